@@ -1,0 +1,72 @@
+"""Tables of money: prices, contracts, charges, ledger, invoices, settlement."""
+
+from billing.models.charges import Charge, UnpricedUsage
+from billing.models.contracts import (
+    BillingPeriod,
+    CollectedBy,
+    Collection,
+    Contract,
+    ContractState,
+    Lease,
+    LeaseAllocation,
+    PeriodKind,
+    PeriodState,
+    TokenShare,
+    TokenShareDeployment,
+)
+from billing.models.invoices import (
+    Invoice,
+    InvoiceEvidence,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSubline,
+    IssuerSequence,
+)
+from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice
+from billing.models.settlement import (
+    IntentState,
+    Payment,
+    Settlement,
+    SettlementState,
+    StripeCustomer,
+    StripeEvent,
+    StripeIntent,
+)
+
+__all__ = [
+    "AccountKind",
+    "BillingPeriod",
+    "Charge",
+    "CollectedBy",
+    "Collection",
+    "Contract",
+    "ContractState",
+    "GpuPrice",
+    "IntentState",
+    "Invoice",
+    "InvoiceEvidence",
+    "InvoiceLine",
+    "InvoiceState",
+    "InvoiceSubline",
+    "IssuerSequence",
+    "Lease",
+    "LeaseAllocation",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerPosting",
+    "Payment",
+    "PeriodKind",
+    "PeriodState",
+    "PriceBook",
+    "PriceVersion",
+    "Settlement",
+    "SettlementState",
+    "StripeCustomer",
+    "StripeEvent",
+    "StripeIntent",
+    "TokenPrice",
+    "TokenShare",
+    "TokenShareDeployment",
+    "UnpricedUsage",
+]

@@ -1,0 +1,222 @@
+"""Contracts, their terms, and their billing periods."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeBoundary, RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from billing.models.prices import PriceBook
+from clusters.models import Allocation, Deployment, HalfOpenRange
+from metering.models import Witness
+from tenants.ids import new_id
+from tenants.models import Organization
+
+
+class ContractState(models.TextChoices):
+    """Where an agreement stands."""
+
+    DRAFT = "draft"
+    OFFERED = "offered"
+    ACTIVE = "active"
+    ENDED = "ended"
+    TERMINATED = "terminated"
+
+
+class PeriodKind(models.TextChoices):
+    """How billing periods follow each other."""
+
+    CALENDAR_MONTH = "calendar_month"
+    ANNIVERSARY_MONTH = "anniversary_month"
+    WEEK = "week"
+    FIXED_LENGTH = "fixed_length"
+
+
+class Collection(models.TextChoices):
+    """How an invoice is collected."""
+
+    CHARGE_AUTOMATICALLY = "charge_automatically", "card on file is charged"
+    SEND_INVOICE = "send_invoice", "tenant pays by the due date"
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    """Words for choosing contracts."""
+
+    def for_org(self, organization: Organization) -> ContractQuerySet:
+        """Contracts that `organization` is a party of."""
+        return self.filter(Q(tenant=organization) | Q(provider=organization))
+
+
+class Contract(models.Model):
+    """An agreement of one provider and one tenant, in one currency and one IANA time zone, over `[from_at, to_at)`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    number = models.CharField(max_length=32, unique=True, help_text="for people, for example C-0031")
+    provider = models.ForeignKey(Organization, models.PROTECT, related_name="contracts_given")
+    tenant = models.ForeignKey(Organization, models.PROTECT, related_name="contracts_taken")
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    time_zone = models.CharField(max_length=64, help_text="IANA name")
+    version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=12, choices=ContractState.choices)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField(null=True)
+    period_kind = models.CharField(max_length=20, choices=PeriodKind.choices)
+    period_length_s = models.PositiveIntegerField(null=True)
+    price_book = models.ForeignKey(PriceBook, models.PROTECT, null=True, related_name="contracts")
+    collection = models.CharField(max_length=24, choices=Collection.choices)
+    due_days = models.PositiveSmallIntegerField(default=14)
+    grace_hours = models.PositiveSmallIntegerField(
+        default=48, help_text="how long closing waits for late readings"
+    )
+    operator_fee_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    created_at = models.DateTimeField()
+
+    objects = ContractQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="contract_span"
+            ),
+            models.CheckConstraint(
+                condition=Q(period_kind="fixed_length", period_length_s__gt=0)
+                | (~Q(period_kind="fixed_length") & Q(period_length_s__isnull=True)),
+                name="fixed_period_has_length",
+            ),
+            models.CheckConstraint(
+                condition=Q(operator_fee_percent__gte=0, operator_fee_percent__lte=100),
+                name="operator_fee_within_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Lease(models.Model):
+    """Term: slices held over `[from_at, to_at)` at a rate per GPU-hour, prorated by the second."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="leases")
+    ref = models.CharField(max_length=32, unique=True, help_text="for people, for example L-2041")
+    title = models.CharField(max_length=200)
+    accelerator_model = models.CharField(max_length=100)
+    price_per_gpu_hour = models.DecimalField(
+        max_digits=24, decimal_places=12, null=True, help_text="agreed rate; null takes the book's price in force"
+    )
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="lease_span"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class LeaseAllocation(models.Model):
+    """A slice held under a lease. An allocation belongs to one lease at most."""
+
+    lease = models.ForeignKey(Lease, models.PROTECT, related_name="allocations")
+    allocation = models.OneToOneField(Allocation, models.PROTECT, related_name="lease_allocation")
+
+    def __str__(self) -> str:
+        return f"{self.lease_id} {self.allocation_id}"
+
+
+class CollectedBy(models.TextChoices):
+    """Who collects the tokens' price from the buyers."""
+
+    TENANT = "tenant", "the tenant collects and owes the provider its share"
+    OPERATOR = "operator", "the operator collects and owes the provider its share"
+
+
+class TokenShare(models.Model):
+    """Term: the tenant owes a percentage of the list price of the tokens that the bound deployments made."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="token_shares")
+    ref = models.CharField(max_length=32, unique=True, help_text="for people, for example S-0007")
+    title = models.CharField(max_length=200)
+    share_percent = models.DecimalField(max_digits=7, decimal_places=4)
+    collected_by = models.CharField(max_length=8, choices=CollectedBy.choices)
+    witness = models.CharField(max_length=8, choices=Witness.choices, help_text="which witness bills")
+    tolerance_percent = models.DecimalField(max_digits=7, decimal_places=4, default=1)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(share_percent__gt=0, share_percent__lte=100), name="share_within_whole"
+            ),
+            models.CheckConstraint(
+                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="token_share_span"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class TokenShareDeployment(models.Model):
+    """A deployment whose tokens a share is taken of. A deployment belongs to one share term at most."""
+
+    term = models.ForeignKey(TokenShare, models.PROTECT, related_name="deployments")
+    deployment = models.OneToOneField(Deployment, models.PROTECT, related_name="token_share")
+
+    def __str__(self) -> str:
+        return f"{self.term_id} {self.deployment_id}"
+
+
+class PeriodState(models.TextChoices):
+    """Where a billing period stands."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class BillingPeriod(models.Model):
+    """Half-open instants `[from_at, to_at)` of a contract, computed once and stored; periods never overlap."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="periods")
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=PeriodState.choices, default=PeriodState.OPEN)
+    rated_at = models.DateTimeField(null=True, help_text="usage before this instant is charged")
+    closed_at = models.DateTimeField(null=True)
+    accepted_gaps = models.JSONField(default=list, help_text="nodes that had not reported when grace ran out")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["contract", "from_at"], name="billing_period_once"),
+            models.CheckConstraint(condition=Q(to_at__gt=F("from_at")), name="billing_period_span"),
+            ExclusionConstraint(
+                name="billing_periods_apart",
+                expressions=[
+                    ("contract", RangeOperators.EQUAL),
+                    (
+                        HalfOpenRange(
+                            "from_at", "to_at", RangeBoundary(inclusive_lower=True, inclusive_upper=False)
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["state", "to_at"], name="billing_period_due")]
+
+    def __str__(self) -> str:
+        return f"{self.contract_id} {self.from_at:%F}"
+
+

@@ -1,0 +1,57 @@
+"""The Celery application and the whole beat table.
+
+A task is only a hint to look: each sweeps rows in the database, claims what it finds, and does nothing the second
+time. A task lost with its worker or broker costs one interval.
+"""
+
+import os
+
+from celery import Celery
+
+from forecourt.env import read_environment
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
+
+# A task whose worker was killed comes back from Redis or Valkey after this long; the sweeps do not wait for it.
+VISIBILITY_TIMEOUT_S = 120
+
+BROKER_URL = read_environment(os.environ).broker_url
+
+SWEEPS = {
+    "metering.tasks.rollup_batches": 2.0,
+    "metering.tasks.rollup_events": 2.0,
+    "billing.tasks.charge_usage": 10.0,
+    "billing.tasks.close_periods": 15.0,
+    "billing.tasks.settle_invoices": 5.0,
+    "billing.tasks.apply_stripe_events": 3.0,
+}
+
+app = Celery("forecourt")
+app.config_from_object(
+    {
+        "broker_url": BROKER_URL,
+        "broker_transport_options": (
+            {} if BROKER_URL.startswith("amqp") else {"visibility_timeout": VISIBILITY_TIMEOUT_S}
+        ),
+        "task_default_queue_type": "quorum" if BROKER_URL.startswith("amqp") else "classic",
+        "worker_detect_quorum_queues": True,
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_default_queue": "forecourt",
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "broker_connection_retry_on_startup": True,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "beat_schedule": {
+            # A sweep that waited longer than its interval is dropped: the next one sees the same rows.
+            name: {"task": name, "schedule": every_s, "options": {"expires": max(every_s, 5.0)}}
+            for name, every_s in SWEEPS.items()
+        },
+    }
+)
+app.autodiscover_tasks(["metering", "billing"])

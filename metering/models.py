@@ -1,0 +1,375 @@
+"""Batches as received, meters, usage hours, usage events, and what could not be metered."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from clusters.models import Accelerator, Deployment, Endpoint, Node
+from tenants.ids import new_id
+from tenants.models import Organization
+
+
+class Witness(models.TextChoices):
+    """Who counted."""
+
+    ENGINE = "engine", "engine registers"
+    GATEWAY = "gateway", "gateway events"
+    ENERGY = "energy", "NVML energy"
+
+
+class Quantity(models.TextChoices):
+    """What a meter counts. Cached input is a part of input and reasoning a part of output: never add them."""
+
+    INPUT = "input", "input tokens"
+    CACHED_INPUT = "cached_input", "cached input tokens"
+    CACHE_WRITE = "cache_write", "cache write tokens"
+    OUTPUT = "output", "output tokens"
+    REASONING = "reasoning", "reasoning tokens"
+    REQUESTS = "requests", "requests"
+    ENERGY_MJ = "energy_mj", "energy in millijoules"
+
+
+class Quality(models.TextChoices):
+    """How sure a figure is."""
+
+    ACTUAL = "A", "actual"
+    ESTIMATED = "E", "estimated"
+    SUBSTITUTED = "S", "substituted"
+    QUARANTINED = "Q", "quarantined"
+    GAP = "G", "gap"
+
+
+class Batch(models.Model):
+    """Readings shipped together, as received: these bytes are the evidence and the store. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    node = models.ForeignKey(Node, models.PROTECT, related_name="batches", db_index=False)
+    seq = models.BigIntegerField()
+    hash = models.CharField(max_length=64, help_text="SHA-256 of the body as sent, hexadecimal")
+    prev_hash = models.CharField(max_length=64)
+    signature = models.CharField(max_length=88, help_text="Ed25519, base64")
+    content_encoding = models.CharField(max_length=8)
+    body = models.BinaryField()
+    readings = models.PositiveIntegerField()
+    outcome = models.JSONField(help_text="the answer given; given again to the same bytes")
+    metered_to_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "seq"], name="batch_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} #{self.seq}"
+
+
+class BatchConflict(models.Model):
+    """Other bytes received under a stored batch's number; kept as evidence, alarmed. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    node = models.ForeignKey(Node, models.PROTECT, related_name="batch_conflicts")
+    seq = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    signature = models.CharField(max_length=88)
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["node", "seq", "hash"], name="batch_conflict_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} #{self.seq} conflict"
+
+
+class NodeCursor(models.Model):
+    """Where a node's chain of batches stands. Ingest locks this row; it is made when the node enrols."""
+
+    node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="cursor")
+    last_seq = models.BigIntegerField(default=0)
+    last_hash = models.CharField(max_length=64, default="0" * 64)
+    metered_to_at = models.DateTimeField(
+        null=True, help_text="the node reported everything before this instant"
+    )
+    last_received_at = models.DateTimeField(null=True)
+    clock_skew_ms = models.BigIntegerField(
+        null=True, help_text="server's clock minus the node's at the last batch"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.node_id} at {self.last_seq}"
+
+
+class RollupCursor(models.Model):
+    """How far a node's batches were rolled up into usage hours. Rollup claims this row with SKIP LOCKED."""
+
+    node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="rollup_cursor")
+    rolled_seq = models.BigIntegerField(default=0)
+    rolled_to_at = models.DateTimeField(
+        null=True, help_text="usage hours hold everything before this instant"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.node_id} rolled to {self.rolled_seq}"
+
+
+class Meter(models.Model):
+    """One register that only rises: of an endpoint or accelerator (engine, energy), or of a gateway's source."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    witness = models.CharField(max_length=8, choices=Witness.choices)
+    node = models.ForeignKey(Node, models.PROTECT, null=True, related_name="meters")
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, null=True, related_name="meters")
+    accelerator = models.ForeignKey(Accelerator, models.PROTECT, null=True, related_name="meters")
+    reporter = models.ForeignKey(Organization, models.PROTECT, null=True, related_name="+")
+    source = models.CharField(max_length=200, blank=True, default="", help_text="gateway's name for itself")
+    model = models.CharField(max_length=200, blank=True, default="", help_text="served model name")
+    quantity = models.CharField(max_length=16, choices=Quantity.choices)
+    labels = models.CharField(max_length=512, blank=True, default="", help_text="kept labels as sorted JSON")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["endpoint", "model", "quantity", "labels"],
+                condition=Q(endpoint__isnull=False),
+                name="endpoint_meter",
+            ),
+            models.UniqueConstraint(
+                fields=["accelerator", "quantity", "labels"],
+                condition=Q(accelerator__isnull=False),
+                name="accelerator_meter",
+            ),
+            models.UniqueConstraint(
+                fields=["reporter", "source", "model", "quantity"],
+                condition=Q(witness="gateway"),
+                name="gateway_meter",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.witness} {self.quantity} {self.model}"
+
+
+class MeterState(models.Model):
+    """A meter's last register value that rollup has counted; written in the transaction that writes the hours."""
+
+    meter = models.OneToOneField(Meter, models.CASCADE, primary_key=True, related_name="state")
+    epoch = models.CharField(max_length=64)
+    seq = models.BigIntegerField()
+    value = models.BigIntegerField()
+    read_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.value}"
+
+
+class UsageHour(models.Model):
+    """Validated usage of one meter within one hour, for one deployment, at one quality.
+
+    An hour with a cut inside (a deployment's edge, a price's instant) has one row per part. While the hour is open the
+    row grows; once its node or source was rolled past it, a change is a new row of the next version (an adjustment),
+    so a sum over versions is the current figure.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="hours", db_index=False)
+    witness = models.CharField(max_length=8, choices=Witness.choices)
+    quantity = models.CharField(max_length=16, choices=Quantity.choices)
+    model = models.CharField(max_length=200, blank=True, default="")
+    hour_at = models.DateTimeField(help_text="start of the UTC hour")
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    deployment = models.ForeignKey(
+        Deployment, models.PROTECT, null=True, related_name="usage_hours", db_index=False
+    )
+    tenant = models.ForeignKey(
+        Organization, models.PROTECT, null=True, related_name="usage_hours", db_index=False
+    )
+    quality = models.CharField(max_length=1, choices=Quality.choices)
+    rule = models.CharField(max_length=48, help_text="id of the rule that gave the figure")
+    version = models.PositiveIntegerField(default=1)
+    value = models.BigIntegerField()
+    records = models.BigIntegerField(default=0, help_text="readings or events behind the figure")
+    first_batch_seq = models.BigIntegerField(null=True)
+    last_batch_seq = models.BigIntegerField(null=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["meter", "from_at", "deployment", "quality", "rule", "version"],
+                name="usage_hour_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(condition=Q(to_at__gt=F("from_at")), name="usage_hour_span"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["deployment", "witness", "from_at"],
+                include=["quantity", "model", "value", "quality"],
+                name="usage_by_deployment",
+            ),
+            models.Index(fields=["tenant", "witness", "from_at"], name="usage_by_tenant"),
+            models.Index(fields=["hour_at"], name="usage_by_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.hour_at:%F %H} {self.value}"
+
+
+class UsageCut(models.Model):
+    """An instant at which usage of a deployment must be split, because its price or terms change there."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="cuts")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["deployment", "at"], name="usage_cut_once")]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} {self.at}"
+
+
+class UsageGap(models.Model):
+    """A span in which a node, endpoint or accelerator could not be metered; never the same as no usage."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    node = models.ForeignKey(Node, models.PROTECT, related_name="gaps")
+    subject = models.CharField(max_length=16)
+    subject_id = models.CharField(max_length=512, blank=True, default="")
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    reason = models.CharField(max_length=48)
+    detail = models.CharField(max_length=512, blank=True, default="")
+    occurrences = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["node", "subject", "subject_id", "from_at", "reason"], name="usage_gap_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.from_at}"
+
+
+class AcceleratorHour(models.Model):
+    """What a card's gauges showed in one hour. Unknown samples are counted apart, never as zero."""
+
+    accelerator = models.ForeignKey(Accelerator, models.CASCADE, related_name="hours", db_index=False)
+    hour_at = models.DateTimeField()
+    utilisation_percent_sum = models.BigIntegerField(default=0)
+    utilisation_samples = models.PositiveIntegerField(default=0)
+    power_mw_sum = models.BigIntegerField(default=0)
+    power_samples = models.PositiveIntegerField(default=0)
+    memory_used_mib_max = models.PositiveIntegerField(null=True)
+    last_utilisation_percent = models.PositiveSmallIntegerField(null=True)
+    last_power_mw = models.PositiveIntegerField(null=True)
+    last_read_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["accelerator", "hour_at"], name="accelerator_hour_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.accelerator_id} {self.hour_at}"
+
+
+class UsageEvent(models.Model):
+    """One request's token usage as a gateway reported it. Append-only; its id is unique per reporter and source."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    source = models.CharField(max_length=200)
+    event_id = models.CharField(max_length=200)
+    content_sha256 = models.BinaryField(max_length=32)
+    tenant = models.ForeignKey(Organization, models.PROTECT, related_name="usage_events", db_index=False)
+    deployment = models.ForeignKey(
+        Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False
+    )
+    model = models.CharField(max_length=200)
+    occurred_at = models.DateTimeField()
+    input = models.BigIntegerField()
+    cached_input = models.BigIntegerField(default=0)
+    cache_write = models.BigIntegerField(default=0)
+    output = models.BigIntegerField()
+    reasoning = models.BigIntegerField(default=0)
+    key_label = models.CharField(
+        max_length=200, blank=True, default="", help_text="tenant's own label of the caller"
+    )
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["reporter", "source", "event_id"], name="usage_event_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    input__gte=0, cached_input__gte=0, cache_write__gte=0, output__gte=0, reasoning__gte=0
+                ),
+                name="event_counts_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(cached_input__lte=F("input")), name="cached_within_input"),
+            models.CheckConstraint(condition=Q(reasoning__lte=F("output")), name="reasoning_within_output"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "occurred_at"], name="event_by_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id}"
+
+
+class EventQueue(models.Model):
+    """An event not yet rolled up: written with the event, deleted by the transaction that counts it."""
+
+    event = models.OneToOneField(UsageEvent, models.CASCADE, primary_key=True, related_name="queued")
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class EventConflict(models.Model):
+    """The same event id with other content; quarantined, both are kept. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    source = models.CharField(max_length=200)
+    event_id = models.CharField(max_length=200)
+    content_sha256 = models.BinaryField(max_length=32)
+    content = models.JSONField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["reporter", "source", "event_id", "content_sha256"], name="event_conflict_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id} conflict"
+
+
+class IngestCount(models.Model):
+    """How often each outcome of ingest happened per reporter and hour: counts add up to what was received."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    reporter = models.CharField(max_length=200, help_text="node or organization id, or 'unknown'")
+    kind = models.CharField(max_length=8, help_text="batch or event")
+    outcome = models.CharField(max_length=48)
+    hour_at = models.DateTimeField()
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["reporter", "kind", "outcome", "hour_at"], name="ingest_count_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.count}"

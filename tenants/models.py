@@ -1,0 +1,171 @@
+"""Organizations, people and their roles, API keys, and the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+
+from tenants.ids import new_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    """Words for choosing organizations."""
+
+    def of_person(self, person: User) -> OrganizationQuerySet:
+        """Organizations that `person` is a member of."""
+        return self.filter(memberships__user=person)
+
+
+class Organization(models.Model):
+    """A company in the system; it is an operator, a provider, a tenant, or several of these."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    is_operator = models.BooleanField(default=False)
+    is_provider = models.BooleanField(default=False)
+    is_tenant = models.BooleanField(default=False)
+    country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2")
+    billing_email = models.EmailField()
+    created_at = models.DateTimeField()
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                models.F("is_operator"), condition=models.Q(is_operator=True), name="one_operator"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people who sign in with an e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Store a person; without a password nobody can sign in as them until one is set."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Store an operator's person who may enter the back office."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Find a person by e-mail address in any letter case."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What they may see follows from their memberships."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=200)
+    is_staff = models.BooleanField(default=False, help_text="may enter the operator's back office")
+    is_active = models.BooleanField(default=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["name"]
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="email_in_any_case")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Role(models.TextChoices):
+    """What a member may do in an organization; `tenants.roles` holds the table."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    BILLING = "billing"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+
+class Membership(models.Model):
+    """A person's role in an organization."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "user"], name="one_role_per_member")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.user_id}"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Words for choosing API keys."""
+
+    def for_org(self, organization: Organization) -> ApiKeyQuerySet:
+        """Keys that belong to `organization`."""
+        return self.filter(organization=organization)
+
+    def usable(self, at: datetime) -> ApiKeyQuerySet:
+        """Keys neither revoked nor expired at an instant."""
+        return self.filter(
+            models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=at), revoked_at__isnull=True
+        )
+
+
+class ApiKey(models.Model):
+    """A program's credential. The secret is shown once; only its SHA-256 is kept (it is random, so no slow hash)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12, help_text="the first characters of the key, to recognise it by")
+    secret_sha256 = models.BinaryField(max_length=32, unique=True)
+    scopes = ArrayField(models.CharField(max_length=32))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… {self.name}"
+
+
+class AuditEntry(models.Model):
+    """Who did what to what; append-only by database guard."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    actor = models.CharField(max_length=200, help_text="user e-mail, API key prefix, node, or job name")
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=200)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization", "-at"], name="audit_by_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"

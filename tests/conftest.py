@@ -1,0 +1,40 @@
+"""Fixtures every test may use: the database, and the cast of people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_django import DjangoDbBlocker
+
+    from tests.factories import Cast
+
+pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let test databases be emptied between transactional tests: the guards against TRUNCATE are put aside there.
+
+    The guards themselves are proved by tests that switch them on again.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE '%\\_no\\_truncate'"
+        )
+        for table, trigger in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+    return
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Alice and bob of one tenant, charlie of another, and a provider's petra: see `tests.factories.Cast`."""
+    from tests.factories import make_cast
+
+    return make_cast()
