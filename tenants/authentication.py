@@ -1,0 +1,75 @@
+"""Who calls the API: a program with a key, in the name of one organization, within the key's scopes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+
+from tenants.api_keys import find_key
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+    from tenants.models import ApiKey, Organization
+
+CREDENTIALS_PARTS = 2
+
+
+@dataclass(frozen=True)
+class Program:
+    """The caller behind an API key; stands where DRF expects a user."""
+
+    key: ApiKey
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    @property
+    def organization(self) -> Organization:
+        """The organization in whose name the program acts."""
+        return self.key.organization
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer fk_…`. A wrong key is 401; none leaves the caller unknown."""
+
+    def authenticate(self, request: Request) -> tuple[Program, ApiKey] | None:
+        """Return the program and its key, or None without credentials."""
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != b"bearer":
+            return None
+        if len(parts) != CREDENTIALS_PARTS:
+            raise AuthenticationFailed("Expected: Authorization: Bearer fk_…", code="not_authenticated")
+        key = find_key(parts[1].decode("ascii", "replace"), timezone.now())
+        if key is None:
+            raise AuthenticationFailed("This API key is unknown, revoked or expired.", code="key_invalid")
+        return Program(key), key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme in a 401 answer."""
+        return 'Bearer realm="Forecourt"'
+
+
+class HasScope(BasePermission):
+    """The key must carry the scope that the view names for the method in `required_scopes`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Say whether the key may call this view with this method."""
+        key: Any = request.auth
+        if key is None:
+            return False
+        scope = view.required_scopes.get("GET" if request.method == "HEAD" else request.method)  # type: ignore[attr-defined]  # every view of the API has it
+        self.message = f"This key lacks the scope {scope!r}." if scope else "This method is not offered here."
+        return scope is not None and scope in key.scopes
+
+
+def organization_of(request: Request) -> Organization:
+    """Return the organization that the authenticated program acts for."""
+    program = request.user
+    assert isinstance(program, Program), "only after HasScope let the call through"
+    return program.organization

@@ -1,0 +1,20 @@
+"""What each role may do in its organization: the one table, printed in the docs and tested cell by cell."""
+
+from tenants.models import Role
+
+READ_USAGE = "usage:read"
+READ_INVOICES = "invoices:read"
+READ_FLEET = "fleet:read"
+
+ROLE_ALLOWS: dict[Role, frozenset[str]] = {
+    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
+    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
+    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES}),
+    Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET}),
+    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
+}
+
+
+def allows(role: str, permission: str) -> bool:
+    """Say whether `role` may do `permission`; an unknown role may do nothing."""
+    return role in ROLE_ALLOWS and permission in ROLE_ALLOWS[Role(role)]

@@ -1,0 +1,103 @@
+"""In whose name a person reads the portal, and what their role lets them see."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from tenants.models import Membership, Organization, User
+from tenants.roles import allows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+P = ParamSpec("P")
+SESSION_KEY = "organization"
+
+
+def memberships_of(person: User) -> list[Membership]:
+    """Return a person's memberships with their organizations, by organization name."""
+    return list(person.memberships.select_related("organization").order_by("organization__name", "organization_id"))
+
+
+def acting_membership(request: HttpRequest) -> Membership | None:
+    """Return the membership in whose name the request reads: the one chosen in the session, else the first.
+
+    Looked up once per request.
+    """
+    if not hasattr(request, "_acting_membership"):
+        person = request.user
+        found = memberships_of(person) if isinstance(person, User) else []
+        chosen = request.session.get(SESSION_KEY)
+        request._acting_membership = next(  # type: ignore[attr-defined]  # noqa: SLF001  kept on the request
+            (one for one in found if str(one.organization_id) == chosen), found[0] if found else None
+        )
+        request._memberships = found  # type: ignore[attr-defined]  # noqa: SLF001
+    membership: Membership | None = request._acting_membership  # type: ignore[attr-defined]  # noqa: SLF001
+    return membership
+
+
+def memberships_in(request: HttpRequest) -> list[Membership]:
+    """Return all memberships of the person who made the request."""
+    acting_membership(request)
+    memberships: list[Membership] = request._memberships  # type: ignore[attr-defined]  # noqa: SLF001
+    return memberships
+
+
+def choose_organization(request: HttpRequest, slug: str) -> Membership:
+    """Read on as the organization `slug`. Raises Http404 for one that the person is not a member of."""
+    for membership in memberships_in(request):
+        if membership.organization.slug == slug:
+            request.session[SESSION_KEY] = str(membership.organization_id)
+            return membership
+    raise Http404
+
+
+def tenant_page(
+    permission: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    """Give the view the acting organization, which must be a tenant (else 404) whose role allows this (else 403)."""
+    return _page(permission, lambda organization: organization.is_tenant)
+
+
+def provider_page(
+    permission: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    """Give the view the acting organization, which must be a provider (else 404) whose role allows this (else 403)."""
+    return _page(permission, lambda organization: organization.is_provider)
+
+
+def _page(
+    permission: str, is_kind: Callable[[Organization], bool]
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @login_required
+        @wraps(view)
+        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            membership = acting_membership(request)
+            if membership is None or not is_kind(membership.organization):
+                raise Http404
+            if not allows(membership.role, permission):
+                raise PermissionDenied
+            return view(request, membership.organization, *args, **kwargs)
+
+        return page
+
+    return decorate
