@@ -136,9 +136,7 @@ class Slice(models.Model):
             models.CheckConstraint(
                 condition=Q(share_permille__gte=1, share_permille__lte=1000), name="share_within_card"
             ),
-            models.CheckConstraint(
-                condition=~Q(kind="whole") | Q(share_permille=1000), name="whole_slice_is_whole"
-            ),
+            models.CheckConstraint(condition=~Q(kind="whole") | Q(share_permille=1000), name="whole_slice_is_whole"),
         ]
 
     def __str__(self) -> str:
@@ -150,9 +148,7 @@ class AllocationQuerySet(SpanQuerySet):
 
     def for_org(self, organization: Organization) -> AllocationQuerySet:
         """Allocations that `organization` holds, or that lie on its own clusters."""
-        return self.filter(
-            Q(tenant=organization) | Q(slice__accelerator__node__cluster__provider=organization)
-        )
+        return self.filter(Q(tenant=organization) | Q(slice__accelerator__node__cluster__provider=organization))
 
 
 class Allocation(models.Model):
@@ -169,9 +165,7 @@ class Allocation(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="allocation_span"
-            ),
+            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="allocation_span"),
             ExclusionConstraint(
                 name="one_slice_one_holder",
                 expressions=[("slice", RangeOperators.EQUAL), (_span(), RangeOperators.OVERLAPS)],
@@ -226,9 +220,7 @@ class Deployment(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "slug"], name="deployment_slug"),
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="deployment_span"
-            ),
+            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="deployment_span"),
         ]
 
     def __str__(self) -> str:
@@ -249,9 +241,7 @@ class Binding(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="binding_span"
-            ),
+            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="binding_span"),
             ExclusionConstraint(
                 name="one_model_one_deployment",
                 expressions=[

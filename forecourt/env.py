@@ -266,9 +266,7 @@ def _kept_secret_key(path: Path, *, production: bool) -> str:
                 draft.unlink()
         return _secret_key(f"the file {path}", path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting(
-            "FORECOURT_DATA_DIR", f"{path.parent} ({error})", "a folder that can be written"
-        ) from error
+        raise WrongSetting("FORECOURT_DATA_DIR", f"{path.parent} ({error})", "a folder that can be written") from error
 
 
 def _split(name: str, value: str) -> SplitResult:

@@ -8,6 +8,7 @@ from forecourt import health, home
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("as/<slug:slug>/", home.act_as, name="act-as"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("portal.urls")),
@@ -19,3 +20,8 @@ urlpatterns = [
     path("webhooks/", include("billing.webhook_urls")),
     path("api/", include("forecourt.api_urls")),
 ]
+
+handler400 = "forecourt.errors.bad_request"
+handler403 = "forecourt.errors.permission_denied"
+handler404 = "forecourt.errors.not_found"
+handler500 = "forecourt.errors.server_error"

@@ -77,9 +77,7 @@ class BatchConflict(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["node", "seq", "hash"], name="batch_conflict_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "seq", "hash"], name="batch_conflict_once")]
 
     def __str__(self) -> str:
         return f"{self.node_id} #{self.seq} conflict"
@@ -91,13 +89,9 @@ class NodeCursor(models.Model):
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="cursor")
     last_seq = models.BigIntegerField(default=0)
     last_hash = models.CharField(max_length=64, default="0" * 64)
-    metered_to_at = models.DateTimeField(
-        null=True, help_text="the node reported everything before this instant"
-    )
+    metered_to_at = models.DateTimeField(null=True, help_text="the node reported everything before this instant")
     last_received_at = models.DateTimeField(null=True)
-    clock_skew_ms = models.BigIntegerField(
-        null=True, help_text="server's clock minus the node's at the last batch"
-    )
+    clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's at the last batch")
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seq}"
@@ -108,9 +102,7 @@ class RollupCursor(models.Model):
 
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="rollup_cursor")
     rolled_seq = models.BigIntegerField(default=0)
-    rolled_to_at = models.DateTimeField(
-        null=True, help_text="usage hours hold everything before this instant"
-    )
+    rolled_to_at = models.DateTimeField(null=True, help_text="usage hours hold everything before this instant")
 
     def __str__(self) -> str:
         return f"{self.node_id} rolled to {self.rolled_seq}"
@@ -182,12 +174,8 @@ class UsageHour(models.Model):
     hour_at = models.DateTimeField(help_text="start of the UTC hour")
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()
-    deployment = models.ForeignKey(
-        Deployment, models.PROTECT, null=True, related_name="usage_hours", db_index=False
-    )
-    tenant = models.ForeignKey(
-        Organization, models.PROTECT, null=True, related_name="usage_hours", db_index=False
-    )
+    deployment = models.ForeignKey(Deployment, models.PROTECT, null=True, related_name="usage_hours", db_index=False)
+    tenant = models.ForeignKey(Organization, models.PROTECT, null=True, related_name="usage_hours", db_index=False)
     quality = models.CharField(max_length=1, choices=Quality.choices)
     rule = models.CharField(max_length=48, help_text="id of the rule that gave the figure")
     version = models.PositiveIntegerField(default=1)
@@ -290,9 +278,7 @@ class UsageEvent(models.Model):
     event_id = models.CharField(max_length=200)
     content_sha256 = models.BinaryField(max_length=32)
     tenant = models.ForeignKey(Organization, models.PROTECT, related_name="usage_events", db_index=False)
-    deployment = models.ForeignKey(
-        Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False
-    )
+    deployment = models.ForeignKey(Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False)
     model = models.CharField(max_length=200)
     occurred_at = models.DateTimeField()
     input = models.BigIntegerField()
@@ -300,18 +286,14 @@ class UsageEvent(models.Model):
     cache_write = models.BigIntegerField(default=0)
     output = models.BigIntegerField()
     reasoning = models.BigIntegerField(default=0)
-    key_label = models.CharField(
-        max_length=200, blank=True, default="", help_text="tenant's own label of the caller"
-    )
+    key_label = models.CharField(max_length=200, blank=True, default="", help_text="tenant's own label of the caller")
     received_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["reporter", "source", "event_id"], name="usage_event_once"),
             models.CheckConstraint(
-                condition=Q(
-                    input__gte=0, cached_input__gte=0, cache_write__gte=0, output__gte=0, reasoning__gte=0
-                ),
+                condition=Q(input__gte=0, cached_input__gte=0, cache_write__gte=0, output__gte=0, reasoning__gte=0),
                 name="event_counts_not_negative",
             ),
             models.CheckConstraint(condition=Q(cached_input__lte=F("input")), name="cached_within_input"),
@@ -366,9 +348,7 @@ class IngestCount(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["reporter", "kind", "outcome", "hour_at"], name="ingest_count_once"
-            )
+            models.UniqueConstraint(fields=["reporter", "kind", "outcome", "hour_at"], name="ingest_count_once")
         ]
 
     def __str__(self) -> str:

@@ -50,7 +50,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This API key is unknown, revoked or expired.", code="key_invalid")
         return Program(key), key
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  DRF passes it
         """Name the scheme in a 401 answer."""
         return 'Bearer realm="Forecourt"'
 

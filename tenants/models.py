@@ -41,9 +41,7 @@ class Organization(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                models.F("is_operator"), condition=models.Q(is_operator=True), name="one_operator"
-            ),
+            models.UniqueConstraint(models.F("is_operator"), condition=models.Q(is_operator=True), name="one_operator"),
         ]
 
     def __str__(self) -> str:
@@ -110,9 +108,7 @@ class Membership(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization", "user"], name="one_role_per_member")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "user"], name="one_role_per_member")]
 
     def __str__(self) -> str:
         return f"{self.role} {self.user_id}"
@@ -127,9 +123,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
     def usable(self, at: datetime) -> ApiKeyQuerySet:
         """Keys neither revoked nor expired at an instant."""
-        return self.filter(
-            models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=at), revoked_at__isnull=True
-        )
+        return self.filter(models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=at), revoked_at__isnull=True)
 
 
 class ApiKey(models.Model):

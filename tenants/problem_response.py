@@ -30,9 +30,7 @@ def problem_body(*, status: int, code: str, detail: str, title: str = "", **extr
 
 def problem_answer(problem: Problem) -> HttpResponse:
     """Return the HTTP answer of a domain exception, for views outside DRF."""
-    return answer(
-        status=problem.status, code=problem.code, title=problem.title, detail=problem.detail, **problem.extra
-    )
+    return answer(status=problem.status, code=problem.code, title=problem.title, detail=problem.detail, **problem.extra)
 
 
 def answer(*, status: int, code: str, detail: str, title: str = "", **extra: object) -> HttpResponse:
@@ -44,13 +42,11 @@ def answer(*, status: int, code: str, detail: str, title: str = "", **extra: obj
     return response
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+def handle(exc: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001  DRF passes it
     """DRF's exception handler: every error as a problem document; None lets an unforeseen one become a 500."""
     if isinstance(exc, Problem):
         return _response(
-            problem_body(
-                status=exc.status, code=exc.code, title=exc.title, detail=exc.detail, **exc.extra
-            )
+            problem_body(status=exc.status, code=exc.code, title=exc.title, detail=exc.detail, **exc.extra)
         )
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()

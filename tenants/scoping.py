@@ -35,18 +35,18 @@ def acting_membership(request: HttpRequest) -> Membership | None:
         person = request.user
         found = memberships_of(person) if isinstance(person, User) else []
         chosen = request.session.get(SESSION_KEY)
-        request._acting_membership = next(  # type: ignore[attr-defined]  # noqa: SLF001  kept on the request
+        request._acting_membership = next(  # type: ignore[attr-defined]
             (one for one in found if str(one.organization_id) == chosen), found[0] if found else None
         )
-        request._memberships = found  # type: ignore[attr-defined]  # noqa: SLF001
-    membership: Membership | None = request._acting_membership  # type: ignore[attr-defined]  # noqa: SLF001
+        request._memberships = found  # type: ignore[attr-defined]
+    membership: Membership | None = request._acting_membership  # type: ignore[attr-defined]
     return membership
 
 
 def memberships_in(request: HttpRequest) -> list[Membership]:
     """Return all memberships of the person who made the request."""
     acting_membership(request)
-    memberships: list[Membership] = request._memberships  # type: ignore[attr-defined]  # noqa: SLF001
+    memberships: list[Membership] = request._memberships  # type: ignore[attr-defined]
     return memberships
 
 

@@ -137,9 +137,7 @@ def make_slice(accelerator: Accelerator, share_permille: int = 1000) -> Slice:
     )
 
 
-def make_allocation(
-    held: Slice, tenant: Organization, from_at: datetime, to_at: datetime | None = None
-) -> Allocation:
+def make_allocation(held: Slice, tenant: Organization, from_at: datetime, to_at: datetime | None = None) -> Allocation:
     return Allocation.objects.create(slice=held, tenant=tenant, from_at=from_at, to_at=to_at, created_at=EPOCH)
 
 
@@ -155,7 +153,10 @@ def make_endpoint(node: Node, model: str = "sample-model", url: str = "") -> End
 
 
 def make_deployment(
-    provider: Organization, tenant: Organization, endpoint: Endpoint | None = None, model: str = "sample-model"
+    provider: Organization,
+    tenant: Organization,
+    endpoint: Endpoint | None = None,
+    model: str = "sample-model",
 ) -> Deployment:
     deployment = Deployment.objects.create(
         provider=provider,
@@ -182,13 +183,9 @@ def make_price_version(
         book=book, number=number, announced_at=effective_at, effective_at=effective_at
     )
     for (model, token_class), price in (tokens or {}).items():
-        TokenPrice.objects.create(
-            version=version, model=model, token_class=token_class, price_per_mtok=Decimal(price)
-        )
+        TokenPrice.objects.create(version=version, model=model, token_class=token_class, price_per_mtok=Decimal(price))
     for accelerator_model, price in (gpus or {}).items():
-        GpuPrice.objects.create(
-            version=version, accelerator_model=accelerator_model, price_per_gpu_hour=Decimal(price)
-        )
+        GpuPrice.objects.create(version=version, accelerator_model=accelerator_model, price_per_gpu_hour=Decimal(price))
     return version
 
 

@@ -41,9 +41,7 @@ class Charge(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["period", "line_key", "seq"], name="charge_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["period", "line_key", "seq"], name="charge_once")]
 
     def __str__(self) -> str:
         return f"{self.line_key} {self.amount}"
@@ -65,9 +63,7 @@ class UnpricedUsage(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["period", "term_ref", "model", "token_class"], name="unpriced_usage_once"
-            )
+            models.UniqueConstraint(fields=["period", "term_ref", "model", "token_class"], name="unpriced_usage_once")
         ]
 
     def __str__(self) -> str:

@@ -68,9 +68,7 @@ class Contract(models.Model):
     price_book = models.ForeignKey(PriceBook, models.PROTECT, null=True, related_name="contracts")
     collection = models.CharField(max_length=24, choices=Collection.choices)
     due_days = models.PositiveSmallIntegerField(default=14)
-    grace_hours = models.PositiveSmallIntegerField(
-        default=48, help_text="how long closing waits for late readings"
-    )
+    grace_hours = models.PositiveSmallIntegerField(default=48, help_text="how long closing waits for late readings")
     operator_fee_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
     created_at = models.DateTimeField()
 
@@ -78,9 +76,7 @@ class Contract(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="contract_span"
-            ),
+            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="contract_span"),
             models.CheckConstraint(
                 condition=Q(period_kind="fixed_length", period_length_s__gt=0)
                 | (~Q(period_kind="fixed_length") & Q(period_length_s__isnull=True)),
@@ -105,7 +101,10 @@ class Lease(models.Model):
     title = models.CharField(max_length=200)
     accelerator_model = models.CharField(max_length=100)
     price_per_gpu_hour = models.DecimalField(
-        max_digits=24, decimal_places=12, null=True, help_text="agreed rate; null takes the book's price in force"
+        max_digits=24,
+        decimal_places=12,
+        null=True,
+        help_text="agreed rate; null takes the book's price in force",
     )
     from_at = models.DateTimeField()
     to_at = models.DateTimeField(null=True)
@@ -113,9 +112,7 @@ class Lease(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="lease_span"
-            )
+            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="lease_span")
         ]
 
     def __str__(self) -> str:
@@ -156,9 +153,7 @@ class TokenShare(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(share_percent__gt=0, share_percent__lte=100), name="share_within_whole"
-            ),
+            models.CheckConstraint(condition=Q(share_percent__gt=0, share_percent__lte=100), name="share_within_whole"),
             models.CheckConstraint(
                 condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="token_share_span"
             ),
@@ -206,9 +201,7 @@ class BillingPeriod(models.Model):
                 expressions=[
                     ("contract", RangeOperators.EQUAL),
                     (
-                        HalfOpenRange(
-                            "from_at", "to_at", RangeBoundary(inclusive_lower=True, inclusive_upper=False)
-                        ),
+                        HalfOpenRange("from_at", "to_at", RangeBoundary(inclusive_lower=True, inclusive_upper=False)),
                         RangeOperators.OVERLAPS,
                     ),
                 ],
@@ -218,5 +211,3 @@ class BillingPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract_id} {self.from_at:%F}"
-
-

@@ -110,9 +110,7 @@ class InvoiceLine(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=4)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position")]
 
     def __str__(self) -> str:
         return self.description
@@ -133,9 +131,7 @@ class InvoiceSubline(models.Model):
     exact_amount = models.DecimalField(max_digits=50, decimal_places=18)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["line", "position"], name="invoice_subline_position")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["line", "position"], name="invoice_subline_position")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.token_class}"

@@ -69,9 +69,7 @@ class LedgerEntry(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=4)
 
     class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_not_zero")
-        ]
+        constraints: ClassVar = [models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_not_zero")]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"

@@ -76,9 +76,7 @@ class StripeIntent(models.Model):
 class StripeCustomer(models.Model):
     """An organization's customer at Stripe."""
 
-    organization = models.OneToOneField(
-        Organization, models.PROTECT, primary_key=True, related_name="stripe_customer"
-    )
+    organization = models.OneToOneField(Organization, models.PROTECT, primary_key=True, related_name="stripe_customer")
     customer_id = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField()
 
@@ -100,7 +98,9 @@ class StripeEvent(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(
-                fields=["received_at"], condition=Q(processed_at__isnull=True), name="stripe_event_unprocessed"
+                fields=["received_at"],
+                condition=Q(processed_at__isnull=True),
+                name="stripe_event_unprocessed",
             )
         ]
 

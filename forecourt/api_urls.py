@@ -1,0 +1,18 @@
+"""The REST API's addresses, its OpenAPI document and its readable docs."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from forecourt import api_docs
+
+urlpatterns = [
+    path(
+        "v1/schema",
+        SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="api-schema",
+    ),
+    path("docs", api_docs.docs, name="api-docs"),
+    path("v1/", include("clusters.api_urls")),
+    path("v1/", include("metering.api_urls")),
+    path("v1/", include("billing.api_urls")),
+]

@@ -1,0 +1,129 @@
+"""Fills the frame around every page: who is signed in, as which organization, and where they can go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from metering.completeness import freshness
+
+from portal.shell import (
+    THEME_COOKIE,
+    Freshness,
+    NavGroup,
+    NavItem,
+    OrganizationChoice,
+    Person,
+    Shell,
+    theme_of,
+    without_empty,
+)
+from portal.shell import Organization as ShownOrganization
+from tenants.models import User
+from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, allows
+from tenants.scoping import acting_membership, memberships_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from portal.shell import Area
+    from tenants.models import Membership, Organization
+
+# The navigation item that a page belongs to, by the page's own name.
+ITEM_OF_PAGE = {
+    "tenant-usage": "usage",
+    "tenant-usage-day": "usage",
+    "tenant-invoices": "invoices",
+    "tenant-invoice": "invoices",
+    "provider-fleet": "fleet",
+    "provider-cluster": "fleet",
+    "provider-node": "fleet",
+    "provider-occupancy": "occupancy",
+    "provider-lease": "occupancy",
+}
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Context processor: the frame of this request's page as `shell`."""
+    theme = theme_of(request.COOKIES.get(THEME_COOKIE, ""))
+    language = translation.get_language() or "en"
+    person = getattr(request, "user", None)
+    if not isinstance(person, User):
+        return {"shell": Shell(theme=theme, language=language)}
+    membership = acting_membership(request)
+    shown = Person(name=person.name, email=person.email)
+    if membership is None:
+        return {"shell": Shell(person=shown, theme=theme, language=language)}
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    area = _area(page, membership.organization)
+    return {
+        "shell": Shell(
+            area=area,
+            organization=ShownOrganization(membership.organization.name, _kind(membership.organization)),
+            organizations=_choices(memberships_in(request), membership),
+            navigation=_navigation(membership),
+            current=ITEM_OF_PAGE.get(page, ""),
+            freshness=_freshness(membership.organization),
+            person=shown,
+            theme=theme,
+            language=language,
+        )
+    }
+
+
+def _area(page: str, organization: Organization) -> Area:
+    if page.startswith("tenant-"):
+        return "tenant"
+    if page.startswith("provider-") or organization.is_provider:
+        return "provider"
+    return "tenant"
+
+
+def _kind(organization: Organization) -> str:
+    kinds = [
+        word
+        for holds, word in (
+            (organization.is_operator, _("Operator")),
+            (organization.is_provider, _("Provider")),
+            (organization.is_tenant, _("Tenant")),
+        )
+        if holds
+    ]
+    return " · ".join(kinds)
+
+
+def _choices(memberships: list[Membership], current: Membership) -> tuple[OrganizationChoice, ...]:
+    return tuple(
+        OrganizationChoice(
+            name=one.organization.name,
+            kind=_kind(one.organization),
+            url=reverse("act-as", args=[one.organization.slug]),
+            area="provider" if one.organization.is_provider else "tenant",
+            current=one.pk == current.pk,
+        )
+        for one in memberships
+    )
+
+
+def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
+    organization, role = membership.organization, membership.role
+    groups = []
+    if organization.is_provider:
+        fleet = (
+            NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f"),
+            NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o"),
+        )
+        groups.append(NavGroup(_("Fleet"), fleet if allows(role, READ_FLEET) else ()))
+    if organization.is_tenant:
+        usage = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
+        invoices = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
+        groups.append(NavGroup(_("Consumption"), usage if allows(role, READ_USAGE) else ()))
+        groups.append(NavGroup(_("Billing"), invoices if allows(role, READ_INVOICES) else ()))
+    return without_empty(groups)
+
+
+def _freshness(organization: Organization) -> Freshness:
+    state, metered_to = freshness(organization)
+    return Freshness(state, metered_to)
