@@ -1,0 +1,45 @@
+"""One embedded PostgreSQL for a test run, for as long as its standard input stays open.
+
+Started by the plugin, which holds the other end: however the test run ends, the input closes, and the server
+and its folder go.
+"""
+
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from forecourt.embedded.folder import CannotStart, held_folder, service_account
+from forecourt.embedded.places import places_of
+from forecourt.embedded.postgres import start_postgres
+from forecourt.embedded.supervisor import Supervisor
+
+
+def main() -> int:
+    """Print the database's URL once it serves, then wait for the end of the input."""
+    # Ctrl-C belongs to the test run, which still needs the database while it finishes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = Path(tempfile.mkdtemp(prefix="forecourt-test-"))
+    supervisor = Supervisor(say=lambda line: print(line, file=sys.stderr, flush=True))
+    places = places_of(folder)
+    try:
+        account = service_account()
+        with held_folder(places, account):
+            try:
+                start_postgres(supervisor, places, account, durable=False)
+                print(places.database_url, flush=True)
+                sys.stdin.read()
+            finally:
+                supervisor.stop()
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(places.sockets, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
