@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from metering.deltas import DeltaOutcome, Quality
+from metering.deltas import DeltaOutcome, Quality, Rule
 
 HOUR_MS = 3_600_000
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,8 +76,7 @@ def cut(
     assert value >= 0
     assert from_ms <= to_ms
     assert snap_ms >= 0
-    if from_ms == to_ms:
-        return (Part(hour_of(to_ms - 1), from_ms, to_ms, value, quality, split=False),)
+    from_ms = min(from_ms, to_ms - 1)
     inner = _inner_edges(from_ms, to_ms, edges_ms, snap_ms)
     bounds = (from_ms, *inner, to_ms)
     split = len(bounds) > 2
@@ -93,8 +92,8 @@ def cut(
 
 
 def cut_outcome(outcome: DeltaOutcome, edges_ms: Iterable[int] = (), *, snap_ms: int = 0) -> tuple[Part, ...]:
-    """Cut the outcome of a reading; an outcome that counts nothing has no parts."""
-    if outcome.value is None:
+    """Cut the outcome of a reading; one that counts nothing, or is a baseline, has no parts."""
+    if outcome.value is None or outcome.rule is Rule.FIRST_CONTACT_BASELINE:
         return ()
     assert outcome.quality is not None
     return cut(

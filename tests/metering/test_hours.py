@@ -84,7 +84,7 @@ def test_a_reading_taken_just_before_the_hour_ends_it_too() -> None:
 
 def test_a_rise_in_no_time_belongs_to_the_hour_that_ends_there() -> None:
     (part,) = cut(value=5, from_ms=NOON_MS, to_ms=NOON_MS)
-    assert (part.hour_ms, part.value, part.split) == (NOON_MS - HOUR_MS, 5, False)
+    assert part == Part(NOON_MS - HOUR_MS, NOON_MS - 1, NOON_MS, 5, Quality.ACTUAL, split=False)
 
 
 def test_an_outcome_is_cut_over_its_own_interval() -> None:
@@ -98,6 +98,7 @@ def test_an_outcome_that_counts_nothing_has_no_parts() -> None:
     before = RegisterState("e1", 1, 100, NOON_MS)
     held: DeltaOutcome = delta(before, RegisterReading("e1", 2, 50, NOON_MS + 10_000))
     assert cut_outcome(held) == ()
+    assert cut_outcome(delta(None, RegisterReading("e1", 1, 50, NOON_MS))) == ()
 
 
 def test_hours_add_up_by_quality() -> None:

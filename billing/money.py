@@ -1,0 +1,169 @@
+"""Money and exact arithmetic.
+
+Amounts are `Decimal`. They are rounded at one place only: once per invoice line, half-even, to the minor unit
+of the currency (`round_to_minor`). Until then:
+
+* An amount of tokens, `tokens * price per 1M / 1,000,000`, is exact as a decimal: with prices of at most
+  `PRICE_DECIMALS_MAX` decimals it needs at most `CHARGE_DECIMALS`.
+* An amount of GPU time, `GPU-milliseconds * price per GPU-hour / 3,600,000`, is not (3,600,000 holds a 9),
+and nor is
+  a share of an odd percentage. Such an amount is kept as an exact fraction while it is computed
+  (`exact_amount`), stored rounded half-even to `CHARGE_DECIMALS` decimals (`to_charge`), and an invoice line
+  is computed anew as an exact fraction from its total quantity and rounded once (`round_to_minor`), never
+  from stored, rounded parts.
+
+Source of the minor digits: ISO 4217, list one (active codes).
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+from fractions import Fraction
+
+TOKENS_PER_PRICE_UNIT = 1_000_000
+"""Token prices are per this many tokens."""
+
+SECONDS_PER_HOUR = 3_600
+"""Prices of GPU time are per GPU-hour, its quantities are GPU-seconds with three decimals (a share in 1/1000)."""
+
+PRICE_DECIMALS_MAX = 12
+"""Decimals a unit price may have."""
+
+CHARGE_DECIMALS = 18
+"""Decimals to which a stored charge is rounded."""
+
+EXACT_DIGITS = 100
+"""Digits of the exact context: far above 1e18 tokens at a price of 18 digits and 12 decimals."""
+
+_ZERO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_TWO_DIGITS = (
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD "
+    "HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK "
+    "MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD "
+    "RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS "
+    "UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+)
+_THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_DIGITS = "CLF UYW"
+
+MINOR_DIGITS = {
+    code: digits
+    for digits, codes in ((0, _ZERO_DIGITS), (2, _TWO_DIGITS), (3, _THREE_DIGITS), (4, _FOUR_DIGITS))
+    for code in codes.split()
+}
+"""Digits after the point of each currency's minor unit, by ISO 4217 alphabetic code."""
+
+
+class UnknownCurrency(ValueError):
+    """The code is no active ISO 4217 currency."""
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals amounts of `currency` have; raise `UnknownCurrency`."""
+    digits = MINOR_DIGITS.get(currency)
+    if digits is None:
+        raise UnknownCurrency(f"{currency!r} is no active ISO 4217 currency code")
+    return digits
+
+
+def exact_context() -> Context:
+    """Return a new decimal context that raises where a digit would be lost or a float is met."""
+    traps = [FloatOperation, Inexact, InvalidOperation, DivisionByZero, Overflow]
+    return Context(prec=EXACT_DIGITS, rounding=ROUND_HALF_EVEN, traps=traps)
+
+
+_EXACT = exact_context()
+
+
+def exact_amount(*, quantity: int | Decimal, unit_price: Decimal, units_per_price: int) -> Fraction:
+    """Return `quantity * unit_price / units_per_price` exactly; a correction's quantity may be negative."""
+    assert unit_price.is_finite()
+    assert units_per_price > 0
+    return Fraction(quantity) * Fraction(unit_price) / units_per_price
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum without losing a digit, which the ambient decimal context of 28 digits might."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+def token_amount(tokens: int, price_per_mtok: Decimal) -> Decimal:
+    """Return what `tokens` cost at a price per 1M tokens, exactly."""
+    assert price_per_mtok.is_finite()
+    product = _EXACT.multiply(Decimal(tokens), price_per_mtok)
+    return _EXACT.scaleb(product, -6)
+
+
+def to_decimals(amount: Fraction | Decimal, decimals: int) -> Decimal:
+    """Return `amount` rounded once, half-even, to exactly `decimals` decimals."""
+    assert decimals >= 0
+    scaled = round(Fraction(amount) * 10**decimals)
+    return _EXACT.scaleb(Decimal(scaled), -decimals)
+
+
+def to_charge(amount: Fraction | Decimal) -> Decimal:
+    """Return `amount` as a charge stores it: half-even at `CHARGE_DECIMALS` decimals."""
+    return to_decimals(amount, CHARGE_DECIMALS)
+
+
+def round_to_minor(amount: Fraction | Decimal, currency: str) -> Decimal:
+    """Return `amount` rounded once, half-even, to the minor unit, as a line of a bill is."""
+    rounded = to_decimals(amount, minor_digits(currency))
+    assert abs(Fraction(rounded) - Fraction(amount)) * 2 * 10 ** minor_digits(currency) <= 1
+    return rounded
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Return an amount that lies on the minor unit as a count of minor units; raise ValueError if it does not."""
+    scale: int = 10 ** minor_digits(currency)
+    scaled = Fraction(amount) * scale
+    if scaled.denominator != 1:
+        raise ValueError(f"{amount} is no whole number of minor units of {currency}")
+    return scaled.numerator
+
+
+def from_minor(amount_minor: int, currency: str) -> Decimal:
+    """Return a count of minor units as an amount with the decimals of its currency."""
+    return _EXACT.scaleb(Decimal(amount_minor), -minor_digits(currency))
+
+
+def largest_remainder_units(total: int, weights: Sequence[Fraction | Decimal | int]) -> tuple[int, ...]:
+    """Share `total` whole units out in proportion to `weights` so that the parts sum to it exactly.
+
+    Each part is its exact proportion rounded down or up; the units left over go to the largest remainders,
+    the earlier of equals first. A negative total is shared out like a positive one. Raises ValueError where
+    the weights are negative or sum to zero.
+    """
+    exact = [Fraction(weight) for weight in weights]
+    whole = sum(exact, Fraction(0))
+    if whole <= 0 or any(weight < 0 for weight in exact):
+        raise ValueError("weights must be non-negative and must not all be zero")
+    sign = -1 if total < 0 else 1
+    shares = [abs(total) * weight / whole for weight in exact]
+    parts = [int(share) for share in shares]
+    left = abs(total) - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - shares[index], index))
+    for index in by_remainder[:left]:
+        parts[index] += 1
+    assert sum(parts) == abs(total)
+    return tuple(sign * part for part in parts)
+
+
+def largest_remainder(
+    total: Decimal, weights: Sequence[Fraction | Decimal | int], currency: str
+) -> tuple[Decimal, ...]:
+    """Share an amount on the minor unit out by `largest_remainder_units`; the parts sum to it exactly."""
+    parts = largest_remainder_units(to_minor(total, currency), weights)
+    return tuple(from_minor(part, currency) for part in parts)

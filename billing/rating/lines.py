@@ -1,0 +1,97 @@
+"""From rated lines to invoice lines: the one place where an amount is rounded.
+
+An invoice line gathers rated lines as its sublines, which stay unrounded. The line's amount is computed as an
+exact fraction from the quantities and prices of all its sublines and rounded once, half-even, to the minor
+unit; the total is the sum of the lines.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.money import exact_sum, from_minor, round_to_minor
+from billing.rating.rated import Price, RatedLine, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line of a bill.
+
+    `quantity`, `price` and `share_percent` are those of all sublines, or None where the sublines differ in
+    unit, price or share. `base_amount` and `exact_amount` are the unrounded sums of the sublines as charges
+    store them, `amount` is the line's amount rounded once.
+    """
+
+    term_ref: str
+    model: str
+    unit: Unit | None
+    quantity: Decimal | None
+    price: Price | None
+    share_percent: Decimal | None
+    quality_mix: dict[str, Decimal]
+    base_amount: Decimal
+    exact_amount: Decimal
+    amount: Decimal
+    from_at: datetime
+    to_at: datetime
+    sublines: tuple[RatedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The lines of a bill in one currency, and their sum."""
+
+    currency: str
+    lines: tuple[InvoiceLine, ...]
+    total: Decimal
+
+
+def by_term_and_model(line: RatedLine) -> tuple[str, str]:
+    """Gather the classes, days and price versions of one model under one term into one line."""
+    return (line.term_ref, line.model)
+
+
+def by_rate(line: RatedLine) -> tuple[Hashable, ...]:
+    """Gather only what has the same term, model, class, price version, price and share into one line."""
+    about = (line.term_ref, line.model, line.token_class, line.price_version_id or "")
+    return (*about, line.price, line.share_percent)
+
+
+def make_bill(
+    rated: Iterable[RatedLine],
+    currency: str,
+    gather: Callable[[RatedLine], Hashable] = by_term_and_model,
+) -> Bill:
+    """Gather rated lines into invoice lines, in the order of their first subline, and round each once."""
+    gathered: dict[Hashable, list[RatedLine]] = {}
+    for line in sorted(rated, key=lambda each: (each.term_ref, each.model, each.from_at, each.line_key)):
+        gathered.setdefault(gather(line), []).append(line)
+    lines = tuple(_invoice_line(sublines, currency) for sublines in gathered.values())
+    return Bill(currency, lines, exact_sum((from_minor(0, currency), *(line.amount for line in lines))))
+
+
+def _invoice_line(sublines: list[RatedLine], currency: str) -> InvoiceLine:
+    first = sublines[0]
+    units = {line.unit for line in sublines}
+    prices = {line.price for line in sublines}
+    shares = {line.share_percent for line in sublines}
+    qualities = sorted({quality for line in sublines for quality in line.quality_mix})
+    return InvoiceLine(
+        term_ref=first.term_ref,
+        model=first.model,
+        unit=first.unit if len(units) == 1 else None,
+        quantity=exact_sum(line.quantity for line in sublines) if len(units) == 1 else None,
+        price=first.price if len(prices) == 1 else None,
+        share_percent=first.share_percent if len(shares) == 1 else None,
+        quality_mix={
+            quality: exact_sum(line.quality_mix.get(quality, Decimal(0)) for line in sublines) for quality in qualities
+        },
+        base_amount=exact_sum(line.base_amount for line in sublines),
+        exact_amount=exact_sum(line.amount for line in sublines),
+        amount=round_to_minor(sum((line.exact for line in sublines), Fraction(0)), currency),
+        from_at=min(line.from_at for line in sublines),
+        to_at=max(line.to_at for line in sublines),
+        sublines=tuple(sublines),
+    )

@@ -1,0 +1,182 @@
+"""What rating gives: rated lines, and usage that no price is in force for.
+
+A rated line is the whole of one thing in one period as far as it is known: so many tokens of one class of one
+model at one price, so many GPU-seconds of one lease at one rate. Rating is cumulative: it is done anew from
+the totals, and `billing.rating.cumulative` takes what is booked already off.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_amount, exact_sum, to_charge
+
+LINE_KEY_CHARS_MAX = 300
+WHOLE_PERCENT = Decimal(100)
+
+
+class TermKind(StrEnum):
+    """Which kind of term a line comes from."""
+
+    LEASE = "lease"
+    TOKEN_SHARE = "token_share"  # noqa: S105 - the name of a contract term
+
+
+class Unit(StrEnum):
+    """What a quantity counts."""
+
+    TOKENS = "tokens"
+    GPU_SECONDS = "gpu_seconds"
+    SECONDS = "seconds"
+
+
+class PriceUnit(StrEnum):
+    """What a unit price is for; the amount of a period is prorated by the second."""
+
+    PER_MTOK = "per_mtok"
+    PER_GPU_HOUR = "per_gpu_hour"
+    PER_PERIOD = "per_period"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price with its unit: `amount` for `units` of the quantity it is multiplied with."""
+
+    amount: Decimal
+    unit: PriceUnit
+    units: int
+
+    def __post_init__(self) -> None:
+        assert self.amount.is_finite()
+        assert self.amount >= 0
+        assert self.units > 0
+
+
+def per_mtok(amount: Decimal) -> Price:
+    """Return a price per 1M tokens."""
+    return Price(amount, PriceUnit.PER_MTOK, TOKENS_PER_PRICE_UNIT)
+
+
+def per_gpu_hour(amount: Decimal) -> Price:
+    """Return a price per GPU-hour, for quantities in GPU-seconds."""
+    return Price(amount, PriceUnit.PER_GPU_HOUR, SECONDS_PER_HOUR)
+
+
+def per_period(amount: Decimal, period_seconds: int) -> Price:
+    """Return a price for a whole period of the given length, for quantities in seconds."""
+    return Price(amount, PriceUnit.PER_PERIOD, period_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedLine:
+    """One priced quantity with everything that a charge must carry.
+
+    `line_key` says what the line is about and is the same in every run. `quality_mix` gives the quantity by
+    quality and sums to `quantity`. `base_amount` is quantity times price, `amount` what is owed of it
+    (`share_percent` of it); both are rounded half-even to 18 decimals, while `exact_base` and `exact` are the
+    figures themselves.
+    """
+
+    line_key: str
+    term_kind: TermKind
+    term_ref: str
+    contract_version: int
+    price_version_id: str | None
+    rule: str
+    model: str
+    token_class: str
+    quantity: Decimal
+    unit: Unit
+    price: Price
+    share_percent: Decimal = WHOLE_PERCENT
+    quality_mix: Mapping[str, Decimal]
+    from_at: datetime
+    to_at: datetime
+
+    def __post_init__(self) -> None:
+        assert 0 < len(self.line_key) <= LINE_KEY_CHARS_MAX
+        assert 0 <= self.share_percent <= WHOLE_PERCENT
+        assert self.from_at <= self.to_at
+        assert exact_sum(self.quality_mix.values()) == self.quantity
+
+    @property
+    def exact_base(self) -> Fraction:
+        """The amount before the share, exactly."""
+        return exact_amount(quantity=self.quantity, unit_price=self.price.amount, units_per_price=self.price.units)
+
+    @property
+    def exact(self) -> Fraction:
+        """The amount owed, exactly."""
+        return self.exact_base * Fraction(self.share_percent) / 100
+
+    @property
+    def base_amount(self) -> Decimal:
+        """The amount before the share, as a charge stores it."""
+        return to_charge(self.exact_base)
+
+    @property
+    def amount(self) -> Decimal:
+        """The amount owed, as a charge stores it."""
+        return to_charge(self.exact)
+
+
+class UnpricedReason(StrEnum):
+    """Why usage waits without a price."""
+
+    NO_VERSION = "no_version_in_force"
+    NO_PRICE = "no_price_in_version"
+    PART_EXCEEDS_WHOLE = "part_exceeds_whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpriced:
+    """Usage that could not be priced: shown to both parties and alarmed, never an amount of zero.
+
+    `PART_EXCEEDS_WHOLE` is the surplus of cached over input tokens, or of reasoning over output tokens.
+    """
+
+    term_kind: TermKind
+    term_ref: str
+    contract_version: int
+    model: str
+    token_class: str
+    quantity: Decimal
+    unit: Unit
+    reason: UnpricedReason
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """The lines of one rating and the usage left without a price, both in a fixed order."""
+
+    lines: tuple[RatedLine, ...] = ()
+    unpriced: tuple[Unpriced, ...] = ()
+
+    @property
+    def exact_total(self) -> Fraction:
+        """What is owed for all lines, exactly."""
+        return sum((line.exact for line in self.lines), Fraction(0))
+
+    def __add__(self, other: "Rated") -> "Rated":
+        """Join the ratings of two terms."""
+        return Rated(self.lines + other.lines, self.unpriced + other.unpriced)
+
+
+def line_key(*parts: str | int) -> str:
+    """Return a stable key of what a line is about; different parts never give the same key.
+
+    A key that would be too long for its column ends in a SHA-256 of the whole instead.
+    """
+    escaped = (str(part).replace("%", "%25").replace("|", "%7C") for part in parts)
+    key = "|".join(escaped)
+    if len(key) > LINE_KEY_CHARS_MAX:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        key = f"{key[: LINE_KEY_CHARS_MAX - len(digest) - 1]}#{digest}"
+    assert 0 < len(key) <= LINE_KEY_CHARS_MAX
+    return key

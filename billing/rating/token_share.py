@@ -1,0 +1,241 @@
+"""Rating of a token revenue share: a percentage of what the metered tokens are worth at list price.
+
+Classes overlap: cached input is a part of input, reasoning a part of output. Each token is priced once:
+
+* where the price version prices `cached_input`, the cached tokens go at that price and the rest of the input
+at the
+  input price; where it does not, all input goes at the input price;
+* the same for `reasoning` and `output`;
+* `cache_write` stands beside the input and goes at its own price.
+
+Where more of the part than of the whole was counted, the whole is billed as the part and the surplus is
+reported. Usage without a price is `Unpriced`, never zero.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.rated import (
+    WHOLE_PERCENT,
+    Rated,
+    RatedLine,
+    TermKind,
+    Unit,
+    Unpriced,
+    UnpricedReason,
+    line_key,
+    per_mtok,
+)
+
+RULE_LIST_PRICE = "token_share_list_price"
+
+PART_OF = {TokenClass.CACHED_INPUT: TokenClass.INPUT, TokenClass.REASONING: TokenClass.OUTPUT}
+"""Which class each class is a part of."""
+
+_MIX_ORDER = ("A", "S", "E", "Q", "G")
+
+
+class CollectedBy(StrEnum):
+    """Who collects the price of the tokens from their buyers, and so owes the provider its share."""
+
+    TENANT = "tenant"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """Tokens of one class of a model over `[from_at, to_at)` under one price version, or under none (None).
+
+    `quality_mix` gives the tokens by quality and sums to `quantity`. `usage_key` is the caller's stable key
+    of what the total is about (a deployment and a day, say); classes with the same key belong together.
+    """
+
+    usage_key: str
+    model: str
+    token_class: TokenClass
+    price_version_id: str | None
+    quantity: int
+    quality_mix: Mapping[str, int]
+    from_at: datetime
+    to_at: datetime
+
+    def __post_init__(self) -> None:
+        assert self.quantity >= 0
+        assert all(tokens >= 0 for tokens in self.quality_mix.values())
+        assert sum(self.quality_mix.values()) == self.quantity
+        assert self.from_at <= self.to_at
+
+
+@dataclass(frozen=True, slots=True)
+class TokenShareTerms:
+    """What a contract says of a token share; `share_percent_by` overrides it for a (model, class)."""
+
+    term_ref: str
+    contract_version: int
+    share_percent: Decimal
+    price_versions: Sequence[PriceVersion]
+    collected_by: CollectedBy = CollectedBy.TENANT
+    share_percent_by: Mapping[tuple[str, TokenClass], Decimal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert self.term_ref
+        percents = (self.share_percent, *self.share_percent_by.values())
+        assert all(0 <= percent <= WHOLE_PERCENT for percent in percents)
+
+    def share_of(self, model: str, token_class: TokenClass) -> Decimal:
+        """Return the percentage that is owed of a class of a model."""
+        return self.share_percent_by.get((model, token_class), self.share_percent)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The classes of one model under one price version and usage key, added up."""
+
+    from_at: datetime
+    to_at: datetime
+    mixes: dict[TokenClass, dict[str, int]] = field(default_factory=dict)
+
+    def add(self, total: UsageTotal) -> None:
+        self.from_at = min(self.from_at, total.from_at)
+        self.to_at = max(self.to_at, total.to_at)
+        mix = self.mixes.setdefault(total.token_class, {})
+        for quality, tokens in total.quality_mix.items():
+            mix[quality] = mix.get(quality, 0) + tokens
+
+    def tokens(self, token_class: TokenClass) -> int:
+        return sum(self.mixes.get(token_class, {}).values())
+
+
+def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Rated:
+    """Rate usage totals: one line per usage key, model, price version and billable class, zeros left out."""
+    versions = {version.version_id: version for version in terms.price_versions}
+    groups: dict[tuple[str, str, str], _Group] = {}
+    for total in totals:
+        key = (total.usage_key, total.model, total.price_version_id or "")
+        groups.setdefault(key, _Group(total.from_at, total.to_at)).add(total)
+    lines: list[RatedLine] = []
+    unpriced: list[Unpriced] = []
+    for (usage_key, model, version_id), group in sorted(groups.items(), key=lambda item: item[0]):
+        version = versions.get(version_id)
+        for token_class, mix, surplus in _billable(model, version, group):
+            rated = _rate_class(terms, version, (usage_key, model, token_class), mix, group)
+            if isinstance(rated, RatedLine):
+                lines.append(rated)
+            elif rated is not None:
+                unpriced.append(rated)
+            if surplus:
+                unpriced.append(
+                    _unpriced(
+                        terms,
+                        model=model,
+                        token_class=token_class,
+                        tokens=surplus,
+                        reason=UnpricedReason.PART_EXCEEDS_WHOLE,
+                        group=group,
+                    )
+                )
+    return Rated(tuple(lines), tuple(unpriced))
+
+
+def _billable(
+    model: str, version: PriceVersion | None, group: _Group
+) -> Iterator[tuple[TokenClass, Mapping[str, int], int]]:
+    """Yield (class, tokens by quality, surplus) such that no token is in two classes."""
+    parts = {
+        part: whole
+        for part, whole in PART_OF.items()
+        if version is not None and version.price_per_mtok(model, part) is not None
+    }
+    for token_class in TokenClass:
+        mix = group.mixes.get(token_class, {})
+        surplus = 0
+        if token_class in PART_OF:
+            whole = PART_OF[token_class]
+            surplus = max(0, group.tokens(token_class) - group.tokens(whole))
+            # A part without a price of its own is billed inside its whole.
+            mix = _less(mix, surplus) if token_class in parts else {}
+        for part, whole in parts.items():
+            if whole is token_class:
+                mix = _without(mix, group.mixes.get(part, {}))
+        yield token_class, mix, surplus
+
+
+def _rate_class(
+    terms: TokenShareTerms,
+    version: PriceVersion | None,
+    about: tuple[str, str, TokenClass],
+    mix: Mapping[str, int],
+    group: _Group,
+) -> RatedLine | Unpriced | None:
+    usage_key, model, token_class = about
+    tokens = sum(mix.values())
+    if not tokens:
+        return None
+    price = None if version is None else version.price_per_mtok(model, token_class)
+    if version is None or price is None:
+        reason = UnpricedReason.NO_VERSION if version is None else UnpricedReason.NO_PRICE
+        return _unpriced(terms, model=model, token_class=token_class, tokens=tokens, reason=reason, group=group)
+    parts = (TermKind.TOKEN_SHARE, terms.term_ref, terms.contract_version, usage_key)
+    return RatedLine(
+        line_key=line_key(*parts, model, token_class, version.version_id),
+        term_kind=TermKind.TOKEN_SHARE,
+        term_ref=terms.term_ref,
+        contract_version=terms.contract_version,
+        price_version_id=version.version_id,
+        rule=RULE_LIST_PRICE,
+        model=model,
+        token_class=token_class,
+        quantity=Decimal(tokens),
+        unit=Unit.TOKENS,
+        price=per_mtok(price),
+        share_percent=terms.share_of(model, token_class),
+        quality_mix={quality: Decimal(count) for quality, count in sorted(mix.items()) if count},
+        from_at=group.from_at,
+        to_at=group.to_at,
+    )
+
+
+def _unpriced(
+    terms: TokenShareTerms,
+    *,
+    model: str,
+    token_class: TokenClass,
+    tokens: int,
+    reason: UnpricedReason,
+    group: _Group,
+) -> Unpriced:
+    return Unpriced(
+        term_kind=TermKind.TOKEN_SHARE,
+        term_ref=terms.term_ref,
+        contract_version=terms.contract_version,
+        model=model,
+        token_class=token_class,
+        quantity=Decimal(tokens),
+        unit=Unit.TOKENS,
+        reason=reason,
+        from_at=group.from_at,
+        to_at=group.to_at,
+    )
+
+
+def _less(mix: Mapping[str, int], tokens: int) -> dict[str, int]:
+    """Return the mix with `tokens` fewer, taken from the least certain quality first."""
+    left = dict(mix)
+    for quality in (*reversed(_MIX_ORDER), *sorted(set(mix) - set(_MIX_ORDER))):
+        taken = min(tokens, left.get(quality, 0))
+        if taken:
+            left[quality] -= taken
+            tokens -= taken
+    assert tokens == 0
+    return left
+
+
+def _without(mix: Mapping[str, int], part: Mapping[str, int]) -> dict[str, int]:
+    """Return what is left of the mix of a whole without its part, quality by quality as far as that goes."""
+    left = {quality: max(0, tokens - part.get(quality, 0)) for quality, tokens in mix.items()}
+    target = max(0, sum(mix.values()) - sum(part.values()))
+    return _less(left, sum(left.values()) - target)
