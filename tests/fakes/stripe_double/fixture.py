@@ -1,0 +1,140 @@
+"""Start the double as a process and steer it: for tests, and for the demo.
+
+``stripe_double`` is a context manager; ``tests/conftest.py`` or a test module makes a fixture of it::
+
+    @pytest.fixture
+    def stripe_api() -> Iterator[StripeDouble]:
+        with stripe_double() as double:
+            yield double
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.fakes.stripe_double.server import READY
+
+ROOT = Path(__file__).resolve().parents[3]
+Mode = Literal["prompt", "late", "doubled", "shuffled", "held"]
+_PLAIN: dict[str, Any] = {"copies": 1, "order": "ordered", "delay_s": 0, "held": False, "seed": 0}
+MANNERS: dict[Mode, dict[str, Any]] = {
+    "prompt": _PLAIN,
+    "late": {**_PLAIN, "delay_s": 1.0},
+    "doubled": {**_PLAIN, "copies": 2},
+    "shuffled": {**_PLAIN, "order": "shuffled", "delay_s": 0.3},
+    "held": {**_PLAIN, "held": True},
+}
+
+
+class PaymentRefused(Exception):
+    """The simulated customer's payment did not go through; ``error`` is Stripe's error object."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(str(error.get("message")))
+        self.error = error
+
+
+class StripeDouble:
+    """One running double. ``base_url`` is what the product's Stripe address is set to."""
+
+    SECRET_KEY = "sk_test_double"
+
+    def __init__(self, *, state: Path | None = None, port: int = 0) -> None:
+        self._state = state
+        self._process, self.base_url = _start(state, port)
+
+    def faults(self, *faults: dict[str, Any]) -> None:
+        """Queue faults, each the members of ``faults.Fault``."""
+        self._control("POST", "faults", list(faults))
+
+    def clear_faults(self) -> None:
+        """Forget faults that hit nothing."""
+        self._control("DELETE", "faults")
+
+    def state(self) -> dict[str, Any]:
+        """Objects by kind, requests seen, deliveries made and waiting."""
+        state: dict[str, Any] = self._control("GET", "state")
+        return state
+
+    def deliver_to(self, url: str, secret: str, mode: Mode = "prompt", *, seed: int = 0) -> None:
+        """Send every event from now on to ``url``; an address given before keeps getting them too."""
+        self._control("POST", "webhooks", {**MANNERS[mode], "seed": seed, "url": url, "secret": secret})
+
+    def manner(self, **members: Any) -> None:
+        """Change single members of the manner of delivery (``webhooks.Manner``)."""
+        self._control("POST", "webhooks", members)
+
+    def release(self) -> None:
+        """Let held deliveries go."""
+        self.manner(held=False)
+
+    def wait_delivered(self, *, within_s: float = 20) -> None:
+        """Return once no delivery is waiting; AssertionError if that does not come about."""
+        deadline = time.monotonic() + within_s
+        while self.state()["deliveries_waiting"]:
+            assert time.monotonic() < deadline, self.state()["deliveries"][-5:]
+            time.sleep(0.02)
+
+    def pay(self, invoice_id: str, payment_method: str = "pm_card_visa") -> dict[str, Any]:
+        """A customer pays the hosted invoice page; PaymentRefused when the card is declined."""
+        paid: dict[str, Any] = self._control("POST", "pay", {"invoice": invoice_id, "payment_method": payment_method})
+        return paid
+
+    def kill(self) -> None:
+        """``kill -9``, and wait until it is dead."""
+        self._process.send_signal(signal.SIGKILL)
+        self.stop()
+
+    def restart(self) -> None:
+        """Start again at the same address, from the journal if there is one."""
+        self._process, self.base_url = _start(self._state, int(self.base_url.rpartition(":")[2]))
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _control(self, method: str, name: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.base_url}/_double/{name}", None if body is None else json.dumps(body).encode(), method=method
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise PaymentRefused(json.load(refused)["error"]) from refused
+
+
+def _start(state: Path | None, port: int) -> tuple[subprocess.Popen[str], str]:
+    command = [sys.executable, "-m", "tests.fakes.stripe_double", "--port", str(port)]
+    if state is not None:
+        command += ["--state", str(state)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith(READY), f"the double did not start: {line!r}"
+    return process, line.removeprefix(READY).strip()
+
+
+@contextmanager
+def stripe_double(*, state: Path | None = None, port: int = 0) -> Iterator[StripeDouble]:
+    """A double on a free port, ended with the block; ``state`` is the journal it keeps and starts from."""
+    double = StripeDouble(state=state, port=port)
+    try:
+        yield double
+    finally:
+        double.stop()

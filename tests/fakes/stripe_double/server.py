@@ -1,0 +1,156 @@
+"""HTTP around the double: the API under ``/v1``, and a control side under ``/_double`` that needs no key.
+
+| control request | does |
+|---|---|
+| ``POST /_double/faults`` | queue faults (one object or a list of ``faults.Fault`` members); DELETE forgets them |
+| ``POST /_double/pay`` | ``{"invoice": id, "payment_method": "pm_card_visa"}``: a customer pays the hosted page |
+| ``GET /_double/state`` | everything: objects by kind, requests seen, deliveries made |
+| ``POST /_double/webhooks`` | members of ``webhooks.Manner``, and ``url`` + ``secret`` to add an endpoint |
+| ``GET /_double/hosted/<invoice>`` | the page that ``hosted_invoice_url`` names |
+"""
+
+import argparse
+import http.server
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.stripe_double.double import Double, Request, read_json
+from tests.fakes.stripe_double.hosted import hosted_page
+from tests.fakes.stripe_double.refusals import Refusal
+
+LOOPBACK = "127.0.0.1"
+READY = "listening on "
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    double: Double
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # Head and body leave in one segment, or each answer waits for a delayed ACK.
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._handle()
+
+    def do_POST(self) -> None:
+        self._handle()
+
+    def do_DELETE(self) -> None:
+        self._handle()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server names it
+        """Stay silent: ``/_double/state`` holds the log."""
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        url = urlsplit(self.path)
+        if url.path.startswith("/_double/"):
+            self._control(url.path.removeprefix("/_double/"), body)
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.double.answer(Request(self.command, url.path, url.query, body, headers))
+        if answer.hang_s:
+            time.sleep(answer.hang_s)
+        if answer.status == 0:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._send_json(answer.status, answer.body, answer.headers)
+
+    def _control(self, name: str, body: str) -> None:
+        control = _CONTROLS.get((self.command, name))
+        try:
+            if name.startswith("hosted/"):
+                self._hosted(*name.split("/")[1:], body=body)
+            elif control is None:
+                self._send_json(404, Refusal(404, f"No such control: {self.command} {name}").body)
+            else:
+                self._send_json(200, control(self.server.double, body))
+        except Refusal as refusal:
+            self._send_json(refusal.status, refusal.body)
+
+    def _hosted(self, invoice_id: str, action: str = "", *, body: str) -> None:
+        double, notice = self.server.double, ""
+        if self.command == "POST" and action == "pay":
+            token = parse_qs(body).get("payment_method", ["pm_card_visa"])[0]
+            try:
+                double.pay(invoice_id, token)
+            except Refusal as refusal:
+                notice = str(refusal)
+        elif action:
+            raise Refusal(404, f"No such page: {action}")
+        invoice = double.invoice(invoice_id)
+        self._send(
+            200, "text/html; charset=utf-8", hosted_page(invoice, double.line_count(invoice_id), notice).encode()
+        )
+
+    def _send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        self._send(status, "application/json", json.dumps(body).encode(), headers)
+
+    def _send(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _queue_faults(double: Double, body: str) -> Any:
+    given = read_json(body)
+    double.faults.add(given if isinstance(given, list) else [given])
+    return {"faults_waiting": double.faults.waiting()}
+
+
+def _clear_faults(double: Double, body: str) -> Any:
+    double.faults.clear()
+    return {"faults_waiting": 0}
+
+
+def _pay(double: Double, body: str) -> Any:
+    given = read_json(body)
+    return double.pay(str(given.get("invoice")), str(given.get("payment_method", "pm_card_visa")))
+
+
+def _set_webhooks(double: Double, body: str) -> Any:
+    given = read_json(body)
+    url, secret = given.pop("url", None), given.pop("secret", None)
+    manner = double.deliverer.set_manner(given)
+    return {**manner, "endpoint": double.deliver_to(url, secret) if url else None}
+
+
+_CONTROLS: dict[tuple[str, str], Callable[[Double, str], Any]] = {
+    ("POST", "faults"): _queue_faults,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "pay"): _pay,
+    ("GET", "state"): lambda double, _body: double.state(),
+    ("POST", "webhooks"): _set_webhooks,
+}
+
+
+def main() -> None:
+    """Serve until killed. Prints ``listening on <address>`` once requests are answered."""
+    parser = argparse.ArgumentParser(prog="stripe_double", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
+    parser.add_argument("--webhook-url", help="deliver every event here")
+    parser.add_argument("--webhook-secret", help="sign the deliveries with this (whsec_…)")
+    parser.add_argument("--state", type=Path, help="journal everything here, and start from it")
+    given = parser.parse_args()
+    if bool(given.webhook_url) != bool(given.webhook_secret):
+        parser.error("--webhook-url and --webhook-secret go together")
+    with _Server((LOOPBACK, given.port), _Handler) as server:
+        base_url = f"http://{LOOPBACK}:{server.server_port}"
+        server.double = Double(given.state, base_url)
+        if given.webhook_url:
+            server.double.deliver_to(given.webhook_url, given.webhook_secret)
+        print(f"{READY}{base_url}", flush=True)
+        server.serve_forever()
