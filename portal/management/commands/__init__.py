@@ -1,0 +1,1 @@
+"""Commands that prepare what the look needs: fonts and compiled words."""

@@ -1,0 +1,74 @@
+"""Tags that place the components with a body: ``{% load portal_tags %}``."""
+
+from collections.abc import Sequence
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from portal.icons import draw_icon
+from portal.parts import LegendEntry, Pill
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """``{% icon "down" %}``: a line icon; it says nothing to a screen reader, so put words beside it."""
+    return draw_icon(name)
+
+
+@register.simple_block_tag
+def page_head(content: str, *, title: str, sub: str = "", pill: Pill | None = None) -> SafeString:
+    """``{% page_head title=… sub=… pill=… %}buttons or a filter form{% endpage_head %}``: the page's only
+    h1.
+    """
+    context = {"title": title, "sub": sub, "pill": pill, "body": content}
+    return render_to_string("portal/partials/page_head.html", context)
+
+
+@register.simple_block_tag
+def card(
+    content: str,
+    *,
+    name: str,
+    title: str,
+    note: str = "",
+    legend: Sequence[LegendEntry] = (),
+    flush: bool = False,
+    actions: str = "",
+) -> SafeString:
+    """``{% card name="by-model" title=_("By model") flush=True %}…{% endcard %}``: a section on a white
+    card.
+
+    ``name`` is its id and must be unlike every other on the page; the heading's id is ``name`` and ``-h``.
+    ``flush`` is for cards that hold a table or a timeline from edge to edge. ``note`` stands right of the
+    title, ``legend`` below it, ``actions`` is markup for buttons, made with ``{% capture %}`` or an include
+    rendered before.
+    """
+    context = {
+        "name": name,
+        "title": title,
+        "note": note,
+        "legend": legend,
+        "flush": flush,
+        "actions": actions,
+        "body": content,
+    }
+    return render_to_string("portal/partials/card.html", context)
+
+
+@register.simple_block_tag
+def scroll(content: str, *, label: str) -> SafeString:
+    """``{% scroll label=_("Invoices") %}<table class="t">…</table>{% endscroll %}``: scrolls sideways
+    inside its card.
+
+    Named and focusable, so that it can be scrolled from the keyboard.
+    """
+    return render_to_string("portal/partials/scroll.html", {"label": label, "body": content})
+
+
+@register.simple_block_tag
+def capture(content: str) -> str:
+    """``{% capture as buttons %}…{% endcapture %}``: markup kept under a name, for ``actions`` of a card."""
+    return content
