@@ -111,9 +111,7 @@ def _copied(wheel: Wheel, root: Path, copy: Path, account: Account) -> Path:
     except OSError as error:
         if copy.is_dir():  # another process was first
             return copy
-        raise CannotStart(
-            f"{account.name} cannot read {root}, and no copy can be made: {error}. {ADVICE}"
-        ) from error
+        raise CannotStart(f"{account.name} cannot read {root}, and no copy can be made: {error}. {ADVICE}") from error
     return copy
 
 

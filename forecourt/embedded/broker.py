@@ -36,12 +36,12 @@ def broker_program(places: Places, account: Account) -> Program:
         environ={MARK: str(places.data)},
         cwd=places.broker,
         account=account,
-        ready=partial(answers, places),
+        ready=partial(broker_answers, places),
         clear=partial(stop_broker, places),
     )
 
 
-def answers(places: Places) -> bool:
+def broker_answers(places: Places) -> bool:
     """Whether the broker serves; one that still loads its file does not."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:

@@ -146,9 +146,7 @@ def _check_format(places: Places) -> None:
         places.format.write_text(f"{FORMAT}\n", encoding="ascii")
         return
     except ValueError as error:
-        raise CannotStart(
-            f"{places.format} does not hold a number: is {places.data} a data folder?"
-        ) from error
+        raise CannotStart(f"{places.format} does not hold a number: is {places.data} a data folder?") from error
     if found > FORMAT:
         raise CannotStart(
             f"The data folder {places.data} was written by a newer version (format {found}, "

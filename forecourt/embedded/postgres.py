@@ -65,7 +65,7 @@ def _postgres_program(program: Path, places: Places, account: Account, *, durabl
         environ=_environ(places),
         cwd=places.postgres,
         account=account,
-        ready=partial(_answers, places),
+        ready=partial(postgres_answers, places),
         # Fast shutdown: clients are disconnected, everything is on disk.
         stop_signal=signal.SIGINT,
         stop_timeout_s=60.0,
@@ -146,7 +146,7 @@ def _make_database(places: Places) -> None:
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
 
 
-def _answers(places: Places) -> bool:
+def postgres_answers(places: Places) -> bool:
     """Whether connections are taken; during crash recovery they are not."""
     url = places.url_of_database("postgres", role=SUPERUSER)
     try:

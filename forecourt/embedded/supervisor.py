@@ -60,12 +60,14 @@ class Supervisor:
         self._say = say
         self._children: list[_Child] = []
         self._guard = threading.RLock()
-        self._stop = threading.Event()
+        # Plain flags, read every POLL_S: a signal handler may set them at any instruction, where a lock could hang.
+        self._asked = False
+        self._ending = False
 
     @property
-    def stopping(self) -> bool:
-        """Whether a stop was asked for."""
-        return self._stop.is_set()
+    def stop_was_asked(self) -> bool:
+        """Whether `request_stop` was called."""
+        return self._asked
 
     def pids(self) -> dict[str, int]:
         """The process id of each program that runs now."""
@@ -74,7 +76,8 @@ class Supervisor:
 
     def request_stop(self) -> None:
         """Make `watch`, and any waiting `start` or `run`, end soon; safe in a signal handler."""
-        self._stop.set()
+        self._asked = True
+        self._ending = True
 
     def start(self, program: Program) -> None:
         """Start `program` and return when it is ready. Raises `CannotStart` with the end of its log."""
@@ -86,16 +89,15 @@ class Supervisor:
         while not program.ready():
             # `tend` in another thread may be restarting it; only an exit that it has not seen counts here.
             process = child.process
-            if process is not None and process.poll() is not None and not self._stop.is_set():
-                raise CannotStart(
-                    f"{program.name} ended with status {process.returncode}.{_tail(program.log)}"
-                )
-            if self._stop.is_set():
+            if process is not None and process.poll() is not None and not self._ending:
+                raise CannotStart(f"{program.name} ended with status {process.returncode}.{_tail(program.log)}")
+            if self._ending:
                 raise CannotStart(f"Stopped while {program.name} was starting.")
             if time.monotonic() > deadline_s:
                 waited = f"{program.ready_timeout_s:.0f} s"
                 raise CannotStart(f"{program.name} was not ready within {waited}.{_tail(program.log)}")
-            self._stop.wait(POLL_S)
+            self._tend_others(child)
+            time.sleep(POLL_S)
 
     def run(self, name: str, argv: Sequence[str], *, environ: Mapping[str, str], log: Path) -> None:
         """Run a program to its end. Raises `CannotStart` unless it succeeds; a stop ends it too."""
@@ -108,37 +110,43 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
-        while process.poll() is None and not self._stop.is_set():
-            self._stop.wait(POLL_S)
+        while process.poll() is None and not self._ending:
+            self.tend()
+            time.sleep(POLL_S)
         _kill_group(process)
         process.wait()
-        if self._stop.is_set():
+        if self._ending:
             raise CannotStart(f"Stopped during {name}.")
         if process.returncode != 0:
             raise CannotStart(f"{name} ended with status {process.returncode}.{_tail(log)}")
 
     def tend(self) -> None:
         """One look at every process: the dead are reaped, and started again after a growing delay."""
-        with self._guard:
-            for child in self._children:
-                if self._stop.is_set():
-                    return
-                self._tend_one(child)
-            _reap_adopted({child.process.pid for child in self._children if child.process is not None})
+        self._tend_others(None)
 
     def watch(self) -> None:
         """Tend until a stop is asked for."""
-        while not self._stop.wait(POLL_S):
+        while not self._ending:
             self.tend()
+            time.sleep(POLL_S)
 
     def stop(self) -> None:
         """Stop every process in reverse order, with its whole group; a stubborn one is killed."""
-        self._stop.set()
+        self._ending = True
         with self._guard:
             while self._children:
                 child = self._children[-1]
                 self._stop_one(child)
                 self._children.pop()
+
+    def _tend_others(self, starting: _Child | None) -> None:
+        with self._guard:
+            for child in self._children:
+                if self._ending:
+                    return
+                if child is not starting:
+                    self._tend_one(child)
+            _reap_adopted({child.process.pid for child in self._children if child.process is not None})
 
     def _tend_one(self, child: _Child) -> None:
         now_s = time.monotonic()

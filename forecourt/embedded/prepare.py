@@ -1,0 +1,51 @@
+"""What stands between a started database and a served page: fonts, static files, migrations; safe to repeat."""
+
+import json
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import CommandError, call_command
+
+from portal.fonts import FOLDER
+
+
+def prepare() -> None:
+    """Build the fonts, collect the static files and migrate. Raises `CommandError`."""
+    django.setup()
+    if not any(FOLDER.glob("*.woff2")):
+        call_command("build_fonts")
+    if not static_files_are_current(Path(settings.STATIC_ROOT)):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def static_files_are_current(root: Path) -> bool:
+    """Whether every static file was collected to `root` since it last changed.
+
+    Compressing them anew takes seconds, which a second start need not spend.
+    """
+    manifest = root / "staticfiles.json"
+    try:
+        collected = json.loads(manifest.read_text(encoding="utf-8"))["paths"]
+        collected_at_s = manifest.stat().st_mtime
+    except (OSError, ValueError, KeyError):
+        return False
+    found = [(path, storage.path(path)) for finder in get_finders() for path, storage in finder.list([])]
+    return all(path in collected and Path(file).stat().st_mtime < collected_at_s for path, file in found)
+
+
+def main() -> int:
+    """`prepare` as a process of the supervisor."""
+    try:
+        prepare()
+    except CommandError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
