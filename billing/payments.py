@@ -1,0 +1,206 @@
+"""Money received for invoices: recorded once by its reference, booked, and the invoice paid when nothing is left."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.db.models import Sum
+
+from billing.ledger import Entry, post
+from billing.models import AccountKind, Invoice, InvoiceState, Payment, Settlement, SettlementState
+from billing.money import minor_digits, round_to_minor
+from tenants.models import AuditEntry
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+logger = logging.getLogger(__name__)
+
+REFERENCE_CHARACTERS_MAX = 200
+PAYABLE = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
+
+
+class PaymentMethod(models.TextChoices):
+    """How money came in."""
+
+    STRIPE = "stripe"
+    BANK_TRANSFER = "bank_transfer"
+
+
+CLEARING = {
+    PaymentMethod.STRIPE: AccountKind.STRIPE_CLEARING,
+    PaymentMethod.BANK_TRANSFER: AccountKind.BANK_CLEARING,
+}
+
+
+class WrongPayment(Problem):
+    """The amount, currency or reference cannot be a payment of this invoice."""
+
+    status = 422
+    code = "wrong_payment"
+    title = "This cannot be a payment of the invoice"
+
+
+class PaymentDiffers(Problem):
+    """The reference was recorded before for other money."""
+
+    status = 409
+    code = "payment_differs"
+    title = "This reference was recorded before with other contents"
+
+
+class NotPayable(Problem):
+    """The invoice is a draft, paid or void."""
+
+    status = 409
+    code = "invoice_not_payable"
+    title = "The invoice takes no payment"
+
+
+class Overpaid(Problem):
+    """More was paid than is still owed."""
+
+    status = 409
+    code = "overpaid"
+    title = "The payment is more than what is still owed"
+
+
+@transaction.atomic
+def record_payment(
+    *,
+    invoice_id: UUID,
+    method: PaymentMethod,
+    reference: str,
+    amount: Decimal,
+    currency: str,
+    received_at: datetime,
+    now: datetime,
+) -> Payment:
+    """Record money received for an invoice and book it; return the payment, the same one however often it is told.
+
+    1. The invoice's row is locked, so that two payments of one invoice are weighed one after the other.
+    2. A reference recorded before is returned as it is; with other contents it raises `PaymentDiffers`.
+    3. Money by hand that is not owed is refused (`NotPayable`, `Overpaid`). Money that Stripe already holds cannot be
+       refused: it is recorded, and what is not owed is flagged in the log and the audit log for a person to return.
+    4. The posting: clearing account of the issuer, debit; receivable of the tenant, credit.
+    5. The invoice becomes paid when payments reach its total, and its settlement with it.
+
+    Raises Invoice.DoesNotExist, and `WrongPayment` for an amount that is not positive or finer than the currency.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    _require_plausible(invoice, reference=reference, amount=amount, currency=currency)
+    known = Payment.objects.filter(reference=reference).first()
+    if known is not None:
+        _require_same(known, invoice=invoice, method=method, amount=amount)
+        return known
+    paid_before = Payment.objects.filter(invoice=invoice).aggregate(paid=Sum("amount"))["paid"] or Decimal(0)
+    surplus = _surplus(invoice, paid_before=paid_before, amount=amount)
+    if method == PaymentMethod.BANK_TRANSFER:
+        _require_owed(invoice, paid_before=paid_before, surplus=surplus)
+    elif surplus:
+        _flag(invoice, reference=reference, surplus=surplus, now=now)
+    payment = Payment.objects.create(
+        invoice=invoice,
+        method=method,
+        reference=reference,
+        amount=amount,
+        currency=currency,
+        received_at=received_at,
+    )
+    _book(invoice, payment)
+    if invoice.state in PAYABLE and paid_before + amount >= invoice.total:
+        _mark_paid(invoice, method=method, received_at=received_at, now=now)
+    return payment
+
+
+def _require_plausible(invoice: Invoice, *, reference: str, amount: Decimal, currency: str) -> None:
+    if not 0 < len(reference) <= REFERENCE_CHARACTERS_MAX:
+        raise WrongPayment(f"The reference must have 1 to {REFERENCE_CHARACTERS_MAX} characters.")
+    if currency != invoice.currency:
+        raise WrongPayment(f"Invoice {invoice} is in {invoice.currency}, the payment in {currency}.")
+    if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(currency)):
+        raise WrongPayment(f"{amount} is no positive amount in whole minor units of {currency}.")
+    if invoice.state == InvoiceState.DRAFT:
+        raise NotPayable("The invoice is a draft: nothing is owed until it is issued.", state=invoice.state)
+
+
+def _require_same(known: Payment, *, invoice: Invoice, method: PaymentMethod, amount: Decimal) -> None:
+    """The currency needs no look: it is the invoice's."""
+    if (known.invoice_id, known.method, known.amount) != (invoice.pk, method, amount):
+        raise PaymentDiffers(
+            f"{known.reference} was recorded at {known.received_at.isoformat()} as {known} by {known.method}."
+        )
+
+
+def _surplus(invoice: Invoice, *, paid_before: Decimal, amount: Decimal) -> Decimal:
+    """How much of the amount is not owed; nothing is owed on a void invoice."""
+    total = Decimal(0) if invoice.state == InvoiceState.VOID else invoice.total
+    owed = max(total - paid_before, Decimal(0))
+    return round_to_minor(max(amount - owed, Decimal(0)), invoice.currency)
+
+
+def _require_owed(invoice: Invoice, *, paid_before: Decimal, surplus: Decimal) -> None:
+    if invoice.state not in PAYABLE:
+        raise NotPayable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
+    if surplus:
+        owed = round_to_minor(max(invoice.total - paid_before, Decimal(0)), invoice.currency)
+        raise Overpaid(
+            f"Invoice {invoice} has {owed} {invoice.currency} left to pay; the payment is {surplus} more.",
+            owed=str(owed),
+        )
+
+
+def _flag(invoice: Invoice, *, reference: str, surplus: Decimal, now: datetime) -> None:
+    logger.error(
+        "Stripe holds %s %s more than invoice %s owes (%s, %s)",
+        surplus,
+        invoice.currency,
+        invoice.number,
+        reference,
+        invoice.state,
+    )
+    AuditEntry.objects.create(
+        organization_id=invoice.issuer_id,
+        actor="stripe",
+        action="payment.overpaid",
+        subject=f"invoice {invoice.number}",
+        after={"reference": reference, "surplus": str(surplus), "currency": invoice.currency},
+        at=now,
+    )
+
+
+def _book(invoice: Invoice, payment: Payment) -> None:
+    clearing = CLEARING[PaymentMethod(payment.method)]
+    post(
+        key=f"payment:{payment.pk}",
+        cause="payment",
+        cause_id=payment.pk,
+        memo=f"Payment of invoice {invoice.number}",
+        at=payment.received_at,
+        entries=(
+            Entry(invoice.issuer_id, clearing, payment.currency, payment.amount),
+            Entry(invoice.tenant_id, AccountKind.TENANT_RECEIVABLE, payment.currency, -payment.amount),
+        ),
+    )
+
+
+def _mark_paid(invoice: Invoice, *, method: PaymentMethod, received_at: datetime, now: datetime) -> None:
+    Invoice.objects.filter(pk=invoice.pk, state__in=PAYABLE).update(
+        state=InvoiceState.PAID, paid_at=received_at, updated_at=now
+    )
+    settlement = Settlement.objects.filter(pk=invoice.pk).exclude(state=SettlementState.PAID)
+    if method == PaymentMethod.STRIPE:
+        settlement.update(state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now)
+        return
+    # What Stripe may know of the invoice is closed there first; the sweep does that and then marks it paid.
+    at_rest = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
+    settlement.filter(state__in=at_rest).update(
+        state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now
+    )
+    settlement.filter(state=SettlementState.FAILED).update(state=SettlementState.WAIT, next_try_at=now, updated_at=now)
+    settlement.exclude(state__in=at_rest).update(next_try_at=now)
