@@ -25,7 +25,7 @@ left out.
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 HOUR_STEPS = (1, 2, 3, 6)
-RULES_MAX = 24
+RULES_MAX = 16
 WEEKDAY_NAMES_DAYS_MAX = 16
 
 
@@ -148,7 +148,7 @@ def _midnights(window: Window) -> list[datetime]:
 
 
 def _hours(window: Window) -> list[datetime]:
-    """The window's edges and the full hours between them, at a step that leaves at most 24 divisions."""
+    """The window's edges and the full hours between them, at a step that leaves at most 16 divisions."""
     span_h = (window.to_at - window.from_at) / HOUR
     step_h = next((step for step in HOUR_STEPS if span_h / step <= RULES_MAX), HOUR_STEPS[-1])
     local = window.from_at.astimezone(window.zone)
@@ -169,7 +169,9 @@ def rules(window: Window, *, locale: str) -> tuple[Rule, ...]:
     for from_at, to_at in pairwise(edges):
         local = from_at.astimezone(window.zone)
         if hourly:
-            strong, weak = f"{local:%H:%M}", day(local.date(), "EEEd", locale) if local.hour == 0 else ""
+            # Midnight says which day begins; the hours around it say the rest.
+            strong = day(local.date(), "EEEd", locale) if local.hour == 0 else f"{local:%H:%M}"
+            weak = ""
         else:
             named = len(edges) - 1 <= WEEKDAY_NAMES_DAYS_MAX
             strong = str(local.day)
@@ -190,7 +192,7 @@ def draw_ruler(window: Window, *, locale: str) -> SafeString:
         if width * PLOT_MIN_PX < 18:
             continue
         text = element("tspan", words(rule.strong), class_="th")
-        if rule.weak and width * PLOT_MIN_PX > 40:
+        if rule.weak and width * PLOT_MIN_PX > text_px(rule.strong) + text_px(rule.weak) + 15:
             text += element("tspan", words(rule.weak), dx="5")
         label = element("text", text, class_="tn" if rule.current else None, x="8", y="22")
         drawn.append(element("svg", label, class_="clip", x=percent(x), width=percent(width), height="34"))

@@ -1,1 +1,137 @@
-"""Fixtures of the browser flows."""
+"""Fixtures that open real pages in Chromium and fail the test on anything the browser complains about.
+
+Chromium is the system's (``CHROMIUM`` names another one), so no browser is downloaded. Import of this module allows
+Django's database calls beside an event loop, because Playwright's synchronous interface runs one in the same thread.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from portal.catalogue import compile_catalogue
+from portal.fonts import FOLDER, cut_fonts
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+WCAG = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
+PHONE = {"width": 320, "height": 700}
+SCHEMES = ("light", "dark")
+
+AxeCheck = Callable[[Page], list[tuple[str, str]]]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium with the flags that a container needs."""
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    return {**browser_type_launch_args, "executable_path": path, "args": FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """One reader for all tests: a British desktop in UTC without animations."""
+    return {
+        **browser_context_args,
+        "viewport": {"width": 1440, "height": 900},
+        "locale": "en-GB",
+        "timezone_id": "UTC",
+        "reduced_motion": "reduce",
+    }
+
+
+@pytest.fixture(scope="session")
+def built_look() -> None:
+    """Fonts and compiled words, as ``forecourt setup`` makes them; made once and kept."""
+    if len(list(FOLDER.glob("sans-*.woff2"))) < 3:
+        cut_fonts(FOLDER)
+    po_file = FOLDER.parents[2] / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+    mo_file = po_file.with_suffix(".mo")
+    if not mo_file.exists() or mo_file.stat().st_mtime < po_file.stat().st_mtime:
+        compile_catalogue(po_file)
+
+
+@pytest.fixture
+def watched(page: Page, built_look: None) -> Iterator[Page]:
+    """A page that fails the test on a console error, a script error, a failed request or a policy report.
+
+    An answer of 400 or more counts as failed unless it is the page itself: error pages are pages too.
+    """
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: complaints.append(f"request: {request.url} {request.failure}"))
+
+    def read_console(message: Any) -> None:
+        status_only = message.text.startswith("Failed to load resource")  # told apart below, by its request
+        if message.type == "error" and not status_only:
+            complaints.append(f"console: {message.text}")
+
+    def read_answer(response: Any) -> None:
+        if response.status >= 400 and not response.request.is_navigation_request():
+            complaints.append(f"answer: {response.status} {response.url}")
+
+    page.on("console", read_console)
+    page.on("response", read_answer)
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', event => "
+        "console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
+    )
+    yield page
+    assert not complaints, complaints
+
+
+@pytest.fixture(params=SCHEMES)
+def scheme(request: pytest.FixtureRequest, page: Page) -> Literal["light", "dark"]:
+    """The test once in light and once in dark, as the reader's system prefers."""
+    chosen: Literal["light", "dark"] = request.param
+    page.emulate_media(color_scheme=chosen)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def axe() -> AxeCheck:
+    """``axe(page)``: the WCAG 2.2 AA violations of a page as pairs of rule and first offending markup."""
+    checker = Axe()
+
+    def run(page: Page) -> list[tuple[str, str]]:
+        found = checker.run(page, options=WCAG).response["violations"]
+        return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
+
+    return run
+
+
+@pytest.fixture
+def fits_phone() -> Callable[[Page], list[str]]:
+    """``fits_phone(page)``: what sticks out sideways at 320 pixels, nothing if the page fits.
+
+    Call it before or after ``goto``; it sets the size itself.
+    """
+
+    def run(page: Page) -> list[str]:
+        page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        outside: list[str] = page.evaluate(
+            """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+                [...document.querySelectorAll('body *')]
+                    .filter(node => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.scroll'))
+                    .map(node => node.outerHTML.slice(0, 120))"""
+        )
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        return (outside or ["something wider than the page"]) if wide else []
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pageless_server() -> Iterator[LiveServer]:
+    """A live server for pages that need no database; a query in such a page fails the test."""
+    server = LiveServer("localhost")
+    yield server
+    server.stop()
