@@ -57,6 +57,7 @@ class Batch(models.Model):
     outcome = models.JSONField(help_text="the answer given; given again to the same bytes")
     metered_to_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's when it was sent")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["node", "seq"], name="batch_seq")]
@@ -92,6 +93,7 @@ class NodeCursor(models.Model):
     metered_to_at = models.DateTimeField(null=True, help_text="the node reported everything before this instant")
     last_received_at = models.DateTimeField(null=True)
     clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's at the last batch")
+    shipped = models.BinaryField(default=b"", help_text="each meter's last number received: `metering.shipped`")
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seq}"
@@ -153,9 +155,25 @@ class MeterState(models.Model):
     seq = models.BigIntegerField()
     value = models.BigIntegerField()
     read_at = models.DateTimeField()
+    closed = models.BooleanField(
+        default=False, help_text="the value fell: this epoch's further readings do not count"
+    )
 
     def __str__(self) -> str:
         return f"{self.meter_id} {self.value}"
+
+
+class UsageHourQuerySet(models.QuerySet["UsageHour"]):
+    """Words for choosing usage hours."""
+
+    def for_org(self, organization: Organization) -> UsageHourQuerySet:
+        """Usage of `organization` as tenant or provider of a deployment, on its nodes, or of its own gateways."""
+        return self.filter(
+            Q(tenant=organization)
+            | Q(deployment__provider=organization)
+            | Q(meter__node__cluster__provider=organization)
+            | Q(meter__reporter=organization)
+        )
 
 
 class UsageHour(models.Model):
@@ -185,10 +203,12 @@ class UsageHour(models.Model):
     last_batch_seq = models.BigIntegerField(null=True)
     updated_at = models.DateTimeField()
 
+    objects = UsageHourQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["meter", "from_at", "deployment", "quality", "rule", "version"],
+                fields=["meter", "from_at", "deployment", "tenant", "quality", "rule", "version"],
                 name="usage_hour_once",
                 nulls_distinct=False,
             ),
