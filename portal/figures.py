@@ -9,8 +9,8 @@ CLDR by way of babel for dates, digit groups and currency digits; Chinese reader
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
-from babel.dates import format_skeleton, format_time
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import get_currency_precision, get_currency_symbol
 
 Number = int | Decimal
 
@@ -19,6 +19,7 @@ ZH = "zh_Hans_CN"
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 SECONDS_PER_HOUR = 3600
+MILLIJOULES_PER_KWH = 3_600_000_000
 PRICE_DIGITS_MAX = 8
 
 UNITS: dict[str, tuple[tuple[Decimal, str], ...]] = {
@@ -89,41 +90,28 @@ def axis(value: Number, *, locale: str, currency: str = "") -> str:
     return _signed(value, f"{currency_symbol(currency, locale=locale)}{text}{unit}")
 
 
-def number(value: Number | None, *, locale: str, digits: int = 0) -> str:
-    """A number with digit groups and a fixed count of decimals: 18,402,118,330."""
+def number(value: Number | None, *, digits: int = 0) -> str:
+    """A number with digit groups and a fixed count of decimals: 18,402,118,330. Both languages write it alike."""
     if value is None:
         return DASH
-    rounded = abs(_rounded(value, digits))
-    pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return _signed(value, format_decimal(rounded, format=pattern, locale=locale, decimal_quantization=False))
+    return _signed(value, f"{_rounded(value, digits).copy_abs():,.{digits}f}")
 
 
 def currency_symbol(currency: str, *, locale: str) -> str:
-    """$ for USD, € for EUR, ¥ for CNY in Chinese; another dollar keeps its letters: CA$. "" for no
-    currency.
-    """
+    """$ for USD, € for EUR, ¥ for CNY in Chinese; another dollar keeps its letters: CA$; "" for none."""
     if not currency:
         return ""
-    return _without_country(format_currency(0, currency, format="¤", locale=locale, currency_digits=False))
-
-
-def _without_country(text: str) -> str:
-    return text.replace("US$", "$")
+    symbol = str(get_currency_symbol(currency, locale=locale)).replace("US$", "$")
+    return f"{symbol}\N{NO-BREAK SPACE}" if symbol[-1].isalpha() else symbol
 
 
 def money(value: Number | None, currency: str, *, locale: str, digits: int | None = None) -> str:
-    """An amount of money with the currency's own decimals, or with ``digits``: $33,309.57, ¥1,200,
-    -€250.00 (with a true minus sign).
-    """
+    """An amount of money with the currency's own decimals, or with ``digits``: $33,309.57, ¥1,200."""
     if value is None:
         return DASH
     shown = get_currency_precision(currency) if digits is None else digits
-    pattern = "¤#,##0" + ("." + "0" * shown if shown else "")
-    rounded = abs(_rounded(value, shown))
-    text = format_currency(
-        rounded, currency, format=pattern, locale=locale, currency_digits=False, decimal_quantization=False
-    )
-    return _signed(value, _without_country(text))
+    text = f"{currency_symbol(currency, locale=locale)}{_rounded(value, shown).copy_abs():,.{shown}f}"
+    return _signed(value, text)
 
 
 def money_compact(value: Number | None, currency: str, *, locale: str, digits: int = 1) -> str:
@@ -165,36 +153,40 @@ def change(value: Number | None, *, digits: int = 1) -> str:
     return f"+{text}" if value is not None and value > 0 and _shows(text) else text
 
 
-def gpu_hours(seconds: int | None, *, locale: str, digits: int = 0) -> str:
+def gpu_hours(seconds: int | None, *, digits: int = 0) -> str:
     """GPU-seconds as GPU-hours, without the unit: 14,360,400 seconds are 3,989."""
     if seconds is None:
         return DASH
-    return number(Decimal(seconds) / SECONDS_PER_HOUR, locale=locale, digits=digits)
+    return number(Decimal(seconds) / SECONDS_PER_HOUR, digits=digits)
 
 
-def watts(value: Number | None, *, locale: str) -> str:
+def watts(value: Number | None) -> str:
     """Power: 640 W, 13.5 kW, 1.2 MW."""
     if value is None:
         return DASH
     exact = Decimal(value)
     for size, unit in ((Decimal(10) ** 6, "MW"), (Decimal(10) ** 3, "kW")):
         if abs(exact) >= size:
-            return f"{number(exact / size, locale=locale, digits=1)} {unit}"
-    return f"{number(exact, locale=locale)} W"
+            return f"{number(exact / size, digits=1)} {unit}"
+    return f"{number(exact)} W"
 
 
-def energy(millijoules: int | None, *, locale: str) -> str:
+def energy(millijoules: int | None) -> str:
     """Energy in kilowatt-hours from the millijoules that NVML counts: 1 kWh is 3,600,000,000 mJ."""
     if millijoules is None:
         return DASH
-    return f"{number(Decimal(millijoules) / 3_600_000_000, locale=locale, digits=1)} kWh"
+    return f"{number(Decimal(millijoules) / MILLIJOULES_PER_KWH, digits=1)} kWh"
 
 
 def day(value: date | None, skeleton: str, locale: str) -> str:
     """A date by CLDR skeleton, so that 27 November becomes 11月27日: "MMMd", "yMMMd", "MMMEd", "yMMMM",
     "EEE", "d".
     """
-    return DASH if value is None else str(format_skeleton(skeleton, value, locale=locale))
+    if value is None:
+        return DASH
+    if skeleton == "yMMMMd":  # CLDR has no such skeleton, and the nearest one would shorten the month
+        return str(format_date(value, "long", locale=locale))
+    return str(format_skeleton(skeleton, value, locale=locale))
 
 
 def clock(value: datetime | None, zone: tzinfo, *, locale: str) -> str:

@@ -28,7 +28,7 @@ def compact(value: Number | None, digits: int = 1) -> str:
 @register.filter
 def number(value: Number | None, digits: int = 0) -> str:
     """``{{ tokens|number }}``: 18,402,118,330; ``{{ hours|number:2 }}``: 812.25."""
-    return figures.number(value, locale=current_locale(), digits=int(digits))
+    return figures.number(value, digits=int(digits))
 
 
 @register.filter
@@ -85,19 +85,19 @@ def change(value: Number | None, digits: int = 1) -> str:
 @register.filter
 def gpu_hours(seconds: int | None, digits: int = 0) -> str:
     """``{{ held_s|gpu_hours }}``: GPU-seconds as GPU-hours."""
-    return figures.gpu_hours(seconds, locale=current_locale(), digits=int(digits))
+    return figures.gpu_hours(seconds, digits=int(digits))
 
 
 @register.filter
 def watts(value: Number | None) -> str:
     """``{{ power_w|watts }}``: 13.5 kW."""
-    return figures.watts(value, locale=current_locale())
+    return figures.watts(value)
 
 
 @register.filter
 def energy(millijoules: int | None) -> str:
     """``{{ energy_mj|energy }}``: millijoules as kWh."""
-    return figures.energy(millijoules, locale=current_locale())
+    return figures.energy(millijoules)
 
 
 @register.filter

@@ -41,12 +41,16 @@ from portal.parts import (
     Notice,
     Pagination,
     Pill,
+    PillTone,
 )
-from portal.shell import Crumb, theme_of
+from portal.shell import Crumb, FreshnessState, theme_of
 from portal.templatetags.figures_tags import money_big
 from tests.portal import gallery_data as data
 
 PAGES = Path(__file__).parent / "gallery_pages"
+
+
+STATES: dict[str, FreshnessState] = {"fresh": "fresh", "late": "late", "never": "never"}
 
 
 def show(request: HttpRequest, name: str, context: dict[str, Any], *, area: str, current: str) -> HttpResponse:
@@ -56,7 +60,7 @@ def show(request: HttpRequest, name: str, context: dict[str, Any], *, area: str,
         current,
         theme=theme_of(request.COOKIES.get("theme", "")),
         language=translation.get_language() or "en",
-        state=request.GET.get("state", "fresh"),
+        state=STATES[request.GET.get("state", "fresh")],
     )
     template = engines["django"].from_string((PAGES / name).read_text(encoding="utf-8"))
     return HttpResponse(template.render({"shell": shell, **context}, request))
@@ -118,7 +122,7 @@ def usage(request: HttpRequest) -> HttpResponse:
             data.TOKEN_SERIES,
             caption="Tokens per day",
             head="Day (UTC)",
-            form=lambda value: number(value, locale=locale),
+            form=number,
             unknown="not measured",
         ),
         "legend": [LegendEntry(series.name, series.tone) for series in reversed(data.TOKEN_SERIES)],
@@ -135,7 +139,7 @@ def usage(request: HttpRequest) -> HttpResponse:
             cost_series,
             caption="Cost so far",
             head="Day (UTC)",
-            form=lambda value: number(value, locale=locale),
+            form=number,
         ),
         "choices": [Choice("Type", "?group=type", current=True), Choice("Model", "?group=model")],
         "rows": rows,
@@ -191,7 +195,7 @@ def occupancy(request: HttpRequest) -> HttpResponse:
 
 def margin(request: HttpRequest) -> HttpResponse:
     """Cost against price, with a model that sells below cost."""
-    made = [
+    made: list[tuple[str, int, int, PillTone, str]] = [
         ("Sample 235B", 201, 312, "good", "+35.6%"),
         ("Sample 120B", 86, 141, "good", "+39.0%"),
         ("Sample 70B", 333, 338, "warn", "+1.5%"),
@@ -215,7 +219,7 @@ def margin(request: HttpRequest) -> HttpResponse:
             "price": Decimal(price) / 1000,
             "cost": Decimal(cost) / 1000,
             "spark": sparkline([5, 6, 4, 5, 7, 8], small=True, height_px=22, tone="bad" if tone == "bad" else "k-line"),
-            "pill": Pill(change, tone),  # type: ignore[arg-type]  literals
+            "pill": Pill(change, tone),
             "tone": tone,
         }
         for name, cost, price, tone, change in made
@@ -251,7 +255,7 @@ def invoice(request: HttpRequest) -> HttpResponse:
         ),
         "groups": [
             ("Sample 235B", [("Input", 18_402_118_330, Decimal("0.28"), "v3", Decimal("5152.59"))]),
-            ("Sample 70B", [("Output", 4_820_118_022, Decimal("1"), "v2", Decimal("4820.12"))]),
+            ("Sample 70B", [("Output", 4_820_118_022, Decimal(1), "v2", Decimal("4820.12"))]),
         ],
         "crumbs": (Crumb("Billing"), Crumb("Invoices", "/invoice/"), Crumb("INV-2026-0117")),
     }

@@ -4,10 +4,22 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from portal.charts import Block, Column, Fact, Lane, Node, Series, Window
+from portal.charts import (
+    Block,
+    BlockState,
+    Column,
+    ColumnState,
+    Fact,
+    Lane,
+    Node,
+    Series,
+    Tone,
+    Window,
+)
 from portal.figures import EN, compact, day, money
 from portal.shell import (
     Freshness,
+    FreshnessState,
     NavGroup,
     NavItem,
     Organization,
@@ -24,6 +36,8 @@ TOKEN_SERIES = (
     Series("output", "Output", "s-out"),
 )
 MODELS = ("Sample 235B", "Sample 70B", "Sample 120B", "Sample 8x22B", "Sample embeddings")
+STATES: dict[int, ColumnState] = {18: "partial", 12: "estimated"}
+TONES: tuple[Tone, ...] = ("m0", "m1", "m2", "m3", "m4", "m5")
 TENANTS = ("Northwind Robotics", "Acme Genomics", "Helios Studio", "深视 Vision", "Fjord Bank", "Internal")
 
 
@@ -60,7 +74,7 @@ def token_columns(locale: str = EN) -> list[Column]:
                 values,
                 facts=(*facts, Fact("Cost", money(cost, "USD", locale=locale))),
                 url=f"?day={at.isoformat()}",
-                state={18: "partial", 12: "estimated"}.get(number, "measured"),  # type: ignore[arg-type]  literals
+                state=STATES.get(number, "measured"),
                 weekend=weekend,
             )
         )
@@ -95,10 +109,16 @@ def at(day_of_month: int, hour: int = 0) -> datetime:
 
 
 def held(
-    first: int, last: int, begin: datetime, end: datetime | None, state: str, tenant: int, reference: str
+    lanes: tuple[int, int],
+    begin: datetime,
+    end: datetime | None,
+    state: BlockState,
+    *,
+    tenant: int,
+    reference: str = "",
 ) -> Block:
     """A lease of an invented tenant."""
-    count = last - first + 1
+    count = lanes[1] - lanes[0] + 1
     facts = (
         Fact("Status", state.capitalize()),
         Fact("From", f"{begin:%d %b %H:%M} UTC"),
@@ -106,15 +126,15 @@ def held(
         Fact("GPUs", f"{count} × H100"),
     )
     return Block(
-        first_lane=first,
-        last_lane=last,
+        first_lane=lanes[0],
+        last_lane=lanes[1],
         from_at=begin,
         to_at=end,
-        state=state,  # type: ignore[arg-type]  one of the four literals
+        state=state,
         title=TENANTS[tenant] if state != "maintenance" else "XID 79 · RMA",
         reference=reference,
         detail=f"{count} GPUs · $1.12/h" if count > 1 else "",
-        tone=("m0", "m1", "m2", "m3", "m4", "m5")[tenant],  # type: ignore[arg-type]  literals by index
+        tone=TONES[tenant],
         url=f"/leases/{reference}/" if reference else "",
         facts=facts,
     )
@@ -127,14 +147,14 @@ def fleet() -> tuple[Node, ...]:
         name="fra1-h100-03",
         lanes=tuple(Lane(f"GPU {index}", used=used[index]) for index in range(8)),
         blocks=(
-            held(0, 3, at(10), at(20, 23), "running", 0, "L-2041"),
-            held(0, 3, at(21, 14), at(30), "reserved", 0, "L-2077"),
-            held(4, 5, at(9), at(14, 6), "ended", 2, "L-2030"),
-            held(4, 5, at(15), at(19, 17), "running", 1, "L-2052"),
-            held(4, 5, at(20, 6), None, "reserved", 4, "L-2080"),
-            held(6, 7, at(13, 10), at(16, 2), "ended", 3, "L-2049"),
-            held(6, 7, at(17, 8), at(20, 20), "running", 2, "L-2058"),
-            held(6, 7, at(22), at(24, 12), "reserved", 3, "L-2081"),
+            held((0, 3), at(10), at(20, 23), "running", tenant=0, reference="L-2041"),
+            held((0, 3), at(21, 14), at(30), "reserved", tenant=0, reference="L-2077"),
+            held((4, 5), at(9), at(14, 6), "ended", tenant=2, reference="L-2030"),
+            held((4, 5), at(15), at(19, 17), "running", tenant=1, reference="L-2052"),
+            held((4, 5), at(20, 6), None, "reserved", tenant=4, reference="L-2080"),
+            held((6, 7), at(13, 10), at(16, 2), "ended", tenant=3, reference="L-2049"),
+            held((6, 7), at(17, 8), at(20, 20), "running", tenant=2, reference="L-2058"),
+            held((6, 7), at(22), at(24, 12), "reserved", tenant=3, reference="L-2081"),
         ),
         facts=("H100 SXM 80 GB × 8", "81% utilised", "7.9 kW"),
         state="good",
@@ -151,12 +171,12 @@ def fleet() -> tuple[Node, ...]:
             Lane("3g.40gb 0", thin=True, used=Decimal("0.99")),
         ),
         blocks=(
-            held(0, 0, at(12, 6), at(23, 6), "running", 4, "L-2044"),
-            held(1, 1, at(1), at(17, 3), "ended", 1, "L-2036"),
-            held(1, 1, at(17, 3), at(20), "maintenance", 5, ""),
-            held(2, 2, at(14), at(22), "running", 3, "L-2090"),
-            held(3, 3, at(15), at(19), "running", 2, "L-2091"),
-            held(4, 4, at(16), None, "running", 1, "L-2092"),
+            held((0, 0), at(12, 6), at(23, 6), "running", tenant=4, reference="L-2044"),
+            held((1, 1), at(1), at(17, 3), "ended", tenant=1, reference="L-2036"),
+            held((1, 1), at(17, 3), at(20), "maintenance", tenant=5),
+            held((2, 2), at(14), at(22), "running", tenant=3, reference="L-2090"),
+            held((3, 3), at(15), at(19), "running", tenant=2, reference="L-2091"),
+            held((4, 4), at(16), None, "running", tenant=1, reference="L-2092"),
         ),
         facts=("H100 SXM 80 GB × 2", "1 cut in 3 slices", "5.6 kW"),
         state="warn",
@@ -201,7 +221,9 @@ def navigation(area: str) -> tuple[NavGroup, ...]:
     )
 
 
-def shell(area: str, current: str, *, theme: Theme = "", language: str = "en", state: str = "fresh") -> Shell:
+def shell(
+    area: str, current: str, *, theme: Theme = "", language: str = "en", state: FreshnessState = "fresh"
+) -> Shell:
     """The frame of a gallery page."""
     tenant = area == "tenant"
     return Shell(
@@ -215,7 +237,7 @@ def shell(area: str, current: str, *, theme: Theme = "", language: str = "en", s
         ),
         navigation=navigation(area),
         current=current,
-        freshness=Freshness(state, None if state == "never" else NOW),  # type: ignore[arg-type]  literals
+        freshness=Freshness(state, None if state == "never" else NOW),
         person=Person("Mei Lindqvist", "mei@example.com", (NavItem("me", "Your settings", "/", "gear"),)),
         theme=theme,
         language=language,
