@@ -314,7 +314,7 @@ def components(request: HttpRequest) -> HttpResponse:
             "No leases yet",
             "A lease holds GPUs for you from one date to another. Request one and the provider answers.",
             Action("Request a lease", "#", "plus", primary=True),
-            "calendar",
+            "cal",
         ),
         "nothing": Empty("Nothing matches", "No invoice is overdue in this period. Choose a longer one."),
         "charts": charts,

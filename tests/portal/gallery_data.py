@@ -194,14 +194,14 @@ def navigation(area: str) -> tuple[NavGroup, ...]:
                 "Consumption",
                 (
                     NavItem("usage", "Usage", "/", "chart", go="u"),
-                    NavItem("leases", "Leases", "/occupancy/", "calendar", badge="3", go="l"),
+                    NavItem("leases", "Leases", "/occupancy/", "cal", badge="3", go="l"),
                     NavItem("budgets", "Budgets and alerts", "/components/", "bell"),
                 ),
             ),
             NavGroup(
                 "Billing",
                 (
-                    NavItem("invoices", "Invoices", "/invoice/", "document", "1", "due", "1 overdue", go="i"),
+                    NavItem("invoices", "Invoices", "/invoice/", "doc", "1", "due", "1 overdue", go="i"),
                     NavItem("prices", "Prices", "/components/", "tag"),
                     NavItem("contracts", "Contracts", "/components/", "sign"),
                 ),
@@ -212,7 +212,7 @@ def navigation(area: str) -> tuple[NavGroup, ...]:
             "Fleet",
             (
                 NavItem("fleet", "Fleet", "/components/", "chip", go="f"),
-                NavItem("occupancy", "Occupancy", "/occupancy/", "calendar", go="o"),
+                NavItem("occupancy", "Occupancy", "/occupancy/", "cal", go="o"),
                 NavItem("energy", "Energy", "/components/", "bolt"),
             ),
         ),
