@@ -154,7 +154,7 @@ def _boundaries(spec: PeriodSpec, instant: datetime) -> tuple[Callable[[int], da
         case PeriodKind.DAY:
             at = anchor.time()
             return lambda index: _utc(anchor.date() + timedelta(days=index), at, zone), days
-        case PeriodKind.FIXED_LENGTH:
+        case _:
             assert spec.length_s is not None
             start, length = spec.starts_at.astimezone(UTC), timedelta(seconds=spec.length_s)
             return lambda index: start + index * length, (instant - start) // length
