@@ -1,0 +1,233 @@
+"""Booking charges: rate a period's whole total, and book the difference to what is booked.
+
+Done again it books nothing; done later it books what came since; usage that arrives late for an hour already charged
+comes out as an addition, a correction as a negative charge. The order and number of runs never change the sum.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef, Q, Sum
+
+from billing.bases import read_basis
+from billing.basis import rate
+from billing.cuts import ensure_cuts
+from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
+from billing.money import exact_sum
+from billing.periods import PeriodKind, PeriodSpec, iter_periods, period_containing
+from billing.rating.cumulative import Booked, ChargeDelta, difference
+from billing.rating.rated import Rated, Unpriced
+
+CHARGE_BATCH_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What a run booked: how many charges, and the whole rating behind them; None for a closed period."""
+
+    charges: int
+    rated: Rated | None
+
+
+@transaction.atomic
+def ensure_periods(*, contract: Contract, now: datetime) -> list[BillingPeriod]:
+    """Store the billing periods of a contract that have begun by `now` and are not stored; return those.
+
+    A stored period is never computed again: the next one begins where the latest ends.
+    """
+    contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    latest = BillingPeriod.objects.filter(contract=contract).aggregate(to_at=Max("to_at"))["to_at"]
+    spec = _spec(contract)
+    begin = latest or contract.from_at
+    if begin > now or (contract.to_at is not None and begin >= contract.to_at):
+        return []
+    first = period_containing(spec, begin)
+    missing = [first, *(period for period in iter_periods(spec, before=now) if period.from_at > first.from_at)]
+    stored = BillingPeriod.objects.bulk_create(
+        [BillingPeriod(contract=contract, from_at=max(period.from_at, begin), to_at=period.to_at) for period in missing]
+    )
+    ensure_cuts(contract=contract)
+    return stored
+
+
+def without_period(*, now: datetime) -> list[Contract]:
+    """Return the contracts that have begun and whose current or last billing period is not stored yet."""
+    reaching = BillingPeriod.objects.filter(Q(to_at__gt=now) | Q(to_at__gte=OuterRef("to_at")), contract=OuterRef("pk"))
+    return list(
+        Contract.objects.filter(
+            ~Exists(reaching),
+            from_at__lte=now,
+            state__in=(ContractState.ACTIVE, ContractState.TERMINATED, ContractState.ENDED),
+        ).order_by("pk")
+    )
+
+
+def due_for_charging(*, now: datetime) -> list[tuple[UUID, datetime]]:
+    """Return (period id, up to) of the open periods that have a full hour which was never charged."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    due = BillingPeriod.objects.filter(
+        Q(rated_at__isnull=True) | (Q(rated_at__lt=F("to_at")) & Q(rated_at__lt=hour)),
+        state=PeriodState.OPEN,
+        from_at__lt=hour,
+    )
+    return [(key, hour) for key in due.order_by("pk").values_list("pk", flat=True)]
+
+
+@transaction.atomic
+def charge_period(*, period_id: UUID, up_to: datetime, now: datetime) -> Charged:
+    """Book what an open period is worth up to an instant and is not booked yet.
+
+    Never looks at less of the period than was charged before. A closed period is left as it is.
+    """
+    period = BillingPeriod.objects.select_for_update(of=("self",)).select_related("contract").get(pk=period_id)
+    if period.state != PeriodState.OPEN:
+        return Charged(0, None)
+    return charge_locked(period=period, up_to=up_to, now=now)
+
+
+def charge_locked(*, period: BillingPeriod, up_to: datetime, now: datetime) -> Charged:
+    """Do `charge_period` on a row that the caller has locked and found open."""
+    until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
+    basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=until)
+    rated = rate(basis)
+    deltas = difference(rated.lines, _booked(period))
+    _book(period, deltas, now)
+    _keep_unpriced(period, rated.unpriced, now)
+    if period.rated_at != until:
+        period.rated_at = until
+        period.save(update_fields=["rated_at"])
+    return Charged(len(deltas), rated)
+
+
+def _spec(contract: Contract) -> PeriodSpec:
+    return PeriodSpec(
+        kind=PeriodKind(contract.period_kind),
+        zone=contract.time_zone,
+        starts_at=contract.from_at,
+        ends_at=contract.to_at,
+        length_s=contract.period_length_s,
+    )
+
+
+def _booked(period: BillingPeriod) -> dict[str, Booked]:
+    sums = Charge.objects.filter(period=period).values("line_key").order_by("line_key")
+    return {
+        row["line_key"]: Booked(row["quantities"], row["bases"], row["amounts"])
+        for row in sums.annotate(quantities=Sum("quantity"), bases=Sum("base_amount"), amounts=Sum("amount"))
+    }
+
+
+def _book(period: BillingPeriod, deltas: Sequence[ChargeDelta], now: datetime) -> None:
+    if not deltas:
+        return
+    keys = [delta.line_key for delta in deltas]
+    # The latest charge of a line says its number in the line, and what a withdrawn line was about.
+    latest = {
+        charge.line_key: charge
+        for charge in Charge.objects.filter(period=period, line_key__in=keys)
+        .order_by("line_key", "-seq")
+        .distinct("line_key")
+    }
+    zone = ZoneInfo(period.contract.time_zone)
+    Charge.objects.bulk_create(
+        [_charge(period, delta, latest.get(delta.line_key), zone, now) for delta in deltas],
+        batch_size=CHARGE_BATCH_ROWS,
+    )
+
+
+def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zone: ZoneInfo, now: datetime) -> Charge:
+    charge = Charge(
+        period=period,
+        line_key=delta.line_key,
+        seq=latest.seq + 1 if latest else 1,
+        quantity=delta.quantity,
+        base_amount=delta.base_amount,
+        amount=delta.amount,
+        created_at=now,
+    )
+    line = delta.rated
+    if line is None:
+        assert latest is not None, delta.line_key
+        for name in _DESCRIPTION:
+            setattr(charge, name, getattr(latest, name))
+        charge.quality = {}
+        return charge
+    charge.contract_version = line.contract_version
+    charge.term_kind = line.term_kind
+    charge.term_ref = line.term_ref
+    charge.rule = line.rule
+    charge.price_version_id = UUID(line.price_version_id) if line.price_version_id else None
+    charge.model = line.model
+    charge.token_class = line.token_class
+    charge.day = line.from_at.astimezone(zone).date()
+    charge.from_at = line.from_at
+    charge.to_at = line.to_at
+    charge.unit = line.unit
+    charge.unit_price = line.price.amount
+    charge.unit_price_unit = line.price.unit
+    charge.quality = {quality: str(quantity) for quality, quantity in sorted(line.quality_mix.items())}
+    return charge
+
+
+_DESCRIPTION = (
+    "contract_version",
+    "term_kind",
+    "term_ref",
+    "rule",
+    "price_version_id",
+    "model",
+    "token_class",
+    "day",
+    "from_at",
+    "to_at",
+    "unit",
+    "unit_price",
+    "unit_price_unit",
+)
+"""What a charge says of its line beside the difference."""
+
+
+def _keep_unpriced(period: BillingPeriod, unpriced: Iterable[Unpriced], now: datetime) -> None:
+    """Show what has no price, and mark what has one by now as resolved."""
+    waiting: dict[tuple[str, str, str], list[Unpriced]] = defaultdict(list)
+    for usage in unpriced:
+        waiting[usage.term_ref, usage.model, usage.token_class].append(usage)
+    stored = {(row.term_ref, row.model, row.token_class): row for row in UnpricedUsage.objects.filter(period=period)}
+    for key, usages in waiting.items():
+        _show_unpriced(period, stored.get(key), usages, now)
+    priced = [row.pk for key, row in stored.items() if key not in waiting and row.resolved_at is None]
+    if priced:
+        UnpricedUsage.objects.filter(pk__in=priced).update(resolved_at=now)
+
+
+def _show_unpriced(period: BillingPeriod, row: UnpricedUsage | None, usages: Sequence[Unpriced], now: datetime) -> None:
+    quantity = exact_sum(usage.quantity for usage in usages)
+    if row is None:
+        first = usages[0]
+        UnpricedUsage.objects.create(
+            period=period,
+            term_ref=first.term_ref,
+            model=first.model,
+            token_class=first.token_class,
+            quantity=quantity,
+            unit=first.unit,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+    elif (row.quantity, row.resolved_at) != (quantity, None):
+        UnpricedUsage.objects.filter(pk=row.pk).update(quantity=quantity, last_seen_at=now, resolved_at=None)
+
+
+def unresolved(*, period: BillingPeriod) -> Mapping[str, Decimal]:
+    """Return the usage of a period that has no price, by a name for people."""
+    rows = UnpricedUsage.objects.filter(period=period, resolved_at__isnull=True)
+    return {
+        " ".join(filter(None, (row.term_ref, row.model, row.token_class, row.unit))): row.quantity
+        for row in rows.order_by("term_ref", "model", "token_class")
+    }

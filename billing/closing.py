@@ -1,0 +1,109 @@
+"""Closing billing periods: the completeness gate, the last charges, the invoice and the next period, all or nothing.
+
+Everything a close does happens in one transaction, so a worker that dies at any statement leaves the period as it was
+and the next sweep does it again; a period that is closed stays closed whoever asks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.bases import read_basis
+from billing.charging import charge_locked, ensure_periods, unresolved
+from billing.completeness import missing_reports
+from billing.invoicing import issue_invoice
+from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodState
+from billing.proving import prove
+
+
+class CloseState(StrEnum):
+    """What became of an attempt to close a period."""
+
+    CLOSED = "closed"
+    ALREADY_CLOSED = "already_closed"
+    NOT_OVER = "not_over"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The outcome of an attempt; `waiting_for` names what was missing, `invoice` is None for an empty period."""
+
+    state: CloseState
+    invoice: Invoice | None = None
+    waiting_for: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def due_periods(*, now: datetime) -> list[UUID]:
+    """Return the ids of open periods that are over, in the order they ended."""
+    due = BillingPeriod.objects.filter(state=PeriodState.OPEN, to_at__lte=now).order_by("to_at", "pk")
+    return list(due.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False) -> Closed:
+    """Close a period that is over, once.
+
+    1. Every node that served the contract must have rolled past the period's end, every gateway event before it must
+       be rolled, and all usage must have a price; else it waits, at most the contract's grace, and then closes with
+       what is missing on record.
+    2. The last charges are booked, and the invoice is issued from the whole rating. A period in which nothing was
+       used or held closes without an invoice.
+    3. The next period is stored, or the contract that has come to its end is ended.
+    """
+    contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
+    # The contract first, then the period: the order in which a termination takes them.
+    Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
+    period = _locked(period_id)
+    if period.state == PeriodState.CLOSED:
+        return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.filter(period=period).first())
+    if now < period.to_at:
+        return Closed(CloseState.NOT_OVER)
+    if BillingPeriod.objects.filter(
+        contract_id=contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
+    ).exists():
+        return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
+    gaps = missing_reports(period=period)
+    charged = charge_locked(period=period, up_to=period.to_at, now=now)
+    unpriced = unresolved(period=period)
+    missing = (*gaps, *({"kind": "unpriced", "usage": name} for name in unpriced))
+    if missing and now < period.to_at + timedelta(hours=period.contract.grace_hours):
+        return Closed(CloseState.WAITING, waiting_for=missing)
+    period.accepted_gaps = list(missing)
+    invoice = None
+    if charged.rated is not None and charged.rated.lines:
+        basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=period.to_at, by_hour=True)
+        invoice = issue_invoice(
+            period=period,
+            rated=charged.rated,
+            basis=basis,
+            proof=prove(period=period, basis=basis, gaps=gaps, unpriced=unpriced),
+            now=now,
+            stripe_ready=stripe_ready,
+        )
+    period.state = PeriodState.CLOSED
+    period.closed_at = now
+    period.save(update_fields=["state", "closed_at", "accepted_gaps"])
+    _go_on(period, now)
+    return Closed(CloseState.CLOSED, invoice)
+
+
+def _locked(period_id: UUID) -> BillingPeriod:
+    return (
+        BillingPeriod.objects.select_for_update(of=("self",))
+        .select_related("contract__provider", "contract__tenant")
+        .get(pk=period_id)
+    )
+
+
+def _go_on(period: BillingPeriod, now: datetime) -> None:
+    contract = period.contract
+    if contract.to_at is not None and period.to_at >= contract.to_at:
+        Contract.objects.filter(pk=contract.pk, state=ContractState.ACTIVE).update(state=ContractState.ENDED)
+    else:
+        ensure_periods(contract=contract, now=max(now, period.to_at))

@@ -1,0 +1,77 @@
+"""What a billing period still waits for: nodes that have not reported past its end, events not yet rolled up."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, Q, Value
+from django.db.models.functions import Coalesce
+
+from billing.models import BillingPeriod, LeaseAllocation, TokenShare
+from clusters.models import Binding, Node
+from metering.models import EventQueue
+
+
+def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
+    """Return a row for every node that served the contract and is not rolled up as far as it served within the
+    period, and one for the tenant's events of before the period's end that wait to be rolled up.
+
+    Nodes without an agent, or whose agent was revoked before the period, are not expected to report.
+    """
+    needed = _needed(period)
+    nodes = Node.objects.filter(
+        Q(revoked_at__isnull=True) | Q(revoked_at__gt=period.from_at),
+        id__in=list(needed),
+        public_key__isnull=False,
+    ).order_by("name", "id")
+    found: list[dict[str, Any]] = []
+    for key, name, rolled_to_at in nodes.values_list("id", "name", "rollup_cursor__rolled_to_at"):
+        if rolled_to_at is None or rolled_to_at < needed[key]:
+            found.append(
+                {
+                    "kind": "node",
+                    "node": str(key),
+                    "name": name,
+                    "rolled_to_at": rolled_to_at.isoformat() if rolled_to_at else None,
+                    "needed_to_at": needed[key].isoformat(),
+                }
+            )
+    events = _events_waiting(period)
+    if events:
+        found.append({"kind": "events", "waiting": events})
+    return found
+
+
+def _needed(period: BillingPeriod) -> dict[UUID, datetime]:
+    """Return by node how far it must have been rolled up: the end of the last span it served, or of the period."""
+    to_at = period.to_at
+    held = (
+        LeaseAllocation.objects.filter(
+            Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=period.from_at),
+            allocation__from_at__lt=to_at,
+            lease__contract_id=period.contract_id,
+        )
+        .values_list("allocation__slice__accelerator__node_id")
+        .annotate(last_at=Max(Coalesce("allocation__to_at", Value(to_at))))
+    )
+    bound = (
+        Binding.objects.filter(
+            Q(to_at__isnull=True) | Q(to_at__gt=period.from_at),
+            from_at__lt=to_at,
+            deployment__token_share__term__contract_id=period.contract_id,
+        )
+        .values_list("endpoint__node_id")
+        .annotate(last_at=Max(Coalesce("to_at", Value(to_at))))
+    )
+    needed: dict[UUID, datetime] = {}
+    for node, last_at in [*held, *bound]:
+        needed[node] = max(needed.get(node, period.from_at), min(last_at, to_at))
+    return needed
+
+
+def _events_waiting(period: BillingPeriod) -> int:
+    if not TokenShare.objects.filter(contract_id=period.contract_id).exists():
+        return 0
+    return EventQueue.objects.filter(
+        event__tenant_id=period.contract.tenant_id, event__occurred_at__lt=period.to_at
+    ).count()

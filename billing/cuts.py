@@ -1,0 +1,55 @@
+"""Instants at which a contract's usage must be split before it is rolled up.
+
+Usage is kept in UTC hours. What changes inside an hour (a price, a term, a billing period, a day in a time zone with
+an offset of half an hour) is given to the rollup as a cut, so that each part of the hour can be rated by itself.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from billing.basis import day_starts
+from billing.models import BillingPeriod, Contract, PriceVersion, TokenShare, TokenShareDeployment
+from metering.models import UsageCut
+
+
+def ensure_cuts(*, contract: Contract, deployment_ids: Iterable[UUID] | None = None) -> None:
+    """Store every cut that the contract needs and does not have yet, for all its deployments or the given ones.
+
+    Must run in the transaction that stores what the cuts come from.
+    """
+    if deployment_ids is None:
+        deployment_ids = TokenShareDeployment.objects.filter(term__contract=contract).values_list(
+            "deployment_id", flat=True
+        )
+    ids = sorted(deployment_ids)
+    if ids:
+        write_cuts(deployment_ids=ids, instants=_instants(contract))
+
+
+def write_cuts(*, deployment_ids: Sequence[UUID], instants: Iterable[datetime]) -> None:
+    """Store a cut at every instant that is not a full UTC hour, for every deployment."""
+    inside = sorted({at for at in instants if not is_full_hour(at)})
+    UsageCut.objects.bulk_create(
+        [UsageCut(deployment_id=deployment, at=at) for deployment in deployment_ids for at in inside],
+        ignore_conflicts=True,
+        batch_size=5_000,
+    )
+
+
+def is_full_hour(at: datetime) -> bool:
+    """Whether usage is split at the instant anyway."""
+    return (at.minute, at.second, at.microsecond) == (0, 0, 0)
+
+
+def _instants(contract: Contract) -> set[datetime]:
+    instants: set[datetime | None] = {contract.from_at, contract.to_at}
+    for from_at, to_at in TokenShare.objects.filter(contract=contract).values_list("from_at", "to_at"):
+        instants |= {from_at, to_at}
+    periods = BillingPeriod.objects.filter(contract=contract)
+    for from_at, to_at in periods.values_list("from_at", "to_at"):
+        instants |= {from_at, to_at, *day_starts(from_at, to_at, contract.time_zone)}
+    if contract.price_book_id is not None:
+        versions = PriceVersion.objects.filter(book_id=contract.price_book_id)
+        instants |= set(versions.values_list("effective_at", flat=True))
+    return {at for at in instants if at is not None}

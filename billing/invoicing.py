@@ -1,0 +1,266 @@
+"""Issuing an invoice: number, frozen lines, totals, evidence and ledger posting, in the transaction that closes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from billing.basis import PeriodBasis
+from billing.evidence import Header, Proof, canonical, differences, digest, make_document
+from billing.ledger import Entry, post
+from billing.models import (
+    AccountKind,
+    BillingPeriod,
+    Contract,
+    Invoice,
+    InvoiceEvidence,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSubline,
+    IssuerSequence,
+    Settlement,
+    SettlementState,
+)
+from billing.money import from_minor, round_to_minor
+from billing.rating import lines as rating_lines
+from billing.rating.rated import Rated, TermKind
+from billing.stripe_amounts import from_minor_units, minimum_charge_minor
+from tenants.models import Organization
+from tenants.problems import Problem
+
+LEASES_HEADING = "GPU leases"
+NUMBER_DIGITS_MIN = 4
+PREFIX = "INV-"
+SLUG_CHARS_MAX = 11
+SUBLINE_BATCH_ROWS = 2_000
+
+
+class OperatorMissing(Problem):
+    """The contract gives the operator a fee, and there is no operator to book it for."""
+
+    status = 409
+    code = "operator_missing"
+    title = "There is no operator organization"
+
+
+class EvidenceBroken(Exception):
+    """The evidence about to be sealed does not recompute to the lines about to be issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of an invoice in its currency's minor unit."""
+
+    subtotal: Decimal
+    tax: Decimal
+    total: Decimal
+    operator_fee: Decimal
+
+
+def issue_invoice(
+    *,
+    period: BillingPeriod,
+    rated: Rated,
+    basis: PeriodBasis,
+    proof: Proof,
+    now: datetime,
+    stripe_ready: bool,
+) -> Invoice:
+    """Issue the invoice of a period from its final rating. Must run in the closing transaction.
+
+    One line per lease, and one per model of a token share, each rounded once; its sublines (class, price version and
+    day) stay unrounded and sum to the line's exact amount. `basis` is the same usage by the hour, for the evidence,
+    which is recomputed before it is sealed (`EvidenceBroken`). There is no tax rule yet, so tax is 0. An invoice of
+    0.00 is paid as it is issued: nothing is booked or collected.
+    """
+    contract = period.contract
+    bill = rating_lines.make_bill(rated.lines, contract.currency)
+    ordered = sorted(bill.lines, key=lambda line: (_kind(line) == TermKind.LEASE, line.model, line.term_ref))
+    totals = _totals(contract, bill.total)
+    invoice = Invoice.objects.create(
+        issuer_id=contract.provider_id,
+        tenant_id=contract.tenant_id,
+        contract=contract,
+        period=period,
+        kind=_invoice_kind(bill.lines),
+        currency=contract.currency,
+        updated_at=now,
+    )
+    _store_lines(invoice, period, ordered, basis)
+    number = _next_number(contract.provider)
+    due_at = now + timedelta(days=contract.due_days)
+    Invoice.objects.filter(pk=invoice.pk).update(
+        number=number,
+        state=InvoiceState.ISSUED,
+        subtotal=totals.subtotal,
+        tax=totals.tax,
+        total=totals.total,
+        issued_at=now,
+        due_at=due_at,
+        updated_at=now,
+    )
+    header = Header(
+        number, contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
+    )
+    _seal(invoice, make_document(header, basis, proof, bill))
+    _post(invoice, contract, number, totals, now)
+    _begin_settlement(invoice, totals.total, now, stripe_ready)
+    invoice.refresh_from_db()
+    return invoice
+
+
+def _totals(contract: Contract, subtotal: Decimal) -> Totals:
+    tax = from_minor(0, contract.currency)
+    fee = round_to_minor(Fraction(subtotal) * Fraction(contract.operator_fee_percent) / 100, contract.currency)
+    return Totals(subtotal, tax, subtotal + tax, fee)
+
+
+def _store_lines(
+    invoice: Invoice, period: BillingPeriod, lines: Sequence[rating_lines.InvoiceLine], basis: PeriodBasis
+) -> None:
+    titles = {lease.ref: lease.title for lease in basis.leases}
+    shares = {share.ref: share for share in basis.shares}
+    stored: list[InvoiceLine] = []
+    sublines: list[InvoiceSubline] = []
+    zone = ZoneInfo(basis.zone)
+    for position, line in enumerate(lines, 1):
+        lease = _kind(line) == TermKind.LEASE
+        if lease:
+            description = f"{line.term_ref} · {titles[line.term_ref]}"
+        else:
+            share = shares[line.term_ref]
+            description = f"{line.term_ref} · {share.title} · {share.share_percent.normalize():f} % of list price"
+        row = _line(invoice, position, line, LEASES_HEADING if lease else line.model, description)
+        row.from_at, row.to_at = max(line.from_at, period.from_at), min(line.to_at, period.to_at)
+        stored.append(row)
+        sublines.extend(_sublines(row, line, zone))
+    InvoiceLine.objects.bulk_create(stored)
+    InvoiceSubline.objects.bulk_create(sublines, batch_size=SUBLINE_BATCH_ROWS)
+
+
+def _line(invoice: Invoice, position: int, line: rating_lines.InvoiceLine, group: str, description: str) -> InvoiceLine:
+    first = line.sublines[0]
+    assert line.quantity is not None
+    return InvoiceLine(
+        invoice=invoice,
+        position=position,
+        group=group,
+        description=description[: InvoiceLine._meta.get_field("description").max_length],
+        term_kind=first.term_kind,
+        term_ref=line.term_ref,
+        model=line.model,
+        quantity=line.quantity,
+        unit=first.unit,
+        unit_price=None if line.price is None else line.price.amount,
+        unit_price_unit=first.price.unit,
+        share_percent=line.share_percent if first.term_kind == TermKind.TOKEN_SHARE else None,
+        rule=first.rule,
+        quality={quality: str(quantity) for quality, quantity in line.quality_mix.items()},
+        base_amount=line.base_amount,
+        exact_amount=line.exact_amount,
+        amount=line.amount,
+    )
+
+
+def _sublines(row: InvoiceLine, line: rating_lines.InvoiceLine, zone: ZoneInfo) -> list[InvoiceSubline]:
+    return [
+        InvoiceSubline(
+            line=row,
+            position=position,
+            day=subline.from_at.astimezone(zone).date(),
+            token_class=subline.token_class,
+            price_version_id=subline.price_version_id,
+            quantity=subline.quantity,
+            unit_price=subline.price.amount,
+            base_amount=subline.base_amount,
+            exact_amount=subline.amount,
+        )
+        for position, subline in enumerate(line.sublines, 1)
+    ]
+
+
+def _next_number(issuer: Organization) -> str:
+    """Take the issuer's next number: its row stays locked until the transaction ends, so no number is left out."""
+    sequence = IssuerSequence.objects.select_for_update().filter(issuer=issuer).first()
+    if sequence is None:
+        _make_sequence(issuer)
+        sequence = IssuerSequence.objects.select_for_update().get(issuer=issuer)
+    number = f"{sequence.prefix}{sequence.next_number:0{NUMBER_DIGITS_MIN}d}"
+    IssuerSequence.objects.filter(pk=issuer.pk).update(next_number=sequence.next_number + 1)
+    return number
+
+
+def _make_sequence(issuer: Organization) -> None:
+    """Give an issuer a prefix that no other has, since a collector may want numbers that are unique among all."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('forecourt.issuer_sequence'))")
+    taken = set(IssuerSequence.objects.values_list("prefix", flat=True))
+    slug = issuer.slug.upper()[:SLUG_CHARS_MAX]
+    candidates = [PREFIX, f"{slug}-", *(f"{slug}{number}-" for number in range(2, len(taken) + 3))]
+    prefix = next(prefix for prefix in candidates if prefix not in taken)
+    IssuerSequence.objects.bulk_create([IssuerSequence(issuer=issuer, prefix=prefix)], ignore_conflicts=True)
+
+
+def _seal(invoice: Invoice, document: dict[str, object]) -> None:
+    text = canonical(document)
+    wrong = differences(document)
+    if wrong:
+        raise EvidenceBroken(f"invoice of period {invoice.period_id}: {'; '.join(wrong)}")
+    InvoiceEvidence.objects.create(invoice=invoice, document=text, sha256=digest(text))
+
+
+def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now: datetime) -> None:
+    """Dr tenant receivable total; Cr provider payable the rest, Cr operator fee, Cr tax payable."""
+    if not totals.total:
+        return
+    currency = contract.currency
+    payable = totals.total - totals.operator_fee - totals.tax
+    entries = [
+        Entry(contract.tenant_id, AccountKind.TENANT_RECEIVABLE, currency, totals.total),
+        Entry(contract.provider_id, AccountKind.PROVIDER_PAYABLE, currency, -payable),
+        Entry(contract.provider_id, AccountKind.TAX_PAYABLE, currency, -totals.tax),
+    ]
+    if totals.operator_fee:
+        operator = Organization.objects.filter(is_operator=True).first()
+        if operator is None:
+            raise OperatorMissing(f"{contract.number} has a fee of {contract.operator_fee_percent} %.")
+        entries.append(Entry(operator.id, AccountKind.OPERATOR_FEE, currency, -totals.operator_fee))
+    post(
+        key=f"invoice:{invoice.pk}:issued",
+        cause="invoice",
+        cause_id=invoice.pk,
+        memo=f"Invoice {number} issued",
+        at=now,
+        entries=entries,
+    )
+
+
+def _begin_settlement(invoice: Invoice, total: Decimal, now: datetime, stripe_ready: bool) -> None:
+    state = _first_step(total, invoice.currency, stripe_ready)
+    Settlement.objects.create(invoice=invoice, state=state, next_try_at=now, updated_at=now)
+    if state == SettlementState.PAID:
+        Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.PAID, paid_at=now, updated_at=now)
+
+
+def _first_step(total: Decimal, currency: str, stripe_ready: bool) -> SettlementState:
+    if not total:
+        return SettlementState.PAID
+    if not stripe_ready:
+        return SettlementState.BY_HAND
+    smallest = minimum_charge_minor(currency)
+    if smallest is not None and total < from_minor_units(smallest, currency):
+        return SettlementState.BELOW_MINIMUM
+    return SettlementState.CUSTOMER
+
+
+def _kind(line: rating_lines.InvoiceLine) -> TermKind:
+    return line.sublines[0].term_kind
+
+
+def _invoice_kind(lines: Sequence[rating_lines.InvoiceLine]) -> str:
+    kinds = {_kind(line) for line in lines}
+    return str(kinds.pop()) if len(kinds) == 1 else "mixed"

@@ -1,0 +1,137 @@
+"""The books: balanced postings, idempotent by key, and balances as sums of entries.
+
+Sign convention: **debit is positive, credit is negative**, and the entries of a posting sum to zero per currency
+(a deferred trigger refuses any other at commit). So a tenant's receivable stands above zero while the tenant owes,
+and a provider's payable, the operator's fee and tax payable stand below zero while they are owed or earned.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, Sum
+
+from billing.models import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
+from tenants.problems import Problem
+
+ENTRY_DECIMALS = Decimal("0.0001")
+
+
+class PostingDiffers(Problem):
+    """The key was posted before with other entries."""
+
+    status = 409
+    code = "posting_differs"
+    title = "This was booked before with other amounts"
+
+
+class PostingOutOfBalance(Problem):
+    """The entries do not sum to zero, or nothing is left of them."""
+
+    status = 422
+    code = "posting_out_of_balance"
+    title = "The entries of a posting must sum to zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One side of a posting: whose account of which kind, in which currency; debit positive, credit negative."""
+
+    organization_id: UUID
+    kind: AccountKind
+    currency: str
+    amount: Decimal
+
+
+@transaction.atomic
+def post(
+    *, key: str, cause: str, cause_id: UUID, memo: str, at: datetime, entries: Sequence[Entry]
+) -> tuple[LedgerPosting, bool]:
+    """Book the entries under `key`, once; return the posting and whether this call made it.
+
+    Entries of 0 are left out. Accounts are made on demand. A second call with the same key and the same entries
+    changes nothing, whoever comes first; with other entries it raises `PostingDiffers`. Raises
+    `PostingOutOfBalance` before the database would.
+    """
+    sides = [entry for entry in entries if entry.amount]
+    _require_balance(key, sides)
+    posting = LedgerPosting(key=key, cause=cause, cause_id=cause_id, memo=memo, at=at)
+    # ON CONFLICT DO NOTHING waits for a concurrent poster of the same key, so the row read next is the one that won.
+    LedgerPosting.objects.bulk_create([posting], ignore_conflicts=True)
+    stored = LedgerPosting.objects.get(key=key)
+    if stored.id != posting.id:
+        _require_same(stored, sides)
+        return stored, False
+    accounts = _accounts(sides)
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            posting=stored,
+            account=accounts[entry.organization_id, entry.kind, entry.currency],
+            currency=entry.currency,
+            amount=entry.amount,
+        )
+        for entry in sides
+    )
+    return stored, True
+
+
+def balance(*, organization_id: UUID, kind: AccountKind, currency: str) -> Decimal:
+    """Return the sum of an account's entries; an account that was never used stands at 0."""
+    return balances(organization_id=organization_id).get((kind, currency), Decimal(0))
+
+
+def balances(*, organization_id: UUID) -> Mapping[tuple[AccountKind, str], Decimal]:
+    """Return every balance of an organization by account kind and currency."""
+    rows = (
+        LedgerEntry.objects.filter(account__organization_id=organization_id)
+        .values_list("account__kind", "account__currency")
+        .annotate(balance=Sum("amount"))
+        .order_by("account__kind", "account__currency")
+    )
+    return {(AccountKind(kind), currency): amount for kind, currency, amount in rows}
+
+
+def _require_balance(key: str, entries: Sequence[Entry]) -> None:
+    sums: dict[str, Decimal] = {}
+    for entry in entries:
+        if entry.amount != entry.amount.quantize(ENTRY_DECIMALS):
+            raise PostingOutOfBalance(f"{key}: {entry.amount} has more decimals than the books keep.")
+        sums[entry.currency] = sums.get(entry.currency, Decimal(0)) + entry.amount
+    if not entries or any(sums.values()):
+        found = ", ".join(f"{amount} {currency}" for currency, amount in sums.items()) or "no entries"
+        raise PostingOutOfBalance(f"{key}: expected a sum of 0, found {found}.")
+
+
+def _accounts(entries: Iterable[Entry]) -> dict[tuple[UUID, AccountKind, str], LedgerAccount]:
+    wanted = sorted({(entry.organization_id, entry.kind, entry.currency) for entry in entries})
+    found = _stored_accounts(wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        LedgerAccount.objects.bulk_create(
+            [LedgerAccount(organization_id=owner, kind=kind, currency=currency) for owner, kind, currency in missing],
+            ignore_conflicts=True,
+        )
+        found = _stored_accounts(wanted)
+    return found
+
+
+def _stored_accounts(
+    wanted: Sequence[tuple[UUID, AccountKind, str]],
+) -> dict[tuple[UUID, AccountKind, str], LedgerAccount]:
+    chosen = Q()
+    for owner, kind, currency in wanted:
+        chosen |= Q(organization_id=owner, kind=kind, currency=currency)
+    return {
+        (account.organization_id, AccountKind(account.kind), account.currency): account
+        for account in LedgerAccount.objects.filter(chosen)
+    }
+
+
+def _require_same(stored: LedgerPosting, entries: Sequence[Entry]) -> None:
+    booked = sorted(stored.entries.values_list("account__organization_id", "account__kind", "currency", "amount"))
+    asked = sorted((entry.organization_id, str(entry.kind), entry.currency, entry.amount) for entry in entries)
+    if booked != asked:
+        raise PostingDiffers(f"{stored.key} was booked at {stored.at.isoformat()} with other entries.")

@@ -1,0 +1,180 @@
+"""Publishing versions of a price book, and loading them for rating."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q
+
+from billing import models
+from billing.cuts import write_cuts
+from billing.money import PRICE_DECIMALS_MAX
+from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.token_share import PART_OF
+from metering.models import UsageHour
+from tenants.problems import Problem
+
+TokenPrices = Mapping[tuple[str, str], Decimal]
+"""Price per 1M tokens by (served model, class)."""
+GpuPrices = Mapping[str, Decimal]
+"""Price per GPU-hour of a whole card by accelerator model."""
+
+
+class WrongPrices(Problem):
+    """A price is negative, too fine, or of an unknown class."""
+
+    status = 422
+    code = "wrong_prices"
+    title = "The prices cannot be published"
+
+
+class PriceTooLate(Problem):
+    """The version would change the price of what is counted or charged already."""
+
+    status = 409
+    code = "price_too_late"
+    title = "The price change comes too late"
+
+
+class VersionExists(Problem):
+    """Another version of the book starts at the same instant."""
+
+    status = 409
+    code = "price_version_exists"
+    title = "A price version starts at this instant already"
+
+
+@transaction.atomic
+def publish_price_version(
+    *,
+    book: models.PriceBook,
+    effective_at: datetime,
+    token_prices: TokenPrices,
+    gpu_prices: GpuPrices,
+    now: datetime,
+    announced_at: datetime | None = None,
+) -> models.PriceVersion:
+    """Publish a complete list of prices that is in force from an instant; nothing can change it afterwards.
+
+    The instant may lie before usage that is rolled up or charged only where that usage keeps its price: so a price
+    for what had none can be given later, while the price of what had one cannot change after the fact
+    (`PriceTooLate`). Usage of the book's contracts is cut at the instant from now on.
+    """
+    models.PriceBook.objects.select_for_update(no_key=True).get(pk=book.pk)
+    _require_prices(token_prices, gpu_prices)
+    if models.PriceVersion.objects.filter(book=book, effective_at=effective_at).exists():
+        raise VersionExists(f"{book.name} has a version from {effective_at.isoformat()} on.")
+    _require_unchanged_past(book, effective_at, token_prices, gpu_prices, now)
+    latest = models.PriceVersion.objects.filter(book=book).aggregate(number=Max("number"))["number"] or 0
+    version = models.PriceVersion.objects.create(
+        book=book, number=latest + 1, announced_at=announced_at or now, effective_at=effective_at
+    )
+    models.TokenPrice.objects.bulk_create(
+        models.TokenPrice(version=version, model=model, token_class=token_class, price_per_mtok=price)
+        for (model, token_class), price in token_prices.items()
+    )
+    models.GpuPrice.objects.bulk_create(
+        models.GpuPrice(version=version, accelerator_model=model, price_per_gpu_hour=price)
+        for model, price in gpu_prices.items()
+    )
+    deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
+    write_cuts(deployment_ids=sorted(deployments.values_list("deployment_id", flat=True)), instants=[effective_at])
+    return version
+
+
+def load_versions(
+    *, book_ids: Collection[UUID], from_at: datetime, to_at: datetime
+) -> dict[UUID | None, tuple[PriceVersion, ...]]:
+    """Return by book the versions in force at some instant of `[from_at, to_at)`, in the order they start."""
+    later = models.PriceVersion.objects.filter(
+        book=OuterRef("book"), effective_at__gt=OuterRef("effective_at"), effective_at__lte=from_at
+    )
+    rows = list(
+        models.PriceVersion.objects.filter(~Exists(later), book__in=book_ids, effective_at__lt=to_at).order_by(
+            "effective_at"
+        )
+    )
+    tokens: dict[UUID, dict[tuple[str, TokenClass], Decimal]] = defaultdict(dict)
+    for price in models.TokenPrice.objects.filter(version__in=rows):
+        tokens[price.version_id][price.model, TokenClass(price.token_class)] = price.price_per_mtok
+    gpus: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
+    for gpu in models.GpuPrice.objects.filter(version__in=rows):
+        gpus[gpu.version_id][gpu.accelerator_model] = gpu.price_per_gpu_hour
+    found: dict[UUID | None, tuple[PriceVersion, ...]] = {}
+    for row in rows:
+        version = PriceVersion(str(row.id), row.effective_at, tokens[row.id], gpus[row.id])
+        found[row.book_id] = (*found.get(row.book_id, ()), version)
+    return found
+
+
+def _require_prices(token_prices: TokenPrices, gpu_prices: GpuPrices) -> None:
+    for model, token_class in token_prices:
+        if token_class not in list(TokenClass):
+            raise WrongPrices(f"{model}: {token_class!r} is no class of tokens.")
+    for price in (*token_prices.values(), *gpu_prices.values()):
+        if not price.is_finite() or price < 0 or price != round(price, PRICE_DECIMALS_MAX):
+            raise WrongPrices(f"{price}: a price is at least 0 and has at most {PRICE_DECIMALS_MAX} decimals.")
+
+
+def _require_unchanged_past(
+    book: models.PriceBook, effective_at: datetime, tokens: TokenPrices, gpus: GpuPrices, now: datetime
+) -> None:
+    versions = models.PriceVersion.objects.filter(book=book)
+    following = versions.filter(effective_at__gt=effective_at).order_by("effective_at").first()
+    until = following.effective_at if following else None
+    before = load_versions(book_ids=[book.id], from_at=effective_at, to_at=effective_at).get(book.id)
+    old = before[-1] if before else PriceVersion("none", effective_at)
+    new = {(model, TokenClass(token_class)): price for (model, token_class), price in tokens.items()}
+    for model, token_class in _counted(book, effective_at, until, now):
+        was = _price(old.token_prices, model, token_class)
+        if was is not None and was != _price(new, model, token_class):
+            raise PriceTooLate(
+                f"{token_class} tokens of {model} are counted after {effective_at.isoformat()} at {was} per 1M."
+            )
+    for model in _leased(book, effective_at, until):
+        rate = old.price_per_gpu_hour(model)
+        if rate is not None and rate != gpus.get(model):
+            raise PriceTooLate(f"{model} is charged after {effective_at.isoformat()} at {rate} per GPU-hour.")
+
+
+def _price(prices: Mapping[tuple[str, TokenClass], Decimal], model: str, token_class: TokenClass) -> Decimal | None:
+    """The price at which tokens of a class go: a part without a price of its own goes at its whole's."""
+    own = prices.get((model, token_class))
+    if own is None and token_class in PART_OF:
+        return prices.get((model, PART_OF[token_class]))
+    return own
+
+
+def _counted(
+    book: models.PriceBook, effective_at: datetime, until: datetime | None, now: datetime
+) -> Iterable[tuple[str, TokenClass]]:
+    deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
+    after = Q(from_at__gte=effective_at)
+    if effective_at <= now:
+        # Counted up to now without a cut here, so its later part cannot be told from its earlier one.
+        after |= Q(from_at__lt=effective_at, to_at__gt=effective_at)
+    rows = UsageHour.objects.filter(
+        after, deployment_id__in=deployments.values("deployment_id"), quantity__in=list(TokenClass)
+    )
+    if until is not None:
+        rows = rows.filter(from_at__lt=until)
+    found = rows.order_by("model", "quantity").values_list("model", "quantity").distinct()
+    return [(model, TokenClass(quantity)) for model, quantity in found]
+
+
+def _leased(book: models.PriceBook, effective_at: datetime, until: datetime | None) -> Iterable[str]:
+    """Return the models of cards whose held time after the instant is charged at the book's price."""
+    rated = models.BillingPeriod.objects.filter(contract=OuterRef("lease__contract"), rated_at__gt=effective_at)
+    held = models.LeaseAllocation.objects.filter(
+        Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=effective_at),
+        Exists(rated),
+        lease__contract__price_book=book,
+        lease__price_per_gpu_hour__isnull=True,
+    )
+    if until is not None:
+        held = held.filter(allocation__from_at__lt=until)
+    models_held = held.values_list("allocation__slice__accelerator__model", flat=True)
+    return sorted(set(models_held))

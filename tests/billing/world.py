@@ -1,0 +1,182 @@
+"""A small world to bill in: a contract with leases and shares, and usage hours as the rollup leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+
+from billing.contracting import add_lease, add_token_share
+from billing.models import BillingPeriod, Contract, Lease, PriceBook, TokenShare
+from billing.periods import PeriodKind
+from clusters.models import Allocation, Deployment, Endpoint, Node, Slice
+from metering.models import Meter, Quality, RollupCursor, UsageHour, Witness
+from tenants.models import Organization
+from tests import factories
+
+HOUR = timedelta(hours=1)
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+H100 = "NVIDIA H100 80GB HBM3"
+MODEL = "sample-model"
+_numbers = count(1)
+
+
+@dataclass
+class World:
+    """A provider and a tenant under one contract."""
+
+    provider: Organization
+    tenant: Organization
+    contract: Contract
+    book: PriceBook | None
+    nodes: list[Node] = field(default_factory=list)
+
+    def period(self, from_at: datetime = MARCH) -> BillingPeriod:
+        return BillingPeriod.objects.get(contract=self.contract, from_at=from_at)
+
+    def make_node(self, *, rolled_to_at: datetime | None = None) -> Node:
+        """A node with an agent, rolled up to an instant."""
+        cluster = factories.make_cluster(self.provider, f"site-{next(_numbers)}")
+        node = factories.make_node(cluster, public_key=next(_numbers).to_bytes(32, "big"))
+        self.rolled(node, rolled_to_at)
+        self.nodes.append(node)
+        return node
+
+    def rolled(self, node: Node, at: datetime | None) -> None:
+        RollupCursor.objects.filter(node=node).update(rolled_to_at=at)
+
+    def lease(
+        self,
+        cards: int = 1,
+        *,
+        from_at: datetime = MARCH,
+        to_at: datetime | None = None,
+        price: str | None = "2.35",
+        now: datetime = MARCH,
+        model: str = H100,
+        rolled_to_at: datetime | None = None,
+    ) -> Lease:
+        """A lease of so many cards on a new node."""
+        return add_lease(
+            contract=self.contract,
+            slices=self.make_slices(cards, model=model, rolled_to_at=rolled_to_at),
+            from_at=from_at,
+            to_at=to_at,
+            price_per_gpu_hour=None if price is None else Decimal(price),
+            now=now,
+        )
+
+    def make_slices(self, cards: int = 1, *, model: str = H100, rolled_to_at: datetime | None = None) -> list[Slice]:
+        node = self.make_node(rolled_to_at=rolled_to_at)
+        return [factories.make_slice(factories.make_accelerator(node, position, model)) for position in range(cards)]
+
+    def share(
+        self,
+        *,
+        percent: str = "30",
+        witness: Witness = Witness.GATEWAY,
+        model: str = MODEL,
+        rolled_to_at: datetime | None = None,
+        now: datetime = MARCH,
+    ) -> Shared:
+        """A share of the tokens of a new deployment on a new node."""
+        endpoint = factories.make_endpoint(self.make_node(rolled_to_at=rolled_to_at), model)
+        deployment = factories.make_deployment(self.provider, self.tenant, endpoint, model)
+        term = add_token_share(
+            contract=self.contract,
+            deployments=[deployment],
+            share_percent=Decimal(percent),
+            witness=witness,
+            from_at=self.contract.from_at,
+            to_at=None,
+            now=now,
+        )
+        return Shared(term, deployment, endpoint, self.tenant)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A token share with its deployment."""
+
+    term: TokenShare
+    deployment: Deployment
+    endpoint: Endpoint
+    tenant: Organization
+
+    def use(
+        self,
+        tokens: Mapping[str, int],
+        *,
+        at: datetime = MARCH,
+        to_at: datetime | None = None,
+        model: str = MODEL,
+        quality: Quality = Quality.ACTUAL,
+        witness: Witness | None = None,
+        version: int = 1,
+        records: int = 1,
+    ) -> list[UsageHour]:
+        """Usage hours of tokens by class, as the rollup stores them."""
+        return [
+            UsageHour.objects.create(
+                meter=self._meter(witness or Witness(self.term.witness), model, token_class),
+                witness=witness or self.term.witness,
+                quantity=token_class,
+                model=model,
+                hour_at=at.replace(minute=0, second=0, microsecond=0),
+                from_at=at,
+                to_at=to_at or at.replace(minute=0, second=0, microsecond=0) + HOUR,
+                deployment=self.deployment,
+                tenant=self.tenant,
+                quality=quality,
+                rule="counted",
+                version=version,
+                value=count_of,
+                records=records,
+                updated_at=at,
+            )
+            for token_class, count_of in tokens.items()
+        ]
+
+    def _meter(self, witness: Witness, model: str, token_class: str) -> Meter:
+        if witness == Witness.GATEWAY:
+            return Meter.objects.get_or_create(
+                witness=witness, reporter=self.tenant, source="sample", model=model, quantity=token_class
+            )[0]
+        return Meter.objects.get_or_create(
+            witness=witness, node=self.endpoint.node, endpoint=self.endpoint, model=model, quantity=token_class
+        )[0]
+
+
+def make_world(
+    *,
+    time_zone: str = "UTC",
+    currency: str = "USD",
+    from_at: datetime = MARCH,
+    to_at: datetime | None = None,
+    tokens: Mapping[tuple[str, str], str] | None = None,
+    gpus: Mapping[str, str] | None = None,
+    period_kind: PeriodKind = PeriodKind.CALENDAR_MONTH,
+    parties: tuple[Organization, Organization] | None = None,
+) -> World:
+    """A contract between new parties; with prices it has a book whose first version starts with the contract."""
+    number = next(_numbers)
+    provider, tenant = parties or (
+        factories.make_organization(f"provider-{number}", is_provider=True, is_tenant=False),
+        factories.make_organization(f"tenant-{number}"),
+    )
+    book = factories.make_price_book(provider, currency=currency)
+    if tokens or gpus:
+        factories.make_price_version(book, effective_at=from_at, tokens=dict(tokens or {}), gpus=dict(gpus or {}))
+    contract = factories.make_contract(provider, tenant, book, from_at=from_at)
+    contract.time_zone = time_zone
+    contract.to_at = to_at
+    contract.period_kind = period_kind
+    contract.save()
+    return World(provider, tenant, contract, book)
+
+
+def holders(held: Slice) -> list[Allocation]:
+    return list(Allocation.objects.filter(slice=held))
