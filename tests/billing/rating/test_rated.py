@@ -1,0 +1,79 @@
+"""Rated lines: exact figures, prices with their unit, keys that never collide."""
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rating.rated import (
+    LINE_KEY_CHARS_MAX,
+    PriceUnit,
+    Rated,
+    Unit,
+    line_key,
+    per_gpu_hour,
+    per_mtok,
+    per_period,
+)
+from tests.billing.rating.made import token_line
+
+
+def test_a_line_has_its_base_and_what_is_owed_of_it() -> None:
+    line = token_line("k", 22_361_870, price="0.60", share=Decimal(30))
+    assert line.base_amount == Decimal("13.417122")
+    assert line.amount == Decimal("4.0251366")
+    assert line.exact == Fraction(line.amount)
+
+
+def test_what_has_no_end_is_exact_until_it_is_stored() -> None:
+    line = replace(token_line("k", 1), quantity=Decimal(1), unit=Unit.GPU_SECONDS, price=per_gpu_hour(Decimal(1)))
+    assert line.exact == Fraction(1, 3_600)
+    assert str(line.amount) == "0.000277777777777778"
+
+
+@pytest.mark.parametrize(
+    ("price", "unit", "units"),
+    [
+        (per_mtok(Decimal(2)), PriceUnit.PER_MTOK, 1_000_000),
+        (per_gpu_hour(Decimal(2)), PriceUnit.PER_GPU_HOUR, 3_600),
+        (per_period(Decimal(2), 82_800), PriceUnit.PER_PERIOD, 82_800),
+    ],
+)
+def test_a_price_carries_what_it_is_for(price: object, unit: PriceUnit, units: int) -> None:
+    assert (getattr(price, "unit", None), getattr(price, "units", None)) == (unit, units)
+
+
+@pytest.mark.parametrize("bad", [Decimal("-0.01"), Decimal("NaN"), Decimal("Infinity")])
+def test_a_price_below_zero_or_without_value_is_refused(bad: Decimal) -> None:
+    with pytest.raises(AssertionError):
+        per_mtok(bad)
+
+
+def test_a_quality_mix_must_sum_to_its_quantity() -> None:
+    with pytest.raises(AssertionError):
+        token_line("k", 10, mix={"A": 9})
+
+
+def test_ratings_add_up() -> None:
+    one, two = Rated((token_line("a", 1_000_000),)), Rated((token_line("b", 500_000),))
+    assert (one + two).exact_total == Fraction(3, 2)
+    assert (one + two).lines == one.lines + two.lines
+    assert Rated().exact_total == 0
+
+
+def test_a_long_key_keeps_its_length_and_stays_its_own() -> None:
+    first, second = line_key("S-1", "m" * 400), line_key("S-1", "m" * 401)
+    assert len(first) == len(second) == LINE_KEY_CHARS_MAX
+    assert first != second
+    assert line_key("S-1", "m" * 400) == first
+
+
+PARTS = st.lists(st.text(alphabet="ab|%7C5", max_size=5), min_size=1, max_size=4).filter(lambda p: any(p))
+
+
+@given(PARTS, PARTS)
+def test_different_parts_give_different_keys(left: list[str], right: list[str]) -> None:
+    assert (line_key(*left) == line_key(*right)) == (left == right)
