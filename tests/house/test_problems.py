@@ -1,0 +1,50 @@
+"""Every domain exception answers a caller: its own code, a status that fits, a title."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from http import HTTPStatus
+
+import billing
+import clusters
+import metering
+import tenants
+from tenants.problems import Problem
+
+NOT_IMPORTED = ("metering.agent", "migrations")
+
+
+def _load_everything() -> None:
+    for package in (tenants, clusters, metering, billing):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if not any(part in module.name for part in NOT_IMPORTED):
+                importlib.import_module(module.name)
+
+
+def _all_problems() -> list[type[Problem]]:
+    _load_everything()
+    found: list[type[Problem]] = []
+    waiting = [Problem]
+    while waiting:
+        for one in waiting.pop().__subclasses__():
+            if one.__module__.split(".")[0] != "tests":
+                found.append(one)
+                waiting.append(one)
+    return found
+
+
+def test_every_problem_maps_to_an_answer() -> None:
+    problems = _all_problems()
+    assert len(problems) >= 10
+    for problem in problems:
+        assert 400 <= HTTPStatus(problem.status) < 600, problem
+        assert problem.code.isidentifier(), problem
+        assert problem.code == problem.code.lower(), problem
+        assert problem.title[0].isupper(), problem
+
+
+def test_codes_are_not_shared_by_different_titles() -> None:
+    titles: dict[str, str] = {}
+    for problem in _all_problems():
+        assert titles.setdefault(problem.code, problem.title) == problem.title, problem
