@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import stripe
+
 from tests.fakes.stripe_double.server import READY
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,6 +99,16 @@ class StripeDouble:
     def restart(self) -> None:
         """Start again at the same address, from the journal if there is one."""
         self._process, self.base_url = _start(self._state, int(self.base_url.rpartition(":")[2]))
+
+    def client(self, *, network_retries: int = 0, timeout_s: float = 20) -> stripe.StripeClient:
+        """The package's own client for this double."""
+        base = self.base_url
+        return stripe.StripeClient(
+            self.SECRET_KEY,
+            base_addresses={"api": base, "connect": base, "files": base, "meter_events": base},
+            max_network_retries=network_retries,
+            http_client=stripe.RequestsClient(timeout=timeout_s),
+        )
 
     def stop(self) -> None:
         """End the process."""
