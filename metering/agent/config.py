@@ -1,0 +1,167 @@
+"""The agent's settings: a TOML file, over it the environment, every value checked at start.
+
+File: `--config`, else `FORECOURT_AGENT_CONFIG`, else `/etc/forecourt/agent.toml` where it exists. Every
+scalar setting has an environment name: `FORECOURT_AGENT_` and the setting in capitals. Endpoints by
+environment: `FORECOURT_AGENT_ENDPOINTS="vllm=http://127.0.0.1:8000,llamacpp=http://127.0.0.1:8080"`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from metering.agent.state import default_state_dir
+from metering.wire import STRING_CHARS_MAX
+
+ENV_PREFIX: Final = "FORECOURT_AGENT_"
+SYSTEM_CONFIG: Final = Path("/etc/forecourt/agent.toml")
+_OUTSIDE_SETTINGS: Final = {"CONFIG", "TOKEN"}
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: `name` as the person wrote it, what is wrong, and what is expected."""
+
+    def __init__(self, name: str, what: str, expected: str) -> None:
+        super().__init__(f"{name}: {what}; expected {expected}")
+        self.name = name
+        self.what = what
+        self.expected = expected
+
+
+Setting = Annotated[str, msgspec.Meta(min_length=1, max_length=STRING_CHARS_MAX, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class EndpointSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One inference server to read.
+
+    `url` is its base URL and its name in every reading. `engine` names a mapping. `page` overrides the
+    mapping's metrics path; `model` names the served model for engines whose page does not.
+    """
+
+    url: Setting
+    engine: Setting
+    page: Setting | None = None
+    model: Setting | None = None
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings, with their defaults."""
+
+    state_dir: str = ""
+    interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 10
+    scrape_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    ship_interval_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
+    ship_readings: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5_000
+    ship_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 30
+    flush_timeout_s: Annotated[int, msgspec.Meta(ge=0, le=300)] = 10
+    spool_hours_max: Annotated[int, msgspec.Meta(ge=1, le=720)] = 24
+    spool_mib_max: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1_024
+    nvml: bool = True
+    nvml_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    discover: bool = True
+    engines_dir: str = ""
+    ca_file: str = ""
+    status_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9_810
+    endpoints: list[EndpointSetting] = []
+
+    @property
+    def state_path(self) -> Path:
+        """The state folder in force."""
+        return Path(self.state_dir) if self.state_dir else default_state_dir()
+
+
+def load_config(path: Path | None, environment: Mapping[str, str], *, state_dir: Path | None = None) -> Config:
+    """Read and check all settings. `state_dir` comes from the command line and wins. Raises ConfigError."""
+    settings = _read_file(_config_path(path, environment))
+    names = {field: field for field in settings}
+    for variable, text in environment.items():
+        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX) not in _OUTSIDE_SETTINGS:
+            field = variable.removeprefix(ENV_PREFIX).lower()
+            settings[field] = _from_environment(variable, field, text)
+            names[field] = variable
+    if state_dir is not None:
+        settings["state_dir"] = str(state_dir)
+    config = _convert(settings, names)
+    _check_endpoints(config, names)
+    return config
+
+
+def _config_path(path: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if path is not None:
+        return path
+    if named := environment.get(f"{ENV_PREFIX}CONFIG"):
+        return Path(named)
+    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+
+
+def _read_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as absent:
+        raise ConfigError(str(path), absent.strerror or "cannot be read", "a readable TOML file") from absent
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise ConfigError(str(path), str(broken), "valid TOML") from broken
+
+
+def _from_environment(variable: str, field: str, text: str) -> object:
+    known = {info.name: info for info in msgspec.structs.fields(Config)}
+    if field not in known:
+        choices = ", ".join(sorted(f"{ENV_PREFIX}{name.upper()}" for name in known))
+        raise ConfigError(variable, "is no setting", f"one of {choices}")
+    if field == "endpoints":
+        return [_endpoint_from_text(variable, part) for part in text.split(",") if part.strip()]
+    return text
+
+
+def _endpoint_from_text(variable: str, text: str) -> dict[str, str]:
+    engine, separator, url = text.strip().partition("=")
+    if not separator:
+        raise ConfigError(variable, repr(text), "engine=URL, several separated by commas")
+    return {"engine": engine.strip(), "url": url.strip()}
+
+
+def _convert(settings: dict[str, Any], names: dict[str, str]) -> Config:
+    for field, setting in settings.items():
+        try:
+            # Strings stand for numbers and truth values only where they come from the environment.
+            msgspec.convert({field: setting}, Config, strict=not names.get(field, "").startswith(ENV_PREFIX))
+        except msgspec.ValidationError as refused:
+            raise _refused(names.get(field, field), setting, refused) from refused
+    return msgspec.convert(settings, Config, strict=False)
+
+
+def _refused(name: str, setting: object, refused: msgspec.ValidationError) -> ConfigError:
+    message, _, place = str(refused).partition(" - at `")
+    if "unknown field" in message:
+        inside = place.rstrip("`").removeprefix("$")
+        known = Config if not inside.startswith(".endpoints") else EndpointSetting
+        choices = ", ".join(info.name for info in msgspec.structs.fields(known))
+        return ConfigError(inside.strip(".") or name, message.replace("Object contains ", ""), f"one of {choices}")
+    what, _, got = message.removeprefix("Expected ").partition(", got ")
+    shown = got or repr(setting)[:80]
+    where = place.rstrip("`").removeprefix(f"$.{name}")
+    return ConfigError(f"{name}{where if '[' in where else ''}", shown, what)
+
+
+def _check_endpoints(config: Config, names: dict[str, str]) -> None:
+    name = names.get("endpoints", "endpoints")
+    seen = set()
+    for index, endpoint in enumerate(config.endpoints):
+        where = f"{name}[{index}].url"
+        try:
+            parts = urlsplit(endpoint.url)
+            usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or parts.query or parts.fragment or parts.username:
+            raise ConfigError(where, repr(endpoint.url), "a base URL such as http://127.0.0.1:8000")
+        if endpoint.url in seen:
+            raise ConfigError(where, f"{endpoint.url} is listed twice", "each endpoint once")
+        seen.add(endpoint.url)
+        if endpoint.page is not None and not endpoint.page.startswith("/"):
+            raise ConfigError(f"{name}[{index}].page", repr(endpoint.page), "a path that starts with /")

@@ -1,0 +1,341 @@
+"""The agent's loop: wait for the instant, read, put on disk, seal, let the shipper send.
+
+Two clocks are arguments. `clock` stamps and paces everything that is metered; a simulation gives one whose
+`sleep_until` jumps. `ship_clock` is the real one: timeouts, backoff, the `Forecourt-Sent-At` header.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from metering.agent import keys, state
+from metering.agent.clock import Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
+from metering.agent.collect import Collector, Memory
+from metering.agent.config import Config, ConfigError
+from metering.agent.discover import discover
+from metering.agent.engines import EngineMapping, load_mappings
+from metering.agent.machine import LinuxMachine, Machine
+from metering.agent.nvml import NvmlReader, default_command
+from metering.agent.scrape import Scraper, http_client
+from metering.agent.seal import SealContext, seal
+from metering.agent.ship import Shipper
+from metering.agent.spool import Fill, Limits, Spool, SpoolBroken
+from metering.agent.status import StatusPage, metrics_text
+from metering.wire import Outcome
+
+logger = logging.getLogger(__name__)
+
+DISCOVER_MS: Final = 60_000
+SHIP_WAIT_S: Final = 5.0
+STALE_TICKS: Final = 3
+MIB: Final = 1 << 20
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the status page tells of the loop. `at_s` is the real monotonic clock at the last tick."""
+
+    at_s: float
+    ticks: int = 0
+    readings: int = 0
+    refused_ticks: int = 0
+    fill: Fill = field(default_factory=lambda: Fill(0, 0, 0, None))
+
+
+class Agent:
+    """Everything that runs on one node, wired together. Use `run`."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock,
+        ship_clock: Clock,
+        nvml_command: Sequence[str] | None,
+        machine: Machine | None,
+    ) -> None:
+        folder = config.state_path
+        self._config = config
+        self._clock = clock
+        self._ship_clock = ship_clock
+        self._mappings = checked_mappings(config)
+        self._identity = state.load_identity(folder)
+        key = keys.load(folder)
+        self._machine = machine if machine is not None else LinuxMachine()
+        limits = Limits(config.spool_mib_max * MIB, config.spool_hours_max * 3_600_000)
+        self._spool = Spool(folder / state.SPOOL_FILE, limits)
+        self._spool.forget_old_epochs()
+        self._tick_lock = threading.Lock()
+        self._reports: deque[tuple[str, str]] = deque(maxlen=1_000)
+        self._unsaved: list[Outcome] = []
+        self._last_tick_ms = -1
+        self._sealed_ms: int | None = None
+        self._discovered_ms: int | None = None
+        self.progress = Progress(ship_clock.monotonic_s())
+        self._scrape_client = http_client(
+            [endpoint.url for endpoint in config.endpoints], config.ca_file, trust_env=False
+        )
+        self._ship_client = http_client([self._identity.server], config.ca_file, trust_env=True)
+        self._ship_client.timeout = config.ship_timeout_s
+        self._nvml = (
+            NvmlReader(nvml_command or default_command(), ship_clock, config.nvml_timeout_s) if config.nvml else None
+        )
+        memory = self._spool.get_meta("memory")
+        self._collector = Collector(
+            machine=self._machine,
+            mappings=self._mappings,
+            scraper=Scraper(self._scrape_client, ship_clock, config.scrape_timeout_s),
+            nvml=self._nvml,
+            states=self._spool.load_states(),
+            memory=msgspec.json.decode(memory, type=Memory) if memory else Memory(),
+        )
+        self._collector.watch(config.endpoints)
+        self._shipper = Shipper(
+            self._spool,
+            self._ship_client,
+            identity=self._identity,
+            key=key,
+            clock=ship_clock,
+            report=lambda reason, detail: self._reports.append((reason, detail)),
+        )
+
+    def run(self, stop: threading.Event) -> bool:
+        """Read until `stop` is set, then read once more and flush. True if all is shipped."""
+        page = self._status_page()
+        self._shipper.start()
+        self._shipper.kick()
+        try:
+            # An early baseline: what an engine counts before its first reading cannot be metered.
+            self._step()
+            while not stop.is_set():
+                tick_ms = next_tick_ms(self._now_ms(), self._config.interval_s)
+                self._clock.sleep_until(from_unix_ms(tick_ms), stop)
+                # Returning early means a stop, or a clock that was set: then the next instant is another one.
+                if self._now_ms() >= tick_ms and not stop.is_set():
+                    self._step()
+            return self._finish()
+        finally:
+            self._close(page)
+
+    def _now_ms(self) -> int:
+        return unix_ms(self._clock.now())
+
+    def _step(self) -> None:
+        self.read_once()
+        self._seal_if_due()
+        next_ms = next_tick_ms(self._now_ms(), self._config.interval_s)
+        # With a clock that jumps the loop would run away from the shipper; with the real one it would sleep anyway.
+        self._shipper.wait_idle(min(SHIP_WAIT_S, (next_ms - self._now_ms()) / 1_000 * 0.8))
+
+    def read_once(self) -> bool:
+        """One tick; True if it is on disk. Safe from any thread."""
+        with self._tick_lock:
+            at_ms = self._now_ms()
+            if at_ms == self._last_tick_ms:
+                return True
+            self._discover(at_ms)
+            tick = self._collector.read(at_ms)
+            outcomes = [*self._unsaved, *tick.outcomes, *self._own_outcomes(at_ms)]
+            try:
+                stored = self._spool.store(
+                    registers=tick.registers,
+                    gauges=tick.gauges,
+                    outcomes=outcomes,
+                    read_at_ms=at_ms,
+                    memory=msgspec.json.encode(tick.memory).decode(),
+                )
+            except SpoolBroken as broken:
+                self._unsaved = merge([*outcomes, Outcome("spool", "", at_ms, "spool_broken", str(broken)[:200], 1)])
+                self._log_refused(f"cannot write the spool: {broken}")
+                return False
+            self._unsaved = []
+            self._last_tick_ms = at_ms
+            self._after_store(stored, sum(entry.value is not None for entry in tick.registers))
+            if stored:
+                self._collector.keep(tick)
+            return stored
+
+    def _after_store(self, stored: bool, readings: int) -> None:
+        self.progress.at_s = self._ship_clock.monotonic_s()
+        self.progress.ticks += 1
+        if not stored:
+            self._log_refused("the spool is full: the oldest evidence is kept, new readings are refused")
+            return
+        if self.progress.refused_ticks:
+            logger.warning("readings are stored again")
+        self.progress.refused_ticks = 0
+        self.progress.readings += readings
+
+    def _log_refused(self, message: str) -> None:
+        if self.progress.refused_ticks == 0:
+            logger.error(message)
+        self.progress.refused_ticks += 1
+
+    def _own_outcomes(self, at_ms: int) -> list[Outcome]:
+        outcomes = []
+        while self._reports:
+            reason, detail = self._reports.popleft()
+            outcomes.append(Outcome("spool", "", at_ms, reason, detail, 1))
+        if at_ms < self._last_tick_ms:
+            detail = f"from {self._last_tick_ms} to {at_ms}"
+            logger.warning("the clock was set back, %s", detail)
+            outcomes.append(Outcome("spool", "", at_ms, "clock_set_back", detail, 1))
+        return outcomes
+
+    def _discover(self, at_ms: int) -> None:
+        """Look for engines where none is configured."""
+        if not self._config.discover or self._config.endpoints or not isinstance(self._machine, LinuxMachine):
+            return
+        if self._discovered_ms is not None and 0 <= at_ms - self._discovered_ms < DISCOVER_MS:
+            return
+        self._discovered_ms = at_ms
+        found = discover(self._machine, self._mappings.values())
+        for endpoint in found:
+            if endpoint.url not in self._collector.endpoints:
+                logger.info("found %s at %s", endpoint.engine, endpoint.url)
+        self._collector.watch(found)
+
+    def _seal_if_due(self) -> None:
+        """Seal by time, unless an earlier batch still waits: then by count, so that an outage makes larger batches."""
+        now_ms = self._now_ms()
+        try:
+            fill = self._spool.fill()
+            self.progress.fill = fill
+            # Ticks come some milliseconds early or late; half an interval decides which one is meant.
+            since_ms = None if self._sealed_ms is None else now_ms - self._sealed_ms
+            early_ms = self._config.ship_interval_s * 1_000 - self._config.interval_s * 500
+            by_time = since_ms is None or since_ms < 0 or since_ms >= early_ms
+            if fill.pending_readings >= self._config.ship_readings or (by_time and not fill.batches):
+                self._sealed_ms = now_ms
+                self._seal_all()
+        except SpoolBroken as broken:
+            self._log_refused(f"cannot seal: {broken}")
+
+    def _seal_all(self) -> None:
+        context = SealContext(
+            node=self._identity.node,
+            boot_id=self._machine.boot_id,
+            now_ms=self._now_ms(),
+            monotonic_ms=int(self._clock.monotonic_s() * 1_000),
+            accelerators=self._collector.accelerators,
+            endpoints=[self._collector.endpoints[url] for url in sorted(self._collector.endpoints)],
+        )
+        while seal(self._spool, context):
+            continue
+        self._shipper.kick()
+
+    def _finish(self) -> bool:
+        """Once more everything, so that the tail is not lost; then out with it, within the flush time."""
+        self.read_once()
+        try:
+            self._seal_all()
+            done = self._shipper.flush(self._config.flush_timeout_s)
+            fill = self._spool.fill()
+        except SpoolBroken as broken:
+            logger.error("stopped with a broken spool: %s", broken)  # noqa: TRY400 - the cause is the whole story
+            return False
+        if done:
+            logger.info("stopped; everything is shipped")
+        else:
+            logger.warning("stopped; %d batches wait on disk for the next start", fill.batches)
+        return done
+
+    def _close(self, page: StatusPage | None) -> None:
+        if page is not None:
+            page.close()
+        self._shipper.close()
+        if self._nvml is not None:
+            self._nvml.close()
+        self._scrape_client.close()
+        self._ship_client.close()
+        self._spool.close()
+
+    def _status_page(self) -> StatusPage | None:
+        if not self._config.status_port:
+            return None
+        page = StatusPage(self._config.status_port, health=self.health, metrics=self.metrics, read_now=self.read_once)
+        page.start()
+        return page
+
+    def health(self) -> dict[str, object]:
+        """Whether the agent does its work; `ok` false means that someone should look."""
+        age_s = self._ship_clock.monotonic_s() - self.progress.at_s
+        stale = age_s > STALE_TICKS * self._config.interval_s + self._config.scrape_timeout_s
+        shipping = self._shipper.status
+        return {
+            "ok": not stale and not self.progress.refused_ticks and not shipping.alarm,
+            "node": self._identity.node,
+            "last_read_s_ago": round(age_s, 1),
+            "spool_refusing": bool(self.progress.refused_ticks),
+            "batches_waiting": self.progress.fill.batches,
+            "shipping": shipping.alarm_detail or "ok",
+        }
+
+    def metrics(self) -> str:
+        """The agent's own figures as a Prometheus page."""
+        progress, shipping = self.progress, self._shipper.status
+        prefix = "forecourt_agent_"
+        return metrics_text(
+            {
+                f"{prefix}ticks_total": ("counter", "Reads of everything.", progress.ticks),
+                f"{prefix}readings_total": ("counter", "Register readings put on disk.", progress.readings),
+                f"{prefix}refusing": ("gauge", "Ticks refused in a row: full or broken spool.", progress.refused_ticks),
+                f"{prefix}spool_bytes": ("gauge", "Bytes of the spool in use.", progress.fill.bytes_used),
+                f"{prefix}spool_batches": ("gauge", "Sealed batches not acknowledged.", progress.fill.batches),
+                f"{prefix}spool_readings": ("gauge", "Readings not sealed.", progress.fill.pending_readings),
+                f"{prefix}batches_shipped_total": ("counter", "Batches acknowledged.", shipping.delivered_batches),
+                f"{prefix}readings_shipped_total": ("counter", "Readings acknowledged.", shipping.delivered_readings),
+                f"{prefix}ship_failures_total": ("counter", "Tries that failed.", shipping.tries_failed),
+                f"{prefix}ship_alarm": ("gauge", "1 while the server refuses a batch.", float(bool(shipping.alarm))),
+            }
+        )
+
+
+def merge(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The same outcomes counted together, the last detail kept, so that waiting for a disk needs no more memory."""
+    merged: dict[tuple[str, str, str], Outcome] = {}
+    for outcome in outcomes:
+        known = merged.get((outcome.subject, outcome.subject_id, outcome.reason))
+        count = outcome.count + (known.count if known is not None else 0)
+        merged[outcome.subject, outcome.subject_id, outcome.reason] = msgspec.structs.replace(outcome, count=count)
+    return list(merged.values())
+
+
+def checked_mappings(config: Config) -> dict[str, EngineMapping]:
+    """Every engine, after a check that the configured endpoints name known ones. Raises MappingError, ConfigError."""
+    mappings = load_mappings(Path(config.engines_dir) if config.engines_dir else None)
+    for index, endpoint in enumerate(config.endpoints):
+        if endpoint.engine not in mappings:
+            raise ConfigError(
+                f"endpoints[{index}].engine", repr(endpoint.engine), f"one of {', '.join(sorted(mappings))}"
+            )
+    return mappings
+
+
+def run(
+    config: Config,
+    *,
+    clock: Clock,
+    stop: threading.Event,
+    nvml_command: Sequence[str] | None = None,
+    ship_clock: Clock | None = None,
+    machine: Machine | None = None,
+) -> bool:
+    """Run the agent until `stop` is set; True if everything read is shipped when it ends.
+
+    `nvml_command` starts another child that speaks the protocol of `metering.agent.nvml`; `machine` gives boot and
+    process facts; `ship_clock` is real time. Raises NotEnrolled, AlreadyRunning, StateUnusable, KeyUnusable,
+    MappingError, ConfigError, SpoolBroken, OSError (status port), all at start.
+    """
+    state.prepare(config.state_path)
+    with state.StateLock(config.state_path):
+        agent = Agent(
+            config, clock=clock, ship_clock=ship_clock or SystemClock(), nvml_command=nvml_command, machine=machine
+        )
+        return agent.run(stop)
