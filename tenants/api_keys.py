@@ -16,6 +16,7 @@ from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
 KEY_PREFIX: Final = "fk_"
 KEY_BYTES: Final = 32
@@ -83,7 +84,7 @@ def issue_key(
     return IssuedKey(key, secret)
 
 
-def revoke_key(*, key_id: object, organization: Organization, actor: str, now: datetime) -> bool:
+def revoke_key(*, key_id: UUID, organization: Organization, actor: str, now: datetime) -> bool:
     """Make a key useless from now on; says whether it was usable until now."""
     with transaction.atomic():
         changed = ApiKey.objects.for_org(organization).filter(id=key_id, revoked_at__isnull=True).update(revoked_at=now)

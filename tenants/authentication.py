@@ -70,6 +70,6 @@ class HasScope(BasePermission):
 
 def organization_of(request: Request) -> Organization:
     """Return the organization that the authenticated program acts for."""
-    program = request.user
+    program: object = request.user
     assert isinstance(program, Program), "only after HasScope let the call through"
     return program.organization

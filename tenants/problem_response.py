@@ -57,8 +57,8 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:  # noqa:
     response = _response(_body_of(exc))
     if header := getattr(exc, "auth_header", None):
         response["WWW-Authenticate"] = header
-    if isinstance(exc, exceptions.Throttled) and exc.wait:
-        response["Retry-After"] = str(int(exc.wait) + 1)
+    if wait_s := getattr(exc, "wait", None):
+        response["Retry-After"] = str(int(wait_s) + 1)
     return response
 
 

@@ -1,0 +1,78 @@
+"""Metered facts in the operator's back office, read only."""
+
+from django.contrib import admin
+
+from metering.models import (
+    Batch,
+    BatchConflict,
+    EventConflict,
+    IngestCount,
+    NodeCursor,
+    UsageEvent,
+    UsageGap,
+    UsageHour,
+)
+from tenants.admin import ReadOnly
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnly):
+    """Batches as received."""
+
+    list_display = ["node", "seq", "readings", "metered_to_at", "received_at"]
+    exclude = ["body"]
+
+
+@admin.register(BatchConflict)
+class BatchConflictAdmin(ReadOnly):
+    """Other bytes under a stored number."""
+
+    list_display = ["node", "seq", "received_at"]
+    exclude = ["body"]
+
+
+@admin.register(NodeCursor)
+class NodeCursorAdmin(ReadOnly):
+    """Where each node's chain stands."""
+
+    list_display = ["node", "last_seq", "metered_to_at", "clock_skew_ms", "last_received_at"]
+
+
+@admin.register(UsageHour)
+class UsageHourAdmin(ReadOnly):
+    """Validated usage."""
+
+    list_display = ["hour_at", "witness", "model", "quantity", "value", "quality", "version"]
+    list_filter = ["witness", "quality"]
+
+
+@admin.register(UsageGap)
+class UsageGapAdmin(ReadOnly):
+    """What could not be metered."""
+
+    list_display = ["node", "subject", "reason", "from_at", "to_at", "occurrences"]
+    list_filter = ["reason"]
+
+
+@admin.register(UsageEvent)
+class UsageEventAdmin(ReadOnly):
+    """Gateways' events."""
+
+    list_display = ["occurred_at", "tenant", "model", "input", "output", "source", "event_id"]
+    exclude = ["content_sha256"]
+
+
+@admin.register(EventConflict)
+class EventConflictAdmin(ReadOnly):
+    """The same event id with other content."""
+
+    list_display = ["received_at", "reporter", "source", "event_id"]
+    exclude = ["content_sha256"]
+
+
+@admin.register(IngestCount)
+class IngestCountAdmin(ReadOnly):
+    """Outcomes of ingest by hour."""
+
+    list_display = ["hour_at", "kind", "outcome", "count", "reporter"]
+    list_filter = ["kind", "outcome"]
