@@ -153,5 +153,5 @@ def frame(axis: str, plot: str, *, label: str, height_px: int) -> SafeString:
     left = element("svg", axis, class_="chart-y", aria_hidden="true", height=drawn_px)
     right = element("svg", plot, class_="chart-plot", aria_hidden="true", height=drawn_px)
     return SafeString(
-        f'<div class="chart" role="group" tabindex="0" data-chart aria-label="{escape(label)}">{left}{right}</div>'
+        f'<div class="chart" role="group" tabindex="0" data-chart="" aria-label="{escape(label)}">{left}{right}</div>'
     )
