@@ -1,0 +1,256 @@
+"""Collecting issued invoices through Stripe: a state machine over rows that a sweep drives, one step at a time.
+
+A row is claimed by pushing its `next_try_at` forward, so one worker wins and no lock is held over the network. The
+claim is a lease: a worker that dies loses it when the instant comes, and a result is stored only while the lease
+still stands. That two workers could meet on a row all the same does no harm: every call goes through a stored intent
+with a deterministic key (`billing.stripe_intents`).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Sum
+
+from billing.models import Collection, Invoice, InvoiceState, Payment, Settlement, SettlementState
+from billing.money import round_to_minor
+from billing.payments import PaymentMethod
+from billing.settlement_steps import (
+    RESOURCE_MISSING,
+    STEPS,
+    DraftThrownAway,
+    NeedsPerson,
+    Next,
+    Work,
+    close,
+)
+from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
+from billing.stripe_answers import StripeRefused, StripeUnavailable
+from billing.stripe_results import sound_alarm
+from tenants.models import AuditEntry
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from billing.stripe_gateway import StripeGateway
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 300
+BACKOFF_FIRST_S = 5
+BACKOFF_MAX_S = 900
+ERROR_CHARACTERS_MAX = 500
+ACTIVE = tuple(STEPS)
+BEFORE_FINALIZING = (
+    SettlementState.CUSTOMER,
+    SettlementState.DRAFT,
+    SettlementState.LINES,
+    SettlementState.GUARD,
+    SettlementState.FINALIZE,
+)
+OWED = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
+
+
+class NotRetryable(Problem):
+    """The settlement is not in a state from which a person can try again."""
+
+    status = 409
+    code = "settlement_not_retryable"
+    title = "There is nothing to try again"
+
+
+def unopened_invoices(*, limit: int) -> list[UUID]:
+    """Return issued invoices whose collection has not begun, the oldest first."""
+    found = Invoice.objects.filter(state=InvoiceState.ISSUED, settlement__isnull=True)
+    return list(found.order_by("issued_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def due_settlements(*, now: datetime, limit: int) -> list[UUID]:
+    """Return the settlements whose time has come, the longest waiting first."""
+    due = Settlement.objects.filter(state__in=ACTIVE, next_try_at__lte=now)
+    return list(due.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def open_settlement(*, invoice_id: UUID, with_stripe: bool, now: datetime) -> Settlement:
+    """Begin the collection of an issued invoice; return its settlement, whoever began it.
+
+    Without Stripe, or in an amount that Stripe cannot take, it is payable by hand. What is below Stripe's smallest
+    charge is carried in our books and never pushed, for Stripe would call it paid and move the debt to the
+    customer's balance. An invoice of nothing is paid at once.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    state, reason = _first_state(invoice, with_stripe=with_stripe)
+    if state == SettlementState.PAID and invoice.state == InvoiceState.ISSUED:
+        Invoice.objects.filter(pk=invoice_id).update(state=InvoiceState.PAID, paid_at=now, updated_at=now)
+    settlement, _ = Settlement.objects.get_or_create(
+        invoice=invoice,
+        defaults={"state": state, "last_error": reason, "next_try_at": now, "updated_at": now},
+    )
+    return settlement
+
+
+def _first_state(invoice: Invoice, *, with_stripe: bool) -> tuple[SettlementState, str]:
+    if invoice.state == InvoiceState.PAID or invoice.total == 0:
+        return SettlementState.PAID, ""
+    if not with_stripe:
+        return SettlementState.BY_HAND, ""
+    try:
+        total_minor = minor_units(invoice.total, invoice.currency)
+    except AmountNotRepresentable as error:
+        return SettlementState.BY_HAND, f"Stripe cannot take {error}."
+    if total_minor < max(minimum_charge_minor(invoice.currency) or 0, 1):
+        return SettlementState.BELOW_MINIMUM, ""
+    return SettlementState.CUSTOMER, ""
+
+
+def settle(*, invoice_id: UUID, gateway: StripeGateway, now: datetime) -> bool:
+    """Claim a due settlement, take its next step and store what came of it; whether another step is due at once.
+
+    False where another worker has the row, where it must wait, and where it is done. A failure of Stripe is stored
+    on the row: unavailability is tried again later, for as long as it lasts; a refusal stops it for a person.
+    """
+    claimed = _claim(invoice_id=invoice_id, now=now)
+    if claimed is None:
+        return False
+    work = Work(
+        settlement=claimed,
+        invoice=Invoice.objects.select_related("tenant", "contract").get(pk=invoice_id),
+        gateway=gateway,
+        now=now,
+    )
+    try:
+        following = _next(work)
+    except StripeUnavailable as error:
+        _try_later(work, error)
+        return False
+    except (NeedsPerson, StripeRefused, AmountNotRepresentable) as error:
+        _stop(work, error)
+        return False
+    if following is None:
+        return False
+    return _store(work, following) and following.state in ACTIVE and following.next_try_at <= now
+
+
+def retry_settlement(*, invoice_id: UUID, actor: str, now: datetime) -> Settlement:
+    """Let a stopped collection go on, or a declined card be charged again; `actor` is who asks.
+
+    Raises `NotRetryable` from any state but failed and wait, and Settlement.DoesNotExist.
+    """
+    with transaction.atomic():
+        settlement = Settlement.objects.select_for_update().get(pk=invoice_id)
+        if settlement.state not in (SettlementState.FAILED, SettlementState.WAIT):
+            raise NotRetryable(f"The settlement is in state {settlement.state}.", state=settlement.state)
+        invoice = Invoice.objects.select_related("contract").get(pk=invoice_id)
+        before, settlement.state = settlement.state, _resumed(settlement, invoice)
+        settlement.attempts, settlement.next_try_at, settlement.updated_at = 0, now, now
+        settlement.save(update_fields=["state", "attempts", "next_try_at", "updated_at"])
+        AuditEntry.objects.create(
+            organization_id=invoice.issuer_id,
+            actor=actor,
+            action="settlement.retried",
+            subject=f"invoice {invoice.number}",
+            before={"state": before, "error": settlement.last_error},
+            after={"state": settlement.state},
+            at=now,
+        )
+        return settlement
+
+
+def _resumed(settlement: Settlement, invoice: Invoice) -> SettlementState:
+    """Every step finds what it had done, so a stopped one goes on from the first step that may be undone."""
+    if settlement.state == SettlementState.FAILED:
+        return SettlementState.LINES if settlement.stripe_invoice_id else SettlementState.CUSTOMER
+    by_card = invoice.contract.collection == Collection.CHARGE_AUTOMATICALLY
+    return SettlementState.COLLECT if by_card else SettlementState.WAIT
+
+
+def _claim(*, invoice_id: UUID, now: datetime) -> Settlement | None:
+    """Take the lease on a due row; of many at once, one gets it."""
+    lease_until = now + timedelta(seconds=LEASE_S)
+    due = Settlement.objects.filter(pk=invoice_id, state__in=ACTIVE, next_try_at__lte=now)
+    if not due.update(next_try_at=lease_until):
+        return None
+    settlement = Settlement.objects.get(pk=invoice_id)
+    # Someone may have recorded a payment in between: then the row is theirs, and the next sweep looks again.
+    return settlement if settlement.next_try_at == lease_until else None
+
+
+def _next(work: Work) -> Next | None:
+    """Take the step; return where it leads, or None where the books have moved the row on already."""
+    if work.invoice.state not in OWED:
+        return close(work)
+    state = SettlementState(work.settlement.state)
+    if state in BEFORE_FINALIZING:
+        _require_nothing_paid(work.invoice)
+    try:
+        return STEPS[state](work)
+    except StripeRefused as refused:
+        draft_id = work.settlement.stripe_invoice_id
+        if refused.code == RESOURCE_MISSING and draft_id and state in BEFORE_FINALIZING:
+            raise DraftThrownAway(f"The draft {draft_id} is gone at Stripe.") from refused
+        raise
+
+
+def _require_nothing_paid(invoice: Invoice) -> None:
+    """Stripe would collect the whole total, so what is partly paid by hand is finished by hand."""
+    paid = Payment.objects.filter(invoice=invoice, method=PaymentMethod.BANK_TRANSFER).aggregate(paid=Sum("amount"))[
+        "paid"
+    ]
+    if paid:
+        raise NeedsPerson(
+            f"{round_to_minor(paid, invoice.currency)} of {round_to_minor(invoice.total, invoice.currency)} "
+            f"{invoice.currency} came by bank transfer: collect the rest by hand."
+        )
+
+
+def _store(work: Work, following: Next) -> bool:
+    """Store where a step led, if the lease still stands; False if it does not."""
+    return _update(
+        work,
+        state=following.state,
+        next_try_at=following.next_try_at,
+        last_error=following.last_error[:ERROR_CHARACTERS_MAX],
+        attempts=0,
+        **following.changes,
+    )
+
+
+def _try_later(work: Work, error: StripeUnavailable) -> None:
+    """Wait twice as long as the last time, at least as long as Stripe asks, and not all rows at the same instant."""
+    attempts = work.settlement.attempts + 1
+    backoff_s = min(BACKOFF_FIRST_S * 2 ** min(attempts - 1, 16), BACKOFF_MAX_S)
+    delay_s = max(backoff_s, error.retry_after_s)
+    delay_s += work.invoice.pk.int % (delay_s // 4 + 1)
+    # A card's decline stays to be seen while a look at the invoice fails.
+    kept = work.settlement.last_error if work.settlement.state == SettlementState.WAIT else ""
+    _update(
+        work,
+        attempts=attempts,
+        next_try_at=work.now + timedelta(seconds=delay_s),
+        last_error=kept or f"Stripe is unavailable: {error}"[:ERROR_CHARACTERS_MAX],
+    )
+    logger.warning("Invoice %s: Stripe is unavailable (%s); again in %s s", work.invoice.number, error, delay_s)
+
+
+@transaction.atomic
+def _stop(work: Work, error: Exception) -> None:
+    """Stop for a person, in the log and the audit log; a draft that was thrown away makes room for the next one."""
+    reason = str(error)[:ERROR_CHARACTERS_MAX]
+    changes: dict[str, object] = {}
+    if isinstance(error, DraftThrownAway):
+        changes = {"revision": work.settlement.revision + 1, "stripe_invoice_id": ""}
+    if _update(work, state=SettlementState.FAILED, last_error=reason, **changes):
+        sound_alarm(invoice_id=work.invoice.pk, reason=reason, now=work.now)
+
+
+def _update(work: Work, **changes: object) -> bool:
+    held = Settlement.objects.filter(
+        pk=work.invoice.pk, state=work.settlement.state, next_try_at=work.settlement.next_try_at
+    )
+    return bool(held.update(updated_at=work.now, **changes))

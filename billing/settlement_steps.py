@@ -1,0 +1,310 @@
+"""The steps of an invoice's collection: each makes its calls to Stripe through stored intents and says what is next.
+
+customer → draft → lines → guard → finalize → collect → wait → paid. No transaction is open in a step. A step that
+is repeated after a crash finds what it had done and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from billing.models import (
+    Collection,
+    Invoice,
+    InvoiceState,
+    Settlement,
+    SettlementState,
+    StripeCustomer,
+)
+from billing.push_lines import FrozenLine, chunk_bounds, push_lines
+from billing.stripe_amounts import minor_units
+from billing.stripe_answers import StripeRefused, StripeUnavailable
+from billing.stripe_intents import Result, carry_out
+from billing.stripe_results import Applied, apply_stripe_invoice
+
+if TYPE_CHECKING:
+    from billing.stripe_answers import StripeInvoice, StripeLine
+    from billing.stripe_gateway import StripeGateway
+
+POLL_S = 900
+"""How often an invoice that waits for its payment is looked at, in case no webhook comes."""
+
+SEARCH_LAG_S = 120
+"""Stripe's search, by which a customer is found, may not show what was made less than a minute ago."""
+
+RESOURCE_MISSING = "resource_missing"
+METADATA_REVISION = "forecourt_revision"
+
+
+class NeedsPerson(Exception):
+    """The collection cannot go on by itself; the message says why."""
+
+
+class DraftThrownAway(NeedsPerson):
+    """The draft at Stripe could not be used and is gone; a new one takes a new revision."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A claimed settlement and what its steps need."""
+
+    settlement: Settlement
+    invoice: Invoice
+    gateway: StripeGateway
+    now: datetime
+
+    @property
+    def stripe_invoice_id(self) -> str:
+        """The invoice at Stripe; only steps after the draft may ask."""
+        assert self.settlement.stripe_invoice_id, self.settlement
+        return self.settlement.stripe_invoice_id
+
+    def seen(self) -> StripeInvoice:
+        """The invoice as Stripe has it now."""
+        return self.gateway.get_invoice(self.stripe_invoice_id)
+
+    def call(
+        self,
+        step: str,
+        key: str,
+        *,
+        look_up: Callable[[], Result | None],
+        call: Callable[[str], Result],
+        numbered: bool = False,
+    ) -> Result:
+        """Carry out one call under `key`; a numbered one has its generation always in the key."""
+
+        def key_of(generation: int) -> str:
+            if numbered:
+                return f"{key}:{generation}"
+            return key if generation == 1 else f"{key}:g{generation}"
+
+        subject_id = self.invoice.tenant_id if step == SettlementState.CUSTOMER else self.invoice.pk
+        return carry_out(key_of=key_of, step=step, subject_id=subject_id, look_up=look_up, call=call, now=self.now)
+
+
+@dataclass(frozen=True)
+class Next:
+    """What a step leads to; `changes` are further fields of the settlement."""
+
+    state: SettlementState
+    next_try_at: datetime
+    last_error: str = ""
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_customer(work: Work) -> Next:
+    """Make sure that Stripe knows the tenant."""
+    tenant = work.invoice.tenant
+
+    def look_up() -> Result | None:
+        found = work.gateway.find_customer(str(tenant.pk))
+        return {"id": found} if found else None
+
+    def call(key: str) -> Result:
+        return {"id": work.gateway.create_customer(str(tenant.pk), tenant.name, tenant.billing_email, key)}
+
+    if not StripeCustomer.objects.filter(pk=tenant.pk).exists():
+        try:
+            made = work.call(
+                SettlementState.CUSTOMER, f"org:{tenant.pk}:cust", look_up=look_up, call=call, numbered=True
+            )
+        except StripeUnavailable as error:
+            retry_after_s = max(error.retry_after_s, SEARCH_LAG_S) if error.is_kept else error.retry_after_s
+            raise StripeUnavailable(str(error), retry_after_s=retry_after_s, is_kept=error.is_kept) from error
+        StripeCustomer.objects.get_or_create(
+            organization=tenant, defaults={"customer_id": made["id"], "created_at": work.now}
+        )
+    return Next(SettlementState.DRAFT, work.now)
+
+
+def make_draft(work: Work) -> Next:
+    """Make the empty draft with our number."""
+    invoice, revision = work.invoice, str(work.settlement.revision)
+    customer_id = StripeCustomer.objects.get(pk=invoice.tenant_id).customer_id
+
+    def look_up() -> Result | None:
+        found = work.gateway.find_invoice(str(invoice.pk), customer_id)
+        if found is None or found.status == "void" or found.metadata.get(METADATA_REVISION) != revision:
+            return None
+        return {"id": found.id}
+
+    def call(key: str) -> Result:
+        made = work.gateway.create_draft_invoice(
+            customer_id=customer_id,
+            currency=invoice.currency,
+            number=invoice.number or "",
+            invoice_id=str(invoice.pk),
+            days_until_due=_days_until_due(invoice),
+            idempotency_key=key,
+            metadata={METADATA_REVISION: revision},
+        )
+        return {"id": made}
+
+    made = work.call(SettlementState.DRAFT, f"inv:{invoice.pk}:draft:{revision}", look_up=look_up, call=call)
+    return Next(SettlementState.LINES, work.now, changes={"stripe_invoice_id": made["id"]})
+
+
+def add_lines(work: Work) -> Next:
+    """Add the lines, a chunk a call; how many the draft has says which chunks are in."""
+    lines = _lines_of(work.invoice)
+    for chunk, (start, end) in enumerate(chunk_bounds(len(lines))):
+        _add_chunk(work, lines[start:end], chunk=chunk, end=end)
+    return Next(SettlementState.GUARD, work.now)
+
+
+def _add_chunk(work: Work, lines: tuple[StripeLine, ...], *, chunk: int, end: int) -> None:
+    def look_up() -> Result | None:
+        return {} if work.seen().line_count >= end else None
+
+    def call(key: str) -> Result:
+        work.gateway.add_lines(work.stripe_invoice_id, lines, key)
+        return {}
+
+    key = f"inv:{work.invoice.pk}:lines:{work.settlement.revision}:{chunk}"
+    work.call(SettlementState.LINES, key, look_up=look_up, call=call)
+
+
+def compare(work: Work) -> Next:
+    """Compare what Stripe made of the draft with ours; if anything differs, delete it and raise DraftThrownAway."""
+    seen = work.seen()
+    invoice = work.invoice
+    expected = {
+        "number": invoice.number,
+        "currency": invoice.currency,
+        "line_count": len(_lines_of(invoice)),
+        "subtotal_minor": minor_units(invoice.subtotal, invoice.currency),
+        "tax_minor": minor_units(invoice.tax, invoice.currency),
+        "total_minor": minor_units(invoice.total, invoice.currency),
+    }
+    found = {name: getattr(seen, name) for name in expected}
+    if found == expected:
+        return Next(SettlementState.FINALIZE, work.now)
+    differences = ", ".join(
+        f"{name} {found[name]} instead of {expected[name]}" for name in expected if found[name] != expected[name]
+    )
+    if seen.status != "draft":
+        raise NeedsPerson(f"Invoice {seen.id} is {seen.status} at Stripe with {differences}.")
+    work.gateway.delete_draft(seen.id)
+    raise DraftThrownAway(f"Stripe made {differences}; its draft was deleted.")
+
+
+def finalize(work: Work) -> Next:
+    """Close the draft at Stripe for good."""
+
+    def look_up() -> Result | None:
+        return _finalized(work.seen())
+
+    def call(key: str) -> Result:
+        return _finalized(work.gateway.finalize(work.stripe_invoice_id, key)) or {}
+
+    key = f"inv:{work.invoice.pk}:fin:{work.settlement.revision}"
+    done = work.call(SettlementState.FINALIZE, key, look_up=look_up, call=call)
+    return Next(SettlementState.COLLECT, work.now, changes={"hosted_url": done.get("hosted_url", "")})
+
+
+def _finalized(seen: StripeInvoice) -> Result | None:
+    return None if seen.status == "draft" else {"hosted_url": seen.hosted_url or ""}
+
+
+def collect(work: Work) -> Next:
+    """Charge the card on file, or leave it to the tenant to pay the hosted page.
+
+    An invoice that the card did not pay is still open and payable on its page, so it waits with the reason shown.
+    """
+    if work.invoice.contract.collection == Collection.SEND_INVOICE:
+        return Next(SettlementState.WAIT, work.now + timedelta(seconds=POLL_S))
+
+    def look_up() -> Result | None:
+        return {} if work.seen().status == "paid" else None
+
+    def call(key: str) -> Result:
+        work.gateway.pay(work.stripe_invoice_id, key)
+        return {}
+
+    try:
+        work.call(SettlementState.COLLECT, f"inv:{work.invoice.pk}:pay", look_up=look_up, call=call, numbered=True)
+    except StripeRefused as refused:
+        poll_at = work.now + timedelta(seconds=POLL_S)
+        return Next(SettlementState.WAIT, poll_at, last_error=str(refused))
+    return Next(SettlementState.WAIT, work.now)
+
+
+def wait(work: Work) -> Next | None:
+    """Look whether it was paid, whatever webhooks came; None where the books have moved the settlement on."""
+    if apply_stripe_invoice(invoice_id=work.invoice.pk, seen=work.seen(), now=work.now) != Applied.UNCHANGED:
+        return None
+    poll_at = work.now + timedelta(seconds=POLL_S)
+    return Next(SettlementState.WAIT, poll_at, last_error=work.settlement.last_error)
+
+
+def close(work: Work) -> Next:
+    """Close at Stripe what our books have as paid by hand, or void, so that nobody pays it there as well."""
+    seen = _pushed(work)
+    if seen is not None and seen.status == "draft":
+        work.gateway.delete_draft(seen.id)
+    elif seen is not None and seen.status in ("open", "uncollectible"):
+        seen = _closed(work, seen.id)
+    if seen is not None:
+        apply_stripe_invoice(invoice_id=work.invoice.pk, seen=seen, now=work.now)
+    if work.invoice.state == InvoiceState.VOID:
+        return Next(SettlementState.BY_HAND, work.now, last_error="The invoice is void: nothing is collected.")
+    return Next(SettlementState.PAID, work.now)
+
+
+def _pushed(work: Work) -> StripeInvoice | None:
+    if work.settlement.stripe_invoice_id:
+        try:
+            return work.seen()
+        except StripeRefused as refused:
+            if refused.code != RESOURCE_MISSING:
+                raise
+            return None
+    customer = StripeCustomer.objects.filter(pk=work.invoice.tenant_id).first()
+    return work.gateway.find_invoice(str(work.invoice.pk), customer.customer_id) if customer else None
+
+
+def _closed(work: Work, stripe_invoice_id: str) -> StripeInvoice:
+    gateway, void = work.gateway, work.invoice.state == InvoiceState.VOID
+
+    def look_up() -> Result | None:
+        status = gateway.get_invoice(stripe_invoice_id).status
+        return {"status": status} if status in ("paid", "void") else None
+
+    def call(key: str) -> Result:
+        act = gateway.void if void else gateway.mark_paid_out_of_band
+        return {"status": act(stripe_invoice_id, key).status}
+
+    key = f"inv:{work.invoice.pk}:{'void' if void else 'oob'}"
+    work.call("close", key, look_up=look_up, call=call)
+    return gateway.get_invoice(stripe_invoice_id)
+
+
+def _days_until_due(invoice: Invoice) -> int | None:
+    if invoice.contract.collection != Collection.SEND_INVOICE:
+        return None
+    assert invoice.issued_at is not None, invoice
+    assert invoice.due_at is not None, invoice
+    return max((invoice.due_at - invoice.issued_at).days, 0)
+
+
+def _lines_of(invoice: Invoice) -> tuple[StripeLine, ...]:
+    lines = [
+        FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at)
+        for line in invoice.lines.order_by("position")
+    ]
+    return push_lines(lines, tax=invoice.tax, currency=invoice.currency)
+
+
+STEPS: Mapping[SettlementState, Callable[[Work], Next | None]] = {
+    SettlementState.CUSTOMER: make_customer,
+    SettlementState.DRAFT: make_draft,
+    SettlementState.LINES: add_lines,
+    SettlementState.GUARD: compare,
+    SettlementState.FINALIZE: finalize,
+    SettlementState.COLLECT: collect,
+    SettlementState.WAIT: wait,
+}

@@ -1,0 +1,22 @@
+"""The Stripe account of this installation, as its settings name it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.conf import settings
+
+from billing.stripe_gateway import StripeGateway, StripeSettings
+
+
+def gateway() -> StripeGateway | None:
+    """Return the gateway of the account in the settings; None without a key, and invoices are then paid by hand."""
+    if not settings.STRIPE_SECRET_KEY:
+        return None
+    return _gateway(settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_API_BASE)
+
+
+@lru_cache(maxsize=1)
+def _gateway(secret_key: str, webhook_secret: str, api_base: str) -> StripeGateway:
+    """One per process, so that connections are kept open between sweeps."""
+    return StripeGateway(StripeSettings(secret_key=secret_key, webhook_secret=webhook_secret, api_base=api_base))
