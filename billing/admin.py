@@ -25,7 +25,7 @@ class Lines(Inline):
 
     model = InvoiceLine
     fields = ["position", "description", "quantity", "unit", "amount"]
-    readonly_fields = fields
+    readonly_fields = ["position", "description", "quantity", "unit", "amount"]
     can_delete = False
     extra = 0
     max_num = 0
@@ -36,7 +36,7 @@ class Entries(Inline):
 
     model = LedgerEntry
     fields = ["account", "amount", "currency"]
-    readonly_fields = fields
+    readonly_fields = ["account", "amount", "currency"]
     can_delete = False
     extra = 0
     max_num = 0
