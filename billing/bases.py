@@ -28,7 +28,7 @@ from billing.models import Contract, Lease, LeaseAllocation, TokenShare, TokenSh
 from billing.pricing import load_versions
 from billing.rating.book import PriceVersion, TokenClass
 from clusters.occupancy import Hold
-from metering.models import UsageHour
+from metering.models import UsageHour, Witness
 
 TOKEN_CLASSES = tuple(TokenClass)
 
@@ -95,6 +95,15 @@ def billed_usage(terms: Iterable[tuple[TokenShare, Window]]) -> QuerySet[UsageHo
         deployments = TokenShareDeployment.objects.filter(term_id__in=term_ids).values("deployment_id")
         which |= Q(deployment_id__in=deployments, witness=witness, from_at__gte=from_at, from_at__lt=to_at)
     return UsageHour.objects.filter(which, quantity__in=TOKEN_CLASSES, quality__in=BILLED_QUALITIES)
+
+
+def usage_records(usage: QuerySet[UsageHour]) -> int:
+    """Return how many events and readings stand behind usage hours.
+
+    An event counts once though its hours are kept per class: every event has input.
+    """
+    behind = usage.filter(~Q(witness=Witness.GATEWAY) | Q(quantity=TokenClass.INPUT))
+    return int(behind.aggregate(records=Sum("records"))["records"] or 0)
 
 
 def _versions(windows: Sequence[Window]) -> Mapping[UUID | None, tuple[PriceVersion, ...]]:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Min, Q, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 
-from billing.bases import TOKEN_CLASSES, Window, billed_usage
+from billing.bases import TOKEN_CLASSES, Window, billed_usage, usage_records
 from billing.basis import BILLED_QUALITIES, PeriodBasis
 from billing.evidence import BatchRange, Proof, Residual
 from billing.models import BillingPeriod, PriceVersion, TokenShare
@@ -33,13 +33,13 @@ def prove(
         },
         batches=_batches(billed) if terms else (),
         residuals=_residuals(period, terms) if terms else (),
-        usage_records=int(billed.aggregate(records=Sum("records"))["records"] or 0) if terms else 0,
+        usage_records=usage_records(billed) if terms else 0,
         accepted_gaps=tuple(gaps),
         unpriced=unpriced,
     )
 
 
-def _batches(billed: Any) -> tuple[BatchRange, ...]:
+def _batches(billed: QuerySet[UsageHour]) -> tuple[BatchRange, ...]:
     ranges = list(
         billed.filter(first_batch_seq__isnull=False, meter__node__isnull=False)
         .values_list("meter__node_id")

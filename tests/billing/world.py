@@ -11,7 +11,7 @@ from itertools import count
 from billing.contracting import add_lease, add_token_share
 from billing.models import BillingPeriod, Contract, Lease, PriceBook, TokenShare
 from billing.periods import PeriodKind
-from clusters.models import Allocation, Deployment, Endpoint, Node, Slice
+from clusters.models import Deployment, Endpoint, Node, Slice
 from metering.models import Meter, Quality, RollupCursor, UsageHour, Witness
 from tenants.models import Organization
 from tests import factories
@@ -176,7 +176,3 @@ def make_world(
     contract.period_kind = period_kind
     contract.save()
     return World(provider, tenant, contract, book)
-
-
-def holders(held: Slice) -> list[Allocation]:
-    return list(Allocation.objects.filter(slice=held))

@@ -1,0 +1,206 @@
+"""Contracts of an organization with their terms and open period, and the prices in force."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Count, Prefetch, Q
+
+from billing.models import (
+    BillingPeriod,
+    Contract,
+    GpuPrice,
+    Lease,
+    PeriodState,
+    PriceVersion,
+    TokenPrice,
+    TokenShare,
+)
+from tenants.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTermRow:
+    """A lease as agreed; `slices` counts the slices ever held under it."""
+
+    ref: str
+    title: str
+    accelerator_model: str
+    slices: int
+    price_per_gpu_hour: Decimal | None
+    from_at: datetime
+    to_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTermRow:
+    """A token share as agreed."""
+
+    ref: str
+    title: str
+    share_percent: Decimal
+    collected_by: str
+    witness: str
+    tolerance_percent: Decimal
+    from_at: datetime
+    to_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """An open billing period; `rated_at` says up to when it is charged."""
+
+    from_at: datetime
+    to_at: datetime
+    rated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRow:
+    """A contract as both parties read it."""
+
+    id: UUID
+    number: str
+    provider: str
+    tenant: str
+    currency: str
+    time_zone: str
+    version: int
+    state: str
+    from_at: datetime
+    to_at: datetime | None
+    period_kind: str
+    price_book: str
+    collection: str
+    due_days: int
+    operator_fee_percent: Decimal
+    leases: tuple[LeaseTermRow, ...]
+    shares: tuple[ShareTermRow, ...]
+    open_periods: tuple[PeriodRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A model's prices in a version: per 1M tokens by class, or per GPU-hour for an accelerator model."""
+
+    book_id: UUID
+    book: str
+    currency: str
+    version: int
+    announced_at: datetime
+    effective_at: datetime
+    in_force: bool
+    model: str
+    per_mtok: Mapping[str, Decimal]
+    per_gpu_hour: Decimal | None
+
+
+def contract_rows(organization: Organization) -> tuple[ContractRow, ...]:
+    """Return every contract an organization is a party of; four queries, whatever their number."""
+    leases = Lease.objects.annotate(slices=Count("allocations__allocation__slice", distinct=True)).order_by("ref")
+    found = (
+        Contract.objects.for_org(organization)
+        .select_related("provider", "tenant", "price_book")
+        .prefetch_related(
+            Prefetch("leases", leases),
+            Prefetch("token_shares", TokenShare.objects.order_by("ref")),
+            Prefetch("periods", BillingPeriod.objects.filter(state=PeriodState.OPEN).order_by("from_at")),
+        )
+        .order_by("number")
+    )
+    return tuple(_contract_row(contract) for contract in found)
+
+
+def price_rows(organization: Organization, now: datetime) -> tuple[PriceRow, ...]:
+    """Return the prices of the organization's contracts and books that are in force or announced; four queries."""
+    versions = list(
+        PriceVersion.objects.filter(Q(book__contracts__tenant=organization) | Q(book__provider=organization))
+        .select_related("book")
+        .distinct()
+        .order_by("book__name", "effective_at")
+    )
+    latest = {version.book_id: version.id for version in versions if version.effective_at <= now}
+    shown = [each for each in versions if each.effective_at > now or latest.get(each.book_id) == each.id]
+    tokens: dict[tuple[UUID, str], dict[str, Decimal]] = defaultdict(dict)
+    for price in TokenPrice.objects.filter(version__in=shown).order_by("model", "token_class"):
+        tokens[price.version_id, price.model][price.token_class] = price.price_per_mtok
+    gpus: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
+    for gpu in GpuPrice.objects.filter(version__in=shown).order_by("accelerator_model"):
+        gpus[gpu.version_id][gpu.accelerator_model] = gpu.price_per_gpu_hour
+    rows: list[PriceRow] = []
+    for version in shown:
+        in_force = latest.get(version.book_id) == version.id
+        for (version_id, model), per_mtok in tokens.items():
+            if version_id == version.id:
+                rows.append(_price_row(version, in_force, model, per_mtok, None))
+        for model, rate in gpus[version.id].items():
+            rows.append(_price_row(version, in_force, model, {}, rate))
+    return tuple(rows)
+
+
+def _price_row(
+    version: PriceVersion, in_force: bool, model: str, per_mtok: Mapping[str, Decimal], rate: Decimal | None
+) -> PriceRow:
+    return PriceRow(
+        book_id=version.book_id,
+        book=version.book.name,
+        currency=version.book.currency,
+        version=version.number,
+        announced_at=version.announced_at,
+        effective_at=version.effective_at,
+        in_force=in_force,
+        model=model,
+        per_mtok=per_mtok,
+        per_gpu_hour=rate,
+    )
+
+
+def _contract_row(contract: Contract) -> ContractRow:
+    return ContractRow(
+        id=contract.id,
+        number=contract.number,
+        provider=contract.provider.name,
+        tenant=contract.tenant.name,
+        currency=contract.currency,
+        time_zone=contract.time_zone,
+        version=contract.version,
+        state=contract.state,
+        from_at=contract.from_at,
+        to_at=contract.to_at,
+        period_kind=contract.period_kind,
+        price_book=contract.price_book.name if contract.price_book else "",
+        collection=contract.collection,
+        due_days=contract.due_days,
+        operator_fee_percent=contract.operator_fee_percent,
+        leases=tuple(
+            LeaseTermRow(
+                lease.ref,
+                lease.title,
+                lease.accelerator_model,
+                getattr(lease, "slices"),  # noqa: B009  an annotation, which the type does not know
+                lease.price_per_gpu_hour,
+                lease.from_at,
+                lease.to_at,
+            )
+            for lease in contract.leases.all()
+        ),
+        shares=tuple(
+            ShareTermRow(
+                share.ref,
+                share.title,
+                share.share_percent,
+                share.collected_by,
+                share.witness,
+                share.tolerance_percent,
+                share.from_at,
+                share.to_at,
+            )
+            for share in contract.token_shares.all()
+        ),
+        open_periods=tuple(
+            PeriodRow(period.from_at, period.to_at, period.rated_at) for period in contract.periods.all()
+        ),
+    )

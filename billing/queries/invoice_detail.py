@@ -1,0 +1,275 @@
+"""One invoice with its lines, sublines and the checks of its evidence, each computed from what is stored."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+
+from billing.bases import Window, billed_usage, read_basis, usage_records
+from billing.basis import rate
+from billing.models import (
+    BillingPeriod,
+    Charge,
+    Invoice,
+    InvoiceEvidence,
+    InvoiceLine,
+    InvoiceSubline,
+    PriceVersion,
+    TokenShare,
+)
+from billing.money import exact_sum, minor_digits
+from billing.queries.invoices import InvoiceRow, invoices_for, row_of
+from billing.rating.lines import make_bill
+from tenants.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class SublineRow:
+    """A part of a line: one class, price version and day; amounts are exact."""
+
+    day: date
+    token_class: str
+    quantity: Decimal
+    unit_price: Decimal
+    version: int | None
+    base_amount: Decimal
+    exact_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """A line's tokens of one class; `unit_price` is None where it changed within the period."""
+
+    token_class: str
+    quantity: Decimal
+    unit_price: Decimal | None
+    versions: tuple[int, ...]
+    base_amount: Decimal
+    exact_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A line as issued; `source` is the price versions' numbers, or the contract where it agreed the price."""
+
+    position: int
+    description: str
+    term_kind: str
+    term_ref: str
+    model: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal | None
+    unit_price_unit: str
+    share_percent: Decimal | None
+    rule: str
+    quality: Mapping[str, str]
+    source: str
+    base_amount: Decimal
+    exact_amount: Decimal
+    amount: Decimal
+    classes: tuple[ClassRow, ...]
+    sublines: tuple[SublineRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineGroup:
+    """Lines under one heading, and their sum."""
+
+    heading: str
+    amount: Decimal
+    lines: tuple[LineRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceCheck:
+    """One check: `key` is adds_up, same_as_dashboard, priced_by_date or sealed; `facts` are its figures as text."""
+
+    key: str
+    passed: bool
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDetail:
+    """An invoice with everything that its page shows."""
+
+    row: InvoiceRow
+    groups: tuple[LineGroup, ...]
+    checks: tuple[EvidenceCheck, ...]
+    sha256: str
+    closed_at: str
+    accepted_gaps: tuple[Mapping[str, object], ...]
+
+
+def invoice_detail(organization: Organization, invoice_id: UUID) -> InvoiceDetail | None:
+    """Return an issued invoice that the organization owes or issued, or None."""
+    invoice = invoices_for(organization).filter(pk=invoice_id).first()
+    if invoice is None:
+        return None
+    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
+    sublines = list(
+        InvoiceSubline.objects.filter(line__in=lines)
+        .select_related("price_version")
+        .order_by("line__position", "position")
+    )
+    rows = _line_rows(lines, sublines, invoice.contract.number)
+    evidence = InvoiceEvidence.objects.filter(invoice=invoice).first()
+    checks = (
+        _adds_up(invoice, lines, sublines),
+        _same_as_dashboard(invoice),
+        _priced_by_date(invoice),
+        _sealed(invoice.period, evidence),
+    )
+    return InvoiceDetail(
+        row=row_of(invoice),
+        groups=_groups(lines, rows),
+        checks=checks,
+        sha256=evidence.sha256 if evidence else "",
+        closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
+        accepted_gaps=tuple(invoice.period.accepted_gaps),
+    )
+
+
+def _line_rows(lines: Sequence[InvoiceLine], sublines: Iterable[InvoiceSubline], contract: str) -> dict[UUID, LineRow]:
+    by_line: dict[UUID, list[SublineRow]] = defaultdict(list)
+    for subline in sublines:
+        by_line[subline.line_id].append(_subline_row(subline))
+    return {line.id: _line_row(line, tuple(by_line[line.id]), contract) for line in lines}
+
+
+def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str) -> LineRow:
+    versions = sorted({subline.version for subline in sublines if subline.version is not None})
+    return LineRow(
+        position=line.position,
+        description=line.description,
+        term_kind=line.term_kind,
+        term_ref=line.term_ref,
+        model=line.model,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        unit_price_unit=line.unit_price_unit,
+        share_percent=line.share_percent,
+        rule=line.rule,
+        quality=line.quality,
+        source=", ".join(f"v{number}" for number in versions) or contract,
+        base_amount=line.base_amount,
+        exact_amount=line.exact_amount,
+        amount=line.amount,
+        classes=_classes(sublines),
+        sublines=sublines,
+    )
+
+
+def _subline_row(subline: InvoiceSubline) -> SublineRow:
+    return SublineRow(
+        day=subline.day,
+        token_class=subline.token_class,
+        quantity=subline.quantity,
+        unit_price=subline.unit_price,
+        version=subline.price_version.number if subline.price_version else None,
+        base_amount=subline.base_amount,
+        exact_amount=subline.exact_amount,
+    )
+
+
+def _classes(sublines: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
+    by_class: dict[str, list[SublineRow]] = defaultdict(list)
+    for subline in sublines:
+        if subline.token_class:
+            by_class[subline.token_class].append(subline)
+    rows = []
+    for token_class, parts in by_class.items():
+        prices = {part.unit_price for part in parts}
+        rows.append(
+            ClassRow(
+                token_class=token_class,
+                quantity=exact_sum(part.quantity for part in parts),
+                unit_price=prices.pop() if len(prices) == 1 else None,
+                versions=tuple(sorted({part.version for part in parts if part.version is not None})),
+                base_amount=exact_sum(part.base_amount for part in parts),
+                exact_amount=exact_sum(part.exact_amount for part in parts),
+            )
+        )
+    return tuple(rows)
+
+
+def _groups(lines: Sequence[InvoiceLine], rows: Mapping[UUID, LineRow]) -> tuple[LineGroup, ...]:
+    by_heading: dict[str, list[LineRow]] = defaultdict(list)
+    for line in lines:
+        by_heading[line.group].append(rows[line.id])
+    return tuple(
+        LineGroup(heading, exact_sum(row.amount for row in group), tuple(group))
+        for heading, group in by_heading.items()
+    )
+
+
+def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[InvoiceSubline]) -> EvidenceCheck:
+    """Charges, sublines and lines give one exact sum, each line is that sum rounded, and the lines give the total."""
+    terms = TokenShare.objects.filter(contract=invoice.contract_id)
+    window = Window(invoice.contract, invoice.period.from_at, invoice.period.to_at)
+    records = usage_records(billed_usage((term, window) for term in terms))
+    charged = Charge.objects.filter(period=invoice.period).aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
+    exact = exact_sum(line.exact_amount for line in lines)
+    half_unit = Decimal(1).scaleb(-minor_digits(invoice.currency)) / 2
+    # A sum of many parts, each rounded to 18 decimals, may lie that little beyond half a unit.
+    slack = Decimal("1e-17") * (len(sublines) + 1)
+    passed = (
+        charged == exact == exact_sum(subline.exact_amount for subline in sublines)
+        and all(abs(line.amount - line.exact_amount) <= half_unit + slack for line in lines)
+        and exact_sum(line.amount for line in lines) == invoice.subtotal
+        and invoice.subtotal + invoice.tax == invoice.total
+    )
+    return EvidenceCheck("adds_up", passed, {"records": str(records), "charged": str(charged), "lines": str(exact)})
+
+
+def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
+    """What the usage of the period comes to now is what was issued; late usage shows as a difference."""
+    period = invoice.period
+    basis = read_basis(contract=invoice.contract, from_at=period.from_at, to_at=period.to_at)
+    live = make_bill(rate(basis).lines, invoice.currency).total
+    return EvidenceCheck(
+        "same_as_dashboard",
+        live == invoice.subtotal,
+        {"dashboard": str(live), "invoice": str(invoice.subtotal), "difference": str(live - invoice.subtotal)},
+    )
+
+
+def _priced_by_date(invoice: Invoice) -> EvidenceCheck:
+    """Every charge at a book's price lies within the time in which its price version was in force."""
+    following = (
+        PriceVersion.objects.filter(
+            book=OuterRef("price_version__book"), effective_at__gt=OuterRef("price_version__effective_at")
+        )
+        .order_by("effective_at")
+        .values("effective_at")[:1]
+    )
+    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
+    wrong = (
+        priced.annotate(next_at=Subquery(following))
+        .filter(Q(from_at__lt=F("price_version__effective_at")) | Q(to_at__gt=F("next_at")))
+        .values("line_key")
+        # A charge that was taken back in full no longer counts.
+        .annotate(quantities=Sum("quantity"))
+        .exclude(quantities=0)
+        .count()
+    )
+    versions = sorted(set(priced.values_list("price_version__number", flat=True)))
+    facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}
+    return EvidenceCheck("priced_by_date", wrong == 0, facts)
+
+
+def _sealed(period: BillingPeriod, evidence: InvoiceEvidence | None) -> EvidenceCheck:
+    """The evidence file still has the hash it was issued with."""
+    found = hashlib.sha256(evidence.document.encode()).hexdigest() if evidence else ""
+    return EvidenceCheck(
+        "sealed",
+        evidence is not None and found == evidence.sha256,
+        {"sha256": found, "closed_at": period.closed_at.isoformat() if period.closed_at else ""},
+    )

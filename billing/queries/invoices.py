@@ -1,0 +1,166 @@
+"""Invoices of an organization, a page at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from billing.models import Invoice, InvoiceState, Payment
+from tenants.models import Organization
+
+PAGE_ROWS_MAX = 500
+DAY = timedelta(days=1)
+
+
+class Order(StrEnum):
+    """How invoices follow each other: the latest issued first, or in the order they changed (for syncing)."""
+
+    ISSUED = "issued"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRow:
+    """An issued invoice as a list shows it; `outstanding` is the total less the payments received."""
+
+    id: UUID
+    number: str
+    issuer_id: UUID
+    issuer: str
+    tenant_id: UUID
+    tenant: str
+    contract: str
+    kind: str
+    currency: str
+    time_zone: str
+    from_at: datetime
+    to_at: datetime
+    subtotal: Decimal
+    tax: Decimal
+    total: Decimal
+    outstanding: Decimal
+    state: str
+    issued_at: datetime
+    due_at: datetime
+    paid_at: datetime | None
+    updated_at: datetime
+    collection: str
+    settlement_state: str
+    hosted_url: str
+
+    def days_overdue(self, now: datetime) -> int:
+        """Full days since it was due, if it is still to be paid; 0 otherwise."""
+        if self.state != InvoiceState.ISSUED or now < self.due_at:
+            return 0
+        return (now - self.due_at) // DAY
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it is still to be paid after it was due."""
+        return self.state == InvoiceState.ISSUED and now >= self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    """Some rows, and where the next ones begin: `(instant, id)` to give as `after`, or None at the end."""
+
+    rows: tuple[InvoiceRow, ...]
+    next: tuple[datetime, UUID] | None
+
+
+def invoice_page(
+    organization: Organization,
+    *,
+    order: Order = Order.ISSUED,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 100,
+    state: str | None = None,
+    issued_from: datetime | None = None,
+    issued_to: datetime | None = None,
+    contract: str | None = None,
+    updated_since: datetime | None = None,
+) -> InvoicePage:
+    """Return issued invoices that an organization owes or issued; one query, whatever their number."""
+    wanted = min(limit, PAGE_ROWS_MAX)
+    filters: dict[str, Any] = {
+        "state": state,
+        "issued_at__gte": issued_from,
+        "issued_at__lt": issued_to,
+        "contract__number": contract,
+        "updated_at__gte": updated_since,
+    }
+    found = invoices_for(organization).filter(**{name: value for name, value in filters.items() if value is not None})
+    found = _ordered(found, order, after)
+    rows = tuple(row_of(invoice) for invoice in found[: wanted + 1])
+    if len(rows) <= wanted:
+        return InvoicePage(rows, None)
+    last = rows[wanted - 1]
+    at = last.issued_at if order is Order.ISSUED else last.updated_at
+    return InvoicePage(rows[:wanted], (at, last.id))
+
+
+def invoices_for(organization: Organization) -> QuerySet[Invoice]:
+    """Return the issued invoices an organization may see, with what `row_of` needs."""
+    paid = (
+        Payment.objects.filter(invoice=OuterRef("pk"))
+        .values("invoice")
+        .order_by("invoice")
+        .annotate(sum=Sum("amount"))
+        .values("sum")
+    )
+    money = DecimalField(max_digits=38, decimal_places=4)
+    return (
+        Invoice.objects.for_org(organization)
+        .exclude(state=InvoiceState.DRAFT)
+        .select_related("issuer", "tenant", "contract", "period", "settlement")
+        .annotate(paid_amount=Coalesce(Subquery(paid, output_field=money), Value(Decimal(0)), output_field=money))
+    )
+
+
+def row_of(invoice: Invoice) -> InvoiceRow:
+    """Return the row of an invoice that `invoices_for` gave."""
+    assert invoice.number is not None
+    assert invoice.issued_at is not None
+    assert invoice.due_at is not None
+    settlement = getattr(invoice, "settlement", None)
+    paid: Decimal = getattr(invoice, "paid_amount")  # noqa: B009  an annotation, which the type does not know
+    return InvoiceRow(
+        id=invoice.id,
+        number=invoice.number,
+        issuer_id=invoice.issuer_id,
+        issuer=invoice.issuer.name,
+        tenant_id=invoice.tenant_id,
+        tenant=invoice.tenant.name,
+        contract=invoice.contract.number,
+        kind=invoice.kind,
+        currency=invoice.currency,
+        time_zone=invoice.contract.time_zone,
+        from_at=invoice.period.from_at,
+        to_at=invoice.period.to_at,
+        subtotal=invoice.subtotal,
+        tax=invoice.tax,
+        total=invoice.total,
+        outstanding=invoice.total - paid,
+        state=invoice.state,
+        issued_at=invoice.issued_at,
+        due_at=invoice.due_at,
+        paid_at=invoice.paid_at,
+        updated_at=invoice.updated_at,
+        collection=invoice.contract.collection,
+        settlement_state=settlement.state if settlement else "",
+        hosted_url=settlement.hosted_url if settlement else "",
+    )
+
+
+def _ordered(found: QuerySet[Invoice], order: Order, after: tuple[datetime, UUID] | None) -> QuerySet[Invoice]:
+    if order is Order.ISSUED:
+        if after is not None:
+            found = found.filter(Q(issued_at__lt=after[0]) | Q(issued_at=after[0], pk__lt=after[1]))
+        return found.order_by(F("issued_at").desc(), "-pk")
+    if after is not None:
+        found = found.filter(Q(updated_at__gt=after[0]) | Q(updated_at=after[0], pk__gt=after[1]))
+    return found.order_by("updated_at", "pk")
