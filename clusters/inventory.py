@@ -1,0 +1,218 @@
+"""What a node holds, as its agent lists it: accelerators, their slices, inference servers. Nothing is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Q
+
+from clusters.models import Accelerator, Allocation, Endpoint, Slice, SliceKind
+from clusters.naming import fitted
+from clusters.occupancy import WHOLE_PERMILLE, memory_share_permille
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from clusters.models import Node
+
+UUID_CHARS_MAX: Final = 96
+MODEL_CHARS_MAX: Final = 100
+SERVED_MODEL_CHARS_MAX: Final = 200
+ENGINE_CHARS_MAX: Final = 64
+MEMORY_MIB_MAX: Final = 2**31 - 1
+UNKNOWN_MODEL: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPartition:
+    """One MIG instance as the driver lists it."""
+
+    uuid: str
+    profile: str
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAccelerator:
+    """One card as the driver lists it; what it does not tell is None."""
+
+    uuid: str
+    serial: str | None
+    model: str
+    memory_mib: int | None
+    pci_bus_id: str | None
+    mig_mode: bool | None
+    partitions: tuple[SeenPartition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEndpoint:
+    """One inference server as its page describes it."""
+
+    url: str
+    engine: str
+    models: tuple[str, ...]
+
+
+def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at: datetime) -> tuple[str, ...]:
+    """Store the full list of a node's cards in their order, and the slices they can be held by.
+
+    A card that is no longer listed is retired, one that is back is not. A card that moved here from another
+    node of the same provider is taken over; one that belongs to another provider is left alone, and its
+    UUID is returned. Must run in the caller's transaction, which holds the node's cursor.
+    """
+    named = {fitted(card.uuid, UUID_CHARS_MAX): card for card in seen}
+    known = {
+        card.uuid: card
+        for card in Accelerator.objects.select_for_update(of=("self",))
+        .select_related("node__cluster")
+        .filter(Q(uuid__in=named) | Q(node=node))
+        .order_by("id")
+    }
+    foreign = []
+    for position, (uuid, card) in enumerate(named.items()):
+        stored = known.get(uuid)
+        if stored is None:
+            stored = Accelerator(uuid=uuid, node=node, first_seen_at=seen_at)
+        elif stored.node.cluster.provider_id != node.cluster.provider_id:
+            foreign.append(uuid)
+            continue
+        _describe(stored, node, card, position, seen_at)
+        _record_slices(stored, card, seen_at)
+    gone = [card.id for uuid, card in known.items() if uuid not in named and card.node_id == node.id]
+    Accelerator.objects.filter(id__in=gone, retired_at__isnull=True).update(retired_at=seen_at)
+    return tuple(foreign)
+
+
+def _describe(stored: Accelerator, node: Node, card: SeenAccelerator, position: int, seen_at: datetime) -> None:
+    stored.node = node
+    stored.serial = (card.serial or stored.serial)[:64]
+    stored.model = fitted(card.model or stored.model or UNKNOWN_MODEL, MODEL_CHARS_MAX)
+    if card.memory_mib is not None and card.memory_mib <= MEMORY_MIB_MAX:
+        stored.memory_mib = card.memory_mib
+    stored.pci_bus_id = (card.pci_bus_id or stored.pci_bus_id)[:32]
+    stored.position = position
+    # Readings may have shown the card before a list did.
+    stored.first_seen_at = min(stored.first_seen_at, seen_at)
+    stored.last_seen_at = seen_at
+    stored.retired_at = None
+    stored.save()
+
+
+def _record_slices(card: Accelerator, seen: SeenAccelerator, seen_at: datetime) -> None:
+    """One whole slice, or while MIG is on one per partition; what is gone is retired, what is held stays."""
+    slices = {(each.kind, each.label): each for each in Slice.objects.filter(accelerator=card)}
+    wanted = _wanted_slices(card, seen)
+    for (kind, label), (profile, share_permille) in wanted.items():
+        stored = slices.get((kind, label))
+        if stored is None:
+            Slice.objects.create(
+                accelerator=card,
+                kind=kind,
+                label=label,
+                profile=profile,
+                share_permille=share_permille,
+                created_at=seen_at,
+            )
+        elif stored.retired_at is not None:
+            Slice.objects.filter(id=stored.id).update(retired_at=None)
+    if seen.mig_mode is None:
+        # The driver does not say: what was there is not taken away on a guess.
+        return
+    gone = [
+        each
+        for key, each in slices.items()
+        if key not in wanted and each.kind != SliceKind.FRACTION and each.retired_at is None
+    ]
+    held = _held_slices([each.id for each in gone], seen_at)
+    Slice.objects.filter(id__in=[each.id for each in gone if each.id not in held]).update(retired_at=seen_at)
+
+
+def _wanted_slices(card: Accelerator, seen: SeenAccelerator) -> dict[tuple[str, str], tuple[str, int]]:
+    """`{(kind, label): (profile, share in thousandths)}` of the slices that can be held now."""
+    if not (seen.mig_mode or seen.partitions):
+        return {(SliceKind.WHOLE, ""): ("", WHOLE_PERMILLE)}
+    return {
+        (SliceKind.MIG, fitted(part.uuid, UUID_CHARS_MAX)): (
+            part.profile[:32],
+            _share_permille(part.memory_mib, card.memory_mib),
+        )
+        for part in seen.partitions
+    }
+
+
+def _share_permille(partition_mib: int, card_mib: int | None) -> int:
+    """The partition's part of its card by memory; a card of unknown size is taken as wholly used."""
+    if not card_mib:
+        return WHOLE_PERMILLE
+    return memory_share_permille(max(1, min(partition_mib, card_mib)), card_mib)
+
+
+def _held_slices(slice_ids: Iterable[UUID], at: datetime) -> set[UUID]:
+    """Slices that somebody holds at the instant or is to hold later."""
+    return set(
+        Allocation.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=at), slice_id__in=slice_ids).values_list(
+            "slice_id", flat=True
+        )
+    )
+
+
+def record_endpoints(*, node: Node, seen: Sequence[SeenEndpoint], first_at: datetime, seen_at: datetime) -> None:
+    """Store a node's inference servers. `first_at` is since when the agent looked at those that are new."""
+    known = {each.url: each for each in Endpoint.objects.filter(node=node, url__in=[one.url for one in seen])}
+    for one in seen:
+        models = sorted({fitted(model, SERVED_MODEL_CHARS_MAX) for model in one.models if model})
+        stored = known.get(one.url)
+        if stored is None:
+            stored = Endpoint(node=node, url=one.url, first_seen_at=first_at)
+            known[one.url] = stored
+        stored.engine = fitted(one.engine, ENGINE_CHARS_MAX)
+        stored.served_models = models
+        stored.first_seen_at = min(stored.first_seen_at, first_at)
+        stored.last_seen_at = seen_at
+        stored.save()
+
+
+def ensure_endpoints(*, node: Node, engines: dict[str, str], first_at: datetime) -> dict[str, UUID]:
+    """Return `{url: id}` for endpoints that readings name, making those that no list has shown yet."""
+    Endpoint.objects.bulk_create(
+        [
+            Endpoint(
+                node=node,
+                url=url,
+                engine=fitted(engine, ENGINE_CHARS_MAX),
+                first_seen_at=first_at,
+                last_seen_at=first_at,
+            )
+            for url, engine in sorted(engines.items())
+        ],
+        ignore_conflicts=True,
+    )
+    return dict(Endpoint.objects.filter(node=node, url__in=engines).values_list("url", "id"))
+
+
+def ensure_accelerators(*, node: Node, uuids: Iterable[str], first_at: datetime) -> dict[str, UUID]:
+    """Return `{uuid: id}` for cards that readings name, making those that no list has shown yet.
+
+    A card of another node is not among them: readings never move a card, only a list does.
+    """
+    wanted = sorted(set(uuids))
+    position = Accelerator.objects.filter(node=node).count()
+    Accelerator.objects.bulk_create(
+        [
+            Accelerator(
+                node=node,
+                uuid=uuid,
+                model=UNKNOWN_MODEL,
+                position=position + index,
+                first_seen_at=first_at,
+                last_seen_at=first_at,
+            )
+            for index, uuid in enumerate(wanted)
+        ],
+        ignore_conflicts=True,
+    )
+    return dict(Accelerator.objects.filter(node=node, uuid__in=wanted).values_list("uuid", "id"))
