@@ -66,7 +66,7 @@ def service_account() -> Account:
 
 
 @contextmanager
-def held_folder(places: Places, account: Account) -> Iterator[None]:
+def held_folder(places: Places, account: Account, *, free_bytes_min: int = FREE_BYTES_MIN) -> Iterator[None]:
     """Make and check the data folder and hold its lock; the lock ends with this process, however it ends.
 
     Raises `FolderBusy` where another supervisor is alive, `CannotStart` where the folder cannot be used.
@@ -82,7 +82,7 @@ def held_folder(places: Places, account: Account) -> Iterator[None]:
     try:
         _lock(lock, places)
         try:
-            _check_space(places.data)
+            _check_space(places.data, free_bytes_min)
             _check_format(places)
             for folder, owner in _owners(places, account):
                 _make_private(folder, owner)
@@ -130,12 +130,12 @@ def _lock(descriptor: int, places: Places) -> None:
     os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
 
-def _check_space(data: Path) -> None:
+def _check_space(data: Path, free_bytes_min: int) -> None:
     free_bytes = shutil.disk_usage(data).free
-    if free_bytes < FREE_BYTES_MIN:
+    if free_bytes < free_bytes_min:
         raise CannotStart(
             f"Only {free_bytes >> 20} MiB are free on the disk of {data}; "
-            f"at least {FREE_BYTES_MIN >> 20} MiB are needed. Free some, or set FORECOURT_DATA_DIR."
+            f"at least {free_bytes_min >> 20} MiB are needed. Free some, or set FORECOURT_DATA_DIR."
         )
 
 

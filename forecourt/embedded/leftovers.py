@@ -28,14 +28,12 @@ def stop_leftovers(places: Places) -> int:
     return stop_marked(places) + stop_broker(places) + stop_postgres(places)
 
 
-def stop_marked(places: Places) -> int:
+def stop_marked(places: Places, *, grace_s: float = GRACE_S) -> int:
     """Stop web, worker, beat and whatever else carries this folder's mark, together with their children."""
     mark = str(places.data)
     servers = (POSTGRES_PROCESS_NAME, BROKER_PROCESS_NAME)
-    return _end(
-        [p for p in _others() if _environment(p).get(MARK) == mark and _name(p) not in servers],
-        signal.SIGTERM,
-    )
+    marked = [p for p in _others() if _environment(p).get(MARK) == mark and _name(p) not in servers]
+    return _end(marked, signal.SIGTERM, grace_s)
 
 
 def stop_broker(places: Places) -> int:
@@ -83,10 +81,10 @@ def _others() -> Iterator[psutil.Process]:
     return (process for process in psutil.process_iter() if process.pid not in own)
 
 
-def _end(processes: Iterable[psutil.Process], first: signal.Signals) -> int:
+def _end(processes: Iterable[psutil.Process], first: signal.Signals, grace_s: float = GRACE_S) -> int:
     processes = list(processes)
     _signal(processes, first)
-    _, alive = psutil.wait_procs(processes, timeout=GRACE_S)
+    _, alive = psutil.wait_procs(processes, timeout=grace_s)
     _signal(alive, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=GRACE_S)
     return len(processes)

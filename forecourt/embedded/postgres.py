@@ -46,7 +46,7 @@ def start_postgres(supervisor: Supervisor, places: Places, account: Account, *, 
     """Make the cluster if there is none, start it, and make its role and database. Raises `CannotStart`."""
     program = runnable(POSTGRES, account)
     stop_postgres(places)
-    _make_cluster(program.parent / "initdb", places, account, durable=durable)
+    make_cluster(program.parent / "initdb", places, account, durable=durable)
     _check_version(program, places)
     supervisor.start(_postgres_program(program, places, account, durable=durable))
     _make_database(places)
@@ -74,7 +74,7 @@ def _postgres_program(program: Path, places: Places, account: Account, *, durabl
     )
 
 
-def _make_cluster(initdb: Path, places: Places, account: Account, *, durable: bool) -> None:
+def make_cluster(initdb: Path, places: Places, account: Account, *, durable: bool) -> None:
     """Run initdb beside the final folder and rename, so that an interrupted one leaves nothing half-made."""
     if places.postgres.exists():
         return
@@ -121,7 +121,12 @@ def _make_cluster(initdb: Path, places: Places, account: Account, *, durable: bo
 
 
 def _check_version(program: Path, places: Places) -> None:
-    found = (places.postgres / "PG_VERSION").read_text(encoding="ascii").strip()
+    try:
+        found = (places.postgres / "PG_VERSION").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise CannotStart(
+            f"{places.postgres} is no database folder. Move it away, or set FORECOURT_DATA_DIR to another folder."
+        ) from error
     output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     runs = output.split()[-1].partition(".")[0]
     if found != runs:

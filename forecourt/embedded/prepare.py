@@ -1,6 +1,7 @@
 """What stands between a started database and a served page: fonts, static files, migrations; safe to repeat."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def static_files_are_current(root: Path) -> bool:
 
 def main() -> int:
     """`prepare` as a process of the supervisor."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
     try:
         prepare()
     except CommandError as error:

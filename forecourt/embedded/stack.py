@@ -21,6 +21,8 @@ from forecourt.embedded.postgres import postgres_answers, start_postgres
 from forecourt.embedded.supervisor import Program, Supervisor
 from forecourt.env import PUBLIC_URL, Environment
 
+# Each thread of a web process holds a database connection of its own; further requests wait for one.
+WEB_THREADS = 8
 PROBE_TIMEOUT_S = 2.0
 JOIN_TIMEOUT_S = 60.0
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they are reached by, not a bind
@@ -90,7 +92,6 @@ def child_environ(environment: Environment, environ: Mapping[str, str], *, publi
         MARK: str(environment.data_dir),
         "FORECOURT_DATA_DIR": str(environment.data_dir),
         "FORECOURT_PUBLIC_URL": public_url,
-        "DJANGO_SETTINGS_MODULE": environ.get("DJANGO_SETTINGS_MODULE", "forecourt.settings"),
         "PYTHONPATH": os.pathsep.join([code, path] if path else [code]),
         "PYTHONUNBUFFERED": "1",
     }
@@ -104,6 +105,7 @@ def web_program(places: Places, environ: Mapping[str, str], serving: Serving) ->
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
             *("--host", serving.host, "--port", str(serving.port)),
             *("--workers", str(serving.web_processes), "--respawn-failed-workers", "--respawn-interval", "0.5"),
+            *("--blocking-threads", str(WEB_THREADS)),
             *("--workers-kill-timeout", "10", "--log-level", "warning"),
             serving.wsgi,
         ],

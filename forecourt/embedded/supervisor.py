@@ -56,7 +56,9 @@ class _Child:
 class Supervisor:
     """Owns processes from `start` to `stop`; usable from one thread for `start` and another for `watch`."""
 
-    def __init__(self, *, say: Callable[[str], None]) -> None:
+    def __init__(self, *, say: Callable[[str], None], reaps_orphans: bool | None = None) -> None:
+        """`say` is told what happens; orphans are reaped by default where this is a container's first process."""
+        self._reaps_orphans = os.getpid() == 1 if reaps_orphans is None else reaps_orphans
         self._say = say
         self._children: list[_Child] = []
         self._guard = threading.RLock()
@@ -146,7 +148,8 @@ class Supervisor:
                     return
                 if child is not starting:
                     self._tend_one(child)
-            _reap_adopted({child.process.pid for child in self._children if child.process is not None})
+            if self._reaps_orphans:
+                _reap_orphans({child.process.pid for child in self._children if child.process is not None})
 
     def _tend_one(self, child: _Child) -> None:
         now_s = time.monotonic()
@@ -207,10 +210,8 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         return  # nobody left; macOS says EPERM for a group of zombies
 
 
-def _reap_adopted(own: set[int]) -> None:
-    """As process 1 of a container, reap orphans that are not ours to wait for."""
-    if os.getpid() != 1:
-        return
+def _reap_orphans(own: set[int]) -> None:
+    """Reap children that were given to this process when their own parent died."""
     while True:
         try:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

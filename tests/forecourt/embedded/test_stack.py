@@ -1,0 +1,235 @@
+"""Real processes, real signals: what an installation goes through on one machine."""
+
+import http.client
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from forecourt.embedded.folder import CannotStart
+from forecourt.embedded.places import places_of
+from forecourt.embedded.stack import Serving, address_of, child_environ, web_answers, with_free_port
+from forecourt.env import read_environment
+from tests.forecourt.embedded.stacks import DEADLINE_S, ROOT, USERS, Stack, site
+
+T = TypeVar("T")
+pytestmark = pytest.mark.stack
+
+
+def write(stack: Stack, number: int) -> None:
+    with psycopg.connect(stack.facts["database_url"]) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS reading (number int PRIMARY KEY)")
+        connection.execute("INSERT INTO reading VALUES (%s)", [number])
+    with redis.Redis(unix_socket_path=stack.facts["broker_socket"]) as broker:
+        broker.rpush("queue", number)
+
+
+def written(stack: Stack) -> tuple[list[int], list[int]]:
+    with psycopg.connect(stack.facts["database_url"]) as connection:
+        rows = [row[0] for row in connection.execute("SELECT number FROM reading ORDER BY number")]
+    with redis.Redis(unix_socket_path=stack.facts["broker_socket"]) as broker:
+        return rows, [int(item) for item in broker.lrange("queue", 0, -1)]
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """The first true answer; errors of a server that is coming back count as not yet."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            found = look()
+        except (OSError, psycopg.OperationalError, redis.ConnectionError, http.client.HTTPException):
+            found = None
+        if found:
+            return found
+        assert time.monotonic() < deadline_s, "it did not come back"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_what_was_acknowledged_is_there_after_everything_was_killed(user: int) -> None:
+    with site(user) as place:
+        stack = place.up()
+        for number in range(20):
+            write(stack, number)
+        place.kill_everything()
+        stack = place.up()
+        assert written(stack) == (list(range(20)), list(range(20)))
+        assert stack.stop() == 0
+        assert place.processes() == []
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_next_start_stops_what_a_killed_supervisor_left_running(user: int) -> None:
+    with site(user) as place:
+        stack = place.up()
+        write(stack, 1)
+        stack.process.kill()
+        stack.process.communicate()
+        orphans = {process.pid for process in place.processes()}
+        assert set(stack.facts["pids"].values()) <= orphans
+        stack = place.up()
+        assert written(stack) == ([1], [1])
+        assert orphans.isdisjoint(process.pid for process in place.processes())
+        assert stack.stop(signal.SIGINT) == 0
+        assert place.processes() == []
+
+
+def test_killed_servers_come_back_under_a_living_supervisor() -> None:
+    with site() as place:
+        stack = place.up()
+        write(stack, 1)
+        for pid in stack.facts["pids"].values():
+            os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda: written(stack)) == ([1], [1])
+        assert stack.stop() == 0
+
+
+def test_second_supervisor_of_a_folder_is_refused_and_the_first_goes_on() -> None:
+    with site() as place:
+        first = place.up()
+        second = place.launch("parts")
+        assert f"in use by process {first.process.pid}" in second.error()
+        assert second.process.returncode == 1
+        write(first, 1)
+        assert first.stop() == 0
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_data_folder_with_a_path_too_long_for_a_socket(user: int) -> None:
+    with site(user, name="x" * 200) as place:
+        stack = place.up()
+        write(stack, 1)
+        assert written(stack) == ([1], [1])
+        assert stack.stop() == 0
+
+
+def test_lock_file_that_names_a_living_stranger_does_not_stop_the_start() -> None:
+    with site() as place:
+        stack = place.up()
+        write(stack, 1)
+        place.kill_everything()
+        lock = places_of(place.folder).postgres / "postmaster.pid"
+        lines = lock.read_text().splitlines()
+        lock.write_text("\n".join([str(os.getpid()), *lines[1:], ""]))
+        stack = place.up()
+        assert written(stack) == ([1], [1])
+        assert stack.stop() == 0
+
+
+def test_database_is_durable_checked_and_closed_to_others() -> None:
+    with site() as place:
+        stack = place.up()
+        with psycopg.connect(stack.facts["superuser_url"]) as connection:
+            names = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums", "listen_addresses")
+            settings = [connection.execute(f"SHOW {name}").fetchone() for name in names]
+        assert settings == [("on",), ("on",), ("on",), ("on",), ("",)]
+        with psycopg.connect(stack.facts["database_url"]) as connection:
+            row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        assert row == (False,)
+        sockets = places_of(place.folder).sockets
+        assert sockets.stat().st_mode & 0o777 == 0o700
+        with redis.Redis(unix_socket_path=stack.facts["broker_socket"]) as broker:
+            assert broker.config_get("append*")["appendonly"] == "yes"
+        assert stack.stop() == 0
+
+
+def test_servers_do_not_inherit_secrets() -> None:
+    with site() as place:
+        stack = place.up(STRIPE_SECRET_KEY="sk_test_1234567890")
+        for pid in stack.facts["pids"].values():
+            assert "STRIPE_SECRET_KEY" not in psutil.Process(pid).environ()
+        assert stack.stop() == 0
+
+
+def test_platform_serves_recovers_from_kills_and_stops_without_a_rest() -> None:
+    """1. Web, worker and beat work, 2. each is killed and comes back, 3. SIGTERM leaves nothing."""
+    with site() as place:
+        stack = place.launch("platform", "0")
+        lines = [stack.next_line()["says"], stack.next_line()["says"]]
+        port = int(lines[1].split("http://127.0.0.1:")[1].split()[0])
+
+        def page() -> bytes:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                connection.request("GET", "/")
+                return connection.getresponse().read()
+            finally:
+                connection.close()
+
+        first = page()
+        eventually((place.folder / "beat").exists)
+        for process in place.processes():
+            if {"granian", "celery"} & set(process.cmdline()):
+                process.kill()
+        (place.folder / "beat").unlink(missing_ok=True)
+        assert eventually(page) != first
+        eventually((place.folder / "beat").exists)
+        assert stack.stop() == 0
+        assert place.processes() == []
+
+
+def test_taken_port_is_refused_with_the_way_out() -> None:
+    with socket.socket() as holder, site() as place:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        stack = place.launch("platform", str(port))
+        assert f"Port {port} of 127.0.0.1 cannot be used (Address already in use)" in stack.error()
+        assert stack.process.returncode == 1
+        assert place.processes() == []
+
+
+def test_stop_during_the_start_is_a_clean_end() -> None:
+    with site() as place:
+        stack = place.launch("platform", "0")
+        eventually((place.folder / "log" / "postgres.log").exists)
+        assert stack.stop() == 0
+        assert place.processes() == []
+
+
+def test_port_zero_chooses_a_free_one() -> None:
+    port = with_free_port(Serving(port=0)).port
+    assert 0 < port < 2**16
+
+
+def test_address_that_cannot_be_bound_is_refused() -> None:
+    with pytest.raises(CannotStart, match=r"Port 80 of 192\.0\.2\.1 cannot be used"):
+        with_free_port(Serving(host="192.0.2.1", port=80))
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "address"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:8090"),
+        ("0.0.0.0", "", "http://127.0.0.1:8090"),
+        ("::", "", "http://[::1]:8090"),
+        ("0.0.0.0", "https://forecourt.example", "https://forecourt.example"),
+    ],
+)
+def test_address_is_the_public_one_or_what_is_served(host: str, public_url: str, address: str, tmp_path: Path) -> None:
+    key = "k3y-" * 5 + "0123456789abcdefghijklmnopqrstuvwxyz"
+    environment = read_environment(
+        {"FORECOURT_PUBLIC_URL": public_url, "FORECOURT_SECRET_KEY": key, "FORECOURT_DATA_DIR": str(tmp_path)}, tmp_path
+    )
+    assert address_of(environment, Serving(host=host, port=8090)) == address
+
+
+def test_children_find_code_and_data_wherever_they_start(tmp_path: Path) -> None:
+    environment = read_environment({}, tmp_path)
+    environ = child_environ(environment, {"PYTHONPATH": "mine", "X": "1"}, public_url="http://localhost:1")
+    assert environ["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "mine"]
+    assert environ["FORECOURT_DATA_DIR"] == str(tmp_path / ".forecourt")
+    assert environ["X"] == "1"
+    assert read_environment(environ, tmp_path / "elsewhere").data_dir == environment.data_dir
+
+
+def test_nobody_answers_on_a_closed_port() -> None:
+    assert not web_answers("127.0.0.1", with_free_port(Serving(port=0)).port)

@@ -1,0 +1,145 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from forecourt.cli import COMMANDS, main
+from tests.forecourt.embedded.stacks import OWN_SETTINGS, ROOT, site
+
+WITHOUT_SERVER_PACKAGES = """
+import sys
+for name in ("django", "celery", "psycopg", "psutil", "rest_framework"):
+    sys.modules[name] = None
+from forecourt.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
+    inherited: Mapping[str, str] = {k: v for k, v in os.environ.items() if k not in OWN_SETTINGS}
+    return subprocess.run(
+        [sys.executable, "-m", "forecourt.cli", *arguments],
+        cwd=cwd,
+        env={**inherited, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in COMMANDS:
+        assert f"\n  {name} " in shown
+
+
+def test_no_command_shows_the_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().out.startswith("usage: forecourt COMMAND")
+
+
+def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("forecourt 0.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("agnet", "Did you mean `forecourt agent`?"), ("frobnicate", "There are: up, demo, seed, setup, manage, agent.")],
+)
+def test_unknown_command_is_met_with_a_hint(typed: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([typed]) == 2
+    assert capsys.readouterr().err == f"forecourt: no command '{typed}'. {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--port", "http"], "'http' is no port"),
+        (["--port", "65536"], "'65536' is no port"),
+        (["--web", "0"], "'0' is no number of processes"),
+        (["--workers", "257"], "'257' is no number of processes"),
+        (["--prot", "1"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_option_of_up_is_a_usage_error(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["up", *arguments])
+    assert caught.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_wrong_setting_is_one_line_and_a_failure() -> None:
+    result = run("up", FORECOURT_DEBUG="perhaps")
+    assert result.returncode == 1
+    assert result.stderr.startswith("forecourt up: FORECOURT_DEBUG: found 'perhaps'; expected one of ")
+    assert "Traceback" not in result.stderr
+
+
+def test_taken_port_is_one_line_and_a_failure() -> None:
+    with socket.socket() as holder, site() as place:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        result = run("up", "--port", port, FORECOURT_DATA_DIR=str(place.folder))
+        assert result.returncode == 1
+        assert f"forecourt up: Port {port} of 127.0.0.1 cannot be used" in result.stderr
+        assert place.processes() == []
+
+
+def test_missing_server_packages_are_named() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SERVER_PACKAGES, "up", "--port", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.endswith(": pip install 'forecourt[server]'\n")
+    assert result.stderr.startswith("forecourt up needs ")
+
+
+def test_help_needs_no_server_packages() -> None:
+    command = [sys.executable, "-c", WITHOUT_SERVER_PACKAGES, "--help"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_manage_brings_the_database_up_for_as_long_as_the_command_runs(tmp_path: Path) -> None:
+    """Wherever it is called from; what the command prints is all that is on standard output."""
+    script = (
+        "import json; from django.db import connection; cursor = connection.cursor();"
+        "cursor.execute('SELECT current_database(), current_user'); print(json.dumps(cursor.fetchone()))"
+    )
+    with site() as place:
+        result = run(
+            "manage", "shell", "--no-imports", "-c", script, cwd=tmp_path, FORECOURT_DATA_DIR=str(place.folder)
+        )
+        assert json.loads(result.stdout) == ["forecourt", "forecourt"], result.stderr
+        assert place.processes() == []
+
+
+def test_manage_uses_the_database_that_is_up() -> None:
+    with site() as place:
+        stack = place.up()
+        script = "from django.db import connection; connection.ensure_connection(); print('in')"
+        result = run("manage", "shell", "--no-imports", "-c", script, FORECOURT_DATA_DIR=str(place.folder))
+        assert result.stdout == "in\n", result.stderr
+        assert stack.process.poll() is None
+        assert stack.stop() == 0
+
+
+def test_failure_of_a_management_command_is_the_exit_status() -> None:
+    with site() as place:
+        result = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
+        assert result.returncode == 1
+        assert "Unknown command: 'no_such_command'" in result.stderr
+        assert place.processes() == []
