@@ -43,6 +43,7 @@ __all__ = [
     "add_lease_allocations",
     "add_token_share",
     "open_contract",
+    "open_lease",
     "terminate_contract",
 ]
 
@@ -140,26 +141,51 @@ def add_lease(
     Without `price_per_gpu_hour` the price book's price in force counts. Instants are taken at the full second.
     Raises `SliceTaken` where somebody holds one of the slices in that time: then nothing is stored.
     """
+    if not slices:
+        raise WrongTerms("A lease needs at least one slice.")
+    model = slices[0].accelerator.model
+    lease = open_lease(
+        contract=contract,
+        accelerator_model=model,
+        from_at=from_at,
+        to_at=to_at,
+        price_per_gpu_hour=price_per_gpu_hour,
+        now=now,
+        ref=ref,
+        title=title or f"{len(slices)} × {model}",
+    )
+    hold_slices(lease, lease.contract, [Hold(held, lease.from_at, lease.to_at) for held in slices], now)
+    return lease
+
+
+@transaction.atomic
+def open_lease(
+    *,
+    contract: Contract,
+    accelerator_model: str,
+    from_at: datetime,
+    to_at: datetime | None,
+    price_per_gpu_hour: Decimal | None,
+    now: datetime,
+    title: str,
+    ref: str | None = None,
+) -> Lease:
+    """Store a lease that holds nothing yet; slices join it by `add_lease_allocations`, as jobs come and go."""
     contract = _locked_active(contract)
     from_at, to_at = _full_second(from_at), to_at and _full_second(to_at)
     _require_within(contract, from_at, to_at)
-    if not slices:
-        raise WrongTerms("A lease needs at least one slice.")
     if price_per_gpu_hour is not None and price_per_gpu_hour < 0:
         raise WrongTerms(f"A price cannot be {price_per_gpu_hour}.")
-    model = slices[0].accelerator.model
-    lease = Lease.objects.create(
+    return Lease.objects.create(
         contract=contract,
         ref=ref or next_number(model=Lease, field="ref", prefix="L"),
-        title=title or f"{len(slices)} × {model}",
-        accelerator_model=model,
+        title=title,
+        accelerator_model=accelerator_model,
         price_per_gpu_hour=price_per_gpu_hour,
         from_at=from_at,
         to_at=to_at,
         created_at=now,
     )
-    hold_slices(lease, contract, [Hold(held, from_at, to_at) for held in slices], now)
-    return lease
 
 
 @transaction.atomic
