@@ -181,9 +181,7 @@ class Folded:
         return sum(outcome.value or 0 for _, outcome in self.outcomes)
 
 
-def delta(
-    previous: RegisterState | None, reading: RegisterReading, bound: RegisterBound = NO_BOUND
-) -> DeltaOutcome:
+def delta(previous: RegisterState | None, reading: RegisterReading, bound: RegisterBound = NO_BOUND) -> DeltaOutcome:
     """Decide what `reading` adds to its meter after `previous` (None before the first), within `bound`."""
     assert reading.seq >= 1
     assert reading.epoch
@@ -213,9 +211,7 @@ def fold(
     return Folded(tuple(outcomes), state)
 
 
-def unseen_tail(
-    previous: RegisterState, ended_at_ms: int, bound: RegisterBound = NO_BOUND
-) -> UnseenTail | None:
+def unseen_tail(previous: RegisterState, ended_at_ms: int, bound: RegisterBound = NO_BOUND) -> UnseenTail | None:
     """Return the unread end of an epoch that ended at `ended_at_ms`, or None if it was read to its end."""
     if ended_at_ms <= previous.read_at_ms:
         return None
@@ -345,9 +341,7 @@ def _counted(
     rise_max = bound.rise_max(reading.read_at_ms - from_ms)
     if rise_max is not None and value > rise_max:
         return _nothing(previous, reading, Rule.HELD_ABOVE_BOUND)
-    return DeltaOutcome(
-        value, Quality.ACTUAL, rule, _state_after(reading), from_ms, reading.read_at_ms, flags
-    )
+    return DeltaOutcome(value, Quality.ACTUAL, rule, _state_after(reading), from_ms, reading.read_at_ms, flags)
 
 
 _SILENT_RULES = frozenset({Rule.DUPLICATE, Rule.STALE})

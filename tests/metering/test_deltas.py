@@ -110,6 +110,11 @@ def test_an_unproved_new_epoch_above_the_old_value_never_over_bills() -> None:
     assert outcome.from_ms == 100_000
 
 
+def test_an_unproved_new_epoch_at_the_old_value_counts_nothing_new() -> None:
+    outcome = delta(BEFORE, reading(1_000, epoch="e2"))
+    assert (outcome.value, outcome.rule) == (0, Rule.NEW_EPOCH_AMBIGUOUS)
+
+
 def test_an_unproved_new_epoch_below_the_old_value_counts_from_zero_and_is_flagged() -> None:
     outcome = delta(BEFORE, reading(40, epoch="e2"))
     assert (outcome.value, outcome.quality, outcome.rule) == (40, Quality.ACTUAL, Rule.NEW_EPOCH_FALL)
@@ -152,9 +157,7 @@ def test_the_same_reading_again_is_silent() -> None:
     assert outcome.next_state == BEFORE
 
 
-@pytest.mark.parametrize(
-    "other", [reading(1_001, seq=10), reading(1_000, seq=10, epoch="e2")], ids=["value", "epoch"]
-)
+@pytest.mark.parametrize("other", [reading(1_001, seq=10), reading(1_000, seq=10, epoch="e2")], ids=["value", "epoch"])
 def test_the_same_number_with_other_content_is_a_conflict(other: RegisterReading) -> None:
     outcome = delta(BEFORE, other)
     assert_nothing_counted(outcome, Rule.CONFLICT, Quality.QUARANTINED)
@@ -210,6 +213,11 @@ def test_a_clock_that_ran_backwards_holds_the_reading() -> None:
     assert_nothing_counted(delta(BEFORE, reading(1_100, at_ms=99_999)), Rule.HELD_CLOCK, Quality.QUARANTINED)
 
 
+def test_two_readings_of_one_millisecond_are_in_order() -> None:
+    outcome = delta(BEFORE, reading(1_100, at_ms=100_000))
+    assert (outcome.value, outcome.rule) == (100, Rule.SAME_EPOCH_RISE)
+
+
 def test_the_unseen_tail_says_how_much_it_can_have_been() -> None:
     bound = RegisterBound(rise_per_s_max=3, burst_max=7)
     assert unseen_tail(BEFORE, 101_500, bound) == UnseenTail(100_000, 101_500, 12)
@@ -258,9 +266,7 @@ def test_every_unit_read_is_counted_once(made: tuple[list[RegisterReading], int]
 
 
 @given(lives(), st.data())
-def test_order_and_repetition_change_nothing(
-    made: tuple[list[RegisterReading], int], data: st.DataObject
-) -> None:
+def test_order_and_repetition_change_nothing(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
     shuffled = data.draw(st.permutations(readings + readings))
     folded = fold(None, shuffled, WATCHED)
@@ -270,9 +276,7 @@ def test_order_and_repetition_change_nothing(
 
 
 @given(lives(), st.data())
-def test_folding_in_two_steps_is_folding_in_one(
-    made: tuple[list[RegisterReading], int], data: st.DataObject
-) -> None:
+def test_folding_in_two_steps_is_folding_in_one(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
     at = data.draw(st.integers(0, len(readings)))
     head = fold(None, readings[:at], WATCHED)

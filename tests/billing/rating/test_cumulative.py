@@ -45,6 +45,18 @@ def test_another_price_for_the_same_quantity_is_a_correction_of_the_amount() -> 
     assert (delta.kind, delta.quantity, delta.amount) == (DeltaKind.CORRECTION, Decimal(0), Decimal(-1))
 
 
+def test_another_share_of_the_same_base_is_a_correction_of_the_amount() -> None:
+    booked = book({}, difference([token_line("a", 1_000_000, share=Decimal(30))], {}))
+    (delta,) = difference([token_line("a", 1_000_000, share=Decimal(20))], booked)
+    assert (delta.quantity, delta.base_amount, delta.amount) == (Decimal(0), Decimal(0), Decimal("-0.1"))
+
+
+def test_more_of_what_is_free_is_booked_as_a_quantity() -> None:
+    booked = book({}, difference([token_line("a", 1, price="0")], {}))
+    (delta,) = difference([token_line("a", 5, price="0")], booked)
+    assert (delta.quantity, delta.amount) == (Decimal(4), Decimal(0))
+
+
 def test_a_line_that_is_gone_is_taken_back() -> None:
     booked = book({}, difference([token_line("a", 1_000_000), token_line("b", 1)], {}))
     (delta,) = difference([token_line("b", 1)], booked)

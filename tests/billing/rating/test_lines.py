@@ -1,5 +1,6 @@
 """Invoice lines: gathered from sublines, rounded once, total is their sum."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -49,12 +50,14 @@ def test_lines_by_rate_keep_prices_and_shares_apart() -> None:
         token_line("b", 5, price="2"),
         token_line("c", 5, price="2"),
         token_line("d", 5, price="2", share=Decimal(30)),
+        replace(token_line("e", 5, price="2"), price_version_id="v2"),
     ]
-    assert [len(line.sublines) for line in make_bill(rated, "USD", by_rate).lines] == [1, 2, 1]
+    assert [len(line.sublines) for line in make_bill(rated, "USD", by_rate).lines] == [1, 2, 1, 1]
 
 
 def test_lines_stand_in_the_order_of_their_first_subline() -> None:
-    rated = [token_line("z", 1, model="b", from_at=at(1)), token_line("y", 1, model="a", from_at=at(2))]
+    short = replace(token_line("x", 1, model="a", from_at=at(3)), to_at=at(4))
+    rated = [token_line("z", 1, model="b", from_at=at(1)), token_line("y", 1, model="a", from_at=at(2)), short]
     bill = make_bill(rated, "USD")
     assert [line.model for line in bill.lines] == ["a", "b"]
     assert (bill.lines[0].from_at, bill.lines[0].to_at) == (at(2), END)
