@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -137,8 +138,9 @@ def _enroll(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from metering.agent.clock import SystemClock
-    from metering.agent.run import run
+    with _lean_httpx():
+        from metering.agent.clock import SystemClock
+        from metering.agent.run import run
 
     config = _config(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -149,6 +151,22 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     run(config, clock=SystemClock(), stop=stop)
     return EXIT_OK
+
+
+@contextmanager
+def _lean_httpx() -> Iterator[None]:
+    """Let httpx be imported without its own command line, which drags in click, rich and pygments (6 MB) if installed.
+
+    httpx does without them where they are missing; None in `sys.modules` makes one missing for the moment.
+    """
+    hidden = [name for name in ("click", "rich", "pygments") if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # the import system's own way to say "not there"
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

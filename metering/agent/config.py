@@ -142,10 +142,18 @@ def _refused(name: str, setting: object, refused: msgspec.ValidationError) -> Co
         known = Config if not inside.startswith(".endpoints") else EndpointSetting
         choices = ", ".join(info.name for info in msgspec.structs.fields(known))
         return ConfigError(inside.strip(".") or name, message.replace("Object contains ", ""), f"one of {choices}")
-    what, _, got = message.removeprefix("Expected ").partition(", got ")
-    shown = got or repr(setting)[:80]
-    where = place.rstrip("`").removeprefix(f"$.{name}")
-    return ConfigError(f"{name}{where if '[' in where else ''}", shown, what)
+    expected, _, got = message.removeprefix("Expected ").partition(", got ")
+    _, bracket, rest = place.rstrip("`").partition("[")
+    # Inside a list the value at fault is not the whole setting.
+    shown = (got.strip("`") or "this value") if bracket else repr(setting)[:80]
+    return ConfigError(f"{name}{bracket}{rest}", shown, _in_words(expected))
+
+
+def _in_words(expected: str) -> str:
+    words = {"int": "a whole number", "bool": "true or false", "str": "text", "array": "a list", "object": "a table"}
+    for term, meaning in words.items():
+        expected = expected.replace(f"`{term}`", meaning)
+    return expected
 
 
 def _check_endpoints(config: Config, names: dict[str, str]) -> None:

@@ -60,10 +60,7 @@ def report(findings: Sequence[Finding], node_name: str) -> str:
             lines.append(f"        → {finding.fix}")
     failed = sum(finding.level == "FAIL" for finding in findings)
     warned = sum(finding.level == "warn" for finding in findings)
-    if failed:
-        verdict = f"{failed} to fix before this node can be metered"
-    else:
-        verdict = "This node can be metered"
+    verdict = f"{failed} to fix before this node can be metered" if failed else "This node can be metered"
     lines += ["", f"{verdict}{f', {warned} to look at' if warned else ''}."]
     return "\n".join(lines) + "\n"
 
@@ -169,7 +166,7 @@ def _no_cards(reason: str, detail: str) -> Finding:
             "GPUs",
             "warn",
             f"no NVIDIA driver here ({detail})",
-            "fine on a CPU node (set nvml = false); else install it",
+            "fine on a CPU node: set nvml = false",
         )
     fixes = {
         "nvml_hung": "a GPU hangs in the driver: check dmesg, reset or reboot",

@@ -32,7 +32,7 @@ def load(state_dir: Path) -> Ed25519PrivateKey:
     if mode & 0o077:
         raise KeyUnusable(f"{path} has mode {mode:04o}, others can read it; expected 0600")
     try:
-        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(path.read_bytes(), validate=True))
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(path.read_bytes().strip(), validate=True))
     except (binascii.Error, ValueError) as broken:
         raise KeyUnusable(f"{path} is not a node key: {broken}; expected base64 of 32 bytes") from broken
 
