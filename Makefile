@@ -1,0 +1,89 @@
+# Everything here runs on a fresh checkout with Python 3.11+ and make; `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; `make PYTHON=… setup` chooses another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+COVERAGE_PERCENT_MIN := 95
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+# Checks need no database and keep away from the data of `forecourt up`.
+CHECK := FORECOURT_DATA_DIR=.cache/check
+ARGS ?=
+
+.PHONY: help setup setup-dev demo test lint check types bench faults lock clean system
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/platform.stamp ## virtual environment with what the platform needs
+
+setup-dev: $(VENV)/dev.stamp ## the same with what tests and lint need
+
+demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once --json OUT" and more
+	$(BIN)/python -m forecourt.cli demo $(ARGS)
+
+test: lint types system ## everything that CI checks
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
+
+lint: $(VENV)/dev.stamp ## style, templates, import directions, migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	find . -path ./$(VENV) -prune -o -name '*.html' -path '*/templates/*' -print0 | xargs -0 -r $(BIN)/djade --check
+	$(BIN)/lint-imports
+	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run \
+		--settings forecourt.settings
+
+types: $(VENV)/dev.stamp ## mypy, strict
+	$(CHECK) $(BIN)/mypy
+
+bench: $(VENV)/dev.stamp ## every benchmark, as ratios within one run
+	@test -n "$(wildcard bench/[a-z]*.py)" || { echo "There is no benchmark in bench/."; exit 1; }
+	set -e; for file in $(wildcard bench/[a-z]*.py); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+faults: $(VENV)/dev.stamp ## the long run of kills and cuts; ARGS chooses seeds
+	$(BIN)/python -m tests.faults $(ARGS)
+
+lock: ## resolve the dependencies anew and write both lock files
+	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv"; exit 1; }
+	uv lock
+	uv export --frozen --all-extras --no-dev --no-emit-project --no-header --no-annotate \
+		--format requirements-txt --output-file requirements.lock >/dev/null
+	uv export --frozen --all-extras --no-emit-project --no-header --no-annotate \
+		--format requirements-txt --output-file requirements-dev.lock >/dev/null
+
+clean: ## remove what can be made again; data in .forecourt stays
+	rm -rf $(VENV) .cache .coverage .coverage.* htmlcov staticfiles .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The browser and the servers that tests of "your own PostgreSQL, Redis, RabbitMQ" run against.
+system:
+	@.ci/system-packages
+
+$(VENV)/made.stamp:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than Python 3.11: install a newer one, or say make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The checkout itself is put on the path, so that nothing outside the lock file is downloaded to build it.
+$(VENV)/platform.stamp: requirements.lock $(VENV)/made.stamp
+	$(PIP) install --require-hashes -r requirements.lock
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "forecourt.pth").write_text(f"{pathlib.Path.cwd()}\n")'
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m forecourt.cli "$$@"\n' > $(BIN)/forecourt
+	@chmod +x $(BIN)/forecourt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml $(VENV)/platform.stamp
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
