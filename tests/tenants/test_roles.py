@@ -1,0 +1,25 @@
+"""The table of roles, cell by cell."""
+
+import pytest
+
+from tenants.models import Role
+from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, ROLE_ALLOWS, allows
+
+CELLS = {
+    Role.OWNER: (True, True, True),
+    Role.ADMIN: (True, True, True),
+    Role.BILLING: (True, True, False),
+    Role.DEVELOPER: (True, False, True),
+    Role.VIEWER: (True, True, True),
+}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_cell(role: Role) -> None:
+    assert tuple(allows(role, one) for one in (READ_USAGE, READ_INVOICES, READ_FLEET)) == CELLS[role]
+
+
+def test_every_role_has_a_row_and_an_unknown_one_may_nothing() -> None:
+    assert set(ROLE_ALLOWS) == set(Role)
+    assert not allows("emperor", READ_USAGE)
+    assert not allows(Role.OWNER, "everything")
