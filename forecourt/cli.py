@@ -10,9 +10,11 @@ import importlib
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from forecourt.embedded.folder import CannotStart
 from forecourt.env import Environment, WrongSetting, read_environment
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"usage: forecourt COMMAND …\n\n{DESCRIPTION}", end="")
         return SUCCESS if arguments else USAGE
     if arguments[0] in ("-V", "--version"):
-        print(f"forecourt {version('forecourt')}")
+        print(f"forecourt {_version()}")
         return SUCCESS
     name, *rest = arguments
     command = COMMANDS.get(name)
@@ -135,6 +137,15 @@ def _database() -> Iterator[Environment]:
 
     with parts(environment, Supervisor(say=_say), join=True):
         yield environment
+
+
+def _version() -> str:
+    try:
+        return version("forecourt")
+    except PackageNotFoundError:
+        # Run from a checkout: `make setup` puts it on the path without installing it.
+        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _port(text: str) -> int:
