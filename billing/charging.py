@@ -20,7 +20,7 @@ from billing.basis import rate
 from billing.cuts import ensure_cuts
 from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
 from billing.money import exact_sum
-from billing.periods import PeriodKind, PeriodSpec, iter_periods, period_containing
+from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.cumulative import Booked, ChargeDelta, difference
 from billing.rating.rated import Rated, Unpriced
 
@@ -47,8 +47,11 @@ def ensure_periods(*, contract: Contract, now: datetime) -> list[BillingPeriod]:
     begin = latest or contract.from_at
     if begin > now or (contract.to_at is not None and begin >= contract.to_at):
         return []
-    first = period_containing(spec, begin)
-    missing = [first, *(period for period in iter_periods(spec, before=now) if period.from_at > first.from_at)]
+    missing: list[Period] = []
+    period: Period | None = period_containing(spec, begin)
+    while period is not None and period.from_at <= now:
+        missing.append(period)
+        period = next_period(spec, period)
     stored = BillingPeriod.objects.bulk_create(
         [BillingPeriod(contract=contract, from_at=max(period.from_at, begin), to_at=period.to_at) for period in missing]
     )

@@ -93,9 +93,9 @@ def load_versions(
         book=OuterRef("book"), effective_at__gt=OuterRef("effective_at"), effective_at__lte=from_at
     )
     rows = list(
-        models.PriceVersion.objects.filter(~Exists(later), book__in=book_ids, effective_at__lt=to_at).order_by(
-            "effective_at"
-        )
+        models.PriceVersion.objects.filter(
+            Q(effective_at__lt=to_at) | Q(effective_at__lte=from_at), ~Exists(later), book__in=book_ids
+        ).order_by("effective_at")
     )
     tokens: dict[UUID, dict[tuple[str, TokenClass], Decimal]] = defaultdict(dict)
     for price in models.TokenPrice.objects.filter(version__in=rows):

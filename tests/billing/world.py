@@ -9,8 +9,7 @@ from decimal import Decimal
 from itertools import count
 
 from billing.contracting import add_lease, add_token_share
-from billing.models import BillingPeriod, Contract, Lease, PriceBook, TokenShare
-from billing.periods import PeriodKind
+from billing.models import BillingPeriod, Contract, Lease, PeriodKind, PriceBook, TokenShare
 from clusters.models import Deployment, Endpoint, Node, Slice
 from metering.models import Meter, Quality, RollupCursor, UsageHour, Witness
 from tenants.models import Organization

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from billing.charging import charge_period, ensure_periods
+from billing.models import PriceBook, PriceVersion
+from billing.pricing import PriceTooLate, VersionExists, WrongPrices, load_versions, publish_price_version
+from billing.rating.book import TokenClass
+from metering.models import UsageCut
+from tests.billing.world import H100, HOUR, MARCH, MODEL, World, make_world
+from tests.factories import Cast, make_price_book
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+
+def publish(
+    book: PriceBook | None,
+    effective_at: datetime,
+    tokens: Mapping[tuple[str, str], str] | None = None,
+    gpus: Mapping[str, str] | None = None,
+    now: datetime = MARCH,
+) -> PriceVersion:
+    assert book is not None
+    return publish_price_version(
+        book=book,
+        effective_at=effective_at,
+        token_prices={key: Decimal(price) for key, price in (tokens or {}).items()},
+        gpu_prices={key: Decimal(price) for key, price in (gpus or {}).items()},
+        now=now,
+    )
+
+
+def test_versions_are_numbered_and_load_as_rating_needs_them(cast: Cast) -> None:
+    book = make_price_book(cast.provider)
+    first = publish(book, MARCH, {(MODEL, "input"): "0.28"}, {H100: "2.35"})
+    second = publish(book, NOON, {(MODEL, "input"): "0.3752"})
+    assert (first.number, second.number) == (1, 2)
+    [old, new] = load_versions(book_ids=[book.id], from_at=MARCH, to_at=NOON + HOUR)[book.id]
+    assert old.price_per_mtok(MODEL, TokenClass.INPUT) == Decimal("0.28")
+    assert old.price_per_gpu_hour(H100) == Decimal("2.35")
+    assert (new.version_id, new.price_per_gpu_hour(H100)) == (str(second.id), None)
+    assert len(load_versions(book_ids=[book.id], from_at=MARCH, to_at=NOON)[book.id]) == 1
+    [later] = load_versions(book_ids=[book.id], from_at=NOON, to_at=NOON)[book.id]
+    assert later.version_id == str(second.id)
+    assert load_versions(book_ids=[book.id], from_at=MARCH - HOUR, to_at=MARCH) == {}
+
+
+def test_a_change_inside_an_hour_cuts_the_usage_of_every_deployment_on_the_book() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    shared, other = world.share(), make_world(tokens={(MODEL, "input"): "1"}).share()
+    publish(world.book, NOON + timedelta(minutes=20), {(MODEL, "input"): "2"})
+    publish(world.book, NOON + 2 * HOUR, {(MODEL, "input"): "3"})
+    assert list(UsageCut.objects.values_list("deployment", "at")) == [
+        (shared.deployment.id, NOON + timedelta(minutes=20))
+    ]
+    assert not other.deployment.cuts.exists()
+
+
+@pytest.mark.parametrize("price", ["-0.01", "0.0000000000001", "NaN"])
+def test_a_price_is_not_negative_and_not_too_fine(cast: Cast, price: str) -> None:
+    with pytest.raises(WrongPrices):
+        publish(make_price_book(cast.provider), MARCH, {(MODEL, "input"): price})
+
+
+def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(cast: Cast) -> None:
+    book = make_price_book(cast.provider)
+    with pytest.raises(WrongPrices, match="requests"):
+        publish(book, MARCH, {(MODEL, "requests"): "1"})
+    publish(book, MARCH)
+    with pytest.raises(VersionExists):
+        publish(book, MARCH)
+
+
+def used(tokens: Mapping[tuple[str, str], str]) -> World:
+    """A world with usage of input, cached input and output in the hour from noon."""
+    world = make_world(tokens=tokens)
+    world.share().use({"input": 100, "cached_input": 40, "output": 10}, at=NOON)
+    return world
+
+
+def test_the_price_of_counted_usage_cannot_change_after_the_fact() -> None:
+    world = used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
+    with pytest.raises(PriceTooLate, match="input tokens"):
+        publish(world.book, NOON, {(MODEL, "input"): "1.01", (MODEL, "output"): "2"}, now=NOON)
+    with pytest.raises(PriceTooLate, match="output tokens"):
+        publish(world.book, NOON, {(MODEL, "input"): "1"}, now=NOON)
+    prices = {(MODEL, "input"): "1", (MODEL, "output"): "2", (MODEL, "cached_input"): "0.5"}
+    with pytest.raises(PriceTooLate, match="cached_input"):
+        publish(world.book, NOON, prices, now=NOON)
+    publish(world.book, NOON + HOUR, {(MODEL, "input"): "5"}, now=NOON)
+
+
+def test_an_hour_that_is_counted_across_the_instant_cannot_be_divided_later() -> None:
+    world = used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
+    at = NOON + timedelta(minutes=30)
+    with pytest.raises(PriceTooLate):
+        publish(world.book, at, {(MODEL, "input"): "3", (MODEL, "output"): "2"}, now=NOON + HOUR)
+    publish(world.book, at, {(MODEL, "input"): "3", (MODEL, "output"): "2"}, now=NOON)
+
+
+def test_what_had_no_price_can_be_given_one_after_the_fact() -> None:
+    world = used({(MODEL, "output"): "2"})
+    publish(world.book, NOON, {(MODEL, "input"): "1", (MODEL, "output"): "2"}, now=NOON + HOUR)
+
+
+def test_a_gap_before_a_later_version_can_be_filled() -> None:
+    world = make_world()
+    shared = world.share()
+    publish(world.book, NOON + HOUR, {(MODEL, "input"): "5"})
+    shared.use({"input": 100}, at=NOON)
+    shared.use({"input": 100}, at=NOON + HOUR)
+    publish(world.book, NOON, {(MODEL, "input"): "1"}, now=NOON + 2 * HOUR)
+    with pytest.raises(PriceTooLate):
+        publish(world.book, NOON + HOUR / 2, {(MODEL, "input"): "2"}, now=NOON + 2 * HOUR)
+
+
+def test_the_rate_of_charged_card_time_cannot_change_after_the_fact() -> None:
+    world = make_world(gpus={H100: "2"})
+    world.lease(1, price=None)
+    ensure_periods(contract=world.contract, now=MARCH)
+    publish(world.book, NOON + HOUR, gpus={H100: "4"})
+    charge_period(period_id=world.period().id, up_to=NOON, now=NOON)
+    with pytest.raises(PriceTooLate, match=H100):
+        publish(world.book, NOON - HOUR, gpus={H100: "3"}, now=NOON)
+    publish(world.book, NOON - HOUR, gpus={H100: "2"}, now=NOON)
+    publish(world.book, NOON, gpus={H100: "3"}, now=NOON)
+
+
+@pytest.mark.parametrize("table", ["billing_priceversion", "billing_tokenprice", "billing_gpuprice"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET id = id"])
+def test_a_published_version_cannot_change(cast: Cast, table: str, statement: str) -> None:
+    publish(make_price_book(cast.provider), MARCH, {(MODEL, "input"): "1"}, {H100: "2"})
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.format(table))
