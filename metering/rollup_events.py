@@ -74,8 +74,8 @@ def roll_up_events(*, now: datetime, chunk_events: int = CHUNK_EVENTS) -> int:
         with connection.cursor() as cursor:
             cursor.execute(CLAIM, [chunk_events])
             sums = [_sum(row) for row in cursor.fetchall()]
-        meters = _ensure_meters(sums)
-        add_usage(_rows(sums, meters), now)
+        if sums:
+            add_usage(_rows(sums, _ensure_meters(sums)), now)
     return sum(one.records for one in sums)
 
 

@@ -1,0 +1,143 @@
+"""The API of enrolment: an agent registers its node's key; a provider's program makes tokens for that."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any, Final
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from clusters.bodies import read_body
+from clusters.enrolment import enrol, issue_token, read_public_key
+from clusters.models import Cluster
+from tenants.authentication import Program, organization_of
+from tenants.problems import Problem
+
+ENROLMENT_BYTES_MAX: Final = 16_384
+TEXT_CHARS_MAX: Final = 512
+
+
+class BadRequest(Problem):
+    """A body that is no JSON object with the right fields; `errors` says which."""
+
+
+class EnrolmentSerializer(serializers.Serializer[Any]):
+    """What an agent sends to enrol."""
+
+    token = serializers.CharField(max_length=TEXT_CHARS_MAX, help_text="the one-time enrolment token")
+    public_key = serializers.CharField(max_length=TEXT_CHARS_MAX, help_text="base64 of the 32 raw Ed25519 bytes")
+    node_name = serializers.CharField(max_length=TEXT_CHARS_MAX)
+    agent_version = serializers.CharField(max_length=TEXT_CHARS_MAX)
+    boot_id = serializers.CharField(max_length=TEXT_CHARS_MAX, allow_blank=True, required=False)
+
+
+class EnrolledSerializer(serializers.Serializer[Any]):
+    """The node that the key stands for."""
+
+    node = serializers.UUIDField()
+    cluster = serializers.CharField(help_text="the cluster's slug")
+    server_time = serializers.DateTimeField()
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """What to make a token for."""
+
+    cluster = serializers.SlugField(max_length=63, help_text="the cluster's slug")
+    valid_for_hours = serializers.IntegerField(min_value=1, max_value=720, default=24)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """A new token; its secret is shown this once."""
+
+    token = serializers.CharField()
+    cluster = serializers.CharField(help_text="the cluster's slug")
+    expires_at = serializers.DateTimeField()
+
+
+class EnrolView(APIView):
+    """Registers a node's key; the token in the body is the credential."""
+
+    authentication_classes = []
+    permission_classes = []
+
+    @extend_schema(
+        operation_id="enrol",
+        tags=["nodes"],
+        summary="Enrol a node",
+        request=EnrolmentSerializer,
+        responses={
+            201: EnrolledSerializer,
+            200: OpenApiResponse(EnrolledSerializer, description="The same token and key again."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Register the public key of a node with a one-time token; the same call again gets the same answer."""
+        given = _read(request, EnrolmentSerializer)
+        now = timezone.now()
+        enrolled = enrol(
+            secret=given["token"],
+            public_key=read_public_key(given["public_key"]),
+            node_name=given["node_name"],
+            agent_version=given["agent_version"],
+            now=now,
+        )
+        answer = {
+            "node": str(enrolled.node.id),
+            "cluster": enrolled.node.cluster.slug,
+            "server_time": now.isoformat().replace("+00:00", "Z"),
+        }
+        return Response(answer, status=status.HTTP_201_CREATED if enrolled.created else status.HTTP_200_OK)
+
+
+class EnrolmentTokensView(APIView):
+    """Makes enrolment tokens for the provider's own clusters."""
+
+    required_scopes = {"POST": "fleet:write"}
+
+    @extend_schema(
+        operation_id="enrolment_tokens_create",
+        tags=["nodes"],
+        summary="Make an enrolment token",
+        request=TokenRequestSerializer,
+        responses={201: TokenSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Make a token that enrols one node; its secret is in this answer only."""
+        given = _read(request, TokenRequestSerializer)
+        cluster = get_object_or_404(Cluster, provider=organization_of(request), slug=given["cluster"])
+        program = request.user
+        assert isinstance(program, Program), "only after HasScope let the call through"
+        issued = issue_token(
+            cluster=cluster,
+            now=timezone.now(),
+            valid_for=timedelta(hours=given["valid_for_hours"]),
+            actor=program.key.prefix,
+        )
+        answer = {"token": issued.secret, "cluster": cluster.slug, "expires_at": issued.token.expires_at}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    # DRF's own parser would read a body of any length.
+    body = read_body(request._request, ENROLMENT_BYTES_MAX)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as broken:
+        raise BadRequest("The body is not JSON; expected an object.") from broken
+    serializer = serializer_class(data=document)
+    if not serializer.is_valid():
+        errors = [
+            {"field": name, "detail": str(detail)}
+            for name, details in serializer.errors.items()
+            for detail in (details if isinstance(details, list) else [details])
+        ]
+        raise BadRequest("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
+    found: dict[str, Any] = serializer.validated_data
+    return found

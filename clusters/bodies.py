@@ -1,0 +1,33 @@
+"""Reading a request's body within a limit, before anything of it is parsed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class BodyTooLarge(Problem):
+    """More bytes than this address takes."""
+
+    status = 413
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+def read_body(request: HttpRequest, limit: int) -> bytes:
+    """Return the body if it has at most `limit` bytes; one that says it has more is not read at all.
+
+    Raises BodyTooLarge.
+    """
+    try:
+        announced = int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        announced = 0
+    body = b"" if announced > limit else request.read(limit + 1)
+    if announced > limit or len(body) > limit:
+        raise BodyTooLarge(f"At most {limit} bytes are taken here.", limit=limit)
+    return body

@@ -1,0 +1,228 @@
+"""The API of metering: batches of agents, events of gateways, and usage for whoever it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import extend_schema
+from msgspec import json
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from clusters.bodies import BodyTooLarge, read_body
+from metering.api_parameters import (
+    GAP_PARAMETERS,
+    RESIDUAL_PARAMETERS,
+    USAGE_PARAMETERS,
+    next_cursor,
+    read_gaps_query,
+    read_residuals_query,
+    read_usage_query,
+)
+from metering.api_shapes import (
+    EventSerializer,
+    EventsTakenSerializer,
+    GapsSerializer,
+    ResidualsSerializer,
+    UsageSerializer,
+)
+from metering.event_items import EVENTS_BYTES_MAX
+from metering.events import EventsTooLarge, count_refused_call, ingest_events
+from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
+from metering.ingest_counts import UNKNOWN_REPORTER
+from metering.queries import gaps_for, silent_nodes, usage_in, usage_totals
+from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
+from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
+from tenants.authentication import organization_of
+from tenants.problem_response import answer, problem_answer
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from metering.queries import UsageTotal
+
+POST_ONLY: Final = "Expected POST."
+
+
+@csrf_exempt
+def batches(request: HttpRequest) -> HttpResponse:
+    """Take a signed batch; the answer is sent after the commit. A plain view: agents send thousands a second."""
+    if request.method != "POST":
+        response = answer(status=405, code="method_not_allowed", detail=POST_ONLY)
+        response["Allow"] = "POST"
+        return response
+    now = timezone.now()
+    headers = request.headers
+    try:
+        sent = Sent(
+            node=headers.get(HEADER_NODE, ""),
+            body=read_body(request, BATCH_BYTES_MAX),
+            content_encoding=headers.get("Content-Encoding", ""),
+            signature=headers.get(HEADER_SIGNATURE, ""),
+            sent_at=headers.get(HEADER_SENT_AT, ""),
+        )
+        taken = ingest_batch(sent=sent, now=now)
+    except BodyTooLarge as refused:
+        count_refused(reporter=UNKNOWN_REPORTER, code=TooLarge.code, now=now)
+        return problem_answer(TooLarge(refused.detail))
+    except Problem as refused:
+        return problem_answer(refused)
+    return HttpResponse(json.encode(taken), content_type="application/json")
+
+
+class EventsView(APIView):
+    """Usage events of gateways."""
+
+    required_scopes = {"POST": "events:write"}
+
+    @extend_schema(
+        operation_id="events_create",
+        tags=["events"],
+        summary="Send usage events",
+        request=EventSerializer(many=True),
+        responses={200: EventsTakenSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Take 1 to 10,000 events. Each is judged by itself; sent again they are duplicates and count once."""
+        reporter, now = organization_of(request), timezone.now()
+        try:
+            payload = read_body(request._request, EVENTS_BYTES_MAX)
+        except BodyTooLarge as refused:
+            count_refused_call(reporter=reporter, code=EventsTooLarge.code, now=now)
+            raise EventsTooLarge(refused.detail) from refused
+        return Response(ingest_events(reporter=reporter, payload=payload, now=now).as_answer())
+
+
+class UsageView(APIView):
+    """Usage of the organization: as tenant, as provider, on its nodes."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_list",
+        tags=["usage"],
+        summary="Read usage",
+        parameters=USAGE_PARAMETERS,
+        responses={200: UsageSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Sum usage by stretches of time, witness, class and what `group_by` names."""
+        query = read_usage_query(request)
+        usage = usage_in(
+            organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, filters=query.filters
+        )
+        totals = usage_totals(
+            usage=usage,
+            granularity=query.granularity,
+            zone=query.zone,
+            group_by=query.group_by,
+            offset=query.offset,
+            limit=query.limit + 1,
+        )
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "granularity": query.granularity,
+                "tz": query.zone,
+                "usage": [_total(one) for one in totals[: query.limit]],
+                "next_cursor": next_cursor(query, len(totals)),
+            }
+        )
+
+
+class GapsView(APIView):
+    """What could not be metered."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_gaps_list",
+        tags=["usage"],
+        summary="Read gaps",
+        parameters=GAP_PARAMETERS,
+        responses={200: GapsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List spans that could not be metered, and the nodes that are silent now."""
+        query = read_gaps_query(request)
+        organization = organization_of(request)
+        gaps = gaps_for(
+            organization=organization,
+            from_at=query.from_at,
+            to_at=query.to_at,
+            offset=query.offset,
+            limit=query.limit + 1,
+        )
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "gaps": [asdict(one) for one in gaps[: query.limit]],
+                "silent": [asdict(one) for one in silent_nodes(organization=organization, now=timezone.now())],
+                "next_cursor": next_cursor(query, len(gaps)),
+            }
+        )
+
+
+class ResidualsView(APIView):
+    """Engine against gateway."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_residuals_list",
+        tags=["usage"],
+        summary="Compare the two witnesses",
+        parameters=RESIDUAL_PARAMETERS,
+        responses={200: ResidualsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Show per deployment, model and class what the engines counted more or less than the gateways."""
+        query = read_residuals_query(request)
+        organization = organization_of(request)
+        read = residual_hours if query.granularity == "hour" else residual_totals
+        found = read(organization=organization, from_at=query.from_at, to_at=query.to_at, filters=query.filters)
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "granularity": query.granularity,
+                "residuals": [_residual(one) for one in found],
+            }
+        )
+
+
+def _total(total: UsageTotal) -> dict[str, object]:
+    return {
+        "at": total.at,
+        "witness": total.witness,
+        "class": total.quantity,
+        **dict(total.groups),
+        "value": str(total.value),
+        "estimated": str(total.estimated),
+        "quarantined": str(total.quarantined),
+        "records": str(total.records),
+    }
+
+
+def _residual(one: WitnessHour | WitnessTotal) -> dict[str, object]:
+    return {
+        "at": one.hour_at if isinstance(one, WitnessHour) else None,
+        "deployment": one.deployment,
+        "model": one.model,
+        "class": one.quantity,
+        "engine": str(one.residual.engine),
+        "gateway": str(one.residual.gateway),
+        "difference": str(one.residual.difference),
+        "explained": [{"cause": part.cause, "tokens": str(part.tokens)} for part in one.residual.explained],
+        "unexplained": str(one.residual.unexplained),
+        "unexplained_permille": one.residual.fraction_permille,
+        "quarantined": str(one.quarantined),
+    }

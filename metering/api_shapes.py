@@ -1,0 +1,147 @@
+"""The JSON shapes of the metering API, for its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+COUNT_HELP = "tokens, a whole number; a string of decimal digits is taken too"
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One request's usage. `input` includes `cached_input`, `output` includes `reasoning`."""
+
+    id = serializers.CharField(max_length=200, help_text="unique for ever within the source")
+    source = serializers.CharField(  # type: ignore[assignment]  # DRF takes declared fields off the class
+        max_length=200, help_text="the gateway's name for itself"
+    )
+    occurred_at = serializers.DateTimeField(help_text="RFC 3339 with offset")
+    model = serializers.CharField(max_length=200)
+    input = serializers.IntegerField(min_value=0, help_text=COUNT_HELP)
+    output = serializers.IntegerField(min_value=0, help_text=COUNT_HELP)
+    cached_input = serializers.IntegerField(min_value=0, required=False, help_text=COUNT_HELP)
+    cache_write = serializers.IntegerField(min_value=0, required=False, help_text=COUNT_HELP)
+    reasoning = serializers.IntegerField(min_value=0, required=False, help_text=COUNT_HELP)
+    deployment = serializers.CharField(max_length=200, required=False, allow_null=True, help_text="slug")
+    tenant = serializers.CharField(
+        max_length=200, required=False, allow_null=True, help_text="slug; needed where the reporter is not the tenant"
+    )
+    key = serializers.CharField(
+        max_length=200, required=False, allow_null=True, help_text="the tenant's own label of the caller"
+    )
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    """Why one item was not taken."""
+
+    index = serializers.IntegerField(help_text="its place in the call, from 0")
+    code = serializers.CharField()
+    field = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class EventsTakenSerializer(serializers.Serializer[Any]):
+    """What became of a call's items; the four add up to what was sent."""
+
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    conflicts = serializers.IntegerField(help_text="known ids with other content; both are kept")
+    rejected = RejectedSerializer(many=True)
+
+
+class UsageTotalSerializer(serializers.Serializer[Any]):
+    """Usage of one kind in one stretch of time. Beside these members are those that `group_by` names."""
+
+    at = serializers.DateTimeField(allow_null=True, help_text="start of the stretch in the zone; null in total")
+    witness = serializers.CharField(help_text="engine, gateway or energy; never add them")
+    model = serializers.CharField(required=False)
+    deployment = serializers.CharField(required=False, allow_null=True)
+    tenant = serializers.CharField(required=False, allow_null=True)
+    node = serializers.CharField(required=False, allow_null=True)
+    value = serializers.CharField(help_text="what counts, a whole number")
+    estimated = serializers.CharField(help_text="the part of it that was spread by time")
+    quarantined = serializers.CharField(help_text="what is held back and not in the value")
+    records = serializers.CharField(help_text="readings or events behind it")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `class`, which is no name in Python."""
+        return {**super().get_fields(), "class": serializers.CharField(help_text="what was counted")}
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Usage over a window."""
+
+    to = serializers.DateTimeField()
+    granularity = serializers.CharField()
+    tz = serializers.CharField()
+    usage = UsageTotalSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class GapSerializer(serializers.Serializer[Any]):
+    """A span that could not be metered."""
+
+    node = serializers.CharField()
+    subject = serializers.CharField()
+    subject_id = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField(allow_null=True, help_text="null while it lasts")
+    reason = serializers.CharField()
+    detail = serializers.CharField()
+    occurrences = serializers.IntegerField()
+
+
+class GapsSerializer(serializers.Serializer[Any]):
+    """Gaps of a window, and nodes that are silent now."""
+
+    to = serializers.DateTimeField()
+    gaps = GapSerializer(many=True)
+    silent = GapSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class ExplainedSerializer(serializers.Serializer[Any]):
+    """A part of a difference with its cause."""
+
+    cause = serializers.CharField()
+    tokens = serializers.CharField()
+
+
+class ResidualSerializer(serializers.Serializer[Any]):
+    """Both witnesses of one deployment, model and class."""
+
+    at = serializers.DateTimeField(allow_null=True, help_text="the hour; null in total")
+    deployment = serializers.CharField()
+    model = serializers.CharField()
+    engine = serializers.CharField()
+    gateway = serializers.CharField()
+    difference = serializers.CharField(help_text="engine minus gateway")
+    explained = ExplainedSerializer(many=True)
+    unexplained = serializers.CharField()
+    unexplained_permille = serializers.IntegerField(help_text="of the larger witness, rounded up")
+    quarantined = serializers.CharField(help_text="held back from the engine's count")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `class`, which is no name in Python."""
+        return {**super().get_fields(), "class": serializers.CharField(help_text="what was counted")}
+
+
+class ResidualsSerializer(serializers.Serializer[Any]):
+    """Residuals of a window."""
+
+    to = serializers.DateTimeField()
+    granularity = serializers.CharField()
+    residuals = ResidualSerializer(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}

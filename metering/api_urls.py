@@ -1,0 +1,13 @@
+"""Addresses of the metering API, below `/api/v1/`."""
+
+from django.urls import path
+
+from metering.api import EventsView, GapsView, ResidualsView, UsageView, batches
+
+urlpatterns = [
+    path("batches", batches, name="api-batches"),
+    path("events", EventsView.as_view(), name="api-events"),
+    path("usage", UsageView.as_view(), name="api-usage"),
+    path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),
+    path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
+]

@@ -1,0 +1,185 @@
+"""A provider's fleet as its meters show it: clusters, nodes, accelerators; a fixed number of queries at any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
+
+from clusters.models import Accelerator, Endpoint, Node
+from metering.models import AcceleratorHour, Quality, UsageHour, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAccelerator:
+    """One card: its latest gauges within the window, None where unknown, and its energy over the window in mJ."""
+
+    id: UUID
+    uuid: str
+    model: str
+    position: int
+    memory_mib: int | None
+    retired_at: datetime | None
+    last_read_at: datetime | None
+    utilisation_percent: int | None
+    power_mw: int | None
+    memory_used_mib_max: int | None
+    utilisation_percent_mean: int | None
+    energy_mj: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetNode:
+    """One server; `metered_to_at` is how far it has reported, None: never."""
+
+    id: UUID
+    name: str
+    enrolled_at: datetime | None
+    revoked_at: datetime | None
+    last_received_at: datetime | None
+    metered_to_at: datetime | None
+    clock_skew_ms: int | None
+    accelerators: tuple[FleetAccelerator, ...]
+    endpoints: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    @property
+    def energy_mj(self) -> int:
+        """Energy of its cards over the window."""
+        return sum(card.energy_mj for card in self.accelerators)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCluster:
+    """One site with its nodes."""
+
+    id: UUID
+    slug: str
+    name: str
+    nodes: tuple[FleetNode, ...]
+
+    @property
+    def energy_mj(self) -> int:
+        """Energy of its nodes over the window."""
+        return sum(node.energy_mj for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauges:
+    last_read_at: datetime
+    utilisation_percent: int | None
+    power_mw: int | None
+    memory_used_mib_max: int | None
+    utilisation_sum: int
+    utilisation_samples: int
+
+
+def fleet_of(
+    *, provider: Organization, from_at: datetime, to_at: datetime, cluster_slug: str = "", node_id: UUID | None = None
+) -> tuple[FleetCluster, ...]:
+    """Return a provider's clusters, or one of them, or the one with a node, as metered over `[from_at, to_at)`.
+
+    Four queries. Clusters, nodes and cards come in the order of their names and positions.
+    """
+    nodes = Node.objects.filter(cluster__provider=provider).select_related("cluster", "cursor")
+    if cluster_slug:
+        nodes = nodes.filter(cluster__slug=cluster_slug)
+    if node_id is not None:
+        nodes = nodes.filter(id=node_id)
+    cards = _cards(nodes.values("id"), from_at, to_at)
+    endpoints: dict[UUID, list[tuple[str, str, tuple[str, ...]]]] = {}
+    rows = Endpoint.objects.filter(node__in=nodes.values("id")).order_by("url")
+    for serves, url, engine, models in rows.values_list("node_id", "url", "engine", "served_models"):
+        endpoints.setdefault(serves, []).append((url, engine, tuple(models)))
+    clusters: dict[UUID, tuple[str, str, list[FleetNode]]] = {}
+    for node in nodes.order_by("cluster__slug", "cluster_id", "name", "id"):
+        cluster = node.cluster
+        cursor = getattr(node, "cursor", None)
+        seen = FleetNode(
+            id=node.id,
+            name=node.name,
+            enrolled_at=node.enrolled_at,
+            revoked_at=node.revoked_at,
+            last_received_at=cursor.last_received_at if cursor else None,
+            metered_to_at=cursor.metered_to_at if cursor else None,
+            clock_skew_ms=cursor.clock_skew_ms if cursor else None,
+            accelerators=tuple(cards.get(node.id, ())),
+            endpoints=tuple(endpoints.get(node.id, ())),
+        )
+        clusters.setdefault(cluster.id, (cluster.slug, cluster.name, []))[2].append(seen)
+    return tuple(FleetCluster(key, slug, name, tuple(found)) for key, (slug, name, found) in clusters.items())
+
+
+def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list[FleetAccelerator]]:
+    gauges = _gauges(node_ids, from_at, to_at)
+    energy: dict[UUID, int] = dict(
+        UsageHour.objects.filter(
+            witness=Witness.ENERGY,
+            meter__accelerator__node__in=node_ids,
+            quality__in=(Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED),
+            from_at__gte=from_at,
+            from_at__lt=to_at,
+        )
+        .values_list("meter__accelerator_id")
+        .annotate(total=Sum("value"))
+    )
+    found: dict[UUID, list[FleetAccelerator]] = {}
+    for card in Accelerator.objects.filter(node__in=node_ids).order_by("node_id", "position", "uuid"):
+        hour = gauges.get(card.id)
+        mean = hour.utilisation_sum // hour.utilisation_samples if hour and hour.utilisation_samples else None
+        found.setdefault(card.node_id, []).append(
+            FleetAccelerator(
+                id=card.id,
+                uuid=card.uuid,
+                model=card.model,
+                position=card.position,
+                memory_mib=card.memory_mib,
+                retired_at=card.retired_at,
+                last_read_at=hour.last_read_at if hour else None,
+                utilisation_percent=hour.utilisation_percent if hour else None,
+                power_mw=hour.power_mw if hour else None,
+                memory_used_mib_max=hour.memory_used_mib_max if hour else None,
+                utilisation_percent_mean=mean,
+                energy_mj=int(energy.get(card.id, 0)),
+            )
+        )
+    return found
+
+
+def _gauges(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, _Gauges]:
+    """The latest gauges of each card within the window, and sums over it."""
+    rows: Iterable[tuple[UUID, datetime, int | None, int | None, int | None, int, int]] = (
+        AcceleratorHour.objects.filter(accelerator__node__in=node_ids, hour_at__gte=from_at, hour_at__lt=to_at)
+        .order_by("accelerator_id", "hour_at")
+        .values_list(
+            "accelerator_id",
+            "last_read_at",
+            "last_utilisation_percent",
+            "last_power_mw",
+            "memory_used_mib_max",
+            "utilisation_percent_sum",
+            "utilisation_samples",
+        )
+    )
+    found: dict[UUID, _Gauges] = {}
+    for card, read_at, utilisation, power, memory, total, samples in rows:
+        before = found.get(card)
+        found[card] = _Gauges(
+            read_at,
+            utilisation,
+            power,
+            max(
+                (one for one in (memory, before.memory_used_mib_max if before else None) if one is not None),
+                default=None,
+            ),
+            total + (before.utilisation_sum if before else 0),
+            samples + (before.utilisation_samples if before else 0),
+        )
+    return found

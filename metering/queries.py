@@ -1,0 +1,212 @@
+"""Reading usage: totals by time and kind, what billing rates, gaps. The number of queries never grows with rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import TruncDay, TruncHour, TruncMonth
+
+from clusters.models import Binding
+from metering.completeness import nodes_of
+from metering.models import Quality, UsageGap, UsageHour
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from tenants.models import Organization
+
+Granularity = Literal["hour", "day", "month", "total"]
+GroupBy = Literal["model", "deployment", "tenant", "node"]
+
+BILLED: Final = (Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED)
+"""Qualities that count. Quarantined usage is shown and never billed; a gap is not usage."""
+
+GROUP_FIELDS: Final[Mapping[GroupBy, str]] = {
+    "model": "model",
+    "deployment": "deployment__slug",
+    "tenant": "tenant__slug",
+    "node": "meter__node__name",
+}
+FILTER_FIELDS: Final[Mapping[str, str]] = {
+    "model": "model",
+    "deployment": "deployment__slug",
+    "tenant": "tenant__slug",
+    "witness": "witness",
+    "class": "quantity",
+}
+SILENT_AFTER: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """Usage of one kind in one stretch of time.
+
+    `value` counts (`estimated` is the part of it that was spread by time), `quarantined` does not. Never add
+    witnesses, nor `cached_input` to `input`, nor `reasoning` to `output`.
+    """
+
+    at: datetime | None
+    witness: str
+    quantity: str
+    groups: tuple[tuple[str, str | None], ...]
+    value: int
+    estimated: int
+    quarantined: int
+    records: int
+
+
+def usage_in(
+    *,
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    filters: Mapping[str, str] | None = None,
+) -> QuerySet[UsageHour]:
+    """Return the organization's usage hours of a window. Filters: model, deployment, tenant, witness, class."""
+    chosen = {FILTER_FIELDS[name]: value for name, value in (filters or {}).items()}
+    return UsageHour.objects.for_org(organization).filter(from_at__gte=from_at, from_at__lt=to_at, **chosen)
+
+
+def usage_totals(
+    *,
+    usage: QuerySet[UsageHour],
+    granularity: Granularity,
+    zone: str = "UTC",
+    group_by: Sequence[GroupBy] = ("model",),
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[UsageTotal]:
+    """Sum usage hours by stretches of time in an IANA zone, by witness, class and what is asked for; one query.
+
+    A part of an hour belongs to the day in which it begins. `at` is the start of the stretch, None in total.
+    """
+    keys = ["witness", "quantity", *(GROUP_FIELDS[name] for name in group_by)]
+    truncate = {"hour": TruncHour, "day": TruncDay, "month": TruncMonth}.get(granularity)
+    if truncate is not None:
+        # Hours stay hours of UTC: where a clock is set back one hour's name stands for two.
+        tz = UTC if granularity == "hour" else ZoneInfo(zone)
+        usage = usage.annotate(at=truncate("from_at", tzinfo=tz))
+        keys.insert(0, "at")
+    rows = (
+        usage.values(*keys)
+        .annotate(
+            counted=Sum("value", filter=Q(quality__in=BILLED), default=0),
+            estimated=Sum("value", filter=Q(quality=Quality.ESTIMATED), default=0),
+            quarantined=Sum("value", filter=Q(quality=Quality.QUARANTINED), default=0),
+            behind=Sum("records", default=0),
+        )
+        .order_by(*keys)
+    )
+    wanted = rows[offset : offset + limit] if limit is not None else rows[offset:]
+    return [_total(row, group_by, zone) for row in wanted]
+
+
+def _total(row: dict[str, Any], group_by: Sequence[GroupBy], zone: str) -> UsageTotal:
+    at = row.get("at")
+    return UsageTotal(
+        at=at.astimezone(ZoneInfo(zone)) if at else None,
+        witness=row["witness"],
+        quantity=row["quantity"],
+        groups=tuple((name, row[GROUP_FIELDS[name]]) for name in group_by),
+        value=int(row["counted"]),
+        estimated=int(row["estimated"]),
+        quarantined=int(row["quarantined"]),
+        records=int(row["behind"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentUsage:
+    """Usage of one deployment, model and class in one part of an hour at one quality, over all versions."""
+
+    deployment_id: UUID
+    model: str
+    quantity: str
+    from_at: datetime
+    to_at: datetime
+    quality: str
+    value: int
+
+
+def usage_of_deployments(
+    *, deployment_ids: Collection[UUID], witness: str, from_at: datetime, to_at: datetime
+) -> list[DeploymentUsage]:
+    """Return what one witness counted for deployments over `[from_at, to_at)`, in order; one query."""
+    rows = (
+        UsageHour.objects.filter(
+            deployment_id__in=deployment_ids, witness=witness, from_at__gte=from_at, from_at__lt=to_at
+        )
+        .values_list("deployment_id", "model", "quantity", "from_at", "to_at", "quality")
+        .annotate(total=Sum("value"))
+        .order_by("deployment_id", "model", "quantity", "from_at", "to_at", "quality")
+    )
+    return [
+        DeploymentUsage(deployment, model, quantity, starts_at, ends_at, quality, int(total))
+        for deployment, model, quantity, starts_at, ends_at, quality, total in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span that could not be metered; `to_at` is None while it lasts."""
+
+    node: str
+    subject: str
+    subject_id: str
+    from_at: datetime
+    to_at: datetime | None
+    reason: str
+    detail: str
+    occurrences: int
+
+
+def gaps_for(
+    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int = 0, limit: int = 500
+) -> list[Gap]:
+    """Return stored gaps that touch a window: all of a provider's nodes, and a tenant's own endpoints."""
+    bound = Binding.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("from_at")),
+        deployment__tenant=organization,
+        endpoint__node=OuterRef("node"),
+        endpoint__url=OuterRef("subject_id"),
+        from_at__lte=OuterRef("to_at"),
+    )
+    rows = (
+        UsageGap.objects.filter(from_at__lt=to_at, to_at__gte=from_at)
+        .filter(Q(node__cluster__provider=organization) | Q(Exists(bound), subject="endpoint"))
+        .order_by("from_at", "id")
+        .values_list("node__name", "subject", "subject_id", "from_at", "to_at", "reason", "detail", "occurrences")
+    )
+    return [Gap(*row) for row in rows[offset : offset + limit]]
+
+
+def silent_nodes(*, organization: Organization, now: datetime) -> list[Gap]:
+    """Return the nodes that should report for the organization and have not, as gaps that last."""
+    rows = (
+        nodes_of(organization)
+        .annotate(since=F("cursor__metered_to_at"))
+        .filter(Q(since__isnull=True) | Q(since__lt=now - SILENT_AFTER))
+        .order_by("name", "id")
+        .values_list("name", "since", "enrolled_at", "created_at")
+    )
+    return [
+        Gap(
+            node=name,
+            subject="node",
+            subject_id="",
+            from_at=since or enrolled_at or created_at,
+            to_at=None,
+            reason="silent",
+            detail="The node has not reported since.",
+            occurrences=1,
+        )
+        for name, since, enrolled_at, created_at in rows
+    ]

@@ -1,0 +1,51 @@
+"""Sweeps that roll up what has come in; each finds its work in the database and does nothing the second time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+from celery import shared_task
+from django.db import DatabaseError
+from django.utils import timezone
+
+from metering.rollup import lagging_nodes, roll_up_node
+from metering.rollup_events import CHUNK_EVENTS, roll_up_events
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S_MAX: Final = 60.0
+"""A sweep ends by then; the next one goes on where it stopped."""
+
+
+@shared_task(name="metering.tasks.rollup_batches", queue="forecourt")
+def rollup_batches(**_: object) -> int:
+    """Roll up every node that lags; return how many batches were rolled up."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    rolled = 0
+    for node_id in lagging_nodes():
+        more = True
+        while more and time.monotonic() < ends_at:
+            try:
+                done = roll_up_node(node_id=node_id, now=timezone.now())
+            except (DatabaseError, ArithmeticError, LookupError, ValueError, AssertionError):
+                # One node's trouble must not keep others waiting; the next sweep comes back to it.
+                logger.exception("Rolling up node %s failed.", node_id)
+                break
+            more = done is not None and done.more
+            rolled += done.batches if done else 0
+    return rolled
+
+
+@shared_task(name="metering.tasks.rollup_events", queue="forecourt")
+def rollup_events(**_: object) -> int:
+    """Roll up every queued event; return how many."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    rolled = 0
+    while time.monotonic() < ends_at:
+        counted = roll_up_events(now=timezone.now())
+        rolled += counted
+        if counted < CHUNK_EVENTS:
+            break
+    return rolled
