@@ -50,7 +50,7 @@ def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version_of_a_checkout_that_is_not_installed_is_the_same() -> None:
-    hide = "import importlib.metadata as m; m.Distribution.discover = lambda **_: []"
+    hide = "import importlib.metadata as m; m.Distribution.discover = lambda **_: iter([])"
     script = f"{hide}; from forecourt.cli import main; main(['-V'])"
     shown = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown == run("-V").stdout
