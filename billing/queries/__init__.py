@@ -24,10 +24,13 @@ from billing.queries.usage import (
     DayRow,
     LeaseRow,
     ModelRow,
+    RatedUsage,
     Side,
     TokenCounts,
     UnpricedRow,
     UsageOverview,
+    overview_of,
+    rated_usage,
     usage_overview,
 )
 
@@ -51,6 +54,7 @@ __all__ = [
     "Order",
     "PeriodRow",
     "PriceRow",
+    "RatedUsage",
     "ShareTermRow",
     "Side",
     "SliceRow",
@@ -62,6 +66,8 @@ __all__ = [
     "invoice_detail",
     "invoice_page",
     "occupancy_view",
+    "overview_of",
     "price_rows",
+    "rated_usage",
     "usage_overview",
 ]

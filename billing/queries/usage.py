@@ -130,6 +130,18 @@ class UsageOverview:
     unpriced: tuple[UnpricedRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RatedUsage:
+    """What contracts in one currency used over `[from_at, to_at)`, and what it is worth, contract by contract."""
+
+    from_at: datetime
+    to_at: datetime
+    zone: str
+    currency: str
+    currencies: tuple[str, ...]
+    parts: tuple[tuple[PeriodBasis, Rated], ...]
+
+
 def usage_overview(
     organization: Organization,
     from_at: datetime,
@@ -144,15 +156,37 @@ def usage_overview(
 
     Without `currency` it is that of the latest contract; `currencies` lists all.
     """
+    usage = rated_usage(organization, from_at, to_at, zone, currency=currency, side=side, contract_id=contract_id)
+    return overview_of(usage)
+
+
+def rated_usage(
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    zone: str,
+    *,
+    currency: str | None = None,
+    side: Side = Side.TENANT,
+    contract_id: UUID | None = None,
+    by_hour: bool = False,
+) -> RatedUsage:
+    """Return the ratings behind `usage_overview`, for pages that show more of them; with `by_hour` hour by hour."""
     contracts = _contracts(organization, from_at, to_at, side, contract_id)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     windows = [_window(contract, from_at, to_at) for contract in contracts if contract.currency == chosen]
-    bases = read_bases(windows, zone=zone).values() if windows else ()
-    sums = _Sums(chosen, zone)
-    for basis in bases:
-        sums.add(basis, rate(basis))
-    return sums.overview(from_at, to_at, currencies)
+    bases = read_bases(windows, zone=zone, by_hour=by_hour).values() if windows else ()
+    parts = tuple((basis, rate(basis)) for basis in bases)
+    return RatedUsage(from_at, to_at, zone, chosen, currencies, parts)
+
+
+def overview_of(usage: RatedUsage) -> UsageOverview:
+    """Add ratings up to what is used and owed."""
+    sums = _Sums(usage.currency, usage.zone)
+    for basis, rated in usage.parts:
+        sums.add(basis, rated)
+    return sums.overview(usage.from_at, usage.to_at, usage.currencies)
 
 
 def _contracts(
