@@ -1,5 +1,6 @@
 """What the types of a batch cannot say: counts, lengths, order, and fields that fit each other."""
 
+import contextlib
 import operator
 import uuid
 from itertools import pairwise
@@ -37,10 +38,9 @@ def check_batch(batch: Batch) -> None:
     subject; each gauge at most once.
     """
     _check_counts(batch)
-    try:
+    canonical = None
+    with contextlib.suppress(ValueError):
         canonical = str(uuid.UUID(batch.node))
-    except ValueError:
-        canonical = ""
     if canonical != batch.node:
         raise BatchMalformed("$.node", repr(batch.node[:64]), "a UUID in its canonical form")
     if batch.seq == 1 and batch.prev_hash != FIRST_PREV_HASH:
