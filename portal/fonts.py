@@ -23,13 +23,13 @@ def cut_fonts(folder: Path) -> list[Path]:
     written = []
     for weight, source in WEIGHTS.items():
         options = Options(flavor="woff2", layout_features=FEATURES)
-        font = load_font(str(source), options)
-        subsetter = Subsetter(options)
-        subsetter.populate(unicodes=parse_unicodes(RANGES))
-        subsetter.subset(font)
         target = folder / f"sans-{weight}.woff2"
         fresh = target.with_suffix(".part")
-        save_font(font, str(fresh), options)
+        with load_font(str(source), options) as font:
+            subsetter = Subsetter(options)
+            subsetter.populate(unicodes=parse_unicodes(RANGES))
+            subsetter.subset(font)
+            save_font(font, str(fresh), options)
         fresh.replace(target)
         written.append(target)
     return written

@@ -6,11 +6,13 @@ Django's database calls beside an event loop, because Playwright's synchronous i
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from django.conf import settings
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
 from portal.catalogue import compile_catalogue
@@ -27,6 +29,12 @@ PHONE = {"width": 320, "height": 700}
 SCHEMES = ("light", "dark")
 
 AxeCheck = Callable[[Page], list[tuple[str, str]]]
+PhoneCheck = Callable[[Page], list[str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Brings `base_url` in after pytest-playwright's own, so that ours is the one that counts."""
+    config.pluginmanager.import_plugin("tests.plugins.base_url")
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +56,12 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def collected_folder() -> None:
+    """The folder of collected static files, empty: WhiteNoise warns of every page where it is missing."""
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
 @pytest.fixture(scope="session")
 def built_look() -> None:
     """Fonts and compiled words, as ``forecourt setup`` makes them; made once and kept."""
@@ -63,23 +77,28 @@ def built_look() -> None:
 def watched(page: Page, built_look: None) -> Iterator[Page]:
     """A page that fails the test on a console error, a script error, a failed request or a policy report.
 
-    An answer of 400 or more counts as failed unless it is the page itself: error pages are pages too.
+    A refusal (400 to 499) counts as failed unless it is the page itself: those pages are pages too.
     """
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"request: {request.url} {request.failure}"))
 
-    def read_console(message: Any) -> None:
+    def read_failure(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left while it was still loading
+            complaints.append(f"request: {request.url} {request.failure}")
+
+    def read_console(message: ConsoleMessage) -> None:
         status_only = message.text.startswith("Failed to load resource")  # told apart below, by its request
         if message.type == "error" and not status_only:
             complaints.append(f"console: {message.text}")
 
-    def read_answer(response: Any) -> None:
-        if response.status >= 400 and not response.request.is_navigation_request():
+    def read_answer(response: Response) -> None:
+        expected = response.status < 500 and response.request.is_navigation_request()
+        if response.status >= 400 and not expected:
             complaints.append(f"answer: {response.status} {response.url}")
 
     page.on("console", read_console)
     page.on("response", read_answer)
+    page.on("requestfailed", read_failure)
     page.add_init_script(
         "addEventListener('securitypolicyviolation', event => "
         "console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
@@ -109,7 +128,7 @@ def axe() -> AxeCheck:
 
 
 @pytest.fixture
-def fits_phone() -> Callable[[Page], list[str]]:
+def fits_phone() -> PhoneCheck:
     """``fits_phone(page)``: what sticks out sideways at 320 pixels, nothing if the page fits.
 
     Call it before or after ``goto``; it sets the size itself.

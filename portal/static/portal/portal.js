@@ -66,13 +66,13 @@
       const link = all("[data-go]").find((item) => item.dataset.go === key);
       if (link) link.click();
     } else if (key === "g") {
-      going = true;
-      setTimeout(() => (going = false), 900);
+      going = true; // until the next key or click, whenever that is
     } else {
       all("[data-key]").find((item) => item.dataset.key === key)?.click();
     }
   };
   const escape = () => {
+    going = false;
     if (tip) hide();
     all("details.menu-box[open]").forEach((menu) => {
       menu.open = false;
@@ -89,6 +89,7 @@
   });
 
   document.addEventListener("click", (event) => {
+    going = false;
     all("details.menu-box[open]").forEach((menu) => menu.contains(event.target) || (menu.open = false));
     const opener = event.target.closest("[data-open]");
     const dialog = opener && document.getElementById(opener.dataset.open);

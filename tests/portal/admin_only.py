@@ -1,0 +1,10 @@
+"""The addresses that the admin needs, and no others."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("portal.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+]

@@ -1,0 +1,183 @@
+"""The look in a real browser: no complaint of any kind, usable on a phone, by keyboard and without scripts."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.plugins.browser import AxeCheck, PhoneCheck
+
+pytestmark = [pytest.mark.browser, pytest.mark.urls("tests.portal.gallery")]
+
+PAGES = ["/", "/occupancy/", "/occupancy/?days=1", "/margin/", "/invoice/", "/components/", "/help/shortcuts/"]
+BARE = ["/sign-in/", "/nowhere/", "/forbidden/"]
+
+
+@pytest.fixture(scope="module")
+def address(pageless_server: LiveServer) -> str:
+    return str(pageless_server.url)
+
+
+@pytest.mark.parametrize("path", PAGES + BARE)
+def test_no_accessibility_fault(address: str, watched: Page, scheme: str, axe: AxeCheck, path: str) -> None:
+    watched.goto(address + path)
+    assert axe(watched) == []
+
+
+@pytest.mark.parametrize("state", ["late", "never"])
+def test_stale_figures_are_called_stale(address: str, watched: Page, scheme: str, axe: AxeCheck, state: str) -> None:
+    watched.goto(f"{address}/?state={state}")
+    said = watched.locator(".fresh").inner_text()
+    assert {"late": "Not in yet since 18 Nov 2026 14:32 UTC", "never": "Nothing metered yet"}[state] == said
+    assert axe(watched) == []
+
+
+@pytest.mark.parametrize("path", PAGES + BARE)
+def test_nothing_sticks_out_on_a_phone(address: str, watched: Page, fits_phone: PhoneCheck, path: str) -> None:
+    watched.goto(address + path)
+    assert fits_phone(watched) == []
+
+
+def test_the_page_is_drawn_in_its_own_face(address: str, watched: Page) -> None:
+    watched.goto(address)
+    assert watched.evaluate("document.fonts.check('600 14px \"Portal Sans\"')")
+    assert watched.evaluate("[...document.fonts].filter(face => face.status === 'loaded').length") == 3
+
+
+def test_a_chart_is_read_with_the_arrow_keys(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.locator("[data-chart]").first.focus()
+    for _ in range(7):
+        watched.keyboard.press("ArrowLeft")
+    expect(watched.locator("#tip")).to_contain_text("Thu 12 Nov")
+    expect(watched.locator("#tip")).to_contain_text("Cached input")
+    watched.keyboard.press("Enter")
+    watched.wait_for_url("**/?day=2026-11-12")
+
+
+def test_a_tooltip_follows_the_pointer_and_leaves_with_it(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.locator("#tokens .col").nth(3).hover()
+    expect(watched.locator("#tip")).to_contain_text("Wed 4 Nov")
+    watched.locator("h1").hover()
+    expect(watched.locator("#tip")).to_be_hidden()
+
+
+def test_escape_hides_the_tooltip_and_closes_menus(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.locator("summary.org").click()
+    expect(watched.get_by_role("link", name="Quarry Compute Provider")).to_be_visible()
+    watched.keyboard.press("Escape")
+    expect(watched.get_by_role("link", name="Quarry Compute Provider")).to_be_hidden()
+
+
+def test_a_click_elsewhere_closes_a_menu(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.locator("summary.me").click()
+    expect(watched.get_by_role("button", name="Sign out")).to_be_visible()
+    watched.locator("h1").click()
+    expect(watched.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
+def test_open_menus_have_no_accessibility_fault(address: str, watched: Page, scheme: str, axe: AxeCheck) -> None:
+    watched.goto(address)
+    for menu in ("summary.org", "summary.me"):
+        watched.locator(menu).click()
+        assert axe(watched) == []
+
+
+def test_shortcuts_go_places_and_show_themselves(address: str, watched: Page, scheme: str, axe: AxeCheck) -> None:
+    watched.goto(address)
+    watched.keyboard.press("?")
+    dialog = watched.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_be_visible()
+    assert axe(watched) == []
+    watched.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    watched.keyboard.press("g")
+    watched.keyboard.press("i")
+    watched.wait_for_url("**/invoice/")
+    watched.goto(address)
+    watched.keyboard.press("e")
+    watched.wait_for_url("**/?export=csv")
+
+
+def test_keys_typed_into_a_field_are_not_shortcuts(address: str, watched: Page) -> None:
+    watched.goto(f"{address}/components/")
+    watched.get_by_label("Name").fill("")
+    watched.get_by_label("Name").press_sequentially("gi?e")
+    expect(watched.get_by_label("Name")).to_have_value("gi?e")
+    assert watched.url.endswith("/components/")
+
+
+def test_the_theme_changes_at_once_and_stays(address: str, watched: Page) -> None:
+    watched.goto(address)
+    light = watched.evaluate("getComputedStyle(document.body).backgroundColor")
+    watched.get_by_role("button", name="Dark").click()
+    assert watched.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    watched.reload()
+    expect(watched.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    assert watched.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    watched.get_by_role("button", name="Auto").click()
+    assert watched.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_a_filter_applies_as_soon_as_it_changes(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.get_by_label("Period").select_option("Last month")
+    watched.wait_for_url("**period=Last+month")
+
+
+def test_a_range_shows_its_value(address: str, watched: Page) -> None:
+    watched.goto(f"{address}/margin/")
+    watched.get_by_label("Change price").focus()
+    for _ in range(6):
+        watched.keyboard.press("ArrowLeft")
+    expect(watched.locator("#pct-v")).to_have_text("\N{MINUS SIGN}1%")
+
+
+def test_the_side_bar_slides_in_on_a_phone(address: str, watched: Page, fits_phone: PhoneCheck, axe: AxeCheck) -> None:
+    watched.goto(address)
+    assert fits_phone(watched) == []
+    side = watched.locator("#side")
+    expect(side).to_be_hidden()
+    watched.get_by_role("link", name="Menu", exact=True).click()
+    expect(side).to_be_visible()
+    assert axe(watched) == []
+    watched.get_by_role("link", name="Close the menu").click()
+    expect(side).to_be_hidden()
+
+
+def test_everything_but_tooltips_works_without_scripts(address: str, browser: Browser, built_look: None) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.locator("summary.org").click()
+    expect(page.get_by_role("link", name="Quarry Compute Provider")).to_be_visible()
+    page.locator("#tokens details summary").click()
+    expect(page.get_by_role("link", name="Thu 12 Nov")).to_be_visible()
+    expect(page.locator("#tokens svg rect.s-in").first).to_be_visible()
+    page.get_by_label("Period").select_option("Last month")
+    page.get_by_role("button", name="Apply").click()
+    assert "period=Last+month" in page.url
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("link", name="Shortcuts").click()
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    context.close()
+
+
+def test_the_page_reads_chinese(address: str, watched: Page, axe: AxeCheck) -> None:
+    watched.goto(address)
+    watched.locator("[name=language]").click()
+    expect(watched.locator("html")).to_have_attribute("lang", "zh-hans")
+    expect(watched.get_by_text("以表格显示").first).to_be_visible()
+    expect(watched.get_by_text("13日", exact=True).first).to_be_attached()
+    assert axe(watched) == []
+
+
+def test_the_keyboard_reaches_the_content_first(address: str, watched: Page) -> None:
+    watched.goto(address)
+    watched.keyboard.press("Tab")
+    expect(watched.get_by_role("link", name="Skip to content")).to_be_focused()
+    watched.keyboard.press("Enter")
+    expect(watched.locator("#main")).to_be_focused()
