@@ -1,0 +1,160 @@
+"""Stripe's webhook events: kept once by id, then worked off by looking at the object that an event names.
+
+What an event says is not believed, only what Stripe answers about the object now; so duplicates, late, shuffled and
+missing events end in the same state.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q
+
+from billing.models import Invoice, Settlement, StripeEvent
+from billing.stripe_answers import StripeRefused
+from billing.stripe_gateway import METADATA_INVOICE
+from billing.stripe_results import apply_stripe_invoice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from billing.stripe_answers import StripeEventSeen, StripeInvoice
+    from billing.stripe_gateway import StripeGateway
+
+logger = logging.getLogger(__name__)
+
+ABOUT_INVOICES = frozenset(
+    {
+        "invoice.finalized",
+        "invoice.finalization_failed",
+        "invoice.sent",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "invoice.payment_action_required",
+        "invoice.overdue",
+        "invoice.overpaid",
+        "invoice.marked_uncollectible",
+        "invoice.voided",
+        "invoice.updated",
+        "invoice_payment.paid",
+    }
+)
+MONEY_BACK = frozenset(
+    {
+        "credit_note.created",
+        "credit_note.updated",
+        "credit_note.voided",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    }
+)
+SUBSCRIBED = ABOUT_INVOICES | MONEY_BACK
+"""What the endpoint at Stripe should send; anything else is answered and not kept."""
+
+OUTCOME_CHARACTERS_MAX = 200
+
+
+def keep_event(*, seen: StripeEventSeen, payload: Mapping[str, object], now: datetime) -> bool:
+    """Store a verified event; True if it is new. A type that is not subscribed is not stored."""
+    if seen.type not in SUBSCRIBED:
+        return False
+    _, is_new = StripeEvent.objects.get_or_create(
+        event_id=seen.id,
+        defaults={
+            "type": seen.type,
+            "object_id": seen.object_id or "",
+            "payload": dict(payload),
+            "received_at": now,
+        },
+    )
+    return is_new
+
+
+def unprocessed_events(*, limit: int) -> list[str]:
+    """Return events still to be applied: those never tried before those that failed, each in order of arrival."""
+    found = StripeEvent.objects.filter(processed_at__isnull=True).annotate(
+        is_tried=ExpressionWrapper(~Q(outcome=""), output_field=BooleanField())
+    )
+    return list(found.order_by("is_tried", "received_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def apply_event(*, event_id: str, gateway: StripeGateway, now: datetime) -> bool:
+    """Look at what an event is about and apply what is forward; True if this call did.
+
+    1. The object is fetched, with no transaction open.
+    2. The event's row is locked; if another worker holds it or was first, nothing happens.
+    3. The object is applied to the books and the outcome stored, in one transaction.
+
+    Raises StripeUnavailable, which leaves the event to be tried again.
+    """
+    assert not connection.in_atomic_block, "no lock is held over the network"
+    event = StripeEvent.objects.get(pk=event_id)
+    if event.processed_at is not None:
+        return False
+    seen, reason = _look(event, gateway)
+    with transaction.atomic():
+        mine = StripeEvent.objects.select_for_update(skip_locked=True).filter(pk=event_id, processed_at__isnull=True)
+        if not mine.exists():
+            return False
+        outcome = reason if seen is None else _apply(seen, now)
+        StripeEvent.objects.filter(pk=event_id).update(processed_at=now, outcome=outcome[:OUTCOME_CHARACTERS_MAX])
+    return True
+
+
+def note_failure(*, event_id: str, reason: str) -> None:
+    """Keep why an event could not be applied yet; it is tried again after those that were never tried."""
+    StripeEvent.objects.filter(pk=event_id, processed_at__isnull=True).update(outcome=reason[:OUTCOME_CHARACTERS_MAX])
+
+
+def _look(event: StripeEvent, gateway: StripeGateway) -> tuple[StripeInvoice | None, str]:
+    """The invoice that an event is about as it is now, or why there is none to look at."""
+    if event.type in MONEY_BACK:
+        logger.error("Stripe event %s (%s) is not in our books: a person must book it", event.pk, event.type)
+        return None, "money back or disputed: not in our books, book it by hand"
+    invoice_id = _invoice_named(event)
+    if not invoice_id:
+        return None, "names no invoice"
+    try:
+        return gateway.get_invoice(invoice_id), ""
+    except StripeRefused as refused:
+        return None, f"unknown object: {refused}"
+
+
+def _invoice_named(event: StripeEvent) -> str:
+    """Only the id to look up is taken from what was sent."""
+    if event.type.startswith("invoice."):
+        return event.object_id
+    try:
+        named = event.payload["data"]["object"]["invoice"]
+    except (KeyError, TypeError):
+        return ""
+    return named if isinstance(named, str) else ""
+
+
+def _apply(seen: StripeInvoice, now: datetime) -> str:
+    invoice_id = _our_invoice(seen)
+    if invoice_id is None:
+        return f"unknown object: {seen.id} is no invoice of ours"
+    return apply_stripe_invoice(invoice_id=invoice_id, seen=seen, now=now).value
+
+
+def _our_invoice(seen: StripeInvoice) -> UUID | None:
+    """Ours by what we stored, or by what we wrote on it, where the event was faster than our storing."""
+    settlement = Settlement.objects.filter(stripe_invoice_id=seen.id).first()
+    if settlement is not None:
+        return settlement.invoice_id
+    try:
+        written = UUID(seen.metadata.get(METADATA_INVOICE, ""))
+    except ValueError:
+        return None
+    return Invoice.objects.filter(pk=written).values_list("pk", flat=True).first()
