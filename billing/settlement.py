@@ -27,7 +27,7 @@ from billing.settlement_steps import (
     Work,
     close,
 )
-from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
+from billing.stripe_amounts import AmountNotRepresentable
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_results import sound_alarm
 from tenants.models import AuditEntry
@@ -64,49 +64,10 @@ class NotRetryable(Problem):
     title = "There is nothing to try again"
 
 
-def unopened_invoices(*, limit: int) -> list[UUID]:
-    """Return issued invoices whose collection has not begun, the oldest first."""
-    found = Invoice.objects.filter(state=InvoiceState.ISSUED, settlement__isnull=True)
-    return list(found.order_by("issued_at", "pk").values_list("pk", flat=True)[:limit])
-
-
 def due_settlements(*, now: datetime, limit: int) -> list[UUID]:
     """Return the settlements whose time has come, the longest waiting first."""
     due = Settlement.objects.filter(state__in=ACTIVE, next_try_at__lte=now)
     return list(due.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit])
-
-
-@transaction.atomic
-def open_settlement(*, invoice_id: UUID, with_stripe: bool, now: datetime) -> Settlement:
-    """Begin the collection of an issued invoice; return its settlement, whoever began it.
-
-    Without Stripe, or in an amount that Stripe cannot take, it is payable by hand. What is below Stripe's smallest
-    charge is carried in our books and never pushed, for Stripe would call it paid and move the debt to the
-    customer's balance. An invoice of nothing is paid at once.
-    """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    state, reason = _first_state(invoice, with_stripe=with_stripe)
-    if state == SettlementState.PAID and invoice.state == InvoiceState.ISSUED:
-        Invoice.objects.filter(pk=invoice_id).update(state=InvoiceState.PAID, paid_at=now, updated_at=now)
-    settlement, _ = Settlement.objects.get_or_create(
-        invoice=invoice,
-        defaults={"state": state, "last_error": reason, "next_try_at": now, "updated_at": now},
-    )
-    return settlement
-
-
-def _first_state(invoice: Invoice, *, with_stripe: bool) -> tuple[SettlementState, str]:
-    if invoice.state == InvoiceState.PAID or invoice.total == 0:
-        return SettlementState.PAID, ""
-    if not with_stripe:
-        return SettlementState.BY_HAND, ""
-    try:
-        total_minor = minor_units(invoice.total, invoice.currency)
-    except AmountNotRepresentable as error:
-        return SettlementState.BY_HAND, f"Stripe cannot take {error}."
-    if total_minor < max(minimum_charge_minor(invoice.currency) or 0, 1):
-        return SettlementState.BELOW_MINIMUM, ""
-    return SettlementState.CUSTOMER, ""
 
 
 def settle(*, invoice_id: UUID, gateway: StripeGateway, now: datetime) -> bool:

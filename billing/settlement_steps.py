@@ -20,7 +20,7 @@ from billing.models import (
     StripeCustomer,
 )
 from billing.push_lines import FrozenLine, chunk_bounds, push_lines
-from billing.stripe_amounts import minor_units
+from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_intents import Result, carry_out
 from billing.stripe_results import Applied, apply_stripe_invoice
@@ -97,8 +97,11 @@ class Next:
 
 
 def make_customer(work: Work) -> Next:
-    """Make sure that Stripe knows the tenant."""
+    """Make sure that Stripe knows the tenant, if the invoice is one that Stripe can collect."""
     tenant = work.invoice.tenant
+    at_rest = _not_for_stripe(work)
+    if at_rest is not None:
+        return at_rest
 
     def look_up() -> Result | None:
         found = work.gateway.find_customer(str(tenant.pk))
@@ -119,6 +122,22 @@ def make_customer(work: Work) -> Next:
             organization=tenant, defaults={"customer_id": made["id"], "created_at": work.now}
         )
     return Next(SettlementState.DRAFT, work.now)
+
+
+def _not_for_stripe(work: Work) -> Next | None:
+    """Where an invoice rests that must not be pushed.
+
+    What is below the smallest charge Stripe would call paid, and move the debt to the customer's balance.
+    """
+    invoice = work.invoice
+    try:
+        _lines_of(invoice)
+        total_minor = minor_units(invoice.total, invoice.currency)
+    except AmountNotRepresentable as error:
+        return Next(SettlementState.BY_HAND, work.now, last_error=f"Stripe cannot take {error}.")
+    if total_minor < max(minimum_charge_minor(invoice.currency) or 0, 1):
+        return Next(SettlementState.BELOW_MINIMUM, work.now)
+    return None
 
 
 def make_draft(work: Work) -> Next:

@@ -4,17 +4,25 @@ A row that fails is logged and does not stop the others; the next sweep meets it
 """
 
 import logging
+import time
 from datetime import UTC, datetime
 
 from celery import shared_task
 from django.conf import settings
 
-from billing import charging, closing
+from billing import charging, closing, settlement, stripe_account, stripe_events
+from billing.stripe_answers import StripeUnavailable
 
 logger = logging.getLogger(__name__)
 
+SETTLEMENTS_MAX = 100
+SETTLEMENT_STEPS_MAX = 10
+EVENTS_MAX = 100
+UNAVAILABLE_MAX = 3
+SWEEP_S_MAX = 60
 
-@shared_task(name="billing.tasks.charge_usage", queue="forecourt")
+
+@shared_task(name="billing.tasks.charge_usage")
 def charge_usage(**_: object) -> None:
     """Store billing periods that have begun, and book every full hour that is not charged yet."""
     now = datetime.now(UTC)
@@ -30,7 +38,7 @@ def charge_usage(**_: object) -> None:
             logger.exception("charging period %s", period_id)
 
 
-@shared_task(name="billing.tasks.close_periods", queue="forecourt")
+@shared_task(name="billing.tasks.close_periods")
 def close_periods(**_: object) -> None:
     """Close every billing period that is over and complete, or over its grace."""
     now = datetime.now(UTC)
@@ -39,3 +47,41 @@ def close_periods(**_: object) -> None:
             closing.close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
         except Exception:
             logger.exception("closing period %s", period_id)
+
+
+@shared_task(name="billing.tasks.settle_invoices")
+def settle_invoices(**_: object) -> None:
+    """Take the steps of collecting that are due, each invoice as far as it goes; without Stripe there are none."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    stop_at = time.monotonic() + SWEEP_S_MAX
+    for invoice_id in settlement.due_settlements(now=datetime.now(UTC), limit=SETTLEMENTS_MAX):
+        if time.monotonic() > stop_at:
+            return
+        try:
+            for _step in range(SETTLEMENT_STEPS_MAX):
+                if not settlement.settle(invoice_id=invoice_id, gateway=gateway, now=datetime.now(UTC)):
+                    break
+        except Exception:
+            logger.exception("collecting invoice %s; tried again when its lease ends", invoice_id)
+
+
+@shared_task(name="billing.tasks.apply_stripe_events")
+def apply_stripe_events(**_: object) -> None:
+    """Work off Stripe's events; while Stripe cannot be reached, the rest waits for the next sweep."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    unavailable = 0
+    for event_id in stripe_events.unprocessed_events(limit=EVENTS_MAX):
+        try:
+            stripe_events.apply_event(event_id=event_id, gateway=gateway, now=datetime.now(UTC))
+        except StripeUnavailable as error:
+            stripe_events.note_failure(event_id=event_id, reason=f"Stripe is unavailable: {error}")
+            unavailable += 1
+            if unavailable == UNAVAILABLE_MAX:
+                return
+        except Exception as error:
+            logger.exception("applying Stripe event %s", event_id)
+            stripe_events.note_failure(event_id=event_id, reason=f"failed: {error}")

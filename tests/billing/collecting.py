@@ -23,7 +23,8 @@ from billing.models import (
     SettlementState,
     StripeCustomer,
 )
-from billing.settlement import ACTIVE, LEASE_S, open_settlement, settle
+from billing.payments import PaymentMethod, record_payment
+from billing.settlement import ACTIVE, LEASE_S, settle
 from billing.stripe_answers import StripeSettings
 from billing.stripe_gateway import StripeGateway
 from tests.billing.issued import ISSUED_AT
@@ -95,7 +96,10 @@ def gateway_of(double: StripeDouble, *, dies_at: str = "", before: bool = False,
 
 
 def begin(invoice: Invoice) -> Settlement:
-    return open_settlement(invoice_id=invoice.pk, with_stripe=True, now=ISSUED_AT)
+    """The settlement of an invoice that was issued with Stripe set up."""
+    return Settlement.objects.create(
+        invoice=invoice, state=SettlementState.CUSTOMER, next_try_at=ISSUED_AT, updated_at=ISSUED_AT
+    )
 
 
 def collect(invoice: Invoice, gateway: StripeGateway, *, now: datetime = ISSUED_AT) -> Settlement:
@@ -173,3 +177,16 @@ def assert_books(invoice: Invoice, *, cleared: Decimal) -> None:
     held = balance(organization_id=issuer_id, kind=AccountKind.STRIPE_CLEARING, currency=invoice.currency)
     assert (owed, held) == (invoice.total - cleared, cleared)
     assert LedgerEntry.objects.aggregate(sum=Sum("amount"))["sum"] == 0
+
+
+def pay_by_hand(invoice: Invoice, amount: str) -> None:
+    """A bank transfer comes in for the invoice."""
+    record_payment(
+        invoice_id=invoice.pk,
+        method=PaymentMethod.BANK_TRANSFER,
+        reference=f"bank {invoice.pk}",
+        amount=Decimal(amount),
+        currency=invoice.currency,
+        received_at=ISSUED_AT,
+        now=ISSUED_AT,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,47 +16,32 @@ from billing.models import (
     SettlementState,
     StripeIntent,
 )
-from billing.payments import PaymentMethod, record_payment
+from billing.payments import PaymentMethod
 from billing.settlement import (
     LEASE_S,
     NotRetryable,
-    due_settlements,
-    open_settlement,
     retry_settlement,
     settle,
-    unopened_invoices,
 )
 from billing.settlement_steps import POLL_S
 from tenants.models import AuditEntry
 from tests.billing.collecting import (
     add_card,
-    assert_books,
     assert_paid_once,
     begin,
     collect,
     gateway_of,
     invoices_at,
     only_invoice_at,
+    pay_by_hand,
 )
-from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
+from tests.billing.issued import ISSUED_AT, make_issued
 
 if TYPE_CHECKING:
     from tests.fakes.stripe_double.fixture import StripeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = ISSUED_AT + timedelta(hours=1)
-
-
-def pay_by_hand(invoice: Invoice, amount: str) -> None:
-    record_payment(
-        invoice_id=invoice.pk,
-        method=PaymentMethod.BANK_TRANSFER,
-        reference=f"bank {invoice.pk}",
-        amount=Decimal(amount),
-        currency=invoice.currency,
-        received_at=LATER,
-        now=LATER,
-    )
 
 
 def test_an_invoice_that_is_sent_waits_and_a_poll_finds_it_paid(double: StripeDouble) -> None:
@@ -85,96 +69,6 @@ def test_a_card_on_file_is_charged(double: StripeDouble) -> None:
     begin(invoice)
     collect(invoice, gateway_of(double))
     assert_paid_once(double, invoice)
-
-
-def test_every_call_has_a_stored_intent_with_its_result(double: StripeDouble) -> None:
-    invoice = make_issued([Line("1.00")] * 101, collection=Collection.CHARGE_AUTOMATICALLY)
-    begin(invoice)
-    gateway = gateway_of(double)
-    for _ in range(4):  # customer, draft, lines, guard
-        assert settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
-    add_card(double, invoice)
-    collect(invoice, gateway)
-
-    keys = set(StripeIntent.objects.values_list("key", flat=True))
-    assert keys == {
-        f"org:{invoice.tenant_id}:cust:1",
-        f"inv:{invoice.pk}:draft:1",
-        f"inv:{invoice.pk}:lines:1:0",
-        f"inv:{invoice.pk}:lines:1:1",
-        f"inv:{invoice.pk}:fin:1",
-        f"inv:{invoice.pk}:pay:1",
-    }
-    assert set(StripeIntent.objects.values_list("state", flat=True)) == {"done"}
-    assert not StripeIntent.objects.filter(result__isnull=True).exists()
-    assert not StripeIntent.objects.filter(finished_at__isnull=True).exists()
-
-
-def test_two_invoices_of_one_tenant_share_its_customer(double: StripeDouble) -> None:
-    parties = make_parties()
-    for _ in range(2):
-        invoice = make_issued(parties=parties)
-        begin(invoice)
-        collect(invoice, gateway_of(double))
-    assert len(double.state()["customer"]) == 1
-    assert len(double.state()["invoice"]) == 2
-
-
-@pytest.mark.parametrize(("lines", "models", "pushed"), [(250, 250, 250), (251, 7, 7), (600, 300, 250)])
-def test_more_lines_than_stripe_takes_are_summed_up_by_model(
-    double: StripeDouble, lines: int, models: int, pushed: int
-) -> None:
-    invoice = make_issued([Line(f"{number}.01", f"model-{number % models}") for number in range(1, lines + 1)])
-    begin(invoice)
-    assert collect(invoice, gateway_of(double)).state == SettlementState.WAIT
-    at_stripe = only_invoice_at(double, invoice)
-    assert len(at_stripe["_lines"]) == pushed
-    assert at_stripe["total"] == int(invoice.total * 100)
-
-
-def test_tax_is_pushed_with_the_lines_and_compared(double: StripeDouble) -> None:
-    invoice = make_issued([Line("100.00"), Line("0.01"), Line("-20.00")], tax="15.21")
-    begin(invoice)
-    assert collect(invoice, gateway_of(double)).state == SettlementState.WAIT
-    at_stripe = only_invoice_at(double, invoice)
-    assert (at_stripe["subtotal"], at_stripe["total"]) == (8_001, 9_522)
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "state"),
-    [
-        ("0.49", "USD", SettlementState.BELOW_MINIMUM),
-        ("0.50", "USD", SettlementState.CUSTOMER),
-        ("49", "JPY", SettlementState.BELOW_MINIMUM),
-        ("50", "JPY", SettlementState.CUSTOMER),
-        ("-5.00", "USD", SettlementState.BELOW_MINIMUM),
-        ("0.01", "XCD", SettlementState.CUSTOMER),
-        ("1.234", "KWD", SettlementState.BY_HAND),
-    ],
-)
-def test_what_stripe_cannot_charge_is_never_pushed(amount: str, currency: str, state: SettlementState) -> None:
-    invoice = make_issued([Line(amount)], currency=currency)
-    settlement = begin(invoice)
-    assert settlement.state == state
-    assert bool(settlement.last_error) == (state == SettlementState.BY_HAND)
-
-
-def test_an_invoice_of_nothing_is_paid_at_once() -> None:
-    invoice = make_issued([Line("5.00"), Line("-5.00")])
-    assert begin(invoice).state == SettlementState.PAID
-    invoice.refresh_from_db()
-    assert (invoice.state, invoice.paid_at) == (InvoiceState.PAID, ISSUED_AT)
-
-
-def test_without_stripe_invoices_are_paid_by_hand() -> None:
-    invoice = make_issued()
-    assert unopened_invoices(limit=5) == [invoice.pk]
-    settlement = open_settlement(invoice_id=invoice.pk, with_stripe=False, now=ISSUED_AT)
-    assert settlement.state == SettlementState.BY_HAND
-    assert unopened_invoices(limit=5) == []
-    assert due_settlements(now=LATER, limit=5) == []
-    # Keys that come later change nothing for what is begun.
-    assert begin(invoice).state == SettlementState.BY_HAND
 
 
 def test_a_declined_card_waits_with_its_reason_until_a_person_tries_again(double: StripeDouble) -> None:
@@ -209,84 +103,6 @@ def test_a_card_that_was_declined_can_still_be_replaced_on_the_hosted_page(doubl
     assert_paid_once(double, invoice)
 
 
-def test_totals_that_differ_delete_the_draft_and_alarm(double: StripeDouble, caplog: pytest.LogCaptureFixture) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    for _ in range(3):
-        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
-    draft = Settlement.objects.get(pk=invoice.pk).stripe_invoice_id
-    tamper(double, draft)
-
-    stopped = collect(invoice, gateway)
-
-    assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 2, "")
-    assert "line_count 3 instead of 2" in stopped.last_error
-    assert "total_minor 13345 instead of 12345" in stopped.last_error
-    assert invoices_at(double, invoice) == []
-    entry = AuditEntry.objects.get(action="settlement.failed")
-    assert (entry.organization_id, entry.after) == (invoice.issuer_id, {"reason": stopped.last_error})
-    assert any(record.levelname == "ERROR" for record in caplog.records)
-    assert due_settlements(now=LATER, limit=5) == []
-
-    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
-    waiting = collect(invoice, gateway, now=LATER)
-    assert waiting.state == SettlementState.WAIT
-    assert only_invoice_at(double, invoice)["total"] == 12_345
-    assert StripeIntent.objects.filter(key=f"inv:{invoice.pk}:draft:2").exists()
-
-
-def tamper(double: StripeDouble, stripe_invoice_id: str) -> None:
-    """Someone adds a line to the draft in Stripe's dashboard."""
-    import stripe
-
-    client = stripe.StripeClient(double.SECRET_KEY, base_addresses={"api": double.base_url})
-    client.v1.invoices.add_lines(stripe_invoice_id, {"lines": [{"amount": 1_000, "description": "slipped in"}]})
-
-
-def test_a_draft_that_someone_deleted_at_stripe_is_made_anew_on_request(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    for _ in range(3):
-        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
-    gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
-
-    stopped = collect(invoice, gateway)
-    assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 2, "")
-    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
-    assert collect(invoice, gateway, now=LATER).state == SettlementState.WAIT
-
-
-def test_voided_at_stripe_is_flagged_and_not_applied(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    waiting = collect(invoice, gateway)
-    gateway.void(waiting.stripe_invoice_id, "by hand in the dashboard")
-
-    stopped = collect(invoice, gateway, now=LATER)
-
-    assert stopped.state == SettlementState.FAILED
-    assert "void" in stopped.last_error
-    invoice.refresh_from_db()
-    assert invoice.state == InvoiceState.ISSUED
-    assert AuditEntry.objects.filter(action="settlement.failed").count() == 1
-    assert_books(invoice, cleared=Decimal(0))
-
-
-def test_paid_at_stripe_without_money_is_flagged(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    waiting = collect(invoice, gateway)
-    gateway.mark_paid_out_of_band(waiting.stripe_invoice_id, "by hand in the dashboard")
-    stopped = collect(invoice, gateway, now=LATER)
-    assert stopped.state == SettlementState.FAILED
-    assert "as paid" in stopped.last_error
-    assert not Payment.objects.exists()
-
-
 def test_a_bank_transfer_closes_the_open_invoice_at_stripe(double: StripeDouble) -> None:
     invoice = make_issued()
     begin(invoice)
@@ -313,19 +129,6 @@ def test_a_bank_transfer_while_it_is_pushed_leaves_nothing_to_pay_at_stripe(doub
     assert collect(invoice, gateway, now=LATER).state == SettlementState.PAID
     assert {each["status"] for each in invoices_at(double, invoice)} <= {"paid"}
     assert "pay" not in gateway.calls
-
-
-def test_paid_twice_by_bank_and_by_card_is_booked_and_flagged(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    waiting = collect(invoice, gateway)
-    double.pay(waiting.stripe_invoice_id)
-    pay_by_hand(invoice, "123.45")
-
-    assert collect(invoice, gateway, now=LATER).state == SettlementState.PAID
-    assert Payment.objects.count() == 2
-    assert AuditEntry.objects.get(action="payment.overpaid").actor == "stripe"
 
 
 def test_an_invoice_partly_paid_by_bank_is_not_pushed(double: StripeDouble) -> None:

@@ -1,0 +1,163 @@
+"""Each step of the collection against the Stripe double: what is pushed, and what stops it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.models import (
+    Collection,
+    Settlement,
+    SettlementState,
+    StripeIntent,
+)
+from billing.settlement import (
+    due_settlements,
+    retry_settlement,
+    settle,
+)
+from tenants.models import AuditEntry
+from tests.billing.collecting import (
+    add_card,
+    begin,
+    collect,
+    gateway_of,
+    invoices_at,
+    only_invoice_at,
+)
+from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
+
+if TYPE_CHECKING:
+    from tests.fakes.stripe_double.fixture import StripeDouble
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LATER = ISSUED_AT + timedelta(hours=1)
+
+
+def test_every_call_has_a_stored_intent_with_its_result(double: StripeDouble) -> None:
+    invoice = make_issued([Line("1.00")] * 101, collection=Collection.CHARGE_AUTOMATICALLY)
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(4):  # customer, draft, lines, guard
+        assert settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    add_card(double, invoice)
+    collect(invoice, gateway)
+
+    keys = set(StripeIntent.objects.values_list("key", flat=True))
+    assert keys == {
+        f"org:{invoice.tenant_id}:cust:1",
+        f"inv:{invoice.pk}:draft:1",
+        f"inv:{invoice.pk}:lines:1:0",
+        f"inv:{invoice.pk}:lines:1:1",
+        f"inv:{invoice.pk}:fin:1",
+        f"inv:{invoice.pk}:pay:1",
+    }
+    assert set(StripeIntent.objects.values_list("state", flat=True)) == {"done"}
+    assert not StripeIntent.objects.filter(result__isnull=True).exists()
+    assert not StripeIntent.objects.filter(finished_at__isnull=True).exists()
+
+
+def test_two_invoices_of_one_tenant_share_its_customer(double: StripeDouble) -> None:
+    parties = make_parties()
+    for _ in range(2):
+        invoice = make_issued(parties=parties)
+        begin(invoice)
+        collect(invoice, gateway_of(double))
+    assert len(double.state()["customer"]) == 1
+    assert len(double.state()["invoice"]) == 2
+
+
+@pytest.mark.parametrize(("lines", "models", "pushed"), [(250, 250, 250), (251, 7, 7), (600, 300, 250)])
+def test_more_lines_than_stripe_takes_are_summed_up_by_model(
+    double: StripeDouble, lines: int, models: int, pushed: int
+) -> None:
+    invoice = make_issued([Line(f"{number}.01", f"model-{number % models}") for number in range(1, lines + 1)])
+    begin(invoice)
+    assert collect(invoice, gateway_of(double)).state == SettlementState.WAIT
+    at_stripe = only_invoice_at(double, invoice)
+    assert len(at_stripe["_lines"]) == pushed
+    assert at_stripe["total"] == int(invoice.total * 100)
+
+
+def test_tax_is_pushed_with_the_lines_and_compared(double: StripeDouble) -> None:
+    invoice = make_issued([Line("100.00"), Line("0.01"), Line("-20.00")], tax="15.21")
+    begin(invoice)
+    assert collect(invoice, gateway_of(double)).state == SettlementState.WAIT
+    at_stripe = only_invoice_at(double, invoice)
+    assert (at_stripe["subtotal"], at_stripe["total"]) == (8_001, 9_522)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "state"),
+    [
+        ("0.49", "USD", SettlementState.BELOW_MINIMUM),
+        ("0.50", "USD", SettlementState.WAIT),
+        ("49", "JPY", SettlementState.BELOW_MINIMUM),
+        ("50", "JPY", SettlementState.WAIT),
+        ("-5.00", "USD", SettlementState.BELOW_MINIMUM),
+        ("-5.00", "XCD", SettlementState.BELOW_MINIMUM),
+        ("0.99", "XCD", SettlementState.WAIT),
+        ("1.234", "KWD", SettlementState.BY_HAND),
+    ],
+)
+def test_what_stripe_cannot_charge_is_never_pushed(
+    double: StripeDouble, amount: str, currency: str, state: SettlementState
+) -> None:
+    invoice = make_issued([Line(amount)], currency=currency)
+    begin(invoice)
+    settlement = collect(invoice, gateway_of(double))
+    assert settlement.state == state
+    assert bool(settlement.last_error) == (state == SettlementState.BY_HAND)
+    assert len(invoices_at(double, invoice)) == (state == SettlementState.WAIT)
+    assert bool(double.state()["requests"]) == (state == SettlementState.WAIT)
+
+
+def test_totals_that_differ_delete_the_draft_and_alarm(double: StripeDouble, caplog: pytest.LogCaptureFixture) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    draft = Settlement.objects.get(pk=invoice.pk).stripe_invoice_id
+    tamper(double, draft)
+
+    stopped = collect(invoice, gateway)
+
+    assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 2, "")
+    assert "line_count 3 instead of 2" in stopped.last_error
+    assert "total_minor 13345 instead of 12345" in stopped.last_error
+    assert invoices_at(double, invoice) == []
+    entry = AuditEntry.objects.get(action="settlement.failed")
+    assert (entry.organization_id, entry.after) == (invoice.issuer_id, {"reason": stopped.last_error})
+    assert any(record.levelname == "ERROR" for record in caplog.records)
+    assert due_settlements(now=LATER, limit=5) == []
+
+    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
+    waiting = collect(invoice, gateway, now=LATER)
+    assert waiting.state == SettlementState.WAIT
+    assert only_invoice_at(double, invoice)["total"] == 12_345
+    assert StripeIntent.objects.filter(key=f"inv:{invoice.pk}:draft:2").exists()
+
+
+def tamper(double: StripeDouble, stripe_invoice_id: str) -> None:
+    """Someone adds a line to the draft in Stripe's dashboard."""
+    import stripe
+
+    client = stripe.StripeClient(double.SECRET_KEY, base_addresses={"api": double.base_url})
+    client.v1.invoices.add_lines(stripe_invoice_id, {"lines": [{"amount": 1_000, "description": "slipped in"}]})
+
+
+def test_a_draft_that_someone_deleted_at_stripe_is_made_anew_on_request(double: StripeDouble) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
+
+    stopped = collect(invoice, gateway)
+    assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 2, "")
+    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
+    assert collect(invoice, gateway, now=LATER).state == SettlementState.WAIT
