@@ -4,9 +4,10 @@ Everything a close does happens in one transaction, so a worker that dies at any
 and the next sweep does it again; a period that is closed stays closed whoever asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -71,7 +72,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False) 
     gaps = missing_reports(period=period)
     charged = charge_locked(period=period, up_to=period.to_at, now=now)
     unpriced = unresolved(period=period)
-    missing = (*gaps, *({"kind": "unpriced", "usage": name} for name in unpriced))
+    missing = (*gaps, *_unpriced_rows(unpriced))
     if missing and now < period.to_at + timedelta(hours=period.contract.grace_hours):
         return Closed(CloseState.WAITING, waiting_for=missing)
     period.accepted_gaps = list(missing)
@@ -99,6 +100,11 @@ def _locked(period_id: UUID) -> BillingPeriod:
         .select_related("contract__provider", "contract__tenant")
         .get(pk=period_id)
     )
+
+
+def _unpriced_rows(unpriced: Mapping[str, Decimal]) -> Iterator[dict[str, Any]]:
+    for name, quantity in unpriced.items():
+        yield {"kind": "unpriced", "usage": name, "quantity": f"{quantity.normalize():f}"}
 
 
 def _go_on(period: BillingPeriod, now: datetime) -> None:
