@@ -21,7 +21,7 @@ _PRINTABLE_MIN: Final = 0x20
 
 _SAMPLE: Final = re.compile(
     r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)"
-    r"(?:\{(?P<labels>.*)\})?[ \t]*(?P<value>\S+)(?:[ \t]+(?P<rest>.*?))?[ \t]*"
+    r'(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]*(?P<value>\S+)(?:[ \t]+(?P<rest>.*?))?[ \t]*'
 )
 _LABEL: Final = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\["\\n])*)"[ \t]*(,|$)')
 _ESCAPE: Final = re.compile(r"\\(.)")
@@ -153,10 +153,11 @@ def _parse_sample(line: bytes) -> Sample | Fault:
     labels = _parse_labels(parts["labels"] or "")
     if isinstance(labels, Fault):
         return labels
-    if suffix := _suffix_fault(parts["rest"]):
-        return Sample(labels, None, suffix)
     number = _parse_number(parts["value"])
-    return Sample(labels, None, number) if isinstance(number, Fault) else Sample(labels, number)
+    if isinstance(number, Fault):
+        return Sample(labels, None, number)
+    suffix = _suffix_fault(parts["rest"])
+    return Sample(labels, None, suffix) if suffix is not None else Sample(labels, number)
 
 
 def _parse_labels(text: str) -> tuple[tuple[str, str], ...] | Fault:
@@ -217,6 +218,10 @@ def type_fault(page: ParsedPage, sample_name: str, expected: str) -> Fault | Non
         bases = [sample_name.removesuffix("_sum")]
     for base in bases:
         declared = page.types.get(base)
-        if declared is not None and declared not in {expected, "untyped", "unknown"}:
-            return Fault("wrong_type", f"{base} is declared a {declared[:30]}, expected a {expected}")
+        if declared is None:
+            continue
+        if declared in {expected, "untyped", "unknown"}:
+            return None
+        # A series declared under its own name settles it: another may have the name without `_total`.
+        return Fault("wrong_type", f"{base} is declared a {declared[:30]}, expected a {expected}")
     return None

@@ -79,10 +79,9 @@ class LinuxMachine:
         found: dict[int, set[int]] = {}
         if not sockets:
             return found
-        for entry in os.scandir(self._proc):
-            if entry.name.isdigit():
-                for inode in self._socket_inodes(int(entry.name)) & sockets.keys():
-                    found.setdefault(sockets[inode], set()).add(int(entry.name))
+        for pid in [int(name) for name in os.listdir(self._proc) if name.isdecimal()]:
+            for inode in self._socket_inodes(pid) & sockets.keys():
+                found.setdefault(sockets[inode], set()).add(pid)
         return found
 
     def describe(self, pid: int) -> EngineProcess | None:
@@ -99,16 +98,13 @@ class LinuxMachine:
         return found
 
     def _socket_inodes(self, pid: int) -> set[str]:
-        found = set()
         try:
-            for entry in os.scandir(self._proc / str(pid) / "fd"):
-                target = os.readlink(entry.path)
-                if target.startswith("socket:["):
-                    found.add(target[8:-1])
+            with os.scandir(self._proc / str(pid) / "fd") as entries:
+                targets = [_link(entry.path) for entry in entries]
         except OSError:
-            # Another user's process, or one that just ended: what was seen of it stands.
-            return found
-        return found
+            # Another user's process, or one that just ended.
+            return set()
+        return {target[8:-1] for target in targets if target.startswith("socket:[")}
 
     def _start_ticks(self, pid: int) -> int | None:
         # Field 22; the command in field 2 may hold spaces and brackets, so count from its last bracket.
@@ -140,6 +136,14 @@ def local_port(url: str) -> int | None:
         except ValueError:
             return None
     return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        # Closed since the folder was listed.
+        return ""
 
 
 def _text(path: Path) -> str:
