@@ -95,6 +95,7 @@ def test_a_slice_is_free_again_at_the_instant_its_hold_ends() -> None:
     assert free_slices(["card-0", "card-1", "card-2"], holds, at(9)) == ("card-2",)
     assert free_slices(["card-0", "card-1", "card-2"], holds, at(10)) == ("card-0", "card-2")
     assert free_slices(["card-0"], holds, at(-1)) == ("card-0",)
+    assert free_slices(["card-0"], holds, at(0)) == ()
 
 
 @pytest.mark.parametrize(

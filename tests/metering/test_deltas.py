@@ -97,6 +97,11 @@ def test_a_start_after_its_own_reading_proves_nothing() -> None:
     assert outcome.rule is Rule.NEW_EPOCH_AMBIGUOUS
 
 
+def test_a_start_at_the_reading_itself_proves_the_reset() -> None:
+    outcome = delta(BEFORE, proved(0, started_ms=110_000))
+    assert (outcome.value, outcome.rule, outcome.from_ms) == (0, Rule.NEW_EPOCH_PROVED, 110_000)
+
+
 def test_a_start_without_a_named_proof_proves_nothing() -> None:
     unproved = replace(proved(5_000, started_ms=104_000), epoch_proof="none")
     assert delta(BEFORE, unproved).rule is Rule.NEW_EPOCH_AMBIGUOUS
