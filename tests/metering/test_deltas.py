@@ -230,6 +230,12 @@ def test_the_unseen_tail_says_how_much_it_can_have_been() -> None:
     assert delta(BEFORE, proved(5, started_ms=101_500), bound).tail == UnseenTail(100_000, 101_500, 12)
 
 
+def test_an_epoch_read_to_its_end_has_no_unseen_tail() -> None:
+    outcome = delta(BEFORE, reading(40, epoch="e2", at_ms=100_000))
+    assert outcome.tail is None
+    assert Flag.TAIL_UNSEEN not in outcome.flags
+
+
 def test_folding_reports_a_repetition_and_a_contradiction_once_each() -> None:
     first, again, other = reading(1_010), reading(1_010), reading(1_020)
     folded = fold(BEFORE, [first, again, other])
