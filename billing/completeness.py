@@ -18,7 +18,7 @@ def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
 
     Nodes without an agent, or whose agent was revoked before the period, are not expected to report.
     """
-    needed = _needed(period)
+    needed = serving_nodes(period=period)
     nodes = Node.objects.filter(
         Q(revoked_at__isnull=True) | Q(revoked_at__gt=period.from_at),
         id__in=list(needed),
@@ -42,8 +42,8 @@ def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
     return found
 
 
-def _needed(period: BillingPeriod) -> dict[UUID, datetime]:
-    """Return by node how far it must have been rolled up: the end of the last span it served, or of the period."""
+def serving_nodes(*, period: BillingPeriod) -> dict[UUID, datetime]:
+    """Return the nodes that serve the contract in the period, and until when within it."""
     to_at = period.to_at
     held = (
         LeaseAllocation.objects.filter(

@@ -73,6 +73,7 @@ class Proof:
     batches: tuple[BatchRange, ...] = ()
     residuals: tuple[Residual, ...] = ()
     usage_records: int = 0
+    usage_gaps: tuple[Mapping[str, Any], ...] = ()
     accepted_gaps: tuple[Mapping[str, Any], ...] = ()
     unpriced: Mapping[str, Decimal] = field(default_factory=dict)
 
@@ -112,6 +113,7 @@ def make_document(header: Header, basis: PeriodBasis, proof: Proof, bill: Bill) 
             for batch in proof.batches
         ],
         "residuals": [_residual(residual) for residual in proof.residuals],
+        "usage_gaps": list(proof.usage_gaps),
         "accepted_gaps": list(proof.accepted_gaps),
         "unpriced": {name: str(quantity) for name, quantity in proof.unpriced.items()},
         "lines": [_line(line) for line in bill.lines],
@@ -153,8 +155,18 @@ def read_basis(document: Document) -> PeriodBasis:
 
 
 def differences(document: Document) -> list[str]:
-    """Return where the document's own lines and totals are not what its usage, terms and prices give."""
-    bill = recompute(document)
+    """Return where the document's own lines and totals are not what its usage, terms and prices give.
+
+    A document that makes no sense any more gives one difference that says so.
+    """
+    try:
+        bill = recompute(document)
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+        return [f"cannot be recomputed: {type(error).__name__} {error}"]
+    return _compare(document, bill)
+
+
+def _compare(document: Document, bill: Bill) -> list[str]:
     stated = list(document["lines"])
     computed = [_line(line) for line in bill.lines]
     found = [f"lines: {len(stated)} stated, {len(computed)} computed"] if len(stated) != len(computed) else []

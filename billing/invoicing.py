@@ -199,7 +199,7 @@ def _make_sequence(issuer: Organization) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('forecourt.issuer_sequence'))")
     taken = set(IssuerSequence.objects.values_list("prefix", flat=True))
-    slug = issuer.slug.upper()[:SLUG_CHARS_MAX]
+    slug = issuer.slug.upper()[:SLUG_CHARS_MAX].rstrip("-")
     candidates = [PREFIX, f"{slug}-", *(f"{slug}{number}-" for number in range(2, len(taken) + 3))]
     prefix = next(prefix for prefix in candidates if prefix not in taken)
     IssuerSequence.objects.bulk_create([IssuerSequence(issuer=issuer, prefix=prefix)], ignore_conflicts=True)

@@ -10,9 +10,10 @@ from django.db.models import Max, Min, Q, QuerySet, Sum
 
 from billing.bases import TOKEN_CLASSES, Window, billed_usage, usage_records
 from billing.basis import BILLED_QUALITIES, PeriodBasis
+from billing.completeness import serving_nodes
 from billing.evidence import BatchRange, Proof, Residual
 from billing.models import BillingPeriod, PriceVersion, TokenShare
-from metering.models import Batch, UsageHour, Witness
+from metering.models import Batch, UsageGap, UsageHour, Witness
 
 
 def prove(
@@ -34,6 +35,7 @@ def prove(
         batches=_batches(billed) if terms else (),
         residuals=_residuals(period, terms) if terms else (),
         usage_records=usage_records(billed) if terms else 0,
+        usage_gaps=_usage_gaps(period),
         accepted_gaps=tuple(gaps),
         unpriced=unpriced,
     )
@@ -55,6 +57,24 @@ def _batches(billed: QuerySet[UsageHour]) -> tuple[BatchRange, ...]:
     return tuple(
         BatchRange(str(node), first, last, hashes.get((node, first), ""), hashes.get((node, last), ""))
         for node, first, last in ranges
+    )
+
+
+def _usage_gaps(period: BillingPeriod) -> tuple[dict[str, Any], ...]:
+    """Return the spans in which a node that served the contract could not be metered."""
+    gaps = UsageGap.objects.filter(
+        node_id__in=serving_nodes(period=period), from_at__lt=period.to_at, to_at__gt=period.from_at
+    ).order_by("node_id", "from_at", "reason", "subject", "subject_id")
+    return tuple(
+        {
+            "node": str(gap.node_id),
+            "subject": gap.subject,
+            "subject_id": gap.subject_id,
+            "from_at": gap.from_at.isoformat(),
+            "to_at": gap.to_at.isoformat(),
+            "reason": gap.reason,
+        }
+        for gap in gaps
     )
 
 

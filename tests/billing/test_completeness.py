@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.charging import ensure_periods
+from billing.completeness import missing_reports, serving_nodes
+from clusters.models import Allocation, Binding, Node
+from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+
+pytestmark = pytest.mark.django_db
+
+TENTH = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def waited_for(world: World) -> list[str]:
+    ensure_periods(contract=world.contract, now=MARCH)
+    return sorted(row["name"] for row in missing_reports(period=world.period()))
+
+
+def test_nodes_of_leased_slices_and_of_bound_endpoints_must_report_past_the_end() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.lease(1)
+    world.share()
+    world.make_node()
+    leased, bound, _ = world.nodes
+    assert waited_for(world) == sorted([leased.name, bound.name])
+    world.rolled(leased, APRIL - timedelta(seconds=1))
+    world.rolled(bound, APRIL)
+    assert waited_for(world) == [leased.name]
+
+
+def test_a_node_is_needed_up_to_the_end_of_what_it_served() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.lease(1, to_at=TENTH)
+    world.share()
+    Binding.objects.update(to_at=TENTH + HOUR)
+    ensure_periods(contract=world.contract, now=MARCH)
+    assert set(serving_nodes(period=world.period()).values()) == {TENTH, TENTH + HOUR}
+    for node in world.nodes:
+        world.rolled(node, TENTH + HOUR)
+    assert waited_for(world) == []
+
+
+def test_what_was_held_before_or_is_held_after_the_period_is_not_waited_for() -> None:
+    world = make_world()
+    world.lease(1, from_at=APRIL)
+    assert waited_for(world) == []
+    Allocation.objects.update(from_at=MARCH - HOUR, to_at=MARCH)
+    assert waited_for(world) == []
+
+
+def test_a_node_without_an_agent_or_revoked_before_is_not_expected_to_report() -> None:
+    world = make_world()
+    world.lease(1)
+    [node] = world.nodes
+    Node.objects.filter(pk=node.pk).update(revoked_at=TENTH)
+    assert waited_for(world) == [node.name]
+    Node.objects.filter(pk=node.pk).update(revoked_at=MARCH)
+    assert waited_for(world) == []
+    Node.objects.filter(pk=node.pk).update(revoked_at=None, public_key=None)
+    assert waited_for(world) == []
