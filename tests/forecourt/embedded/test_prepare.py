@@ -1,0 +1,44 @@
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles.finders import get_finders
+
+from forecourt.embedded.prepare import static_files_are_current
+
+
+def collected(root: Path, *, leave_out: int = 0) -> Path:
+    """A manifest as collectstatic writes it, of every static file but `leave_out`."""
+    names = sorted({path for finder in get_finders() for path, _ in finder.list([])})
+    assert names
+    manifest = root / "staticfiles.json"
+    manifest.write_text(json.dumps({"paths": {name: name for name in names[leave_out:]}, "version": "1.1"}))
+    return manifest
+
+
+def test_files_collected_after_their_last_change_are_current(tmp_path: Path) -> None:
+    manifest = collected(tmp_path)
+    future_s = time.time() + 60
+    os.utime(manifest, (future_s, future_s))
+    assert static_files_are_current(tmp_path)
+
+
+def test_file_changed_since_is_not_current(tmp_path: Path) -> None:
+    os.utime(collected(tmp_path), (0, 0))
+    assert not static_files_are_current(tmp_path)
+
+
+def test_file_never_collected_is_not_current(tmp_path: Path) -> None:
+    manifest = collected(tmp_path, leave_out=1)
+    future_s = time.time() + 60
+    os.utime(manifest, (future_s, future_s))
+    assert not static_files_are_current(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "no json"])
+def test_missing_or_broken_manifest_is_not_current(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "staticfiles.json").write_text(content)
+    assert not static_files_are_current(tmp_path)
