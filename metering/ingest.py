@@ -163,13 +163,13 @@ def _find_node(sent: Sent) -> Node:
     node = Node.objects.filter(id=node_id, public_key__isnull=False).first() if node_id else None
     if node is None:
         raise NodeUnknown("Forecourt-Node names no enrolled node; enrol it first.")
-    if node.revoked_at is not None:
-        raise NodeRevoked(f"The key of {node.name} was revoked at {node.revoked_at.isoformat()}; enrol it again.")
     return node
 
 
 def _open(sent: Sent, node: Node) -> WireBatch:
     """Verify the bytes, then decode them."""
+    if node.revoked_at is not None:
+        raise NodeRevoked(f"The key of {node.name} was revoked at {node.revoked_at.isoformat()}; enrol it again.")
     signature = _canonical_signature(sent.signature)
     if not verify(bytes(node.public_key or b""), sent.body, signature):
         raise SignatureInvalid("Forecourt-Signature is not this node's signature of exactly this body.")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection, transaction
 
 from metering.hours import unix_ms_of
 from metering.ingest import Sent, ingest_batch
@@ -30,6 +31,8 @@ from metering.wire import (
 from tests.factories import EPOCH, make_cluster, make_node
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clusters.models import Node
     from tenants.models import Organization
 
@@ -39,8 +42,10 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=EPOCH.tzinfo)
 NOON_MS = unix_ms_of(NOON)
 
 
-def meter(quantity: RegisterQuantity = "output", model: str = MODEL, url: str = URL, **labels: str) -> MeterKey:
-    return MeterKey("endpoint", url, "vllm", model, quantity, labels)
+def meter(
+    quantity: RegisterQuantity = "output", model: str = MODEL, url: str = URL, labels: dict[str, str] | None = None
+) -> MeterKey:
+    return MeterKey("endpoint", url, "vllm", model, quantity, labels or {})
 
 
 def energy(uuid: str) -> MeterKey:
@@ -140,3 +145,14 @@ def hours(**filters: object) -> list[tuple[datetime, str, int]]:
 def total(**filters: object) -> int:
     """Return the sum of the stored usage."""
     return sum(value for _, _, value in hours(**filters))
+
+
+def kill_before_commit(work: Callable[[], object]) -> None:
+    """Do the work and lose the database connection before it is committed. Raises DatabaseError."""
+    try:
+        with transaction.atomic():
+            work()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    finally:
+        connection.close()
