@@ -118,12 +118,8 @@ def enrol(*, secret: str, public_key: bytes, node_name: str, agent_version: str,
             f"public_key has {len(public_key)} bytes; expected {PUBLIC_KEY_BYTES}", field="public_key"
         )
     with transaction.atomic():
-        token = (
-            EnrolmentToken.objects.select_for_update(of=("self",))
-            .select_related("cluster", "node__cluster")
-            .filter(secret_sha256=_digest(secret))
-            .first()
-        )
+        # No join: after waiting for the lock its rows would still be those of before.
+        token = EnrolmentToken.objects.select_for_update().filter(secret_sha256=_digest(secret)).first()
         if token is None:
             raise TokenUnknown("No enrolment token has this secret; ask the provider for a new one.")
         if token.node is not None:

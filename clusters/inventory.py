@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
 
-from clusters.models import Accelerator, Allocation, Endpoint, Slice, SliceKind
+from clusters.models import Accelerator, Allocation, Endpoint, Node, Slice, SliceKind
 from clusters.naming import fitted
 from clusters.occupancy import WHOLE_PERMILLE, memory_share_permille
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
-
-    from clusters.models import Node
 
 UUID_CHARS_MAX: Final = 96
 MODEL_CHARS_MAX: Final = 100
@@ -65,19 +63,18 @@ def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at:
     UUID is returned. Must run in the caller's transaction, which holds the node's cursor.
     """
     named = {fitted(card.uuid, UUID_CHARS_MAX): card for card in seen}
-    known = {
-        card.uuid: card
-        for card in Accelerator.objects.select_for_update(of=("self",))
-        .select_related("node__cluster")
-        .filter(Q(uuid__in=named) | Q(node=node))
-        .order_by("id")
-    }
+    # No join: after waiting for a lock its rows would still be those of before.
+    locked = Accelerator.objects.select_for_update().filter(Q(uuid__in=named) | Q(node=node)).order_by("id")
+    known = {card.uuid: card for card in locked}
+    providers = dict(
+        Node.objects.filter(id__in={card.node_id for card in known.values()}).values_list("id", "cluster__provider_id")
+    )
     foreign = []
     for position, (uuid, card) in enumerate(named.items()):
         stored = known.get(uuid)
         if stored is None:
             stored = Accelerator(uuid=uuid, node=node, first_seen_at=seen_at)
-        elif stored.node.cluster.provider_id != node.cluster.provider_id:
+        elif providers[stored.node_id] != node.cluster.provider_id:
             foreign.append(uuid)
             continue
         _describe(stored, node, card, position, seen_at)

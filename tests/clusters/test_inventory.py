@@ -1,0 +1,158 @@
+"""Inventory: what a node lists becomes cards, slices and endpoints; nothing is ever deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clusters.inventory import (
+    SeenAccelerator,
+    SeenEndpoint,
+    SeenPartition,
+    ensure_accelerators,
+    ensure_endpoints,
+    record_accelerators,
+    record_endpoints,
+)
+from clusters.models import Accelerator, Endpoint, Slice
+from tests.factories import EPOCH, make_allocation, make_cluster, make_node
+
+if TYPE_CHECKING:
+    from clusters.models import Node
+    from tests.factories import Cast
+
+LATER = EPOCH + timedelta(hours=1)
+
+
+@pytest.fixture
+def node(cast: Cast) -> Node:
+    return make_node(make_cluster(cast.provider))
+
+
+def card(
+    uuid: str = "GPU-1", *, mig_mode: bool | None = False, parts: tuple[SeenPartition, ...] = ()
+) -> SeenAccelerator:
+    return SeenAccelerator(uuid, f"serial-{uuid}", "NVIDIA H100 80GB HBM3", 81_920, "00:01.0", mig_mode, parts)
+
+
+def part(label: str, memory_mib: int = 9_728) -> SeenPartition:
+    return SeenPartition(f"MIG-{label}", "1g.10gb", memory_mib)
+
+
+def slices(*, retired: bool = False) -> set[tuple[str, str, int]]:
+    rows = Slice.objects.filter(retired_at__isnull=not retired)
+    return set(rows.values_list("kind", "label", "share_permille"))
+
+
+def test_cards_are_stored_in_their_order_with_a_whole_slice_each(node: Node) -> None:
+    record_accelerators(node=node, seen=[card("GPU-2"), card("GPU-1")], seen_at=EPOCH)
+    assert list(Accelerator.objects.order_by("position").values_list("uuid", "position", "serial")) == [
+        ("GPU-2", 0, "serial-GPU-2"),
+        ("GPU-1", 1, "serial-GPU-1"),
+    ]
+    assert list(Slice.objects.values_list("kind", "share_permille")) == [("whole", 1000)] * 2
+
+
+def test_the_same_list_again_changes_only_when_it_was_seen(node: Node) -> None:
+    for seen_at in (EPOCH, LATER):
+        record_accelerators(node=node, seen=[card()], seen_at=seen_at)
+    stored = Accelerator.objects.get()
+    assert (stored.first_seen_at, stored.last_seen_at) == (EPOCH, LATER)
+    assert Slice.objects.count() == 1
+
+
+def test_a_card_that_is_gone_is_retired_and_one_that_is_back_is_not(node: Node) -> None:
+    record_accelerators(node=node, seen=[card("GPU-1"), card("GPU-2")], seen_at=EPOCH)
+    record_accelerators(node=node, seen=[card("GPU-2")], seen_at=LATER)
+    assert dict(Accelerator.objects.values_list("uuid", "retired_at")) == {"GPU-1": LATER, "GPU-2": None}
+    record_accelerators(node=node, seen=[card("GPU-2"), card("GPU-1")], seen_at=LATER)
+    assert not Accelerator.objects.filter(retired_at__isnull=False).exists()
+
+
+def test_what_the_driver_does_not_tell_is_kept_as_known(node: Node) -> None:
+    record_accelerators(node=node, seen=[card()], seen_at=EPOCH)
+    blind = SeenAccelerator("GPU-1", None, "NVIDIA H100 80GB HBM3", None, None, None)
+    record_accelerators(node=node, seen=[blind], seen_at=LATER)
+    stored = Accelerator.objects.get()
+    assert (stored.serial, stored.memory_mib, stored.pci_bus_id) == ("serial-GPU-1", 81_920, "00:01.0")
+
+
+def test_a_partition_of_9728_of_81920_mib_is_119_thousandths(node: Node) -> None:
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a"), part("b")))], seen_at=EPOCH)
+    assert slices() == {("mig", "MIG-a", 119), ("mig", "MIG-b", 119)}
+
+
+def test_switching_mig_on_retires_the_whole_and_off_brings_it_back(node: Node) -> None:
+    record_accelerators(node=node, seen=[card()], seen_at=EPOCH)
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a"),))], seen_at=LATER)
+    assert slices() == {("mig", "MIG-a", 119)}
+    assert slices(retired=True) == {("whole", "", 1000)}
+    record_accelerators(node=node, seen=[card()], seen_at=LATER)
+    assert slices() == {("whole", "", 1000)}
+    assert slices(retired=True) == {("mig", "MIG-a", 119)}
+
+
+@pytest.mark.parametrize("hours", [None, 2])
+def test_a_slice_that_somebody_holds_or_will_hold_is_not_retired(cast: Cast, node: Node, hours: int | None) -> None:
+    record_accelerators(node=node, seen=[card()], seen_at=EPOCH)
+    to_at = EPOCH + timedelta(hours=hours) if hours else None
+    make_allocation(Slice.objects.get(), cast.tenant, EPOCH, to_at)
+    record_accelerators(node=node, seen=[card(mig_mode=True)], seen_at=LATER)
+    assert ("whole", "", 1000) in slices()
+    record_accelerators(node=node, seen=[card(mig_mode=True)], seen_at=EPOCH + timedelta(hours=3))
+    assert (("whole", "", 1000) in slices()) == (hours is None)
+
+
+def test_where_the_driver_does_not_tell_about_mig_nothing_is_taken_away(node: Node) -> None:
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a"),))], seen_at=EPOCH)
+    record_accelerators(node=node, seen=[card(mig_mode=None)], seen_at=LATER)
+    assert ("mig", "MIG-a", 119) in slices()
+
+
+def test_a_partition_of_a_card_of_unknown_size_counts_as_the_whole(node: Node) -> None:
+    unknown = SeenAccelerator("GPU-1", None, "card", None, None, True, (part("a"),))
+    record_accelerators(node=node, seen=[unknown], seen_at=EPOCH)
+    assert slices() == {("mig", "MIG-a", 1000)}
+
+
+def test_a_card_moves_with_its_provider_and_never_to_another(cast: Cast, node: Node) -> None:
+    record_accelerators(node=node, seen=[card()], seen_at=EPOCH)
+    second = make_node(node.cluster)
+    assert record_accelerators(node=second, seen=[card()], seen_at=LATER) == ()
+    assert Accelerator.objects.get().node == second
+    thief = make_node(make_cluster(cast.outsider, "elsewhere"))
+    assert record_accelerators(node=thief, seen=[card(), card("GPU-9")], seen_at=LATER) == ("GPU-1",)
+    assert Accelerator.objects.get(uuid="GPU-1").node == second
+    assert Accelerator.objects.get(uuid="GPU-9").node == thief
+
+
+def test_long_and_impossible_descriptions_are_fitted(node: Node) -> None:
+    wild = SeenAccelerator(
+        "G" * 512, "s" * 512, "m" * 512, 2**62, "p" * 512, True, (SeenPartition("M" * 512, "p" * 512, 0),)
+    )
+    record_accelerators(node=node, seen=[wild], seen_at=EPOCH)
+    stored = Accelerator.objects.get()
+    assert (len(stored.uuid), len(stored.model), stored.memory_mib) == (96, 100, None)
+    assert len(Slice.objects.get().label) == 96
+
+
+def test_endpoints_are_stored_and_follow_what_they_serve(node: Node) -> None:
+    seen = SeenEndpoint("http://127.0.0.1:8000", "vllm", ("b", "a", "a", ""))
+    record_endpoints(node=node, seen=[seen, seen], first_at=EPOCH, seen_at=LATER)
+    stored = Endpoint.objects.get()
+    assert (stored.served_models, stored.first_seen_at, stored.last_seen_at) == (["a", "b"], EPOCH, LATER)
+    record_endpoints(node=node, seen=[SeenEndpoint(stored.url, "sglang", ("c",))], first_at=LATER, seen_at=LATER)
+    stored.refresh_from_db()
+    assert (stored.engine, stored.served_models, stored.first_seen_at) == ("sglang", ["c"], EPOCH)
+
+
+def test_subjects_that_readings_name_before_any_list_are_made(cast: Cast, node: Node) -> None:
+    found = ensure_endpoints(node=node, engines={"http://a": "vllm", "http://b": "tgi"}, first_at=EPOCH)
+    assert found == dict(Endpoint.objects.values_list("url", "id"))
+    assert ensure_endpoints(node=node, engines={"http://a": "other"}, first_at=LATER)["http://a"] == found["http://a"]
+    cards = ensure_accelerators(node=node, uuids=["GPU-1", "GPU-1"], first_at=EPOCH)
+    assert set(cards) == {"GPU-1"}
+    thief = make_node(make_cluster(cast.outsider, "elsewhere"))
+    assert ensure_accelerators(node=thief, uuids=["GPU-1"], first_at=EPOCH) == {}
