@@ -1,0 +1,85 @@
+"""The child's own process: pipes, exits, and what it may import."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from metering.agent.nvml_child import Session
+from tests.fakes.nvml import StubMachine, without_library
+
+
+def converse(command: list[str], *lines: str) -> tuple[list[Any], int]:
+    done = subprocess.run(
+        command,
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()], done.returncode
+
+
+def test_it_answers_every_line_and_ends_with_its_input(gpu_machine: StubMachine) -> None:
+    answers, status = converse(gpu_machine.command, '{"id": 1, "op": "list"}', '{"id": 2, "op": "read"}')
+    assert [(answer["id"], answer["ok"]) for answer in answers] == [(1, True), (2, True)]
+    assert status == 0
+
+
+def test_a_read_without_a_list_before_lists_by_itself(gpu_machine: StubMachine) -> None:
+    answers, _ = converse(gpu_machine.command, '{"id": 1, "op": "read"}')
+    assert len(answers[0]["readings"]) == 8
+
+
+def test_it_ends_after_the_driver_is_gone(gpu_machine: StubMachine) -> None:
+    gpu_machine.play("fail nvmlDeviceGetCount_v2 1")
+    answers, status = converse(gpu_machine.command, '{"id": 1, "op": "list"}', '{"id": 2, "op": "list"}')
+    assert [(answer["ok"], answer["reason"]) for answer in answers] == [(False, "driver_reloaded")]
+    assert status == 3
+
+
+def test_no_library_is_said_and_ends_it() -> None:
+    answers, status = converse(without_library(), '{"id": 1, "op": "read"}')
+    assert [(answer["ok"], answer["reason"]) for answer in answers] == [(False, "nvml_absent")]
+    assert status == 3
+
+
+@pytest.mark.parametrize("line", ["not json", "{"])
+def test_a_line_that_is_no_json_ends_it(gpu_machine: StubMachine, line: str) -> None:
+    answers, status = converse(gpu_machine.command, line)
+    assert (answers, status) == ([], 2)
+
+
+def test_an_unknown_operation_is_refused_and_it_goes_on(gpu_machine: StubMachine) -> None:
+    answers, status = converse(gpu_machine.command, '{"id": 1, "op": "reset"}', '{"id": 2, "op": "read"}')
+    assert [(answer["ok"], answer.get("reason")) for answer in answers] == [(False, "bad_request"), (True, None)]
+    assert status == 0
+
+
+def test_it_imports_little(gpu_machine: StubMachine) -> None:
+    """It lives on every node for months, beside the agent: its weight counts."""
+    program = (
+        "import sys, metering.agent.nvml_child as child; child.Session().answer({'op': 'read'});"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & "
+        "{'httpx', 'msgspec', 'cryptography', 'django', 'sqlite3', 'pynvml'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **gpu_machine.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.strip() == "['pynvml']"
+
+
+def test_a_session_without_pynvml_says_that_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    answer, goes_on = Session().answer({"id": 1, "op": "read"})
+    assert (answer["reason"], goes_on) == ("nvml_absent", False)
+    assert "nvidia-ml-py is not installed" in answer["detail"]
