@@ -22,7 +22,7 @@ from billing.models import (
     PriceVersion,
     TokenShare,
 )
-from billing.money import exact_sum, minor_digits
+from billing.money import exact_sum, minor_digits, round_to_minor
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.lines import make_bill
 from tenants.models import Organization
@@ -234,11 +234,9 @@ def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
     period = invoice.period
     basis = read_basis(contract=invoice.contract, from_at=period.from_at, to_at=period.to_at)
     live = make_bill(rate(basis).lines, invoice.currency).total
-    return EvidenceCheck(
-        "same_as_dashboard",
-        live == invoice.subtotal,
-        {"dashboard": str(live), "invoice": str(invoice.subtotal), "difference": str(live - invoice.subtotal)},
-    )
+    amounts = {"dashboard": live, "invoice": invoice.subtotal, "difference": live - invoice.subtotal}
+    facts = {name: str(round_to_minor(amount, invoice.currency)) for name, amount in amounts.items()}
+    return EvidenceCheck("same_as_dashboard", live == invoice.subtotal, facts)
 
 
 def _priced_by_date(invoice: Invoice) -> EvidenceCheck:

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
+from billing.charging import ensure_periods
+from billing.closing import close_period
+from billing.models import Invoice
+from billing.pricing import publish_price_version
+from billing.queries import EvidenceCheck, InvoiceDetail, invoice_detail
+from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.factories import make_organization
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+PRICES = {(MODEL, "input"): "0.28", (MODEL, "cached_input"): "0.07", (MODEL, "output"): "1.10"}
+
+
+def make_invoice() -> tuple[World, Shared, Invoice]:
+    """Leases at an agreed and at the book's price, and tokens under two price versions."""
+    world = make_world(tokens={**PRICES, ("b-model", "output"): "4"}, gpus={H100: "1.94"})
+    world.lease(4, from_at=NOON, to_at=NOON + HOUR, price="1.12", rolled_to_at=APRIL)
+    world.lease(1, from_at=NOON, to_at=NOON + 2 * HOUR, price=None, rolled_to_at=APRIL)
+    shared = world.share(percent="100", rolled_to_at=APRIL)
+    assert world.book is not None
+    publish_price_version(
+        book=world.book,
+        effective_at=NOON + HOUR,
+        token_prices={(MODEL, "input"): Decimal("0.28"), (MODEL, "output"): Decimal("1.50")},
+        gpu_prices={H100: Decimal("1.94")},
+        now=MARCH,
+    )
+    for hour in (0, 1):
+        shared.use({"input": 1_000_000, "output": 1_000_000}, at=NOON + hour * HOUR, records=500)
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL).invoice
+    assert invoice is not None
+    return world, shared, invoice
+
+
+def detail_of(world: World, invoice: Invoice) -> InvoiceDetail:
+    detail = invoice_detail(world.tenant, invoice.id)
+    assert detail is not None
+    return detail
+
+
+def checks_of(world: World, invoice: Invoice) -> dict[str, EvidenceCheck]:
+    return {check.key: check for check in detail_of(world, invoice).checks}
+
+
+def test_lines_stand_in_groups_with_sums_classes_and_sources() -> None:
+    world, _, invoice = make_invoice()
+    detail = detail_of(world, invoice)
+    assert [(group.heading, group.amount) for group in detail.groups] == [
+        (MODEL, Decimal("3.16")),
+        ("GPU leases", Decimal("8.36")),
+    ]
+    [tokens] = detail.groups[0].lines
+    assert tokens.source == "v1, v2"
+    classes = {row.token_class: row for row in tokens.classes}
+    assert classes["input"].quantity == 2_000_000
+    assert (classes["input"].unit_price, classes["input"].versions) == (Decimal("0.28"), (1, 2))
+    assert (classes["output"].unit_price, classes["output"].exact_amount) == (None, Decimal("2.6"))
+    assert sum(row.exact_amount for row in tokens.sublines) == tokens.exact_amount
+    agreed, at_book = detail.groups[1].lines
+    assert (agreed.source, agreed.unit_price, agreed.classes) == (world.contract.number, Decimal("1.12"), ())
+    assert at_book.source == "v1, v2"
+
+
+def test_all_four_checks_of_a_sound_invoice_pass_with_their_figures() -> None:
+    world, _, invoice = make_invoice()
+    detail = detail_of(world, invoice)
+    assert [check.key for check in detail.checks] == ["adds_up", "same_as_dashboard", "priced_by_date", "sealed"]
+    assert all(check.passed for check in detail.checks)
+    checks = checks_of(world, invoice)
+    assert checks["adds_up"].facts["records"] == "1000"
+    assert checks["same_as_dashboard"].facts["dashboard"] == "11.52"
+    assert checks["priced_by_date"].facts == {"wrong": "0", "versions": "v1, v2"}
+    assert checks["sealed"].facts == {"sha256": invoice.evidence.sha256, "closed_at": APRIL.isoformat()}
+    assert detail.sha256 == invoice.evidence.sha256
+
+
+def test_usage_that_comes_after_the_close_shows_as_a_difference() -> None:
+    world, shared, invoice = make_invoice()
+    shared.use({"output": 2_000_000}, at=NOON, version=2)
+    check = checks_of(world, invoice)["same_as_dashboard"]
+    assert not check.passed
+    assert check.facts["difference"] == "2.20"
+    assert checks_of(world, invoice)["adds_up"].passed
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "key"),
+    [
+        ("billing_charge", "amount = amount + 1e-18", "adds_up"),
+        ("billing_invoicesubline", "exact_amount = exact_amount + 1e-18", "adds_up"),
+        ("billing_invoiceline", "amount = amount + 0.01", "adds_up"),
+        ("billing_invoice", "total = total + 1", "adds_up"),
+        ("billing_charge", "from_at = from_at - interval '400 days'", "priced_by_date"),
+        ("billing_charge", "to_at = to_at + interval '1 day'", "priced_by_date"),
+        ("billing_invoiceevidence", "document = replace(document, '1000000', '1000001')", "sealed"),
+    ],
+)
+def test_a_forged_row_fails_its_check(table: str, change: str, key: str) -> None:
+    world, _, invoice = make_invoice()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(f"UPDATE {table} SET {change}")
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    assert not checks_of(world, invoice)[key].passed
+
+
+def test_only_the_parties_see_an_invoice() -> None:
+    world, _, invoice = make_invoice()
+    assert invoice_detail(world.provider, invoice.id) is not None
+    assert invoice_detail(make_organization("outsider"), invoice.id) is None
+    assert invoice_detail(world.tenant, world.contract.id) is None
+
+
+def test_the_number_of_queries_does_not_grow_with_lines(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    world = make_world(tokens=PRICES)
+    for _ in range(6):
+        world.lease(1, from_at=NOON, to_at=NOON + HOUR, rolled_to_at=APRIL)
+        world.share(rolled_to_at=APRIL).use({"output": 1_000_000}, at=NOON)
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL).invoice
+    assert invoice is not None
+    with django_assert_max_num_queries(18):
+        assert sum(len(group.lines) for group in detail_of(world, invoice).groups) == 12
