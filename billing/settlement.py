@@ -53,6 +53,7 @@ BEFORE_FINALIZING = (
     SettlementState.GUARD,
     SettlementState.FINALIZE,
 )
+BEFORE_COLLECTING = (*BEFORE_FINALIZING, SettlementState.COLLECT)
 OWED = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
 
 
@@ -147,7 +148,7 @@ def _next(work: Work) -> Next | None:
     if work.invoice.state not in OWED:
         return close(work)
     state = SettlementState(work.settlement.state)
-    if state in BEFORE_FINALIZING:
+    if state in BEFORE_COLLECTING:
         _require_nothing_paid(work.invoice)
     try:
         return STEPS[state](work)

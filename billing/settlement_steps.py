@@ -212,21 +212,34 @@ def compare(work: Work) -> Next:
 
 
 def finalize(work: Work) -> Next:
-    """Close the draft at Stripe for good."""
+    """Close the draft at Stripe for good; what it then asks for must be the total.
+
+    A balance of the customer at Stripe, which nothing of ours ever makes, would change what is asked for.
+    """
 
     def look_up() -> Result | None:
         return _finalized(work.seen())
 
     def call(key: str) -> Result:
-        return _finalized(work.gateway.finalize(work.stripe_invoice_id, key)) or {}
+        done = _finalized(work.gateway.finalize(work.stripe_invoice_id, key))
+        assert done is not None, "Stripe answered that a draft was finalized"
+        return done
 
     key = f"inv:{work.invoice.pk}:fin:{work.settlement.revision}"
     done = work.call(SettlementState.FINALIZE, key, look_up=look_up, call=call)
-    return Next(SettlementState.COLLECT, work.now, changes={"hosted_url": done.get("hosted_url", "")})
+    total_minor = minor_units(work.invoice.total, work.invoice.currency)
+    if int(done["amount_due_minor"]) != total_minor:
+        raise NeedsPerson(
+            f"Invoice {work.stripe_invoice_id} asks for {done['amount_due_minor']} instead of {total_minor} minor "
+            "units: the customer's balance at Stripe is not 0."
+        )
+    return Next(SettlementState.COLLECT, work.now, changes={"hosted_url": done["hosted_url"]})
 
 
 def _finalized(seen: StripeInvoice) -> Result | None:
-    return None if seen.status == "draft" else {"hosted_url": seen.hosted_url or ""}
+    if seen.status == "draft":
+        return None
+    return {"hosted_url": seen.hosted_url or "", "amount_due_minor": str(seen.amount_due_minor)}
 
 
 def collect(work: Work) -> Next:

@@ -43,6 +43,8 @@ CALLS = (
     "get_invoice",
     "finalize",
     "pay",
+    "mark_paid_out_of_band",
+    "void",
 )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
-from billing.models import Collection, Invoice, Settlement, SettlementState, StripeIntent
-from billing.settlement import BACKOFF_MAX_S, LEASE_S, settle
+from billing.models import Collection, Invoice, InvoiceState, Settlement, SettlementState, StripeIntent
+from billing.settlement import BACKOFF_MAX_S, LEASE_S, retry_settlement, settle
 from billing.stripe_gateway import StripeGateway
 from tests.billing.collecting import (
     CALLS,
@@ -21,6 +21,7 @@ from tests.billing.collecting import (
     collect_through_death,
     gateway_of,
     invoices_at,
+    pay_by_hand,
     settings_of,
 )
 from tests.billing.issued import ISSUED_AT, Line, make_issued
@@ -104,7 +105,7 @@ def test_a_fault_in_any_chunk_of_lines_adds_none_twice(double: StripeDouble, chu
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["between intent and call", "between call and result"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", CALLS[:6])
 def test_a_worker_that_dies_at_any_call_is_taken_over(double: StripeDouble, call: str, before: bool) -> None:
     invoice = charged()
     if call == "pay":
@@ -113,6 +114,37 @@ def test_a_worker_that_dies_at_any_call_is_taken_over(double: StripeDouble, call
     settlement = collect_through_death(invoice, gateway_of(double, dies_at=call, before=before), gateway_of(double))
     finish(double, invoice, settlement)
     assert not StripeIntent.objects.exclude(state="done").exclude(key__contains=":pay:").exists()
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["between intent and call", "between call and result"])
+@pytest.mark.parametrize("void", [True, False])
+def test_a_worker_that_dies_while_closing_at_stripe_is_taken_over(
+    double: StripeDouble, void: bool, before: bool
+) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    waiting = collect(invoice, gateway_of(double))
+    if void:
+        Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.VOID)
+    else:
+        pay_by_hand(invoice, "123.45")
+    Settlement.objects.filter(pk=invoice.pk).update(next_try_at=ISSUED_AT)
+    dies_at = "void" if void else "mark_paid_out_of_band"
+    at_rest = collect_through_death(invoice, gateway_of(double, dies_at=dies_at, before=before), gateway_of(double))
+    assert at_rest.state == (SettlementState.BY_HAND if void else SettlementState.PAID)
+    (at_stripe,) = invoices_at(double, invoice)
+    assert (at_stripe["id"], at_stripe["status"]) == (waiting.stripe_invoice_id, "void" if void else "paid")
+
+
+def test_a_refusal_stops_for_a_person_and_goes_on_under_a_new_key(double: StripeDouble) -> None:
+    invoice = charged()
+    double.faults({"status": 400, "code": "parameter_invalid", "method": "POST", "path": POSTS["draft"]})
+    stopped = collect(invoice, gateway_of(double))
+    assert stopped.state == SettlementState.FAILED
+    assert stopped.last_error.startswith("parameter_invalid: Injected by a test")
+    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=stopped.updated_at)
+    finish(double, invoice, collect(invoice, gateway_of(double)))
+    assert StripeIntent.objects.filter(key=f"inv:{invoice.pk}:draft:1:g2", state="done").exists()
 
 
 def test_after_an_answer_was_lost_the_object_is_looked_up_and_not_asked_for_again(double: StripeDouble) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import stripe
 
 from billing.models import (
     Collection,
@@ -26,6 +27,7 @@ from tests.billing.collecting import (
     gateway_of,
     invoices_at,
     only_invoice_at,
+    pay_by_hand,
 )
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
 
@@ -143,8 +145,6 @@ def test_totals_that_differ_delete_the_draft_and_alarm(double: StripeDouble, cap
 
 def tamper(double: StripeDouble, stripe_invoice_id: str) -> None:
     """Someone adds a line to the draft in Stripe's dashboard."""
-    import stripe
-
     client = stripe.StripeClient(double.SECRET_KEY, base_addresses={"api": double.base_url})
     client.v1.invoices.add_lines(stripe_invoice_id, {"lines": [{"amount": 1_000, "description": "slipped in"}]})
 
@@ -161,3 +161,72 @@ def test_a_draft_that_someone_deleted_at_stripe_is_made_anew_on_request(double: 
     assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 2, "")
     retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
     assert collect(invoice, gateway, now=LATER).state == SettlementState.WAIT
+
+
+def test_a_draft_that_was_changed_and_finalized_at_stripe_stops_before_it_is_collected(double: StripeDouble) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    draft = Settlement.objects.get(pk=invoice.pk).stripe_invoice_id
+    tamper(double, draft)
+    gateway.finalize(draft, "in the dashboard")
+
+    stopped = collect(invoice, gateway)
+
+    assert (stopped.state, stopped.revision, stopped.stripe_invoice_id) == (SettlementState.FAILED, 1, draft)
+    assert stopped.last_error.startswith(f"Invoice {draft} is open at Stripe with line_count 3 instead of 2")
+    assert only_invoice_at(double, invoice)["status"] == "open"
+
+
+def test_a_balance_of_the_customer_at_stripe_stops_the_collection_for_good(double: StripeDouble) -> None:
+    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
+    add_card(double, invoice)
+    begin(invoice)
+    client = stripe.StripeClient(double.SECRET_KEY, base_addresses={"api": double.base_url})
+    client.v1.customers.update(double.state()["customer"][0]["id"], {"balance": -500})
+    gateway = gateway_of(double)
+    for _ in range(2):
+        stopped = collect(invoice, gateway)
+        assert stopped.state == SettlementState.FAILED
+        assert "asks for 11845 instead of 12345 minor units" in stopped.last_error
+        retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
+    assert "pay" not in gateway.calls
+
+
+def test_an_invoice_partly_paid_by_bank_is_not_charged(double: StripeDouble) -> None:
+    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
+    add_card(double, invoice)
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(5):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    pay_by_hand(invoice, "23.45")
+    assert collect(invoice, gateway).state == SettlementState.FAILED
+    assert "pay" not in gateway.calls
+
+
+def test_a_draft_that_is_gone_needs_no_closing(double: StripeDouble) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
+    pay_by_hand(invoice, "123.45")
+    assert collect(invoice, gateway).state == SettlementState.PAID
+
+
+def test_a_refusal_while_closing_is_shown(double: StripeDouble) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    collect(invoice, gateway)
+    pay_by_hand(invoice, "123.45")
+    double.faults({"status": 400, "code": "parameter_invalid", "method": "GET"})
+    stopped = collect(invoice, gateway, now=LATER)
+    assert stopped.state == SettlementState.FAILED
+    assert stopped.last_error.startswith("parameter_invalid")
+    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
+    assert collect(invoice, gateway, now=LATER).state == SettlementState.PAID
