@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--reference", required=True, help="what makes the transfer unique: the bank's own id")
         parser.add_argument("--received-at", help="ISO 8601 with time zone; default: now")
 
-    def handle(self, *args: object, **options: str) -> None:
+    def handle(self, *_args: object, **options: str) -> None:
         now = datetime.now(UTC)
         invoice_id = _find_invoice(options["number"], options["issuer"])
         try:
