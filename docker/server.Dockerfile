@@ -16,7 +16,8 @@ COPY forecourt /srv/forecourt/forecourt
 WORKDIR /srv/forecourt
 # Static files are a part of the image; the signing key that collecting them made is not.
 ENV FORECOURT_DATA_DIR=/var/lib/forecourt DJANGO_SETTINGS_MODULE=forecourt.settings
-RUN /opt/forecourt/bin/python -m django build_fonts \
+RUN /opt/forecourt/bin/python -m django compile_locales \
+ && /opt/forecourt/bin/python -m django build_fonts \
  && /opt/forecourt/bin/python -m django collectstatic --no-input --verbosity 0 \
  && rm /var/lib/forecourt/secret-key \
  && /opt/forecourt/bin/python -m compileall -q /srv/forecourt \

@@ -27,7 +27,7 @@ commands:
   up       the platform in one command: embedded PostgreSQL and broker, web, worker, beat
   demo     the platform with a sample fleet, contracts and a closed period
   seed     make a minimal world in an empty database and print its ids and keys
-  setup    build fonts, collect static files, migrate
+  setup    compile texts, build fonts, collect static files, migrate
   manage   Django's management commands, with the embedded database up if none is running
   agent    the node agent, for a GPU server: enroll, run, doctor
 
@@ -92,7 +92,8 @@ def _up(argv: list[str]) -> int:
 
 def _setup(argv: list[str]) -> int:
     argparse.ArgumentParser(
-        prog="forecourt setup", description="Build the fonts, collect the static files and migrate the database."
+        prog="forecourt setup",
+        description="Compile the texts, build the fonts, collect the static files and migrate the database.",
     ).parse_args(argv)
     with _database():
         from forecourt.embedded.prepare import prepare

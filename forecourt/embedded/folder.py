@@ -10,7 +10,7 @@ import pwd
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,10 @@ def held_folder(places: Places, account: Account, *, free_bytes_min: int = FREE_
             raise CannotStart(f"The data folder {places.data} cannot be used: {error}") from error
         yield
     finally:
+        if not places.sockets.is_relative_to(places.data):
+            # A short folder elsewhere is only ever ours; a socket left in it by a kill keeps it for the next start.
+            with suppress(OSError):
+                places.sockets.rmdir()
         os.close(lock)
 
 

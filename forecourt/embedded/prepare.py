@@ -1,8 +1,9 @@
-"""What stands between a started database and a served page: fonts, static files, migrations; safe to repeat."""
+"""What stands between a started database and a served page: texts, fonts, static files, migrations; repeatable."""
 
 import json
 import os
 import sys
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -14,10 +15,11 @@ from portal.fonts import FOLDER
 
 
 def prepare() -> None:
-    """Build the fonts, collect the static files and migrate. Raises `CommandError`."""
+    """Compile the texts, build the fonts, collect the static files and migrate. Raises `CommandError`."""
     django.setup()
+    call_command("compile_locales", verbosity=0, stdout=StringIO())
     if not any(FOLDER.glob("*.woff2")):
-        call_command("build_fonts")
+        call_command("build_fonts", stdout=StringIO())
     if not static_files_are_current(Path(settings.STATIC_ROOT)):
         call_command("collectstatic", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)

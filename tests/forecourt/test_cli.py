@@ -1,9 +1,10 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,15 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def without_own_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+
+
 def run(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
-    inherited: Mapping[str, str] = {k: v for k, v in os.environ.items() if k not in OWN_SETTINGS}
     return subprocess.run(
         [sys.executable, "-m", "forecourt.cli", *arguments],
         cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT), **environ},
+        env={**without_own_settings(), "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         check=False,
@@ -149,4 +153,29 @@ def test_failure_of_a_management_command_is_the_exit_status() -> None:
         result = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
         assert result.returncode == 1
         assert "Unknown command: 'no_such_command'" in result.stderr
+        assert place.processes() == []
+
+
+@pytest.mark.stack
+def test_up_serves_an_empty_platform_and_seed_fills_it(tmp_path: Path) -> None:
+    """1. Up on a free port, 2. ready says so, 3. seed joins the running database, 4. Ctrl-C ends all of it."""
+    with site() as place:
+        environ = {**without_own_settings(), "PYTHONPATH": str(ROOT), "FORECOURT_DATA_DIR": str(place.folder)}
+        up = subprocess.Popen(
+            [sys.executable, "-m", "forecourt.cli", "up", "--port", "0", "--web", "1", "--workers", "1"],
+            cwd=tmp_path,
+            env=environ,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert up.stderr is not None
+        lines = [up.stderr.readline(), up.stderr.readline()]
+        address = lines[1].removeprefix("Forecourt serves at ").split()[0]
+        with urllib.request.urlopen(f"{address}/health/ready", timeout=30) as answer:
+            assert json.load(answer)["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+        seeded = run("seed", "--json", cwd=tmp_path, FORECOURT_DATA_DIR=str(place.folder))
+        assert json.loads(seeded.stdout)["enrolment_token"], seeded.stderr
+        up.send_signal(signal.SIGINT)
+        _, rest = up.communicate(timeout=60)
+        assert (up.returncode, rest) == (0, "Stopping\nStopped\n")
         assert place.processes() == []

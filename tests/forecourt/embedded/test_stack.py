@@ -108,7 +108,10 @@ def test_data_folder_with_a_path_too_long_for_a_socket(user: int) -> None:
         stack = place.up()
         write(stack, 1)
         assert written(stack) == ([1], [1])
+        sockets = places_of(place.folder, uid=user).sockets
+        assert Path(stack.facts["broker_socket"]).parent == sockets
         assert stack.stop() == 0
+        assert not sockets.exists()
 
 
 def test_lock_file_that_names_a_living_stranger_does_not_stop_the_start() -> None:
