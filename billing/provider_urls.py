@@ -1,0 +1,9 @@
+"""The provider's pages of what its fleet is let for."""
+
+from django.urls import path
+
+from billing.pages import occupancy
+
+urlpatterns = [
+    path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
+]
