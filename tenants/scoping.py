@@ -15,7 +15,7 @@ from tenants.roles import allows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponseBase
 
 P = ParamSpec("P")
 SESSION_KEY = "organization"
@@ -62,8 +62,8 @@ def choose_organization(request: HttpRequest, slug: str) -> Membership:
 def tenant_page(
     permission: str,
 ) -> Callable[
-    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
     """Give the view the acting organization, which must be a tenant (else 404) whose role allows this (else 403)."""
     return _page(permission, lambda organization: organization.is_tenant)
@@ -72,8 +72,8 @@ def tenant_page(
 def provider_page(
     permission: str,
 ) -> Callable[
-    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
     """Give the view the acting organization, which must be a provider (else 404) whose role allows this (else 403)."""
     return _page(permission, lambda organization: organization.is_provider)
@@ -82,15 +82,15 @@ def provider_page(
 def _page(
     permission: str, is_kind: Callable[[Organization], bool]
 ) -> Callable[
-    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
     def decorate(
-        view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @login_required
         @wraps(view)
-        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             membership = acting_membership(request)
             if membership is None or not is_kind(membership.organization):
                 raise Http404

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from billing.models.contracts import BillingPeriod, Contract
 from billing.models.prices import PriceVersion
@@ -61,6 +62,9 @@ class Invoice(models.Model):
     due_at = models.DateTimeField(null=True)
     paid_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
+    changed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when the row was last written, by the database's own clock"
+    )
 
     objects = InvoiceQuerySet.as_manager()
 
@@ -77,6 +81,7 @@ class Invoice(models.Model):
             models.Index(fields=["tenant", "-issued_at"], name="invoice_by_tenant"),
             models.Index(fields=["issuer", "-issued_at"], name="invoice_by_issuer"),
             models.Index(fields=["updated_at", "id"], name="invoice_by_update"),
+            models.Index(fields=["changed_at", "id"], name="invoice_by_change"),
         ]
 
     def __str__(self) -> str:

@@ -107,17 +107,20 @@ class InvoiceDetail:
     accepted_gaps: tuple[Mapping[str, object], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class InvoiceLines:
+    """An invoice and its lines under their headings."""
+
+    row: InvoiceRow
+    groups: tuple[LineGroup, ...]
+
+
 def invoice_detail(organization: Organization, invoice_id: UUID) -> InvoiceDetail | None:
     """Return an issued invoice that the organization owes or issued, or None."""
     invoice = invoices_for(organization).filter(pk=invoice_id).first()
     if invoice is None:
         return None
-    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
-    sublines = list(
-        InvoiceSubline.objects.filter(line__in=lines)
-        .select_related("price_version")
-        .order_by("line__position", "position")
-    )
+    lines, sublines = _read_lines(invoice)
     rows = _line_rows(lines, sublines, invoice.contract.number)
     evidence = InvoiceEvidence.objects.filter(invoice=invoice).first()
     checks = (
@@ -134,6 +137,33 @@ def invoice_detail(organization: Organization, invoice_id: UUID) -> InvoiceDetai
         closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
         accepted_gaps=tuple(invoice.period.accepted_gaps),
     )
+
+
+def invoice_lines(organization: Organization, invoice_id: UUID) -> InvoiceLines | None:
+    """Return the lines of an issued invoice that the organization owes or issued, without any check, or None."""
+    invoice = invoices_for(organization).filter(pk=invoice_id).first()
+    if invoice is None:
+        return None
+    lines, sublines = _read_lines(invoice)
+    return InvoiceLines(row_of(invoice), _groups(lines, _line_rows(lines, sublines, invoice.contract.number)))
+
+
+def invoice_evidence(organization: Organization, invoice_id: UUID) -> tuple[str, str] | None:
+    """Return the exact text that was sealed with an invoice and its SHA-256, or None."""
+    invoice = invoices_for(organization).filter(pk=invoice_id).first()
+    if invoice is None:
+        return None
+    return InvoiceEvidence.objects.filter(invoice=invoice).values_list("document", "sha256").first()
+
+
+def _read_lines(invoice: Invoice) -> tuple[list[InvoiceLine], list[InvoiceSubline]]:
+    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
+    sublines = list(
+        InvoiceSubline.objects.filter(line__in=lines)
+        .select_related("price_version")
+        .order_by("line__position", "position")
+    )
+    return lines, sublines
 
 
 def _line_rows(lines: Sequence[InvoiceLine], sublines: Iterable[InvoiceSubline], contract: str) -> dict[UUID, LineRow]:

@@ -1,0 +1,333 @@
+"""The API of invoices: read by the tenant that owes them and the provider that issued them, and by nobody else."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from billing.api_parameters import INVOICE_PARAMETERS, read_invoice_query, write_cursor
+from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer
+from billing.csv_files import csv_answer
+from billing.models import InvoiceState
+from billing.money import round_to_minor
+from billing.queries.invoice_changes import ChangedInvoice, changed_invoice, invoice_changes
+from billing.queries.invoice_detail import (
+    InvoiceLines,
+    LineRow,
+    SublineRow,
+    invoice_evidence,
+    invoice_lines,
+)
+from tenants.authentication import organization_of
+from tenants.models import Organization
+
+SCOPES: Final = {"GET": "invoices:read"}
+PAYABLE: Final = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
+
+
+class CsvRenderer(JSONRenderer):
+    """Lets a list be asked for as `text/csv`; what goes wrong is still said in JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class InvoicesView(APIView):
+    """Invoices of the organization, as tenant and as provider."""
+
+    required_scopes = SCOPES
+    renderer_classes = [JSONRenderer, CsvRenderer]
+
+    @extend_schema(
+        operation_id="invoices_list",
+        tags=["invoices"],
+        summary="List or follow invoices",
+        parameters=INVOICE_PARAMETERS,
+        responses={(200, "application/json"): InvoicesSerializer, (200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """List invoices in the order they changed.
+
+        To keep a copy, start with `updated_since` and go on with `next_cursor`, at once while `has_more` and later
+        on: every later version of every invoice comes once, none is left out.
+        """
+        query, now = read_invoice_query(request), datetime.now(UTC)
+        found = invoice_changes(
+            organization_of(request),
+            after=query.after,
+            limit=query.limit,
+            state=query.state,
+            issued_from=query.issued_from,
+            issued_to=query.issued_to,
+            contract=query.contract,
+            updated_since=query.updated_since,
+        )
+        place = found.rows[-1].place if found.rows else query.after
+        cursor = write_cursor(place) if place else None
+        rows = [_invoice(one, now) for one in found.rows]
+        if _wants_csv(request):
+            answer: HttpResponseBase = csv_answer("invoices.csv", _INVOICE_HEAD, (tuple(row.values()) for row in rows))
+        else:
+            answer = _json(request, {"invoices": rows, "has_more": found.has_more, "next_cursor": cursor})
+        if cursor and found.has_more:
+            answer["Link"] = f'<{_next_url(request, cursor)}>; rel="next"'
+        return answer
+
+
+class InvoiceView(APIView):
+    """One invoice."""
+
+    required_scopes = SCOPES
+
+    @extend_schema(
+        operation_id="invoices_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice",
+        responses={200: InvoiceWithActionsSerializer},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read an invoice and what may be done with it now. `ETag` and `If-None-Match` spare what is known."""
+        organization = organization_of(request)
+        found = changed_invoice(organization, invoice_id)
+        if found is None:
+            raise Http404
+        body = {**_invoice(found, datetime.now(UTC)), "actions": _actions(found, organization, request)}
+        return _json(request, body)
+
+
+class InvoiceLinesView(APIView):
+    """The lines of an invoice."""
+
+    required_scopes = SCOPES
+    renderer_classes = [JSONRenderer, CsvRenderer]
+
+    @extend_schema(
+        operation_id="invoices_lines_list",
+        tags=["invoices"],
+        summary="Read an invoice's lines",
+        responses={(200, "application/json"): LinesSerializer, (200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read every line and its parts by class, price version and day. As `text/csv`: one row per part."""
+        found = invoice_lines(organization_of(request), invoice_id)
+        if found is None:
+            raise Http404
+        if _wants_csv(request):
+            return csv_answer(f"invoice-{found.row.number}.csv", _PART_HEAD, _parts(found))
+        row = found.row
+        lines = [_line(group.heading, line, row.currency) for group in found.groups for line in group.lines]
+        return _json(request, {"invoice": str(row.id), "number": row.number, "currency": row.currency, "lines": lines})
+
+
+class InvoiceEvidenceView(APIView):
+    """The evidence file of an invoice."""
+
+    required_scopes = SCOPES
+
+    @extend_schema(
+        operation_id="invoices_evidence_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice's evidence file",
+        responses={(200, "application/json"): OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read the file byte for byte as it was sealed; its SHA-256 is the ETag."""
+        found = invoice_evidence(organization_of(request), invoice_id)
+        if found is None:
+            raise Http404
+        text, sha256 = found
+        return _tagged(request, text.encode(), sha256)
+
+
+_INVOICE_HEAD = (
+    "id",
+    "number",
+    "issuer_id",
+    "issuer",
+    "tenant_id",
+    "tenant",
+    "contract",
+    "kind",
+    "state",
+    "overdue",
+    "currency",
+    "time_zone",
+    "period_from",
+    "period_to",
+    "subtotal",
+    "tax",
+    "total",
+    "outstanding",
+    "issued_at",
+    "due_at",
+    "paid_at",
+    "updated_at",
+    "collection",
+)
+_PART_HEAD = (
+    "line",
+    "heading",
+    "description",
+    "model",
+    "day",
+    "token_class",
+    "quantity",
+    "unit",
+    "unit_price",
+    "unit_price_unit",
+    "price_version",
+    "share_percent",
+    "base_amount",
+    "exact_amount",
+    "line_amount",
+)
+
+
+def _invoice(found: ChangedInvoice, now: datetime) -> dict[str, object]:
+    row = found.row
+    return {
+        "id": str(row.id),
+        "number": row.number,
+        "issuer_id": str(row.issuer_id),
+        "issuer": row.issuer,
+        "tenant_id": str(row.tenant_id),
+        "tenant": row.tenant,
+        "contract": row.contract,
+        "kind": row.kind,
+        "state": row.state,
+        "overdue": row.is_overdue(now),
+        "currency": row.currency,
+        "time_zone": row.time_zone,
+        "period_from": _instant(row.from_at),
+        "period_to": _instant(row.to_at),
+        "subtotal": _money(row.subtotal, row.currency),
+        "tax": _money(row.tax, row.currency),
+        "total": _money(row.total, row.currency),
+        "outstanding": _money(row.outstanding, row.currency),
+        "issued_at": _instant(row.issued_at),
+        "due_at": _instant(row.due_at),
+        "paid_at": _instant(row.paid_at) if row.paid_at else None,
+        "updated_at": _instant(found.changed_at),
+        "collection": row.collection,
+    }
+
+
+def _actions(found: ChangedInvoice, organization: Organization, request: Request) -> list[dict[str, str]]:
+    """What the caller may do with the invoice now, and where."""
+    row = found.row
+    actions = [
+        {"name": name, "method": "GET", "url": request.build_absolute_uri(reverse(view, args=[row.id]))}
+        for name, view in (("read_lines", "api-invoice-lines"), ("read_evidence", "api-invoice-evidence"))
+    ]
+    owes = row.tenant_id == organization.id and row.state in PAYABLE and row.outstanding > 0
+    if owes and row.hosted_url:
+        actions.append({"name": "pay", "method": "GET", "url": row.hosted_url})
+    return actions
+
+
+def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:
+    return {
+        "position": line.position,
+        "heading": heading,
+        "description": line.description,
+        "term_kind": line.term_kind,
+        "term_ref": line.term_ref,
+        "model": line.model,
+        "quantity": _plain(line.quantity),
+        "unit": line.unit,
+        "unit_price": None if line.unit_price is None else _plain(line.unit_price),
+        "unit_price_unit": line.unit_price_unit,
+        "share_percent": None if line.share_percent is None else _plain(line.share_percent),
+        "rule": line.rule,
+        "quality": dict(line.quality),
+        "base_amount": f"{line.base_amount:f}",
+        "exact_amount": f"{line.exact_amount:f}",
+        "amount": _money(line.amount, currency),
+        "sublines": [_subline(subline) for subline in line.sublines],
+    }
+
+
+def _subline(subline: SublineRow) -> dict[str, object]:
+    return {
+        "day": subline.day.isoformat(),
+        "token_class": subline.token_class,
+        "quantity": _plain(subline.quantity),
+        "unit_price": _plain(subline.unit_price),
+        "price_version": subline.version,
+        "base_amount": f"{subline.base_amount:f}",
+        "exact_amount": f"{subline.exact_amount:f}",
+    }
+
+
+def _parts(found: InvoiceLines) -> Iterator[tuple[object, ...]]:
+    """One row per part; a line's rounded amount stands on its first part only, so that the column sums to the total."""
+    for group in found.groups:
+        for line in group.lines:
+            for place, part in enumerate(line.sublines):
+                yield (
+                    line.position,
+                    group.heading,
+                    line.description,
+                    line.model,
+                    part.day,
+                    part.token_class,
+                    part.quantity,
+                    line.unit,
+                    part.unit_price,
+                    line.unit_price_unit,
+                    part.version,
+                    line.share_percent,
+                    part.base_amount,
+                    part.exact_amount,
+                    None if place else round_to_minor(line.amount, found.row.currency),
+                )
+
+
+def _wants_csv(request: Request) -> bool:
+    return bool(request.accepted_renderer.format == CsvRenderer.format)
+
+
+def _json(request: Request, body: Mapping[str, object]) -> HttpResponseBase:
+    content: bytes = JSONRenderer().render(body)
+    return _tagged(request, content, hashlib.sha256(content).hexdigest())
+
+
+def _tagged(request: Request, content: bytes, digest: str) -> HttpResponseBase:
+    """Answer with an ETag, or with 304 where the caller has these very bytes."""
+    etag = f'"{digest}"'
+    response = HttpResponse(content, content_type="application/json")
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    answer: HttpResponseBase | None = get_conditional_response(request._request, etag=etag, response=response)
+    return answer or response
+
+
+def _next_url(request: Request, cursor: str) -> str:
+    query = {**request.query_params.dict(), "cursor": cursor}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return f"{round_to_minor(amount, currency):f}"
+
+
+def _plain(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

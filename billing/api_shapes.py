@@ -1,0 +1,103 @@
+"""The shapes of the billing API: what its answers hold, for programs and for the OpenAPI document."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+MONEY = "a decimal in the invoice's currency, as a string"
+EXACT = "unrounded, to 18 decimals, as a string"
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """Something that may be done with an invoice now."""
+
+    name = serializers.CharField(help_text="read_lines, read_evidence or pay")
+    method = serializers.CharField()
+    url = serializers.CharField()
+
+
+class InvoiceSerializer(serializers.Serializer[Any]):
+    """An issued invoice."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField(help_text="gapless per issuer")
+    issuer_id = serializers.UUIDField()
+    issuer = serializers.CharField(help_text="the provider's name")
+    tenant_id = serializers.UUIDField()
+    tenant = serializers.CharField(help_text="the name of who owes it")
+    contract = serializers.CharField(help_text="number")
+    kind = serializers.CharField(help_text="lease, token_share or mixed")
+    state = serializers.CharField(help_text="issued, paid, uncollectible or void")
+    overdue = serializers.BooleanField(help_text="issued, and not paid when it was due")
+    currency = serializers.CharField()
+    time_zone = serializers.CharField(help_text="whose days its lines are by")
+    period_from = serializers.DateTimeField()
+    period_to = serializers.DateTimeField(help_text="the period is [from, to)")
+    subtotal = serializers.CharField(help_text=MONEY)
+    tax = serializers.CharField(help_text=MONEY)
+    total = serializers.CharField(help_text=MONEY)
+    outstanding = serializers.CharField(help_text="the total less payments received; " + MONEY)
+    issued_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+    updated_at = serializers.DateTimeField(help_text="when it was last written, by the database's clock")
+    collection = serializers.CharField(help_text="charge_automatically or send_invoice")
+
+
+class InvoiceWithActionsSerializer(InvoiceSerializer):
+    """An issued invoice, and what may be done with it now."""
+
+    actions = ActionSerializer(many=True)
+
+
+class InvoicesSerializer(serializers.Serializer[Any]):
+    """Invoices in the order they changed."""
+
+    invoices = InvoiceSerializer(many=True)
+    has_more = serializers.BooleanField(help_text="whether more are there already")
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="where to go on, now or later; null only where nothing was found without a cursor"
+    )
+
+
+class SublineSerializer(serializers.Serializer[Any]):
+    """A part of a line: one class, price version and day. Parts sum to the line's exact amount."""
+
+    day = serializers.DateField(help_text="in the invoice's time zone")
+    token_class = serializers.CharField(help_text="empty for a lease")
+    quantity = serializers.CharField()
+    unit_price = serializers.CharField()
+    price_version = serializers.IntegerField(allow_null=True, help_text="null where the contract agreed the price")
+    base_amount = serializers.CharField(help_text="before the share; " + EXACT)
+    exact_amount = serializers.CharField(help_text=EXACT)
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    """A line as issued, rounded once."""
+
+    position = serializers.IntegerField()
+    heading = serializers.CharField()
+    description = serializers.CharField()
+    term_kind = serializers.CharField(help_text="lease or token_share")
+    term_ref = serializers.CharField()
+    model = serializers.CharField()
+    quantity = serializers.CharField()
+    unit = serializers.CharField(help_text="tokens or gpu_seconds")
+    unit_price = serializers.CharField(allow_null=True, help_text="null where the parts have several")
+    unit_price_unit = serializers.CharField(help_text="per_mtok or per_gpu_hour")
+    share_percent = serializers.CharField(allow_null=True)
+    rule = serializers.CharField()
+    quality = serializers.DictField(child=serializers.CharField(), help_text="quantity by quality: A, E, S")
+    base_amount = serializers.CharField(help_text="before the share; " + EXACT)
+    exact_amount = serializers.CharField(help_text=EXACT)
+    amount = serializers.CharField(help_text="rounded once, half to even; " + MONEY)
+    sublines = SublineSerializer(many=True)
+
+
+class LinesSerializer(serializers.Serializer[Any]):
+    """All lines of an invoice."""
+
+    invoice = serializers.UUIDField()
+    number = serializers.CharField()
+    currency = serializers.CharField()
+    lines = LineSerializer(many=True)

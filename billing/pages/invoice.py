@@ -1,0 +1,118 @@
+"""One invoice of a tenant: what it is for, the proof, and how to pay it; its lines and evidence as files."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import translation
+from django.views.decorators.http import require_safe
+
+from billing.csv_files import csv_answer
+from billing.models import Invoice
+from billing.money import round_to_minor
+from billing.pages.invoice_context import invoice_context
+from billing.queries.invoice_detail import (
+    InvoiceLines,
+    LineRow,
+    SublineRow,
+    invoice_detail,
+    invoice_evidence,
+    invoice_lines,
+)
+from billing.queries.invoice_list import find_invoice as find_invoice
+from portal.figures import locale_for
+from tenants.models import Organization
+from tenants.roles import READ_INVOICES
+from tenants.scoping import tenant_page
+
+LINES_HEAD = (
+    "line",
+    "heading",
+    "description",
+    "model",
+    "token_class",
+    "quantity",
+    "unit",
+    "unit_price",
+    "unit_price_unit",
+    "price_version",
+    "share_percent",
+    "currency",
+    "base_amount",
+    "exact_amount",
+    "line_amount",
+)
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Show an issued invoice with its lines and the checks of its evidence."""
+    invoice = _find(organization, number)
+    detail = invoice_detail(organization, invoice.pk)
+    if detail is None:
+        raise Http404
+    locale = locale_for(translation.get_language() or "en")
+    context = invoice_context(detail, invoice.issuer.billing_email, datetime.now(UTC), locale)
+    return render(request, "billing/tenant_invoice.html", context)
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice_lines(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponseBase:  # noqa: ARG001  a view takes it
+    """Write the parts of every line: one row per class, price version and day."""
+    found = invoice_lines(organization, _find(organization, number).pk)
+    if found is None:
+        raise Http404
+    row = found.row
+    name = f"invoice-{row.number}-{row.time_zone.replace('/', '-')}.csv"
+    return csv_answer(name, (f"day ({row.time_zone})", *LINES_HEAD), _line_rows(found))
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice_evidence(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the evidence file out, byte for byte as it was sealed."""
+    found = invoice_evidence(organization, _find(organization, number).pk)
+    if found is None:
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{number}-evidence.json"'}
+    return HttpResponse(found[0].encode(), content_type="application/json", headers=headers)
+
+
+def _find(organization: Organization, number: str) -> Invoice:
+    invoice = find_invoice(organization, number)
+    if invoice is None:
+        raise Http404
+    return invoice
+
+
+def _line_rows(found: InvoiceLines) -> Iterator[tuple[object, ...]]:
+    for group in found.groups:
+        for line in group.lines:
+            for place, subline in enumerate(line.sublines):
+                yield _subline_row(group.heading, line, subline, found.row.currency, first=place == 0)
+
+
+def _subline_row(heading: str, line: LineRow, subline: SublineRow, currency: str, *, first: bool) -> tuple[object, ...]:
+    """The rounded amount of a line stands on its first row only, so that the column sums to the invoice."""
+    return (
+        subline.day,
+        line.position,
+        heading,
+        line.description,
+        line.model,
+        subline.token_class,
+        subline.quantity,
+        line.unit,
+        subline.unit_price,
+        line.unit_price_unit,
+        f"v{subline.version}" if subline.version is not None else "",
+        line.share_percent,
+        currency,
+        subline.base_amount,
+        subline.exact_amount,
+        round_to_minor(line.amount, currency) if first else None,
+    )

@@ -1,0 +1,307 @@
+"""What the page of an invoice shows, in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.models import InvoiceState, SettlementState
+from billing.pages.invoice_words import day_words, pay_action, pays_by_transfer, period_words, shown_amount, state_pill
+from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow
+from billing.queries.invoices import InvoiceRow
+from billing.rating.rated import TermKind
+from portal.figures import moment, money, number, share, unit_price
+from portal.parts import Check, Notice
+from portal.shell import Crumb
+
+HASH_SHOWN = 4
+PERCENT = 100
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the table: a class of a model's tokens, or a lease."""
+
+    name: str
+    quantity: str
+    unit: str
+    price: str
+    per: str
+    source: str
+    amount: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One row of an opened line: a day at a price."""
+
+    day: object
+    name: str
+    quantity: str
+    price: str
+    source: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line with what it consists of."""
+
+    line: LineRow
+    note: str
+    items: tuple[Item, ...]
+    parts: tuple[Part, ...]
+    parts_title: str
+    parts_label: str
+
+
+def invoice_context(detail: InvoiceDetail, issuer_email: str, now: datetime, locale: str) -> dict[str, Any]:
+    """Return the context of the page."""
+    row = detail.row
+    pay = pay_action(row, locale)
+    return {
+        "row": row,
+        "detail": detail,
+        "groups": [(group.heading_words, group.amount, group.lines) for group in _groups(detail, locale)],
+        "pill": state_pill(row, now),
+        "sub": _subtitle(row, locale),
+        "pay": pay,
+        "checks": [_check(check, detail, locale) for check in detail.checks],
+        "gap_notice": _gap_notice(detail),
+        "payment": _payment_words(row, issuer_email, locale),
+        "state_words": _state_words(row, locale),
+        "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
+        "paid": row.total - row.outstanding,
+        "lines_url": reverse("tenant-invoice-lines", args=[row.number]),
+        "evidence_url": reverse("tenant-invoice-evidence", args=[row.number]),
+        "crumbs": (Crumb(_("Billing")), Crumb(_("Invoices"), reverse("tenant-invoices")), Crumb(row.number)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    heading_words: str
+    amount: Decimal
+    lines: tuple[ShownLine, ...]
+
+
+def _groups(detail: InvoiceDetail, locale: str) -> list[_Group]:
+    groups = []
+    for group in detail.groups:
+        leases = group.lines[0].term_kind == TermKind.LEASE
+        heading = _("GPU leases") if leases else group.heading
+        lines = tuple(_line(line, detail.row.currency, locale) for line in group.lines)
+        groups.append(_Group(heading, group.amount, lines))
+    return groups
+
+
+def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
+    lease = line.term_kind == TermKind.LEASE
+    items = (
+        (_lease_item(line, currency, locale),)
+        if lease
+        else tuple(_class_item(each, currency, locale) for each in line.classes)
+    )
+    days = len({subline.day for subline in line.sublines})
+    return ShownLine(
+        line=line,
+        note="" if lease else _share_words(line, currency, locale),
+        items=items,
+        parts=_parts(line, currency, locale, lease=lease),
+        parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
+        parts_label=_("%(line)s by day, class and price version") % {"line": line.description},
+    )
+
+
+def _share_words(line: LineRow, currency: str, locale: str) -> str:
+    """What a token share takes of the list price: the classes below sum to it before they are rounded once."""
+    words = {
+        "description": line.term_ref,
+        "list": shown_amount(line.base_amount, currency, locale),
+        "share": share((line.share_percent or Decimal(PERCENT)) / PERCENT, digits=2),
+        "exact": shown_amount(line.exact_amount, currency, locale),
+    }
+    return _("%(description)s: %(share)s of %(list)s at list price is %(exact)s, rounded once.") % words
+
+
+def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
+    return Item(
+        name=line.description,
+        quantity=_hours(line.quantity),
+        unit=_("GPU-h"),
+        price=unit_price(line.unit_price, currency, locale=locale) if line.unit_price is not None else "",
+        per=_("/ GPU-h") if line.unit_price is not None else _("several prices"),
+        source=line.source,
+        amount=money(line.amount, currency, locale=locale),
+        exact=False,
+    )
+
+
+def _class_item(row: ClassRow, currency: str, locale: str) -> Item:
+    return Item(
+        name=class_words(row.token_class),
+        quantity=number(row.quantity),
+        unit=_("tokens"),
+        price=unit_price(row.unit_price, currency, locale=locale) if row.unit_price is not None else "",
+        per="/ 1M" if row.unit_price is not None else _("several prices"),
+        source=", ".join(f"v{version}" for version in row.versions),
+        amount=shown_amount(row.exact_amount, currency, locale),
+        exact=True,
+    )
+
+
+def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[Part, ...]:
+    return tuple(
+        Part(
+            day=part.day,
+            name=line.term_ref if lease else class_words(part.token_class),
+            quantity=_hours(part.quantity) if lease else number(part.quantity),
+            price=unit_price(part.unit_price, currency, locale=locale),
+            source=f"v{part.version}" if part.version is not None else line.source,
+            amount=shown_amount(part.exact_amount, currency, locale),
+        )
+        for part in line.sublines
+    )
+
+
+def class_words(token_class: str) -> str:
+    """Return what people call a class of tokens."""
+    return {
+        "input": _("Input"),
+        "cached_input": _("Cached input"),
+        "cache_write": _("Cache write"),
+        "output": _("Output"),
+        "reasoning": _("Reasoning"),
+    }.get(token_class, token_class)
+
+
+def _hours(seconds: Decimal) -> str:
+    hours = seconds / SECONDS_PER_HOUR
+    return number(hours) if hours == hours.to_integral_value() else number(hours, digits=2)
+
+
+def _subtitle(row: InvoiceRow, locale: str) -> str:
+    words = {
+        "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
+        "issued": day_words(row.issued_at, row.time_zone, locale),
+        "due": day_words(row.due_at, row.time_zone, locale),
+        "issuer": row.issuer,
+    }
+    return _("%(period)s · issued %(issued)s · due %(due)s · from %(issuer)s") % words
+
+
+def _state_words(row: InvoiceRow, locale: str) -> str:
+    zone = ZoneInfo(row.time_zone)
+    if row.state == InvoiceState.PAID and row.paid_at is not None:
+        return _("Paid on %(moment)s") % {"moment": moment(row.paid_at, zone, locale=locale)}
+    if row.state == InvoiceState.VOID:
+        return _("Void: nothing is owed")
+    if row.outstanding != row.total:
+        amounts = {
+            "paid": money(row.total - row.outstanding, row.currency, locale=locale),
+            "left": money(row.outstanding, row.currency, locale=locale),
+        }
+        return _("%(paid)s received, %(left)s to pay") % amounts
+    return _("%(amount)s to pay") % {"amount": money(row.outstanding, row.currency, locale=locale)}
+
+
+def _payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
+    """How to pay where no page takes the payment; empty where one does or nothing is owed."""
+    words = {
+        "amount": money(row.outstanding, row.currency, locale=locale),
+        "issuer": row.issuer,
+        "number": row.number,
+        "email": issuer_email,
+        "due": day_words(row.due_at, row.time_zone, locale),
+    }
+    if pays_by_transfer(row):
+        return (
+            _(
+                "Transfer %(amount)s to %(issuer)s by %(due)s and give the number %(number)s as the reference. "
+                "Its account is known to %(email)s. The invoice turns to paid when the money is in."
+            )
+            % words
+        )
+    if row.state == InvoiceState.ISSUED and row.settlement_state == SettlementState.FAILED:
+        return (
+            _("The payment could not be collected. %(issuer)s was told; write to %(email)s to pay another way.") % words
+        )
+    if row.state == InvoiceState.ISSUED and not row.hosted_url:
+        return _("The payment page is being made. Reload in a minute.")
+    return ""
+
+
+def _gap_notice(detail: InvoiceDetail) -> Notice | None:
+    count = len(detail.accepted_gaps)
+    if not count:
+        return None
+    return Notice(
+        ngettext("%(count)s report was missing at closing.", "%(count)s reports were missing at closing.", count)
+        % {"count": count},
+        _(
+            "The period was closed after its grace without them; what arrives late is not on this invoice. "
+            "The evidence file names each."
+        ),
+        "warn",
+    )
+
+
+def _check(check: EvidenceCheck, detail: InvoiceDetail, locale: str) -> Check:
+    title, words = {
+        "adds_up": (_("Adds up"), _adds_up_words),
+        "same_as_dashboard": (_("Same as your usage page"), _dashboard_words),
+        "priced_by_date": (_("Priced by date"), _price_words),
+        "sealed": (_("Sealed"), _seal_words),
+    }[check.key]
+    code = f"sha256 {detail.sha256[:HASH_SHOWN]}…{detail.sha256[-HASH_SHOWN:]}" if check.key == "sealed" else ""
+    return Check("good" if check.passed else "bad", title, words(check, detail.row, locale), code)
+
+
+def _adds_up_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:
+    if not check.passed:
+        sums = {
+            "charged": shown_amount(Decimal(check.facts["charged"]), row.currency, locale),
+            "lines": shown_amount(Decimal(check.facts["lines"]), row.currency, locale),
+        }
+        return _("Charges come to %(charged)s, the lines to %(lines)s") % sums
+    records = int(check.facts["records"])
+    if not records:
+        return _("Charges, lines and total give one sum")
+    return ngettext(
+        "%(count)s usage record sums to these lines, to the token",
+        "%(count)s usage records sum to these lines, to the token",
+        records,
+    ) % {"count": number(records)}
+
+
+def _dashboard_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:
+    difference = Decimal(check.facts["difference"])
+    if not difference:
+        return _("Your usage page shows the same sum for this period; nothing came in late")
+    amount = {"amount": money(abs(difference), row.currency, locale=locale)}
+    if difference > 0:
+        return _("Your usage page shows %(amount)s more: usage came in after the invoice") % amount
+    return _("Your usage page shows %(amount)s less: usage was corrected after the invoice") % amount
+
+
+def _price_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:  # noqa: ARG001  one shape for all four
+    wrong = int(check.facts["wrong"])
+    if not wrong:
+        return _("Each charge used the price in force when it was metered")
+    return ngettext(
+        "%(count)s charge lies outside its price version", "%(count)s charges lie outside their price version", wrong
+    ) % {"count": number(wrong)}
+
+
+def _seal_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:
+    if not check.passed:
+        return _("The evidence file is not the one that was sealed")
+    closed = datetime.fromisoformat(check.facts["closed_at"]) if check.facts["closed_at"] else None
+    return _("Books closed %(moment)s") % {"moment": moment(closed, ZoneInfo(row.time_zone), locale=locale)}

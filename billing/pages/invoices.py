@@ -1,0 +1,160 @@
+"""A tenant's invoices: those still growing, and those issued; and the same as a file."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from billing.csv_files import csv_answer
+from billing.money import round_to_minor
+from billing.pages.invoice_words import day_words, invoice_entries, period_words
+from billing.pages.periods import with_query
+from billing.queries.drafts import DraftRow, draft_rows
+from billing.queries.invoice_list import InvoiceList, Shown, all_invoices, invoice_list
+from billing.queries.invoices import InvoiceRow
+from portal.figures import locale_for, number
+from portal.parts import Action, Choice, Empty, Pagination, Pill
+from tenants.models import Organization
+from tenants.roles import READ_INVOICES
+from tenants.scoping import tenant_page
+
+SEARCH_CHARACTERS_MAX = 64
+CSV_HEAD = (
+    "number",
+    "issuer",
+    "contract",
+    "time_zone",
+    "period_from_utc",
+    "period_to_utc",
+    "issued_at_utc",
+    "due_at_utc",
+    "paid_at_utc",
+    "state",
+    "days_overdue",
+    "currency",
+    "subtotal",
+    "tax",
+    "total",
+    "outstanding",
+)
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what a tenant owes: what grows now, then what was issued, the latest first."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    shown, search = _filters(request)
+    found = invoice_list(organization, now=now, shown=shown, search=search, page=_page(request))
+    kept = {"state": shown.value, "q": search}
+    context = {
+        "entries": invoice_entries(found.rows, now, locale),
+        "drafts": _drafts(draft_rows(organization, now), now, locale),
+        "search": search,
+        "shown": shown.value,
+        "choices": _choices(request.path, shown, search),
+        "export_url": with_query(reverse("tenant-invoices-csv"), kept),
+        "pagination": _pagination(request.path, found, kept),
+        "empty": _empty(request.path, filtered=bool(shown or search)),
+    }
+    return render(request, "billing/tenant_invoices.html", context)
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoices_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
+    """Write every invoice that the list shows with the same address, on all its pages."""
+    now = datetime.now(UTC)
+    shown, search = _filters(request)
+    rows = all_invoices(organization, now=now, shown=shown, search=search)
+    return csv_answer(f"invoices-{organization.slug}-UTC.csv", CSV_HEAD, _csv_rows(rows, now))
+
+
+def _csv_rows(rows: Iterable[InvoiceRow], now: datetime) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        yield (
+            row.number,
+            row.issuer,
+            row.contract,
+            row.time_zone,
+            row.from_at.isoformat(),
+            row.to_at.isoformat(),
+            row.issued_at.isoformat(),
+            row.due_at.isoformat(),
+            row.paid_at.isoformat() if row.paid_at else None,
+            row.state,
+            row.days_overdue(now),
+            row.currency,
+            round_to_minor(row.subtotal, row.currency),
+            round_to_minor(row.tax, row.currency),
+            round_to_minor(row.total, row.currency),
+            round_to_minor(row.outstanding, row.currency),
+        )
+
+
+def _filters(request: HttpRequest) -> tuple[Shown, str]:
+    wanted = request.GET.get("state", "")
+    shown = Shown(wanted) if wanted in set(Shown) else Shown.ALL
+    return shown, request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
+
+
+def _page(request: HttpRequest) -> int:
+    asked = request.GET.get("page", "1")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
+
+
+def _choices(path: str, shown: Shown, search: str) -> list[Choice]:
+    words = {Shown.ALL: _("All"), Shown.OPEN: _("Open"), Shown.OVERDUE: _("Overdue"), Shown.PAID: _("Paid")}
+    return [
+        Choice(title, with_query(path, {"state": each.value, "q": search}), current=each is shown)
+        for each, title in words.items()
+    ]
+
+
+def _drafts(rows: Iterable[DraftRow], now: datetime, locale: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "row": row,
+            "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
+            "pill": Pill(_("Closing"), "info") if row.is_over(now) else Pill(_("Draft")),
+            "words": _("over; waits for the last readings")
+            if row.is_over(now)
+            else _("grows until %(day)s") % {"day": day_words(row.to_at, row.time_zone, locale)},
+            "url": reverse("tenant-usage"),
+        }
+        for row in rows
+    ]
+
+
+def _pagination(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination | None:
+    if not found.rows:
+        return None
+    words = {"first": number(found.first), "last": number(found.last), "found": number(found.found)}
+    return Pagination(
+        _("%(first)s to %(last)s of %(found)s") % words,
+        previous_url=with_query(path, kept, {"page": str(found.page - 1)}) if found.page > 1 else "",
+        next_url=with_query(path, kept, {"page": str(found.page + 1)}) if found.has_next else "",
+    )
+
+
+def _empty(path: str, *, filtered: bool) -> Empty:
+    if filtered:
+        return Empty(
+            _("Nothing matches"),
+            _("No invoice of yours has this state and number."),
+            Action(_("Show all"), path),
+            "doc",
+        )
+    return Empty(
+        _("No invoices yet"),
+        _("An invoice is issued when a billing period is over and every reading of it is in."),
+        icon="doc",
+    )

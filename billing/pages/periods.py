@@ -1,0 +1,141 @@
+"""The window that a usage page shows, read from its address and written back into links."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+DAYS_MAX = 1830
+MONTHS_OFFERED = 12
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days of a time zone, `first` to `last`, both included; `month` if they are one calendar month.
+
+    `from_at` and `end_at` are its instants; `to_at` is how far it can be metered: `end_at`, or now while it runs.
+    """
+
+    first: date
+    last: date
+    zone: str
+    now: datetime
+    is_month: bool
+
+    @property
+    def from_at(self) -> datetime:
+        """When the first day begins, in UTC."""
+        return day_start(self.first, self.zone)
+
+    @property
+    def end_at(self) -> datetime:
+        """When the last day ends, in UTC."""
+        return day_start(self.last + DAY, self.zone)
+
+    @property
+    def to_at(self) -> datetime:
+        """Up to when there can be usage."""
+        return max(self.from_at, min(self.end_at, self.now))
+
+    @property
+    def today(self) -> date:
+        """The day that now lies in."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+    @property
+    def shown_last(self) -> date:
+        """The last day that has begun."""
+        return max(self.first, min(self.last, self.today))
+
+    @property
+    def runs(self) -> bool:
+        """Whether the period is not over yet."""
+        return self.now < self.end_at
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the period is in an address; the running month needs nothing."""
+        if not self.is_month:
+            return {"from": self.first.isoformat(), "to": self.last.isoformat()}
+        return {} if month_of(self.first) == month_of(self.today) else {"month": f"{self.first:%Y-%m}"}
+
+    def days(self) -> list[date]:
+        """Every day, those ahead too."""
+        return [self.first + DAY * index for index in range((self.last - self.first).days + 1)]
+
+    def before(self) -> "Period | None":
+        """The same span of the month before, for a period that is a calendar month."""
+        if not self.is_month:
+            return None
+        first = previous_month(self.first)
+        span = (self.shown_last - self.first).days
+        last = min(first + DAY * span, self.first - DAY) if self.runs else self.first - DAY
+        # A running month is compared up to the same time of the same day.
+        now = day_start(last, self.zone) + (self.now - day_start(self.today, self.zone)) if self.runs else self.now
+        return Period(first, last, self.zone, now, is_month=False)
+
+
+class UnreadablePeriod(ValueError):
+    """The address asks for days that do not exist or lie the wrong way round."""
+
+
+def read_period(query: Mapping[str, str], zone: str, now: datetime) -> Period:
+    """Return the period of `?month=2026-03` or `?from=2026-03-01&to=2026-03-18`, else the running month.
+
+    Raises UnreadablePeriod.
+    """
+    today = now.astimezone(ZoneInfo(zone)).date()
+    try:
+        if query.get("from") or query.get("to"):
+            last = date.fromisoformat(query.get("to") or today.isoformat())
+            first = date.fromisoformat(query.get("from") or last.replace(day=1).isoformat())
+        elif query.get("month"):
+            year, month = query["month"].split("-")
+            first = date(int(year), int(month), 1)
+            last = next_month(first) - DAY
+        else:
+            first = today.replace(day=1)
+            last = next_month(first) - DAY
+    except (ValueError, OverflowError) as error:
+        raise UnreadablePeriod(str(error)) from error
+    if not date(2000, 1, 1) <= first <= last <= date(2999, 12, 31) or (last - first).days > DAYS_MAX:
+        raise UnreadablePeriod(f"{first} to {last}")
+    whole_month = first.day == 1 and last == next_month(first) - DAY
+    return Period(first, last, zone, now, is_month=whole_month)
+
+
+def offered_months(now: datetime, zone: str) -> list[date]:
+    """Return the first days of the running month and the ones before it."""
+    month = now.astimezone(ZoneInfo(zone)).date().replace(day=1)
+    months = [month]
+    while len(months) < MONTHS_OFFERED:
+        months.append(previous_month(months[-1]))
+    return months
+
+
+def day_start(day: date, zone: str) -> datetime:
+    """Return the instant at which a day begins in a zone, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the month after a day's."""
+    return (day.replace(day=1) + 31 * DAY).replace(day=1)
+
+
+def previous_month(day: date) -> date:
+    """Return the first day of the month before a day's."""
+    return (day.replace(day=1) - DAY).replace(day=1)
+
+
+def month_of(day: date) -> tuple[int, int]:
+    """Return what two days of one month share."""
+    return day.year, day.month
+
+
+def with_query(path: str, *parts: Mapping[str, str]) -> str:
+    """Return an address with the query of all parts, empty values left out."""
+    query = {name: value for part in parts for name, value in part.items() if value}
+    return f"{path}?{urlencode(query)}" if query else path

@@ -1,0 +1,171 @@
+"""What the template of the usage page needs beside its figures: choices, links, charts and their words."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.pages.periods import Period, month_of, offered_months, with_query
+from billing.pages.usage_charts import Bucket, buckets, cost_columns, is_daily, legend, title_of, token_columns
+from billing.queries.usage_sheet import UsageSheet
+from metering.completeness import freshness
+from portal.charts import Number, column_table, line_chart, stacked_columns
+from portal.figures import axis, day, money, number, span
+from portal.parts import Choice, Empty
+from tenants.models import Organization
+
+Kept = Mapping[str, str]
+"""The filters beside the period that links keep: model, group, currency."""
+
+
+def subtitle(period: Period, locale: str) -> str:
+    """Return which days the page is about, and by whose clock."""
+    words = {"days": span(period.first, period.shown_last, locale), "zone": period.zone}
+    return _("%(days)s · days are %(zone)s, as on your invoice") % words
+
+
+def metered_day(organization: Organization, period: Period) -> date | None:
+    """Return the last day that metering has reached; None where nothing was metered yet."""
+    _state, metered_to = freshness(organization)
+    return metered_to.astimezone(ZoneInfo(period.zone)).date() if metered_to else None
+
+
+def month_choices(period: Period, now: datetime, locale: str) -> list[tuple[str, str, bool]]:
+    """Return (value, words, whether chosen) of each month offered, and of the period if it is no such month."""
+    months = offered_months(now, period.zone)
+    choices = [
+        (
+            f"{month:%Y-%m}",
+            _("This month") if index == 0 else day(month, "yMMMM", locale),
+            period.is_month and month_of(month) == month_of(period.first),
+        )
+        for index, month in enumerate(months)
+    ]
+    if not any(chosen for _value, _words, chosen in choices):
+        if period.is_month:
+            choices.append((f"{period.first:%Y-%m}", day(period.first, "yMMMM", locale), True))
+        else:
+            choices.insert(0, ("", span(period.first, period.last, locale), True))
+    return choices
+
+
+def model_urls(path: str, period: Period, kept: Kept, sheet: UsageSheet) -> dict[str, str]:
+    """Return where each model's name leads: this page with that model alone."""
+    return {model: with_query(path, period.query, {**kept, "model": model}) for model in sheet.models}
+
+
+def group_choices(path: str, period: Period, kept: Kept) -> list[Choice]:
+    """Return the two ways to stack the columns."""
+    by_model = kept["group"] == "model"
+    return [
+        Choice(_("Type"), with_query(path, period.query, {**kept, "group": ""}), current=not by_model),
+        Choice(_("Model"), with_query(path, period.query, {**kept, "group": "model"}), current=by_model),
+    ]
+
+
+def nothing(period: Period, locale: str) -> Empty:
+    """Return what a page without any usage says."""
+    words = {"days": span(period.first, period.shown_last, locale)}
+    return Empty(
+        _("Nothing used yet") if period.runs else _("Nothing used"),
+        _(
+            "No tokens were metered and no GPUs were held for you in %(days)s. Choose another month, or wait: "
+            "usage shows here within minutes of being metered."
+        )
+        % words
+        if period.runs
+        else _("No tokens were metered and no GPUs were held for you in %(days)s.") % words,
+        icon="chart",
+    )
+
+
+def token_chart(
+    period: Period, sheet: UsageSheet, kept: Kept, *, by_model: bool, locale: str, metered_to: date | None
+) -> dict[str, Any]:
+    """Return the chart of tokens with its legend, table and the sentence below it."""
+
+    def day_url(at: date) -> str:
+        return with_query(reverse("tenant-usage-day", args=[at]), {"currency": kept["currency"]})
+
+    columns, series = token_columns(
+        period, sheet, by_model=by_model, locale=locale, day_url=day_url, metered_to=metered_to
+    )
+    daily = is_daily(period)
+    return {
+        "token_title": _("Tokens per day") if daily else _("Tokens per month"),
+        "token_chart": stacked_columns(
+            columns,
+            series,
+            label=_("Tokens per day. Use the arrow keys to read one at a time, Enter to open a day.")
+            if daily
+            else _("Tokens per month. Use the arrow keys to read one at a time."),
+            form=lambda value: axis(value, locale=locale),
+        ),
+        "token_legend": legend(series),
+        "token_table": column_table(
+            columns,
+            series,
+            caption=_("Tokens per day") if daily else _("Tokens per month"),
+            head=_("Day (%(zone)s)") % {"zone": period.zone} if daily else _("Month"),
+            form=number,
+            unknown=_("not in yet"),
+        ),
+        "token_foot": _token_words(period, sheet, locale),
+    }
+
+
+def cost_chart(period: Period, sheet: UsageSheet, *, locale: str, metered_to: date | None) -> dict[str, Any]:
+    """Return the line of cost with its table."""
+    currency = sheet.overview.currency
+    columns, series = cost_columns(period, sheet, locale=locale, metered_to=metered_to)
+    title = _("Cost this month") if period.is_month and period.runs else _("Cost, running total")
+
+    def written(value: Number) -> str:
+        return money(value, currency, locale=locale)
+
+    return {
+        "cost_title": title,
+        "cost_chart": line_chart(
+            columns,
+            series,
+            label=_("Running total of the cost. Use the arrow keys to read one day at a time."),
+            form=lambda value: axis(value, locale=locale, currency=currency),
+        ),
+        "cost_table": column_table(
+            columns,
+            series,
+            caption=title,
+            head=_("Day (%(zone)s)") % {"zone": period.zone} if is_daily(period) else _("Month"),
+            form=written,
+            unknown=_("not in yet"),
+        ),
+        "cost_foot": _cost_words(sheet, locale),
+    }
+
+
+def _token_words(period: Period, sheet: UsageSheet, locale: str) -> str:
+    spans = buckets(period, sheet.rows)
+    busiest: Bucket | None = max(spans, key=lambda bucket: bucket.tokens.total, default=None)
+    sentences = []
+    if busiest is not None and busiest.tokens.total:
+        when = {"day": title_of(busiest, period, locale)}
+        sentences.append((_("Busiest day: %(day)s.") if is_daily(period) else _("Busiest month: %(day)s.")) % when)
+    if period.first <= period.today <= period.last:
+        sentences.append(_("Today is part-filled."))
+    return " ".join(sentences)
+
+
+def _cost_words(sheet: UsageSheet, locale: str) -> str:
+    overview = sheet.overview
+    if sheet.model:
+        return _("%(model)s only.") % {"model": sheet.model}
+    if not overview.leases:
+        return _("The invoice of a whole billing period shows this very total.")
+    words = {
+        "tokens": money(overview.token_amount, overview.currency, locale=locale),
+        "leases": money(overview.lease_amount, overview.currency, locale=locale),
+    }
+    return _("%(tokens)s for tokens, %(leases)s for GPU leases.") % words

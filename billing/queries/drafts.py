@@ -1,0 +1,65 @@
+"""The invoices that are still growing: what each open billing period comes to so far."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing.bases import Window, read_bases
+from billing.basis import rate
+from billing.models import BillingPeriod, ContractState, PeriodState
+from billing.rating.lines import make_bill
+from tenants.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRow:
+    """A period that is not invoiced yet; `amount` is what its invoice would be if it ended now."""
+
+    contract: str
+    issuer: str
+    currency: str
+    time_zone: str
+    from_at: datetime
+    to_at: datetime
+    amount: Decimal
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the period has ended and waits to be closed."""
+        return now >= self.to_at
+
+
+def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...]:
+    """Return what a tenant's open periods come to so far; the number of queries does not grow with contracts.
+
+    A contract has one period that runs, and may have one before it that waits for late readings.
+    """
+    periods = list(
+        BillingPeriod.objects.filter(contract__tenant=organization, state=PeriodState.OPEN, from_at__lte=now)
+        .exclude(contract__state__in=(ContractState.DRAFT, ContractState.OFFERED))
+        .select_related("contract__provider")
+        .order_by("from_at", "contract__number")
+    )
+    rows: list[DraftRow] = []
+    while periods:
+        # One read takes each contract once, so a waiting period and the running one are read one after the other.
+        first = {period.contract_id: period for period in reversed(periods)}
+        rows.extend(_drafts(list(first.values()), now))
+        periods = [period for period in periods if period is not first[period.contract_id]]
+    return tuple(sorted(rows, key=lambda row: (row.to_at, row.contract)))
+
+
+def _drafts(periods: list[BillingPeriod], now: datetime) -> list[DraftRow]:
+    windows = [Window(period.contract, period.from_at, min(now, period.to_at)) for period in periods]
+    bases = read_bases(windows)
+    return [
+        DraftRow(
+            contract=period.contract.number,
+            issuer=period.contract.provider.name,
+            currency=period.contract.currency,
+            time_zone=period.contract.time_zone,
+            from_at=period.from_at,
+            to_at=period.to_at,
+            amount=make_bill(rate(bases[period.contract_id]).lines, period.contract.currency).total,
+        )
+        for period in periods
+    ]

@@ -1,0 +1,84 @@
+"""A tenant's invoices as its list shows them: searched, filtered and paged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Q, QuerySet
+
+from billing.models import Invoice, InvoiceState
+from billing.queries.invoices import InvoiceRow, invoices_for, row_of
+from tenants.models import Organization
+
+PAGE_ROWS = 25
+EXPORT_CHUNK_ROWS = 500
+
+
+class Shown(StrEnum):
+    """Which invoices a list shows."""
+
+    ALL = ""
+    OPEN = "open"
+    OVERDUE = "overdue"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceList:
+    """One page of a list: `first` counts from 1, `found` is how many match in all."""
+
+    rows: tuple[InvoiceRow, ...]
+    found: int
+    first: int
+    page: int
+
+    @property
+    def last(self) -> int:
+        """The place of the page's last row."""
+        return self.first + len(self.rows) - 1
+
+    @property
+    def has_next(self) -> bool:
+        """Whether more rows follow."""
+        return self.last < self.found
+
+
+def invoice_list(
+    organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = "", page: int = 1
+) -> InvoiceList:
+    """Return a page of what a tenant owes, the latest first; a page beyond the end is the last one; two queries."""
+    found = _chosen(organization, now, shown, search)
+    count = found.count()
+    page = max(1, min(page, -(-count // PAGE_ROWS)))
+    start = (page - 1) * PAGE_ROWS
+    rows = tuple(row_of(invoice) for invoice in found.order_by("-issued_at", "-pk")[start : start + PAGE_ROWS])
+    return InvoiceList(rows, count, start + 1, page)
+
+
+def all_invoices(
+    organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = ""
+) -> Iterator[InvoiceRow]:
+    """Yield every row that the list would show, read in chunks."""
+    found = _chosen(organization, now, shown, search).order_by("-issued_at", "-pk")
+    for invoice in found.iterator(chunk_size=EXPORT_CHUNK_ROWS):
+        yield row_of(invoice)
+
+
+def find_invoice(organization: Organization, number: str) -> Invoice | None:
+    """Return the issued invoice of that number that a tenant owes, or None."""
+    return invoices_for(organization).filter(tenant=organization, number=number).first()
+
+
+def _chosen(organization: Organization, now: datetime, shown: Shown, search: str) -> QuerySet[Invoice]:
+    which = {
+        Shown.ALL: Q(),
+        Shown.OPEN: Q(state=InvoiceState.ISSUED),
+        Shown.OVERDUE: Q(state=InvoiceState.ISSUED, due_at__lte=now),
+        Shown.PAID: Q(state=InvoiceState.PAID),
+    }[shown]
+    found = invoices_for(organization).filter(which, tenant=organization)
+    words = search.split()
+    for word in words:
+        found = found.filter(Q(number__icontains=word) | Q(contract__number__icontains=word))
+    return found

@@ -1,0 +1,64 @@
+"""The hours of one day by model, for the page behind a day's column."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.queries.usage import RatedUsage, TokenCounts, UsageOverview, overview_of, rated_usage
+from tenants.models import Organization
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """One hour that begins at an instant; a day has 23 to 25 of them where clocks change."""
+
+    at: datetime
+    tokens: TokenCounts
+    tokens_by_model: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDay:
+    """A day's overview and its hours."""
+
+    overview: UsageOverview
+    hours: tuple[HourRow, ...]
+
+
+def usage_day(
+    organization: Organization, from_at: datetime, to_at: datetime, zone: str, *, currency: str | None = None
+) -> UsageDay:
+    """Return the hours of `[from_at, to_at)`; usage of a part of an hour belongs to the hour it begins in."""
+    usage = rated_usage(organization, from_at, to_at, zone, currency=currency, by_hour=True)
+    return UsageDay(overview_of(usage), _hours(usage))
+
+
+def _hours(usage: RatedUsage) -> tuple[HourRow, ...]:
+    sums: dict[datetime, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    for basis, _rated in usage.parts:
+        for share in basis.shares:
+            for used in share.usage:
+                place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
+                sums[place][used.model][str(used.token_class)] += used.tokens
+    rows = []
+    at = usage.from_at
+    while at < usage.to_at:
+        models = {model: TokenCounts(**counts) for model, counts in sums[at].items()}
+        rows.append(
+            HourRow(at, _added(tuple(models.values())), {model: counts.total for model, counts in models.items()})
+        )
+        at += HOUR
+    return tuple(rows)
+
+
+def _added(counts: tuple[TokenCounts, ...]) -> TokenCounts:
+    return TokenCounts(
+        input=sum(each.input for each in counts),
+        cached_input=sum(each.cached_input for each in counts),
+        cache_write=sum(each.cache_write for each in counts),
+        output=sum(each.output for each in counts),
+        reasoning=sum(each.reasoning for each in counts),
+    )

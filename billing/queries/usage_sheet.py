@@ -1,0 +1,217 @@
+"""The usage page's figures: an overview, and the days of each model and lease that its charts and export show."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from billing.basis import PeriodBasis
+from billing.models import Contract, ContractState
+from billing.money import TOKENS_PER_PRICE_UNIT, exact_sum, from_minor, largest_remainder, round_to_minor
+from billing.queries.usage import (
+    RatedUsage,
+    TokenCounts,
+    UsageOverview,
+    overview_of,
+    rated_usage,
+)
+from billing.rating.book import TokenClass
+from billing.rating.lines import InvoiceLine, make_bill
+from billing.rating.rated import Rated, RatedLine, TermKind
+from tenants.models import Organization
+
+DEFAULT_ZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A day of one model or of one lease.
+
+    `exact_amount` is unrounded. `amount` is the day's part of the rounded line, so that the rows of a sheet sum to
+    its total to the cent; a part is at most one minor unit away from the exact amount.
+    """
+
+    day: date
+    contract: str
+    term_ref: str
+    kind: str
+    model: str
+    tokens: TokenCounts
+    gpu_seconds: Decimal
+    exact_amount: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSheet:
+    """What the usage page shows over a window, of all models and leases or of one model.
+
+    `total` is the sum of `rows` and, without a chosen model, the overview's. `saved` is what cached input would have
+    cost more at the price of input in force that day; None where no model has both prices.
+    """
+
+    overview: UsageOverview
+    model: str
+    models: tuple[str, ...]
+    rows: tuple[SheetRow, ...]
+    total: Decimal
+    saved: Decimal | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was used, held or left without a price."""
+        return not self.rows and not self.overview.unpriced
+
+
+def usage_sheet(
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    zone: str,
+    *,
+    currency: str | None = None,
+    model: str = "",
+) -> UsageSheet:
+    """Return what a tenant used over `[from_at, to_at)`; the number of queries does not grow with the use."""
+    usage = rated_usage(organization, from_at, to_at, zone, currency=currency)
+    overview = overview_of(usage)
+    rows = tuple(sorted(_rows(usage), key=lambda row: (row.day, row.kind, row.model, row.term_ref)))
+    chosen = tuple(row for row in rows if not model or (row.model == model and row.kind == TermKind.TOKEN_SHARE))
+    zero = from_minor(0, overview.currency)
+    return UsageSheet(
+        overview=overview,
+        model=model,
+        models=tuple(row.model for row in overview.models),
+        rows=chosen,
+        total=exact_sum((zero, *(row.amount for row in chosen))),
+        saved=_saved(usage, model),
+    )
+
+
+def usage_total(
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    zone: str,
+    *,
+    currency: str,
+    model: str = "",
+) -> Decimal | None:
+    """Return what a window cost, to compare another with; None where nothing was used or held in it."""
+    sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, model=model)
+    return sheet.total if sheet.rows else None
+
+
+def billing_zone(organization: Organization, now: datetime) -> str:
+    """Return the time zone of a tenant's latest contract in force, in which its days are billed; UTC without one."""
+    found = (
+        Contract.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), tenant=organization, from_at__lte=now)
+        .exclude(state__in=(ContractState.DRAFT, ContractState.OFFERED))
+        .order_by("-from_at", "-pk")
+        .values_list("time_zone", flat=True)
+        .first()
+    )
+    return found or DEFAULT_ZONE
+
+
+def _rows(usage: RatedUsage) -> Iterator[SheetRow]:
+    zone = ZoneInfo(usage.zone)
+    for basis, rated in usage.parts:
+        counts = _counts(basis, zone)
+        seen: set[tuple[str, str, date]] = set()
+        for line in make_bill(rated.lines, usage.currency).lines:
+            for row in _line_rows(basis, line, counts, zone, usage.currency):
+                seen.add((row.term_ref, row.model, row.day))
+                yield row
+        for key, tokens in counts.items():
+            if key not in seen:
+                yield _unpriced_row(basis, key, tokens, usage.currency)
+
+
+def _line_rows(
+    basis: PeriodBasis,
+    line: InvoiceLine,
+    counts: dict[tuple[str, str, date], TokenCounts],
+    zone: ZoneInfo,
+    currency: str,
+) -> Iterator[SheetRow]:
+    by_day: dict[date, list[RatedLine]] = defaultdict(list)
+    for subline in line.sublines:
+        by_day[subline.from_at.astimezone(zone).date()].append(subline)
+    days = sorted(by_day)
+    exact = [exact_sum(subline.amount for subline in by_day[day]) for day in days]
+    # A line of nothing has no proportions to share its amount out by.
+    parts = largest_remainder(line.amount, exact, currency) if any(exact) else (line.amount,) * len(days)
+    kind = line.sublines[0].term_kind
+    is_lease = kind is TermKind.LEASE
+    for day, exact_amount, amount in zip(days, exact, parts, strict=True):
+        yield SheetRow(
+            day=day,
+            contract=basis.contract,
+            term_ref=line.term_ref,
+            kind=kind,
+            model=line.model,
+            tokens=TokenCounts() if is_lease else counts.get((line.term_ref, line.model, day), TokenCounts()),
+            gpu_seconds=exact_sum(subline.quantity for subline in by_day[day]) if is_lease else Decimal(0),
+            exact_amount=exact_amount,
+            amount=amount,
+        )
+
+
+def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenCounts, currency: str) -> SheetRow:
+    """Usage without any price still shows its tokens; the notice above it says that it is not charged yet."""
+    term_ref, model, day = key
+    zero = Decimal(0)
+    return SheetRow(
+        day=day,
+        contract=basis.contract,
+        term_ref=term_ref,
+        kind=TermKind.TOKEN_SHARE,
+        model=model,
+        tokens=tokens,
+        gpu_seconds=zero,
+        exact_amount=zero,
+        amount=from_minor(0, currency),
+    )
+
+
+def _counts(basis: PeriodBasis, zone: ZoneInfo) -> dict[tuple[str, str, date], TokenCounts]:
+    sums: dict[tuple[str, str, date], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for share in basis.shares:
+        for usage in share.usage:
+            key = (share.ref, usage.model, usage.from_at.astimezone(zone).date())
+            sums[key][str(usage.token_class)] += usage.tokens
+    return {key: TokenCounts(**counts) for key, counts in sums.items()}
+
+
+def _saved(usage: RatedUsage, model: str) -> Decimal | None:
+    savings = [
+        saving
+        for basis, rated in usage.parts
+        for line in _cached_lines(rated, model)
+        if (saving := _saving(basis, line)) is not None
+    ]
+    return round_to_minor(sum(savings, Fraction(0)), usage.currency) if savings else None
+
+
+def _cached_lines(rated: Rated, model: str) -> Sequence[RatedLine]:
+    return [
+        line
+        for line in rated.lines
+        if line.token_class == TokenClass.CACHED_INPUT and (not model or line.model == model)
+    ]
+
+
+def _saving(basis: PeriodBasis, line: RatedLine) -> Fraction | None:
+    """What the cached tokens of a line would have cost more as input; None where input has no price."""
+    version = next((one for one in basis.versions if one.version_id == line.price_version_id), None)
+    full = version.price_per_mtok(line.model, TokenClass.INPUT) if version else None
+    if full is None:
+        return None
+    dearer = Fraction(full) - Fraction(line.price.amount)
+    return Fraction(line.quantity) * dearer / TOKENS_PER_PRICE_UNIT * Fraction(line.share_percent) / 100

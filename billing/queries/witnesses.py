@@ -1,0 +1,99 @@
+"""What the gateway and the engines counted of the same tokens, deployment by deployment."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q, Sum
+
+from billing.basis import BILLED_QUALITIES
+from billing.models import TokenShareDeployment
+from metering.models import Quantity, UsageHour, Witness
+from tenants.models import Organization
+
+COUNTED_ONCE = (Quantity.INPUT, Quantity.CACHE_WRITE, Quantity.OUTPUT)
+"""Cached input is a part of input and reasoning a part of output: adding them would count tokens twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessRow:
+    """The two counts of a deployment's tokens; None where a witness saw nothing."""
+
+    deployment: str
+    term_ref: str
+    billed_by: str
+    billed: int | None
+    control: int | None
+    tolerance_percent: Decimal
+
+    @property
+    def difference(self) -> int | None:
+        """Billed less control, in tokens; None where one of them is unknown."""
+        return None if self.billed is None or self.control is None else self.billed - self.control
+
+    @property
+    def share(self) -> Decimal | None:
+        """The difference as a share of what the controlling witness counted."""
+        if self.difference is None or not self.control:
+            return None
+        return Decimal(self.difference) / self.control
+
+    @property
+    def within_tolerance(self) -> bool | None:
+        """Whether the difference is as small as the contract allows; None where there is nothing to compare."""
+        if self.difference is None or self.control is None:
+            return None
+        return abs(self.difference) * 100 <= self.tolerance_percent * self.control
+
+
+def witness_rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
+    """Return both counts of every deployment under the tenant's token shares over `[from_at, to_at)`; two queries."""
+    bound = (
+        TokenShareDeployment.objects.filter(
+            Q(term__to_at__isnull=True) | Q(term__to_at__gt=from_at),
+            term__contract__tenant=organization,
+            term__from_at__lt=to_at,
+        )
+        .select_related("term", "deployment")
+        .order_by("deployment__name", "deployment_id")
+    )
+    counted = _counted([each.deployment_id for each in bound], from_at, to_at)
+    rows = []
+    for each in bound:
+        sums = counted[each.deployment_id]
+        billed_by = Witness(each.term.witness)
+        control_by = Witness.ENGINE if billed_by is Witness.GATEWAY else Witness.GATEWAY
+        if sums:
+            rows.append(
+                WitnessRow(
+                    deployment=each.deployment.name,
+                    term_ref=each.term.ref,
+                    billed_by=billed_by,
+                    billed=sums.get(billed_by),
+                    control=sums.get(control_by),
+                    tolerance_percent=each.term.tolerance_percent,
+                )
+            )
+    return tuple(rows)
+
+
+def _counted(deployments: list[UUID], from_at: datetime, to_at: datetime) -> dict[UUID, dict[str, int]]:
+    found = (
+        UsageHour.objects.filter(
+            deployment_id__in=deployments,
+            witness__in=(Witness.ENGINE, Witness.GATEWAY),
+            from_at__gte=from_at,
+            from_at__lt=to_at,
+            quantity__in=COUNTED_ONCE,
+            quality__in=BILLED_QUALITIES,
+        )
+        .values_list("deployment_id", "witness")
+        .annotate(tokens=Sum("value"))
+        .order_by("deployment_id")
+    )
+    sums: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for deployment, witness, tokens in found:
+        sums[deployment][witness] = int(tokens)
+    return sums

@@ -1,0 +1,35 @@
+"""The tenant's pages of usage and invoices."""
+
+from datetime import date
+
+from django.urls import path, register_converter
+
+from billing.pages import invoice, invoices, usage, usage_day
+
+
+class DayConverter:
+    """A calendar day as ISO 8601 writes it; days that do not exist are no address."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        """Read a day."""
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date | str) -> str:
+        """Write a day."""
+        return str(value)
+
+
+register_converter(DayConverter, "day")
+
+urlpatterns = [
+    path("usage/", usage.tenant_usage, name="tenant-usage"),
+    path("usage.csv", usage.tenant_usage_csv, name="tenant-usage-csv"),
+    path("usage/<day:day>/", usage_day.tenant_usage_day, name="tenant-usage-day"),
+    path("invoices/", invoices.tenant_invoices, name="tenant-invoices"),
+    path("invoices.csv", invoices.tenant_invoices_csv, name="tenant-invoices-csv"),
+    path("invoices/<str:number>/", invoice.tenant_invoice, name="tenant-invoice"),
+    path("invoices/<str:number>/lines.csv", invoice.tenant_invoice_lines, name="tenant-invoice-lines"),
+    path("invoices/<str:number>/evidence.json", invoice.tenant_invoice_evidence, name="tenant-invoice-evidence"),
+]
