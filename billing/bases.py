@@ -167,12 +167,12 @@ def _shares(
     terms = [term for term in terms if _touches(term, windows[term.contract_id])]
     usage: dict[UUID, list[Usage]] = defaultdict(list)
     if terms:
-        rows = billed_usage((term, windows[term.contract_id]) for term in terms)
+        # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
+        rows = billed_usage((term, windows[term.contract_id]) for term in terms).exclude(value=0)
         rows = rows.annotate(term_id=F("deployment__token_share__term_id"))
         grouped = _grouped_by_hour(rows) if by_hour else _grouped_by_day(rows, _changes(windows, versions), zone)
         for row in grouped:
-            if row["tokens"]:
-                usage[row["term_id"]].append(_usage(row))
+            usage[row["term_id"]].append(_usage(row))
     found: dict[UUID, list[ShareBasis]] = defaultdict(list)
     for term in terms:
         found[term.contract_id].append(

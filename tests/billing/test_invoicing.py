@@ -305,3 +305,14 @@ def test_the_invoice_is_what_was_charged_whatever_was_charged_when() -> None:
         charge_period(period_id=world.period().id, up_to=NOON + hour * HOUR + HOUR, now=NOON)
     line = issue(world).lines.get()
     assert sum(Charge.objects.values_list("amount", flat=True)) == line.exact_amount
+
+
+def test_hours_in_which_nothing_flowed_do_not_stop_a_close() -> None:
+    world = make_world(tokens=PRICES)
+    shared = world.share(percent="30", rolled_to_at=APRIL)
+    for hour in (0, 23):
+        shared.use({"input": 0, "output": 0}, at=NOON.replace(hour=hour))
+    shared.use({"input": 1_000_000, "output": 200_000}, at=NOON)
+    invoice = issue(world)
+    assert invoice.total == Decimal("0.15")
+    assert {line.from_at for line in invoice.lines.all()} == {NOON}
