@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from forecourt.demo import programs
-from forecourt.demo.plan import Plan, make_plan, write_plan
+from forecourt.demo.plan import MONTH_DAYS, Plan, make_plan, write_plan
 from forecourt.demo.progress import Progress
 from forecourt.embedded.folder import CannotStart
 from forecourt.embedded.stack import (
@@ -108,6 +108,7 @@ def main(argv: list[str]) -> int:
         ports=_free_ports(5),
         trace_dir=str(options.trace.resolve()) if options.trace else "",
         jobs_dir=str(options.jobs.resolve()) if options.jobs else "",
+        days=options.days,
     )
     write_plan(plan, folder / "plan.json")
     progress = Progress()
@@ -210,9 +211,14 @@ def _close_and_pay(run: Run) -> None:
         sweep("billing.tasks.close_periods")
         run.wait(lambda: due_periods_are_closed(datetime.now(UTC)), CLOSED_TIMEOUT_S, "The closing of the period")
     with run.progress.step("Paying the invoices through Stripe"):
+        sent: set[str] = set()
 
         def paid() -> bool:
             for stripe_invoice in invoices_to_pay():
+                # Between the payment and its webhook an invoice still waits: it is paid once all the same.
+                if stripe_invoice in sent:
+                    continue
+                sent.add(stripe_invoice)
                 programs.ask(f"http://127.0.0.1:{run.stripe_port}/_double/pay", {"invoice": stripe_invoice})
             return unpaid_invoices() == 0
 
@@ -283,6 +289,8 @@ def _counts(run: Run) -> dict[str, Any]:
 def _start_django() -> None:
     import django  # settings read the environment that was just completed
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
+
     django.setup()
 
 
@@ -311,6 +319,13 @@ def _free_ports(count: int) -> list[int]:
             holder.close()
 
 
+def _days(text: str) -> int:
+    """Read a number of days of the sample month. Raises ArgumentTypeError."""
+    if not text.isdigit() or not 1 <= int(text) <= MONTH_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to {MONTH_DAYS}")
+    return int(text)
+
+
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="forecourt demo",
@@ -328,5 +343,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8080, help="port of the portal; 0 chooses a free one")
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: demo in FORECOURT_DATA_DIR)")
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another sample")
+    parser.add_argument(
+        "--days", type=_days, metavar="N", help="meter only the last N days of the month: a shorter run"
+    )
     parser.add_argument("--requests", type=int, default=REQUESTS, help="requests of the sample month")
     return parser.parse_args(argv)

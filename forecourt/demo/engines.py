@@ -89,9 +89,9 @@ class Engine:
             "# TYPE vllm:request_success_total counter",
         ]
         for reason in ("stop", "length", "abort", "error", "repetition"):
-            value = float(counts["requests"] if reason == "stop" else 0)
+            done = float(counts["requests"] if reason == "stop" else 0)
             labels = f'engine="0",finished_reason="{reason}",model_name="{self.model}"'
-            lines.append(f"vllm:request_success_total{{{labels}}} {value!r}")
+            lines.append(f"vllm:request_success_total{{{labels}}} {done!r}")
         return "\n".join(lines) + "\n"
 
     def _sglang(self, counts: dict[str, int]) -> str:

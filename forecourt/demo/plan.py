@@ -19,6 +19,8 @@ MONTH_DAYS: Final = 31
 # The lease of the worked case begins on the tenth at six; the replayed traces begin on the twelfth at fourteen.
 LEASE_DAY: Final = timedelta(days=9, hours=6)
 TRACE_DAY: Final = timedelta(days=11, hours=14)
+HOUR: Final = timedelta(hours=1)
+AFTER_MONTH: Final = timedelta(hours=2)
 
 
 class PlannedEndpoint(msgspec.Struct, frozen=True):
@@ -52,10 +54,12 @@ class Plan(msgspec.Struct, frozen=True):
 
     seed: int
     requests: int
-    from_ms: int
-    """The world's first instant: the first of the last whole month of 31 days."""
+    month_from_ms: int
+    """The first of the last whole month of 31 days."""
     month_to_ms: int
     """The end of that month: its billing period closes."""
+    from_ms: int
+    """The world's first instant: from here on its nodes are metered."""
     end_ms: int
     """The world's clock has caught up with the real one."""
     world_port: int
@@ -88,7 +92,7 @@ class Plan(msgspec.Struct, frozen=True):
         """Return every request of the run, in order of arrival."""
         from_at = instant(self.from_ms)
         if self.trace_dir:
-            return replayed(Path(self.trace_dir), from_at + TRACE_DAY)
+            return replayed(Path(self.trace_dir), max(instant(self.month_from_ms) + TRACE_DAY, from_at + HOUR))
         month = seeded(
             seed=self.seed,
             from_at=from_at + timedelta(hours=2),
@@ -96,7 +100,7 @@ class Plan(msgspec.Struct, frozen=True):
             count=self.requests,
             name="m",
         )
-        # The month after it goes on until now, so that the usage page has something of today.
+        # The month after it goes on until the world's end, so that the usage page has something of today.
         later_from = max(instant(self.month_to_ms), instant(self.end_ms) - timedelta(days=MONTH_DAYS))
         later_days = (instant(self.end_ms) - later_from) // timedelta(days=1)
         if not later_days:
@@ -130,16 +134,24 @@ def last_month_of_31_days(now: datetime) -> tuple[datetime, datetime]:
         to_at = from_at
 
 
-def make_plan(*, seed: int, requests: int, now: datetime, ports: list[int], trace_dir: str, jobs_dir: str) -> Plan:
-    """Lay out the world: two clusters, four nodes with agents, four inference servers. `ports` are five free ones."""
-    from_at, to_at = last_month_of_31_days(now)
+def make_plan(
+    *, seed: int, requests: int, now: datetime, ports: list[int], trace_dir: str, jobs_dir: str, days: int | None = None
+) -> Plan:
+    """Lay out the world: two clusters, four nodes with agents, four inference servers. `ports` are five free ones.
+
+    With `days` only that many days at the end of the month are metered, and the world ends soon after the month.
+    """
+    month_from, month_to = last_month_of_31_days(now)
+    from_at = month_from if days is None else month_to - timedelta(days=days)
+    end_at = now if days is None else month_to + AFTER_MONTH
     world, chat_a, chat_b, code, small = ports
     return Plan(
         seed=seed,
         requests=requests,
+        month_from_ms=unix_ms(month_from),
+        month_to_ms=unix_ms(month_to),
         from_ms=unix_ms(from_at),
-        month_to_ms=unix_ms(to_at),
-        end_ms=unix_ms(now) // 1000 * 1000,
+        end_ms=unix_ms(end_at) // 1000 * 1000,
         world_port=world,
         nodes=(
             PlannedNode("north-h100-01", "sample-north", H100, 85, (PlannedEndpoint("vllm", chat_a, CHAT, 0, 2),)),

@@ -76,7 +76,7 @@ class Seeded:
 
 def seed_parties(plan: Plan, now: datetime) -> Seeded:
     """Make the parties, their people and keys, and the two clusters."""
-    created_at = instant(plan.from_ms)
+    created_at = instant(plan.month_from_ms)
     parties = make_parties(tenants=TENANTS, now=created_at)
     password = secrets.token_urlsafe(9)
     make_person(
@@ -118,7 +118,9 @@ def seed_parties(plan: Plan, now: datetime) -> Seeded:
 
 def seed_contracts(plan: Plan, world: Seeded, now: datetime) -> None:
     """Make prices, deployments, token shares and leases, once the plan's nodes are enrolled."""
-    from_at, month_to = instant(plan.from_ms), instant(plan.month_to_ms)
+    # They enrolled just now; in the sample's history they did so before its first reading.
+    Node.objects.filter(public_key__isnull=False).update(enrolled_at=instant(plan.from_ms))
+    from_at, month_to = instant(plan.month_from_ms), instant(plan.month_to_ms)
     world.jobs = (
         read_openb(Path(plan.jobs_dir))
         if plan.jobs_dir
@@ -159,12 +161,12 @@ def _record_cards(plan: Plan, planned: PlannedNode) -> None:
         for card in plan.cards(planned)
     ]
     with transaction.atomic():
-        record_accelerators(node=node, seen=seen, seen_at=instant(plan.from_ms))
+        record_accelerators(node=node, seen=seen, seen_at=instant(plan.month_from_ms))
 
 
 def _token_shares(plan: Plan, world: Seeded, book: PriceBook) -> None:
     """One deployment per stream, bound to the endpoints that serve it, under its tenant's contract."""
-    from_at = instant(plan.from_ms)
+    from_at = instant(plan.month_from_ms)
     for stream, slug in TENANT_OF_STREAM.items():
         tenant = world.parties.tenants[slug]
         if slug not in world.contracts:
@@ -204,8 +206,8 @@ def _token_shares(plan: Plan, world: Seeded, book: PriceBook) -> None:
 
 def _month_lease(plan: Plan, world: Seeded, book: PriceBook) -> None:
     """The worked case: eight H100 from the tenth at 06:00 to the month's end at an agreed 2.35 per GPU-hour."""
-    from_at, to_at = instant(plan.from_ms) + LEASE_DAY, instant(plan.month_to_ms)
-    contract = world.contracts["sample-research"] = _open(world, "sample-research", book, instant(plan.from_ms))
+    from_at, to_at = instant(plan.month_from_ms) + LEASE_DAY, instant(plan.month_to_ms)
+    contract = world.contracts["sample-research"] = _open(world, "sample-research", book, instant(plan.month_from_ms))
     world.leases["month"] = add_lease(
         contract=contract,
         slices=_slices("south-h100-01", 0, CARDS_PER_NODE),
