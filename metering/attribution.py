@@ -5,8 +5,10 @@ None, or more than one, is nobody: such usage is stored without a deployment, vi
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,9 +19,11 @@ from metering.hours import HOUR_MS, instant_of, unix_ms_of
 from metering.models import UsageCut
 from metering.timeline import FOREVER_MS, Claim, Owner, Timeline
 
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime
 
     from clusters.models import Node
     from tenants.models import Organization
@@ -64,6 +68,33 @@ def accelerator_timelines(node: Node, from_ms: int) -> dict[UUID, Timeline]:
     for card, tenant, starts, ends in rows:
         claims[card].append(Claim(Owner(None, tenant), unix_ms_of(starts), _end_ms(ends)))
     return {card: Timeline(found) for card, found in claims.items()}
+
+
+class NodeTimelines:
+    """The timelines of a node's meters, read from an instant on and read again if an earlier one is needed."""
+
+    def __init__(self, node: Node, from_ms: int) -> None:
+        self.node = node
+        self.from_ms = from_ms
+        self._endpoints: dict[tuple[UUID, str], Timeline] = {}
+        self._cards: dict[UUID, Timeline] = {}
+        if from_ms < FOREVER_MS:
+            self._read()
+
+    def reach(self, from_ms: int) -> None:
+        """Know the timelines from `from_ms` on; those given out before stay as they are."""
+        if from_ms < self.from_ms:
+            self.from_ms = from_ms
+            self._read()
+
+    def of(self, subject: str, subject_id: UUID, model: str) -> Timeline:
+        """Return the timeline of an endpoint's served model, or of an accelerator."""
+        found = self._endpoints.get((subject_id, model)) if subject == "endpoint" else self._cards.get(subject_id)
+        return found or Timeline()
+
+    def _read(self) -> None:
+        self._endpoints = endpoint_timelines(self.node, self.from_ms)
+        self._cards = accelerator_timelines(self.node, self.from_ms)
 
 
 def cuts_of(deployment_ids: Iterable[UUID | None], from_at: datetime) -> dict[UUID, list[int]]:
@@ -117,6 +148,8 @@ class EventDeployments:
         for tenant_id, deployment_id, slug, from_at, to_at in found:
             candidate = _Candidate(deployment_id, slug, from_at, to_at, tuple(bound[deployment_id]))
             self._by_tenant[tenant_id].append(candidate)
+        self._edges = {tenant_id: self._edges_of(tenant_id) for tenant_id in tenant_ids}
+        self._found: dict[tuple[UUID, str, str], tuple[datetime, datetime, UUID | None]] = {}
 
     def has_slug(self, tenant_id: UUID, slug: str) -> bool:
         """Whether the tenant has a deployment of this slug that the reporter may name."""
@@ -127,6 +160,17 @@ class EventDeployments:
 
         A deployment without any binding is known to gateways only and may serve any model.
         """
+        known = self._found.get((tenant_id, model, slug))
+        if known is not None and known[0] <= at < known[1]:
+            return known[2]
+        found = self._find(tenant_id, model, slug, at)
+        edges = self._edges[tenant_id]
+        index = bisect_right(edges, at)
+        from_at = edges[index - 1] if index else EARLIEST
+        self._found[tenant_id, model, slug] = (from_at, edges[index] if index < len(edges) else LATEST, found)
+        return found
+
+    def _find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> UUID | None:
         in_force = [one for one in self._by_tenant[tenant_id] if _holds(one.from_at, one.to_at, at)]
         if slug:
             found = [one for one in in_force if one.slug == slug]
@@ -134,6 +178,15 @@ class EventDeployments:
             found = [one for one in in_force if one.serves(model, at)]
             found = found or [one for one in in_force if not one.bindings]
         return found[0].deployment_id if len(found) == 1 else None
+
+    def _edges_of(self, tenant_id: UUID) -> list[datetime]:
+        """Return every instant at which the answer for some event of a tenant may change."""
+        edges: set[datetime | None] = set()
+        for one in self._by_tenant[tenant_id]:
+            edges |= {one.from_at, one.to_at}
+            for bound in one.bindings:
+                edges |= {bound.from_at, bound.to_at}
+        return sorted(at for at in edges if at is not None)
 
 
 def _holds(from_at: datetime, to_at: datetime | None, at: datetime) -> bool:

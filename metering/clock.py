@@ -7,7 +7,10 @@ neighbouring hours, never change a total.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+
+from metering.hours import unix_ms_of
 
 CLOCK_SKEW_MS_MAX: Final = 300_000
 
@@ -33,11 +36,12 @@ class ClockLimits:
         return max(self.earliest_ms, min(read_at_ms, self.latest_ms))
 
 
-def clock_limits(*, enrolled_ms: int, received_ms: int, clock_skew_ms: int | None) -> ClockLimits:
-    """Return the limits of a batch received at `received_ms` from a node enrolled at `enrolled_ms`.
+def clock_limits(*, enrolled_at: datetime, received_at: datetime, clock_skew_ms: int | None) -> ClockLimits:
+    """Return the limits of a batch received at an instant from a node that was enrolled at another.
 
     `clock_skew_ms` is the server's clock minus the node's when the batch was sent, None if it was not told.
     """
+    enrolled_ms, received_ms = unix_ms_of(enrolled_at), unix_ms_of(received_at)
     return ClockLimits(
         earliest_ms=min(enrolled_ms, received_ms) - CLOCK_SKEW_MS_MAX,
         latest_ms=received_ms + CLOCK_SKEW_MS_MAX,

@@ -54,8 +54,7 @@ class Rejected:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One well-formed event; counts are `input, cached_input, cache_write, output, reasoning`."""
 
     index: int

@@ -110,7 +110,7 @@ def _resolve(reporter: Organization, events: Collection[Event]) -> tuple[list[Ev
             rejected.append(Rejected(event.index, "unknown_deployment", "deployment", detail))
         else:
             found = deployments.find(tenant_id, event.model, event.deployment, event.occurred_at)
-            rows.append(EventRow(new_id(), event, tenant_id, found, _digest(event, tenant_id)))
+            rows.append(EventRow(str(new_id()), event, tenant_id, found, _digest(event, tenant_id.hex)))
     return rows, rejected
 
 
@@ -127,10 +127,12 @@ def _tenants(reporter: Organization, slugs: set[str]) -> dict[str, UUID]:
     return found
 
 
-def _digest(event: Event, tenant_id: UUID) -> bytes:
+def _digest(event: Event, tenant: str) -> bytes:
     """SHA-256 of what an event says, whatever its spelling; not of where it was attributed, which may change."""
-    parts = (tenant_id.hex, event.deployment, event.model, event.key, event.occurred_at.isoformat(), *event.counts)
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    content = (
+        f"{tenant}\0{event.deployment}\0{event.model}\0{event.key}\0{event.occurred_at.isoformat()}\0{event.counts}"
+    )
+    return hashlib.sha256(content.encode()).digest()
 
 
 def _store(reporter: Organization, rows: Iterable[EventRow], rejected: list[Rejected], now: datetime) -> EventsTaken:

@@ -22,8 +22,8 @@ from django.db import connection, transaction
 
 from clusters.models import Node
 from metering.batch_readings import ReadingCounts, count_readings
-from metering.clock import CLOCK_SKEW_MS_MAX, ClockLimits, clock_limits
-from metering.hours import instant_of, unix_ms_of
+from metering.clock import CLOCK_SKEW_MS_MAX, clock_limits
+from metering.hours import instant_of
 from metering.ingest_counts import UNKNOWN_REPORTER, count_outcomes
 from metering.models import Batch, BatchConflict, NodeCursor, RollupCursor
 from metering.seen import record_seen
@@ -235,7 +235,7 @@ def _store(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: da
     """Store the batch, its inventory and troubles, and move the cursor."""
     skew_ms = _clock_skew_ms(sent.sent_at, now)
     shipped = read_shipped(bytes(cursor.shipped))
-    limits = limits_of(node, received_at=now, clock_skew_ms=skew_ms)
+    limits = clock_limits(enrolled_at=node.enrolled_at or node.created_at, received_at=now, clock_skew_ms=skew_ms)
     counts = count_readings(node_id=node.id, batch=batch, shipped=shipped, limits=limits)
     answer = {
         "seq": batch.seq,
@@ -321,12 +321,3 @@ def _metered_to(node: Node, cursor: NodeCursor, batch: WireBatch, skew_ms: int |
     if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_MS_MAX:
         return before
     return max(before, min(now, instant_of(batch.metered_to_ms)))
-
-
-def limits_of(node: Node, *, received_at: datetime, clock_skew_ms: int | None) -> ClockLimits:
-    """Return which instants of a batch can be true."""
-    return clock_limits(
-        enrolled_ms=unix_ms_of(node.enrolled_at or node.created_at),
-        received_ms=unix_ms_of(received_at),
-        clock_skew_ms=clock_skew_ms,
-    )

@@ -79,24 +79,22 @@ class BatchTerms:
     watermark_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TallyKey:
-    """Which usage hour a part belongs to, but for its meter."""
+@dataclass(slots=True)
+class Tally:
+    """What was added to one usage hour; `records` are readings, `first_seq` to `last_seq` their batches."""
 
     slot: Slot
     quality: Quality
     rule: Rule
     version: int
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was added to one usage hour; `records` are readings, `first_seq` to `last_seq` their batches."""
-
+    first_seq: int
+    last_seq: int = 0
     value: int = 0
     records: int = 0
-    first_seq: int = 0
-    last_seq: int = 0
+
+
+TallyKey = tuple[int, Quality, Rule, int]
+"""Start of the slot, quality, rule, version: one usage hour of a meter."""
 
 
 def version_of(hour_ms: int, watermark_ms: int | None) -> int:
@@ -224,10 +222,11 @@ class MeterFold:
 
     def _tally(self, at_ms: int, why: tuple[Quality, Rule], value: int, records: int, terms: BatchTerms) -> None:
         slot = self.timeline.slot_at(at_ms)
-        key = TallyKey(slot, *why, version_of(slot.hour_ms, terms.watermark_ms))
+        version = version_of(slot.hour_ms, terms.watermark_ms)
+        key = (slot.from_ms, *why, version)
         tally = self.tallies.get(key)
         if tally is None:
-            tally = self.tallies[key] = Tally(first_seq=terms.seq)
+            tally = self.tallies[key] = Tally(slot, *why, version, terms.seq)
         tally.value += value
         tally.records += records
         tally.last_seq = terms.seq

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -21,20 +20,20 @@ from django.db.models import F
 
 from clusters.models import Node
 from clusters.naming import fitted
-from metering.attribution import accelerator_timelines, endpoint_timelines
+from metering.attribution import NodeTimelines
 from metering.clock import clock_limits
 from metering.gaps import Trouble, record_separate_gaps
 from metering.hours import instant_of, unix_ms_of
 from metering.meters import Identity, KnownMeter, NodeMeters, identity_of
 from metering.models import Batch, NodeCursor, RollupCursor, Witness
 from metering.registers import BatchTerms, MeterFold
-from metering.rollup_gauges import roll_up_gauges
-from metering.timeline import NOBODYS
+from metering.rollup_gauges import GaugeHour, fold_gauges, write_gauges
+from metering.timeline import FOREVER_MS
 from metering.usage_rows import UsageRow, add_usage
 from metering.wire import GaugeColumn, MeterKey, inflate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
 CHUNK_BATCHES: Final = 64
@@ -42,9 +41,12 @@ EPOCH_CHARS_MAX: Final = 64
 
 
 class StoredColumn(msgspec.Struct, frozen=True):
-    """A register column of a stored batch; its bounds were checked when it came in."""
+    """A register column of a stored batch; its bounds were checked when it came in.
 
-    meter: MeterKey
+    The meter stays as its bytes: a node writes a meter the same way every time, so that it is read once.
+    """
+
+    meter: msgspec.Raw
     epoch: str
     epoch_started_ms: int | None
     epoch_proof: str
@@ -61,6 +63,7 @@ class StoredBatch(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(StoredBatch)
+_meter_decoder = msgspec.json.Decoder(MeterKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +74,6 @@ class NodeRolled:
     readings: int
     rows: int
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    node: Node
-    batches: Sequence[tuple[StoredBatch, BatchTerms]]
-    last_seq: int
-    metered_to_at: datetime
-
-    @property
-    def earliest_ms(self) -> int:
-        return min(
-            (column.read_at_ms[0] for batch, _ in self.batches for column in batch.registers),
-            default=unix_ms_of(self.metered_to_at),
-        )
 
 
 def lagging_nodes() -> list[UUID]:
@@ -108,106 +96,57 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         )
         if cursor is None:
             return None
-        chunk = _read_chunk(cursor, chunk_batches)
-        if chunk is None:
+        stored = list(
+            Batch.objects.filter(node_id=node_id, seq__gt=cursor.rolled_seq)
+            .order_by("seq")
+            .values_list("seq", "content_encoding", "body", "metered_to_at", "received_at", "clock_skew_ms")[
+                :chunk_batches
+            ]
+        )
+        if not stored:
             return NodeRolled(0, 0, 0, more=False)
-        rows = _roll_up(chunk, now)
-        cursor.rolled_seq, cursor.rolled_to_at = chunk.last_seq, chunk.metered_to_at
+        fold = NodeFold(cursor.node)
+        enrolled_at = cursor.node.enrolled_at or cursor.node.created_at
+        for seq, encoding, body, metered_to_at, received_at, skew_ms in stored:
+            terms = BatchTerms(
+                seq,
+                clock_limits(enrolled_at=enrolled_at, received_at=received_at, clock_skew_ms=skew_ms),
+                unix_ms_of(cursor.rolled_to_at) if cursor.rolled_to_at else None,
+            )
+            # One batch is in memory at a time.
+            fold.add(_decoder.decode(inflate(bytes(body), encoding)), terms)
+            cursor.rolled_seq, cursor.rolled_to_at = seq, max(cursor.rolled_to_at or metered_to_at, metered_to_at)
+        rows = _write(cursor.node, fold, now)
         cursor.save(update_fields=["rolled_seq", "rolled_to_at"])
-    readings = sum(len(column.values) for batch, _ in chunk.batches for column in batch.registers)
-    return NodeRolled(len(chunk.batches), readings, rows, more=len(chunk.batches) == chunk_batches)
+    return NodeRolled(len(stored), fold.readings, rows, more=len(stored) == chunk_batches)
 
 
-def _read_chunk(cursor: RollupCursor, chunk_batches: int) -> _Chunk | None:
-    stored = (
-        Batch.objects.filter(node_id=cursor.node_id, seq__gt=cursor.rolled_seq)
-        .order_by("seq")
-        .values_list("seq", "content_encoding", "body", "metered_to_at", "received_at", "clock_skew_ms")
-    )
-    enrolled_ms = unix_ms_of(cursor.node.enrolled_at or cursor.node.created_at)
-    batches, rolled_to_at, last_seq = [], cursor.rolled_to_at, 0
-    for seq, encoding, body, metered_to_at, received_at, skew_ms in stored[:chunk_batches]:
-        limits = clock_limits(enrolled_ms=enrolled_ms, received_ms=unix_ms_of(received_at), clock_skew_ms=skew_ms)
-        watermark_ms = unix_ms_of(rolled_to_at) if rolled_to_at else None
-        batches.append((_decode(bytes(body), encoding), BatchTerms(seq, limits, watermark_ms)))
-        rolled_to_at = max(rolled_to_at or metered_to_at, metered_to_at)
-        last_seq = seq
-    return _Chunk(cursor.node, batches, last_seq, rolled_to_at) if rolled_to_at and batches else None
-
-
-def _decode(body: bytes, content_encoding: str) -> StoredBatch:
-    return _decoder.decode(inflate(body, content_encoding))
-
-
-def _roll_up(chunk: _Chunk, now: datetime) -> int:
-    node = chunk.node
-    meters = NodeMeters(node)
-    wanted: dict[Identity, str] = {}
-    by_meter: dict[Identity, list[tuple[StoredColumn, BatchTerms]]] = defaultdict(list)
-    for batch, terms in chunk.batches:
-        for column in batch.registers:
-            identity = identity_of(column.meter)
-            wanted[identity] = column.meter.engine
-            by_meter[identity].append((_with_short_epoch(column), terms))
-    meters.ensure(wanted, chunk.batches[0][1].limits.nearest(chunk.earliest_ms))
-    folds = _fold(chunk, meters, by_meter)
-    rows = [row for known, fold in folds for row in _rows(known, fold)]
+def _write(node: Node, fold: NodeFold, now: datetime) -> int:
+    folds = fold.folded()
+    rows = [row for meter, one in folds for row in _rows(meter, one)]
     add_usage(rows, now)
     _write_states(folds)
-    record_separate_gaps(node=node, troubles=_tails(by_meter, meters, folds))
-    roll_up_gauges(meters=meters, batches=[(batch.gauges, terms.limits) for batch, terms in chunk.batches])
+    record_separate_gaps(node=node, troubles=fold.troubles())
+    write_gauges(meters=fold.meters, hours=fold.gauges)
     return len(rows)
-
-
-def _with_short_epoch(column: StoredColumn) -> StoredColumn:
-    if len(column.epoch) <= EPOCH_CHARS_MAX:
-        return column
-    return msgspec.structs.replace(column, epoch=fitted(column.epoch, EPOCH_CHARS_MAX))
-
-
-def _fold(
-    chunk: _Chunk,
-    meters: NodeMeters,
-    by_meter: dict[Identity, list[tuple[StoredColumn, BatchTerms]]],
-) -> list[tuple[KnownMeter, MeterFold]]:
-    known = {identity: meters.by_identity[identity] for identity in by_meter if identity in meters.by_identity}
-    from_ms = min(
-        [chunk.batches[0][1].limits.nearest(chunk.earliest_ms)]
-        + [meter.state.read_at_ms for meter in known.values() if meter.state]
-    )
-    endpoints = endpoint_timelines(chunk.node, from_ms)
-    cards = accelerator_timelines(chunk.node, from_ms)
-    first_contact = any(meter.state is None for meter in known.values())
-    watched = meters.watched_since_ms() if first_contact else {}
-    folds = []
-    for identity, meter in known.items():
-        if identity[0] == "endpoint":
-            timeline = endpoints.get((meter.subject_id, meter.model), NOBODYS)
-        else:
-            timeline = cards.get(meter.subject_id, NOBODYS)
-        fold = MeterFold(meter.quantity, timeline, meter.state, watched.get(meter.subject_id))
-        for column, terms in by_meter[identity]:
-            fold.add(column, terms)
-        folds.append((meter, fold))
-    return folds
 
 
 def _rows(meter: KnownMeter, fold: MeterFold) -> Iterable[UsageRow]:
     witness = Witness.ENERGY if meter.quantity == "energy_mj" else Witness.ENGINE
-    for key, tally in fold.tallies.items():
+    for tally in fold.tallies.values():
         yield UsageRow(
             meter_id=meter.id,
             witness=witness,
             quantity=meter.quantity,
             model=meter.model,
-            hour_at=instant_of(key.slot.hour_ms),
-            from_at=instant_of(key.slot.from_ms),
-            to_at=instant_of(key.slot.to_ms),
-            deployment_id=key.slot.owner.deployment_id,
-            tenant_id=key.slot.owner.tenant_id,
-            quality=key.quality,
-            rule=key.rule,
-            version=key.version,
+            hour_at=instant_of(tally.slot.hour_ms),
+            from_at=instant_of(tally.slot.from_ms),
+            to_at=instant_of(tally.slot.to_ms),
+            deployment_id=tally.slot.owner.deployment_id,
+            tenant_id=tally.slot.owner.tenant_id,
+            quality=tally.quality,
+            rule=tally.rule,
+            version=tally.version,
             value=tally.value,
             records=tally.records,
             first_batch_seq=tally.first_seq,
@@ -215,41 +154,104 @@ def _rows(meter: KnownMeter, fold: MeterFold) -> Iterable[UsageRow]:
         )
 
 
-def _tails(
-    by_meter: dict[Identity, list[tuple[StoredColumn, BatchTerms]]],
-    meters: NodeMeters,
-    folds: list[tuple[KnownMeter, MeterFold]],
-) -> list[Trouble]:
-    """Ends of epochs that nobody read, and cards that are not this node's to meter."""
-    subjects = {meters.by_identity[identity].id: identity for identity in by_meter if identity in meters.by_identity}
-    troubles = [
-        Trouble(
-            subject=subjects[meter.id][0],
-            subject_id=subjects[meter.id][1],
-            reason="tail_unseen",
-            detail="The register began anew; what it counted after its last reading was not seen.",
-            from_at=instant_of(tail.from_ms),
-            to_at=instant_of(tail.to_ms),
-            occurrences=1,
-        )
-        for meter, fold in folds
-        for tail in fold.tails
-    ]
-    for identity, columns in by_meter.items():
-        if identity not in meters.by_identity:
-            limits = columns[0][1].limits
-            troubles.append(
-                Trouble(
-                    subject=identity[0],
-                    subject_id=identity[1],
-                    reason="held_by_another_node",
-                    detail="Another node holds this card; what this one read of it does not count.",
-                    from_at=instant_of(limits.nearest(columns[0][0].read_at_ms[0])),
-                    to_at=instant_of(limits.nearest(columns[-1][0].read_at_ms[-1])),
-                    occurrences=sum(len(column.values) for column, _ in columns),
-                )
+class NodeFold:
+    """A node's batches being folded, one after the other, on top of what is stored of its meters."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.meters = NodeMeters(node)
+        self.readings = 0
+        self.gauges: dict[tuple[str, int], GaugeHour] = {}
+        self._folds: dict[bytes, tuple[Identity, MeterFold | None]] = {}
+        self._by_meter: dict[UUID, tuple[KnownMeter, Identity, MeterFold]] = {}
+        self._elsewhere: dict[Identity, Trouble] = {}
+        states = [meter.state.read_at_ms for meter in self.meters.by_identity.values() if meter.state]
+        self._timelines = NodeTimelines(node, min(states, default=FOREVER_MS))
+        self._watched: dict[UUID, int] | None = None
+
+    def add(self, batch: StoredBatch, terms: BatchTerms) -> None:
+        """Fold one batch, the next of the node."""
+        unknown = {bytes(column.meter) for column in batch.registers} - self._folds.keys()
+        if unknown:
+            self._meet(unknown, batch, terms)
+        for column in batch.registers:
+            identity, fold = self._folds[bytes(column.meter)]
+            self.readings += len(column.values)
+            if fold is None:
+                self._miss(identity, column, terms)
+            else:
+                fold.add(_with_short_epoch(column), terms)
+        fold_gauges(batch.gauges, terms.limits, self.gauges)
+
+    def folded(self) -> list[tuple[KnownMeter, MeterFold]]:
+        """Return the meters that had readings."""
+        return [(meter, fold) for meter, _, fold in self._by_meter.values()]
+
+    def troubles(self) -> list[Trouble]:
+        """Ends of epochs that nobody read, and cards that are not this node's to meter."""
+        tails = [
+            Trouble(
+                subject=identity[0],
+                subject_id=identity[1],
+                reason="tail_unseen",
+                detail="The register began anew; what it counted after its last reading was not seen.",
+                from_at=instant_of(tail.from_ms),
+                to_at=instant_of(tail.to_ms),
+                occurrences=1,
             )
-    return troubles
+            for _, identity, fold in self._by_meter.values()
+            for tail in fold.tails
+        ]
+        return [*tails, *self._elsewhere.values()]
+
+    def _meet(self, unknown: set[bytes], batch: StoredBatch, terms: BatchTerms) -> None:
+        """Find or make the meters that this chunk has not named before."""
+        keys = {raw: _meter_decoder.decode(raw) for raw in unknown}
+        first_ms = min(column.read_at_ms[0] for column in batch.registers)
+        first_ms = terms.limits.nearest(first_ms)
+        self.meters.ensure({identity_of(key): key.engine for key in keys.values()}, first_ms)
+        self._timelines.reach(first_ms)
+        for raw, key in keys.items():
+            identity = identity_of(key)
+            meter = self.meters.by_identity.get(identity)
+            if meter is None:
+                self._folds[raw] = (identity, None)
+                continue
+            if meter.id not in self._by_meter:
+                self._by_meter[meter.id] = (meter, identity, self._begin(meter, identity))
+            self._folds[raw] = (identity, self._by_meter[meter.id][2])
+
+    def _begin(self, meter: KnownMeter, identity: Identity) -> MeterFold:
+        if meter.state is not None:
+            return MeterFold(
+                meter.quantity, self._timelines.of(identity[0], meter.subject_id, meter.model), meter.state
+            )
+        if self._watched is None or meter.subject_id not in self._watched:
+            self._watched = self.meters.watched_since_ms()
+        watched_ms = self._watched.get(meter.subject_id)
+        if watched_ms is not None:
+            self._timelines.reach(watched_ms)
+        timeline = self._timelines.of(identity[0], meter.subject_id, meter.model)
+        return MeterFold(meter.quantity, timeline, None, watched_ms)
+
+    def _miss(self, identity: Identity, column: StoredColumn, terms: BatchTerms) -> None:
+        before = self._elsewhere.get(identity)
+        from_at = instant_of(terms.limits.nearest(column.read_at_ms[0]))
+        self._elsewhere[identity] = Trouble(
+            subject=identity[0],
+            subject_id=identity[1],
+            reason="held_by_another_node",
+            detail="Another node holds this card; what this one read of it does not count.",
+            from_at=before.from_at if before else from_at,
+            to_at=instant_of(terms.limits.nearest(column.read_at_ms[-1])),
+            occurrences=len(column.values) + (before.occurrences if before else 0),
+        )
+
+
+def _with_short_epoch(column: StoredColumn) -> StoredColumn:
+    if len(column.epoch) <= EPOCH_CHARS_MAX:
+        return column
+    return msgspec.structs.replace(column, epoch=fitted(column.epoch, EPOCH_CHARS_MAX))
 
 
 WRITE_STATES: Final = """

@@ -12,7 +12,7 @@ from clusters.naming import fitted
 from metering.hours import hour_of, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from metering.clock import ClockLimits
     from metering.meters import NodeMeters
@@ -50,20 +50,15 @@ class GaugeHour:
             self.memory_max = max(self.memory_max or 0, value)
 
 
-def fold_gauges(
-    batches: Iterable[tuple[Sequence[GaugeColumn], ClockLimits]],
-) -> dict[tuple[str, int], GaugeHour]:
-    """Return `{(accelerator's UUID, hour's Unix ms): its hour}` of the samples that can be true."""
-    hours: dict[tuple[str, int], GaugeHour] = {}
-    for columns, limits in batches:
-        for column in columns:
-            uuid = fitted(column.accelerator, UUID_CHARS_MAX)
-            possible = POSSIBLE_MAX[column.quantity]
-            for value, at_ms in zip(column.values, column.read_at_ms, strict=True):
-                if value is not None and value <= possible and limits.trusts(at_ms):
-                    hour = hours.setdefault((uuid, hour_of(at_ms)), GaugeHour())
-                    hour.add(column.quantity, value, at_ms)
-    return hours
+def fold_gauges(columns: Sequence[GaugeColumn], limits: ClockLimits, hours: dict[tuple[str, int], GaugeHour]) -> None:
+    """Add a batch's samples that can be true to `{(accelerator's UUID, hour's Unix ms): its hour}`."""
+    for column in columns:
+        uuid = fitted(column.accelerator, UUID_CHARS_MAX)
+        possible = POSSIBLE_MAX[column.quantity]
+        for value, at_ms in zip(column.values, column.read_at_ms, strict=True):
+            if value is not None and value <= possible and limits.trusts(at_ms):
+                hour = hours.setdefault((uuid, hour_of(at_ms)), GaugeHour())
+                hour.add(column.quantity, value, at_ms)
 
 
 UPSERT: Final = """
@@ -87,9 +82,8 @@ UPSERT: Final = """
 """
 
 
-def roll_up_gauges(*, meters: NodeMeters, batches: Sequence[tuple[Sequence[GaugeColumn], ClockLimits]]) -> None:
+def write_gauges(*, meters: NodeMeters, hours: Mapping[tuple[str, int], GaugeHour]) -> None:
     """Add the gauges of a node's next batches to its cards' hours. Must run in rollup's transaction."""
-    hours = fold_gauges(batches)
     if not hours:
         return
     cards = meters.accelerators((uuid for uuid, _ in hours), min(hour.last_ms for hour in hours.values()))

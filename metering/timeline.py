@@ -54,6 +54,7 @@ class Timeline:
             cuts = (cuts_ms or {}).get(claim.owner.deployment_id, ()) if claim.owner.deployment_id else ()
             edges |= {cut_ms for cut_ms in cuts if claim.from_ms < cut_ms < claim.to_ms}
         self._edges_ms = sorted(edges)
+        self._last: Slot | None = None
 
     def edges_between(self, from_ms: int, to_ms: int) -> list[int]:
         """Return full hours and edges strictly inside `(from_ms, to_ms)`, ascending."""
@@ -68,11 +69,12 @@ class Timeline:
 
     def slot_at(self, at_ms: int) -> Slot:
         """Return the slot that holds the instant."""
+        last = self._last
+        if last is not None and last.from_ms <= at_ms < last.to_ms:
+            return last
         hour_ms = hour_of(at_ms)
         index = bisect_right(self._edges_ms, at_ms)
         from_ms = max(hour_ms, self._edges_ms[index - 1] if index else hour_ms)
         to_ms = min(hour_ms + HOUR_MS, self._edges_ms[index] if index < len(self._edges_ms) else FOREVER_MS)
-        return Slot(hour_ms, from_ms, to_ms, self.owner_at(from_ms))
-
-
-NOBODYS = Timeline()
+        self._last = Slot(hour_ms, from_ms, to_ms, self.owner_at(from_ms))
+        return self._last
