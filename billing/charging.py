@@ -83,13 +83,15 @@ def due_for_charging(*, now: datetime) -> list[tuple[UUID, datetime]]:
 
 
 @transaction.atomic
-def charge_period(*, period_id: UUID, up_to: datetime, now: datetime) -> Charged:
+def charge_period(*, period_id: UUID, up_to: datetime, now: datetime, wait: bool = True) -> Charged:
     """Book what an open period is worth up to an instant and is not booked yet.
 
-    Never looks at less of the period than was charged before. A closed period is left as it is.
+    Never looks at less of the period than was charged before. A closed period is left as it is, and without `wait`
+    one that somebody is at.
     """
-    period = BillingPeriod.objects.select_for_update(of=("self",)).select_related("contract").get(pk=period_id)
-    if period.state != PeriodState.OPEN:
+    locked = BillingPeriod.objects.select_for_update(of=("self",), skip_locked=not wait)
+    period = locked.select_related("contract").filter(pk=period_id).first()
+    if period is None or period.state != PeriodState.OPEN:
         return Charged(0, None)
     return charge_locked(period=period, up_to=up_to, now=now)
 

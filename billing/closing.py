@@ -29,6 +29,7 @@ class CloseState(StrEnum):
     ALREADY_CLOSED = "already_closed"
     NOT_OVER = "not_over"
     WAITING = "waiting"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def due_periods(*, now: datetime) -> list[UUID]:
 
 
 @transaction.atomic
-def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False) -> Closed:
-    """Close a period that is over, once.
+def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, wait: bool = True) -> Closed:
+    """Close a period that is over, once. Without `wait` a contract that somebody is at is left to them (BUSY).
 
     1. Every node that served the contract must have rolled past the period's end, every gateway event before it must
        be rolled, and all usage must have a price; else it waits, at most the contract's grace, and then closes with
@@ -59,7 +60,9 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False) 
     """
     contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
     # The contract first, then the period: the order in which a termination takes them.
-    Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
+    locked = Contract.objects.select_for_update(no_key=True, skip_locked=not wait).filter(pk=contract_id)
+    if locked.first() is None:
+        return Closed(CloseState.BUSY)
     period = _locked(period_id)
     if period.state == PeriodState.CLOSED:
         return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.filter(period=period).first())

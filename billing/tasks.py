@@ -33,7 +33,7 @@ def charge_usage(**_: object) -> None:
             logger.exception("periods of contract %s", contract.number)
     for period_id, up_to in charging.due_for_charging(now=now):
         try:
-            charging.charge_period(period_id=period_id, up_to=up_to, now=now)
+            charging.charge_period(period_id=period_id, up_to=up_to, now=now, wait=False)
         except Exception:
             logger.exception("charging period %s", period_id)
 
@@ -42,9 +42,10 @@ def charge_usage(**_: object) -> None:
 def close_periods(**_: object) -> None:
     """Close every billing period that is over and complete, or over its grace."""
     now = datetime.now(UTC)
+    stripe_ready = bool(settings.STRIPE_SECRET_KEY)
     for period_id in closing.due_periods(now=now):
         try:
-            closing.close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
+            closing.close_period(period_id=period_id, now=now, stripe_ready=stripe_ready, wait=False)
         except Exception:
             logger.exception("closing period %s", period_id)
 
