@@ -6,12 +6,10 @@ Django's database calls beside an event loop, because Playwright's synchronous i
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
@@ -54,12 +52,6 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
         "timezone_id": "UTC",
         "reduced_motion": "reduce",
     }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def collected_folder() -> None:
-    """The folder of collected static files, empty: WhiteNoise warns of every page where it is missing."""
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")

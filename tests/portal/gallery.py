@@ -66,13 +66,10 @@ def show(request: HttpRequest, name: str, context: dict[str, Any], *, area: str,
     return HttpResponse(template.render({"shell": shell, **context}, request))
 
 
-def usage(request: HttpRequest) -> HttpResponse:
-    """The tenant's usage page."""
-    locale = locale_for(translation.get_language() or "en")
-    columns, costs = data.token_columns(locale), data.cost_columns(locale)
-    cost_series = (Series("cost", "Cost", "k-line"),)
+def usage_kpis(locale: str) -> tuple[Kpi, ...]:
+    """The figures above the tenant's usage page."""
     mixed = [Part("s-cached", 28_600), Part("s-in", 48_100), Part("s-out", 14_800)]
-    kpis = (
+    return (
         Kpi(
             "Month to date",
             money_big(Decimal("20676.51"), "USD"),
@@ -93,7 +90,11 @@ def usage(request: HttpRequest) -> HttpResponse:
         Kpi("GPU-hours", "3,989", "h", chart=bar([Part("m0", 3989)], whole=5760), foot="of 5,760 committed"),
         Kpi("Cache hit rate", "37.3", "%", chart=bar([Part("u-hi", 373)], whole=1000), foot="saved $3,471"),
     )
-    rows = [
+
+
+def usage_rows() -> list[dict[str, Any]]:
+    """One row for each model."""
+    return [
         {
             "name": name,
             "tone": f"m{index}",
@@ -104,8 +105,15 @@ def usage(request: HttpRequest) -> HttpResponse:
         }
         for index, name in enumerate(data.MODELS)
     ]
+
+
+def usage(request: HttpRequest) -> HttpResponse:
+    """The tenant's usage page."""
+    locale = locale_for(translation.get_language() or "en")
+    columns, costs = data.token_columns(locale), data.cost_columns(locale)
+    cost_series = (Series("cost", "Cost", "k-line"),)
     context = {
-        "kpis": kpis,
+        "kpis": usage_kpis(locale),
         "notice": Notice(
             "Price drop on 1 December.",
             "Sample 235B output goes from $1.10 to $0.98 per 1M tokens.",
@@ -142,7 +150,7 @@ def usage(request: HttpRequest) -> HttpResponse:
             form=number,
         ),
         "choices": [Choice("Type", "?group=type", current=True), Choice("Model", "?group=model")],
-        "rows": rows,
+        "rows": usage_rows(),
         "overdue": Pill("3 days overdue", "bad"),
         "paid": Pill("Paid", "good"),
         "pagination": Pagination("1 to 5 of 42", next_url="?page=2"),
