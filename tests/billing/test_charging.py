@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.charging import charge_period, due_for_charging, ensure_periods, unresolved, without_period
-from billing.models import BillingPeriod, Charge, ContractState, PeriodKind, PeriodState, UnpricedUsage
+from billing.contracting import Hold, add_lease, add_lease_allocations
+from billing.models import BillingPeriod, Charge, ContractState, Lease, PeriodKind, PeriodState, UnpricedUsage
 from billing.pricing import publish_price_version
 from metering.models import Quality, UsageCut, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.factories import make_accelerator, make_slice
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +191,26 @@ def test_a_lease_at_the_book_s_price_is_split_where_the_price_changes() -> None:
     charge(world)
     assert owed() == 4 * (Decimal("0.5") * 2 + Decimal("1.5") * 4)
     assert Charge.objects.count() == 2
+
+
+def test_a_part_of_a_card_that_changes_within_the_month_is_billed_part_by_part() -> None:
+    world = make_world()
+    card = make_accelerator(world.make_node())
+    tenth, fifth = make_slice(card, 100), make_slice(card, 200)
+    lease = add_lease(
+        contract=world.contract,
+        slices=[tenth],
+        from_at=NOON,
+        to_at=NOON + HOUR,
+        price_per_gpu_hour=Decimal(10),
+        now=MARCH,
+    )
+    Lease.objects.filter(pk=lease.pk).update(to_at=None)
+    lease.refresh_from_db()
+    add_lease_allocations(lease=lease, holds=[Hold(fifth, NOON + HOUR, NOON + 2 * HOUR)], now=MARCH)
+    charge(world)
+    rows = Charge.objects.order_by("from_at").values_list("quantity", "amount")
+    assert list(rows) == [(Decimal(360), Decimal(1)), (Decimal(720), Decimal(2))]
 
 
 def test_days_are_those_of_the_contract() -> None:
