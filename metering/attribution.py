@@ -149,14 +149,14 @@ class EventDeployments:
             candidate = _Candidate(deployment_id, slug, from_at, to_at, tuple(bound[deployment_id]))
             self._by_tenant[tenant_id].append(candidate)
         self._edges = {tenant_id: self._edges_of(tenant_id) for tenant_id in tenant_ids}
-        self._found: dict[tuple[UUID, str, str], tuple[datetime, datetime, UUID | None]] = {}
+        self._found: dict[tuple[UUID, str, str], tuple[datetime, datetime, str]] = {}
 
     def has_slug(self, tenant_id: UUID, slug: str) -> bool:
         """Whether the tenant has a deployment of this slug that the reporter may name."""
         return any(one.slug == slug for one in self._by_tenant[tenant_id])
 
-    def find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> UUID | None:
-        """Return the deployment of an event: the named one, or the only one that serves the model then.
+    def find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> str:
+        """Return the deployment of an event: the named one, or the only one that serves the model then; or "NULL".
 
         A deployment without any binding is known to gateways only and may serve any model.
         """
@@ -170,14 +170,14 @@ class EventDeployments:
         self._found[tenant_id, model, slug] = (from_at, edges[index] if index < len(edges) else LATEST, found)
         return found
 
-    def _find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> UUID | None:
+    def _find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> str:
         in_force = [one for one in self._by_tenant[tenant_id] if _holds(one.from_at, one.to_at, at)]
         if slug:
             found = [one for one in in_force if one.slug == slug]
         else:
             found = [one for one in in_force if one.serves(model, at)]
             found = found or [one for one in in_force if not one.bindings]
-        return found[0].deployment_id if len(found) == 1 else None
+        return str(found[0].deployment_id) if len(found) == 1 else "NULL"
 
     def _edges_of(self, tenant_id: UUID) -> list[datetime]:
         """Return every instant at which the answer for some event of a tenant may change."""

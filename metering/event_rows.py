@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """An event with its tenant, its deployment (None: nobody's) and the digest of its content."""
+    """An event with its tenant, its deployment ("NULL": nobody's) and the digest of its content, all as text."""
 
     id: str
     event: Event
-    tenant_id: UUID
-    deployment_id: UUID | None
-    digest: bytes
+    tenant_id: str
+    deployment_id: str
+    occurred_at: str
+    digest: str
 
     @property
     def key(self) -> tuple[str, str]:
@@ -62,11 +63,11 @@ def insert_new(reporter_id: UUID, rows: Sequence[EventRow], now: datetime) -> se
         plain_array([row.id for row in rows]),
         text_array([event.source for event in events]),
         text_array([event.event_id for event in events]),
-        plain_array([row.digest.hex() for row in rows]),
-        plain_array([str(row.tenant_id) for row in rows]),
-        plain_array([str(row.deployment_id) if row.deployment_id else "NULL" for row in rows]),
+        plain_array([row.digest for row in rows]),
+        plain_array([row.tenant_id for row in rows]),
+        plain_array([row.deployment_id for row in rows]),
         text_array([event.model for event in events]),
-        plain_array([event.occurred_at.isoformat() for event in events]),
+        plain_array([row.occurred_at for row in rows]),
         *(plain_array([str(event.counts[index]) for event in events]) for index in range(len(COUNT_FIELDS))),
         text_array([event.key for event in events]),
     ]
@@ -99,7 +100,7 @@ EXISTING: Final = """
 """
 
 
-def existing_digests(reporter_id: UUID, rows: Sequence[EventRow]) -> dict[tuple[str, str], bytes]:
+def existing_digests(reporter_id: UUID, rows: Sequence[EventRow]) -> dict[tuple[str, str], str]:
     """Return the stored digests of the events with these keys."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -110,7 +111,7 @@ def existing_digests(reporter_id: UUID, rows: Sequence[EventRow]) -> dict[tuple[
                 reporter_id,
             ],
         )
-        return {(source, event_id): bytes(digest) for source, event_id, digest in cursor.fetchall()}
+        return {(source, event_id): bytes(digest).hex() for source, event_id, digest in cursor.fetchall()}
 
 
 def keep_conflicts(reporter_id: UUID, rows: Sequence[EventRow], now: datetime) -> None:
@@ -121,12 +122,12 @@ def keep_conflicts(reporter_id: UUID, rows: Sequence[EventRow], now: datetime) -
                 reporter_id=reporter_id,
                 source=row.event.source,
                 event_id=row.event.event_id,
-                content_sha256=row.digest,
+                content_sha256=bytes.fromhex(row.digest),
                 content={
-                    "tenant": str(row.tenant_id),
+                    "tenant": row.tenant_id,
                     "deployment": row.event.deployment,
                     "model": row.event.model,
-                    "occurred_at": row.event.occurred_at.isoformat(),
+                    "occurred_at": row.occurred_at,
                     "key": row.event.key,
                     **dict(zip(COUNT_FIELDS, map(str, row.event.counts), strict=True)),
                 },

@@ -99,6 +99,7 @@ def _resolve(reporter: Organization, events: Collection[Event]) -> tuple[list[Ev
     """Find tenants and deployments; an event whose tenant or named deployment is not there is rejected."""
     tenants = _tenants(reporter, {event.tenant for event in events})
     deployments = EventDeployments(set(tenants.values()), reporter)
+    texts = {tenant_id: str(tenant_id) for tenant_id in tenants.values()}
     rows, rejected = [], []
     for event in events:
         tenant_id = tenants.get(event.tenant)
@@ -110,7 +111,9 @@ def _resolve(reporter: Organization, events: Collection[Event]) -> tuple[list[Ev
             rejected.append(Rejected(event.index, "unknown_deployment", "deployment", detail))
         else:
             found = deployments.find(tenant_id, event.model, event.deployment, event.occurred_at)
-            rows.append(EventRow(str(new_id()), event, tenant_id, found, _digest(event, tenant_id.hex)))
+            occurred_at = event.occurred_at.isoformat()
+            digest = _digest(event, texts[tenant_id], occurred_at)
+            rows.append(EventRow(str(new_id()), event, texts[tenant_id], found, occurred_at, digest))
     return rows, rejected
 
 
@@ -127,12 +130,10 @@ def _tenants(reporter: Organization, slugs: set[str]) -> dict[str, UUID]:
     return found
 
 
-def _digest(event: Event, tenant: str) -> bytes:
+def _digest(event: Event, tenant: str, occurred_at: str) -> str:
     """SHA-256 of what an event says, whatever its spelling; not of where it was attributed, which may change."""
-    content = (
-        f"{tenant}\0{event.deployment}\0{event.model}\0{event.key}\0{event.occurred_at.isoformat()}\0{event.counts}"
-    )
-    return hashlib.sha256(content.encode()).digest()
+    content = f"{tenant}\0{event.deployment}\0{event.model}\0{event.key}\0{occurred_at}\0{event.counts}"
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _store(reporter: Organization, rows: Iterable[EventRow], rejected: list[Rejected], now: datetime) -> EventsTaken:

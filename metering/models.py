@@ -155,9 +155,7 @@ class MeterState(models.Model):
     seq = models.BigIntegerField()
     value = models.BigIntegerField()
     read_at = models.DateTimeField()
-    closed = models.BooleanField(
-        default=False, help_text="the value fell: this epoch's further readings do not count"
-    )
+    closed = models.BooleanField(default=False, help_text="the value fell: this epoch's further readings do not count")
 
     def __str__(self) -> str:
         return f"{self.meter_id} {self.value}"
@@ -290,15 +288,23 @@ class AcceleratorHour(models.Model):
 
 
 class UsageEvent(models.Model):
-    """One request's token usage as a gateway reported it. Append-only; its id is unique per reporter and source."""
+    """One request's token usage as a gateway reported it. Append-only; its id is unique per reporter and source.
+
+    Its references are read in the transaction that inserts it and kept alive by the usage hours it goes into, whose
+    references the database holds; holding them here too would take as long as the insert itself.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     source = models.CharField(max_length=200)
     event_id = models.CharField(max_length=200)
     content_sha256 = models.BinaryField(max_length=32)
-    tenant = models.ForeignKey(Organization, models.PROTECT, related_name="usage_events", db_index=False)
-    deployment = models.ForeignKey(Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False)
+    tenant = models.ForeignKey(
+        Organization, models.PROTECT, related_name="usage_events", db_index=False, db_constraint=False
+    )
+    deployment = models.ForeignKey(
+        Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False, db_constraint=False
+    )
     model = models.CharField(max_length=200)
     occurred_at = models.DateTimeField()
     input = models.BigIntegerField()
@@ -326,9 +332,14 @@ class UsageEvent(models.Model):
 
 
 class EventQueue(models.Model):
-    """An event not yet rolled up: written with the event, deleted by the transaction that counts it."""
+    """An event not yet rolled up: written with the event, deleted by the transaction that counts it.
 
-    event = models.OneToOneField(UsageEvent, models.CASCADE, primary_key=True, related_name="queued")
+    One statement writes both, and events are never deleted: the database need not hold the reference.
+    """
+
+    event = models.OneToOneField(
+        UsageEvent, models.CASCADE, primary_key=True, related_name="queued", db_constraint=False
+    )
 
     def __str__(self) -> str:
         return str(self.event_id)
