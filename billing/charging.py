@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, Sum
 
 from billing.bases import read_basis
-from billing.basis import rate
+from billing.basis import PeriodBasis, rate
 from billing.cuts import ensure_cuts
 from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
 from billing.money import exact_sum
@@ -96,10 +96,14 @@ def charge_period(*, period_id: UUID, up_to: datetime, now: datetime, wait: bool
     return charge_locked(period=period, up_to=up_to, now=now)
 
 
-def charge_locked(*, period: BillingPeriod, up_to: datetime, now: datetime) -> Charged:
-    """Do `charge_period` on a row that the caller has locked and found open."""
+def charge_locked(
+    *, period: BillingPeriod, up_to: datetime, now: datetime, basis: PeriodBasis | None = None
+) -> Charged:
+    """Do `charge_period` on a row that the caller has locked and found open, from `basis` if it was read already."""
     until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
-    basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=until)
+    if basis is None:
+        basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=until)
+    assert (basis.from_at, basis.to_at) == (period.from_at, until)
     rated = rate(basis)
     deltas = difference(rated.lines, _booked(period))
     _book(period, deltas, now)

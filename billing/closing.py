@@ -72,16 +72,20 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
         contract_id=contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
     ).exists():
         return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
+    in_grace = now < period.to_at + timedelta(hours=period.contract.grace_hours)
     gaps = missing_reports(period=period)
-    charged = charge_locked(period=period, up_to=period.to_at, now=now)
+    if gaps and in_grace:
+        return Closed(CloseState.WAITING, waiting_for=tuple(gaps))
+    # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
+    basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=period.to_at, by_hour=True)
+    charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
     unpriced = unresolved(period=period)
     missing = (*gaps, *_unpriced_rows(unpriced))
-    if missing and now < period.to_at + timedelta(hours=period.contract.grace_hours):
+    if missing and in_grace:
         return Closed(CloseState.WAITING, waiting_for=missing)
     period.accepted_gaps = list(missing)
     invoice = None
     if charged.rated is not None and charged.rated.lines:
-        basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=period.to_at, by_hour=True)
         invoice = issue_invoice(
             period=period,
             rated=charged.rated,
@@ -107,7 +111,7 @@ def _locked(period_id: UUID) -> BillingPeriod:
 
 def _unpriced_rows(unpriced: Mapping[str, Decimal]) -> Iterator[dict[str, Any]]:
     for name, quantity in unpriced.items():
-        yield {"kind": "unpriced", "usage": name, "quantity": f"{quantity.normalize():f}"}
+        yield {"kind": "unpriced", "usage": name, "quantity": f"{quantity:f}".rstrip("0").rstrip(".")}
 
 
 def _go_on(period: BillingPeriod, now: datetime) -> None:

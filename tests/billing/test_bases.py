@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from billing.bases import Window, billed_usage, read_bases, read_basis, usage_records
+from billing.basis import rate
+from billing.models import Contract
+from billing.pricing import publish_price_version
+from metering.models import UsageHour, Witness
+from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+PRICES = {(MODEL, "input"): "0.28", (MODEL, "output"): "1.10"}
+
+
+def make_used(zone: str = "Asia/Kolkata") -> World:
+    """Usage on both sides of a day's and of a price's edge, and a lease."""
+    world = make_world(tokens=PRICES, gpus={H100: "2"}, time_zone=zone)
+    world.lease(2, from_at=NOON, price=None)
+    shared = world.share()
+    assert world.book is not None
+    publish_price_version(
+        book=world.book,
+        effective_at=NOON + HOUR / 2,
+        token_prices={(MODEL, "input"): Decimal(1), (MODEL, "output"): Decimal(2)},
+        gpu_prices={H100: Decimal(3)},
+        now=MARCH,
+    )
+    shared.use({"input": 10, "output": 1}, at=NOON, to_at=NOON + HOUR / 2)
+    shared.use({"input": 20, "output": 2}, at=NOON + HOUR / 2)
+    for hour in range(4, 10):
+        shared.use({"input": 100 + hour, "output": hour}, at=NOON + hour * HOUR)
+    return world
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_hours_and_days_rate_to_the_same_lines(zone: str) -> None:
+    world = make_used(zone)
+    hourly = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL, by_hour=True)
+    daily = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
+    assert len(daily.shares[0].usage) < len(hourly.shares[0].usage)
+    assert rate(hourly) == rate(daily)
+
+
+def test_rating_the_parts_of_a_window_gives_the_whole() -> None:
+    world = make_used()
+    whole = rate(read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)).exact_total
+    for edge in (NOON + HOUR / 2, NOON + 6 * HOUR, MARCH + timedelta(days=20)):
+        parts = [
+            rate(read_basis(contract=world.contract, from_at=from_at, to_at=to_at)).exact_total
+            for from_at, to_at in ((MARCH, edge), (edge, APRIL))
+        ]
+        assert sum(parts) == whole
+
+
+def test_only_versions_in_force_within_the_window_are_read() -> None:
+    world = make_used()
+
+    def versions(from_at: datetime, to_at: datetime) -> list[datetime]:
+        basis = read_basis(contract=world.contract, from_at=from_at, to_at=to_at)
+        return [version.effective_at for version in basis.versions]
+
+    assert versions(MARCH, APRIL) == [MARCH, NOON + HOUR / 2]
+    assert versions(MARCH, NOON) == [MARCH]
+    assert versions(NOON + HOUR / 2, APRIL) == [NOON + HOUR / 2]
+    assert versions(APRIL, APRIL + HOUR) == [NOON + HOUR / 2]
+
+
+def test_each_contract_is_read_over_its_own_window_and_with_its_own_prices() -> None:
+    first, second = make_used(), make_used()
+    bases = read_bases(
+        [Window(first.contract, MARCH, NOON + HOUR / 2), Window(second.contract, NOON + HOUR / 2, APRIL)]
+    )
+    early, late = bases[first.contract.id], bases[second.contract.id]
+    assert sum(usage.tokens for usage in early.shares[0].usage) == 11
+    assert sum(usage.tokens for usage in late.shares[0].usage) == 22 + sum(100 + 2 * hour for hour in range(4, 10))
+    assert (len(early.versions), len(late.versions)) == (1, 1)
+
+
+def test_a_share_counts_within_its_own_span_only() -> None:
+    world = make_used()
+    term = world.contract.token_shares.get()
+    term.from_at, term.to_at = NOON + HOUR / 2, NOON + 5 * HOUR
+    term.save()
+    basis = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
+    assert sum(usage.tokens for usage in basis.shares[0].usage) == 22 + 108
+    term.to_at = NOON + HOUR
+    term.save()
+    assert read_basis(contract=world.contract, from_at=NOON + HOUR, to_at=APRIL).shares == ()
+
+
+def test_an_event_is_one_record_though_it_has_many_classes() -> None:
+    world = make_world(tokens=PRICES)
+    gateway, engine = world.share(), world.share(witness=Witness.ENGINE)
+    gateway.use({"input": 5, "output": 6}, at=NOON, records=7)
+    engine.use({"input": 5, "output": 6}, at=NOON, records=360)
+    window = Window(world.contract, MARCH, APRIL)
+    assert usage_records(billed_usage([(gateway.term, window)])) == 7
+    assert usage_records(billed_usage([(engine.term, window)])) == 720
+    assert usage_records(UsageHour.objects.none()) == 0
+
+
+def test_any_number_of_contracts_takes_the_same_queries(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(4):
+        make_used()
+    windows = [Window(contract, MARCH, APRIL) for contract in Contract.objects.all()]
+    with django_assert_max_num_queries(7):
+        assert len(read_bases(windows)) == 4
