@@ -11,7 +11,7 @@ from clusters.models import Accelerator, Endpoint, Node
 from metering.models import AcceleratorHour, Quality, UsageHour, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FleetAccelerator:
-    """One card: its latest gauges within the window, None where unknown, and its energy over the window in mJ."""
+    """One card: its latest gauges within the window and its energy over it in mJ; None is unknown, never zero."""
 
     id: UUID
     uuid: str
+    serial: str
     model: str
     position: int
     memory_mib: int | None
@@ -33,15 +34,16 @@ class FleetAccelerator:
     power_mw: int | None
     memory_used_mib_max: int | None
     utilisation_percent_mean: int | None
-    energy_mj: int
+    energy_mj: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetNode:
-    """One server; `metered_to_at` is how far it has reported, None: never."""
+    """One server; `metered_to_at` is how far it has reported, None: never. Without `enrolled_at` it has no agent."""
 
     id: UUID
     name: str
+    agent_version: str
     enrolled_at: datetime | None
     revoked_at: datetime | None
     last_received_at: datetime | None
@@ -51,9 +53,9 @@ class FleetNode:
     endpoints: tuple[tuple[str, str, tuple[str, ...]], ...]
 
     @property
-    def energy_mj(self) -> int:
-        """Energy of its cards over the window."""
-        return sum(card.energy_mj for card in self.accelerators)
+    def energy_mj(self) -> int | None:
+        """Energy of its cards over the window, None where none of them was metered."""
+        return _known_sum(card.energy_mj for card in self.accelerators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ class FleetCluster:
     nodes: tuple[FleetNode, ...]
 
     @property
-    def energy_mj(self) -> int:
-        """Energy of its nodes over the window."""
-        return sum(node.energy_mj for node in self.nodes)
+    def energy_mj(self) -> int | None:
+        """Energy of its nodes over the window, None where none of them was metered."""
+        return _known_sum(node.energy_mj for node in self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,22 @@ class _Gauges:
 
 
 def fleet_of(
-    *, provider: Organization, from_at: datetime, to_at: datetime, cluster_slug: str = "", node_id: UUID | None = None
+    *,
+    provider: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    cluster_slug: str = "",
+    node_ids: Collection[UUID] | None = None,
 ) -> tuple[FleetCluster, ...]:
-    """Return a provider's clusters, or one of them, or the one with a node, as metered over `[from_at, to_at)`.
+    """Return a provider's clusters, or one of them, or those with some nodes, as metered over `[from_at, to_at)`.
 
-    Four queries. Clusters, nodes and cards come in the order of their names and positions.
+    Five queries. Clusters, nodes and cards come in the order of their names and positions.
     """
     nodes = Node.objects.filter(cluster__provider=provider).select_related("cluster", "cursor")
     if cluster_slug:
         nodes = nodes.filter(cluster__slug=cluster_slug)
-    if node_id is not None:
-        nodes = nodes.filter(id=node_id)
+    if node_ids is not None:
+        nodes = nodes.filter(id__in=node_ids)
     cards = _cards(nodes.values("id"), from_at, to_at)
     endpoints: dict[UUID, list[tuple[str, str, tuple[str, ...]]]] = {}
     rows = Endpoint.objects.filter(node__in=nodes.values("id")).order_by("url")
@@ -105,6 +112,7 @@ def fleet_of(
         seen = FleetNode(
             id=node.id,
             name=node.name,
+            agent_version=node.agent_version,
             enrolled_at=node.enrolled_at,
             revoked_at=node.revoked_at,
             last_received_at=cursor.last_received_at if cursor else None,
@@ -115,6 +123,11 @@ def fleet_of(
         )
         clusters.setdefault(cluster.id, (cluster.slug, cluster.name, []))[2].append(seen)
     return tuple(FleetCluster(key, slug, name, tuple(found)) for key, (slug, name, found) in clusters.items())
+
+
+def _known_sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list[FleetAccelerator]]:
@@ -138,6 +151,7 @@ def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list
             FleetAccelerator(
                 id=card.id,
                 uuid=card.uuid,
+                serial=card.serial,
                 model=card.model,
                 position=card.position,
                 memory_mib=card.memory_mib,
@@ -147,7 +161,7 @@ def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list
                 power_mw=hour.power_mw if hour else None,
                 memory_used_mib_max=hour.memory_used_mib_max if hour else None,
                 utilisation_percent_mean=mean,
-                energy_mj=int(energy.get(card.id, 0)),
+                energy_mj=int(energy[card.id]) if card.id in energy else None,
             )
         )
     return found

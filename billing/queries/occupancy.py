@@ -23,6 +23,7 @@ class HoldRow:
     to_at: datetime | None
     lease: str
     contract: str
+    currency: str
     price_per_gpu_hour: Decimal | None
 
 
@@ -120,11 +121,13 @@ def _holds(
         "to_at",
         f"{lease}__ref",
         f"{lease}__contract__number",
+        f"{lease}__contract__currency",
         f"{lease}__price_per_gpu_hour",
     )
     found: dict[UUID, list[HoldRow]] = defaultdict(list)
-    for slice_id, tenant, tenant_id, start, end, ref, contract, price in rows:
-        found[slice_id].append(HoldRow(tenant, tenant_id, start, end, ref or "", contract or "", price))
+    for slice_id, tenant, tenant_id, start, end, ref, contract, currency, price in rows:
+        hold = HoldRow(tenant, tenant_id, start, end, ref or "", contract or "", currency or "", price)
+        found[slice_id].append(hold)
     return found
 
 

@@ -1,0 +1,213 @@
+"""What a provider's fleet adds up to, cluster by cluster: totals are never sums over a page of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+
+from clusters.models import Allocation, Cluster, Slice
+from clusters.occupancy import WHOLE_PERMILLE
+from metering.completeness import LATE_AFTER
+from metering.models import AcceleratorHour, Quality, UsageHour, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+GAUGE_HOURS: Final = timedelta(hours=2)
+"""A reading that is fresh lies in the row of this hour or of the one before it."""
+PERCENT: Final = 100
+IN_SERVICE: Final = Q(nodes__accelerators__retired_at__isnull=True, nodes__revoked_at__isnull=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFigures:
+    """A fleet, or a cluster of it, now and over the window it was asked for.
+
+    `in_service` counts cards that are neither retired nor on a revoked node; `metered` those of them whose node has
+    an agent; `read` those with a power reading of the last five minutes, which sum to `power_mw`. None is unknown.
+    """
+
+    nodes: int = 0
+    in_service: int = 0
+    retired: int = 0
+    metered: int = 0
+    held_permille: int = 0
+    read: int = 0
+    power_mw: int | None = None
+    energy_mj: int | None = None
+    utilisation_percent_sum: int = 0
+    utilisation_samples: int = 0
+
+    @property
+    def free_gpus(self) -> Decimal:
+        """What nobody holds now, in whole cards and thousandths of them."""
+        return Decimal(self.in_service * WHOLE_PERMILLE - self.held_permille) / WHOLE_PERMILLE
+
+    @property
+    def utilisation(self) -> Decimal | None:
+        """The mean of all samples over the window, 0…1; None where nothing was sampled."""
+        return mean_share(self.utilisation_percent_sum, self.utilisation_samples)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFigures:
+    """A cluster with its figures; also one without nodes."""
+
+    id: UUID
+    slug: str
+    name: str
+    figures: FleetFigures
+
+
+def mean_share(percent_sum: int, samples: int) -> Decimal | None:
+    """Return the mean of percentages as a share 0…1, None without samples."""
+    return Decimal(percent_sum) / (samples * PERCENT) if samples else None
+
+
+def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
+    """Add clusters up; a sum of unknowns is unknown."""
+    parts = [cluster.figures for cluster in clusters]
+    return FleetFigures(
+        nodes=sum(part.nodes for part in parts),
+        in_service=sum(part.in_service for part in parts),
+        retired=sum(part.retired for part in parts),
+        metered=sum(part.metered for part in parts),
+        held_permille=sum(part.held_permille for part in parts),
+        read=sum(part.read for part in parts),
+        power_mw=_known_sum(part.power_mw for part in parts),
+        energy_mj=_known_sum(part.energy_mj for part in parts),
+        utilisation_percent_sum=sum(part.utilisation_percent_sum for part in parts),
+        utilisation_samples=sum(part.utilisation_samples for part in parts),
+    )
+
+
+def cluster_figures(
+    *, provider: Organization, now: datetime, from_at: datetime, cluster_slug: str = ""
+) -> tuple[ClusterFigures, ...]:
+    """Return a provider's clusters by name with their figures, windowed over `[from_at, now)`; five queries."""
+    clusters = Cluster.objects.filter(provider=provider)
+    if cluster_slug:
+        clusters = clusters.filter(slug=cluster_slug)
+    counted = clusters.annotate(
+        node_count=Count("nodes", distinct=True),
+        in_service=Count("nodes__accelerators", filter=IN_SERVICE, distinct=True),
+        retired=Count("nodes__accelerators", filter=Q(nodes__accelerators__retired_at__isnull=False), distinct=True),
+        metered=Count("nodes__accelerators", filter=IN_SERVICE & Q(nodes__public_key__isnull=False), distinct=True),
+    )
+    ids = clusters.values("id")
+    held, power, energy = _held(ids, now), _power(ids, now), _energy(ids, from_at, now)
+    utilisation = _utilisation(ids, from_at, now)
+    found = []
+    for cluster in counted.order_by("name", "id"):
+        read, power_mw = power.get(cluster.id, (0, None))
+        percent_sum, samples = utilisation.get(cluster.id, (0, 0))
+        figures = FleetFigures(
+            nodes=cluster.node_count,
+            in_service=cluster.in_service,
+            retired=cluster.retired,
+            metered=cluster.metered,
+            held_permille=held.get(cluster.id, 0),
+            read=read,
+            power_mw=power_mw,
+            energy_mj=energy.get(cluster.id),
+            utilisation_percent_sum=percent_sum,
+            utilisation_samples=samples,
+        )
+        found.append(ClusterFigures(cluster.id, cluster.slug, cluster.name, figures))
+    return tuple(found)
+
+
+def utilisation_while_held(
+    *, provider: Organization, from_at: datetime, to_at: datetime, cluster_slug: str = ""
+) -> Decimal | None:
+    """Return the mean utilisation, 0…1, of a provider's cards in hours at whose start somebody held them."""
+    held = Allocation.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("hour_at")),
+        slice__accelerator=OuterRef("accelerator"),
+        from_at__lte=OuterRef("hour_at"),
+    )
+    hours = AcceleratorHour.objects.filter(
+        Exists(held), accelerator__node__cluster__provider=provider, hour_at__gte=from_at, hour_at__lt=to_at
+    )
+    if cluster_slug:
+        hours = hours.filter(accelerator__node__cluster__slug=cluster_slug)
+    found = hours.aggregate(percents=Sum("utilisation_percent_sum"), samples=Sum("utilisation_samples"))
+    return mean_share(found["percents"] or 0, found["samples"] or 0)
+
+
+def _known_sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _held(cluster_ids: Any, now: datetime) -> dict[UUID, int]:
+    rows = (
+        Slice.objects.filter(
+            Q(allocations__to_at__isnull=True) | Q(allocations__to_at__gt=now),
+            allocations__from_at__lte=now,
+            accelerator__retired_at__isnull=True,
+            accelerator__node__revoked_at__isnull=True,
+            accelerator__node__cluster__in=cluster_ids,
+        )
+        .values("accelerator__node__cluster_id")
+        .annotate(held=Sum("share_permille"))
+        .values_list("accelerator__node__cluster_id", "held")
+    )
+    return dict(rows)
+
+
+def _power(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int | None]]:
+    """How many cards were read within the last minutes, and what they draw: each card's latest reading."""
+    latest = (
+        AcceleratorHour.objects.filter(
+            accelerator__node__cluster__in=cluster_ids,
+            accelerator__retired_at__isnull=True,
+            hour_at__gte=now - GAUGE_HOURS,
+            last_read_at__gte=now - LATE_AFTER,
+            last_power_mw__isnull=False,
+        )
+        .order_by("accelerator_id", "-hour_at")
+        .distinct("accelerator_id")
+        .values_list("accelerator__node__cluster_id", "last_power_mw")
+    )
+    found: dict[UUID, tuple[int, int | None]] = {}
+    for cluster_id, power_mw in latest:
+        read, total = found.get(cluster_id, (0, None))
+        found[cluster_id] = (read + 1, (total or 0) + (power_mw or 0))
+    return found
+
+
+def _energy(cluster_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, int]:
+    rows = (
+        UsageHour.objects.filter(
+            witness=Witness.ENERGY,
+            meter__accelerator__node__cluster__in=cluster_ids,
+            quality__in=(Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED),
+            from_at__gte=from_at,
+            from_at__lt=to_at,
+        )
+        .values(cluster=F("meter__accelerator__node__cluster_id"))
+        .annotate(total=Sum("value"))
+        .values_list("cluster", "total")
+    )
+    return {cluster_id: int(total) for cluster_id, total in rows}
+
+
+def _utilisation(cluster_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, tuple[int, int]]:
+    rows = (
+        AcceleratorHour.objects.filter(
+            accelerator__node__cluster__in=cluster_ids, hour_at__gte=from_at, hour_at__lt=to_at
+        )
+        .values(cluster=F("accelerator__node__cluster_id"))
+        .annotate(percents=Sum("utilisation_percent_sum"), samples=Sum("utilisation_samples"))
+        .values_list("cluster", "percents", "samples")
+    )
+    return {cluster_id: (percents, samples) for cluster_id, percents, samples in rows}
