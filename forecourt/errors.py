@@ -1,9 +1,13 @@
 """What a missing address, a refused page and a fault look like: a problem document to programs, a page to people."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views import defaults
 
 from tenants.problem_response import answer
+from tenants.sign_in import TooManyAttempts
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -32,6 +36,26 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if _is_program(request):
         return answer(status=500, code="server_error", detail="Something failed on our side. Try again.")
     return defaults.server_error(request)
+
+
+class SignInLimit:
+    """Middleware: signing in failed too often, here or in the back office, is a page that says how long to wait."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 429 to an attempt too many; any other fault is none of its business."""
+        if not isinstance(exception, TooManyAttempts):
+            return None
+        wait_s = exception.retry_after_s
+        response = render(request, "429.html", {"minutes": -(-wait_s // 60)}, status=exception.status)
+        response["Retry-After"] = str(wait_s)
+        return response
 
 
 def _is_program(request: HttpRequest) -> bool:

@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from tenants.models import Organization
 from tenants.scoping import acting_membership, choose_organization
@@ -19,8 +19,9 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect(first_room(membership.organization))
 
 
-@require_safe
-@login_required
+# Who has to sign in first starts anew: a step back to an address that takes no GET would be an error page.
+@require_POST
+@login_required(redirect_field_name=None)
 def act_as(request: HttpRequest, slug: str) -> HttpResponse:
     """Read on as another organization of the person's; 404 for one that they are not a member of."""
     return redirect(first_room(choose_organization(request, slug).organization))

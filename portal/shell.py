@@ -63,7 +63,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationChoice:
-    """One line of the organization switcher: where to read on as that organization."""
+    """One line of the organization switcher; a POST to `url` reads on as that organization."""
 
     name: str
     kind: str

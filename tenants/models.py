@@ -163,3 +163,21 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+
+class SignInAttempt(models.Model):
+    """An attempt to sign in that has not succeeded; kept for as long as it counts (see `tenants.sign_in`)."""
+
+    address = models.CharField(max_length=39, blank=True, help_text="IP address, or IPv6 network, it came from")
+    email_sha256 = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["address"], name="attempts_by_address"),
+            models.Index(fields=["email_sha256"], name="attempts_by_email"),
+            models.Index(fields=["at"], name="attempts_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.at}"

@@ -19,7 +19,7 @@ pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser"]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let test databases be emptied between transactional tests: the guards against TRUNCATE are put aside there.
 
     The guards themselves are proved by tests that switch them on again.
@@ -28,7 +28,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE '%\\_no\\_truncate'")
         for table, trigger in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
-    return
 
 
 @pytest.fixture(autouse=True)

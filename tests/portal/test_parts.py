@@ -18,7 +18,7 @@ from portal.parts import (
     Pagination,
     Pill,
 )
-from portal.shell import Crumb, Freshness, Shell
+from portal.shell import Crumb, Freshness, Organization, OrganizationChoice, Shell
 
 
 def shown(name: str, **context: Any) -> str:
@@ -99,3 +99,26 @@ def test_the_last_crumb_is_the_page_and_no_link() -> None:
 
 def test_without_an_organization_there_is_no_switcher() -> None:
     assert shown("organization", shell=Shell()).strip() == ""
+
+
+def test_another_organization_is_chosen_by_a_button_that_posts() -> None:
+    choices = (
+        OrganizationChoice("Own", "Tenant", "/as/own/", "tenant", current=True),
+        OrganizationChoice("Other", "Provider", "/as/other/", "provider"),
+    )
+    drawn = shown(
+        "organization",
+        shell=Shell(organization=Organization("Own", "Tenant"), organizations=choices),
+        csrf_token="token",
+    )
+    assert "<a " not in drawn
+    assert drawn.count('name="csrfmiddlewaretoken" value="token"') == 2
+    assert '<form method="post" action="/as/other/">' in drawn
+    assert drawn.count('<button aria-current="true">') == 1
+
+
+def test_a_single_organization_offers_no_choice() -> None:
+    only = (OrganizationChoice("Own", "Tenant", "/as/own/", "tenant", current=True),)
+    drawn = shown("organization", shell=Shell(organization=Organization("Own", "Tenant"), organizations=only))
+    assert "<form" not in drawn
+    assert "<b>Own</b>" in drawn
