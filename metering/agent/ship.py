@@ -226,7 +226,8 @@ class Shipper:
         with self._condition:
             self._closing = True
             self._condition.notify_all()
-        self._thread.join(timeout=_WAIT_SLICE_S)
+        if self._thread.is_alive():
+            self._thread.join(timeout=_WAIT_SLICE_S)
 
     def _run(self) -> None:
         while not self._closing:
@@ -252,14 +253,14 @@ class Shipper:
         except SpoolBroken as broken:
             if self._closing:
                 return False
-            self._back_off(BACKOFF_S_MIN, None)
             logger.error("cannot read the spool: %s", broken)  # noqa: TRY400 - the cause is the whole story
+            self._back_off(BACKOFF_S_MIN, None)
         except Exception:
             if self._closing:
                 return False
             # The thread must outlive what nobody thought of: evidence waits on disk meanwhile.
-            self._back_off(BACKOFF_S_MIN, None)
             logger.exception("shipping failed")
+            self._back_off(BACKOFF_S_MIN, None)
         return False
 
     def _next(self) -> SealedBatch | None:

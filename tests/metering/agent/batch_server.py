@@ -28,6 +28,43 @@ class Fault:
     raw: bytes | None = None
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Hands requests to its server."""
+
+    protocol_version = "HTTP/1.1"
+    outer: "BatchServer"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.outer._lock:
+            status, answer, headers, raw = self.outer.answer(self.path, body, dict(self.headers.items()))
+        if status == 0:
+            self.close_connection = True
+            return
+        self.reply(status, raw if raw is not None else json.dumps(answer).encode(), headers)
+
+    def do_GET(self) -> None:
+        self.reply(200, b"{}", {})
+
+    def reply(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        try:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            # A 204 has no body, not even an empty one with its length.
+            if status != 204:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if status != 204:
+                self.wfile.write(content)
+        except OSError:
+            # The client did not wait for the answer.
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
 class BatchServer:
     """Enrols one node and takes its batches; `faults` are used up one a batch request. Use as a context."""
 
@@ -42,35 +79,7 @@ class BatchServer:
         self.always: Fault | None = None
         self.enrolments: list[wire.Enrolment] = []
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                with outer._lock:
-                    status, answer, headers, raw = outer.answer(self.path, body, dict(self.headers.items()))
-                if status == 0:
-                    self.close_connection = True
-                    return
-                self.reply(status, raw if raw is not None else json.dumps(answer).encode(), headers)
-
-            def do_GET(self) -> None:
-                self.reply(200, b"{}", {})
-
-            def reply(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"outer": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

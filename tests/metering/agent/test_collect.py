@@ -1,0 +1,427 @@
+"""One tick over real pages and real NVML children: what goes to the spool and what is remembered."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from metering.agent.clock import SystemClock
+from metering.agent.collect import SURVEY_MS, Collector, Memory, Tick
+from metering.agent.config import EndpointSetting
+from metering.agent.engines import load_mappings
+from metering.agent.epochs import MeterState
+from metering.agent.machine import EngineProcess
+from metering.agent.nvml import NvmlReader
+from metering.agent.scrape import Scraper, http_client
+from metering.agent.spool import RegisterEntry, key_text
+from metering.wire import MeterKey
+from tests.fakes.engine_pages import PageServer, Reply, page, recorded
+from tests.fakes.nvml import StubMachine, without_library
+from tests.metering.agent.simulated import START, FixedMachine
+
+NOW = int(START.timestamp() * 1000)
+S = 1_000
+PROCESS = EngineProcess(100, 5000, NOW - 3_600 * S, "", "llama-server")
+
+
+class World:
+    """A collector with everything around it."""
+
+    def __init__(self, engine: PageServer, nvml: NvmlReader | None) -> None:
+        self.engine = engine
+        self.machine = FixedMachine()
+        self.client = http_client([], "", trust_env=False)
+        self.nvml = nvml
+        self.collector = self.make({}, Memory())
+        self.kept: list[Tick] = []
+
+    def make(self, states: dict[str, MeterState], memory: Memory) -> Collector:
+        return Collector(
+            machine=self.machine,
+            mappings=load_mappings(),
+            scraper=Scraper(self.client, SystemClock(), 2),
+            nvml=self.nvml,
+            states=states,
+            memory=memory,
+        )
+
+    def watch(self, kind: str, model: str | None = None) -> None:
+        self.collector.watch([EndpointSetting(self.engine.url, kind, model=model)])
+
+    def serve(self, text: str, **headers: str) -> None:
+        self.engine.routes["/metrics"] = page(text, **headers)
+
+    def tick(self, after_s: int) -> Tick:
+        """Read and keep, as if it had been stored."""
+        tick = self.collector.read(NOW + after_s * S)
+        self.collector.keep(tick)
+        self.kept.append(tick)
+        return tick
+
+    def restart_agent(self, kind: str) -> None:
+        """Another collector with what the spool would give it."""
+        states = {key_text(entry.key): entry.state for tick in self.kept for entry in tick.registers}
+        self.collector = self.make(states, self.kept[-1].memory)
+        self.watch(kind)
+
+
+@pytest.fixture
+def world(engine: PageServer) -> Iterator[World]:
+    world = World(engine, None)
+    yield world
+    world.client.close()
+
+
+@pytest.fixture
+def gpu_world(engine: PageServer, gpu_machine: StubMachine) -> Iterator[World]:
+    nvml = NvmlReader(gpu_machine.command, SystemClock(), 10)
+    world = World(engine, nvml)
+    yield world
+    nvml.close()
+    world.client.close()
+
+
+def value(tick: Tick, quantity: str) -> int | None:
+    return the(tick, quantity).value
+
+
+def the(tick: Tick, quantity: str) -> RegisterEntry:
+    (entry,) = [entry for entry in tick.registers if entry.key.quantity == quantity]
+    return entry
+
+
+def reasons(tick: Tick) -> list[tuple[str, str]]:
+    return [(outcome.subject, outcome.reason) for outcome in tick.outcomes]
+
+
+def llamacpp(prompt: int, output: int = 0) -> str:
+    return f"llamacpp:prompt_tokens_total {prompt}\nllamacpp:tokens_predicted_total {output}\n"
+
+
+def test_a_page_becomes_readings_stamped_with_the_tick(world: World) -> None:
+    world.watch("vllm")
+    world.serve(recorded("vllm"))
+    tick = world.tick(0)
+    assert {entry.key.quantity: entry.value for entry in tick.registers} == {
+        "input": 123_456,
+        "output": 65_432,
+        "cached_input": 40_960,
+        "requests": 330,
+    }
+    assert {entry.read_at_ms for entry in tick.registers} == {NOW}
+    assert {(entry.state.started_ms, entry.state.proof) for entry in tick.registers} == {(1_795_323_219_012, "created")}
+    assert tick.outcomes == []
+    (seen,) = world.collector.endpoints.values()
+    assert (seen.url, seen.engine, seen.models) == (world.engine.url, "vllm", ["meta-llama/Llama-3.1-8B-Instruct"])
+
+
+def test_created_is_trusted_before_the_process_and_the_page_before_the_machine(world: World) -> None:
+    lines = recorded("vllm").splitlines(keepends=True)
+    without_created = [line for line in lines if "_created" not in line]
+    without_both = [line for line in without_created if "process_" not in line]
+    world.machine.processes[world.engine.url] = PROCESS
+    proofs = []
+    for page_lines in (lines, without_created, without_both):
+        world.collector = world.make({}, Memory())
+        world.watch("vllm")
+        world.serve("".join(page_lines))
+        state = the(world.tick(0), "input").state
+        proofs.append((state.started_ms, state.proof))
+    assert proofs == [(1_795_323_219_012, "created"), (1_795_323_207_160, "process"), (None, "none")]
+
+
+def test_a_new_process_proves_a_reset_where_registers_live_in_memory_only(world: World) -> None:
+    world.watch("llamacpp", "tiny")
+    world.machine.processes[world.engine.url] = PROCESS
+    world.serve(llamacpp(500))
+    first = the(world.tick(0), "input")
+    world.machine.processes[world.engine.url] = replace(PROCESS, pid=101, started_at_ms=NOW + 5 * S)
+    world.serve(llamacpp(600))
+    second = the(world.tick(10), "input")
+    assert second.state.epoch != first.state.epoch
+    assert (second.value, second.state.started_ms, second.state.proof) == (600, NOW + 5 * S, "process")
+
+
+def test_a_new_process_proves_nothing_where_a_folder_of_counters_can_outlive_it(world: World) -> None:
+    world.watch("sglang")
+    world.machine.processes[world.engine.url] = PROCESS
+    world.serve(recorded("sglang"))
+    first = the(world.tick(0), "input")
+    world.machine.processes[world.engine.url] = replace(PROCESS, pid=101, started_at_ms=NOW + 5 * S)
+    second = the(world.tick(10), "input")
+    assert second.state.epoch != first.state.epoch
+    assert second.state.proof == "none"
+
+
+def test_a_start_in_the_future_is_a_wrong_clock_and_no_proof(world: World) -> None:
+    world.watch("llamacpp")
+    world.machine.processes[world.engine.url] = replace(PROCESS, started_at_ms=NOW + 60 * S)
+    world.serve(llamacpp(500))
+    assert the(world.tick(0), "input").state.proof == "none"
+
+
+def test_a_header_that_changes_opens_an_epoch(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500), Process_Start_Time_Unix="1")
+    first = the(world.tick(0), "input").state.epoch
+    assert the(world.tick(10), "input").state.epoch == first
+    world.serve(llamacpp(900), Process_Start_Time_Unix="2")
+    assert the(world.tick(20), "input").state.epoch != first
+
+
+def test_a_page_read_while_the_engine_was_replaced_is_nobodys(world: World) -> None:
+    world.watch("llamacpp")
+    url = world.engine.url
+    world.machine.processes[url] = PROCESS
+
+    def replaced() -> Reply:
+        world.machine.processes[url] = replace(PROCESS, pid=101)
+        return page(llamacpp(500))
+
+    world.engine.routes["/metrics"] = replaced
+    tick = world.tick(0)
+    assert (tick.registers, reasons(tick)) == ([], [("endpoint", "engine_restarting")])
+    assert value(world.tick(10), "input") == 500
+
+
+def test_six_significant_digits_are_read_exactly(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(recorded("llamacpp"))
+    assert value(world.tick(0), "input") == 3_215_382
+
+
+def test_a_fall_inside_a_process_is_told_and_opens_an_epoch(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500, 50))
+    first = world.tick(0)
+    world.serve(llamacpp(20, 60))
+    second = world.tick(10)
+    assert reasons(second) == [("endpoint", "register_fell")]
+    assert the(second, "input").state.epoch != the(first, "input").state.epoch
+    assert the(second, "output").state.epoch == the(first, "output").state.epoch
+
+
+def test_a_series_that_vanishes_is_told_once_and_its_return_is_a_new_epoch(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500, 50))
+    first = world.tick(0)
+    world.serve("llamacpp:prompt_tokens_total 600\n")
+    gone = world.tick(10)
+    assert reasons(gone) == [("endpoint", "series_vanished")]
+    assert the(gone, "output").value is None
+    assert reasons(world.tick(20)) == []
+    world.serve(llamacpp(600, 70))
+    back = world.tick(30)
+    assert reasons(back) == [("endpoint", "series_returned")]
+    assert the(back, "output").state.epoch != the(first, "output").state.epoch
+
+
+def test_a_quantity_that_cannot_be_read_is_unknown_not_gone(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500, 50))
+    first = world.tick(0)
+    world.serve("llamacpp:prompt_tokens_total 600\nllamacpp:tokens_predicted_total NaN\n")
+    assert reasons(world.tick(10)) == [("endpoint", "not_a_number")]
+    world.serve(llamacpp(600, 70))
+    back = world.tick(20)
+    assert reasons(back) == []
+    assert the(back, "output").state.epoch == the(first, "output").state.epoch
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(status=500), "http_status"),
+        (Reply(body=b"llamacpp:prompt_tokens_total 6"), "truncated"),
+        (Reply(body=b"something_else 6\n"), "no_known_series"),
+    ],
+)
+def test_a_page_that_fails_is_an_outcome_and_the_epoch_goes_on(world: World, reply: Reply, reason: str) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500, 50))
+    first = world.tick(0)
+    world.engine.routes["/metrics"] = reply
+    tick = world.tick(10)
+    assert ("endpoint", reason) in reasons(tick)
+    world.serve(llamacpp(700, 50))
+    if reason != "no_known_series":
+        assert the(world.tick(20), "input").state.epoch == the(first, "input").state.epoch
+
+
+def test_a_counter_that_appears_on_a_watched_page_is_counted_from_its_first_token(world: World) -> None:
+    """SGLang shows a counter after its first request; the tokens of that request must not be lost."""
+    world.watch("sglang")
+    world.serve("# TYPE sglang:gen_throughput gauge\nsglang:gen_throughput 0\n")
+    assert reasons(world.tick(0)) == [("endpoint", "no_known_series")]
+    world.serve(recorded("sglang"))
+    entry = the(world.tick(10), "input")
+    assert (entry.value, entry.state.started_ms, entry.state.proof) == (1_250, NOW, "created")
+
+
+def test_the_watch_goes_on_over_a_restart_of_the_agent(world: World) -> None:
+    world.watch("sglang")
+    world.serve("sglang:gen_throughput 0\n")
+    world.tick(0)
+    world.restart_agent("sglang")
+    world.serve(recorded("sglang"))
+    assert the(world.tick(10), "input").state.started_ms == NOW
+
+
+def test_a_page_first_read_another_way_proves_nothing_of_what_was_there(world: World) -> None:
+    """A model named only now, or another mapping, makes new meters of old counters: they must not count whole."""
+    world.watch("llamacpp")
+    world.serve(llamacpp(500_000))
+    world.tick(0)
+    world.watch("llamacpp", "tiny")
+    named = [entry for entry in world.tick(10).registers if entry.key.model == "tiny"]
+    assert {(entry.key.quantity, entry.state.proof) for entry in named} == {("input", "none"), ("output", "none")}
+
+
+def test_a_page_with_a_fault_proves_no_absence(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve("llamacpp:tokens_predicted_total NaN\n")
+    world.tick(0)
+    world.serve(llamacpp(5, 50))
+    assert the(world.tick(10), "output").state.proof == "none"
+
+
+def test_nothing_is_remembered_that_was_not_kept(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500))
+    world.tick(0)
+    world.serve(llamacpp(100))
+    lost = world.collector.read(NOW + 10 * S)
+    assert reasons(lost) == [("endpoint", "register_fell")]
+    again = world.tick(20)
+    assert reasons(again) == [("endpoint", "register_fell")]
+    assert the(again, "input").state.epoch == the(lost, "input").state.epoch
+
+
+def test_a_restart_of_the_agent_goes_on_in_the_same_epoch(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(500))
+    first = the(world.tick(0), "input").state.epoch
+    world.restart_agent("llamacpp")
+    assert the(world.tick(10), "input").state.epoch == first
+
+
+def energy(tick: Tick, index: int = 0) -> RegisterEntry:
+    entries = [entry for entry in tick.registers if entry.key.quantity == "energy_mj"]
+    return entries[index]
+
+
+def test_cards_give_energy_and_gauges(gpu_world: World) -> None:
+    tick = gpu_world.tick(0)
+    assert [entry.value for entry in tick.registers] == [1_000_000 * n for n in range(1, 9)]
+    assert energy(tick).key == MeterKey("accelerator", "GPU-00000000-0000-0000-0000-000000000000", "", "", "energy_mj")
+    assert (energy(tick).state.started_ms, energy(tick).state.proof) == (gpu_world.machine.booted_at_ms, "boot")
+    assert len(tick.gauges) == 24
+    assert {(gauge.quantity, gauge.value) for gauge in tick.gauges} == {
+        ("utilisation_percent", 98),
+        ("memory_used_mib", 70_000),
+        ("power_mw", 650_000),
+    }
+    assert len(gpu_world.collector.accelerators) == 8
+
+
+def test_an_unknown_gauge_is_null_and_an_unknown_energy_no_reading(gpu_world: World, gpu_machine: StubMachine) -> None:
+    gpu_machine.play("fail nvmlDeviceGetTotalEnergyConsumption 3", "fail nvmlDeviceGetPowerUsage 3")
+    tick = gpu_world.tick(0)
+    assert tick.registers == []
+    assert [gauge.value for gauge in tick.gauges if gauge.quantity == "power_mw"] == [None] * 8
+
+
+def test_a_reloaded_driver_is_a_new_energy_epoch_with_proof(gpu_world: World, gpu_machine: StubMachine) -> None:
+    first = energy(gpu_world.tick(0))
+    gpu_machine.play("fail nvmlDeviceGetTotalEnergyConsumption 1")
+    gone = gpu_world.tick(10)
+    assert reasons(gone) == [("nvml", "driver_reloaded")]
+    gpu_machine.play("energy 0 1500000")
+    second = energy(gpu_world.tick(20))
+    assert second.state.epoch != first.state.epoch
+    # Higher than before the reload, and counted whole all the same: it began at zero.
+    assert (second.value, second.state.started_ms, second.state.proof) == (1_500_000, NOW + 10 * S, "driver")
+
+
+def test_a_hang_is_no_new_energy_epoch(gpu_world: World, gpu_machine: StubMachine) -> None:
+    first = energy(gpu_world.tick(0))
+    assert gpu_world.nvml is not None
+    gpu_world.nvml._timeout_s = 0.2
+    gpu_machine.play("hang nvmlDeviceGetPowerUsage")
+    assert reasons(gpu_world.tick(10)) == [("nvml", "nvml_hung")]
+    gpu_world.nvml._timeout_s = 10
+    gpu_world.nvml._not_before_s = None
+    gpu_machine.play("energy 0 1500000")
+    assert energy(gpu_world.tick(20)).state.epoch == first.state.epoch
+
+
+def test_a_boot_is_a_new_energy_epoch_with_proof(gpu_world: World) -> None:
+    first = energy(gpu_world.tick(0))
+    gpu_world.machine.boot_id = "boot-2"
+    gpu_world.machine.booted_at_ms = NOW + 60 * S
+    second = energy(gpu_world.tick(120))
+    assert second.state.epoch != first.state.epoch
+    assert (second.state.started_ms, second.state.proof) == (NOW + 60 * S, "boot")
+
+
+def test_a_boot_is_newer_than_a_reload_before_it(gpu_world: World, gpu_machine: StubMachine) -> None:
+    gpu_world.tick(0)
+    gpu_machine.play("fail nvmlDeviceGetTotalEnergyConsumption 1")
+    gpu_world.tick(10)
+    gpu_machine.play()
+    gpu_world.machine.boot_id = "boot-2"
+    gpu_world.machine.booted_at_ms = NOW + 60 * S
+    assert energy(gpu_world.tick(120)).state.proof == "boot"
+
+
+def test_a_lost_card_is_told_under_its_own_name_and_looked_for_again(
+    gpu_world: World, gpu_machine: StubMachine
+) -> None:
+    gpu_world.tick(0)
+    gpu_machine.play("fail nvmlDeviceGetTotalEnergyConsumption 15 2")
+    tick = gpu_world.tick(10)
+    assert reasons(tick) == [("accelerator", "gpu_lost")]
+    assert tick.outcomes[0].subject_id.endswith("2")
+    assert len([entry for entry in tick.registers if entry.value is not None]) == 7
+    gpu_machine.play("gpus 7")
+    gpu_world.tick(20)
+    assert len(gpu_world.collector.accelerators) == 7
+
+
+def test_cards_are_listed_again_once_an_hour(gpu_world: World, gpu_machine: StubMachine) -> None:
+    gpu_world.tick(0)
+    gpu_machine.play("gpus 4")
+    gpu_world.tick(10)
+    assert len(gpu_world.collector.accelerators) == 8
+    gpu_world.tick(SURVEY_MS // S)
+    assert len(gpu_world.collector.accelerators) == 4
+
+
+def test_an_absent_driver_is_told_once_and_tokens_are_metered(engine: PageServer) -> None:
+    nvml = NvmlReader(without_library(), SystemClock(), 10)
+    world = World(engine, nvml)
+    world.watch("llamacpp")
+    world.serve(llamacpp(500))
+    first, second = world.tick(0), world.tick(10)
+    assert reasons(first) == [("nvml", "nvml_absent")]
+    assert reasons(second) == []
+    assert value(first, "input") == value(second, "input") == 500
+    nvml.close()
+    world.client.close()
+
+
+def test_endpoints_no_longer_watched_are_not_read(world: World) -> None:
+    world.watch("llamacpp")
+    world.serve(llamacpp(5))
+    world.tick(0)
+    world.collector.watch([])
+    tick = world.tick(10)
+    assert (tick.registers, tick.outcomes, world.collector.endpoints) == ([], [], {})
+
+
+def test_a_configured_model_is_known_before_the_first_page(world: World) -> None:
+    world.watch("llamacpp", "tiny")
+    world.engine.routes["/metrics"] = Reply(status=503)
+    world.tick(0)
+    (seen,) = world.collector.endpoints.values()
+    assert seen.models == ["tiny"]

@@ -1,0 +1,65 @@
+"""Engines found by the processes that listen, without asking any port."""
+
+from pathlib import Path
+
+import pytest
+
+from metering.agent.config import EndpointSetting
+from metering.agent.discover import discover, listens
+from metering.agent.engines import load_mappings
+from metering.agent.machine import EngineProcess, LinuxMachine
+from tests.metering.agent.test_machine import made_up
+
+MAPPINGS = load_mappings()
+
+
+def process(command_line: str) -> EngineProcess:
+    return EngineProcess(1, 2, 3, "", command_line)
+
+
+@pytest.mark.parametrize(
+    ("command_line", "port", "engine"),
+    [
+        ("/usr/bin/python3 -m vllm.entrypoints.openai.api_server --model m", 8000, "vllm"),
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m --port 9001", 9001, "vllm"),
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m --port=9001", 9001, "vllm"),
+        ("python3 -m sglang.launch_server --model-path m", 30000, "sglang"),
+        ("/opt/llama-server -m model.gguf", 8080, "llamacpp"),
+        ("text-generation-router -p 3100", 3100, "tgi"),
+        ("lmdeploy serve api_server m --server-port 23400", 23400, "lmdeploy"),
+    ],
+)
+def test_an_engine_is_known_by_its_command_line_and_its_own_port(command_line: str, port: int, engine: str) -> None:
+    found = [name for name, mapping in MAPPINGS.items() if listens(process(command_line), port, mapping)]
+    assert found == [engine]
+
+
+@pytest.mark.parametrize(
+    ("command_line", "port"),
+    [
+        # The same process listens on other ports for its workers.
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m", 29500),
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m --port 9001", 8000),
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m --port", 9001),
+        ("/usr/bin/python3 /usr/local/bin/vllm serve m --port abc", 9001),
+        ("/usr/bin/vim vllm-notes.txt", 8000),
+        ("nginx", 8000),
+        ("", 8000),
+    ],
+)
+def test_what_is_no_engine_is_left_alone(command_line: str, port: int) -> None:
+    assert not any(listens(process(command_line), port, mapping) for mapping in MAPPINGS.values())
+
+
+def test_the_engines_of_a_machine_are_found(tmp_path: Path) -> None:
+    machine = LinuxMachine(made_up(tmp_path, pids={300: 400, 301: 401}))
+    assert discover(machine, MAPPINGS.values()) == [EndpointSetting("http://127.0.0.1:8000", "vllm")]
+
+
+def test_a_machine_without_engines_has_none(tmp_path: Path) -> None:
+    proc = made_up(tmp_path, pids={300: 400})
+    (proc / "300/cmdline").write_bytes(b"sshd\0")
+    assert discover(LinuxMachine(proc), MAPPINGS.values()) == []
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert discover(LinuxMachine(empty), MAPPINGS.values()) == []
