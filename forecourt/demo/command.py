@@ -198,6 +198,8 @@ def _pass_time(run: Run) -> None:
         run.wait(passed, METERED_TIMEOUT_S, "The end of the sample's time")
     with run.progress.step("Rolling up the last readings and events"):
         run.wait(lambda: bool(_counts(run).get("finished")), METERED_TIMEOUT_S, "The gateway's last event")
+        # Ended in order, an agent reads once more and ships everything it holds.
+        run.fleet.stop()
         from forecourt.demo.waiting import everything_is_rolled_up  # Django must be set up
 
         run.wait(lambda: everything_is_rolled_up(run.plan), METERED_TIMEOUT_S, "The last usage hour")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def everything_is_rolled_up(plan: Plan) -> bool:
-    """Say whether every node reported to the end, and every batch and event is in usage hours."""
-    reported = NodeCursor.objects.filter(metered_to_at__gte=instant(plan.end_ms)).count()
+    """Say whether every node reported past the month, and every batch and event is in usage hours."""
+    reported = NodeCursor.objects.filter(metered_to_at__gte=instant(plan.month_to_ms)).count()
     rolled = RollupCursor.objects.filter(rolled_seq=F("node__cursor__last_seq"), rolled_seq__gt=0).count()
     return reported == rolled == len(plan.nodes) and not EventQueue.objects.exists()
 
