@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from billing.models import BillingPeriod, LeaseAllocation, TokenShare
 from clusters.models import Binding, Node
-from metering.models import EventQueue
+from metering.completeness import pending_events, reported_to
 
 
 def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
@@ -25,7 +25,9 @@ def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
         public_key__isnull=False,
     ).order_by("name", "id")
     found: list[dict[str, Any]] = []
-    for key, name, rolled_to_at in nodes.values_list("id", "name", "rollup_cursor__rolled_to_at"):
+    reported = reported_to(list(needed))
+    for key, name in nodes.values_list("id", "name"):
+        rolled_to_at = reported[key]
         if rolled_to_at is None or rolled_to_at < needed[key]:
             found.append(
                 {
@@ -72,6 +74,4 @@ def serving_nodes(*, period: BillingPeriod) -> dict[UUID, datetime]:
 def _events_waiting(period: BillingPeriod) -> int:
     if not TokenShare.objects.filter(contract_id=period.contract_id).exists():
         return 0
-    return EventQueue.objects.filter(
-        event__tenant_id=period.contract.tenant_id, event__occurred_at__lt=period.to_at
-    ).count()
+    return pending_events(before=period.to_at, tenant=period.contract.tenant)
