@@ -12,13 +12,14 @@ from django.utils.translation import ngettext
 
 from billing.models import InvoiceState, SettlementState
 from billing.pages.invoice_words import day_words, pay_action, pays_by_transfer, period_words, shown_amount, state_pill
-from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow
+from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
 from billing.rating.rated import TermKind
 from portal.figures import moment, money, number, share, unit_price
 from portal.parts import Check, Notice
 from portal.shell import Crumb
 
+CLASSES = ("input", "cached_input", "cache_write", "output", "reasoning")
 HASH_SHOWN = 4
 PERCENT = 100
 SECONDS_PER_HOUR = 3600
@@ -107,7 +108,7 @@ def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
     items = (
         (_lease_item(line, currency, locale),)
         if lease
-        else tuple(_class_item(each, currency, locale) for each in line.classes)
+        else tuple(_class_item(each, currency, locale) for each in sorted(line.classes, key=_class_place))
     )
     days = len({subline.day for subline in line.sublines})
     return ShownLine(
@@ -167,8 +168,12 @@ def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[P
             source=f"v{part.version}" if part.version is not None else line.source,
             amount=shown_amount(part.exact_amount, currency, locale),
         )
-        for part in line.sublines
+        for part in sorted(line.sublines, key=lambda part: (part.day, _class_place(part)))
     )
+
+
+def _class_place(part: ClassRow | SublineRow) -> int:
+    return CLASSES.index(part.token_class) if part.token_class in CLASSES else len(CLASSES)
 
 
 def class_words(token_class: str) -> str:
@@ -219,13 +224,12 @@ def _payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
         "issuer": row.issuer,
         "number": row.number,
         "email": issuer_email,
-        "due": day_words(row.due_at, row.time_zone, locale),
     }
     if pays_by_transfer(row):
         return (
             _(
-                "Transfer %(amount)s to %(issuer)s by %(due)s and give the number %(number)s as the reference. "
-                "Its account is known to %(email)s. The invoice turns to paid when the money is in."
+                "Transfer %(amount)s to %(issuer)s with %(number)s as the reference; %(email)s has the account data. "
+                "The invoice turns to paid when the money is in."
             )
             % words
         )
