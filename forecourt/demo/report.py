@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management import CommandError, call_command
 from django.db.models import Count, Sum
 
-from billing.models import Invoice, InvoiceLine, InvoiceState, InvoiceSubline, LedgerEntry, LedgerPosting
+from billing.models import (
+    Invoice,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSubline,
+    LedgerEntry,
+    LedgerPosting,
+    SettlementState,
+)
 from forecourt.demo.plan import instant
 from forecourt.demo.workload import CHAT, Request, Totals, totals
 from metering.models import Quality, UsageHour, Witness
@@ -178,7 +186,8 @@ def _trace_checks(plan: Plan, truth: Totals) -> list[Check]:
 
 
 def _money_checks(plan: Plan) -> list[Check]:
-    by_state = dict(Invoice.objects.values_list("state").annotate(count=Count("id")))
+    collectable = Invoice.objects.exclude(settlement__state=SettlementState.BELOW_MINIMUM)
+    by_state = dict(collectable.values_list("state").annotate(count=Count("id")))
     contracts = (
         Invoice.objects.filter(period__to_at__lte=instant(plan.month_to_ms)).values("contract").distinct().count()
     )

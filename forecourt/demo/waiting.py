@@ -39,8 +39,9 @@ def invoices_to_pay() -> list[str]:
 
 
 def unpaid_invoices() -> int:
-    """Return how many issued invoices are not paid yet."""
-    return Invoice.objects.filter(state=InvoiceState.ISSUED).count()
+    """Return how many issued invoices are not paid yet, without those too small to be collected."""
+    waiting = Invoice.objects.filter(state=InvoiceState.ISSUED)
+    return waiting.exclude(settlement__state=SettlementState.BELOW_MINIMUM).count()
 
 
 def sweep(task: str) -> None:
