@@ -7,7 +7,6 @@ import time
 from typing import Final
 
 from celery import shared_task
-from django.db import DatabaseError
 from django.utils import timezone
 
 from metering.rollup import lagging_nodes, roll_up_node
@@ -19,7 +18,7 @@ SWEEP_S_MAX: Final = 60.0
 """A sweep ends by then; the next one goes on where it stopped."""
 
 
-@shared_task(name="metering.tasks.rollup_batches", queue="forecourt")
+@shared_task(name="metering.tasks.rollup_batches")
 def rollup_batches(**_: object) -> int:
     """Roll up every node that lags; return how many batches were rolled up."""
     ends_at = time.monotonic() + SWEEP_S_MAX
@@ -29,8 +28,8 @@ def rollup_batches(**_: object) -> int:
         while more and time.monotonic() < ends_at:
             try:
                 done = roll_up_node(node_id=node_id, now=timezone.now())
-            except (DatabaseError, ArithmeticError, LookupError, ValueError, AssertionError):
-                # One node's trouble must not keep others waiting; the next sweep comes back to it.
+            except Exception:
+                # One node's trouble, whatever it is, must not keep others waiting; the next sweep comes back to it.
                 logger.exception("Rolling up node %s failed.", node_id)
                 break
             more = done is not None and done.more
@@ -38,7 +37,7 @@ def rollup_batches(**_: object) -> int:
     return rolled
 
 
-@shared_task(name="metering.tasks.rollup_events", queue="forecourt")
+@shared_task(name="metering.tasks.rollup_events")
 def rollup_events(**_: object) -> int:
     """Roll up every queued event; return how many."""
     ends_at = time.monotonic() + SWEEP_S_MAX

@@ -1,0 +1,135 @@
+"""Whose usage it is, over spans."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from clusters.models import Binding, Deployment
+from metering.attribution import (
+    EventDeployments,
+    NodeTimelines,
+    accelerator_timelines,
+    cuts_of,
+    endpoint_timelines,
+)
+from metering.hours import unix_ms_of
+from metering.models import UsageCut
+from metering.timeline import NOBODY, Owner
+from tests.factories import (
+    EPOCH,
+    make_accelerator,
+    make_allocation,
+    make_cluster,
+    make_deployment,
+    make_endpoint,
+    make_node,
+    make_slice,
+)
+from tests.metering.fleet import MODEL, NOON, NOON_MS
+
+if TYPE_CHECKING:
+    from clusters.models import Node
+    from tests.factories import Cast
+
+HOUR = timedelta(hours=1)
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def node(cast: Cast) -> Node:
+    return make_node(make_cluster(cast.provider))
+
+
+def bind(deployment: Deployment, endpoint: Any, from_at: Any = EPOCH, to_at: Any = None) -> Binding:
+    return Binding.objects.create(deployment=deployment, endpoint=endpoint, model=MODEL, from_at=from_at, to_at=to_at)
+
+
+def test_a_binding_holds_within_its_deployments_span(cast: Cast, node: Node) -> None:
+    endpoint = make_endpoint(node)
+    deployment = make_deployment(cast.provider, cast.tenant)
+    bind(deployment, endpoint, NOON, NOON + 4 * HOUR)
+    Deployment.objects.filter(id=deployment.id).update(from_at=NOON + HOUR, to_at=NOON + 2 * HOUR)
+    (timeline,) = endpoint_timelines(node, NOON_MS).values()
+    owner = Owner(deployment.id, cast.tenant.id)
+    at = [NOON_MS, NOON_MS + HOUR_MS, NOON_MS + 2 * HOUR_MS - 1, NOON_MS + 2 * HOUR_MS]
+    assert [timeline.owner_at(one) for one in at] == [NOBODY, owner, owner, NOBODY]
+
+
+def test_spans_that_never_meet_claim_nothing(cast: Cast, node: Node) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    bind(deployment, make_endpoint(node), NOON, NOON + HOUR)
+    Deployment.objects.filter(id=deployment.id).update(from_at=NOON + 2 * HOUR)
+    assert endpoint_timelines(node, NOON_MS) == {}
+
+
+def test_only_the_nodes_own_endpoints_and_cards_count(cast: Cast, node: Node) -> None:
+    other = make_node(node.cluster)
+    bind(make_deployment(cast.provider, cast.tenant), make_endpoint(other))
+    make_allocation(make_slice(make_accelerator(other)), cast.tenant, EPOCH)
+    assert endpoint_timelines(node, NOON_MS) == accelerator_timelines(node, NOON_MS) == {}
+
+
+def test_spans_that_ended_before_are_not_read(cast: Cast, node: Node) -> None:
+    bind(make_deployment(cast.provider, cast.tenant), make_endpoint(node), EPOCH, NOON - 2 * HOUR)
+    assert endpoint_timelines(node, NOON_MS) == {}
+    timelines = NodeTimelines(node, NOON_MS)
+    endpoint = node.endpoints.get()
+    assert timelines.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is NOBODY
+    timelines.reach(NOON_MS - 3 * HOUR_MS)
+    assert timelines.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is not NOBODY
+
+
+def test_a_lease_of_a_whole_card_owns_its_energy_and_one_of_a_part_does_not(cast: Cast, node: Node) -> None:
+    whole, part = make_accelerator(node, 0), make_accelerator(node, 1)
+    make_allocation(make_slice(whole), cast.tenant, NOON, NOON + HOUR)
+    make_allocation(make_slice(part, 500), cast.tenant, NOON)
+    timelines = accelerator_timelines(node, NOON_MS)
+    assert set(timelines) == {whole.id}
+    assert timelines[whole.id].owner_at(NOON_MS) == Owner(None, cast.tenant.id)
+    assert timelines[whole.id].owner_at(NOON_MS + HOUR_MS) is NOBODY
+
+
+def test_cuts_are_read_for_their_deployments(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    for at in (NOON - HOUR, NOON, NOON + HOUR):
+        UsageCut.objects.create(deployment=deployment, at=at)
+    assert cuts_of([deployment.id, None], NOON) == {deployment.id: [unix_ms_of(NOON), unix_ms_of(NOON + HOUR)]}
+
+
+def test_the_database_refuses_two_deployments_of_one_model_on_one_endpoint(cast: Cast, node: Node) -> None:
+    endpoint = make_endpoint(node)
+    bind(make_deployment(cast.provider, cast.tenant), endpoint)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        bind(make_deployment(cast.provider, cast.outsider), endpoint, NOON)
+
+
+def test_an_events_deployment_follows_every_edge_of_a_binding(cast: Cast, node: Node) -> None:
+    first, second = (make_deployment(cast.provider, cast.tenant) for _ in range(2))
+    endpoint = make_endpoint(node)
+    bind(first, endpoint, NOON, NOON + HOUR)
+    bind(second, endpoint, NOON + 2 * HOUR)
+    deployments = EventDeployments([cast.tenant.id], cast.tenant)
+
+    def found(at: Any) -> str:
+        return deployments.find(cast.tenant.id, MODEL, "", at)
+
+    asked = [NOON - HOUR, NOON, NOON + HOUR, NOON + 2 * HOUR, NOON + HOUR, NOON]
+    expected = ["NULL", str(first.id), "NULL", str(second.id), "NULL", str(first.id)]
+    assert [found(at) for at in asked] == expected
+
+
+def test_what_a_reporter_may_name(cast: Cast) -> None:
+    mine = make_deployment(cast.provider, cast.tenant)
+    others = make_deployment(cast.outsider, cast.tenant)
+    tenant = cast.tenant.id
+    for reporter, names in (
+        (cast.tenant, [True, True]),
+        (cast.provider, [True, False]),
+        (cast.operator, [True, True]),
+    ):
+        deployments = EventDeployments([tenant], reporter)
+        assert [deployments.has_slug(tenant, one.slug) for one in (mine, others)] == names

@@ -1,0 +1,109 @@
+"""Engine against gateway: differences, what explains them, what does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metering.checks import Cause
+from metering.models import Witness
+from metering.witness import in_flight, residual_hours, residual_totals
+from tests.factories import make_deployment
+from tests.metering.fleet import NOON
+from tests.metering.test_queries import store
+
+if TYPE_CHECKING:
+    from clusters.models import Deployment
+    from tests.factories import Cast
+
+HOUR = timedelta(hours=1)
+WINDOW: dict[str, Any] = {"from_at": NOON, "to_at": NOON + 24 * HOUR}
+
+
+def both(deployment: Deployment, hour: int, engine: int | None, gateway: int | None) -> None:
+    at = NOON + hour * HOUR
+    if engine is not None:
+        store(deployment, at, engine)
+    if gateway is not None:
+        store(deployment, at, gateway, witness=Witness.GATEWAY)
+
+
+def test_a_request_over_the_full_hour_is_explained_as_in_flight(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 1_050, 1_000)
+    both(deployment, 1, 970, 1_000)
+    first, second = residual_hours(organization=cast.tenant, **WINDOW)
+    assert (first.residual.difference, first.residual.unexplained) == (50, 20)
+    assert (second.residual.difference, second.residual.unexplained) == (-30, 0)
+    assert [(part.cause, part.tokens) for part in first.residual.explained] == [(Cause.IN_FLIGHT, 30)]
+    (whole,) = residual_totals(organization=cast.tenant, **WINDOW)
+    assert (whole.residual.engine, whole.residual.gateway, whole.residual.unexplained) == (2_020, 2_000, 20)
+
+
+def test_a_difference_that_stays_is_unexplained(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 118, 59)
+    (found,) = residual_hours(organization=cast.provider, **WINDOW)
+    assert (found.residual.unexplained, found.residual.explained) == (59, ())
+    assert (found.deployment, found.quantity, found.hour_at) == (deployment.slug, "output", NOON)
+
+
+def test_what_one_witness_alone_saw_is_there(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 10, None)
+    both(deployment, 5, None, 20)
+    found = residual_hours(organization=cast.tenant, **WINDOW)
+    assert [one.residual.difference for one in found] == [10, -20]
+
+
+def test_hours_apart_explain_nothing_of_each_other(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 10, 0)
+    both(deployment, 2, 0, 10)
+    assert [one.residual.explained for one in residual_hours(organization=cast.tenant, **WINDOW)] == [(), ()]
+
+
+def test_held_readings_are_told_apart(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 70, 100)
+    store(deployment, NOON, 30, quality="Q")
+    (found,) = residual_totals(organization=cast.tenant, **WINDOW)
+    assert (found.residual.engine, found.quarantined) == (70, 30)
+
+
+def test_others_and_nobodys_usage_is_not_compared(cast: Cast) -> None:
+    both(make_deployment(cast.provider, cast.tenant), 0, 1, 2)
+    store(None, NOON, 5)
+    assert residual_hours(organization=cast.outsider, **WINDOW) == []
+    assert len(residual_hours(organization=cast.tenant, **WINDOW)) == 1
+
+
+def test_two_deployments_and_models_do_not_mix(cast: Cast) -> None:
+    first, second = make_deployment(cast.provider, cast.tenant), make_deployment(cast.provider, cast.tenant)
+    both(first, 0, 5, 0)
+    both(second, 1, 0, 5)
+    store(first, NOON + HOUR, 5, witness=Witness.GATEWAY, model="other-model")
+    found = residual_hours(organization=cast.tenant, **WINDOW)
+    assert all(one.residual.explained == () for one in found)
+    assert len(found) == 3
+    chosen = residual_hours(organization=cast.tenant, **WINDOW, filters={"deployment": second.slug})
+    assert [one.deployment for one in chosen] == [second.slug]
+
+
+def test_one_query_for_any_number_of_deployments(cast: Cast, django_assert_num_queries: Any) -> None:
+    for _ in range(3):
+        both(make_deployment(cast.provider, cast.tenant), 0, 1, 1)
+    with django_assert_num_queries(1):
+        residual_totals(organization=cast.tenant, **WINDOW)
+
+
+@given(st.lists(st.integers(-1_000, 1_000), max_size=30))
+def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(differences: list[int]) -> None:
+    explained = in_flight([(NOON + index * HOUR, one) for index, one in enumerate(differences)])
+    assert sum(explained) == 0
+    for difference, part in zip(differences, explained, strict=True):
+        assert abs(part) <= abs(difference)
+        assert part * difference >= 0
