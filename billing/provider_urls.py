@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from billing.pages import occupancy
+from billing.pages import lease, occupancy
 
 urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
+    path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),
 ]

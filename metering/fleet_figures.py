@@ -15,7 +15,7 @@ from metering.completeness import LATE_AFTER
 from metering.models import AcceleratorHour, Quality, UsageHour, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GAUGE_HOURS: Final = timedelta(hours=2)
 """A reading that is fresh lies in the row of this hour or of the one before it."""
 PERCENT: Final = 100
+HOURS_SHOWN: Final = 24
 IN_SERVICE: Final = Q(nodes__accelerators__retired_at__isnull=True, nodes__revoked_at__isnull=True)
 
 
@@ -125,8 +126,35 @@ def cluster_figures(
     return tuple(found)
 
 
+def cluster_hours(*, cluster_id: UUID, now: datetime) -> list[tuple[datetime, Decimal | None, int | None]]:
+    """Return a cluster's last 24 UTC hours, the running one last: mean utilisation 0…1, and mean power in mW of all
+    cards together; None where nothing was sampled.
+    """
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=back) for back in reversed(range(HOURS_SHOWN))]
+    rows = (
+        AcceleratorHour.objects.filter(
+            accelerator__node__cluster=cluster_id, hour_at__gte=hours[0], hour_at__lte=this_hour
+        )
+        .values("hour_at")
+        .annotate(
+            percents=Sum("utilisation_percent_sum"),
+            samples=Sum("utilisation_samples"),
+            power=Sum(F("power_mw_sum") / F("power_samples"), filter=Q(power_samples__gt=0)),
+        )
+        .values_list("hour_at", "percents", "samples", "power")
+    )
+    known = {at: (mean_share(percents, samples), power) for at, percents, samples, power in rows}
+    return [(at, *known.get(at, (None, None))) for at in hours]
+
+
 def utilisation_while_held(
-    *, provider: Organization, from_at: datetime, to_at: datetime, cluster_slug: str = ""
+    *,
+    provider: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    cluster_slug: str = "",
+    accelerator_ids: Collection[UUID] | None = None,
 ) -> Decimal | None:
     """Return the mean utilisation, 0…1, of a provider's cards in hours at whose start somebody held them."""
     held = Allocation.objects.filter(
@@ -139,6 +167,8 @@ def utilisation_while_held(
     )
     if cluster_slug:
         hours = hours.filter(accelerator__node__cluster__slug=cluster_slug)
+    if accelerator_ids is not None:
+        hours = hours.filter(accelerator__in=accelerator_ids)
     found = hours.aggregate(percents=Sum("utilisation_percent_sum"), samples=Sum("utilisation_samples"))
     return mean_share(found["percents"] or 0, found["samples"] or 0)
 

@@ -1,17 +1,48 @@
-"""A provider's fleet: what is in service, what it does now, and what needs attention."""
+"""A provider's fleet and each cluster of it: what is in service, what it does now, what needs attention."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from clusters.models import Node
+from metering.attention import findings_of
 from metering.fleet import fleet_of
+from metering.fleet_figures import ClusterFigures, cluster_figures, cluster_hours, total_of
+from metering.pages.fleet_strip import shown_findings, strip
+from metering.pages.hour_charts import HourFigures, hour_charts
+from metering.pages.node_lines import NodeLine, node_line
+from portal.figures import energy, locale_for, number, share, watts
+from portal.parts import Pagination
+from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.roles import READ_FLEET
 from tenants.scoping import provider_page
 
 VIEW = timedelta(hours=24)
+NODES_PER_PAGE = 25
+SEARCH_CHARS_MAX = 100
+MILLIWATTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCard:
+    """A cluster with those of its nodes that are on this page."""
+
+    cluster: ClusterFigures
+    url: str
+    facts: str
+    lines: tuple[NodeLine, ...]
 
 
 @require_safe
@@ -19,5 +50,130 @@ VIEW = timedelta(hours=24)
 def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show the clusters of a provider with their nodes and cards."""
     now = datetime.now(UTC)
-    clusters = fleet_of(provider=organization, from_at=now - VIEW, to_at=now)
-    return render(request, "metering/provider_fleet.html", {"clusters": clusters})
+    locale = locale_for(translation.get_language() or "en")
+    clusters = cluster_figures(provider=organization, now=now, from_at=now - VIEW)
+    findings = findings_of(provider=organization, now=now)
+    figures = total_of(clusters)
+    shown, more = shown_findings(findings, locale)
+    context = {
+        "kpis": strip(figures, findings, clusters=len(clusters), locale=locale),
+        "figures": figures,
+        "clusters": clusters,
+        "findings": shown,
+        "more_findings": more,
+        **_nodes(request, organization, clusters, now, locale),
+        **_enrolment(clusters[0].slug if clusters else ""),
+    }
+    return render(request, "metering/provider_fleet.html", context)
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_cluster(request: HttpRequest, organization: Organization, *, cluster: str) -> HttpResponse:
+    """Show one cluster of a provider, with its last day hour by hour."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    found = cluster_figures(provider=organization, now=now, from_at=now - VIEW, cluster_slug=cluster)
+    if not found:
+        raise Http404
+    row = found[0]
+    findings = findings_of(provider=organization, now=now, cluster_slug=cluster)
+    shown, more = shown_findings(findings, locale)
+    hours = cluster_hours(cluster_id=row.id, now=now)
+    context = {
+        "row": row,
+        "kpis": strip(row.figures, findings, clusters=1, locale=locale),
+        "figures": row.figures,
+        "findings": shown,
+        "more_findings": more,
+        "charts": hour_charts([HourFigures(*hour) for hour in hours], locale),
+        "sampled": any(hour[1] is not None or hour[2] is not None for hour in hours),
+        "occupancy_url": f"{reverse('provider-occupancy')}?{urlencode({'cluster': row.slug})}",
+        "crumbs": (Crumb(_("Fleet"), reverse("provider-fleet")), Crumb(row.name)),
+        **_nodes(request, organization, found, now, locale, cluster_slug=cluster),
+        **_enrolment(row.slug),
+    }
+    return render(request, "metering/provider_cluster.html", context)
+
+
+def _nodes(
+    request: HttpRequest,
+    organization: Organization,
+    clusters: tuple[ClusterFigures, ...],
+    now: datetime,
+    locale: str,
+    *,
+    cluster_slug: str = "",
+) -> dict[str, Any]:
+    """A page of nodes, in the cards of their clusters; without a search clusters without nodes are shown too."""
+    search = request.GET.get("q", "").strip()[:SEARCH_CHARS_MAX]
+    nodes = _found(organization, cluster_slug, search)
+    page = _page(request.GET.get("page", "1"))
+    count = nodes.count()
+    if page > 1 and (page - 1) * NODES_PER_PAGE >= count:
+        raise Http404
+    first = (page - 1) * NODES_PER_PAGE
+    ids: list[UUID] = list(nodes[first : first + NODES_PER_PAGE].values_list("id", flat=True))
+    seen = {one.id: one for one in fleet_of(provider=organization, from_at=now - VIEW, to_at=now, node_ids=ids)}
+    cards = []
+    for cluster in clusters:
+        metered = seen.get(cluster.id)
+        lines = tuple(node_line(metered, node, now, locale) for node in metered.nodes) if metered else ()
+        if lines or (cluster.figures.nodes == 0 and not search and page == 1):
+            cards.append(ClusterCard(cluster, reverse("provider-cluster", args=[cluster.slug]), _facts(cluster), lines))
+    return {
+        "cards": cards,
+        "search": search,
+        "node_count": count,
+        "pagination": _pagination(request.path, search, page, count) if count > NODES_PER_PAGE else None,
+    }
+
+
+def _found(organization: Organization, cluster_slug: str, search: str) -> QuerySet[Node]:
+    nodes = Node.objects.filter(cluster__provider=organization)
+    if cluster_slug:
+        nodes = nodes.filter(cluster__slug=cluster_slug)
+    if search:
+        with_card = Q(accelerators__uuid__icontains=search) | Q(accelerators__serial__iexact=search)
+        nodes = nodes.filter(Q(name__icontains=search) | with_card).distinct()
+    return nodes.order_by("cluster__name", "cluster_id", "name", "id")
+
+
+def _page(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or not 1 <= len(given) <= 6 or int(given) < 1:
+        raise Http404
+    return int(given)
+
+
+def _pagination(path: str, search: str, page: int, count: int) -> Pagination:
+    first = (page - 1) * NODES_PER_PAGE
+    last = min(first + NODES_PER_PAGE, count)
+
+    def url(number_of: int) -> str:
+        query = {"page": str(number_of)}
+        return f"{path}?{urlencode({'q': search, **query} if search else query)}"
+
+    words = {"first": number(first + 1), "last": number(last), "count": number(count)}
+    return Pagination(
+        _("Nodes %(first)s to %(last)s of %(count)s") % words,
+        previous_url=url(page - 1) if page > 1 else "",
+        next_url=url(page + 1) if last < count else "",
+    )
+
+
+def _facts(cluster: ClusterFigures) -> str:
+    """What stands beside a cluster's name; what nobody metered is left out."""
+    figures = cluster.figures
+    parts = [_("%(count)s GPUs") % {"count": number(figures.in_service)}]
+    if figures.utilisation is not None:
+        parts.append(_("%(share)s utilised") % {"share": share(figures.utilisation, digits=0)})
+    if figures.power_mw is not None:
+        parts.append(watts(figures.power_mw // MILLIWATTS))
+    if figures.energy_mj is not None:
+        parts.append(_("%(energy)s in 24 h") % {"energy": energy(figures.energy_mj)})
+    return " · ".join(parts)
+
+
+def _enrolment(cluster_slug: str) -> dict[str, str]:
+    """What the commands that enrol a node name."""
+    return {"server": settings.PUBLIC_URL.rstrip("/"), "cluster_slug": cluster_slug}

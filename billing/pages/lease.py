@@ -1,0 +1,225 @@
+"""One lease as its provider sees it: terms, what is held, and what was charged so far."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from billing.pages.occupancy_chart import gpus_words, state_of, state_words
+from billing.pages.periods import with_query
+from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
+from clusters.occupancy import unix_second
+from metering.fleet_figures import utilisation_while_held
+from metering.pages.node_lines import node_url
+from portal.charts import Column, Fact, Number, Series, column_table, stacked_columns
+from portal.figures import DASH, axis, day, locale_for, moment, money, number, share, unit_price
+from portal.parts import Kpi, Pill, PillTone
+from portal.shell import Crumb
+from tenants.models import Organization
+from tenants.roles import READ_FLEET, READ_INVOICES, allows
+from tenants.scoping import acting_membership, provider_page
+
+METERED_VIEW = timedelta(hours=24)
+DAYS_SHOWN = 31
+GPU_MS_PER_HOUR = 3_600_000
+SECONDS_PER_HOUR = 3600
+WHOLE_PERMILLE = 1000
+TONES: dict[str, PillTone] = {"running": "good", "reserved": "info", "ended": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationLine:
+    """One row of the allocations' table, in words."""
+
+    row: AllocationRow
+    url: str
+    part: str
+    share: str
+    hours: str
+    state: Pill
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_lease(request: HttpRequest, organization: Organization, *, ref: str) -> HttpResponse:
+    """Show one lease; what it earned is for those who may read invoices."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    lease = lease_detail(organization, ref, now)
+    if lease is None:
+        raise Http404
+    membership = acting_membership(request)
+    with_money = membership is not None and allows(membership.role, READ_INVOICES)
+    used = utilisation_while_held(
+        provider=organization, from_at=now - METERED_VIEW, to_at=now, accelerator_ids=lease.accelerator_ids
+    )
+    state = state_of(lease.from_at, lease.to_at, now)
+    context = {
+        "lease": lease,
+        "sub": _subtitle(lease, locale),
+        "pill": Pill(state_words(state), TONES[state]),
+        "kpis": _kpis(lease, used, now, locale, with_money=with_money),
+        "with_money": with_money,
+        "rate": _rate(lease, locale),
+        "from_words": moment(lease.from_at, ZoneInfo(lease.time_zone), locale=locale),
+        "to_words": moment(lease.to_at, ZoneInfo(lease.time_zone), locale=locale) if lease.to_at else _("no end set"),
+        "allocations": [_line(row, now) for row in lease.allocations],
+        "left_out": lease.allocation_count - len(lease.allocations),
+        "occupancy_url": _occupancy_url(lease),
+        "crumbs": (
+            Crumb(_("Fleet"), reverse("provider-fleet")),
+            Crumb(_("Occupancy"), reverse("provider-occupancy")),
+            Crumb(lease.ref),
+        ),
+        **(_charged(lease, locale) if with_money and lease.days else {}),
+    }
+    return render(request, "billing/lease.html", context)
+
+
+def _subtitle(lease: LeaseDetail, locale: str) -> str:
+    zone = ZoneInfo(lease.time_zone)
+    start = moment(lease.from_at, zone, locale=locale)
+    end = moment(lease.to_at, zone, locale=locale) if lease.to_at else _("no end set")
+    return f"{lease.tenant} · {lease.contract} · {start} {DASH} {end}"
+
+
+def _rate(lease: LeaseDetail, locale: str) -> str:
+    if lease.price_per_gpu_hour is not None:
+        agreed = unit_price(lease.price_per_gpu_hour, lease.currency, locale=locale)
+        return _("%(price)s per GPU-hour, agreed") % {"price": agreed}
+    if lease.book_price is None:
+        return _("no price in force")
+    words = {
+        "price": unit_price(lease.book_price.price_per_gpu_hour, lease.currency, locale=locale),
+        "book": lease.book_price.book,
+        "version": lease.book_price.version,
+    }
+    return _("%(price)s per GPU-hour, %(book)s v%(version)s") % words
+
+
+def _kpis(lease: LeaseDetail, used: Decimal | None, now: datetime, locale: str, *, with_money: bool) -> tuple[Kpi, ...]:
+    price = lease.price_per_gpu_hour
+    if price is None and lease.book_price is not None:
+        price = lease.book_price.price_per_gpu_hour
+    held = Kpi(
+        _("GPU-hours so far"),
+        number(Decimal(lease.held_gpu_ms) / GPU_MS_PER_HOUR, digits=1),
+        unit="h",
+        foot=_hours_foot(lease, now),
+    )
+    charged = Kpi(
+        _("Charged so far"),
+        money(lease.charged, lease.currency, locale=locale),
+        foot=_("up to %(at)s") % {"at": moment(lease.charged_to_at, UTC, locale=locale, year=False)}
+        if lease.charged_to_at
+        else _("nothing charged yet"),
+    )
+    return (
+        *((charged,) if with_money else ()),
+        held,
+        Kpi(_("Holds"), gpus_words(lease.share_permille), foot=lease.accelerator_model),
+        Kpi(
+            _("Rate"),
+            unit_price(price, lease.currency, locale=locale) if price is not None else DASH,
+            unit=_("/ GPU-h") if price is not None else "",
+            foot=_("agreed in the contract") if lease.price_per_gpu_hour is not None else _("price book"),
+        ),
+        Kpi(
+            _("Utilised while leased"),
+            share(used, digits=0).removesuffix("%") if used is not None else DASH,
+            unit="%" if used is not None else "",
+            foot=_("mean of the last 24 h") if used is not None else _("nothing sampled in 24 h"),
+        ),
+    )
+
+
+def _hours_foot(lease: LeaseDetail, now: datetime) -> str:
+    if lease.from_at > now:
+        return _("not begun")
+    if lease.to_at is None:
+        return _("runs until it is ended")
+    if lease.to_at <= now:
+        return _("over")
+    left = int((lease.to_at - now).total_seconds())
+    days, hours = left // 86_400, left % 86_400 // SECONDS_PER_HOUR
+    if days:
+        return ngettext("%(count)s day left", "%(count)s days left", days) % {"count": days}
+    return ngettext("%(count)s hour left", "%(count)s hours left", hours) % {"count": hours}
+
+
+def _line(row: AllocationRow, now: datetime) -> AllocationLine:
+    state = state_of(row.from_at, row.to_at, now)
+    until = min(row.to_at or now, now)
+    seconds = max(unix_second(until) - unix_second(row.from_at), 0)
+    hours = Decimal(seconds * row.share_permille) / GPU_MS_PER_HOUR
+    return AllocationLine(
+        row=row,
+        url=node_url(row.cluster, row.node),
+        part=_("whole card") if row.kind == "whole" else row.profile or row.label or row.kind,
+        share=share(Decimal(row.share_permille) / WHOLE_PERMILLE, digits=0 if row.share_permille % 10 == 0 else 1),
+        hours=number(hours, digits=1),
+        state=Pill(state_words(state), TONES[state], small=True),
+    )
+
+
+def _charged(lease: LeaseDetail, locale: str) -> dict[str, Any]:
+    """The last days that were charged, as a chart and a table."""
+    shown = lease.days[-DAYS_SHOWN:]
+    every = max(len(shown) // 8, 1)
+    series = (Series("charged", _("Charged"), "c-gpu"),)
+    columns = []
+    for place, charged in enumerate(shown):
+        words = money(charged.amount, lease.currency, locale=locale)
+        hours = number(charged.gpu_seconds / SECONDS_PER_HOUR, digits=1)
+        facts = (Fact(_("Charged"), words, "c-gpu"), Fact(_("GPU-hours"), hours))
+        label = day(charged.day, "MMMd", locale) if (len(shown) - 1 - place) % every == 0 else ""
+        last = place == len(shown) - 1 and (lease.to_at is None or charged.day < lease.to_at.date())
+        state = "partial" if last else "measured"
+        columns.append(
+            Column(
+                label,
+                day(charged.day, "MMMEd", locale),
+                {"charged": charged.amount},
+                facts,
+                state=state,  # type: ignore[arg-type]  # one of two literals
+                weekend=charged.day.weekday() >= 5,
+            )
+        )
+
+    def written(value: Number) -> str:
+        return money(value, lease.currency, locale=locale)
+
+    return {
+        "charged_chart": stacked_columns(
+            columns,
+            series,
+            label=_("Charged per day. Use the arrow keys to read one day at a time."),
+            form=lambda value: axis(value, locale=locale, currency=lease.currency),
+            height_px=170,
+        ),
+        "charged_table": column_table(
+            columns,
+            series,
+            caption=_("Charged per day"),
+            head=_("Day (%(zone)s)") % {"zone": lease.time_zone},
+            form=written,
+        ),
+        "charged_note": ngettext("the last %(count)s day", "the last %(count)s days", len(shown))
+        % {"count": len(shown)},
+    }
+
+
+def _occupancy_url(lease: LeaseDetail) -> str:
+    """The timeline of the lease's cluster from the day before it begins."""
+    first = lease.from_at.astimezone(UTC).date() - timedelta(days=1)
+    cluster = lease.allocations[0].cluster if lease.allocations else ""
+    return with_query(reverse("provider-occupancy"), {"cluster": cluster, "from": first.isoformat()})

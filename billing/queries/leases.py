@@ -1,0 +1,182 @@
+"""One lease of a provider: its terms, what is held under it, and what was charged for it so far."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Max, Sum
+
+from billing.models import Charge, GpuPrice, Lease, LeaseAllocation
+from billing.rating.rated import TermKind
+from clusters.occupancy import Hold, held_gpu_ms
+from tenants.models import Organization
+
+ALLOCATIONS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BookPrice:
+    """A price book's price of the lease's card model at an instant."""
+
+    book: str
+    version: int
+    price_per_gpu_hour: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRow:
+    """A slice held under the lease over `[from_at, to_at)`."""
+
+    cluster: str
+    cluster_name: str
+    node: str
+    position: int
+    accelerator_id: UUID
+    uuid: str
+    kind: str
+    profile: str
+    label: str
+    share_permille: int
+    from_at: datetime
+    to_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedDay:
+    """What was charged for one day of the contract's time zone."""
+
+    day: date
+    amount: Decimal
+    gpu_seconds: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseDetail:
+    """A lease up to an instant.
+
+    `held_gpu_ms` follows from what is held, to the second; `charged` and `charged_gpu_seconds` from the charges
+    booked, which reach `charged_to_at`. `share_permille` is what is held at the instant, else what will be first or
+    was last. `allocations` are the newest, `allocation_count` all.
+    """
+
+    ref: str
+    title: str
+    contract: str
+    currency: str
+    time_zone: str
+    tenant: str
+    tenant_email: str
+    accelerator_model: str
+    price_per_gpu_hour: Decimal | None
+    book_price: BookPrice | None
+    from_at: datetime
+    to_at: datetime | None
+    held_gpu_ms: int
+    share_permille: int
+    charged: Decimal
+    charged_gpu_seconds: Decimal
+    charged_to_at: datetime | None
+    days: tuple[ChargedDay, ...]
+    allocations: tuple[AllocationRow, ...]
+    allocation_count: int
+
+    @property
+    def accelerator_ids(self) -> frozenset[UUID]:
+        """The cards of the allocations shown."""
+        return frozenset(row.accelerator_id for row in self.allocations)
+
+
+def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDetail | None:
+    """Return a lease that an organization gives, None where it gives no such lease; five queries at most."""
+    lease = (
+        Lease.objects.filter(contract__provider=organization, ref=ref)
+        .select_related("contract__tenant", "contract__price_book")
+        .first()
+    )
+    if lease is None:
+        return None
+    contract = lease.contract
+    rows = _allocations(lease)
+    holds = [
+        Hold(f"{row.accelerator_id}", row.share_permille, row.from_at, row.to_at) for row in rows if row.from_at < now
+    ]
+    days, charged_to_at = _charges(lease)
+    return LeaseDetail(
+        ref=lease.ref,
+        title=lease.title,
+        contract=contract.number,
+        currency=contract.currency,
+        time_zone=contract.time_zone,
+        tenant=contract.tenant.name,
+        tenant_email=contract.tenant.billing_email,
+        accelerator_model=lease.accelerator_model,
+        price_per_gpu_hour=lease.price_per_gpu_hour,
+        book_price=_book_price(lease, now) if lease.price_per_gpu_hour is None else None,
+        from_at=lease.from_at,
+        to_at=lease.to_at,
+        held_gpu_ms=held_gpu_ms(holds, min(lease.from_at, now), now),
+        share_permille=_share(rows, now),
+        charged=sum((day.amount for day in days), Decimal(0)),
+        charged_gpu_seconds=sum((day.gpu_seconds for day in days), Decimal(0)),
+        charged_to_at=charged_to_at,
+        days=days,
+        allocations=tuple(rows[:ALLOCATIONS_MAX]),
+        allocation_count=len(rows),
+    )
+
+
+def _allocations(lease: Lease) -> list[AllocationRow]:
+    card = "allocation__slice__accelerator"
+    rows = (
+        LeaseAllocation.objects.filter(lease=lease)
+        .order_by("-allocation__from_at", f"{card}__node__name", f"{card}__position", "allocation__slice__label")
+        .values_list(
+            f"{card}__node__cluster__slug",
+            f"{card}__node__cluster__name",
+            f"{card}__node__name",
+            f"{card}__position",
+            f"{card}__id",
+            f"{card}__uuid",
+            "allocation__slice__kind",
+            "allocation__slice__profile",
+            "allocation__slice__label",
+            "allocation__slice__share_permille",
+            "allocation__from_at",
+            "allocation__to_at",
+        )
+    )
+    return [AllocationRow(*row) for row in rows]
+
+
+def _share(rows: list[AllocationRow], now: datetime) -> int:
+    """What is held now; before the lease begins what is held first, after it what was held last."""
+    if not rows:
+        return 0
+    by_start: dict[datetime, int] = defaultdict(int)
+    for row in rows:
+        by_start[row.from_at] += row.share_permille
+    current = sum(row.share_permille for row in rows if row.from_at <= now and (row.to_at is None or row.to_at > now))
+    return current or by_start[min(by_start) if now < min(by_start) else max(by_start)]
+
+
+def _charges(lease: Lease) -> tuple[tuple[ChargedDay, ...], datetime | None]:
+    charges = Charge.objects.filter(period__contract_id=lease.contract_id, term_kind=TermKind.LEASE, term_ref=lease.ref)
+    rows = charges.values("day").annotate(owed=Sum("amount"), seconds=Sum("quantity"), to_at=Max("to_at"))
+    ordered = list(rows.order_by("day"))
+    days = tuple(ChargedDay(row["day"], row["owed"], row["seconds"]) for row in ordered)
+    return days, max((row["to_at"] for row in ordered), default=None)
+
+
+def _book_price(lease: Lease, now: datetime) -> BookPrice | None:
+    """The price in force now, or when the lease begins if that is later; None where the book has none."""
+    book = lease.contract.price_book
+    if book is None:
+        return None
+    at = max(now, lease.from_at)
+    version = book.versions.filter(effective_at__lte=at).order_by("-effective_at").first()
+    if version is None:
+        return None
+    price = GpuPrice.objects.filter(version=version, accelerator_model=lease.accelerator_model).first()
+    return BookPrice(book.name, version.number, price.price_per_gpu_hour) if price else None

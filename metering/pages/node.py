@@ -1,0 +1,228 @@
+"""One node of a provider's fleet: its cards, engines and meters, gaps, and chain of batches."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from metering.attention import findings_of
+from metering.fleet import FleetAccelerator
+from metering.node_detail import CardHour, GapRow, HoldNow, MeterReading, NodeDetail, node_detail
+from metering.pages.fleet_strip import shown_findings
+from metering.pages.hour_charts import HourFigures, hour_charts, shares_of, strip
+from metering.pages.node_lines import (
+    MILLIWATTS,
+    Gauge,
+    card_words,
+    gauge,
+    is_fresh,
+    mean_used,
+    metered_words,
+    power_words,
+    skew_pill,
+    state_pill,
+)
+from portal.figures import DASH, energy, locale_for, moment, number, share, watts
+from portal.parts import Kpi
+from portal.shell import Crumb
+from tenants.models import Organization
+from tenants.roles import READ_FLEET
+from tenants.scoping import provider_page
+
+HASH_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A slice of a card and who has it, in words."""
+
+    slice: str
+    tenant: str
+    span: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """One row of the cards' table."""
+
+    card: FleetAccelerator
+    holdings: tuple[Holding, ...]
+    memory: str
+    used: Gauge
+    used_strip: SafeString
+    power: str
+    power_strip: SafeString
+    energy: str
+    retired: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLine:
+    """An inference server with its meters."""
+
+    url: str
+    engine: str
+    models: tuple[str, ...]
+    meters: tuple[MeterReading, ...]
+    last_read: str
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_node(request: HttpRequest, organization: Organization, *, cluster: str, node: str) -> HttpResponse:
+    """Show one node of a provider."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    detail = node_detail(provider=organization, cluster_slug=cluster, name=node, now=now)
+    if detail is None:
+        raise Http404
+    findings = findings_of(provider=organization, now=now, node_id=detail.node.id)
+    shown, _more = shown_findings(findings, locale)
+    context: dict[str, Any] = {
+        "detail": detail,
+        "node": detail.node,
+        "pill": state_pill(detail.node, now, locale),
+        "skew": skew_pill(detail.node.clock_skew_ms),
+        "sub": _subtitle(detail),
+        "kpis": _kpis(detail, now, locale),
+        "findings": shown,
+        "cards": [_card_line(detail, card, now, locale) for card in detail.node.accelerators],
+        "sampled": bool(detail.card_hours),
+        "charts": hour_charts(_hours(detail), locale),
+        "endpoints": _endpoints(detail, locale),
+        "gaps": [(gap, _lasted(gap)) for gap in detail.gaps],
+        "chain": detail.chain,
+        "hash_shown": f":{HASH_SHOWN}",
+        "occupancy_url": f"{reverse('provider-occupancy')}?{urlencode({'cluster': detail.cluster.slug})}",
+        "crumbs": (
+            Crumb(_("Fleet"), reverse("provider-fleet")),
+            Crumb(detail.cluster.name, reverse("provider-cluster", args=[detail.cluster.slug])),
+            Crumb(detail.node.name),
+        ),
+    }
+    return render(request, "metering/provider_node.html", context)
+
+
+def _subtitle(detail: NodeDetail) -> str:
+    node = detail.node
+    parts = [detail.cluster.name, card_words(node) or _("no GPUs known")]
+    if node.agent_version:
+        parts.append(_("agent %(version)s") % {"version": node.agent_version})
+    if detail.driver_version:
+        parts.append(_("driver %(version)s") % {"version": detail.driver_version})
+    return " · ".join(parts)
+
+
+def _kpis(detail: NodeDetail, now: datetime, locale: str) -> tuple[Kpi, ...]:
+    node = detail.node
+    in_service = [card for card in node.accelerators if card.retired_at is None]
+    used = mean_used(in_service)
+    held = sum(hold.share_permille for card in in_service for hold in detail.holds.get(card.id, ()) if hold.tenant)
+    free = Decimal(len(in_service) * 1000 - held) / 1000
+    drawn, _space, unit = power_words(node, now).partition(" ")
+    kwh, _space, kwh_unit = energy(node.energy_mj).partition(" ")
+    read = [card.last_read_at for card in in_service if card.last_read_at is not None]
+    return (
+        Kpi(
+            _("Free now"),
+            number(free) if free == free.to_integral_value() else number(free, digits=2),
+            unit=f"/ {len(in_service)}",
+            foot=ngettext("%(count)s endpoint", "%(count)s endpoints", len(node.endpoints))
+            % {"count": len(node.endpoints)},
+        ),
+        Kpi(
+            _("Utilised"),
+            share(used, digits=0).removesuffix("%") if used is not None else DASH,
+            unit="%" if used is not None else "",
+            foot=_("mean of the last 24 h") if used is not None else _("nothing sampled in 24 h"),
+        ),
+        Kpi(
+            _("Drawing"),
+            drawn,
+            unit=unit,
+            foot=_("last read %(at)s") % {"at": moment(max(read), UTC, locale=locale, year=False)} if read else "",
+        ),
+        Kpi(_("Energy"), kwh, unit=kwh_unit, foot=_("in the last 24 h")),
+        Kpi(
+            _("Metered to"),
+            f"{node.metered_to_at:%H:%M:%S}" if node.metered_to_at else DASH,
+            unit="UTC" if node.metered_to_at else "",
+            foot=metered_words(node, locale),
+        ),
+    )
+
+
+def _hours(detail: NodeDetail) -> list[HourFigures]:
+    """The node hour by hour: the mean of its cards' utilisation, the sum of their power."""
+    figures = []
+    for place, at in enumerate(detail.hours):
+        hours = [known[place] for known in detail.card_hours.values()]
+        used = [hour.utilisation for hour in hours if hour.utilisation is not None]
+        power = [hour.power_mw for hour in hours if hour.power_mw is not None]
+        mean = sum(used, Decimal(0)) / len(used) if used else None
+        figures.append(HourFigures(at, mean, sum(power) if power else None))
+    return figures
+
+
+def _card_line(detail: NodeDetail, card: FleetAccelerator, now: datetime, locale: str) -> CardLine:
+    hours = detail.card_hours.get(card.id, (CardHour(None, None),) * len(detail.hours))
+    fresh = card.power_mw if is_fresh(card, now) else None
+    used = card.utilisation_percent_mean
+    return CardLine(
+        card=card,
+        holdings=tuple(_holding(hold, locale) for hold in detail.holds.get(card.id, ())),
+        memory=_memory(card),
+        used=gauge(Decimal(used) / 100 if used is not None else None),
+        used_strip=strip([hour.utilisation for hour in hours], "u-hi"),
+        power=watts(Decimal(fresh) / MILLIWATTS if fresh is not None else None),
+        power_strip=strip(shares_of([hour.power_mw for hour in hours]), "c-energy"),
+        energy=energy(card.energy_mj),
+        retired=moment(card.retired_at, UTC, locale=locale) if card.retired_at else "",
+    )
+
+
+def _holding(hold: HoldNow, locale: str) -> Holding:
+    name = "" if hold.kind == "whole" else hold.profile or hold.label or f"{hold.share_permille} / 1000"
+    if not hold.tenant:
+        return Holding(name, "", "")
+    if hold.to_at is None:
+        return Holding(name, hold.tenant, _("no end set"))
+    return Holding(name, hold.tenant, _("until %(at)s") % {"at": moment(hold.to_at, UTC, locale=locale, year=False)})
+
+
+def _memory(card: FleetAccelerator) -> str:
+    if card.memory_mib is None:
+        return DASH
+    total = number(Decimal(card.memory_mib) / 1024, digits=0)
+    if card.memory_used_mib_max is None:
+        return f"{total} GiB"
+    return f"{number(Decimal(card.memory_used_mib_max) / 1024, digits=0)} / {total} GiB"
+
+
+def _endpoints(detail: NodeDetail, locale: str) -> list[EndpointLine]:
+    lines = []
+    for url, engine, models in detail.node.endpoints:
+        meters = tuple(meter for meter in detail.meters if meter.url == url)
+        read = [meter.read_at for meter in meters if meter.read_at is not None]
+        last = moment(max(read), UTC, locale=locale, year=False) if read else _("never")
+        lines.append(EndpointLine(url, engine, models, meters, last))
+    return lines
+
+
+def _lasted(gap: GapRow) -> str:
+    seconds = int((gap.to_at - gap.from_at).total_seconds())
+    if seconds < 60:
+        return _("%(count)s s") % {"count": seconds}
+    if seconds < 3600:
+        return _("%(count)s min") % {"count": seconds // 60}
+    return _("%(count)s h") % {"count": number(Decimal(seconds) / 3600, digits=1)}
