@@ -50,6 +50,8 @@ TOKEN_PRICES: Final = {
 }
 GPU_PRICES: Final = {H100: Decimal("2.35"), A100: Decimal("1.49")}
 LEASE_RATE: Final = Decimal("2.35")
+# The sample's month is over before its first reading arrives: closing waits for its nodes all the same.
+GRACE_HOURS: Final = 24 * 120
 JOB_NODES: Final = 10
 SAMPLE_JOBS: Final = 160
 DAY_S: Final = 86_400
@@ -268,6 +270,7 @@ def _jobs(plan: Plan, world: Seeded, book: PriceBook, jobs_from: datetime, lengt
         price_book=book,
         period_kind=PeriodKind.FIXED_LENGTH,
         period_length_s=length_s,
+        grace_hours=GRACE_HOURS,
         now=jobs_from,
     )
     by_uuid = {card.uuid: card for card in cards}
@@ -351,6 +354,7 @@ def _open(world: Seeded, slug: str, book: PriceBook, from_at: datetime) -> Contr
         from_at=from_at,
         price_book=book,
         operator_fee_percent=Decimal("2.5"),
+        grace_hours=GRACE_HOURS,
         now=from_at,
     )
 

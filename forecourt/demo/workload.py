@@ -34,6 +34,7 @@ SMALL_MODEL: Final = "qwen3-4b"
 SMALL_EVERY: Final = 25
 SMALL_INPUT_MAX: Final = 900_000
 
+QUIET_HOURS: Final = 2
 PREFILL_TOKENS_PER_S: Final = 15_000
 DECODE_TOKENS_PER_S: Final = 34
 TRACE_FILES: Final = {
@@ -90,9 +91,10 @@ def seeded(*, seed: int, from_at: datetime, to_at: datetime, count: int, name: s
     """
     source = random.Random(seed)
     hours = int((to_at - from_at) / timedelta(hours=1))
-    starts = [from_at + timedelta(hours=hour) for hour in range(hours - 1)]
+    # The gateway posts once an hour: what is done two hours before the end is posted before anyone passes it.
+    starts = [from_at + timedelta(hours=hour) for hour in range(hours - QUIET_HOURS)]
     weights = [_busyness(start) for start in starts]
-    last_ms = _ms(to_at) - 3_600_000
+    last_ms = _ms(to_at) - QUIET_HOURS * 3_600_000
     made = []
     for number, start in enumerate(sorted(source.choices(starts, weights, k=count))):
         stream = CHAT if source.random() < 0.62 else CODE
