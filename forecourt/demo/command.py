@@ -109,6 +109,7 @@ def main(argv: list[str]) -> int:
         trace_dir=str(options.trace.resolve()) if options.trace else "",
         jobs_dir=str(options.jobs.resolve()) if options.jobs else "",
         days=options.days,
+        until_now=not options.once,
     )
     write_plan(plan, folder / "plan.json")
     progress = Progress()
@@ -346,7 +347,11 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: demo in FORECOURT_DATA_DIR)")
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another sample")
     parser.add_argument(
-        "--days", type=_days, metavar="N", help="meter only the last N days of the month: a shorter run"
+        "--days",
+        type=_days,
+        default=MONTH_DAYS,
+        metavar="N",
+        help="meter only the last N days of the month: a shorter run",
     )
     parser.add_argument("--requests", type=int, default=REQUESTS, help="requests of the sample month")
     return parser.parse_args(argv)

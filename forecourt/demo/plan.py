@@ -135,15 +135,23 @@ def last_month_of_31_days(now: datetime) -> tuple[datetime, datetime]:
 
 
 def make_plan(
-    *, seed: int, requests: int, now: datetime, ports: list[int], trace_dir: str, jobs_dir: str, days: int | None = None
+    *,
+    seed: int,
+    requests: int,
+    now: datetime,
+    ports: list[int],
+    trace_dir: str = "",
+    jobs_dir: str = "",
+    days: int = MONTH_DAYS,
+    until_now: bool = True,
 ) -> Plan:
     """Lay out the world: two clusters, four nodes with agents, four inference servers. `ports` are five free ones.
 
-    With `days` only that many days at the end of the month are metered, and the world ends soon after the month.
+    Only the last `days` of the month are metered. The world goes on `until_now`, else it ends soon after the month.
     """
     month_from, month_to = last_month_of_31_days(now)
-    from_at = month_from if days is None else month_to - timedelta(days=days)
-    end_at = now if days is None else month_to + AFTER_MONTH
+    from_at = month_to - timedelta(days=days)
+    end_at = max(now, month_to + AFTER_MONTH) if until_now else month_to + AFTER_MONTH
     world, chat_a, chat_b, code, small = ports
     return Plan(
         seed=seed,

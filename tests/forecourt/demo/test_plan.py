@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,24 +41,31 @@ def test_the_month_is_the_last_whole_one_of_31_days(now: datetime, month: tuple[
 
 
 def test_a_plan_survives_being_written_down(tmp_path: Path) -> None:
-    plan = make_plan(seed=1, requests=100, now=NOW, ports=[1, 2, 3, 4, 5], trace_dir="", jobs_dir="")
+    plan = make_plan(seed=1, requests=100, now=NOW, ports=[1, 2, 3, 4, 5])
     write_plan(plan, tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == plan
     assert plan.workload() == read_plan(tmp_path / "plan.json").workload()
 
 
 def test_every_request_is_served_by_exactly_one_endpoint() -> None:
-    plan = make_plan(seed=1, requests=3000, now=NOW, ports=[1, 2, 3, 4, 5], trace_dir="", jobs_dir="")
+    plan = make_plan(seed=1, requests=3000, now=NOW, ports=[1, 2, 3, 4, 5])
     requests = plan.workload()
     served = [one.id for node in plan.nodes for endpoint in node.endpoints for one in requests_of(endpoint, requests)]
     assert sorted(served) == sorted(one.id for one in requests)
 
 
 def test_the_month_after_goes_on_until_now() -> None:
-    plan = make_plan(seed=1, requests=3100, now=NOW, ports=[1, 2, 3, 4, 5], trace_dir="", jobs_dir="")
+    plan = make_plan(seed=1, requests=3100, now=NOW, ports=[1, 2, 3, 4, 5])
     later = [one for one in plan.workload() if one.at_ms >= plan.month_to_ms]
     assert len(later) == 3100 * 21 // 31
     assert max(one.done_ms for one in later) < plan.end_ms
+
+
+def test_a_short_run_meters_the_end_of_the_month_and_stops_after_it() -> None:
+    plan = make_plan(seed=1, requests=310, now=NOW, ports=[1, 2, 3, 4, 5], days=2, until_now=False)
+    assert instant(plan.month_to_ms) - instant(plan.from_ms) == timedelta(days=2)
+    assert instant(plan.end_ms) - instant(plan.month_to_ms) == timedelta(hours=2)
+    assert {one.at_ms >= plan.from_ms and one.done_ms < plan.month_to_ms for one in plan.workload()} == {True}
 
 
 def test_instants_and_milliseconds_are_each_others_inverse() -> None:
