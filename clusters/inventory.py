@@ -63,6 +63,7 @@ def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at:
     UUID is returned. Must run in the caller's transaction, which holds the node's cursor.
     """
     named = {fitted(card.uuid, UUID_CHARS_MAX): card for card in seen}
+    _make_missing(node, sorted(named), seen_at)
     # No join: after waiting for a lock its rows would still be those of before.
     locked = Accelerator.objects.select_for_update().filter(Q(uuid__in=named) | Q(node=node)).order_by("id")
     known = {card.uuid: card for card in locked}
@@ -71,10 +72,8 @@ def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at:
     )
     foreign = []
     for position, (uuid, card) in enumerate(named.items()):
-        stored = known.get(uuid)
-        if stored is None:
-            stored = Accelerator(uuid=uuid, node=node, first_seen_at=seen_at)
-        elif providers[stored.node_id] != node.cluster.provider_id:
+        stored = known[uuid]
+        if providers[stored.node_id] != node.cluster.provider_id:
             foreign.append(uuid)
             continue
         _describe(stored, node, card, position, seen_at)
@@ -82,6 +81,27 @@ def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at:
     gone = [card.id for uuid, card in known.items() if uuid not in named and card.node_id == node.id]
     Accelerator.objects.filter(id__in=gone, retired_at__isnull=True).update(retired_at=seen_at)
     return tuple(foreign)
+
+
+def _make_missing(node: Node, uuids: Sequence[str], first_at: datetime) -> None:
+    """Make the cards that nobody has named yet; `uuids` in one order, so that two nodes cannot wait for each other."""
+    known = set(Accelerator.objects.filter(uuid__in=uuids).values_list("uuid", flat=True))
+    position = Accelerator.objects.filter(node=node).count()
+    fresh = [uuid for uuid in uuids if uuid not in known]
+    Accelerator.objects.bulk_create(
+        [
+            Accelerator(
+                node=node,
+                uuid=uuid,
+                model=UNKNOWN_MODEL,
+                position=position + index,
+                first_seen_at=first_at,
+                last_seen_at=first_at,
+            )
+            for index, uuid in enumerate(fresh)
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _describe(stored: Accelerator, node: Node, card: SeenAccelerator, position: int, seen_at: datetime) -> None:
@@ -197,19 +217,5 @@ def ensure_accelerators(*, node: Node, uuids: Iterable[str], first_at: datetime)
     A card of another node is not among them: readings never move a card, only a list does.
     """
     wanted = sorted(set(uuids))
-    position = Accelerator.objects.filter(node=node).count()
-    Accelerator.objects.bulk_create(
-        [
-            Accelerator(
-                node=node,
-                uuid=uuid,
-                model=UNKNOWN_MODEL,
-                position=position + index,
-                first_seen_at=first_at,
-                last_seen_at=first_at,
-            )
-            for index, uuid in enumerate(wanted)
-        ],
-        ignore_conflicts=True,
-    )
+    _make_missing(node, wanted, first_at)
     return dict(Accelerator.objects.filter(node=node, uuid__in=wanted).values_list("uuid", "id"))

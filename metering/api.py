@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 
     from metering.queries import UsageTotal
 
+logger = logging.getLogger(__name__)
 POST_ONLY: Final = "Expected POST."
+RETRY_AFTER_S: Final = 10
 
 
 @csrf_exempt
@@ -73,6 +77,10 @@ def batches(request: HttpRequest) -> HttpResponse:
         return problem_answer(TooLarge(refused.detail))
     except Problem as refused:
         return problem_answer(refused)
+    except OperationalError:
+        logger.exception("A batch of node %s could not be stored.", headers.get(HEADER_NODE, "")[:64])
+        detail = "The database does not take the batch now; nothing of it is stored."
+        return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
     return HttpResponse(json.encode(taken), content_type="application/json")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection, transaction
 
 from clusters.inventory import (
     SeenAccelerator,
@@ -126,6 +128,25 @@ def test_a_card_moves_with_its_provider_and_never_to_another(cast: Cast, node: N
     assert record_accelerators(node=thief, seen=[card(), card("GPU-9")], seen_at=LATER) == ("GPU-1",)
     assert Accelerator.objects.get(uuid="GPU-1").node == second
     assert Accelerator.objects.get(uuid="GPU-9").node == thief
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_nodes_that_list_the_same_new_cards_at_once_make_each_once(cast: Cast) -> None:
+    cluster = make_cluster(cast.provider)
+    nodes = [make_node(cluster) for _ in range(4)]
+
+    def record(index: int) -> None:
+        try:
+            with transaction.atomic():
+                seen = [card("GPU-1"), card("GPU-2")] if index % 2 else [card("GPU-2"), card("GPU-1")]
+                record_accelerators(node=nodes[index], seen=seen, seen_at=EPOCH)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(4)))
+    assert set(Accelerator.objects.values_list("uuid", flat=True)) == {"GPU-1", "GPU-2"}
+    assert Slice.objects.count() == 2
 
 
 def test_long_and_impossible_descriptions_are_fitted(node: Node) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from metering.ingest import Sent
-from metering.models import Batch, IngestCount, UsageEvent
+from metering.models import Batch, IngestCount, NodeCursor, UsageEvent
 from metering.rollup_events import roll_up_events
 from metering.wire import BATCH_BYTES_MAX
 from tenants.api_keys import issue_key
@@ -127,6 +130,36 @@ def test_a_body_over_the_limit_is_413_and_counted(agent: FakeAgent) -> None:
     response = deliver(Sent(str(agent.node.id), b"\0" * (BATCH_BYTES_MAX + 1), "zstd", ""))
     assert (response.status_code, response.json()["code"]) == (413, "batch_too_large")
     assert IngestCount.objects.get().outcome == "batch_too_large"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_the_database_cannot_take_now_is_asked_for_again(cast: Cast) -> None:
+    agent = make_agent(cast.provider)
+    sent = agent.seal(registers=[column(meter(), [1], [NOON_MS])])
+    holding, done = Signal(), Signal()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                NodeCursor.objects.select_for_update().get(node=agent.node)
+                holding.set()
+                assert done.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(hold)
+        assert holding.wait(30)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        try:
+            response = deliver(sent)
+        finally:
+            done.set()
+            connection.close()
+        held.result()
+    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "10")
+    assert deliver(sent).status_code == 200
 
 
 def test_only_post_delivers_batches(db: None) -> None:
