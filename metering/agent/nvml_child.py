@@ -160,7 +160,8 @@ class Cards:
 def _profile(attributes: Any) -> str:
     if attributes is None:
         return ""
-    return f"{attributes.gpuInstanceSliceCount}g.{round(attributes.memorySizeMB / 1024)}gb"
+    # The vendor's names round up: 40192 MB is 3g.40gb.
+    return f"{attributes.gpuInstanceSliceCount}g.{-(-attributes.memorySizeMB // 1024)}gb"
 
 
 def _text(value: object) -> str:

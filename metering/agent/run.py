@@ -189,7 +189,7 @@ class Agent:
         return outcomes
 
     def _discover(self, at_ms: int) -> None:
-        """Look for engines where none is configured."""
+        """Look for engines where none is configured. A simulated machine gives facts and has no processes to search."""
         if not self._config.discover or self._config.endpoints or not isinstance(self._machine, LinuxMachine):
             return
         if self._discovered_ms is not None and 0 <= at_ms - self._discovered_ms < DISCOVER_MS:

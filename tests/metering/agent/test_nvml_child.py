@@ -66,7 +66,7 @@ def test_it_imports_little(gpu_machine: StubMachine) -> None:
     program = (
         "import sys, metering.agent.nvml_child as child; child.Session().answer({'op': 'read'});"
         "print(sorted({name.split('.')[0] for name in sys.modules} & "
-        "{'httpx', 'msgspec', 'cryptography', 'django', 'sqlite3', 'pynvml'}))"
+        "{'httpx', 'msgspec', 'cryptography', 'django', 'pynvml'}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -83,3 +83,54 @@ def test_a_session_without_pynvml_says_that_it_is_not_installed(monkeypatch: pyt
     answer, goes_on = Session().answer({"id": 1, "op": "read"})
     assert (answer["reason"], goes_on) == ("nvml_absent", False)
     assert "nvidia-ml-py is not installed" in answer["detail"]
+
+
+LIST_AND_READ = ('{"id": 1, "op": "list"}', '{"id": 2, "op": "read"}')
+
+
+def test_a_machine_of_every_kind_of_trouble_is_still_described(gpu_machine: StubMachine) -> None:
+    """MIG, an old driver, a card that is lost, one that cannot be opened, one without permission."""
+    gpu_machine.play(
+        "mig 1",
+        "fail nvmlDeviceGetMemoryInfo_v2 25",
+        "fail nvmlDeviceGetTotalEnergyConsumption 15 2",
+        "fail nvmlDeviceGetHandleByIndex_v2 28 3",
+        "fail nvmlDeviceGetPowerUsage 4 4",
+        "fail nvmlDeviceGetPciInfo_v3 3",
+        "fail nvmlDeviceGetMigMode 3 5",
+    )
+    (listed, read), status = converse(gpu_machine.command, *LIST_AND_READ)
+    assert status == 0
+    cards = {card["uuid"][-1]: card for card in listed["accelerators"]}
+    assert sorted(cards) == ["0", "1", "2", "4", "5", "6", "7"]
+    assert [instance["profile"] for instance in cards["1"]["mig"]] == ["1g.10gb", "3g.40gb"]
+    assert (cards["5"]["mig_mode"], cards["0"]["pci_bus_id"]) == (None, None)
+    assert [(outcome["uuid"], outcome["reason"]) for outcome in listed["outcomes"]] == [("index 3", "gpu_lost")]
+    readings = {reading["uuid"][-1]: reading for reading in read["readings"]}
+    assert readings["0"]["memory_used_mib"] == 71_000
+    assert readings["1"]["utilisation_percent"] is None
+    assert set(readings["2"].values()) == {readings["2"]["uuid"], None}
+    assert (readings["4"]["energy_mj"], readings["4"]["power_mw"]) == (5_000_000, None)
+    assert [(outcome["uuid"][-1], outcome["reason"]) for outcome in read["outcomes"]] == [
+        ("2", "gpu_lost"),
+        ("4", "nvml_error"),
+    ]
+
+
+def test_a_mig_instance_without_a_name_or_size_is_listed_all_the_same(gpu_machine: StubMachine) -> None:
+    gpu_machine.play("mig 0", "gpus 1", "fail nvmlDeviceGetName 3")
+    (listed, _), _ = converse(gpu_machine.command, *LIST_AND_READ)
+    (card,) = listed["accelerators"]
+    assert card["name"] == ""
+    assert [(each["profile"], each["memory_mib"]) for each in card["mig"]] == [("1g.10gb", 9_728), ("3g.40gb", 40_192)]
+    gpu_machine.play("mig 0", "gpus 1", "fail nvmlDeviceGetName 3", "fail nvmlDeviceGetAttributes_v2 3")
+    (listed, _), _ = converse(gpu_machine.command, *LIST_AND_READ)
+    assert [(each["profile"], each["memory_mib"]) for each in listed["accelerators"][0]["mig"]] == [("", 0), ("", 0)]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(9, "nvml_absent"), (18, "driver_mismatch"), (999, "nvml_error")])
+def test_why_nvml_does_not_start_is_its_last_word(gpu_machine: StubMachine, code: int, reason: str) -> None:
+    gpu_machine.play(f"fail nvmlInitWithFlags {code}")
+    answers, status = converse(gpu_machine.command, *LIST_AND_READ)
+    assert [(answer["ok"], answer["reason"]) for answer in answers] == [(False, reason)]
+    assert status == 3
