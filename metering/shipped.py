@@ -5,7 +5,7 @@ that ingest needs no row per meter.
 """
 
 import hashlib
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -27,6 +27,12 @@ def write_shipped(shipped: dict[int, int]) -> bytes:
 
 def meter_digest(meter: MeterKey) -> int:
     """Return 64 bits that stand for a meter within its node."""
-    labels: Iterable[str] = (text for pair in sorted(meter.labels.items()) for text in pair)
-    text = "\0".join((meter.subject, meter.subject_id, meter.engine, meter.model, meter.quantity, *labels))
+    text = f"{meter.subject}\0{meter.subject_id}\0{meter.engine}\0{meter.model}\0{meter.quantity}"
+    if meter.labels:
+        text = "\0".join((text, *(part for pair in sorted(meter.labels.items()) for part in pair)))
+    return _digest(text)
+
+
+@lru_cache(maxsize=65_536)
+def _digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

@@ -89,3 +89,16 @@ def test_instants_are_kept_in_utc(written: str, at: datetime) -> None:
     (found,), _ = read_events(json.dumps([event(occurred_at=written)]).encode(), NOON)
     assert found.occurred_at == at
     assert found.occurred_at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("number", ["9" * 25, "9" * 5_000, "1e400", '"' + "9" * 19 + '"'], ids=range(4))
+def test_numbers_beyond_any_count_are_absurd(number: str) -> None:
+    payload = json.dumps([event()]).replace('"input": 100', f'"input": {number}').encode()
+    events, (rejected,) = read_events(payload, NOON)
+    assert (events, rejected.code, rejected.field) == ([], "absurd", "input")
+
+
+def test_an_item_nested_too_deep_is_refused() -> None:
+    deep = "[" * 50_000 + "]" * 50_000
+    with pytest.raises(EventsMalformed):
+        read_events(f"[{json.dumps(event())}, {deep}]".encode(), NOON)
