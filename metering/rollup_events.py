@@ -84,9 +84,7 @@ def _sum(row: tuple[Any, ...]) -> _Sum:
     totals = {field: int(value) for field, value in zip(COUNT_FIELDS, key[9:], strict=True)}
     totals[Quantity.REQUESTS.value] = records
     reporter_id, source, model, tenant_id, deployment_id, hour_at, from_at, to_at, version = key[:9]
-    return _Sum(
-        reporter_id, source, model, tenant_id, deployment_id, hour_at, from_at, to_at, version, totals, records
-    )
+    return _Sum(reporter_id, source, model, tenant_id, deployment_id, hour_at, from_at, to_at, version, totals, records)
 
 
 def _counted(totals: dict[str, int]) -> Iterable[tuple[str, int]]:
