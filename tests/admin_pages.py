@@ -1,0 +1,63 @@
+"""Opens the back office's pages of an app as its operator would: every list, every row, and what must not change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from tenants.admin import ReadOnly
+from tenants.models import User
+from tests.factories import PASSWORD
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+
+def operator() -> Client:
+    """A client that is signed in as somebody who may do all that the back office offers."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD, name="Root"))
+    return client
+
+
+def tables_of(app: str) -> dict[type[Model], Any]:
+    """What the back office shows of an app."""
+    models = [model for model in apps.get_app_config(app).get_models() if admin.site.is_registered(model)]
+    return {model: admin.site.get_model_admin(model) for model in models}
+
+
+def page_of(model: type[Model], page: str, *arguments: object) -> str:
+    """The path of a page of a table: changelist, add, change, delete, history."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+def open_every_page(client: Client, app: str) -> dict[str, int]:
+    """Open every list, with its search and filters, and the pages of every row; return how many rows each table had."""
+    opened = {}
+    for model, table in tables_of(app).items():
+        rows = list(model._default_manager.all()[:3])
+        opened[model.__name__] = len(rows)
+        assert client.get(page_of(model, "changelist")).status_code == 200, model
+        if table.search_fields:
+            assert client.get(page_of(model, "changelist"), {"q": "sample"}).status_code == 200, model
+        for row in rows:
+            for page in ("change", "history"):
+                assert client.get(page_of(model, page, row.pk)).status_code == 200, (model, page)
+    return opened
+
+
+def assert_read_only(client: Client, model: type[Model]) -> None:
+    """Neither adding, changing nor deleting works, by form or by the list's actions."""
+    assert isinstance(admin.site.get_model_admin(model), ReadOnly), model
+    before = list(model._default_manager.order_by("pk").values())
+    assert before, f"no row of {model.__name__} to try it on"
+    assert model._meta.pk is not None
+    row = before[0][model._meta.pk.attname]
+    for path in (page_of(model, "add"), page_of(model, "change", row), page_of(model, "delete", row)):
+        assert client.post(path, {"post": "yes"}).status_code == 403, path
+    client.post(page_of(model, "changelist"), {"action": "delete_selected", "_selected_action": [row], "post": "yes"})
+    assert list(model._default_manager.order_by("pk").values()) == before

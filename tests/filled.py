@@ -1,0 +1,94 @@
+"""A filled world for tests that walk every page and address: one provider, one tenant, a closed and invoiced March."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from billing.charging import ensure_periods
+from billing.closing import close_period
+from billing.models import Invoice
+from metering.models import UsageGap
+from tenants.api_keys import SCOPES, issue_key
+from tests.billing.world import APRIL, MARCH, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.models import Lease
+    from clusters.models import Cluster, Deployment, Node
+    from tenants.models import Organization
+    from tests.factories import Cast
+
+MODEL = "quartz-70b"
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the tenant and the provider of the cast have between them."""
+
+    cluster: Cluster
+    node: Node
+    deployment: Deployment
+    lease: Lease
+    invoice: Invoice
+    number: str
+    words: tuple[str, ...]
+    """What only the two of them may read, as it stands in pages and answers."""
+
+
+def fill(cast: Cast) -> Filled:
+    """Twenty days of tokens under a share and two leased cards, metered with a gap, closed and invoiced."""
+    world = make_world(
+        tokens={(MODEL, "input"): "0.28", (MODEL, "output"): "1.10"}, parties=(cast.provider, cast.tenant)
+    )
+    shared = world.share(model=MODEL, rolled_to_at=APRIL)
+    for index in range(20):
+        at = MARCH + index * DAY + timedelta(hours=9)
+        shared.use({"input": 2_000_000, "output": 400_000}, at=at, model=MODEL)
+    node = world.nodes[0]
+    _name(node, shared.deployment)
+    UsageGap.objects.create(
+        node=node,
+        subject="node",
+        reason="node_silent",
+        from_at=MARCH + DAY,
+        to_at=MARCH + 2 * DAY,
+    )
+    lease = world.lease(2, from_at=MARCH + 9 * DAY, to_at=APRIL, rolled_to_at=APRIL)
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL + DAY).invoice
+    assert invoice is not None
+    assert invoice.number is not None
+    words = (
+        MODEL,
+        node.cluster.slug,
+        node.name,
+        shared.deployment.slug,
+        invoice.number,
+        str(invoice.id),
+        world.contract.number,
+        cast.alice.email,
+        cast.petra.email,
+    )
+    return Filled(node.cluster, node, shared.deployment, lease, invoice, invoice.number, words)
+
+
+def _name(node: Node, deployment: Deployment) -> None:
+    """Names that stand nowhere else, so that finding one on a page means something."""
+    node.name = "quartz-node"
+    node.save(update_fields=["name"])
+    node.cluster.slug, node.cluster.name = "quartz-site", "Quartz site"
+    node.cluster.save(update_fields=["slug", "name"])
+    deployment.slug, deployment.name = "quartz-service", "Quartz service"
+    deployment.save(update_fields=["slug", "name"])
+
+
+def api_key(organization: Organization, scopes: Sequence[str] = tuple(SCOPES)) -> str:
+    """The secret of a new key."""
+    now = timezone.now()
+    return issue_key(organization=organization, name="sample", scopes=scopes, actor="tests", now=now).secret

@@ -1,0 +1,162 @@
+"""Every address of the site, and what each kind of caller gets there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.filled import Filled
+
+PEOPLE = ("anonymous", "alice", "bob", "charlie", "petra")
+KEYS = ("tenant key", "provider key", "outsider key", "key without scopes", "unknown key")
+CALLERS = PEOPLE + KEYS
+DAY = "2026-03-05"
+WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """One call of one named address; `expected` is the status for each kind of caller."""
+
+    name: str
+    expected: dict[str, int]
+    method: str = "get"
+    arguments: dict[str, str] = field(default_factory=dict)
+    """Arguments of the address; `{…}` in a value is a field of `Filled.places`."""
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = {**self.arguments, **self.body}
+        return f"{self.method} {self.name} {shown}" if shown else f"{self.method} {self.name}"
+
+
+def places(filled: Filled) -> dict[str, str]:
+    """What of the filled world an address can name."""
+    return {
+        "cluster": filled.cluster.slug,
+        "node": filled.node.name,
+        "deployment": filled.deployment.slug,
+        "lease": filled.lease.ref,
+        "number": filled.number,
+        "invoice": str(filled.invoice.id),
+    }
+
+
+@cache
+def site() -> frozenset[str]:
+    """The name of every address of the site; one without a name is its pattern."""
+    return frozenset(_names(get_resolver().url_patterns, "", ""))
+
+
+def _names(patterns: list[Any], namespace: str, before: str) -> Iterator[str]:
+    for one in patterns:
+        pattern = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from _names(one.url_patterns, f"{one.namespace}:" if one.namespace else namespace, pattern)
+        elif isinstance(one, URLPattern):
+            yield namespace + (one.name or pattern)
+
+
+def admin_path(name: str) -> str:
+    """The path of a page of the back office by its name; a page of one object is asked for one that is not there."""
+    if "<" in name:  # a pattern without a name: an object's own address, and all that is none
+        return "/" + name.removeprefix("admin:").replace("<path:object_id>", "1").replace("(?P<url>.*)$", "nowhere/")
+    arguments = {"app_list": ["tenants"], "view_on_site": ["1", "1"], "password_change": []}
+    one_object = ["1"] if name.endswith(("_change", "_delete", "_history")) else []
+    return reverse(name, args=arguments.get(name.removeprefix("admin:"), one_object))
+
+
+def everyone(status: int) -> dict[str, int]:
+    """The same for all."""
+    return dict.fromkeys(CALLERS, status)
+
+
+def people(*, anonymous: int = 302, alice: int, bob: int, charlie: int, petra: int) -> dict[str, int]:
+    """A page: an API key opens none, so who calls with one is a stranger there."""
+    told = {"anonymous": anonymous, "alice": alice, "bob": bob, "charlie": charlie, "petra": petra}
+    return {**dict.fromkeys(KEYS, anonymous), **told}
+
+
+def programs(*, tenant: int, provider: int, outsider: int, without_scopes: int = 403) -> dict[str, int]:
+    """An API address: a session opens none."""
+    told = {"tenant key": tenant, "provider key": provider, "outsider key": outsider}
+    return {**dict.fromkeys(CALLERS, 401), **told, "key without scopes": without_scopes}
+
+
+# Charlie's own organization is tenant and provider, so his own empty pages open; nothing of the others is in them.
+OWN_TENANT = people(alice=200, bob=200, charlie=200, petra=404)
+TENANTS = people(alice=200, bob=200, charlie=404, petra=404)
+OWN_PROVIDER = people(alice=404, bob=404, charlie=200, petra=200)
+PROVIDERS = people(alice=404, bob=404, charlie=404, petra=200)
+SIGNED_IN = people(alice=302, bob=302, charlie=302, petra=302)
+
+OWN_API = programs(tenant=200, provider=200, outsider=200)
+BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
+
+INVOICE_ID = {"invoice_id": "{invoice}"}
+INVOICE = {"number": "{number}"}
+NODE = {"cluster": "{cluster}", "node": "{node}"}
+
+ADDRESSES = [
+    # The frame: signing in, looks, health. The same for all, and nothing of anyone in it.
+    Address("home", SIGNED_IN),
+    Address("health-live", everyone(200)),
+    Address("portal:sign-in", people(anonymous=200, alice=302, bob=302, charlie=302, petra=302)),
+    Address("portal:sign-in", people(anonymous=200, alice=302, bob=302, charlie=302, petra=302), "post"),
+    Address("portal:sign-out", everyone(405)),
+    Address("portal:sign-out", everyone(302), "post"),
+    Address("portal:theme", everyone(405)),
+    Address("portal:theme", everyone(302), "post", body={"theme": "dark"}),
+    Address("portal:shortcuts", everyone(200)),
+    Address("set_language", everyone(302), "post", body={"language": "en"}),
+    Address("api-schema", everyone(200)),
+    Address("api-docs", everyone(200)),
+    Address("act-as", everyone(405), arguments={"slug": "tenant"}),
+    Address("act-as", people(alice=302, bob=302, charlie=404, petra=404), "post", {"slug": "tenant"}),
+    Address("act-as", people(alice=404, bob=404, charlie=404, petra=302), "post", {"slug": "provider"}),
+    # The tenant's pages.
+    Address("tenant-usage", OWN_TENANT),
+    Address("tenant-usage-csv", OWN_TENANT),
+    Address("tenant-usage-day", OWN_TENANT, arguments={"day": DAY}),
+    Address("tenant-invoices", OWN_TENANT),
+    Address("tenant-invoices-csv", OWN_TENANT),
+    Address("tenant-invoice", TENANTS, arguments=INVOICE),
+    Address("tenant-invoice-lines", TENANTS, arguments=INVOICE),
+    Address("tenant-invoice-evidence", TENANTS, arguments=INVOICE),
+    # The provider's pages.
+    Address("provider-fleet", OWN_PROVIDER),
+    Address("provider-cluster", PROVIDERS, arguments={"cluster": "{cluster}"}),
+    Address("provider-node", PROVIDERS, arguments=NODE),
+    Address("provider-occupancy", OWN_PROVIDER),
+    Address("provider-lease", PROVIDERS, arguments={"ref": "{lease}"}),
+    # Programs.
+    Address("api-usage", OWN_API, body={**WINDOW, "group_by": "model,deployment"}),
+    Address("api-usage", OWN_API, body={**WINDOW, "deployment": "{deployment}"}),
+    Address("api-usage-gaps", OWN_API, body=WINDOW),
+    Address("api-usage-residuals", OWN_API, body=WINDOW),
+    Address("api-invoices", OWN_API),
+    Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
+    Address("api-invoice-lines", BETWEEN_THEM, arguments=INVOICE_ID),
+    Address("api-invoice-evidence", BETWEEN_THEM, arguments=INVOICE_ID),
+    Address(
+        "api-enrolment-tokens",
+        programs(tenant=404, provider=201, outsider=404),
+        "post",
+        body={"cluster": "{cluster}"},
+    ),
+    Address("api-events", OWN_API, "post"),
+    # These know their callers by what is signed or by a one-time token, never by a session or a key.
+    Address("api-enrol", everyone(400), "post"),
+    Address("api-batches", everyone(404), "post"),
+    Address("stripe-webhook", everyone(503), "post"),
+]
+# The sign-in of the back office, its words, and leaving it.
+OPEN_IN_ADMIN = frozenset({"admin:login", "admin:jsi18n", "admin:logout"})
+# Whether it is ready depends on the installation: see tests of forecourt.health.
+ELSEWHERE = frozenset({"health-ready"})

@@ -1,0 +1,128 @@
+"""What isn't yours you cannot see: every address of the site, called by everyone."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.filled import Filled, api_key, fill
+from tests.isolation.addresses import (
+    ADDRESSES,
+    CALLERS,
+    ELSEWHERE,
+    OPEN_IN_ADMIN,
+    PEOPLE,
+    Address,
+    admin_path,
+    places,
+    site,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenants.models import User
+    from tests.factories import Cast
+
+INSIDERS = {"alice", "bob", "petra", "tenant key", "provider key"}
+EVENT = {"id": "r-1", "source": "sample", "occurred_at": "2026-03-05T09:00:00Z", "model": "m", "input": 1, "output": 1}
+
+
+@pytest.fixture
+def filled(cast: Cast) -> Filled:
+    return fill(cast)
+
+
+def clients_of(caller: str, cast: Cast) -> Callable[[], Client]:
+    """Makes clients that call as one of the callers, each with a session of its own."""
+    if caller == "anonymous":
+        return Client
+    if caller in PEOPLE:
+        return partial(signed_in, getattr(cast, caller))
+    secret = {
+        "tenant key": lambda: api_key(cast.tenant),
+        "provider key": lambda: api_key(cast.provider),
+        "outsider key": lambda: api_key(cast.outsider),
+        "key without scopes": lambda: api_key(cast.tenant, ()),
+        "unknown key": lambda: "fk_" + "x" * 43,
+    }[caller]()
+    return partial(Client, headers={"Authorization": f"Bearer {secret}"})
+
+
+def signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def call(client: Client, address: Address, filled: Filled) -> Any:
+    """Call an address, with its body as query, form or JSON."""
+    named = places(filled)
+    path = reverse(address.name, kwargs={name: value.format(**named) for name, value in address.arguments.items()})
+    body = {name: value.format(**named) for name, value in address.body.items()}
+    if address.method == "get":
+        return client.get(path, body)
+    if path.startswith("/api/"):
+        content = [EVENT] if address.name == "api-events" else body
+        return client.post(path, json.dumps(content), content_type="application/json")
+    return client.post(path, body)
+
+
+def text_of(answer: Any) -> str:
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return str(content.decode())
+
+
+def test_the_table_names_every_address_of_the_site() -> None:
+    named = {address.name for address in ADDRESSES} | ELSEWHERE
+    found = {name for name in site() if not name.startswith("admin:")}
+    assert found - named == set(), "an address without a row in tests/isolation/addresses.py"
+    assert named - found == set(), "a row for an address that is gone"
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_everyone_gets_what_is_theirs_and_no_more(cast: Cast, filled: Filled, caller: str) -> None:
+    make_client = clients_of(caller, cast)
+    wrong = {}
+    for address in ADDRESSES:
+        answer = call(make_client(), address, filled)
+        text = text_of(answer)
+        if answer.status_code != address.expected[caller]:
+            wrong[str(address)] = f"{answer.status_code}, expected {address.expected[caller]}"
+        elif caller not in INSIDERS:
+            leaked = [word for word in filled.words if word in text and word not in answer.request["QUERY_STRING"]]
+            if leaked:
+                wrong[str(address)] = f"shows {leaked}"
+    assert not wrong
+
+
+@pytest.mark.parametrize("caller", ["charlie", "outsider key"])
+def test_what_exists_and_what_does_not_look_the_same_to_an_outsider(cast: Cast, filled: Filled, caller: str) -> None:
+    make_client = clients_of(caller, cast)
+    chosen = [one for one in ADDRESSES if any("{" in value for value in one.arguments.values())]
+    compared = [one for one in chosen if one.name.startswith("api-") == (caller == "outsider key")]
+    assert compared
+    for address in compared:
+        nowhere = {name: str(UUID(int=0)) if name.endswith("_id") else "nowhere" for name in address.arguments}
+        there = call(make_client(), address, filled)
+        missing = make_client().get(reverse(address.name, kwargs=nowhere))
+        assert there.status_code == missing.status_code == 404, address
+        assert there.headers["Content-Type"] == missing.headers["Content-Type"], address
+        assert text_of(there) == text_of(missing), address
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_back_office_lets_nobody_of_the_cast_in(cast: Cast, caller: str) -> None:
+    make_client = clients_of(caller, cast)
+    pages = sorted(name for name in site() if name.startswith("admin:") and name not in OPEN_IN_ADMIN)
+    assert len(pages) > 50
+    for name in pages:
+        answer = make_client().get(admin_path(name))
+        assert answer.status_code == 302, name
+        assert answer.headers["Location"].startswith("/admin/login/"), name

@@ -1,0 +1,92 @@
+"""The back office of people and organizations: pages open; secrets, keys and the log are only looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Role, User
+from tests.admin_pages import assert_read_only, open_every_page, operator, page_of, tables_of
+from tests.filled import api_key
+
+if TYPE_CHECKING:
+    from tests.factories import Cast
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    return operator()
+
+
+def test_every_page_opens(root: Client, cast: Cast) -> None:
+    api_key(cast.tenant)
+    opened = open_every_page(root, "tenants")
+    assert opened == {"Organization": 3, "User": 3, "ApiKey": 1, "AuditEntry": 1}
+
+
+@pytest.mark.parametrize("model", [ApiKey, AuditEntry])
+def test_keys_and_the_log_are_only_looked_at(root: Client, cast: Cast, model: type[ApiKey | AuditEntry]) -> None:
+    api_key(cast.tenant)
+    assert_read_only(root, model)
+
+
+def test_a_key_shows_neither_its_secret_nor_its_hash(root: Client, cast: Cast) -> None:
+    secret = api_key(cast.tenant)
+    key = ApiKey.objects.get()
+    text = root.get(page_of(ApiKey, "change", key.pk)).content.decode()
+    assert key.prefix in text
+    assert secret not in text
+    assert bytes(key.secret_sha256).hex() not in text
+    assert "secret_sha256" not in text
+
+
+def test_an_organization_is_edited_with_its_members_and_never_deleted(root: Client, cast: Cast) -> None:
+    member = Membership.objects.get(user=cast.bob)
+    form = {
+        "slug": "tenant",
+        "name": "Renamed",
+        "is_tenant": "on",
+        "country": "DE",
+        "billing_email": "billing@tenant.example.com",
+        "created_at_0": "2026-03-01",
+        "created_at_1": "00:00:00",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": str(member.pk),
+        "memberships-0-organization": str(cast.tenant.pk),
+        "memberships-0-user": str(cast.bob.pk),
+        "memberships-0-role": Role.BILLING,
+        "memberships-0-created_at_0": "2026-03-01",
+        "memberships-0-created_at_1": "00:00:00",
+    }
+    answer = root.post(page_of(Organization, "change", cast.tenant.pk), form)
+    assert answer.status_code == 302, answer.content.decode()
+    assert Organization.objects.get(pk=cast.tenant.pk).name == "Renamed"
+    assert Membership.objects.get(pk=member.pk).role == Role.BILLING
+    assert root.post(page_of(Organization, "delete", cast.tenant.pk), {"post": "yes"}).status_code == 403
+
+
+def test_a_persons_password_is_nowhere_on_their_page(root: Client, cast: Cast) -> None:
+    text = root.get(page_of(User, "change", cast.alice.pk)).content.decode()
+    assert cast.alice.password not in text
+    assert 'name="password"' not in text
+    form = {"email": "alice@example.com", "name": "Alice A.", "is_active": "on"}
+    assert root.post(page_of(User, "change", cast.alice.pk), form).status_code == 302
+    changed = User.objects.get(pk=cast.alice.pk)
+    assert (changed.name, changed.password) == ("Alice A.", cast.alice.password)
+
+
+def test_roles_are_ours_so_djangos_groups_are_not_offered() -> None:
+    assert not admin.site.is_registered(Group)
+    assert set(tables_of("tenants")) == {Organization, User, ApiKey, AuditEntry}
+
+
+def test_a_tenant_has_no_business_in_the_back_office(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.alice)
+    answer = client.get("/admin/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/login/?next=/admin/")
