@@ -107,10 +107,12 @@ class Agent:
 
     def run(self, stop: threading.Event) -> bool:
         """Read until `stop` is set, then read once more and flush. True if all is shipped."""
-        page = self._status_page()
-        self._shipper.start()
-        self._shipper.kick()
+        page = None
         try:
+            page = self._status_page()
+            self._shipper.start()
+            self._shipper.kick()
+            self._log_start()
             # An early baseline: what an engine counts before its first reading cannot be metered.
             self._step()
             while not stop.is_set():
@@ -122,6 +124,19 @@ class Agent:
             return self._finish()
         finally:
             self._close(page)
+
+    def _log_start(self) -> None:
+        fill, count = self._spool.fill(), len(self._config.endpoints)
+        engines = f"{count} configured endpoints" if count else "engines found by themselves"
+        logger.info(
+            "node %s reads %s%s every %d s and ships to %s; %d batches wait from before",
+            self._identity.node,
+            engines,
+            " and NVML" if self._nvml is not None else "",
+            self._config.interval_s,
+            self._identity.server,
+            fill.batches,
+        )
 
     def _now_ms(self) -> int:
         return unix_ms(self._clock.now())
@@ -331,7 +346,7 @@ def run(
 
     `nvml_command` starts another child that speaks the protocol of `metering.agent.nvml`; `machine` gives boot and
     process facts; `ship_clock` is real time. Raises NotEnrolled, AlreadyRunning, StateUnusable, KeyUnusable,
-    MappingError, ConfigError, SpoolBroken, OSError (status port), all at start.
+    MappingError, ConfigError, SpoolBroken, all at start.
     """
     state.prepare(config.state_path)
     with state.StateLock(config.state_path):

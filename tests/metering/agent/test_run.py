@@ -1,5 +1,6 @@
 """The loop under a simulated clock, with real pages, a real NVML child, a real spool and a real server."""
 
+import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -334,8 +335,6 @@ def test_the_status_page_shows_the_loop_and_reads_on_demand(
 
 
 def free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
@@ -378,6 +377,13 @@ def test_engines_are_discovered_and_dropped_with_their_process(
 def test_two_agents_on_one_folder_are_refused(state_dir: Path) -> None:
     with state.StateLock(state_dir), pytest.raises(state.AlreadyRunning):
         go(config(state_dir), SimulatedClock(ticks=0))
+
+
+def test_a_status_port_in_use_is_named(state_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"status_port: {port}: Address already in use; expected a free port"):
+            go(config(state_dir, status_port=port), SimulatedClock(ticks=0))
 
 
 def broken_key(folder: Path) -> None:
