@@ -2,86 +2,180 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from portal.parts import Pill
+from portal.shell import Crumb
 from tenants.api_keys import SCOPES
+from tenants.scoping import acting_membership
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+SAMPLE_UUID: Final = "00000000-0000-0000-0000-000000000000"
+SAMPLES: Final[dict[str, object]] = {
+    "date-time": "2026-03-01T00:00:00Z",
+    "date": "2026-03-01",
+    "uuid": SAMPLE_UUID,
+    "integer": 1,
+    "number": 1,
+    "boolean": True,
+    "array": [],
+    "object": {},
+}
+"""What stands for a value of a format or type in an example."""
+NESTED_MAX: Final = 2
+"""How deep the members of members are listed."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter, or a member of a body or answer: its name, type in words, whether it must be there, meaning."""
+    """A parameter, or a member of a body or answer: its name, type in words, whether it must be there, meaning.
+
+    `depth` says how far below the top it lies.
+    """
 
     name: str
     place: str
     type: str
     required: bool
-    meaning: str
+    meaning: SafeString
+    depth: int = 0
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one address."""
+    """One method of one address; `scope` is what its key must hold, "" where the body itself is the credential."""
 
     anchor: str
-    method: str
+    method: Pill
     path: str
     title: str
-    meaning: str
-    parameters: list[Field]
-    body: list[Field]
-    answers: list[tuple[str, str, list[Field]]]
+    meaning: SafeString
+    scope: str
+    example: str
+    parameters: tuple[Field, ...]
+    body: tuple[Field, ...]
+    answers: tuple[tuple[str, SafeString, tuple[Field, ...]], ...]
 
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show every operation of the API."""
-    return render(request, "forecourt/api_docs.html", {"groups": _groups(), "scopes": SCOPES})
+    """Show every operation of the API, inside the portal's frame or, signed out, without it."""
+    server = settings.PUBLIC_URL.rstrip("/")
+    in_frame = acting_membership(request) is not None
+    context = {
+        "layout": "portal/base.html" if in_frame else "portal/bare.html",
+        "in_frame": in_frame,
+        "groups": _groups(server),
+        "scopes": SCOPES,
+        "server": server,
+        "crumbs": (Crumb(_("API")),),
+    }
+    return render(request, "forecourt/api_docs.html", context)
 
 
 @cache
-def _groups() -> list[tuple[str, list[Operation]]]:
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+def _groups(server: str) -> list[tuple[str, list[Operation]]]:
+    generator: Any = SchemaGenerator  # it has no types
+    schema: dict[str, Any] = generator().get_schema(request=None, public=True)
     groups: dict[str, list[Operation]] = {}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             tag = operation.get("tags", ["api"])[0]
-            groups.setdefault(tag, []).append(_operation(schema, path, method, operation))
+            groups.setdefault(tag, []).append(_operation(schema, server, path, method, operation))
     return sorted(groups.items())
 
 
-def _operation(schema: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> Operation:
-    answers = []
-    for status, response in operation.get("responses", {}).items():
-        answers.append((status, response.get("description", ""), _fields(schema, _content(response))))
-    title = operation.get("summary", "") or operation["operationId"].replace("_", " ")
+def _operation(schema: dict[str, Any], server: str, path: str, method: str, operation: dict[str, Any]) -> Operation:
+    scope = scope_of(path, method)
+    answers = tuple(
+        (status, marked(response.get("description", "")), _fields(schema, _content(response)))
+        for status, response in sorted(operation.get("responses", {}).items())
+    )
     return Operation(
         anchor=operation["operationId"],
-        method=method.upper(),
+        method=Pill(method.upper(), "good" if method == "get" else "info", small=True),
         path=path,
-        title=title,
-        meaning=operation.get("description", ""),
-        parameters=[
-            Field(
-                name=one["name"],
-                place=one["in"],
-                type=_type(schema, one.get("schema", {})),
-                required=one.get("required", False),
-                meaning=one.get("description", ""),
-            )
-            for one in operation.get("parameters", [])
-        ],
+        title=operation.get("summary", "") or operation["operationId"].replace("_", " "),
+        meaning=marked(operation.get("description", "")),
+        scope=scope,
+        example=_example(schema, f"{server}{path}", method, operation, with_key=bool(scope)),
+        parameters=tuple(_parameter(schema, one) for one in operation.get("parameters", [])),
         body=_fields(schema, _content(operation.get("requestBody", {}))),
         answers=answers,
     )
+
+
+def marked(text: str) -> SafeString:
+    """Return text as markup: what stands between backticks is code."""
+    parts = re.split(r"`([^`]+)`", text)
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if place % 2 else part,) for place, part in enumerate(parts))
+    )
+
+
+def scope_of(path: str, method: str) -> str:
+    """Return the scope that a key must hold for a method of an address; "" where no key is asked for."""
+    try:
+        found = resolve(re.sub(r"\{[^}]+\}", SAMPLE_UUID, path))
+    except Resolver404:
+        return ""
+    scopes: dict[str, str] = getattr(getattr(found.func, "view_class", None), "required_scopes", {})
+    return scopes.get(method.upper(), "")
+
+
+def _parameter(schema: dict[str, Any], one: dict[str, Any]) -> Field:
+    return Field(
+        name=one["name"],
+        place=one["in"],
+        type=_type(schema, one.get("schema", {})),
+        required=one.get("required", False),
+        meaning=marked(one.get("description", "")),
+    )
+
+
+def _example(schema: dict[str, Any], address: str, method: str, operation: dict[str, Any], *, with_key: bool) -> str:
+    """A call with curl that names everything that must be there."""
+    query = "&".join(
+        f"{one['name']}={_sample(schema, one.get('schema', {}))}"
+        for one in operation.get("parameters", [])
+        if one["in"] == "query" and one.get("required")
+    )
+    url = f"{address}?{query}" if query else address
+    lines = [f'curl "{url}"' if method == "get" else f'curl -X {method.upper()} "{url}"']
+    if with_key:
+        lines.append('  -H "Authorization: Bearer $FORECOURT_API_KEY"')
+    body = _content(operation.get("requestBody", {}))
+    if body:
+        lines.append('  -H "Content-Type: application/json"')
+        lines.append(f"  -d '{json.dumps(_sample(schema, body))}'")
+    return " \\\n".join(lines)
+
+
+def _sample(schema: dict[str, Any], node: dict[str, Any]) -> Any:
+    """A value of the right shape, with the members that must be there."""
+    node = _resolve(schema, node)
+    if choices := node.get("enum"):
+        return choices[0]
+    if node.get("type") == "array":
+        return [_sample(schema, node["items"])]
+    if members := node.get("properties"):
+        return {name: _sample(schema, members[name]) for name in members if name in node.get("required", [])}
+    return SAMPLES.get(node.get("format", ""), SAMPLES.get(str(node.get("type")), "..."))
 
 
 def _content(holder: dict[str, Any]) -> dict[str, Any]:
@@ -101,21 +195,18 @@ def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _fields(schema: dict[str, Any], node: dict[str, Any]) -> list[Field]:
+def _fields(schema: dict[str, Any], node: dict[str, Any], depth: int = 0) -> tuple[Field, ...]:
     node = _resolve(schema, node)
     if node.get("type") == "array":
         node = _resolve(schema, node["items"])
     required = node.get("required", [])
-    return [
-        Field(
-            name=name,
-            place="body",
-            type=_type(schema, member),
-            required=name in required,
-            meaning=_resolve(schema, member).get("description", "") or member.get("description", ""),
-        )
-        for name, member in node.get("properties", {}).items()
-    ]
+    found: list[Field] = []
+    for name, member in node.get("properties", {}).items():
+        meaning = member.get("description", "") or _resolve(schema, member).get("description", "")
+        found.append(Field(name, "body", _type(schema, member), name in required, marked(meaning), depth))
+        if depth < NESTED_MAX:
+            found.extend(_fields(schema, member, depth + 1))
+    return tuple(found)
 
 
 def _type(schema: dict[str, Any], node: dict[str, Any]) -> str:

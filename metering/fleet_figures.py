@@ -33,7 +33,8 @@ class FleetFigures:
     """A fleet, or a cluster of it, now and over the window it was asked for.
 
     `in_service` counts cards that are neither retired nor on a revoked node; `metered` those of them whose node has
-    an agent; `read` those with a power reading of the last five minutes, which sum to `power_mw`. None is unknown.
+    an agent; `read` those with a power reading of the last five minutes, which sum to `power_mw`. `held_permille` and
+    `free_permille`, in thousandths of cards, are of slices, so what is not sliced is neither. None is unknown.
     """
 
     nodes: int = 0
@@ -41,6 +42,7 @@ class FleetFigures:
     retired: int = 0
     metered: int = 0
     held_permille: int = 0
+    free_permille: int = 0
     read: int = 0
     power_mw: int | None = None
     energy_mj: int | None = None
@@ -50,7 +52,12 @@ class FleetFigures:
     @property
     def free_gpus(self) -> Decimal:
         """What nobody holds now, in whole cards and thousandths of them."""
-        return Decimal(self.in_service * WHOLE_PERMILLE - self.held_permille) / WHOLE_PERMILLE
+        return Decimal(self.free_permille) / WHOLE_PERMILLE
+
+    @property
+    def held_gpus(self) -> Decimal:
+        """What is held now, in whole cards and thousandths of them."""
+        return Decimal(self.held_permille) / WHOLE_PERMILLE
 
     @property
     def utilisation(self) -> Decimal | None:
@@ -73,6 +80,14 @@ def mean_share(percent_sum: int, samples: int) -> Decimal | None:
     return Decimal(percent_sum) / (samples * PERCENT) if samples else None
 
 
+def free_permille_of(sliced: int, held: int) -> int:
+    """Return what is free of one card whose slices sum to `sliced`, of which `held` is held, in thousandths.
+
+    Slices that lie over each other, such as the whole card and parts of it, are free only as far as the card is.
+    """
+    return max(0, min(sliced - held, WHOLE_PERMILLE - held))
+
+
 def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
     """Add clusters up; a sum of unknowns is unknown."""
     parts = [cluster.figures for cluster in clusters]
@@ -82,6 +97,7 @@ def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
         retired=sum(part.retired for part in parts),
         metered=sum(part.metered for part in parts),
         held_permille=sum(part.held_permille for part in parts),
+        free_permille=sum(part.free_permille for part in parts),
         read=sum(part.read for part in parts),
         power_mw=_known_sum(part.power_mw for part in parts),
         energy_mj=_known_sum(part.energy_mj for part in parts),
@@ -109,13 +125,15 @@ def cluster_figures(
     found = []
     for cluster in counted.order_by("name", "id"):
         read, power_mw = power.get(cluster.id, (0, None))
+        held_permille, free_permille = held.get(cluster.id, (0, 0))
         percent_sum, samples = utilisation.get(cluster.id, (0, 0))
         figures = FleetFigures(
             nodes=cluster.node_count,
             in_service=cluster.in_service,
             retired=cluster.retired,
             metered=cluster.metered,
-            held_permille=held.get(cluster.id, 0),
+            held_permille=held_permille,
+            free_permille=free_permille,
             read=read,
             power_mw=power_mw,
             energy_mj=energy.get(cluster.id),
@@ -178,20 +196,28 @@ def _known_sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _held(cluster_ids: Any, now: datetime) -> dict[UUID, int]:
-    rows = (
+def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
+    """What is held and what is free of each cluster, card by card: a card may be cut in more ways than one."""
+    holding = Allocation.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=now), slice=OuterRef("id"), from_at__lte=now
+    )
+    cards = (
         Slice.objects.filter(
-            Q(allocations__to_at__isnull=True) | Q(allocations__to_at__gt=now),
-            allocations__from_at__lte=now,
             accelerator__retired_at__isnull=True,
             accelerator__node__revoked_at__isnull=True,
             accelerator__node__cluster__in=cluster_ids,
         )
-        .values("accelerator__node__cluster_id")
-        .annotate(held=Sum("share_permille"))
-        .values_list("accelerator__node__cluster_id", "held")
+        .annotate(is_held=Exists(holding))
+        .filter(Q(retired_at__isnull=True) | Q(is_held=True))
+        .values("accelerator_id", "accelerator__node__cluster_id")
+        .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
+        .values_list("accelerator__node__cluster_id", "sliced", "held")
     )
-    return dict(rows)
+    found: dict[UUID, tuple[int, int]] = {}
+    for cluster_id, sliced, held in cards:
+        before = found.get(cluster_id, (0, 0))
+        found[cluster_id] = (before[0] + held, before[1] + free_permille_of(sliced, held))
+    return found
 
 
 def _power(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int | None]]:

@@ -19,7 +19,7 @@ from billing.pages.periods import with_query
 from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
 from clusters.occupancy import unix_second
 from metering.fleet_figures import utilisation_while_held
-from metering.pages.node_lines import node_url
+from metering.pages.node_lines import node_url, slice_words
 from portal.charts import Column, Fact, Number, Series, column_table, stacked_columns
 from portal.figures import DASH, axis, day, locale_for, moment, money, number, share, unit_price
 from portal.parts import Kpi, Pill, PillTone
@@ -164,7 +164,7 @@ def _line(row: AllocationRow, now: datetime) -> AllocationLine:
     return AllocationLine(
         row=row,
         url=node_url(row.cluster, row.node),
-        part=_("whole card") if row.kind == "whole" else row.profile or row.label or row.kind,
+        part=slice_words(row.kind, row.profile, row.label, row.share_permille) or _("whole card"),
         share=share(Decimal(row.share_permille) / WHOLE_PERMILLE, digits=0 if row.share_permille % 10 == 0 else 1),
         hours=number(hours, digits=1),
         state=Pill(state_words(state), TONES[state], small=True),

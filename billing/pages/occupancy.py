@@ -166,17 +166,17 @@ def _kpis(floor: Floor) -> tuple[Kpi, ...]:
             _("Booked"),
             share(booked).removesuffix("%") if occupancy.capacity_gpu_ms else DASH,
             unit="%" if occupancy.capacity_gpu_ms else "",
-            foot=_("%(held)s of %(capacity)s GPU-hours in view") % hours,
+            foot=_("%(held)s of %(capacity)s GPU-hours") % hours,
         ),
         Kpi(
             _("Utilised while leased"),
             share(used, digits=0).removesuffix("%") if used is not None else DASH,
             unit="%" if used is not None else "",
-            foot=_("mean of the last 24 h in view") if used is not None else _("nothing sampled in view"),
+            foot=_("mean of 24 h in view") if used is not None else _("nothing sampled in view"),
         ),
         free_kpi(floor.figures, _next_reservation(floor.view, floor.now, floor.locale)),
         drawing_kpi(floor.figures),
-        attention_kpi(floor.findings, floor.locale),
+        attention_kpi(floor.findings, floor.now, floor.locale),
     )
 
 

@@ -15,7 +15,16 @@ from billing.queries.occupancy import CardRow, HoldRow, NodeRow, SliceRow
 from clusters.models import SliceKind
 from metering.attention import Finding
 from metering.fleet import FleetAccelerator, FleetCluster, FleetNode
-from metering.pages.node_lines import gauge, is_silent, mean_used, node_url, power_words, state_pill
+from metering.pages.node_lines import (
+    gauge,
+    is_silent,
+    mean_used,
+    node_url,
+    power_words,
+    short_model,
+    slice_words,
+    state_pill,
+)
 from portal.charts import Block, BlockState, Cell, Fact, Heading, Lane, Node, NodeState, Row, Table, Tone
 from portal.charts import merge_adjacent as merged
 from portal.figures import DASH, moment, number, unit_price
@@ -102,9 +111,11 @@ def chart_node(row: NodeRow, metered: Metered) -> Node:
             lane = own
             if part.kind != SliceKind.WHOLE:
                 lane = len(lanes)
-                lanes.append(Lane(part.profile or part.label or f"{part.share_permille}/1000", thin=True))
-            blocks.extend(_block(lane, hold, amounts[_key(hold)], metered) for hold in part.holds)
-    tone, words = node_state(node, metered.findings.get(row.id, ()), metered)
+                words = slice_words(part.kind, part.profile, part.label, part.share_permille)
+                lanes.append(Lane(words, thin=True))
+            thin = lanes[lane].thin
+            blocks.extend(_block(lane, hold, amounts[_key(hold)], metered, thin=thin) for hold in part.holds)
+    tone, state = node_state(node, metered.findings.get(row.id, ()), metered)
     retired = sum(card.retired_at is not None for card in cards.values() if card.id in {one.id for one in row.cards})
     return Node(
         name=row.name,
@@ -112,7 +123,7 @@ def chart_node(row: NodeRow, metered: Metered) -> Node:
         blocks=merged(blocks),
         facts=_facts(row, node, metered),
         state=tone,
-        state_text=words,
+        state_text=state,
         notice=ngettext("%(count)s GPU out of service", "%(count)s GPUs out of service", retired) % {"count": retired}
         if retired
         else "",
@@ -250,7 +261,7 @@ def _out_of_service(lane: int, since: datetime, metered: Metered) -> Block:
     return Block(lane, lane, since, None, "maintenance", _("Out of service"), facts=facts, tone="bad")
 
 
-def _block(lane: int, hold: HoldRow, holding: Holding, metered: Metered) -> Block:
+def _block(lane: int, hold: HoldRow, holding: Holding, metered: Metered, *, thin: bool) -> Block:
     state = state_of(hold.from_at, hold.to_at, metered.now)
     size, rate = gpus_words(holding.share_permille), rate_words(hold, metered.locale)
     facts = [
@@ -270,7 +281,8 @@ def _block(lane: int, hold: HoldRow, holding: Holding, metered: Metered) -> Bloc
         state=state,
         title=hold.tenant,
         reference=hold.lease,
-        detail=f"{size} · {rate}" if hold.lease else size,
+        # Two thin rows are no higher than one line and a half.
+        detail="" if thin else f"{size} · {rate}" if hold.lease else size,
         tone=metered.tones.get(hold.tenant_id, OTHER_TONE),
         url=lease_url(hold.lease),
         facts=tuple(facts),
@@ -279,7 +291,7 @@ def _block(lane: int, hold: HoldRow, holding: Holding, metered: Metered) -> Bloc
 
 def _facts(row: NodeRow, node: FleetNode | None, metered: Metered) -> tuple[str, ...]:
     models = Counter(card.model for card in row.cards)
-    facts = [", ".join(f"{model} × {count}" for model, count in models.most_common())]
+    facts = [", ".join(f"{short_model(model)} × {count}" for model, count in models.most_common())]
     if node is None:
         return tuple(facts)
     used = gauge(mean_used([card for card in node.accelerators if card.retired_at is None])).text

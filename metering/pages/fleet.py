@@ -54,13 +54,14 @@ def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResp
     clusters = cluster_figures(provider=organization, now=now, from_at=now - VIEW)
     findings = findings_of(provider=organization, now=now)
     figures = total_of(clusters)
-    shown, more = shown_findings(findings, locale)
+    shown, more = shown_findings(findings, now, locale)
     context = {
-        "kpis": strip(figures, findings, clusters=len(clusters), locale=locale),
+        "kpis": strip(figures, findings, clusters=len(clusters), now=now, locale=locale),
         "figures": figures,
         "clusters": clusters,
         "findings": shown,
         "more_findings": more,
+        "crumbs": (Crumb(_("Fleet")),),
         **_nodes(request, organization, clusters, now, locale),
         **_enrolment(clusters[0].slug if clusters else ""),
     }
@@ -78,11 +79,11 @@ def provider_cluster(request: HttpRequest, organization: Organization, *, cluste
         raise Http404
     row = found[0]
     findings = findings_of(provider=organization, now=now, cluster_slug=cluster)
-    shown, more = shown_findings(findings, locale)
+    shown, more = shown_findings(findings, now, locale)
     hours = cluster_hours(cluster_id=row.id, now=now)
     context = {
         "row": row,
-        "kpis": strip(row.figures, findings, clusters=1, locale=locale),
+        "kpis": strip(row.figures, findings, clusters=1, now=now, locale=locale),
         "figures": row.figures,
         "findings": shown,
         "more_findings": more,

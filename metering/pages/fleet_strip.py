@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 
 from metering.attention import Finding, FindingKind
 from metering.fleet_figures import FleetFigures
-from metering.pages.node_lines import MILLISECONDS, MILLIWATTS, node_url
-from portal.figures import DASH, energy, moment, number, share, watts
+from metering.pages.node_lines import MILLISECONDS, MILLIWATTS, node_url, recent
+from portal.figures import DASH, energy, number, share, watts
 from portal.parts import Kpi
 
 FINDINGS_SHOWN = 8
@@ -28,7 +28,9 @@ class ShownFinding:
     text: str
 
 
-def strip(figures: FleetFigures, findings: Sequence[Finding], *, clusters: int, locale: str) -> tuple[Kpi, ...]:
+def strip(
+    figures: FleetFigures, findings: Sequence[Finding], *, clusters: int, now: datetime, locale: str
+) -> tuple[Kpi, ...]:
     """Return the five figures of a fleet or a cluster."""
     counted = [ngettext("%(count)s node", "%(count)s nodes", figures.nodes) % {"count": number(figures.nodes)}]
     if clusters > 1:
@@ -44,14 +46,13 @@ def strip(figures: FleetFigures, findings: Sequence[Finding], *, clusters: int, 
             foot=_("mean of the last 24 h") if figures.utilisation is not None else _("nothing sampled in 24 h"),
         ),
         drawing_kpi(figures),
-        attention_kpi(findings, locale),
+        attention_kpi(findings, now, locale),
     )
 
 
 def free_kpi(figures: FleetFigures, foot: str = "") -> Kpi:
     """Return how much nobody holds now."""
-    held = Decimal(figures.held_permille) / 1000
-    words = foot or _("%(held)s held by tenants") % {"held": gpus(held)}
+    words = foot or _("%(held)s held by tenants") % {"held": gpus(figures.held_gpus)}
     return Kpi(_("Free now"), gpus(figures.free_gpus), unit=f"/ {number(figures.in_service)}", foot=words)
 
 
@@ -72,12 +73,12 @@ def drawing_kpi(figures: FleetFigures) -> Kpi:
     return Kpi(_("Drawing"), value, unit=unit, foot=" · ".join(parts))
 
 
-def attention_kpi(findings: Sequence[Finding], locale: str) -> Kpi:
+def attention_kpi(findings: Sequence[Finding], now: datetime, locale: str) -> Kpi:
     """Return how many nodes need somebody to look, and the worst of it."""
     nodes = len({finding.node_id for finding in findings})
     if not findings:
         return Kpi(_("Needs attention"), "0", unit=_("nodes"), foot=_("nothing silent, missing or held in 24 h"))
-    worst = shown_finding(findings[0], locale)
+    worst = shown_finding(findings[0], now, locale)
     return Kpi(
         _("Needs attention"),
         number(nodes),
@@ -87,15 +88,15 @@ def attention_kpi(findings: Sequence[Finding], locale: str) -> Kpi:
     )
 
 
-def shown_findings(findings: Sequence[Finding], locale: str) -> tuple[list[ShownFinding], int]:
+def shown_findings(findings: Sequence[Finding], now: datetime, locale: str) -> tuple[list[ShownFinding], int]:
     """Return the first findings in words, and how many more there are."""
-    shown = [shown_finding(finding, locale) for finding in findings[:FINDINGS_SHOWN]]
+    shown = [shown_finding(finding, now, locale) for finding in findings[:FINDINGS_SHOWN]]
     return shown, len(findings) - len(shown)
 
 
-def shown_finding(finding: Finding, locale: str) -> ShownFinding:
+def shown_finding(finding: Finding, now: datetime, locale: str) -> ShownFinding:
     """Return what was found and what it means."""
-    at = moment(finding.at, UTC, locale=locale, year=False) if finding.at else ""
+    at = recent(finding.at, now, locale) if finding.at else ""
     title, text = _words(finding, at)
     return ShownFinding(finding.severe, finding.node, node_url(finding.cluster, finding.node), title, text)
 

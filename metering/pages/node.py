@@ -16,9 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from metering.attention import findings_of
-from metering.fleet import FleetAccelerator
+from metering.fleet import FleetAccelerator, FleetNode
+from metering.fleet_figures import free_permille_of
 from metering.node_detail import CardHour, GapRow, HoldNow, MeterReading, NodeDetail, node_detail
-from metering.pages.fleet_strip import shown_findings
+from metering.pages.fleet_strip import gpus, shown_findings
 from metering.pages.hour_charts import HourFigures, hour_charts, shares_of, strip
 from metering.pages.node_lines import (
     MILLIWATTS,
@@ -30,6 +31,7 @@ from metering.pages.node_lines import (
     metered_words,
     power_words,
     skew_pill,
+    slice_words,
     state_pill,
 )
 from portal.figures import DASH, energy, locale_for, moment, number, share, watts
@@ -40,6 +42,7 @@ from tenants.roles import READ_FLEET
 from tenants.scoping import provider_page
 
 HASH_SHOWN = 12
+WHOLE_PERMILLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,15 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
     if detail is None:
         raise Http404
     findings = findings_of(provider=organization, now=now, node_id=detail.node.id)
-    shown, _more = shown_findings(findings, locale)
+    shown, _more = shown_findings(findings, now, locale)
     context: dict[str, Any] = {
         "detail": detail,
         "node": detail.node,
         "pill": state_pill(detail.node, now, locale),
-        "skew": skew_pill(detail.node.clock_skew_ms),
         "sub": _subtitle(detail),
         "kpis": _kpis(detail, now, locale),
         "findings": shown,
+        "one_model": len({card.model for card in detail.node.accelerators}) == 1,
         "cards": [_card_line(detail, card, now, locale) for card in detail.node.accelerators],
         "sampled": bool(detail.card_hours),
         "charts": hour_charts(_hours(detail), locale),
@@ -127,15 +130,14 @@ def _kpis(detail: NodeDetail, now: datetime, locale: str) -> tuple[Kpi, ...]:
     node = detail.node
     in_service = [card for card in node.accelerators if card.retired_at is None]
     used = mean_used(in_service)
-    held = sum(hold.share_permille for card in in_service for hold in detail.holds.get(card.id, ()) if hold.tenant)
-    free = Decimal(len(in_service) * 1000 - held) / 1000
+    free = Decimal(sum(_free_permille(detail.holds.get(card.id, ())) for card in in_service)) / WHOLE_PERMILLE
     drawn, _space, unit = power_words(node, now).partition(" ")
     kwh, _space, kwh_unit = energy(node.energy_mj).partition(" ")
     read = [card.last_read_at for card in in_service if card.last_read_at is not None]
     return (
         Kpi(
             _("Free now"),
-            number(free) if free == free.to_integral_value() else number(free, digits=2),
+            gpus(free),
             unit=f"/ {len(in_service)}",
             foot=ngettext("%(count)s endpoint", "%(count)s endpoints", len(node.endpoints))
             % {"count": len(node.endpoints)},
@@ -157,9 +159,22 @@ def _kpis(detail: NodeDetail, now: datetime, locale: str) -> tuple[Kpi, ...]:
             _("Metered to"),
             f"{node.metered_to_at:%H:%M:%S}" if node.metered_to_at else DASH,
             unit="UTC" if node.metered_to_at else "",
-            foot=metered_words(node, locale),
+            foot=_clock_words(node) or metered_words(node, now, locale),
         ),
     )
+
+
+def _free_permille(holds: tuple[HoldNow, ...]) -> int:
+    held = sum(hold.share_permille for hold in holds if hold.tenant)
+    return free_permille_of(sum(hold.share_permille for hold in holds), held)
+
+
+def _clock_words(node: FleetNode) -> str:
+    """How far the node's clock is off, as its last batch showed; empty where it was not told."""
+    if node.clock_skew_ms is None:
+        return ""
+    skew = skew_pill(node.clock_skew_ms)
+    return skew.text if skew else _("clock right to a second")
 
 
 def _hours(detail: NodeDetail) -> list[HourFigures]:
@@ -192,7 +207,7 @@ def _card_line(detail: NodeDetail, card: FleetAccelerator, now: datetime, locale
 
 
 def _holding(hold: HoldNow, locale: str) -> Holding:
-    name = "" if hold.kind == "whole" else hold.profile or hold.label or f"{hold.share_permille} / 1000"
+    name = slice_words(hold.kind, hold.profile, hold.label, hold.share_permille)
     if not hold.tenant:
         return Holding(name, "", "")
     if hold.to_at is None:

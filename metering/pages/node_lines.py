@@ -9,12 +9,13 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from clusters.models import SliceKind
 from metering.clock import CLOCK_SKEW_MS_MAX
 from metering.completeness import LATE_AFTER
 from metering.fleet import FleetAccelerator, FleetCluster, FleetNode
 from portal.charts import Part, bar
 from portal.charts.occupancy import BUSY_SHARE, IDLE_SHARE
-from portal.figures import energy, moment, number, share, watts
+from portal.figures import clock, energy, moment, number, share, watts
 from portal.parts import Pill
 
 SKEW_SHOWN_MS = 1_000
@@ -63,7 +64,7 @@ def node_line(cluster: FleetCluster, node: FleetNode, now: datetime, locale: str
         url=node_url(cluster.slug, node.name),
         pill=state_pill(node, now, locale),
         cards=card_words(node),
-        metered=metered_words(node, locale),
+        metered=metered_words(node, now, locale),
         used=gauge(mean_used(in_service)),
         power=power_words(node, now),
         power_note=_("%(read)s of %(cards)s read") % {"read": len(read), "cards": len(in_service)} if partly else "",
@@ -104,13 +105,25 @@ def gauge(used: Decimal | None) -> Gauge:
 def card_words(node: FleetNode) -> str:
     """Return the cards in service by model: "8 × NVIDIA H100 80GB HBM3"."""
     models = Counter(card.model for card in node.accelerators if card.retired_at is None)
-    return ", ".join(f"{count} × {model}" for model, count in models.most_common())
+    return ", ".join(f"{count} × {short_model(model)}" for model, count in models.most_common())
 
 
-def metered_words(node: FleetNode, locale: str) -> str:
+def short_model(model: str) -> str:
+    """Return a card's product name without its vendor's, which every card of a row shares."""
+    return model.removeprefix("NVIDIA ")
+
+
+def recent(at: datetime, now: datetime, locale: str) -> str:
+    """Return an instant as short as it can be said: the time alone where it is of today, UTC."""
+    if at.astimezone(UTC).date() == now.astimezone(UTC).date():
+        return clock(at, UTC, locale=locale)
+    return moment(at, UTC, locale=locale, year=False)
+
+
+def metered_words(node: FleetNode, now: datetime, locale: str) -> str:
     """Return how far the node has reported; without an agent it never will."""
     if node.metered_to_at is not None:
-        return moment(node.metered_to_at, UTC, locale=locale, year=False)
+        return recent(node.metered_to_at, now, locale)
     return _("never") if node.enrolled_at is not None else _("not metered")
 
 
@@ -130,7 +143,7 @@ def state_pill(node: FleetNode, now: datetime, locale: str) -> Pill:
     if is_silent(node, now):
         if node.metered_to_at is None:
             return Pill(_("never reported"), "bad", small=True)
-        since = moment(node.metered_to_at, UTC, locale=locale, year=False)
+        since = recent(node.metered_to_at, now, locale)
         return Pill(_("silent since %(since)s") % {"since": since}, "bad", small=True)
     if node.metered_to_at is None:
         return Pill(_("waiting for its first batch"), "info", small=True)
@@ -145,3 +158,12 @@ def skew_pill(skew_ms: int | None) -> Pill | None:
     seconds = number(Decimal(abs(skew_ms)) / MILLISECONDS, digits=1)
     words = _("clock %(seconds)s s slow") if skew_ms > 0 else _("clock %(seconds)s s fast")
     return Pill(words % {"seconds": seconds}, "bad" if abs(skew_ms) > CLOCK_SKEW_MS_MAX else "warn", small=True)
+
+
+def slice_words(kind: str, profile: str, label: str, share_permille: int) -> str:
+    """Return what part of a card a slice is: a MIG profile, or a share; "" for the whole card."""
+    if kind == SliceKind.WHOLE:
+        return ""
+    if kind == SliceKind.FRACTION:
+        return share(Decimal(share_permille) / 1000, digits=0 if share_permille % 10 == 0 else 1)
+    return profile or label
