@@ -274,7 +274,12 @@ class Agent:
     def _status_page(self) -> StatusPage | None:
         if not self._config.status_port:
             return None
-        page = StatusPage(self._config.status_port, health=self.health, metrics=self.metrics, read_now=self.read_once)
+        port = self._config.status_port
+        try:
+            page = StatusPage(port, health=self.health, metrics=self.metrics, read_now=self.read_once)
+        except OSError as taken:
+            expected = "a free port of this machine, or 0 for no status page"
+            raise ConfigError("status_port", f"{port}: {taken.strerror}", expected) from taken
         page.start()
         return page
 
