@@ -66,6 +66,7 @@ class Run:
     plan: Plan
     progress: Progress
     platform: Supervisor
+    world: Supervisor
     fleet: Supervisor
     environ: dict[str, str] = field(default_factory=dict)
     address: str = ""
@@ -88,8 +89,9 @@ class Run:
     def tend(self) -> None:
         """One look at every process; note their ids for whoever wants to kill one."""
         self.platform.tend()
+        self.world.tend()
         self.fleet.tend()
-        pids = {**self.platform.pids(), **self.fleet.pids()}
+        pids = {**self.platform.pids(), **self.world.pids(), **self.fleet.pids()}
         waiting = self.folder / "pids.new"
         waiting.write_text(json.dumps(pids))
         waiting.replace(self.folder / "pids.json")
@@ -113,7 +115,8 @@ def main(argv: list[str]) -> int:
     )
     write_plan(plan, folder / "plan.json")
     progress = Progress()
-    run = Run(options, folder, plan, progress, Supervisor(say=progress.say), Supervisor(say=progress.say))
+    platform, world, fleet = (Supervisor(say=progress.say) for _ in range(3))
+    run = Run(options, folder, plan, progress, platform, world, fleet)
     (run.stripe_port,) = _free_ports(1)
     os.environ.update(
         FORECOURT_DATA_DIR=str(folder),
@@ -131,6 +134,7 @@ def main(argv: list[str]) -> int:
             return _walk(run, places, serving)
         finally:
             run.fleet.stop()
+            run.world.stop()
 
 
 def _walk(run: Run, places: Places, serving: Serving) -> int:
@@ -185,7 +189,7 @@ def _set_up(run: Run, places: Places, serving: Serving) -> Seeded:
 
 def _pass_time(run: Run) -> None:
     """3.: the world's time passes as fast as agents, gateway and platform follow."""
-    run.fleet.start(programs.world(run.plan, run.folder, run.environ))
+    run.world.start(programs.world(run.plan, run.folder, run.environ))
     for node in run.plan.nodes:
         run.fleet.start(programs.node(node.name, run.folder, run.environ, live=False))
     run.fleet.start(programs.gateway(run.folder, run.address, run.environ, live=False))
@@ -253,10 +257,7 @@ def _report(run: Run, world: Seeded) -> list[Check]:
 
 def _stay(run: Run, world: Seeded) -> None:
     """Follow the real clock from here on and serve until Ctrl-C."""
-    run.fleet.stop()
-    live = Supervisor(say=run.progress.say)
-    run.fleet = live
-    live.start(programs.world(run.plan, run.folder, run.environ))
+    run.fleet = live = Supervisor(say=run.progress.say)
     programs.ask(f"{run.plan.world_url}/live", {})
     for node in run.plan.nodes:
         live.start(programs.node(node.name, run.folder, run.environ, live=True))

@@ -36,7 +36,7 @@ TENANTS: Final = {
     "sample-research": "Sample Research Lab",
 }
 TENANT_OF_STREAM: Final = {CHAT: "sample-chat", CODE: "sample-code", SMALL: "sample-code"}
-SHARE_PERCENT: Final = {CHAT: Decimal(30), CODE: Decimal(25), SMALL: Decimal(20)}
+SHARE_PERCENT: Final = {CHAT: Decimal(30), CODE: Decimal(40), SMALL: Decimal(20)}
 TOKEN_PRICES: Final = {
     (CHAT_MODEL, "input"): Decimal("0.60"),
     (CHAT_MODEL, "cached_input"): Decimal("0.15"),
@@ -53,6 +53,7 @@ LEASE_RATE: Final = Decimal("2.35")
 # The sample's month is over before its first reading arrives: closing waits for its nodes all the same.
 GRACE_HOURS: Final = 24 * 120
 JOB_NODES: Final = 10
+SAMPLE_JOB_NODES: Final = 3
 SAMPLE_JOBS: Final = 160
 DAY_S: Final = 86_400
 TOKEN_VALID_FOR: Final = timedelta(days=1)
@@ -145,7 +146,7 @@ def seed_contracts(plan: Plan, world: Seeded, now: datetime) -> None:
     _token_shares(plan, world, book)
     _month_lease(plan, world, book)
     _running_leases(plan, world, now)
-    _jobs(plan, world, book, jobs_from, length_s)
+    _jobs(plan, world, book, jobs_from=jobs_from, length_s=length_s)
 
 
 def _record_cards(plan: Plan, planned: PlannedNode) -> None:
@@ -255,11 +256,9 @@ def _running_leases(plan: Plan, world: Seeded, now: datetime) -> None:
         )
 
 
-def _jobs(plan: Plan, world: Seeded, book: PriceBook, jobs_from: datetime, length_s: int) -> None:
+def _jobs(plan: Plan, world: Seeded, book: PriceBook, *, jobs_from: datetime, length_s: int) -> None:
     """Place the job list on inventory nodes of the southern cluster, under one lease over the whole list."""
     cards = _job_cards(plan, world, jobs_from)
-    placement = place_jobs(world.jobs.jobs, [Place(card.uuid, card.node.name) for card in cards])
-    assert not placement.without_room, f"{len(placement.without_room)} jobs found no room on {len(cards)} cards"
     contract = world.contracts["sample-jobs"] = open_contract(
         provider=world.parties.provider,
         tenant=world.parties.tenants["sample-research"],
@@ -273,35 +272,46 @@ def _jobs(plan: Plan, world: Seeded, book: PriceBook, jobs_from: datetime, lengt
         grace_hours=GRACE_HOURS,
         now=jobs_from,
     )
-    by_uuid = {card.uuid: card for card in cards}
-    slices = _job_slices(placement.placed, by_uuid, jobs_from)
+    world.leases["jobs"] = _job_lease(contract, world.jobs, cards, jobs_from)
+    if plan.end_ms - plan.month_to_ms > DAY_S * 1000:
+        # The month after has jobs too, so that today's timeline is not empty.
+        length_s = (plan.end_ms - plan.month_to_ms) // 1000
+        later = seeded_jobs(seed=plan.seed + 1, count=SAMPLE_JOBS, length_s=length_s)
+        _job_lease(world.contracts["sample-research"], later, cards, instant(plan.month_to_ms))
+
+
+def _job_lease(contract: Contract, jobs: JobList, cards: list[Accelerator], from_at: datetime) -> Lease:
+    """Open a lease and hold under it what every job takes, beginning at `from_at`."""
+    placement = place_jobs(jobs.jobs, [Place(card.uuid, card.node.name) for card in cards])
+    assert not placement.without_room, f"{len(placement.without_room)} jobs found no room on {len(cards)} cards"
+    slices = _job_slices(placement.placed, {card.uuid: card for card in cards}, from_at)
     lease = open_lease(
         contract=contract,
         accelerator_model=A100,
-        from_at=jobs_from,
+        from_at=from_at,
         to_at=contract.to_at,
         price_per_gpu_hour=None,
-        now=jobs_from,
-        title=f"{len(world.jobs.jobs)} jobs on demand",
+        now=from_at,
+        title=f"{len(jobs.jobs)} jobs on demand",
     )
     add_lease_allocations(
         lease=lease,
         holds=[
             Hold(
                 slices[one.slice_ref],
-                jobs_from + timedelta(seconds=one.from_s),
-                jobs_from + timedelta(seconds=one.to_s),
+                from_at + timedelta(seconds=one.from_s),
+                from_at + timedelta(seconds=one.to_s),
             )
             for one in placement.placed
         ],
-        now=jobs_from,
+        now=from_at,
     )
-    world.leases["jobs"] = lease
+    return lease
 
 
 def _job_cards(plan: Plan, world: Seeded, at: datetime) -> list[Accelerator]:
     cards = []
-    for number in range(1, JOB_NODES + 1):
+    for number in range(1, (JOB_NODES if plan.jobs_dir else SAMPLE_JOB_NODES) + 1):
         name = f"south-jobs-{number:02d}"
         node = Node.objects.create(cluster=world.clusters["sample-south"], name=name, created_at=at)
         made = make_cards(
@@ -331,18 +341,26 @@ def _job_cards(plan: Plan, world: Seeded, at: datetime) -> list[Accelerator]:
 
 
 def _job_slices(placed: tuple[Placed, ...], cards: dict[str, Accelerator], at: datetime) -> dict[str, Slice]:
+    """Return the slices that jobs were placed on, by their reference; those not known yet are made."""
     wanted = {one.slice_ref: one for one in placed}
-    made = [
-        Slice(
+    known = {
+        (each.accelerator.uuid, each.label): each
+        for each in Slice.objects.select_related("accelerator").filter(accelerator__in=cards.values())
+    }
+    found, missing = {}, {}
+    for ref, one in wanted.items():
+        label = "" if one.share_permille == WHOLE_PERMILLE else f"{ref.rpartition('/')[2]}-{one.share_permille}"
+        if (one.card_ref, label) in known:
+            found[ref] = known[one.card_ref, label]
+            continue
+        missing[ref] = Slice(
             accelerator=cards[one.card_ref],
-            kind=SliceKind.WHOLE if one.share_permille == WHOLE_PERMILLE else SliceKind.FRACTION,
-            label="" if one.share_permille == WHOLE_PERMILLE else ref.rpartition("/")[2],
+            kind=SliceKind.WHOLE if label == "" else SliceKind.FRACTION,
+            label=label,
             share_permille=one.share_permille,
             created_at=at,
         )
-        for ref, one in wanted.items()
-    ]
-    return dict(zip(wanted, Slice.objects.bulk_create(made), strict=True))
+    return found | dict(zip(missing, Slice.objects.bulk_create(missing.values()), strict=True))
 
 
 def _open(world: Seeded, slug: str, book: PriceBook, from_at: datetime) -> Contract:
