@@ -73,9 +73,7 @@ def _check_registers(columns: list[RegisterColumn]) -> None:
         key = meter_identity(column.meter)
         expected = next_seqs.get(key, column.first_seq)
         if column.first_seq != expected:
-            raise BatchMalformed(
-                f"{where}.first_seq", str(column.first_seq), f"{expected}, gapless per meter"
-            )
+            raise BatchMalformed(f"{where}.first_seq", str(column.first_seq), f"{expected}, gapless per meter")
         next_seqs[key] = expected + len(column.values)
         if next_seqs[key] > VALUE_MAX:
             raise BatchMalformed(f"{where}.first_seq", str(column.first_seq), "a seq below 2**63")
@@ -93,22 +91,16 @@ def _check_gauges(columns: list[GaugeColumn]) -> None:
 
 def _check_column(values: list[int] | list[int | None], read_at_ms: list[int], where: str) -> None:
     if len(values) != len(read_at_ms):
-        raise BatchMalformed(
-            f"{where}.read_at_ms", f"{len(read_at_ms)} instants", f"{len(values)}, one per value"
-        )
+        raise BatchMalformed(f"{where}.read_at_ms", f"{len(read_at_ms)} instants", f"{len(values)}, one per value")
     if not all(map(operator.le, read_at_ms, read_at_ms[1:])):
         place = next(i for i, (before, after) in enumerate(pairwise(read_at_ms), 1) if after < before)
-        raise BatchMalformed(
-            f"{where}.read_at_ms[{place}]", str(read_at_ms[place]), "instants that do not fall"
-        )
+        raise BatchMalformed(f"{where}.read_at_ms[{place}]", str(read_at_ms[place]), "instants that do not fall")
 
 
 def _check_meter(meter: MeterKey, where: str) -> None:
     if meter.subject == "accelerator":
         if meter.quantity != "energy_mj" or meter.engine or meter.model:
-            raise BatchMalformed(
-                where, "an accelerator's meter", "quantity energy_mj, engine and model empty"
-            )
+            raise BatchMalformed(where, "an accelerator's meter", "quantity energy_mj, engine and model empty")
     elif meter.quantity == "energy_mj" or not meter.engine:
         raise BatchMalformed(where, "an endpoint's meter", "an engine and a quantity of tokens or requests")
 
