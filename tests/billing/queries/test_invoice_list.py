@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from billing.queries.invoice_list import PAGE_ROWS, Shown, all_invoices, find_invoice, invoice_list
+from tests.billing.issued import ISSUED_AT, Line, make_issued
+from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def issue(cast: Cast, count: int) -> None:
+    for index in range(count):
+        at = ISSUED_AT + index * DAY
+        make_issued((Line("1.00"),), parties=(cast.provider, cast.tenant), number=f"N-{index:03d}", issued_at=at)
+
+
+def test_a_page_knows_its_place(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    issue(cast, PAGE_ROWS + 2)
+    with django_assert_num_queries(2):
+        first = invoice_list(cast.tenant, now=ISSUED_AT)
+    last = invoice_list(cast.tenant, now=ISSUED_AT, page=50)
+    assert (first.first, first.last, first.found, first.has_next) == (1, PAGE_ROWS, PAGE_ROWS + 2, True)
+    assert (last.page, last.first, last.last, last.has_next) == (2, PAGE_ROWS + 1, PAGE_ROWS + 2, False)
+    assert first.rows[0].number == f"N-{PAGE_ROWS + 1:03d}"
+
+
+def test_overdue_begins_with_the_due_instant(cast: Cast) -> None:
+    issue(cast, 1)
+    due_at = ISSUED_AT + 14 * DAY
+    early = invoice_list(cast.tenant, now=due_at - timedelta(microseconds=1), shown=Shown.OVERDUE)
+    assert early.rows == ()
+    assert invoice_list(cast.tenant, now=due_at, shown=Shown.OVERDUE).found == 1
+
+
+def test_an_export_holds_what_all_pages_hold(cast: Cast) -> None:
+    issue(cast, PAGE_ROWS + 3)
+    exported = [row.number for row in all_invoices(cast.tenant, now=ISSUED_AT)]
+    pages = [row.number for page in (1, 2) for row in invoice_list(cast.tenant, now=ISSUED_AT, page=page).rows]
+    assert exported == pages
+
+
+def test_every_word_of_a_search_must_be_found(cast: Cast) -> None:
+    issue(cast, 3)
+    contract = invoice_list(cast.tenant, now=ISSUED_AT, search="n-001").rows[0].contract
+    assert invoice_list(cast.tenant, now=ISSUED_AT, search=f"n-001 {contract}").found == 1
+    assert invoice_list(cast.tenant, now=ISSUED_AT, search=f"n-002 {contract}").found == 0
+    assert invoice_list(cast.tenant, now=ISSUED_AT, search="%").found == 0
+
+
+def test_a_number_is_found_by_who_owes_it_only(cast: Cast) -> None:
+    issue(cast, 1)
+    assert find_invoice(cast.tenant, "N-000") is not None
+    assert find_invoice(cast.provider, "N-000") is None
+    assert find_invoice(cast.outsider, "N-000") is None

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from billing.queries.usage_hours import usage_day
+from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.world import MARCH
+from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def test_hours_sum_to_the_day(cast: Cast) -> None:
+    month = make_march(cast)
+    month.large.use({"input": 7, "output": 3}, at=MARCH + timedelta(hours=23), model=LARGE)
+    found = usage_day(cast.tenant, MARCH, MARCH + DAY, "UTC")
+    assert len(found.hours) == 24
+    assert sum(hour.tokens.total for hour in found.hours) == found.overview.tokens.total == 3_500_010
+    assert found.hours[9].tokens_by_model == {LARGE: 2_400_000, SMALL: 1_100_000}
+    assert found.hours[9].tokens.cached_input == 500_000
+    assert found.hours[23].tokens_by_model == {LARGE: 10}
+    assert found.hours[0].tokens_by_model == {}
+
+
+def test_a_part_of_an_hour_belongs_to_the_hour_it_begins_in(cast: Cast) -> None:
+    month = make_march(cast)
+    at = MARCH + timedelta(hours=4, minutes=40)
+    month.small.use({"input": 5}, at=at, to_at=MARCH + timedelta(hours=5), model=SMALL)
+    found = usage_day(cast.tenant, MARCH, MARCH + DAY, "UTC")
+    assert found.hours[4].tokens_by_model == {SMALL: 5}
+
+
+def test_hours_of_a_zone_of_half_hours_begin_with_its_day(cast: Cast) -> None:
+    month = make_march(cast)
+    start = MARCH + timedelta(hours=18, minutes=30)
+    month.small.use({"input": 5}, at=MARCH + timedelta(hours=19), model=SMALL)
+    found = usage_day(cast.tenant, start, start + DAY, "Asia/Kolkata")
+    assert found.hours[0].at == start
+    assert found.hours[0].tokens_by_model == {SMALL: 5}

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.models import ContractState
+from billing.queries.usage import usage_overview
+from billing.queries.usage_sheet import billing_zone, usage_sheet, usage_total
+from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.world import APRIL, MARCH, make_world
+from tests.factories import Cast, make_price_version
+
+pytestmark = pytest.mark.django_db
+
+
+def test_rows_sum_to_the_rounded_total_and_the_exact_amounts_do_not_move(cast: Cast) -> None:
+    make_march(cast)
+    sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    assert sheet.total == sheet.overview.total == Decimal("2487.98")
+    assert sum(row.exact_amount for row in sheet.rows) == Decimal("2487.978")
+    small = [row for row in sheet.rows if row.model == SMALL]
+    assert sum(row.exact_amount for row in small) == Decimal("1.008")
+    assert sum(row.amount for row in small) == Decimal("1.01")
+    assert {row.amount for row in small} == {Decimal("0.05"), Decimal("0.06")}
+    assert all(abs(row.amount - row.exact_amount) <= Decimal("0.01") for row in sheet.rows)
+
+
+def test_rows_hold_the_tokens_of_the_overview(cast: Cast) -> None:
+    make_march(cast)
+    sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    assert sum(row.tokens.total for row in sheet.rows) == sheet.overview.tokens.total == 70_000_000
+    assert sum(row.gpu_seconds for row in sheet.rows) == sheet.overview.gpu_seconds == 1056 * 3600
+    assert sheet.models == (LARGE, SMALL)
+
+
+def test_one_model_is_a_part_of_the_whole(cast: Cast) -> None:
+    make_march(cast)
+    parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", model=model) for model in (LARGE, SMALL)]
+    assert [part.total for part in parts] == [Decimal("5.37"), Decimal("1.01")]
+    assert sum(part.total for part in parts) == parts[0].overview.token_amount
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC", model="unknown").is_empty
+
+
+def test_savings_are_counted_at_the_prices_of_their_day(cast: Cast) -> None:
+    prices = {("m", "input"): "1.00", ("m", "cached_input"): "0.25", ("m", "output"): "2.00"}
+    world = make_world(tokens=prices, parties=(cast.provider, cast.tenant))
+    assert world.book is not None
+    shared = world.share(percent="50", model="m")
+    later = MARCH + timedelta(days=10)
+    make_price_version(world.book, number=2, effective_at=later, tokens={**prices, ("m", "input"): "3.00"})
+    for at in (MARCH, later):
+        shared.use({"input": 4_000_000, "cached_input": 2_000_000}, at=at, model="m")
+    # 2 M × 0.75 and 2 M × 2.75, of which half is owed.
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved == Decimal("3.50")
+
+
+def test_nothing_is_saved_where_cached_input_has_no_price_of_its_own(cast: Cast) -> None:
+    world = make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
+    world.share(model="m").use({"input": 1_000_000, "cached_input": 500_000}, model="m")
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved is None
+
+
+def test_usage_without_a_price_keeps_its_tokens_at_no_cost(cast: Cast) -> None:
+    world = make_world(tokens={("other", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
+    world.share(model="m").use({"input": 1_000}, model="m")
+    sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    (row,) = sheet.rows
+    assert (row.tokens.input, row.amount) == (1_000, Decimal("0.00"))
+    assert sheet.overview.unpriced
+
+
+def test_what_is_free_costs_nothing_and_is_shown(cast: Cast) -> None:
+    world = make_world(tokens={("m", "input"): "0"}, parties=(cast.provider, cast.tenant))
+    world.share(model="m").use({"input": 1_000}, model="m")
+    sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    assert [row.amount for row in sheet.rows] == [Decimal("0.00")]
+    assert not sheet.overview.unpriced
+
+
+def test_a_window_without_use_has_no_total_to_compare_with(cast: Cast) -> None:
+    make_march(cast)
+    february = datetime(2026, 2, 1, tzinfo=UTC)
+    assert usage_total(cast.tenant, february, MARCH, "UTC", currency="USD") is None
+    assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") == Decimal("2487.98")
+
+
+def test_days_are_those_of_the_zone(cast: Cast) -> None:
+    world = make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
+    world.share(model="m").use({"input": 1_000}, at=MARCH + timedelta(hours=20), model="m")
+    days = {zone: usage_sheet(cast.tenant, MARCH, APRIL, zone).rows[0].day for zone in ("UTC", "Asia/Shanghai")}
+    assert days == {"UTC": date(2026, 3, 1), "Asia/Shanghai": date(2026, 3, 2)}
+    assert usage_overview(cast.tenant, MARCH, APRIL, "UTC").zone == "UTC"
+
+
+def test_the_zone_is_that_of_the_latest_contract_in_force(cast: Cast) -> None:
+    assert billing_zone(cast.tenant, APRIL) == "UTC"
+    make_world(time_zone="Europe/Berlin", parties=(cast.provider, cast.tenant))
+    newer = make_world(time_zone="Asia/Tokyo", from_at=MARCH + timedelta(days=1), parties=(cast.provider, cast.tenant))
+    assert billing_zone(cast.tenant, APRIL) == "Asia/Tokyo"
+    newer.contract.state = ContractState.DRAFT
+    newer.contract.save(update_fields=["state"])
+    assert billing_zone(cast.tenant, APRIL) == "Europe/Berlin"

@@ -1,0 +1,196 @@
+"""The tenant's pages in a real browser: nothing to complain about, on any screen, with keys alone, without scripts."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import expect
+
+import billing
+from billing.models import Invoice
+from billing.pages.periods import next_month, previous_month
+from portal.catalogue import compile_catalogue
+from tests.billing.pages.made import BUSY, make_running
+from tests.factories import PASSWORD
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from playwright.sync_api import Browser, Page
+    from pytest_django.live_server_helper import LiveServer
+
+    from tests.factories import Cast
+    from tests.plugins.browser import AxeCheck, PhoneCheck
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CHINESE = Path(billing.__file__).parent / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+
+
+@pytest.fixture
+def addresses(cast: Cast) -> dict[str, str]:
+    """Alice in the middle of things, and the addresses of her pages."""
+    now = datetime.now(UTC)
+    make_running(cast, now)
+    number = Invoice.objects.order_by("-issued_at").values_list("number", flat=True)[0]
+    month = previous_month(now.date())  # a whole one, whatever day it is
+    return {
+        "running": "/t/usage/",
+        "usage": f"/t/usage/?month={month:%Y-%m}",
+        "model": f"/t/usage/?month={month:%Y-%m}&model={BUSY[1]}",
+        "day": f"/t/usage/{month.replace(day=10)}/",
+        "invoices": "/t/invoices/",
+        "invoice": f"/t/invoices/{number}/",
+        "empty": "/t/usage/?month=2001-01",
+        "nothing": "/t/invoices/?q=unknown",
+    }
+
+
+def days_of_last_month() -> int:
+    first = previous_month(datetime.now(UTC).date())
+    return (next_month(first) - first).days
+
+
+def sign_in(page: Page, live_server: LiveServer, person: Any) -> None:
+    client = Client()
+    client.force_login(person)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+
+
+def test_pages_are_accessible_and_fit_a_phone(  # noqa: PLR0917  fixtures
+    watched: Page,
+    live_server: LiveServer,
+    cast: Cast,
+    addresses: dict[str, str],
+    axe: AxeCheck,
+    fits_phone: PhoneCheck,
+    scheme: Literal["light", "dark"],
+) -> None:
+    sign_in(watched, live_server, cast.alice)
+    for address in addresses.values():
+        watched.set_viewport_size({"width": 1440, "height": 900})
+        watched.goto(live_server.url + address)
+        for summary in watched.locator("details.tbl > summary").all():
+            summary.click()
+        assert axe(watched) == [], address
+        assert fits_phone(watched) == [], address
+        assert axe(watched) == [], address
+
+
+def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(
+    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+) -> None:
+    watched.goto(live_server.url + "/")
+    watched.get_by_label("E-mail").fill(cast.alice.email)
+    watched.get_by_label("Password").fill(PASSWORD)
+    watched.get_by_role("button", name="Sign in").click()
+    expect(watched.get_by_role("heading", level=1)).to_have_text("Usage")
+    watched.get_by_label("Month", exact=True).select_option(addresses["usage"].partition("=")[2])
+    expect(watched).to_have_url(re.compile(r"month="))
+    watched.locator("#tokens .col.measured").first.click()
+    expect(watched.get_by_role("heading", level=1)).to_contain_text("1 ")
+    watched.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Usage").click()
+    expect(watched.get_by_role("heading", level=1)).to_have_text("Usage")
+    watched.keyboard.press("g")
+    watched.keyboard.press("i")
+    expect(watched.get_by_role("heading", level=1)).to_have_text("Invoices")
+    watched.get_by_role("rowheader").get_by_role("link").first.click()
+    expect(watched.get_by_role("heading", level=1)).to_contain_text("INV-")
+    details = watched.locator("details.tbl").first
+    details.locator("summary").click()
+    expect(details.get_by_role("table")).to_be_visible()
+
+
+def test_the_stack_changes_in_place_and_the_address_with_it(
+    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+) -> None:
+    sign_in(watched, live_server, cast.alice)
+    watched.goto(live_server.url + addresses["usage"])
+    watched.evaluate("document.body.dataset.kept = 'yes'")
+    watched.locator("#tokens").get_by_role("link", name="Model", exact=True).click()
+    expect(watched.locator("#tokens .legend")).to_contain_text(BUSY[0])
+    expect(watched).to_have_url(re.compile(r"group=model"))
+    assert watched.evaluate("document.body.dataset.kept") == "yes"
+    watched.go_back()
+    expect(watched.locator("#tokens .legend")).to_contain_text("Cached input")
+
+
+def test_the_chart_is_read_and_opened_with_keys(
+    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+) -> None:
+    sign_in(watched, live_server, cast.alice)
+    watched.goto(live_server.url + addresses["usage"])
+    watched.locator("#tokens [data-chart]").focus()
+    watched.keyboard.press("ArrowRight")
+    tip = watched.locator("#tip")
+    expect(tip).to_contain_text("Output")
+    expect(tip).to_contain_text("Cost")
+    watched.keyboard.press("Enter")
+    expect(watched.locator("#hours")).to_be_visible()
+
+
+def test_filters_apply_as_they_change_and_the_export_follows(
+    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+) -> None:
+    sign_in(watched, live_server, cast.alice)
+    watched.goto(live_server.url + addresses["usage"])
+    watched.get_by_label("Model", exact=True).select_option(BUSY[2])
+    expect(watched.locator("#models tfoot")).to_contain_text("Total of this model")
+    with watched.expect_download() as download:
+        watched.keyboard.press("e")
+    written = download.value.path().read_text(encoding="utf-8")
+    assert BUSY[2] in written
+    assert BUSY[0] not in written
+
+
+def test_everything_is_there_without_scripts(  # noqa: PLR0917  fixtures
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    built_look: None,
+    live_server: LiveServer,
+    cast: Cast,
+    addresses: dict[str, str],
+) -> None:
+    context = browser.new_context(**{**browser_context_args, "java_script_enabled": False})
+    page = context.new_page()
+    sign_in(page, live_server, cast.alice)
+    page.goto(live_server.url + addresses["usage"])
+    assert page.locator("#tokens .col").count() == days_of_last_month()
+    page.get_by_label("Model", exact=True).select_option(BUSY[1])
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#models tfoot")).to_contain_text("Total of this model")
+    page.locator("#tokens").get_by_role("link", name="Model", exact=True).click()
+    expect(page).to_have_url(re.compile(r"group=model"))
+    page.locator("#tokens details.tbl > summary").click()
+    expect(page.locator("#tokens table")).to_be_visible()
+    page.goto(live_server.url + addresses["invoice"])
+    page.locator("details.tbl > summary").first.click()
+    expect(page.locator("details.tbl table").first).to_be_visible()
+    context.close()
+
+
+def test_pages_speak_chinese(  # noqa: PLR0917  fixtures
+    watched: Page,
+    live_server: LiveServer,
+    cast: Cast,
+    addresses: dict[str, str],
+    axe: AxeCheck,
+    fits_phone: PhoneCheck,
+) -> None:
+    compile_catalogue(CHINESE)
+    sign_in(watched, live_server, cast.alice)
+    watched.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": live_server.url}])
+    watched.goto(live_server.url + addresses["usage"])
+    expect(watched.get_by_role("heading", level=1)).to_have_text("用量")
+    expect(watched.locator("#tokens")).to_contain_text("每日词元")
+    for name in ("running", "usage", "invoice"):
+        watched.goto(live_server.url + addresses[name])
+        assert axe(watched) == []
+        assert fits_phone(watched) == []
