@@ -19,6 +19,7 @@ from drf_spectacular.generators import SchemaGenerator
 from portal.parts import Pill
 from portal.shell import Crumb
 from tenants.api_keys import SCOPES
+from tenants.problem_response import CONTENT_TYPE
 from tenants.scoping import acting_membership
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def _operation(schema: dict[str, Any], server: str, path: str, method: str, oper
     answers = tuple(
         (status, marked(response.get("description", "")), _fields(schema, _content(response)))
         for status, response in sorted(operation.get("responses", {}).items())
+        # Errors look alike everywhere; the page says so once.
+        if CONTENT_TYPE not in response.get("content", {})
     )
     return Operation(
         anchor=operation["operationId"],
@@ -159,8 +162,15 @@ def _example(schema: dict[str, Any], address: str, method: str, operation: dict[
     lines = [f'curl "{url}"' if method == "get" else f'curl -X {method.upper()} "{url}"']
     if with_key:
         lines.append('  -H "Authorization: Bearer $FORECOURT_API_KEY"')
+    lines += [
+        f'  -H "{one["name"]}: …"'
+        for one in operation.get("parameters", [])
+        if one["in"] == "header" and one.get("required")
+    ]
     body = _content(operation.get("requestBody", {}))
-    if body:
+    if body.get("format") == "binary":
+        lines.append("  --data-binary @batch")
+    elif body:
         lines.append('  -H "Content-Type: application/json"')
         lines.append(f"  -d '{json.dumps(_sample(schema, body))}'")
     return " \\\n".join(lines)

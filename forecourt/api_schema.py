@@ -1,0 +1,111 @@
+"""What the OpenAPI document says beyond the views: how to sign in, how errors look, and the agents' own address."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
+from tenants.api_keys import SCOPES
+from tenants.problem_response import CONTENT_TYPE
+
+BATCHES_PATH: Final = "/api/v1/batches"
+PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}
+PROBLEM: Final = {
+    "type": "object",
+    "description": "What was wrong, and what is expected (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string", "description": "what kind of thing went wrong"},
+        "status": {"type": "integer", "description": "the HTTP status"},
+        "code": {"type": "string", "description": "stable; what a program decides by"},
+        "detail": {"type": "string", "description": "what was found, where, and what is expected"},
+        "errors": {
+            "type": "array",
+            "description": "each wrong value",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+REFUSALS: Final = {
+    "400": "The request has wrong values.",
+    "401": "The key is missing, unknown, revoked or expired.",
+    "403": "The key lacks the scope.",
+    "404": "There is nothing here for you.",
+    "default": "Any other refusal.",
+}
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # it registers itself
+    """Bearer keys; drf-spectacular finds this by the class that it stands for."""
+
+    target_class = "tenants.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, Any]:  # noqa: ARG002  its signature
+        """Say how a key is sent and which scopes there are."""
+        scopes = "; ".join(f"{scope}: {meaning}" for scope, meaning in SCOPES.items())
+        return {"type": "http", "scheme": "bearer", "description": f"A key of an organization, fk_…. Scopes: {scopes}."}
+
+
+def complete(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: ARG001  its signature
+    """Add the problem document, the errors of every operation, and the address that is no DRF view."""
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    result["paths"][BATCHES_PATH] = {"post": _batches()}
+    result["paths"] = dict(sorted(result["paths"].items()))
+    for path, methods in result["paths"].items():
+        for operation in methods.values():
+            for status in _refusals_of(path, operation):
+                operation["responses"].setdefault(status, _refusal(REFUSALS[status]))
+    return result
+
+
+def _refusals_of(path: str, operation: dict[str, Any]) -> list[str]:
+    by_key = ["401", "403"] if operation.get("security") else []
+    named = ["404"] if "{" in path or "requestBody" in operation else []
+    return ["400", *by_key, *named, "default"]
+
+
+def _refusal(meaning: str) -> dict[str, Any]:
+    return {"description": meaning, "content": {CONTENT_TYPE: {"schema": PROBLEM_REF}}}
+
+
+def _batches() -> dict[str, Any]:
+    return {
+        "operationId": "batches_create",
+        "summary": "Send a batch of readings",
+        "description": "Take a signed batch of a node's agent; the answer is sent after the commit. The signature over "
+        "the bytes is the credential; the same bytes again get the same answer.",
+        "tags": ["nodes"],
+        "parameters": [
+            _header(HEADER_NODE, "the node's id", required=True),
+            _header(HEADER_SIGNATURE, "Ed25519 over the body as sent, base64", required=True),
+            _header(HEADER_SENT_AT, "the node's clock when it was sent, RFC 3339", required=False),
+            _header("Content-Encoding", "zstd, gzip or nothing", required=False),
+        ],
+        "requestBody": {
+            "required": True,
+            "description": f"A batch as `metering.wire` writes it, {BATCH_BYTES_MAX} bytes at most.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        "responses": {
+            "200": {
+                "description": "Every reading's outcome, counted.",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "401": _refusal("The signature does not fit, or the node is revoked."),
+            "404": _refusal("The node is not enrolled."),
+            "409": _refusal("The batch does not follow the one before, or other bytes have its number."),
+            "413": _refusal("The batch is too large."),
+            "503": _refusal("The database does not take it now; nothing of it is stored. Send it again."),
+        },
+    }
+
+
+def _header(name: str, meaning: str, *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": meaning, "schema": {"type": "string"}}

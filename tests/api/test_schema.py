@@ -1,0 +1,170 @@
+"""The OpenAPI document is valid and complete, and nothing that a client can send makes the API fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.validation import validate_schema
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from forecourt.api_schema import REFUSALS
+from forecourt.wsgi import application
+from tenants.api_keys import SCOPES
+from tenants.problem_response import CONTENT_TYPE
+from tests.filled import api_key, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.factories import Cast
+
+EXAMPLES_PER_OPERATION = 30
+OPERATIONS_MIN = 11
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document as a program gets it."""
+    answer = Client().get("/api/v1/schema")
+    assert answer.status_code == 200
+    read: dict[str, Any] = answer.json()
+    return read
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                yield path, method, methods[method]
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    validate: Any = validate_schema  # it has no types
+    validate(document)
+
+
+def test_who_asks_for_yaml_gets_yaml() -> None:
+    answer = Client().get("/api/v1/schema", headers={"Accept": "application/yaml"})
+    assert answer.content.startswith(b"openapi: 3.1.0")
+    assert "yaml" in answer.headers["Content-Type"]
+
+
+def test_every_address_of_the_api_is_in_it(document: dict[str, Any]) -> None:
+    def walk(patterns: list[Any], before: str) -> Iterator[str]:
+        for one in patterns:
+            if isinstance(one, URLResolver):
+                yield from walk(one.url_patterns, before + str(one.pattern))
+            elif isinstance(one, URLPattern):
+                yield before + str(one.pattern)
+
+    served = {f"/{path.replace('<uuid:', '{').replace('>', '}')}" for path in walk(get_resolver().url_patterns, "")}
+    expected = {path for path in served if path.startswith("/api/v1/")} - {"/api/v1/schema"}
+    assert set(document["paths"]) == expected
+
+
+def test_every_operation_says_what_it_is(document: dict[str, Any]) -> None:
+    found = list(operations(document))
+    assert len(found) >= OPERATIONS_MIN
+    for path, method, operation in found:
+        assert operation["summary"], (path, method)
+        assert operation["description"], (path, method)
+        assert operation["tags"], (path, method)
+        for parameter in operation.get("parameters", []):
+            told = parameter.get("description") or parameter["in"] == "path" or "enum" in parameter["schema"]
+            assert told, (path, parameter["name"])
+    identifiers = [operation["operationId"] for _, _, operation in found]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_every_operation_names_its_errors_as_problem_documents(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        by_key = {"401", "403"} if operation.get("security") else set()
+        errors = {status: one for status, one in operation["responses"].items() if not status.startswith("2")}
+        assert {"400", "default"} | by_key <= set(errors), (path, method)
+        for status, error in errors.items():
+            assert error["description"], (path, status)
+            assert set(error["content"]) == {CONTENT_TYPE}, (path, status)
+    problem = document["components"]["schemas"]["Problem"]
+    assert set(problem["required"]) == {"type", "title", "status", "code", "detail"}
+    assert set(REFUSALS) == {"400", "401", "403", "404", "default"}
+
+
+def test_keys_are_bearers_with_scopes(document: dict[str, Any]) -> None:
+    scheme = document["components"]["securitySchemes"]["apiKey"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert all(scope in scheme["description"] for scope in SCOPES)
+    open_to_all = {path for path, _, operation in operations(document) if not operation.get("security")}
+    assert open_to_all == {"/api/v1/enrol", "/api/v1/batches"}
+
+
+@pytest.fixture
+def kept_connection() -> Iterator[None]:
+    """The WSGI application would close the connection after each request, and with it the test's transaction."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_refused_key_gets_the_problem_that_the_document_promises(
+    document: dict[str, Any], cast: Cast, status: str
+) -> None:
+    secret = api_key(cast.tenant, ()) if status == "403" else "fk_unknown"
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    for path, method, operation in operations(document):
+        if operation.get("security") and "{" not in path:
+            answer = getattr(client, method)(path)
+            assert str(answer.status_code) == status, path
+            assert answer.headers["Content-Type"] == CONTENT_TYPE
+            assert set(answer.json()) >= {"type", "title", "status", "code", "detail"}
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: None, mode: GenerationMode) -> None:
+    filled = fill(cast)
+    secrets = [api_key(cast.tenant), api_key(cast.provider)]
+    schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
+    tried = 0
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        cases = result.ok().as_strategy(generation_mode=mode)
+
+        @settings(
+            max_examples=EXAMPLES_PER_OPERATION,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(
+            case=operation.as_strategy(generation_mode=mode), secret=st.sampled_from(secrets), existing=st.booleans()
+        )
+        def call(case: schemathesis.Case[Any], secret: str, existing: bool) -> None:
+            if existing and "invoice_id" in case.path_parameters:
+                case.path_parameters["invoice_id"] = str(filled.invoice.id)
+            case.call_and_validate(headers={"Authorization": f"Bearer {secret}"}, checks=CHECKS)
+
+        call()
+        tried += 1
+    assert tried >= OPERATIONS_MIN

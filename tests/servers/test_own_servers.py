@@ -1,0 +1,194 @@
+"""With DATABASE_URL and BROKER_URL set nothing is embedded: the platform works on servers that the operator runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from amqp.exceptions import PreconditionFailed
+from kombu import Connection
+
+from tests.servers import packaged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+SECRET_KEY = "own-servers-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ"
+WAIT_S = 60
+INPUT_TOKENS, OUTPUT_TOKENS = 1200, 345
+
+
+@dataclass
+class Platform:
+    """A platform on servers of its own."""
+
+    database_url: str
+    broker_url: str
+    data: Path
+    environ: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        foreign = ("FORECOURT_", "STRIPE_", "DJANGO_")
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+            "DATABASE_URL": self.database_url,
+            "BROKER_URL": self.broker_url,
+            "FORECOURT_SECRET_KEY": SECRET_KEY,
+            "FORECOURT_DATA_DIR": str(self.data),
+            "DJANGO_SETTINGS_MODULE": "forecourt.settings",
+        }
+
+    def manage(self, *argv: str) -> str:
+        """What a command of the command line answers."""
+        done = subprocess.run(
+            [sys.executable, "-m", "forecourt.cli", "manage", *argv],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query).fetchall()
+
+    @contextmanager
+    def process(self, name: str, *argv: str) -> Iterator[None]:
+        """A part of the platform, with its output in a file."""
+        log = self.data.with_name(f"{name}.log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *argv],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            yield
+            assert process.poll() is None, log.read_text()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(WAIT_S)
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Web and worker; yields the address."""
+        port = packaged.free_port()
+        celery = ("celery", "--app", "forecourt.celery:app")
+        with (
+            self.process("web", "granian", "--interface", "wsgi", "--port", str(port), "forecourt.wsgi:application"),
+            self.process("worker", *celery, "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"),
+        ):
+            wait_until(lambda: packaged.port_answers(port))
+            yield f"http://127.0.0.1:{port}"
+
+    def hint(self, task: str) -> None:
+        """Send a sweep's hint as beat does."""
+        code = f"from forecourt.celery import app; app.send_task({task!r})"
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.environ, check=True)
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not so():
+        assert time.monotonic() < deadline_s, "it did not come about"
+        time.sleep(0.05)
+
+
+def ask(url: str, body: object = None, key: str = "") -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, data, headers), timeout=WAIT_S) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with packaged.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+def fresh(database_url: str, name: str) -> str:
+    """The URL of an empty database of the server."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return database_url.rpartition("/")[0] + f"/{name}"
+
+
+def meter_an_event(platform: Platform) -> None:
+    """Migrate, fill, post an event, and have a worker make a usage hour of it."""
+    platform.manage("migrate", "--no-input", "--verbosity", "0")
+    seeded = json.loads(platform.manage("seed", "--json"))
+    event = {
+        "id": "r-1",
+        "source": "sample",
+        "occurred_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "model": seeded["model"],
+        "deployment": seeded["deployment"],
+        "input": INPUT_TOKENS,
+        "output": OUTPUT_TOKENS,
+    }
+    with platform.serving() as address:
+        ready = ask(f"{address}/health/ready")
+        assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+        assert ask(f"{address}/api/v1/events", [event], seeded["tenant_api_key"])["accepted"] == 1
+        assert platform.rows("SELECT count(*) FROM metering_eventqueue") == [(1,)]
+        platform.hint("metering.tasks.rollup_events")
+        wait_until(lambda: platform.rows("SELECT count(*) FROM metering_eventqueue") == [(0,)])
+    hours = "SELECT quantity, value FROM metering_usagehour WHERE quantity IN ('input', 'output') ORDER BY quantity"
+    assert platform.rows(hours) == [("input", INPUT_TOKENS), ("output", OUTPUT_TOKENS)]
+
+
+def assert_nothing_is_embedded(platform: Platform) -> None:
+    kept = {path.name for path in platform.data.iterdir()} if platform.data.exists() else set()
+    assert kept & {"postgres", "broker", "run", "secret-key"} == set()
+
+
+def test_the_database_server_is_the_packaged_one(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        version = connection.info.server_version
+    assert version // 10_000 == packaged.POSTGRES_MAJOR
+
+
+def test_a_sweep_works_through_redis(database_url: str, tmp_path: Path) -> None:
+    with packaged.redis(tmp_path) as broker_url:
+        platform = Platform(fresh(database_url, "with_redis"), broker_url, tmp_path / "data")
+        meter_an_event(platform)
+    assert_nothing_is_embedded(platform)
+
+
+def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(database_url: str, tmp_path: Path) -> None:
+    with packaged.rabbitmq(tmp_path) as broker_url:
+        platform = Platform(fresh(database_url, "with_rabbitmq"), broker_url, tmp_path / "data")
+        meter_an_event(platform)
+        with Connection(broker_url) as broker:
+            channel: Any = broker.default_channel
+            queue = {"queue": "forecourt", "durable": True, "auto_delete": False}
+            channel.queue_declare(**queue, arguments={"x-queue-type": "quorum"})
+            with pytest.raises(PreconditionFailed, match="x-queue-type"):
+                channel.queue_declare(**queue, arguments={"x-queue-type": "classic"})
+    assert_nothing_is_embedded(platform)
+
+
+def test_a_missing_server_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "PLACES", ["/nowhere"])
+    with pytest.raises(pytest.fail.Exception, match="apt-get install rabbitmq-server"):
+        packaged.program("rabbitmq-server", "rabbitmq-server")
