@@ -21,6 +21,8 @@ from portal.parts import Check, Kpi, Notice
 from portal.templatetags.figures_tags import money_big
 
 PERCENT = 100
+TIMES_SHOWN_MAX = 10
+"""Beyond ten times what was spent before, the sum before says more than the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,12 @@ def _cost_kpi(sheet: UsageSheet, period: Period, before: Decimal | None, locale:
     foot = strong = ""
     compared = period.before()
     if before and compared is not None:
-        strong = change((sheet.total - before) / before)
-        foot = _("against %(days)s") % {"days": span(compared.first, compared.shown_last, locale)}
+        days = {"days": span(compared.first, compared.shown_last, locale)}
+        if sheet.total < before * TIMES_SHOWN_MAX:
+            strong, foot = change((sheet.total - before) / before), _("against %(days)s") % days
+        else:
+            # Thousands of per cent tell nobody anything; the figure itself does.
+            strong, foot = money(before, currency, locale=locale), _("was spent in %(days)s") % days
     spent = [bucket.exact_amount for bucket in buckets(period, sheet.rows) if bucket.first <= period.today]
     return Kpi(
         _("Month to date") if period.is_month and period.runs else _("Cost"),

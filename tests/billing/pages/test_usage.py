@@ -227,3 +227,14 @@ def test_a_chosen_card_is_swapped_without_scripts_being_needed(cast: Cast, clien
     page = client.get(MARCH_PAGE).content.decode()
     assert 'hx-select="#tokens"' in page
     assert 'href="/t/usage/?month=2026-03&amp;group=model"' in page
+
+
+@pytest.mark.parametrize(
+    ("gpus", "words"), [(8, "$0.50 was spent in 1–31 March 2026"), (2, "+100.0% against 1–31 March 2026")]
+)
+def test_a_change_beyond_ten_times_is_told_by_the_sum_before(cast: Cast, client: Client, gpus: int, words: str) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant))
+    world.lease(1, from_at=MARCH, to_at=MARCH + timedelta(hours=1), price="0.50")
+    world.lease(gpus, from_at=APRIL, to_at=APRIL + timedelta(hours=1), price="0.50" if gpus == 2 else "2.35")
+    client.force_login(cast.alice)
+    assert words in text_of(client.get("/t/usage/?month=2026-04"))
