@@ -157,9 +157,7 @@ def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: 
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(
-            case=operation.as_strategy(generation_mode=mode), secret=st.sampled_from(secrets), existing=st.booleans()
-        )
+        @given(case=cases, secret=st.sampled_from(secrets), existing=st.booleans())
         def call(case: schemathesis.Case[Any], secret: str, existing: bool) -> None:
             if existing and "invoice_id" in case.path_parameters:
                 case.path_parameters["invoice_id"] = str(filled.invoice.id)
