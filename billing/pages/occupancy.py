@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from billing.pages.occupancy_chart import (
@@ -200,7 +201,7 @@ def _subtitle(floor: Floor) -> str:
 
 
 def _choices(path: str, window: ShownWindow) -> list[Choice]:
-    words = {1: _("Day"), 7: _("Week"), 14: _("2 weeks")}
+    words = {1: pgettext("span of time", "Day"), 7: _("Week"), 14: _("2 weeks")}
     return [
         Choice(words[days], with_query(path, window.query(days=days, page=window.page)), current=days == window.days)
         for days in DAYS_OFFERED

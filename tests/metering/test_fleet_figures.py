@@ -48,7 +48,7 @@ def test_nothing_metered_is_unknown_and_never_zero(cast: Cast) -> None:
     [cluster] = cluster_figures(provider=cast.provider, now=NOW, from_at=NOW - DAY)
     figures = cluster.figures
     assert (figures.power_mw, figures.energy_mj, figures.utilisation) == (None, None, None)
-    assert (figures.free_gpus, figures.held_gpus) == (1, 0)
+    assert (figures.free_gpus, figures.held_gpus) == (Decimal(1), Decimal(0))
     assert total_of([]) == FleetFigures()
 
 

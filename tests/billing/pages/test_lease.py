@@ -1,0 +1,171 @@
+"""A lease's page: terms, what is held, what was charged, and to whom it is shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.contracting import add_lease
+from billing.models import Charge
+from billing.queries.leases import lease_detail
+from tenants.models import Role
+from tests import factories
+from tests.billing.pages.let_floor import let_floor
+from tests.billing.world import H100, MARCH, make_world
+from tests.factories import Cast
+
+DAY = timedelta(days=1)
+NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read(client: Client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200, answer.status_code
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+@pytest.mark.django_db
+def test_a_running_lease_shows_its_terms_and_what_it_earned(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    client.force_login(cast.petra)
+    words = read(client, f"/p/leases/{made.long.ref}/")
+    assert f"{made.long.ref} running" in words
+    assert made.contracts[0].number in words
+    assert "$1.12 per GPU-hour, agreed" in words
+    assert "Northwind Robotics" in words
+    assert "days left" in words
+    assert "Charged per day" in words
+    for position in range(4):
+        assert f"{made.floor.busy.name} · GPU {position} running whole card 100%" in words
+    charged = sum((charge.amount for charge in Charge.objects.filter(term_ref=made.long.ref)), Decimal(0))
+    assert charged > 0
+    assert f"${charged:,.2f}" in words
+
+
+@pytest.mark.django_db
+def test_hours_so_far_and_charges_agree_to_the_second(cast: Cast) -> None:
+    at = now()
+    made = let_floor(cast.provider, cast.tenant, at)
+    detail = lease_detail(cast.provider, made.long.ref, at)
+    assert detail is not None
+    assert detail.charged_gpu_seconds * 1000 == detail.held_gpu_ms
+    assert detail.share_permille == 4000
+    hours = Decimal(detail.held_gpu_ms) / 3_600_000
+    assert abs(detail.charged - hours * Decimal("1.12")) < Decimal("0.000001")
+    assert detail.charged_to_at == at.replace(microsecond=0)
+
+
+@pytest.mark.django_db
+def test_a_booked_lease_has_the_books_price_and_nothing_charged(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    client.force_login(cast.petra)
+    words = read(client, f"/p/leases/{made.booked.ref}/")
+    assert f"{made.booked.ref} reserved" in words
+    assert "not begun" in words
+    assert "nothing charged yet" in words
+    assert re.search(r"\$2\.35 per GPU-hour, Book \d+ v1", words)
+    assert "2 GPUs" in words
+    assert "Charged per day" not in words
+
+
+@pytest.mark.django_db
+def test_a_lease_that_is_over_and_one_of_parts(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    client.force_login(cast.petra)
+    assert f"{made.past.ref} ended" in read(client, f"/p/leases/{made.past.ref}/")
+    parts = read(client, f"/p/leases/{made.parts.ref}/")
+    assert "3g.40gb 50%" in parts
+    assert "2g.20gb 28.6%" in parts
+    assert "0.79 GPUs" in parts
+
+
+@pytest.mark.django_db
+def test_a_lease_without_a_price_says_so(cast: Cast, client: Client) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant))
+    lease = world.lease(1, price=None)
+    client.force_login(cast.petra)
+    words = read(client, f"/p/leases/{lease.ref}/")
+    assert "no price in force" in words
+    assert "no end set" in words
+    assert "runs until it is ended" in words
+
+
+@pytest.mark.django_db
+def test_what_is_held_ends_with_now_and_counts_parts(cast: Cast) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+    quarter = factories.make_slice(factories.make_accelerator(world.make_node()), 250)
+    lease = add_lease(
+        contract=world.contract, slices=[quarter], from_at=MARCH, to_at=None, price_per_gpu_hour=None, now=MARCH
+    )
+    detail = lease_detail(cast.provider, lease.ref, MARCH + 8 * timedelta(hours=1))
+    assert detail is not None
+    assert detail.held_gpu_ms == 2 * 3_600_000
+    assert detail.book_price is not None
+    assert detail.book_price.price_per_gpu_hour == Decimal("2.35")
+    before = lease_detail(cast.provider, lease.ref, MARCH - DAY)
+    assert before is not None
+    assert (before.held_gpu_ms, before.share_permille) == (0, 250)
+
+
+@pytest.mark.django_db
+def test_another_provider_and_its_own_tenant_find_nothing(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    for person in (cast.charlie, cast.alice):
+        client.force_login(person)
+        assert client.get(f"/p/leases/{made.long.ref}/").status_code == 404
+    assert lease_detail(cast.outsider, made.long.ref, now()) is None
+    client.force_login(cast.petra)
+    assert client.get("/p/leases/L-9999999/").status_code == 404
+    assert client.post(f"/p/leases/{made.long.ref}/").status_code == 405
+
+
+@pytest.mark.django_db
+def test_what_it_earned_is_for_those_who_read_invoices(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    client.force_login(factories.make_user("dev@example.com", cast.provider, Role.DEVELOPER))
+    words = read(client, f"/p/leases/{made.long.ref}/")
+    assert "GPU-hours so far" in words
+    assert "Charged" not in words
+    client.force_login(factories.make_user("bill@example.com", cast.provider, Role.BILLING))
+    assert client.get(f"/p/leases/{made.long.ref}/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: Client) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+    small, large = world.lease(2), world.lease(200)
+    client.force_login(cast.petra)
+    assert _queries(client, small.ref) == _queries(client, large.ref)
+    assert _queries(client, large.ref) <= 16
+    page = client.get(f"/p/leases/{large.ref}/")
+    assert len(page.context["allocations"]) == 200
+    assert page.context["left_out"] == 0
+
+
+@pytest.mark.django_db
+def test_the_newest_allocations_are_shown_and_all_are_counted(cast: Cast, client: Client) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+    lease = world.lease(201, to_at=MARCH + DAY)
+    detail = lease_detail(cast.provider, lease.ref, MARCH + 2 * DAY)
+    assert detail is not None
+    assert (detail.allocation_count, len(detail.allocations)) == (201, 200)
+    assert detail.held_gpu_ms == 201 * 24 * 3_600_000
+    client.force_login(cast.petra)
+    assert "1 older one counts in the figures above" in read(client, f"/p/leases/{lease.ref}/")
+
+
+def _queries(client: Client, ref: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(f"/p/leases/{ref}/").status_code == 200
+    return len(captured)

@@ -1,0 +1,156 @@
+"""The provider's pages in a real browser: no complaint, usable on a phone, by keyboard and without scripts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.billing.pages.let_floor import LetFloor, let_floor
+from tests.factories import make_cast
+from tests.plugins.browser import AxeCheck, PhoneCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    "/p/fleet/",
+    "/p/fleet/sample-east/",
+    "/p/fleet/sample-east/east-h100-02/",
+    "/p/fleet/sample-west/west-jobs-01/",
+    "/p/occupancy/",
+    "/p/occupancy/?days=1&cluster=sample-east",
+    "/p/leases/{lease}/",
+    "/api/docs",
+)
+
+
+@pytest.fixture
+def made(transactional_db: None) -> LetFloor:
+    """The let floor, with petra to read it."""
+    cast = make_cast()
+    return let_floor(cast.provider, cast.tenant, datetime.now(UTC))
+
+
+@pytest.fixture
+def cookies(made: LetFloor, live_server: LiveServer) -> list[dict[str, str]]:
+    """What signs petra in."""
+    client = Client()
+    assert client.login(email="petra@example.com", password="correct horse battery staple")
+    return [{"name": name, "value": cookie.value, "url": live_server.url} for name, cookie in client.cookies.items()]
+
+
+@pytest.fixture
+def petra(watched: Page, cookies: list[dict[str, str]]) -> Page:
+    """A browser in which petra is signed in, and which fails the test on any complaint."""
+    watched.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
+    return watched
+
+
+@pytest.fixture
+def looked_at(axe: AxeCheck, fits_phone: PhoneCheck) -> Callable[[Page], list[object]]:
+    """What is wrong with a page, all its tables open, on a desktop and on a phone; it is left on a desktop."""
+
+    def look(page: Page) -> list[object]:
+        for details in page.locator("main details.tbl").all():
+            details.evaluate("node => node.open = true")
+        found: list[object] = [*axe(page), *fits_phone(page)]
+        page.set_viewport_size({"width": 1440, "height": 900})
+        return found
+
+    return look
+
+
+def test_every_page_is_accessible_and_fits_a_phone(
+    made: LetFloor, live_server: LiveServer, petra: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+) -> None:
+    for path in PAGES:
+        petra.goto(live_server.url + path.format(lease=made.long.ref))
+        assert looked_at(petra) == [], path
+
+
+def test_the_timeline_is_read_with_the_arrow_keys_and_opens_a_lease(
+    made: LetFloor, live_server: LiveServer, petra: Page
+) -> None:
+    petra.goto(f"{live_server.url}/p/occupancy/")
+    petra.locator("#timeline [data-chart]").focus()
+    petra.keyboard.press("ArrowRight")
+    tip = petra.locator("#tip")
+    expect(tip).to_contain_text(f"Northwind Robotics {made.long.ref}")
+    expect(tip).to_contain_text("$1.12")
+    expect(tip).to_contain_text("running")
+    petra.keyboard.press("Enter")
+    petra.wait_for_url(f"**/p/leases/{made.long.ref}/")
+    expect(petra.locator("h1")).to_contain_text(made.long.ref)
+
+
+def test_a_chart_of_hours_is_read_with_the_arrow_keys(made: LetFloor, live_server: LiveServer, petra: Page) -> None:
+    petra.goto(f"{live_server.url}/p/fleet/sample-east/")
+    petra.locator("#used [data-chart]").focus()
+    for _step in range(5):
+        petra.keyboard.press("ArrowLeft")
+    expect(petra.locator("#tip")).to_contain_text("unknown")
+    petra.keyboard.press("ArrowLeft")
+    expect(petra.locator("#tip")).to_contain_text("%")
+
+
+def test_a_cluster_is_chosen_at_once_and_stands_in_the_address(
+    made: LetFloor, live_server: LiveServer, petra: Page
+) -> None:
+    petra.goto(f"{live_server.url}/p/occupancy/?days=7")
+    petra.get_by_label("Cluster").select_option("sample-west")
+    petra.wait_for_url("**/p/occupancy/?cluster=sample-west&days=7")
+    expect(petra.locator(".tl-node")).to_have_count(2)
+    petra.get_by_role("link", name="Later days").click()
+    petra.wait_for_url("**from=*")
+    expect(petra.get_by_label("Cluster")).to_have_value("sample-west")
+    petra.get_by_role("link", name="Today").click()
+    petra.wait_for_url("**/p/occupancy/?cluster=sample-west&days=7")
+
+
+def test_from_the_fleet_to_a_node_and_its_timeline(made: LetFloor, live_server: LiveServer, petra: Page) -> None:
+    petra.goto(f"{live_server.url}/p/fleet/")
+    petra.get_by_role("rowheader").get_by_role("link", name=made.floor.busy.name).click()
+    expect(petra.locator("h1")).to_contain_text(made.floor.busy.name)
+    petra.get_by_text("Show the meters").click()
+    expect(petra.get_by_role("cell", name="18,402,118,330")).to_be_visible()
+    petra.locator("main").get_by_role("link", name="Occupancy").click()
+    petra.wait_for_url("**/p/occupancy/?cluster=sample-east")
+
+
+def test_the_pages_work_without_scripts(
+    made: LetFloor, live_server: LiveServer, browser: Browser, built_look: None, cookies: list[dict[str, str]]
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
+    page = context.new_page()
+    page.goto(f"{live_server.url}/p/occupancy/")
+    expect(page.locator(".lease.running").first).to_be_visible()
+    page.get_by_text("Show as table").click()
+    expect(page.get_by_role("rowheader", name=made.long.ref)).to_be_visible()
+    page.get_by_label("Cluster").select_option("sample-east")
+    page.get_by_role("button", name="Apply").click()
+    assert page.url.endswith("?cluster=sample-east")
+    page.goto(f"{live_server.url}/p/fleet/")
+    page.get_by_label("Node, GPU UUID or serial").fill("jobs")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("rowheader", name=made.floor.listed.name)).to_be_visible()
+    expect(page.get_by_role("rowheader", name=made.floor.busy.name)).to_have_count(0)
+    context.close()
+
+
+def test_the_documentation_of_the_api_is_open_to_everyone(
+    live_server: LiveServer, watched: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+) -> None:
+    watched.goto(f"{live_server.url}/api/docs")
+    assert looked_at(watched) == []
+    watched.get_by_role("navigation", name="Contents").get_by_role("link", name="Read usage").click()
+    expect(watched.get_by_role("heading", name="Read usage")).to_be_in_viewport()
+    watched.get_by_role("link", name="Sign in").click()
+    expect(watched.locator("input[name=next]").first).to_have_value("/api/docs")
