@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from metering.completeness import freshness
 
+from metering.completeness import freshness
 from portal.shell import (
     THEME_COOKIE,
     Freshness,

@@ -55,6 +55,7 @@ def choose_organization(request: HttpRequest, slug: str) -> Membership:
     for membership in memberships_in(request):
         if membership.organization.slug == slug:
             request.session[SESSION_KEY] = str(membership.organization_id)
+            request._acting_membership = membership  # type: ignore[attr-defined]
             return membership
     raise Http404
 

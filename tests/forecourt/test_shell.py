@@ -1,0 +1,143 @@
+"""The frame shows where this person can go in this organization's name, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.test import Client, RequestFactory
+from django.urls import resolve
+from django.utils import timezone, translation
+
+from forecourt.shell import ITEM_OF_PAGE, shell
+from metering.models import RollupCursor
+from tenants.models import Membership, Organization, Role, User
+from tenants.scoping import choose_organization
+from tests.factories import EPOCH, PASSWORD, make_cluster, make_node
+
+if TYPE_CHECKING:
+    from portal.shell import Shell
+    from tests.factories import Cast
+
+
+def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", theme: str = "") -> Shell:
+    request = RequestFactory().get(path)
+    request.user = person
+    request.session = SessionStore()
+    request.resolver_match = resolve(path)
+    request.COOKIES["theme"] = theme
+    if acting:
+        choose_organization(request, acting)
+    return shell(request)["shell"]
+
+
+def links(found: Shell) -> list[str]:
+    return [item.url for group in found.navigation for item in group.items]
+
+
+def test_who_is_not_signed_in_sees_an_empty_frame() -> None:
+    found = frame(AnonymousUser(), theme="dark")
+    assert (found.person, found.organization, found.navigation, found.freshness) == (None, None, (), None)
+    assert (found.theme, found.language) == ("dark", "en")
+
+
+def test_a_request_without_a_session_has_a_frame_too() -> None:
+    assert shell(RequestFactory().get("/"))["shell"].person is None
+
+
+@pytest.mark.django_db
+def test_who_belongs_nowhere_sees_themselves_only() -> None:
+    found = frame(User.objects.create_user("new@example.com", PASSWORD, name="New Person"))
+    assert found.person is not None
+    assert (found.person.name, found.person.email) == ("New Person", "new@example.com")
+    assert (found.organization, links(found)) == (None, [])
+
+
+def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
+    found = frame(cast.alice, "/t/usage/")
+    assert links(found) == ["/t/usage/", "/t/invoices/"]
+    assert (found.area, found.current) == ("tenant", "usage")
+    assert found.organization is not None
+    assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")
+
+
+def test_a_provider_sees_its_fleet(cast: Cast) -> None:
+    found = frame(cast.petra, "/p/occupancy/")
+    assert links(found) == ["/p/fleet/", "/p/occupancy/"]
+    assert (found.area, found.current) == ("provider", "occupancy")
+
+
+def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
+    assert links(frame(cast.charlie)) == ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]
+    assert frame(cast.charlie, "/t/usage/").area == "tenant"
+    assert frame(cast.charlie, "/p/fleet/").area == "provider"
+    assert frame(cast.charlie, "/help/shortcuts/").area == "provider"
+    organization = frame(cast.charlie).organization
+    assert organization is not None
+    assert organization.kind == "Provider · Tenant"
+
+
+@pytest.mark.parametrize(
+    ("role", "shown"),
+    [
+        (Role.OWNER, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
+        (Role.ADMIN, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
+        (Role.VIEWER, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
+        (Role.BILLING, ["/t/usage/", "/t/invoices/"]),
+        (Role.DEVELOPER, ["/p/fleet/", "/p/occupancy/", "/t/usage/"]),
+    ],
+)
+def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:
+    Membership.objects.filter(user=cast.charlie).update(role=role)
+    assert links(frame(cast.charlie)) == shown
+    client = Client()
+    client.force_login(cast.charlie)
+    assert [client.get(url).status_code for url in shown] == [200] * len(shown)
+
+
+def test_the_switcher_lists_ones_own_organizations(cast: Cast) -> None:
+    Membership.objects.create(organization=cast.provider, user=cast.alice, role=Role.VIEWER, created_at=EPOCH)
+    found = frame(cast.alice, acting="tenant")
+    assert [(one.name, one.url, one.area, one.current) for one in found.organizations] == [
+        ("Provider", "/as/provider/", "provider", False),
+        ("Tenant", "/as/tenant/", "tenant", True),
+    ]
+    assert [one.current for one in frame(cast.alice, acting="provider").organizations] == [True, False]
+
+
+def test_the_operator_is_called_so(cast: Cast) -> None:
+    Membership.objects.create(organization=cast.operator, user=cast.alice, role=Role.OWNER, created_at=EPOCH)
+    organization = frame(cast.alice, acting="operator").organization
+    assert organization is not None
+    assert organization.kind == "Operator"
+
+
+def metered(provider: Organization, *, minutes_ago: int | None) -> None:
+    node = make_node(make_cluster(provider), public_key=b"k" * 32)
+    at = None if minutes_ago is None else timezone.now() - timedelta(minutes=minutes_ago)
+    RollupCursor.objects.filter(node=node).update(rolled_to_at=at)
+
+
+@pytest.mark.parametrize(("minutes_ago", "state"), [(1, "fresh"), (600, "late"), (None, "never")])
+def test_freshness_is_that_of_the_acting_organization(cast: Cast, minutes_ago: int | None, state: str) -> None:
+    metered(cast.provider, minutes_ago=minutes_ago)
+    freshness = frame(cast.petra).freshness
+    assert freshness is not None
+    assert freshness.state == state
+    assert (freshness.metered_to is None) == (minutes_ago is None)
+    others = frame(cast.charlie).freshness
+    assert others is not None
+    assert others.state == "never"
+
+
+def test_the_words_follow_the_language(cast: Cast, built_look: None) -> None:
+    with translation.override("zh-hans"):
+        assert frame(cast.alice).language == "zh-hans"
+
+
+def test_every_page_marks_an_item_that_it_offers(cast: Cast) -> None:
+    keys = {item.key for group in frame(cast.charlie).navigation for item in group.items}
+    assert set(ITEM_OF_PAGE.values()) == keys
