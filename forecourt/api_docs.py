@@ -59,7 +59,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one address; `scope` is what its key must hold, "" where the body itself is the credential."""
+    """One method of one address; `scope` is what its key must hold, "" where none is asked for."""
 
     anchor: str
     method: Pill

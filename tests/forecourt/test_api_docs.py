@@ -48,7 +48,7 @@ def test_every_scope_is_explained_and_stands_beside_what_needs_it(client: Client
     usage = page.split('id="usage_list"')[1].split("</section>")[0]
     assert "scope <code>usage:read</code>" in usage
     enrol = page.split('id="enrol"')[1].split("</section>")[0]
-    assert "no key: the body is the credential" in enrol
+    assert "no API key is asked for" in enrol
     assert "Authorization" not in enrol
 
 
