@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -140,6 +141,7 @@ def main(argv: list[str]) -> NoReturn:
     parser.add_argument("--counts", type=Path, required=True)
     parser.add_argument("--live", action="store_true")
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     plan = read_plan(options.plan)
     gateway = Gateway(plan, options.server, json.loads(options.keys.read_text()), options.counts)
     if options.live:
@@ -148,6 +150,8 @@ def main(argv: list[str]) -> NoReturn:
             time.sleep(LIVE_POLL_S)
     clock, never = WorldClock(plan.world_url, GATEWAY), threading.Event()
     end_at = instant(plan.end_ms)
+    # First sent, then slept: one that was killed at work finds here what it had not sent yet.
+    gateway.send_finished()
     while clock.now() < end_at:
         clock.sleep_until(min(clock.now() + STEP, end_at), never)
         gateway.send_finished()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPENB_FILE: Final = "openb_pod_list_default.csv"
+PUBLIC_ROWS: Final = 8_152
+EXPECTED: Final = "name, num_gpu, gpu_milli, scheduled_time and deletion_time in whole numbers"
 # How the openb list's GPU jobs divide: about half take whole cards, the rest a part of one.
 SHARES_MILLI: Final = (1000, 1000, 1000, 1000, 1000, 810, 470, 320, 650, 230)
 
@@ -58,14 +60,21 @@ def read_openb(folder: Path) -> JobList:
                 try:
                     job = _openb_job(row)
                 except (KeyError, TypeError, ValueError) as wrong:
-                    raise JobListUnusable(f"{path.name} line {number}: {wrong}") from wrong
+                    raise JobListUnusable(f"{path.name} line {number}: {wrong}; expected {EXPECTED}") from wrong
                 if job is None:
                     left_out += 1
                 else:
                     jobs.append(job)
     except OSError as absent:
         raise JobListUnusable(f"{path}: {absent.strerror}; expected the openb pod list") from absent
+    except (UnicodeDecodeError, csv.Error) as broken:
+        raise JobListUnusable(f"{path}: {broken}; expected the openb pod list") from broken
     return JobList(tuple(sorted(jobs, key=lambda job: (job.from_s, job.job_ref))), left_out)
+
+
+def is_public_openb(folder: Path) -> bool:
+    """Whether the list in a folder is the public one of 2023, by its number of rows and not by what we read of it."""
+    return len((folder / OPENB_FILE).read_bytes().splitlines()) - 1 == PUBLIC_ROWS
 
 
 def _openb_job(row: dict[str, str]) -> Job | None:
@@ -75,4 +84,7 @@ def _openb_job(row: dict[str, str]) -> Job | None:
     from_s, to_s = int(row["scheduled_time"]), int(row["deletion_time"])
     if to_s <= from_s:
         return None
-    return Job(row["name"], gpus, int(row["gpu_milli"]), from_s, to_s)
+    milli = int(row["gpu_milli"])
+    if from_s < 0 or gpus < 0 or not 1 <= milli <= WHOLE_PERMILLE or (gpus > 1 and milli != WHOLE_PERMILLE):
+        raise ValueError(f"{gpus} GPUs at {milli} thousandths from second {from_s} cannot be held")
+    return Job(row["name"], gpus, milli, from_s, to_s)

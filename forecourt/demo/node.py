@@ -11,21 +11,42 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from forecourt.demo.plan import read_plan, served_model
+from forecourt.demo.plan import instant, read_plan, served_model
 from forecourt.demo.simclock import WorldClock
 from metering.agent.clock import Clock, SystemClock
 from metering.agent.config import Config, EndpointSetting
 from metering.agent.run import run
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 HOUR_S: Final = 3600
 LIVE_INTERVAL_S: Final = 10
 SHIP_EVERY_HOURS: Final = 6
 
 
+class EndingClock(WorldClock):
+    """The world's clock, which ends the agent in order when the world's time is over."""
+
+    def __init__(self, url: str, who: str, end_at: datetime) -> None:
+        super().__init__(url, who)
+        self._end_at = end_at
+
+    def sleep_until(self, instant: datetime, stop: threading.Event) -> None:
+        """Sleep in the world, at most to its end; sets `stop` there."""
+        if self.now() >= self._end_at:
+            stop.set()
+        super().sleep_until(min(instant, self._end_at), stop)
+
+
 def main(argv: list[str]) -> int:
-    """Run the agent of a node of the plan until SIGTERM."""
+    """Run the agent of a node of the plan until SIGTERM.
+
+    At the world's end the agent reads once more, ships everything it holds and ends; the process stays, so that its
+    supervisor does not start it again. One that could not ship everything ends, and goes on when it is started again.
+    """
     parser = argparse.ArgumentParser(prog="python -m forecourt.demo.node")
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--node", required=True)
@@ -34,10 +55,17 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     plan = read_plan(options.plan)
     node = plan.node(options.node)
-    stop = threading.Event()
+    stop, asked = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        asked.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    clock: Clock = SystemClock() if options.live else WorldClock(plan.world_url, node.name)
+        signal.signal(number, end)
+    clock: Clock = (
+        SystemClock() if options.live else EndingClock(plan.world_url, node.name, end_at=instant(plan.end_ms))
+    )
     # The world's hours pass in a tenth of a second, so it reads hourly: the longest interval there is.
     config = Config(
         state_dir=str(options.state_dir),
@@ -55,7 +83,10 @@ def main(argv: list[str]) -> int:
         ],
     )
     child = [sys.executable, "-m", "forecourt.demo.nvml_child", "--plan", str(options.plan), "--node", node.name]
-    return run(config, clock=clock, ship_clock=SystemClock(), stop=stop, nvml_command=child)
+    if not run(config, clock=clock, ship_clock=SystemClock(), stop=stop, nvml_command=child):
+        return 1
+    asked.wait()
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ H100: Final = "NVIDIA H100 80GB HBM3"
 A100: Final = "NVIDIA A100-SXM4-80GB"
 MEMORY_MIB: Final = {H100: 81_559, A100: 81_920}
 CARDS_PER_NODE: Final = 8
+JOB_NODES: Final = 10
 MONTH_DAYS: Final = 31
 # The lease of the worked case begins on the tenth at six; the replayed traces begin on the twelfth at fourteen.
 LEASE_DAY: Final = timedelta(days=9, hours=6)
@@ -149,7 +150,8 @@ def make_plan(
 
     Only the last `days` of the month are metered. The world goes on `until_now`, else it ends soon after the month.
     """
-    month_from, month_to = last_month_of_31_days(now)
+    # The world ends within the past, else its last readings would lie in the platform's future.
+    month_from, month_to = last_month_of_31_days(now - AFTER_MONTH)
     from_at = month_to - timedelta(days=days)
     end_at = max(now, month_to + AFTER_MONTH) if until_now else month_to + AFTER_MONTH
     world, chat_a, chat_b, code, small = ports

@@ -21,7 +21,17 @@ from clusters.occupancy import WHOLE_PERMILLE, Placed, place_jobs
 from clusters.occupancy import Card as Place
 from forecourt.demo.cards import make_cards
 from forecourt.demo.joblist import JobList, read_openb, seeded_jobs
-from forecourt.demo.plan import A100, CARDS_PER_NODE, H100, LEASE_DAY, MEMORY_MIB, PlannedNode, instant, served_model
+from forecourt.demo.plan import (
+    A100,
+    CARDS_PER_NODE,
+    H100,
+    JOB_NODES,
+    LEASE_DAY,
+    MEMORY_MIB,
+    PlannedNode,
+    instant,
+    served_model,
+)
 from forecourt.demo.workload import CHAT, CHAT_MODEL, CODE, CODE_MODEL, SMALL, SMALL_MODEL
 from forecourt.sample import Parties, make_cluster, make_parties, make_person
 from metering.models import Witness
@@ -52,7 +62,6 @@ GPU_PRICES: Final = {H100: Decimal("2.35"), A100: Decimal("1.49")}
 LEASE_RATE: Final = Decimal("2.35")
 # The sample's month is over before its first reading arrives: closing waits for its nodes all the same.
 GRACE_HOURS: Final = 24 * 120
-JOB_NODES: Final = 10
 SAMPLE_JOB_NODES: Final = 3
 SAMPLE_JOBS: Final = 160
 DAY_S: Final = 86_400

@@ -18,6 +18,7 @@ from forecourt.demo.quantiles import (
     CONVERSATION_OUTPUT,
     draw,
 )
+from metering.checks import EVENT_TOKENS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +42,8 @@ TRACE_FILES: Final = {
     CHAT: "AzureLLMInferenceTrace_conv.csv",
     CODE: "AzureLLMInferenceTrace_code.csv",
 }
+# Rows of the public traces of 2023; a trace of one's own has other numbers and needs only the same columns.
+PUBLIC_ROWS: Final = {CHAT: 19_366, CODE: 8_819}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -113,7 +116,9 @@ def replayed(folder: Path, from_at: datetime) -> list[Request]:
     Raises TraceUnusable.
     """
     rows = {stream: list(_trace_rows(folder / name)) for stream, name in TRACE_FILES.items()}
-    first = min(at for found in rows.values() for at, _, _ in found)
+    first = min((at for found in rows.values() for at, _, _ in found), default=None)
+    if first is None:
+        raise TraceUnusable(f"{folder}: no request in {' or '.join(TRACE_FILES.values())}; expected at least one")
     made = [
         _request(
             f"{stream}-{number:07d}",
@@ -129,6 +134,14 @@ def replayed(folder: Path, from_at: datetime) -> list[Request]:
     return _with_small(sorted(made, key=lambda one: (one.at_ms, one.id)))
 
 
+def trace_rows(folder: Path) -> dict[str, int]:
+    """Return how many rows each trace file of a folder has, counted by its lines and not by what we read of them."""
+    return {
+        stream: sum(1 for line in (folder / name).read_bytes().splitlines() if line.strip()) - 1
+        for stream, name in TRACE_FILES.items()
+    }
+
+
 def model_of(stream: str) -> str:
     """Return the served model's name of a stream."""
     return {CHAT: CHAT_MODEL, CODE: CODE_MODEL, SMALL: SMALL_MODEL}[stream]
@@ -141,13 +154,22 @@ def _trace_rows(path: Path) -> Iterable[tuple[datetime, int, int]]:
                 try:
                     # Seven decimals of a second; Python keeps six.
                     at = datetime.fromisoformat(row["TIMESTAMP"][:26]).replace(tzinfo=UTC)
-                    yield at, int(row["ContextTokens"]), int(row["GeneratedTokens"])
+                    yield at, _tokens(row["ContextTokens"]), _tokens(row["GeneratedTokens"])
                 except (KeyError, TypeError, ValueError) as wrong:
                     raise TraceUnusable(
                         f"{path.name} line {number}: {wrong}; expected TIMESTAMP,ContextTokens,GeneratedTokens"
                     ) from wrong
     except OSError as absent:
         raise TraceUnusable(f"{path}: {absent.strerror}; expected {' and '.join(TRACE_FILES.values())}") from absent
+    except (UnicodeDecodeError, csv.Error) as broken:
+        raise TraceUnusable(f"{path}: {broken}; expected a CSV file in UTF-8") from broken
+
+
+def _tokens(text: str) -> int:
+    tokens = int(text)
+    if not 0 <= tokens <= EVENT_TOKENS_MAX:
+        raise ValueError(f"{tokens} tokens in one request; at most {EVENT_TOKENS_MAX}")
+    return tokens
 
 
 def _request(name: str, stream: str, at_ms: int, *, size: int, cached: int, output: int) -> Request:
@@ -158,14 +180,15 @@ def _request(name: str, stream: str, at_ms: int, *, size: int, cached: int, outp
 
 def _with_small(requests: Sequence[Request]) -> list[Request]:
     """Send every 25th code request to the small model, as long as its registers stay exact."""
-    used = seen = 0
+    used = made = seen = 0
     sent = []
     for one in requests:
         chosen = one
         if one.stream == CODE:
             seen += 1
-            if seen % SMALL_EVERY == 0 and used + one.input <= SMALL_INPUT_MAX:
-                used += one.input
+            fits = max(used + one.input, made + one.output) <= SMALL_INPUT_MAX
+            if seen % SMALL_EVERY == 0 and fits:
+                used, made = used + one.input, made + one.output
                 chosen = Request(
                     one.id, SMALL, one.at_ms, one.prefilled_ms, one.done_ms, one.input, one.cached_input, one.output
                 )

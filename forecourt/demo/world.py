@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -187,7 +188,9 @@ def main(argv: list[str]) -> int:
     """Run the world of a plan."""
     parser = argparse.ArgumentParser(prog="python -m forecourt.demo.world")
     parser.add_argument("--plan", type=Path, required=True)
-    serve(read_plan(parser.parse_args(argv).plan))
+    options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    serve(read_plan(options.plan))
     return 0
 
 
