@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from forecourt.celery import BROKER_URL
 
-BROKER_TIMEOUT_S = 2.0
+BROKER_TIMEOUT_S = 2
 
 
 @require_safe

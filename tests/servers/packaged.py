@@ -72,19 +72,15 @@ def running(argv: list[str], folder: Path, answers: Callable[[], bool], **option
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL 15; yields the URL of an empty database."""
+    """A PostgreSQL 15; yields the URL of an empty database. `folder` must be one that other accounts can reach."""
     package = f"postgresql-{POSTGRES_MAJOR}"
     server, initdb = program("postgres", package), program("initdb", package)
     account = service_account()
     data, port = folder / "data", free_port()
     data.mkdir()
     os.chown(data, account.uid, account.gid)
-    # The path to a temporary folder is its owner's alone; a server that runs as another account starts inside it.
     options = {**account.spawn_options(), "cwd": folder}
-    folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent.owner() == folder.owner() and parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
+    folder.chmod(0o755)  # a server that runs as another account starts inside it
     subprocess.run(
         [initdb, "-D", str(data), "-U", "forecourt", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
         check=True,

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -121,8 +122,9 @@ def ask(url: str, body: object = None, key: str = "") -> Any:
 
 
 @pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with packaged.postgres(tmp_path_factory.mktemp("postgres")) as url:
+def database_url() -> Iterator[str]:
+    # Pytest's own folders are their owner's alone, and PostgreSQL does not run as root.
+    with tempfile.TemporaryDirectory(prefix="forecourt-test-") as folder, packaged.postgres(Path(folder)) as url:
         yield url
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,19 @@ def plan(tmp_path: Path) -> Iterator[Plan]:
         yield plan
 
 
+@contextmanager
+def gateway_to(sink: EventSink, plan: Plan, folder: Path) -> Iterator[Gateway]:
+    """A gateway of the plan that sends to the sink; its process would end with its connections."""
+    with sink.serving() as server:
+        gateway = Gateway(plan, server, KEYS, folder / "counts.json")
+        yield gateway
+        gateway._client.close()
+
+
 def test_everything_finished_is_sent_in_the_name_of_its_tenant(plan: Plan, tmp_path: Path) -> None:
     sink = EventSink()
-    with sink.serving() as server:
-        assert Gateway(plan, server, KEYS, tmp_path / "counts.json").send_finished() is True
+    with gateway_to(sink, plan, tmp_path) as gateway:
+        assert gateway.send_finished() is True
     workload = {f"req-{one.id}": one for one in plan.workload()}
     assert set(sink.seen) == set(workload)
     for key, identifier in sink.received:
@@ -48,8 +58,7 @@ def test_everything_finished_is_sent_in_the_name_of_its_tenant(plan: Plan, tmp_p
 
 def test_it_misbehaves_as_gateways_do_and_counts_what_it_was_told(plan: Plan, tmp_path: Path) -> None:
     sink = EventSink()
-    with sink.serving() as server:
-        gateway = Gateway(plan, server, KEYS, tmp_path / "counts.json")
+    with gateway_to(sink, plan, tmp_path) as gateway:
         gateway.send_finished()
         gateway.finish()
     kept = json.loads((tmp_path / "counts.json").read_text())
@@ -64,24 +73,23 @@ def test_it_misbehaves_as_gateways_do_and_counts_what_it_was_told(plan: Plan, tm
 
 def test_it_waits_for_a_platform_that_is_away(plan: Plan, tmp_path: Path) -> None:
     sink = EventSink(refusals=[503, 429])
-    with sink.serving() as server:
-        Gateway(plan, server, KEYS, tmp_path / "counts.json").send_finished()
+    with gateway_to(sink, plan, tmp_path) as gateway:
+        gateway.send_finished()
     assert len(sink.seen) == len(plan.workload())
 
 
 def test_a_refusal_ends_it_with_what_was_said(plan: Plan, tmp_path: Path) -> None:
     sink = EventSink(refusals=[400])
-    with sink.serving() as server, pytest.raises(SystemExit, match="refused events: 400"):
-        Gateway(plan, server, KEYS, tmp_path / "counts.json").send_finished()
+    with gateway_to(sink, plan, tmp_path) as gateway, pytest.raises(SystemExit, match="refused events: 400"):
+        gateway.send_finished()
     assert not (tmp_path / "counts.json").exists()
 
 
 def test_killed_and_started_again_it_goes_on_where_it_was(plan: Plan, tmp_path: Path) -> None:
     first, second = EventSink(), EventSink()
-    with first.serving() as server:
-        Gateway(plan, server, KEYS, tmp_path / "counts.json").send_finished()
-    with second.serving() as server:
-        again = Gateway(plan, server, KEYS, tmp_path / "counts.json")
+    with gateway_to(first, plan, tmp_path) as gateway:
+        gateway.send_finished()
+    with gateway_to(second, plan, tmp_path) as again:
         assert again.send_finished() is True
     assert second.received == []
     assert again.counts["accepted"] == len(plan.workload())
