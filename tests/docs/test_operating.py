@@ -1,0 +1,42 @@
+"""The example of a first contract runs as it stands, and the limits are those of the code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from billing.books import check_books
+from billing.models import Lease, TokenShare
+from clusters.inventory import SeenAccelerator, record_accelerators
+from clusters.models import Cluster
+from forecourt.embedded.folder import FREE_BYTES_MIN
+from metering.agent.config import Config
+from tests.docs.pages import blocks_of, text_of
+from tests.factories import make_node
+
+PAGE = "docs/operating.md"
+
+
+@pytest.mark.django_db
+def test_the_first_contract_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    contract, lease = blocks_of(PAGE, "python")
+    names: dict[str, Any] = {}
+    exec(contract, names)  # the page's own words
+    assert "enrol a node with fe_" in capsys.readouterr().out
+    node = make_node(Cluster.objects.get(slug="my-cluster"))
+    seen = SeenAccelerator("GPU-1", None, "NVIDIA H100 80GB HBM3", 81_559, None, mig_mode=False)
+    record_accelerators(node=node, seen=[seen], seen_at=timezone.now() - timedelta(days=1))
+    exec(lease, names)
+    assert TokenShare.objects.get().contract == names["contract"]
+    assert Lease.objects.get().accelerator_model == "NVIDIA H100 80GB HBM3"
+    assert all(check.holds for check in check_books())
+
+
+def test_limits_are_those_of_the_code() -> None:
+    text, config = text_of(PAGE), Config()
+    assert f"keeps {config.spool_hours_max} hours or {config.spool_mib_max // 1024} GiB" in text
+    assert f"127.0.0.1:{config.status_port}/healthz" in text
+    assert f"less than {FREE_BYTES_MIN >> 20} MiB are free" in text
