@@ -1,5 +1,9 @@
 """Money in the operator's back office, read only: actions on it go through the use cases."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
 
 from billing.models import (
@@ -19,6 +23,10 @@ from billing.models import (
 )
 from tenants.admin import Inline, ReadOnly
 
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.http import HttpRequest
+
 
 class Lines(Inline):
     """The lines of an invoice, on its page."""
@@ -30,6 +38,10 @@ class Lines(Inline):
     extra = 0
     max_num = 0
 
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nothing is changed here."""
+        return False
+
 
 class Entries(Inline):
     """The entries of a posting, on its page."""
@@ -40,6 +52,10 @@ class Entries(Inline):
     can_delete = False
     extra = 0
     max_num = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nothing is changed here."""
+        return False
 
 
 @admin.register(Contract)

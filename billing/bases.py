@@ -25,7 +25,7 @@ from django.db.models import (
 
 from billing.basis import BILLED_QUALITIES, LeaseBasis, PeriodBasis, ShareBasis, Usage
 from billing.models import Contract, Lease, LeaseAllocation, TokenShare, TokenShareDeployment
-from billing.pricing import load_versions
+from billing.price_versions import load_versions
 from billing.rating.book import PriceVersion, TokenClass
 from clusters.occupancy import Hold
 from metering.models import UsageHour, Witness

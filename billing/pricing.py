@@ -1,10 +1,8 @@
-"""Publishing versions of a price book, and loading them for rating."""
+"""Publishing versions of a price book."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
@@ -12,6 +10,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from billing import models
 from billing.cuts import write_cuts
 from billing.money import PRICE_DECIMALS_MAX
+from billing.price_versions import load_versions
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.token_share import PART_OF
 from metering.models import UsageHour
@@ -83,31 +82,6 @@ def publish_price_version(
     deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
     write_cuts(deployment_ids=sorted(deployments.values_list("deployment_id", flat=True)), instants=[effective_at])
     return version
-
-
-def load_versions(
-    *, book_ids: Collection[UUID], from_at: datetime, to_at: datetime
-) -> dict[UUID | None, tuple[PriceVersion, ...]]:
-    """Return by book the versions in force at some instant of `[from_at, to_at)`, in the order they start."""
-    later = models.PriceVersion.objects.filter(
-        book=OuterRef("book"), effective_at__gt=OuterRef("effective_at"), effective_at__lte=from_at
-    )
-    rows = list(
-        models.PriceVersion.objects.filter(
-            Q(effective_at__lt=to_at) | Q(effective_at__lte=from_at), ~Exists(later), book__in=book_ids
-        ).order_by("effective_at")
-    )
-    tokens: dict[UUID, dict[tuple[str, TokenClass], Decimal]] = defaultdict(dict)
-    for price in models.TokenPrice.objects.filter(version__in=rows):
-        tokens[price.version_id][price.model, TokenClass(price.token_class)] = price.price_per_mtok
-    gpus: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
-    for gpu in models.GpuPrice.objects.filter(version__in=rows):
-        gpus[gpu.version_id][gpu.accelerator_model] = gpu.price_per_gpu_hour
-    found: dict[UUID | None, tuple[PriceVersion, ...]] = {}
-    for row in rows:
-        version = PriceVersion(str(row.id), row.effective_at, tokens[row.id], gpus[row.id])
-        found[row.book_id] = (*found.get(row.book_id, ()), version)
-    return found
 
 
 def _require_prices(token_prices: TokenPrices, gpu_prices: GpuPrices) -> None:

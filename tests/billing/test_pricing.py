@@ -9,7 +9,8 @@ from django.db import DatabaseError, connection, transaction
 
 from billing.charging import charge_period, ensure_periods
 from billing.models import PriceBook, PriceVersion
-from billing.pricing import PriceTooLate, VersionExists, WrongPrices, load_versions, publish_price_version
+from billing.price_versions import load_versions
+from billing.pricing import PriceTooLate, VersionExists, WrongPrices, publish_price_version
 from billing.rating.book import TokenClass
 from metering.models import UsageCut
 from tests.billing.world import H100, HOUR, MARCH, MODEL, World, make_world
