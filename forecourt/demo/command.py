@@ -125,29 +125,30 @@ def main(argv: list[str]) -> int:
         until_now=not options.once,
     )
     check_inputs(plan)
-    _fresh_folder(folder)
-    write_plan(plan, folder / "plan.json")
     progress = Progress()
     platform, world, fleet = (Supervisor(say=progress.say) for _ in range(3))
     run = Run(options, folder, plan, progress, platform, world, fleet)
-    (run.stripe_port,) = _free_ports(1)
-    os.environ.update(
-        FORECOURT_DATA_DIR=str(folder),
-        STRIPE_SECRET_KEY=programs.STRIPE_KEY,
-        STRIPE_WEBHOOK_SECRET=programs.STRIPE_WEBHOOK_SECRET,
-        STRIPE_API_BASE=f"http://127.0.0.1:{run.stripe_port}",
-    )
-    environment = read_environment(os.environ)
-    with stopping_on_signals(run.platform), progress, parts(environment, run.platform) as places:
-        try:
-            serving = with_free_port(Serving(port=options.port))
-            run.address = address_of(environment, serving)
-            run.environ = child_environ(environment, os.environ, public_url=run.address)
-            os.environ.update(run.environ)
-            return _walk(run, places, serving)
-        finally:
-            run.fleet.stop()
-            run.world.stop()
+    with stopping_on_signals(run.platform), progress:
+        _fresh_folder(folder)
+        write_plan(plan, folder / "plan.json")
+        (run.stripe_port,) = _free_ports(1)
+        os.environ.update(
+            FORECOURT_DATA_DIR=str(folder),
+            STRIPE_SECRET_KEY=programs.STRIPE_KEY,
+            STRIPE_WEBHOOK_SECRET=programs.STRIPE_WEBHOOK_SECRET,
+            STRIPE_API_BASE=f"http://127.0.0.1:{run.stripe_port}",
+        )
+        environment = read_environment(os.environ)
+        with parts(environment, run.platform) as places:
+            try:
+                serving = with_free_port(Serving(port=options.port))
+                run.address = address_of(environment, serving)
+                run.environ = child_environ(environment, os.environ, public_url=run.address)
+                os.environ.update(run.environ)
+                return _walk(run, places, serving)
+            finally:
+                run.fleet.stop()
+                run.world.stop()
 
 
 def _walk(run: Run, places: Places, serving: Serving) -> int:
@@ -280,6 +281,8 @@ def _figures(run: Run, world: Seeded) -> tuple[dict[str, Any], list[Check]]:
 
 def _stay(run: Run, world: Seeded) -> None:
     """Follow the real clock from here on and serve until Ctrl-C."""
+    # Agents and gateway have come to their end and only wait to be told.
+    run.fleet.stop()
     run.fleet = live = Supervisor(say=run.progress.say)
     programs.ask(f"{run.plan.world_url}/live", {})
     for node in run.plan.nodes:

@@ -125,7 +125,7 @@ def test_a_trace_and_a_job_list_of_ones_own_come_out_exactly(tmp_path: Path) -> 
         "e,6000,12288,0,0,,BE,Succeeded,100,200,150",
         "f,6000,12288,2,1000,,BE,Pending,100,,",
     )
-    ended = run_to_end(tmp_path, "--days", "1", "--trace", str(trace), "--jobs", str(jobs))
+    ended = run_to_end(tmp_path, "--days", "1", "--trace", str(trace), "--jobs", str(jobs), covered=True)
     rows = CONVERSATION + CODE
     expected = {"input": str(sum(size for size, _ in rows)), "output": str(sum(made for _, made in rows))}
     assert ended.report["tokens"] == {"engine": expected, "gateway": expected, "billed": expected}
@@ -147,7 +147,7 @@ def refused(folder: Path, *options: str) -> str:
     data = folder / "data"
     command = [sys.executable, "-m", "forecourt.cli", "demo", "--once", "--data", str(data), *options]
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=60
+        command, cwd=folder, env=environment(covered=True), capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode in {1, 2}
     assert "Traceback" not in done.stderr, done.stderr
@@ -232,13 +232,28 @@ def test_ctrl_c_while_it_meters_ends_everything(tmp_path: Path) -> None:
         assert run.processes() == []
 
 
-def test_ctrl_c_while_it_starts_ends_everything(tmp_path: Path) -> None:
-    with demo(tmp_path) as run:
-        wait_until(run, (run.data / "log" / "postgres.log").exists)
-        run.interrupt()
-        assert run.wait(60) == 1
-        assert "Stopped" in run.said
-        assert run.processes() == []
+def test_a_killed_demo_is_cleared_away_by_the_next_which_ctrl_c_ends_while_it_starts(tmp_path: Path) -> None:
+    with demo(tmp_path) as first:
+        wait_until(first, lambda: "stripe-double" in names_of(first))
+        first.process.kill()
+        first.process.wait()
+        left = ids_of(first)
+        assert len(left) > 2
+        with demo(tmp_path) as second:
+            wait_until(second, lambda: bool(ids_of(second)) and left.isdisjoint(ids_of(second)))
+            second.interrupt()
+            assert second.wait(60) == 1
+            assert "Stopped" in second.said
+            assert second.processes() == []
+
+
+def ids_of(run: DemoRun) -> set[int]:
+    return {process.pid for process in run.processes()}
+
+
+def names_of(run: DemoRun) -> set[str]:
+    """What has a log in the run's folder."""
+    return {log.stem for log in (run.data / "log").glob("*.log")}
 
 
 def wait_until(run: DemoRun, what: Callable[[], bool]) -> None:

@@ -68,5 +68,12 @@ def test_a_short_run_meters_the_end_of_the_month_and_stops_after_it() -> None:
     assert {one.at_ms >= plan.from_ms and one.done_ms < plan.month_to_ms for one in plan.workload()} == {True}
 
 
+def test_the_world_never_ends_after_now() -> None:
+    just_after = datetime(2026, 11, 1, 0, 30, tzinfo=UTC)
+    plan = make_plan(seed=1, requests=310, now=just_after, ports=[1, 2, 3, 4, 5], days=2, until_now=False)
+    assert instant(plan.end_ms) <= just_after
+    assert instant(plan.month_to_ms) == datetime(2026, 9, 1, tzinfo=UTC)
+
+
 def test_instants_and_milliseconds_are_each_others_inverse() -> None:
     assert instant(unix_ms(NOW)) == NOW
