@@ -65,9 +65,9 @@ def test_a_tooltip_follows_the_pointer_and_leaves_with_it(address: str, watched:
 def test_escape_hides_the_tooltip_and_closes_menus(address: str, watched: Page) -> None:
     watched.goto(address)
     watched.locator("summary.org").click()
-    expect(watched.get_by_role("link", name="Quarry Compute Provider")).to_be_visible()
+    expect(watched.get_by_role("button", name="Quarry Compute Provider")).to_be_visible()
     watched.keyboard.press("Escape")
-    expect(watched.get_by_role("link", name="Quarry Compute Provider")).to_be_hidden()
+    expect(watched.get_by_role("button", name="Quarry Compute Provider")).to_be_hidden()
 
 
 def test_a_click_elsewhere_closes_a_menu(address: str, watched: Page) -> None:
@@ -152,7 +152,7 @@ def test_everything_but_tooltips_works_without_scripts(address: str, browser: Br
     page = context.new_page()
     page.goto(address)
     page.locator("summary.org").click()
-    expect(page.get_by_role("link", name="Quarry Compute Provider")).to_be_visible()
+    expect(page.get_by_role("button", name="Quarry Compute Provider")).to_be_visible()
     page.locator("#tokens details summary").click()
     expect(page.get_by_role("link", name="Thu 12 Nov")).to_be_visible()
     expect(page.locator("#tokens svg rect.s-in").first).to_be_visible()
