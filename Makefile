@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 COVERAGE_PERCENT_MIN := 95
+# Many tests wait for processes, so two cores serve four of them.
+TEST_WORKERS = $(shell $(BIN)/python -c 'import os; print(max(4, os.cpu_count() or 1))')
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Checks need no database and keep away from the data of `forecourt up`.
 CHECK := FORECOURT_DATA_DIR=.cache/check
@@ -28,7 +30,7 @@ demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once -
 	$(BIN)/python -m forecourt.cli demo $(ARGS)
 
 test: lint types system ## everything that CI checks
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
 
 lint: $(VENV)/dev.stamp ## style, templates, import directions, migrations
 	$(BIN)/ruff check

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture
-def double() -> Iterator[StripeDouble]:
+@pytest.fixture(scope="session")
+def double_process() -> Iterator[StripeDouble]:
     with stripe_double() as running:
         yield running
+
+
+@pytest.fixture
+def double(double_process: StripeDouble) -> StripeDouble:
+    """A double that knows nothing yet; the process serves all tests of a run."""
+    double_process.reset()
+    return double_process

@@ -139,3 +139,26 @@ def test_half_a_webhook_on_the_command_line_is_refused() -> None:
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert "--webhook-url and --webhook-secret go together" in refused.stderr
+
+
+def test_a_reset_forgets_objects_keys_faults_and_addresses() -> None:
+    with stripe_double() as double, webhook_inbox() as inbox:
+        double.deliver_to(inbox.url, "whsec_test")
+        first = double.client().v1.customers.create({"name": "a"}, {"idempotency_key": "k"})
+        double.wait_delivered()
+        seen = len(inbox.types)
+        double.faults({"status": 500, "when": "before"})
+        double.reset()
+        assert double.state()["faults_waiting"] == 0
+        second = double.client().v1.customers.create({"name": "b"}, {"idempotency_key": "k"})
+        assert second.id != first.id
+        assert [one.id for one in double.client().v1.customers.list().data] == [second.id]
+        double.wait_delivered()
+        assert len(inbox.types) == seen
+
+
+def test_a_killed_double_is_reset_by_starting_it_again() -> None:
+    with stripe_double() as double:
+        double.kill()
+        double.reset()
+        assert double.client().v1.customers.list().data == []

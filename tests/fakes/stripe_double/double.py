@@ -62,10 +62,17 @@ class Double:
         self.faults = FaultQueue()
         self.requests: deque[JsonObject] = deque(maxlen=REQUESTS_REMEMBERED_MAX)
         self._base_url = base_url
+        self._journal = journal
         self._lock = threading.RLock()
         self._store = Store(journal)
         self.deliverer = webhooks.Deliverer(self._open_parcel, self._note_arrival)
         self.deliverer.schedule(event for event in self._store.all_of("event") if event["_waiting"])
+
+    def renewed(self) -> "Double":
+        """A double at the same address that knows nothing; this one delivers nothing any more."""
+        assert self._journal is None, "a journal is not forgotten"
+        self.deliverer.set_manner({"held": True})
+        return Double(None, self._base_url)
 
     def answer(self, request: Request) -> Answer:
         """Answer an API request, and remember that it was made."""

@@ -86,6 +86,12 @@ class StripeDouble:
             assert time.monotonic() < deadline, self.state()["deliveries"][-5:]
             time.sleep(0.02)
 
+    def reset(self) -> None:
+        """Make it one that has just started; a killed one starts again."""
+        if self._process.poll() is not None:
+            self.restart()
+        self._control("POST", "reset", {})
+
     def pay(self, invoice_id: str, payment_method: str = "pm_card_visa") -> dict[str, Any]:
         """A customer pays the hosted invoice page; PaymentRefused when the card is declined."""
         paid: dict[str, Any] = self._control("POST", "pay", {"invoice": invoice_id, "payment_method": payment_method})

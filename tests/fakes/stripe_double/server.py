@@ -4,6 +4,7 @@
 |---|---|
 | ``POST /_double/faults`` | queue faults (one object or a list of ``faults.Fault`` members); DELETE forgets them |
 | ``POST /_double/pay`` | ``{"invoice": id, "payment_method": "pm_card_visa"}``: a customer pays the hosted page |
+| ``POST /_double/reset`` | forget everything: a double as it was when it started (not with a journal) |
 | ``GET /_double/state`` | everything: objects by kind, requests seen, deliveries made |
 | ``POST /_double/webhooks`` | members of ``webhooks.Manner``, and ``url`` + ``secret`` to add an endpoint |
 | ``GET /_double/hosted/<invoice>`` | the page that ``hosted_invoice_url`` names |
@@ -70,6 +71,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _control(self, name: str, body: str) -> None:
         control = _CONTROLS.get((self.command, name))
         try:
+            if (self.command, name) == ("POST", "reset"):
+                self.server.double = self.server.double.renewed()
+                self._send_json(200, {})
+                return
             if name.startswith("hosted/"):
                 self._hosted(*name.split("/")[1:], body=body)
             elif control is None:
