@@ -4,13 +4,18 @@
 import os
 import sys
 
+from forecourt.env import WrongSetting
+
 
 def main() -> None:
-    """Run a management command with the project's settings."""
+    """Run a management command with the project's settings; a wrong setting is one line, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
-    from django.core.management import execute_from_command_line
+    from django.core.management import execute_from_command_line  # settings must be named first
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except WrongSetting as wrong:
+        sys.exit(f"manage.py: {wrong}")
 
 
 if __name__ == "__main__":

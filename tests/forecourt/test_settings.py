@@ -109,3 +109,11 @@ def test_passwords_are_kept_by_argon2() -> None:
     from forecourt import settings as product
 
     assert product.PASSWORD_HASHERS[0].endswith("Argon2PasswordHasher")
+
+
+def test_a_wrong_setting_is_one_line_of_manage_py(tmp_path: Path) -> None:
+    done = run(tmp_path, {"DATABASE_URL": "mysql://somewhere"}, str(ROOT / "manage.py"), "check")
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("manage.py: DATABASE_URL: found")
+    assert "expected postgresql://" in line
