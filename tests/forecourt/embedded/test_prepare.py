@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles.finders import get_finders
 
-from forecourt.embedded.prepare import static_files_are_current
+from forecourt.embedded.prepare import NOT_SERVED, static_files_are_current
 
 
 def collected(root: Path, *, leave_out: int = 0) -> Path:
-    """A manifest as collectstatic writes it, of every static file but `leave_out`."""
-    names = sorted({path for finder in get_finders() for path, _ in finder.list([])})
+    """A manifest as collectstatic writes it, of every file that is served but `leave_out`."""
+    names = sorted({path for finder in get_finders() for path, _ in finder.list(NOT_SERVED)})
     assert names
     manifest = root / "staticfiles.json"
     manifest.write_text(json.dumps({"paths": {name: name for name in names[leave_out:]}, "version": "1.1"}))
