@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.utils import translation
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser"]
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let test databases be emptied between transactional tests: the guards against TRUNCATE are put aside there.
 
-    The guards themselves are proved by tests that switch them on again.
+    The guards themselves are proved by tests that switch them on again. Permissions and content types, which nobody
+    here reads, are not made anew each time either: that took most of the time between two such tests.
     """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE '%\\_no\\_truncate'")
         for table, trigger in cursor.fetchall():
