@@ -40,7 +40,12 @@ SETTINGS = {
 }
 # For throw-away data only: a crash of the machine loses it.
 # Statistics of a table while it was empty would make its plans quadratic once a test has filled it: there are none.
-SETTINGS_WITHOUT_DURABILITY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
+SETTINGS_WITHOUT_DURABILITY = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+}
 
 
 def start_postgres(supervisor: Supervisor, places: Places, account: Account, *, durable: bool = True) -> None:
