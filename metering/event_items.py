@@ -86,7 +86,7 @@ def read_events(payload: bytes, now: datetime) -> tuple[list[Event], list[Reject
     items, rejected = _decode(payload)
     events = []
     for index, item in items:
-        found = _check(index, item, now)
+        found = check_item(index, item, now)
         if isinstance(found, Event):
             events.append(found)
         else:
@@ -148,7 +148,8 @@ def _rejected(index: int, message: str) -> Rejected:
     return Rejected(index, "wrong_type", field, text)
 
 
-def _check(index: int, item: EventItem, now: datetime) -> Event | Rejected:
+def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
+    """Return the event that the item at `index` of a call is, or why it is none."""
     counts: list[int] = []
     for field in COUNT_FIELDS:
         given = getattr(item, field)

@@ -81,6 +81,17 @@ def ingest_events(*, reporter: Organization, payload: bytes, now: datetime) -> E
     except EventsMalformed as refused:
         count_refused_call(reporter=reporter, code=EventsUnreadable.code, now=now)
         raise EventsUnreadable(str(refused)) from refused
+    return accept_events(reporter=reporter, events=events, rejected=rejected, now=now)
+
+
+def accept_events(
+    *, reporter: Organization, events: Collection[Event], rejected: Collection[Rejected] = (), now: datetime
+) -> EventsTaken:
+    """Store events that were read and checked (`metering.event_items.check_item`), in whatever format they came.
+
+    `rejected` are the items of the same call that were none; their outcomes are counted with the others'. The index
+    of an event is its place in what was sent.
+    """
     with transaction.atomic():
         rows, unresolved = _resolve(reporter, events)
         rejected = sorted([*rejected, *unresolved], key=attrgetter("index"))
