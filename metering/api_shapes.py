@@ -30,6 +30,12 @@ class EventSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(
         max_length=200, required=False, allow_null=True, help_text="the tenant's own label of the caller"
     )
+    samples = serializers.IntegerField(
+        min_value=1, max_value=10_000, required=False, help_text="parallel answers to the prompt (n); explains only"
+    )
+    status = serializers.ChoiceField(
+        ["complete", "aborted"], required=False, help_text="aborted: the caller left before the end; explains only"
+    )
 
 
 class RejectedSerializer(serializers.Serializer[Any]):

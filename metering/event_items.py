@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from metering.checks import EVENT_TOKENS_MAX, EventCounts, check_event
 EVENTS_MAX: Final = 10_000
 EVENTS_BYTES_MAX: Final = 8 << 20
 NAME_CHARS_MAX: Final = 200
+SAMPLES_MAX: Final = 10_000
+"""Parallel answers to one prompt; engines allow some hundreds."""
 FUTURE_MAX: Final = timedelta(minutes=5)
 """How far a gateway's clock may be ahead."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -21,13 +23,15 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Count = int | str
+Samples = Annotated[int, msgspec.Meta(ge=1, le=SAMPLES_MAX)]
 
 
 class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One event as it is sent: counts are integers, or strings of decimal digits.
 
     `input` includes `cached_input`, `output` includes `reasoning`. `deployment` and `tenant` are slugs; the
-    tenant may be left out by a tenant. `key` is the tenant's own label of the caller.
+    tenant may be left out by a tenant. `key` is the tenant's own label of the caller. `samples` is how many answers
+    the prompt was given in parallel (n), `status` whether the caller left before the end; both only explain.
     """
 
     id: Name
@@ -42,6 +46,8 @@ class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployment: Text | None = None
     tenant: Text | None = None
     key: Text | None = None
+    samples: Samples = 1
+    status: Literal["complete", "aborted"] = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Event(msgspec.Struct, frozen=True):
     deployment: str
     tenant: str
     key: str
+    samples: int = 1
+    aborted: bool = False
 
 
 class EventsMalformed(Exception):
@@ -180,6 +188,8 @@ def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
         deployment,
         tenant,
         key,
+        item.samples,
+        item.status == "aborted",
     )
 
 

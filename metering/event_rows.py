@@ -36,16 +36,17 @@ INSERT: Final = """
     WITH fresh AS (
         INSERT INTO metering_usageevent (
             reporter_id, received_at, id, source, event_id, content_sha256, tenant_id, deployment_id, model,
-            occurred_at, input, cached_input, cache_write, output, reasoning, key_label
+            occurred_at, input, cached_input, cache_write, output, reasoning, key_label, samples, aborted
         )
         SELECT %s::uuid, %s::timestamptz, id, source, event_id, decode(digest, 'hex'), tenant, deployment, model,
-            occurred_at, input, cached_input, cache_write, output, reasoning, key
+            occurred_at, input, cached_input, cache_write, output, reasoning, key, samples, aborted
         FROM unnest(
             %s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[]
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+            %s::integer[], %s::boolean[]
         ) AS given (
             id, source, event_id, digest, tenant, deployment, model,
-            occurred_at, input, cached_input, cache_write, output, reasoning, key
+            occurred_at, input, cached_input, cache_write, output, reasoning, key, samples, aborted
         )
         ON CONFLICT (reporter_id, source, event_id) DO NOTHING
         RETURNING id
@@ -70,6 +71,8 @@ def insert_new(reporter_id: UUID, rows: Sequence[EventRow], now: datetime) -> se
         plain_array([row.occurred_at for row in rows]),
         *(plain_array([str(event.counts[index]) for event in events]) for index in range(len(COUNT_FIELDS))),
         text_array([event.key for event in events]),
+        plain_array([str(event.samples) for event in events]),
+        plain_array(["t" if event.aborted else "f" for event in events]),
     ]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [reporter_id, now, *arrays])
@@ -129,6 +132,8 @@ def keep_conflicts(reporter_id: UUID, rows: Sequence[EventRow], now: datetime) -
                     "model": row.event.model,
                     "occurred_at": row.occurred_at,
                     "key": row.event.key,
+                    "samples": row.event.samples,
+                    "aborted": row.event.aborted,
                     **dict(zip(COUNT_FIELDS, map(str, row.event.counts), strict=True)),
                 },
                 received_at=now,

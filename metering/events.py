@@ -144,6 +144,8 @@ def _tenants(reporter: Organization, slugs: set[str]) -> dict[str, UUID]:
 def _digest(event: Event, tenant: str, occurred_at: str) -> str:
     """SHA-256 of what an event says, whatever its spelling; not of where it was attributed, which may change."""
     content = f"{tenant}\0{event.deployment}\0{event.model}\0{event.key}\0{occurred_at}\0{event.counts}"
+    if event.samples != 1 or event.aborted:
+        content += f"\0{event.samples}\0{event.aborted}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 

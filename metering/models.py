@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clusters.models import Accelerator, Deployment, Endpoint, Node
+from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
 from tenants.ids import new_id
 from tenants.models import Organization
 
@@ -21,7 +22,10 @@ class Witness(models.TextChoices):
 
 
 class Quantity(models.TextChoices):
-    """What a meter counts. Cached input is a part of input and reasoning a part of output: never add them."""
+    """What a meter counts. Cached input is a part of input and reasoning a part of output: never add them.
+
+    The finished ones are what the engine's registers of requests that came to their end show, against its plain ones.
+    """
 
     INPUT = "input", "input tokens"
     CACHED_INPUT = "cached_input", "cached input tokens"
@@ -29,6 +33,8 @@ class Quantity(models.TextChoices):
     OUTPUT = "output", "output tokens"
     REASONING = "reasoning", "reasoning tokens"
     REQUESTS = "requests", "requests"
+    FINISHED_INPUT = "finished_input", "input tokens of finished requests"
+    FINISHED_OUTPUT = "finished_output", "output tokens of finished requests"
     ENERGY_MJ = "energy_mj", "energy in millijoules"
 
 
@@ -313,6 +319,8 @@ class UsageEvent(models.Model):
     output = models.BigIntegerField()
     reasoning = models.BigIntegerField(default=0)
     key_label = models.CharField(max_length=200, blank=True, default="", help_text="tenant's own label of the caller")
+    samples = models.PositiveIntegerField(default=1, db_default=1, help_text="parallel answers to the prompt (n)")
+    aborted = models.BooleanField(default=False, db_default=False, help_text="the caller left before the end")
     received_at = models.DateTimeField()
 
     class Meta:
@@ -325,7 +333,14 @@ class UsageEvent(models.Model):
             models.CheckConstraint(condition=Q(cached_input__lte=F("input")), name="cached_within_input"),
             models.CheckConstraint(condition=Q(reasoning__lte=F("output")), name="reasoning_within_output"),
         ]
-        indexes: ClassVar = [models.Index(fields=["tenant", "occurred_at"], name="event_by_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "occurred_at"], name="event_by_tenant"),
+            models.Index(
+                fields=["deployment", "occurred_at"],
+                condition=Q(samples__gt=1) | Q(aborted=True),
+                name="event_explaining",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}"
@@ -365,22 +380,3 @@ class EventConflict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id} conflict"
-
-
-class IngestCount(models.Model):
-    """How often each outcome of ingest happened per reporter and hour: counts add up to what was received."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    reporter = models.CharField(max_length=200, help_text="node or organization id, or 'unknown'")
-    kind = models.CharField(max_length=8, help_text="batch or event")
-    outcome = models.CharField(max_length=48)
-    hour_at = models.DateTimeField()
-    count = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["reporter", "kind", "outcome", "hour_at"], name="ingest_count_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.outcome} {self.count}"

@@ -35,6 +35,8 @@ RISE_PER_S_MAX: Final = {
     "output": 10_000_000,
     "reasoning": 10_000_000,
     "requests": 1_000_000,
+    "finished_input": 100_000_000,
+    "finished_output": 10_000_000,
     "energy_mj": 20_000_000,
 }
 """More than one endpoint or card can do by orders of magnitude: it holds overflows and noise, not cheats.

@@ -43,7 +43,17 @@ ReasonCode = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]
 MeterSubject = Literal["endpoint", "accelerator"]
 OutcomeSubject = Literal["endpoint", "accelerator", "nvml", "spool"]
 EpochProof = Literal["created", "process", "boot", "driver", "none"]
-RegisterQuantity = Literal["input", "cached_input", "cache_write", "output", "reasoning", "requests", "energy_mj"]
+RegisterQuantity = Literal[
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "requests",
+    "finished_input",
+    "finished_output",
+    "energy_mj",
+]
 GaugeQuantity = Literal["utilisation_percent", "memory_used_mib", "power_mw"]
 ContentEncoding = Literal["zstd", "gzip"]
 

@@ -17,7 +17,10 @@ SERIES_NAME: Final = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 
 SeriesName = Annotated[str, msgspec.Meta(pattern=SERIES_NAME, max_length=200)]
 LabelName = Annotated[str, msgspec.Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=100)]
-Quantity = Literal["input", "cached_input", "cache_write", "output", "reasoning", "requests"]
+Quantity = Literal[
+    "input", "cached_input", "cache_write", "output", "reasoning", "requests", "finished_input", "finished_output"
+]
+"""`finished_*` are tokens of requests that ended by themselves; plain registers also have what was aborted or runs."""
 
 
 class MappingError(Exception):

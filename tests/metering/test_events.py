@@ -330,3 +330,13 @@ def test_the_database_refuses_counts_below_zero(cast: Cast, column: str) -> None
     setattr(made, column, -1)
     with pytest.raises(DatabaseError), transaction.atomic():
         made.save()
+
+
+def test_what_only_explains_is_kept_and_is_content_like_the_rest(cast: Cast) -> None:
+    sampled, aborted = event(samples=2), event("e-2", status="aborted", input=0, output=0)
+    assert outcome(send(cast.tenant, sampled, aborted)) == (2, 0, 0, [])
+    assert outcome(send(cast.tenant, sampled, aborted, event(samples=3))) == (0, 2, 1, [])
+    stored = UsageEvent.objects.order_by("event_id").values_list("samples", "aborted", "input")
+    assert list(stored) == [(2, False, 100), (1, True, 0)]
+    taken = send(cast.tenant, event("e-3", samples=0), event("e-4", status="lost"))
+    assert outcome(taken) == (0, 0, 0, [(0, "wrong_type", "samples"), (1, "wrong_type", "status")])
