@@ -49,10 +49,14 @@ class Quality(models.TextChoices):
 
 
 class Batch(models.Model):
-    """Readings shipped together, as received: these bytes are the evidence and the store. Append-only."""
+    """Readings shipped together, as received: these bytes are the evidence and the store. Append-only.
+
+    Cut by month of `received_at` (`metering.partition_plans`), which never falls along a node's chain. (node, seq) is
+    unique: within a part by an index, across parts because the node's cursor passes each number once.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    node = models.ForeignKey(Node, models.PROTECT, related_name="batches", db_index=False)
+    node = models.ForeignKey(Node, models.PROTECT, related_name="batches", db_index=False, db_constraint=False)
     seq = models.BigIntegerField()
     hash = models.CharField(max_length=64, help_text="SHA-256 of the body as sent, hexadecimal")
     prev_hash = models.CharField(max_length=64)
@@ -64,9 +68,6 @@ class Batch(models.Model):
     metered_to_at = models.DateTimeField()
     received_at = models.DateTimeField()
     clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's when it was sent")
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "seq"], name="batch_seq")]
 
     def __str__(self) -> str:
         return f"{self.node_id} #{self.seq}"

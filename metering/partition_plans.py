@@ -1,0 +1,29 @@
+"""The tables that are cut into parts, each with its plan. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from metering.partitions import PartitionPlan
+
+BATCHES: Final = PartitionPlan(
+    table="metering_batch",
+    column="received_at",
+    unit="month",
+    ahead=2,
+    keep_months=13,
+    # Across parts the node's cursor makes the number unique: a batch is stored by the statement that moves the cursor
+    # from the number before, and each number is passed once.
+    unique=(("node_id", "seq"), ("id",)),
+    order_by=("node_id", "seq"),
+    still_needed="""
+        SELECT EXISTS (
+            SELECT FROM metering_nodecursor chain LEFT JOIN metering_rollupcursor rolled USING (node_id)
+            WHERE EXISTS (
+                SELECT FROM {part} kept WHERE kept.node_id = chain.node_id AND kept.seq > coalesce(rolled.rolled_seq, 0)
+            )
+        )
+    """,
+    keys="SELECT id::text, encode(public_key, 'base64') FROM clusters_node WHERE public_key IS NOT NULL ORDER BY id",
+)
+PLANS: Final = (BATCHES,)
