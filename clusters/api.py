@@ -1,10 +1,12 @@
-"""The API of enrolment: an agent registers its node's key; a provider's program makes tokens for that."""
+"""The API of enrolment: an agent registers its node's key; a provider's program makes tokens and revokes keys."""
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -15,8 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import read_body
-from clusters.enrolment import enrol, issue_token, read_public_key
-from clusters.models import Cluster
+from clusters.enrolment import enrol, issue_token, read_public_key, revoke
+from clusters.models import Cluster, KeyOrigin, Node
 from tenants.authentication import organization_of
 from tenants.problems import Problem
 
@@ -44,12 +46,16 @@ class EnrolledSerializer(serializers.Serializer[Any]):
     node = serializers.UUIDField()
     cluster = serializers.CharField(help_text="the cluster's slug")
     server_time = serializers.DateTimeField()
+    continued = serializers.BooleanField(help_text="the node was enrolled before; its chain of batches goes on")
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
     """What to make a token for."""
 
     cluster = serializers.SlugField(max_length=63, help_text="the cluster's slug")
+    node = serializers.CharField(
+        max_length=200, required=False, help_text="a node of the cluster that gets a new key; nothing for a new node"
+    )
     valid_for_hours = serializers.IntegerField(min_value=1, max_value=720, default=24)
 
 
@@ -59,6 +65,37 @@ class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField()
     cluster = serializers.CharField(help_text="the cluster's slug")
     expires_at = serializers.DateTimeField()
+
+
+class RevocationSerializer(serializers.Serializer[Any]):
+    """Why a key is revoked."""
+
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class RevokedSerializer(serializers.Serializer[Any]):
+    """The node and since when its key is not accepted."""
+
+    node = serializers.UUIDField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class NodeKeySerializer(serializers.Serializer[Any]):
+    """One key of a node."""
+
+    version = serializers.IntegerField()
+    public_key = serializers.CharField(help_text="base64 of the 32 raw Ed25519 bytes")
+    origin = serializers.ChoiceField(choices=KeyOrigin.choices)
+    first_seq = serializers.IntegerField(allow_null=True, help_text="the first batch that it signed; null: none yet")
+    added_at = serializers.DateTimeField()
+
+
+class NodeKeysSerializer(serializers.Serializer[Any]):
+    """All keys of a node."""
+
+    node = serializers.UUIDField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    keys = NodeKeySerializer(many=True)
 
 
 class EnrolView(APIView):
@@ -92,6 +129,7 @@ class EnrolView(APIView):
             "node": str(enrolled.node.id),
             "cluster": enrolled.node.cluster.slug,
             "server_time": now.isoformat().replace("+00:00", "Z"),
+            "continued": enrolled.continued,
         }
         return Response(answer, status=status.HTTP_201_CREATED if enrolled.created else status.HTTP_200_OK)
 
@@ -109,18 +147,71 @@ class EnrolmentTokensView(APIView):
         responses={201: TokenSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a token that enrols one node; its secret is in this answer only."""
+        """Make a token that enrols one node, or one known node again; its secret is in this answer only."""
         given = _read(request, TokenRequestSerializer)
         cluster = get_object_or_404(Cluster, provider=organization_of(request), slug=given["cluster"])
+        named = given.get("node")
+        for_node = get_object_or_404(Node, cluster=cluster, name=named) if named else None
         program: Any = request.user
         issued = issue_token(
             cluster=cluster,
             now=timezone.now(),
             valid_for=timedelta(hours=given["valid_for_hours"]),
             actor=program.key.prefix,
+            for_node=for_node,
         )
         answer = {"token": issued.secret, "cluster": cluster.slug, "expires_at": issued.token.expires_at}
         return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class RevokeView(APIView):
+    """Ends the trust in a node's key."""
+
+    required_scopes = {"POST": "fleet:write"}
+
+    @extend_schema(
+        operation_id="nodes_revoke",
+        tags=["nodes"],
+        summary="Revoke a node's key",
+        request=RevocationSerializer,
+        responses={200: RevokedSerializer},
+    )
+    def post(self, request: Request, node_id: UUID) -> Response:
+        """Accept no further batch of the node until it is enrolled again; what it shipped stands."""
+        given = _read(request, RevocationSerializer)
+        node = _own_node(request, node_id)
+        program: Any = request.user
+        revoke(node=node, now=timezone.now(), actor=program.key.prefix, reason=given["reason"])
+        node.refresh_from_db()
+        return Response({"node": str(node.id), "revoked_at": node.revoked_at})
+
+
+class NodeKeysView(APIView):
+    """The keys that a node had, so that whoever holds a batch can verify it."""
+
+    required_scopes = {"GET": "fleet:read"}
+
+    @extend_schema(
+        operation_id="nodes_keys", tags=["nodes"], summary="Read a node's keys", responses={200: NodeKeysSerializer}
+    )
+    def get(self, request: Request, node_id: UUID) -> Response:
+        """Return every key of the node, the first one first, with the first batch that each signed."""
+        node = _own_node(request, node_id)
+        keys = [
+            {
+                "version": one.version,
+                "public_key": base64.b64encode(bytes(one.public_key)).decode("ascii"),
+                "origin": one.origin,
+                "first_seq": one.first_seq,
+                "added_at": one.added_at,
+            }
+            for one in node.keys.order_by("version")
+        ]
+        return Response({"node": str(node.id), "revoked_at": node.revoked_at, "keys": keys})
+
+
+def _own_node(request: Request, node_id: UUID) -> Node:
+    return get_object_or_404(Node, id=node_id, cluster__provider=organization_of(request))
 
 
 def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class Node(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="nodes")
     name = models.CharField(max_length=200)
-    public_key = models.BinaryField(max_length=32, null=True, unique=True, help_text="raw Ed25519")
+    public_key = models.BinaryField(max_length=32, null=True, unique=True, help_text="raw Ed25519, the one in force")
+    key_version = models.PositiveIntegerField(default=1, db_default=1, help_text="which of the node's keys is in force")
     agent_version = models.CharField(max_length=32, blank=True, default="")
     driver_version = models.CharField(max_length=64, blank=True, default="")
     enrolled_at = models.DateTimeField(null=True)
@@ -85,10 +86,44 @@ class EnrolmentToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
-    node = models.OneToOneField(Node, models.PROTECT, null=True, related_name="enrolment_token")
+    node = models.ForeignKey(Node, models.PROTECT, null=True, related_name="enrolment_tokens")
+    for_node = models.ForeignKey(
+        Node, models.CASCADE, null=True, related_name="+", help_text="the one node that this may give a new key"
+    )
 
     def __str__(self) -> str:
         return f"token {self.id}"
+
+
+class KeyOrigin(models.TextChoices):
+    """How a node came to a key."""
+
+    ENROLLED = "enrolled"
+    ENROLLED_AGAIN = "enrolled_again"
+    ROTATED = "rotated"
+
+
+class NodeKey(models.Model):
+    """One key of a node, for ever: what it signed stays verifiable. The database lets only `first_seq` be filled in.
+
+    A rotation is kept with its proof: `statement` are the bytes that the key before signed with `signature`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    node = models.ForeignKey(Node, models.PROTECT, related_name="keys")
+    version = models.PositiveIntegerField(help_text="1 is the first key of the node")
+    public_key = models.BinaryField(max_length=32, unique=True, help_text="raw Ed25519")
+    origin = models.CharField(max_length=16, choices=KeyOrigin.choices)
+    first_seq = models.BigIntegerField(null=True, help_text="first batch signed with it; null: none yet")
+    added_at = models.DateTimeField()
+    statement = models.BinaryField(default=b"", max_length=2048)
+    signature = models.CharField(max_length=88, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "version"], name="node_key_version")]
+
+    def __str__(self) -> str:
+        return f"key {self.version} of {self.node_id}"
 
 
 class Accelerator(models.Model):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
+from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
 from tenants.problem_response import CONTENT_TYPE
 
@@ -57,6 +58,8 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
     """Add the problem document, the errors of every operation, and the address that is no DRF view."""
     result["components"]["schemas"]["Problem"] = PROBLEM
     result["paths"][BATCHES_PATH] = {"post": _batches()}
+    result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}
+    result["paths"][REJOIN_PATH] = {"post": _signed("chain_rejoin", "Go on at the end of the chain", REJOINING)}
     result["paths"] = dict(sorted(result["paths"].items()))
     for path, methods in result["paths"].items():
         for operation in methods.values():
@@ -103,6 +106,36 @@ def _batches() -> dict[str, Any]:
             "409": _refusal("The batch does not follow the one before, or other bytes have its number."),
             "413": _refusal("The batch is too large."),
             "503": _refusal("The database does not take it now; nothing of it is stored. Send it again."),
+        },
+    }
+
+
+ROTATION: Final = (
+    "An agent's new key, signed with the old one over `forecourt-rotate-v1` and a newline before the body, with the "
+    "new key's proof inside. What the old key signed stays verifiable; the same call again gets the same answer."
+)
+REJOINING: Final = (
+    "For a node whose agent lost batches that it had not shipped: signed over `forecourt-rejoin-v1` and a newline "
+    "before the body. The answer says which number and link come next; the break is kept as a gap and in the audit log."
+)
+
+
+def _signed(operation: str, summary: str, description: str) -> dict[str, Any]:
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "description": description,
+        "tags": ["nodes"],
+        "parameters": [
+            _header(HEADER_NODE, "the node's id", required=True),
+            _header(HEADER_SIGNATURE, "Ed25519 over the prefix and the body as sent, base64", required=True),
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+        "responses": {
+            "200": {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}},
+            "401": _refusal("The signature does not fit, or the node is revoked."),
+            "404": _refusal("The node is not enrolled."),
+            "409": _refusal("The key was registered before, or the end of the chain is another one."),
         },
     }
 

@@ -3,9 +3,12 @@
 from django.urls import path
 
 from metering.api import EventsView, GapsView, ResidualsView, UsageView, batches
+from metering.keys_api import chain, node_keys
 
 urlpatterns = [
     path("batches", batches, name="api-batches"),
+    path("chain", chain, name="api-chain"),
+    path("node-keys", node_keys, name="api-node-keys"),
     path("events", EventsView.as_view(), name="api-events"),
     path("usage", UsageView.as_view(), name="api-usage"),
     path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),

@@ -28,6 +28,7 @@ from metering.ingest_counts import UNKNOWN_REPORTER, count_outcomes
 from metering.models import Batch, BatchConflict, NodeCursor, RollupCursor
 from metering.seen import record_seen
 from metering.shipped import read_shipped, write_shipped
+from metering.signing_keys import adopt_key
 from metering.wire import (
     BATCH_BYTES_MAX,
     BatchMalformed,
@@ -233,6 +234,8 @@ def _out_of_chain(cursor: NodeCursor, batch: WireBatch) -> Problem:
 
 def _store(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: datetime) -> dict[str, int]:
     """Store the batch, its inventory and troubles, and move the cursor."""
+    if cursor.key_version != node.key_version and not adopt_key(node=node, cursor=cursor, seq=batch.seq):
+        raise SignatureInvalid("The node's key was changed meanwhile; sign the same bytes with the new one.")
     skew_ms = _clock_skew_ms(sent.sent_at, now)
     shipped = read_shipped(bytes(cursor.shipped))
     limits = clock_limits(enrolled_at=node.enrolled_at or node.created_at, received_at=now, clock_skew_ms=skew_ms)

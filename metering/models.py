@@ -101,6 +101,9 @@ class NodeCursor(models.Model):
     last_received_at = models.DateTimeField(null=True)
     clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's at the last batch")
     shipped = models.BinaryField(default=b"", help_text="each meter's last number received: `metering.shipped`")
+    key_version = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="which of the node's keys signed the last batch"
+    )
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seq}"

@@ -29,7 +29,7 @@ SCOPES: Final = {
     "events:write": "send usage events",
     "invoices:read": "read invoices, their lines and evidence",
     "fleet:read": "read clusters, nodes and what is held",
-    "fleet:write": "make enrolment tokens",
+    "fleet:write": "make enrolment tokens, revoke nodes",
 }
 
 

@@ -151,3 +151,33 @@ def test_a_key_without_the_scope_or_no_key_makes_no_token(cast: Cast, cluster: C
     assert post("/api/v1/enrolment-tokens", document, program(cast.provider, "fleet:read")).status_code == 403
     assert post("/api/v1/enrolment-tokens", document, "fk_wrong").status_code == 401
     assert post("/api/v1/enrolment-tokens", document).status_code in {401, 403}
+
+
+def test_a_known_node_is_enrolled_again_and_its_keys_can_be_read(cast: Cast, cluster: Cluster) -> None:
+    post("/api/v1/enrol", body(cluster))
+    key = program(cast.provider, "fleet:write", "fleet:read")
+    made = post("/api/v1/enrolment-tokens", {"cluster": cluster.slug, "node": "gpu-1"}, key).json()
+    other = base64.b64encode(b"\2" * 32).decode()
+    again = post("/api/v1/enrol", body(cluster, token=made["token"], public_key=other))
+    assert (again.status_code, again.json()["continued"]) == (201, True)
+    node = Node.objects.get()
+    answer = Client().get(f"/api/v1/nodes/{node.id}/keys", headers={"Authorization": f"Bearer {key}"})
+    told = answer.json()
+    assert [(one["version"], one["public_key"], one["first_seq"]) for one in told["keys"]] == [
+        (1, KEY, 1),
+        (2, other, None),
+    ]
+    assert told["revoked_at"] is None
+    missing = post("/api/v1/enrolment-tokens", {"cluster": cluster.slug, "node": "gpu-9"}, key)
+    assert missing.status_code == 404
+
+
+def test_a_node_is_revoked_by_its_provider_alone(cast: Cast, cluster: Cluster) -> None:
+    post("/api/v1/enrol", body(cluster))
+    path = f"/api/v1/nodes/{Node.objects.get().id}/revoke"
+    assert post(path, {}, program(cast.outsider, "fleet:write")).status_code == 404
+    assert Node.objects.get().revoked_at is None
+    key = program(cast.provider, "fleet:write")
+    first, again = post(path, {"reason": "sold"}, key), post(path, {}, key)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json()["revoked_at"] == again.json()["revoked_at"] is not None

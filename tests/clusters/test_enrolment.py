@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from clusters.enrolment import (
     Enrolled,
     IssuedToken,
+    KeyWasRevoked,
     NodeNameTaken,
     PublicKeyMalformed,
     PublicKeyTaken,
@@ -22,8 +23,9 @@ from clusters.enrolment import (
     enrol,
     issue_token,
     read_public_key,
+    revoke,
 )
-from clusters.models import Cluster, EnrolmentToken, Node
+from clusters.models import Cluster, EnrolmentToken, Node, NodeKey
 from tenants.models import AuditEntry
 from tests.factories import EPOCH, make_cluster, make_node
 
@@ -189,3 +191,59 @@ def test_two_tokens_for_one_name_at_once_enrol_one(cast: Cast) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(attempt, range(4))) == 1
     assert Node.objects.count() == 1
+
+
+def test_a_token_for_a_node_gives_it_a_new_key_and_keeps_the_old_one_in_its_history(cluster: Cluster) -> None:
+    first = use(token(cluster)).node
+    issued = issue_token(cluster=cluster, now=NOW, valid_for=timedelta(hours=1), for_node=first)
+    again = use(issued, key=OTHER_KEY, name="whatever")
+    assert (again.node, again.created, again.continued) == (first, True, True)
+    assert use(issued, key=OTHER_KEY) == Enrolled(again.node, created=False, continued=True)
+    node = Node.objects.get()
+    assert (node.name, bytes(node.public_key or b""), node.key_version) == ("gpu-1", OTHER_KEY, 2)
+    assert node.enrolled_at == NOW + timedelta(minutes=1)
+    history = [(key.version, bytes(key.public_key), key.origin, key.first_seq) for key in node.keys.order_by("version")]
+    assert history == [(1, KEY, "enrolled", 1), (2, OTHER_KEY, "enrolled_again", None)]
+
+
+def test_a_key_of_the_history_never_comes_back(cast: Cast, cluster: Cluster) -> None:
+    node = use(token(cluster)).node
+    for_node = issue_token(cluster=cluster, now=NOW, valid_for=timedelta(hours=1), for_node=node)
+    with pytest.raises(KeyWasRevoked):
+        use(for_node)
+    use(for_node, key=OTHER_KEY)
+    with pytest.raises(PublicKeyTaken):
+        use(token(make_cluster(cast.outsider, "other")))
+
+
+def test_a_revoked_node_is_enrolled_again_by_a_token_of_its_cluster(cluster: Cluster) -> None:
+    node = use(token(cluster)).node
+    assert revoke(node=node, now=NOW, actor="petra@example.com", reason="stolen")
+    assert not revoke(node=node, now=NOW, actor="petra@example.com")
+    assert Node.objects.get().revoked_at == NOW
+    assert AuditEntry.objects.get(action="node.revoked").actor == "petra@example.com"
+    with pytest.raises(KeyWasRevoked):
+        use(token(cluster))
+    assert use(token(cluster), key=OTHER_KEY).continued
+    assert Node.objects.get().revoked_at is None
+
+
+def test_a_node_without_a_key_has_none_to_revoke(cluster: Cluster) -> None:
+    assert not revoke(node=make_node(cluster), now=NOW, actor="petra@example.com")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM clusters_nodekey",
+        "UPDATE clusters_nodekey SET public_key = '\\x00'",
+        "UPDATE clusters_nodekey SET first_seq = 7 WHERE version = 1",
+        "UPDATE clusters_nodekey SET first_seq = 7, version = 9 WHERE version = 2",
+    ],
+)
+def test_the_database_keeps_the_history_of_keys(cluster: Cluster, change: str) -> None:
+    node = use(token(cluster)).node
+    use(issue_token(cluster=cluster, now=NOW, valid_for=timedelta(hours=1), for_node=node), key=OTHER_KEY)
+    with pytest.raises(DatabaseError, match="refused"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(change)
+    assert NodeKey.objects.filter(version=2, first_seq=None).update(first_seq=7) == 1

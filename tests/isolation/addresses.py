@@ -41,6 +41,7 @@ def places(filled: Filled) -> dict[str, str]:
     return {
         "cluster": filled.cluster.slug,
         "node": filled.node.name,
+        "node id": str(filled.node.id),
         "deployment": filled.deployment.slug,
         "lease": filled.lease.ref,
         "number": filled.number,
@@ -101,6 +102,7 @@ BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
 
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
+NODE_ID = {"node_id": "{node id}"}
 NODE = {"cluster": "{cluster}", "node": "{node}"}
 
 ADDRESSES = [
@@ -150,10 +152,14 @@ ADDRESSES = [
         "post",
         body={"cluster": "{cluster}"},
     ),
+    Address("api-keys-of-node", programs(tenant=404, provider=200, outsider=404), arguments=NODE_ID),
+    Address("api-revoke-node", programs(tenant=404, provider=200, outsider=404), "post", NODE_ID),
     Address("api-events", OWN_API, "post"),
     # These know their callers by what is signed or by a one-time token, never by a session or a key.
     Address("api-enrol", everyone(400), "post"),
     Address("api-batches", everyone(404), "post"),
+    Address("api-node-keys", everyone(404), "post"),
+    Address("api-chain", everyone(404), "post"),
     Address("stripe-webhook", everyone(503), "post"),
 ]
 # The sign-in of the back office, its words, and leaving it.
