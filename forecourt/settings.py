@@ -102,7 +102,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.data_dir / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "forecourt.static_storage.GzipManifestStorage"},
 }
 
 SECURE_SSL_REDIRECT = ENVIRONMENT.secure
