@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
 
-pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser"]
+pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser", "tests.plugins.lasting_world"]
 
 
 @pytest.fixture(scope="session")

@@ -31,19 +31,24 @@ PAGES = (
 )
 
 
-@pytest.fixture
-def made(transactional_db: None) -> LetFloor:
+@pytest.fixture(scope="module")
+def db(lasting_rows: None) -> None:
+    """The database of this module's tests, which only read: what is written stays for the next one."""
+
+
+@pytest.fixture(scope="module")
+def made(db: None) -> LetFloor:
     """The let floor, with petra to read it."""
     cast = make_cast()
     return let_floor(cast.provider, cast.tenant, datetime.now(UTC))
 
 
-@pytest.fixture
-def cookies(made: LetFloor, live_server: LiveServer) -> list[dict[str, str]]:
+@pytest.fixture(scope="module")
+def cookies(made: LetFloor, lasting_server: LiveServer) -> list[dict[str, str]]:
     """What signs petra in."""
     client = Client()
     assert client.login(email="petra@example.com", password="correct horse battery staple")
-    return [{"name": name, "value": cookie.value, "url": live_server.url} for name, cookie in client.cookies.items()]
+    return [{"name": name, "value": cookie.value, "url": lasting_server.url} for name, cookie in client.cookies.items()]
 
 
 @pytest.fixture
@@ -68,17 +73,17 @@ def looked_at(axe: AxeCheck, fits_phone: PhoneCheck) -> Callable[[Page], list[ob
 
 
 def test_every_page_is_accessible_and_fits_a_phone(
-    made: LetFloor, live_server: LiveServer, petra: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+    made: LetFloor, lasting_server: LiveServer, petra: Page, scheme: str, looked_at: Callable[[Page], list[object]]
 ) -> None:
     for path in PAGES:
-        petra.goto(live_server.url + path.format(lease=made.long.ref))
+        petra.goto(lasting_server.url + path.format(lease=made.long.ref))
         assert looked_at(petra) == [], path
 
 
 def test_the_timeline_is_read_with_the_arrow_keys_and_opens_a_lease(
-    made: LetFloor, live_server: LiveServer, petra: Page
+    made: LetFloor, lasting_server: LiveServer, petra: Page
 ) -> None:
-    petra.goto(f"{live_server.url}/p/occupancy/")
+    petra.goto(f"{lasting_server.url}/p/occupancy/")
     petra.locator("#timeline [data-chart]").focus()
     petra.keyboard.press("ArrowRight")
     tip = petra.locator("#tip")
@@ -90,8 +95,8 @@ def test_the_timeline_is_read_with_the_arrow_keys_and_opens_a_lease(
     expect(petra.locator("h1")).to_contain_text(made.long.ref)
 
 
-def test_a_chart_of_hours_is_read_with_the_arrow_keys(made: LetFloor, live_server: LiveServer, petra: Page) -> None:
-    petra.goto(f"{live_server.url}/p/fleet/sample-east/")
+def test_a_chart_of_hours_is_read_with_the_arrow_keys(made: LetFloor, lasting_server: LiveServer, petra: Page) -> None:
+    petra.goto(f"{lasting_server.url}/p/fleet/sample-east/")
     petra.locator("#used [data-chart]").focus()
     for _step in range(5):
         petra.keyboard.press("ArrowLeft")
@@ -101,9 +106,9 @@ def test_a_chart_of_hours_is_read_with_the_arrow_keys(made: LetFloor, live_serve
 
 
 def test_a_cluster_is_chosen_at_once_and_stands_in_the_address(
-    made: LetFloor, live_server: LiveServer, petra: Page
+    made: LetFloor, lasting_server: LiveServer, petra: Page
 ) -> None:
-    petra.goto(f"{live_server.url}/p/occupancy/?days=7")
+    petra.goto(f"{lasting_server.url}/p/occupancy/?days=7")
     petra.get_by_label("Cluster").select_option("sample-west")
     petra.wait_for_url("**/p/occupancy/?cluster=sample-west&days=7")
     expect(petra.locator(".tl-node")).to_have_count(2)
@@ -114,8 +119,8 @@ def test_a_cluster_is_chosen_at_once_and_stands_in_the_address(
     petra.wait_for_url("**/p/occupancy/?cluster=sample-west&days=7")
 
 
-def test_from_the_fleet_to_a_node_and_its_timeline(made: LetFloor, live_server: LiveServer, petra: Page) -> None:
-    petra.goto(f"{live_server.url}/p/fleet/")
+def test_from_the_fleet_to_a_node_and_its_timeline(made: LetFloor, lasting_server: LiveServer, petra: Page) -> None:
+    petra.goto(f"{lasting_server.url}/p/fleet/")
     petra.get_by_role("rowheader").get_by_role("link", name=made.floor.busy.name).click()
     expect(petra.locator("h1")).to_contain_text(made.floor.busy.name)
     petra.get_by_text("Show the meters").click()
@@ -125,19 +130,19 @@ def test_from_the_fleet_to_a_node_and_its_timeline(made: LetFloor, live_server: 
 
 
 def test_the_pages_work_without_scripts(
-    made: LetFloor, live_server: LiveServer, browser: Browser, built_look: None, cookies: list[dict[str, str]]
+    made: LetFloor, lasting_server: LiveServer, browser: Browser, built_look: None, cookies: list[dict[str, str]]
 ) -> None:
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
     page = context.new_page()
-    page.goto(f"{live_server.url}/p/occupancy/")
+    page.goto(f"{lasting_server.url}/p/occupancy/")
     expect(page.locator(".lease.running").first).to_be_visible()
     page.get_by_text("Show as table").click()
     expect(page.get_by_role("rowheader", name=made.long.ref)).to_be_visible()
     page.get_by_label("Cluster").select_option("sample-east")
     page.get_by_role("button", name="Apply").click()
     assert page.url.endswith("?cluster=sample-east")
-    page.goto(f"{live_server.url}/p/fleet/")
+    page.goto(f"{lasting_server.url}/p/fleet/")
     page.get_by_label("Node, GPU UUID or serial").fill("jobs")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("rowheader", name=made.floor.listed.name)).to_be_visible()
@@ -146,9 +151,9 @@ def test_the_pages_work_without_scripts(
 
 
 def test_the_documentation_of_the_api_is_open_to_everyone(
-    live_server: LiveServer, watched: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+    lasting_server: LiveServer, watched: Page, scheme: str, looked_at: Callable[[Page], list[object]]
 ) -> None:
-    watched.goto(f"{live_server.url}/api/docs")
+    watched.goto(f"{lasting_server.url}/api/docs")
     assert looked_at(watched) == []
     watched.get_by_role("navigation", name="Contents").get_by_role("link", name="Read usage").click()
     expect(watched.get_by_role("heading", name="Read usage")).to_be_in_viewport()

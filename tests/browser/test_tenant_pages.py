@@ -17,7 +17,7 @@ from billing.models import Invoice
 from billing.pages.periods import next_month, previous_month
 from portal.catalogue import compile_catalogue
 from tests.billing.pages.made import BUSY, make_running
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_cast
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -28,12 +28,23 @@ if TYPE_CHECKING:
     from tests.factories import Cast
     from tests.plugins.browser import AxeCheck, PhoneCheck
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.browser
 
 CHINESE = Path(billing.__file__).parent / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def db(lasting_rows: None) -> None:
+    """The database of this module's tests, which only read: what is written stays for the next one."""
+
+
+@pytest.fixture(scope="module")
+def cast(db: None) -> Cast:
+    """The cast, once for all of them."""
+    return make_cast()
+
+
+@pytest.fixture(scope="module")
 def addresses(cast: Cast) -> dict[str, str]:
     """Alice in the middle of things, and the addresses of her pages."""
     now = datetime.now(UTC)
@@ -57,37 +68,37 @@ def days_of_last_month() -> int:
     return (next_month(first) - first).days
 
 
-def sign_in(page: Page, live_server: LiveServer, person: Any) -> None:
+def sign_in(page: Page, lasting_server: LiveServer, person: Any) -> None:
     client = Client()
     client.force_login(person)
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": lasting_server.url}])
 
 
 def test_pages_are_accessible_and_fit_a_phone(  # noqa: PLR0917  fixtures
     watched: Page,
-    live_server: LiveServer,
+    lasting_server: LiveServer,
     cast: Cast,
     addresses: dict[str, str],
     axe: AxeCheck,
     fits_phone: PhoneCheck,
     scheme: Literal["light", "dark"],
 ) -> None:
-    sign_in(watched, live_server, cast.alice)
+    sign_in(watched, lasting_server, cast.alice)
     for address in addresses.values():
         watched.set_viewport_size({"width": 1440, "height": 900})
-        watched.goto(live_server.url + address)
-        for summary in watched.locator("details.tbl > summary").all():
-            summary.click()
+        watched.goto(lasting_server.url + address)
+        watched.evaluate("document.querySelectorAll('details.tbl').forEach(each => { each.open = true })")
         assert axe(watched) == [], address
         assert fits_phone(watched) == [], address
-        assert axe(watched) == [], address
+        if scheme == "light":  # colours are the same on a phone
+            assert axe(watched) == [], address
 
 
 def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(
-    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+    watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
 ) -> None:
-    watched.goto(live_server.url + "/")
+    watched.goto(lasting_server.url + "/")
     watched.get_by_label("E-mail").fill(cast.alice.email)
     watched.get_by_label("Password").fill(PASSWORD)
     watched.get_by_role("button", name="Sign in").click()
@@ -109,10 +120,10 @@ def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(
 
 
 def test_the_stack_changes_in_place_and_the_address_with_it(
-    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+    watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
 ) -> None:
-    sign_in(watched, live_server, cast.alice)
-    watched.goto(live_server.url + addresses["usage"])
+    sign_in(watched, lasting_server, cast.alice)
+    watched.goto(lasting_server.url + addresses["usage"])
     watched.evaluate("document.body.dataset.kept = 'yes'")
     watched.locator("#tokens").get_by_role("link", name="Model", exact=True).click()
     expect(watched.locator("#tokens .legend")).to_contain_text(BUSY[0])
@@ -123,10 +134,10 @@ def test_the_stack_changes_in_place_and_the_address_with_it(
 
 
 def test_the_chart_is_read_and_opened_with_keys(
-    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+    watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
 ) -> None:
-    sign_in(watched, live_server, cast.alice)
-    watched.goto(live_server.url + addresses["usage"])
+    sign_in(watched, lasting_server, cast.alice)
+    watched.goto(lasting_server.url + addresses["usage"])
     watched.locator("#tokens [data-chart]").focus()
     watched.keyboard.press("ArrowRight")
     tip = watched.locator("#tip")
@@ -137,10 +148,10 @@ def test_the_chart_is_read_and_opened_with_keys(
 
 
 def test_filters_apply_as_they_change_and_the_export_follows(
-    watched: Page, live_server: LiveServer, cast: Cast, addresses: dict[str, str]
+    watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
 ) -> None:
-    sign_in(watched, live_server, cast.alice)
-    watched.goto(live_server.url + addresses["usage"])
+    sign_in(watched, lasting_server, cast.alice)
+    watched.goto(lasting_server.url + addresses["usage"])
     watched.get_by_label("Model", exact=True).select_option(BUSY[2])
     expect(watched.locator("#models tfoot")).to_contain_text("Total of this model")
     with watched.expect_download() as download:
@@ -154,14 +165,14 @@ def test_everything_is_there_without_scripts(  # noqa: PLR0917  fixtures
     browser: Browser,
     browser_context_args: dict[str, Any],
     built_look: None,
-    live_server: LiveServer,
+    lasting_server: LiveServer,
     cast: Cast,
     addresses: dict[str, str],
 ) -> None:
     context = browser.new_context(**{**browser_context_args, "java_script_enabled": False})
     page = context.new_page()
-    sign_in(page, live_server, cast.alice)
-    page.goto(live_server.url + addresses["usage"])
+    sign_in(page, lasting_server, cast.alice)
+    page.goto(lasting_server.url + addresses["usage"])
     assert page.locator("#tokens .col").count() == days_of_last_month()
     page.get_by_label("Model", exact=True).select_option(BUSY[1])
     page.get_by_role("button", name="Apply").click()
@@ -170,7 +181,7 @@ def test_everything_is_there_without_scripts(  # noqa: PLR0917  fixtures
     expect(page).to_have_url(re.compile(r"group=model"))
     page.locator("#tokens details.tbl > summary").click()
     expect(page.locator("#tokens table")).to_be_visible()
-    page.goto(live_server.url + addresses["invoice"])
+    page.goto(lasting_server.url + addresses["invoice"])
     page.locator("details.tbl > summary").first.click()
     expect(page.locator("details.tbl table").first).to_be_visible()
     context.close()
@@ -178,19 +189,19 @@ def test_everything_is_there_without_scripts(  # noqa: PLR0917  fixtures
 
 def test_pages_speak_chinese(  # noqa: PLR0917  fixtures
     watched: Page,
-    live_server: LiveServer,
+    lasting_server: LiveServer,
     cast: Cast,
     addresses: dict[str, str],
     axe: AxeCheck,
     fits_phone: PhoneCheck,
 ) -> None:
     compile_catalogue(CHINESE)
-    sign_in(watched, live_server, cast.alice)
-    watched.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": live_server.url}])
-    watched.goto(live_server.url + addresses["usage"])
+    sign_in(watched, lasting_server, cast.alice)
+    watched.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": lasting_server.url}])
+    watched.goto(lasting_server.url + addresses["usage"])
     expect(watched.get_by_role("heading", level=1)).to_have_text("用量")
     expect(watched.locator("#tokens")).to_contain_text("每日词元")
     for name in ("running", "usage", "invoice"):
-        watched.goto(live_server.url + addresses[name])
+        watched.goto(lasting_server.url + addresses[name])
         assert axe(watched) == []
         assert fits_phone(watched) == []
