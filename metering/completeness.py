@@ -41,6 +41,11 @@ def pending_events(
     return waiting.filter(which).count()
 
 
+def expected_nodes() -> QuerySet[Node]:
+    """Return every node that should report now: it has an agent, and its key was not revoked."""
+    return Node.objects.filter(public_key__isnull=False, revoked_at__isnull=True)
+
+
 def nodes_of(organization: Organization) -> QuerySet[Node]:
     """Return the nodes that should report for an organization: its own, and those that serve it now."""
     now = Now()
@@ -54,11 +59,7 @@ def nodes_of(organization: Organization) -> QuerySet[Node]:
         .filter(tenant=organization)
         .values("slice__accelerator__node_id")
     )
-    return Node.objects.filter(
-        Q(cluster__provider=organization) | Q(id__in=serving) | Q(id__in=held),
-        public_key__isnull=False,
-        revoked_at__isnull=True,
-    )
+    return expected_nodes().filter(Q(cluster__provider=organization) | Q(id__in=serving) | Q(id__in=held))
 
 
 def freshness(organization: Organization) -> tuple[FreshnessState, datetime | None]:

@@ -41,6 +41,7 @@ class NodePresence(models.Model):
 
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="presence")
     observed_to_at = models.DateTimeField(null=True, help_text="the last instant at which the node looked")
+    usual_pause_ms = models.PositiveIntegerField(null=True, help_text="how long it pauses between two looks")
     clock = models.JSONField(default=dict)
 
     def __str__(self) -> str:

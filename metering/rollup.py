@@ -26,6 +26,7 @@ from metering.gaps import Trouble, record_separate_gaps
 from metering.hours import instant_of, unix_ms_of
 from metering.meters import Identity, KnownMeter, NodeMeters, identity_of
 from metering.models import Batch, NodeCursor, RollupCursor, Witness
+from metering.presence import NodeWatch
 from metering.registers import BatchTerms, MeterFold
 from metering.rollup_gauges import GaugeHour, fold_gauges, write_gauges
 from metering.timeline import FOREVER_MS
@@ -58,6 +59,10 @@ class StoredColumn(msgspec.Struct, frozen=True):
 class StoredBatch(msgspec.Struct, frozen=True):
     """What rollup needs of a stored batch."""
 
+    boot_id: str
+    created_at_ms: int
+    monotonic_ms: int
+    metered_to_ms: int
     registers: list[StoredColumn]
     gauges: list[GaugeColumn]
 
@@ -105,7 +110,7 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         )
         if not stored:
             return NodeRolled(0, 0, 0, more=False)
-        fold = NodeFold(cursor.node)
+        fold, watch = NodeFold(cursor.node), NodeWatch(cursor.node)
         enrolled_at = cursor.node.enrolled_at or cursor.node.created_at
         for seq, encoding, body, metered_to_at, received_at, skew_ms in stored:
             terms = BatchTerms(
@@ -114,9 +119,12 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
                 unix_ms_of(cursor.rolled_to_at) if cursor.rolled_to_at else None,
             )
             # One batch is in memory at a time.
-            fold.add(_decoder.decode(inflate(bytes(body), encoding)), terms)
+            batch = _decoder.decode(inflate(bytes(body), encoding))
+            batch = watch.see(batch, limits=terms.limits, received_at=received_at, skew_ms=skew_ms)
+            fold.add(batch, terms)
             cursor.rolled_seq, cursor.rolled_to_at = seq, max(cursor.rolled_to_at or metered_to_at, metered_to_at)
         rows = _write(cursor.node, fold, now)
+        watch.write(now)
         cursor.save(update_fields=["rolled_seq", "rolled_to_at"])
     return NodeRolled(len(stored), fold.readings, rows, more=len(stored) == chunk_batches)
 

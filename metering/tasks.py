@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, roll_up_events
+from metering.watching import end_silences, expect_hours, find_silences
 
 logger = logging.getLogger(__name__)
 
@@ -48,3 +49,16 @@ def rollup_events(**_: object) -> int:
         if counted < CHUNK_EVENTS:
             break
     return rolled
+
+
+@shared_task(name="metering.tasks.watch_nodes")
+def watch_nodes(**_: object) -> int:
+    """Find the nodes that fell silent, and end the silences that were filled; return how many."""
+    now = timezone.now()
+    return end_silences(now=now) + find_silences(now=now)
+
+
+@shared_task(name="metering.tasks.expect_node_hours")
+def expect_node_hours(**_: object) -> int:
+    """Write what every node was to report of the last hours; return how many rows changed."""
+    return expect_hours(now=timezone.now())
