@@ -1,0 +1,44 @@
+"""The Chinese catalogues say everything that the pages of an app say, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.catalogue import catalogue_messages, folder_messages
+
+ROOT = Path(__file__).parents[2]
+APPS = ("forecourt", "billing", "metering", "portal")
+APPS_WITHOUT_PAGES = ("clusters", "tenants")
+
+
+@pytest.fixture(params=APPS)
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of an app that has pages."""
+    return ROOT / str(request.param)
+
+
+def catalogue_of(folder: Path) -> Path:
+    return folder / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+
+
+def test_the_catalogue_holds_every_message_and_no_other(folder: Path) -> None:
+    said = folder_messages(folder)
+    assert len(said) > 30
+    assert set(catalogue_messages(catalogue_of(folder))) == said
+
+
+def test_every_message_is_translated_with_its_placeholders(folder: Path) -> None:
+    assert [key for key, done in catalogue_messages(catalogue_of(folder)).items() if not done] == []
+    for entry in catalogue_of(folder).read_text(encoding="utf-8").split("\n\n")[1:]:
+        asked, _, said = entry.partition("\nmsgstr")
+        for name in {part.partition(")")[0] for part in asked.split("%(")[1:]}:
+            assert f"%({name})s" in said, entry
+
+
+def test_nobody_is_addressed_with_the_formal_you(folder: Path) -> None:
+    assert "\N{CJK UNIFIED IDEOGRAPH-60A8}" not in catalogue_of(folder).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("app", APPS_WITHOUT_PAGES)
+def test_an_app_without_a_catalogue_says_nothing(app: str) -> None:
+    assert folder_messages(ROOT / app) == set()
