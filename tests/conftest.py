@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import translation
 
+from tests.plugins.quick_flush import flush_quickly
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE '%\\_no\\_truncate'")
         for table, trigger in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        flush_quickly(connection)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,38 @@
+"""The quick flush empties what was written, guards and references or not, and leaves both in force."""
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from billing.models import LedgerPosting
+from tenants.ids import new_id
+from tenants.models import Organization
+from tests.billing.world import make_world
+from tests.factories import make_cast
+from tests.plugins.quick_flush import TRUNCATE_EVERY, deleting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_was_written_is_gone_and_the_guards_hold_again() -> None:
+    for _again in range(2):
+        make_world(tokens={})
+        make_cast()
+        call_command("flush", verbosity=0, interactive=False)
+        assert not Organization.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('session_replication_role')")
+        assert cursor.fetchone() == ("origin",)
+    with pytest.raises(DatabaseError, match="fewer than two entries"):
+        LedgerPosting.objects.create(key="a", cause="payment", cause_id=new_id(), memo="", at=timezone.now())
+
+
+def test_now_and_then_everything_is_truncated() -> None:
+    flush = deleting(lambda _style, tables, **_options: [f"TRUNCATE {', '.join(tables)}"])
+    given = [flush(None, ["a", "b"]) for _ in range(2 * TRUNCATE_EVERY)]
+    assert [index + 1 for index, (one,) in enumerate(given) if one == "TRUNCATE a, b"] == [
+        TRUNCATE_EVERY,
+        2 * TRUNCATE_EVERY,
+    ]
+    assert "ARRAY['a', 'b']" in given[0][0]
