@@ -19,6 +19,7 @@ urlpatterns = [
     path("p/", include("billing.provider_urls")),
     path("webhooks/", include("billing.webhook_urls")),
     path("api/", include("forecourt.api_urls")),
+    path("compat/", include("metering.compat.urls")),
 ]
 
 handler400 = "forecourt.errors.bad_request"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-Kind = Literal["batch", "reading", "event"]
+Kind = Literal["batch", "reading", "event", "compat"]
 UNKNOWN_REPORTER: Final = "unknown"
 UPSERT: Final = """
     INSERT INTO metering_ingestcount AS kept (id, reporter, kind, outcome, hour_at, count)

@@ -69,7 +69,7 @@ def call(client: Client, address: Address, filled: Filled) -> Any:
     body = {name: value.format(**named) for name, value in address.body.items()}
     if address.method == "get":
         return client.get(path, body)
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", "/compat/")):
         content = [EVENT] if address.name == "api-events" else body
         return client.post(path, json.dumps(content), content_type="application/json")
     return client.post(path, body)

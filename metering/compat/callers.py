@@ -1,0 +1,121 @@
+"""Who calls a compatible input, and how each of them is answered when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec
+
+from django.db import OperationalError
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.csrf import csrf_exempt
+
+from clusters.bodies import read_body
+from tenants.api_keys import find_key
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from django.http import HttpRequest, HttpResponse
+
+    from tenants.models import ApiKey
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+WRITE: Final = "events:write"
+READ: Final = "usage:read"
+RETRY_AFTER_S: Final = 10
+
+
+class KeyUnknown(Problem):
+    """No usable API key came along."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "The API key is missing, unknown, revoked or expired"
+
+
+class KeyLacksScope(Problem):
+    """The key may not do this."""
+
+    status = 403
+    code = "permission_denied"
+    title = "The API key lacks the scope"
+
+
+class MethodNotOffered(Problem):
+    """The address does not know the method."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "The method is not offered here"
+
+
+class NulCharacter(Problem):
+    """The database's texts hold no NUL."""
+
+    status = 400
+    code = "bad_character"
+    title = "The request holds a NUL character"
+
+
+class Unavailable(Problem):
+    """The database does not take anything now; nothing of the call is stored."""
+
+    status = 503
+    code = "unavailable"
+    title = "Nothing can be stored now"
+
+
+def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
+    """Return the caller's key. Raises KeyUnknown, KeyLacksScope."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    key = find_key(secret.strip(), now) if kind.lower() == "bearer" else None
+    if key is None:
+        raise KeyUnknown("Expected: Authorization: Bearer fk_… of a key in use.")
+    if scope not in key.scopes:
+        raise KeyLacksScope(f"This key lacks the scope {scope!r}.")
+    return key
+
+
+def endpoint(
+    refuse: Callable[[Problem], HttpResponse],
+    **methods: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Make a view of one view per method; `refuse` words every refusal as the imitated server would."""
+
+    @csrf_exempt
+    def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        chosen = methods.get("GET" if request.method == "HEAD" else request.method or "")
+        try:
+            if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+                raise NulCharacter("No address or parameter may hold a NUL character.")
+            if chosen is None:
+                raise MethodNotOffered(f"Expected {' or '.join(sorted(methods))}.", allow=", ".join(sorted(methods)))
+            response = chosen(request, *args, **kwargs)
+        except Problem as problem:
+            response = refuse(problem)
+            _add_headers(response, problem)
+        except OperationalError:
+            logger.exception("A call of %s could not be stored.", request.path)
+            response = refuse(Unavailable("The database does not take the call now; nothing of it is stored."))
+            response["Retry-After"] = str(RETRY_AFTER_S)
+        add_never_cache_headers(response)
+        return response
+
+    return view
+
+
+def _add_headers(response: HttpResponse, problem: Problem) -> None:
+    if problem.status == KeyUnknown.status:
+        response["WWW-Authenticate"] = 'Bearer realm="Forecourt"'
+    if "allow" in problem.extra:
+        response["Allow"] = str(problem.extra["allow"])
+    if "retry_after_s" in problem.extra:
+        response["Retry-After"] = str(problem.extra["retry_after_s"])
+
+
+def body_of(request: HttpRequest, limit: int) -> bytes:
+    """Return the body of at most `limit` bytes. Raises BodyTooLarge."""
+    return read_body(request, limit)

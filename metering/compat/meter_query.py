@@ -1,0 +1,155 @@
+"""OpenMeter's meters over our usage: one per class of tokens and one of requests, as gateways reported them.
+
+Hours, days and months are read from usage hours, minutes from the events themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import TruncMinute
+
+from metering.compat.models import SubjectAlias
+from metering.models import UsageEvent, Witness
+from metering.queries import usage_in, usage_totals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metering.queries import GroupBy
+    from tenants.models import Organization
+
+METERS: Final = {
+    "input_tokens": "input",
+    "cached_input_tokens": "cached_input",
+    "cache_write_tokens": "cache_write",
+    "output_tokens": "output",
+    "reasoning_tokens": "reasoning",
+    "requests": "requests",
+}
+"""`{slug: class of tokens}`. Cached input is a part of input and reasoning a part of output: never add them."""
+
+GROUPS: Final[Mapping[str, GroupBy]] = {"subject": "tenant", "model": "model", "deployment": "deployment"}
+WindowSize = Literal["MINUTE", "HOUR", "DAY", "MONTH"]
+GRANULARITIES: Final[Mapping[str, Literal["hour", "day", "month"]]] = {"HOUR": "hour", "DAY": "day", "MONTH": "month"}
+MINUTES_SPAN_MAX: Final = timedelta(days=1)
+ROWS_MAX: Final = 100_000
+_BASE32: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterQuery:
+    """What is asked for: `[from_at, to_at)`, the window or None for one sum, and how it is cut and chosen."""
+
+    from_at: datetime
+    to_at: datetime
+    window: WindowSize | None = None
+    zone: str = "UTC"
+    group_by: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """One sum of one window and group."""
+
+    value: int
+    from_at: datetime
+    to_at: datetime
+    groups: dict[str, str | None]
+
+
+def meter_id(slug: str) -> str:
+    """Return the meter's id in the form of a ULID: the same in every installation."""
+    number = int.from_bytes(hashlib.sha256(f"forecourt meter {slug}".encode()).digest()[:16], "big")
+    return "".join(_BASE32[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def meter_slug(id_or_slug: str) -> str | None:
+    """Return which meter is named, None if there is none."""
+    return next((slug for slug in METERS if id_or_slug in {slug, meter_id(slug)}), None)
+
+
+def query_meter(*, organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
+    """Return the sums of one meter that the organization may see, in order of time and group."""
+    wanted = [*GROUPS]
+    rows = _minutes(organization, slug, query) if query.window == "MINUTE" else _hours(organization, slug, query)
+    subjects = _tenants_of(organization, query.subjects)
+    sums: dict[tuple[datetime, datetime, tuple[str | None, ...]], int] = {}
+    for row in rows:
+        if subjects and row.groups["subject"] not in subjects:
+            continue
+        if any(row.groups.get(name) not in allowed for name, allowed in query.groups.items()):
+            continue
+        key = (row.from_at, row.to_at, tuple(row.groups[name] if name in query.group_by else None for name in wanted))
+        sums[key] = sums.get(key, 0) + row.value
+    return [
+        MeterRow(value, from_at, to_at, dict(zip(wanted, groups, strict=True)))
+        for (from_at, to_at, groups), value in sorted(sums.items(), key=lambda pair: (pair[0][0], str(pair[0][2])))
+    ]
+
+
+def _tenants_of(organization: Organization, subjects: Sequence[str]) -> set[str]:
+    aliases = SubjectAlias.objects.filter(reporter=organization, subject__in=subjects)
+    named = dict(aliases.values_list("subject", "tenant__slug"))
+    return {named.get(subject, subject) for subject in subjects}
+
+
+def _hours(organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
+    usage = usage_in(
+        organization=organization,
+        from_at=query.from_at,
+        to_at=query.to_at,
+        filters={"witness": Witness.GATEWAY, "class": METERS[slug]},
+    )
+    totals = usage_totals(
+        usage=usage,
+        granularity=GRANULARITIES[query.window] if query.window else "total",
+        zone=query.zone,
+        group_by=tuple(GROUPS.values()),
+        limit=ROWS_MAX,
+    )
+    names: dict[str, str] = {ours: theirs for theirs, ours in GROUPS.items()}
+    rows = []
+    for one in totals:
+        from_at = one.at or query.from_at
+        to_at = _window_end(from_at, query) if one.at else query.to_at
+        groups = {names[name]: value for name, value in one.groups}
+        rows.append(MeterRow(one.value, from_at.astimezone(UTC), to_at.astimezone(UTC), groups))
+    return rows
+
+
+def _window_end(from_at: datetime, query: MeterQuery) -> datetime:
+    if query.window == "HOUR":
+        return from_at + timedelta(hours=1)
+    local = from_at.astimezone(ZoneInfo(query.zone))
+    if query.window == "DAY":
+        return local + timedelta(days=1)
+    return (local.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _minutes(organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
+    counted = Count("id") if slug == "requests" else Sum(METERS[slug])
+    found = (
+        UsageEvent.objects.filter(
+            Q(tenant=organization) | Q(reporter=organization) | Q(deployment__provider=organization),
+            occurred_at__gte=query.from_at,
+            occurred_at__lt=query.to_at,
+        )
+        .annotate(at=TruncMinute("occurred_at"))
+        .values_list("at", "tenant__slug", "model", "deployment__slug")
+        .annotate(total=counted)
+        .order_by("at")[:ROWS_MAX]
+    )
+    return [
+        MeterRow(
+            int(total), at, at + timedelta(minutes=1), {"subject": tenant, "model": model, "deployment": deployment}
+        )
+        for at, tenant, model, deployment, total in found
+    ]
