@@ -17,6 +17,7 @@ ACCELERATORS_MAX: Final = 256
 MIG_PER_ACCELERATOR_MAX: Final = 64
 ENDPOINTS_MAX: Final = 256
 MODELS_PER_ENDPOINT_MAX: Final = 256
+PROCESSES_PER_ACCELERATOR_MAX: Final = 64
 LABELS_MAX: Final = 16
 STRING_CHARS_MAX: Final = 512
 VALUE_MAX: Final = 2**63 - 1
@@ -37,6 +38,8 @@ Counting = Annotated[int, msgspec.Meta(ge=1, le=VALUE_MAX)]
 InstantMs = Annotated[int, msgspec.Meta(ge=0, le=INSTANT_MS_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=STRING_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=STRING_CHARS_MAX)]
+Permille = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+ClockEvents = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ReasonCode = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]
 
@@ -54,7 +57,15 @@ RegisterQuantity = Literal[
     "finished_output",
     "energy_mj",
 ]
-GaugeQuantity = Literal["utilisation_percent", "memory_used_mib", "power_mw"]
+GaugeQuantity = Literal[
+    "utilisation_percent",
+    "memory_used_mib",
+    "power_mw",
+    "clock_events",
+    "graphics_permille",
+    "sm_permille",
+    "tensor_permille",
+]
 ContentEncoding = Literal["zstd", "gzip"]
 
 
@@ -117,7 +128,12 @@ class RegisterColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GaugeColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Samples of one gauge of one accelerator. An unknown value is null, never 0."""
+    """Samples of one gauge of one accelerator. An unknown value is null, never 0.
+
+    `accelerator` is the card's UUID; for the permilles of activity it may be that of one of its MIG instances.
+    `clock_events` has the bits of NVML's `nvmlClocksEventReasons`. The permilles are means over the time since the
+    sample before: any engine busy, streaming multiprocessors busy, tensor cores busy.
+    """
 
     accelerator: Name
     quantity: GaugeQuantity
@@ -136,16 +152,46 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: Counting
 
 
-class MigSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One MIG instance; `profile` as the vendor writes it (`1g.10gb`)."""
+class MigSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One MIG instance; `profile` as the vendor writes it (`1g.10gb`). Older agents do not tell the ids."""
 
     uuid: Name
     profile: Text
     memory_mib: Value
+    gpu_instance: Value | None = None
+    compute_instance: Value | None = None
 
 
-class AcceleratorSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One card as the driver describes it. What the driver does not tell is null."""
+class CardHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a card tells of its memory: ECC errors since the driver was loaded, rows remapped ever. Unknown is null.
+
+    A remapping that is pending takes effect at the card's next reset; one that failed asks for a replacement.
+    """
+
+    ecc_corrected: Value | None = None
+    ecc_uncorrected: Value | None = None
+    rows_remapped_corrected: Value | None = None
+    rows_remapped_uncorrected: Value | None = None
+    row_remap_pending: bool | None = None
+    row_remap_failed: bool | None = None
+
+
+class ProcessSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A process that computes on a card. `container_id` is "" outside a container, null where it cannot be known;
+    `instance` is the UUID of its MIG instance. No command line: it may hold secrets."""
+
+    pid: Value
+    container_id: Text | None = None
+    started_at_ms: InstantMs | None = None
+    memory_mib: Value | None = None
+    instance: Text = ""
+
+
+class AcceleratorSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One card as the driver describes it. What the driver does not tell is null.
+
+    `health` and `processes` are null where they are not known; a card without a process has an empty list.
+    """
 
     uuid: Name
     serial: Text | None
@@ -155,6 +201,8 @@ class AcceleratorSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mig_mode: bool | None
     mig: Annotated[list[MigSeen], msgspec.Meta(max_length=MIG_PER_ACCELERATOR_MAX)]
     driver_version: Text | None
+    health: CardHealth | None = None
+    processes: Annotated[list[ProcessSeen], msgspec.Meta(max_length=PROCESSES_PER_ACCELERATOR_MAX)] | None = None
 
 
 class EndpointSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

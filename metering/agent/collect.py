@@ -5,68 +5,21 @@ Nothing is remembered until the spool has it on disk: `read` proposes, `keep` ad
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 
+from metering.agent.cards import ChildCards
 from metering.agent.config import EndpointSetting
 from metering.agent.engines import EngineMapping
 from metering.agent.epochs import Markers, MeterState, Sighting, advance, vanish
 from metering.agent.exposition import parse_page
-from metering.agent.machine import EngineProcess, Machine
-from metering.agent.nvml import Answer, CardReading, NvmlReader
+from metering.agent.machine import EngineProcess, LinuxMachine, Machine
+from metering.agent.nvml import NvmlReader
 from metering.agent.observe import MeterSeen, Observation, Part, Source, observe
 from metering.agent.scrape import Failure, Page, Scraper, Target
-from metering.agent.spool import GaugeEntry, RegisterEntry, key_text
-from metering.wire import (
-    AcceleratorSeen,
-    EndpointSeen,
-    EpochProof,
-    GaugeQuantity,
-    MeterKey,
-    Outcome,
-    OutcomeSubject,
-)
-
-SURVEY_MS: Final = 3_600_000
-GAUGES: Final[tuple[GaugeQuantity, ...]] = ("utilisation_percent", "memory_used_mib", "power_mw")
-
-
-class Memory(msgspec.Struct, frozen=True):
-    """What the collector remembers across restarts, besides the meters' states.
-
-    `pages` is when each endpoint's page was last read well, and a fingerprint of how: what another mapping did not
-    find says nothing about a series. `driver_generation` rises when a loaded driver
-    went away, last noticed at `driver_gone_ms`.
-    """
-
-    pages: dict[str, tuple[int, str]] = {}
-    driver_generation: int = 0
-    driver_gone_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """When a register's life began, and what proves it."""
-
-    at_ms: int | None
-    proof: EpochProof
-
-
-@dataclass(slots=True)
-class Tick:
-    """What one tick gives to the spool, and what is to be remembered once it is there."""
-
-    read_at_ms: int
-    memory: Memory
-    registers: list[RegisterEntry] = field(default_factory=list)
-    gauges: list[GaugeEntry] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    def fail(self, subject: OutcomeSubject, subject_id: str, reason: str, detail: str) -> None:
-        """Count an outcome."""
-        self.outcomes.append(Outcome(subject, subject_id, self.read_at_ms, reason, detail, 1))
+from metering.agent.spool import RegisterEntry, key_text
+from metering.agent.tick import Memory, Start, Tick
+from metering.wire import AcceleratorSeen, EndpointSeen, MeterKey
 
 
 class Collector:
@@ -82,17 +35,28 @@ class Collector:
         states: dict[str, MeterState],
         memory: Memory,
     ) -> None:
-        self.accelerators: list[AcceleratorSeen] = []
         self.endpoints: dict[str, EndpointSeen] = {}
         self._machine = machine
         self._mappings = mappings
         self._scraper = scraper
-        self._nvml = nvml
+        self._children = [] if nvml is None else [self._child("nvml", nvml)]
         self._states = {text: (msgspec.json.decode(text, type=MeterKey), state) for text, state in states.items()}
         self._memory = memory
         self._settings: dict[str, EndpointSetting] = {}
-        self._absence_told = False
-        self._survey_at_ms: int | None = None
+
+    def _child(self, source: str, reader: NvmlReader) -> ChildCards:
+        # A simulated machine gives facts and has no processes to describe.
+        describe = self._machine.describe if isinstance(self._machine, LinuxMachine) else _nobody
+        return ChildCards(source, reader, self._machine, advance=self._advance, describe=describe)
+
+    @property
+    def accelerators(self) -> list[AcceleratorSeen]:
+        """Every card of the node, each once: what an earlier source lists a later one does not list again."""
+        found: dict[str, AcceleratorSeen] = {}
+        for child in self._children:
+            for card in child.accelerators:
+                found.setdefault(card.uuid, card)
+        return list(found.values())
 
     def watch(self, settings: Sequence[EndpointSetting]) -> None:
         """Read these endpoints from now on."""
@@ -109,8 +73,9 @@ class Collector:
         targets = [self._target(setting) for setting in self._settings.values()]
         processes = {target.endpoint: self._machine.process_behind(target.endpoint) for target in targets}
         pages = self._scraper.begin(targets)
-        if self._nvml is not None:
-            self._read_cards(self._nvml, tick)
+        taken: set[str] = set()
+        for child in self._children:
+            child.read(tick, taken)
         for result in self._scraper.finish(pages):
             if isinstance(result, Failure):
                 tick.fail("endpoint", result.endpoint, result.reason, result.detail)
@@ -212,61 +177,9 @@ class Collector:
         models = list(seen.models) or self.endpoints[setting.url].models
         self.endpoints[setting.url] = EndpointSeen(setting.url, setting.engine, models[:256], seen.version)
 
-    def _read_cards(self, nvml: NvmlReader, tick: Tick) -> None:
-        at_ms = tick.read_at_ms
-        if self._survey_at_ms is None or not 0 <= at_ms - self._survey_at_ms < SURVEY_MS:
-            survey = nvml.list_cards(at_ms)
-            if not survey.ok:
-                self._no_cards(tick, survey)
-                return
-            self._survey_at_ms = at_ms
-            self.accelerators = survey.accelerators
-            self._note_cards(tick, survey)
-        answer = nvml.read_cards(at_ms)
-        if not answer.ok:
-            self._no_cards(tick, answer)
-            return
-        self._note_cards(tick, answer)
-        for reading in answer.readings:
-            self._take_card(tick, reading)
 
-    def _no_cards(self, tick: Tick, answer: Answer) -> None:
-        self._survey_at_ms = None
-        if answer.reason == "driver_reloaded":
-            tick.memory = msgspec.structs.replace(
-                tick.memory,
-                driver_generation=tick.memory.driver_generation + 1,
-                driver_gone_ms=tick.read_at_ms,
-            )
-        if answer.reason == "nvml_absent":
-            if self._absence_told:
-                return
-            self._absence_told = True
-        tick.fail("nvml", "", answer.reason, answer.detail)
-
-    def _note_cards(self, tick: Tick, answer: Answer) -> None:
-        self._absence_told = False
-        for outcome in answer.outcomes:
-            if outcome.reason == "gpu_lost":
-                # Which cards there are is to be looked at again.
-                self._survey_at_ms = None
-            known = any(outcome.uuid == card.uuid for card in self.accelerators)
-            tick.fail("accelerator" if known else "nvml", outcome.uuid, outcome.reason, outcome.detail)
-
-    def _take_card(self, tick: Tick, reading: CardReading) -> None:
-        for quantity in GAUGES:
-            tick.gauges.append(GaugeEntry(reading.uuid, quantity, getattr(reading, quantity), tick.read_at_ms))
-        if reading.energy_mj is None:
-            return
-        memory = tick.memory
-        driver = next((card.driver_version for card in self.accelerators if card.uuid == reading.uuid), None)
-        markers = Markers(self._machine.boot_id, f"driver:{memory.driver_generation}", driver or "")
-        start = Start(memory.driver_gone_ms, "driver")
-        if start.at_ms is None or start.at_ms < self._machine.booted_at_ms:
-            start = Start(self._machine.booted_at_ms, "boot")
-        key = MeterKey("accelerator", reading.uuid, "", "", "energy_mj")
-        parts = {"energy_mj": Part(reading.energy_mj, None)}
-        self._advance(tick, key, parts, markers, start)
+def _nobody(_pid: int) -> None:
+    return None
 
 
 def _start(meter: MeterSeen, seen: Observation, mapping: EngineMapping, process: EngineProcess | None) -> Start:

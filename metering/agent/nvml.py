@@ -8,23 +8,31 @@ repeated in the answer. `at_ms` is the agent's own instant (Unix ms, of the inje
 no clock. When its standard input closes the child ends.
 
     → {"id": 1, "op": "list", "at_ms": 1790000000000}
-    ← {"id": 1, "ok": true, "driver_version": "580.65.06",
+    ← {"id": 1, "ok": true, "driver_version": "580.65.06", "driver_load": "12345"|null,
        "accelerators": [{"uuid": "GPU-…", "serial": "165…"|null, "name": "NVIDIA H100 80GB HBM3",
                          "memory_mib": 81559|null, "pci_bus_id": "00000000:18:00.0"|null, "mig_mode":
-                         true|false|null, "mig": [{"uuid": "MIG-…", "profile": "1g.10gb", "memory_mib":
-                         9728}], "driver_version": "580.65.06"|null}],
+                         true|false|null, "mig": [{"uuid": "MIG-…", "profile": "1g.10gb", "memory_mib": 9728,
+                         "gpu_instance": 7|null, "compute_instance": 0|null}], "driver_version": "580.65.06"|null}],
        "outcomes": [{"uuid": "GPU-…", "reason": "gpu_lost", "detail": "…"}]}
     → {"id": 2, "op": "read", "at_ms": 1790000010000}
-    ← {"id": 2, "ok": true,
+    ← {"id": 2, "ok": true, "relist": false,
        "readings": [{"uuid": "GPU-…", "energy_mj": 123456|null, "utilisation_percent": 98|null,
-                     "memory_used_mib": 70123|null, "power_mw": 650000|null}],
-       "outcomes": []}
+                     "memory_used_mib": 70123|null, "power_mw": 650000|null, "clock_events": 4|null,
+                     "graphics_permille": 940|null, "sm_permille": 610|null, "tensor_permille": 240|null,
+                     "instances": [{"uuid": "MIG-…", "graphics_permille": …, "sm_permille": …, …}]}],
+       "health": [{"uuid": "GPU-…", "ecc_corrected": 2|null, "ecc_uncorrected": 0|null,
+                   "rows_remapped_corrected": 0|null, "rows_remapped_uncorrected": 0|null,
+                   "row_remap_pending": false|null, "row_remap_failed": false|null,
+                   "processes": [{"pid": 4711, "memory_mib": 70000|null, "instance": "MIG-…"|""}]|null}],
+       "outcomes": [{"uuid": "GPU-…", "reason": "xid_13", "detail": "GPU instance 7"}]}
     ← {"id": 2, "ok": false, "reason": "driver_reloaded", "detail": "…"}
 
-Unknown is null, never 0. Reasons of `ok: false`: `nvml_absent` (no driver or library: normal on a CPU node),
-`driver_reloaded` (NVML worked in this child and then lost its driver: opens a new energy epoch),
-`driver_mismatch`, `nvml_error`, `bad_request`. After `ok: false` the child is ended and started anew after
-a pause.
+Unknown is null, never 0; every field but `uuid` may be left out. `driver_load` differs after every load of the
+driver; `clock_events` has the bits of NVML's `nvmlClocksEventReasons`; the permilles are means since the read
+before; `health` comes once a minute, `relist` asks for a new list because cards or instances came or went.
+Reasons of `ok: false`: `nvml_absent` (no driver or library: normal on a CPU node), `driver_reloaded` (NVML worked
+in this child and then lost its driver), `driver_mismatch`, `device_access_lost`, `nvml_error`, `bad_request`. After
+`ok: false` the child is ended and started anew after a pause.
 """
 
 import json
@@ -40,7 +48,16 @@ from typing import Any, Final
 import msgspec
 
 from metering.agent.clock import Clock
-from metering.wire import AcceleratorSeen, Name, ReasonCode, Text, Value
+from metering.wire import (
+    AcceleratorSeen,
+    CardHealth,
+    ClockEvents,
+    Name,
+    Permille,
+    ReasonCode,
+    Text,
+    Value,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +76,15 @@ class CardOutcome(msgspec.Struct, frozen=True):
     detail: Text = ""
 
 
+class InstanceReading(msgspec.Struct, frozen=True):
+    """How busy one MIG instance was since the read before; unknown is None."""
+
+    uuid: Name
+    graphics_permille: Permille | None = None
+    sm_permille: Permille | None = None
+    tensor_permille: Permille | None = None
+
+
 class CardReading(msgspec.Struct, frozen=True):
     """One card at one instant; unknown is None, never 0."""
 
@@ -67,6 +93,26 @@ class CardReading(msgspec.Struct, frozen=True):
     utilisation_percent: Value | None = None
     memory_used_mib: Value | None = None
     power_mw: Value | None = None
+    clock_events: ClockEvents | None = None
+    graphics_permille: Permille | None = None
+    sm_permille: Permille | None = None
+    tensor_permille: Permille | None = None
+    instances: list[InstanceReading] = []
+
+
+class CardProcess(msgspec.Struct, frozen=True):
+    """A process that computes on a card, by its id in the host's namespace; `instance` is its MIG instance."""
+
+    pid: int
+    memory_mib: Value | None = None
+    instance: Text = ""
+
+
+class HealthReading(CardHealth, frozen=True, forbid_unknown_fields=False):
+    """What a card tells of its memory and of who computes on it; unknown is None."""
+
+    uuid: Name = ""
+    processes: list[CardProcess] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -77,7 +123,10 @@ class Answer(msgspec.Struct, frozen=True):
     reason: ReasonCode = ""
     detail: Text = ""
     driver_version: Text | None = None
+    driver_load: Text | None = None
+    relist: bool = False
     accelerators: list[AcceleratorSeen] = []
+    health: list[HealthReading] = []
     readings: list[CardReading] = []
     outcomes: list[CardOutcome] = []
 

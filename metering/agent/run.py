@@ -16,7 +16,7 @@ import msgspec
 
 from metering.agent import keys, state
 from metering.agent.clock import Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
-from metering.agent.collect import Collector, Memory
+from metering.agent.collect import Collector
 from metering.agent.config import Config, ConfigError
 from metering.agent.discover import discover
 from metering.agent.engines import EngineMapping, load_mappings
@@ -27,6 +27,7 @@ from metering.agent.seal import SealContext, seal
 from metering.agent.ship import Shipper
 from metering.agent.spool import Fill, Limits, Spool, SpoolBroken
 from metering.agent.status import StatusPage, metrics_text
+from metering.agent.tick import Memory
 from metering.wire import Outcome
 
 logger = logging.getLogger(__name__)

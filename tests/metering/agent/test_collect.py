@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from metering.agent.clock import SystemClock
-from metering.agent.collect import Collector, Memory, Tick
+from metering.agent.collect import Collector
 from metering.agent.config import EndpointSetting
 from metering.agent.engines import load_mappings
 from metering.agent.epochs import MeterState
@@ -14,6 +14,7 @@ from metering.agent.machine import EngineProcess
 from metering.agent.nvml import NvmlReader
 from metering.agent.scrape import Scraper, http_client
 from metering.agent.spool import RegisterEntry, key_text
+from metering.agent.tick import Memory, Tick
 from tests.fakes.engine_pages import PageServer, Reply, page, recorded
 from tests.metering.agent.simulated import START, FixedMachine
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from metering.agent.cards import SURVEY_MS
 from metering.agent.clock import SystemClock
-from metering.agent.collect import SURVEY_MS, Tick
 from metering.agent.nvml import NvmlReader
 from metering.agent.spool import RegisterEntry
+from metering.agent.tick import Tick
 from metering.wire import MeterKey
 from tests.fakes.engine_pages import PageServer
 from tests.fakes.nvml import StubMachine, without_library
@@ -33,11 +34,12 @@ def test_cards_give_energy_and_gauges(gpu_world: World) -> None:
     assert [entry.value for entry in tick.registers] == [1_000_000 * n for n in range(1, 9)]
     assert energy(tick).key == MeterKey("accelerator", "GPU-00000000-0000-0000-0000-000000000000", "", "", "energy_mj")
     assert (energy(tick).state.started_ms, energy(tick).state.proof) == (gpu_world.machine.booted_at_ms, "boot")
-    assert len(tick.gauges) == 24
+    assert len(tick.gauges) == 32
     assert {(gauge.quantity, gauge.value) for gauge in tick.gauges} == {
         ("utilisation_percent", 98),
         ("memory_used_mib", 70_000),
         ("power_mw", 650_000),
+        ("clock_events", 1),
     }
     assert len(gpu_world.collector.accelerators) == 8
 

@@ -128,7 +128,7 @@ def test_a_mig_instance_without_a_name_or_size_is_listed_all_the_same(gpu_machin
     assert [(each["profile"], each["memory_mib"]) for each in listed["accelerators"][0]["mig"]] == [("", 0), ("", 0)]
 
 
-@pytest.mark.parametrize(("code", "reason"), [(9, "nvml_absent"), (18, "driver_mismatch"), (999, "nvml_error")])
+@pytest.mark.parametrize(("code", "reason"), [(9, "nvml_absent"), (18, "driver_mismatch"), (999, "device_access_lost")])
 def test_why_nvml_does_not_start_is_its_last_word(gpu_machine: StubMachine, code: int, reason: str) -> None:
     gpu_machine.play(f"fail nvmlInitWithFlags {code}")
     answers, status = converse(gpu_machine.command, *LIST_AND_READ)
