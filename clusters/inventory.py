@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
 
-from clusters.models import Accelerator, Allocation, Endpoint, Node, Slice, SliceKind
+from clusters.models import Accelerator, AcceleratorHealth, Allocation, Endpoint, Node, Slice, SliceKind
 from clusters.naming import fitted
 from clusters.occupancy import WHOLE_PERMILLE, memory_share_permille
 
@@ -34,8 +34,20 @@ class SeenPartition:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenHealth:
+    """What a card tells of its memory; None is unknown."""
+
+    ecc_corrected: int | None = None
+    ecc_uncorrected: int | None = None
+    rows_remapped_corrected: int | None = None
+    rows_remapped_uncorrected: int | None = None
+    row_remap_pending: bool | None = None
+    row_remap_failed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SeenAccelerator:
-    """One card as the driver lists it; what it does not tell is None."""
+    """One card as the driver lists it; what it does not tell is None. `processes` as `AcceleratorHealth` keeps them."""
 
     uuid: str
     serial: str | None
@@ -44,6 +56,19 @@ class SeenAccelerator:
     pci_bus_id: str | None
     mig_mode: bool | None
     partitions: tuple[SeenPartition, ...] = ()
+    health: SeenHealth | None = None
+    processes: tuple[dict[str, int | str | None], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCards:
+    """What a list of cards changed: UUIDs that belong to another provider, and cards that took another one's slot.
+
+    `replaced` maps the UUID of the card that is there now to that of the card that was there before.
+    """
+
+    foreign: tuple[str, ...] = ()
+    replaced: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +80,52 @@ class SeenEndpoint:
     models: tuple[str, ...]
 
 
-def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at: datetime) -> tuple[str, ...]:
+def record_accelerators(*, node: Node, seen: Sequence[SeenAccelerator], seen_at: datetime) -> RecordedCards:
     """Store the full list of a node's cards in their order, and the slices they can be held by.
 
     A card that is no longer listed is retired, one that is back is not. A card that moved here from another
-    node of the same provider is taken over; one that belongs to another provider is left alone, and its
-    UUID is returned. Must run in the caller's transaction, which holds the node's cursor.
+    node of the same provider is taken over; one that belongs to another provider is left alone and named in
+    the answer. Must run in the caller's transaction, which holds the node's cursor.
     """
     named = {fitted(card.uuid, UUID_CHARS_MAX): card for card in seen}
     _make_missing(node, sorted(named), seen_at)
     # No join: after waiting for a lock its rows would still be those of before.
     locked = Accelerator.objects.select_for_update().filter(Q(uuid__in=named) | Q(node=node)).order_by("id")
     known = {card.uuid: card for card in locked}
+    in_slot = {card.pci_bus_id: card.uuid for card in locked if _stands_in(card, node) and card.uuid not in named}
     providers = dict(
         Node.objects.filter(id__in={card.node_id for card in known.values()}).values_list("id", "cluster__provider_id")
     )
-    foreign = []
+    recorded, foreign = RecordedCards(), []
     for position, (uuid, card) in enumerate(named.items()):
         stored = known[uuid]
         if providers[stored.node_id] != node.cluster.provider_id:
             foreign.append(uuid)
             continue
+        if not stored.pci_bus_id and card.pci_bus_id in in_slot:
+            recorded.replaced[uuid] = in_slot[card.pci_bus_id]
         _describe(stored, node, card, position, seen_at)
+        _record_health(stored, card, seen_at)
         _record_slices(stored, card, seen_at)
     gone = [card.id for uuid, card in known.items() if uuid not in named and card.node_id == node.id]
     Accelerator.objects.filter(id__in=gone, retired_at__isnull=True).update(retired_at=seen_at)
-    return tuple(foreign)
+    return replace(recorded, foreign=tuple(foreign))
+
+
+def _stands_in(card: Accelerator, node: Node) -> bool:
+    """Whether the card was in service in a known slot of the node up to now."""
+    return card.node_id == node.id and card.retired_at is None and bool(card.pci_bus_id)
+
+
+def _record_health(stored: Accelerator, card: SeenAccelerator, seen_at: datetime) -> None:
+    """Keep what the card tells of itself now; an agent that tells nothing changes nothing."""
+    told: dict[str, object] = {}
+    if card.health is not None:
+        told |= asdict(card.health)
+    if card.processes is not None:
+        told["processes"] = list(card.processes)
+    if told:
+        AcceleratorHealth.objects.update_or_create(accelerator=stored, defaults={**told, "seen_at": seen_at})
 
 
 def _make_missing(node: Node, uuids: Sequence[str], first_at: datetime) -> None:
@@ -134,8 +179,8 @@ def _record_slices(card: Accelerator, seen: SeenAccelerator, seen_at: datetime) 
                 share_permille=share_permille,
                 created_at=seen_at,
             )
-        elif stored.retired_at is not None:
-            Slice.objects.filter(id=stored.id).update(retired_at=None)
+        elif stored.retired_at is not None or stored.share_permille != share_permille:
+            _revive(stored, profile, share_permille, seen_at)
     if seen.mig_mode is None:
         # The driver does not say: what was there is not taken away on a guess.
         return
@@ -146,6 +191,14 @@ def _record_slices(card: Accelerator, seen: SeenAccelerator, seen_at: datetime) 
     ]
     held = _held_slices([each.id for each in gone], seen_at)
     Slice.objects.filter(id__in=[each.id for each in gone if each.id not in held]).update(retired_at=seen_at)
+
+
+def _revive(stored: Slice, profile: str, share_permille: int, seen_at: datetime) -> None:
+    """A slice that is there again is in service; its size is corrected, unless somebody holds it at the old one."""
+    stored.retired_at = None
+    if not _held_slices([stored.id], seen_at):
+        stored.profile, stored.share_permille = profile, share_permille
+    stored.save(update_fields=["retired_at", "profile", "share_permille"])
 
 
 def _wanted_slices(card: Accelerator, seen: SeenAccelerator) -> dict[tuple[str, str], tuple[str, int]]:
@@ -162,10 +215,10 @@ def _wanted_slices(card: Accelerator, seen: SeenAccelerator) -> dict[tuple[str, 
 
 
 def _share_permille(partition_mib: int, card_mib: int | None) -> int:
-    """The partition's part of its card by memory; a card of unknown size is taken as wholly used."""
-    if not card_mib:
+    """The partition's part of its card by measured memory; where either size is unknown it counts as the whole."""
+    if not card_mib or not partition_mib:
         return WHOLE_PERMILLE
-    return memory_share_permille(max(1, min(partition_mib, card_mib)), card_mib)
+    return memory_share_permille(min(partition_mib, card_mib), card_mib)
 
 
 def _held_slices(slice_ids: Iterable[UUID], at: datetime) -> set[UUID]:

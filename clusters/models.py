@@ -145,6 +145,27 @@ class Accelerator(models.Model):
         return f"{self.model} {self.uuid}"
 
 
+class AcceleratorHealth(models.Model):
+    """What a card last told of its memory and of who computes on it. Unknown is null, never zero.
+
+    ECC errors count from the driver's load, remapped rows from the card's making. `processes` is the agent's list:
+    `pid`, `container_id` ("" outside a container, null unknown), `started_at_ms`, `memory_mib`, `instance`.
+    """
+
+    accelerator = models.OneToOneField(Accelerator, models.CASCADE, primary_key=True, related_name="health")
+    seen_at = models.DateTimeField()
+    ecc_corrected = models.BigIntegerField(null=True)
+    ecc_uncorrected = models.BigIntegerField(null=True)
+    rows_remapped_corrected = models.BigIntegerField(null=True)
+    rows_remapped_uncorrected = models.BigIntegerField(null=True)
+    row_remap_pending = models.BooleanField(null=True)
+    row_remap_failed = models.BooleanField(null=True)
+    processes = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.accelerator_id} {self.seen_at}"
+
+
 class SliceKind(models.TextChoices):
     """What part of a card a slice is."""
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clusters.models import Accelerator, Deployment, Endpoint, Node
+from metering.card_models import AcceleratorHour as AcceleratorHour  # and so Django finds that module's models
 from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
 from tenants.ids import new_id
 from tenants.models import Organization
@@ -272,29 +273,6 @@ class UsageGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} {self.from_at}"
-
-
-class AcceleratorHour(models.Model):
-    """What a card's gauges showed in one hour. Unknown samples are counted apart, never as zero."""
-
-    accelerator = models.ForeignKey(Accelerator, models.CASCADE, related_name="hours", db_index=False)
-    hour_at = models.DateTimeField()
-    utilisation_percent_sum = models.BigIntegerField(default=0)
-    utilisation_samples = models.PositiveIntegerField(default=0)
-    power_mw_sum = models.BigIntegerField(default=0)
-    power_samples = models.PositiveIntegerField(default=0)
-    memory_used_mib_max = models.PositiveIntegerField(null=True)
-    last_utilisation_percent = models.PositiveSmallIntegerField(null=True)
-    last_power_mw = models.PositiveIntegerField(null=True)
-    last_read_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["accelerator", "hour_at"], name="accelerator_hour_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.accelerator_id} {self.hour_at}"
 
 
 class UsageEvent(models.Model):

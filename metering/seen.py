@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from clusters.inventory import (
+    RecordedCards,
     SeenAccelerator,
     SeenEndpoint,
+    SeenHealth,
     SeenPartition,
     record_accelerators,
     record_endpoints,
 )
+from metering.card_events import CardEvent, kind_of, record_card_events
 from metering.gaps import Trouble, record_gaps
 from metering.hours import instant_of
 
@@ -29,10 +34,10 @@ def record_seen(*, node: Node, batch: Batch, previous_at: datetime | None, limit
     """
     seen_at = instant_of(limits.nearest(batch.created_at_ms))
     _describe_node(node, batch)
-    foreign: tuple[str, ...] = ()
+    recorded = RecordedCards()
     if batch.accelerators:
         seen = [_accelerator(card) for card in batch.accelerators]
-        foreign = record_accelerators(node=node, seen=seen, seen_at=seen_at)
+        recorded = record_accelerators(node=node, seen=seen, seen_at=seen_at)
     if batch.endpoints:
         endpoints = [SeenEndpoint(one.url, one.engine, tuple(one.models)) for one in batch.endpoints]
         first_at = instant_of(limits.nearest(_first_ms(batch)))
@@ -48,10 +53,17 @@ def record_seen(*, node: Node, batch: Batch, previous_at: datetime | None, limit
             to_at=seen_at,
             occurrences=1,
         )
-        for uuid in foreign
+        for uuid in recorded.foreign
+    ]
+    events = [
+        CardEvent(uuid, "replaced", 0, f"in the slot of {before}", seen_at)
+        for uuid, before in recorded.replaced.items()
     ]
     for outcome in batch.outcomes:
         at = instant_of(limits.nearest(outcome.at_ms))
+        if kind := kind_of(outcome.subject, outcome.reason):
+            events.append(CardEvent(outcome.subject_id, *kind, outcome.detail, at, outcome.count))
+            continue
         troubles.append(
             Trouble(
                 subject=outcome.subject,
@@ -65,6 +77,7 @@ def record_seen(*, node: Node, batch: Batch, previous_at: datetime | None, limit
             )
         )
     record_gaps(node=node, troubles=troubles)
+    record_card_events(node=node, events=events)
 
 
 def _describe_node(node: Node, batch: Batch) -> None:
@@ -89,4 +102,12 @@ def _accelerator(card: AcceleratorSeen) -> SeenAccelerator:
         pci_bus_id=card.pci_bus_id,
         mig_mode=card.mig_mode,
         partitions=tuple(SeenPartition(one.uuid, one.profile, one.memory_mib) for one in card.mig),
+        health=_health(card),
+        processes=None
+        if card.processes is None
+        else tuple(msgspec.structs.asdict(process) for process in card.processes),
     )
+
+
+def _health(card: AcceleratorSeen) -> SeenHealth | None:
+    return None if card.health is None else SeenHealth(**msgspec.structs.asdict(card.health))

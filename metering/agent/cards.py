@@ -31,11 +31,10 @@ STARTED_WITHIN_MS: Final = 1_000
 
 
 class Advance(Protocol):
-    """Adds a register's reading to the tick."""
+    """A function that adds a register's reading to the tick."""
 
-    def __call__(
-        self, tick: Tick, key: MeterKey, parts: dict[str, Part], markers: Markers, start: Start, /
-    ) -> None: ...
+    def __call__(self, tick: Tick, key: MeterKey, parts: dict[str, Part], markers: Markers, start: Start, /) -> None:
+        """Add the reading."""
 
 
 class ChildCards:

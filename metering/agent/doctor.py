@@ -170,6 +170,7 @@ def _no_cards(reason: str, detail: str) -> Finding:
         )
     fixes = {
         "nvml_hung": "a GPU hangs in the driver: check dmesg, reset or reboot",
+        "device_access_lost": "in a container: create it anew; run the agent on the host to be rid of it",
         "driver_mismatch": "driver and library differ: reboot, or reload the driver",
     }
     return Finding("GPUs", "FAIL", f"{reason}: {detail}", fixes.get(reason, "check nvidia-smi as this user"))

@@ -148,7 +148,7 @@ class Cards:
                 {
                     "uuid": mig_uuid,
                     "profile": name.partition(" MIG ")[2] or _profile(attributes),
-                    "memory_mib": 0 if attributes is None else int(attributes.memorySizeMB),
+                    "memory_mib": self._instance_mib(uuid, place, instance, attributes),
                     "gpu_instance": gpu_instance,
                     "compute_instance": self._calls.ask(
                         uuid, f"mig_ci {place}", "nvmlDeviceGetComputeInstanceId", instance
@@ -158,6 +158,13 @@ class Cards:
             if gpu_instance is not None:
                 self._instances.setdefault(uuid, []).append((mig_uuid, gpu_instance))
         return found
+
+    def _instance_mib(self, uuid: str, place: int, instance: Any, attributes: Any) -> int:
+        """The instance's memory as measured; 0 is unknown."""
+        if attributes is not None:
+            return int(attributes.memorySizeMB)
+        memory = self._calls.call(uuid, f"mig_memory {place}", self._memory, instance)
+        return 0 if memory is None else int(memory.total) // MIB
 
     def _read_card(self, uuid: str, handle: Any) -> dict[str, Any]:
         reading: dict[str, Any] = {"uuid": uuid, **dict.fromkeys(FIELDS)}

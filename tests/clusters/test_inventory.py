@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from django.db import connection, transaction
 from clusters.inventory import (
     SeenAccelerator,
     SeenEndpoint,
+    SeenHealth,
     SeenPartition,
     ensure_accelerators,
     ensure_endpoints,
     record_accelerators,
     record_endpoints,
 )
-from clusters.models import Accelerator, Endpoint, Slice
+from clusters.models import Accelerator, AcceleratorHealth, Endpoint, Slice
 from tests.factories import EPOCH, make_allocation, make_cluster, make_node
 
 if TYPE_CHECKING:
@@ -122,10 +124,10 @@ def test_a_partition_of_a_card_of_unknown_size_counts_as_the_whole(node: Node) -
 def test_a_card_moves_with_its_provider_and_never_to_another(cast: Cast, node: Node) -> None:
     record_accelerators(node=node, seen=[card()], seen_at=EPOCH)
     second = make_node(node.cluster)
-    assert record_accelerators(node=second, seen=[card()], seen_at=LATER) == ()
+    assert record_accelerators(node=second, seen=[card()], seen_at=LATER).foreign == ()
     assert Accelerator.objects.get().node == second
     thief = make_node(make_cluster(cast.outsider, "elsewhere"))
-    assert record_accelerators(node=thief, seen=[card(), card("GPU-9")], seen_at=LATER) == ("GPU-1",)
+    assert record_accelerators(node=thief, seen=[card(), card("GPU-9")], seen_at=LATER).foreign == ("GPU-1",)
     assert Accelerator.objects.get(uuid="GPU-1").node == second
     assert Accelerator.objects.get(uuid="GPU-9").node == thief
 
@@ -177,3 +179,59 @@ def test_subjects_that_readings_name_before_any_list_are_made(cast: Cast, node: 
     assert set(cards) == {"GPU-1"}
     thief = make_node(make_cluster(cast.outsider, "elsewhere"))
     assert ensure_accelerators(node=thief, uuids=["GPU-1"], first_at=EPOCH) == {}
+
+
+def test_two_slices_of_one_card_are_measured_and_kept_apart(node: Node) -> None:
+    """The share is the measured memory's, whatever the profile's name says."""
+    parts = (part("a"), SeenPartition("MIG-b", "1g.10gb", 10_000), SeenPartition("MIG-c", "1g.10gb", 0))
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=parts)], seen_at=EPOCH)
+    assert slices() == {("mig", "MIG-a", 119), ("mig", "MIG-b", 123), ("mig", "MIG-c", 1000)}
+
+
+def test_instances_made_anew_end_the_old_slices_and_begin_new_ones(node: Node) -> None:
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a"), part("b")))], seen_at=EPOCH)
+    big = SeenPartition("MIG-d", "3g.40gb", 40_192)
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("b"), big))], seen_at=LATER)
+    assert slices() == {("mig", "MIG-b", 119), ("mig", "MIG-d", 491)}
+    assert Slice.objects.get(label="MIG-a").retired_at == LATER
+    assert Slice.objects.get(label="MIG-d").created_at == LATER
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_size_that_was_unknown_is_corrected_unless_somebody_holds_the_slice(
+    cast: Cast, node: Node, held: bool
+) -> None:
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a", 0),))], seen_at=EPOCH)
+    if held:
+        make_allocation(Slice.objects.get(), cast.tenant, EPOCH, None)
+    record_accelerators(node=node, seen=[card(mig_mode=True, parts=(part("a"),))], seen_at=LATER)
+    assert slices() == {("mig", "MIG-a", 1000 if held else 119)}
+
+
+def test_another_card_in_the_same_slot_replaces_the_one_before(node: Node) -> None:
+    record_accelerators(node=node, seen=[card("GPU-1")], seen_at=EPOCH)
+    recorded = record_accelerators(node=node, seen=[card("GPU-7")], seen_at=LATER)
+    assert recorded.replaced == {"GPU-7": "GPU-1"}
+    assert dict(Accelerator.objects.values_list("uuid", "retired_at")) == {"GPU-1": LATER, "GPU-7": None}
+    # Said once: the next list is the same machine.
+    assert record_accelerators(node=node, seen=[card("GPU-7")], seen_at=LATER).replaced == {}
+
+
+def test_a_card_beside_others_replaces_none(node: Node) -> None:
+    record_accelerators(node=node, seen=[card("GPU-1")], seen_at=EPOCH)
+    elsewhere = replace(card("GPU-7"), pci_bus_id="00:02.0")
+    assert record_accelerators(node=node, seen=[card("GPU-1"), elsewhere], seen_at=LATER).replaced == {}
+
+
+def test_health_is_kept_as_last_told_and_unknown_is_null(node: Node) -> None:
+    told = SeenHealth(ecc_corrected=7, ecc_uncorrected=0, row_remap_failed=False)
+    processes: tuple[dict[str, int | str | None], ...] = ({"pid": 4711, "container_id": "c" * 64, "memory_mib": None},)
+    record_accelerators(node=node, seen=[replace(card(), health=told, processes=processes)], seen_at=EPOCH)
+    # An older agent, or a driver that did not answer, tells nothing.
+    record_accelerators(node=node, seen=[card()], seen_at=LATER)
+    stored = AcceleratorHealth.objects.get()
+    assert (stored.seen_at, stored.ecc_corrected, stored.ecc_uncorrected) == (EPOCH, 7, 0)
+    assert (stored.rows_remapped_corrected, stored.row_remap_failed) == (None, False)
+    assert stored.processes == list(processes)
+    record_accelerators(node=node, seen=[replace(card(), processes=())], seen_at=LATER)
+    assert AcceleratorHealth.objects.get().processes == []

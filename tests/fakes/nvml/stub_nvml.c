@@ -146,7 +146,7 @@ int nvmlDeviceGetMemoryInfo(card_t *card, memory_t *memory) {
 }
 int nvmlDeviceGetMemoryInfo_v2(card_t *card, memory_v2_t *memory) {
   PLAY(card->index);
-  memory->total = 81559ULL << 20; memory->reserved = 500ULL << 20; memory->used = 70000ULL << 20;
+  memory->total = (card->mig < 0 ? 81559ULL : card->mig ? 40192ULL : 9728ULL) << 20; memory->reserved = 500ULL << 20; memory->used = 70000ULL << 20;
   memory->free = memory->total - memory->reserved - memory->used;
   return SUCCESS;
 }

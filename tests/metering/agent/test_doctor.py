@@ -119,7 +119,7 @@ def test_a_wrong_clock_is_told(tmp_path: Path, state_dir: Path) -> None:
     ("play", "what", "fix"),
     [
         ("fail nvmlInitWithFlags 18", "driver_mismatch", "reboot"),
-        ("fail nvmlInitWithFlags 999", "nvml_error", "nvidia-smi"),
+        ("fail nvmlInitWithFlags 999", "device_access_lost", "on the host"),
         ("hang nvmlInitWithFlags", "nvml_hung", "dmesg"),
     ],
 )

@@ -61,7 +61,7 @@ class OddFigures:
 
     NVMLError = pynvml.NVMLError
     NVMLLibraryMismatchError = pynvml.NVMLLibraryMismatchError
-    c_nvmlGpmMetricsGet_t = pynvml.c_nvmlGpmMetricsGet_t
+    c_nvmlGpmMetricsGet_t = pynvml.c_nvmlGpmMetricsGet_t  # noqa: N815 - NVML's name
 
     def __init__(self, percent: float) -> None:
         self.percent = percent

@@ -1,5 +1,7 @@
 """What each error of NVML means, over pynvml's real exceptions."""
 
+from itertools import pairwise
+
 import pynvml
 import pytest
 
@@ -91,7 +93,7 @@ def test_what_the_environment_refuses_is_asked_ever_more_rarely(library: Library
             assert told(calls) == [(CARD, "nvml_error")]
         else:
             assert calls.outcomes == []
-    pauses = [(later - earlier) * 1_000 for earlier, later in zip(asked_at, asked_at[1:], strict=False)]
+    pauses = [(later - earlier) * 1_000 for earlier, later in pairwise(asked_at)]
     assert pauses == [PAUSE_MS, 2 * PAUSE_MS, 4 * PAUSE_MS, 8 * PAUSE_MS, *[PAUSE_MS_MAX] * (len(pauses) - 4)]
     library.code = None
     calls.begin(10_000_000)

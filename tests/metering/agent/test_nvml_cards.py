@@ -69,8 +69,9 @@ def test_without_the_list_of_mps_the_other_one_counts(gpu_machine: StubMachine, 
 
 def test_a_process_on_an_instance_names_it(gpu_machine: StubMachine, reader: NvmlReader) -> None:
     gpu_machine.play("gpus 1", "mig 0", "process 0 4711")
-    (process,) = health(reader.read_cards(0)).processes or ()
-    assert process.instance == "MIG-00000000-0000-0000-0000-000000000000"
+    found = health(reader.read_cards(0)).processes
+    assert found is not None
+    assert found[0].instance == "MIG-00000000-0000-0000-0000-000000000000"
 
 
 @pytest.mark.parametrize("missing", ["", "fail nvmlDeviceGetCurrentClocksEventReasons 13"])

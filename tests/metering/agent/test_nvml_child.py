@@ -123,9 +123,11 @@ def test_a_mig_instance_without_a_name_or_size_is_listed_all_the_same(gpu_machin
     (card,) = listed["accelerators"]
     assert card["name"] == ""
     assert [(each["profile"], each["memory_mib"]) for each in card["mig"]] == [("1g.10gb", 9_728), ("3g.40gb", 40_192)]
-    gpu_machine.play("mig 0", "gpus 1", "fail nvmlDeviceGetName 3", "fail nvmlDeviceGetAttributes_v2 3")
+    gpu_machine.play(
+        "mig 0", "gpus 1", "fail nvmlDeviceGetName 3", "fail nvmlDeviceGetAttributes_v2 3", "instances 0 1"
+    )
     (listed, _), _ = converse(gpu_machine.command, *LIST_AND_READ)
-    assert [(each["profile"], each["memory_mib"]) for each in listed["accelerators"][0]["mig"]] == [("", 0), ("", 0)]
+    assert [(each["profile"], each["memory_mib"]) for each in listed["accelerators"][0]["mig"]] == [("", 9_728)]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(9, "nvml_absent"), (18, "driver_mismatch"), (999, "device_access_lost")])

@@ -1,0 +1,92 @@
+"""What cards show beside their energy: gauges by hour, of whole cards and of their instances, and events."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from clusters.models import Accelerator, Slice
+from tenants.ids import new_id
+
+
+class Activity(models.Model):
+    """How busy something was in one hour: sums of permilles and how many samples each has. Unknown is no sample.
+
+    A sample is a mean over the time since the sample before, so that the mean of an hour's samples is the hour's.
+    """
+
+    graphics_permille_sum = models.BigIntegerField(default=0, db_default=0)
+    graphics_samples = models.PositiveIntegerField(default=0, db_default=0)
+    sm_permille_sum = models.BigIntegerField(default=0, db_default=0)
+    sm_samples = models.PositiveIntegerField(default=0, db_default=0)
+    tensor_permille_sum = models.BigIntegerField(default=0, db_default=0)
+    tensor_samples = models.PositiveIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+
+class AcceleratorHour(Activity):
+    """What a card's gauges showed in one hour. Unknown samples are counted apart, never as zero."""
+
+    accelerator = models.ForeignKey(Accelerator, models.CASCADE, related_name="hours", db_index=False)
+    hour_at = models.DateTimeField()
+    utilisation_percent_sum = models.BigIntegerField(default=0)
+    utilisation_samples = models.PositiveIntegerField(default=0)
+    power_mw_sum = models.BigIntegerField(default=0)
+    power_samples = models.PositiveIntegerField(default=0)
+    memory_used_mib_max = models.PositiveIntegerField(null=True)
+    clock_samples = models.PositiveIntegerField(default=0, db_default=0)
+    throttled_samples = models.PositiveIntegerField(default=0, db_default=0, help_text="slowed by heat or hardware")
+    power_capped_samples = models.PositiveIntegerField(default=0, db_default=0, help_text="held back by a power limit")
+    last_utilisation_percent = models.PositiveSmallIntegerField(null=True)
+    last_power_mw = models.PositiveIntegerField(null=True)
+    last_read_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["accelerator", "hour_at"], name="accelerator_hour_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.accelerator_id} {self.hour_at}"
+
+
+class PartitionHour(Activity):
+    """How busy one MIG instance was in one hour; a card in MIG mode has no utilisation of its own."""
+
+    slice = models.ForeignKey(Slice, models.CASCADE, related_name="hours", db_index=False)
+    hour_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["slice", "hour_at"], name="partition_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.slice_id} {self.hour_at}"
+
+
+class AcceleratorEvent(models.Model):
+    """Something that the driver reported of a card, or that a list of cards showed, by hour: how often and when.
+
+    `kind` is `xid` with the XID as its code, another kind of the driver's with code 0, or `replaced`: another card
+    stood in this one's slot before.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    accelerator = models.ForeignKey(Accelerator, models.CASCADE, related_name="events", db_index=False)
+    kind = models.CharField(max_length=24)
+    code = models.PositiveIntegerField(default=0)
+    hour_at = models.DateTimeField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    detail = models.CharField(max_length=200, blank=True, default="")
+    occurrences = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["accelerator", "hour_at", "kind", "code"], name="accelerator_event_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.code} {self.last_at}"
