@@ -51,9 +51,9 @@ def due_periods(*, now: datetime) -> list[UUID]:
 def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, wait: bool = True) -> Closed:
     """Close a period that is over, once. Without `wait` a contract that somebody is at is left to them (BUSY).
 
-    1. Every node that served the contract must have rolled past the period's end, every gateway event before it must
-       be rolled, and all usage must have a price; else it waits, at most the contract's grace, and then closes with
-       what is missing on record.
+    1. Every node that served the contract must have rolled past the period's end, every gateway must have said that it
+       sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
+       most the contract's grace, and then closes with what is missing on record.
     2. The last charges are booked, and the invoice is issued from the whole rating. A period in which nothing was
        used or held closes without an invoice.
     3. The next period is stored, or the contract that has come to its end is ended.
@@ -73,7 +73,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     ).exists():
         return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
     in_grace = now < period.to_at + timedelta(hours=period.contract.grace_hours)
-    gaps = missing_reports(period=period)
+    gaps = missing_reports(period=period, now=now)
     if gaps and in_grace:
         return Closed(CloseState.WAITING, waiting_for=tuple(gaps))
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.

@@ -1,22 +1,26 @@
 """What a billing period still waits for: nodes that have not reported past its end, events not yet rolled up."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Q, Value
 from django.db.models.functions import Coalesce
 
-from billing.models import BillingPeriod, LeaseAllocation, TokenShare
+from billing.models import BillingPeriod, LeaseAllocation, TokenShare, TokenShareDeployment
 from clusters.models import Binding, Node
-from metering.completeness import pending_events, reported_to
+from metering.completeness import pending_events, reported_to, source_reaches
+from metering.models import Witness
 
 
-def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
+def missing_reports(*, period: BillingPeriod, now: datetime | None = None) -> list[dict[str, Any]]:
     """Return a row for every node that served the contract and is not rolled up as far as it served within the
-    period, and one for the tenant's events of before the period's end that wait to be rolled up.
+    period, for every gateway whose events bill and that has not sent everything of the period, and one for the
+    tenant's events of before the period's end that wait to be rolled up.
 
-    Nodes without an agent, or whose agent was revoked before the period, are not expected to report.
+    Nodes without an agent, or whose agent was revoked before the period, are not expected to report. A gateway that
+    never says how far it is gets the contract's time for it, by `now`.
     """
     needed = serving_nodes(period=period)
     nodes = Node.objects.filter(
@@ -38,6 +42,7 @@ def missing_reports(*, period: BillingPeriod) -> list[dict[str, Any]]:
                     "needed_to_at": needed[key].isoformat(),
                 }
             )
+    found += _gateways_behind(period, now)
     events = _events_waiting(period)
     if events:
         found.append({"kind": "events", "waiting": events})
@@ -69,6 +74,32 @@ def serving_nodes(*, period: BillingPeriod) -> dict[UUID, datetime]:
     for node, last_at in [*held, *bound]:
         needed[node] = max(needed.get(node, period.from_at), min(last_at, to_at))
     return needed
+
+
+def _gateways_behind(period: BillingPeriod, now: datetime | None) -> Iterator[dict[str, Any]]:
+    deployments = TokenShareDeployment.objects.filter(
+        Q(term__to_at__isnull=True) | Q(term__to_at__gt=period.from_at),
+        term__contract_id=period.contract_id,
+        term__witness=Witness.GATEWAY,
+        term__from_at__lt=period.to_at,
+    )
+    ids = list(deployments.values_list("deployment_id", flat=True))
+    if not ids:
+        return
+    contract = period.contract
+    silent_until = period.to_at + timedelta(minutes=contract.event_grace_minutes)
+    for one in source_reaches(deployment_ids=ids, tenant=contract.tenant, from_at=period.from_at, to_at=period.to_at):
+        told = one.complete_to_at
+        if told is None and (now is None or now >= silent_until):
+            continue
+        if told is None or told < period.to_at:
+            yield {
+                "kind": "source",
+                "reporter": one.reporter,
+                "source": one.source,
+                "complete_to_at": told.isoformat() if told else None,
+                "needed_to_at": period.to_at.isoformat(),
+            }
 
 
 def _events_waiting(period: BillingPeriod) -> int:

@@ -28,6 +28,7 @@ from billing.models import (
 from billing.money import UnknownCurrency, minor_digits
 from billing.numbering import next_number
 from clusters.models import Allocation, Deployment, Slice
+from metering.comparison import agree_comparison
 from metering.models import Witness
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -88,6 +89,7 @@ def open_contract(
     collection: Collection = Collection.SEND_INVOICE,
     due_days: int = 14,
     grace_hours: int = 48,
+    event_grace_minutes: int = 0,
     operator_fee_percent: Decimal = Decimal(0),
     number: str | None = None,
 ) -> Contract:
@@ -119,6 +121,7 @@ def open_contract(
         collection=collection,
         due_days=due_days,
         grace_hours=grace_hours,
+        event_grace_minutes=event_grace_minutes,
         operator_fee_percent=operator_fee_percent,
         created_at=now,
     )
@@ -251,6 +254,7 @@ def add_token_share(
     TokenShareDeployment.objects.bulk_create(
         [TokenShareDeployment(term=term, deployment=deployment) for deployment in deployments]
     )
+    agree_comparison(deployments=deployments, billed_by=witness, tolerance_percent=tolerance_percent)
     ensure_cuts(contract=contract)
     return term
 

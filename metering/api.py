@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from django.db import OperationalError
@@ -17,29 +16,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
-from metering.api_parameters import (
-    GAP_PARAMETERS,
-    RESIDUAL_PARAMETERS,
-    USAGE_PARAMETERS,
-    next_cursor,
-    read_gaps_query,
-    read_residuals_query,
-    read_usage_query,
-)
-from metering.api_shapes import (
-    EventSerializer,
-    EventsTakenSerializer,
-    GapsSerializer,
-    ResidualsSerializer,
-    UsageSerializer,
-)
+from metering.api_parameters import USAGE_PARAMETERS, next_cursor, read_usage_query
+from metering.api_shapes import EventSerializer, EventsTakenSerializer, UsageSerializer
 from metering.event_items import EVENTS_BYTES_MAX
 from metering.events import EventsTooLarge, count_refused_call, ingest_events
 from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
 from metering.ingest_counts import UNKNOWN_REPORTER
-from metering.queries import gaps_for, silent_nodes, usage_in, usage_totals
+from metering.queries import usage_in, usage_totals
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
-from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
 from tenants.authentication import organization_of
 from tenants.problem_response import answer, problem_answer
 from tenants.problems import Problem
@@ -145,68 +129,6 @@ class UsageView(APIView):
         )
 
 
-class GapsView(APIView):
-    """What could not be metered."""
-
-    required_scopes = {"GET": "usage:read"}
-
-    @extend_schema(
-        operation_id="usage_gaps_list",
-        tags=["usage"],
-        summary="Read gaps",
-        parameters=GAP_PARAMETERS,
-        responses={200: GapsSerializer},
-    )
-    def get(self, request: Request) -> Response:
-        """List spans that could not be metered, and the nodes that are silent now."""
-        query = read_gaps_query(request)
-        organization = organization_of(request)
-        gaps = gaps_for(
-            organization=organization,
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "gaps": [asdict(one) for one in gaps[: query.limit]],
-                "silent": [asdict(one) for one in silent_nodes(organization=organization, now=timezone.now())],
-                "next_cursor": next_cursor(query, len(gaps)),
-            }
-        )
-
-
-class ResidualsView(APIView):
-    """Engine against gateway."""
-
-    required_scopes = {"GET": "usage:read"}
-
-    @extend_schema(
-        operation_id="usage_residuals_list",
-        tags=["usage"],
-        summary="Compare the two witnesses",
-        parameters=RESIDUAL_PARAMETERS,
-        responses={200: ResidualsSerializer},
-    )
-    def get(self, request: Request) -> Response:
-        """Show per deployment, model and class what the engines counted more or less than the gateways."""
-        query = read_residuals_query(request)
-        organization = organization_of(request)
-        read = residual_hours if query.granularity == "hour" else residual_totals
-        found = read(organization=organization, from_at=query.from_at, to_at=query.to_at, filters=query.filters)
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "granularity": query.granularity,
-                "residuals": [_residual(one) for one in found],
-            }
-        )
-
-
 def _total(total: UsageTotal) -> dict[str, object]:
     return {
         "at": total.at,
@@ -217,20 +139,4 @@ def _total(total: UsageTotal) -> dict[str, object]:
         "estimated": str(total.estimated),
         "quarantined": str(total.quarantined),
         "records": str(total.records),
-    }
-
-
-def _residual(one: WitnessHour | WitnessTotal) -> dict[str, object]:
-    return {
-        "at": one.hour_at if isinstance(one, WitnessHour) else None,
-        "deployment": one.deployment,
-        "model": one.model,
-        "class": one.quantity,
-        "engine": str(one.residual.engine),
-        "gateway": str(one.residual.gateway),
-        "difference": str(one.residual.difference),
-        "explained": [{"cause": part.cause, "tokens": str(part.tokens)} for part in one.residual.explained],
-        "unexplained": str(one.residual.unexplained),
-        "unexplained_permille": one.residual.fraction_permille,
-        "quarantined": str(one.quarantined),
     }

@@ -56,6 +56,15 @@ class EventsTakenSerializer(serializers.Serializer[Any]):
     rejected = RejectedSerializer(many=True)
 
 
+class CompleteSerializer(serializers.Serializer[Any]):
+    """How far a gateway's source has sent everything."""
+
+    source = serializers.CharField(  # type: ignore[assignment]  # DRF takes declared fields off the class
+        max_length=200, help_text="the gateway's name for itself"
+    )
+    complete_to = serializers.DateTimeField(help_text="every event before this instant was sent and acknowledged")
+
+
 class UsageTotalSerializer(serializers.Serializer[Any]):
     """Usage of one kind in one stretch of time. Beside these members are those that `group_by` names."""
 

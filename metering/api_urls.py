@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from metering.api import EventsView, GapsView, ResidualsView, UsageView, batches
+from metering.api import EventsView, UsageView, batches
+from metering.control_api import CompleteView, GapsView, ResidualsView
 from metering.keys_api import chain, node_keys
 
 urlpatterns = [
@@ -10,6 +11,7 @@ urlpatterns = [
     path("chain", chain, name="api-chain"),
     path("node-keys", node_keys, name="api-node-keys"),
     path("events", EventsView.as_view(), name="api-events"),
+    path("events/complete", CompleteView.as_view(), name="api-events-complete"),
     path("usage", UsageView.as_view(), name="api-usage"),
     path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),

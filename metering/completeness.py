@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -9,7 +10,8 @@ from django.db.models import Min, Q
 from django.db.models.functions import Now
 
 from clusters.models import Allocation, Binding, Node
-from metering.models import EventQueue, RollupCursor, UsageEvent
+from metering.control_models import GatewaySource
+from metering.models import EventQueue, RollupCursor, UsageEvent, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 LATE_AFTER: Final = timedelta(minutes=5)
+RETIRED_AFTER: Final = timedelta(hours=48)
+"""A source that told nothing for so long, and sent nothing since, is not waited for."""
 FreshnessState = Literal["fresh", "late", "never"]
 
 
@@ -39,6 +43,42 @@ def pending_events(
     if tenant is not None:
         which |= Q(event__tenant=tenant)
     return waiting.filter(which).count()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReach:
+    """How far a gateway's source has sent everything; `complete_to_at` is None for one that never says."""
+
+    reporter: str
+    source: str
+    complete_to_at: datetime | None
+
+
+def source_reaches(
+    *, deployment_ids: Collection[UUID], tenant: Organization, from_at: datetime, to_at: datetime
+) -> list[SourceReach]:
+    """Return the sources that report events of some deployments of a tenant over a window, by name; two queries.
+
+    They are those that did near its end, and those of the tenant that still told how far they are then.
+    """
+    near_at = max(from_at, to_at - RETIRED_AFTER)
+    sent = set(
+        UsageHour.objects.filter(
+            deployment_id__in=deployment_ids, witness=Witness.GATEWAY, from_at__gte=near_at, from_at__lt=to_at
+        )
+        .values_list("meter__reporter_id", "meter__reporter__slug", "meter__source")
+        .distinct()
+    )
+    told = GatewaySource.objects.filter(
+        Q(reporter=tenant, told_at__gte=to_at - RETIRED_AFTER) | Q(reporter_id__in={reporter for reporter, *_ in sent})
+    ).values_list("reporter_id", "reporter__slug", "source", "complete_to_at", "told_at")
+    reach: dict[tuple[UUID | None, str | None, str], datetime | None] = dict.fromkeys(sent)
+    for reporter_id, slug, source, complete_to_at, told_at in told:
+        key = (reporter_id, slug, source)
+        if key in reach or (reporter_id == tenant.id and told_at >= to_at - RETIRED_AFTER):
+            reach[key] = complete_to_at
+    found = [SourceReach(slug or "", source, at) for (_, slug, source), at in reach.items()]
+    return sorted(found, key=lambda one: (one.reporter, one.source))
 
 
 def expected_nodes() -> QuerySet[Node]:

@@ -69,6 +69,9 @@ class Contract(models.Model):
     collection = models.CharField(max_length=24, choices=Collection.choices)
     due_days = models.PositiveSmallIntegerField(default=14)
     grace_hours = models.PositiveSmallIntegerField(default=48, help_text="how long closing waits for late readings")
+    event_grace_minutes = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how long closing waits for gateways that do not say how far they have sent"
+    )
     operator_fee_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
     created_at = models.DateTimeField()
 

@@ -6,7 +6,10 @@ import pytest
 
 from billing.charging import ensure_periods
 from billing.completeness import missing_reports, serving_nodes
+from billing.models import Contract
 from clusters.models import Allocation, Binding, Node
+from metering.control_models import GatewaySource
+from metering.models import Witness
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +64,48 @@ def test_a_node_without_an_agent_or_revoked_before_is_not_expected_to_report() -
     assert waited_for(world) == []
     Node.objects.filter(pk=node.pk).update(revoked_at=None, public_key=None)
     assert waited_for(world) == []
+
+
+def behind(world: World, now: datetime) -> list[tuple[str, str | None]]:
+    ensure_periods(contract=world.contract, now=MARCH)
+    rows = missing_reports(period=world.period(), now=now)
+    return [(row["source"], row["complete_to_at"]) for row in rows if row["kind"] == "source"]
+
+
+def test_a_gateway_that_bills_must_have_sent_everything_before_the_end() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    shared = world.share(rolled_to_at=APRIL)
+    shared.use({"input": 10}, at=APRIL - 2 * HOUR)
+    assert behind(world, APRIL) == []
+    source = GatewaySource.objects.create(
+        reporter=world.tenant, source="sample", complete_to_at=APRIL - HOUR, told_at=APRIL
+    )
+    assert behind(world, APRIL) == [("sample", (APRIL - HOUR).isoformat())]
+    GatewaySource.objects.filter(pk=source.pk).update(complete_to_at=APRIL)
+    assert behind(world, APRIL) == []
+
+
+def test_a_gateway_that_never_tells_is_given_the_time_of_the_contract() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.share(rolled_to_at=APRIL).use({"input": 10}, at=APRIL - 2 * HOUR)
+    Contract.objects.filter(pk=world.contract.pk).update(event_grace_minutes=15)
+    assert behind(world, APRIL + timedelta(minutes=14)) == [("sample", None)]
+    assert behind(world, APRIL + timedelta(minutes=15)) == []
+
+
+def test_a_gateway_that_tells_but_sent_nothing_is_waited_for_until_it_has_retired() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.share(rolled_to_at=APRIL)
+    GatewaySource.objects.create(
+        reporter=world.tenant, source="cut off", complete_to_at=APRIL - HOUR, told_at=APRIL - HOUR
+    )
+    assert behind(world, APRIL) == [("cut off", (APRIL - HOUR).isoformat())]
+    GatewaySource.objects.update(told_at=APRIL - timedelta(hours=49))
+    assert behind(world, APRIL) == []
+
+
+def test_where_the_engine_bills_no_gateway_is_waited_for() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.share(witness=Witness.ENGINE, rolled_to_at=APRIL)
+    GatewaySource.objects.create(reporter=world.tenant, source="control", complete_to_at=MARCH, told_at=APRIL)
+    assert behind(world, APRIL) == []

@@ -155,6 +155,7 @@ ADDRESSES = [
     Address("api-keys-of-node", programs(tenant=404, provider=200, outsider=404), arguments=NODE_ID),
     Address("api-revoke-node", programs(tenant=404, provider=200, outsider=404), "post", NODE_ID),
     Address("api-events", OWN_API, "post"),
+    Address("api-events-complete", OWN_API, "post", body={"source": "sample", "complete_to": "2026-03-05T09:00:00Z"}),
     # Other programs' own shapes; a subject or customer that is not the caller's is not there.
     Address("compat-openmeter-events", OWN_API),
     Address("compat-openmeter-events", programs(tenant=400, provider=400, outsider=400), "post"),

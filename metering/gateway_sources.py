@@ -1,0 +1,75 @@
+"""How far gateways have sent everything: told by each source itself, kept, and never taken back.
+
+An event says when a request happened, and nothing says that no other is still under way: only the gateway knows. So it
+tells "every event before this instant was sent and acknowledged", as often as it likes, and closing a period waits for
+that. Told again, or told an earlier instant, changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from django.db import connection
+
+from metering.event_items import FUTURE_MAX, NAME_CHARS_MAX
+from tenants.ids import new_id
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from tenants.models import Organization
+
+BODY_BYTES_MAX: Final = 4_096
+
+
+class CompleteUnreadable(Problem):
+    """The body does not say what it should."""
+
+    status = 400
+    code = "complete_malformed"
+    title = "The call cannot be read"
+
+
+class CompleteInFuture(Problem):
+    """Nobody can have sent what has not happened."""
+
+    status = 422
+    code = "complete_in_future"
+    title = "The instant lies in the future"
+
+
+class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+    complete_to: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_decoder = msgspec.json.Decoder(_Told)
+TELL: Final = """
+    INSERT INTO metering_gatewaysource AS kept (id, reporter_id, source, complete_to_at, told_at)
+    VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (reporter_id, source) DO UPDATE SET
+        complete_to_at = GREATEST(kept.complete_to_at, EXCLUDED.complete_to_at),
+        told_at = GREATEST(kept.told_at, EXCLUDED.told_at)
+    RETURNING source, complete_to_at
+"""
+
+
+def tell_complete(*, reporter: Organization, payload: bytes, now: datetime) -> tuple[str, datetime]:
+    """Keep how far a source of the reporter has sent everything; return the source and how far that is now.
+
+    Raises CompleteUnreadable, CompleteInFuture.
+    """
+    try:
+        told = _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as refused:
+        raise CompleteUnreadable(f"{refused}; expected source and complete_to.") from refused
+    if "\0" in told.source:
+        raise CompleteUnreadable("source may not hold a NUL character.", field="source")
+    complete_to_at = told.complete_to.astimezone(UTC)
+    if complete_to_at > now + FUTURE_MAX:
+        raise CompleteInFuture(f"complete_to is {complete_to_at.isoformat()}; it is {now.isoformat()}.")
+    with connection.cursor() as cursor:
+        cursor.execute(TELL, [new_id(), reporter.id, told.source, min(complete_to_at, now), now])
+        source, stands_at = cursor.fetchone()
+    return source, stands_at

@@ -1,0 +1,58 @@
+"""How far gateways have sent everything."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metering.control_models import GatewaySource
+from metering.gateway_sources import CompleteInFuture, CompleteUnreadable, tell_complete
+from tests.metering.fleet import NOON
+
+if TYPE_CHECKING:
+    from tenants.models import Organization
+    from tests.factories import Cast
+
+HOUR = timedelta(hours=1)
+
+
+def tell(reporter: Organization, complete_to: datetime, now: datetime = NOON) -> tuple[str, datetime]:
+    payload = json.dumps({"source": "gateway-1", "complete_to": complete_to.isoformat()}).encode()
+    return tell_complete(reporter=reporter, payload=payload, now=now)
+
+
+def test_it_only_goes_forward_and_telling_again_is_harmless(cast: Cast) -> None:
+    assert tell(cast.tenant, NOON - 2 * HOUR) == ("gateway-1", NOON - 2 * HOUR)
+    assert tell(cast.tenant, NOON - HOUR) == ("gateway-1", NOON - HOUR)
+    assert tell(cast.tenant, NOON - 2 * HOUR, NOON + HOUR) == ("gateway-1", NOON - HOUR)
+    assert tell(cast.outsider, NOON - 3 * HOUR) == ("gateway-1", NOON - 3 * HOUR)
+    row = GatewaySource.objects.get(reporter=cast.tenant)
+    assert (row.complete_to_at, row.told_at) == (NOON - HOUR, NOON + HOUR)
+
+
+def test_a_clock_a_little_ahead_promises_up_to_now_and_one_far_ahead_nothing(cast: Cast) -> None:
+    assert tell(cast.tenant, NOON + timedelta(minutes=5)) == ("gateway-1", NOON)
+    with pytest.raises(CompleteInFuture):
+        tell(cast.tenant, NOON + timedelta(minutes=6))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]",
+        b'{"source": "s"}',
+        b'{"source": "", "complete_to": "2026-03-01T00:00:00Z"}',
+        b'{"source": "s", "complete_to": "2026-03-01T00:00:00"}',
+        b'{"source": "s", "complete_to": "2026-03-01T00:00:00Z", "more": 1}',
+        b'{"source": "a\\u0000", "complete_to": "2026-03-01T00:00:00Z"}',
+        b"\xff",
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_changes_nothing(cast: Cast, payload: bytes) -> None:
+    with pytest.raises(CompleteUnreadable):
+        tell_complete(reporter=cast.tenant, payload=payload, now=NOON)
+    assert GatewaySource.objects.count() == 0
