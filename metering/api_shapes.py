@@ -109,6 +109,10 @@ class GapSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
     detail = serializers.CharField()
     occurrences = serializers.IntegerField()
+    value_max = serializers.DictField(
+        child=serializers.IntegerField(allow_null=True),
+        help_text="what can have gone unseen at most, by class and model; for the provider",
+    )
 
 
 class GapsSerializer(serializers.Serializer[Any]):

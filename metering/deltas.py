@@ -26,7 +26,9 @@ Every reading gets exactly one outcome, and every outcome names the rule that de
 | `held_out_of_range` | the value is no count below 2**63 | none | `Q` |
 | `held_clock` | the clock is off by more than the limit, or ran backwards | none | `Q` |
 
-A held reading leaves the state as it was, so the next good reading still carries the whole rise.
+A held reading leaves the state as it was, so the next good reading still carries the whole rise. Of
+`new_epoch_ambiguous` the rise itself is held: it is stored with quality `Q`, shown and not billed, and the register
+goes on from the new value.
 """
 
 from collections.abc import Iterable
@@ -121,11 +123,13 @@ class RegisterBound:
     A rise over t seconds may be at most `rise_per_s_max * t + burst_max`; the burst is there because some
     engines count a whole request when it ends. None means no bound is known. `watched_since_ms` is the
     instant from which the node looked at the meter's endpoint or accelerator; an epoch that provably began
-    later is counted from zero.
+    later is counted from zero. `best_rate_per_s` is the best that is known of such a subject: it bounds what the
+    unread end of an epoch can have been, and holds nothing.
     """
 
     rise_per_s_max: int | None = None
     burst_max: int = 0
+    best_rate_per_s: int | None = None
     clock_skew_ms_max: int | None = None
     watched_since_ms: int | None = None
 
@@ -135,6 +139,11 @@ class RegisterBound:
         if self.rise_per_s_max is None:
             return None
         return -(-self.rise_per_s_max * elapsed_ms // MS_PER_S) + self.burst_max
+
+    def tail_max(self, elapsed_ms: int) -> int | None:
+        """Return what an unread end of `elapsed_ms` can have been at most, rounded up, or None if unknown."""
+        assert elapsed_ms >= 0
+        return None if self.best_rate_per_s is None else -(-self.best_rate_per_s * elapsed_ms // MS_PER_S)
 
 
 NO_BOUND = RegisterBound()
@@ -215,7 +224,7 @@ def unseen_tail(previous: RegisterState, ended_at_ms: int, bound: RegisterBound 
     """Return the unread end of an epoch that ended at `ended_at_ms`, or None if it was read to its end."""
     if ended_at_ms <= previous.read_at_ms:
         return None
-    return UnseenTail(previous.read_at_ms, ended_at_ms, bound.rise_max(ended_at_ms - previous.read_at_ms))
+    return UnseenTail(previous.read_at_ms, ended_at_ms, bound.tail_max(ended_at_ms - previous.read_at_ms))
 
 
 def _decide(previous: RegisterState | None, reading: RegisterReading, bound: RegisterBound) -> DeltaOutcome:
@@ -295,8 +304,9 @@ def _new_epoch(previous: RegisterState, reading: RegisterReading, bound: Registe
     if started_ms is not None and started_ms > previous.read_at_ms:
         rule, flags, from_ms = Rule.NEW_EPOCH_PROVED, {Flag.RESTARTED}, started_ms
     elif reading.value >= previous.value:
-        # A counter kept in a multiprocess folder survives a restart;
-        # the difference never over-bills.
+        # A counter kept in a multiprocess folder survives a restart, so the difference may be all there was. But an
+        # address may also lead to another process now, whose register was never this one: nobody can tell, so the
+        # difference is stored and held.
         rule, flags = Rule.NEW_EPOCH_AMBIGUOUS, {Flag.RESTARTED, Flag.AMBIGUOUS_RESET}
         value, quality = reading.value - previous.value, Quality.QUARANTINED
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,10 @@ JOINED_WITHIN: Final = timedelta(seconds=90)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that could not be read over `[from_at, to_at)`, so many times."""
+    """Something that could not be read over `[from_at, to_at)`, so many times.
+
+    `value_max` says what can have gone unseen at most, by class and model; None where no bound is known.
+    """
 
     subject: str
     subject_id: str
@@ -33,6 +37,7 @@ class Trouble:
     from_at: datetime
     to_at: datetime
     occurrences: int
+    value_max: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def record_gaps(*, node: Node, troubles: Iterable[Trouble]) -> None:
@@ -65,31 +70,48 @@ def record_gaps(*, node: Node, troubles: Iterable[Trouble]) -> None:
 
 
 def record_separate_gaps(*, node: Node, troubles: Iterable[Trouble]) -> None:
-    """Store gaps that each stand alone; one that is stored already stays as it is."""
-    UsageGap.objects.bulk_create([_row(node, _fitted(one)) for one in troubles], ignore_conflicts=True)
+    """Store gaps that each stand alone, those of one subject, instant and reason as one; add to what is stored.
+
+    Must run in a transaction that holds the node's rollup cursor.
+    """
+    merged: dict[tuple[str, str, datetime, str], Trouble] = {}
+    for trouble in troubles:
+        one = _fitted(trouble)
+        key = (one.subject, one.subject_id, one.from_at, one.reason)
+        merged[key] = _merged(merged[key], one) if key in merged else one
+    if not merged:
+        return
+    stored = UsageGap.objects.filter(node=node, from_at__in={key[2] for key in merged})
+    for gap in stored.filter(reason__in={key[3] for key in merged}):
+        found = merged.pop((gap.subject, gap.subject_id, gap.from_at, gap.reason), None)
+        if found is not None and not found.value_max.items() <= gap.value_max.items():
+            gap.to_at, gap.value_max = max(gap.to_at, found.to_at), {**gap.value_max, **found.value_max}
+            gap.save(update_fields=["to_at", "value_max"])
+    UsageGap.objects.bulk_create([_row(node, one) for one in merged.values()])
+
+
+def _merged(left: Trouble, right: Trouble) -> Trouble:
+    return replace(left, to_at=max(left.to_at, right.to_at), value_max={**left.value_max, **right.value_max})
 
 
 def _fitted(trouble: Trouble) -> Trouble:
-    return Trouble(
-        trouble.subject,
-        fitted(trouble.subject_id, SUBJECT_CHARS_MAX),
-        trouble.reason[:REASON_CHARS_MAX],
-        trouble.detail[:SUBJECT_CHARS_MAX],
-        trouble.from_at,
-        max(trouble.from_at, trouble.to_at),
-        min(OCCURRENCES_MAX, trouble.occurrences),
+    return replace(
+        trouble,
+        subject_id=fitted(trouble.subject_id, SUBJECT_CHARS_MAX),
+        reason=trouble.reason[:REASON_CHARS_MAX],
+        detail=trouble.detail[:SUBJECT_CHARS_MAX],
+        to_at=max(trouble.from_at, trouble.to_at),
+        occurrences=min(OCCURRENCES_MAX, trouble.occurrences),
     )
 
 
 def _joined(left: Trouble, right: Trouble) -> Trouble:
-    return Trouble(
-        left.subject,
-        left.subject_id,
-        left.reason,
-        right.detail,
-        min(left.from_at, right.from_at),
-        max(left.to_at, right.to_at),
-        min(OCCURRENCES_MAX, left.occurrences + right.occurrences),
+    return replace(
+        left,
+        detail=right.detail,
+        from_at=min(left.from_at, right.from_at),
+        to_at=max(left.to_at, right.to_at),
+        occurrences=min(OCCURRENCES_MAX, left.occurrences + right.occurrences),
     )
 
 
@@ -103,4 +125,5 @@ def _row(node: Node, trouble: Trouble) -> UsageGap:
         reason=trouble.reason,
         detail=trouble.detail,
         occurrences=trouble.occurrences,
+        value_max=dict(trouble.value_max),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
-from django.db.models import F
+from django.db.models import F, Q
 
 from clusters.inventory import (
     SERVED_MODEL_CHARS_MAX,
@@ -20,7 +20,7 @@ from clusters.models import Accelerator, Endpoint
 from clusters.naming import fitted
 from metering.deltas import RegisterState
 from metering.hours import instant_of, unix_ms_of
-from metering.models import Meter, MeterState, Witness
+from metering.models import Meter, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,17 +105,7 @@ class NodeMeters:
                 )
             )
         Meter.objects.bulk_create(rows, ignore_conflicts=True)
-        self._take_over(set(cards.values()))
         self._read()
-
-    def _take_over(self, cards: set[UUID]) -> None:
-        """Take the meters of cards that came from another node; that node's numbering means nothing here."""
-        moved = list(
-            Meter.objects.filter(accelerator_id__in=cards).exclude(node=self.node).values_list("id", flat=True)
-        )
-        if moved:
-            MeterState.objects.filter(meter_id__in=moved).delete()
-            Meter.objects.filter(id__in=moved).update(node=self.node)
 
     def accelerators(self, uuids: Iterable[str], first_ms: int) -> dict[str, UUID]:
         """Return `{uuid: id}` of the node's cards of these UUIDs, made where no list has shown them yet."""
@@ -135,7 +125,9 @@ class NodeMeters:
         return {subject_id: unix_ms_of(at) for subject_id, at in since.items()}
 
     def _read(self) -> None:
-        rows = Meter.objects.filter(node=self.node).values_list(
+        # A card that moved to another node is metered there, on a meter of its own: numbering is a node's.
+        here = Q(accelerator__isnull=True) | Q(accelerator__node=self.node)
+        rows = Meter.objects.filter(here, node=self.node).values_list(
             "id",
             "endpoint_id",
             "accelerator_id",

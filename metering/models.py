@@ -143,7 +143,7 @@ class Meter(models.Model):
                 name="endpoint_meter",
             ),
             models.UniqueConstraint(
-                fields=["accelerator", "quantity", "labels"],
+                fields=["accelerator", "node", "quantity", "labels"],
                 condition=Q(accelerator__isnull=False),
                 name="accelerator_meter",
             ),
@@ -263,6 +263,9 @@ class UsageGap(models.Model):
     reason = models.CharField(max_length=48)
     detail = models.CharField(max_length=512, blank=True, default="")
     occurrences = models.PositiveIntegerField(default=1)
+    value_max = models.JSONField(
+        default=dict, help_text="what can have gone unseen at most: {'class model': count or null}"
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -6,8 +6,7 @@ written in rollup's transaction.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from django.db import connection
@@ -18,28 +17,11 @@ from metering.hours import instant_of, unix_ms_of
 from metering.looks import Looks, instants_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clusters.models import Node
     from metering.clock import ClockLimits
-
-
-class LookedBatch(Protocol):
-    """What is needed of a stored batch: its columns with `read_at_ms`, and its stamps."""
-
-    @property
-    def boot_id(self) -> str: ...  # noqa: D102  the wire's own words
-    @property
-    def created_at_ms(self) -> int: ...  # noqa: D102
-    @property
-    def monotonic_ms(self) -> int: ...  # noqa: D102
-    @property
-    def metered_to_ms(self) -> int: ...  # noqa: D102
-    @property
-    def registers(self) -> list[Any]: ...  # noqa: D102
-    @property
-    def gauges(self) -> list[Any]: ...  # noqa: D102
-
-
-AnyBatch = TypeVar("AnyBatch", bound=LookedBatch)
+    from metering.columns import StoredBatch
 
 
 class NodeWatch:
@@ -52,16 +34,17 @@ class NodeWatch:
         self.looks = Looks(seen_ms, stored.usual_pause_ms if stored else None)
         self.clock = msgspec.convert(stored.clock, ClockState) if stored else ClockState()
 
-    def see(self, batch: AnyBatch, *, limits: ClockLimits, received_at: datetime, skew_ms: int | None) -> AnyBatch:
+    def see(
+        self, batch: StoredBatch, *, limits: ClockLimits, received_at: datetime, skew_ms: int | None
+    ) -> StoredBatch:
         """Learn from the next batch, and return it with its instants moved by what the node's clock is off."""
         received_ms = unix_ms_of(received_at)
         self.clock = measure_clock(
             self.clock, Stamps(batch.boot_id, batch.created_at_ms, batch.monotonic_ms, received_ms, skew_ms)
         )
         if self.clock.correction_ms:
-            batch = _moved(batch, self.clock.correction_ms)
-        columns = [column.read_at_ms for column in (*batch.registers, *batch.gauges)]
-        instants = instants_of(columns, batch.metered_to_ms)
+            batch = batch.moved(self.clock.correction_ms)
+        instants = instants_of(batch.ticks, batch.metered_to_ms)
         self.looks.add(at_ms for at_ms in instants if limits.trusts(at_ms))
         return batch
 
@@ -115,21 +98,3 @@ WRITE_PRESENCE: Final = """
     ON CONFLICT (node_id) DO UPDATE SET observed_to_at = EXCLUDED.observed_to_at,
         usual_pause_ms = EXCLUDED.usual_pause_ms, clock = EXCLUDED.clock
 """
-
-
-def _moved(batch: AnyBatch, by_ms: int) -> AnyBatch:
-    replace: Any = msgspec.structs.replace
-    moved: AnyBatch = replace(
-        batch,
-        metered_to_ms=batch.metered_to_ms + by_ms,
-        registers=[
-            replace(
-                column,
-                read_at_ms=[at_ms + by_ms for at_ms in column.read_at_ms],
-                epoch_started_ms=None if column.epoch_started_ms is None else column.epoch_started_ms + by_ms,
-            )
-            for column in batch.registers
-        ],
-        gauges=[replace(column, read_at_ms=[at_ms + by_ms for at_ms in column.read_at_ms]) for column in batch.gauges],
-    )
-    return moved

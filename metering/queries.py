@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import TruncDay, TruncHour, TruncMonth
 
 from clusters.models import Binding
@@ -156,7 +156,11 @@ def usage_of_deployments(
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A span that could not be metered; `to_at` is None while it lasts."""
+    """A span that could not be metered; `to_at` is None while it lasts.
+
+    `value_max` says by "class model" what can have gone unseen at most, to the provider only: an endpoint may serve
+    others too.
+    """
 
     node: str
     subject: str
@@ -166,6 +170,7 @@ class Gap:
     reason: str
     detail: str
     occurrences: int
+    value_max: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def gaps_for(
@@ -184,6 +189,12 @@ def gaps_for(
         .filter(Q(node__cluster__provider=organization) | Q(Exists(bound), subject="endpoint"))
         .order_by("from_at", "id")
         .values_list("node__name", "subject", "subject_id", "from_at", "to_at", "reason", "detail", "occurrences")
+        .annotate(
+            bounds=Case(
+                When(node__cluster__provider=organization, then=F("value_max")),
+                default=Value({}, JSONField()),
+            )
+        )
     )
     return [Gap(*row) for row in rows[offset : offset + limit]]
 

@@ -12,63 +12,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
-import msgspec
 from django.db import connection, transaction
 from django.db.models import F
 
-from clusters.models import Node
-from clusters.naming import fitted
-from metering.attribution import NodeTimelines
-from metering.clock import clock_limits
-from metering.gaps import Trouble, record_separate_gaps
-from metering.hours import instant_of, unix_ms_of
-from metering.meters import Identity, KnownMeter, NodeMeters, identity_of
+from metering.gaps import record_separate_gaps
+from metering.hours import instant_of
 from metering.models import Batch, NodeCursor, RollupCursor, Witness
+from metering.node_fold import NodeFold, Place, fold_batches
 from metering.presence import NodeWatch
-from metering.registers import BatchTerms, MeterFold
-from metering.rollup_gauges import GaugeHour, fold_gauges, write_gauges
-from metering.timeline import FOREVER_MS
+from metering.rollup_gauges import write_gauges
 from metering.usage_rows import UsageRow, add_usage
-from metering.wire import GaugeColumn, MeterKey, inflate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from uuid import UUID
 
-CHUNK_BATCHES: Final = 64
-EPOCH_CHARS_MAX: Final = 64
+    from clusters.models import Node
+    from metering.meters import KnownMeter
+    from metering.registers import MeterFold
 
-
-class StoredColumn(msgspec.Struct, frozen=True):
-    """A register column of a stored batch; its bounds were checked when it came in.
-
-    The meter stays as its bytes: a node writes a meter the same way every time, so that it is read once.
-    """
-
-    meter: msgspec.Raw
-    epoch: str
-    epoch_started_ms: int | None
-    epoch_proof: str
-    first_seq: int
-    values: list[int]
-    read_at_ms: list[int]
-
-
-class StoredBatch(msgspec.Struct, frozen=True):
-    """What rollup needs of a stored batch."""
-
-    boot_id: str
-    created_at_ms: int
-    monotonic_ms: int
-    metered_to_ms: int
-    registers: list[StoredColumn]
-    gauges: list[GaugeColumn]
-
-
-_decoder = msgspec.json.Decoder(StoredBatch)
-_meter_decoder = msgspec.json.Decoder(MeterKey)
+CHUNK_BATCHES: Final = 512
+CHUNK_READINGS: Final = 400_000
+"""A chunk ends with the batch that reaches this: what it takes in memory and in time is bounded by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +68,28 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         )
         if cursor is None:
             return None
-        stored = list(
-            Batch.objects.filter(node_id=node_id, seq__gt=cursor.rolled_seq)
-            .order_by("seq")
-            .values_list("seq", "content_encoding", "body", "metered_to_at", "received_at", "clock_skew_ms")[
-                :chunk_batches
-            ]
-        )
-        if not stored:
+        to_seq, more = _chunk(node_id, cursor.rolled_seq, chunk_batches)
+        if to_seq == cursor.rolled_seq:
             return NodeRolled(0, 0, 0, more=False)
         fold, watch = NodeFold(cursor.node), NodeWatch(cursor.node)
-        enrolled_at = cursor.node.enrolled_at or cursor.node.created_at
-        for seq, encoding, body, metered_to_at, received_at, skew_ms in stored:
-            terms = BatchTerms(
-                seq,
-                clock_limits(enrolled_at=enrolled_at, received_at=received_at, clock_skew_ms=skew_ms),
-                unix_ms_of(cursor.rolled_to_at) if cursor.rolled_to_at else None,
-            )
-            # One batch is in memory at a time.
-            batch = _decoder.decode(inflate(bytes(body), encoding))
-            batch = watch.see(batch, limits=terms.limits, received_at=received_at, skew_ms=skew_ms)
-            fold.add(batch, terms)
-            cursor.rolled_seq, cursor.rolled_to_at = seq, max(cursor.rolled_to_at or metered_to_at, metered_to_at)
+        after = Place(cursor.rolled_seq, cursor.rolled_to_at)
+        place = fold_batches(fold=fold, watch=watch, after=after, to_seq=to_seq)
         rows = _write(cursor.node, fold, now)
         watch.write(now)
+        cursor.rolled_seq, cursor.rolled_to_at = place.seq, place.metered_to_at
         cursor.save(update_fields=["rolled_seq", "rolled_to_at"])
-    return NodeRolled(len(stored), fold.readings, rows, more=len(stored) == chunk_batches)
+    return NodeRolled(place.seq - after.seq, fold.readings, rows, more=more)
+
+
+def _chunk(node_id: UUID, after_seq: int, chunk_batches: int) -> tuple[int, bool]:
+    """Return the last batch of the next chunk, and whether there are more behind it."""
+    waiting = Batch.objects.filter(node_id=node_id, seq__gt=after_seq).order_by("seq")
+    to_seq, readings = after_seq, 0
+    for number, (seq, count) in enumerate(waiting.values_list("seq", "readings")[: chunk_batches + 1]):
+        if number == chunk_batches or readings >= CHUNK_READINGS:
+            return to_seq, True
+        to_seq, readings = seq, readings + count
+    return to_seq, False
 
 
 def _write(node: Node, fold: NodeFold, now: datetime) -> int:
@@ -160,106 +123,6 @@ def _rows(meter: KnownMeter, fold: MeterFold) -> Iterable[UsageRow]:
             first_batch_seq=tally.first_seq,
             last_batch_seq=tally.last_seq,
         )
-
-
-class NodeFold:
-    """A node's batches being folded, one after the other, on top of what is stored of its meters."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.meters = NodeMeters(node)
-        self.readings = 0
-        self.gauges: dict[tuple[str, int], GaugeHour] = {}
-        self._folds: dict[bytes, tuple[Identity, MeterFold | None]] = {}
-        self._by_meter: dict[UUID, tuple[KnownMeter, Identity, MeterFold]] = {}
-        self._elsewhere: dict[Identity, Trouble] = {}
-        states = [meter.state.read_at_ms for meter in self.meters.by_identity.values() if meter.state]
-        self._timelines = NodeTimelines(node, min(states, default=FOREVER_MS))
-        self._watched: dict[UUID, int] | None = None
-
-    def add(self, batch: StoredBatch, terms: BatchTerms) -> None:
-        """Fold one batch, the next of the node."""
-        unknown = {bytes(column.meter) for column in batch.registers} - self._folds.keys()
-        if unknown:
-            self._meet(unknown, batch, terms)
-        for column in batch.registers:
-            identity, fold = self._folds[bytes(column.meter)]
-            self.readings += len(column.values)
-            if fold is None:
-                self._miss(identity, column, terms)
-            else:
-                fold.add(_with_short_epoch(column), terms)
-        fold_gauges(batch.gauges, terms.limits, self.gauges)
-
-    def folded(self) -> list[tuple[KnownMeter, MeterFold]]:
-        """Return the meters that had readings."""
-        return [(meter, fold) for meter, _, fold in self._by_meter.values()]
-
-    def troubles(self) -> list[Trouble]:
-        """Ends of epochs that nobody read, and cards that are not this node's to meter."""
-        tails = [
-            Trouble(
-                subject=identity[0],
-                subject_id=identity[1],
-                reason="tail_unseen",
-                detail="The register began anew; what it counted after its last reading was not seen.",
-                from_at=instant_of(tail.from_ms),
-                to_at=instant_of(tail.to_ms),
-                occurrences=1,
-            )
-            for _, identity, fold in self._by_meter.values()
-            for tail in fold.tails
-        ]
-        return [*tails, *self._elsewhere.values()]
-
-    def _meet(self, unknown: set[bytes], batch: StoredBatch, terms: BatchTerms) -> None:
-        """Find or make the meters that this chunk has not named before."""
-        keys = {raw: _meter_decoder.decode(raw) for raw in unknown}
-        first_ms = min(column.read_at_ms[0] for column in batch.registers)
-        first_ms = terms.limits.nearest(first_ms)
-        self.meters.ensure({identity_of(key): key.engine for key in keys.values()}, first_ms)
-        self._timelines.reach(first_ms)
-        for raw, key in keys.items():
-            identity = identity_of(key)
-            meter = self.meters.by_identity.get(identity)
-            if meter is None:
-                self._folds[raw] = (identity, None)
-                continue
-            if meter.id not in self._by_meter:
-                self._by_meter[meter.id] = (meter, identity, self._begin(meter, identity))
-            self._folds[raw] = (identity, self._by_meter[meter.id][2])
-
-    def _begin(self, meter: KnownMeter, identity: Identity) -> MeterFold:
-        if meter.state is not None:
-            return MeterFold(
-                meter.quantity, self._timelines.of(identity[0], meter.subject_id, meter.model), meter.state
-            )
-        if self._watched is None or meter.subject_id not in self._watched:
-            self._watched = self.meters.watched_since_ms()
-        watched_ms = self._watched.get(meter.subject_id)
-        if watched_ms is not None:
-            self._timelines.reach(watched_ms)
-        timeline = self._timelines.of(identity[0], meter.subject_id, meter.model)
-        return MeterFold(meter.quantity, timeline, None, watched_ms)
-
-    def _miss(self, identity: Identity, column: StoredColumn, terms: BatchTerms) -> None:
-        before = self._elsewhere.get(identity)
-        from_at = instant_of(terms.limits.nearest(column.read_at_ms[0]))
-        self._elsewhere[identity] = Trouble(
-            subject=identity[0],
-            subject_id=identity[1],
-            reason="held_by_another_node",
-            detail="Another node holds this card; what this one read of it does not count.",
-            from_at=before.from_at if before else from_at,
-            to_at=instant_of(terms.limits.nearest(column.read_at_ms[-1])),
-            occurrences=len(column.values) + (before.occurrences if before else 0),
-        )
-
-
-def _with_short_epoch(column: StoredColumn) -> StoredColumn:
-    if len(column.epoch) <= EPOCH_CHARS_MAX:
-        return column
-    return msgspec.structs.replace(column, epoch=fitted(column.epoch, EPOCH_CHARS_MAX))
 
 
 WRITE_STATES: Final = """

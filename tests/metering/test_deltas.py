@@ -224,10 +224,11 @@ def test_two_readings_of_one_millisecond_are_in_order() -> None:
 
 
 def test_the_unseen_tail_says_how_much_it_can_have_been() -> None:
-    bound = RegisterBound(rise_per_s_max=3, burst_max=7)
-    assert unseen_tail(BEFORE, 101_500, bound) == UnseenTail(100_000, 101_500, 12)
+    bound = RegisterBound(rise_per_s_max=300, burst_max=7, best_rate_per_s=3)
+    assert unseen_tail(BEFORE, 101_500, bound) == UnseenTail(100_000, 101_500, 5)
     assert unseen_tail(BEFORE, 100_000, bound) is None
-    assert delta(BEFORE, proved(5, started_ms=101_500), bound).tail == UnseenTail(100_000, 101_500, 12)
+    assert delta(BEFORE, proved(5, started_ms=101_500), bound).tail == UnseenTail(100_000, 101_500, 5)
+    assert unseen_tail(BEFORE, 101_500) == UnseenTail(100_000, 101_500, None)
 
 
 def test_an_epoch_read_to_its_end_has_no_unseen_tail() -> None:

@@ -80,3 +80,10 @@ def test_separate_gaps_stay_separate_and_are_stored_once(node: Node) -> None:
     for _ in range(2):
         record_separate_gaps(node=node, troubles=[later(0), later(1)])
     assert stored() == [("timeout", 0, 0, 1), ("timeout", 1, 1, 1)]
+
+
+def test_what_can_have_gone_unseen_at_one_end_is_one_gap_whatever_it_comes_in(node: Node) -> None:
+    record_separate_gaps(node=node, troubles=[later(0, value_max={"input": 9}), later(0, value_max={"output": 5})])
+    for _ in range(2):
+        record_separate_gaps(node=node, troubles=[later(0, value_max={"requests": None})])
+    assert UsageGap.objects.get().value_max == {"input": 9, "output": 5, "requests": None}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metering.clock import CLOCK_SKEW_MS_MAX, ClockLimits
 from metering.deltas import Quality, RegisterState, Rule
 from metering.hours import HOUR_MS
-from metering.registers import BURST_MAX, BatchTerms, Column, MeterFold, TallyKey, version_of
+from metering.registers import BEST_RATE_PER_S, BURST_MAX, BatchTerms, MeterFold, Run, TallyKey, version_of
 from metering.timeline import FOREVER_MS, Claim, Owner, Timeline
 from metering.wire import RegisterColumn
 from tests.metering.fleet import NOON_MS, column, meter
@@ -30,22 +30,36 @@ def fold(
 ) -> MeterFold:
     made = MeterFold("output", timeline, None, watched)
     for one in columns:
-        made.add(one, terms)
+        made.add(run(one, terms))
     return made
+
+
+def run(one: RegisterColumn, terms: BatchTerms = TERMS) -> Run:
+    """A column as a run of one batch."""
+    return Run(
+        one.epoch,
+        one.epoch_started_ms,
+        one.epoch_proof,
+        one.first_seq,
+        one.values,
+        one.read_at_ms,
+        [terms],
+        trusted=terms.limits.trusts_all(one.read_at_ms),
+    )
 
 
 def one_by_one(*columns: RegisterColumn, timeline: Timeline = NOBODYS, terms: BatchTerms = TERMS) -> MeterFold:
     """The same readings, each in a column of its own whose neighbours a run cannot join."""
     made = _Plodding("output", timeline)
     for one in columns:
-        made.add(one, terms)
+        made.add(run(one, terms))
     return made
 
 
 class _Plodding(MeterFold):
     """Folds every reading by the table of deltas."""
 
-    def _rises_at(self, column: Column, index: int) -> bool:
+    def _rises_at(self, run: Run, index: int) -> bool:
         return False
 
 
@@ -92,6 +106,7 @@ def test_restart_from_a_million_to_forty_counts_forty() -> None:
     assert by_quality(made) == {Quality.GAP: 0, Quality.ACTUAL: 1_000 + 40}
     (tail,) = made.tails
     assert (tail.from_ms, tail.to_ms) == (NOON_MS + STEP_MS, NOON_MS + 15_000)
+    assert tail.value_max == 5 * BEST_RATE_PER_S["output"]
 
 
 def test_a_fall_within_an_epoch_is_held_and_closes_it() -> None:
@@ -136,19 +151,19 @@ def test_repeated_readings_count_once() -> None:
 def test_readings_of_a_clock_that_is_off_are_held_and_their_rise_comes_with_the_next_good_one() -> None:
     off = BatchTerms(2, ClockLimits(0, FOREVER_MS, off=True))
     made = MeterFold("output", NOBODYS)
-    made.add(column(meter(), [100], [NOON_MS]), TERMS)
-    made.add(column(meter(), [150, 160], [NOON_MS + STEP_MS, NOON_MS + 2 * STEP_MS], first_seq=2), off)
+    made.add(run(column(meter(), [100], [NOON_MS]), TERMS))
+    made.add(run(column(meter(), [150, 160], [NOON_MS + STEP_MS, NOON_MS + 2 * STEP_MS], first_seq=2), off))
     assert by_quality(made) == {Quality.GAP: 0, Quality.QUARANTINED: 0}
-    made.add(column(meter(), [180], [NOON_MS + 3 * STEP_MS], first_seq=4), TERMS)
+    made.add(run(column(meter(), [180], [NOON_MS + 3 * STEP_MS], first_seq=4), TERMS))
     assert by_quality(made)[Quality.ACTUAL] == 80
 
 
 def test_a_reading_from_the_future_cannot_poison_the_register() -> None:
     limits = ClockLimits(0, NOON_MS + HOUR_MS)
     made = MeterFold("output", NOBODYS)
-    made.add(column(meter(), [100], [NOON_MS]), BatchTerms(1, limits))
-    made.add(column(meter(), [110], [NOON_MS + 365 * 24 * HOUR_MS], first_seq=2), BatchTerms(2, limits))
-    made.add(column(meter(), [120], [NOON_MS + STEP_MS], first_seq=3), BatchTerms(3, limits))
+    made.add(run(column(meter(), [100], [NOON_MS]), BatchTerms(1, limits)))
+    made.add(run(column(meter(), [110], [NOON_MS + 365 * 24 * HOUR_MS], first_seq=2), BatchTerms(2, limits)))
+    made.add(run(column(meter(), [120], [NOON_MS + STEP_MS], first_seq=3), BatchTerms(3, limits)))
     assert by_quality(made) == {Quality.GAP: 0, Quality.QUARANTINED: 0, Quality.ACTUAL: 20}
 
 
@@ -185,15 +200,35 @@ def test_an_hour_is_version_one_until_the_node_is_metered_past_it() -> None:
 
 def test_late_readings_go_to_a_later_version() -> None:
     made = MeterFold("output", NOBODYS)
-    made.add(column(meter(), [0, 10], [NOON_MS, NOON_MS + STEP_MS]), BatchTerms(1, LIMITS, NOON_MS))
+    made.add(run(column(meter(), [0, 10], [NOON_MS, NOON_MS + STEP_MS]), BatchTerms(1, LIMITS, NOON_MS)))
     late = BatchTerms(2, LIMITS, NOON_MS + 2 * HOUR_MS)
-    made.add(column(meter(), [30], [NOON_MS + 2 * STEP_MS], first_seq=3), late)
+    made.add(run(column(meter(), [30], [NOON_MS + 2 * STEP_MS], first_seq=3), late))
     versions = {
         tally.version: (tally.value, tally.records, tally.first_seq, tally.last_seq)
         for tally in made.tallies.values()
         if tally.value
     }
     assert versions == {1: (10, 1, 1, 1), 3: (20, 1, 2, 2)}
+
+
+def printed(value: int) -> int:
+    """A counter as an engine prints it that writes six significant digits."""
+    return int(float(f"{value:.6g}"))
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
+def test_six_digits_cost_less_than_one_step_of_the_page_and_never_fall(first: int, rises: list[int]) -> None:
+    """`3.21457e+06` stands for ten values at a million, and for a thousand at 10^8: what is lost now comes later."""
+    values = [first]
+    for rise in rises:
+        values.append(values[-1] + rise)
+    times = [NOON_MS + STEP_MS * index for index in range(len(values))]
+    made = fold(column(meter(), [printed(value) for value in values], times))
+    assert {tally.rule for tally in made.tallies.values()} == {Rule.FIRST_CONTACT_BASELINE, Rule.SAME_EPOCH_RISE}
+    counted = by_quality(made)[Quality.ACTUAL]
+    assert counted == printed(values[-1]) - printed(values[0])
+    step = 10 ** max(0, len(str(values[-1])) - 6)
+    assert abs(counted - sum(rises)) <= step
 
 
 @st.composite
