@@ -97,7 +97,11 @@ def _bytes_of(table: str) -> int:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_total_relation_size(%s)", [table])
+        cursor.execute(
+            "SELECT pg_total_relation_size(to_regclass(%s)) + "
+            "coalesce(sum(pg_total_relation_size(relid)) FILTER (WHERE level > 0), 0) FROM pg_partition_tree(%s)",
+            [table, table],
+        )
         return int(cursor.fetchone()[0])
 
 

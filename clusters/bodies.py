@@ -24,7 +24,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
     Raises BodyTooLarge.
     """
     try:
-        announced = int(request.headers.get("Content-Length") or 0)
+        announced = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         announced = 0
     body = b"" if announced > limit else request.read(limit + 1)

@@ -75,6 +75,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=60, conn_health_checks=True)}
+# A pooler that shares sessions may not know a statement that was prepared in another one.
+PREPARED_STATEMENTS = ENVIRONMENT.database_embedded
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"

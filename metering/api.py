@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 POST_ONLY: Final = "Expected POST."
 RETRY_AFTER_S: Final = 10
+META_NODE, META_SIGNATURE, META_SENT_AT = (
+    f"HTTP_{name.upper().replace('-', '_')}" for name in (HEADER_NODE, HEADER_SIGNATURE, HEADER_SENT_AT)
+)
 
 
 @csrf_exempt
@@ -46,14 +49,14 @@ def batches(request: HttpRequest) -> HttpResponse:
         response["Allow"] = "POST"
         return response
     now = timezone.now()
-    headers = request.headers
+    meta = request.META
     try:
         sent = Sent(
-            node=headers.get(HEADER_NODE, ""),
+            node=meta.get(META_NODE, ""),
             body=read_body(request, BATCH_BYTES_MAX),
-            content_encoding=headers.get("Content-Encoding", ""),
-            signature=headers.get(HEADER_SIGNATURE, ""),
-            sent_at=headers.get(HEADER_SENT_AT, ""),
+            content_encoding=meta.get("HTTP_CONTENT_ENCODING", ""),
+            signature=meta.get(META_SIGNATURE, ""),
+            sent_at=meta.get(META_SENT_AT, ""),
         )
         taken = ingest_batch(sent=sent, now=now)
     except BodyTooLarge as refused:
@@ -62,7 +65,7 @@ def batches(request: HttpRequest) -> HttpResponse:
     except Problem as refused:
         return problem_answer(refused)
     except OperationalError:
-        logger.exception("A batch of node %s could not be stored.", headers.get(HEADER_NODE, "")[:64])
+        logger.exception("A batch of node %s could not be stored.", meta.get(META_NODE, "")[:64])
         detail = "The database does not take the batch now; nothing of it is stored."
         return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
     return HttpResponse(json.encode(taken), content_type="application/json")

@@ -2,30 +2,32 @@
 
 1. Bytes over the limit, an unknown or revoked node and a wrong signature are refused before anything is parsed.
 2. The body is inflated and decoded within limits.
-3. The node's cursor is locked. The next number of the chain is stored with what it tells of the node's inventory
-   and troubles; a stored number with the same bytes gets the same answer; with other bytes it is a conflict, and
-   both are kept; any other number is out of the chain, and the answer says which one is expected.
-4. Every refusal is counted in a transaction of its own.
+3. The next batch of a chain that tells of nothing but readings is stored by one statement (`metering.chain`).
+4. For all else the chain is locked: the next number is stored with what it tells of the node's inventory and troubles;
+   a stored number with the same bytes gets the same answer; with other bytes it is a conflict, and both are kept; any
+   other number is out of the chain, and the answer says which one is expected.
+5. Every refusal is counted in a transaction of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
+from msgspec import json
 
 from clusters.models import Node
 from metering.batch_readings import ReadingCounts, count_readings
-from metering.clock import CLOCK_SKEW_MS_MAX, clock_limits
+from metering.chain import Chain, Link, advance, known_chains, lock_chain, read_chain
+from metering.clock import CLOCK_SKEW_MS_MAX, ClockLimits, clock_limits
 from metering.hours import instant_of
-from metering.ingest_counts import UNKNOWN_REPORTER, count_outcomes
-from metering.models import Batch, BatchConflict, NodeCursor, RollupCursor
+from metering.ingest_counts import UNKNOWN_REPORTER, count_columns, count_outcomes
+from metering.models import Batch, BatchConflict, NodeCursor
 from metering.seen import record_seen
 from metering.shipped import read_shipped, write_shipped
 from metering.signing_keys import adopt_key
@@ -42,6 +44,7 @@ from tenants.ids import new_id
 from tenants.problems import Problem
 
 SIGNATURE_CHARS: Final = 88
+AGENT_VERSION_CHARS_MAX: Final = 32
 MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -112,6 +115,15 @@ class Sent:
     sent_at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A batch that its node signed, and what belongs beside its body."""
+
+    batch: WireBatch
+    hash: str
+    signature: str
+
+
 def ingest_batch(*, sent: Sent, now: datetime) -> dict[str, int]:
     """Store a batch and return its answer: `seq`, the counts of its readings, and `next_seq`.
 
@@ -119,29 +131,54 @@ def ingest_batch(*, sent: Sent, now: datetime) -> dict[str, int]:
     """
     reporter = UNKNOWN_REPORTER
     try:
-        node = _find_node(sent)
-        reporter = str(node.id)
-        batch = _open(sent, node)
+        chain = _find_chain(sent)
+        reporter = str(chain.node_id)
+        opened, chain = _open(sent, chain)
+        if chain.goes_on_with(opened.batch.seq, opened.batch.prev_hash) and not _tells_more(opened.batch, chain):
+            answer = _extend(chain, opened, sent, now)
+            if answer is not None:
+                return answer
+        known_chains.forget(chain.node_id)
+        answer, refusal = _take_in_order(opened, sent, chain, now)
+        if refusal is not None:
+            raise refusal
     except Problem as refused:
         count_refused(reporter=reporter, code=refused.code, now=now)
         raise
-    refusal: Problem | None = None
-    answer: dict[str, int] = {}
-    with transaction.atomic():
-        cursor = _locked_cursor(node)
-        if cursor.last_seq + 1 == batch.seq and cursor.last_hash == batch.prev_hash:
-            answer = _store(node, cursor, batch, sent, now)
-        else:
-            stored = Batch.objects.filter(node=node, seq=batch.seq).only("hash", "outcome").first()
-            if stored is not None and stored.hash == batch_hash(sent.body):
-                answer = stored.outcome
-                count_outcomes(reporter=reporter, counts={("batch", "duplicate"): 1}, now=now)
-            else:
-                refusal = _refuse(node, cursor, batch, sent, now) if stored else _out_of_chain(cursor, batch)
-    if refusal is not None:
-        count_refused(reporter=reporter, code=refusal.code, now=now)
-        raise refusal
+    assert answer is not None
     return answer
+
+
+def _take_in_order(
+    opened: Opened, sent: Sent, before: Chain, now: datetime
+) -> tuple[dict[str, int] | None, Problem | None]:
+    """Judge a batch while nobody else can move the chain; a refusal is returned, so that what it keeps is committed."""
+    batch = opened.batch
+    with transaction.atomic():
+        chain = lock_chain(before.node_id)
+        _require_key(chain, sent, opened)
+        if chain.goes_on_with(batch.seq, batch.prev_hash):
+            _record_more(chain, batch, _limits(chain, sent, now))
+            answer = _extend(chain, opened, sent, now)
+            # Only revoking does not wait for the chain.
+            return answer, None if answer else NodeRevoked(f"The key of {chain.name} was revoked just now.")
+        stored = Batch.objects.filter(node=chain.node_id, seq=batch.seq).only("hash", "outcome").first()
+        if stored is None:
+            return None, _out_of_chain(chain, batch)
+        if stored.hash != opened.hash:
+            return None, _refuse(chain, opened, sent, now)
+        count_outcomes(reporter=str(chain.node_id), counts={("batch", "duplicate"): 1}, now=now)
+        return stored.outcome, None
+
+
+def _record_more(chain: Chain, batch: WireBatch, limits: ClockLimits) -> None:
+    """Store what a batch tells beside its readings. Must run while the chain is locked."""
+    if not _tells_more(batch, chain):
+        return
+    node = Node.objects.get(id=chain.node_id)
+    if not chain.key_adopted and not adopt_key(node=node, cursor=NodeCursor.objects.get(node=node), seq=batch.seq):
+        raise SignatureInvalid("The node's key was changed meanwhile; sign the same bytes with the new one.")
+    record_seen(node=node, batch=batch, previous_at=chain.metered_to_at, limits=limits)
 
 
 def count_refused(*, reporter: str, code: str, now: datetime) -> None:
@@ -157,32 +194,45 @@ def _node_id(text: str) -> UUID | None:
         return None
 
 
-def _find_node(sent: Sent) -> Node:
+def _find_chain(sent: Sent) -> Chain:
     if len(sent.body) > BATCH_BYTES_MAX:
         raise TooLarge(f"The body has more than {BATCH_BYTES_MAX} bytes.")
     node_id = _node_id(sent.node)
-    node = Node.objects.filter(id=node_id, public_key__isnull=False).first() if node_id else None
-    if node is None:
+    chain = (known_chains.get(node_id) or read_chain(node_id)) if node_id else None
+    if chain is None:
         raise NodeUnknown("Forecourt-Node names no enrolled node; enrol it first.")
-    return node
+    return chain
 
 
-def _open(sent: Sent, node: Node) -> WireBatch:
-    """Verify the bytes, then decode them."""
-    if node.revoked_at is not None:
-        raise NodeRevoked(f"The key of {node.name} was revoked at {node.revoked_at.isoformat()}; enrol it again.")
+def _open(sent: Sent, chain: Chain) -> tuple[Opened, Chain]:
+    """Verify the bytes, then decode them; nothing is refused by what was only remembered of the chain."""
     signature = _canonical_signature(sent.signature)
-    if not verify(bytes(node.public_key or b""), sent.body, signature):
-        raise SignatureInvalid("Forecourt-Signature is not this node's signature of exactly this body.")
+    if chain.revoked_at is not None or not verify(chain.public_key, sent.body, signature):
+        chain = read_chain(chain.node_id) or chain
+        _require_not_revoked(chain)
+        if not verify(chain.public_key, sent.body, signature):
+            raise SignatureInvalid("Forecourt-Signature is not this node's signature of exactly this body.")
     try:
         batch = decode_batch(sent.body, sent.content_encoding)
     except BatchTooLarge as refused:
         raise TooLarge(str(refused), what=refused.what, limit=refused.limit) from refused
     except BatchMalformed as refused:
         raise Malformed(str(refused), where=refused.where) from refused
-    if batch.node != str(node.id):
-        raise Malformed(f"$.node: {batch.node}; expected {node.id}, as the header says", where="$.node")
-    return batch
+    if batch.node != str(chain.node_id):
+        raise Malformed(f"$.node: {batch.node}; expected {chain.node_id}, as the header says", where="$.node")
+    return Opened(batch, batch_hash(sent.body), signature), chain
+
+
+def _require_not_revoked(chain: Chain) -> None:
+    if chain.revoked_at is not None:
+        raise NodeRevoked(f"The key of {chain.name} was revoked at {chain.revoked_at.isoformat()}; enrol it again.")
+
+
+def _require_key(chain: Chain, sent: Sent, opened: Opened) -> None:
+    """Look again at what may have changed since the bytes were verified."""
+    _require_not_revoked(chain)
+    if not verify(chain.public_key, sent.body, opened.signature):
+        raise SignatureInvalid("Forecourt-Signature is not this node's signature of exactly this body.")
 
 
 def _canonical_signature(text: str) -> str:
@@ -195,24 +245,16 @@ def _canonical_signature(text: str) -> str:
     return canonical if len(canonical) <= SIGNATURE_CHARS else ""
 
 
-def _locked_cursor(node: Node) -> NodeCursor:
-    cursor = NodeCursor.objects.select_for_update().filter(node=node).first()
-    if cursor is None:
-        NodeCursor.objects.bulk_create([NodeCursor(node=node)], ignore_conflicts=True)
-        RollupCursor.objects.bulk_create([RollupCursor(node=node)], ignore_conflicts=True)
-        cursor = NodeCursor.objects.select_for_update().get(node=node)
-    return cursor
-
-
-def _refuse(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: datetime) -> Problem:
+def _refuse(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> Problem:
     """Keep the other bytes as evidence; the refusal is raised once they are committed."""
+    seq = opened.batch.seq
     BatchConflict.objects.bulk_create(
         [
             BatchConflict(
-                node=node,
-                seq=batch.seq,
-                hash=batch_hash(sent.body),
-                signature=_canonical_signature(sent.signature),
+                node_id=chain.node_id,
+                seq=seq,
+                hash=opened.hash,
+                signature=opened.signature,
                 body=sent.body,
                 received_at=now,
             )
@@ -220,26 +262,35 @@ def _refuse(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: d
         ignore_conflicts=True,
     )
     return ConflictingBatch(
-        f"Batch {batch.seq} of this node is stored with other bytes; both are kept.", expected_seq=cursor.last_seq + 1
+        f"Batch {seq} of this node is stored with other bytes; both are kept.", expected_seq=chain.last_seq + 1
     )
 
 
-def _out_of_chain(cursor: NodeCursor, batch: WireBatch) -> Problem:
+def _out_of_chain(chain: Chain, batch: WireBatch) -> Problem:
     return OutOfChain(
-        f"Batch {batch.seq} does not follow; expected {cursor.last_seq + 1} after {cursor.last_hash[:12]}….",
-        expected_seq=cursor.last_seq + 1,
-        expected_prev_hash=cursor.last_hash,
+        f"Batch {batch.seq} does not follow; expected {chain.last_seq + 1} after {chain.last_hash[:12]}….",
+        expected_seq=chain.last_seq + 1,
+        expected_prev_hash=chain.last_hash,
     )
 
 
-def _store(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: datetime) -> dict[str, int]:
-    """Store the batch, its inventory and troubles, and move the cursor."""
-    if cursor.key_version != node.key_version and not adopt_key(node=node, cursor=cursor, seq=batch.seq):
-        raise SignatureInvalid("The node's key was changed meanwhile; sign the same bytes with the new one.")
+def _tells_more(batch: WireBatch, chain: Chain) -> bool:
+    """Whether one statement is not enough: inventory, troubles, or the first batch under a new key."""
+    return bool(
+        not chain.key_adopted
+        or batch.outcomes
+        or batch.accelerators
+        or batch.endpoints
+        or chain.agent_version != batch.agent_version[:AGENT_VERSION_CHARS_MAX]
+    )
+
+
+def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str, int] | None:
+    """Store the next batch of a chain and return its answer; None if the chain is not where it was believed to be."""
+    batch = opened.batch
     skew_ms = _clock_skew_ms(sent.sent_at, now)
-    shipped = read_shipped(bytes(cursor.shipped))
-    limits = clock_limits(enrolled_at=node.enrolled_at or node.created_at, received_at=now, clock_skew_ms=skew_ms)
-    counts = count_readings(node_id=node.id, batch=batch, shipped=shipped, limits=limits)
+    shipped = read_shipped(chain.shipped)
+    counts = count_readings(node_id=chain.node_id, batch=batch, shipped=shipped, limits=_limits(chain, sent, now))
     answer = {
         "seq": batch.seq,
         "received": counts.received,
@@ -249,55 +300,40 @@ def _store(node: Node, cursor: NodeCursor, batch: WireBatch, sent: Sent, now: da
         "quarantined": counts.quarantined,
         "next_seq": batch.seq + 1,
     }
-    previous_at = cursor.metered_to_at
-    metered_to_at = _metered_to(node, cursor, batch, skew_ms, now)
-    if batch.outcomes or batch.accelerators or batch.endpoints or node.agent_version != batch.agent_version[:32]:
-        record_seen(node=node, batch=batch, previous_at=previous_at, limits=limits)
-    digest = batch_hash(sent.body)
-    _write(
-        node=node,
-        batch=batch,
-        row=[
-            new_id(),
-            node.id,
-            batch.seq,
-            digest,
-            batch.prev_hash,
-            _canonical_signature(sent.signature),
-            sent.content_encoding,
-            sent.body,
-            counts.received,
-            json.dumps(answer),
-            metered_to_at,
-            now,
-            skew_ms,
-        ],
-        cursor=[digest, max(metered_to_at, previous_at or metered_to_at), now, skew_ms, write_shipped(shipped)],
+    link = Link(
+        id=new_id(),
+        seq=batch.seq,
+        hash=opened.hash,
+        signature=opened.signature,
+        content_encoding=sent.content_encoding,
+        body=sent.body,
+        readings=counts.received,
+        outcome=json.encode(answer).decode(),
+        metered_to_at=_metered_to(chain, batch, skew_ms, now),
+        received_at=now,
+        clock_skew_ms=skew_ms,
+        shipped=write_shipped(shipped),
+        counts=_stored_counts(chain, counts, now),
     )
-    _count_stored(node, counts, now)
+    if not advance(chain, link):
+        return None
+    known_chains.keep(
+        replace(
+            chain,
+            agent_version=batch.agent_version[:AGENT_VERSION_CHARS_MAX],
+            key_adopted=True,
+            last_seq=batch.seq,
+            last_hash=opened.hash,
+            metered_to_at=max(link.metered_to_at, chain.metered_to_at or link.metered_to_at),
+            shipped=link.shipped,
+        )
+    )
     return answer
 
 
-WRITE: Final = """
-    WITH stored AS (
-        INSERT INTO metering_batch (
-            id, node_id, seq, hash, prev_hash, signature, content_encoding, body, readings, outcome,
-            metered_to_at, received_at, clock_skew_ms
-        ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    )
-    UPDATE metering_nodecursor SET last_seq = %s, last_hash = %s, metered_to_at = %s, last_received_at = %s,
-        clock_skew_ms = %s, shipped = %s WHERE node_id = %s
-"""
-
-
-def _write(*, node: Node, batch: WireBatch, row: list[Any], cursor: list[Any]) -> None:
-    with connection.cursor() as execute:
-        execute.execute(WRITE, [*row, batch.seq, *cursor, node.id])
-
-
-def _count_stored(node: Node, counts: ReadingCounts, now: datetime) -> None:
-    count_outcomes(
-        reporter=str(node.id),
+def _stored_counts(chain: Chain, counts: ReadingCounts, now: datetime) -> list[list[Any]]:
+    return count_columns(
+        reporter=str(chain.node_id),
         counts={
             ("batch", "accepted"): 1,
             ("reading", "accepted"): counts.accepted,
@@ -309,6 +345,11 @@ def _count_stored(node: Node, counts: ReadingCounts, now: datetime) -> None:
     )
 
 
+def _limits(chain: Chain, sent: Sent, now: datetime) -> ClockLimits:
+    skew_ms = _clock_skew_ms(sent.sent_at, now)
+    return clock_limits(enrolled_at=chain.since_at, received_at=now, clock_skew_ms=skew_ms)
+
+
 def _clock_skew_ms(sent_at: str, now: datetime) -> int | None:
     """The server's clock minus the node's, as the unsigned header tells; None where it does not."""
     try:
@@ -318,9 +359,9 @@ def _clock_skew_ms(sent_at: str, now: datetime) -> int | None:
         return None
 
 
-def _metered_to(node: Node, cursor: NodeCursor, batch: WireBatch, skew_ms: int | None, now: datetime) -> datetime:
+def _metered_to(chain: Chain, batch: WireBatch, skew_ms: int | None, now: datetime) -> datetime:
     """How far the node is metered with this batch: never past now, and not by a clock that is off."""
-    before = cursor.metered_to_at or min(now, node.enrolled_at or node.created_at)
+    before = chain.metered_to_at or min(now, chain.since_at)
     if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_MS_MAX:
         return before
     return max(before, min(now, instant_of(batch.metered_to_ms)))
