@@ -74,6 +74,7 @@ class Cause(StrEnum):
     """
 
     REPEATED_PROMPT = "repeated_prompt"
+    ABORTED_PREFILL = "aborted_prefill"
     ABORTED = "aborted"
     IN_FLIGHT = "in_flight"
     CACHED_EXCLUDED = "cached_excluded"

@@ -65,14 +65,18 @@ class UsageTotal:
 
 def usage_in(
     *,
-    organization: Organization,
+    organization: Organization | None,
     from_at: datetime,
     to_at: datetime,
     filters: Mapping[str, str] | None = None,
 ) -> QuerySet[UsageHour]:
-    """Return the organization's usage hours of a window. Filters: model, deployment, tenant, witness, class."""
+    """Return the organization's usage hours of a window. Filters: model, deployment, tenant, witness, class.
+
+    None is everybody's, for what watches the whole installation.
+    """
     chosen = {FILTER_FIELDS[name]: value for name, value in (filters or {}).items()}
-    return UsageHour.objects.for_org(organization).filter(from_at__gte=from_at, from_at__lt=to_at, **chosen)
+    usage = UsageHour.objects.all() if organization is None else UsageHour.objects.for_org(organization)
+    return usage.filter(from_at__gte=from_at, from_at__lt=to_at, **chosen)
 
 
 def usage_totals(

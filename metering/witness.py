@@ -1,32 +1,40 @@
 """Two witnesses side by side: what the engines counted, what the gateways reported, and what explains the rest.
 
-Per deployment, model, class and hour. A request that ends just after the full hour is counted by the engine before
-it and reported after it: such differences of neighbouring hours cancel and are explained as in flight.
+Per deployment, model, class and hour, or over a whole window. Three queries, however many rows.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncHour
 
-from metering.checks import Cause, Explained, Residual, residual
-from metering.models import Quantity, Witness
+from clusters.models import Binding
+from metering.models import Quantity, UsageEvent, Witness
 from metering.queries import BILLED, usage_in
+from metering.residuals import NOTHING, Sampled, Stretch, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from metering.checks import Residual
     from tenants.models import Organization
 
 HOUR: Final = timedelta(hours=1)
 COMPARED: Final = (Quantity.INPUT, Quantity.CACHED_INPUT, Quantity.OUTPUT, Quantity.REASONING, Quantity.REQUESTS)
+FINISHED: Final[Mapping[str, str]] = {
+    Quantity.INPUT: Quantity.FINISHED_INPUT,
+    Quantity.OUTPUT: Quantity.FINISHED_OUTPUT,
+}
+NO_ENGINES: Final[frozenset[str]] = frozenset()
+Series = tuple["UUID", str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,86 +65,162 @@ class WitnessTotal:
 @dataclass(frozen=True, slots=True)
 class _Counted:
     key: tuple[UUID, str, str, str]
-    hour_at: datetime
+    at: datetime
     engine: int
     gateway: int
     quarantined: int
 
-    @property
-    def difference(self) -> int:
-        return self.engine - self.gateway
-
 
 def residual_hours(
     *,
-    organization: Organization,
+    organization: Organization | None,
     from_at: datetime,
     to_at: datetime,
     filters: Mapping[str, str] | None = None,
 ) -> list[WitnessHour]:
-    """Compare the witnesses hour by hour over a window; deployments that only one of them saw are there too."""
-    found = []
-    for key, group in groupby(_counted(organization, from_at, to_at, filters), key=lambda one: one.key):
-        counted = list(group)
-        deployment_id, deployment, model, quantity = key
-        for one, moved in zip(counted, in_flight([(each.hour_at, each.difference) for each in counted]), strict=True):
-            explained = [Explained(Cause.IN_FLIGHT, moved)] if moved else []
-            compared = residual(engine=one.engine, gateway=one.gateway, explained=explained)
-            found.append(
-                WitnessHour(deployment_id, deployment, model, quantity, one.hour_at, compared, one.quarantined)
-            )
-    return found
+    """Compare the witnesses hour by hour over a window; deployments that only one of them saw are there too.
+
+    Without an organization everybody's are compared.
+    """
+    return [
+        WitnessHour(*_parts(counted.key), counted.at, residual, counted.quarantined)
+        for counted, residual in _compared(organization, from_at, to_at, filters, by_hour=True)
+    ]
 
 
 def residual_totals(
     *,
-    organization: Organization,
+    organization: Organization | None,
     from_at: datetime,
     to_at: datetime,
     filters: Mapping[str, str] | None = None,
 ) -> list[WitnessTotal]:
     """Compare the witnesses over a whole window."""
-    found = []
-    for key, group in groupby(_counted(organization, from_at, to_at, filters), key=lambda one: one.key):
+    return [
+        WitnessTotal(*_parts(counted.key), residual, counted.quarantined)
+        for counted, residual in _compared(organization, from_at, to_at, filters, by_hour=False)
+    ]
+
+
+def _parts(key: tuple[UUID, str, str, str]) -> tuple[UUID, str, str, str]:
+    deployment_id, model, quantity, slug = key
+    return deployment_id, slug, model, quantity
+
+
+def _compared(
+    organization: Organization | None,
+    from_at: datetime,
+    to_at: datetime,
+    filters: Mapping[str, str] | None,
+    *,
+    by_hour: bool,
+) -> list[tuple[_Counted, Residual]]:
+    chosen = dict(filters or {})
+    only = chosen.pop("class", None)
+    rows = _counted(organization, from_at, to_at, chosen, by_hour=by_hour)
+    by_place = {(row.key[0], row.key[1], row.key[2], row.at): row for row in rows}
+    sampled = _sampled(organization, from_at, to_at, by_hour=by_hour)
+    engines = _engines({row.key[0] for row in rows})
+    found: list[tuple[_Counted, Residual]] = []
+    for key, group in groupby(rows, key=lambda row: row.key):
+        deployment_id, model, quantity, _ = key
+        if quantity not in COMPARED or (only is not None and quantity != only):
+            continue
         counted = list(group)
-        compared = residual(engine=sum(one.engine for one in counted), gateway=sum(one.gateway for one in counted))
-        deployment_id, deployment, model, quantity = key
-        quarantined = sum(one.quarantined for one in counted)
-        found.append(WitnessTotal(deployment_id, deployment, model, quantity, compared, quarantined))
+        stretches = [_stretch(row, by_place, sampled.get((deployment_id, model, row.at), NOTHING)) for row in counted]
+        compared = explain(quantity, engines.get(deployment_id, NO_ENGINES), stretches)
+        found += zip(counted, compared, strict=True)
     return found
 
 
-def in_flight(differences: Sequence[tuple[datetime, int]]) -> list[int]:
-    """Return for each hour what of its difference its neighbours cancel; these sum to zero.
-
-    `differences` are (hour, engine minus gateway) in order; an hour that is not there had none.
-    """
-    left = [difference for _, difference in differences]
-    for index, ((hour_at, _), (next_at, _)) in enumerate(pairwise(differences)):
-        here, there = left[index], left[index + 1]
-        if next_at - hour_at == HOUR and here * there < 0:
-            moved = min(abs(here), abs(there)) * (1 if here > 0 else -1)
-            left[index] -= moved
-            left[index + 1] += moved
-    return [difference - rest for (_, difference), rest in zip(differences, left, strict=True)]
+def _stretch(row: _Counted, by_place: Mapping[tuple[UUID, str, str, datetime], _Counted], sampled: Sampled) -> Stretch:
+    deployment_id, model, quantity, _ = row.key
+    finished = by_place.get((deployment_id, model, FINISHED.get(quantity, ""), row.at))
+    cached = by_place.get((deployment_id, model, Quantity.CACHED_INPUT.value, row.at))
+    return Stretch(
+        at=row.at,
+        engine=row.engine,
+        gateway=row.gateway,
+        finished=finished.engine if finished else None,
+        uncounted_cached=max(0, cached.gateway - cached.engine) if cached else 0,
+        sampled=sampled,
+    )
 
 
 def _counted(
-    organization: Organization, from_at: datetime, to_at: datetime, filters: Mapping[str, str] | None
-) -> list[_Counted]:
+    organization: Organization | None,
+    from_at: datetime,
+    to_at: datetime,
+    filters: Mapping[str, str],
+    *,
+    by_hour: bool,
+) -> Sequence[_Counted]:
+    usage = usage_in(organization=organization, from_at=from_at, to_at=to_at, filters=filters).filter(
+        deployment__isnull=False,
+        witness__in=(Witness.ENGINE, Witness.GATEWAY),
+        quantity__in=(*COMPARED, *FINISHED.values()),
+    )
+    keys = ["deployment_id", "model", "quantity", "deployment__slug"]
+    if by_hour:
+        usage = usage.annotate(at=TruncHour("from_at"))
+        keys.append("at")
     rows = (
-        usage_in(organization=organization, from_at=from_at, to_at=to_at, filters=filters)
-        .filter(deployment__isnull=False, witness__in=(Witness.ENGINE, Witness.GATEWAY), quantity__in=COMPARED)
-        .annotate(at=TruncHour("from_at"))
-        .values_list("deployment_id", "deployment__slug", "model", "quantity", "at")
+        usage.values(*keys)
         .annotate(
             engine=Sum("value", filter=Q(witness=Witness.ENGINE, quality__in=BILLED), default=0),
             gateway=Sum("value", filter=Q(witness=Witness.GATEWAY, quality__in=BILLED), default=0),
             held=Sum("value", filter=Q(witness=Witness.ENGINE) & ~Q(quality__in=BILLED), default=0),
         )
-        .order_by("deployment_id", "model", "quantity", "at")
+        .order_by(*keys)
     )
     return [
-        _Counted((deployment, slug, model, quantity), at, int(engine), int(gateway), int(held))
-        for deployment, slug, model, quantity, at, engine, gateway, held in rows
+        _Counted(
+            (row["deployment_id"], row["model"], row["quantity"], row["deployment__slug"]),
+            row.get("at", from_at),
+            int(row["engine"]),
+            int(row["gateway"]),
+            int(row["held"]),
+        )
+        for row in rows
     ]
+
+
+def _sampled(
+    organization: Organization | None, from_at: datetime, to_at: datetime, *, by_hour: bool
+) -> dict[tuple[UUID, str, datetime], Sampled]:
+    """What gateways reported of requests with several answers, or aborted; few of many, found by an index of theirs."""
+    events = UsageEvent.objects.filter(
+        Q(samples__gt=1) | Q(aborted=True),
+        deployment__isnull=False,
+        occurred_at__gte=from_at,
+        occurred_at__lt=to_at,
+    )
+    if organization is not None:
+        events = events.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))
+    keys = ["deployment_id", "model"]
+    if by_hour:
+        events = events.annotate(at=TruncHour("occurred_at"))
+        keys.append("at")
+    several = Q(samples__gt=1)
+    rows = events.values(*keys).annotate(
+        several=Count("id", filter=several),
+        tokens=Sum("input", filter=several, default=0),
+        repeated=Sum(F("input") * (F("samples") - 1), default=0),
+        answers=Sum(F("samples") - 1, default=0),
+        left=Count("id", filter=Q(aborted=True)),
+    )
+    return {
+        (row["deployment_id"], row["model"], row.get("at", from_at)): Sampled(
+            row["several"], int(row["tokens"]), int(row["repeated"]), int(row["answers"]), row["left"]
+        )
+        for row in rows
+    }
+
+
+def _engines(deployment_ids: set[UUID]) -> dict[UUID, frozenset[str]]:
+    """The kinds of engine that ever served deployments."""
+    found: dict[Any, set[str]] = defaultdict(set)
+    rows = Binding.objects.filter(deployment_id__in=deployment_ids).values_list("deployment_id", "endpoint__engine")
+    for deployment_id, engine in rows.distinct():
+        found[deployment_id].add(engine)
+    return {deployment_id: frozenset(engines) for deployment_id, engines in found.items()}

@@ -1,0 +1,144 @@
+"""What explains the difference between what engines counted and what gateways reported. Pure.
+
+The identities, by class (source: the engines' own code and issues, see docs/witnesses.md):
+
+- input: an engine counts a prompt once per parallel answer (n) where the usage of a request counts it once; it counts
+  the prompt of a request that was aborted, of which the gateway knows nothing; some engines leave cached tokens out.
+- output: an engine counts what an aborted request had made.
+- requests: an engine counts each parallel answer as a request, and an aborted one not at all.
+
+What then is left in one hour and is missing in the next was in flight at the edge. The rest is unexplained.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from metering.checks import Cause, Explained, Residual, residual
+
+HOUR: Final = timedelta(hours=1)
+
+PROMPT_COPIES: Final = {"vllm": (1, 0), "sglang": (1, 1), "tensorrt_llm": (0, 0)}
+"""For n parallel answers an engine counts the prompt `1 + a * (n - 1) + b` times: its (a, b).
+
+vLLM counts n times (issue 56361, PR 56923), SGLang n + 1 times since it warms the prefix up first, TensorRT-LLM once
+(`sequence_index == 0`). Others are not known: there the copies explain no more than the difference that is there.
+"""
+
+CACHED_EXCLUDED: Final = frozenset({"llamacpp"})
+"""Engines whose prompt counter leaves cached tokens out; where they show them apart the agent adds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Requests of a stretch that asked for several answers (n > 1) or were aborted, as their gateway reported them.
+
+    `repeated_input` is the sum of input × (n - 1), `input` that of their input, `answers` that of n - 1.
+    """
+
+    requests: int = 0
+    input: int = 0
+    repeated_input: int = 0
+    answers: int = 0
+    aborted: int = 0
+
+
+NOTHING: Final = Sampled()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Both witnesses of one deployment, model and class over one stretch, an hour or a whole window.
+
+    `finished` is what the engine counts of requests that came to their end, None where it does not tell;
+    `uncounted_cached` are cached tokens that the gateway reports and the engine's input may leave out.
+    """
+
+    at: datetime
+    engine: int
+    gateway: int
+    finished: int | None = None
+    uncounted_cached: int = 0
+    sampled: Sampled = field(default=NOTHING)
+
+
+def explain(quantity: str, engines: frozenset[str], stretches: Sequence[Stretch]) -> list[Residual]:
+    """Compare the witnesses over stretches in order; `engines` are the kinds that served the deployment."""
+    aborted = _aborted(quantity, stretches)
+    parts = [
+        _identities(quantity, engines, stretch, unfinished)
+        for stretch, unfinished in zip(stretches, aborted, strict=True)
+    ]
+    left = [
+        stretch.engine - stretch.gateway - sum(part.tokens for part in explained)
+        for stretch, explained in zip(stretches, parts, strict=True)
+    ]
+    moved = in_flight([(stretch.at, rest) for stretch, rest in zip(stretches, left, strict=True)])
+    return [
+        residual(
+            engine=stretch.engine,
+            gateway=stretch.gateway,
+            explained=[*explained, *([Explained(Cause.IN_FLIGHT, tokens)] if tokens else [])],
+        )
+        for stretch, explained, tokens in zip(stretches, parts, moved, strict=True)
+    ]
+
+
+def in_flight(differences: Sequence[tuple[datetime, int]]) -> list[int]:
+    """Return for each hour what of its difference its neighbours cancel; these sum to zero.
+
+    `differences` are (hour, engine minus gateway) in order; an hour that is not there had none.
+    """
+    left = [difference for _, difference in differences]
+    for index, ((hour_at, _), (next_at, _)) in enumerate(pairwise(differences)):
+        here, there = left[index], left[index + 1]
+        if next_at - hour_at == HOUR and here * there < 0:
+            moved = min(abs(here), abs(there)) * (1 if here > 0 else -1)
+            left[index] -= moved
+            left[index + 1] += moved
+    return [difference - rest for (_, difference), rest in zip(differences, left, strict=True)]
+
+
+def _aborted(quantity: str, stretches: Sequence[Stretch]) -> list[int]:
+    """Return what each stretch has of requests that never came to their end: counted, not finished, not in flight."""
+    if quantity not in ("input", "output"):
+        return [0] * len(stretches)
+    unfinished = [(one.at, 0 if one.finished is None else one.engine - one.finished) for one in stretches]
+    moved = in_flight(unfinished)
+    return [max(0, rest - edge) for (_, rest), edge in zip(unfinished, moved, strict=True)]
+
+
+def _identities(quantity: str, engines: frozenset[str], stretch: Stretch, unfinished: int) -> list[Explained]:
+    """What is explained but for the edges; a part that nothing bounds never exceeds the difference that is left."""
+    found: list[Explained] = []
+    left = stretch.engine - stretch.gateway
+    for cause, tokens in (
+        (Cause.REPEATED_PROMPT, _copies(quantity, engines, stretch.sampled, left)),
+        (Cause.CACHED_EXCLUDED, _excluded(quantity, engines, stretch)),
+        (Cause.ABORTED_PREFILL if quantity == "input" else Cause.ABORTED, unfinished),
+        (Cause.ABORTED, -stretch.sampled.aborted if quantity == "requests" else 0),
+    ):
+        if cause is not Cause.REPEATED_PROMPT:
+            tokens = min(tokens, max(0, left)) if tokens > 0 else max(tokens, min(0, left))
+        if tokens:
+            found.append(Explained(cause, tokens))
+            left -= tokens
+    return found
+
+
+def _copies(quantity: str, engines: frozenset[str], sampled: Sampled, difference: int) -> int:
+    known = PROMPT_COPIES.get(next(iter(engines))) if len(engines) == 1 else None
+    per_answer, per_request = known or (1, 0)
+    if quantity == "input":
+        copies = per_answer * sampled.repeated_input + per_request * sampled.input
+    elif quantity == "requests":
+        copies = per_answer * sampled.answers + per_request * sampled.requests
+    else:
+        return 0
+    return copies if known else min(copies, max(0, difference))
+
+
+def _excluded(quantity: str, engines: frozenset[str], stretch: Stretch) -> int:
+    return -stretch.uncounted_cached if quantity == "input" and engines and engines <= CACHED_EXCLUDED else 0

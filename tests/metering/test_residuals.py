@@ -1,0 +1,105 @@
+"""What explains the difference of the witnesses: the identities one by one, and that they never explain too much."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metering.checks import Cause
+from metering.residuals import Sampled, Stretch, explain, in_flight
+from tests.metering.fleet import NOON
+
+HOUR = timedelta(hours=1)
+VLLM = frozenset({"vllm"})
+SAMPLED = Sampled(requests=1, input=59, repeated_input=59, answers=1)
+
+
+def parts(quantity: str, engines: frozenset[str], **fields: Any) -> tuple[list[tuple[str, int]], int]:
+    [found] = explain(quantity, engines, [Stretch(NOON, **fields)])
+    return [(part.cause.value, part.tokens) for part in found.explained], found.unexplained
+
+
+@pytest.mark.parametrize(
+    ("engine", "register", "explained"),
+    [("vllm", 118, [("repeated_prompt", 59)]), ("sglang", 177, [("repeated_prompt", 118)]), ("tensorrt_llm", 59, [])],
+)
+def test_each_engine_repeats_a_prompt_in_its_own_way(
+    engine: str, register: int, explained: list[tuple[str, int]]
+) -> None:
+    assert parts("input", frozenset({engine}), engine=register, gateway=59, sampled=SAMPLED) == (explained, 0)
+
+
+def test_a_known_identity_that_does_not_hold_leaves_what_is_missing() -> None:
+    assert parts("input", VLLM, engine=100, gateway=59, sampled=SAMPLED) == ([("repeated_prompt", 59)], -18)
+
+
+def test_where_the_engine_is_not_known_copies_explain_no_more_than_is_there() -> None:
+    for engines in (frozenset[str](), frozenset({"vllm", "sglang"}), frozenset({"sample"})):
+        assert parts("input", engines, engine=100, gateway=59, sampled=SAMPLED) == ([("repeated_prompt", 41)], 0)
+        assert parts("input", engines, engine=50, gateway=59, sampled=SAMPLED) == ([], -9)
+
+
+def test_parallel_answers_and_aborted_requests_are_requests_to_an_engine_or_not() -> None:
+    sampled = Sampled(requests=2, input=100, repeated_input=200, answers=6, aborted=5)
+    explained = [("repeated_prompt", 6), ("aborted", -5)]
+    assert parts("requests", VLLM, engine=11, gateway=10, sampled=sampled) == (explained, 0)
+    assert parts("output", VLLM, engine=10, gateway=10, sampled=sampled) == ([], 0)
+
+
+@pytest.mark.parametrize(("quantity", "cause"), [("input", "aborted_prefill"), ("output", "aborted")])
+def test_what_the_engine_never_finished_was_aborted(quantity: str, cause: str) -> None:
+    assert parts(quantity, VLLM, engine=3_010, gateway=0, finished=0) == ([(cause, 3_010)], 0)
+    assert parts(quantity, VLLM, engine=3_010, gateway=10, finished=2_000) == ([(cause, 1_010)], 1_990)
+    assert parts(quantity, VLLM, engine=3_010, gateway=0) == ([], 3_010)
+
+
+def test_what_is_finished_an_hour_later_was_not_aborted() -> None:
+    stretches = [
+        Stretch(NOON, engine=1_000, gateway=700, finished=700),
+        Stretch(NOON + HOUR, engine=1_000, gateway=1_250, finished=1_250),
+    ]
+    first, second = explain("output", VLLM, stretches)
+    assert [(part.cause, part.tokens) for part in first.explained] == [(Cause.ABORTED, 50), (Cause.IN_FLIGHT, 250)]
+    assert (first.unexplained, second.unexplained) == (0, 0)
+
+
+def test_an_engine_that_leaves_cached_tokens_out_counts_less() -> None:
+    llamacpp = frozenset({"llamacpp"})
+    assert parts("input", llamacpp, engine=200, gateway=1_000, uncounted_cached=800) == ([("cached_excluded", -800)], 0)
+    assert parts("input", llamacpp, engine=900, gateway=1_000, uncounted_cached=800) == ([("cached_excluded", -100)], 0)
+    assert parts("input", VLLM, engine=200, gateway=1_000, uncounted_cached=800) == ([], -800)
+
+
+COUNTS = st.integers(0, 10_000)
+STRETCHES = st.lists(
+    st.tuples(COUNTS, COUNTS, st.none() | COUNTS, COUNTS, COUNTS, st.integers(0, 9)), min_size=1, max_size=8
+)
+
+
+@given(st.sampled_from(["input", "output", "requests", "cached_input"]), st.booleans(), STRETCHES)
+def test_parts_and_rest_make_the_difference_and_unproved_parts_never_turn_its_sign(
+    quantity: str, llamacpp: bool, given_stretches: list[tuple[int, int, int | None, int, int, int]]
+) -> None:
+    stretches = [
+        Stretch(NOON + place * HOUR, engine, gateway, finished, cached, Sampled(1, repeated, repeated, 1, aborted))
+        for place, (engine, gateway, finished, cached, repeated, aborted) in enumerate(given_stretches)
+    ]
+    found = explain(quantity, frozenset({"llamacpp" if llamacpp else "sample"}), stretches)
+    for stretch, one in zip(stretches, found, strict=True):
+        assert sum(part.tokens for part in one.explained) + one.unexplained == stretch.engine - stretch.gateway
+        assert one.unexplained * one.difference >= 0
+        assert abs(one.unexplained) <= abs(one.difference)
+        assert all(part.tokens for part in one.explained)
+
+
+@given(st.lists(st.integers(-1_000, 1_000), max_size=30))
+def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(differences: list[int]) -> None:
+    explained = in_flight([(NOON + index * HOUR, one) for index, one in enumerate(differences)])
+    assert sum(explained) == 0
+    for difference, part in zip(differences, explained, strict=True):
+        assert abs(part) <= abs(difference)
+        assert part * difference >= 0
