@@ -253,6 +253,7 @@ class Enrolled(msgspec.Struct, frozen=True):
     node: str
     cluster: str
     server_time: str
+    continued: bool = False
 
 
 class BatchAccepted(msgspec.Struct, frozen=True):

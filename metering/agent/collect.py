@@ -58,6 +58,10 @@ class Collector:
                 found.setdefault(card.uuid, card)
         return list(found.values())
 
+    def reconfigure(self, mappings: dict[str, EngineMapping], scraper: Scraper) -> None:
+        """Read by these mappings and with this scraper from now on."""
+        self._mappings, self._scraper = mappings, scraper
+
     def watch(self, settings: Sequence[EndpointSetting]) -> None:
         """Read these endpoints from now on."""
         self._settings = {setting.url: setting for setting in settings}

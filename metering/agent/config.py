@@ -8,11 +8,12 @@ environment: `FORECOURT_AGENT_ENDPOINTS="vllm=http://127.0.0.1:8000,llamacpp=htt
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from metering.agent.engines import EngineMapping, load_mappings
 from metering.agent.state import default_state_dir
 from metering.wire import STRING_CHARS_MAX
 
@@ -55,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scrape_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
     ship_interval_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 10
     ship_readings: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5_000
+    ship_batches_per_s: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 10
     ship_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 30
     flush_timeout_s: Annotated[int, msgspec.Meta(ge=0, le=300)] = 10
     spool_hours_max: Annotated[int, msgspec.Meta(ge=1, le=720)] = 24
@@ -62,10 +64,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nvml: bool = True
     nvml_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
     discover: bool = True
+    discover_probe: bool = False
     engines_dir: str = ""
     ca_file: str = ""
     status_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9_810
     endpoints: list[EndpointSetting] = []
+
+    AT_START: ClassVar[frozenset[str]] = frozenset({"state_dir", "status_port", "nvml", "nvml_timeout_s", "ca_file"})
+    """Settings that are read at the start only; the others can be changed while the agent runs."""
 
     @property
     def state_path(self) -> Path:
@@ -173,3 +179,14 @@ def _check_endpoints(config: Config, names: dict[str, str]) -> None:
         seen.add(endpoint.url)
         if endpoint.page is not None and not endpoint.page.startswith("/"):
             raise ConfigError(f"{name}[{index}].page", repr(endpoint.page), "a path that starts with /")
+
+
+def checked_mappings(config: Config) -> dict[str, EngineMapping]:
+    """Every engine, after a check that the configured endpoints name known ones. Raises MappingError, ConfigError."""
+    mappings = load_mappings(Path(config.engines_dir) if config.engines_dir else None)
+    for index, endpoint in enumerate(config.endpoints):
+        if endpoint.engine not in mappings:
+            raise ConfigError(
+                f"endpoints[{index}].engine", repr(endpoint.engine), f"one of {', '.join(sorted(mappings))}"
+            )
+    return mappings

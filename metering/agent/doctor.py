@@ -10,14 +10,14 @@ import httpx
 
 from metering.agent import AGENT_VERSION, keys, state
 from metering.agent.clock import Clock, unix_ms
-from metering.agent.config import Config, ConfigError, EndpointSetting
+from metering.agent.config import Config, ConfigError, EndpointSetting, checked_mappings
 from metering.agent.discover import discover
 from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.exposition import parse_page
 from metering.agent.machine import LinuxMachine
 from metering.agent.nvml import NvmlReader
 from metering.agent.observe import Observation, Source, observe
-from metering.agent.run import MIB, checked_mappings
+from metering.agent.run import MIB
 from metering.agent.scrape import Failure, Target, fetch, http_client
 from metering.agent.spool import SpoolBroken, read_fill
 

@@ -7,46 +7,33 @@ Two clocks are arguments. `clock` stamps and paces everything that is metered; a
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
-from metering.agent import keys, state
-from metering.agent.clock import Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
+from metering.agent import figures, keys, state
+from metering.agent.clock import STEP_S_MIN, Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
 from metering.agent.collect import Collector
-from metering.agent.config import Config, ConfigError
+from metering.agent.config import Config, ConfigError, checked_mappings
 from metering.agent.discover import discover
-from metering.agent.engines import EngineMapping, load_mappings
+from metering.agent.engines import EngineMapping, MappingError
+from metering.agent.figures import Progress
 from metering.agent.machine import LinuxMachine, Machine
 from metering.agent.nvml import NvmlReader, default_command
 from metering.agent.scrape import Scraper, http_client
 from metering.agent.seal import SealContext, seal
 from metering.agent.ship import Shipper
-from metering.agent.spool import Fill, Limits, Spool, SpoolBroken
-from metering.agent.status import StatusPage, metrics_text
-from metering.agent.tick import Memory
+from metering.agent.spool import Limits, Spool, SpoolBroken
+from metering.agent.status import StatusPage
+from metering.agent.tick import Memory, Tick
 from metering.wire import Outcome
 
 logger = logging.getLogger(__name__)
 
 DISCOVER_MS: Final = 60_000
 SHIP_WAIT_S: Final = 5.0
-STALE_TICKS: Final = 3
 MIB: Final = 1 << 20
-
-
-@dataclass(slots=True)
-class Progress:
-    """What the status page tells of the loop. `at_s` is the real monotonic clock at the last tick."""
-
-    at_s: float
-    ticks: int = 0
-    readings: int = 0
-    refused_ticks: int = 0
-    fill: Fill = field(default_factory=lambda: Fill(0, 0, 0, None))
 
 
 class Agent:
@@ -60,22 +47,24 @@ class Agent:
         ship_clock: Clock,
         nvml_command: Sequence[str] | None,
         machine: Machine | None,
+        reload: Callable[[], Config | None] = lambda: None,
     ) -> None:
         folder = config.state_path
         self._config = config
         self._clock = clock
         self._ship_clock = ship_clock
+        self._reload = reload
         self._mappings = checked_mappings(config)
         self._identity = state.load_identity(folder)
-        key = keys.load(folder)
+        key_ring = keys.KeyRing(folder)
         self._machine = machine if machine is not None else LinuxMachine()
-        limits = Limits(config.spool_mib_max * MIB, config.spool_hours_max * 3_600_000)
-        self._spool = Spool(folder / state.SPOOL_FILE, limits)
+        self._spool = Spool(folder / state.SPOOL_FILE, limits_of(config))
         self._spool.forget_old_epochs()
         self._tick_lock = threading.Lock()
         self._reports: deque[tuple[str, str]] = deque(maxlen=1_000)
         self._unsaved: list[Outcome] = []
         self._last_tick_ms = -1
+        self._clock_offset_ms: int | None = None
         self._sealed_ms: int | None = None
         self._discovered_ms: int | None = None
         self.progress = Progress(ship_clock.monotonic_s())
@@ -101,9 +90,10 @@ class Agent:
             self._spool,
             self._ship_client,
             identity=self._identity,
-            key=key,
+            key_ring=key_ring,
             clock=ship_clock,
             report=lambda reason, detail: self._reports.append((reason, detail)),
+            drain_batches_per_s=config.ship_batches_per_s,
         )
 
     def run(self, stop: threading.Event) -> bool:
@@ -117,6 +107,7 @@ class Agent:
             # An early baseline: what an engine counts before its first reading cannot be metered.
             self._step()
             while not stop.is_set():
+                self._take_new_settings()
                 tick_ms = next_tick_ms(self._now_ms(), self._config.interval_s)
                 self._clock.sleep_until(from_unix_ms(tick_ms), stop)
                 # Returning early means a stop, or a clock that was set: then the next instant is another one.
@@ -157,7 +148,9 @@ class Agent:
                 return True
             self._discover(at_ms)
             tick = self._collector.read(at_ms)
-            outcomes = [*self._unsaved, *tick.outcomes, *self._own_outcomes(at_ms)]
+            fresh = [*tick.outcomes, *self._own_outcomes(at_ms)]
+            self._note(tick, fresh)
+            outcomes = [*self._unsaved, *fresh]
             try:
                 stored = self._spool.store(
                     registers=tick.registers,
@@ -198,11 +191,58 @@ class Agent:
         while self._reports:
             reason, detail = self._reports.popleft()
             outcomes.append(Outcome("spool", "", at_ms, reason, detail, 1))
-        if at_ms < self._last_tick_ms:
-            detail = f"from {self._last_tick_ms} to {at_ms}"
-            logger.warning("the clock was set back, %s", detail)
-            outcomes.append(Outcome("spool", "", at_ms, "clock_set_back", detail, 1))
+        offset_ms = at_ms - int(self._clock.monotonic_s() * 1_000)
+        before_ms, self._clock_offset_ms = self._clock_offset_ms, offset_ms
+        if before_ms is not None and abs(offset_ms - before_ms) >= STEP_S_MIN * 1_000:
+            detail = f"{(offset_ms - before_ms) / 1_000:+.1f} s, to {from_unix_ms(at_ms).isoformat()}"
+            logger.warning("the wall clock jumped %s; readings go on at the new time", detail)
+            self.progress.clock_jumps += 1
+            outcomes.append(Outcome("spool", "", at_ms, "clock_jump", detail, 1))
         return outcomes
+
+    def _note(self, tick: Tick, outcomes: Sequence[Outcome]) -> None:
+        """Keep for the status page what this tick saw; the log tells each endpoint's change once."""
+        self.progress.count(outcomes)
+        failed = {one.subject_id: f"{one.reason}: {one.detail}" for one in tick.outcomes if one.subject == "endpoint"}
+        up = {(seen.url, seen.engine): url not in failed for url, seen in self._collector.endpoints.items()}
+        for (url, engine), is_up in up.items():
+            if is_up != self.progress.endpoints_up.get((url, engine), True):
+                words = "is read again" if is_up else f"cannot be read: {failed[url]}"
+                logger.log(logging.INFO if is_up else logging.WARNING, "%s at %s %s", engine, url, words)
+        self.progress.endpoints_up = up
+
+    def _take_new_settings(self) -> None:
+        """Use changed settings from now on; wrong ones change nothing, and that is told until right ones come."""
+        try:
+            config = self._reload()
+            if config is None:
+                return
+            later = [name for name in sorted(Config.AT_START) if getattr(config, name) != getattr(self._config, name)]
+            config = msgspec.structs.replace(config, **{name: getattr(self._config, name) for name in later})
+            mappings = checked_mappings(config)
+        except (ConfigError, MappingError) as refused:
+            logger.error("the new settings are not used, the old ones stay: %s", refused)  # noqa: TRY400 - all is said
+            self.progress.reload_error = str(refused)
+            return
+        with self._tick_lock:
+            self._apply(config, mappings)
+        self.progress.reloads += 1
+        self.progress.reload_error = ""
+        told = f"; {', '.join(later)} at the next start" if later else ""
+        logger.info("new settings are used from now on%s", told)
+
+    def _apply(self, config: Config, mappings: dict[str, EngineMapping]) -> None:
+        self._config, self._mappings = config, mappings
+        before = self._scrape_client
+        self._scrape_client = http_client([one.url for one in config.endpoints], config.ca_file, trust_env=False)
+        before.close()
+        self._collector.reconfigure(mappings, Scraper(self._scrape_client, self._ship_clock, config.scrape_timeout_s))
+        self._discovered_ms = None
+        if config.endpoints or not config.discover:
+            self._collector.watch(config.endpoints)
+        self._spool.limits = limits_of(config)
+        self._ship_client.timeout = config.ship_timeout_s
+        self._shipper.drain_batches_per_s = config.ship_batches_per_s
 
     def _discover(self, at_ms: int) -> None:
         """Look for engines where none is configured. A simulated machine gives facts and has no processes to search."""
@@ -272,12 +312,25 @@ class Agent:
         self._ship_client.close()
         self._spool.close()
 
+    def flush(self) -> str:
+        """Read, seal and ship at once, within the flush time; what became of it, "" if the reading is not on disk."""
+        if not self.read_once():
+            return ""
+        try:
+            self._seal_all()
+            if self._shipper.flush(self._config.flush_timeout_s):
+                return "read and shipped"
+            return f"read; {self._spool.fill().batches} batches wait on disk for the server"
+        except SpoolBroken as broken:
+            logger.error("cannot flush: %s", broken)  # noqa: TRY400 - the cause is the whole story
+            return ""
+
     def _status_page(self) -> StatusPage | None:
         if not self._config.status_port:
             return None
         port = self._config.status_port
         try:
-            page = StatusPage(port, health=self.health, metrics=self.metrics, read_now=self.read_once)
+            page = StatusPage(port, health=self.health, metrics=self.metrics, read_now=self.read_once, flush=self.flush)
         except OSError as taken:
             expected = "a free port of this machine, or 0 for no status page"
             raise ConfigError("status_port", f"{port}: {taken.strerror}", expected) from taken
@@ -285,37 +338,13 @@ class Agent:
         return page
 
     def health(self) -> dict[str, object]:
-        """Whether the agent does its work; `ok` false means that someone should look."""
-        age_s = self._ship_clock.monotonic_s() - self.progress.at_s
-        stale = age_s > STALE_TICKS * self._config.interval_s + self._config.scrape_timeout_s
-        shipping = self._shipper.status
-        return {
-            "ok": not stale and not self.progress.refused_ticks and not shipping.alarm,
-            "node": self._identity.node,
-            "last_read_s_ago": round(age_s, 1),
-            "spool_refusing": bool(self.progress.refused_ticks),
-            "batches_waiting": self.progress.fill.batches,
-            "shipping": shipping.alarm_detail or "ok",
-        }
+        """Whether the agent does its work."""
+        now_s = self._ship_clock.monotonic_s()
+        return figures.health(self._identity.node, self._config, self.progress, self._shipper.status, now_s)
 
     def metrics(self) -> str:
         """The agent's own figures as a Prometheus page."""
-        progress, shipping = self.progress, self._shipper.status
-        prefix = "forecourt_agent_"
-        return metrics_text(
-            {
-                f"{prefix}ticks_total": ("counter", "Reads of everything.", progress.ticks),
-                f"{prefix}readings_total": ("counter", "Register readings put on disk.", progress.readings),
-                f"{prefix}refusing": ("gauge", "Ticks refused in a row: full or broken spool.", progress.refused_ticks),
-                f"{prefix}spool_bytes": ("gauge", "Bytes of the spool in use.", progress.fill.bytes_used),
-                f"{prefix}spool_batches": ("gauge", "Sealed batches not acknowledged.", progress.fill.batches),
-                f"{prefix}spool_readings": ("gauge", "Readings not sealed.", progress.fill.pending_readings),
-                f"{prefix}batches_shipped_total": ("counter", "Batches acknowledged.", shipping.delivered_batches),
-                f"{prefix}readings_shipped_total": ("counter", "Readings acknowledged.", shipping.delivered_readings),
-                f"{prefix}ship_failures_total": ("counter", "Tries that failed.", shipping.tries_failed),
-                f"{prefix}ship_alarm": ("gauge", "1 while the server refuses a batch.", float(bool(shipping.alarm))),
-            }
-        )
+        return figures.metrics(self._config, self.progress, self._shipper.status, self._now_ms())
 
 
 def merge(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -328,15 +357,9 @@ def merge(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return list(merged.values())
 
 
-def checked_mappings(config: Config) -> dict[str, EngineMapping]:
-    """Every engine, after a check that the configured endpoints name known ones. Raises MappingError, ConfigError."""
-    mappings = load_mappings(Path(config.engines_dir) if config.engines_dir else None)
-    for index, endpoint in enumerate(config.endpoints):
-        if endpoint.engine not in mappings:
-            raise ConfigError(
-                f"endpoints[{index}].engine", repr(endpoint.engine), f"one of {', '.join(sorted(mappings))}"
-            )
-    return mappings
+def limits_of(config: Config) -> Limits:
+    """The spool's bounds as set."""
+    return Limits(config.spool_mib_max * MIB, config.spool_hours_max * 3_600_000)
 
 
 def run(
@@ -347,16 +370,23 @@ def run(
     nvml_command: Sequence[str] | None = None,
     ship_clock: Clock | None = None,
     machine: Machine | None = None,
+    reload: Callable[[], Config | None] = lambda: None,
 ) -> bool:
     """Run the agent until `stop` is set; True if everything read is shipped when it ends.
 
     `nvml_command` starts another child that speaks the protocol of `metering.agent.nvml`; `machine` gives boot and
-    process facts; `ship_clock` is real time. Raises NotEnrolled, AlreadyRunning, StateUnusable, KeyUnusable,
+    process facts; `ship_clock` is real time; `reload` is asked after every read for changed settings, None for none,
+    and may raise ConfigError. Raises NotEnrolled, AlreadyRunning, StateUnusable, KeyUnusable,
     MappingError, ConfigError, SpoolBroken, all at start.
     """
     state.prepare(config.state_path)
     with state.StateLock(config.state_path):
         agent = Agent(
-            config, clock=clock, ship_clock=ship_clock or SystemClock(), nvml_command=nvml_command, machine=machine
+            config,
+            clock=clock,
+            ship_clock=ship_clock or SystemClock(),
+            nvml_command=nvml_command,
+            machine=machine,
+            reload=reload,
         )
         return agent.run(stop)

@@ -2,7 +2,10 @@
 
 The same bytes are sent until they are acknowledged; the server answers the same bytes the same way, so a lost
 answer costs one more try. Nothing is ever dropped because it was refused: the batch stays, an alarm is
-raised, and the next try waits longer.
+raised, and the next try waits longer. The one exception is a batch whose content Forecourt itself refuses again and
+again: it is set aside, on disk and on record, so that it does not block all that follow.
+
+After an outage what waits is sent at a bounded rate, so that a fleet that comes back does not fall upon its server.
 """
 
 import logging
@@ -10,137 +13,54 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from metering.agent.clock import Clock
+from metering.agent.clock import Clock, unix_ms
+from metering.agent.delivery import Delivered, Refused, Unreachable, deliver
+from metering.agent.keys import KeyRing
+from metering.agent.mend import set_aside
 from metering.agent.spool import SealedBatch, Spool, SpoolBroken
 from metering.agent.state import Identity
-from metering.wire import (
-    BATCHES_PATH,
-    HEADER_NODE,
-    HEADER_SENT_AT,
-    HEADER_SIGNATURE,
-    BatchAccepted,
-    Problem,
-    sign,
-)
 
 logger = logging.getLogger(__name__)
 
 BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 300.0
 REFUSED_BACKOFF_S_MIN: Final = 60.0
-RETRY_AFTER_S_MAX: Final = 3_600.0
-ANSWER_BYTES_MAX: Final = 1 << 20
+SET_ASIDE_AFTER: Final = 3
+"""A batch refused this often in a row for what it holds is set aside, so that it does not block the others."""
+CONTENT_CODES: Final = frozenset({"batch_malformed", "batch_too_large"})
+"""Refusals of Forecourt itself that no further try can change. A proxy's 400 or 413 has no such code."""
+ALARM_META: Final = "ship_alarm"
 _WAIT_SLICE_S: Final = 1.0
 _JITTER: Final = random.SystemRandom().uniform
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The server has the batch on disk."""
-
-    answer: BatchAccepted
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """No answer that says anything about the batch: try the same bytes again, not before `retry_after_s` if set."""
-
-    reason: str
-    detail: str
-    retry_after_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The server will not take the batch as it is: a stable code of its own, and what it expects instead."""
-
-    code: str
-    detail: str
-    expected_seq: int | None = None
-    expected_prev_hash: str | None = None
-
-
-def deliver(
-    client: httpx.Client, batch: SealedBatch, *, identity: Identity, key: Ed25519PrivateKey, now: datetime
-) -> Delivered | Unreachable | Refused:
-    """Send one batch once. `now` is the real wall clock of this try. Never raises for what a network can do."""
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Encoding": "zstd",
-        HEADER_NODE: identity.node,
-        HEADER_SIGNATURE: sign(key, batch.body),
-        HEADER_SENT_AT: now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }
-    try:
-        response = client.post(f"{identity.server}{BATCHES_PATH}", content=batch.body, headers=headers)
-    except httpx.TimeoutException:
-        return Unreachable("ship_timeout", "the server did not answer in time")
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as broken:
-        return Unreachable("ship_unreachable", str(broken)[:200] or type(broken).__name__)
-    return read_answer(response, batch, now)
-
-
-def read_answer(response: httpx.Response, batch: SealedBatch, now: datetime) -> Delivered | Unreachable | Refused:
-    """What an answer means for the batch. Only a 200 that names this very batch is an acknowledgement."""
-    status = response.status_code
-    if status == httpx.codes.OK:
-        try:
-            answer = msgspec.json.decode(response.content, type=BatchAccepted)
-        except msgspec.MsgspecError as broken:
-            return Unreachable("ship_strange_answer", f"200 without the expected answer: {broken}"[:200])
-        if answer.seq != batch.seq:
-            return Unreachable("ship_strange_answer", f"an answer to batch {answer.seq}, not {batch.seq}")
-        return Delivered(answer)
-    if status in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT} or not 400 <= status < 500:
-        wait_s = retry_after_s(response.headers.get("retry-after"), now)
-        return Unreachable("ship_http_status", str(status), wait_s)
-    problem = _problem(response)
-    return Refused(
-        problem.code or f"http_{status}",
-        (problem.detail or problem.title or f"HTTP {status}")[:300],
-        problem.expected_seq,
-        problem.expected_prev_hash,
-    )
-
-
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` asks for (a number or an HTTP date), bounded; None where it asks for nothing."""
-    if header is None:
-        return None
-    if header.strip().isdecimal() and len(header) < 12:
-        return min(float(header), RETRY_AFTER_S_MAX)
-    try:
-        until = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_S_MAX)
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        return msgspec.json.decode(response.content[:ANSWER_BYTES_MAX], type=Problem)
-    except msgspec.MsgspecError:
-        return Problem()
-
-
 @dataclass(slots=True)
 class ShipStatus:
-    """What the status page tells of shipping. `alarm` stands until a batch is taken again."""
+    """What the status page tells of shipping. `alarm` stands until a batch is taken again.
+
+    `clock_ahead_s` is this node's clock minus the server's at the last answer.
+    """
 
     delivered_batches: int = 0
     delivered_readings: int = 0
     tries_failed: int = 0
+    set_aside_batches: int = 0
     alarm: str = ""
     alarm_detail: str = ""
+    clock_ahead_s: float | None = None
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """A standing refusal, kept in the spool so that `doctor` can tell it."""
+
+    code: str
+    detail: str
+    since_ms: int
 
 
 class Shipper:
@@ -156,23 +76,27 @@ class Shipper:
         client: httpx.Client,
         *,
         identity: Identity,
-        key: Ed25519PrivateKey,
+        key_ring: KeyRing,
         clock: Clock,
         report: Callable[[str, str], None],
+        drain_batches_per_s: int = 10,
         jitter: Callable[[float, float], float] = _JITTER,
     ) -> None:
         self.status = ShipStatus()
         self._spool = spool
         self._client = client
         self._identity = identity
-        self._key = key
+        self._key_ring = key_ring
         self._clock = clock
+        self.drain_batches_per_s = drain_batches_per_s
         self._report = report
         self._jitter = jitter
         self._condition = threading.Condition()
         self._failures = 0
         self._not_before_s = 0.0
         self._send_seq: int | None = None
+        self._refused: tuple[int, int] = (0, 0)
+        self._recovering = self._hurrying = False
         self._kicks = 0
         self._kicks_done = 0
         self._closing = False
@@ -206,6 +130,7 @@ class Shipper:
     def flush(self, timeout_s: float) -> bool:
         """Ship everything, trying again at once and again quickly, until done or the time is up; True if done."""
         deadline_s = self._clock.monotonic_s() + timeout_s
+        self._hurrying = True
         while True:
             with self._condition:
                 self._not_before_s = self._clock.monotonic_s()
@@ -213,11 +138,11 @@ class Shipper:
             self.kick()
             remaining_s = deadline_s - self._clock.monotonic_s()
             self.wait_idle(max(remaining_s, 0))
-            if self._spool.head() is None:
-                return True
+            empty = self._spool.head() is None
             remaining_s = deadline_s - self._clock.monotonic_s()
-            if remaining_s <= 0:
-                return False
+            if empty or remaining_s <= 0:
+                self._hurrying = False
+                return empty
             with self._condition:
                 self._condition.wait(min(remaining_s, _WAIT_SLICE_S))
 
@@ -236,7 +161,8 @@ class Shipper:
             with self._condition:
                 self._condition.notify_all()
                 if self._idle() and not self._closing:
-                    self._condition.wait(_WAIT_SLICE_S)
+                    pause_s = self._not_before_s - self._clock.monotonic_s()
+                    self._condition.wait(min(pause_s, _WAIT_SLICE_S) if pause_s > 0 else _WAIT_SLICE_S)
 
     def _ship_head(self) -> bool:
         """Ship one batch; False if there is none or it has to wait."""
@@ -247,8 +173,10 @@ class Shipper:
             batch = self._next()
             if batch is None:
                 self._kicks_done = kicks
+                self._recovering = False
                 return False
-            result = deliver(self._client, batch, identity=self._identity, key=self._key, now=self._clock.now())
+            key = self._key_ring.key
+            result = deliver(self._client, batch, identity=self._identity, key=key, now=self._clock.now())
             return self._handle(batch, result)
         except SpoolBroken as broken:
             if self._closing:
@@ -273,27 +201,48 @@ class Shipper:
 
     def _handle(self, batch: SealedBatch, result: Delivered | Unreachable | Refused) -> bool:
         if isinstance(result, Delivered):
-            self._delivered(batch, result.answer)
-            return True
+            self._delivered(batch, result)
+            return self._may_go_on()
         self.status.tries_failed += 1
         if isinstance(result, Unreachable):
             if self._failures == 0:
                 logger.warning("shipping waits: %s: %s", result.reason, result.detail)
+            self._recovering = True
             self._back_off(BACKOFF_S_MIN, result.retry_after_s)
             return False
         if result.code == "out_of_chain" and self._rejoin(batch, result):
             return True
+        if result.code == "signature_invalid" and self._key_ring.try_another():
+            logger.info("the server does not know the key any more: trying the one that is on disk now")
+            return True
         self._alarm(batch, result)
+        if result.code in CONTENT_CODES and self._refused[1] >= SET_ASIDE_AFTER:
+            self._set_aside(batch, result)
+            return True
         self._back_off(REFUSED_BACKOFF_S_MIN, None)
         return False
 
-    def _delivered(self, batch: SealedBatch, answer: BatchAccepted) -> None:
+    def _may_go_on(self) -> bool:
+        """At full speed as a rule; at a bounded rate while the backlog of an outage is shipped."""
+        if not self._recovering or self._hurrying:
+            return True
+        with self._condition:
+            self._not_before_s = self._clock.monotonic_s() + 1 / self.drain_batches_per_s
+        return False
+
+    def _delivered(self, batch: SealedBatch, delivered: Delivered) -> None:
+        answer = delivered.answer
         self._spool.acknowledge(batch.seq)
+        self._key_ring.trusted()
+        if self.status.alarm:
+            self._spool.set_meta(ALARM_META, "")
         if self._failures:
             logger.info("shipping goes on with batch %d", batch.seq)
         self._failures = 0
         self._send_seq = None
+        self._refused = (0, 0)
         self.status.alarm = self.status.alarm_detail = ""
+        self.status.clock_ahead_s = delivered.clock_ahead_s
         self.status.delivered_batches += 1
         self.status.delivered_readings += batch.readings
         if answer.conflicts or answer.quarantined:
@@ -319,14 +268,27 @@ class Shipper:
         detail = f"batch {batch.seq} refused: {refused.code}: {refused.detail}"
         if refused.code == "out_of_chain":
             detail += f"; the server expects batch {refused.expected_seq}, which this node cannot give"
+        self._refused = (batch.seq, self._refused[1] + 1 if self._refused[0] == batch.seq else 1)
         if self.status.alarm != refused.code:
             logger.error("%s; it is kept and tried again", detail)
+            alarm = Alarm(refused.code, detail, unix_ms(self._clock.now()))
+            self._spool.set_meta(ALARM_META, msgspec.json.encode(alarm).decode())
         self.status.alarm, self.status.alarm_detail = refused.code, detail
         self._report("ship_refused", detail)
 
+    def _set_aside(self, batch: SealedBatch, refused: Refused) -> None:
+        """Let the others pass a batch that the server will never take."""
+        later = set_aside(self._spool, batch.seq, refused.code, unix_ms(self._clock.now()))
+        told = f"{refused.code}: {refused.detail}"
+        logger.error("batch %d is set aside: %s; %d later ones go on", batch.seq, told, later)
+        self.status.set_aside_batches += 1
+        self._refused = (0, 0)
+
     def _back_off(self, first_s: float, asked_s: float | None) -> None:
         longest_s = min(first_s * 2**self._failures, BACKOFF_S_MAX)
-        wait_s = max(self._jitter(longest_s / 2, longest_s), asked_s or 0.0)
+        jittered_s = self._jitter(longest_s / 2, longest_s)
+        # All who were asked to wait as long come back spread over half of their own pause.
+        wait_s = jittered_s if asked_s is None else max(jittered_s, asked_s + jittered_s - longest_s / 2)
         with self._condition:
             self._failures = min(self._failures + 1, 16)
             self._not_before_s = self._clock.monotonic_s() + wait_s

@@ -49,7 +49,13 @@ CREATE TABLE IF NOT EXISTS batches (
     seq INTEGER PRIMARY KEY, body BLOB NOT NULL, hash TEXT NOT NULL, prev_hash TEXT NOT NULL,
     readings INTEGER NOT NULL, oldest_ms INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS set_aside (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+);
 """
+FIRST_READING_SEQ: Final = "first_reading_seq"
+"""Meta: the number of a new meter's first reading, above all that a lost spool may have shipped."""
 _PAGES_RESERVED: Final = 64
 """Pages kept free for outcomes and states when readings are already refused."""
 
@@ -112,7 +118,7 @@ class Spool:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._lock = threading.RLock()
-        self._limits = limits
+        self.limits = limits
         self._meters: dict[str, int] = {}
         self._epochs: dict[tuple[int, str], int] = {}
         try:
@@ -184,10 +190,10 @@ class Spool:
                 # A memory of pages whose meters were refused would prove series absent that were there.
                 put_meta(db, "memory", memory)
             for outcome in outcomes:
-                _store_outcome(db, outcome)
+                store_outcome(db, outcome)
             if not room:
                 refused = sum(entry.value is not None for entry in registers) + len(gauges)
-                _store_outcome(
+                store_outcome(
                     db,
                     Outcome("spool", "", read_at_ms, "spool_full", "newest readings refused", max(refused, 1)),
                 )
@@ -196,10 +202,10 @@ class Spool:
 
     def _has_room(self, db: sqlite3.Connection, now_ms: int) -> bool:
         used = _used_bytes(db)
-        if used > self._limits.bytes_max:
+        if used > self.limits.bytes_max:
             return False
         oldest_ms = _oldest_ms(db)
-        return oldest_ms is None or now_ms - oldest_ms <= self._limits.age_ms_max
+        return oldest_ms is None or now_ms - oldest_ms <= self.limits.age_ms_max
 
     def _store_registers(self, db: sqlite3.Connection, entries: Sequence[RegisterEntry]) -> None:
         for entry in entries:
@@ -221,9 +227,10 @@ class Spool:
     def _meter_id(self, db: sqlite3.Connection, entry: RegisterEntry) -> int:
         key = key_text(entry.key)
         if key not in self._meters:
+            first_seq = int(get_meta(db, FIRST_READING_SEQ) or 1)
             db.execute(
-                "INSERT OR IGNORE INTO meters (key, subject_id, state, next_seq) VALUES (?, ?, ?, 1)",
-                (key, entry.key.subject_id, msgspec.json.encode(entry.state).decode()),
+                "INSERT OR IGNORE INTO meters (key, subject_id, state, next_seq) VALUES (?, ?, ?, ?)",
+                (key, entry.key.subject_id, msgspec.json.encode(entry.state).decode(), first_seq),
             )
             (self._meters[key],) = db.execute("SELECT id FROM meters WHERE key = ?", (key,)).fetchone()
         return self._meters[key]
@@ -242,7 +249,7 @@ class Spool:
         """Put outcomes on disk that belong to no tick."""
         with self.transaction() as db:
             for outcome in outcomes:
-                _store_outcome(db, outcome)
+                store_outcome(db, outcome)
 
     def fill(self) -> Fill:
         """How full the spool is now."""
@@ -312,7 +319,7 @@ def put_meta(db: sqlite3.Connection, name: str, content: str) -> None:
     db.execute("INSERT OR REPLACE INTO meta (name, content) VALUES (?, ?)", (name, content))
 
 
-def _store_outcome(db: sqlite3.Connection, outcome: Outcome) -> None:
+def store_outcome(db: sqlite3.Connection, outcome: Outcome) -> None:
     """Add to the count of the same outcome, so that an engine down for a day is one row with its last detail."""
     db.execute(
         "INSERT INTO outcomes (subject, subject_id, reason, at_ms, detail, count) VALUES (?, ?, ?, ?, ?, ?)"

@@ -27,6 +27,10 @@ class StateUnusable(Exception):
     """The state folder cannot be made, written or read."""
 
 
+class IdentityCallFailed(Exception):
+    """The server did not do what this node asked about its identity: see `metering.agent.rekey`."""
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Which node this is, and whose server meters it."""
 

@@ -1,14 +1,14 @@
-"""The agent's own page, on loopback: `/healthz`, `/metrics`, and `POST /read` for one read at once.
+"""The agent's own page, on loopback: `/healthz`, `/metrics`, `POST /read` to read at once, `POST /flush` to ship too.
 
-`POST /read` is for a stop hook of an engine (systemd `ExecStop=`, Kubernetes `preStop`): it answers when a reading
-is on disk, so that the tail of the engine's registers is not lost.
+Both are for a stop hook of an engine (systemd `ExecStop=`, Kubernetes `preStop`; `forecourt agent flush`): they answer
+when a reading is on disk, so that the tail of the engine's registers is not lost.
 """
 
 import json
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,15 @@ class StatusPage:
         health: Callable[[], dict[str, object]],
         metrics: Callable[[], str],
         read_now: Callable[[], bool],
+        flush: Callable[[], str],
     ) -> None:
-        """Bind to loopback. `health` has `ok`; `read_now` is True when a reading is on disk. Raises OSError."""
+        """Bind to loopback. `health` has `ok`; `read_now` is True when a reading is on disk, and `flush` does that and
+        ships, and says what is left to say, "" for a reading that is not on disk. Raises OSError."""
         self._routes: dict[tuple[str, str], Callable[[], tuple[int, str, str]]] = {
             ("GET", "/healthz"): lambda: _health(health()),
             ("GET", "/metrics"): lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
-            ("POST", "/read"): lambda: _read(read_now()),
+            ("POST", "/read"): lambda: _read("read" if read_now() else ""),
+            ("POST", "/flush"): lambda: _read(flush()),
         }
         self._socket = socket.create_server((LOOPBACK, port))
         self.port = int(self._socket.getsockname()[1])
@@ -74,12 +77,13 @@ class StatusPage:
                 break
         words = request.split(b"\r\n", 1)[0].decode("latin-1").split()
         route = self._routes.get((words[0], words[1].partition("?")[0])) if len(words) == 3 else None
-        status, kind, body = route() if route else (404, "text/plain", "try /healthz, /metrics or POST /read\n")
+        status, kind, body = route() if route else (404, "text/plain", _NOT_FOUND)
         content = body.encode()
         head = f"HTTP/1.1 {status} {_PHRASES[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n"
         connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + content)
 
 
+_NOT_FOUND: Final = "try /healthz, /metrics, POST /read or POST /flush\n"
 _PHRASES: Final = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
 
 
@@ -87,13 +91,32 @@ def _health(health: dict[str, object]) -> tuple[int, str, str]:
     return (200 if health["ok"] else 503), "application/json", json.dumps(health) + "\n"
 
 
-def _read(on_disk: bool) -> tuple[int, str, str]:
-    return (200, "text/plain", "read\n") if on_disk else (503, "text/plain", "not read: see the agent's log\n")
+def _read(told: str) -> tuple[int, str, str]:
+    return (200, "text/plain", f"{told}\n") if told else (503, "text/plain", "not read: see the agent's log\n")
 
 
-def metrics_text(figures: dict[str, tuple[str, str, float]]) -> str:
-    """A Prometheus page of `name: (type, help, value)`."""
+Labels = tuple[tuple[str, str], ...]
+
+
+def metrics_text(figures: Mapping[str, tuple[str, str, float | Mapping[Labels, float]]]) -> str:
+    """A Prometheus page (text format 0.0.4) of `name: (type, help, value or values by labels)`."""
     lines = []
     for name, (kind, explanation, value) in figures.items():
-        lines += [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}", f"{name} {value:.15g}"]
+        lines += [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}"]
+        by_labels: Mapping[Labels, float] = value if isinstance(value, Mapping) else {(): value}
+        lines += [f"{name}{_label_text(labels)} {_number(float(one))}" for labels, one in by_labels.items()]
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _label_text(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import msgspec
 
-from metering import wire
+from metering import wire, wire_keys
 
 
 @dataclass
@@ -80,6 +80,8 @@ class BatchServer:
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.enrolments: list[wire.Enrolment] = []
+        self.continues = False
+        self.rejoinings: list[wire_keys.Rejoin] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"outer": self}))
         self._server.daemon_threads = True
@@ -116,6 +118,10 @@ class BatchServer:
     ) -> tuple[int, dict[str, object], dict[str, str], bytes | None]:
         if path == wire.ENROL_PATH:
             return (*self.enrol(body), {}, None)
+        if path in {wire_keys.ROTATE_PATH, wire_keys.REJOIN_PATH}:
+            if self.always is not None:
+                return self.always.status, self.always.body, {}, None
+            return 200, self.rotate(body) if path == wire_keys.ROTATE_PATH else self.rejoin(body), {}, None
         self.received.append(body)
         self.sent_at.append(headers.get(wire.HEADER_SENT_AT, ""))
         fault = self.faults.popleft() if self.faults else self.always
@@ -137,7 +143,19 @@ class BatchServer:
             return 403, {"code": "token_used", "detail": "the token was used", "status": 403}
         self.public_key = key
         answer: dict[str, object] = {"node": self.node, "cluster": "sample", "server_time": "2026-11-20T10:00:00Z"}
+        if self.continues:
+            answer["continued"] = True
         return (200 if again else 201), answer
+
+    def rotate(self, body: bytes) -> dict[str, object]:
+        """Trust whoever asks: the real server's own tests hold the rules."""
+        asked = msgspec.json.decode(body, type=wire_keys.KeyRotation)
+        self.public_key = base64.b64decode(asked.new_key)
+        return {"node": self.node, "version": 2}
+
+    def rejoin(self, body: bytes) -> dict[str, object]:
+        self.rejoinings.append(msgspec.json.decode(body, type=wire_keys.Rejoin))
+        return {"node": self.node, "next_seq": 8, "prev_hash": "a" * 64, "next_reading_seq": 100}
 
     def take(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, object]]:
         if not wire.verify(self.public_key, body, headers.get(wire.HEADER_SIGNATURE, "")):

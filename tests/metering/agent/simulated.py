@@ -21,6 +21,7 @@ class SimulatedClock:
         at: dict[int, Callable[[], None]] | None = None,
     ) -> None:
         self.instant = start
+        self._jumped = timedelta()
         self.slept: list[datetime] = []
         self._ticks = ticks
         self._at = at or {}
@@ -29,7 +30,12 @@ class SimulatedClock:
         return self.instant
 
     def monotonic_s(self) -> float:
-        return (self.instant - START).total_seconds() + 1_000_000
+        return (self.instant - self._jumped - START).total_seconds() + 1_000_000
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock; the monotonic one goes on."""
+        self.instant += by
+        self._jumped += by
 
     def sleep_until(self, instant: datetime, stop: threading.Event) -> None:
         number = len(self.slept)

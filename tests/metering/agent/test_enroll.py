@@ -20,7 +20,8 @@ def client() -> Iterator[httpx.Client]:
 def enrol(
     client: httpx.Client, url: str, folder: Path, token: str = "good-token", name: str | None = "n"
 ) -> state.Identity:
-    return enroll(server=url, token=token, node_name=name, state_dir=folder, boot_id="boot-1", client=client)
+    identity, _ = enroll(server=url, token=token, node_name=name, state_dir=folder, boot_id="boot-1", client=client)
+    return identity
 
 
 def test_the_node_is_made_known_and_written_down(client: httpx.Client, server: BatchServer, tmp_path: Path) -> None:

@@ -63,3 +63,51 @@ def test_writing_replaces_the_whole_file(tmp_path: Path) -> None:
     keys.write_durably(path, b"short")
     assert path.read_bytes() == b"short"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_key_lies_beside_the_old_one_until_it_takes_its_place(tmp_path: Path) -> None:
+    old = keys.load_or_create(tmp_path)
+    assert keys.load_pending(tmp_path) is None
+    new = keys.load_or_create_pending(tmp_path)
+    assert keys.load_or_create_pending(tmp_path).private_bytes_raw() == new.private_bytes_raw()
+    assert keys.load(tmp_path).private_bytes_raw() == old.private_bytes_raw() != new.private_bytes_raw()
+    assert stat.S_IMODE((tmp_path / keys.PENDING_FILE).stat().st_mode) == 0o600
+    keys.promote(tmp_path)
+    assert keys.load(tmp_path).private_bytes_raw() == new.private_bytes_raw()
+    assert keys.load_pending(tmp_path) is None
+
+
+def public(key_ring: keys.KeyRing) -> str:
+    return keys.public_key_b64(key_ring.key)
+
+
+def test_a_running_agent_takes_the_key_that_another_command_put_in_force(tmp_path: Path) -> None:
+    keys.load_or_create(tmp_path)
+    key_ring = keys.KeyRing(tmp_path)
+    assert not key_ring.try_another()
+    new = keys.public_key_b64(keys.load_or_create_pending(tmp_path))
+    keys.promote(tmp_path)
+    assert key_ring.try_another()
+    assert public(key_ring) == new
+    key_ring.trusted()
+    assert not key_ring.try_another()
+
+
+def test_a_key_whose_registration_was_never_answered_is_tried_and_kept_if_it_is_trusted(tmp_path: Path) -> None:
+    old = keys.public_key_b64(keys.load_or_create(tmp_path))
+    key_ring = keys.KeyRing(tmp_path)
+    new = keys.public_key_b64(keys.load_or_create_pending(tmp_path))
+    assert (key_ring.try_another(), public(key_ring)) == (True, new)
+    # Refused as well: the present one again, for a person to look at.
+    assert (key_ring.try_another(), public(key_ring)) == (False, old)
+    assert key_ring.try_another()
+    key_ring.trusted()
+    assert keys.public_key_b64(keys.load(tmp_path)) == new
+    assert not (tmp_path / keys.PENDING_FILE).exists()
+
+
+def test_keys_that_cannot_be_read_leave_the_ring_as_it_is(tmp_path: Path) -> None:
+    old = keys.public_key_b64(keys.load_or_create(tmp_path))
+    key_ring = keys.KeyRing(tmp_path)
+    (tmp_path / keys.KEY_FILE).unlink()
+    assert (key_ring.try_another(), public(key_ring)) == (False, old)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from metering import deltas
 from metering.agent import state
@@ -245,21 +246,23 @@ def test_a_full_spool_keeps_the_oldest_refuses_the_newest_and_says_so(
     assert server.batches[-1].metered_to_ms == NOW + 10_800 * S + 300 * S
 
 
-def test_a_clock_set_back_is_told_and_batches_stay_ordered(
-    state_dir: Path, engine: PageServer, server: BatchServer
+@pytest.mark.parametrize(("hours", "told"), [(-1, "-3597.0 s, to "), (7, "+25203.0 s, to ")])
+def test_a_clock_that_jumps_is_told_and_reads_stay_aligned_and_ordered(
+    state_dir: Path, engine: PageServer, server: BatchServer, hours: int, told: str
 ) -> None:
     Working(engine)
     clock = SimulatedClock(ticks=6)
-
-    def set_back() -> None:
-        clock.instant -= timedelta(hours=1)
-
-    clock._at = {2: set_back}
+    clock._at = {2: lambda: clock.jump(timedelta(hours=hours, seconds=3))}
     assert go(config(state_dir, engine), clock)
-    assert server.outcomes() == {("spool", "clock_set_back"): 1}
-    assert server.values("input") == list(range(7, 7 * len(server.values("input")) + 1, 7))
+    (jump,) = [outcome for batch in server.batches for outcome in batch.outcomes]
+    assert (jump.subject, jump.reason, jump.count) == ("spool", "clock_jump", 1)
+    assert jump.detail.startswith(told)
+    values = server.values("input")
+    assert values == list(range(7, 7 * len(values) + 1, 7))
     for column in server.columns("input"):
         assert column.read_at_ms == sorted(column.read_at_ms)
+    # A clock that went forward is past its instant and reads at once; then at the instants of the new time.
+    assert sum(at // S % 10 != 0 for at in instants(server.batches)) == (hours > 0)
 
 
 def test_the_same_instant_is_read_once(state_dir: Path, engine: PageServer, server: BatchServer) -> None:
@@ -344,7 +347,7 @@ def test_health_fails_when_the_server_refuses_or_reads_stop(
     assert agent.health()["ok"] is True
     agent._shipper.status.alarm = agent._shipper.status.alarm_detail = "node_revoked"
     assert (agent.health()["ok"], agent.health()["shipping"]) == (False, "node_revoked")
-    assert "forecourt_agent_ship_alarm 1\n" in agent.metrics()
+    assert 'forecourt_agent_ship_alarm{code="node_revoked"} 1\n' in agent.metrics()
     agent._shipper.status.alarm = ""
     agent.progress.at_s -= 1_000
     assert agent.health()["ok"] is False

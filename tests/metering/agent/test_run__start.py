@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from metering.agent import keys, state
-from metering.agent.config import Config, ConfigError, EndpointSetting
+from metering.agent.config import Config, ConfigError, EndpointSetting, checked_mappings
 from metering.agent.engines import MappingError
-from metering.agent.run import checked_mappings
 from metering.agent.spool import SpoolBroken
 from tests.metering.agent.simulated import SimulatedClock
 from tests.metering.agent.test_run import config, go

@@ -12,15 +12,9 @@ import pytest
 
 from metering.agent import keys
 from metering.agent.clock import SystemClock
+from metering.agent.delivery import Delivered, Unreachable, deliver
 from metering.agent.seal import seal
-from metering.agent.ship import (
-    BACKOFF_S_MAX,
-    REFUSED_BACKOFF_S_MIN,
-    Delivered,
-    Shipper,
-    Unreachable,
-    deliver,
-)
+from metering.agent.ship import BACKOFF_S_MAX, REFUSED_BACKOFF_S_MIN, Shipper
 from metering.agent.spool import SealedBatch, Spool
 from metering.agent.state import SPOOL_FILE, Identity, load_identity
 from metering.wire import decode_batch
@@ -49,7 +43,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.spool = Spool(folder / SPOOL_FILE, ROOMY)
         self.identity = load_identity(folder)
-        self.key = keys.load(folder)
+        self.key_ring = keys.KeyRing(folder)
         self.clock = FastClock()
         self.reports: list[tuple[str, str]] = []
         self.client = httpx.Client(timeout=5)
@@ -61,7 +55,7 @@ class Bench:
             self.spool,
             self.client,
             identity=self.identity,
-            key=self.key,
+            key_ring=self.key_ring,
             clock=self.clock,
             report=lambda reason, detail: self.reports.append((reason, detail)),
             jitter=self.jitter,
@@ -119,7 +113,7 @@ def test_the_try_is_stamped_with_real_time_outside_the_signature(bench: Bench, s
     bench.seal()
     head = bench.spool.head()
     assert head is not None
-    result = deliver(bench.client, head, identity=bench.identity, key=bench.key, now=AT)
+    result = deliver(bench.client, head, identity=bench.identity, key=bench.key_ring.key, now=AT)
     assert isinstance(result, Delivered)
     assert server.sent_at == ["2026-11-20T10:00:00.123Z"]
 
@@ -330,7 +324,7 @@ def test_a_server_that_hangs_is_a_timeout(bench: Bench, server: BatchServer) -> 
     head = bench.spool.head()
     assert head is not None
     with httpx.Client(timeout=0.1) as client, server._lock:
-        result = deliver(client, head, identity=bench.identity, key=bench.key, now=AT)
+        result = deliver(client, head, identity=bench.identity, key=bench.key_ring.key, now=AT)
     assert result == Unreachable("ship_timeout", "the server did not answer in time")
 
 

@@ -22,6 +22,9 @@ class World:
         self.reads += 1
         return self.on_disk
 
+    def flush(self) -> str:
+        return "read and shipped" if self.read_now() else ""
+
 
 @pytest.fixture
 def world() -> World:
@@ -30,7 +33,9 @@ def world() -> World:
 
 @pytest.fixture
 def status_page(world: World) -> Iterator[StatusPage]:
-    status_page = StatusPage(0, health=lambda: world.health, metrics=lambda: "a_total 1\n", read_now=world.read_now)
+    status_page = StatusPage(
+        0, health=lambda: world.health, metrics=lambda: "a_total 1\n", read_now=world.read_now, flush=world.flush
+    )
     status_page.start()
     yield status_page
     status_page.close()
@@ -61,7 +66,14 @@ def test_a_stop_hook_can_have_one_read_now(status_page: StatusPage, world: World
     assert world.reads == 2
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/read"), ("POST", "/metrics"), ("PUT", "/read")])
+def test_a_stop_hook_can_have_it_shipped_too(status_page: StatusPage, world: World) -> None:
+    answer = ask(status_page, "POST", "/flush")
+    assert (answer.status_code, answer.text) == (200, "read and shipped\n")
+    world.on_disk = False
+    assert ask(status_page, "POST", "/flush").status_code == 503
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/flush"), ("POST", "/metrics"), ("PUT", "/read")])
 def test_anything_else_is_not_found(status_page: StatusPage, world: World, method: str, path: str) -> None:
     assert ask(status_page, method, path).status_code == 404
     assert world.reads == 0
@@ -80,7 +92,7 @@ def test_a_failing_source_does_not_end_it(world: World, caplog: pytest.LogCaptur
     def fail() -> str:
         raise ZeroDivisionError
 
-    status_page = StatusPage(0, health=lambda: world.health, metrics=fail, read_now=world.read_now)
+    status_page = StatusPage(0, health=lambda: world.health, metrics=fail, read_now=world.read_now, flush=str)
     status_page.start()
     with pytest.raises(httpx.RemoteProtocolError):
         ask(status_page, "GET", "/metrics")
@@ -92,7 +104,7 @@ def test_a_failing_source_does_not_end_it(world: World, caplog: pytest.LogCaptur
 def test_it_listens_on_loopback_alone_and_lets_go_of_its_port(status_page: StatusPage) -> None:
     assert status_page._socket.getsockname()[0] == "127.0.0.1"
     with pytest.raises(OSError, match="in use"):
-        StatusPage(status_page.port, health=dict, metrics=str, read_now=bool)
+        StatusPage(status_page.port, health=dict, metrics=str, read_now=bool, flush=str)
 
 
 def test_figures_become_a_page_that_can_be_parsed() -> None:
@@ -100,3 +112,12 @@ def test_figures_become_a_page_that_can_be_parsed() -> None:
     page = parse_page(text.encode(), ["a_total", "b"])
     assert [int(page.samples[name][0].number or 0) for name in ("a_total", "b")] == [3, 123_456_789_012]
     assert page.types == {"a_total": "counter", "b": "gauge"}
+
+
+def test_labels_of_any_text_are_escaped_and_read_back() -> None:
+    odd = 'a "quoted" \\ text'
+    labels = (("url", odd), ("engine", "x"))
+    text = metrics_text({"up": ("gauge", "Level.", {labels: 1.0}), "none": ("gauge", "N.", {})})
+    (sample,) = parse_page(text.encode(), ["up"]).samples["up"]
+    assert dict(sample.labels) == {"url": odd, "engine": "x"}
+    assert 'v="a\\nb" 1' in metrics_text({"one": ("gauge", "Level.", {(("v", "a\nb"),): 1.0})}).replace("}", "")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.agent.ship import (
+from metering.agent.delivery import (
     RETRY_AFTER_S_MAX,
     Delivered,
     Refused,
