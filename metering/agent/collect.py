@@ -5,18 +5,20 @@ Nothing is remembered until the spool has it on disk: `read` proposes, `keep` ad
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
 from metering.agent.cards import ChildCards
 from metering.agent.config import EndpointSetting
+from metering.agent.endpoints import source_of, target_of
 from metering.agent.engines import EngineMapping
-from metering.agent.epochs import Markers, MeterState, Sighting, advance, vanish
+from metering.agent.epochs import Markers, MeterState, Sighting, advance, is_other_process, vanish
 from metering.agent.exposition import parse_page
 from metering.agent.machine import EngineProcess, LinuxMachine, Machine
 from metering.agent.nvml import NvmlReader
-from metering.agent.observe import MeterSeen, Observation, Part, Source, observe
-from metering.agent.scrape import Failure, Page, Scraper, Target
+from metering.agent.observe import MeterSeen, Observation, Part, observe
+from metering.agent.scrape import Failure, Page, Scraper
 from metering.agent.spool import RegisterEntry, key_text
 from metering.agent.tick import Memory, Start, Tick
 from metering.wire import AcceleratorSeen, EndpointSeen, MeterKey
@@ -43,6 +45,7 @@ class Collector:
         self._states = {text: (msgspec.json.decode(text, type=MeterKey), state) for text, state in states.items()}
         self._memory = memory
         self._settings: dict[str, EndpointSetting] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def _child(self, source: str, reader: NvmlReader) -> ChildCards:
         # A simulated machine gives facts and has no processes to describe.
@@ -65,6 +68,7 @@ class Collector:
     def watch(self, settings: Sequence[EndpointSetting]) -> None:
         """Read these endpoints from now on."""
         self._settings = {setting.url: setting for setting in settings}
+        self._fingerprints = {each.url: _fingerprint(each, self._mappings[each.engine]) for each in settings}
         self.endpoints = {
             setting.url: self.endpoints.get(setting.url)
             or EndpointSeen(setting.url, setting.engine, [setting.model] if setting.model else [], None)
@@ -74,7 +78,9 @@ class Collector:
     def read(self, at_ms: int) -> Tick:
         """Read everything once; every reading of the tick is stamped `at_ms`."""
         tick = Tick(at_ms, self._memory)
-        targets = [self._target(setting) for setting in self._settings.values()]
+        # An engine without counters is watched by its gateway; nothing is asked of it.
+        readable = [each for each in self._settings.values() if self._mappings[each.engine].readable]
+        targets = [target_of(setting, self._mappings[setting.engine]) for setting in readable]
         processes = {target.endpoint: self._machine.process_behind(target.endpoint) for target in targets}
         pages = self._scraper.begin(targets)
         taken: set[str] = set()
@@ -93,10 +99,6 @@ class Collector:
         for entry in tick.registers:
             self._states[key_text(entry.key)] = (entry.key, entry.state)
 
-    def _target(self, setting: EndpointSetting) -> Target:
-        mapping = self._mappings[setting.engine]
-        return Target(setting.url, setting.url.rstrip("/") + (setting.page or mapping.page), mapping.epoch_header)
-
     def _take_page(self, tick: Tick, page: Page, process: EngineProcess | None) -> None:
         setting = self._settings[page.endpoint]
         mapping = self._mappings[setting.engine]
@@ -105,7 +107,7 @@ class Collector:
             tick.fail("endpoint", page.endpoint, "engine_restarting", "the process changed during the read")
             return
         parsed = parse_page(page.body, mapping.register_names | mapping.hint_names)
-        seen = observe(parsed, Source(setting.url, mapping, setting.model))
+        seen = observe(parsed, source_of(setting, mapping))
         for fault in (seen.page_fault, *seen.faults):
             if fault is not None:
                 tick.fail("endpoint", page.endpoint, fault.reason, fault.detail)
@@ -118,52 +120,45 @@ class Collector:
             process=process.marker if process is not None else "",
             hint="|".join(filter(None, [seen.process_start, page.header])),
         )
+        fingerprint = f"{self._fingerprints[setting.url]}{markers.hint}"
+        before_ms, before = self._memory.pages.get(setting.url, (None, ""))
+        # Read in this very way: a meter that is new or back was not on the page then.
+        absent_at_ms = before_ms if before == fingerprint else None
         for meter in seen.meters:
-            self._advance(tick, meter.key, meter.parts, markers, _start(meter, seen, mapping, process))
-        self._vanish(tick, setting, seen)
+            sighting = _sighting(tick, meter.key, meter.parts, markers, _start(meter, seen, mapping, process))
+            self._step(
+                tick,
+                meter.key,
+                replace(
+                    sighting,
+                    absent_at_ms=absent_at_ms,
+                    page_started_ms=seen.process_start_ms,
+                    hold_falls=mapping.falls == "held",
+                    returns_at_zero=mapping.vanished_begin_at_zero,
+                ),
+            )
+        self._vanish(tick, setting, seen, markers)
         self._note_endpoint(setting, seen)
         if not seen.faults:
             tick.memory = msgspec.structs.replace(
-                tick.memory,
-                pages={**tick.memory.pages, page.endpoint: (tick.read_at_ms, self._fingerprint(setting))},
+                tick.memory, pages={**tick.memory.pages, page.endpoint: (tick.read_at_ms, fingerprint)}
             )
 
-    def _advance(
-        self,
-        tick: Tick,
-        key: MeterKey,
-        parts: dict[str, Part],
-        markers: Markers,
-        start: Start,
-    ) -> None:
+    def _advance(self, tick: Tick, key: MeterKey, parts: dict[str, Part], markers: Markers, start: Start) -> None:
+        self._step(tick, key, _sighting(tick, key, parts, markers, start))
+
+    def _step(self, tick: Tick, key: MeterKey, sighting: Sighting) -> None:
         _, state = self._states.get(key_text(key), (key, None))
-        plausible = start if start.at_ms is not None and start.at_ms <= tick.read_at_ms else Start(None, "none")
-        step = advance(
-            state,
-            Sighting(
-                subject_id=key_text(key),
-                parts=parts,
-                read_at_ms=tick.read_at_ms,
-                markers=markers,
-                started_ms=plausible.at_ms,
-                proof=plausible.proof,
-                absent_at_ms=self._absent_at_ms(key),
-            ),
-        )
+        step = advance(state, sighting)
         tick.registers.append(RegisterEntry(key, step.state, step.value, tick.read_at_ms))
+        subject = f"{key.quantity} {key.model}".strip()
         if step.reason is not None:
-            tick.fail(key.subject, key.subject_id, step.reason, f"{key.quantity} {key.model}".strip())
+            tick.fail(key.subject, key.subject_id, step.reason, subject)
+        if step.state.step > (state.step if state is not None else 1):
+            within = f"{subject}: the page shows it to within {step.state.step}, the least is counted"
+            tick.fail(key.subject, key.subject_id, "coarse_register", within)
 
-    def _absent_at_ms(self, key: MeterKey) -> int | None:
-        """When the meter's page was last read in this very way: a meter never seen was not on it then."""
-        setting = self._settings.get(key.subject_id)
-        read_at_ms, fingerprint = self._memory.pages.get(key.subject_id, (None, ""))
-        return read_at_ms if setting is not None and fingerprint == self._fingerprint(setting) else None
-
-    def _fingerprint(self, setting: EndpointSetting) -> str:
-        return _fingerprint(setting, self._mappings[setting.engine])
-
-    def _vanish(self, tick: Tick, setting: EndpointSetting, seen: Observation) -> None:
+    def _vanish(self, tick: Tick, setting: EndpointSetting, seen: Observation, markers: Markers) -> None:
         """Meters of this page that a well-read page no longer shows; a quantity with a fault is unknown instead."""
         shown = {key_text(meter.key) for meter in seen.meters}
         for text, (key, state) in self._states.items():
@@ -173,6 +168,7 @@ class Collector:
                 and text not in shown
                 and key.quantity not in seen.unread
                 and not state.missing
+                and not is_other_process(state, markers, seen.process_start_ms)
             ):
                 tick.registers.append(RegisterEntry(key, vanish(state), None, tick.read_at_ms))
                 tick.fail("endpoint", setting.url, "series_vanished", f"{key.quantity} {key.model}".strip())
@@ -184,6 +180,19 @@ class Collector:
 
 def _nobody(_pid: int) -> None:
     return None
+
+
+def _sighting(tick: Tick, key: MeterKey, parts: dict[str, Part], markers: Markers, start: Start) -> Sighting:
+    """One meter as this tick sees it; a start in the future is a wrong clock's and proves nothing."""
+    plausible = start if start.at_ms is not None and start.at_ms <= tick.read_at_ms else Start(None, "none")
+    return Sighting(
+        subject_id=key_text(key),
+        parts=parts,
+        read_at_ms=tick.read_at_ms,
+        markers=markers,
+        started_ms=plausible.at_ms,
+        proof=plausible.proof,
+    )
 
 
 def _start(meter: MeterSeen, seen: Observation, mapping: EngineMapping, process: EngineProcess | None) -> Start:

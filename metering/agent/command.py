@@ -1,4 +1,4 @@
-"""The agent's commands: `enroll`, `run`, `doctor`, `flush`, `rotate-key`, `rejoin`."""
+"""The agent's commands: `enroll`, `run`, `doctor`, `flush`, `rotate-key`, `rejoin`, `check-engine`."""
 
 import argparse
 import logging
@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
 from metering.agent import AGENT_VERSION, keys, state
 from metering.agent.config import Config, ConfigError, load_config
-from metering.agent.engines import MappingError
+from metering.agent.engines import MappingError, Role
 from metering.agent.spool import SpoolBroken
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     for each in commands.choices.values():
         each.add_argument("--state-dir", type=Path, metavar="D", help="where key, identity and spool live")
         each.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings")
+    _add_check_engine(commands)
     return parser
 
 
@@ -103,6 +104,39 @@ def _add_enroll(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--again", action="store_true", help="give this folder's node a new key, after the old one was revoked or lost"
     )
     enroll.set_defaults(command=_enroll)
+
+
+def _add_check_engine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = commands.add_parser(
+        "check-engine",
+        help="check a file that says how to read an engine",
+        description="Checks a mapping file; given a saved page, prints what the agent would read from it. Exit status "
+        "2 if the file is wrong, 1 if the page does not give what the file promises.",
+    )
+    check.add_argument("engine", metavar="FILE", help="the mapping file, or the name of a built-in engine")
+    check.add_argument("--page", type=Path, metavar="PAGEFILE", help="a page of counters, saved with curl")
+    check.add_argument("--model", help="the served model, for a page that names none")
+    check.add_argument("--role", choices=get_args(Role), help="the server's part in a disaggregated deployment")
+    check.add_argument("--engine-version", metavar="V", help="the engine's version")
+    check.add_argument("--keep-label", metavar="L", action="append", default=[], help="a label to meter apart")
+    check.set_defaults(command=_check_engine)
+
+
+def _check_engine(arguments: argparse.Namespace) -> int:
+    from metering.agent.config import EndpointSetting
+    from metering.agent.engine_check import EXAMPLE_URL, check
+
+    setting = EndpointSetting(
+        EXAMPLE_URL,
+        arguments.engine,
+        model=arguments.model,
+        role=arguments.role,
+        version=arguments.engine_version,
+        keep_labels=arguments.keep_label,
+    )
+    checked = check(arguments.engine, arguments.page, setting)
+    sys.stdout.write(checked.text)
+    return EXIT_OK if checked.ok else EXIT_FAILED
 
 
 def _config(arguments: argparse.Namespace) -> Config:

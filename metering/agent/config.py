@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from metering.agent.engines import EngineMapping, load_mappings
+from metering.agent.engines import EngineMapping, LabelName, Role, load_mappings
 from metering.agent.state import default_state_dir
 from metering.wire import STRING_CHARS_MAX
 
@@ -38,14 +38,20 @@ Setting = Annotated[str, msgspec.Meta(min_length=1, max_length=STRING_CHARS_MAX,
 class EndpointSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One inference server to read.
 
-    `url` is its base URL and its name in every reading. `engine` names a mapping. `page` overrides the
-    mapping's metrics path; `model` names the served model for engines whose page does not.
+    `url` is its base URL and its name in every reading; where one server routes to several models, each is an endpoint
+    of its own with `?model=…` in its URL. `engine` names a mapping. `page` overrides the
+    mapping's metrics path; `model` names the served model for engines whose page does not. `role` is the server's
+    part where prompts and answers are made on different ones; `version` is the engine's; each value of a label of
+    `keep_labels` (a tenant's, say) is metered apart.
     """
 
     url: Setting
     engine: Setting
     page: Setting | None = None
     model: Setting | None = None
+    role: Role | None = None
+    version: Setting | None = None
+    keep_labels: Annotated[list[LabelName], msgspec.Meta(max_length=8)] = []
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +178,8 @@ def _check_endpoints(config: Config, names: dict[str, str]) -> None:
             usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
         except ValueError:
             usable = False
-        if not usable or parts.query or parts.fragment or parts.username:
+        # A router of several models shows each by itself: ?model=… names it.
+        if not usable or parts.fragment or parts.username or not f"{parts.query}model=".startswith("model="):
             raise ConfigError(where, repr(endpoint.url), "a base URL such as http://127.0.0.1:8000")
         if endpoint.url in seen:
             raise ConfigError(where, f"{endpoint.url} is listed twice", "each endpoint once")
@@ -189,4 +196,14 @@ def checked_mappings(config: Config) -> dict[str, EngineMapping]:
             raise ConfigError(
                 f"endpoints[{index}].engine", repr(endpoint.engine), f"one of {', '.join(sorted(mappings))}"
             )
+        _refuse_destructive_page(f"endpoints[{index}].page", endpoint, mappings[endpoint.engine])
     return mappings
+
+
+def _refuse_destructive_page(name: str, endpoint: EndpointSetting, mapping: EngineMapping) -> None:
+    """A setting must not have a page read that each read empties."""
+    if endpoint.page is None:
+        return
+    path = urlsplit(endpoint.url).path.rstrip("/") + endpoint.page
+    if mapping.is_destructive(path):
+        raise ConfigError(name, f"{path} of {mapping.title} is emptied by each read", f"{mapping.page}, or no page")

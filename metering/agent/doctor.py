@@ -12,13 +12,14 @@ from metering.agent import AGENT_VERSION, keys, state
 from metering.agent.clock import Clock, unix_ms
 from metering.agent.config import Config, ConfigError, EndpointSetting, checked_mappings
 from metering.agent.discover import discover
+from metering.agent.endpoints import source_of, target_of
 from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.exposition import parse_page
 from metering.agent.machine import LinuxMachine
 from metering.agent.nvml import NvmlReader
-from metering.agent.observe import Observation, Source, observe
+from metering.agent.observe import Observation, observe
 from metering.agent.run import MIB
-from metering.agent.scrape import Failure, Target, fetch, http_client
+from metering.agent.scrape import Failure, fetch, http_client
 from metering.agent.spool import SpoolBroken, read_fill
 
 Level = Literal["ok", "warn", "FAIL"]
@@ -199,9 +200,12 @@ def _engines(config: Config, machine: LinuxMachine, clock: Clock) -> Iterator[Fi
 def _engine(
     client: httpx.Client, setting: EndpointSetting, mapping: EngineMapping, clock: Clock, timeout_s: int
 ) -> Iterator[Finding]:
-    page_url = setting.url.rstrip("/") + (setting.page or mapping.page)
-    page = fetch(client, Target(setting.url, page_url, mapping.epoch_header), clock, timeout_s)
-    named = f"{mapping.title} at {page_url}"
+    if not mapping.readable:
+        yield Finding("Engines", "ok", f"{mapping.title} at {setting.url}: {mapping.how_metered}")
+        return
+    target = target_of(setting, mapping)
+    page = fetch(client, target, clock, timeout_s)
+    named = f"{mapping.title} at {target.page_url}"
     if isinstance(page, Failure):
         yield Finding(
             "Engines",
@@ -211,7 +215,7 @@ def _engine(
         )
         return
     parsed = parse_page(page.body, mapping.register_names | mapping.hint_names)
-    seen = observe(parsed, Source(setting.url, mapping, setting.model))
+    seen = observe(parsed, source_of(setting, mapping))
     for fault in (seen.page_fault, *seen.faults):
         if fault is not None:
             yield Finding("Engines", "FAIL", f"{named}: {fault.reason}: {fault.detail}", "see the engine's version")

@@ -7,7 +7,7 @@ register that is the sum of several series is only comparable with its earlier s
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
@@ -17,7 +17,11 @@ from metering.wire import EpochProof
 
 _EPOCH_CHARS: Final = 32
 
-StepReason = Literal["register_fell", "series_returned", "partial_reset"]
+OTHER_PROCESS_READS_MAX: Final = 30
+"""After so many reads in a row of another process's page the first one is taken to be gone."""
+_START_TOLERANCE_MS: Final = 1_000
+
+StepReason = Literal["register_fell", "series_returned", "partial_reset", "fall_held", "other_process"]
 
 
 class PartState(msgspec.Struct, frozen=True):
@@ -30,7 +34,9 @@ class PartState(msgspec.Struct, frozen=True):
 class MeterState(msgspec.Struct, frozen=True):
     """What is known of a meter between two reads; kept in the spool.
 
-    `missing` says that a page was read since and did not show the meter.
+    `missing` says that a page was read since and did not show the meter; `held` counts the reads in a row that
+    showed another process's page; `step` is how exactly the page shows the value. `carried` is what series that the
+    engine dropped in this epoch had counted: it stays in the register's value.
     """
 
     subject_id: str
@@ -44,6 +50,9 @@ class MeterState(msgspec.Struct, frozen=True):
     parts: dict[str, PartState]
     read_at_ms: int
     missing: bool = False
+    held: int = 0
+    step: int = 1
+    carried: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,8 @@ class Sighting:
 
     `started_ms` with `proof` is the start of the life that the markers show, where they prove one.
     `absent_at_ms` is the latest instant at which the same page was read without this meter's series, if
-    nothing of the meter was ever seen before.
+    nothing of the meter was ever seen before or if it is missing. `page_started_ms` is the page's own word for when
+    its process began. `hold_falls` and `returns_at_zero` are the mapping's `falls` and `vanished_begin_at_zero`.
     """
 
     subject_id: str
@@ -72,6 +82,14 @@ class Sighting:
     started_ms: int | None = None
     proof: EpochProof = "none"
     absent_at_ms: int | None = None
+    page_started_ms: int | None = None
+    hold_falls: bool = False
+    returns_at_zero: bool = False
+
+    @property
+    def step(self) -> int:
+        """How exactly the page shows the sum of the parts."""
+        return 1 + sum(part.step - 1 for part in self.parts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +106,94 @@ def advance(state: MeterState | None, sighting: Sighting) -> Step:
     """Decide epoch and value of a sighting after `state` (None at first contact).
 
     - a changed marker opens an epoch, proved where the markers prove a start
-    - every known series fell, vanished or was created anew: an epoch, proved where creation is
-    - the whole meter vanished from a page and is back: an epoch, not proved
+    - but a page of a process that began before the last read is not of a restarted engine: several answer here, the
+      first one is gone on with and the others' values are held
+    - every known series fell, vanished or was created anew: an epoch, proved where creation is; or held, where the
+      mapping says that a fall is no reset
+    - the whole meter vanished from a page and is back: an epoch, not proved unless the engine begins anew at zero
     - some series fell or vanished while others stand: no value, since the sum could count others twice
     """
     if state is None:
         return _first(sighting)
+    sighting = _settled(state, sighting)
     if _markers_changed(state, sighting.markers):
+        if is_other_process(state, sighting.markers, sighting.page_started_ms):
+            return Step(msgspec.structs.replace(state, held=state.held + 1), None, "other_process")
         return Step(_open(sighting, state.generation + 1), _total(sighting.parts))
     if state.missing:
-        return Step(_open(_unproved(sighting), state.generation + 1), _total(sighting.parts), "series_returned")
+        return _returned(state, sighting)
+    if sighting.returns_at_zero:
+        state = _carry(state, sighting)
     broken, standing = _compare(state, sighting)
     if not broken:
         parts = {name: PartState(part.value, part.created_ms) for name, part in sighting.parts.items()}
-        return Step(_same(state, sighting, parts), _total(sighting.parts))
+        return Step(_same(state, sighting, parts), _total(sighting.parts) + state.carried)
     if not standing:
-        proved = _proved_by_creation(state, sighting)
-        opened = _open(proved, state.generation + 1)
-        return Step(opened, _total(sighting.parts), None if proved.proof == "created" else "register_fell")
+        return _fallen(state, sighting)
     # Broken series keep their last trusted values: once all are back above them the sum is comparable again.
     parts = {
         name: PartState(part.value, part.created_ms) for name, part in sighting.parts.items() if name not in broken
     }
     parts |= {name: state.parts[name] for name in broken}
     return Step(_same(state, sighting, parts), None, "partial_reset")
+
+
+def _fallen(state: MeterState, sighting: Sighting) -> Step:
+    """Every known series is lower than it was, gone, or created anew."""
+    proved = _proved_by_creation(state, sighting)
+    if proved.proof == "created":
+        return Step(_open(proved, state.generation + 1), _total(sighting.parts))
+    if sighting.hold_falls:
+        return Step(_same(state, sighting, state.parts), None, "fall_held")
+    return Step(_open(proved, state.generation + 1), _total(sighting.parts), "register_fell")
+
+
+def _settled(state: MeterState, sighting: Sighting) -> Sighting:
+    """The sighting without falls that are smaller than what the page can show: rounding is no reset."""
+    settled = {
+        name: replace(part, value=state.parts[name].value)
+        for name, part in sighting.parts.items()
+        if name in state.parts and 0 < state.parts[name].value - part.value < part.step
+    }
+    return replace(sighting, parts={**sighting.parts, **settled}) if settled else sighting
+
+
+def _carry(state: MeterState, sighting: Sighting) -> MeterState:
+    """The state without the series that the engine dropped since, or dropped and began anew: their count stays."""
+    dropped = {
+        name
+        for name, known in state.parts.items()
+        if (part := sighting.parts.get(name)) is None
+        or (_created_anew(known, part) and (part.created_ms or 0) > state.read_at_ms)
+    }
+    carried = state.carried + sum(state.parts[name].value for name in dropped)
+    parts = {name: known for name, known in state.parts.items() if name not in dropped}
+    return msgspec.structs.replace(state, parts=parts, carried=carried)
+
+
+def _returned(state: MeterState, sighting: Sighting) -> Step:
+    """A meter that a page did not show is there again."""
+    absent_ms = sighting.absent_at_ms
+    if sighting.returns_at_zero and absent_ms is not None:
+        began = replace(sighting, started_ms=absent_ms, proof="created")
+        return Step(_open(began, state.generation + 1), _total(sighting.parts), "series_returned")
+    return Step(_open(_unproved(sighting), state.generation + 1), _total(sighting.parts), "series_returned")
+
+
+def is_other_process(state: MeterState, markers: Markers, page_started_ms: int | None) -> bool:
+    """Whether a page is of a process that ran beside the one that is metered, rather than after it.
+
+    Several workers behind one address each answer with registers of their own, and with their own start.
+    """
+    if not _markers_changed(state, markers) or state.boot_id != markers.boot_id:
+        return False
+    if state.process and markers.process and state.process != markers.process:
+        return False
+    return (
+        page_started_ms is not None
+        and page_started_ms + _START_TOLERANCE_MS < state.read_at_ms
+        and state.held < OTHER_PROCESS_READS_MAX
+    )
 
 
 def vanish(state: MeterState) -> MeterState:
@@ -168,11 +250,11 @@ def _proved_by_creation(state: MeterState, sighting: Sighting) -> Sighting:
     known = [instant for instant in created if instant is not None]
     if not known or len(known) < len(created) or min(known) <= state.read_at_ms:
         return _unproved(sighting)
-    return Sighting(sighting.subject_id, sighting.parts, sighting.read_at_ms, sighting.markers, min(known), "created")
+    return replace(sighting, started_ms=min(known), proof="created")
 
 
 def _unproved(sighting: Sighting) -> Sighting:
-    return Sighting(sighting.subject_id, sighting.parts, sighting.read_at_ms, sighting.markers)
+    return replace(sighting, started_ms=None, proof="none")
 
 
 def _open(sighting: Sighting, generation: int) -> MeterState:
@@ -187,6 +269,7 @@ def _open(sighting: Sighting, generation: int) -> MeterState:
         proof=sighting.proof if sighting.started_ms is not None else "none",
         parts={name: PartState(part.value, part.created_ms) for name, part in sighting.parts.items()},
         read_at_ms=sighting.read_at_ms,
+        step=sighting.step,
     )
 
 
@@ -197,4 +280,6 @@ def _same(state: MeterState, sighting: Sighting, parts: dict[str, PartState]) ->
         read_at_ms=sighting.read_at_ms,
         process=state.process or sighting.markers.process,
         missing=False,
+        held=0,
+        step=sighting.step,
     )

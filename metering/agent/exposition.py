@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal
 
 from metering.wire import STRING_CHARS_MAX, VALUE_MAX
@@ -83,9 +84,29 @@ def parse_page(page: bytes, names: Iterable[str]) -> ParsedPage:
 
 
 def _sift(page: bytes, wanted: frozenset[str]) -> list[bytes]:
-    # str.startswith with a tuple is what makes a large page cheap.
-    starts = tuple({name.encode() for name in wanted} | {_escaped(name).encode() for name in wanted})
-    return [line for line in page.split(b"\n") if line.startswith(starts) or line.startswith(b"# TYPE ")]
+    """Lines that may be samples of the wanted series, or their types; some more may come along."""
+    starts, firsts, length = _starts(wanted)
+    return [line for line in page.split(b"\n") if line[:length] in firsts and line.startswith(starts)]
+
+
+@lru_cache(maxsize=64)
+def _starts(wanted: frozenset[str]) -> tuple[tuple[bytes, ...], frozenset[bytes], int]:
+    """What a wanted line begins with; and the set of their first bytes, as many as the shortest has.
+
+    The set is what makes a large page cheap: it lets few lines on to the exact comparison.
+    """
+    starts = tuple(
+        start.encode()
+        for name in wanted
+        for start in (name, _escaped(name), *(f"# TYPE {base}" for base in _declared_names(name)))
+    )
+    length = min(map(len, starts), default=0)
+    return starts, frozenset(start[:length] for start in starts), length
+
+
+def _declared_names(sample_name: str) -> tuple[str, ...]:
+    """The names under which a page may declare the type of a sample."""
+    return tuple({sample_name, sample_name.removesuffix("_total"), sample_name.removesuffix("_sum")})
 
 
 def _escaped(name: str) -> str:

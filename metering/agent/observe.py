@@ -6,28 +6,48 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from metering.agent.engines import EngineMapping, MeterRule, created_name
+from metering.agent.engine_versions import in_range
+from metering.agent.engines import EngineMapping, MeterRule, Role, created_name
 from metering.agent.exposition import Fault, ParsedPage, Sample, register_value, type_fault
 from metering.wire import INSTANT_MS_MAX, VALUE_MAX, MeterKey, meter_identity
 
 METERS_PER_ENDPOINT_MAX: Final = 512
+FLOAT_EXACT_MAX: Final = 2**53
+"""Exporters count in 64-bit floats: above this, single tokens are lost on the page itself."""
+
+_NOT_OF_ROLE: Final[dict[str, frozenset[str]]] = {
+    "prefill": frozenset({"output", "reasoning", "requests", "finished_output"}),
+    "decode": frozenset({"input", "cached_input", "cache_write", "finished_input"}),
+}
+"""Where prompts and answers are made on different servers, each server's share of a request is read once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a page comes from: the endpoint's base URL, its mapping, and the configured served model, if any."""
+    """Where a page comes from: the endpoint's base URL, its mapping, and what its setting says of it, if anything.
+
+    `model` names the served model, `role` the server's part in a disaggregated deployment, `version` the engine's
+    version; each value of a `keep_labels` label is a meter of its own, over what the mapping keeps.
+    """
 
     url: str
     mapping: EngineMapping
     model: str | None = None
+    role: Role | None = None
+    version: str | None = None
+    keep_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One series of a register: its value, and when the page says that it was created."""
+    """One series of a register: its value, and when the page says that it was created.
+
+    `step` is how exactly the page shows it: the truth is in `[value, value + step)`.
+    """
 
     value: int
     created_ms: int | None
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,8 @@ def observe(page: ParsedPage, source: Source) -> Observation:
     if page.page_fault is not None:
         return Observation(page_fault=page.page_fault)
     found = _Found()
-    for rule in _rules_in_force(page, mapping.meters):
+    version = source.version or _version(page, mapping)
+    for rule in rules_in_force(page, source, version):
         _apply(found, page, source, rule)
     _bound_meters(found)
     start_ms, start = _process_start(page, mapping)
@@ -78,18 +99,24 @@ def observe(page: ParsedPage, source: Source) -> Observation:
         faults=tuple(found.faults),
         unread=frozenset(found.unread),
         models=tuple(sorted({meter.key.model for meter in found.meters.values() if meter.key.model})),
-        version=_version(page, mapping),
+        version=version,
         process_start=start,
         process_start_ms=start_ms,
     )
 
 
-def _rules_in_force(page: ParsedPage, rules: Iterable[MeterRule]) -> list[MeterRule]:
-    """Of the alternatives for a quantity, the first whose every series is on the page, readable or not."""
+def rules_in_force(page: ParsedPage, source: Source, version: str | None) -> list[MeterRule]:
+    """Of the alternatives for a quantity, the first that fits version and role and whose every series is there.
+
+    A series that is on the page and cannot be read is there all the same.
+    """
     chosen: dict[str, MeterRule] = {}
     present = page.samples.keys() | page.faults.keys()
-    for rule in rules:
-        if rule.quantity not in chosen and all(name in present for name in rule.sample_names):
+    unread = _NOT_OF_ROLE.get(source.role or "", frozenset())
+    for rule in source.mapping.meters:
+        if rule.quantity in chosen or rule.quantity in unread or (rule.roles and source.role not in rule.roles):
+            continue
+        if in_range(version, rule.versions) and all(name in present for name in rule.sample_names):
             chosen[rule.quantity] = rule
     return list(chosen.values())
 
@@ -117,15 +144,35 @@ def _add_parts(
     created = _created_by_labels(page, name)
     for sample in page.samples.get(name, ()):
         labels = dict(sample.labels)
-        if any(labels.get(label, "") not in allowed for label, allowed in rule.where.items()):
+        if _left_out(rule, labels):
             continue
         value = _value(sample)
         if isinstance(value, Fault):
             return value
         key = _key(source, rule, labels)
         meter = meters.setdefault(meter_identity(key), MeterSeen(key, {}))
-        meter.parts[_part_name(name, sample)] = Part(value, created.get(sample.labels))
+        part = _part(source.mapping, value, created.get(sample.labels))
+        part_name = _part_name(name, sample, rule.repeats)
+        before = meter.parts.get(part_name)
+        # Only repeats share a name: all say the same, the one that is furthest says it latest.
+        meter.parts[part_name] = part if before is None or part.value >= before.value else before
     return None
+
+
+def _left_out(rule: MeterRule, labels: Mapping[str, str]) -> bool:
+    return any(labels.get(label, "") not in allowed for label, allowed in rule.where.items()) or any(
+        labels.get(label, "") in refused for label, refused in rule.where_not.items()
+    )
+
+
+def _part(mapping: EngineMapping, value: int, created_ms: int | None) -> Part:
+    """A value that the page has rounded is taken at the least that it can stand for: never more than the truth."""
+    step = mapping.resolution(value)
+    if step == 1:
+        return Part(value, created_ms)
+    # Just above a power of ten the neighbour below is ten times nearer.
+    below = mapping.resolution(value - 1)
+    return Part(value - below // 2, created_ms, step)
 
 
 def _refuse(found: _Found, rule: MeterRule, name: str, fault: Fault) -> None:
@@ -136,7 +183,10 @@ def _refuse(found: _Found, rule: MeterRule, name: str, fault: Fault) -> None:
 def _value(sample: Sample) -> int | Fault:
     if sample.fault is not None:
         return sample.fault
-    return register_value(sample.number if sample.number is not None else Decimal(0))
+    value = register_value(sample.number if sample.number is not None else Decimal(0))
+    if isinstance(value, int) and value > FLOAT_EXACT_MAX:
+        return Fault("out_of_range", f"{sample.number} is beyond 2**53, where a page no longer counts single tokens")
+    return value
 
 
 def _key(source: Source, rule: MeterRule, labels: Mapping[str, str]) -> MeterKey:
@@ -147,12 +197,13 @@ def _key(source: Source, rule: MeterRule, labels: Mapping[str, str]) -> MeterKey
         engine=source.mapping.engine,
         model=source.model or served,
         quantity=rule.quantity,
-        labels={label: labels[label] for label in rule.keep if label in labels},
+        labels={label: labels[label] for label in (*rule.keep, *source.keep_labels) if labels.get(label)},
     )
 
 
-def _part_name(name: str, sample: Sample) -> str:
-    return name + "".join(f"\x1f{label}\x1e{value}" for label, value in sample.labels)
+def _part_name(name: str, sample: Sample, repeats: Iterable[str]) -> str:
+    told = ((label, value) for label, value in sample.labels if label not in repeats)
+    return name + "".join(f"\x1f{label}\x1e{value}" for label, value in told)
 
 
 def _created_by_labels(page: ParsedPage, name: str) -> dict[tuple[tuple[str, str], ...], int]:

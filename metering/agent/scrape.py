@@ -8,9 +8,10 @@ uncompressed.
 import queue
 import ssl
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,11 +23,17 @@ ACCEPT: Final = "text/plain;version=0.0.4"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One page to read. `epoch_header` names a response header to bring along, "" for none."""
+    """One page to read. `epoch_header` names a response header to bring along, "" for none.
+
+    `fallback_urls` are asked in turn while a page is not found (404). A page whose path `is_destructive` is not
+    asked at all.
+    """
 
     endpoint: str
     page_url: str
     epoch_header: str
+    fallback_urls: tuple[str, ...] = ()
+    is_destructive: Callable[[str], bool] = field(default=lambda _path: False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,25 @@ def http_client(urls: Sequence[str], ca_file: str, *, trust_env: bool) -> httpx.
 def fetch(client: httpx.Client, target: Target, clock: Clock, timeout_s: float) -> Page | Failure:
     """Read one page within `timeout_s` in all, by the real `clock`, also from a server that drips bytes."""
     deadline_s = clock.monotonic_s() + timeout_s
+    result: Page | Failure = Failure(target.endpoint, "http_status", "404")
+    for url in (target.page_url, *target.fallback_urls):
+        result = _fetch_one(client, url, target, clock, deadline_s)
+        if not (isinstance(result, Failure) and (result.reason, result.detail) == ("http_status", "404")):
+            break
+    return result
+
+
+def _fetch_one(client: httpx.Client, url: str, target: Target, clock: Clock, deadline_s: float) -> Page | Failure:
+    timeout_s = max(deadline_s - clock.monotonic_s(), 0.001)
     try:
+        if target.is_destructive(urlsplit(url).path):
+            return Failure(target.endpoint, "destructive_page", f"a read of {url} takes away what it shows: not asked")
         with client.stream(
-            "GET",
-            target.page_url,
-            headers={"Accept": ACCEPT, "Accept-Encoding": "identity"},
-            timeout=timeout_s,
+            "GET", url, headers={"Accept": ACCEPT, "Accept-Encoding": "identity"}, timeout=timeout_s
         ) as response:
             return _read(response, target, clock, deadline_s)
     except httpx.TimeoutException:
-        return Failure(target.endpoint, "timeout", f"no whole page within {timeout_s:g} s")
+        return Failure(target.endpoint, "timeout", f"no whole page within {timeout_s:.3g} s")
     except httpx.ConnectError as refused:
         return Failure(target.endpoint, "refused", _short(refused))
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as broken:
@@ -88,6 +104,10 @@ def _read(response: httpx.Response, target: Target, clock: Clock, deadline_s: fl
         return Failure(target.endpoint, "http_status", str(response.status_code))
     if response.headers.get("content-encoding", "identity") != "identity":
         return Failure(target.endpoint, "content_encoding", response.headers["content-encoding"][:60])
+    if response.headers.get("content-type", "").startswith("application/json"):
+        return Failure(
+            target.endpoint, "json_answer", "JSON, not a page of counters: is the engine named rightly in the setting?"
+        )
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk

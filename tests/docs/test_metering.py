@@ -1,13 +1,10 @@
-"""The page on metering says what the decision table, the qualities and the engines' mappings say."""
+"""The page on metering says what the decision table and the qualities say."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
-
 from metering import deltas
-from metering.agent.engines import EngineMapping, load_mappings
 from metering.clock import CLOCK_SKEW_MS_MAX
 from metering.models import Quality, Witness
 from metering.queries import BILLED
@@ -42,22 +39,3 @@ def test_witnesses() -> None:
 
 def test_the_clock_limit() -> None:
     assert f"off by more than {CLOCK_SKEW_MS_MAX // 60_000} minutes" in text_of(PAGE)
-
-
-@pytest.fixture(scope="module")
-def mappings() -> dict[str, EngineMapping]:
-    return load_mappings()
-
-
-def test_every_engine_is_listed_as_its_mapping_says(mappings: dict[str, EngineMapping]) -> None:
-    rows = {code(row[0]): row for row in rows_of(PAGE, "engine")}
-    assert list(rows) == sorted(mappings)
-    for name, mapping in mappings.items():
-        _, title, page, port, cached, reads, cannot = rows[name]
-        assert mapping.title.startswith(title), name
-        assert code(page) == mapping.page, name
-        assert port == (str(mapping.default_port) if mapping.default_port else "–"), name
-        assert cached == mapping.cached_tokens, name
-        assert reads.split(", ") == list(dict.fromkeys(rule.quantity for rule in mapping.meters)), name
-        for unread in {"requests", "cached_input"} - {rule.quantity for rule in mapping.meters}:
-            assert unread.replace("cached_input", "cached tokens") in cannot, f"{name} does not read {unread}"

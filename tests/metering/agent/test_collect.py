@@ -97,6 +97,8 @@ def test_a_page_becomes_readings_stamped_with_the_tick(world: World) -> None:
         "output": 65_432,
         "cached_input": 40_960,
         "requests": 330,
+        "finished_input": 740,
+        "finished_output": 370,
     }
     assert {entry.read_at_ms for entry in tick.registers} == {NOW}
     assert {(entry.state.started_ms, entry.state.proof) for entry in tick.registers} == {(1_795_323_219_012, "created")}
@@ -174,10 +176,17 @@ def test_a_page_read_while_the_engine_was_replaced_is_nobodys(world: World) -> N
     assert value(world.tick(10), "input") == 500
 
 
-def test_six_significant_digits_are_read_exactly(world: World) -> None:
+def test_six_significant_digits_count_the_least_that_they_stand_for_and_are_told_once(world: World) -> None:
     world.watch("llamacpp")
     world.serve(recorded("llamacpp"))
-    assert value(world.tick(0), "input") == 3_215_382
+    tick = world.tick(0)
+    assert value(tick, "input") == 3_214_565 + 812
+    assert [(outcome.reason, outcome.detail) for outcome in tick.outcomes] == [
+        ("coarse_register", "input: the page shows it to within 10, the least is counted")
+    ]
+    assert reasons(world.tick(10)) == []
+    world.serve(recorded("llamacpp").replace("3.21457e+06", "1.00000e+07"))
+    assert reasons(world.tick(20)) == [("endpoint", "coarse_register")]
 
 
 def test_a_fall_inside_a_process_is_told_and_opens_an_epoch(world: World) -> None:

@@ -45,8 +45,8 @@ def test_a_healthy_node_reads_so(
         f"  ok    {server.url} answers",
         "  ok    8 × NVIDIA H100 80GB HBM3, driver 580.65.06",
         "  ok    2 MIG instances; energy is of whole cards only",
-        f"  ok    vLLM at {engine.url}/metrics: input 123,456, output 65,432, cached_input 40,960, requests 330"
-        " of meta-llama/Llama-3.1-8B-Instruct",
+        f"  ok    vLLM at {engine.url}/metrics: input 123,456, output 65,432, cached_input 40,960, requests 330, "
+        "finished_input 740, finished_output 370 of meta-llama/Llama-3.1-8B-Instruct",
     ):
         assert line in text.splitlines()
 

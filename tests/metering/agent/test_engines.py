@@ -12,7 +12,6 @@ from metering.agent.engines import (
     load_mapping,
     load_mappings,
 )
-from tests.fakes import engine_pages
 
 MINE = """
 engine = "mine"
@@ -32,20 +31,31 @@ def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
     return path
 
 
-def test_every_built_in_mapping_is_whole_and_has_a_recorded_page() -> None:
+def test_every_built_in_mapping_has_its_own_file() -> None:
     mappings = load_mappings()
-    assert {"vllm", "sglang", "llamacpp", "tgi", "tensorrt_llm", "lmdeploy", "lightllm"} <= mappings.keys()
-    for path in BUILT_IN_DIR.glob("*.toml"):
-        assert path.stem in mappings, f"{path.name} names another engine"
-        assert (engine_pages.FOLDER / f"{path.stem}.txt").exists(), f"no recorded page for {path.stem}"
+    assert sorted(mappings) == sorted(path.stem for path in BUILT_IN_DIR.glob("*.toml"))
 
 
 @pytest.mark.parametrize("mapping", load_mappings().values(), ids=lambda mapping: mapping.engine)
-def test_every_built_in_mapping_meters_prompts_and_outputs(mapping: EngineMapping) -> None:
-    assert {"input", "output"} <= {rule.quantity for rule in mapping.meters}
-    assert mapping.page.startswith("/")
+def test_every_built_in_mapping_is_whole(mapping: EngineMapping) -> None:
+    assert mapping.covers
+    assert mapping.cannot_tell
+    assert mapping.readable == bool(mapping.page) == bool(mapping.meters)
+    if mapping.readable and mapping.engine != "triton":
+        assert {"input", "output"} <= {rule.quantity for rule in mapping.meters}
     # A histogram of all tokens in one step: never a register.
     assert not any("iteration_tokens" in name for name in mapping.register_names)
+    # A label is kept, or summed, or repeats: an endpoint's meters stay few.
+    assert all(len(rule.keep) <= 4 for rule in mapping.meters)
+
+
+def test_an_engine_without_counters_says_why_and_who_meters_it() -> None:
+    mapping = load_mappings()["ollama"]
+    assert not mapping.readable
+    assert mapping.how_metered == (
+        "Ollama has no page of counters. Its tokens are metered by the usage events of the gateway in front of it."
+    )
+    assert load_mappings()["vllm"].how_metered == "registers of /metrics"
 
 
 def test_hints_of_a_counter_and_of_a_histogram() -> None:
@@ -86,6 +96,22 @@ def test_a_persons_file_adds_an_engine_and_replaces_a_built_in_one(tmp_path: Pat
         (('["mine_prompt_total"]', '["a"]\nkeep = ["x"]\nsum_over = ["x"]'), "$.meters[0]", "one of the two"),
         (('cached_tokens = "inside"', 'cached_tokens = "outside"'), "$.meters[0]", "add the cached series"),
         (('page = "/stats"', 'page = "/stats"\nversion_series = "v"'), "$.version_series", "both or none"),
+        (('page = "/stats"', ""), "$", "the path of the page"),
+        (('page = "/stats"', 'page = "/stats"\ncounters = "none"'), "$.counters", "neither of them"),
+        (('page = "/stats"', 'page = "/stats"\ndestructive_pages = ["/stats/"]'), "$.page", "another page"),
+        (('quantity = "input"', 'quantity = "input"\nversions = "0.9"'), "$.meters[0].versions", ">=0.9.2,<0.11"),
+        (('quantity = "input"', 'quantity = "input"\nroles = ["both"]'), "$.meters[0].roles[0]", ""),
+        (('"mine_prompt_total"]', '"a"]\nkeep = ["x"]\nrepeats = ["x"]'), "$.meters[0]", "one of the two"),
+        (
+            ('"mine_prompt_total"]', '"a"]\nwhere = {x = ["1"]}\nwhere_not = {x = ["2"]}'),
+            "$.meters[0]",
+            "one of the two",
+        ),
+        (
+            ("[[meters]]", '[[known_bugs]]\nwho = "x"\n[[meters]]'),
+            "$.known_bugs[0]",
+            "the fields where, what, versions",
+        ),
     ],
 )
 def test_a_wrong_file_says_where_and_what_is_expected(
@@ -117,3 +143,48 @@ def test_broken_toml_two_files_of_one_engine_and_an_absent_folder_are_named(tmp_
         load_mappings(tmp_path)
     with pytest.raises(MappingError, match="is not there"):
         load_mappings(tmp_path / "absent")
+
+
+def test_no_meters_and_no_reason_are_refused(tmp_path: Path) -> None:
+    head = 'engine = "mine"\ntitle = "Mine"\n'
+    with pytest.raises(MappingError, match=r"\$.meters: there are none"):
+        load_mapping(write(tmp_path, head + 'page = "/metrics"\n'))
+    with pytest.raises(MappingError, match=r"\$.why: is missing"):
+        load_mapping(write(tmp_path, head + 'counters = "none"\n'))
+    assert not load_mapping(write(tmp_path, head + 'counters = "none"\nwhy = "It has none."\n')).readable
+
+
+DESTRUCTIVE = ["/metrics", "/metrics/", "//metrics", "/./metrics?x=1", "/%6Detrics", "/METRICS", "/trt/metrics"]
+
+
+@pytest.mark.parametrize("path", [*DESTRUCTIVE, "/perf_metrics"])
+@pytest.mark.parametrize(
+    ("name", "meter"),
+    [
+        ('engine = "tensorrt_llm"', 'series = ["mine_total"]'),
+        ('engine = "mine"\nlistener_words = ["trtllm-serve"]', 'series = ["mine_total"]'),
+        ('engine = "mine"', 'series = ["trtllm_prompt_tokens_total"]'),
+    ],
+)
+def test_a_persons_file_may_not_read_a_page_that_each_read_empties(
+    tmp_path: Path, path: str, name: str, meter: str
+) -> None:
+    """By name, by listener or by series: whatever is about TensorRT-LLM."""
+    text = f'{name}\ntitle = "Mine"\npage = "{path}"\n[[meters]]\nquantity = "output"\n{meter}\n'
+    write(tmp_path, text)
+    with pytest.raises(MappingError, match="emptied by each read") as refused:
+        load_mappings(tmp_path)
+    assert refused.value.expected == "/prometheus/metrics"
+    write(tmp_path, text.replace(path, "/prometheus/metrics"))
+    assert load_mappings(tmp_path)
+
+
+def test_a_worker_that_passes_the_series_on_has_a_page_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path, (BUILT_IN_DIR / "dynamo_worker.toml").read_text(encoding="utf-8"), "dynamo_worker.toml")
+    assert load_mappings(tmp_path)["dynamo_worker"].page == "/metrics"
+
+
+def test_a_value_is_known_to_one_unit_of_the_last_digit_that_the_page_prints() -> None:
+    mapping = load_mappings()["llamacpp"]
+    assert [mapping.resolution(value) for value in (0, 999_999, 1_000_000, 9_999_990, 10**8)] == [1, 1, 10, 10, 1_000]
+    assert load_mappings()["vllm"].resolution(10**15) == 1

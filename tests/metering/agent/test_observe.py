@@ -1,6 +1,8 @@
-"""From pages to registers: every recorded engine, to the token."""
+"""From pages to registers: parts, alternatives, faults. What each engine's page gives is in `test_observe__pages`."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metering.agent.engines import load_mappings
 from metering.agent.exposition import parse_page
@@ -11,10 +13,10 @@ MAPPINGS = load_mappings()
 URL = "http://127.0.0.1:8000"
 
 
-def see(engine: str, text: str, model: str | None = None) -> Observation:
+def see(engine: str, text: str, model: str | None = None, version: str | None = None) -> Observation:
     mapping = MAPPINGS[engine]
     page = parse_page(text.encode(), mapping.register_names | mapping.hint_names)
-    return observe(page, Source(URL, mapping, model))
+    return observe(page, Source(URL, mapping, model, version=version))
 
 
 def registers(seen: Observation) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], int]:
@@ -31,55 +33,6 @@ def totals(seen: Observation) -> dict[str, int]:
     for (quantity, _, _), value in registers(seen).items():
         found[quantity] = found.get(quantity, 0) + value
     return found
-
-
-@pytest.mark.parametrize(
-    ("engine", "recording", "expected", "models"),
-    [
-        (
-            "vllm",
-            "vllm",
-            {"input": 123_456, "output": 65_432, "cached_input": 40_960, "requests": 330},
-            ("meta-llama/Llama-3.1-8B-Instruct",),
-        ),
-        # The old prefix cache series counts blocks: no cached tokens are known, and none are invented.
-        ("vllm", "vllm_old", {"input": 900, "output": 450, "requests": 9}, ("facebook/opt-125m",)),
-        (
-            "sglang",
-            "sglang",
-            {"input": 1_250, "output": 477, "cached_input": 100, "requests": 15},
-            ("Qwen/Qwen3-8B",),
-        ),
-        # llama.cpp's own prompt counter leaves cached tokens out: 3,214,570 + 812.
-        ("llamacpp", "llamacpp", {"input": 3_215_382, "output": 999_999, "cached_input": 812}, ()),
-        ("tgi", "tgi", {"input": 8_123, "output": 5_120, "requests": 42}, ()),
-        (
-            "tensorrt_llm",
-            "tensorrt_llm",
-            {"input": 7_000, "output": 3_000, "cached_input": 2_000, "requests": 35},
-            ("llama-70b",),
-        ),
-        ("lmdeploy", "lmdeploy", {"input": 1_300, "output": 130, "cached_input": 13, "requests": 5}, ("internlm3",)),
-        ("lightllm", "lightllm", {"input": 1_100, "output": 550, "cached_input": 100, "requests": 11}, ()),
-        ("dynamo", "dynamo", {"input": 4_096, "output": 2_048, "cached_input": 512, "requests": 9}, ("qwen",)),
-        (
-            "nim",
-            "nim",
-            {"input": 6_000, "output": 2_500, "requests": 27},
-            ("meta/llama-3.1-8b-instruct",),
-        ),
-        ("triton_trtllm", "triton_trtllm", {"input": 1_280, "output": 640}, ("tensorrt_llm",)),
-        ("ray_serve", "ray_serve", {"input": 530, "output": 90}, ("qwen",)),
-        ("mindie", "mindie", {"input": 321, "output": 123, "requests": 7}, ("qwen2.5_7b",)),
-    ],
-)
-def test_a_recorded_page_gives_its_tokens(
-    engine: str, recording: str, expected: dict[str, int], models: tuple[str, ...]
-) -> None:
-    seen = see(engine, recorded(recording))
-    assert totals(seen) == expected
-    assert (seen.models, seen.faults, seen.page_fault) == (models, (), None)
-    assert all(meter.key.engine == engine and meter.key.subject_id == URL for meter in seen.meters)
 
 
 def test_every_data_parallel_rank_is_its_own_meter() -> None:
@@ -132,6 +85,7 @@ def test_hints_are_read_with_their_instants() -> None:
     seen = see("vllm", recorded("vllm"))
     assert (seen.process_start, seen.process_start_ms) == ("1795323207.16", 1_795_323_207_160)
     created = {part.created_ms for meter in seen.meters for part in meter.parts.values()}
+    assert seen.meters
     assert created == {1_795_323_219_012}
     assert see("sglang", recorded("sglang")).process_start_ms is None
 
@@ -155,19 +109,28 @@ def test_one_bad_part_makes_its_quantity_unread_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ((" 123456.0", " 123456.5"), "fraction"),
-        ((" 123456.0", " +Inf"), "not_a_number"),
-        (("# TYPE vllm:prompt_tokens_total counter", "# TYPE vllm:prompt_tokens_total gauge"), "wrong_type"),
-        (("vllm:prompt_tokens_total{", "vllm_prompt_tokens_total{"), "escaped_colons"),
-        ((" 123456.0", ' 123456.0 # {trace_id="1"} 2'), "openmetrics_suffix"),
+        ((" 82496.0", " 82496.5"), "fraction"),
+        ((" 82496.0", " +Inf"), "not_a_number"),
+        ((" 82496.0", " 9.007199254740994e+15"), "out_of_range"),
+        (("prompt_tokens_by_source_total counter", "prompt_tokens_by_source_total gauge"), "wrong_type"),
+        (("vllm:prompt_tokens_by_source_total{", "vllm_prompt_tokens_by_source_total{"), "escaped_colons"),
+        ((" 82496.0", ' 82496.0 # {trace_id="1"} 2'), "openmetrics_suffix"),
     ],
 )
-def test_a_fault_is_named_with_its_series(change: tuple[str, str], reason: str) -> None:
+def test_a_fault_is_named_with_its_series_and_no_other_way_is_tried(change: tuple[str, str], reason: str) -> None:
+    """The old name of the same tokens is on the page too: read instead, it would make another register."""
     seen = see("vllm", recorded("vllm").replace(*change))
-    assert [fault.reason for fault in seen.faults] == [reason]
-    assert seen.faults[0].detail.startswith("vllm:prompt_tokens_total: ")
-    assert "input" not in totals(seen)
-    assert totals(seen)["output"] == 65_432
+    assert {fault.reason for fault in seen.faults} == {reason}
+    assert seen.faults[0].detail.startswith("vllm:prompt_tokens_by_source_total: ")
+    # Prompts and cached prompts come from one series: what is wrong with all of it is wrong with both.
+    whole = reason in {"wrong_type", "escaped_colons"}
+    assert seen.unread == ({"input", "cached_input"} if whole else {"input"})
+    others = {quantity: value for quantity, value in totals(seen).items() if not quantity.startswith("finished")}
+    assert others == {"output": 65_432, "requests": 330} | ({} if whole else {"cached_input": 40_960})
+
+
+def test_a_timestamp_in_milliseconds_is_no_fault() -> None:
+    assert totals(see("mindie", 'prompt_tokens_total{model_name="q"} 321 1795323219012\n')) == {"input": 321}
 
 
 def test_escaped_colons_everywhere_are_told_and_nothing_is_read() -> None:
@@ -176,9 +139,10 @@ def test_escaped_colons_everywhere_are_told_and_nothing_is_read() -> None:
     assert seen.meters == ()
 
 
-def test_a_sum_beyond_what_a_register_holds_is_out_of_range() -> None:
-    line = 'sglang:prompt_tokens_total{{is_streaming="{}",model_name="q"}} 9223372036854775807\n'
-    seen = see("sglang", line.format("True") + line.format("False"))
+def test_a_value_at_which_single_tokens_are_lost_is_out_of_range() -> None:
+    line = 'sglang:prompt_tokens_total{{is_streaming="True",model_name="q"}} {}\n'
+    assert totals(see("sglang", line.format(2**53))) == {"input": 2**53}
+    seen = see("sglang", line.format(2**53 + 1))
     assert [fault.reason for fault in seen.faults] == ["out_of_range"]
     assert seen.meters == ()
 
@@ -203,3 +167,50 @@ def test_a_truncated_page_gives_nothing_at_all() -> None:
 def test_another_engines_page_shows_no_meters_and_no_faults() -> None:
     seen = see("vllm", recorded("sglang"))
     assert (seen.meters, seen.faults) == ((), ())
+
+
+def test_a_histogram_with_a_counters_name_is_not_a_register() -> None:
+    """`iteration_tokens_total` has a `_sum`, a `_count` and buckets, and is no count of what anyone asked for."""
+    seen = see("vllm", recorded("vllm"))
+    assert "vllm:iteration_tokens_total_sum" in recorded("vllm")
+    named = {name for meter in seen.meters for name in meter.parts}
+    assert not any("iteration" in name for name in named)
+    wrong = 'vllm:generation_tokens_total{model_name="m"} 5\n'
+    for declared in ("histogram", "gauge", "summary"):
+        faulty = see("vllm", f"# TYPE vllm:generation_tokens_total {declared}\n{wrong}")
+        assert [fault.reason for fault in faulty.faults] == ["wrong_type"]
+
+
+def test_a_known_version_leaves_out_what_is_not_of_it() -> None:
+    blocks = 'vllm:prefix_cache_hits_total{model_name="m"} 9\n'
+    assert totals(see("vllm", blocks)) == {"cached_input": 9}
+    assert totals(see("vllm", blocks, version="0.9.2")) == {"cached_input": 9}
+    assert totals(see("vllm", blocks, version="0.8.5.post1")) == {}
+    assert see("vllm", blocks, version="0.8.5").version == "0.8.5"
+
+
+def test_repeats_are_told_once_by_the_one_that_is_furthest() -> None:
+    line = 'sglang:realtime_tokens_total{{mode="decode",model_name="q",tp_rank="{}"}} {}\n'
+    text = "".join(line.format(rank, value) for rank, value in enumerate((500, 510, 490)))
+    (meter,) = see("sglang_scheduler", text).meters
+    assert [part.value for part in meter.parts.values()] == [510]
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**6))
+def test_six_digits_never_tell_more_than_was_there_nor_fall(value: int, more: int) -> None:
+    """What llama.cpp prints, `%g`: the part's value and step enclose the truth, and values keep their order."""
+    parts = []
+    for truth in (value, value + more):
+        (meter,) = see("llamacpp", f"llamacpp:tokens_predicted_total {truth:g}\n", "tiny").meters
+        (part,) = meter.parts.values()
+        assert part.value <= truth <= part.value + part.step
+        assert (part.step == 1) == (truth < 1_000_000)
+        parts.append(part.value)
+    assert parts[0] <= parts[1]
+
+
+def test_a_label_that_a_setting_keeps_and_the_page_lacks_is_no_label() -> None:
+    mapping = MAPPINGS["sglang"]
+    page = parse_page(recorded("sglang").encode(), mapping.register_names)
+    seen = observe(page, Source(URL, mapping, keep_labels=("tenant",)))
+    assert {tuple(meter.key.labels) for meter in seen.meters} == {("engine_type",)}
