@@ -25,8 +25,20 @@ COPY_CONNECTIONS = 2
 CALL_EVENTS = 1_000
 ROUNDS = 3
 PATH = "/api/v1/events"
-COLUMNS = """id, reporter_id, source, event_id, content_sha256, tenant_id, deployment_id, model, occurred_at, input,
-    cached_input, cache_write, output, reasoning, key_label, received_at"""
+COLUMNS = """id uuid, reporter_id uuid, source varchar, event_id varchar, content_sha256 bytea, tenant_id uuid,
+    deployment_id uuid, model varchar, occurred_at timestamptz, input bigint, cached_input bigint, cache_write bigint,
+    output bigint, reasoning bigint, key_label varchar, received_at timestamptz"""
+FILL = """
+    CREATE TEMP TABLE filled AS
+    SELECT gen_random_uuid() AS id, gen_random_uuid() AS reporter_id, source, given.id AS event_id,
+        sha256(given.id::bytea) AS content, gen_random_uuid() AS tenant_id, gen_random_uuid() AS deployment_id, model,
+        occurred_at, input, cached_input, 0::bigint AS cache_write, output, 0::bigint AS reasoning, '' AS key_label,
+        now() AS received_at
+    FROM jsonb_to_recordset(%s::jsonb) AS given (
+        id varchar, source varchar, model varchar, occurred_at timestamptz, input bigint, cached_input bigint,
+        output bigint
+    )
+"""
 
 
 def main() -> int:
@@ -49,7 +61,7 @@ def main() -> int:
                 for lane in range(CONNECTIONS)
             ]
             ours_s.append(post_all(here.port, lanes, latencies_s))
-            chunks = _chunks_of_last(count, f"raw_{number}")
+            chunks = _chunks(lanes, f"raw_{number}")
             copies = [chunks[one::COPY_CONNECTIONS] for one in range(COPY_CONNECTIONS)]
             anchor_s.append(copy_all(here.database_url, f"raw_{number}", copies))
     report(
@@ -94,19 +106,19 @@ def _call(noise: random.Random, headers: dict[str, str], now: datetime, number: 
     return PATH, json.dumps(events).encode(), headers
 
 
-def _chunks_of_last(count: int, table: str) -> list[bytes]:
-    """Make an empty table like that of events, and the last `count` events as binary COPY chunks for it."""
+def _chunks(lanes: list[list[Request]], table: str) -> list[bytes]:
+    """Make an empty table with a column for everything known of an event, and these calls as binary COPY for it."""
     from django.db import connection
 
     connection.ensure_connection()
     chunks = []
     with connection.connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE {table} AS SELECT {COLUMNS} FROM metering_usageevent LIMIT 0")  # noqa: S608  ours
-        for offset in range(0, count, CALL_EVENTS):
-            select = f"""COPY (SELECT {COLUMNS} FROM metering_usageevent ORDER BY id DESC
-                OFFSET {offset} LIMIT {CALL_EVENTS}) TO STDOUT (FORMAT binary)"""  # noqa: S608  ours
-            with cursor.copy(select) as copy:
+        cursor.execute(f"CREATE TABLE {table} ({COLUMNS})")
+        for body in (body for lane in lanes for _, body, _ in lane):
+            cursor.execute(FILL, [body.decode()])
+            with cursor.copy("COPY filled TO STDOUT (FORMAT binary)") as copy:
                 chunks.append(b"".join(bytes(part) for part in copy))
+            cursor.execute("DROP TABLE filled")
     return chunks
 
 

@@ -21,7 +21,7 @@ from billing.models import (
 from billing.money import minor_digits
 from billing.rating.book import TokenClass
 from clusters.models import Allocation
-from metering.models import UsageEvent
+from metering.event_calls import rolled_totals
 
 FINDINGS_MAX = 20
 """Findings shown of one check; the rest is counted."""
@@ -232,31 +232,24 @@ def _slices_have_one_holder() -> tuple[int, Iterable[str]]:
 
 
 def _events_are_usage() -> tuple[int, Iterable[str]]:
-    """Gateway usage hours hold the tokens of every event that has left the queue, per reporter, source and model."""
+    """Gateway usage hours hold the tokens of every event that was rolled up, per reporter, source and model."""
     classes = [str(token_class) for token_class in TokenClass]
-    sums = ", ".join(f"sum(event.{name}) AS {name}" for name in classes)
-    hours = ", ".join(
-        f"coalesce(sum(hour.value) FILTER (WHERE hour.quantity = '{name}'), 0) AS {name}" for name in classes
-    )
-    unequal = " OR ".join(f"coalesce(sent.{name}, 0) <> coalesce(kept.{name}, 0)" for name in classes)
-    wrong = _rows(
+    events, sent = rolled_totals()
+    hours = ", ".join(f"coalesce(sum(hour.value) FILTER (WHERE hour.quantity = '{name}'), 0)" for name in classes)
+    kept = _rows(
         f"""
-        WITH sent AS (
-            SELECT event.reporter_id, event.source, event.model, {sums} FROM metering_usageevent event
-            LEFT JOIN metering_eventqueue queued ON queued.event_id = event.id
-            WHERE queued.event_id IS NULL GROUP BY 1, 2, 3
-        ), kept AS (
-            SELECT meter.reporter_id, meter.source, meter.model, {hours} FROM metering_usagehour hour
-            JOIN metering_meter meter ON meter.id = hour.meter_id
-            WHERE meter.witness = 'gateway' GROUP BY 1, 2, 3
-        )
-        SELECT reporter_id, source, model FROM sent FULL JOIN kept USING (reporter_id, source, model)
-        WHERE {unequal} ORDER BY 1, 2, 3
+        SELECT meter.reporter_id, meter.source, meter.model, {hours} FROM metering_usagehour hour
+        JOIN metering_meter meter ON meter.id = hour.meter_id WHERE meter.witness = 'gateway' GROUP BY 1, 2, 3
         """  # noqa: S608  the names come from an enumeration in code
     )
-    return UsageEvent.objects.count(), [
-        f"reporter {reporter} source {source!r} model {model!r}" for reporter, source, model in wrong
+    counted = {(reporter, source, model): list(map(int, sums)) for reporter, source, model, *sums in kept}
+    nothing = dict.fromkeys(classes, 0)
+    wrong = [
+        key
+        for key in sorted(sent.keys() | counted.keys(), key=str)
+        if [sent.get(key, nothing)[name] for name in classes] != counted.get(key, list(nothing.values()))
     ]
+    return events, [f"reporter {reporter} source {source!r} model {model!r}" for reporter, source, model in wrong]
 
 
 def _issued_count() -> int:

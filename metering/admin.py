@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
+from metering.event_models import EventCall
 from metering.models import (
     Batch,
     BatchConflict,
     EventConflict,
     IngestCount,
     NodeCursor,
-    UsageEvent,
     UsageGap,
     UsageHour,
 )
@@ -54,12 +54,12 @@ class UsageGapAdmin(ReadOnly):
     list_filter = ["reason"]
 
 
-@admin.register(UsageEvent)
-class UsageEventAdmin(ReadOnly):
-    """Gateways' events."""
+@admin.register(EventCall)
+class EventCallAdmin(ReadOnly):
+    """Gateways' events, a call each."""
 
-    list_display = ["occurred_at", "tenant", "model", "input", "output", "source", "event_id"]
-    exclude = ["content_sha256"]
+    list_display = ["received_at", "reporter", "events"]
+    exclude = ["body"]
 
 
 @admin.register(EventConflict)

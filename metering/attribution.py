@@ -5,27 +5,31 @@ None, or more than one, is nobody: such usage is stored without a deployment, vi
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from django.db import connection
 from django.db.models import Q
 
-from clusters.models import Allocation, Binding, Deployment, SliceKind
+from clusters.models import Allocation, Binding, SliceKind
+from metering.event_columns import unix_us
 from metering.hours import HOUR_MS, instant_of, unix_ms_of
 from metering.models import UsageCut
 from metering.timeline import FOREVER_MS, Claim, Owner, Timeline
 
-EARLIEST = datetime.min.replace(tzinfo=UTC)
-LATEST = datetime.max.replace(tzinfo=UTC)
+FOREVER_US = 2**63 - 1
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from numpy.typing import NDArray
 
     from clusters.models import Node
+    from metering.event_columns import Ints
     from tenants.models import Organization
 
 
@@ -111,23 +115,30 @@ def _end_ms(at: datetime | None) -> int:
     return FOREVER_MS if at is None else unix_ms_of(at)
 
 
+# Read for every call: as SQL it takes a third of the time that building the same query takes.
+DEPLOYMENTS: Final = """
+    SELECT deployment.tenant_id, deployment.id, slug, deployment.from_at, deployment.to_at,
+        binding.model, binding.from_at, binding.to_at
+    FROM clusters_deployment deployment LEFT JOIN clusters_binding binding ON binding.deployment_id = deployment.id
+    WHERE tenant_id = ANY(%s) AND (%s OR %s IN (tenant_id, provider_id))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Bound:
     model: str
-    from_at: datetime
-    to_at: datetime | None
+    span: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     deployment_id: UUID
     slug: str
-    from_at: datetime
-    to_at: datetime | None
+    span: tuple[int, int]
     bindings: tuple[_Bound, ...]
 
-    def serves(self, model: str, at: datetime) -> bool:
-        return any(one.model == model and _holds(one.from_at, one.to_at, at) for one in self.bindings)
+    def serves(self, model: str, at_us: int) -> bool:
+        return any(one.model == model and _holds(one.span, at_us) for one in self.bindings)
 
 
 class EventDeployments:
@@ -135,59 +146,61 @@ class EventDeployments:
 
     def __init__(self, tenant_ids: Collection[UUID], reporter: Organization) -> None:
         """A provider that reports for others may only name deployments that it provides."""
-        rows = Deployment.objects.filter(tenant_id__in=tenant_ids)
-        if not reporter.is_operator:
-            rows = rows.filter(Q(tenant=reporter) | Q(provider=reporter))
-        found = list(rows.values_list("tenant_id", "id", "slug", "from_at", "to_at"))
-        bound: dict[UUID, list[_Bound]] = defaultdict(list)
-        for deployment_id, *binding in Binding.objects.filter(
-            deployment_id__in=[deployment_id for _, deployment_id, *_ in found]
-        ).values_list("deployment_id", "model", "from_at", "to_at"):
-            bound[deployment_id].append(_Bound(*binding))
+        self._edges: dict[UUID, Ints] = {}
+        found: dict[UUID, tuple[UUID, _Candidate]] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(DEPLOYMENTS, [list(tenant_ids), reporter.is_operator, reporter.id])
+            rows = cursor.fetchall()
+        for tenant_id, deployment_id, slug, from_at, to_at, model, bound_from, bound_to in rows:
+            bound = () if model is None else (_Bound(model, _span(bound_from, bound_to)),)
+            known = found.get(deployment_id)
+            bindings = (*known[1].bindings, *bound) if known else bound
+            found[deployment_id] = (tenant_id, _Candidate(deployment_id, slug, _span(from_at, to_at), bindings))
         self._by_tenant: dict[UUID, list[_Candidate]] = defaultdict(list)
-        for tenant_id, deployment_id, slug, from_at, to_at in found:
-            candidate = _Candidate(deployment_id, slug, from_at, to_at, tuple(bound[deployment_id]))
+        for tenant_id, candidate in found.values():
             self._by_tenant[tenant_id].append(candidate)
-        self._edges = {tenant_id: self._edges_of(tenant_id) for tenant_id in tenant_ids}
-        self._found: dict[tuple[UUID, str, str], tuple[datetime, datetime, str]] = {}
 
     def has_slug(self, tenant_id: UUID, slug: str) -> bool:
         """Whether the tenant has a deployment of this slug that the reporter may name."""
         return any(one.slug == slug for one in self._by_tenant[tenant_id])
 
-    def find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> str:
-        """Return the deployment of an event: the named one, or the only one that serves the model then; or "NULL".
+    def parts(
+        self, tenant_id: UUID, model: str, slug: str, occurred_us: Ints
+    ) -> Iterable[tuple[UUID | None, NDArray[np.bool_]]]:
+        """Part events of one tenant, model and named deployment by whose they are, each part with its deployment.
 
-        A deployment without any binding is known to gateways only and may serve any model.
+        The named one, or the only one that serves the model then; or nobody's. A deployment without any binding is
+        known to gateways only and may serve any model.
         """
-        known = self._found.get((tenant_id, model, slug))
-        if known is not None and known[0] <= at < known[1]:
-            return known[2]
-        found = self._find(tenant_id, model, slug, at)
-        edges = self._edges[tenant_id]
-        index = bisect_right(edges, at)
-        from_at = edges[index - 1] if index else EARLIEST
-        self._found[tenant_id, model, slug] = (from_at, edges[index] if index < len(edges) else LATEST, found)
-        return found
+        edges = self._edges_of(tenant_id)
+        between = np.searchsorted(edges, occurred_us, side="right")
+        for place in np.unique(between).tolist():
+            which = between == place
+            yield self._find(tenant_id, model, slug, int(occurred_us[which][0])), which
 
-    def _find(self, tenant_id: UUID, model: str, slug: str, at: datetime) -> str:
-        in_force = [one for one in self._by_tenant[tenant_id] if _holds(one.from_at, one.to_at, at)]
+    def _find(self, tenant_id: UUID, model: str, slug: str, at_us: int) -> UUID | None:
+        in_force = [one for one in self._by_tenant[tenant_id] if _holds(one.span, at_us)]
         if slug:
             found = [one for one in in_force if one.slug == slug]
         else:
-            found = [one for one in in_force if one.serves(model, at)]
+            found = [one for one in in_force if one.serves(model, at_us)]
             found = found or [one for one in in_force if not one.bindings]
-        return str(found[0].deployment_id) if len(found) == 1 else "NULL"
+        return found[0].deployment_id if len(found) == 1 else None
 
-    def _edges_of(self, tenant_id: UUID) -> list[datetime]:
+    def _edges_of(self, tenant_id: UUID) -> Ints:
         """Return every instant at which the answer for some event of a tenant may change."""
-        edges: set[datetime | None] = set()
-        for one in self._by_tenant[tenant_id]:
-            edges |= {one.from_at, one.to_at}
-            for bound in one.bindings:
-                edges |= {bound.from_at, bound.to_at}
-        return sorted(at for at in edges if at is not None)
+        known = self._edges.get(tenant_id)
+        if known is None:
+            edges: set[int] = set()
+            for one in self._by_tenant[tenant_id]:
+                edges.update(one.span, *(bound.span for bound in one.bindings))
+            known = self._edges[tenant_id] = np.array(sorted(edges), dtype=np.int64)
+        return known
 
 
-def _holds(from_at: datetime, to_at: datetime | None, at: datetime) -> bool:
-    return from_at <= at and (to_at is None or at < to_at)
+def _span(from_at: datetime, to_at: datetime | None) -> tuple[int, int]:
+    return unix_us(from_at), FOREVER_US if to_at is None else unix_us(to_at)
+
+
+def _holds(span: tuple[int, int], at_us: int) -> bool:
+    return span[0] <= at_us < span[1]

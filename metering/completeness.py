@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from clusters.models import Allocation, Binding, Node
 from metering.control_models import GatewaySource
-from metering.models import EventQueue, RollupCursor, UsageEvent, UsageHour, Witness
+from metering.event_calls import newest_counted, waiting_events
+from metering.models import RollupCursor, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,11 +39,8 @@ def pending_events(
     *, before: datetime, deployment_ids: Collection[UUID] = (), tenant: Organization | None = None
 ) -> int:
     """Return how many events of these deployments, or of a tenant, from before an instant wait to be rolled up."""
-    waiting = EventQueue.objects.filter(event__occurred_at__lt=before)
-    which = Q(event__deployment_id__in=deployment_ids)
-    if tenant is not None:
-        which |= Q(event__tenant=tenant)
-    return waiting.filter(which).count()
+    tenant_id = tenant.id if tenant else None
+    return waiting_events(before=before, deployment_ids=deployment_ids, tenant_id=tenant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def nodes_of(organization: Organization) -> QuerySet[Node]:
 def freshness(organization: Organization) -> tuple[FreshnessState, datetime | None]:
     """Return whether usage is known as far as it should be, and up to when: the node that is furthest behind says.
 
-    Without nodes the newest usage event says. Late is known by the database's clock.
+    Without nodes the newest hour of usage events says. Late is known by the database's clock.
     """
     nodes = nodes_of(organization)
     behind = nodes.filter(Q(rollup_cursor__rolled_to_at__lt=Now() - LATE_AFTER) | Q(rollup_cursor__rolled_to_at=None))
@@ -114,5 +112,5 @@ def freshness(organization: Organization) -> tuple[FreshnessState, datetime | No
         return ("late" if behind.exists() else "fresh", metered_to)
     if nodes.exists():
         return ("never", None)
-    newest = UsageEvent.objects.filter(tenant=organization).order_by("-occurred_at").values_list("occurred_at").first()
-    return ("fresh", newest[0]) if newest else ("never", None)
+    newest = newest_counted(organization.id)
+    return ("fresh", newest) if newest else ("never", None)

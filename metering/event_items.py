@@ -1,6 +1,7 @@
 """Reading usage events as they come: each item by itself, so that a bad one never takes others with it. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
@@ -86,13 +87,12 @@ _item = msgspec.json.Decoder(EventItem)
 _DIGITS = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 
-def read_events(payload: bytes, now: datetime) -> tuple[list[Event], list[Rejected]]:
-    """Return the well-formed events of a JSON array, and why the others are not.
-
-    Raises EventsMalformed for a body that is no JSON array of 1 to EVENTS_MAX items.
-    """
-    items, rejected = _decode(payload)
+def check_items(
+    items: Iterable[tuple[int, EventItem]], rejected: Iterable[Rejected], now: datetime
+) -> tuple[list[Event], list[Rejected]]:
+    """Return the events among items, and in order why the others, and those rejected before, are none."""
     events = []
+    rejected = list(rejected)
     for index, item in items:
         found = check_item(index, item, now)
         if isinstance(found, Event):
@@ -103,7 +103,19 @@ def read_events(payload: bytes, now: datetime) -> tuple[list[Event], list[Reject
     return events, rejected
 
 
-def _decode(payload: bytes) -> tuple[list[tuple[int, EventItem]], list[Rejected]]:
+def read_events(payload: bytes, now: datetime) -> tuple[list[Event], list[Rejected]]:
+    """Return the well-formed events of a JSON array, and why the others are not.
+
+    Raises EventsMalformed for a body that is no JSON array of 1 to EVENTS_MAX items.
+    """
+    return check_items(*read_items(payload), now)
+
+
+def read_items(payload: bytes) -> tuple[list[tuple[int, EventItem]], list[Rejected]]:
+    """Return the items of a JSON array that have the shape of an event, each with its index; and why others have not.
+
+    Raises EventsMalformed for a body that is no JSON array of 1 to EVENTS_MAX items.
+    """
     try:
         items = _items.decode(payload)
         _check_length(len(items))
@@ -170,10 +182,10 @@ def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
     within = 0 <= cached <= tokens <= EVENT_TOKENS_MAX and 0 <= reasoning <= output <= EVENT_TOKENS_MAX
     if not (within and 0 <= cache_write <= EVENT_TOKENS_MAX):
         return _wrong_counts(index, EventCounts(*counts))
+    if not EARLIEST <= item.occurred_at <= now + FUTURE_MAX:
+        code = "time_in_future" if item.occurred_at > now else "bad_time"
+        return Rejected(index, code, "occurred_at", f"{item.occurred_at.isoformat()} cannot be when it happened.")
     occurred_at = item.occurred_at if item.occurred_at.tzinfo is UTC else item.occurred_at.astimezone(UTC)
-    if not EARLIEST <= occurred_at <= now + FUTURE_MAX:
-        code = "time_in_future" if occurred_at > now else "bad_time"
-        return Rejected(index, code, "occurred_at", f"{occurred_at.isoformat()} cannot be when it happened.")
     texts = (item.source, item.id, item.model, item.deployment or "", item.tenant or "", item.key or "")
     if "\0" in "".join(texts):
         return Rejected(index, "bad_character", "", "No text of an event may hold a NUL character.")

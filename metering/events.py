@@ -2,35 +2,42 @@
 
 1. Items are read and checked one by one; what is wrong with one rejects that one.
 2. Tenants and deployments are resolved for all at once.
-3. One statement inserts what is new, and queues it for rollup; the unique key (reporter, source, id) decides.
-4. What was there already is compared: the same content is a duplicate, other content a conflict that is kept.
-5. Outcomes are counted, and the answer goes out after the commit.
+3. One statement inserts the keys that are new: the digest of (reporter, source, id) is unique, and no time is in it.
+4. The events of these keys are stored in one packed row, and wait for rollup.
+5. What was there already is compared: the same content is a duplicate, other content a conflict that is kept.
+6. Outcomes are counted, and the answer goes out after the commit.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from django.db import transaction
 
 from metering.attribution import EventDeployments
-from metering.event_items import EVENTS_BYTES_MAX, Event, EventsMalformed, Rejected, read_events
-from metering.event_rows import EventRow, existing_digests, insert_new, keep_conflicts
+from metering.event_columns import NOBODY, Owned, OwnedColumns, columns_of, columns_of_items, places_of
+from metering.event_items import EVENTS_BYTES_MAX, EventsMalformed, Rejected, check_items, read_items
+from metering.event_keys import contents_of, first_contents_of, keys_of
+from metering.event_rows import KeyKnown, copy_keys, insert_call, insert_keys, keep_conflicts, stored_contents
 from metering.ingest_counts import Kind, count_outcomes
 from tenants.ids import new_id
 from tenants.models import Organization
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from metering.event_columns import EventColumns
+    from metering.event_items import Event
+
 REJECTED: Final = "rejected"
+UNRESOLVED: Final = -1
 
 
 class EventsTooLarge(Problem):
@@ -77,25 +84,44 @@ def ingest_events(*, reporter: Organization, payload: bytes, now: datetime) -> E
         count_refused_call(reporter=reporter, code=EventsTooLarge.code, now=now)
         raise EventsTooLarge(f"The body has more than {EVENTS_BYTES_MAX} bytes.")
     try:
-        events, rejected = read_events(payload, now)
+        items, rejected = read_items(payload)
     except EventsMalformed as refused:
         count_refused_call(reporter=reporter, code=EventsUnreadable.code, now=now)
         raise EventsUnreadable(str(refused)) from refused
-    return accept_events(reporter=reporter, events=events, rejected=rejected, now=now)
+    columns = columns_of_items([item for _, item in items], now) if not rejected else None
+    if columns is None:
+        events, rejected = check_items(items, rejected, now)
+        columns = columns_of(events)
+    return _accept(reporter, columns, rejected, now)
 
 
 def accept_events(
-    *, reporter: Organization, events: Collection[Event], rejected: Collection[Rejected] = (), now: datetime
+    *, reporter: Organization, events: Sequence[Event], rejected: Collection[Rejected] = (), now: datetime
 ) -> EventsTaken:
     """Store events that were read and checked (`metering.event_items.check_item`), in whatever format they came.
 
     `rejected` are the items of the same call that were none; their outcomes are counted with the others'. The index
     of an event is its place in what was sent.
     """
+    return _accept(reporter, columns_of(events), rejected, now)
+
+
+def _accept(reporter: Organization, events: EventColumns, rejected: Collection[Rejected], now: datetime) -> EventsTaken:
+    """Store events as if all of them were new, as nearly always; else once more, telling those that are from others."""
+    try:
+        return _stored(reporter, events, rejected, now, all_new=True)
+    except KeyKnown:
+        return _stored(reporter, events, rejected, now, all_new=False)
+
+
+def _stored(
+    reporter: Organization, events: EventColumns, rejected: Collection[Rejected], now: datetime, *, all_new: bool
+) -> EventsTaken:
     with transaction.atomic():
-        rows, unresolved = _resolve(reporter, events)
-        rejected = sorted([*rejected, *unresolved], key=attrgetter("index"))
-        taken = _store(reporter, rows, rejected, now)
+        owned, unresolved = _resolve(reporter, events)
+        rejected = tuple(sorted([*rejected, *unresolved], key=attrgetter("index")))
+        store = _store_new if all_new else _store
+        taken = store(reporter, owned, rejected, now)
         _count(reporter, taken, now)
     return taken
 
@@ -106,26 +132,32 @@ def count_refused_call(*, reporter: Organization, code: str, now: datetime) -> N
         count_outcomes(reporter=str(reporter.id), counts={("event", code): 1}, now=now)
 
 
-def _resolve(reporter: Organization, events: Collection[Event]) -> tuple[list[EventRow], list[Rejected]]:
+def _resolve(reporter: Organization, events: EventColumns) -> tuple[OwnedColumns, list[Rejected]]:
     """Find tenants and deployments; an event whose tenant or named deployment is not there is rejected."""
-    tenants = _tenants(reporter, {event.tenant for event in events})
+    tenants = _tenants(reporter, {stream.tenant for stream in events.streams})
     deployments = EventDeployments(set(tenants.values()), reporter)
-    texts = {tenant_id: str(tenant_id) for tenant_id in tenants.values()}
-    rows, rejected = [], []
-    for event in events:
-        tenant_id = tenants.get(event.tenant)
+    owners: dict[Owned, int] = {}
+    owner = np.full(len(events), UNRESOLVED)
+    rejected: list[Rejected] = []
+    for stream, places in zip(events.streams, places_of(events.stream, len(events.streams)), strict=True):
+        tenant_id = tenants.get(stream.tenant)
         if tenant_id is None:
-            code = "unknown_tenant" if event.tenant else "missing"
-            rejected.append(Rejected(event.index, code, "tenant", "Expected the slug of a tenant you report for."))
-        elif event.deployment and not deployments.has_slug(tenant_id, event.deployment):
+            code = "unknown_tenant" if stream.tenant else "missing"
+            detail = "Expected the slug of a tenant you report for."
+            rejected += (Rejected(index, code, "tenant", detail) for index in events.index[places].tolist())
+        elif stream.deployment and not deployments.has_slug(tenant_id, stream.deployment):
+            code = "unknown_deployment"
             detail = "The tenant has no such deployment."
-            rejected.append(Rejected(event.index, "unknown_deployment", "deployment", detail))
+            rejected += (Rejected(index, code, "deployment", detail) for index in events.index[places].tolist())
         else:
-            found = deployments.find(tenant_id, event.model, event.deployment, event.occurred_at)
-            occurred_at = event.occurred_at.isoformat()
-            digest = _digest(event, texts[tenant_id], occurred_at)
-            rows.append(EventRow(str(new_id()), event, texts[tenant_id], found, occurred_at, digest))
-    return rows, rejected
+            found = deployments.parts(tenant_id, stream.model, stream.deployment, events.occurred_us[places])
+            for deployment_id, which in found:
+                one = Owned(stream.source, stream.model, tenant_id, deployment_id or NOBODY, stream.deployment)
+                owner[places[which]] = owners.setdefault(one, len(owners))
+    owned = OwnedColumns(
+        events.ids, tuple(owners), owner, events.labels, events.label, events.occurred_us, events.numbers
+    )
+    return owned.chosen(owner != UNRESOLVED) if rejected else owned, rejected
 
 
 def _tenants(reporter: Organization, slugs: set[str]) -> dict[str, UUID]:
@@ -141,28 +173,50 @@ def _tenants(reporter: Organization, slugs: set[str]) -> dict[str, UUID]:
     return found
 
 
-def _digest(event: Event, tenant: str, occurred_at: str) -> str:
-    """SHA-256 of what an event says, whatever its spelling; not of where it was attributed, which may change."""
-    content = f"{tenant}\0{event.deployment}\0{event.model}\0{event.key}\0{occurred_at}\0{event.counts}"
-    if event.samples != 1 or event.aborted:
-        content += f"\0{event.samples}\0{event.aborted}"
-    return hashlib.sha256(content.encode()).hexdigest()
+def _store_new(
+    reporter: Organization, events: OwnedColumns, rejected: tuple[Rejected, ...], now: datetime
+) -> EventsTaken:
+    """Raises KeyKnown where an event was there already, or is there twice."""
+    if len(events):
+        call = new_id()
+        known = dict(zip(keys_of(reporter.id, events), contents_of(events), strict=True))
+        if len(known) < len(events):
+            raise KeyKnown
+        copy_keys(call, known)
+        insert_call(call=call, reporter_id=reporter.id, events=events, now=now)
+    return EventsTaken(len(events), 0, 0, rejected)
 
 
-def _store(reporter: Organization, rows: Iterable[EventRow], rejected: list[Rejected], now: datetime) -> EventsTaken:
-    first: dict[tuple[str, str], EventRow] = {}
-    repeated = [row for row in rows if first.setdefault(row.key, row) is not row]
-    # In one order, so that two calls with the same events cannot wait for each other.
-    ordered = sorted(first.values(), key=attrgetter("key"))
-    inserted = insert_new(reporter.id, ordered, now) if ordered else set()
-    stood = [row for row in ordered if row.id not in inserted]
-    digests = existing_digests(reporter.id, stood) if stood else {}
-    digests |= {row.key: row.digest for row in ordered if row.id in inserted}
+def _store(reporter: Organization, events: OwnedColumns, rejected: tuple[Rejected, ...], now: datetime) -> EventsTaken:
+    keys, contents = keys_of(reporter.id, events), contents_of(events)
+    first: dict[bytes, int] = {}
+    repeated = [place for place, key in enumerate(keys) if first.setdefault(key, place) != place]
+    call = new_id()
+    known = {key: contents[place] for key, place in first.items()}
+    fresh = insert_keys(call, known) if known else set()
+    if fresh:
+        which = np.zeros(len(keys), dtype=np.bool_)
+        which[[first[key] for key in fresh]] = True
+        stored = events if which.all() else events.chosen(which)
+        insert_call(call=call, reporter_id=reporter.id, events=stored, now=now)
+    stood = [place for key, place in first.items() if key not in fresh]
+    known |= stored_contents(keys[place] for place in stood) if stood else {}
     repeated += stood
-    conflicts = [row for row in repeated if digests[row.key] != row.digest]
+    conflicts = [place for place in repeated if known[keys[place]] != contents[place]]
     if conflicts:
-        keep_conflicts(reporter.id, conflicts, now)
-    return EventsTaken(len(inserted), len(repeated) - len(conflicts), len(conflicts), tuple(rejected))
+        conflicts = _not_as_first_stored(events, {place: known[keys[place]] for place in conflicts})
+        keep_conflicts(
+            reporter_id=reporter.id, events=events, contents={place: contents[place] for place in conflicts}, now=now
+        )
+    return EventsTaken(len(fresh), len(repeated) - len(conflicts), len(conflicts), rejected)
+
+
+def _not_as_first_stored(events: OwnedColumns, stored: Mapping[int, bytes]) -> list[int]:
+    """Return the places whose content is another also by the digest that keys of the first releases have."""
+    which = np.zeros(len(events), dtype=np.bool_)
+    which[list(stored)] = True
+    digests = first_contents_of(events.chosen(which))
+    return [place for place, digest in zip(sorted(stored), digests, strict=True) if stored[place] != digest]
 
 
 def _count(reporter: Organization, taken: EventsTaken, now: datetime) -> None:

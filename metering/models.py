@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from clusters.models import Accelerator, Deployment, Endpoint, Node
 from metering.card_models import AcceleratorHour as AcceleratorHour  # and so Django finds that module's models
 from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
+from metering.event_models import EventConflict as EventConflict
 from tenants.ids import new_id
 from tenants.models import Organization
 
@@ -276,92 +277,3 @@ class UsageGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} {self.from_at}"
-
-
-class UsageEvent(models.Model):
-    """One request's token usage as a gateway reported it. Append-only; its id is unique per reporter and source.
-
-    Its references are read in the transaction that inserts it and kept alive by the usage hours it goes into, whose
-    references the database holds; holding them here too would take as long as the insert itself.
-    """
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    source = models.CharField(max_length=200)
-    event_id = models.CharField(max_length=200)
-    content_sha256 = models.BinaryField(max_length=32)
-    tenant = models.ForeignKey(
-        Organization, models.PROTECT, related_name="usage_events", db_index=False, db_constraint=False
-    )
-    deployment = models.ForeignKey(
-        Deployment, models.PROTECT, null=True, related_name="usage_events", db_index=False, db_constraint=False
-    )
-    model = models.CharField(max_length=200)
-    occurred_at = models.DateTimeField()
-    input = models.BigIntegerField()
-    cached_input = models.BigIntegerField(default=0)
-    cache_write = models.BigIntegerField(default=0)
-    output = models.BigIntegerField()
-    reasoning = models.BigIntegerField(default=0)
-    key_label = models.CharField(max_length=200, blank=True, default="", help_text="tenant's own label of the caller")
-    samples = models.PositiveIntegerField(default=1, db_default=1, help_text="parallel answers to the prompt (n)")
-    aborted = models.BooleanField(default=False, db_default=False, help_text="the caller left before the end")
-    received_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["reporter", "source", "event_id"], name="usage_event_once"),
-            models.CheckConstraint(
-                condition=Q(input__gte=0, cached_input__gte=0, cache_write__gte=0, output__gte=0, reasoning__gte=0),
-                name="event_counts_not_negative",
-            ),
-            models.CheckConstraint(condition=Q(cached_input__lte=F("input")), name="cached_within_input"),
-            models.CheckConstraint(condition=Q(reasoning__lte=F("output")), name="reasoning_within_output"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["tenant", "occurred_at"], name="event_by_tenant"),
-            models.Index(
-                fields=["deployment", "occurred_at"],
-                condition=Q(samples__gt=1) | Q(aborted=True),
-                name="event_explaining",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.event_id}"
-
-
-class EventQueue(models.Model):
-    """An event not yet rolled up: written with the event, deleted by the transaction that counts it.
-
-    One statement writes both, and events are never deleted: the database need not hold the reference.
-    """
-
-    event = models.OneToOneField(
-        UsageEvent, models.CASCADE, primary_key=True, related_name="queued", db_constraint=False
-    )
-
-    def __str__(self) -> str:
-        return str(self.event_id)
-
-
-class EventConflict(models.Model):
-    """The same event id with other content; quarantined, both are kept. Append-only."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+")
-    source = models.CharField(max_length=200)
-    event_id = models.CharField(max_length=200)
-    content_sha256 = models.BinaryField(max_length=32)
-    content = models.JSONField()
-    received_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["reporter", "source", "event_id", "content_sha256"], name="event_conflict_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.event_id} conflict"

@@ -26,4 +26,16 @@ BATCHES: Final = PartitionPlan(
     """,
     keys="SELECT id::text, encode(public_key, 'base64') FROM clusters_node WHERE public_key IS NOT NULL ORDER BY id",
 )
-PLANS: Final = (BATCHES,)
+EVENT_CALLS: Final = PartitionPlan(
+    table="metering_eventcall",
+    column="received_at",
+    unit="month",
+    ahead=2,
+    keep_months=13,
+    # The id is made anew for each call.
+    unique=(("id",),),
+    order_by=("id",),
+    indexes=(("reporter_id", "last_at"), ("last_at",)),
+    still_needed="SELECT EXISTS (SELECT FROM {part} kept JOIN metering_waitingevents ON call = kept.id)",
+)
+PLANS: Final = (BATCHES, EVENT_CALLS)

@@ -1,4 +1,4 @@
-"""Rolling up usage events: queued events are claimed, summed by slot in the database, and leave the queue.
+"""Rolling up usage events: waiting calls are claimed, summed by part of an hour, and leave the queue.
 
 The claim deletes from the queue and skips what another worker claims; hours are written in the same transaction,
 so an event is counted by exactly one commit.
@@ -6,100 +6,123 @@ so an event is counted by exactly one commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
 
-from metering.event_items import COUNT_FIELDS
-from metering.models import Meter, Quality, Quantity, Witness
+from clusters.models import Deployment
+from metering.event_calls import read_calls
+from metering.event_sums import deployments_in, explain_events, sum_events
+from metering.models import Meter, Quality, UsageCut, Witness
 from metering.usage_rows import UsageRow, add_usage
+from tenants.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-CHUNK_EVENTS: Final = 20_000
+    from metering.event_sums import EventSum, Explaining, ReceivedEvents
+
+CHUNK_CALLS: Final = 500
+CHUNK_EVENTS: Final = 200_000
 RULE: Final = "event_sum"
 RULE_UNATTRIBUTED: Final = "event_sum_unattributed"
 
-# A slot of an hour begins at the last cut or edge of the deployment before the event, and ends at the next one.
-# An hour grows in version 1 until an hour after its end; what comes later goes into a version per hour of receipt.
+# Claims in the order of receipt until there are enough events; at least one call.
 CLAIM: Final = """
-    WITH claimed AS (
-        DELETE FROM metering_eventqueue WHERE event_id IN (
-            SELECT event_id FROM metering_eventqueue ORDER BY event_id LIMIT %s FOR UPDATE SKIP LOCKED
-        ) RETURNING event_id
-    ), timed AS (
-        SELECT event.*, date_trunc('hour', event.occurred_at, 'UTC') AS hour_at
-        FROM claimed JOIN metering_usageevent AS event ON event.id = claimed.event_id
-    ), slotted AS (
-        SELECT timed.*,
-            GREATEST(hour_at, deployment.from_at,
-                (SELECT max(at) FROM metering_usagecut
-                 WHERE deployment_id = timed.deployment_id AND at > hour_at AND at <= occurred_at)) AS slot_from,
-            LEAST(hour_at + interval '1 hour', deployment.to_at,
-                (SELECT min(at) FROM metering_usagecut
-                 WHERE deployment_id = timed.deployment_id AND at > occurred_at)) AS slot_to,
-            1 + GREATEST(0, floor(extract(epoch FROM received_at - hour_at) / 3600) - 1)::integer AS version
-        FROM timed LEFT JOIN clusters_deployment AS deployment ON deployment.id = timed.deployment_id
+    WITH waiting AS (
+        SELECT call, events FROM metering_waitingevents ORDER BY call LIMIT %s FOR UPDATE SKIP LOCKED
+    ), counted AS (
+        SELECT call, sum(events) OVER (ORDER BY call) - events AS before FROM waiting
     )
-    SELECT reporter_id, source, model, tenant_id, deployment_id, hour_at, slot_from, slot_to, version,
-        sum(input), sum(cached_input), sum(cache_write), sum(output), sum(reasoning), count(*)
-    FROM slotted GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    DELETE FROM metering_waitingevents WHERE call IN (SELECT call FROM counted WHERE before < %s)
+    RETURNING call, received_at
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """The events of one slot, reporter, source and model, summed."""
-
-    reporter_id: UUID
-    source: str
-    model: str
-    tenant_id: UUID
-    deployment_id: UUID | None
-    hour_at: datetime
-    from_at: datetime
-    to_at: datetime
-    version: int
-    totals: dict[str, int]
-    records: int
+# The instants of receipt say which parts of the table to look in.
+READ: Final = """
+    SELECT reporter_id, received_at, body FROM metering_eventcall
+    WHERE id = ANY(%s) AND received_at BETWEEN %s AND %s
+"""
+EXPLAINING: Final = ("several_requests", "several_input", "repeated_input", "further_answers", "aborted_requests")
+EXPLAIN: Final = f"""
+    INSERT INTO metering_explaininghour AS kept (id, deployment_id, model, hour_at, {", ".join(EXPLAINING)})
+    SELECT * FROM unnest(
+        %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], {", ".join(["%s::bigint[]"] * len(EXPLAINING))}
+    )
+    ON CONFLICT (deployment_id, model, hour_at) DO UPDATE SET
+        {", ".join(f"{name} = kept.{name} + EXCLUDED.{name}" for name in EXPLAINING)}
+"""  # noqa: S608  the names are the constants above
 
 
 def roll_up_events(*, now: datetime, chunk_events: int = CHUNK_EVENTS) -> int:
-    """Count the next queued events into usage hours; return how many there were."""
+    """Count the events of the next waiting calls into usage hours; return how many there were."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [chunk_events])
-            sums = [_sum(row) for row in cursor.fetchall()]
-        if sums:
-            add_usage(_rows(sums, _ensure_meters(sums)), now)
-    return sum(one.records for one in sums)
+        calls = _claim(chunk_events)
+        if calls:
+            add_usage(usage_of(calls), now)
+            _explain(explain_events(calls))
+    return sum(len(call.events) for call in calls)
 
 
-def _sum(row: tuple[Any, ...]) -> _Sum:
-    *key, records = row
-    totals = {field: int(value) for field, value in zip(COUNT_FIELDS, key[9:], strict=True)}
-    totals[Quantity.REQUESTS.value] = records
-    reporter_id, source, model, tenant_id, deployment_id, hour_at, from_at, to_at, version = key[:9]
-    return _Sum(reporter_id, source, model, tenant_id, deployment_id, hour_at, from_at, to_at, version, totals, records)
+def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:
+    """Return what the events of at least one call add to usage hours; makes the meters that are missing.
+
+    Depends on nothing but the calls and the deployments' edges: any chunks of the same calls add up to the same.
+    """
+    sums = sum_events(calls, edges_of(deployments_in(calls)))
+    return list(_rows(sums, _ensure_meters(sums)))
 
 
-def _counted(totals: dict[str, int]) -> Iterable[tuple[str, int]]:
-    """Input, output and requests always, zeros too: they were reported. Others where there were any."""
-    always = (Quantity.INPUT.value, Quantity.OUTPUT.value, Quantity.REQUESTS.value)
-    return ((quantity, value) for quantity, value in totals.items() if value or quantity in always)
+def edges_of(deployment_ids: Collection[UUID]) -> dict[UUID, list[datetime]]:
+    """Return every instant at which usage of these deployments is parted: their own edges and their cuts."""
+    edges: dict[UUID, list[datetime]] = defaultdict(list)
+    for deployment_id, from_at, to_at in Deployment.objects.filter(id__in=deployment_ids).values_list(
+        "id", "from_at", "to_at"
+    ):
+        edges[deployment_id] += [at for at in (from_at, to_at) if at is not None]
+    for deployment_id, at in UsageCut.objects.filter(deployment_id__in=deployment_ids).values_list(
+        "deployment_id", "at"
+    ):
+        edges[deployment_id].append(at)
+    return edges
+
+
+def _claim(chunk_events: int) -> list[ReceivedEvents]:
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [CHUNK_CALLS, chunk_events])
+        claimed: list[tuple[Any, ...]] = cursor.fetchall()
+        if not claimed:
+            return []
+        instants = [received_at for _, received_at in claimed]
+        cursor.execute(READ, [[call for call, _ in claimed], min(instants), max(instants)])
+        calls = read_calls(cursor.fetchall())
+    assert len(calls) == len(claimed), "a call stays for as long as it waits"
+    return calls
+
+
+def _explain(rows: Sequence[Explaining]) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            EXPLAIN,
+            [
+                [new_id() for _ in rows],
+                [row.deployment_id for row in rows],
+                [row.model for row in rows],
+                [row.hour_at for row in rows],
+                *([getattr(row, name) for row in rows] for name in EXPLAINING),
+            ],
+        )
 
 
 MeterKey = tuple["UUID", str, str, str]
 
 
-def _ensure_meters(sums: Iterable[_Sum]) -> dict[MeterKey, UUID]:
-    wanted = {
-        (one.reporter_id, one.source, one.model, quantity) for one in sums for quantity, _ in _counted(one.totals)
-    }
+def _ensure_meters(sums: Iterable[EventSum]) -> dict[MeterKey, UUID]:
+    wanted = {(one.reporter_id, one.source, one.model, quantity) for one in sums for quantity in one.totals}
     found = _read_meters(wanted)
     missing = sorted(wanted - found.keys())
     if missing:
@@ -124,9 +147,9 @@ def _read_meters(wanted: set[MeterKey]) -> dict[MeterKey, UUID]:
     return {(reporter, source, model, quantity): meter for reporter, source, model, quantity, meter in rows}
 
 
-def _rows(sums: Iterable[_Sum], meters: dict[MeterKey, UUID]) -> Iterable[UsageRow]:
+def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID]) -> Iterable[UsageRow]:
     for one in sums:
-        for quantity, value in _counted(one.totals):
+        for quantity, value in one.totals.items():
             yield UsageRow(
                 meter_id=meters[one.reporter_id, one.source, one.model, quantity],
                 witness=Witness.GATEWAY,

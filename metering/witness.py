@@ -11,11 +11,12 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import TruncHour
 
 from clusters.models import Binding
-from metering.models import Quantity, UsageEvent, Witness
+from metering.event_models import ExplainingHour
+from metering.models import Quantity, Witness
 from metering.queries import BILLED, usage_in
 from metering.residuals import NOTHING, Sampled, Stretch, explain
 
@@ -188,30 +189,20 @@ def _counted(
 def _sampled(
     organization: Organization | None, from_at: datetime, to_at: datetime, *, by_hour: bool
 ) -> dict[tuple[UUID, str, datetime], Sampled]:
-    """What gateways reported of requests with several answers, or aborted; few of many, found by an index of theirs."""
-    events = UsageEvent.objects.filter(
-        Q(samples__gt=1) | Q(aborted=True),
-        deployment__isnull=False,
-        occurred_at__gte=from_at,
-        occurred_at__lt=to_at,
-    )
+    """What gateways reported of requests with several answers, or aborted, as far as it was rolled up."""
+    hours = ExplainingHour.objects.filter(hour_at__gte=from_at, hour_at__lt=to_at)
     if organization is not None:
-        events = events.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))
-    keys = ["deployment_id", "model"]
-    if by_hour:
-        events = events.annotate(at=TruncHour("occurred_at"))
-        keys.append("at")
-    several = Q(samples__gt=1)
-    rows = events.values(*keys).annotate(
-        several=Count("id", filter=several),
-        tokens=Sum("input", filter=several, default=0),
-        repeated=Sum(F("input") * (F("samples") - 1), default=0),
-        answers=Sum(F("samples") - 1, default=0),
-        left=Count("id", filter=Q(aborted=True)),
+        hours = hours.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))
+    rows = hours.values("deployment_id", "model", *(["hour_at"] if by_hour else [])).annotate(
+        several=Sum("several_requests"),
+        tokens=Sum("several_input"),
+        repeated=Sum("repeated_input"),
+        answers=Sum("further_answers"),
+        left=Sum("aborted_requests"),
     )
     return {
-        (row["deployment_id"], row["model"], row.get("at", from_at)): Sampled(
-            row["several"], int(row["tokens"]), int(row["repeated"]), int(row["answers"]), row["left"]
+        (row["deployment_id"], row["model"], row.get("hour_at", from_at)): Sampled(
+            *(int(row[name]) for name in ("several", "tokens", "repeated", "answers", "left"))
         )
         for row in rows
     }

@@ -14,7 +14,8 @@ from billing.charging import without_period
 from billing.models import BillingPeriod, Invoice, InvoiceState, PeriodState, Settlement, SettlementState
 from forecourt.celery import app
 from forecourt.demo.plan import instant
-from metering.models import EventQueue, NodeCursor, RollupCursor
+from metering.event_models import WaitingEvents
+from metering.models import NodeCursor, RollupCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def everything_is_rolled_up(plan: Plan) -> bool:
     """Say whether every node reported to the world's end, and every batch and event is in usage hours."""
     reported = NodeCursor.objects.filter(metered_to_at__gte=instant(plan.end_ms)).count()
     rolled = RollupCursor.objects.filter(rolled_seq=F("node__cursor__last_seq"), rolled_seq__gt=0).count()
-    return reported == rolled == len(plan.nodes) and not EventQueue.objects.exists()
+    return reported == rolled == len(plan.nodes) and not WaitingEvents.objects.exists()
 
 
 @_or_else(meanwhile=False)

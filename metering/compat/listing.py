@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from metering import event_calls
 from metering.compat.models import HeldReport
-from metering.models import UsageEvent
+from metering.event_calls import newest_events
+from metering.event_items import COUNT_FIELDS
+from tenants.models import Organization
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
+    from uuid import UUID
 
-    from tenants.models import Organization
+    from metering.event_calls import StoredEvent
 
-NAMES: Final = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+NAMES: Final = tuple(f"{name}_tokens" for name in COUNT_FIELDS)
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 WAITING: Final = "no tenant of yours has this subject: name it to take the event in"
 
 
@@ -47,32 +53,51 @@ def list_reported(
     span: dict[str, object] = {"reporter": reporter}
     named = {"occurred_at__gte": from_at, "occurred_at__lt": to_at, "event_id": event_id, "source": source}
     span |= {name: value for name, value in named.items() if value}
-    stored = UsageEvent.objects.filter(**span)
     held = HeldReport.objects.filter(released_at=None, **span)
     if subject:
-        stored, held = stored.filter(tenant__slug=subject), held.filter(subject=subject)
-    rows = [_stored(row) for row in stored.select_related("tenant").order_by("-occurred_at")[:limit]]
+        held = held.filter(subject=subject)
+    slugs = _Slugs()
+
+    def wanted(one: StoredEvent) -> bool:
+        return (
+            (not event_id or one.event_id == event_id)
+            and (not source or one.source == source)
+            and (not subject or slugs[one.tenant_id] == subject)
+        )
+
+    stored = newest_events(
+        reporter_id=reporter.id, from_at=from_at or EVER, to_at=to_at or NEVER, wanted=wanted, limit=limit
+    )
+    rows = [_stored(one, slugs) for one in stored]
     rows += [_held(row) for row in held.order_by("-occurred_at")[:limit]]
     return sorted(rows, key=attrgetter("occurred_at"), reverse=True)[:limit]
 
 
+class _Slugs(dict["UUID", str]):
+    """The slugs of organizations, read when they are asked for."""
+
+    def __missing__(self, organization_id: UUID) -> str:
+        slug = self[organization_id] = Organization.objects.values_list("slug", flat=True).get(id=organization_id)
+        return slug
+
+
 def known_ids(*, reporter: Organization, source: str, event_ids: Collection[str]) -> set[str]:
     """Return which of these ids the reporter's source used already."""
-    known = UsageEvent.objects.filter(reporter=reporter, source=source, event_id__in=event_ids)
     waiting = HeldReport.objects.filter(reporter=reporter, source=source, event_id__in=event_ids)
-    return {*known.values_list("event_id", flat=True), *waiting.values_list("event_id", flat=True)}
+    return event_calls.known_ids(reporter_id=reporter.id, source=source, event_ids=event_ids) | set(
+        waiting.values_list("event_id", flat=True)
+    )
 
 
-def _stored(row: UsageEvent) -> ListedEvent:
-    counts = (row.input, row.cached_input, row.cache_write, row.output, row.reasoning)
+def _stored(one: StoredEvent, slugs: _Slugs) -> ListedEvent:
     return ListedEvent(
-        row.event_id,
-        row.source,
-        row.key_label or row.tenant.slug,
-        row.model,
-        row.occurred_at,
-        row.received_at,
-        dict(zip(NAMES, counts, strict=True)),
+        one.event_id,
+        one.source,
+        one.key or slugs[one.tenant_id],
+        one.model,
+        one.occurred_at,
+        one.received_at,
+        {f"{name}_tokens": one.numbers[name] for name in COUNT_FIELDS},
     )
 
 

@@ -11,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, Sum
-from django.db.models.functions import TruncMinute
-
+from clusters.models import Deployment
 from metering.compat.models import SubjectAlias
-from metering.models import UsageEvent, Witness
+from metering.event_calls import minutes_of
+from metering.models import Witness
 from metering.queries import usage_in, usage_totals
+from tenants.models import Organization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from metering.queries import GroupBy
-    from tenants.models import Organization
 
 METERS: Final = {
     "input_tokens": "input",
@@ -135,21 +135,15 @@ def _window_end(from_at: datetime, query: MeterQuery) -> datetime:
 
 
 def _minutes(organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
-    counted = Count("id") if slug == "requests" else Sum(METERS[slug])
-    found = (
-        UsageEvent.objects.filter(
-            Q(tenant=organization) | Q(reporter=organization) | Q(deployment__provider=organization),
-            occurred_at__gte=query.from_at,
-            occurred_at__lt=query.to_at,
-        )
-        .annotate(at=TruncMinute("occurred_at"))
-        .values_list("at", "tenant__slug", "model", "deployment__slug")
-        .annotate(total=counted)
-        .order_by("at")[:ROWS_MAX]
-    )
-    return [
-        MeterRow(
-            int(total), at, at + timedelta(minutes=1), {"subject": tenant, "model": model, "deployment": deployment}
-        )
-        for at, tenant, model, deployment, total in found
-    ]
+    found = minutes_of(organization.id, query.from_at, query.to_at)
+    tenants = _slugs(Organization, {tenant for _, tenant, *_ in found})
+    deployments = _slugs(Deployment, {deployment for *_, deployment in found})
+    rows = []
+    for (at, tenant, model, deployment), numbers in sorted(found.items(), key=lambda each: each[0][0])[:ROWS_MAX]:
+        groups = {"subject": tenants[tenant], "model": model, "deployment": deployments.get(deployment)}
+        rows.append(MeterRow(numbers[METERS[slug]], at, at + timedelta(minutes=1), groups))
+    return rows
+
+
+def _slugs(of: type[Organization] | type[Deployment], ids: set[UUID | None]) -> dict[UUID | None, str]:
+    return dict(of.objects.filter(id__in=ids - {None}).values_list("id", "slug"))

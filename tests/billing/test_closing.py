@@ -12,8 +12,9 @@ from billing.closing import Closed, CloseState, close_period, due_periods
 from billing.ledger import balance
 from billing.models import AccountKind, BillingPeriod, Charge, ContractState, Invoice, PeriodState
 from billing.pricing import publish_price_version
-from metering.models import EventQueue, UsageEvent
-from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
+from metering.event_models import EventCall, WaitingEvents
+from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.metering.stored import store_event
 
 pytestmark = pytest.mark.django_db
 
@@ -24,25 +25,6 @@ PRICES = {(MODEL, "input"): "0.60", (MODEL, "output"): "0.80"}
 def close(world: World, now: datetime = APRIL) -> Closed:
     ensure_periods(contract=world.contract, now=MARCH)
     return close_period(period_id=world.period().id, now=now)
-
-
-def send_event(shared: Shared, at: datetime, *, queued: bool = True) -> UsageEvent:
-    event = UsageEvent.objects.create(
-        reporter=shared.tenant,
-        source="sample",
-        event_id=f"event-{UsageEvent.objects.count()}",
-        content_sha256=b"\0" * 32,
-        tenant=shared.tenant,
-        deployment=shared.deployment,
-        model=MODEL,
-        occurred_at=at,
-        input=10,
-        output=1,
-        received_at=at,
-    )
-    if queued:
-        EventQueue.objects.create(event=event)
-    return event
 
 
 def test_eight_leased_cards_from_the_tenth_cost_what_their_seconds_cost() -> None:
@@ -119,10 +101,10 @@ def test_after_the_grace_it_closes_with_the_gap_on_record() -> None:
 def test_closing_waits_for_events_of_before_the_end_that_are_not_rolled_up() -> None:
     world = make_world(tokens=PRICES)
     shared = world.share(rolled_to_at=APRIL)
-    send_event(shared, APRIL + HOUR)
-    early = send_event(shared, APRIL - HOUR)
+    for at in (APRIL + HOUR, APRIL - HOUR):
+        store_event(shared.tenant, at, model=MODEL, deployment=shared.deployment)
     assert close(world).waiting_for == ({"kind": "events", "waiting": 1},)
-    EventQueue.objects.filter(event=early).delete()
+    WaitingEvents.objects.filter(call__in=EventCall.objects.filter(first_at__lt=APRIL).values("id")).delete()
     assert close(world).state is CloseState.CLOSED
 
 

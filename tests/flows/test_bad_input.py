@@ -19,7 +19,7 @@ from clusters.models import Node
 from metering.checks import EVENT_TOKENS_MAX
 from metering.event_items import EVENTS_BYTES_MAX
 from metering.ingest import Sent
-from metering.models import Batch, BatchConflict, EventQueue, IngestCount, NodeCursor, UsageEvent
+from metering.models import Batch, BatchConflict, IngestCount, NodeCursor
 from metering.wire import (
     BATCH_BYTES_MAX,
     BATCH_INFLATED_BYTES_MAX,
@@ -33,6 +33,7 @@ from tenants.api_keys import issue_key
 from tests.factories import EPOCH
 from tests.faults.demo_run import ROOT, environment
 from tests.metering.fleet import NOON_MS, FakeAgent, column, make_agent, meter
+from tests.metering.stored import how_many, stored_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -255,8 +256,8 @@ def test_a_bad_event_is_named_and_counted_and_its_neighbours_are_taken(
     assert (rejected["index"], rejected["code"], rejected["field"]) == (1, code, field)
     assert rejected["detail"].endswith(".") or code == "wrong_type"
     assert counted() == {"accepted": 2, f"rejected:{code}": 1}
-    assert set(UsageEvent.objects.values_list("event_id", flat=True)) == {"before", "after"}
-    assert EventQueue.objects.count() == 2
+    assert stored_events().keys() == {"before", "after"}
+    assert how_many() == (2, 2, 2)
 
 
 @online

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metering.event_models import EventCall
 from metering.models import (
     Batch,
     BatchConflict,
     EventConflict,
     IngestCount,
     NodeCursor,
-    UsageEvent,
     UsageGap,
     UsageHour,
 )
 from tests.admin_pages import assert_read_only, open_every_page, operator, page_of, tables_of
 from tests.factories import EPOCH
 from tests.filled import Filled, fill
+from tests.metering.stored import store_event
 
 if TYPE_CHECKING:
     from tests.factories import Cast
 
-SHOWN = {Batch, BatchConflict, NodeCursor, UsageHour, UsageGap, UsageEvent, EventConflict, IngestCount}
+SHOWN = {Batch, BatchConflict, NodeCursor, UsageHour, UsageGap, EventCall, EventConflict, IngestCount}
 
 
 def receive(cast: Cast, filled: Filled) -> None:
@@ -41,18 +42,7 @@ def receive(cast: Cast, filled: Filled) -> None:
         received_at=EPOCH,
     )
     BatchConflict.objects.create(node=node, seq=1, hash="b" * 64, signature="s" * 88, body=b"\x81", received_at=EPOCH)
-    UsageEvent.objects.create(
-        reporter=cast.tenant,
-        source="sample",
-        event_id="r-1",
-        content_sha256=bytes(32),
-        tenant=cast.tenant,
-        model="sample-model",
-        occurred_at=EPOCH,
-        input=1,
-        output=1,
-        received_at=EPOCH,
-    )
+    store_event(cast.tenant, EPOCH, model="sample-model")
     EventConflict.objects.create(
         reporter=cast.tenant,
         source="sample",
@@ -61,7 +51,6 @@ def receive(cast: Cast, filled: Filled) -> None:
         content={"input": 2},
         received_at=EPOCH,
     )
-    IngestCount.objects.create(hour_at=EPOCH, kind="event", outcome="accepted", count=1, reporter=str(cast.tenant.id))
 
 
 def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:

@@ -91,10 +91,15 @@ def test_a_node_that_never_reported_makes_the_others_late(cast: Cast) -> None:
     assert freshness(cast.provider) == ("late", now)
 
 
-def test_without_nodes_the_newest_event_says(cast: Cast) -> None:
+def test_without_nodes_the_newest_hour_of_events_says(cast: Cast) -> None:
     assert freshness(cast.tenant) == ("never", None)
-    send(cast.tenant, event("1"), event("2", occurred_at="2026-03-10T12:00:01Z"))
-    assert freshness(cast.tenant) == ("fresh", NOON + timedelta(seconds=1))
+    send(cast.tenant, event("1"), event("2", occurred_at="2026-03-10T11:00:01Z"))
+    assert freshness(cast.tenant) == ("never", None)
+    roll_up_events(now=NOON + timedelta(minutes=2))
+    assert freshness(cast.tenant) == ("fresh", NOON + timedelta(minutes=2))
+    send(cast.tenant, event("3"))
+    roll_up_events(now=NOON + timedelta(days=1))
+    assert freshness(cast.tenant) == ("fresh", NOON + timedelta(hours=1))
 
 
 def test_others_nodes_say_nothing(cast: Cast) -> None:

@@ -11,10 +11,12 @@ import pytest
 from django.db import DatabaseError, connection
 
 from clusters.models import Deployment
-from metering.models import EventQueue, Meter, Quality, UsageCut, UsageHour, Witness
+from metering.event_models import WaitingEvents
+from metering.models import Meter, Quality, UsageCut, UsageHour, Witness
 from metering.rollup_events import RULE_UNATTRIBUTED, roll_up_events
 from tests.factories import make_deployment, make_organization
 from tests.metering.fleet import NOON, hours, kill_before_commit, total
+from tests.metering.stored import how_many
 from tests.metering.test_events import event, send
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def test_events_of_an_hour_are_one_row_a_class(cast: Cast) -> None:
     assert (row.hour_at, row.from_at, row.to_at) == (NOON, NOON, NOON + timedelta(hours=1))
     assert (row.witness, row.quality, row.version, row.records) == (Witness.GATEWAY, Quality.ACTUAL, 1, 10)
     assert (row.deployment, row.tenant, row.meter.reporter) == (deployment, cast.tenant, cast.tenant)
-    assert not EventQueue.objects.exists()
+    assert not WaitingEvents.objects.exists()
 
 
 def test_17903_prompt_tokens_with_17817_cached_keep_the_two_apart(cast: Cast) -> None:
@@ -155,7 +157,7 @@ def test_a_worker_killed_before_its_commit_leaves_the_queue_as_it_was(cast: Cast
     send(cast.tenant, *(event(f"e-{number}") for number in range(10)))
     with pytest.raises(DatabaseError):
         kill_before_commit(lambda: roll_up_events(now=NOW))
-    assert EventQueue.objects.count() == 10
+    assert how_many() == (10, 10, 10)
     assert not UsageHour.objects.exists()
     roll_up_events(now=NOW)
     assert total(quantity="input") == 1_000

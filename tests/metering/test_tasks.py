@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 
 from forecourt.celery import SWEEPS
-from metering.models import Batch, EventQueue, UsageHour
+from metering.event_models import WaitingEvents
+from metering.models import Batch, UsageHour
 from metering.rollup import CHUNK_BATCHES, lagging_nodes
 from metering.tasks import rollup_batches, rollup_events
 from tests.metering.fleet import NOON_MS, column, make_agent, meter, total
@@ -60,6 +61,6 @@ def test_one_node_in_trouble_does_not_stop_the_others(cast: Cast, caplog: pytest
 def test_one_sweep_counts_every_event(cast: Cast) -> None:
     send(cast.tenant, *(event(f"e-{number}") for number in range(30)))
     assert rollup_events() == 30
-    assert not EventQueue.objects.exists()
+    assert not WaitingEvents.objects.exists()
     assert UsageHour.objects.get(quantity="requests").value == 30
     assert rollup_events(hint="ignored") == 0

@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from metering.checks import Cause, Explained
-from metering.models import UsageEvent, Witness
+from metering.event_items import Event
+from metering.events import accept_events
+from metering.models import Witness
+from metering.rollup_events import roll_up_events
 from metering.witness import residual_hours, residual_totals
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
-from tests.metering.fleet import NOON
+from tests.metering.fleet import MODEL, NOON
 from tests.metering.test_queries import store
 
 if TYPE_CHECKING:
@@ -97,30 +100,21 @@ def test_three_queries_for_any_number_of_deployments(cast: Cast, django_assert_n
         residual_totals(organization=cast.tenant, **WINDOW)
 
 
-def sampled(deployment: Deployment, hour: int, **fields: int | bool) -> None:
-    tokens = {"input": 0, "output": 0, **fields}
-    UsageEvent.objects.create(
-        reporter=deployment.tenant,
-        source="gateway-1",
-        event_id=f"e-{UsageEvent.objects.count()}",
-        content_sha256=b"0" * 32,
-        tenant=deployment.tenant,
-        deployment=deployment,
-        model="sample-model",
-        occurred_at=NOON + hour * HOUR,
-        received_at=NOON,
-        **tokens,
-    )
+def sampled(deployment: Deployment, hour: int, *, tokens: int, samples: int) -> None:
+    """One request with several answers, as its gateway's event is rolled up."""
+    at = NOON + hour * HOUR
+    one = Event(0, "gateway-1", f"e-{hour}", at, MODEL, (tokens, 0, 0, 20, 0), deployment.slug, "", "", samples)
+    assert accept_events(reporter=deployment.tenant, events=[one], now=at).accepted == 1
+    assert roll_up_events(now=at) == 1
 
 
 def test_a_prompt_with_two_answers_is_explained_by_n(cast: Cast) -> None:
     """G7: prompt 59, n = 2, the register rises by 118, usage says 59."""
     deployment = make_deployment(cast.provider, cast.tenant, make_endpoint(make_node(make_cluster(cast.provider))))
     store(deployment, NOON, 118, quantity="input")
-    store(deployment, NOON, 59, witness=Witness.GATEWAY, quantity="input")
-    sampled(deployment, 0, input=59, output=20, samples=2)
+    sampled(deployment, 0, tokens=59, samples=2)
     for read in (residual_hours, residual_totals):
-        [found] = read(organization=cast.tenant, **WINDOW)
+        [found] = read(organization=cast.tenant, **WINDOW, filters={"class": "input"})
         assert found.residual.explained == (Explained(Cause.REPEATED_PROMPT, 59),)
         assert (found.residual.gateway, found.residual.unexplained) == (59, 0)
 

@@ -45,7 +45,7 @@ def test_every_fact_table_is_guarded() -> None:
         "tenants_auditentry",
         "metering_batch",
         "metering_batchconflict",
-        "metering_usageevent",
+        "metering_eventcall",
         "metering_eventconflict",
         "billing_priceversion",
         "billing_tokenprice",

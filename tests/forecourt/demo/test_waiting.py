@@ -10,11 +10,12 @@ import pytest
 from billing.models import BillingPeriod, Invoice, InvoiceState, Settlement, SettlementState
 from forecourt.demo.plan import instant
 from forecourt.demo.waiting import all_are_paid, due_periods_are_closed, everything_is_rolled_up, invoices_to_pay
-from metering.models import EventQueue, NodeCursor, RollupCursor, UsageEvent
+from metering.models import NodeCursor, RollupCursor
 from tests.billing.world import APRIL
 from tests.factories import EPOCH, make_cluster, make_node
 from tests.filled import fill
 from tests.forecourt.demo.worlds import small_plan
+from tests.metering.stored import store_event
 
 if TYPE_CHECKING:
     from forecourt.demo.plan import Plan
@@ -56,19 +57,7 @@ def test_a_node_that_is_silent_before_the_end_is_waited_for(cast: Cast, plan: Pl
 
 def test_an_event_in_the_queue_is_waited_for(cast: Cast, plan: Plan) -> None:
     reported(cast, plan)
-    event = UsageEvent.objects.create(
-        reporter=cast.tenant,
-        source="sample",
-        event_id="r-1",
-        content_sha256=bytes(32),
-        tenant=cast.tenant,
-        model="sample-model",
-        occurred_at=EPOCH,
-        input=1,
-        output=1,
-        received_at=EPOCH,
-    )
-    EventQueue.objects.create(event=event)
+    store_event(cast.tenant, EPOCH, model="sample-model")
     assert not everything_is_rolled_up(plan)
 
 

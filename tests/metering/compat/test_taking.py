@@ -20,9 +20,9 @@ from metering.compat.taking import (
     name_subject,
     take_reports,
 )
-from metering.models import UsageEvent
 from tests.factories import make_deployment
 from tests.metering.compat.callers import counted
+from tests.metering.stored import how_many, stored_events
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -47,25 +47,27 @@ def provider(cast: Cast) -> Organization:
 
 def test_a_tenants_subjects_are_its_own_callers(cast: Cast) -> None:
     assert take(cast.tenant, report(subject="end-user-7"), report("r-2", "")) == Taken(accepted=2)
-    assert set(UsageEvent.objects.values_list("tenant__slug", "key_label")) == {
-        ("tenant", "end-user-7"),
-        ("tenant", ""),
+    assert {(one.tenant_id, one.key) for one in stored_events().values()} == {
+        (cast.tenant.id, "end-user-7"),
+        (cast.tenant.id, ""),
     }
 
 
-def test_a_providers_subject_is_a_tenants_slug(provider: Organization) -> None:
+def test_a_providers_subject_is_a_tenants_slug(cast: Cast, provider: Organization) -> None:
     assert take(provider, report()) == Taken(accepted=1)
-    assert UsageEvent.objects.get().tenant.slug == "tenant"
+    assert [one.tenant_id for one in stored_events().values()] == [cast.tenant.id]
 
 
-def test_a_subject_that_is_nobodys_waits_whole_and_is_taken_in_once_it_is_named(provider: Organization) -> None:
+def test_a_subject_that_is_nobodys_waits_whole_and_is_taken_in_once_it_is_named(
+    cast: Cast, provider: Organization
+) -> None:
     assert take(provider, report(subject="acct-9"), report("r-2")) == Taken(accepted=1, held=1)
     assert take(provider, report(subject="acct-9")) == Taken(duplicates=1)
-    assert UsageEvent.objects.count() == 1
+    assert how_many()[0] == 1
     named = {"reporter": provider, "subject": "acct-9", "tenant": "tenant", "actor": "test", "now": NOW}
     assert name_subject(**named) == (1, 0)  # type: ignore[arg-type]  # the arguments of one call
     assert name_subject(**named) == (0, 0)  # type: ignore[arg-type]
-    assert UsageEvent.objects.filter(tenant__slug="tenant").count() == 2
+    assert [one.tenant_id for one in stored_events().values()] == [cast.tenant.id] * 2
     assert HeldReport.objects.get().released_at == NOW
     assert take(provider, report("r-3", "acct-9")) == Taken(accepted=1)
     assert take(provider, report(subject="acct-9")) == Taken(duplicates=1)
@@ -94,7 +96,7 @@ def test_an_alias_of_one_reporter_is_nothing_to_another(provider: Organization, 
 
 def test_the_same_id_with_other_content_is_kept_apart(provider: Organization) -> None:
     assert take(provider, report(tokens=1), report(tokens=2)) == Taken(accepted=1, conflicts=1)
-    assert UsageEvent.objects.get().input == 1
+    assert [one.numbers["input"] for one in stored_events().values()] == [1]
 
 
 def test_all_or_nothing_leaves_nothing(provider: Organization) -> None:
@@ -102,7 +104,7 @@ def test_all_or_nothing_leaves_nothing(provider: Organization) -> None:
     for repeated in (report(), report("h-1", "acct-9")):
         with pytest.raises(AlreadyTaken):
             take(provider, report("r-2"), repeated, all_or_nothing=True)
-    assert UsageEvent.objects.count() == 1
+    assert how_many()[0] == 1
     assert take(provider, report("r-2"), all_or_nothing=True) == Taken(accepted=1)
 
 
@@ -126,7 +128,7 @@ def test_more_than_may_wait_is_refused_so_that_the_sender_keeps_it(
     take(provider, report(subject="a"))
     with pytest.raises(HeldFull):
         take(provider, report("r-2", "b"), report("r-3"))
-    assert UsageEvent.objects.count() == 0
+    assert how_many()[0] == 0
 
 
 def test_a_refused_call_is_counted(provider: Organization) -> None:

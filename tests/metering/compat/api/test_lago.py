@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from metering.compat.lago_events import BATCH_EVENTS_MAX
-from metering.models import UsageEvent
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
 from tests.metering.compat.callers import Program, counted
 from tests.metering.compat.test_lago_events import lago_event
+from tests.metering.stored import how_many, stored_events
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -48,7 +48,7 @@ def test_an_event_is_200_with_the_event(provider: Program) -> None:
     assert (event["transaction_id"], event["code"]) == ("tx-1", "tokens")
     assert event["timestamp"] == "2026-03-10T11:00:00.500Z"
     assert event["external_subscription_id"] == "tenant"
-    assert UsageEvent.objects.get().input == 10
+    assert [one.numbers["input"] for one in stored_events().values()] == [10]
     shown = provider.get(f"{EVENTS}/tx-1").json()["event"]
     assert (shown["lago_id"], shown["timestamp"]) == (event["lago_id"], event["timestamp"])
 
@@ -58,7 +58,7 @@ def test_a_transaction_id_is_used_once(provider: Program) -> None:
     provider.post(EVENTS, body)
     answer = provider.post(EVENTS, body)
     assert (answer.status_code, answer.json()) == (422, {**UNPROCESSABLE, "error_details": EXISTS})
-    assert UsageEvent.objects.count() == 1
+    assert how_many()[0] == 1
 
 
 def test_errors_to_the_letter(cast: Cast, provider: Program) -> None:
@@ -90,11 +90,11 @@ def test_a_batch_is_taken_whole_or_not_at_all(provider: Program) -> None:
     answer = provider.post(path, {"events": mixed})
     details = {"1": EXISTS, "2": EXISTS, "3": {"code": ["value_is_mandatory"]}}
     assert (answer.status_code, answer.json()) == (422, {**UNPROCESSABLE, "error_details": details})
-    assert UsageEvent.objects.count() == 1
+    assert how_many()[0] == 1
     answer = provider.post(path, {"events": many[:BATCH_EVENTS_MAX]})
     assert answer.status_code == 200
     assert len(answer.json()["events"]) == BATCH_EVENTS_MAX
-    assert UsageEvent.objects.count() == 1 + BATCH_EVENTS_MAX
+    assert how_many()[0] == 1 + BATCH_EVENTS_MAX
 
 
 def test_what_matches_nothing_is_taken_and_seen(provider: Program) -> None:

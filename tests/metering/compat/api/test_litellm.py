@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 
 from metering.compat.api import litellm
-from metering.models import UsageEvent
 from tests.factories import make_deployment
 from tests.metering.compat.callers import Program, counted
 from tests.metering.compat.test_litellm_logs import SECRET, call_log
+from tests.metering.stored import counts_of, how_many, stored_events
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -32,14 +32,8 @@ def test_calls_are_taken_with_their_split_and_the_rest_is_counted(provider: Prog
     answer = provider.post(LOGS, body)
     assert answer.status_code == 200
     assert answer.json() == {"accepted": 1, "duplicates": 0, "conflicts": 0, "held": 1, "rejected": 1}
-    stored = UsageEvent.objects.get()
-    assert (stored.event_id, stored.input, stored.cached_input, stored.output, stored.reasoning) == (
-        "call-1",
-        10,
-        4,
-        5,
-        2,
-    )
+    counts = counts_of(stored_events()["call-1"])
+    assert counts == {"input": 10, "cached_input": 4, "cache_write": 0, "output": 5, "reasoning": 2}
     assert counted(provider.key.organization)["litellm:rejected:cache_hit"] == 1
     assert provider.post(LOGS, body).json()["duplicates"] == 2
 
@@ -62,7 +56,7 @@ def test_what_was_said_is_neither_stored_nor_logged(provider: Program, caplog: p
             stored += [table] * cursor.fetchone()[0]
     assert not stored
     assert SECRET not in caplog.text
-    assert UsageEvent.objects.count() == 1
+    assert how_many()[0] == 1
 
 
 def test_only_what_is_no_log_is_refused(cast: Cast, provider: Program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,192 @@
+"""Reading stored usage events: those of calls, one by its name, and how many wait to be rolled up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from operator import add, attrgetter
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+from django.db.models import Q
+
+from clusters.models import Deployment
+from metering.event_columns import NOBODY, NUMBERS, instant_us, places_of, unix_us
+from metering.event_keys import key_of
+from metering.event_models import EventCall, EventKey, WaitingEvents
+from metering.event_pack import unpack
+from metering.event_sums import REQUESTS, ReceivedEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from metering.event_columns import OwnedColumns
+
+READ_CALLS: Final = 500
+"""Calls held in memory at once."""
+
+
+LISTED_CALLS: Final = 16
+"""Calls read at once where the newest are looked for."""
+MINUTE_US: Final = 60_000_000
+Minute = tuple[datetime, UUID, str, UUID | None]
+"""Start of the minute, tenant, model, deployment or nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event as it was reported, with whose it is."""
+
+    reporter_id: UUID
+    source: str
+    event_id: str
+    tenant_id: UUID
+    deployment_id: UUID | None
+    model: str
+    key: str
+    occurred_at: datetime
+    received_at: datetime
+    numbers: dict[str, int]
+
+
+def read_calls(calls: Iterable[tuple[UUID, datetime, Any]]) -> list[ReceivedEvents]:
+    """Return the events of `(reporter, received at, body)`, without their ids."""
+    return [ReceivedEvents(reporter, at, unpack(bytes(body), with_ids=False)) for reporter, at, body in calls]
+
+
+def rolled_calls() -> Iterator[list[ReceivedEvents]]:
+    """Yield the events of all calls that are in usage hours, some calls at a time, in the order of their receipt."""
+    waiting = WaitingEvents.objects.values("call")
+    rows = EventCall.objects.exclude(id__in=waiting).order_by("received_at", "id")
+    chunk = []
+    for row in rows.values_list("reporter_id", "received_at", "body").iterator(chunk_size=READ_CALLS):
+        chunk.append(row)
+        if len(chunk) == READ_CALLS:
+            yield read_calls(chunk)
+            chunk = []
+    if chunk:
+        yield read_calls(chunk)
+
+
+def rolled_totals() -> tuple[int, dict[tuple[UUID, str, str], dict[str, int]]]:
+    """Return how many events are in usage hours, and their numbers summed by reporter, source and model."""
+    count = 0
+    totals: dict[tuple[UUID, str, str], list[int]] = defaultdict(lambda: [0] * len(NUMBERS))
+    for calls in rolled_calls():
+        for call in calls:
+            count += len(call.events)
+            owners = call.events.owners
+            for owner, places in zip(owners, places_of(call.events.owner, len(owners)), strict=True):
+                kept = totals[call.reporter_id, owner.source, owner.model]
+                kept[:] = map(add, kept, call.events.numbers[places].sum(axis=0).tolist())
+    return count, {key: dict(zip(NUMBERS, kept, strict=True)) for key, kept in totals.items()}
+
+
+def waiting_events(*, before: datetime, deployment_ids: Collection[UUID] = (), tenant_id: UUID | None = None) -> int:
+    """Return how many events of these deployments, or of a tenant, from before an instant wait to be rolled up."""
+    which = Q(deployments__overlap=list(deployment_ids))
+    if tenant_id is not None:
+        which |= Q(tenants__contains=[tenant_id])
+    waiting = EventCall.objects.filter(which, id__in=WaitingEvents.objects.values("call"), first_at__lt=before)
+    bodies = waiting.values_list("body", flat=True)
+    wanted = frozenset(deployment_ids)
+    return sum(
+        _count(unpack(bytes(body), with_ids=False), unix_us(before), wanted, tenant_id)
+        for body in bodies.iterator(chunk_size=READ_CALLS)
+    )
+
+
+def _count(events: OwnedColumns, before_us: int, deployment_ids: Collection[UUID], tenant_id: UUID | None) -> int:
+    mine = [one.deployment_id in deployment_ids or one.tenant_id == tenant_id for one in events.owners]
+    return int(np.count_nonzero(np.array(mine)[events.owner] & (events.occurred_us < before_us)))
+
+
+def find_event(*, reporter_id: UUID, source: str, event_id: str) -> StoredEvent | None:
+    """Return one event by its name, or None where it was never received or has been archived."""
+    known = EventKey.objects.filter(key=key_of(reporter_id, source, event_id).hex()).values_list("call").first()
+    stored = EventCall.objects.filter(id=known[0]).first() if known else None
+    if stored is None:
+        return None
+    return next((one for one in events_of(stored) if (one.source, one.event_id) == (source, event_id)), None)
+
+
+def events_of(call: EventCall) -> Iterator[StoredEvent]:
+    """Yield the events of a call, in the order in which they were sent."""
+    events = unpack(bytes(call.body))
+    for place, (event_id, number) in enumerate(zip(events.ids, events.owner.tolist(), strict=True)):
+        owner = events.owners[number]
+        yield StoredEvent(
+            call.reporter_id,
+            owner.source,
+            event_id,
+            owner.tenant_id,
+            None if owner.deployment_id == NOBODY else owner.deployment_id,
+            owner.model,
+            events.labels[events.label[place]],
+            instant_us(int(events.occurred_us[place])),
+            call.received_at,
+            dict(zip(NUMBERS, events.numbers[place].tolist(), strict=True)),
+        )
+
+
+def known_ids(*, reporter_id: UUID, source: str, event_ids: Collection[str]) -> set[str]:
+    """Return which of these ids the reporter's source used already."""
+    named = {UUID(bytes=key_of(reporter_id, source, event_id)): event_id for event_id in event_ids}
+    return {named[key] for key in EventKey.objects.filter(key__in=named.keys()).values_list("key", flat=True)}
+
+
+def newest_events(
+    *, reporter_id: UUID, from_at: datetime, to_at: datetime, wanted: Callable[[StoredEvent], bool], limit: int
+) -> list[StoredEvent]:
+    """Return the newest events that a reporter reported of `[from_at, to_at)` and that are wanted, newest first."""
+    calls = EventCall.objects.filter(reporter_id=reporter_id, last_at__gte=from_at, first_at__lt=to_at)
+    found: list[StoredEvent] = []
+    for call in calls.order_by("-last_at", "id").iterator(chunk_size=LISTED_CALLS):
+        if len(found) == limit and found[-1].occurred_at >= call.last_at:
+            break
+        found += (one for one in events_of(call) if from_at <= one.occurred_at < to_at and wanted(one))
+        found = sorted(found, key=attrgetter("occurred_at"), reverse=True)[:limit]
+    return found
+
+
+def minutes_of(organization_id: UUID, from_at: datetime, to_at: datetime) -> dict[Minute, dict[str, int]]:
+    """Return the numbers of events of `[from_at, to_at)`, and `requests`, summed by minute and by whose they are.
+
+    Those of an organization as tenant, as reporter, or as provider of the deployment.
+    """
+    provided = set(Deployment.objects.filter(provider_id=organization_id).values_list("id", flat=True))
+    which = (
+        Q(reporter_id=organization_id) | Q(tenants__contains=[organization_id]) | Q(deployments__overlap=list(provided))
+    )
+    calls = EventCall.objects.filter(which, last_at__gte=from_at, first_at__lt=to_at)
+    totals: dict[Minute, dict[str, int]] = defaultdict(lambda: dict.fromkeys((*NUMBERS, REQUESTS), 0))
+    for reporter_id, body in calls.values_list("reporter_id", "body").iterator(chunk_size=READ_CALLS):
+        events = unpack(bytes(body), with_ids=False)
+        mine = [
+            organization_id in {reporter_id, one.tenant_id} or one.deployment_id in provided for one in events.owners
+        ]
+        within = (unix_us(from_at) <= events.occurred_us) & (events.occurred_us < unix_us(to_at))
+        for place in np.flatnonzero(np.array(mine)[events.owner] & within).tolist():
+            owner, at_us = events.owners[events.owner[place]], int(events.occurred_us[place])
+            deployment_id = None if owner.deployment_id == NOBODY else owner.deployment_id
+            kept = totals[instant_us(at_us - at_us % MINUTE_US), owner.tenant_id, owner.model, deployment_id]
+            for name, number in zip((*NUMBERS, REQUESTS), (*events.numbers[place].tolist(), 1), strict=True):
+                kept[name] += number
+    return dict(totals)
+
+
+def newest_counted(tenant_id: UUID) -> datetime | None:
+    """Return up to when a tenant's events are in usage hours: when the newest hour was last added to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT least(to_at, updated_at) FROM metering_usagehour
+            WHERE tenant_id = %s AND witness = 'gateway' ORDER BY from_at DESC, updated_at DESC LIMIT 1
+            """,
+            [tenant_id],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
