@@ -22,6 +22,7 @@ SWEEPS = {
     "metering.tasks.rollup_events": 2.0,
     "metering.tasks.watch_nodes": 30.0,
     "metering.tasks.expect_node_hours": 300.0,
+    "metering.tasks.check_figures": 300.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.settle_invoices": 5.0,

@@ -9,6 +9,7 @@ from typing import Final
 from celery import shared_task
 from django.utils import timezone
 
+from metering.checking import check_gateways, check_physics, check_residuals
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, roll_up_events
 from metering.watching import end_silences, expect_hours, find_silences
@@ -62,3 +63,10 @@ def watch_nodes(**_: object) -> int:
 def expect_node_hours(**_: object) -> int:
     """Write what every node was to report of the last hours; return how many rows changed."""
     return expect_hours(now=timezone.now())
+
+
+@shared_task(name="metering.tasks.check_figures")
+def check_figures(**_: object) -> int:
+    """Look for figures that do not fit, in hours that have settled; return how many alerts stand."""
+    now = timezone.now()
+    return check_residuals(now=now) + check_physics(now=now) + check_gateways(now=now)
