@@ -4,13 +4,15 @@ Nothing is remembered until the spool has it on disk: `read` proposes, `keep` ad
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
+from metering.agent.accelerators import AcceleratorMapping
+from metering.agent.card_exporters import ExporterCards
 from metering.agent.cards import ChildCards
-from metering.agent.config import EndpointSetting
+from metering.agent.config import AcceleratorSetting, EndpointSetting
 from metering.agent.endpoints import source_of, target_of
 from metering.agent.engines import EngineMapping
 from metering.agent.epochs import Markers, MeterState, Sighting, advance, is_other_process, vanish
@@ -36,11 +38,13 @@ class Collector:
         nvml: NvmlReader | None,
         states: dict[str, MeterState],
         memory: Memory,
+        node: str = "",
     ) -> None:
         self.endpoints: dict[str, EndpointSeen] = {}
         self._machine = machine
         self._mappings = mappings
         self._scraper = scraper
+        self._exporters = ExporterCards(machine, advance=self._advance, node=node)
         self._children = [] if nvml is None else [self._child("nvml", nvml)]
         self._states = {text: (msgspec.json.decode(text, type=MeterKey), state) for text, state in states.items()}
         self._memory = memory
@@ -52,13 +56,19 @@ class Collector:
         describe = self._machine.describe if isinstance(self._machine, LinuxMachine) else _nobody
         return ChildCards(source, reader, self._machine, advance=self._advance, describe=describe)
 
+    def watch_exporters(
+        self, settings: Sequence[AcceleratorSetting], mappings: Mapping[str, AcceleratorMapping]
+    ) -> None:
+        """Read these exporters of accelerators from now on."""
+        self._exporters.watch(settings, mappings)
+
     @property
     def accelerators(self) -> list[AcceleratorSeen]:
         """Every card of the node, each once: what an earlier source lists a later one does not list again."""
         found: dict[str, AcceleratorSeen] = {}
-        for child in self._children:
-            for card in child.accelerators:
-                found.setdefault(card.uuid, card)
+        lists = [*(child.accelerators for child in self._children), self._exporters.accelerators]
+        for card in (card for cards in lists for card in cards):
+            found.setdefault(card.uuid, card)
         return list(found.values())
 
     def reconfigure(self, mappings: dict[str, EngineMapping], scraper: Scraper) -> None:
@@ -82,12 +92,15 @@ class Collector:
         readable = [each for each in self._settings.values() if self._mappings[each.engine].readable]
         targets = [target_of(setting, self._mappings[setting.engine]) for setting in readable]
         processes = {target.endpoint: self._machine.process_behind(target.endpoint) for target in targets}
-        pages = self._scraper.begin(targets)
+        pages = self._scraper.begin([*targets, *self._exporters.targets(at_ms)])
         taken: set[str] = set()
         for child in self._children:
             child.read(tick, taken)
+        self._exporters.note_taken(taken, at_ms)
         for result in self._scraper.finish(pages):
-            if isinstance(result, Failure):
+            if self._exporters.owns(result.endpoint):
+                self._exporters.take(tick, result, taken)
+            elif isinstance(result, Failure):
                 tick.fail("endpoint", result.endpoint, result.reason, result.detail)
             else:
                 self._take_page(tick, result, processes[result.endpoint])

@@ -2,11 +2,12 @@
 
 File: `--config`, else `FORECOURT_AGENT_CONFIG`, else `/etc/forecourt/agent.toml` where it exists. Every
 scalar setting has an environment name: `FORECOURT_AGENT_` and the setting in capitals. Endpoints by
-environment: `FORECOURT_AGENT_ENDPOINTS="vllm=http://127.0.0.1:8000,llamacpp=http://127.0.0.1:8080"`.
+environment: `FORECOURT_AGENT_ENDPOINTS="vllm=http://127.0.0.1:8000,llamacpp=http://127.0.0.1:8080"`; exporters of
+accelerators: `FORECOURT_AGENT_ACCELERATORS="amd=http://127.0.0.1:5000"`.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -54,6 +55,15 @@ class EndpointSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_labels: Annotated[list[LabelName], msgspec.Meta(max_length=8)] = []
 
 
+class AcceleratorSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One exporter of accelerators to read: its base URL, the name of its mapping, another page or pace than usual."""
+
+    url: Setting
+    exporter: Setting
+    page: Setting | None = None
+    interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] | None = None
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, with their defaults."""
 
@@ -72,12 +82,19 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     discover: bool = True
     discover_probe: bool = False
     engines_dir: str = ""
+    accelerators_dir: str = ""
     ca_file: str = ""
     status_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9_810
     endpoints: list[EndpointSetting] = []
+    accelerators: list[AcceleratorSetting] = []
 
     AT_START: ClassVar[frozenset[str]] = frozenset({"state_dir", "status_port", "nvml", "nvml_timeout_s", "ca_file"})
     """Settings that are read at the start only; the others can be changed while the agent runs."""
+
+    @property
+    def page_urls(self) -> list[str]:
+        """Every base URL whose page is read."""
+        return [each.url for each in self.endpoints] + [each.url for each in self.accelerators]
 
     @property
     def state_path(self) -> Path:
@@ -97,7 +114,8 @@ def load_config(path: Path | None, environment: Mapping[str, str], *, state_dir:
     if state_dir is not None:
         settings["state_dir"] = str(state_dir)
     config = _convert(settings, names)
-    _check_endpoints(config, names)
+    _check_pages(config.endpoints, names.get("endpoints", "endpoints"))
+    _check_pages(config.accelerators, names.get("accelerators", "accelerators"))
     return config
 
 
@@ -125,16 +143,17 @@ def _from_environment(variable: str, field: str, text: str) -> object:
     if field not in known:
         choices = ", ".join(sorted(f"{ENV_PREFIX}{name.upper()}" for name in known))
         raise ConfigError(variable, "is no setting", f"one of {choices}")
-    if field == "endpoints":
-        return [_endpoint_from_text(variable, part) for part in text.split(",") if part.strip()]
+    if field in {"endpoints", "accelerators"}:
+        kind = "engine" if field == "endpoints" else "exporter"
+        return [_endpoint_from_text(variable, part, kind) for part in text.split(",") if part.strip()]
     return text
 
 
-def _endpoint_from_text(variable: str, text: str) -> dict[str, str]:
-    engine, separator, url = text.strip().partition("=")
+def _endpoint_from_text(variable: str, text: str, kind: str) -> dict[str, str]:
+    name, separator, url = text.strip().partition("=")
     if not separator:
-        raise ConfigError(variable, repr(text), "engine=URL, several separated by commas")
-    return {"engine": engine.strip(), "url": url.strip()}
+        raise ConfigError(variable, repr(text), f"{kind}=URL, several separated by commas")
+    return {kind: name.strip(), "url": url.strip()}
 
 
 def _convert(settings: dict[str, Any], names: dict[str, str]) -> Config:
@@ -151,7 +170,8 @@ def _refused(name: str, setting: object, refused: msgspec.ValidationError) -> Co
     message, _, place = str(refused).partition(" - at `")
     if "unknown field" in message:
         inside = place.rstrip("`").removeprefix("$")
-        known = Config if not inside.startswith(".endpoints") else EndpointSetting
+        known: type[msgspec.Struct] = EndpointSetting if inside.startswith(".endpoints") else Config
+        known = AcceleratorSetting if inside.startswith(".accelerators[") else known
         choices = ", ".join(info.name for info in msgspec.structs.fields(known))
         return ConfigError(inside.strip(".") or name, message.replace("Object contains ", ""), f"one of {choices}")
     expected, _, got = message.removeprefix("Expected ").partition(", got ")
@@ -168,10 +188,9 @@ def _in_words(expected: str) -> str:
     return expected
 
 
-def _check_endpoints(config: Config, names: dict[str, str]) -> None:
-    name = names.get("endpoints", "endpoints")
+def _check_pages(settings: Sequence[EndpointSetting | AcceleratorSetting], name: str) -> None:
     seen = set()
-    for index, endpoint in enumerate(config.endpoints):
+    for index, endpoint in enumerate(settings):
         where = f"{name}[{index}].url"
         try:
             parts = urlsplit(endpoint.url)

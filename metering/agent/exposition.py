@@ -54,11 +54,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line: its labels, and its exact number, or None with the fault that makes it unreadable."""
+    """One line: its labels, and its exact number, or None with the fault that makes it unreadable.
+
+    `timestamp_ms` is the sample's own time, where the line carries one.
+    """
 
     labels: tuple[tuple[str, str], ...]
     number: Decimal | None
     fault: Fault | None = None
+    timestamp_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,9 @@ def _parse_sample(line: bytes) -> Sample | Fault:
     if isinstance(number, Fault):
         return Sample(labels, None, number)
     suffix = _suffix_fault(parts["rest"])
-    return Sample(labels, None, suffix) if suffix is not None else Sample(labels, number)
+    if suffix is not None:
+        return Sample(labels, None, suffix)
+    return Sample(labels, number, timestamp_ms=int(parts["rest"]) if parts["rest"] else None)
 
 
 def _parse_labels(text: str) -> tuple[tuple[str, str], ...] | Fault:

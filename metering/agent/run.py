@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from metering.agent import figures, keys, state
+from metering.agent.card_exporters import checked_accelerators
 from metering.agent.clock import STEP_S_MIN, Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
 from metering.agent.collect import Collector
 from metering.agent.config import Config, ConfigError, checked_mappings
@@ -68,9 +69,7 @@ class Agent:
         self._sealed_ms: int | None = None
         self._discovered_ms: int | None = None
         self.progress = Progress(ship_clock.monotonic_s())
-        self._scrape_client = http_client(
-            [endpoint.url for endpoint in config.endpoints], config.ca_file, trust_env=False
-        )
+        self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         self._ship_client = http_client([self._identity.server], config.ca_file, trust_env=True)
         self._ship_client.timeout = config.ship_timeout_s
         self._nvml = (
@@ -84,8 +83,10 @@ class Agent:
             nvml=self._nvml,
             states=self._spool.load_states(),
             memory=msgspec.json.decode(memory, type=Memory) if memory else Memory(),
+            node=self._identity.node,
         )
         self._collector.watch(config.endpoints)
+        self._collector.watch_exporters(config.accelerators, checked_accelerators(config))
         self._shipper = Shipper(
             self._spool,
             self._ship_client,
@@ -219,13 +220,14 @@ class Agent:
                 return
             later = [name for name in sorted(Config.AT_START) if getattr(config, name) != getattr(self._config, name)]
             config = msgspec.structs.replace(config, **{name: getattr(self._config, name) for name in later})
-            mappings = checked_mappings(config)
+            mappings, exporters = checked_mappings(config), checked_accelerators(config)
         except (ConfigError, MappingError) as refused:
             logger.error("the new settings are not used, the old ones stay: %s", refused)  # noqa: TRY400 - all is said
             self.progress.reload_error = str(refused)
             return
         with self._tick_lock:
             self._apply(config, mappings)
+            self._collector.watch_exporters(config.accelerators, exporters)
         self.progress.reloads += 1
         self.progress.reload_error = ""
         told = f"; {', '.join(later)} at the next start" if later else ""
@@ -234,7 +236,7 @@ class Agent:
     def _apply(self, config: Config, mappings: dict[str, EngineMapping]) -> None:
         self._config, self._mappings = config, mappings
         before = self._scrape_client
-        self._scrape_client = http_client([one.url for one in config.endpoints], config.ca_file, trust_env=False)
+        self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         before.close()
         self._collector.reconfigure(mappings, Scraper(self._scrape_client, self._ship_clock, config.scrape_timeout_s))
         self._discovered_ms = None

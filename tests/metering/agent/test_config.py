@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metering.agent.config import Config, ConfigError, EndpointSetting, load_config
+from metering.agent.config import AcceleratorSetting, Config, ConfigError, EndpointSetting, load_config
 from metering.agent.state import default_state_dir
 
 
@@ -145,3 +145,32 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "TOML" in refused(toml(tmp_path, "interval_s = = 1")).expected
     (tmp_path / "latin.toml").write_bytes(b'state_dir = "\xff"')
     assert "TOML" in refused(tmp_path / "latin.toml").expected
+
+
+def test_exporters_of_accelerators_come_from_the_file_and_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text('[[accelerators]]\nurl = "http://127.0.0.1:5000"\nexporter = "amd"\ninterval_s = 15\n', "utf-8")
+    assert load_config(path, {}).accelerators == [AcceleratorSetting("http://127.0.0.1:5000", "amd", None, 15)]
+    environment = {"FORECOURT_AGENT_ACCELERATORS": "ascend=http://127.0.0.1:8082,gaudi=http://10.0.0.1:41611"}
+    assert [each.exporter for each in load_config(path, environment).accelerators] == ["ascend", "gaudi"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("amd", "'amd'; expected exporter=URL"),
+        ("amd=127.0.0.1:5000", "a base URL"),
+        ("amd=http://h:1,ascend=http://h:1", "listed twice"),
+    ],
+)
+def test_a_wrong_exporter_setting_is_named(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        load_config(None, {"FORECOURT_AGENT_ACCELERATORS": text})
+    assert str(refused.value).startswith("FORECOURT_AGENT_ACCELERATORS")
+
+
+def test_an_unknown_field_of_an_exporter_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text('[[accelerators]]\nurl = "http://h:1"\nkind = "amd"\n', "utf-8")
+    with pytest.raises(ConfigError, match="one of url, exporter, page, interval_s"):
+        load_config(path, {})

@@ -236,3 +236,8 @@ def test_a_real_page_cut_anywhere_gives_its_true_values_or_a_fault(data: st.Data
     elif not cut.endswith(b"\n") and cut:
         assert page.page_fault is not None
         assert page.samples == {}
+
+
+def test_a_samples_own_time_is_kept() -> None:
+    stamped, plain = parse_page(b'a{x="1"} 2 1795428000123\na{x="2"} 3\n', ["a"]).samples["a"]
+    assert (stamped.timestamp_ms, plain.timestamp_ms) == (1_795_428_000_123, None)
