@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metering.compat.api import lago, litellm, openmeter, openmeter_meters, subjects
+from metering.compat.api import lago, litellm, openmeter, openmeter_meters, otlp, prometheus, subjects
 
 urlpatterns = [
     path("openmeter/api/v1/events", openmeter.events, name="compat-openmeter-events"),
@@ -14,5 +14,7 @@ urlpatterns = [
     path("lago/api/v1/events/<str:transaction_id>", lago.event, name="compat-lago-event"),
     path("lago/api/v1/customers/<str:external_id>/current_usage", lago.usage, name="compat-lago-usage"),
     path("litellm/logs", litellm.logs, name="compat-litellm-logs"),
+    path("prometheus/api/v1/write", prometheus.remote_write, name="compat-prometheus-write"),
+    path("otlp/v1/metrics", otlp.metrics, name="compat-otlp-metrics"),
     path("subjects", subjects.subjects, name="compat-subjects"),
 ]

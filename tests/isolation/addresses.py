@@ -168,6 +168,8 @@ ADDRESSES = [
     Address("compat-lago-event", programs(tenant=404, provider=404, outsider=404), arguments={"transaction_id": "x"}),
     Address("compat-lago-usage", BETWEEN_THEM, arguments={"external_id": "tenant"}),
     Address("compat-litellm-logs", programs(tenant=200, provider=200, outsider=200), "post"),
+    Address("compat-prometheus-write", programs(tenant=415, provider=415, outsider=415), "post"),
+    Address("compat-otlp-metrics", programs(tenant=200, provider=200, outsider=200), "post"),
     Address("compat-subjects", OWN_API),
     Address("compat-subjects", programs(tenant=400, provider=400, outsider=400), "post"),
     # These know their callers by what is signed or by a one-time token, never by a session or a key.

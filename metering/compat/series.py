@@ -1,0 +1,332 @@
+"""From samples of one target to readings of registers: epochs, numbers, repetitions, contradictions. Pure.
+
+What the agent does on a node for a page, is done here for a target of somebody's collector, on what is remembered of
+its series. A later start that is told, or a fall, opens an epoch; a stale marker does not, because a page that was not
+read leaves one too. What cannot be proved to have begun from zero is left to the server's rules, which never bill it
+twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from metering.agent.engines import created_name
+from metering.compat.engine_series import PROCESS_START, Reading, SeriesIndex, created_key, meter_key
+from metering.compat.samples import Tally, is_stale, whole
+from metering.wire import EpochProof, MeterKey, Outcome, RegisterColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metering.compat.samples import Sample, Series
+
+SERIES_PER_TARGET_MAX: Final = 512
+REMEMBERED: Final = 32
+"""Readings of a series that a repeated one is compared with."""
+LOOK_BACK_MS: Final = 300_000
+"""For how long a series is taken to be on its page after it was last sent."""
+SETTLED_MS: Final = 600_000
+"""A target watched for this long was seen whole: a further series of a known name began since."""
+AHEAD_MS_MAX: Final = 300_000
+BEHIND_MS_MAX: Final = 300_000
+
+
+class Life(msgspec.Struct, frozen=True, array_like=True):
+    """Since when a register counts from zero, Unix ms, and who says so: its samples, a created series, its process."""
+
+    source: str
+    at_ms: int
+
+
+class SeriesState(msgspec.Struct, array_like=True):
+    """What is remembered of one series: its last reading, its epoch, and some readings before."""
+
+    name: str
+    seq: int
+    value: int
+    read_at_ms: int
+    first_ms: int
+    epoch: str
+    generation: int
+    started_ms: int | None
+    proof: EpochProof
+    life: Life | None
+    before: list[tuple[int, int]]
+
+
+class TargetState(msgspec.Struct):
+    """What is remembered of one target; names and created marks with the instant of the last sample."""
+
+    seen: dict[str, int] = {}
+    created: dict[str, int] = {}
+    process_ms: int | None = None
+    series: dict[str, SeriesState] = {}
+    engines: dict[str, list[str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A series that is a register: its id within the target, its key, and how it is read."""
+
+    name: str
+    key: MeterKey
+    reading: Reading
+    series: Series
+
+
+class Start(NamedTuple):
+    """The proved start of an epoch, Unix ms, or None, and what proves it."""
+
+    at_ms: int | None
+    proof: EpochProof
+
+
+UNPROVED: Final = Start(None, "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Within what instants, Unix ms, samples can be taken."""
+
+    earliest_ms: int
+    latest_ms: int
+
+
+@dataclass(slots=True)
+class TargetFold:
+    """One target's samples being folded into its state."""
+
+    target: str
+    state: TargetState
+    index: SeriesIndex
+    bounds: Bounds
+    tally: Tally
+    columns: list[RegisterColumn] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    newest_ms: int = 0
+    found_more: bool = False
+
+    def add(self, found: Sequence[Series]) -> None:
+        """Fold the series of one call: marks first, so that a register knows its start; then registers."""
+        for one in found:
+            self._mark(one)
+        for one in found:
+            if self.index.is_register(one.name):
+                self._take(one)
+            else:
+                self.tally.ignored += len(one.samples)
+
+    def _mark(self, one: Series) -> None:
+        told = [sample for sample in one.samples if self._within(sample) and not is_stale(sample.value)]
+        last = max(told, key=lambda sample: sample.at_ms, default=None)
+        if last is None:
+            return
+        if self.index.is_register(one.name):
+            self.state.seen[one.name] = max(last.at_ms, self.state.seen.get(one.name, 0))
+        elif not 0 < last.value < self.bounds.latest_ms / 1_000:
+            return
+        elif one.name == PROCESS_START:
+            self.state.process_ms = int(last.value * 1_000)
+        else:
+            key = created_key(one.name, one.labels)
+            if key in self.state.created or len(self.state.created) < SERIES_PER_TARGET_MAX:
+                self.state.created[key] = int(last.value * 1_000)
+
+    def _within(self, sample: Sample) -> bool:
+        return self.bounds.earliest_ms <= sample.at_ms <= self.bounds.latest_ms
+
+    def _take(self, one: Series) -> None:
+        reading = self.index.find(one.name, one.labels)
+        if reading is None or not self._in_force(reading, one):
+            self.tally.ignored += len(one.samples)
+            return
+        key = meter_key(reading, one.name, one.labels, self.target)
+        name = _series_id(key)
+        if name not in self.state.series and len(self.state.series) >= SERIES_PER_TARGET_MAX:
+            self.tally.refuse(f"{self.target}: more than {SERIES_PER_TARGET_MAX} registers", len(one.samples))
+            return
+        models = self.state.engines.setdefault(reading.mapping.engine, [])
+        if key.model not in models and len(models) < SERIES_PER_TARGET_MAX:
+            models.append(key.model)
+            self.found_more = True
+        register = Register(name, key, reading, one)
+        for sample in sorted(one.samples, key=lambda each: each.at_ms):
+            self._sample(register, sample)
+
+    def _in_force(self, reading: Reading, one: Series) -> bool:
+        """Of the alternatives for a quantity, the first whose every series the target sent lately."""
+        at_ms = max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
+        for rule in reading.mapping.meters:
+            if rule.quantity != reading.rule.quantity:
+                continue
+            if all(self.state.seen.get(name, 0) >= at_ms - LOOK_BACK_MS for name in rule.sample_names):
+                return rule is reading.rule
+        return False
+
+    def _sample(self, register: Register, sample: Sample) -> None:
+        where = f"{register.series.name} of {self.target} at {sample.at_ms}"
+        if is_stale(sample.value):
+            self.tally.stale += 1
+            self._tell(sample.at_ms, "series_stale", _said(register.key))
+            return
+        value = whole(sample.value)
+        if value is None:
+            self.tally.refuse(f"{where}: {sample.value!r} is no whole count that a float holds exactly")
+        elif not self._within(sample):
+            self.tally.refuse(f"{where}: the instant is before the collector began, or in the future")
+        else:
+            known = self.state.series.get(register.name)
+            if known is not None and sample.at_ms <= known.read_at_ms:
+                self._repeated(known, value, sample.at_ms, where)
+            else:
+                self._read(register, sample, value, known)
+
+    def _repeated(self, known: SeriesState, value: int, at_ms: int, where: str) -> None:
+        """An instant that is not new: the same value again, an older one that adds nothing, or a contradiction."""
+        if at_ms == known.read_at_ms:
+            kept: int | None = known.value
+        else:
+            kept = next((was for when, was in known.before if when == at_ms), None)
+        if kept == value:
+            self.tally.duplicates += 1
+        elif kept is None:
+            self.tally.late += 1
+        else:
+            self.tally.contradict(f"{where}: {value}, but {kept} is kept for this instant")
+            self._tell(at_ms, "conflicting_sample", f"{where}: {value}, kept {kept}")
+
+    def _read(self, register: Register, sample: Sample, value: int, known: SeriesState | None) -> None:
+        life = self._life(register, sample)
+        if known is None:
+            state = self._first(register, sample.at_ms, value, life)
+        elif value < known.value and getattr(register.reading.mapping, "falls", "reset") == "held":
+            self.tally.late += 1
+            self._tell(sample.at_ms, "register_fell", _said(register.key))
+            return
+        else:
+            state = _next(register.name, known, sample.at_ms, value, life)
+            self._tell_step(register.key, known, state, life)
+        self.state.series[register.name] = state
+        self.tally.accepted += 1
+        self.newest_ms = max(self.newest_ms, sample.at_ms)
+        self._append(register.key, state)
+
+    def _life(self, register: Register, sample: Sample) -> Life | None:
+        """What says since when the register counts, the most trusted first; a start at or after the sample is none."""
+        hints, one = register.reading.mapping.epoch_hints, register.series
+        told: list[tuple[str, int | None]] = [("sample", sample.start_ms)]
+        if "created" in hints:
+            told.append(("created", self.state.created.get(created_key(created_name(one.name), one.labels))))
+        if "process_start" in hints:
+            told.append(("process", self.state.process_ms))
+        for source, at_ms in told:
+            if at_ms is not None and 0 < at_ms < sample.at_ms:
+                return Life(source, at_ms)
+        return None
+
+    def _first(self, register: Register, at_ms: int, value: int, life: Life | None) -> SeriesState:
+        start = Start(life.at_ms, _proof(life)) if life else UNPROVED
+        absent_ms = self._absent_ms(register.series.name, at_ms)
+        if absent_ms is not None and absent_ms > (start.at_ms or 0):
+            start = Start(absent_ms, "created")
+        nothing = SeriesState(register.series.name, 0, 0, 0, at_ms, "", -1, None, "none", life, [])
+        return _opened(register.name, nothing, at_ms, value, start)
+
+    def _absent_ms(self, series: str, at_ms: int) -> int | None:
+        """When the target's page was last read without this series, but with others of its name, long enough known."""
+        known = [one for one in self.state.series.values() if one.name == series and one.first_ms <= at_ms - SETTLED_MS]
+        read = [when for one in known for when in (one.read_at_ms, *(when for when, _ in one.before)) if when < at_ms]
+        return max(read, default=None)
+
+    def _tell_step(self, key: MeterKey, known: SeriesState, state: SeriesState, life: Life | None) -> None:
+        """Tell of an epoch that began without proof, and of a restart that was told after the fact."""
+        if state.epoch != known.epoch and state.proof == "none":
+            self._tell(state.read_at_ms, "register_fell", _said(key))
+        elif state.epoch == known.epoch and life is not None and _is_later(life, known):
+            self._tell(state.read_at_ms, "late_restart_mark", _said(key))
+
+    def _append(self, key: MeterKey, state: SeriesState) -> None:
+        column = self.columns[-1] if self.columns else None
+        if column is not None and column.meter == key and column.epoch == state.epoch:
+            column.values.append(state.value)
+            column.read_at_ms.append(state.read_at_ms)
+            return
+        self.columns.append(
+            RegisterColumn(
+                meter=key,
+                epoch=state.epoch,
+                epoch_started_ms=state.started_ms,
+                epoch_proof=state.proof,
+                first_seq=state.seq,
+                values=[state.value],
+                read_at_ms=[state.read_at_ms],
+            )
+        )
+
+    def _tell(self, at_ms: int, reason: str, detail: str) -> None:
+        """Put something that a person should know into the batch, once a call for each reason."""
+        for index, one in enumerate(self.outcomes):
+            if one.reason == reason:
+                self.outcomes[index] = msgspec.structs.replace(one, at_ms=max(at_ms, one.at_ms), count=one.count + 1)
+                return
+        self.outcomes.append(Outcome("endpoint", self.target, at_ms, reason, detail[:200], 1))
+
+
+def _next(name: str, known: SeriesState, at_ms: int, value: int, life: Life | None) -> SeriesState:
+    """The state after a reading of a later instant."""
+    if life is not None and life.at_ms > known.read_at_ms:
+        return _opened(name, _with_life(known, life), at_ms, value, Start(life.at_ms, _proof(life)))
+    if value < known.value:
+        return _opened(name, _with_life(known, life), at_ms, value, UNPROVED)
+    # Where the mark of a new life came after a reading that belonged to it, the register goes on from there.
+    return msgspec.structs.replace(
+        _with_life(known, life), seq=known.seq + 1, value=value, read_at_ms=at_ms, before=_remember(known)
+    )
+
+
+def _said(key: MeterKey) -> str:
+    return f"{key.quantity} {key.model}".strip()
+
+
+def _proof(life: Life) -> EpochProof:
+    return "process" if life.source == "process" else "created"
+
+
+def _is_later(life: Life, known: SeriesState) -> bool:
+    """Whether it tells of another life than the known one; another teller may only know the same life better."""
+    if known.life is None or known.life.source != life.source:
+        return life.at_ms > known.read_at_ms
+    return life.at_ms > known.life.at_ms
+
+
+def _with_life(known: SeriesState, life: Life | None) -> SeriesState:
+    return msgspec.structs.replace(known, life=life or known.life)
+
+
+def _opened(name: str, known: SeriesState, at_ms: int, value: int, start: Start) -> SeriesState:
+    """Return the state in a new epoch, whose name follows from the series and how often it began anew."""
+    generation = known.generation + 1
+    identity = f"{name}\0{generation}\0{known.first_ms}\0{start.at_ms}"
+    return msgspec.structs.replace(
+        known,
+        seq=known.seq + 1,
+        value=value,
+        read_at_ms=at_ms,
+        epoch=hashlib.sha256(identity.encode()).hexdigest()[:32],
+        generation=generation,
+        started_ms=start.at_ms,
+        proof=start.proof if start.at_ms is not None else "none",
+        before=_remember(known) if known.seq else [],
+    )
+
+
+def _remember(known: SeriesState) -> list[tuple[int, int]]:
+    return [(known.read_at_ms, known.value), *known.before[: REMEMBERED - 1]]
+
+
+def _series_id(key: MeterKey) -> str:
+    return hashlib.blake2b(msgspec.json.encode(key, order="sorted"), digest_size=12).hexdigest()

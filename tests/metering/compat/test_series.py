@@ -1,0 +1,205 @@
+"""From samples to readings: epochs, repetitions, contradictions; and whatever the order, the right total."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metering.agent.engines import load_mappings
+from metering.compat.engine_series import SeriesIndex
+from metering.compat.samples import Series, Tally
+from metering.compat.series import LOOK_BACK_MS, SERIES_PER_TARGET_MAX, SETTLED_MS, Bounds, TargetFold, TargetState
+from metering.deltas import RegisterReading, fold
+from tests.metering.compat.written import GENERATED, PROMPT, series
+
+if TYPE_CHECKING:
+    from metering.wire import RegisterColumn
+
+INDEX = SeriesIndex(load_mappings().values())
+T0 = 1_773_144_000_000
+BOUNDS = Bounds(T0 - 60_000, T0 + 86_400_000)
+(STALE,) = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))
+STEP = 15_000
+
+
+class Target:
+    """A target whose calls are folded one after the other."""
+
+    def __init__(self) -> None:
+        self.state = TargetState()
+        self.tally = Tally()
+        self.columns: list[RegisterColumn] = []
+        self.reasons: list[str] = []
+
+    def send(self, *found: Series) -> Target:
+        one = TargetFold("vllm/10.0.0.5:8000", self.state, INDEX, BOUNDS, self.tally)
+        one.add(found)
+        self.columns += one.columns
+        self.reasons += [outcome.reason for outcome in one.outcomes]
+        return self
+
+    def total(self, quantity: str = "input") -> int:
+        """What the server's rules count of it."""
+        readings: dict[str, list[RegisterReading]] = {}
+        for column in self.columns:
+            if column.meter.quantity == quantity:
+                held = readings.setdefault(column.meter.labels["@series"], [])
+                for seq, (value, at_ms) in enumerate(
+                    zip(column.values, column.read_at_ms, strict=True), column.first_seq
+                ):
+                    held.append(
+                        RegisterReading(column.epoch, seq, value, at_ms, column.epoch_started_ms, column.epoch_proof)
+                    )
+        return sum(fold(None, held).total for held in readings.values())
+
+
+def test_a_rising_register_is_one_column() -> None:
+    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP), (150, T0 + 2 * STEP)))
+    (column,) = target.columns
+    assert (column.values, column.first_seq, column.epoch_proof) == ([100, 150, 150], 1, "none")
+    assert target.total() == 50
+    assert target.tally.accepted == 3
+
+
+def test_numbers_and_epochs_go_on_over_calls() -> None:
+    target = Target().send(series(PROMPT, (100, T0))).send(series(PROMPT, (150, T0 + STEP)))
+    first, second = target.columns
+    assert (second.first_seq, second.epoch) == (2, first.epoch)
+
+
+def test_the_same_again_adds_nothing_and_another_value_is_a_contradiction() -> None:
+    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP)))
+    target.send(series(PROMPT, (100, T0), (150, T0 + STEP)))
+    assert (target.tally.duplicates, len(target.columns)) == (2, 1)
+    target.send(series(PROMPT, (151, T0 + STEP), (101, T0), (120, T0 + 7)))
+    assert (target.tally.conflicts, target.tally.late) == (2, 1)
+    assert target.reasons == ["conflicting_sample"]
+    assert len(target.columns) == 1
+
+
+def test_a_fall_is_a_new_epoch_without_proof() -> None:
+    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP), (20, T0 + 2 * STEP), (30, T0 + 3 * STEP)))
+    assert [column.epoch_proof for column in target.columns] == ["none", "none"]
+    assert target.columns[0].epoch != target.columns[1].epoch
+    assert target.columns[1].first_seq == 3
+    assert target.total() == 50 + 20 + 10
+    assert target.reasons == ["register_fell"]
+
+
+def test_a_created_series_proves_the_new_life_also_where_the_value_rose() -> None:
+    created = "vllm:prompt_tokens_created"
+    target = Target().send(series(created, (T0 / 1_000 - 9, T0)), series(PROMPT, (100, T0)))
+    at = T0 + 2 * STEP
+    target.send(series(PROMPT, (500, at)), series(created, ((at - 5_000) / 1_000, at)))
+    assert target.columns[1].epoch_proof == "created"
+    assert target.columns[1].epoch_started_ms == at - 5_000
+    assert target.total() == 500
+
+
+def test_a_later_process_proves_it_too() -> None:
+    start = "process_start_time_seconds"
+    target = Target().send(series(start, (T0 / 1_000 - 9, T0)), series(PROMPT, (100, T0)))
+    at = T0 + STEP
+    target.send(series(start, ((at - 3_000) / 1_000, at)), series(PROMPT, (7, at)))
+    assert (target.columns[1].epoch_proof, target.total()) == ("process", 7)
+
+
+def test_a_mark_that_comes_after_its_reading_never_bills_twice() -> None:
+    created = "vllm:prompt_tokens_created"
+    target = Target().send(series(created, (T0 / 1_000 - 9, T0)), series(PROMPT, (100, T0)))
+    at = T0 + STEP
+    target.send(series(PROMPT, (130, at))).send(series(created, ((at - 3_000) / 1_000, at)))
+    target.send(series(PROMPT, (140, at + STEP)))
+    assert target.total() == 40
+    assert target.reasons == ["late_restart_mark"]
+
+
+def test_a_start_on_the_sample_is_trusted_first() -> None:
+    target = Target().send(series(PROMPT, (100, T0), start_ms=T0 - 5_000))
+    assert (target.columns[0].epoch_started_ms, target.columns[0].epoch_proof) == (T0 - 5_000, "created")
+    target.send(series(PROMPT, (200, T0 + STEP), start_ms=T0 + 1_000))
+    assert target.total() == 200
+    unknown = Target().send(series(PROMPT, (100, T0), start_ms=T0))
+    assert unknown.columns[0].epoch_proof == "none"
+
+
+def test_stale_markers_open_no_epoch() -> None:
+    target = Target().send(series(PROMPT, (100, T0)), series(PROMPT, (STALE, T0 + STEP)))
+    target.send(series(PROMPT, (160, T0 + 2 * STEP)))
+    assert (target.total(), target.tally.stale, target.reasons) == (60, 1, ["series_stale"])
+
+
+def test_what_is_no_count_is_refused_and_the_rest_kept() -> None:
+    late, early = BOUNDS.latest_ms + 1, BOUNDS.earliest_ms - 1
+    target = Target().send(series(PROMPT, (1.5, T0), (float("nan"), T0), (-1, T0), (1, late), (1, early), (9, T0)))
+    assert (target.tally.invalid, target.tally.accepted, len(target.tally.faults)) == (5, 1, 5)
+
+
+def test_of_alternatives_the_better_one_is_read_while_it_is_sent() -> None:
+    old, new = "vllm:prefix_cache_hits_total", "vllm:prompt_tokens_cached_total"
+    target = Target().send(series(old, (10, T0)), series(new, (10, T0)))
+    target.send(series(old, (30, T0 + STEP)), series(new, (30, T0 + STEP)))
+    assert target.total("cached_input") == 20
+    at = T0 + LOOK_BACK_MS + 2 * STEP
+    target.send(series(old, (40, at))).send(series(old, (50, at + STEP)))
+    # It was not read before, so it begins with a baseline: never both.
+    assert target.total("cached_input") == 20 + 10
+
+
+def test_a_series_that_begins_beside_others_of_its_name_counts_from_zero() -> None:
+    name = "vllm:request_success_total"
+    target = Target().send(series(name, (5, T0), finished_reason="stop"))
+    at = T0 + SETTLED_MS
+    target.send(series(name, (6, at), finished_reason="stop"))
+    target.send(
+        series(name, (7, at + STEP), finished_reason="stop"), series(name, (3, at + STEP), finished_reason="length")
+    )
+    assert target.columns[-1].epoch_proof == "created"
+    early = Target().send(
+        series(name, (5, T0), finished_reason="stop"), series(name, (5, T0 + STEP), finished_reason="x")
+    )
+    assert early.columns[-1].epoch_proof == "none"
+
+
+def test_a_series_that_was_not_sent_before_is_a_baseline_even_after_a_long_time() -> None:
+    target = Target().send(series(PROMPT, (100, T0))).send(series(GENERATED, (10**9, T0 + 2 * SETTLED_MS)))
+    assert target.columns[-1].epoch_proof == "none"
+    assert target.total("output") == 0
+
+
+def test_a_target_that_invents_labels_is_bounded() -> None:
+    found = [series(PROMPT, (1, T0), made_up=str(number)) for number in range(SERIES_PER_TARGET_MAX + 3)]
+    target = Target().send(*found)
+    assert (target.tally.accepted, target.tally.invalid) == (SERIES_PER_TARGET_MAX, 3)
+
+
+def test_two_servers_that_read_one_page_are_one_register() -> None:
+    target = Target().send(series(PROMPT, (100, T0), prometheus_replica="a"))
+    target.send(series(PROMPT, (110, T0 + 5_000), prometheus_replica="b"))
+    target.send(series(PROMPT, (130, T0 + STEP), prometheus_replica="a"))
+    assert target.total() == 30
+    assert len(target.state.series) == 1
+
+
+@given(
+    st.lists(st.integers(0, 1_000), min_size=2, max_size=20),
+    st.lists(st.tuples(st.integers(0, 19), st.integers(1, 20)), max_size=12),
+)
+def test_calls_cut_repeated_and_late_give_the_same_total(rises: list[int], resends: list[tuple[int, int]]) -> None:
+    samples, value = [], 50
+    for index, rise in enumerate(rises):
+        value += rise
+        samples.append((float(value), T0 + index * STEP))
+    target = Target()
+    for start, end in [*resends, (0, len(samples))]:
+        found = samples[start:end]
+        if found:
+            target.send(series(PROMPT, *found))
+    first = min((start for start, end in [*resends, (0, 20)] if samples[start:end][:1]), default=0)
+    begun = next(start for start, end in [*resends, (0, len(samples))] if samples[start:end])
+    assert first <= begun
+    assert target.total() == int(samples[-1][0] - samples[begun][0])
+    assert target.tally.conflicts == 0
