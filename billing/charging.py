@@ -13,7 +13,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, Sum
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
 
 from billing.bases import read_basis
 from billing.basis import PeriodBasis, rate
@@ -69,6 +70,15 @@ def without_period(*, now: datetime) -> list[Contract]:
             state__in=(ContractState.ACTIVE, ContractState.TERMINATED, ContractState.ENDED),
         ).order_by("pk")
     )
+
+
+def needed_from(*, now: datetime) -> datetime:
+    """Return the instant from which usage and what it was made from may still be asked for: the start of the oldest
+    period that is not closed, or that is not stored yet."""
+    unclosed = BillingPeriod.objects.exclude(state=PeriodState.CLOSED).aggregate(at=Min("from_at"))["at"]
+    waiting = Contract.objects.filter(pk__in=[contract.pk for contract in without_period(now=now)])
+    begins = waiting.annotate(at=Coalesce(Max("periods__to_at"), F("from_at"))).aggregate(first=Min("at"))["first"]
+    return min(at for at in (now, unclosed, begins) if at is not None)
 
 
 def due_for_charging(*, now: datetime) -> list[tuple[UUID, datetime]]:

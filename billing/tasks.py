@@ -12,6 +12,7 @@ from django.conf import settings
 
 from billing import charging, closing, settlement, stripe_account, stripe_events
 from billing.stripe_answers import StripeUnavailable
+from metering.retention import state_hold
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,13 @@ def charge_usage(**_: object) -> None:
             charging.charge_period(period_id=period_id, up_to=up_to, now=now, wait=False)
         except Exception:
             logger.exception("charging period %s", period_id)
+
+
+@shared_task(name="billing.tasks.state_needs")
+def state_needs(**_: object) -> None:
+    """Say from when on metered facts must stay in the database."""
+    now = datetime.now(UTC)
+    state_hold(name="billing", needed_from_at=charging.needed_from(now=now), now=now)
 
 
 @shared_task(name="billing.tasks.close_periods")

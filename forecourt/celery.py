@@ -23,8 +23,10 @@ SWEEPS = {
     "metering.tasks.watch_nodes": 30.0,
     "metering.tasks.expect_node_hours": 300.0,
     "metering.tasks.check_figures": 300.0,
+    "metering.tasks.keep_partitions": 600.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
+    "billing.tasks.state_needs": 600.0,
     "billing.tasks.settle_invoices": 5.0,
     "billing.tasks.apply_stripe_events": 3.0,
 }

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from forecourt.embedded.places import places_of
 
 SECRET_KEY_CHARACTERS_MIN = 50
+METRICS_TOKEN_CHARACTERS_MIN = 24
 SECRET_KEY_EXPECTED = f"at least {SECRET_KEY_CHARACTERS_MIN} random characters"
 STRIPE_API_BASE = "https://api.stripe.com"
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -36,6 +37,9 @@ NAMES = (
     "FORECOURT_PUBLIC_URL",
     "FORECOURT_SECURE",
     "FORECOURT_OPERATOR_SLUG",
+    "FORECOURT_ARCHIVE_DIR",
+    "FORECOURT_PREPARED_STATEMENTS",
+    "FORECOURT_METRICS_TOKEN",
 )
 # The node agent has its own settings; on a machine that runs both they are none of the platform's business.
 AGENT_PREFIX = "FORECOURT_AGENT_"
@@ -73,6 +77,12 @@ class Environment:
     secure: bool
     """Cookies over https only, HSTS, redirect to https."""
     operator_slug: str
+    archive_dir: Path
+    """Where old facts are written before they leave the database."""
+    prepared_statements: bool
+    """Whether a database session is one client's own for as long as it is connected."""
+    metrics_token: str = field(repr=False)
+    """Empty: figures are told on loopback alone."""
 
 
 def read_environment(environ: Mapping[str, str], directory: Path | None = None) -> Environment:
@@ -119,6 +129,9 @@ def read_environment(environ: Mapping[str, str], directory: Path | None = None) 
         public_url=public_url,
         secure=read("FORECOURT_SECURE", not (on_loopback and public_url.startswith("http:")), _yes_or_no),
         operator_slug=read("FORECOURT_OPERATOR_SLUG", "operator", _slug),
+        archive_dir=(directory / read("FORECOURT_ARCHIVE_DIR", data_dir / "archive", _folder)).resolve(),
+        prepared_statements=read("FORECOURT_PREPARED_STATEMENTS", not database_url, _yes_or_no),
+        metrics_token=read("FORECOURT_METRICS_TOKEN", "", _metrics_token),
     )
 
 
@@ -218,6 +231,12 @@ def _folder(name: str, value: str) -> Path:
 def _slug(name: str, value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
         raise WrongSetting(name, repr(value), "lower-case letters, digits and single hyphens")
+    return value
+
+
+def _metrics_token(name: str, value: str) -> str:
+    if len(value) < METRICS_TOKEN_CHARACTERS_MIN or not value.isascii():
+        raise WrongSetting(name, _hidden(value), f"at least {METRICS_TOKEN_CHARACTERS_MIN} random characters")
     return value
 
 

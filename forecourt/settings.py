@@ -16,6 +16,8 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 PUBLIC_URL = ENVIRONMENT.public_url
 OPERATOR_SLUG = ENVIRONMENT.operator_slug
+ARCHIVE_DIR = ENVIRONMENT.archive_dir
+METRICS_TOKEN = ENVIRONMENT.metrics_token
 STRIPE_SECRET_KEY = ENVIRONMENT.stripe_secret_key
 STRIPE_WEBHOOK_SECRET = ENVIRONMENT.stripe_webhook_secret
 STRIPE_API_BASE = ENVIRONMENT.stripe_api_base
@@ -76,7 +78,7 @@ TEMPLATES = [
 
 DATABASES = {"default": dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=60, conn_health_checks=True)}
 # A pooler that shares sessions may not know a statement that was prepared in another one.
-PREPARED_STATEMENTS = ENVIRONMENT.database_embedded
+PREPARED_STATEMENTS = ENVIRONMENT.prepared_statements
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"

@@ -24,7 +24,14 @@ BATCHES: Final = PartitionPlan(
             )
         )
     """,
-    keys="SELECT id::text, encode(public_key, 'base64') FROM clusters_node WHERE public_key IS NOT NULL ORDER BY id",
+    keys="""
+        SELECT concat_ws(' ', node_id, first_seq, version), encode(public_key, 'hex')
+        FROM clusters_nodekey WHERE first_seq IS NOT NULL
+        UNION ALL
+        SELECT concat_ws(' ', id, 1, key_version), encode(public_key, 'hex') FROM clusters_node
+        WHERE public_key IS NOT NULL AND NOT EXISTS (SELECT FROM clusters_nodekey WHERE node_id = clusters_node.id)
+        ORDER BY 1
+    """,
 )
 EVENT_CALLS: Final = PartitionPlan(
     table="metering_eventcall",

@@ -7,6 +7,7 @@ cannot be avoided (rows leave the rest, a part is dropped) it is waited for shor
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from django.db import connection
 from metering.partitions import Span, partition_name, read_bound, span_of, spans_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -83,12 +84,16 @@ def _covered(plan: PartitionPlan, span: Span) -> bool:
 
 def _make_part(plan: PartitionPlan, span: Span) -> str:
     name = partition_name(plan, span)
-    assert span.from_at is not None
-    assert span.to_at is not None
     _make_table(plan, name)
-    bound = f"FROM ('{span.from_at.isoformat()}') TO ('{span.to_at.isoformat()}')"
-    _exec(f"ALTER TABLE {plan.table} ATTACH PARTITION {name} FOR VALUES {bound}")
+    _attach(plan, name, span)
     return name
+
+
+def _attach(plan: PartitionPlan, name: str, span: Span) -> None:
+    assert span.to_at is not None
+    since = f"'{span.from_at.isoformat()}'" if span.from_at else "MINVALUE"
+    bound = f"FROM ({since}) TO ('{span.to_at.isoformat()}')"
+    _exec(f"ALTER TABLE {plan.table} ATTACH PARTITION {name} FOR VALUES {bound}")
 
 
 def _make_table(plan: PartitionPlan, name: str) -> None:
@@ -134,6 +139,15 @@ def drop_part(*, plan: PartitionPlan, part: Part) -> None:
     _exec(f"DROP TABLE {part.name}")
 
 
+@contextmanager
+def part_for_restoring(*, plan: PartitionPlan, name: str, span: Span) -> Iterator[None]:
+    """Make a table to be filled, and attach it as a part once it is. Must run in a transaction."""
+    _exec(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    _make_table(plan, name)
+    yield
+    _attach(plan, name, span)
+
+
 def cut_table(*, plan: PartitionPlan, database: BaseDatabaseWrapper, now: datetime) -> None:
     """Turn an ordinary table into one that is cut; what is in it becomes its first part. For migrations.
 
@@ -166,9 +180,7 @@ def cut_table(*, plan: PartitionPlan, database: BaseDatabaseWrapper, now: dateti
         _exec(f"DROP TABLE {before}")
     else:
         ends_at = span_of(newest, plan.unit).to_at
-        assert ends_at is not None
-        bound = f"FROM (MINVALUE) TO ('{ends_at.isoformat()}')"
-        _exec(f"ALTER TABLE {plan.table} ATTACH PARTITION {before} FOR VALUES {bound}")
+        _attach(plan, before, Span(None, ends_at))
     make_rest(plan)
     make_parts(plan=plan, now=now)
 

@@ -55,6 +55,8 @@ class PartitionPlan:
     indexes: tuple[tuple[str, ...], ...] = ()
     still_needed: str = ""
     keys: str = ""
+    holders: tuple[str, ...] = ("billing",)
+    """Who must have said lately what it still needs, before anything is dropped."""
 
     def __post_init__(self) -> None:
         """Refuse what would not be safe inside SQL text."""

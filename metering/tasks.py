@@ -7,9 +7,12 @@ import time
 from typing import Final
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from metering.checking import check_gateways, check_physics, check_residuals
+from metering.partition_plans import PLANS
+from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, roll_up_events
 from metering.watching import end_silences, expect_hours, find_silences
@@ -70,3 +73,20 @@ def check_figures(**_: object) -> int:
     """Look for figures that do not fit, in hours that have settled; return how many alerts stand."""
     now = timezone.now()
     return check_residuals(now=now) + check_physics(now=now) + check_gateways(now=now)
+
+
+@shared_task(name="metering.tasks.keep_partitions")
+def keep_partitions(**_: object) -> int:
+    """Make, archive and drop parts of the big tables; return how many were."""
+    done = 0
+    for plan in PLANS:
+        try:
+            kept = keep_table(plan=plan, directory=settings.ARCHIVE_DIR, now=timezone.now())
+        except Exception:
+            # A full archive folder, say, must not keep the other tables from getting their parts.
+            logger.exception("Keeping the parts of %s failed.", plan.table)
+            continue
+        done += len(kept.made) + len(kept.archived) + len(kept.dropped)
+        for name, reason in kept.blocked:
+            logger.warning("%s is old enough to be dropped and stays: %s.", name, reason)
+    return done

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.charging import charge_period, due_for_charging, ensure_periods, unresolved, without_period
+from billing.charging import charge_period, due_for_charging, ensure_periods, needed_from, unresolved, without_period
 from billing.contracting import Hold, add_lease, add_lease_allocations
 from billing.models import BillingPeriod, Charge, ContractState, Lease, PeriodKind, PeriodState, UnpricedUsage
 from billing.pricing import publish_price_version
@@ -65,6 +65,17 @@ def test_contracts_without_a_current_period_are_found() -> None:
     assert without_period(now=APRIL) == [world.contract, later.contract, ended.contract]
     type(later.contract).objects.update(state=ContractState.DRAFT)
     assert without_period(now=APRIL) == []
+
+
+def test_what_no_closed_period_holds_is_still_needed() -> None:
+    assert needed_from(now=NOON) == NOON
+    world = make_world()
+    assert needed_from(now=NOON) == world.contract.from_at
+    ensure_periods(contract=world.contract, now=NOON)
+    assert needed_from(now=APRIL + HOUR) == world.period().from_at
+    BillingPeriod.objects.update(state=PeriodState.CLOSED)
+    assert needed_from(now=NOON) == NOON
+    assert needed_from(now=APRIL + HOUR) == world.period().to_at
 
 
 def test_anniversary_months_and_fixed_lengths_are_stored_as_the_calculation_gives_them() -> None:

@@ -52,6 +52,10 @@ def test_defaults_are_those_of_the_code(tmp_path: Path) -> None:
     assert code(said["FORECOURT_DEBUG"]) == ON_OFF[found.debug]
     assert code(said["FORECOURT_PUBLIC_URL"]) == found.public_url
     assert code(said["FORECOURT_OPERATOR_SLUG"]) == found.operator_slug
+    assert found.data_dir / code(said["FORECOURT_ARCHIVE_DIR"].split(" ")[0]) == found.archive_dir
+    assert code(said["FORECOURT_PREPARED_STATEMENTS"].split(" ")[0]) == ON_OFF[found.prepared_statements]
+    assert said["FORECOURT_METRICS_TOKEN"] == "none"
+    assert found.metrics_token == ""
 
 
 def test_https_is_the_default_off_loopback(tmp_path: Path) -> None:
