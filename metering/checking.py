@@ -19,7 +19,8 @@ from clusters.models import Binding
 from metering.alerts import Misfit, write_alerts
 from metering.comparison import TOLERANCE_PERCENT
 from metering.control_models import AlertKind, ComparisonTerms, GatewaySource
-from metering.models import EventQueue, Quantity, UsageHour, Witness
+from metering.event_models import WaitingEvents
+from metering.models import Quantity, UsageHour, Witness
 from metering.physical import HOUR, gateway_outputs, load_table, node_hours, parties_of, providers_of_nodes
 from metering.plausibility import Place, above_energy, above_rate, busy_without_tokens
 from metering.witness import residual_hours
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 SETTLES_WITHIN: Final = timedelta(minutes=30)
 """How long after its end an hour is compared."""
+ROLLED_WITHIN: Final = timedelta(minutes=5)
+"""While events wait for longer than this, gateways' hours are not known, and nothing is compared."""
 DAY: Final = timedelta(days=1)
 DAYS_COMPARED: Final = 3
 HOURS_TESTED: Final = 6
@@ -58,7 +61,7 @@ def check_residuals(*, now: datetime) -> int:
     """
     to_at = settled_at(now)
     from_at = (now.astimezone(UTC) - (DAYS_COMPARED - 1) * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-    if EventQueue.objects.filter(event__occurred_at__lt=to_at).exists() or from_at >= to_at:
+    if from_at >= to_at or WaitingEvents.objects.filter(received_at__lt=now - ROLLED_WITHIN).exists():
         return 0
     seen = _witnesses(to_at - SEEN_WITHIN, to_at)
     reach = _rolled_to(seen.keys())

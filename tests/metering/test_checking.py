@@ -10,6 +10,7 @@ from clusters.models import Deployment
 from metering.checking import check_gateways, check_physics, check_residuals, settled_at
 from metering.comparison import agree_comparison
 from metering.control_models import Alert, GatewaySource, NodeHour
+from metering.event_models import WaitingEvents
 from metering.models import Meter, RollupCursor, UsageHour, Witness
 from metering.usage_rows import UsageRow, add_usage
 from tests.factories import make_accelerator, make_cluster, make_deployment, make_endpoint, make_node
@@ -144,7 +145,7 @@ def test_what_a_gateway_reports_is_tested_by_the_energy_of_the_nodes_that_served
     deployment = make_deployment(cast.provider, cast.tenant, make_endpoint(make_node(make_cluster(cast.provider, "b"))))
     store(deployment, NOON, 10**9, witness=Witness.GATEWAY)
     assert check_physics(now=LATER) == 0
-    served = Deployment.objects.exclude(id=deployment.id).get()
+    served = next(one for one in Deployment.objects.all() if one != deployment)
     store(served, NOON, 1_000_001, witness=Witness.GATEWAY)
     assert check_physics(now=LATER) == 1
     found = Alert.objects.get()
@@ -164,3 +165,11 @@ def test_a_gateway_that_fell_behind_is_found_until_it_goes_on(cast: Cast) -> Non
     GatewaySource.objects.filter(pk=source.pk).update(complete_to_at=NOON, told_at=NOON)
     assert check_gateways(now=NOON + HOUR) == 0
     assert alerts() == [("gateway_behind", "cleared", 7_200, 3_600)]
+
+
+def test_while_events_wait_nothing_is_compared(cast: Cast) -> None:
+    both(make_deployment(cast.provider, cast.tenant), 0, 1_000, 10)
+    WaitingEvents.objects.create(call=cast.tenant.id, received_at=LATER - timedelta(minutes=6), events=1)
+    assert check_residuals(now=LATER) == 0
+    WaitingEvents.objects.update(received_at=LATER)
+    assert check_residuals(now=LATER) == 1
