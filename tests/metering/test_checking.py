@@ -145,7 +145,8 @@ def test_what_a_gateway_reports_is_tested_by_the_energy_of_the_nodes_that_served
     deployment = make_deployment(cast.provider, cast.tenant, make_endpoint(make_node(make_cluster(cast.provider, "b"))))
     store(deployment, NOON, 10**9, witness=Witness.GATEWAY)
     assert check_physics(now=LATER) == 0
-    served = next(one for one in Deployment.objects.all() if one != deployment)
+    [served] = [found for found in Deployment.objects.all() if found != deployment]
+    assert isinstance(served, Deployment)
     store(served, NOON, 1_000_001, witness=Witness.GATEWAY)
     assert check_physics(now=LATER) == 1
     found = Alert.objects.get()
