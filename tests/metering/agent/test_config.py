@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from metering.agent.config import AcceleratorSetting, Config, ConfigError, EndpointSetting, load_config
+from metering.agent.config import (
+    AcceleratorSetting,
+    Config,
+    ConfigError,
+    EndpointSetting,
+    checked_mappings,
+    load_config,
+)
 from metering.agent.state import default_state_dir
 
 
@@ -128,6 +135,49 @@ def test_an_endpoint_without_a_base_url_is_refused(url: str) -> None:
     error = refused(None, ENDPOINTS=f"vllm={url}")
     assert error.name == "FORECOURT_AGENT_ENDPOINTS[0].url"
     assert "http://127.0.0.1:8000" in error.expected
+
+
+def test_what_can_be_said_of_an_endpoint(tmp_path: Path) -> None:
+    text = """
+[[endpoints]]
+url = "http://h:1?model=a&autoload=false"
+engine = "llamacpp"
+[[endpoints]]
+url = "http://h:2"
+engine = "sglang"
+role = "prefill"
+version = "0.5.23"
+keep_labels = ["tenant"]
+"""
+    router, server = load_config(toml(tmp_path, text), {}).endpoints
+    assert router.url == "http://h:1?model=a&autoload=false"
+    assert (server.role, server.version, server.keep_labels) == ("prefill", "0.5.23", ["tenant"])
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('role = "both"', "endpoints[0].role"),
+        ('keep_labels = ["no label"]', "endpoints[0].keep_labels[0]"),
+        ('keep_labels = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]', "endpoints[0].keep_labels"),
+    ],
+)
+def test_what_cannot_be_said_of_an_endpoint_is_named(tmp_path: Path, line: str, name: str) -> None:
+    assert refused(toml(tmp_path, f'[[endpoints]]\nurl = "http://h:1"\nengine = "vllm"\n{line}')).name == name
+
+
+@pytest.mark.parametrize("asked", ["/metrics", "/metrics/", "/perf_metrics", "//metrics", "/trt/metrics?x=1"])
+def test_a_page_that_each_read_empties_is_refused(asked: str) -> None:
+    endpoints = [EndpointSetting("http://h:1", "vllm"), EndpointSetting("http://h:2", "tensorrt_llm", page=asked)]
+    with pytest.raises(ConfigError, match="emptied by each read") as error:
+        checked_mappings(Config(endpoints=endpoints))
+    assert (error.value.name, error.value.expected) == ("endpoints[1].page", "/prometheus/metrics, or no page")
+
+
+def test_the_page_that_may_be_read_may_be_named_and_moved() -> None:
+    pages = [None, "/prometheus/metrics", "/behind/a/proxy/prometheus/metrics"]
+    endpoints = [EndpointSetting(f"http://h:{n}", "tensorrt_llm", page=page) for n, page in enumerate(pages)]
+    assert "tensorrt_llm" in checked_mappings(Config(endpoints=endpoints))
 
 
 def test_one_endpoint_twice_would_count_twice_and_is_refused() -> None:

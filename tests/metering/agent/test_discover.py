@@ -27,6 +27,9 @@ def process(command_line: str) -> EngineProcess:
         ("/opt/llama-server -m model.gguf", 8080, "llamacpp"),
         ("text-generation-router -p 3100", 3100, "tgi"),
         ("lmdeploy serve api_server m --server-port 23400", 23400, "lmdeploy"),
+        ("/opt/tritonserver/bin/tritonserver --model-repository /m", 8002, "triton"),
+        ("/usr/local/bin/ollama serve", 11434, "ollama"),
+        ("python3 /usr/local/bin/transformers serve", 8000, "transformers"),
     ],
 )
 def test_an_engine_is_known_by_its_command_line_and_its_own_port(command_line: str, port: int, engine: str) -> None:
@@ -43,6 +46,8 @@ def test_an_engine_is_known_by_its_command_line_and_its_own_port(command_line: s
         ("/usr/bin/python3 /usr/local/bin/vllm serve m --port", 9001),
         ("/usr/bin/python3 /usr/local/bin/vllm serve m --port abc", 9001),
         ("/usr/bin/vim vllm-notes.txt", 8000),
+        # A gateway shows the tokens of the engines behind it again.
+        ("python3 /usr/local/bin/litellm --config c.yaml", 4000),
         ("nginx", 8000),
         ("", 8000),
     ],

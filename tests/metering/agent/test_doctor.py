@@ -167,6 +167,16 @@ def test_how_to_switch_metrics_on_is_the_fix(tmp_path: Path, engine: PageServer)
     assert finding.fix == "start SGLang with --enable-metrics"
 
 
+def test_an_engine_without_counters_is_said_to_be_metered_by_its_gateway(tmp_path: Path, engine: PageServer) -> None:
+    config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting(engine.url, "ollama")])
+    ((level, what),) = about(see(tmp_path, config), "Engines")
+    assert level == "ok"
+    assert what.endswith(
+        "Ollama has no page of counters. Its tokens are metered by the usage events of the gateway in front of it."
+    )
+    assert engine.requests == []
+
+
 def test_a_wrong_mapping_or_engine_is_told(tmp_path: Path) -> None:
     config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting("http://h:1", "vlm")])
     ((level, what),) = about(see(tmp_path, config), "Engines")

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metering.agent.epochs import Markers, MeterState, Sighting, Step, advance, epoch_id, vanish
+from metering.agent.epochs import (
+    OTHER_PROCESS_READS_MAX,
+    Markers,
+    MeterState,
+    Sighting,
+    Step,
+    advance,
+    epoch_id,
+    vanish,
+)
 from metering.agent.observe import Part
 from metering.deltas import RegisterBound, RegisterReading, fold
 
@@ -165,6 +174,92 @@ def test_a_held_sum_is_freed_by_a_restart() -> None:
 def test_every_part_fallen_is_one_new_life() -> None:
     steps = walk(sight({"a": 5, "b": 3}, 10), sight({"a": 2, "b": 1}, 20))
     assert (steps[1].value, steps[1].reason) == (3, "register_fell")
+
+
+def test_a_fall_smaller_than_the_page_can_show_is_rounding() -> None:
+    coarse = replace(sight(0, 20), parts={"only": Part(1_234_565, None, step=10)})
+    steps = walk(sight(1_234_570, 10), coarse, replace(coarse, parts={"only": Part(1_234_555, None, step=10)}))
+    assert [(step.value, step.reason) for step in steps] == [
+        (1_234_570, None),
+        (1_234_570, None),
+        (1_234_555, "register_fell"),
+    ]
+    assert [step.state.step for step in steps] == [1, 10, 10]
+
+
+OTHER = replace(HERE, hint="1.8e9")
+
+
+def test_a_page_of_a_process_that_began_before_the_last_read_is_not_of_a_restarted_one() -> None:
+    beside = sight(900, 5_020, markers=OTHER, page_started_ms=3, started_ms=3, proof="process")
+    steps = walk(sight(5, 5_010), beside, sight(7, 5_030))
+    assert [(step.value, step.reason) for step in steps] == [(5, None), (None, "other_process"), (7, None)]
+    assert len(set(epochs(steps))) == 1
+    assert [step.state.held for step in steps] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"page_started_ms": 5_015},
+        {"page_started_ms": None},
+        {"page_started_ms": 3, "markers": replace(OTHER, process="c:101:1")},
+        {"page_started_ms": 3, "markers": replace(OTHER, boot_id="boot-2")},
+    ],
+)
+def test_what_shows_a_restart_is_one(changes: dict[str, object]) -> None:
+    _, second = walk(sight(5, 5_010), sight(9, 5_020, **{"markers": OTHER, **changes}))
+    assert (second.value, second.reason, second.state.generation) == (9, None, 1)
+
+
+def test_another_process_that_stays_is_gone_on_with() -> None:
+    beside = [sight(900, 5_020 + n, markers=OTHER, page_started_ms=3) for n in range(OTHER_PROCESS_READS_MAX + 1)]
+    steps = walk(sight(5, 5_010), *beside)
+    assert [step.reason for step in steps[1:-1]] == ["other_process"] * OTHER_PROCESS_READS_MAX
+    assert (steps[-1].value, steps[-1].reason, steps[-1].state.generation) == (900, None, 1)
+
+
+def test_a_held_fall_waits_for_the_value_to_be_back() -> None:
+    steps = walk(*(sight(value, 10 + n, hold_falls=True) for n, value in enumerate((50, 20, 40, 55))))
+    assert [step.value for step in steps] == [50, None, None, 55]
+    assert [step.reason for step in steps] == [None, "fall_held", "fall_held", None]
+    assert len(set(epochs(steps))) == 1
+
+
+def test_a_held_fall_with_a_newer_created_is_a_restart() -> None:
+    first = sight(50, 10, created={"only": 3}, hold_falls=True)
+    second = advance(advance(None, first).state, sight(4, 20, created={"only": 15}, hold_falls=True))
+    assert (second.value, second.reason, second.state.proof) == (4, None, "created")
+
+
+def test_what_dropped_series_counted_stays_in_the_register() -> None:
+    pages = ({"a": 50, "b": 9}, {"a": 51}, {"a": 52, "b": 2}, {"b": 2}, {"a": 1, "b": 2})
+    steps = walk(*(sight(parts, 10 + n, returns_at_zero=True) for n, parts in enumerate(pages)))
+    assert [step.value for step in steps] == [59, 60, 63, 63, 64]
+    assert [step.state.carried for step in steps] == [0, 9, 9, 61, 61]
+    assert len(set(epochs(steps))) == 1
+
+
+def test_a_series_that_was_dropped_and_began_anew_between_two_reads_is_known_by_its_created() -> None:
+    first = sight({"a": 50, "b": 9}, 10, created={"a": 3, "b": 3}, returns_at_zero=True)
+    second = sight({"a": 51, "b": 20}, 20, created={"a": 3, "b": 15}, returns_at_zero=True)
+    assert [step.value for step in walk(first, second)] == [59, 51 + 9 + 20]
+
+
+def test_a_meter_that_was_dropped_whole_is_back_from_zero() -> None:
+    state = vanish(advance(None, sight(50, 10, returns_at_zero=True)).state)
+    back = advance(state, sight(70, 30, returns_at_zero=True, absent_at_ms=20))
+    assert (back.value, back.reason, back.state.started_ms, back.state.proof) == (70, "series_returned", 20, "created")
+    unseen = advance(state, sight(70, 30, returns_at_zero=True))
+    assert (unseen.state.started_ms, unseen.state.proof) == (None, "none")
+
+
+def test_a_state_of_an_older_agent_is_read() -> None:
+    state = advance(None, sight(5, 10)).state
+    older = {
+        name: value for name, value in msgspec.to_builtins(state).items() if name not in {"held", "step", "carried"}
+    }
+    assert msgspec.convert(older, MeterState) == state
 
 
 def test_state_survives_the_disk() -> None:

@@ -10,6 +10,9 @@ import httpx
 import pytest
 
 from metering.agent.clock import SystemClock
+from metering.agent.config import EndpointSetting
+from metering.agent.endpoints import target_of
+from metering.agent.engines import load_mappings
 from metering.agent.exposition import PAGE_BYTES_MAX
 from metering.agent.scrape import ACCEPT, Failure, Page, Scraper, Target, fetch, http_client
 from tests.fakes.engine_pages import PageServer, Reply, page, recorded
@@ -48,6 +51,45 @@ def test_another_status_is_told(engine: PageServer, status: int) -> None:
     result = read(engine)
     assert (reason(result), result) == ("http_status", Failure("e", "http_status", str(status)))
     assert len(engine.requests) == 1
+
+
+def test_an_older_page_is_asked_for_where_the_newer_one_is_not_found(engine: PageServer) -> None:
+    engine.routes["/metrics"] = page("a 1\n")
+    target = Target("e", f"{engine.url}/v1/metrics", "", fallback_urls=(f"{engine.url}/metrics", f"{engine.url}/x"))
+    with http_client([], "", trust_env=False) as client:
+        assert fetch(client, target, SystemClock(), 2) == Page("e", b"a 1\n", "")
+        engine.routes["/v1/metrics"] = Reply(status=500)
+        assert fetch(client, target, SystemClock(), 2) == Failure("e", "http_status", "500")
+        engine.routes = {}
+        assert fetch(client, target, SystemClock(), 2) == Failure("e", "http_status", "404")
+    asked = [path for path, _ in engine.requests]
+    assert asked == ["/v1/metrics", "/metrics", "/v1/metrics", "/v1/metrics", "/metrics", "/x"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/perf_metrics", "/METRICS?a=1"]
+)
+def test_a_page_that_a_read_empties_is_not_asked_for(engine: PageServer, path: str) -> None:
+    mapping = load_mappings()["tensorrt_llm"]
+    target = Target("e", engine.url + path, "", is_destructive=mapping.is_destructive)
+    with http_client([], "", trust_env=False) as client:
+        assert reason(fetch(client, target, SystemClock(), 2)) == "destructive_page"
+        fallback = Target("e", f"{engine.url}/none", "", (engine.url + path,), mapping.is_destructive)
+        assert reason(fetch(client, fallback, SystemClock(), 2)) == "destructive_page"
+    assert [asked for asked, _ in engine.requests] == ["/none"]
+
+
+def test_the_safe_page_of_that_engine_is_read(engine: PageServer) -> None:
+    engine.routes["/prometheus/metrics"] = page("a 1\n")
+    mapping = load_mappings()["tensorrt_llm"]
+    target = target_of(EndpointSetting(engine.url, "tensorrt_llm"), mapping)
+    with http_client([], "", trust_env=False) as client:
+        assert fetch(client, target, SystemClock(), 2) == Page(engine.url, b"a 1\n", "")
+
+
+def test_json_is_told_with_what_it_may_mean(engine: PageServer) -> None:
+    engine.routes["/metrics"] = page("[]\n", Content_Type="application/json; charset=utf-8")
+    assert reason(read(engine)) == "json_answer"
 
 
 def test_a_hanging_engine_is_a_timeout(engine: PageServer) -> None:
