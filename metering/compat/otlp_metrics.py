@@ -132,12 +132,12 @@ def _labels(point: Any) -> dict[str, str]:
 
 
 def _sample(point: Any, kind: str) -> Sample:
-    at_ms, start_ms = point.time_unix_nano // NS_PER_MS, point.start_time_unix_nano // NS_PER_MS
     if kind == "histogram":
         value = point.sum
     else:
         value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double
-    return Sample(value, at_ms, start_ms if 0 < start_ms < at_ms else None)
+    at_ns, start_ns = point.time_unix_nano, point.start_time_unix_nano
+    return Sample(value, at_ns // NS_PER_MS, start_ns // NS_PER_MS if 0 < start_ns < at_ns else None)
 
 
 def _text(value: Any) -> str:

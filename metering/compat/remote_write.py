@@ -163,9 +163,10 @@ def _read_series(call: Call, one: Any, symbols: list[str], *, is_v2: bool) -> No
     labels = dict(pairs)
     name = labels.pop(NAME_LABEL)
     created_ms = one.created_timestamp if is_v2 else 0
+    starts = [(sample.start_timestamp if is_v2 else 0) or created_ms for sample in one.samples]
     samples = tuple(
-        Sample(sample.value, sample.timestamp, ((sample.start_timestamp if is_v2 else 0) or created_ms) or None)
-        for sample in one.samples
+        Sample(sample.value, sample.timestamp, start_ms if 0 < start_ms < sample.timestamp else None)
+        for sample, start_ms in zip(one.samples, starts, strict=True)
     )
     call.series.append(Series(name, labels, samples))
 

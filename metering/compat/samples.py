@@ -17,7 +17,9 @@ REPLICA_LABELS: Final = frozenset({"__replica__", "prometheus_replica"})
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value at an instant, Unix ms. `start_ms` is since when it counts from zero, None if that is not told."""
+    """One value at an instant, Unix ms. `start_ms` is since when it counts from zero, None if that is not
+    told: a start at the very instant of the value is none, as OTLP's data model says.
+    """
 
     value: float
     at_ms: int

@@ -216,7 +216,7 @@ class TargetFold:
         self._append(register.key, state)
 
     def _life(self, register: Register, sample: Sample) -> Life | None:
-        """What says since when the register counts, the most trusted first; a start at or after the sample is none."""
+        """What says since when the register counts, the most trusted first; a start after the sample is none."""
         hints, one = register.reading.mapping.epoch_hints, register.series
         told: list[tuple[str, int | None]] = [("sample", sample.start_ms)]
         if "created" in hints:
@@ -224,7 +224,7 @@ class TargetFold:
         if "process_start" in hints:
             told.append(("process", self.state.process_ms))
         for source, at_ms in told:
-            if at_ms is not None and 0 < at_ms < sample.at_ms:
+            if at_ms is not None and 0 < at_ms <= sample.at_ms:
                 return Life(source, at_ms)
         return None
 

@@ -81,6 +81,9 @@ def test_a_dropped_suffix_is_found() -> None:
 def test_a_start_at_its_own_instant_is_unknown() -> None:
     assert read(sum_of(PROMPT, start_ms=T0)).series[0].samples[0].start_ms is None
     assert read(sum_of(PROMPT, start_ms=0)).series[0].samples[0].start_ms is None
+    metric = sum_of(PROMPT)
+    metric.sum.data_points[0].start_time_unix_nano = T0 * NS - 1
+    assert read(metric).series[0].samples[0].start_ms == T0 - 1
 
 
 def test_what_cannot_be_metered_is_refused_point_by_point_with_the_reason() -> None:

@@ -34,6 +34,11 @@ def test_a_call_of_2_0_is_its_series_with_their_starts() -> None:
     assert read_call(V2, inflate(call_v2(*sent, on_series=True))).series == sent
 
 
+def test_a_start_at_its_own_instant_is_unknown() -> None:
+    call = read_call(V2, inflate(call_v2(series(PROMPT, (1, 1_000), (2, 2_000), start_ms=1_000))))
+    assert [sample.start_ms for sample in call.series[0].samples] == [None, 1_000]
+
+
 def test_histograms_are_counted() -> None:
     call = read_call(V2, inflate(call_v2(*SENT, histograms=[b"", b"\x08\x01"])))
     assert (call.histograms, call.exemplars, call.samples) == (4, 0, 3)

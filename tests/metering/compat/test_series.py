@@ -122,8 +122,8 @@ def test_a_start_on_the_sample_is_trusted_first() -> None:
     assert (target.columns[0].epoch_started_ms, target.columns[0].epoch_proof) == (T0 - 5_000, "created")
     target.send(series(PROMPT, (200, T0 + STEP), start_ms=T0 + 1_000))
     assert target.total() == 200
-    unknown = Target().send(series(PROMPT, (100, T0), start_ms=T0))
-    assert unknown.columns[0].epoch_proof == "none"
+    late = Target().send(series(PROMPT, (100, T0), start_ms=T0 + 1))
+    assert late.columns[0].epoch_proof == "none"
 
 
 def test_stale_markers_open_no_epoch() -> None:
