@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Q
 
 from clusters.models import Allocation, Node, Slice
+from metering.card_health import CardHealth, health_of
 from metering.fleet import FleetCluster, FleetNode, fleet_of
 from metering.fleet_figures import mean_share
 from metering.models import AcceleratorHour, Batch, BatchConflict, Meter, NodeCursor, RollupCursor, UsageGap
@@ -114,6 +115,7 @@ class NodeDetail:
     meters: tuple[MeterReading, ...]
     gaps: tuple[GapRow, ...]
     chain: Chain
+    health: dict[UUID, CardHealth]
 
 
 def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: datetime) -> NodeDetail | None:
@@ -134,6 +136,7 @@ def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: da
         meters=_meters(found),
         gaps=_gaps(found, now),
         chain=_chain(found),
+        health=health_of(node=found, from_at=hours[0], now=now),
     )
 
 

@@ -21,6 +21,7 @@ from metering.fleet_figures import free_permille_of
 from metering.node_detail import CardHour, GapRow, HoldNow, MeterReading, NodeDetail, node_detail
 from metering.pages.fleet_strip import gpus, shown_findings
 from metering.pages.hour_charts import HourFigures, hour_charts, shares_of, strip
+from metering.pages.node_health import health_lines
 from metering.pages.node_lines import (
     MILLIWATTS,
     Gauge,
@@ -101,6 +102,7 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
         "one_model": len({card.model for card in detail.node.accelerators}) == 1,
         "cards": [_card_line(detail, card, now, locale) for card in detail.node.accelerators],
         "sampled": bool(detail.card_hours),
+        "health": health_lines(detail.node.accelerators, detail.health, locale),
         "charts": hour_charts(_hours(detail), locale),
         "endpoints": _endpoints(detail, locale),
         "gaps": [(gap, _lasted(gap)) for gap in detail.gaps],
