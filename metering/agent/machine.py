@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 _CONTAINER_ID: Final = re.compile(r"([0-9a-f]{64})")
+_TRIE_LEAF: Final = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)")
 _LISTEN: Final = "0A"
 _RESCAN_READS: Final = 30
 """After this many cheap confirmations of a known process the sockets are searched again."""
@@ -53,12 +54,13 @@ class LinuxMachine:
         self.boot_id = _text(proc / "sys/kernel/random/boot_id").strip()
         self.booted_at_ms = _boot_s(proc) * 1_000
         self._known: dict[int, tuple[EngineProcess, int]] = {}
+        self._in_containers: dict[tuple[str, int], EngineProcess] = {}
 
     def process_behind(self, url: str) -> EngineProcess | None:
         """Confirm the known process cheaply; search the sockets when it is gone or from time to time."""
         port = local_port(url)
         if port is None:
-            return None
+            return self._process_in_container(url)
         known, reads = self._known.get(port, (None, 0))
         if known is not None and reads < _RESCAN_READS and self._start_ticks(known.pid) == known.start_ticks:
             self._known[port] = (known, reads + 1)
@@ -84,14 +86,45 @@ class LinuxMachine:
                 found.setdefault(sockets[inode], set()).add(pid)
         return found
 
+    def container_listeners(self) -> dict[tuple[str, int], set[int]]:
+        """(address, listening TCP port) of containers with a network of their own → ids of the processes that hold it.
+
+        Only of those whose network the agent may see; the address is one that this node can reach.
+        """
+        own = _link(str(self._proc / "self/ns/net"))
+        networks: dict[str, list[int]] = {}
+        for pid in sorted(int(name) for name in os.listdir(self._proc) if name.isdecimal()):
+            network = _link(str(self._proc / str(pid) / "ns/net"))
+            if network and own and network != own:
+                networks.setdefault(network, []).append(pid)
+        found: dict[tuple[str, int], set[int]] = {}
+        for pids in networks.values():
+            folder = self._proc / str(pids[0])
+            address = next(iter(sorted(_own_addresses(_text(folder / "net/fib_trie")))), "")
+            sockets = self._listening_sockets(folder) if address else {}
+            for pid in pids if sockets else []:
+                for inode in self._socket_inodes(pid) & sockets.keys():
+                    found.setdefault((address, sockets[inode]), set()).add(pid)
+        described = {place: self._describe(min(pids)) for place, pids in found.items()}
+        self._in_containers = {place: process for place, process in described.items() if process is not None}
+        return found
+
+    def _process_in_container(self, url: str) -> EngineProcess | None:
+        """The process that the last search found there, if it still lives."""
+        parts = urlsplit(url)
+        process = self._in_containers.get((parts.hostname or "", parts.port or 80))
+        if process is not None and self._start_ticks(process.pid) == process.start_ticks:
+            return process
+        return None
+
     def describe(self, pid: int) -> EngineProcess | None:
         """The process as it is now, None if it is gone."""
         return self._describe(pid)
 
-    def _listening_sockets(self) -> dict[str, int]:
+    def _listening_sockets(self, folder: Path | None = None) -> dict[str, int]:
         found = {}
         for table in ("net/tcp", "net/tcp6"):
-            for line in _text(self._proc / table).splitlines()[1:]:
+            for line in _text((folder or self._proc) / table).splitlines()[1:]:
                 fields = line.split()
                 if len(fields) > 9 and fields[3] == _LISTEN:
                     found[fields[9]] = int(fields[1].rpartition(":")[2], 16)
@@ -136,6 +169,18 @@ def local_port(url: str) -> int | None:
         except ValueError:
             return None
     return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _own_addresses(trie: str) -> set[str]:
+    """The network's own IPv4 addresses, without loopback: leaves of `fib_trie` that are a host of this machine."""
+    found, address = set(), ""
+    for line in trie.splitlines():
+        leaf = _TRIE_LEAF.search(line)
+        if leaf:
+            address = leaf.group(1)
+        elif address and line.strip() == "/32 host LOCAL" and not address.startswith("127."):
+            found.add(address)
+    return found
 
 
 def _link(path: str) -> str:

@@ -17,9 +17,9 @@ from metering.agent.card_exporters import checked_accelerators
 from metering.agent.clock import STEP_S_MIN, Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
 from metering.agent.collect import Collector
 from metering.agent.config import Config, ConfigError, checked_mappings
-from metering.agent.discover import discover
 from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.figures import Progress
+from metering.agent.finder import Finder
 from metering.agent.machine import LinuxMachine, Machine
 from metering.agent.nvml import NvmlReader, default_command
 from metering.agent.scrape import Scraper, http_client
@@ -32,7 +32,6 @@ from metering.wire import Outcome
 
 logger = logging.getLogger(__name__)
 
-DISCOVER_MS: Final = 60_000
 SHIP_WAIT_S: Final = 5.0
 MIB: Final = 1 << 20
 
@@ -67,7 +66,6 @@ class Agent:
         self._last_tick_ms = -1
         self._clock_offset_ms: int | None = None
         self._sealed_ms: int | None = None
-        self._discovered_ms: int | None = None
         self.progress = Progress(ship_clock.monotonic_s())
         self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         self._ship_client = http_client([self._identity.server], config.ca_file, trust_env=True)
@@ -85,8 +83,8 @@ class Agent:
             memory=msgspec.json.decode(memory, type=Memory) if memory else Memory(),
             node=self._identity.node,
         )
-        self._collector.watch(config.endpoints)
         self._collector.watch_exporters(config.accelerators, checked_accelerators(config))
+        self._finder = self._make_finder()
         self._shipper = Shipper(
             self._spool,
             self._ship_client,
@@ -118,6 +116,9 @@ class Agent:
         finally:
             self._close(page)
 
+    def _make_finder(self) -> Finder:
+        return Finder(self._config, self._mappings, self._machine, self._scrape_client, self._ship_clock)
+
     def _log_start(self) -> None:
         fill, count = self._spool.fill(), len(self._config.endpoints)
         engines = f"{count} configured endpoints" if count else "engines found by themselves"
@@ -147,8 +148,11 @@ class Agent:
             at_ms = self._now_ms()
             if at_ms == self._last_tick_ms:
                 return True
-            self._discover(at_ms)
+            found = self._finder.look(at_ms)
+            self._collector.watch(found.settings)
             tick = self._collector.read(at_ms)
+            for url in found.unnamed:
+                tick.fail("endpoint", url, "model_unknown", "the engine does not say yet which model it serves")
             fresh = [*tick.outcomes, *self._own_outcomes(at_ms)]
             self._note(tick, fresh)
             outcomes = [*self._unsaved, *fresh]
@@ -239,25 +243,10 @@ class Agent:
         self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         before.close()
         self._collector.reconfigure(mappings, Scraper(self._scrape_client, self._ship_clock, config.scrape_timeout_s))
-        self._discovered_ms = None
-        if config.endpoints or not config.discover:
-            self._collector.watch(config.endpoints)
+        self._finder = self._make_finder()
         self._spool.limits = limits_of(config)
         self._ship_client.timeout = config.ship_timeout_s
         self._shipper.drain_batches_per_s = config.ship_batches_per_s
-
-    def _discover(self, at_ms: int) -> None:
-        """Look for engines where none is configured. A simulated machine gives facts and has no processes to search."""
-        if not self._config.discover or self._config.endpoints or not isinstance(self._machine, LinuxMachine):
-            return
-        if self._discovered_ms is not None and 0 <= at_ms - self._discovered_ms < DISCOVER_MS:
-            return
-        self._discovered_ms = at_ms
-        found = discover(self._machine, self._mappings.values())
-        for endpoint in found:
-            if endpoint.url not in self._collector.endpoints:
-                logger.info("found %s at %s", endpoint.engine, endpoint.url)
-        self._collector.watch(found)
 
     def _seal_if_due(self) -> None:
         """Seal by time, unless an earlier batch still waits: then by count, so that an outage makes larger batches."""

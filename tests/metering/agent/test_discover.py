@@ -8,7 +8,7 @@ from metering.agent.config import EndpointSetting
 from metering.agent.discover import discover, listens
 from metering.agent.engines import load_mappings
 from metering.agent.machine import EngineProcess, LinuxMachine
-from tests.metering.agent.test_machine import made_up
+from tests.metering.agent.test_machine import in_container, made_up
 
 MAPPINGS = load_mappings()
 
@@ -68,3 +68,15 @@ def test_a_machine_without_engines_has_none(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert discover(LinuxMachine(empty), MAPPINGS.values()) == []
+
+
+def test_an_engine_in_a_container_is_found_at_its_own_address(tmp_path: Path) -> None:
+    machine = LinuxMachine(in_container(tmp_path))
+    url = "http://172.17.0.5:8000"
+    assert discover(machine, MAPPINGS.values()) == [EndpointSetting(url, "vllm")]
+    found = machine.process_behind(url)
+    assert found is not None
+    assert found.pid == 700
+    (tmp_path / "700/stat").write_text("")
+    assert machine.process_behind(url) is None
+    assert machine.process_behind("http://172.17.0.9:8000") is None

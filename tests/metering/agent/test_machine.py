@@ -121,3 +121,46 @@ def test_only_urls_of_this_machine_have_a_local_port(url: str, port: int | None)
 
 def test_this_hosts_own_name_is_local() -> None:
     assert local_port(f"http://{socket.gethostname()}:81") == 81
+
+
+TRIE = """Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 127.0.0.0/8 2 0 2
+        |-- 127.0.0.1
+           /32 host LOCAL
+     |-- 172.17.0.5
+        /32 host LOCAL
+     |-- 172.17.255.255
+        /32 link BROADCAST
+"""
+
+
+def in_container(proc: Path) -> Path:
+    """A /proc where process 700 listens on port 8000 in a network of its own, and process 300 on none."""
+    made_up(proc, pids={300: 400, 700: 800})
+    (proc / "net/tcp").rename(proc / "700/tcp")
+    (proc / "700/net").mkdir()
+    (proc / "700/tcp").rename(proc / "700/net/tcp")
+    (proc / "700/net/fib_trie").write_text(TRIE)
+    (proc / "net/tcp").write_text("")
+    (proc / "300/fd/7").unlink()
+    for name, network in (("self", "1"), ("300", "1"), ("700", "2")):
+        (proc / name / "ns").mkdir(parents=True)
+        os.symlink(f"net:[{network}]", proc / name / "ns/net")
+    return proc
+
+
+def test_listeners_of_containers_have_the_address_of_their_network(tmp_path: Path) -> None:
+    machine = LinuxMachine(in_container(tmp_path))
+    assert machine.listeners() == {}
+    assert machine.container_listeners() == {("172.17.0.5", 8000): {700}}
+
+
+def test_a_network_that_cannot_be_seen_has_no_listeners(tmp_path: Path) -> None:
+    proc = in_container(tmp_path)
+    (proc / "700/net/fib_trie").unlink()
+    assert LinuxMachine(proc).container_listeners() == {}
+    (proc / "self/ns/net").unlink()
+    assert LinuxMachine(proc).container_listeners() == {}

@@ -1,0 +1,109 @@
+"""Keeps the list of endpoints to read: configured ones as they are, found ones looked for again and again.
+
+An endpoint whose page names no model is asked what it serves before its first reading, so that its tokens never begin
+under one name and go on under another. Until it answers it is not read: registers are cumulative, nothing is lost.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+import msgspec
+
+from metering.agent.clock import Clock
+from metering.agent.config import Config, EndpointSetting
+from metering.agent.discover import discover, probed
+from metering.agent.engines import EngineMapping
+from metering.agent.machine import EngineProcess, LinuxMachine, Machine
+from metering.agent.served import Served, ask_models
+
+logger = logging.getLogger(__name__)
+
+DISCOVER_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What to read now, and the endpoints that wait until they say what they serve."""
+
+    settings: list[EndpointSetting]
+    unnamed: list[str] = field(default_factory=list)
+
+
+class Finder:
+    """Remembers what was found and what each life of an engine serves."""
+
+    def __init__(
+        self, config: Config, mappings: dict[str, EngineMapping], machine: Machine, client: httpx.Client, clock: Clock
+    ) -> None:
+        """`clock` is the real one, for timeouts."""
+        self._config = config
+        self._mappings = mappings
+        self._machine = machine
+        self._client = client
+        self._clock = clock
+        self._looked_ms: int | None = None
+        self._settings: list[EndpointSetting] = list(config.endpoints)
+        self._served: dict[tuple[str, str], Served] = {}
+        self._probed: dict[tuple[str, str], EngineMapping | None] = {}
+
+    def look(self, at_ms: int) -> Found:
+        """The endpoints to read at this instant."""
+        self._discover(at_ms)
+        found = Found([])
+        for setting in self._settings:
+            if setting.model or self._mappings[setting.engine].model_labels:
+                found.settings.append(setting)
+                continue
+            served = self._ask(setting.url)
+            if served.known:
+                found.settings.append(msgspec.structs.replace(setting, model=served.only))
+            else:
+                found.unnamed.append(setting.url)
+        return found
+
+    def _discover(self, at_ms: int) -> None:
+        """Search where none is configured. A simulated machine gives facts and has no processes to search."""
+        if self._config.endpoints or not self._config.discover or not isinstance(self._machine, LinuxMachine):
+            return
+        if self._looked_ms is not None and 0 <= at_ms - self._looked_ms < DISCOVER_MS:
+            return
+        self._looked_ms = at_ms
+        recognise = self._recognise if self._config.discover_probe else None
+        found = discover(self._machine, self._mappings.values(), recognise)
+        self._tell(found)
+        self._settings = found
+
+    def _recognise(self, process: EngineProcess, url: str) -> EngineMapping | None:
+        """Read the page of an unknown process once in its life."""
+        life = (url, process.marker)
+        if life not in self._probed:
+            self._probed = {key: one for key, one in self._probed.items() if key[0] != url}
+            self._probed[life] = probed(self._client, process, url, self._mappings.values(), self._clock)
+        return self._probed[life]
+
+    def _tell(self, found: Sequence[EndpointSetting]) -> None:
+        known, now = set(self._settings), set(found)
+        for setting in found:
+            if setting not in known:
+                logger.info("found %s at %s", setting.engine, setting.url)
+        for setting in self._settings:
+            if setting not in now:
+                logger.info("%s at %s does not listen any more", setting.engine, setting.url)
+
+    def _ask(self, url: str) -> Served:
+        """Once in a life of the engine; another process may serve another model."""
+        process = self._machine.process_behind(url)
+        life = (url, process.marker if process is not None else "")
+        served = self._served.get(life)
+        if served is None:
+            served = ask_models(self._client, url, self._clock)
+            if served.known:
+                # Of one address only its present life is remembered.
+                self._served = {key: one for key, one in self._served.items() if key[0] != url}
+                self._served[life] = served
+                if served.models:
+                    logger.info("%s serves %s", url, ", ".join(served.models[:8]))
+        return served
