@@ -53,12 +53,14 @@ def probed(
     client: httpx.Client, process: EngineProcess, url: str, mappings: Iterable[EngineMapping], clock: Clock
 ) -> EngineMapping | None:
     """The engine whose registers are on the page at that port, None where it has none. Never raises for an answer."""
-    if any(word in process.command_line for word in NEVER_PROBED):
+    known = list(mappings)
+    harmed = [word for one in known if PROBE_PATH in one.destructive_pages for word in one.listener_words]
+    if any(word in process.command_line for word in (*NEVER_PROBED, *harmed)):
         return None
     page = fetch(client, Target(url, url + PROBE_PATH, ""), clock, PROBE_TIMEOUT_S)
     if isinstance(page, Failure):
         return None
-    candidates = [mapping for mapping in mappings if mapping.page == PROBE_PATH]
+    candidates = [mapping for mapping in known if mapping.page == PROBE_PATH]
     names = {name for mapping in candidates for name in mapping.register_names}
     there = parse_page(page.body, frozenset(names)).samples.keys()
     best = max(candidates, key=lambda mapping: len(mapping.register_names & there), default=None)

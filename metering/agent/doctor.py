@@ -7,22 +7,38 @@ from pathlib import Path
 from typing import Final, Literal
 
 import httpx
+import msgspec
 
 from metering.agent import AGENT_VERSION, keys, state
-from metering.agent.clock import Clock, unix_ms
+from metering.agent.clock import Clock, from_unix_ms, unix_ms
 from metering.agent.config import Config, ConfigError, EndpointSetting, checked_mappings
 from metering.agent.discover import discover
 from metering.agent.endpoints import source_of, target_of
 from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.exposition import parse_page
+from metering.agent.finder import needs_name
 from metering.agent.machine import LinuxMachine
 from metering.agent.nvml import NvmlReader
 from metering.agent.observe import Observation, observe
 from metering.agent.run import MIB
 from metering.agent.scrape import Failure, fetch, http_client
+from metering.agent.served import Served, ask_models
+from metering.agent.ship import read_alarm
 from metering.agent.spool import SpoolBroken, read_fill
+from metering.agent.status import LOOPBACK
 
 Level = Literal["ok", "warn", "FAIL"]
+ALARM_FIXES: Final = {
+    "node_revoked": "forecourt agent enroll --again with a new token",
+    "node_unknown": "is this the right server? Else: forecourt agent enroll --again with a new token",
+    "signature_invalid": "forecourt agent rotate-key if one was begun; else enroll --again with a token for this node",
+    "out_of_chain": "stop the agent, then: forecourt agent rejoin",
+    "batch_conflict": "does a copy of this node run? Stop it; then stop this agent and: forecourt agent rejoin",
+    "batch_malformed": "it is set aside by itself after a few tries; upgrade the agent or the server",
+    "batch_too_large": "it is set aside by itself after a few tries; upgrade the agent or the server",
+}
+"""What helps when the server refuses, by its code."""
+OTHER_FIX: Final = "something between here and the server answers in its place: check proxy and address"
 CLOCK_SKEW_S_MAX: Final = 2.0
 _SERVER_TIMEOUT_S: Final = 5.0
 
@@ -84,11 +100,28 @@ def _state(config: Config) -> Iterator[Finding]:
         yield Finding("State", "FAIL", str(unusable), "mend the file, or enrol a new node in another folder")
         return
     yield Finding("State", "ok", f"enrolled as node {identity.node} of cluster {identity.cluster}")
+    if (folder / keys.PENDING_FILE).exists():
+        yield Finding("State", "warn", "a key rotation was begun and not answered", "forecourt agent rotate-key")
     try:
         with state.StateLock(folder):
             yield Finding("State", "warn", "no agent runs here now", "start it: forecourt agent run")
     except state.AlreadyRunning:
         yield Finding("State", "ok", "an agent runs here")
+        yield from _settings(config)
+
+
+def _settings(config: Config) -> Iterator[Finding]:
+    """Whether the running agent uses the settings as they are now."""
+    try:
+        answer = httpx.get(
+            f"http://{LOOPBACK}:{config.status_port}/healthz", timeout=_SERVER_TIMEOUT_S, trust_env=False
+        )
+        told = str(answer.json().get("settings", "ok"))
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return
+    if told != "ok":
+        fix = "mend them, then: systemctl reload forecourt-agent"
+        yield Finding("State", "FAIL", f"the newest settings are wrong, the old ones are used: {told}", fix)
 
 
 def _server(config: Config, clock: Clock) -> Iterator[Finding]:
@@ -203,6 +236,10 @@ def _engine(
     if not mapping.readable:
         yield Finding("Engines", "ok", f"{mapping.title} at {setting.url}: {mapping.how_metered}")
         return
+    if needs_name(setting, mapping):
+        served = ask_models(client, setting.url, clock)
+        yield from _served(setting, mapping, served)
+        setting = msgspec.structs.replace(setting, model=served.only)
     target = target_of(setting, mapping)
     page = fetch(client, target, clock, timeout_s)
     named = f"{mapping.title} at {target.page_url}"
@@ -228,8 +265,18 @@ def _engine(
         )
         return
     yield Finding("Engines", "ok", f"{named}: {_totals(seen)}")
-    if any(not meter.key.model for meter in seen.meters):
-        yield Finding("Engines", "warn", f"{named}: the page names no model", 'set `model = "…"` on this endpoint')
+
+
+def _served(setting: EndpointSetting, mapping: EngineMapping, served: Served) -> Iterator[Finding]:
+    """Whose tokens the page counts, where it does not say itself."""
+    where, fix = f"{mapping.title} at {setting.url}", 'set `model = "…"` on this endpoint'
+    if not served.known:
+        yield Finding("Engines", "FAIL", f"{where}: it does not say what it serves, and is not read before", fix)
+    elif served.only is None:
+        told = f"it serves {', '.join(served.models[:8])}" if served.models else "neither page nor engine names a model"
+        yield Finding("Engines", "warn", f"{where}: {told}; its counts are of no named model", fix)
+    else:
+        yield Finding("Engines", "ok", f"{where}: it serves {served.only}")
 
 
 def _totals(seen: Observation) -> str:
@@ -247,9 +294,16 @@ def _spool(config: Config, clock: Clock) -> Iterator[Finding]:
         return
     try:
         fill = read_fill(path)
+        alarm = read_alarm(path)
     except SpoolBroken as broken:
-        yield Finding("Spool", "FAIL", str(broken), "check the disk; move the file away only with the operator's leave")
+        yield Finding("Spool", "FAIL", str(broken), "check the disk, then: forecourt agent rejoin (the agent stopped)")
         return
+    if alarm is not None:
+        since = from_unix_ms(alarm.since_ms).strftime("%F %R UTC")
+        yield Finding("Spool", "FAIL", f"since {since}: {alarm.detail}", ALARM_FIXES.get(alarm.code, OTHER_FIX))
+    if fill.set_aside:
+        what = f"{fill.set_aside} batches are set aside in {path.name}, table set_aside"
+        yield Finding("Spool", "warn", what, "the server never took them: tell who runs it, and upgrade the agent")
     used_mib = fill.bytes_used / MIB
     age_h = 0.0 if fill.oldest_ms is None else (unix_ms(clock.now()) - fill.oldest_ms) / 3_600_000
     what = (

@@ -15,6 +15,7 @@ import msgspec
 from metering.agent.clock import Clock
 from metering.agent.config import Config, EndpointSetting
 from metering.agent.discover import discover, probed
+from metering.agent.endpoints import source_of
 from metering.agent.engines import EngineMapping
 from metering.agent.machine import EngineProcess, LinuxMachine, Machine
 from metering.agent.served import Served, ask_models
@@ -54,7 +55,7 @@ class Finder:
         self._discover(at_ms)
         found = Found([])
         for setting in self._settings:
-            if setting.model or self._mappings[setting.engine].model_labels:
+            if not needs_name(setting, self._mappings[setting.engine]):
                 found.settings.append(setting)
                 continue
             served = self._ask(setting.url)
@@ -85,12 +86,11 @@ class Finder:
         return self._probed[life]
 
     def _tell(self, found: Sequence[EndpointSetting]) -> None:
-        known, now = set(self._settings), set(found)
         for setting in found:
-            if setting not in known:
+            if setting not in self._settings:
                 logger.info("found %s at %s", setting.engine, setting.url)
         for setting in self._settings:
-            if setting not in now:
+            if setting not in found:
                 logger.info("%s at %s does not listen any more", setting.engine, setting.url)
 
     def _ask(self, url: str) -> Served:
@@ -107,3 +107,9 @@ class Finder:
                 if served.models:
                     logger.info("%s serves %s", url, ", ".join(served.models[:8]))
         return served
+
+
+def needs_name(setting: EndpointSetting, mapping: EngineMapping) -> bool:
+    """Whether neither the page, nor the setting, nor its URL says whose tokens are counted."""
+    named = setting.model or mapping.model_labels or source_of(setting, mapping).model
+    return mapping.readable and not named

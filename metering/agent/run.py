@@ -16,7 +16,7 @@ from metering.agent import figures, keys, state
 from metering.agent.card_exporters import checked_accelerators
 from metering.agent.clock import STEP_S_MIN, Clock, SystemClock, from_unix_ms, next_tick_ms, unix_ms
 from metering.agent.collect import Collector
-from metering.agent.config import Config, ConfigError, checked_mappings
+from metering.agent.config import Config, ConfigError, EndpointSetting, checked_mappings
 from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.figures import Progress
 from metering.agent.finder import Finder
@@ -85,6 +85,7 @@ class Agent:
         )
         self._collector.watch_exporters(config.accelerators, checked_accelerators(config))
         self._finder = self._make_finder()
+        self._watched: list[EndpointSetting] = []
         self._shipper = Shipper(
             self._spool,
             self._ship_client,
@@ -149,7 +150,9 @@ class Agent:
             if at_ms == self._last_tick_ms:
                 return True
             found = self._finder.look(at_ms)
-            self._collector.watch(found.settings)
+            if found.settings != self._watched:
+                self._watched = found.settings
+                self._collector.watch(found.settings)
             tick = self._collector.read(at_ms)
             for url in found.unnamed:
                 tick.fail("endpoint", url, "model_unknown", "the engine does not say yet which model it serves")
@@ -243,7 +246,7 @@ class Agent:
         self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         before.close()
         self._collector.reconfigure(mappings, Scraper(self._scrape_client, self._ship_clock, config.scrape_timeout_s))
-        self._finder = self._make_finder()
+        self._finder, self._watched = self._make_finder(), []
         self._spool.limits = limits_of(config)
         self._ship_client.timeout = config.ship_timeout_s
         self._shipper.drain_batches_per_s = config.ship_batches_per_s

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from metering.agent.clock import Clock
+from metering.agent.endpoints import page_url
 from metering.agent.scrape import Failure, Target, fetch
 
 PATHS: Final = ("/v1/models", "/info")
@@ -45,7 +46,7 @@ class Served:
 def ask_models(client: httpx.Client, url: str, clock: Clock) -> Served:
     """Ask one engine, within seconds. Never raises for what an engine can do."""
     for path in PATHS:
-        answer = fetch(client, Target(url, url.rstrip("/") + path, ""), clock, TIMEOUT_S)
+        answer = fetch(client, Target(url, page_url(url, path), ""), clock, TIMEOUT_S)
         if isinstance(answer, Failure):
             if answer.reason != "http_status" or answer.detail not in _NOT_THERE:
                 return Served(known=False)

@@ -13,6 +13,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -22,7 +23,7 @@ from metering.agent.clock import Clock, unix_ms
 from metering.agent.delivery import Delivered, Refused, Unreachable, deliver
 from metering.agent.keys import KeyRing
 from metering.agent.mend import set_aside
-from metering.agent.spool import SealedBatch, Spool, SpoolBroken
+from metering.agent.spool import SealedBatch, Spool, SpoolBroken, read_meta
 from metering.agent.state import Identity
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,12 @@ class Alarm(msgspec.Struct, frozen=True):
     since_ms: int
 
 
+def read_alarm(path: Path) -> Alarm | None:
+    """The refusal that stands in a spool that another process may own, None if none does. Raises SpoolBroken."""
+    text = read_meta(path, ALARM_META)
+    return msgspec.json.decode(text, type=Alarm) if text else None
+
+
 class Shipper:
     """A thread that empties the spool, head first, backing off with jitter.
 
@@ -96,7 +103,7 @@ class Shipper:
         self._not_before_s = 0.0
         self._send_seq: int | None = None
         self._refused: tuple[int, int] = (0, 0)
-        self._recovering = self._hurrying = False
+        self._set_aside_last = self._recovering = self._hurrying = False
         self._kicks = 0
         self._kicks_done = 0
         self._closing = False
@@ -216,7 +223,9 @@ class Shipper:
             logger.info("the server does not know the key any more: trying the one that is on disk now")
             return True
         self._alarm(batch, result)
-        if result.code in CONTENT_CODES and self._refused[1] >= SET_ASIDE_AFTER:
+        # Two in a row are no bad batch but an agent that is newer than its server: nothing is helped by going on.
+        one_bad = result.code in CONTENT_CODES and not self._set_aside_last
+        if one_bad and self._refused[1] >= SET_ASIDE_AFTER:
             self._set_aside(batch, result)
             return True
         self._back_off(REFUSED_BACKOFF_S_MIN, None)
@@ -241,6 +250,7 @@ class Shipper:
         self._failures = 0
         self._send_seq = None
         self._refused = (0, 0)
+        self._set_aside_last = False
         self.status.alarm = self.status.alarm_detail = ""
         self.status.clock_ahead_s = delivered.clock_ahead_s
         self.status.delivered_batches += 1
@@ -282,6 +292,7 @@ class Shipper:
         told = f"{refused.code}: {refused.detail}"
         logger.error("batch %d is set aside: %s; %d later ones go on", batch.seq, told, later)
         self.status.set_aside_batches += 1
+        self._set_aside_last = True
         self._refused = (0, 0)
 
     def _back_off(self, first_s: float, asked_s: float | None) -> None:

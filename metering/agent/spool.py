@@ -111,6 +111,7 @@ class Fill:
     batches: int
     bytes_used: int
     oldest_ms: int | None
+    set_aside: int = 0
 
 
 class Spool:
@@ -287,10 +288,22 @@ class Spool:
 
 def read_fill(path: Path) -> Fill:
     """How full a spool is, without writing to it: another process may be its owner. Raises SpoolBroken."""
+    with _beside(path) as db:
+        return _fill(db)
+
+
+def read_meta(path: Path, name: str) -> str | None:
+    """A remembered text of a spool that another process may own. Raises SpoolBroken."""
+    with _beside(path) as db:
+        return get_meta(db, name)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            return _fill(db)
+            yield db
         finally:
             db.close()
     except sqlite3.Error as broken:
@@ -300,7 +313,10 @@ def read_fill(path: Path) -> Fill:
 def _fill(db: sqlite3.Connection) -> Fill:
     (pending,) = db.execute("SELECT count(*) FROM readings").fetchone()
     (batches,) = db.execute("SELECT count(*) FROM batches").fetchone()
-    return Fill(pending, batches, _used_bytes(db), _oldest_ms(db))
+    (known,) = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'set_aside'").fetchone()
+    # A spool that an older agent made gets the table when a newer one opens it.
+    (set_aside,) = db.execute("SELECT count(*) FROM set_aside").fetchone() if known else (0,)
+    return Fill(pending, batches, _used_bytes(db), _oldest_ms(db), set_aside)
 
 
 def key_text(key: MeterKey) -> str:

@@ -3,19 +3,25 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from metering.agent import keys, state
 from metering.agent.clock import SystemClock
 from metering.agent.config import Config, EndpointSetting
-from metering.agent.doctor import Finding, examine, report
+from metering.agent.doctor import ALARM_FIXES, OTHER_FIX, Finding, examine, report
 from metering.agent.machine import LinuxMachine
+from metering.agent.mend import set_aside
+from metering.agent.seal import seal
+from metering.agent.ship import ALARM_META, Alarm
 from metering.agent.spool import Spool
+from metering.agent.status import StatusPage
 from tests.fakes.engine_pages import PageServer, Reply, page, recorded
 from tests.fakes.nvml import StubMachine, without_library
 from tests.metering.agent.batch_server import BatchServer
 from tests.metering.agent.test_machine import made_up
-from tests.metering.agent.test_spool import ROOMY, entry, store
+from tests.metering.agent.test_seal import context
+from tests.metering.agent.test_spool import NOW, ROOMY, entry, store
 
 
 def see(tmp_path: Path, config: Config, command: list[str] | None = None) -> list[Finding]:
@@ -148,14 +154,14 @@ def test_a_lost_card_and_a_missing_energy_counter_are_told(tmp_path: Path, gpu_m
         (page("llamacpp:prompt_tokens_total NaN\n"), "FAIL", "not_a_number"),
         (page("llamacpp:prompt_tokens_total 5"), "FAIL", "truncated"),
         (page("other 5\n"), "warn", "none of its series is on the page yet"),
-        (page(recorded("llamacpp")), "warn", "the page names no model"),
     ],
 )
 def test_an_engine_that_cannot_be_metered_is_told_with_its_fix(
     tmp_path: Path, engine: PageServer, reply: Reply, level: str, what: str
 ) -> None:
     engine.routes["/metrics"] = reply
-    config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting(engine.url, "llamacpp")])
+    endpoint = EndpointSetting(engine.url, "llamacpp", model="m")
+    config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[endpoint])
     findings = [each for each in see(tmp_path, config) if each.subject == "Engines" and each.level != "ok"]
     assert (findings[0].level, what in findings[0].what) == (level, True)
     assert all(each.fix for each in findings)
@@ -211,6 +217,72 @@ def test_a_broken_spool_is_told(tmp_path: Path, state_dir: Path) -> None:
     (state_dir / state.SPOOL_FILE).write_text("no database at all, but some length")
     ((level, _),) = about(see(tmp_path, Config(state_dir=str(state_dir), nvml=False)), "Spool")
     assert level == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("models", "level", "words"),
+    [
+        (page('{"data":[{"id":"tiny"}]}'), "ok", "it serves tiny"),
+        (page('{"data":[{"id":"a"},{"id":"b"}]}'), "warn", "it serves a, b; its counts are of no named model"),
+        (Reply(status=404), "warn", "neither page nor engine names a model"),
+        (Reply(status=503), "FAIL", "does not say what it serves, and is not read before"),
+    ],
+)
+def test_whose_tokens_a_page_without_names_counts(
+    tmp_path: Path, engine: PageServer, models: Reply, level: str, words: str
+) -> None:
+    engine.routes |= {"/metrics": page(recorded("llamacpp")), "/v1/models": models}
+    config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting(engine.url, "llamacpp")])
+    first, *_ = about(see(tmp_path, config), "Engines")
+    assert first[0] == level
+    assert words in first[1]
+
+
+def test_an_engine_without_counters_is_found_and_said_so(tmp_path: Path) -> None:
+    proc = made_up(tmp_path / "proc", pids={300: 400}, port=11434)
+    (proc / "300/cmdline").write_bytes(b"/usr/bin/ollama\0serve\0")
+    ((level, what),) = about(see(tmp_path, Config(state_dir=str(tmp_path / "s"), nvml=False)), "Engines")
+    assert level == "ok"
+    assert "Ollama at http://127.0.0.1:11434" in what
+    assert "gateway" in what
+
+
+@pytest.mark.parametrize("code", [*ALARM_FIXES, "http_413"])
+def test_a_refusal_that_stands_is_told_with_its_fix(tmp_path: Path, state_dir: Path, code: str) -> None:
+    spool = Spool(state_dir / state.SPOOL_FILE, ROOMY)
+    spool.set_meta(ALARM_META, msgspec.json.encode(Alarm(code, "batch 1 refused: because", 0)).decode())
+    spool.close()
+    findings = see(tmp_path, Config(state_dir=str(state_dir), nvml=False))
+    (found,) = [finding for finding in findings if "refused" in finding.what]
+    assert (found.subject, found.level) == ("Spool", "FAIL")
+    assert found.what == "since 1970-01-01 00:00 UTC: batch 1 refused: because"
+    assert found.fix == ALARM_FIXES.get(code, OTHER_FIX)
+
+
+def test_what_was_set_aside_and_a_rotation_without_an_answer_are_told(tmp_path: Path, state_dir: Path) -> None:
+    spool = Spool(state_dir / state.SPOOL_FILE, ROOMY)
+    store(spool, entry(5))
+    seal(spool, context())
+    set_aside(spool, 1, "batch_malformed", NOW)
+    spool.close()
+    keys.load_or_create_pending(state_dir)
+    text = report(see(tmp_path, Config(state_dir=str(state_dir), nvml=False)), "n")
+    assert "  warn  1 batches are set aside in spool.sqlite3, table set_aside" in text
+    assert "  warn  a key rotation was begun and not answered\n        → forecourt agent rotate-key" in text
+
+
+def test_settings_that_a_running_agent_refused_are_told(tmp_path: Path, state_dir: Path) -> None:
+    health = {"ok": False, "settings": "interval_s: 'x'; expected a whole number"}
+    status_page = StatusPage(0, health=lambda: health, metrics=str, read_now=bool, flush=str)
+    status_page.start()
+    with state.StateLock(state_dir):
+        config = Config(state_dir=str(state_dir), nvml=False, status_port=status_page.port)
+        found = about(see(tmp_path, config), "State")
+        health["settings"] = "ok"
+        assert about(see(tmp_path, config), "State") == found[:-1]
+    status_page.close()
+    assert found[-1][0] == "FAIL"
+    assert "interval_s: 'x'" in found[-1][1]
 
 
 def test_the_verdict_counts() -> None:

@@ -1,6 +1,7 @@
 """Real agent processes: killed, stopped, started twice, and without Django."""
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -196,3 +197,51 @@ def test_it_imports_and_runs_with_django_blocked() -> None:
     assert done.returncode == 1
     assert "Forecourt agent" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_full_disk_costs_resolution_and_no_token(running: Running, server: BatchServer, counter: list[int]) -> None:
+    """Its file may not grow any more, as on a full disk; later it may again."""
+    agent = running.start()
+    wait_for(lambda: len(server.bodies) >= 2)
+    server.always = Fault(status=503)
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY))
+    before = len(counter)
+    wait_for(lambda: len(counter) >= before + 3)
+    assert agent.poll() is None
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    server.always = None
+    before = len(counter)
+    wait_for(lambda: len(counter) >= before + 2)
+    agent.send_signal(signal.SIGTERM)
+    _, log = agent.communicate(timeout=30)
+    assert agent.returncode == 0, log
+    assert "readings are stored again" in log
+    assert server.outcomes()["spool", "spool_broken"] >= 1
+    values = server.values("input")
+    assert seqs(server, "input") == list(range(1, len(values) + 1))
+    assert values == sorted(set(values))
+    # The register carries what could not be written: the last reading is the engine's own.
+    assert values[-1] == counter[-1]
+    assert len({column.epoch for column in server.columns("input")}) == 1
+
+
+def test_a_running_agent_takes_new_settings_by_a_signal(
+    running: Running, server: BatchServer, counter: list[int], tmp_path: Path, engine: PageServer
+) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text("interval_s = 1\n")
+    running.environment["FORECOURT_AGENT_CONFIG"] = str(file)
+    del running.environment["FORECOURT_AGENT_INTERVAL_S"]
+    agent = running.start()
+    wait_for(lambda: len(server.bodies) >= 1)
+    file.write_text("interval_s = 'soon'\n")
+    agent.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(server.bodies) >= 3)
+    file.write_text("interval_s = 300\n")
+    agent.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(server.bodies) >= 4)
+    agent.send_signal(signal.SIGTERM)
+    _, log = agent.communicate(timeout=30)
+    assert agent.returncode == 0, log
+    assert "the new settings are not used, the old ones stay: interval_s: 'soon'; expected a whole number" in log
+    assert "new settings are used from now on" in log

@@ -45,6 +45,21 @@ def test_a_batch_that_the_server_will_never_take_is_set_aside_and_blocks_no_othe
     assert server.outcomes() == {("spool", "batch_set_aside"): 1}
 
 
+def test_a_server_that_takes_no_batch_at_all_has_one_set_aside_and_keeps_the_rest_waiting(
+    bench: Bench, server: BatchServer
+) -> None:
+    """As an agent does that is newer than its server: upgrade the server, and everything else is still there."""
+    bench.seal(3)
+    server.always = Fault(status=400, body={"code": "batch_malformed", "detail": "unknown field"})
+    ship(bench)
+    for _ in range(3 * SET_ASIDE_AFTER):
+        let_the_pause_pass(bench)
+    assert (bench.shipper.status.set_aside_batches, len(bench.bodies())) == (1, 2)
+    server.always = None
+    let_the_pause_pass(bench)
+    assert server.values("input") == [20, 30]
+
+
 @pytest.mark.parametrize("body", [{}, {"code": "node_revoked"}, {"code": "out_of_chain"}])
 def test_what_a_person_or_a_proxy_has_to_mend_is_never_set_aside(
     bench: Bench, server: BatchServer, body: dict[str, object]
