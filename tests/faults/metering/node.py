@@ -12,11 +12,11 @@ import msgspec
 from forecourt.demo.engines import Engine
 from metering.agent.collect import Collector
 from metering.agent.config import EndpointSetting
+from metering.agent.delivery import Delivered, Refused, deliver
 from metering.agent.engines import load_mappings
 from metering.agent.machine import EngineProcess
 from metering.agent.scrape import Failure, Page, Reading, Scraper
 from metering.agent.seal import SealContext, seal
-from metering.agent.ship import Delivered, Refused, deliver
 from metering.agent.spool import Limits, Spool
 from metering.agent.tick import Memory
 from tests.faults.metering.workload import KINDS, TICK_MS, Workload
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import httpx
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from metering.agent.delivery import Unreachable
     from metering.agent.engines import EngineMapping
     from metering.agent.scrape import Target
-    from metering.agent.ship import Unreachable
     from metering.agent.spool import SealedBatch
     from metering.agent.state import Identity
     from tests.faults.metering.plan import KillFault, Plan

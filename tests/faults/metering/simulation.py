@@ -24,7 +24,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from clusters.models import Node
-from metering.agent.ship import Delivered, Refused
+from metering.agent.delivery import Delivered, Refused
 from metering.agent.state import Identity
 from metering.models import Quality, UsageHour, Witness
 from metering.rollup import roll_up_node
