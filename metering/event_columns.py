@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, compress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -151,7 +152,7 @@ def columns_of_items(items: Sequence[EventItem], now: datetime) -> EventColumns 
 
     The rules are those of `metering.event_items.check_item`, applied to all at once: seven times as fast.
     """
-    counted = [[getattr(one, name) for one in items] for name in COUNT_FIELDS]
+    counted = [list(map(attrgetter(name), items)) for name in COUNT_FIELDS]
     if set(map(type, chain(*counted))) != {int}:
         return None
     samples, aborted = [one.samples for one in items], [one.status == "aborted" for one in items]

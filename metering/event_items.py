@@ -27,7 +27,7 @@ Count = int | str
 Samples = Annotated[int, msgspec.Meta(ge=1, le=SAMPLES_MAX)]
 
 
-class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One event as it is sent: counts are integers, or strings of decimal digits.
 
     `input` includes `cached_input`, `output` includes `reasoning`. `deployment` and `tenant` are slugs; the

@@ -41,7 +41,7 @@ def contents_of(events: OwnedColumns) -> list[bytes]:
     """
     heads = [one.tenant_id.bytes + f"{one.named}\0{one.model}\0".encode() for one in events.owners]
     labels = [label.encode() + b"\0" for label in events.labels]
-    numbers = np.column_stack((events.occurred_us, events.numbers)).astype("<i8")
+    numbers = np.column_stack((events.occurred_us, events.numbers)).astype("<i8", order="C")
     width = numbers.itemsize * numbers.shape[1]
     rows = numbers.view(f"V{width}").ravel().tolist()
     return [
