@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from clusters.models import Accelerator, Endpoint, Node, Slice, SliceKind
+from clusters.models import Accelerator, AcceleratorHealth, Endpoint, Node, Slice, SliceKind
+from metering.card_models import AcceleratorEvent, PartitionHour
 from metering.models import (
     AcceleratorHour,
     Batch,
@@ -185,6 +186,39 @@ def _mixed_cards(node: Node, now: datetime) -> None:
             share_permille=share,
             created_at=factories.EPOCH,
         )
+    for one in Slice.objects.filter(accelerator=cards[7], kind=SliceKind.MIG):
+        PartitionHour.objects.create(
+            slice=one, hour_at=_hour(now), graphics_permille_sum=71_000, graphics_samples=100, sm_permille_sum=40_000,
+            sm_samples=100,
+        )  # fmt: skip
+    _sick(cards[0], now)
+
+
+def _sick(card: Accelerator, now: datetime) -> None:
+    """A card with every kind of word about its health."""
+    for kind, code, times in (("xid", 79, 1), ("xid", 13, 4), ("ecc_double_bit", 0, 1)):
+        AcceleratorEvent.objects.create(
+            accelerator=card, kind=kind, code=code, hour_at=_hour(now), first_at=_hour(now), last_at=_hour(now),
+            occurrences=times,
+        )  # fmt: skip
+    AcceleratorHealth.objects.create(
+        accelerator=card,
+        seen_at=now,
+        ecc_corrected=1_204,
+        ecc_uncorrected=1,
+        rows_remapped_corrected=0,
+        rows_remapped_uncorrected=2,
+        row_remap_pending=True,
+        processes=[{"pid": 4711, "container_id": "c0ffee" * 8, "memory_mib": 70_000}],
+    )
+    AcceleratorHour.objects.filter(accelerator=card).update(
+        clock_samples=360, throttled_samples=9, power_capped_samples=120, graphics_permille_sum=338_000,
+        graphics_samples=360, sm_permille_sum=221_000, sm_samples=360, tensor_permille_sum=90_000, tensor_samples=360,
+    )  # fmt: skip
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _trouble(node: Node, now: datetime) -> None:
