@@ -22,6 +22,7 @@ from billing.money import minor_digits
 from billing.rating.book import TokenClass
 from clusters.models import Allocation
 from metering.event_calls import rolled_totals
+from metering.rebuild import hours_against_registers
 
 FINDINGS_MAX = 20
 """Findings shown of one check; the rest is counted."""
@@ -252,6 +253,11 @@ def _events_are_usage() -> tuple[int, Iterable[str]]:
     return events, [f"reporter {reporter} source {source!r} model {model!r}" for reporter, source, model in wrong]
 
 
+def _hours_are_registers() -> tuple[int, Iterable[str]]:
+    """Usage hours of engines and cards hold what their registers rose by, whatever its quality."""
+    return hours_against_registers()
+
+
 def _issued_count() -> int:
     return Invoice.objects.exclude(state=InvoiceState.DRAFT).count()
 
@@ -268,5 +274,6 @@ CHECKS: dict[str, Callable[[], tuple[int, Iterable[str]]]] = {
     "evidence is unchanged and recomputes": _evidence_recomputes,
     "no slice has two holders": _slices_have_one_holder,
     "gateway usage is the sum of its events": _events_are_usage,
+    "metered usage is the difference of its registers": _hours_are_registers,
 }
 """Every invariant by its name for people."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import numpy as np
 from django.db import connection
@@ -17,14 +18,14 @@ from clusters.models import Allocation, Binding, SliceKind
 from metering.event_columns import unix_us
 from metering.hours import HOUR_MS, instant_of, unix_ms_of
 from metering.models import UsageCut
-from metering.timeline import FOREVER_MS, Claim, Owner, Timeline
+from metering.owners import OwnerClaim, Owners, timelines
+from metering.timeline import FOREVER_MS, Timeline
 
 FOREVER_US = 2**63 - 1
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
-    from uuid import UUID
 
     from numpy.typing import NDArray
 
@@ -33,9 +34,18 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 
-def endpoint_timelines(node: Node, from_ms: int) -> dict[tuple[UUID, str], Timeline]:
-    """Return the timelines of a node's (endpoint, served model) from the hour of `from_ms` on."""
+def node_owners(node: Node, from_ms: int) -> Owners:
+    """Return who claims what is metered on a node from the hour of `from_ms` on, in order."""
     from_at = instant_of(from_ms - HOUR_MS)
+    claims = [*_endpoint_claims(node, from_at), *_card_claims(node, from_at)]
+    cuts = cuts_of({UUID(claim.deployment) for claim in claims if claim.deployment}, from_at)
+    return Owners(
+        sorted(claims), sorted((str(deployment), at_ms) for deployment, found in cuts.items() for at_ms in found)
+    )
+
+
+def _endpoint_claims(node: Node, from_at: datetime) -> Iterable[OwnerClaim]:
+    """A binding of an endpoint's served model holds while its deployment does."""
     rows = (
         Binding.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=from_at), endpoint__node=node)
         .filter(Q(deployment__to_at__isnull=True) | Q(deployment__to_at__gt=from_at))
@@ -50,28 +60,30 @@ def endpoint_timelines(node: Node, from_ms: int) -> dict[tuple[UUID, str], Timel
             "deployment__to_at",
         )
     )
-    claims: dict[tuple[UUID, str], list[Claim]] = defaultdict(list)
     for endpoint, model, bound_from, bound_to, deployment, tenant, from_, to in rows:
         starts_ms = max(unix_ms_of(bound_from), unix_ms_of(from_))
         ends_ms = min(_end_ms(bound_to), _end_ms(to))
         if starts_ms < ends_ms:
-            claims[endpoint, model].append(Claim(Owner(deployment, tenant), starts_ms, ends_ms))
-    cuts = cuts_of({claim.owner.deployment_id for found in claims.values() for claim in found}, from_at)
-    return {key: Timeline(found, cuts) for key, found in claims.items()}
+            yield OwnerClaim(_endpoint(endpoint, model), str(deployment), str(tenant), starts_ms, ends_ms)
 
 
-def accelerator_timelines(node: Node, from_ms: int) -> dict[UUID, Timeline]:
-    """Return the timelines of a node's whole cards: who leases each, from the hour of `from_ms` on."""
-    from_at = instant_of(from_ms - HOUR_MS)
+def _card_claims(node: Node, from_at: datetime) -> Iterable[OwnerClaim]:
+    """A lease of a whole card."""
     rows = Allocation.objects.filter(
         Q(to_at__isnull=True) | Q(to_at__gt=from_at),
         slice__kind=SliceKind.WHOLE,
         slice__accelerator__node=node,
     ).values_list("slice__accelerator_id", "tenant_id", "from_at", "to_at")
-    claims: dict[UUID, list[Claim]] = defaultdict(list)
     for card, tenant, starts, ends in rows:
-        claims[card].append(Claim(Owner(None, tenant), unix_ms_of(starts), _end_ms(ends)))
-    return {card: Timeline(found) for card, found in claims.items()}
+        yield OwnerClaim(_card(card), "", str(tenant), unix_ms_of(starts), _end_ms(ends))
+
+
+def _endpoint(endpoint_id: UUID, model: str) -> str:
+    return f"endpoint:{endpoint_id}:{model}"
+
+
+def _card(card_id: UUID) -> str:
+    return f"card:{card_id}"
 
 
 class NodeTimelines:
@@ -80,8 +92,7 @@ class NodeTimelines:
     def __init__(self, node: Node, from_ms: int) -> None:
         self.node = node
         self.from_ms = from_ms
-        self._endpoints: dict[tuple[UUID, str], Timeline] = {}
-        self._cards: dict[UUID, Timeline] = {}
+        self._known: Mapping[str, Timeline] = {}
         if from_ms < FOREVER_MS:
             self._read()
 
@@ -93,12 +104,11 @@ class NodeTimelines:
 
     def of(self, subject: str, subject_id: UUID, model: str) -> Timeline:
         """Return the timeline of an endpoint's served model, or of an accelerator."""
-        found = self._endpoints.get((subject_id, model)) if subject == "endpoint" else self._cards.get(subject_id)
-        return found or Timeline()
+        key = _endpoint(subject_id, model) if subject == "endpoint" else _card(subject_id)
+        return self._known.get(key) or Timeline()
 
     def _read(self) -> None:
-        self._endpoints = endpoint_timelines(self.node, self.from_ms)
-        self._cards = accelerator_timelines(self.node, self.from_ms)
+        self._known = timelines(node_owners(self.node, self.from_ms))
 
 
 def cuts_of(deployment_ids: Iterable[UUID | None], from_at: datetime) -> dict[UUID, list[int]]:

@@ -106,7 +106,9 @@ class RegisterReading:
 class RegisterState:
     """The last good reading of a meter: what the next one is compared with.
 
-    `closed` says that the epoch fell and that its further readings count for nothing until a new epoch opens.
+    `closed` says that the epoch fell and that its further readings count for nothing until a new epoch opens. All that
+    was ever counted of the meter, whatever its quality, is `value - base`: within an epoch the register carries the sum
+    itself, and where a new one begins `base` moves with it.
     """
 
     epoch: str
@@ -114,6 +116,12 @@ class RegisterState:
     value: int
     read_at_ms: int
     closed: bool = False
+    base: int = 0
+
+    @property
+    def counted(self) -> int:
+        """All that was ever counted of the meter."""
+        return self.value - self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +267,7 @@ def _first_contact(reading: RegisterReading, bound: RegisterBound) -> DeltaOutco
         value=0,
         quality=Quality.GAP,
         rule=Rule.FIRST_CONTACT_BASELINE,
-        next_state=_state_after(reading),
+        next_state=_state_after(None, reading, 0),
         from_ms=reading.read_at_ms,
         to_ms=reading.read_at_ms,
         flags=frozenset({Flag.NOT_METERED_BEFORE}),
@@ -351,7 +359,8 @@ def _counted(
     rise_max = bound.rise_max(reading.read_at_ms - from_ms)
     if rise_max is not None and value > rise_max:
         return _nothing(previous, reading, Rule.HELD_ABOVE_BOUND)
-    return DeltaOutcome(value, Quality.ACTUAL, rule, _state_after(reading), from_ms, reading.read_at_ms, flags)
+    after = _state_after(previous, reading, value)
+    return DeltaOutcome(value, Quality.ACTUAL, rule, after, from_ms, reading.read_at_ms, flags)
 
 
 _SILENT_RULES = frozenset({Rule.DUPLICATE, Rule.STALE})
@@ -371,5 +380,6 @@ def _nothing(previous: RegisterState | None, reading: RegisterReading, rule: Rul
     )
 
 
-def _state_after(reading: RegisterReading) -> RegisterState:
-    return RegisterState(reading.epoch, reading.seq, reading.value, reading.read_at_ms)
+def _state_after(previous: RegisterState | None, reading: RegisterReading, counted: int) -> RegisterState:
+    counted += previous.counted if previous is not None else 0
+    return RegisterState(reading.epoch, reading.seq, reading.value, reading.read_at_ms, base=reading.value - counted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
-from django.db.models import F, Q
+from django.db.models import F
 
 from clusters.inventory import (
     SERVED_MODEL_CHARS_MAX,
@@ -23,7 +23,7 @@ from metering.hours import instant_of, unix_ms_of
 from metering.models import Meter, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from clusters.models import Node
     from metering.wire import MeterKey
@@ -45,6 +45,8 @@ class KnownMeter:
     quantity: str
     model: str
     state: RegisterState | None
+    last_seq: int | None = None
+    """In working usage out again: the last number that counted, for a card that another node holds by now."""
 
 
 def identity_of(meter: MeterKey) -> Identity:
@@ -69,10 +71,15 @@ def _labels(labels: dict[str, str]) -> str:
 
 
 class NodeMeters:
-    """The meters of one node, read at once; those that are missing are made."""
+    """The meters of one node, read at once; those that are missing are made.
 
-    def __init__(self, node: Node) -> None:
+    With `states` the node's usage is worked out again from these last values: nothing is made then, and the cards that
+    it held once are there.
+    """
+
+    def __init__(self, node: Node, states: Mapping[UUID, RegisterState] | None = None) -> None:
         self.node = node
+        self.states = states
         self.by_identity: dict[Identity, KnownMeter] = {}
         self._read()
 
@@ -82,7 +89,7 @@ class NodeMeters:
         An accelerator that another node holds gets no meter here; its identity stays unknown.
         """
         missing = {identity: engine for identity, engine in wanted.items() if identity not in self.by_identity}
-        if not missing:
+        if not missing or self.states is not None:
             return
         first_at = instant_of(first_ms)
         engines = {key[1]: engine for key, engine in missing.items() if key[0] == "endpoint"}
@@ -121,18 +128,17 @@ class NodeMeters:
     def watched_since_ms(self) -> dict[UUID, int]:
         """Return since when each endpoint and accelerator of the node has been looked at."""
         since = dict(Endpoint.objects.filter(node=self.node).values_list("id", "first_seen_at"))
-        since |= dict(Accelerator.objects.filter(node=self.node).values_list("id", "first_seen_at"))
+        since |= dict(Accelerator.objects.filter(meters__node=self.node).values_list("id", "first_seen_at"))
         return {subject_id: unix_ms_of(at) for subject_id, at in since.items()}
 
     def _read(self) -> None:
-        # A card that moved to another node is metered there, on a meter of its own: numbering is a node's.
-        here = Q(accelerator__isnull=True) | Q(accelerator__node=self.node)
-        rows = Meter.objects.filter(here, node=self.node).values_list(
+        rows = Meter.objects.filter(node=self.node).values_list(
             "id",
             "endpoint_id",
             "accelerator_id",
             F("endpoint__url"),
             F("accelerator__uuid"),
+            F("accelerator__node_id"),
             "model",
             "quantity",
             "labels",
@@ -141,11 +147,19 @@ class NodeMeters:
             "state__value",
             "state__read_at",
             "state__closed",
+            "state__base",
         )
-        for meter_id, endpoint, card, url, uuid, model, quantity, labels, epoch, *state in rows:
-            subject = "endpoint" if endpoint else "accelerator"
-            seq, value, read_at, closed = state
-            known = RegisterState(epoch, seq, value, unix_ms_of(read_at), closed) if epoch else None
-            self.by_identity[(subject, url or uuid or "", model, quantity, labels)] = KnownMeter(
-                meter_id, endpoint or card, quantity, model, known
-            )
+        for meter_id, endpoint, card, url, uuid, held_by, model, quantity, labels, epoch, *state in rows:
+            # A card that moved to another node is metered there, on a meter of its own: numbering is a node's.
+            moved = card is not None and held_by != self.node.id
+            if moved and self.states is None:
+                continue
+            identity = ("endpoint" if endpoint else "accelerator", url or uuid or "", model, quantity, labels)
+            seq, value, read_at, closed, base = state
+            known = RegisterState(epoch, seq, value, unix_ms_of(read_at), closed, base) if epoch else None
+            if self.states is not None:
+                last_seq = known.seq if moved and known else None
+                known = self.states.get(meter_id)
+            else:
+                last_seq = None
+            self.by_identity[identity] = KnownMeter(meter_id, endpoint or card, quantity, model, known, last_seq)

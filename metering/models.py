@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clusters.models import Accelerator, Deployment, Endpoint, Node
+from metering.adjustment_models import UsageAdjustment
 from metering.card_models import AcceleratorHour as AcceleratorHour  # and so Django finds that module's models
 from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
 from metering.event_models import EventConflict as EventConflict
@@ -169,6 +170,7 @@ class MeterState(models.Model):
     value = models.BigIntegerField()
     read_at = models.DateTimeField()
     closed = models.BooleanField(default=False, help_text="the value fell: this epoch's further readings do not count")
+    base = models.BigIntegerField(default=0, db_default=0, help_text="value less all that was ever counted")
 
     def __str__(self) -> str:
         return f"{self.meter_id} {self.value}"
@@ -192,7 +194,8 @@ class UsageHour(models.Model):
 
     An hour with a cut inside (a deployment's edge, a price's instant) has one row per part. While the hour is open the
     row grows; once its node or source was rolled past it, a change is a new row of the next version (an adjustment),
-    so a sum over versions is the current figure.
+    so a sum over versions is the current figure. Corrections that do not come from readings belong to an adjustment,
+    whose versions begin at `ADJUSTMENT_VERSION_MIN`; their values may be negative.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -212,6 +215,8 @@ class UsageHour(models.Model):
     records = models.BigIntegerField(default=0, help_text="readings or events behind the figure")
     first_batch_seq = models.BigIntegerField(null=True)
     last_batch_seq = models.BigIntegerField(null=True)
+    adjustment = models.ForeignKey(UsageAdjustment, models.PROTECT, null=True, related_name="rows", db_index=False)
+    adjusts_id = models.UUIDField(null=True, help_text="the usage hour that this row corrects")
     updated_at = models.DateTimeField()
 
     objects = UsageHourQuerySet.as_manager()
@@ -233,6 +238,7 @@ class UsageHour(models.Model):
             ),
             models.Index(fields=["tenant", "witness", "from_at"], name="usage_by_tenant"),
             models.Index(fields=["hour_at"], name="usage_by_hour"),
+            models.Index(fields=["adjustment"], condition=Q(adjustment__isnull=False), name="usage_by_adjustment"),
         ]
 
     def __str__(self) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 EPOCH_CHARS_MAX: Final = 64
 BATCHES_IN_MEMORY: Final = 32
+OPEN_READINGS_MAX: Final = 500_000
+"""Runs are folded when they hold this many readings together."""
 
 _meter_decoder = msgspec.json.Decoder(MeterKey)
 
@@ -66,6 +68,8 @@ def fold_batches(*, fold: NodeFold, watch: NodeWatch, after: Place, to_seq: int)
         before = place.metered_to_at
         batch = watch.see(read_batch(bytes(body), encoding), limits=limits, received_at=received_at, skew_ms=skew_ms)
         fold.add(batch, BatchTerms(seq, limits, unix_ms_of(before) if before else None))
+        if fold.open_readings >= OPEN_READINGS_MAX:
+            fold.flush()
         place = Place(seq, max(before or metered_to_at, metered_to_at))
     return place
 
@@ -73,22 +77,26 @@ def fold_batches(*, fold: NodeFold, watch: NodeWatch, after: Place, to_seq: int)
 class NodeFold:
     """A node's batches being folded, one after the other, on top of what is stored of its meters."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, meters: NodeMeters | None = None) -> None:
         self.node = node
-        self.meters = NodeMeters(node)
+        self.meters = meters or NodeMeters(node)
         self.readings = 0
+        self.open_readings = 0
         self.gauges: dict[tuple[str, int], GaugeHour] = {}
         self._runs = BatchRuns()
         self._named: dict[bytes, tuple[Identity, _Folding | None]] = {}
         self._by_meter: dict[UUID, _Folding] = {}
         self._elsewhere: dict[Identity, Trouble] = {}
         states = [meter.state.read_at_ms for meter in self.meters.by_identity.values() if meter.state]
+        self.reached_at = instant_of(max(states)) if states else None
+        """Everything that was counted before was read before this instant."""
         self._timelines = NodeTimelines(node, min(states, default=FOREVER_MS))
         self._watched: dict[UUID, int] | None = None
 
     def add(self, batch: StoredBatch, terms: BatchTerms) -> None:
         """Fold one batch, the next of the node."""
         self.readings += len(batch.values)
+        self.open_readings += len(batch.values)
         unknown = set(batch.meters) - self._named.keys()
         if unknown:
             self._meet(unknown, batch, terms)
@@ -97,16 +105,21 @@ class NodeFold:
 
     def folded(self) -> list[tuple[KnownMeter, MeterFold]]:
         """Fold what is still open and return the meters that had readings."""
-        self._fold(self._runs.rest())
+        self.flush()
         return [(folding.meter, folding.fold) for folding in self._by_meter.values()]
+
+    def flush(self) -> None:
+        """Fold what is still open."""
+        self._fold(self._runs.rest())
+        self.open_readings = 0
 
     def _fold(self, runs: Iterable[tuple[bytes, Run]]) -> None:
         for raw, run in runs:
             identity, folding = self._named[raw]
             if folding is None:
                 self._miss(identity, run)
-            else:
-                folding.fold.add(_with_short_epoch(run))
+            elif (counted := _up_to(run, folding.meter.last_seq)) is not None:
+                folding.fold.add(_with_short_epoch(counted))
 
     def troubles(self) -> list[Trouble]:
         """Ends of epochs that nobody read, and cards that are not this node's to meter. After `folded`."""
@@ -173,3 +186,11 @@ class NodeFold:
 
 def _with_short_epoch(run: Run) -> Run:
     return run if len(run.epoch) <= EPOCH_CHARS_MAX else replace(run, epoch=fitted(run.epoch, EPOCH_CHARS_MAX))
+
+
+def _up_to(run: Run, last_seq: int | None) -> Run | None:
+    """Return the run without the readings after a number; None if nothing is left."""
+    if last_seq is None or run.first_seq + len(run.values) - 1 <= last_seq:
+        return run
+    count = last_seq + 1 - run.first_seq
+    return replace(run, values=run.values[:count], read_at_ms=run.read_at_ms[:count]) if count > 0 else None

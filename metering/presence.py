@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 class NodeWatch:
     """A node being watched through its batches, one after the other, on top of what is stored of it."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, clock: ClockState | None = None) -> None:
+        """Go on from what is stored; with `clock` from there, to work a node's usage out again."""
         self.node = node
+        if clock is not None:
+            self.looks, self.clock = Looks(None), clock
+            return
         stored = NodePresence.objects.filter(node=node).first()
         seen_ms = unix_ms_of(stored.observed_to_at) if stored and stored.observed_to_at else None
         self.looks = Looks(seen_ms, stored.usual_pause_ms if stored else None)

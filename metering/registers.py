@@ -224,7 +224,7 @@ class MeterFold:
                 value, at_ms, index = risen, times[index], index + 1
         if index < end:
             self._tally_rises(run, (index, end), last_value - value, last_ms - 1)
-        self.state = RegisterState(run.epoch, run.first_seq + end - 1, last_value, last_ms)
+        self.state = RegisterState(run.epoch, run.first_seq + end - 1, last_value, last_ms, base=self.state.base)
 
     def _cut_rise(self, run: Run, index: int, before: tuple[int, int], value: int) -> None:
         """Cut what rose from (value, instant) to a reading beyond an edge."""

@@ -6,6 +6,7 @@
 3. Readings are folded into slots, gauges into accelerator hours, unread ends of epochs into gaps.
 4. Hours, the meters' last values and the cursor are written in the transaction that claimed them. Killed before
    its commit, nothing happened; the next worker does the same again.
+5. A binding or cut that is about usage rolled up before is noticed here, and moved by `metering.restating`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 from django.db.models import F
 
+from metering.checkpoints import is_due, write_checkpoint
 from metering.gaps import record_separate_gaps
 from metering.hours import instant_of
 from metering.models import Batch, NodeCursor, RollupCursor, Witness
 from metering.node_fold import NodeFold, Place, fold_batches
+from metering.ownership import note_owners
 from metering.presence import NodeWatch
 from metering.rollup_gauges import write_gauges
 from metering.usage_rows import UsageRow, add_usage
@@ -71,13 +74,16 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         to_seq, more = _chunk(node_id, cursor.rolled_seq, chunk_batches)
         if to_seq == cursor.rolled_seq:
             return NodeRolled(0, 0, 0, more=False)
-        fold, watch = NodeFold(cursor.node), NodeWatch(cursor.node)
         after = Place(cursor.rolled_seq, cursor.rolled_to_at)
+        fold, watch = NodeFold(cursor.node), NodeWatch(cursor.node)
+        note_owners(node=cursor.node, reached_at=fold.reached_at, now=now)
         place = fold_batches(fold=fold, watch=watch, after=after, to_seq=to_seq)
         rows = _write(cursor.node, fold, now)
         watch.write(now)
         cursor.rolled_seq, cursor.rolled_to_at = place.seq, place.metered_to_at
         cursor.save(update_fields=["rolled_seq", "rolled_to_at"])
+        if is_due(after, place):
+            write_checkpoint(node=cursor.node, place=place, clock=watch.clock)
     return NodeRolled(place.seq - after.seq, fold.readings, rows, more=more)
 
 
@@ -126,10 +132,12 @@ def _rows(meter: KnownMeter, fold: MeterFold) -> Iterable[UsageRow]:
 
 
 WRITE_STATES: Final = """
-    INSERT INTO metering_meterstate (meter_id, epoch, seq, value, read_at, closed)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::boolean[])
+    INSERT INTO metering_meterstate (meter_id, epoch, seq, value, read_at, closed, base)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::boolean[], %s::bigint[]
+    )
     ON CONFLICT (meter_id) DO UPDATE SET epoch = EXCLUDED.epoch, seq = EXCLUDED.seq, value = EXCLUDED.value,
-        read_at = EXCLUDED.read_at, closed = EXCLUDED.closed
+        read_at = EXCLUDED.read_at, closed = EXCLUDED.closed, base = EXCLUDED.base
 """
 
 
@@ -146,5 +154,6 @@ def _write_states(folds: Iterable[tuple[KnownMeter, MeterFold]]) -> None:
                     [state.value for _, state in states],
                     [instant_of(state.read_at_ms) for _, state in states],
                     [state.closed for _, state in states],
+                    [state.base for _, state in states],
                 ],
             )

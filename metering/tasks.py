@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from metering.checking import check_gateways, check_physics, check_residuals
 from metering.partition_plans import PLANS
+from metering.restating import nodes_to_check, restate_node
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, roll_up_events
@@ -40,6 +41,22 @@ def rollup_batches(**_: object) -> int:
             more = done is not None and done.more
             rolled += done.batches if done else 0
     return rolled
+
+
+@shared_task(name="metering.tasks.restate_usage")
+def restate_usage(**_: object) -> int:
+    """Move usage whose owner or parts changed after it was rolled up; return how many rows it took."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    moved = 0
+    for node_id in nodes_to_check(now=timezone.now()):
+        if time.monotonic() >= ends_at:
+            break
+        try:
+            moved += restate_node(node_id=node_id, now=timezone.now()) or 0
+        except Exception:
+            # One node's trouble must not keep others waiting; the next sweep comes back to it.
+            logger.exception("Restating the usage of node %s failed.", node_id)
+    return moved
 
 
 @shared_task(name="metering.tasks.rollup_events")

@@ -56,6 +56,16 @@ class Timeline:
         self._edges_ms = sorted(edges)
         self._last: Slot | None = None
 
+    @property
+    def cut_edges_ms(self) -> frozenset[int]:
+        """Every instant at which usage is parted though the hour goes on."""
+        return frozenset(edge_ms for edge_ms in self._edges_ms if edge_ms % HOUR_MS)
+
+    @property
+    def edges_ms(self) -> tuple[int, ...]:
+        """Every instant at which an owner or a price may change, ascending."""
+        return tuple(self._edges_ms)
+
     def edges_between(self, from_ms: int, to_ms: int) -> list[int]:
         """Return full hours and edges strictly inside `(from_ms, to_ms)`, ascending."""
         low, high = bisect_right(self._edges_ms, from_ms), bisect_right(self._edges_ms, to_ms - 1)

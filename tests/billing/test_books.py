@@ -103,6 +103,11 @@ def test_empty_books_hold() -> None:
             "gateway usage is the sum of its events",
         ),
         ("DELETE FROM metering_usagehour WHERE witness = 'gateway'", "gateway usage is the sum of its events"),
+        (
+            "UPDATE metering_usagehour SET value = value + 1 WHERE witness = 'engine'",
+            "metered usage is the difference of its registers",
+        ),
+        ("UPDATE metering_meterstate SET value = value + 1", "metered usage is the difference of its registers"),
     ],
 )
 def test_a_forged_row_is_found(statement: str, name: str) -> None:

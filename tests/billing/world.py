@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+from django.db.models import F
+
 from billing.contracting import add_lease, add_token_share
 from billing.models import BillingPeriod, Contract, Lease, PeriodKind, PriceBook, TokenShare
 from clusters.models import Deployment, Endpoint, Node, Slice
-from metering.models import Meter, Quality, RollupCursor, UsageHour, Witness
+from metering.models import Meter, MeterState, Quality, RollupCursor, UsageHour, Witness
 from tenants.models import Organization
 from tests import factories
 
@@ -117,10 +119,19 @@ class Shared:
         version: int = 1,
         records: int = 1,
     ) -> list[UsageHour]:
-        """Usage hours of tokens by class, as the rollup stores them."""
+        """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
+        meters = {
+            token_class: self._meter(witness or Witness(self.term.witness), model, token_class)
+            for token_class in tokens
+        }
+        for token_class, meter in meters.items():
+            if meter.node_id is not None:
+                register = {"epoch": "sample", "seq": 1, "value": 0, "read_at": at}
+                MeterState.objects.get_or_create(meter=meter, defaults=register)
+                MeterState.objects.filter(meter=meter).update(value=F("value") + tokens[token_class])
         return [
             UsageHour.objects.create(
-                meter=self._meter(witness or Witness(self.term.witness), model, token_class),
+                meter=meters[token_class],
                 witness=witness or self.term.witness,
                 quantity=token_class,
                 model=model,

@@ -13,13 +13,13 @@ from clusters.models import Binding, Deployment
 from metering.attribution import (
     EventDeployments,
     NodeTimelines,
-    accelerator_timelines,
     cuts_of,
-    endpoint_timelines,
+    node_owners,
 )
 from metering.event_columns import unix_us
 from metering.hours import unix_ms_of
 from metering.models import UsageCut
+from metering.owners import Owners, timelines
 from metering.timeline import NOBODY, Owner
 from tests.factories import (
     EPOCH,
@@ -55,7 +55,7 @@ def test_a_binding_holds_within_its_deployments_span(cast: Cast, node: Node) -> 
     deployment = make_deployment(cast.provider, cast.tenant)
     bind(deployment, endpoint, NOON, NOON + 4 * HOUR)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + HOUR, to_at=NOON + 2 * HOUR)
-    (timeline,) = endpoint_timelines(node, NOON_MS).values()
+    (timeline,) = timelines(node_owners(node, NOON_MS)).values()
     owner = Owner(deployment.id, cast.tenant.id)
     at = [NOON_MS, NOON_MS + HOUR_MS, NOON_MS + 2 * HOUR_MS - 1, NOON_MS + 2 * HOUR_MS]
     assert [timeline.owner_at(one) for one in at] == [NOBODY, owner, owner, NOBODY]
@@ -65,34 +65,34 @@ def test_spans_that_never_meet_claim_nothing(cast: Cast, node: Node) -> None:
     deployment = make_deployment(cast.provider, cast.tenant)
     bind(deployment, make_endpoint(node), NOON, NOON + HOUR)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + 2 * HOUR)
-    assert endpoint_timelines(node, NOON_MS) == {}
+    assert node_owners(node, NOON_MS) == Owners()
 
 
 def test_only_the_nodes_own_endpoints_and_cards_count(cast: Cast, node: Node) -> None:
     other = make_node(node.cluster)
     bind(make_deployment(cast.provider, cast.tenant), make_endpoint(other))
     make_allocation(make_slice(make_accelerator(other)), cast.tenant, EPOCH)
-    assert endpoint_timelines(node, NOON_MS) == accelerator_timelines(node, NOON_MS) == {}
+    assert node_owners(node, NOON_MS) == Owners()
 
 
 def test_spans_that_ended_before_are_not_read(cast: Cast, node: Node) -> None:
     bind(make_deployment(cast.provider, cast.tenant), make_endpoint(node), EPOCH, NOON - 2 * HOUR)
-    assert endpoint_timelines(node, NOON_MS) == {}
-    timelines = NodeTimelines(node, NOON_MS)
+    assert node_owners(node, NOON_MS) == Owners()
+    known = NodeTimelines(node, NOON_MS)
     endpoint = node.endpoints.get()
-    assert timelines.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is NOBODY
-    timelines.reach(NOON_MS - 3 * HOUR_MS)
-    assert timelines.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is not NOBODY
+    assert known.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is NOBODY
+    known.reach(NOON_MS - 3 * HOUR_MS)
+    assert known.of("endpoint", endpoint.id, MODEL).owner_at(NOON_MS - 3 * HOUR_MS) is not NOBODY
 
 
 def test_a_lease_of_a_whole_card_owns_its_energy_and_one_of_a_part_does_not(cast: Cast, node: Node) -> None:
     whole, part = make_accelerator(node, 0), make_accelerator(node, 1)
     make_allocation(make_slice(whole), cast.tenant, NOON, NOON + HOUR)
     make_allocation(make_slice(part, 500), cast.tenant, NOON)
-    timelines = accelerator_timelines(node, NOON_MS)
-    assert set(timelines) == {whole.id}
-    assert timelines[whole.id].owner_at(NOON_MS) == Owner(None, cast.tenant.id)
-    assert timelines[whole.id].owner_at(NOON_MS + HOUR_MS) is NOBODY
+    ((card, timeline),) = timelines(node_owners(node, NOON_MS)).items()
+    assert card == f"card:{whole.id}"
+    assert timeline.owner_at(NOON_MS) == Owner(None, cast.tenant.id)
+    assert timeline.owner_at(NOON_MS + HOUR_MS) is NOBODY
 
 
 def test_cuts_are_read_for_their_deployments(cast: Cast) -> None:

@@ -76,7 +76,7 @@ def test_a_closed_epoch_stays_closed_even_when_it_rises_again() -> None:
 def test_a_new_epoch_ends_the_quarantine_of_a_closed_one() -> None:
     outcome = delta(replace(BEFORE, closed=True), reading(40, epoch="e2"))
     assert outcome.value == 40
-    assert outcome.next_state == RegisterState("e2", 11, 40, 110_000)
+    assert outcome.next_state == RegisterState("e2", 11, 40, 110_000, base=-1_000)
 
 
 def test_a_proved_restart_counts_from_zero_over_the_time_since_it() -> None:
@@ -137,7 +137,7 @@ def test_first_contact_with_a_running_process_is_a_baseline() -> None:
     assert outcome.rule is Rule.FIRST_CONTACT_BASELINE
     assert outcome.flags == {Flag.NOT_METERED_BEFORE}
     assert (outcome.from_ms, outcome.to_ms) == (110_000, 110_000)
-    assert outcome.next_state == RegisterState("e1", 1, 1_000_000, 110_000)
+    assert outcome.next_state == RegisterState("e1", 1, 1_000_000, 110_000, base=1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -328,4 +328,5 @@ def test_any_readings_get_one_outcome_each_and_never_a_negative_value(
 ) -> None:
     folded = fold(None, readings, bound)
     assert len(folded.outcomes) == len(readings)
+    assert folded.total == (folded.state.counted if folded.state else 0)
     assert all(outcome.value is None or outcome.value >= 0 for _, outcome in folded.outcomes)

@@ -77,7 +77,7 @@ def by_quality(made: MeterFold) -> dict[Quality, int]:
 def test_first_contact_with_a_running_register_counts_nothing_and_says_so() -> None:
     made = fold(column(meter(), [1_000_000], [NOON_MS]))
     assert by_quality(made) == {Quality.GAP: 0}
-    assert made.state == RegisterState("epoch-1", 1, 1_000_000, NOON_MS)
+    assert made.state == RegisterState("epoch-1", 1, 1_000_000, NOON_MS, base=1_000_000)
 
 
 def test_an_epoch_that_began_while_watched_counts_from_zero() -> None:
@@ -263,6 +263,7 @@ def test_runs_give_exactly_what_single_readings_give(columns: list[RegisterColum
     assert figures(quick) == figures(slow)
     assert quick.state == slow.state
     assert quick.tails == slow.tails
+    assert sum(tally.value for tally in quick.tallies.values()) == (quick.state.counted if quick.state else 0)
 
 
 @given(histories(), st.data())

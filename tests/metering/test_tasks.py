@@ -11,8 +11,8 @@ from django.db import connection
 from forecourt.celery import SWEEPS
 from metering.event_models import WaitingEvents
 from metering.models import Batch, UsageHour
-from metering.rollup import CHUNK_BATCHES, lagging_nodes
-from metering.tasks import rollup_batches, rollup_events
+from metering.rollup import lagging_nodes
+from metering.tasks import restate_usage, rollup_batches, rollup_events
 from tests.metering.fleet import NOON_MS, column, make_agent, meter, total
 from tests.metering.test_events import event, send
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_sweeps_have_the_names_that_beat_sends() -> None:
-    assert {rollup_batches.name, rollup_events.name} <= SWEEPS.keys()
+    assert {rollup_batches.name, rollup_events.name, restate_usage.name} <= SWEEPS.keys()
 
 
 def test_one_sweep_rolls_up_every_node(cast: Cast) -> None:
@@ -33,11 +33,12 @@ def test_one_sweep_rolls_up_every_node(cast: Cast) -> None:
     assert rollup_batches() == 0
 
 
-def test_a_node_with_more_than_a_chunk_is_rolled_up_to_its_end(cast: Cast) -> None:
+def test_a_node_with_more_than_a_chunk_is_rolled_up_to_its_end(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = make_agent(cast.provider)
-    for number in range(CHUNK_BATCHES + 3):
+    monkeypatch.setattr("metering.rollup.CHUNK_READINGS", 3)
+    for number in range(8):
         agent.ship(column(meter(), [number], [NOON_MS + 10_000 * number], first_seq=number + 1))
-    assert rollup_batches() == CHUNK_BATCHES + 3
+    assert rollup_batches() == 8
     assert lagging_nodes() == []
 
 

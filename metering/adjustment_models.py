@@ -1,0 +1,76 @@
+"""Corrections of usage that stands, and what they are worked out from."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+
+from clusters.models import Node
+from tenants.ids import new_id
+
+ADJUSTMENT_VERSION_MIN: Final = 1_000_000
+"""Versions of adjusting rows begin here; those of rows from readings count hours and stay below for a century."""
+
+
+class AdjustmentCause(models.TextChoices):
+    """Why usage that stood was corrected."""
+
+    RESTATED = "restated", "a binding, lease or cut was stored after the usage was rolled up"
+    REBUILT = "rebuilt", "recomputed from stored batches and events"
+    SUBSTITUTED = "substituted", "put in by a person"
+
+
+class UsageAdjustment(models.Model):
+    """One correction of usage hours: its rows say by how much, each linked to the row that it corrects. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    cause = models.CharField(max_length=16, choices=AdjustmentCause.choices)
+    reason = models.CharField(max_length=1000)
+    node = models.ForeignKey(Node, models.PROTECT, null=True, related_name="usage_adjustments")
+    from_at = models.DateTimeField(help_text="start of the first hour that was looked at")
+    to_at = models.DateTimeField()
+    made_at = models.DateTimeField()
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.from_at:%F %H}"
+
+
+class RollupCheckpoint(models.Model):
+    """Where rollup stood after a batch: a node's usage can be worked out again from here on. One a day or so.
+
+    `states` are the last counted values of the node's meters as `metering.checkpoints` packs them, `clock` what was
+    known of the node's clock (`metering.clock.ClockState`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    node = models.ForeignKey(Node, models.CASCADE, related_name="checkpoints", db_index=False)
+    seq = models.BigIntegerField()
+    metered_to_at = models.DateTimeField()
+    states = models.BinaryField()
+    clock = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "seq"], name="rollup_checkpoint_once")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} at {self.seq}"
+
+
+class RollupOwners(models.Model):
+    """Whose a node's usage was when it was rolled up: a difference to now is a binding or cut that came late.
+
+    `spans` are those of `metering.owners`. `restate_from_at` is the instant from which stored hours contradict them;
+    null: they agree up to `agreed_to_at`.
+    """
+
+    node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="rollup_owners")
+    spans = models.JSONField(default=list)
+    agreed_to_at = models.DateTimeField()
+    restate_from_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True, help_text="when a sweep last compared them")
+
+    def __str__(self) -> str:
+        return f"{self.node_id} agreed to {self.agreed_to_at}"

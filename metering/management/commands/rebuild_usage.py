@@ -1,0 +1,100 @@
+"""`manage.py rebuild_usage`: work usage out again from stored batches and events, and compare; the exit status says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from clusters.models import Node
+from metering.adjustment_models import AdjustmentCause
+from metering.rebuild import BatchesArchived, node_differences, rebuild_node
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from metering.rebuild import Difference
+
+SHOWN_MAX = 100
+
+
+class Command(BaseCommand):
+    """Exits with 0 if what is stored is what comes out again, with 1 if not."""
+
+    help = (
+        "Work usage hours out again from stored evidence, print what is stored otherwise, and correct it with --apply."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take which nodes, which hours, and whether to correct."""
+        parser.add_argument(
+            "--node", action="append", default=[], help="name or id of a node; again for more; else all"
+        )
+        parser.add_argument("--from", dest="from_at", help="first hour, RFC 3339; else from the first batch on")
+        parser.add_argument("--to", dest="to_at", help="end of the last hour, RFC 3339")
+        parser.add_argument("--apply", metavar="REASON", help="correct by adjusting rows, with this reason")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
+        """Compare node by node; say how many differences there are."""
+        from_at, to_at = _instant(options["from_at"]), _instant(options["to_at"])
+        reason = options["apply"]
+        found = 0
+        for node in _nodes(options["node"]):
+            try:
+                if reason:
+                    differences = rebuild_node(
+                        node=node,
+                        from_at=from_at,
+                        to_at=to_at,
+                        cause=AdjustmentCause.REBUILT,
+                        reason=reason,
+                        now=timezone.now(),
+                    )
+                else:
+                    differences = node_differences(node=node, from_at=from_at, to_at=to_at)
+            except BatchesArchived as missing:
+                raise CommandError(str(missing)) from missing
+            self._show(node.name, differences)
+            found += len(differences)
+        if found and reason:
+            self.stdout.write(f"{found} usage hours were corrected.")
+        elif found:
+            self.stderr.write(f"{found} usage hours are stored otherwise than they come out again.")
+            raise SystemExit(1)
+        else:
+            self.stdout.write("Nothing differs.")
+
+    def _show(self, node: str, differences: Iterable[Difference]) -> None:
+        for number, difference in enumerate(differences):
+            if number == SHOWN_MAX:
+                self.stdout.write(f"{node}: and more")
+                break
+            self.stdout.write(f"{node}: {difference}")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandError(f"{text!r} is no instant; expected one such as 2026-03-10T12:00:00Z.")
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _nodes(wanted: Iterable[str]) -> Iterable[Node]:
+    nodes = Node.objects.filter(rollup_cursor__isnull=False).order_by("name", "id")
+    wanted = set(wanted)
+    if not wanted:
+        return nodes
+    chosen = [node for node in nodes if node.name in wanted or str(node.id) in wanted]
+    missing = wanted - {node.name for node in chosen} - {str(node.id) for node in chosen}
+    if missing:
+        raise CommandError(f"No node is called {', '.join(sorted(missing))}.")
+    return chosen
