@@ -45,7 +45,7 @@ def discover(
         if mapping is None and recognise is not None:
             mapping = recognise(process, url)
         if mapping is not None:
-            found.append(EndpointSetting(url=url, engine=mapping.engine))
+            found.append(EndpointSetting(url, mapping.engine, role=mapping.role_of(process.command_line)))
     return found
 
 

@@ -256,6 +256,8 @@ def _engine(
     for fault in (seen.page_fault, *seen.faults):
         if fault is not None:
             yield Finding("Engines", "FAIL", f"{named}: {fault.reason}: {fault.detail}", "see the engine's version")
+    for bug in mapping.bugs_of(seen.version):
+        yield Finding("Engines", "warn", f"{named}: {seen.version}: {bug.what}", f"another version; see {bug.where}")
     if not seen.meters:
         yield Finding(
             "Engines",

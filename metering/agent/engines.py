@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from metering.agent.engine_versions import RANGE_PATTERN
+from metering.agent.engine_versions import RANGE_PATTERN, in_range
 
 BUILT_IN_DIR: Final = Path(__file__).parent / "engines"
 SERIES_NAME: Final = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
@@ -106,7 +106,8 @@ class EngineMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
     process. `vanished_begin_at_zero` is true where the engine drops idle series, which begin at zero when they are
     back. `falls` is `held` where a lower value without any restart is no reset but another process's page.
     `significant_digits` is set where the page rounds: a larger value is known to one unit of its last digit.
-    `listener_words` are words of the command line by which a listening engine is discovered.
+    `listener_words` are words of the command line by which a listening engine is discovered, `role_words` what else of
+    it tells the engine's role (small letters).
     `cannot_tell` and `known_bugs` are for people.
     """
 
@@ -122,6 +123,7 @@ class EngineMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
     destructive_pages: list[Annotated[str, msgspec.Meta(pattern="^/")]] = []
     default_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = None
     listener_words: list[str] = []
+    role_words: dict[Role, list[str]] = {}
     model_labels: list[LabelName] = []
     epoch_hints: list[Literal["created", "process_start"]] = []
     epoch_header: str = ""
@@ -146,6 +148,18 @@ class EngineMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
         if self.readable:
             return f"registers of {self.page}"
         return f"{self.why} Its tokens are metered by the usage events of the gateway in front of it."
+
+    def role_of(self, command_line: str) -> Role | None:
+        """The role that a command line gives the engine, None where it says nothing of one, or of two."""
+        text = command_line.lower()
+        roles = [role for role, words in self.role_words.items() if any(word in text for word in words)]
+        return roles[0] if len(roles) == 1 else None
+
+    def bugs_of(self, version: str | None) -> list[KnownBug]:
+        """What is known to be wrong in this very version; nothing where the version is not known."""
+        if version is None:
+            return []
+        return [bug for bug in self.known_bugs if bug.versions and in_range(version, bug.versions)]
 
     @cached_property
     def register_names(self) -> frozenset[str]:

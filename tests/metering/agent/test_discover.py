@@ -61,6 +61,14 @@ def test_the_engines_of_a_machine_are_found(tmp_path: Path) -> None:
     assert discover(machine, MAPPINGS.values()) == [EndpointSetting("http://127.0.0.1:8000", "vllm")]
 
 
+def test_the_role_on_a_command_line_is_the_endpoints(tmp_path: Path) -> None:
+    proc = made_up(tmp_path, pids={300: 400})
+    words = ["vllm", "serve", "m", "--kv-transfer-config", '{"kv_role":"kv_producer"}', ""]
+    (proc / "300/cmdline").write_bytes("\0".join(words).encode())
+    (found,) = discover(LinuxMachine(proc), MAPPINGS.values())
+    assert (found.engine, found.role) == ("vllm", "prefill")
+
+
 def test_a_machine_without_engines_has_none(tmp_path: Path) -> None:
     proc = made_up(tmp_path, pids={300: 400})
     (proc / "300/cmdline").write_bytes(b"sshd\0")

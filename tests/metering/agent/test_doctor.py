@@ -173,6 +173,15 @@ def test_how_to_switch_metrics_on_is_the_fix(tmp_path: Path, engine: PageServer)
     assert finding.fix == "start SGLang with --enable-metrics"
 
 
+def test_what_is_wrong_in_the_engines_own_version_is_told(tmp_path: Path, engine: PageServer) -> None:
+    engine.routes["/metrics"] = page(recorded("ray_serve_252"))
+    config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting(engine.url, "ray_serve")])
+    (warned, read) = [each for each in see(tmp_path, config) if each.subject == "Engines"]
+    assert (warned.level, warned.fix) == ("warn", "another version; see ray#59072")
+    assert warned.what.endswith("2.52.0: the counters' _total is missing: the gauges are read")
+    assert read.level == "ok"
+
+
 def test_an_engine_without_counters_is_said_to_be_metered_by_its_gateway(tmp_path: Path, engine: PageServer) -> None:
     config = Config(state_dir=str(tmp_path / "s"), nvml=False, endpoints=[EndpointSetting(engine.url, "ollama")])
     ((level, what),) = about(see(tmp_path, config), "Engines")

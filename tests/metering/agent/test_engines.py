@@ -188,3 +188,33 @@ def test_a_value_is_known_to_one_unit_of_the_last_digit_that_the_page_prints() -
     mapping = load_mappings()["llamacpp"]
     assert [mapping.resolution(value) for value in (0, 999_999, 1_000_000, 9_999_990, 10**8)] == [1, 1, 10, 10, 1_000]
     assert load_mappings()["vllm"].resolution(10**15) == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "command_line", "role"),
+    [
+        (
+            "vllm",
+            """vllm serve m --kv-transfer-config '{"kv_connector":"NixlConnector","kv_role":"kv_producer"}'""",
+            "prefill",
+        ),
+        ("vllm", """vllm serve m --kv-transfer-config '{"kv_role": "kv_consumer"}'""", "decode"),
+        ("vllm", """vllm serve m --kv-transfer-config '{"kv_role":"kv_both"}'""", None),
+        ("vllm", "vllm serve m --kv-transfer-config.kv_role kv_consumer", "decode"),
+        ("vllm", "vllm serve kv_producer", None),
+        ("vllm", "vllm serve m --kv_role kv_producer --kv_role kv_consumer", None),
+        ("vllm", "vllm serve m", None),
+        ("tensorrt_llm", "trtllm-serve m --server_role CONTEXT", "prefill"),
+        ("tensorrt_llm", "trtllm-serve serve m --server_role=generation", "decode"),
+        ("llamacpp", "llama-server -m kv_producer", None),
+    ],
+)
+def test_a_command_line_can_tell_the_role(engine: str, command_line: str, role: str | None) -> None:
+    assert load_mappings()[engine].role_of(command_line) == role
+
+
+def test_bugs_are_told_of_a_version_that_has_them() -> None:
+    vllm = load_mappings()["vllm"]
+    assert [bug.where for bug in vllm.bugs_of("0.9.1")] == ["vllm PR 21257 (2025-07)"]
+    # What is true of every version is no news of this one.
+    assert vllm.bugs_of("0.33.0") == vllm.bugs_of(None) == []
