@@ -60,7 +60,7 @@ def probed(
     page = fetch(client, Target(url, url + PROBE_PATH, ""), clock, PROBE_TIMEOUT_S)
     if isinstance(page, Failure):
         return None
-    candidates = [mapping for mapping in known if mapping.page == PROBE_PATH]
+    candidates = [mapping for mapping in known if mapping.page == PROBE_PATH and mapping.discovered]
     names = {name for mapping in candidates for name in mapping.register_names}
     there = parse_page(page.body, frozenset(names)).samples.keys()
     best = max(candidates, key=lambda mapping: len(mapping.register_names & there), default=None)
@@ -70,7 +70,7 @@ def probed(
 def listens(process: EngineProcess, port: int, mapping: EngineMapping) -> bool:
     """Whether that process is the mapping's engine and that port its own main port."""
     words = process.command_line.split()
-    if not any(_is_word(word, wanted) for word in words for wanted in mapping.listener_words):
+    if not mapping.discovered or not any(_is_word(word, wanted) for word in words for wanted in mapping.listener_words):
         return False
     return port == (_port_option(words) or mapping.default_port)
 

@@ -106,6 +106,8 @@ class EngineMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
     process. `vanished_begin_at_zero` is true where the engine drops idle series, which begin at zero when they are
     back. `falls` is `held` where a lower value without any restart is no reset but another process's page.
     `significant_digits` is set where the page rounds: a larger value is known to one unit of its last digit.
+    `discovered` is false for a page that shows the tokens of other endpoints again, or whose series could be anyone's:
+    it is read where it is named only.
     `listener_words` are words of the command line by which a listening engine is discovered, `role_words` what else of
     it tells the engine's role (small letters).
     `cannot_tell` and `known_bugs` are for people.
@@ -122,6 +124,7 @@ class EngineMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
     old_pages: list[Annotated[str, msgspec.Meta(pattern="^/")]] = []
     destructive_pages: list[Annotated[str, msgspec.Meta(pattern="^/")]] = []
     default_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = None
+    discovered: bool = True
     listener_words: list[str] = []
     role_words: dict[Role, list[str]] = {}
     model_labels: list[LabelName] = []

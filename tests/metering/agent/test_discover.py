@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from metering.agent.clock import SystemClock
 from metering.agent.config import EndpointSetting
-from metering.agent.discover import discover, listens
+from metering.agent.discover import discover, listens, probed
 from metering.agent.engines import load_mappings
 from metering.agent.machine import EngineProcess, LinuxMachine
+from metering.agent.scrape import http_client
+from tests.fakes.engine_pages import PageServer, page, recorded
 from tests.metering.agent.test_machine import in_container, made_up
 
 MAPPINGS = load_mappings()
@@ -67,6 +70,38 @@ def test_the_role_on_a_command_line_is_the_endpoints(tmp_path: Path) -> None:
     (proc / "300/cmdline").write_bytes("\0".join(words).encode())
     (found,) = discover(LinuxMachine(proc), MAPPINGS.values())
     assert (found.engine, found.role) == ("vllm", "prefill")
+
+
+@pytest.mark.parametrize(
+    ("recording", "found"),
+    [
+        ("vllm", "vllm"),
+        ("vllm_old", "vllm"),
+        ("vllm_rust", "vllm"),
+        ("sglang", "sglang"),
+        ("sglang_decode", "sglang"),
+        ("tgi", "tgi"),
+        ("llamacpp_old", "llamacpp"),
+        ("lmdeploy", "lmdeploy"),
+        ("lightllm", "lightllm"),
+        ("dynamo", "dynamo"),
+        ("triton", "triton"),
+        ("triton_trtllm", "triton"),
+        ("ray_serve", "ray_serve"),
+        # A gateway repeats its engines' tokens, names without a prefix could be anyone's.
+        ("litellm", None),
+        ("nim", None),
+        ("mindie", None),
+    ],
+)
+def test_a_page_that_is_probed_tells_its_engine(engine: PageServer, recording: str, found: str | None) -> None:
+    engine.routes["/metrics"] = page(recorded(recording))
+    with http_client([], "", trust_env=False) as client:
+        mapping = probed(client, process("python3 -m surprise"), engine.url, MAPPINGS.values(), SystemClock())
+        assert (mapping.engine if mapping is not None else None) == found
+        harmful = process("python3 /usr/bin/trtllm-serve m")
+        assert probed(client, harmful, engine.url, MAPPINGS.values(), SystemClock()) is None
+    assert len(engine.requests) == 1
 
 
 def test_a_machine_without_engines_has_none(tmp_path: Path) -> None:
