@@ -16,7 +16,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from forecourt.embedded.stack import Serving, child_environ, parts, web_program, with_free_port  # noqa: E402  the path
+from forecourt.embedded.stack import (  # noqa: E402  the path
+    Serving,
+    beat_program,
+    child_environ,
+    parts,
+    web_program,
+    with_free_port,
+    worker_program,
+)
 from forecourt.embedded.supervisor import Supervisor  # noqa: E402
 from forecourt.env import read_environment  # noqa: E402
 
@@ -30,10 +38,11 @@ class Installation:
 
 
 @contextmanager
-def installation(*, web_processes: int = 0, static: bool = False) -> Iterator[Installation]:
+def installation(*, web_processes: int = 0, static: bool = False, background: bool = False) -> Iterator[Installation]:
     """Bring up an empty, migrated installation; fsync and synchronous commit are on. Django is set up.
 
-    `static` makes what pages need besides: fonts, texts, collected files.
+    `static` makes what pages need besides: fonts, texts, collected files. `background` starts worker and beat, which
+    need web processes.
     """
     with tempfile.TemporaryDirectory(prefix="forecourt-bench-") as folder:
         # A .env in the checkout belongs to a real installation.
@@ -51,6 +60,9 @@ def installation(*, web_processes: int = 0, static: bool = False) -> Iterator[In
                 environ = child_environ(environment, os.environ, public_url=f"http://127.0.0.1:{serving.port}")
                 supervisor.start(web_program(places, environ, serving))
                 port = serving.port
+                if background:
+                    supervisor.start(worker_program(places, environ, serving))
+                    supervisor.start(beat_program(places, environ, serving))
             yield Installation(environment.database_url, port)
             _close()
         os.chdir(ROOT)

@@ -3,8 +3,9 @@
     python bench/events.py [--events 120000]
 
 Two web processes; 4 connections with an API key; every event is new, checked, attributed, stored under its unique key
-and queued for rollup. The anchor is COPY of the same rows, in the same chunks and columns, into a table without key or
-index, over 2 connections, a commit for each chunk. Rounds lie side by side; the median ratio counts.
+and waits for rollup. The anchor is COPY of the same events in the same chunks, a row each with a column for everything
+known of an event, into a table without key or index, over 2 connections, a commit for each chunk. Rounds lie side by
+side; the median ratio counts.
 """
 
 import argparse
@@ -54,10 +55,10 @@ def main() -> int:
     latencies_s: list[float] = []
     with installation(web_processes=2) as here:
         headers = {"Authorization": f"Bearer {_key(now)}", "Content-Type": "application/json"}
-        post_all(here.port, [[_call(noise, headers, now, -one)] for one in range(1, CONNECTIONS + 1)], [])
+        post_all(here.port, [[event_call(noise, headers, now, -one)] for one in range(1, CONNECTIONS + 1)], [])
         for number in range(ROUNDS):
             lanes = [
-                [_call(noise, headers, now, (number * calls + call) * CONNECTIONS + lane) for call in range(calls)]
+                [event_call(noise, headers, now, (number * calls + call) * CONNECTIONS + lane) for call in range(calls)]
                 for lane in range(CONNECTIONS)
             ]
             ours_s.append(post_all(here.port, lanes, latencies_s))
@@ -90,7 +91,8 @@ def _key(now: datetime) -> str:
     return issue_key(organization=tenant, name="bench", scopes=["events:write"], actor="bench", now=now).secret
 
 
-def _call(noise: random.Random, headers: dict[str, str], now: datetime, number: int) -> Request:
+def event_call(noise: random.Random, headers: dict[str, str], now: datetime, number: int) -> Request:
+    """Make one call of new events of the hour before `now`."""
     events = [
         {
             "id": f"{number}-{index}",
