@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 CHECK := FORECOURT_DATA_DIR=.cache/check
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test lint check types bench faults lock clean system
+.PHONY: help setup setup-dev demo test programs lint check types bench faults lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once -
 
 test: lint types system ## everything that CI checks
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
+
+programs: $(VENV)/dev.stamp system .cache/litellm/made.stamp ## LiteLLM's proxy against the platform; large, so apart from test
+	LITELLM=.cache/litellm/bin/litellm $(BIN)/python -m pytest tests/programs/litellm_walk.py $(ARGS)
 
 lint: $(VENV)/dev.stamp ## style, templates, import directions, migrations
 	$(BIN)/ruff check
@@ -57,6 +60,8 @@ lock: ## resolve the dependencies anew and write both lock files
 		--format requirements-txt --output-file requirements.lock >/dev/null
 	uv export --frozen --all-extras --no-emit-project --no-header --no-annotate \
 		--format requirements-txt --output-file requirements-dev.lock >/dev/null
+	echo 'litellm[proxy]==1.106.2' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --no-emit-index-url --output-file requirements-litellm.lock - >/dev/null
 
 clean: ## remove what can be made again; data in .forecourt stays
 	rm -rf $(VENV) .cache .coverage .coverage.* htmlcov staticfiles .mypy_cache .ruff_cache .pytest_cache \
@@ -66,6 +71,12 @@ clean: ## remove what can be made again; data in .forecourt stays
 # The browser and the servers that tests of "your own PostgreSQL, Redis, RabbitMQ" run against.
 system:
 	@.ci/system-packages
+
+# It needs other versions than the platform: an environment of its own.
+.cache/litellm/made.stamp: requirements-litellm.lock $(VENV)/made.stamp
+	$(BIN)/python -m venv .cache/litellm
+	.cache/litellm/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r $<
+	@touch $@
 
 $(VENV)/made.stamp:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3."; exit 1; }

@@ -32,7 +32,7 @@ class KeyUnknown(Problem):
     """No usable API key came along."""
 
     status = 401
-    code = "not_authenticated"
+    code = "key_unknown"
     title = "The API key is missing, unknown, revoked or expired"
 
 
@@ -40,7 +40,7 @@ class KeyLacksScope(Problem):
     """The key may not do this."""
 
     status = 403
-    code = "permission_denied"
+    code = "scope_missing"
     title = "The API key lacks the scope"
 
 
@@ -48,7 +48,7 @@ class MethodNotOffered(Problem):
     """The address does not know the method."""
 
     status = 405
-    code = "method_not_allowed"
+    code = "method_not_offered"
     title = "The method is not offered here"
 
 
@@ -56,7 +56,7 @@ class NulCharacter(Problem):
     """The database's texts hold no NUL."""
 
     status = 400
-    code = "bad_character"
+    code = "nul_character"
     title = "The request holds a NUL character"
 
 
@@ -64,7 +64,7 @@ class Unavailable(Problem):
     """The database does not take anything now; nothing of the call is stored."""
 
     status = 503
-    code = "unavailable"
+    code = "nothing_stored"
     title = "Nothing can be stored now"
 
 

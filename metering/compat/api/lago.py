@@ -66,7 +66,7 @@ class LagoNotFound(Problem):
     """What was asked for is not there; the code says what."""
 
     status = 404
-    code = "not_found"
+    code = "lago_not_found"
     title = "Not Found"
 
 

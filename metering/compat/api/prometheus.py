@@ -27,7 +27,7 @@ class MediaNotOffered(Problem):
     """Another media type, message or encoding."""
 
     status = 415
-    code = "unsupported_media_type"
+    code = "media_not_offered"
     title = "The media type is not offered here"
 
 
