@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 CHECK := FORECOURT_DATA_DIR=.cache/check
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test programs lint check types bench faults lock clean system
+.PHONY: help setup setup-dev demo test programs lint check types bench faults kills fuzz lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -50,8 +50,15 @@ bench: $(VENV)/dev.stamp ## every benchmark, as ratios within one run
 	@test -n "$(wildcard bench/[a-z]*.py)" || { echo "There is no benchmark in bench/."; exit 1; }
 	set -e; for file in $(wildcard bench/[a-z]*.py); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
 
-faults: $(VENV)/dev.stamp ## the long run of kills and cuts; ARGS chooses seeds
+faults: $(VENV)/dev.stamp ## a thousand seeded faults between counter and usage hour; ARGS chooses seeds
+	$(BIN)/python -m tests.faults.metering $(ARGS)
+
+kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS chooses seeds
 	$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## ten million spoilt inputs through every decoder; ARGS chooses how many
+	$(PIP) install --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: ## resolve the dependencies anew and write both lock files
 	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv"; exit 1; }

@@ -66,7 +66,7 @@ def _migrate() -> None:
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.metering", description="Disturb metering by seeds.")
-    parser.add_argument("--seeds", type=int, default=100, metavar="N", help="how many seeds (default: 100)")
+    parser.add_argument("--seeds", type=int, default=1_000, metavar="N", help="how many seeds (default: 1000)")
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first of them (default: 1)")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="at once (default: one a core)"
