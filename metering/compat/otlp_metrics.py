@@ -106,7 +106,7 @@ def _read_metric(export: Export, metric: Any, target: dict[str, str], wants: Cal
     points = list(getattr(metric, kind).data_points) if kind else []
     export.points += len(points)
     name = _known_name(metric.name, wants, kind)
-    if name is None:
+    if kind is None or name is None:  # a metric may come without any data
         export.ignored += len(points)
         return
     data = getattr(metric, kind)
@@ -132,10 +132,9 @@ def _labels(point: Any) -> dict[str, str]:
 
 
 def _sample(point: Any, kind: str) -> Sample:
-    if kind == "histogram":
-        value = point.sum
-    else:
-        value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double
+    value: float = point.sum if kind == "histogram" else point.as_double
+    if kind != "histogram" and point.WhichOneof("value") == "as_int":
+        value = point.as_int  # exact, also where no float is
     at_ns, start_ns = point.time_unix_nano, point.start_time_unix_nano
     return Sample(value, at_ns // NS_PER_MS, start_ns // NS_PER_MS if 0 < start_ns < at_ns else None)
 

@@ -4,6 +4,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
+from metering.wire import VALUE_MAX
+
 STALE_BITS: Final = 0x7FF0000000000002
 """The NaN by which Prometheus says that a series is gone, or that its page was not read."""
 PRECISE_MAX: Final = 2**53
@@ -79,7 +81,12 @@ def is_stale(value: float) -> bool:
 
 
 def whole(value: float) -> int | None:
-    """Return a register's value exactly; None for what is none: NaN, infinite, negative, a fraction, imprecise."""
+    """Return a register's value exactly; None for what is none: NaN, infinite, negative, a fraction, imprecise.
+
+    A protocol that has integers gives them as such, and they are exact beyond what a float holds.
+    """
+    if isinstance(value, int):
+        return value if 0 <= value <= VALUE_MAX else None
     if not 0 <= value <= PRECISE_MAX or value != int(value):
         return None
     return int(value)

@@ -128,6 +128,19 @@ def test_attributes_of_any_kind_are_texts() -> None:
     assert "" not in labels
 
 
+def test_a_metric_without_data_is_passed_over() -> None:
+    export = read(Metric(name=PROMPT), sum_of(GENERATED))
+    assert [one.name for one in export.series] == [GENERATED]
+
+
+def test_an_integer_stays_exact() -> None:
+    metric = sum_of(PROMPT)
+    metric.sum.data_points[0].as_int = 2**53 + 1
+    (one,) = read(metric).series
+    assert one.samples[0].value == 2**53 + 1
+    assert isinstance(one.samples[0].value, int)
+
+
 def test_reasons_are_bounded() -> None:
     export = Export()
     for number in range(FAULTS_KEPT_MAX + 5):

@@ -26,6 +26,14 @@ def test_what_is_no_count_is_none(value: float) -> None:
     assert whole(value) is None
 
 
+def test_integers_of_a_protocol_are_exact_beyond_what_a_float_holds() -> None:
+    assert whole(2**53 + 1) == 2**53 + 1
+    assert whole(2**63 - 1) == 2**63 - 1
+    assert whole(2**63) is None
+    assert whole(-1) is None
+    assert not is_stale(2**53 + 1)
+
+
 def test_a_target_is_named_by_what_is_there() -> None:
     assert Series("x", {"job": "vllm", "instance": "a:1", "cluster": "c"}, ()).target == "c/vllm/a:1"
     assert Series("x", {"instance": "a:1", "job": ""}, ()).target == "a:1"
