@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from metering.models import Batch
-from metering.shipped import meter_digest
-from metering.wire import decode_batch, reading_count
+from metering.received import readings_of
+from metering.wire import decode_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from metering.clock import ClockLimits
-    from metering.wire import Batch as WireBatch
-    from metering.wire import RegisterColumn
+    from metering.received import Readings
 
 SEARCHED_BATCHES_MAX: Final = 1_000
 """How far back a repeated number is looked for; a node ships thousands of batches a day."""
@@ -35,31 +35,39 @@ class ReadingCounts:
         return self.received - self.duplicates - self.conflicts - self.quarantined
 
 
-def count_readings(*, node_id: UUID, batch: WireBatch, shipped: dict[int, int], limits: ClockLimits) -> ReadingCounts:
-    """Judge every reading once, and move `shipped` on to the last numbers of this batch.
+def count_readings(
+    *, node_id: UUID, seq: int, readings: Sequence[Readings], shipped: dict[int, int], limits: ClockLimits
+) -> ReadingCounts:
+    """Judge every reading of batch `seq` once, and move `shipped` on to the last numbers of this batch.
 
     A number that was shipped before is compared with what is stored: the same epoch and value is a
     duplicate, another a conflict. A new number whose instant cannot be true is quarantined.
     """
-    counts = ReadingCounts(reading_count(batch))
+    counts = ReadingCounts(0)
     repeated: dict[tuple[int, int], tuple[str, int]] = {}
-    for column in batch.registers:
-        digest = meter_digest(column.meter)
-        last = shipped.get(digest, 0)
-        end = column.first_seq + len(column.values)
-        if column.first_seq <= last:
-            for index in range(min(last + 1, end) - column.first_seq):
-                repeated[digest, column.first_seq + index] = (column.epoch, column.values[index])
-        if not limits.trusts_all(column.read_at_ms):
+    # Columns that were read at the same instants share the list.
+    trusted: dict[int, bool] = {}
+    for column in readings:
+        meter, epoch, first_seq, values, read_at_ms = column
+        last = shipped.get(meter, 0)
+        end = first_seq + len(values)
+        counts.received += len(values)
+        if first_seq <= last:
+            for index in range(min(last + 1, end) - first_seq):
+                repeated[meter, first_seq + index] = (epoch, values[index])
+        trusts = trusted.get(id(read_at_ms))
+        if trusts is None:
+            trusts = trusted[id(read_at_ms)] = limits.trusts_all(read_at_ms)
+        if not trusts:
             counts.quarantined += _untrusted(column, last, limits)
-        shipped[digest] = max(last, end - 1)
+        shipped[meter] = max(last, end - 1)
     if repeated:
-        _judge_repeated(node_id, batch.seq, repeated, counts)
+        _judge_repeated(node_id, seq, repeated, counts)
     assert counts.accepted >= 0
     return counts
 
 
-def _untrusted(column: RegisterColumn, last: int, limits: ClockLimits) -> int:
+def _untrusted(column: Readings, last: int, limits: ClockLimits) -> int:
     """New numbers whose instants cannot be true."""
     return sum(not limits.trusts(at_ms) for seq, at_ms in enumerate(column.read_at_ms, column.first_seq) if seq > last)
 
@@ -73,10 +81,9 @@ def _judge_repeated(
     for encoding, body in earlier.values_list("content_encoding", "body")[:SEARCHED_BATCHES_MAX].iterator(
         chunk_size=16
     ):
-        for column in decode_batch(bytes(body), encoding).registers:
-            digest = meter_digest(column.meter)
+        for column in readings_of(decode_batch(bytes(body), encoding)):
             for index, value in enumerate(column.values):
-                given = missing.pop((digest, column.first_seq + index), None)
+                given = missing.pop((column.meter, column.first_seq + index), None)
                 if given == (column.epoch, value):
                     counts.duplicates += 1
                 elif given is not None:

@@ -107,8 +107,11 @@ ADVANCE: Final = """
         ) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, moved.last_received_at, $13 FROM moved
     ), counted AS (
         INSERT INTO metering_ingestcount AS kept (id, reporter, kind, outcome, hour_at, count)
-        SELECT given.* FROM moved, unnest($17::uuid[], $18::text[], $19::text[], $20::text[], $21::timestamptz[],
-            $22::bigint[]) given
+        SELECT gen_random_uuid(), $2::text, given.kind, given.outcome, date_trunc('hour', $12, 'UTC'), given.count
+        FROM moved, (VALUES ('batch', 'accepted', 1::bigint), ('reading', 'accepted', $17),
+            ('reading', 'duplicate', $18), ('reading', 'conflict', $19), ('reading', 'quarantined', $20)
+        ) given (kind, outcome, count)
+        WHERE given.count > 0
         ON CONFLICT (reporter, kind, outcome, hour_at) DO UPDATE SET count = kept.count + EXCLUDED.count
     )
     SELECT count(*) FROM moved
@@ -132,8 +135,8 @@ class Link:
     received_at: datetime
     clock_skew_ms: int | None
     shipped: bytes
-    counts: Sequence[list[Any]]
-    """Columns of `metering.ingest_counts`."""
+    counts: tuple[int, int, int, int]
+    """Readings accepted, repeated, in conflict, quarantined."""
 
 
 def read_chain(node_id: UUID) -> Chain | None:
@@ -179,7 +182,7 @@ def advance(chain: Chain, link: Link) -> bool:
             link.shipped,
             metered_to_at,
             chain.public_key,
-            *link.counts,
+            *map(Int8, link.counts),
         ],
     )
     return bool(rows[0][0])

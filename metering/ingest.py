@@ -15,19 +15,20 @@ import base64
 import binascii
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from msgspec import json
 
 from clusters.models import Node
-from metering.batch_readings import ReadingCounts, count_readings
+from metering.batch_readings import count_readings
 from metering.chain import Chain, Link, advance, known_chains, lock_chain, read_chain
 from metering.clock import CLOCK_SKEW_MS_MAX, ClockLimits, clock_limits
 from metering.hours import instant_of
-from metering.ingest_counts import UNKNOWN_REPORTER, count_columns, count_outcomes
+from metering.ingest_counts import UNKNOWN_REPORTER, count_outcomes
 from metering.models import Batch, BatchConflict, NodeCursor
+from metering.received import Head, Readings, head_of, read_received, readings_of
 from metering.seen import record_seen
 from metering.shipped import read_shipped, write_shipped
 from metering.signing_keys import adopt_key
@@ -37,9 +38,9 @@ from metering.wire import (
     BatchTooLarge,
     batch_hash,
     decode_batch,
+    inflate,
     verify,
 )
-from metering.wire import Batch as WireBatch
 from tenants.ids import new_id
 from tenants.problems import Problem
 
@@ -119,7 +120,8 @@ class Sent:
 class Opened:
     """A batch that its node signed, and what belongs beside its body."""
 
-    batch: WireBatch
+    batch: Head
+    readings: list[Readings]
     hash: str
     signature: str
 
@@ -158,7 +160,7 @@ def _take_in_order(
         chain = lock_chain(before.node_id)
         _require_key(chain, sent, opened)
         if chain.goes_on_with(batch.seq, batch.prev_hash):
-            _record_more(chain, batch, _limits(chain, sent, now))
+            _record_more(chain, opened, sent, now)
             answer = _extend(chain, opened, sent, now)
             # Only revoking does not wait for the chain.
             return answer, None if answer else NodeRevoked(f"The key of {chain.name} was revoked just now.")
@@ -171,14 +173,15 @@ def _take_in_order(
         return stored.outcome, None
 
 
-def _record_more(chain: Chain, batch: WireBatch, limits: ClockLimits) -> None:
+def _record_more(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> None:
     """Store what a batch tells beside its readings. Must run while the chain is locked."""
-    if not _tells_more(batch, chain):
+    if not _tells_more(opened.batch, chain):
         return
+    batch = decode_batch(sent.body, sent.content_encoding)
     node = Node.objects.get(id=chain.node_id)
     if not chain.key_adopted and not adopt_key(node=node, cursor=NodeCursor.objects.get(node=node), seq=batch.seq):
         raise SignatureInvalid("The node's key was changed meanwhile; sign the same bytes with the new one.")
-    record_seen(node=node, batch=batch, previous_at=chain.metered_to_at, limits=limits)
+    record_seen(node=node, batch=batch, previous_at=chain.metered_to_at, limits=_limits(chain, sent, now))
 
 
 def count_refused(*, reporter: str, code: str, now: datetime) -> None:
@@ -213,14 +216,20 @@ def _open(sent: Sent, chain: Chain) -> tuple[Opened, Chain]:
         if not verify(chain.public_key, sent.body, signature):
             raise SignatureInvalid("Forecourt-Signature is not this node's signature of exactly this body.")
     try:
-        batch = decode_batch(sent.body, sent.content_encoding)
+        text = inflate(sent.body, sent.content_encoding)
+        batch, readings = read_received(text) or _read_thoroughly(sent)
     except BatchTooLarge as refused:
         raise TooLarge(str(refused), what=refused.what, limit=refused.limit) from refused
     except BatchMalformed as refused:
         raise Malformed(str(refused), where=refused.where) from refused
     if batch.node != str(chain.node_id):
         raise Malformed(f"$.node: {batch.node}; expected {chain.node_id}, as the header says", where="$.node")
-    return Opened(batch, batch_hash(sent.body), signature), chain
+    return Opened(batch, readings, batch_hash(sent.body), signature), chain
+
+
+def _read_thoroughly(sent: Sent) -> tuple[Head, list[Readings]]:
+    batch = decode_batch(sent.body, sent.content_encoding)
+    return head_of(batch), readings_of(batch)
 
 
 def _require_not_revoked(chain: Chain) -> None:
@@ -266,7 +275,7 @@ def _refuse(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> Problem:
     )
 
 
-def _out_of_chain(chain: Chain, batch: WireBatch) -> Problem:
+def _out_of_chain(chain: Chain, batch: Head) -> Problem:
     return OutOfChain(
         f"Batch {batch.seq} does not follow; expected {chain.last_seq + 1} after {chain.last_hash[:12]}….",
         expected_seq=chain.last_seq + 1,
@@ -274,13 +283,11 @@ def _out_of_chain(chain: Chain, batch: WireBatch) -> Problem:
     )
 
 
-def _tells_more(batch: WireBatch, chain: Chain) -> bool:
+def _tells_more(batch: Head, chain: Chain) -> bool:
     """Whether one statement is not enough: inventory, troubles, or the first batch under a new key."""
     return bool(
         not chain.key_adopted
-        or batch.outcomes
-        or batch.accelerators
-        or batch.endpoints
+        or batch.tells_more
         or chain.agent_version != batch.agent_version[:AGENT_VERSION_CHARS_MAX]
     )
 
@@ -290,7 +297,13 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
     batch = opened.batch
     skew_ms = _clock_skew_ms(sent.sent_at, now)
     shipped = read_shipped(chain.shipped)
-    counts = count_readings(node_id=chain.node_id, batch=batch, shipped=shipped, limits=_limits(chain, sent, now))
+    counts = count_readings(
+        node_id=chain.node_id,
+        seq=batch.seq,
+        readings=opened.readings,
+        shipped=shipped,
+        limits=_limits(chain, sent, now),
+    )
     answer = {
         "seq": batch.seq,
         "received": counts.received,
@@ -313,7 +326,7 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
         received_at=now,
         clock_skew_ms=skew_ms,
         shipped=write_shipped(shipped),
-        counts=_stored_counts(chain, counts, now),
+        counts=(counts.accepted, counts.duplicates, counts.conflicts, counts.quarantined),
     )
     if not advance(chain, link):
         return None
@@ -331,20 +344,6 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
     return answer
 
 
-def _stored_counts(chain: Chain, counts: ReadingCounts, now: datetime) -> list[list[Any]]:
-    return count_columns(
-        reporter=str(chain.node_id),
-        counts={
-            ("batch", "accepted"): 1,
-            ("reading", "accepted"): counts.accepted,
-            ("reading", "duplicate"): counts.duplicates,
-            ("reading", "conflict"): counts.conflicts,
-            ("reading", "quarantined"): counts.quarantined,
-        },
-        now=now,
-    )
-
-
 def _limits(chain: Chain, sent: Sent, now: datetime) -> ClockLimits:
     skew_ms = _clock_skew_ms(sent.sent_at, now)
     return clock_limits(enrolled_at=chain.since_at, received_at=now, clock_skew_ms=skew_ms)
@@ -359,7 +358,7 @@ def _clock_skew_ms(sent_at: str, now: datetime) -> int | None:
         return None
 
 
-def _metered_to(chain: Chain, batch: WireBatch, skew_ms: int | None, now: datetime) -> datetime:
+def _metered_to(chain: Chain, batch: Head, skew_ms: int | None, now: datetime) -> datetime:
     """How far the node is metered with this batch: never past now, and not by a clock that is off."""
     before = chain.metered_to_at or min(now, chain.since_at)
     if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_MS_MAX:

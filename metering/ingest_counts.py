@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from django.db import connection
 
@@ -26,21 +26,20 @@ def count_outcomes(*, reporter: str, counts: Mapping[tuple[Kind, str], int], now
 
     Takes row locks: call it last in a transaction, or in one of its own.
     """
-    columns = count_columns(reporter=reporter, counts=counts, now=now)
-    if columns[0]:
-        with connection.cursor() as cursor:
-            cursor.execute(UPSERT, columns)
-
-
-def count_columns(*, reporter: str, counts: Mapping[tuple[Kind, str], int], now: datetime) -> list[list[Any]]:
-    """Return the rows to add, as columns: id, reporter, kind, outcome, hour, count."""
     counted = sorted((kind, outcome[:48], count) for (kind, outcome), count in counts.items() if count)
+    if not counted:
+        return
+    hour_at = now.replace(minute=0, second=0, microsecond=0)
     rows = len(counted)
-    return [
-        [new_id() for _ in counted],
-        [reporter] * rows,
-        [kind for kind, _, _ in counted],
-        [outcome for _, outcome, _ in counted],
-        [now.replace(minute=0, second=0, microsecond=0)] * rows,
-        [count for _, _, count in counted],
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            UPSERT,
+            [
+                [new_id() for _ in counted],
+                [reporter] * rows,
+                [kind for kind, _, _ in counted],
+                [outcome for _, outcome, _ in counted],
+                [hour_at] * rows,
+                [count for _, _, count in counted],
+            ],
+        )

@@ -3,9 +3,8 @@
 import contextlib
 import operator
 import uuid
+from collections.abc import Sequence
 from itertools import pairwise
-
-import msgspec
 
 from metering.wire_shapes import (
     ACCELERATORS_MAX,
@@ -37,7 +36,13 @@ def check_batch(batch: Batch) -> None:
     column; one meter's columns following each other without a gap in seq; fields that fit the meter's
     subject; each gauge at most once.
     """
-    _check_counts(batch)
+    check_counts(
+        readings=reading_count(batch) + sum(len(column.values) for column in batch.gauges),
+        columns=len(batch.registers) + len(batch.gauges),
+        outcomes=len(batch.outcomes),
+        accelerators=len(batch.accelerators),
+        endpoints=len(batch.endpoints),
+    )
     canonical = None
     with contextlib.suppress(ValueError):
         canonical = str(uuid.UUID(batch.node))
@@ -46,17 +51,17 @@ def check_batch(batch: Batch) -> None:
     if batch.seq == 1 and batch.prev_hash != FIRST_PREV_HASH:
         raise BatchMalformed("$.prev_hash", "a hash before the first batch", "64 zeros at seq 1")
     _check_registers(batch.registers)
-    _check_gauges(batch.gauges)
+    check_gauges(batch.gauges)
 
 
-def _check_counts(batch: Batch) -> None:
-    readings = reading_count(batch) + sum(len(column.values) for column in batch.gauges)
+def check_counts(*, readings: int, columns: int, outcomes: int, accelerators: int, endpoints: int) -> None:
+    """Check how many of everything a batch has, gauges among readings and columns. Raises BatchTooLarge."""
     for what, count, limit in (
         ("readings", readings, BATCH_READINGS_MAX),
-        ("columns", len(batch.registers) + len(batch.gauges), BATCH_COLUMNS_MAX),
-        ("outcomes", len(batch.outcomes), BATCH_OUTCOMES_MAX),
-        ("accelerators", len(batch.accelerators), ACCELERATORS_MAX),
-        ("endpoints", len(batch.endpoints), ENDPOINTS_MAX),
+        ("columns", columns, BATCH_COLUMNS_MAX),
+        ("outcomes", outcomes, BATCH_OUTCOMES_MAX),
+        ("accelerators", accelerators, ACCELERATORS_MAX),
+        ("endpoints", endpoints, ENDPOINTS_MAX),
     ):
         if count > limit:
             raise BatchTooLarge(what, limit)
@@ -67,7 +72,7 @@ def _check_registers(columns: list[RegisterColumn]) -> None:
     for index, column in enumerate(columns):
         where = f"$.registers[{index}]"
         _check_column(column.values, column.read_at_ms, where)
-        _check_meter(column.meter, f"{where}.meter")
+        check_meter(column.meter, f"{where}.meter")
         if column.epoch_proof == "none" and column.epoch_started_ms is not None:
             raise BatchMalformed(f"{where}.epoch_started_ms", "a start without proof", "null")
         key = meter_identity(column.meter)
@@ -79,7 +84,8 @@ def _check_registers(columns: list[RegisterColumn]) -> None:
             raise BatchMalformed(f"{where}.first_seq", str(column.first_seq), "a seq below 2**63")
 
 
-def _check_gauges(columns: list[GaugeColumn]) -> None:
+def check_gauges(columns: Sequence[GaugeColumn]) -> None:
+    """Check the gauges' columns. Raises BatchMalformed."""
     seen = set()
     for index, column in enumerate(columns):
         where = f"$.gauges[{index}]"
@@ -97,7 +103,8 @@ def _check_column(values: list[int] | list[int | None], read_at_ms: list[int], w
         raise BatchMalformed(f"{where}.read_at_ms[{place}]", str(read_at_ms[place]), "instants that do not fall")
 
 
-def _check_meter(meter: MeterKey, where: str) -> None:
+def check_meter(meter: MeterKey, where: str) -> None:
+    """Check that the fields of a meter fit each other. Raises BatchMalformed."""
     if meter.subject == "accelerator":
         if meter.quantity != "energy_mj" or meter.engine or meter.model:
             raise BatchMalformed(where, "an accelerator's meter", "quantity energy_mj, engine and model empty")
@@ -107,4 +114,5 @@ def _check_meter(meter: MeterKey, where: str) -> None:
 
 def meter_identity(meter: MeterKey) -> tuple[object, ...]:
     """A hashable form of the key: two keys name one meter exactly when these are equal."""
-    return (*msgspec.structs.astuple(meter)[:-1], tuple(sorted(meter.labels.items())))
+    labels = tuple(sorted(meter.labels.items())) if meter.labels else ()
+    return (meter.subject, meter.subject_id, meter.engine, meter.model, meter.quantity, labels)
