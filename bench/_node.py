@@ -38,12 +38,16 @@ class Sealed:
 
 @dataclass
 class BenchNode:
-    """Seals batches in a chain; `rises` are 0 to 9,999 a reading, read some milliseconds off the tick."""
+    """Seals batches in a chain, read some milliseconds off the tick.
+
+    Registers rise by 0 to 9,999 a reading; those of a steady node by the same every time.
+    """
 
     id: str
     number: int
     key: Ed25519PrivateKey
     begins_at: datetime
+    steady: bool = False
     seq: int = 0
     ticks: int = 0
     prev_hash: str = FIRST_PREV_HASH
@@ -62,7 +66,7 @@ class BenchNode:
         for index, meter in enumerate(self.meters):
             values = []
             for at in at_ms:
-                self.values[index] += self.noise.randrange(10_000)
+                self.values[index] += 83 * index if self.steady else self.noise.randrange(10_000)
                 values.append(self.values[index])
                 readings.append((self.number * METERS + index, at, self.values[index]))
             columns.append(RegisterColumn(meter, "epoch-1", None, "none", self.ticks + 1, values, at_ms))
@@ -89,18 +93,19 @@ class BenchNode:
         return Sealed(body, sign(self.key, body), readings)
 
 
-def make_nodes(count: int, *, now: datetime, back: timedelta) -> list[BenchNode]:
+def make_nodes(count: int, *, now: datetime, back: timedelta, steady: bool = False) -> list[BenchNode]:
     """Store nodes with keys under one provider, enrolled before the span that they will report."""
     from tests.factories import make_cluster, make_node, make_organization
 
-    provider = make_organization("bench-provider", is_provider=True, is_tenant=False)
-    cluster = make_cluster(provider, "bench")
+    name = "bench-steady" if steady else "bench"
+    provider = make_organization(f"{name}-provider", is_provider=True, is_tenant=False)
+    cluster = make_cluster(provider, name)
     nodes = []
     for number in range(count):
         key = Ed25519PrivateKey.generate()
-        node = make_node(cluster, f"node-{number}", key.public_key().public_bytes_raw())
+        node = make_node(cluster, f"{name}-{number}", key.public_key().public_bytes_raw())
         begins_at = (now - back).replace(minute=0, second=0, microsecond=0)
-        nodes.append(BenchNode(str(node.id), number, key, begins_at))
+        nodes.append(BenchNode(str(node.id), number, key, begins_at, steady))
     return nodes
 
 
