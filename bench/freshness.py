@@ -107,7 +107,7 @@ def main() -> int:
         works: list[Callable[[], None]] = [
             *(_nodes(Caller(here.port), nodes[lane:NODES:LANES], over) for lane in range(LANES)),
             *(
-                _gateway(Caller(here.port), keys[0], lane, arguments.events / LANES, over, sent)
+                _paced_calls(_gateway(Caller(here.port), keys[0], lane, sent), arguments.events / LANES, over)
                 for lane in range(LANES)
             ),
             _probing(Caller(here.port), nodes[NODES], keys[0], (counters, requests), over),
