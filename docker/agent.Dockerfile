@@ -27,5 +27,7 @@ VOLUME /var/lib/forecourt-agent
 USER 10002:10002
 # On SIGTERM the agent reads once more and ships; what it cannot ship stays on disk.
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=6s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9810/healthz', timeout=5)"]
 ENTRYPOINT ["python", "-m", "metering.agent"]
 CMD ["run"]

@@ -14,7 +14,7 @@ BACKFILL = migrations.RunSQL(
 )
 GUARD = migrations.RunSQL(
     [
-        "CREATE TRIGGER clusters_nodekey_append_only BEFORE DELETE ON clusters_nodekey "
+        "CREATE TRIGGER clusters_nodekey_kept BEFORE DELETE ON clusters_nodekey "
         "FOR EACH ROW EXECUTE FUNCTION forecourt_refuse_change()",
         "CREATE TRIGGER clusters_nodekey_once BEFORE UPDATE ON clusters_nodekey FOR EACH ROW WHEN ("
         "OLD.first_seq IS NOT NULL OR (OLD.id, OLD.node_id, OLD.version, OLD.public_key, OLD.origin, OLD.added_at, "
@@ -24,9 +24,9 @@ GUARD = migrations.RunSQL(
         "FOR EACH STATEMENT EXECUTE FUNCTION forecourt_refuse_change()",
     ],
     [
-        "DROP TRIGGER clusters_nodekey_append_only ON clusters_nodekey",
-        "DROP TRIGGER clusters_nodekey_once ON clusters_nodekey",
-        "DROP TRIGGER clusters_nodekey_no_truncate ON clusters_nodekey",
+        "DROP TRIGGER IF EXISTS clusters_nodekey_kept ON clusters_nodekey",
+        "DROP TRIGGER IF EXISTS clusters_nodekey_once ON clusters_nodekey",
+        "DROP TRIGGER IF EXISTS clusters_nodekey_no_truncate ON clusters_nodekey",
     ],
 )
 

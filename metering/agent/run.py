@@ -85,7 +85,7 @@ class Agent:
         )
         self._collector.watch_exporters(config.accelerators, checked_accelerators(config))
         self._finder = self._make_finder()
-        self._watched: list[EndpointSetting] = []
+        self._watched: list[EndpointSetting] | None = None
         self._shipper = Shipper(
             self._spool,
             self._ship_client,
@@ -212,10 +212,15 @@ class Agent:
         """Keep for the status page what this tick saw; the log tells each endpoint's change once."""
         self.progress.count(outcomes)
         failed = {one.subject_id: f"{one.reason}: {one.detail}" for one in tick.outcomes if one.subject == "endpoint"}
-        up = {(seen.url, seen.engine): url not in failed for url, seen in self._collector.endpoints.items()}
+        # An outcome may also tell of one series of a page that was read; a page read well is remembered.
+        up = {
+            (seen.url, seen.engine): tick.memory.pages.get(url, (-1, ""))[0] == tick.read_at_ms
+            for url, seen in self._collector.endpoints.items()
+            if self._mappings[seen.engine].readable
+        }
         for (url, engine), is_up in up.items():
             if is_up != self.progress.endpoints_up.get((url, engine), True):
-                words = "is read again" if is_up else f"cannot be read: {failed[url]}"
+                words = "is read again" if is_up else f"cannot be read: {failed.get(url, 'unknown')}"
                 logger.log(logging.INFO if is_up else logging.WARNING, "%s at %s %s", engine, url, words)
         self.progress.endpoints_up = up
 
@@ -246,7 +251,7 @@ class Agent:
         self._scrape_client = http_client(config.page_urls, config.ca_file, trust_env=False)
         before.close()
         self._collector.reconfigure(mappings, Scraper(self._scrape_client, self._ship_clock, config.scrape_timeout_s))
-        self._finder, self._watched = self._make_finder(), []
+        self._finder, self._watched = self._make_finder(), None
         self._spool.limits = limits_of(config)
         self._ship_client.timeout = config.ship_timeout_s
         self._shipper.drain_batches_per_s = config.ship_batches_per_s

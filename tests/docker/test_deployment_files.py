@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from forecourt.env import NAMES, read_environment
+from metering.agent.config import Config
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -190,8 +191,6 @@ def unit() -> configparser.RawConfigParser:
 
 
 def test_unit_gives_the_agent_time_for_its_last_reading() -> None:
-    from metering.agent.config import Config
-
     service = unit()["Service"]
     config = Config()
     needed_s = config.scrape_timeout_s + config.nvml_timeout_s + config.flush_timeout_s + config.ship_timeout_s
@@ -239,3 +238,30 @@ def test_commands_of_the_daemonset_are_the_agent_s() -> None:
     help_text = python("-m", "metering.agent", "enroll", "--help", path=ROOT, cwd=ROOT).stdout
     for option in re.findall(r"--[a-z]+", enroll["command"][2]):
         assert option in help_text
+
+
+def test_settings_are_read_again_and_engines_are_read_once_more_before_they_stop() -> None:
+    """The signal and the command that the files name are the ones that the agent knows."""
+    assert unit()["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    text = (DOCKER / "forecourt-agent.service").read_text(encoding="utf-8")
+    assert "#   ExecStop=-/opt/forecourt/bin/forecourt agent flush\n" in text
+    daemon = yaml.safe_load((DOCKER / "daemonset.yaml").read_text(encoding="utf-8"))
+    (agent,) = daemon["spec"]["template"]["spec"]["containers"]
+    before_stop = agent["lifecycle"]["preStop"]["exec"]["command"]
+    assert before_stop[:3] == ["python", "-m", "metering.agent"]
+    help_text = python(*before_stop[1:], "--help", path=ROOT, cwd=ROOT)
+    assert help_text.returncode == 0, help_text.stderr
+    assert "stop hook" in python("-m", "metering.agent", "--help", path=ROOT, cwd=ROOT).stdout
+
+
+def test_pods_see_the_nodes_processes_and_stay_on_a_node_in_trouble() -> None:
+    daemon = yaml.safe_load((DOCKER / "daemonset.yaml").read_text(encoding="utf-8"))
+    pod = daemon["spec"]["template"]["spec"]
+    assert (pod["hostPID"], pod["hostNetwork"]) == (True, True)
+    tolerated = {one["key"] for one in pod["tolerations"]}
+    assert {"node.kubernetes.io/unschedulable", "node.kubernetes.io/disk-pressure", "nvidia.com/gpu"} <= tolerated
+    (agent,) = pod["containers"]
+    for probe in ("readinessProbe", "livenessProbe"):
+        (asked,) = [agent[probe][kind] for kind in ("httpGet", "tcpSocket") if kind in agent[probe]]
+        assert (asked["host"], asked["port"]) == ("127.0.0.1", Config().status_port)
+    assert agent["resources"]["limits"]["memory"] == "256Mi"

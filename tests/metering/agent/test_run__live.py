@@ -110,3 +110,20 @@ def test_a_day_without_the_server_loses_nothing_and_is_shipped_in_order(
     assert [batch.seq for batch in server.batches] == list(range(1, len(server.batches) + 1))
     assert len(instants(server.batches)) == 289
     assert server.outcomes() == {}
+
+
+def test_an_outcome_of_one_series_is_not_a_page_that_cannot_be_read(
+    state_dir: Path, engine: PageServer, server: BatchServer
+) -> None:
+    engine.routes["/metrics"] = page(llamacpp(3_214_570))
+    agent = Agent(
+        config(state_dir, engine),
+        clock=SimulatedClock(ticks=1),
+        ship_clock=SystemClock(),
+        nvml_command=None,
+        machine=FixedMachine(),
+    )
+    assert agent.run(threading.Event())
+    assert server.outcomes() == {("endpoint", "coarse_register"): 1}
+    assert agent.progress.endpoints_up == {(engine.url, "llamacpp"): True}
+    assert f'forecourt_agent_endpoint_up{{url="{engine.url}",engine="llamacpp"}} 1\n' in agent.metrics()
