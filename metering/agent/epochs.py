@@ -7,12 +7,13 @@ register that is the sum of several series is only comparable with its earlier s
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
 
-from metering.agent.observe import Part
+from metering.agent.observe import PART_SEPARATOR, Part
 from metering.wire import EpochProof
 
 _EPOCH_CHARS: Final = 32
@@ -21,7 +22,9 @@ OTHER_PROCESS_READS_MAX: Final = 30
 """After so many reads in a row of another process's page the first one is taken to be gone."""
 _START_TOLERANCE_MS: Final = 1_000
 
-StepReason = Literal["register_fell", "series_returned", "partial_reset", "fall_held", "other_process"]
+StepReason = Literal[
+    "register_fell", "series_returned", "partial_reset", "fall_held", "other_process", "series_renamed"
+]
 
 
 class PartState(msgspec.Struct, frozen=True):
@@ -35,8 +38,9 @@ class MeterState(msgspec.Struct, frozen=True):
     """What is known of a meter between two reads; kept in the spool.
 
     `missing` says that a page was read since and did not show the meter; `held` counts the reads in a row that
-    showed another process's page; `step` is how exactly the page shows the value. `carried` is what series that the
-    engine dropped in this epoch had counted: it stays in the register's value.
+    showed another process's page; `step` is how exactly the page shows the value. `carried` stands in the register's
+    value beside its series: what dropped series had counted in this epoch, or what others read before under another
+    name counted more or less.
     """
 
     subject_id: str
@@ -112,6 +116,7 @@ def advance(state: MeterState | None, sighting: Sighting) -> Step:
       mapping says that a fall is no reset
     - the whole meter vanished from a page and is back: an epoch, not proved unless the engine begins anew at zero
     - some series fell or vanished while others stand: no value, since the sum could count others twice
+    - the same tokens are read under other names from now on: the register goes on from where it was
     """
     if state is None:
         return _first(sighting)
@@ -120,8 +125,13 @@ def advance(state: MeterState | None, sighting: Sighting) -> Step:
         if is_other_process(state, sighting.markers, sighting.page_started_ms):
             return Step(msgspec.structs.replace(state, held=state.held + 1), None, "other_process")
         return Step(_open(sighting, state.generation + 1), _total(sighting.parts))
-    if state.missing:
-        return _returned(state, sighting)
+    return _returned(state, sighting) if state.missing else _go_on(state, sighting)
+
+
+def _go_on(state: MeterState, sighting: Sighting) -> Step:
+    """No marker changed and the meter was there before: its series tell."""
+    if _series_of(state.parts).isdisjoint(_series_of(sighting.parts)):
+        return _renamed(state, sighting)
     if sighting.returns_at_zero:
         state = _carry(state, sighting)
     broken, standing = _compare(state, sighting)
@@ -156,6 +166,23 @@ def _settled(state: MeterState, sighting: Sighting) -> Sighting:
         if name in state.parts and 0 < state.parts[name].value - part.value < part.step
     }
     return replace(sighting, parts={**sighting.parts, **settled}) if settled else sighting
+
+
+def _series_of(parts: Iterable[str]) -> set[str]:
+    """The names of series in the names of parts."""
+    return {name.partition(PART_SEPARATOR)[0] for name in parts}
+
+
+def _renamed(state: MeterState, sighting: Sighting) -> Step:
+    """Another way to read the quantity applies now, in the same process: not a token more, and none less from here on.
+
+    A newer agent or another setting prefers another series of the same tokens. What was counted between the two reads
+    is not known under both names and is left out.
+    """
+    value = state.carried + sum(part.value for part in state.parts.values())
+    parts = {name: PartState(part.value, part.created_ms) for name, part in sighting.parts.items()}
+    moved = msgspec.structs.replace(state, carried=value - _total(sighting.parts))
+    return Step(_same(moved, sighting, parts), value, "series_renamed")
 
 
 def _carry(state: MeterState, sighting: Sighting) -> MeterState:

@@ -12,6 +12,8 @@ from metering.agent.exposition import Fault, ParsedPage, Sample, register_value,
 from metering.wire import INSTANT_MS_MAX, VALUE_MAX, MeterKey, meter_identity
 
 METERS_PER_ENDPOINT_MAX: Final = 512
+PART_SEPARATOR: Final = "\x1f"
+"""Ends the series' name in the name of a part; no page can have it in a name or a label."""
 FLOAT_EXACT_MAX: Final = 2**53
 """Exporters count in 64-bit floats: above this, single tokens are lost on the page itself."""
 
@@ -203,7 +205,7 @@ def _key(source: Source, rule: MeterRule, labels: Mapping[str, str]) -> MeterKey
 
 def _part_name(name: str, sample: Sample, repeats: Iterable[str]) -> str:
     told = ((label, value) for label, value in sample.labels if label not in repeats)
-    return name + "".join(f"\x1f{label}\x1e{value}" for label, value in told)
+    return name + "".join(f"{PART_SEPARATOR}{label}\x1e{value}" for label, value in told)
 
 
 def _created_by_labels(page: ParsedPage, name: str) -> dict[tuple[tuple[str, str], ...], int]:

@@ -252,6 +252,22 @@ def test_a_prompt_is_billed_once_over_the_two_servers_that_made_its_answer() -> 
     assert (alone.billed("input"), alone.billed("output")) == (0, 500)
 
 
+def test_a_newer_agent_that_prefers_another_name_bills_nothing_again() -> None:
+    """Before, all prompt tokens were read; now those that came from elsewhere are left out, in the same process."""
+    page = (
+        'vllm:prompt_tokens_total{{engine="0",model_name="m"}} {0}\n'
+        'vllm:prompt_tokens_by_source_total{{engine="0",model_name="m",source="local_compute"}} {1}\n'
+        'vllm:prompt_tokens_by_source_total{{engine="0",model_name="m",source="external_kv_transfer"}} {2}\n'
+    )
+    node = one("vllm")
+    for whole in (5_000_000, 5_000_400):
+        node.read(page.format(whole, 0, 0).partition("\n")[0] + "\n")
+    node.read(page.format(5_000_500, 100_000, 4_900_500))
+    node.read(page.format(5_000_900, 100_030, 4_900_870))
+    assert node.billed() == 400 + 30
+    assert node.reasons == ["series_renamed"]
+
+
 def test_an_engine_without_counters_is_asked_nothing() -> None:
     node = one("ollama", model="tiny")
     node.pages.bodies = {}

@@ -254,6 +254,43 @@ def test_a_meter_that_was_dropped_whole_is_back_from_zero() -> None:
     assert (unseen.state.started_ms, unseen.state.proof) == (None, "none")
 
 
+@pytest.mark.parametrize("other", [{"new\x1fx": 100}, {"new\x1fx": 5_000}, {"new\x1fx": 900, "new\x1fy": 300}])
+def test_the_same_tokens_under_another_name_go_on_from_where_they_were(other: dict[str, int]) -> None:
+    steps = walk(sight({"old": 1_000}, 10), sight(other, 20), sight({**other, "new\x1fx": other["new\x1fx"] + 7}, 30))
+    assert [(step.value, step.reason) for step in steps] == [(1_000, None), (1_000, "series_renamed"), (1_007, None)]
+    assert len(set(epochs(steps))) == 1
+
+
+def test_a_restart_under_another_name_is_a_restart() -> None:
+    _, second = walk(sight({"old": 1_000}, 10), sight({"new": 40}, 20, markers=replace(HERE, process="c:2:2")))
+    assert (second.value, second.reason, second.state.carried) == (40, None, 0)
+
+
+def test_a_fall_under_another_name_is_a_fall() -> None:
+    steps = walk(sight({"old": 1_000}, 10), sight({"new": 100}, 20), sight({"new": 30}, 30), sight({"new": 35}, 40))
+    assert [(step.value, step.reason) for step in steps[2:]] == [(30, "register_fell"), (35, None)]
+    assert steps[2].state.epoch != steps[1].state.epoch
+
+
+@given(st.lists(st.tuples(st.sampled_from(["work", "work", "rename"]), st.integers(0, 99)), max_size=30))
+def test_however_often_the_names_change_nothing_is_counted_twice(history: list[tuple[str, int]]) -> None:
+    """One name counts everything, the other leaves some out; which is read changes with agents and settings."""
+    truth, left_out, name = 5_000, 900, "all"
+    readings: list[RegisterReading] = []
+    state: MeterState | None = None
+    for at_ms, (kind, tokens) in enumerate([("work", 0), *history], 1):
+        truth += tokens
+        if kind == "rename":
+            name = "some" if name == "all" else "all"
+        step = advance(state, sight({name: truth if name == "all" else truth - left_out}, at_ms * 10))
+        state = step.state
+        assert step.value is not None
+        readings.append(RegisterReading(state.epoch, len(readings) + 1, step.value, at_ms * 10))
+    counted = fold(None, readings, RegisterBound(watched_since_ms=0)).total
+    rises = [tokens for kind, tokens in history if kind == "work"]
+    assert counted == sum(rises)
+
+
 def test_a_state_of_an_older_agent_is_read() -> None:
     state = advance(None, sight(5, 10)).state
     older = {
