@@ -59,3 +59,30 @@ def test_whatever_a_page_lacks_or_hides_never_adds_a_token(case: dict[str, Any])
             seen = see(case, "".join([*lines[:number], spoilt, *lines[number + 1 :]]))
             for meter in meters(seen):
                 assert meter[3] <= truth.get(repr(meter[:3]), whole.get(meter[0], 0)), (line, spoilt)
+
+
+def trap(name: str) -> Observation:
+    return see({"engine": "vllm"}, recorded(f"traps/{name}"))
+
+
+def test_a_page_for_another_format_is_told_and_not_guessed() -> None:
+    """What prometheus_client 0.26 answers to plain OpenMetrics: types with a colon, samples without."""
+    seen = trap("vllm_openmetrics")
+    assert seen.meters == ()
+    assert {fault.reason for fault in seen.faults} == {"escaped_colons"}
+    assert seen.unread == {rule.quantity for rule in MAPPINGS["vllm"].meters}
+
+
+def test_an_exemplar_is_not_taken_for_a_timestamp() -> None:
+    seen = trap("vllm_exemplar")
+    assert (seen.meters, [fault.reason for fault in seen.faults]) == ((), ["openmetrics_suffix"])
+
+
+def test_the_same_page_without_its_exemplar_is_read() -> None:
+    text = recorded("traps/vllm_exemplar").replace(
+        ' # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 5.0 1795323219.012345', ""
+    )
+    seen = see({"engine": "vllm"}, text)
+    assert meters(seen) == [["output", "m", {"engine": "0"}, 5]]
+    (meter,) = seen.meters
+    assert [part.created_ms for part in meter.parts.values()] == [1_795_323_219_012]
