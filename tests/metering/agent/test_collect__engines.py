@@ -277,6 +277,29 @@ def test_an_engine_without_counters_is_asked_nothing() -> None:
     assert (seen.engine, seen.models) == ("ollama", ["tiny"])
 
 
+def test_each_model_of_a_router_is_an_endpoint_with_its_own_life() -> None:
+    """The router unloads model a and loads it again: only a begins anew."""
+    urls = [f"http://127.0.0.1:8080?model={model}&autoload=false" for model in ("a", "b")]
+    node = Node(*(EndpointSetting(url, "llamacpp") for url in urls))
+    for url in urls:
+        node.machine.processes[url] = process(7, NOW - 60_000)
+    for a, b in ((100, 1_000), (150, 1_100), (20, 1_200)):
+        node.read(*(f"llamacpp:tokens_predicted_total {value}\n" for value in (a, b)))
+    assert {seen.models[0] for seen in node.collector.endpoints.values()} == {"a", "b"}
+    assert node.billed("output") == (50 + 20) + 200
+    assert node.reasons == ["register_fell"]
+
+
+def test_a_gateway_whose_end_users_are_too_many_is_not_read_in_part() -> None:
+    node = one("litellm")
+    line = 'litellm_output_tokens_metric_total{{end_user="u{}",model="m",team="t"}} {}\n'
+    node.read("".join(line.format(user, 10) for user in range(512)))
+    node.read("".join(line.format(user, 20) for user in range(513)))
+    node.read("".join(line.format(user, 30) for user in range(512)))
+    assert node.billed("output") == 512 * 20
+    assert node.reasons == ["out_of_range"]
+
+
 def test_a_tenant_that_the_provider_names_is_billed_by_itself() -> None:
     node = one("sglang", keep_labels=["tenant"])
     line = 'sglang:prompt_tokens_total{{engine_type="unified",is_streaming="True",model_name="q",tenant="{}"}} {}\n'
