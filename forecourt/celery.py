@@ -25,6 +25,7 @@ SWEEPS = {
     "metering.tasks.expect_node_hours": 300.0,
     "metering.tasks.check_figures": 300.0,
     "metering.tasks.keep_partitions": 600.0,
+    "metering.tasks.forget_event_keys": 600.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.state_needs": 600.0,

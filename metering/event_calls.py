@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.db.models import Q
 from clusters.models import Deployment
 from metering.event_columns import NOBODY, NUMBERS, instant_us, places_of, unix_us
 from metering.event_keys import key_of
-from metering.event_models import EventCall, EventKey, WaitingEvents
+from metering.event_models import EventCall, EventKey, EventPartTotal, WaitingEvents
 from metering.event_pack import unpack
 from metering.event_sums import REQUESTS, ReceivedEvents
 
@@ -71,18 +71,34 @@ def rolled_calls() -> Iterator[list[ReceivedEvents]]:
         yield read_calls(chunk)
 
 
-def rolled_totals() -> tuple[int, dict[tuple[UUID, str, str], dict[str, int]]]:
-    """Return how many events are in usage hours, and their numbers summed by reporter, source and model."""
-    count = 0
-    totals: dict[tuple[UUID, str, str], list[int]] = defaultdict(lambda: [0] * len(NUMBERS))
+Totals = dict[tuple[UUID, str, str], dict[str, int]]
+"""By reporter, source and model: each of NUMBERS, and `requests`."""
+
+
+def rolled_totals() -> tuple[int, Totals]:
+    """Return how many events ever went into usage hours, and their sums; those in the archive alone included."""
+    totals: Totals = {}
     for calls in rolled_calls():
-        for call in calls:
-            count += len(call.events)
-            owners = call.events.owners
-            for owner, places in zip(owners, places_of(call.events.owner, len(owners)), strict=True):
-                kept = totals[call.reporter_id, owner.source, owner.model]
-                kept[:] = map(add, kept, call.events.numbers[places].sum(axis=0).tolist())
-    return count, {key: dict(zip(NUMBERS, kept, strict=True)) for key, kept in totals.items()}
+        add_totals(totals, calls)
+    for one in EventPartTotal.objects.all():
+        _add(totals, (one.reporter_id, one.source, one.model), {name: int(value) for name, value in one.sums.items()})
+    return sum(sums[REQUESTS] for sums in totals.values()), totals
+
+
+def add_totals(totals: Totals, calls: Iterable[ReceivedEvents]) -> None:
+    """Add the events of calls to their sums."""
+    for call in calls:
+        owners = call.events.owners
+        for owner, places in zip(owners, places_of(call.events.owner, len(owners)), strict=True):
+            numbers = call.events.numbers[places].sum(axis=0).tolist()
+            sums = dict(zip((*NUMBERS, REQUESTS), (*numbers, len(places)), strict=True))
+            _add(totals, (call.reporter_id, owner.source, owner.model), sums)
+
+
+def _add(totals: Totals, key: tuple[UUID, str, str], sums: dict[str, int]) -> None:
+    kept = totals.setdefault(key, {})
+    for name, value in sums.items():
+        kept[name] = kept.get(name, 0) + value
 
 
 def waiting_events(*, before: datetime, deployment_ids: Collection[UUID] = (), tenant_id: UUID | None = None) -> int:

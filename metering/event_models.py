@@ -101,3 +101,36 @@ class EventConflict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id} conflict"
+
+
+class EventPartTotal(models.Model):
+    """The sums of the events of one part of `EventCall` that is in the archive alone."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    partition = models.CharField(max_length=63)
+    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    source = models.CharField(max_length=200)
+    model = models.CharField(max_length=200)
+    events = models.BigIntegerField()
+    sums = models.JSONField(help_text="tokens by class, as strings")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["partition", "reporter", "source", "model"], name="event_part_total_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partition} {self.source} {self.model}"
+
+
+class EventKeyPass(models.Model):
+    """How far the keys were searched for those that are too old; one row."""
+
+    ONLY: ClassVar = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    before_at = models.DateTimeField(help_text="keys of events received before it are forgotten")
+    next_block = models.BigIntegerField(null=True, help_text="where the pass goes on; null: it is through")
+
+    def __str__(self) -> str:
+        return f"before {self.before_at} from {self.next_block}"

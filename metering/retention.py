@@ -24,7 +24,8 @@ from metering.archive_files import (
     write_manifest,
     write_text,
 )
-from metering.partition_plans import PLANS
+from metering.event_retention import forget_totals, keep_totals
+from metering.partition_plans import EVENT_CALLS, PLANS
 from metering.partition_tables import Part, drop_part, make_parts, part_for_restoring, parts_of
 from metering.partitions import Span
 from metering.retention_models import PartitionArchive, RetentionHold
@@ -118,6 +119,8 @@ def restore_archive(*, path: Path, now: datetime) -> int:
     with transaction.atomic():
         with part_for_restoring(plan=plan, name=archive.partition, span=Span(archive.from_at, archive.to_at)):
             _copy_in(archive.partition, manifest, path)
+        if plan is EVENT_CALLS:
+            forget_totals(archive.partition)
         PartitionArchive.objects.filter(id=archive.id).update(dropped_at=None, keep_until=now + RESTORED_FOR)
     return manifest.rows
 
@@ -198,6 +201,8 @@ def _drop_archived(plan: PartitionPlan, part: Part, archive: PartitionArchive, n
         # Its archive is no longer all of it; the next round writes another one.
         PartitionArchive.objects.filter(id=archive.id).delete()
         return f"it has {rows} rows and its archive {archive.rows}"
+    if plan is EVENT_CALLS:
+        keep_totals(part.name)
     drop_part(plan=plan, part=part)
     PartitionArchive.objects.filter(id=archive.id).update(dropped_at=now)
     return ""

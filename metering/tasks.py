@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from metering.checking import check_gateways, check_physics, check_residuals
+from metering.event_retention import forget_keys
 from metering.partition_plans import PLANS
 from metering.restating import nodes_to_check, restate_node
 from metering.retention import keep_table
@@ -107,3 +108,13 @@ def keep_partitions(**_: object) -> int:
         for name, reason in kept.blocked:
             logger.warning("%s is old enough to be dropped and stays: %s.", name, reason)
     return done
+
+
+@shared_task(name="metering.tasks.forget_event_keys")
+def forget_event_keys(**_: object) -> int:
+    """Forget keys of events that are too old to be sent again; return how many."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    forgotten = 0
+    while time.monotonic() < ends_at and (some := forget_keys(now=timezone.now())) is not None:
+        forgotten += some
+    return forgotten
