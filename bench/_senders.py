@@ -11,6 +11,8 @@ import psycopg
 from psycopg import sql
 
 TIMEOUT_S = 60
+BUSY = b"HTTP/1.1 503 "
+BUSY_WAIT_S = 0.5
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 Request = tuple[str, bytes, dict[str, str]]
 """Path, body, headers."""
@@ -28,13 +30,20 @@ def post_all(port: int, lanes: Sequence[Sequence[Request]], latencies_s: list[fl
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for request in lane:
                 began_s = time.perf_counter()
-                connection.sendall(request)
-                answer = _read_answer(connection)
+                answer = _ask(connection, request)
+                while answer.startswith(BUSY):
+                    time.sleep(BUSY_WAIT_S)
+                    answer = _ask(connection, request)
                 latencies_s.append(time.perf_counter() - began_s)
                 if not answer.startswith(b"HTTP/1.1 200 "):
                     raise RuntimeError(repr(answer[:600]))
 
     return together([_bound(send, [_as_bytes(port, request) for request in lane]) for lane in lanes])
+
+
+def _ask(connection: socket.socket, request: bytes) -> bytes:
+    connection.sendall(request)
+    return _read_answer(connection)
 
 
 def _as_bytes(port: int, request: Request) -> bytes:

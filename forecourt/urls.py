@@ -4,13 +4,14 @@ from django.conf.urls.i18n import urlpatterns as language_urls
 from django.contrib import admin
 from django.urls import include, path
 
-from forecourt import health, home
+from forecourt import health, home, metrics
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("as/<slug:slug>/", home.act_as, name="act-as"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("portal.urls")),
     path("i18n/", include(language_urls)),
     path("admin/", admin.site.urls),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
+from metering.admission import ingest_gate
 from metering.api_parameters import USAGE_PARAMETERS, next_cursor, read_usage_query
 from metering.api_shapes import EventSerializer, EventsTakenSerializer, UsageSerializer
 from metering.event_items import EVENTS_BYTES_MAX
@@ -48,27 +49,33 @@ def batches(request: HttpRequest) -> HttpResponse:
         response = answer(status=405, code="method_not_allowed", detail=POST_ONLY)
         response["Allow"] = "POST"
         return response
-    now = timezone.now()
-    meta = request.META
     try:
-        sent = Sent(
-            node=meta.get(META_NODE, ""),
-            body=read_body(request, BATCH_BYTES_MAX),
-            content_encoding=meta.get("HTTP_CONTENT_ENCODING", ""),
-            signature=meta.get(META_SIGNATURE, ""),
-            sent_at=meta.get(META_SENT_AT, ""),
-        )
-        taken = ingest_batch(sent=sent, now=now)
-    except BodyTooLarge as refused:
-        count_refused(reporter=UNKNOWN_REPORTER, code=TooLarge.code, now=now)
-        return problem_answer(TooLarge(refused.detail))
+        with ingest_gate.entered():
+            return _take_batch(request)
     except Problem as refused:
         return problem_answer(refused)
-    except OperationalError:
-        logger.exception("A batch of node %s could not be stored.", meta.get(META_NODE, "")[:64])
+    except (InterfaceError, InternalError, OperationalError):
+        # Gone, full, out of connections or read only: whatever it is, nothing of the batch is stored.
+        logger.exception("A batch of node %s could not be stored.", request.META.get(META_NODE, "")[:64])
         detail = "The database does not take the batch now; nothing of it is stored."
         return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
-    return HttpResponse(json.encode(taken), content_type="application/json")
+
+
+def _take_batch(request: HttpRequest) -> HttpResponse:
+    now, meta = timezone.now(), request.META
+    try:
+        body = read_body(request, BATCH_BYTES_MAX)
+    except BodyTooLarge as refused:
+        count_refused(reporter=UNKNOWN_REPORTER, code=TooLarge.code, now=now)
+        raise TooLarge(refused.detail) from refused
+    sent = Sent(
+        node=meta.get(META_NODE, ""),
+        body=body,
+        content_encoding=meta.get("HTTP_CONTENT_ENCODING", ""),
+        signature=meta.get(META_SIGNATURE, ""),
+        sent_at=meta.get(META_SENT_AT, ""),
+    )
+    return HttpResponse(json.encode(ingest_batch(sent=sent, now=now)), content_type="application/json")
 
 
 class EventsView(APIView):

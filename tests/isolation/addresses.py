@@ -182,4 +182,5 @@ ADDRESSES = [
 # The sign-in of the back office, its words, and leaving it.
 OPEN_IN_ADMIN = frozenset({"admin:login", "admin:jsi18n", "admin:logout"})
 # Whether it is ready depends on the installation: see tests of forecourt.health.
-ELSEWHERE = frozenset({"health-ready"})
+# Figures are told to loopback and the operator's token: see tests of forecourt.metrics.
+ELSEWHERE = frozenset({"health-ready", "metrics"})
