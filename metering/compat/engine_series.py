@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clusters.naming import fitted
+from metering.agent.engine_versions import in_range
 from metering.agent.engines import EngineMapping, MeterRule, created_name
 from metering.compat.samples import REPLICA_LABELS, TARGET_LABELS
 from metering.wire import MeterKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 ENGINE_LABEL: Final = "forecourt_engine"
 """A label by which a collector's configuration says what a target runs, where names alone do not tell."""
@@ -29,11 +30,10 @@ COMMON_WORDS: Final = frozenset({"prompt", "generation", "request", "requests", 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one series is read: by which rule of which engine, the rule's place among the alternatives."""
+    """How one series is read: by which rule of which engine."""
 
     mapping: EngineMapping
     rule: MeterRule
-    rank: int
 
 
 def gen_ai_mapping() -> EngineMapping:
@@ -71,55 +71,77 @@ class SeriesIndex:
 
     def __init__(self, mappings: Iterable[EngineMapping]) -> None:
         self.engines = {mapping.engine: mapping for mapping in mappings}
-        self._registers: dict[str, list[Reading]] = defaultdict(list)
+        self._readers: dict[str, list[EngineMapping]] = defaultdict(list)
         self._created: set[str] = set()
         for mapping in self.engines.values():
-            for rank, rule in enumerate(mapping.meters):
-                for name in (*rule.sample_names, *rule.optional_sample_names):
-                    self._registers[name].append(Reading(mapping, rule, rank))
-                    if "created" in mapping.epoch_hints:
-                        self._created.add(created_name(name))
+            for name in mapping.register_names:
+                self._readers[name].append(mapping)
+                if "created" in mapping.epoch_hints:
+                    self._created.add(created_name(name))
 
     def wants(self, name: str) -> bool:
         """Whether a series of this name says anything about a register."""
-        return name in self._registers or name in self._created or name == PROCESS_START
+        return name in self._readers or name in self._created or name == PROCESS_START
 
     def is_register(self, name: str) -> bool:
         """Whether a series of this name may be a register."""
-        return name in self._registers
+        return name in self._readers
 
-    def is_created(self, name: str) -> bool:
-        """Whether a series of this name says when registers were created."""
-        return name in self._created
+    def read(self, name: str, labels: Mapping[str, str]) -> list[Reading]:
+        """Return how a series is read; several rules of one engine may read it, for several quantities."""
+        mapping = self._engine_of(name, labels)
+        if mapping is None:
+            return []
+        return [Reading(mapping, rule) for rule in mapping.meters if name in _names(rule) and _passes(rule, labels)]
 
-    def find(self, name: str, labels: Mapping[str, str]) -> Reading | None:
-        """Return how a series is read: of several engines the one that is named, or whose model labels are there."""
-        found = [one for one in self._registers.get(name, ()) if _passes(one.rule, labels)]
+    def _engine_of(self, name: str, labels: Mapping[str, str]) -> EngineMapping | None:
+        """Of several engines the one that a label names, or whose model labels are there.
+
+        What the agent takes only where it is named, a gateway's page or the other side of an engine, is so here too:
+        it would count the same tokens once more.
+        """
+        readers = self._readers.get(name, [])
         named = labels.get(ENGINE_LABEL)
         if named:
-            return next((one for one in found if one.mapping.engine == named), None)
+            return next((one for one in readers if one.engine == named), None)
         if _is_common(name):
             return None
-        fitting = [one for one in found if any(labels.get(label) for label in one.mapping.model_labels)]
-        own = [one for one in found if name.startswith(one.mapping.engine)]
-        return next(iter([*[one for one in fitting if one in own], *own, *fitting, *found]), None)
+        known = [one for one in readers if one.discovered]
+        fitting = [one for one in known if any(labels.get(label) for label in one.model_labels)]
+        own = [one for one in known if name.startswith(one.engine)]
+        return next(iter([*[one for one in fitting if one in own], *fitting, *own, *known]), None)
+
+
+def rules_in_force(mapping: EngineMapping, quantity: str, is_sent: Callable[[str], bool]) -> list[MeterRule]:
+    """Return, of the alternatives for a quantity, the first whose every series is sent; as the agent, which knows
+    neither version nor role of a server unless it is told.
+    """
+    for rule in mapping.meters:
+        if rule.quantity != quantity or rule.roles or not in_range(None, rule.versions):
+            continue
+        if all(is_sent(name) for name in rule.sample_names):
+            return [rule]
+    return []
+
+
+def exact_value(mapping: EngineMapping, value: int) -> int:
+    """A value that the page has rounded is taken at the least that it can stand for, as the agent does."""
+    return value if mapping.resolution(value) == 1 else value - mapping.resolution(value - 1) // 2
 
 
 def _is_common(name: str) -> bool:
     return ":" not in name and "." not in name and name.split("_")[0] in COMMON_WORDS
 
 
+def _names(rule: MeterRule) -> tuple[str, ...]:
+    return (*rule.sample_names, *rule.optional_sample_names)
+
+
 def _passes(rule: MeterRule, labels: Mapping[str, str]) -> bool:
-    """Whether the rule reads a series with these labels; of those that repeat one another the first rank alone."""
-    dropped: Mapping[str, list[str]] = getattr(rule, "where_not", {})
-    roles: list[str] = getattr(rule, "roles", [])
+    """Whether the rule reads a series with these labels."""
     if any(labels.get(label, "") not in allowed for label, allowed in rule.where.items()):
         return False
-    if any(labels.get(label, "") in refused for label, refused in dropped.items()):
-        return False
-    if any(labels.get(label, "0") != "0" for label in getattr(rule, "repeats", [])):
-        return False
-    return not roles or "unified" in roles
+    return all(labels.get(label, "") not in refused for label, refused in rule.where_not.items())
 
 
 def meter_key(reading: Reading, name: str, labels: Mapping[str, str], target: str) -> MeterKey:

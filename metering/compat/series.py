@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from metering.agent.engines import created_name
-from metering.compat.engine_series import PROCESS_START, Reading, SeriesIndex, created_key, meter_key
+from metering.compat.engine_series import (
+    PROCESS_START,
+    Reading,
+    SeriesIndex,
+    created_key,
+    exact_value,
+    meter_key,
+    rules_in_force,
+)
 from metering.compat.samples import Tally, is_stale, whole
 from metering.wire import EpochProof, MeterKey, Outcome, RegisterColumn
 
@@ -59,12 +67,16 @@ class SeriesState(msgspec.Struct, array_like=True):
 
 
 class TargetState(msgspec.Struct):
-    """What is remembered of one target; names and created marks with the instant of the last sample."""
+    """What is remembered of one target: when names were last sent, marks of beginnings, and each register's series.
+
+    `chosen` is, of series that say the same thing again, the one that is read, and when it was last sent.
+    """
 
     seen: dict[str, int] = {}
     created: dict[str, int] = {}
     process_ms: int | None = None
     series: dict[str, SeriesState] = {}
+    chosen: dict[str, tuple[str, int]] = {}
     engines: dict[str, list[str]] = {}
 
 
@@ -76,6 +88,7 @@ class Register:
     key: MeterKey
     reading: Reading
     series: Series
+    tally: Tally
 
 
 class Start(NamedTuple):
@@ -140,78 +153,97 @@ class TargetFold:
         return self.bounds.earliest_ms <= sample.at_ms <= self.bounds.latest_ms
 
     def _take(self, one: Series) -> None:
-        reading = self.index.find(one.name, one.labels)
-        if reading is None or not self._in_force(reading, one):
+        readings = [reading for reading in self.index.read(one.name, one.labels) if self._in_force(reading, one)]
+        if not readings:
             self.tally.ignored += len(one.samples)
             return
+        # Samples are counted once, however many quantities are read from them.
+        self._take_as(readings[0], one, self.tally)
+        for reading in readings[1:]:
+            self._take_as(reading, one, Tally())
+
+    def _take_as(self, reading: Reading, one: Series, tally: Tally) -> None:
         key = meter_key(reading, one.name, one.labels, self.target)
         name = _series_id(key)
+        if reading.rule.repeats and not self._is_chosen(reading, one, name):
+            tally.ignored += len(one.samples)
+            return
         if name not in self.state.series and len(self.state.series) >= SERIES_PER_TARGET_MAX:
-            self.tally.refuse(f"{self.target}: more than {SERIES_PER_TARGET_MAX} registers", len(one.samples))
+            tally.refuse(f"{self.target}: more than {SERIES_PER_TARGET_MAX} registers", len(one.samples))
             return
         models = self.state.engines.setdefault(reading.mapping.engine, [])
         if key.model not in models and len(models) < SERIES_PER_TARGET_MAX:
             models.append(key.model)
             self.found_more = True
-        register = Register(name, key, reading, one)
+        register = Register(name, key, reading, one, tally)
         for sample in sorted(one.samples, key=lambda each: each.at_ms):
             self._sample(register, sample)
+
+    def _is_chosen(self, reading: Reading, one: Series, name: str) -> bool:
+        """Of series that repeat one another the first one, as long as it is sent; another then is another register."""
+        labels = {label: value for label, value in one.labels.items() if label not in reading.rule.repeats}
+        group = _series_id(meter_key(reading, one.name, labels, self.target))
+        at_ms = max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
+        chosen, sent_ms = self.state.chosen.get(group, (name, 0))
+        if chosen != name and sent_ms >= at_ms - LOOK_BACK_MS:
+            return False
+        self.state.chosen[group] = (name, max(at_ms, sent_ms))
+        return True
 
     def _in_force(self, reading: Reading, one: Series) -> bool:
         """Of the alternatives for a quantity, the first whose every series the target sent lately."""
         at_ms = max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
-        for rule in reading.mapping.meters:
-            if rule.quantity != reading.rule.quantity:
-                continue
-            if all(self.state.seen.get(name, 0) >= at_ms - LOOK_BACK_MS for name in rule.sample_names):
-                return rule is reading.rule
-        return False
+        since_ms = at_ms - LOOK_BACK_MS
+        seen = self.state.seen
+        found = rules_in_force(reading.mapping, reading.rule.quantity, lambda name: seen.get(name, 0) >= since_ms)
+        return any(rule is reading.rule for rule in found)
 
     def _sample(self, register: Register, sample: Sample) -> None:
         where = f"{register.series.name} of {self.target} at {sample.at_ms}"
         if is_stale(sample.value):
-            self.tally.stale += 1
+            register.tally.stale += 1
             self._tell(sample.at_ms, "series_stale", _said(register.key))
             return
         value = whole(sample.value)
         if value is None:
-            self.tally.refuse(f"{where}: {sample.value!r} is no whole count that a float holds exactly")
+            register.tally.refuse(f"{where}: {sample.value!r} is no whole count that a float holds exactly")
         elif not self._within(sample):
-            self.tally.refuse(f"{where}: the instant is before the collector began, or in the future")
+            register.tally.refuse(f"{where}: the instant is before the collector began, or in the future")
         else:
             known = self.state.series.get(register.name)
             if known is not None and sample.at_ms <= known.read_at_ms:
-                self._repeated(known, value, sample.at_ms, where)
+                self._repeated(register, known, exact_value(register.reading.mapping, value), sample.at_ms)
             else:
-                self._read(register, sample, value, known)
+                self._read(register, sample, exact_value(register.reading.mapping, value), known)
 
-    def _repeated(self, known: SeriesState, value: int, at_ms: int, where: str) -> None:
+    def _repeated(self, register: Register, known: SeriesState, value: int, at_ms: int) -> None:
         """An instant that is not new: the same value again, an older one that adds nothing, or a contradiction."""
         if at_ms == known.read_at_ms:
             kept: int | None = known.value
         else:
             kept = next((was for when, was in known.before if when == at_ms), None)
         if kept == value:
-            self.tally.duplicates += 1
+            register.tally.duplicates += 1
         elif kept is None:
-            self.tally.late += 1
+            register.tally.late += 1
         else:
-            self.tally.contradict(f"{where}: {value}, but {kept} is kept for this instant")
+            where = f"{register.series.name} of {self.target} at {at_ms}"
+            register.tally.contradict(f"{where}: {value}, but {kept} is kept for this instant")
             self._tell(at_ms, "conflicting_sample", f"{where}: {value}, kept {kept}")
 
     def _read(self, register: Register, sample: Sample, value: int, known: SeriesState | None) -> None:
         life = self._life(register, sample)
         if known is None:
             state = self._first(register, sample.at_ms, value, life)
-        elif value < known.value and getattr(register.reading.mapping, "falls", "reset") == "held":
-            self.tally.late += 1
+        elif value < known.value and register.reading.mapping.falls == "held":
+            register.tally.late += 1
             self._tell(sample.at_ms, "register_fell", _said(register.key))
             return
         else:
             state = _next(register.name, known, sample.at_ms, value, life)
             self._tell_step(register.key, known, state, life)
         self.state.series[register.name] = state
-        self.tally.accepted += 1
+        register.tally.accepted += 1
         self.newest_ms = max(self.newest_ms, sample.at_ms)
         self._append(register.key, state)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.agent.engines import load_mappings
+from metering.agent.engines import EngineMapping, load_mappings
+from metering.agent.exposition import Sample as PageSample
+from metering.agent.exposition import parse_page
+from metering.agent.observe import Source, observe
 from metering.compat.engine_series import SeriesIndex
-from metering.compat.samples import Series, Tally
+from metering.compat.samples import Sample, Series, Tally
 from metering.compat.series import LOOK_BACK_MS, SERIES_PER_TARGET_MAX, SETTLED_MS, Bounds, TargetFold, TargetState
 from metering.deltas import RegisterReading, fold
+from tests.fakes.engine_pages import FOLDER, recorded
 from tests.metering.compat.written import GENERATED, PROMPT, series
 
 if TYPE_CHECKING:
@@ -203,3 +208,67 @@ def test_calls_cut_repeated_and_late_give_the_same_total(rises: list[int], resen
     assert first <= begun
     assert target.total() == int(samples[-1][0] - samples[begun][0])
     assert target.tally.conflicts == 0
+
+
+PAGES = sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def mappings_of(page: str) -> list[EngineMapping]:
+    """The engine of a recorded page: the mapping of the longest name that the page's begins with."""
+    found = [mapping for name, mapping in load_mappings().items() if page.startswith(name)]
+    return sorted(found, key=lambda mapping: len(mapping.engine))[-1:]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_pieces_is_what_the_agent_reads_of_it_whole(name: str) -> None:
+    (mapping,) = mappings_of(name)
+    parsed = parse_page(recorded(name).encode(), mapping.register_names | mapping.hint_names)
+    told: dict[str, int] = {}
+    for meter in observe(parsed, Source("t", mapping)).meters:
+        told[meter.key.quantity] = told.get(meter.key.quantity, 0) + sum(part.value for part in meter.parts.values())
+    pieces = [
+        Series(sample_name, {**dict(one.labels), "job": "j", "forecourt_engine": mapping.engine}, sample_of(one))
+        for sample_name, samples in parsed.samples.items()
+        for one in samples
+        if one.number is not None and sample_name in mapping.register_names
+    ]
+    target = Target()
+    # The first call shows which series there are; the second is read.
+    target.send(*pieces)
+    target.columns.clear()
+    target.state.series.clear()
+    for piece in pieces:
+        target.send(piece)
+    read: dict[str, int] = {}
+    for column in target.columns:
+        read[column.meter.quantity] = read.get(column.meter.quantity, 0) + column.values[-1]
+    assert read == told
+
+
+def test_of_series_that_repeat_one_another_one_is_read_as_long_as_it_is_sent() -> None:
+    labels = {"model_name": "m", "engine_type": "unified", "mode": "decode", "forecourt_engine": "sglang_scheduler"}
+
+    def rank(number: str, value: float, at_ms: int) -> Series:
+        return Series("sglang:realtime_tokens_total", {**labels, "tp_rank": number}, (Sample(value, at_ms),))
+
+    target = Target().send(rank("2", 10, T0), rank("3", 9, T0)).send(rank("3", 19, T0 + STEP), rank("2", 20, T0 + STEP))
+    assert target.total("output") == 10
+    at = T0 + STEP + LOOK_BACK_MS + 1
+    target.send(rank("3", 25, at)).send(rank("3", 27, at + STEP))
+    # What rose while nobody was read is not counted; nothing is counted twice.
+    assert target.total("output") == 12
+
+
+def sample_of(one: PageSample) -> tuple[Sample, ...]:
+    return (Sample(float(one.number or 0), T0),)
+
+
+def test_without_a_name_nothing_is_read_twice() -> None:
+    labels = {"model_name": "m", "engine_type": "unified", "tp_rank": "0", "mode": "decode"}
+    target = Target().send(Series("sglang:realtime_tokens_total", labels, (Sample(5, T0),)))
+    assert target.tally.ignored == 1
+    labels = {"model_name": "m", "source": "local_cache_hit", "engine": "0"}
+    one = Series("vllm:prompt_tokens_by_source_total", labels, (Sample(5, T0), Sample(9, T0 + STEP)))
+    target = Target().send(one)
+    assert {column.meter.quantity for column in target.columns} == {"input", "cached_input"}
+    assert (target.tally.accepted, target.total("input"), target.total("cached_input")) == (2, 4, 4)
