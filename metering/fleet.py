@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Sum
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tenants.models import Organization
+
+SEALED_BY_SERVER: Final = "sealed by server"
+"""How the version of a collector begins, whose batches this server seals: no GPU server signed them."""
 
 
 @dataclass(frozen=True, slots=True)

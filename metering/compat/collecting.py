@@ -29,6 +29,7 @@ from metering.compat.engine_series import SeriesIndex, gen_ai_mapping
 from metering.compat.models import Collector, CollectorEndpoint
 from metering.compat.samples import Tally
 from metering.compat.series import AHEAD_MS_MAX, BEHIND_MS_MAX, Bounds, TargetFold, TargetState
+from metering.fleet import SEALED_BY_SERVER
 from metering.hours import unix_ms_of
 from metering.ingest import Sent, ingest_batch
 from metering.ingest_counts import Kind, count_outcomes
@@ -61,7 +62,6 @@ SETTLE_MS: Final = 60_000
 """The collector's other targets may be this far behind the newest sample."""
 TARGETS_MAX: Final = 2_000
 BATCH_COLUMNS: Final = 2_000
-VERSION: Final = "sealed by server"
 BOOT_ID: Final = "server"
 
 
@@ -208,7 +208,7 @@ def _batch(
         node=str(collector.node_id),
         seq=seq,
         prev_hash=prev_hash,
-        agent_version=f"{VERSION}: {source}"[:32],
+        agent_version=f"{SEALED_BY_SERVER}: {source}"[:32],
         boot_id=BOOT_ID,
         created_at_ms=now_ms,
         monotonic_ms=now_ms,
@@ -253,7 +253,7 @@ def _make_collector(key: ApiKey, private: Ed25519PrivateKey, cluster: str, now: 
         secret=token.secret,
         public_key=private.public_key().public_bytes_raw(),
         node_name=f"collector {key.prefix}",
-        agent_version=VERSION,
+        agent_version=SEALED_BY_SERVER,
         now=now,
     )
     created_at = max(key.created_at, now - FIRST_LOOK_BACK)

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from metering.attention import findings_of
-from metering.fleet import FleetAccelerator, FleetNode
+from metering.fleet import SEALED_BY_SERVER, FleetAccelerator, FleetNode
 from metering.fleet_figures import free_permille_of
 from metering.node_detail import CardHour, GapRow, HoldNow, MeterReading, NodeDetail, node_detail
 from metering.pages.fleet_strip import gpus, shown_findings
@@ -121,7 +121,10 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
 def _subtitle(detail: NodeDetail) -> str:
     node = detail.node
     parts = [detail.cluster.name, card_words(node) or _("no GPUs known")]
-    if node.agent_version:
+    if node.agent_version.startswith(SEALED_BY_SERVER):
+        source = node.agent_version.partition(": ")[2]
+        parts.append(_("collector %(source)s, not signed by a node") % {"source": source})
+    elif node.agent_version:
         parts.append(_("agent %(version)s") % {"version": node.agent_version})
     if detail.driver_version:
         parts.append(_("driver %(version)s") % {"version": detail.driver_version})

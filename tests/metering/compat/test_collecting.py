@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from clusters.models import Endpoint, Node, NodeKey
 from metering.compat import collecting
@@ -86,6 +88,14 @@ def test_the_batches_are_a_chain_that_this_server_signed(key: ApiKey) -> None:
     collector = Collector.objects.get()
     assert collector.created_at == key.created_at
     assert NodeCursor.objects.get().metered_to_at == NOW + timedelta(seconds=30) - timedelta(minutes=1)
+
+
+def test_the_nodes_page_says_that_no_node_signed(key: ApiKey, cast: Cast) -> None:
+    collect(key, series(PROMPT, (100, NOW_MS)))
+    client = Client()
+    client.force_login(cast.petra)
+    page = client.get(reverse("provider-node", args=["sample-1", Node.objects.get().name])).content.decode()
+    assert "collector prometheus, not signed by a node" in page
 
 
 def test_the_same_call_again_stores_nothing(key: ApiKey) -> None:
