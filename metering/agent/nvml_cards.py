@@ -96,14 +96,26 @@ class Cards:
         return self._calls.ask("", "count", "nvmlDeviceGetCount") or 0
 
     def _look(self) -> tuple[Any, ...]:
-        """What would differ after a card came or went, or an instance was made or destroyed."""
-        return (
-            self._count(),
+        """What would differ after a card came, went or was swapped, or an instance was made or destroyed.
+
+        A look tells nothing: what it meets the reads and lists tell themselves.
+        """
+        told = len(self._calls.outcomes)
+        layout = (
+            *(self._name(index) for index in range(self._count())),
             *(
                 (uuid, self._mig_mode(uuid, handle), *(name for name, _, _ in self._find_instances(uuid, handle)))
                 for uuid, handle in self._handles.items()
             ),
         )
+        del self._calls.outcomes[told:]
+        return layout
+
+    def _name(self, index: int) -> str | None:
+        """Which card stands at an index now; None where it cannot be told."""
+        known = self._uuid_by_index.get(index, f"index {index}")
+        handle = self._calls.ask(known, "handle", "nvmlDeviceGetHandleByIndex", index)
+        return None if handle is None else self._calls.ask(known, "uuid", "nvmlDeviceGetUUID", handle)
 
     def _describe(self, uuid: str, handle: Any, driver: str | None) -> dict[str, Any]:
         pci = self._calls.ask(uuid, "pci", "nvmlDeviceGetPciInfo", handle)
