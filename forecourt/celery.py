@@ -21,6 +21,7 @@ SWEEPS = {
     "metering.tasks.rollup_batches": 2.0,
     "metering.tasks.rollup_events": 2.0,
     "metering.tasks.restate_usage": 60.0,
+    "metering.tasks.validate_usage": 60.0,
     "metering.tasks.watch_nodes": 30.0,
     "metering.tasks.expect_node_hours": 300.0,
     "metering.tasks.check_figures": 300.0,

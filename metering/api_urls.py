@@ -4,6 +4,7 @@ from django.urls import path
 
 from metering.api import EventsView, UsageView, batches
 from metering.control_api import CompleteView, GapsView, ResidualsView
+from metering.findings_api import FindingsView
 from metering.keys_api import chain, node_keys
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("events", EventsView.as_view(), name="api-events"),
     path("events/complete", CompleteView.as_view(), name="api-events-complete"),
     path("usage", UsageView.as_view(), name="api-usage"),
+    path("usage/findings", FindingsView.as_view(), name="api-usage-findings"),
     path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
 ]

@@ -199,8 +199,13 @@ def _differences(
     return [one for one in differences if one.value or one.records]
 
 
+def derived(rows: QuerySet[UsageHour]) -> QuerySet[UsageHour]:
+    """Return the rows that come from readings and events: without what a person put in."""
+    return rows.exclude(adjustment__cause=AdjustmentCause.SUBSTITUTED)
+
+
 def _stored_rows(node: Node, from_at: datetime | None, to_at: datetime | None) -> QuerySet[UsageHour]:
-    rows = UsageHour.objects.filter(meter__node=node).exclude(adjustment__cause=AdjustmentCause.SUBSTITUTED)
+    rows = derived(UsageHour.objects.filter(meter__node=node))
     rows = rows if from_at is None else rows.filter(hour_at__gte=from_at)
     return rows if to_at is None else rows.filter(hour_at__lt=to_at)
 
@@ -287,8 +292,7 @@ def hours_against_registers() -> tuple[int, list[str]]:
     What a person substituted does not count.
     """
     sums = dict(
-        UsageHour.objects.exclude(adjustment__cause=AdjustmentCause.SUBSTITUTED)
-        .filter(meter__node__isnull=False)
+        derived(UsageHour.objects.filter(meter__node__isnull=False))
         .values_list("meter_id")
         .annotate(Sum("value"))
         .order_by()

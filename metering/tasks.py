@@ -17,6 +17,7 @@ from metering.restating import nodes_to_check, restate_node
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, roll_up_events
+from metering.validating import nodes_to_validate, validate_node
 from metering.watching import end_silences, expect_hours, find_silences
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,21 @@ def restate_usage(**_: object) -> int:
             # One node's trouble must not keep others waiting; the next sweep comes back to it.
             logger.exception("Restating the usage of node %s failed.", node_id)
     return moved
+
+
+@shared_task(name="metering.tasks.validate_usage")
+def validate_usage(**_: object) -> int:
+    """Check the usage hours that are over, or were written since they were checked; return how many."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    checked = 0
+    for node_id in nodes_to_validate():
+        if time.monotonic() >= ends_at:
+            break
+        try:
+            checked += validate_node(node_id=node_id, now=timezone.now()) or 0
+        except Exception:
+            logger.exception("Checking the usage of node %s failed.", node_id)
+    return checked
 
 
 @shared_task(name="metering.tasks.rollup_events")

@@ -140,6 +140,7 @@ ADDRESSES = [
     # Programs.
     Address("api-usage", OWN_API, body={**WINDOW, "group_by": "model,deployment"}),
     Address("api-usage", OWN_API, body={**WINDOW, "deployment": "{deployment}"}),
+    Address("api-usage-findings", OWN_API, body=WINDOW),
     Address("api-usage-gaps", OWN_API, body=WINDOW),
     Address("api-usage-residuals", OWN_API, body=WINDOW),
     Address("api-invoices", OWN_API),

@@ -1,0 +1,98 @@
+"""The API of what the checks of usage hours found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from metering.api_parameters import GAP_PARAMETERS, next_cursor, read_gaps_query
+from metering.finding_models import FindingState
+from metering.findings import Finding, findings_for
+from metering.validation import Check, Severity
+from tenants.authentication import organization_of
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """What a rule found in one hour of a meter; counts are strings."""
+
+    hour_at = serializers.DateTimeField()
+    node = serializers.CharField()
+    model = serializers.CharField()
+    rule = serializers.ChoiceField([str(check) for check in Check])
+    severity = serializers.ChoiceField([str(severity) for severity in Severity])
+    observed = serializers.CharField()
+    expected = serializers.CharField()
+    looks_for = serializers.CharField(help_text="what is observed; what is expected")
+    state = serializers.ChoiceField(FindingState.values)
+    found_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `class`, which is no name in Python, and `source`, which every field has already."""
+        source = serializers.CharField(help_text="where the rule or its threshold comes from")
+        return {**super().get_fields(), "class": serializers.CharField(), "source": source}
+
+
+class FindingsSerializer(serializers.Serializer[Any]):
+    """Findings of a window, newest first."""
+
+    to = serializers.DateTimeField()
+    findings = FindingSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class FindingsView(APIView):
+    """What the checks of usage hours found."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_findings_list",
+        tags=["usage"],
+        summary="Read findings",
+        parameters=GAP_PARAMETERS,
+        responses={200: FindingsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List what does not look right in usage hours. A finding edits nothing."""
+        query = read_gaps_query(request)
+        found = findings_for(
+            organization=organization_of(request),
+            from_at=query.from_at,
+            to_at=query.to_at,
+            offset=query.offset,
+            limit=query.limit + 1,
+        )
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "findings": [_finding(one) for one in found[: query.limit]],
+                "next_cursor": next_cursor(query, len(found)),
+            }
+        )
+
+
+def _finding(one: Finding) -> dict[str, object]:
+    return {
+        "hour_at": one.hour_at,
+        "node": one.node,
+        "model": one.model,
+        "class": one.quantity,
+        "rule": one.rule,
+        "severity": one.severity,
+        "observed": str(one.observed),
+        "expected": str(one.expected),
+        "looks_for": one.looks_for,
+        "source": one.source,
+        "state": one.state,
+        "found_at": one.found_at,
+    }

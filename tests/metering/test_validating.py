@@ -1,0 +1,103 @@
+"""Checking hours when they are over and again when they change; each finding once, settled when it passes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metering.adjustment_models import AdjustmentCause
+from metering.finding_models import UsageFinding
+from metering.findings import findings_for
+from metering.models import UsageHour
+from metering.rebuild import rebuild_node
+from metering.tasks import validate_usage
+from metering.validating import nodes_to_validate, validate_node
+from tests.factories import make_deployment, make_endpoint
+from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
+
+if TYPE_CHECKING:
+    from tests.factories import Cast
+
+HOUR = timedelta(hours=1)
+HOUR_MS = 3_600_000
+DAYS = 4
+
+
+@pytest.fixture
+def agent(cast: Cast) -> FakeAgent:
+    """Four days at 100,000 an hour, but five times as much in one hour of the last day."""
+    make_deployment(cast.provider, cast.tenant, make_endpoint((agent := make_agent(cast.provider)).node, url=URL))
+    hours = range(24 * DAYS + 1)
+    values = [100_000 * hour + (400_000 if hour > 80 else 0) for hour in hours]
+    agent.ship(
+        column(meter(), values, [NOON_MS + HOUR_MS * hour for hour in hours]), now=NOON + timedelta(days=DAYS + 1)
+    )
+    roll_up(agent.node)
+    return agent
+
+
+def found() -> list[tuple[str, int, int, str]]:
+    return list(UsageFinding.objects.order_by("rule").values_list("rule", "observed", "expected", "state"))
+
+
+def test_a_spike_is_found_once_and_nothing_is_edited(agent: FakeAgent) -> None:
+    before = list(UsageHour.objects.order_by("id").values_list())
+    assert sum(validate_usage(hint="ignored") for _ in range(3)) == 24 * DAYS + 1
+    assert found() == [("spike", 500_000, 180_000, "open")]
+    assert UsageFinding.objects.get().hour_at == NOON + 80 * HOUR
+    assert nodes_to_validate() == []
+    assert validate_node(node_id=agent.node.id, now=NOON) == 0
+    assert list(UsageHour.objects.order_by("id").values_list()) == before
+
+
+def test_a_forged_hour_does_not_fit_its_register_until_it_is_put_right(agent: FakeAgent) -> None:
+    UsageHour.objects.filter(hour_at=NOON + 5 * HOUR).update(value=99_000)
+    later = NOON + timedelta(days=30)
+    for hour in range(3):
+        validate_node(node_id=agent.node.id, now=later + hour * HOUR)
+    assert ("sum", 24 * DAYS * 100_000 + 400_000 - 1_000, 24 * DAYS * 100_000 + 400_000, "open") in found()
+    rebuild_node(
+        node=agent.node, from_at=None, to_at=None, cause=AdjustmentCause.REBUILT, reason="A sample.", now=later
+    )
+    hours = range(24 * DAYS + 1, 24 * DAYS + 26)
+    values = [100_000 * hour + 400_000 for hour in hours]
+    times = [NOON_MS + HOUR_MS * hour for hour in hours]
+    agent.ship(column(meter(), values, times, first_seq=24 * DAYS + 2), now=NOON + timedelta(days=DAYS + 3))
+    roll_up(agent.node)
+    validate_node(node_id=agent.node.id, now=later + 5 * HOUR)
+    assert {rule: state for rule, *_, state in found()}["sum"] == "settled"
+
+
+def test_an_hour_that_changes_is_checked_again(agent: FakeAgent) -> None:
+    for _ in range(3):
+        validate_usage()
+    UsageHour.objects.filter(hour_at=NOON + 80 * HOUR).update(value=100_000, updated_at=NOON + timedelta(days=9_000))
+    validate_node(node_id=agent.node.id, now=NOON + timedelta(days=9_001))
+    assert found() == [("spike", 500_000, 180_000, "settled")]
+
+
+def test_both_parties_see_a_finding_and_nobody_else(cast: Cast, agent: FakeAgent) -> None:
+    for _ in range(3):
+        validate_usage()
+    window = {"from_at": NOON, "to_at": NOON + timedelta(days=DAYS)}
+    seen = [
+        len(findings_for(organization=one, **window))  # type: ignore[arg-type]  # by name
+        for one in (cast.provider, cast.tenant, cast.outsider)
+    ]
+    assert seen == [1, 1, 0]
+    (finding,) = findings_for(organization=cast.tenant, **window)  # type: ignore[arg-type]  # by name
+    assert (finding.rule, finding.observed, finding.looks_for[:8]) == ("spike", 500_000, "the hour")
+
+
+def test_a_tenant_does_not_see_findings_of_an_hour_that_is_anothers_too(cast: Cast, agent: FakeAgent) -> None:
+    for _ in range(3):
+        validate_usage()
+    row = UsageHour.objects.get(hour_at=NOON + 80 * HOUR)
+    row.pk, row.tenant, row.version = None, cast.outsider, 9
+    row.id = UsageHour().id
+    row.save(force_insert=True)
+    window = {"from_at": NOON, "to_at": NOON + timedelta(days=DAYS)}
+    for one, count in ((cast.provider, 1), (cast.tenant, 0), (cast.outsider, 0)):
+        assert len(findings_for(organization=one, **window)) == count  # type: ignore[arg-type]  # by name
