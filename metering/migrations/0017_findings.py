@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clusters', '0005_cards'),
-        ('metering', '0015_adjustments'),
+        ('metering', '0016_event_retention'),
     ]
 
     operations = [
