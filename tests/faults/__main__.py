@@ -1,4 +1,4 @@
-"""The long run of kills: `python -m tests.faults --seeds 5`, or `make faults ARGS="--seeds 100"`.
+"""The long run of kills: `python -m tests.faults --seeds 5`, or `make kills ARGS="--seeds 100"`.
 
 For each seed the demo runs once undisturbed and once with a plan of kills that follows from the seed; both must come
 to the same tokens, GPU-seconds, invoices and books. A seed that differs can be run again by itself:
