@@ -26,8 +26,12 @@ from forecourt.demo.plan import instant, read_plan
 from forecourt.demo.simclock import WorldClock
 from forecourt.demo.workload import model_of
 from forecourt.demo.world import GATEWAY
+from metering.checks import EventCounts
+from metering.stream_usage import usage_of_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from forecourt.demo.plan import Plan
 
 DUPLICATE_EVERY: Final = 10
@@ -120,15 +124,25 @@ class Gateway:
         waiting.replace(self._counts_file)
 
 
+def _chunks(request: dict[str, Any]) -> Iterator[EventCounts]:
+    """The usage that the engine repeats while it answers: the prompt at once, the output as far as it is made."""
+    for quarter in range(1, 5):
+        yield EventCounts(
+            input=request["input"], cached_input=request["cached_input"], output=request["output"] * quarter // 4
+        )
+
+
 def _event(request: dict[str, Any]) -> dict[str, object]:
+    used = usage_of_stream(_chunks(request))
+    assert used is not None
     return {
         "id": f"req-{request['id']}",
         "source": SOURCE,
         "occurred_at": instant(request["done_ms"]).isoformat().replace("+00:00", "Z"),
         "model": model_of(request["stream"]),
-        "input": request["input"],
-        "cached_input": request["cached_input"],
-        "output": request["output"],
+        "input": used.input,
+        "cached_input": used.cached_input,
+        "output": used.output,
     }
 
 

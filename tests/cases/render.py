@@ -1,15 +1,24 @@
-"""Printing the worked cases into `docs/rating.md`, between its two markers.
+"""Printing the worked cases into the pages on metering and on rating, between two markers of each.
 
-`python -m tests.cases.render` rewrites the page; a test checks that it would change nothing.
+`python -m tests.cases.render` rewrites the pages; a test checks that it would change nothing.
 """
 
 from pathlib import Path
 
 from tests.cases.load import Case, load_cases
 
-PAGE = Path(__file__).parents[2] / "docs" / "rating.md"
+DOCS = Path(__file__).parents[2] / "docs"
+METERING, RATING = DOCS / "metering.md", DOCS / "rating.md"
+PAGES = (METERING, RATING)
+METERED = {*range(1, 19), 22, 33}
+"""Numbers of the cases whose subject is what was used; of the others it is what that costs."""
 BEGIN = "<!-- worked cases: printed by tests/cases/render.py, do not edit -->\n"
 END = "<!-- end of worked cases -->\n"
+
+
+def cases_of(page: Path, cases: list[Case]) -> list[Case]:
+    """Return the cases that a page prints; the number is in a case's name: `g06_engine_restart`."""
+    return [case for case in cases if (int(case.name[1:3]) in METERED) == (page == METERING)]
 
 
 def render_cases(cases: list[Case]) -> str:
@@ -33,4 +42,5 @@ def _render(case: Case) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_cases(PAGE.read_text(encoding="utf-8"), load_cases()), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(with_cases(path.read_text(encoding="utf-8"), cases_of(path, load_cases())), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Running a worked case through the pure functions: every kind of case is one function from `given` to `gives`.
+"""Running a worked case: every kind of case is one function from `given` to `gives`, pure or over the platform.
 
 Amounts and quantities come out as strings: a plain decimal where there is one, else a fraction `a/b`.
 """
@@ -29,9 +29,11 @@ from clusters.occupancy import (
     memory_share_permille,
     place_jobs,
 )
-from metering.checks import Cause, Explained, repeated_prompt, residual
+from metering.checks import Cause, EventCounts, Explained, repeated_prompt, residual
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
+from metering.stream_usage import usage_of_stream
+from tests.cases import platform
 from tests.cases.load import Case
 
 Given = dict[str, Any]
@@ -263,9 +265,21 @@ def jobs(given: Given) -> Gives:
     }
 
 
-KINDS: dict[str, Callable[[Given], Gives]] = {
+def stream(given: Given) -> Gives:
+    """A streamed answer whose chunks repeat what was used so far."""
+    used = usage_of_stream(EventCounts(**each) if each else None for each in given["chunks"])
+    assert used is not None
+    return {"input": used.input, "cached_input": used.cached_input, "output": used.output}
+
+
+PLATFORM_KINDS: dict[str, Callable[[Given], Gives]] = {
+    function.__name__: function
+    for function in (platform.outage, platform.events, platform.killed, platform.many_workers)
+}
+KINDS: dict[str, Callable[[Given], Gives]] = PLATFORM_KINDS | {
     function.__name__: function
     for function in (
+        stream,
         lease,
         lease_late_stop,
         flat_lease,

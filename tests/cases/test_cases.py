@@ -1,15 +1,25 @@
 """Every worked case comes out exactly, and the page prints what the tests run."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cases.load import Case, load_cases
-from tests.cases.render import BEGIN, END, PAGE, with_cases
-from tests.cases.run import KINDS, plain, run
+from tests.cases.render import BEGIN, END, PAGES, cases_of, with_cases
+from tests.cases.run import KINDS, PLATFORM_KINDS, plain, run
 
 CASES = load_cases()
+IN_MEMORY = [case for case in CASES if case.kind not in PLATFORM_KINDS]
+ON_THE_PLATFORM = [case for case in CASES if case.kind in PLATFORM_KINDS]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("case", ON_THE_PLATFORM, ids=lambda case: case.name)
+def test_case_comes_out_of_the_platform_exactly_as_it_must(case: Case) -> None:
+    assert run(case) == case.gives
+
+
+@pytest.mark.parametrize("case", IN_MEMORY, ids=lambda case: case.name)
 def test_case_gives_exactly_what_it_must(case: Case) -> None:
     assert run(case) == case.gives
 
@@ -18,11 +28,16 @@ def test_every_kind_of_case_is_used() -> None:
     assert {case.kind for case in CASES} == set(KINDS)
 
 
-def test_the_page_prints_the_cases_as_they_are() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert with_cases(page, CASES) == page
-    for case in CASES:
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_prints_its_cases_as_they_are(path: Path) -> None:
+    page, cases = path.read_text(encoding="utf-8"), cases_of(path, CASES)
+    assert with_cases(page, cases) == page
+    for case in cases:
         assert f"### {case.title}\n" in page
+
+
+def test_every_case_is_on_one_page() -> None:
+    assert sorted(case.name for path in PAGES for case in cases_of(path, CASES)) == [case.name for case in CASES]
 
 
 def test_a_changed_case_changes_the_page() -> None:
