@@ -23,6 +23,7 @@ from metering.agent.served import Served, ask_models
 logger = logging.getLogger(__name__)
 
 DISCOVER_MS: Final = 60_000
+SLOW_RETRY_MS: Final = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ class Found:
 
     settings: list[EndpointSetting]
     unnamed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one life of an engine said; worth until an instant, or as long as that life where it is None."""
+
+    life: str
+    served: Served
+    until_ms: int | None
 
 
 class Finder:
@@ -47,7 +57,7 @@ class Finder:
         self._clock = clock
         self._looked_ms: int | None = None
         self._settings: list[EndpointSetting] = list(config.endpoints)
-        self._served: dict[tuple[str, str], Served] = {}
+        self._served: dict[str, _Asked] = {}
         self._probed: dict[tuple[str, str], EngineMapping | None] = {}
 
     def look(self, at_ms: int) -> Found:
@@ -58,7 +68,7 @@ class Finder:
             if not needs_name(setting, self._mappings[setting.engine]):
                 found.settings.append(setting)
                 continue
-            served = self._ask(setting.url)
+            served = self._ask(setting.url, at_ms)
             if served.known:
                 found.settings.append(msgspec.structs.replace(setting, model=served.only))
             else:
@@ -93,19 +103,23 @@ class Finder:
             if setting not in found:
                 logger.info("%s at %s does not listen any more", setting.engine, setting.url)
 
-    def _ask(self, url: str) -> Served:
-        """Once in a life of the engine; another process may serve another model."""
+    def _ask(self, url: str, at_ms: int) -> Served:
+        """Once in a life of the engine, since another process may serve another model; where the process cannot be
+        seen, once a minute. One that hangs holds up the others' reading, and is asked again after a while only."""
         process = self._machine.process_behind(url)
-        life = (url, process.marker if process is not None else "")
-        served = self._served.get(life)
-        if served is None:
-            served = ask_models(self._client, url, self._clock)
-            if served.known:
-                # Of one address only its present life is remembered.
-                self._served = {key: one for key, one in self._served.items() if key[0] != url}
-                self._served[life] = served
-                if served.models:
-                    logger.info("%s serves %s", url, ", ".join(served.models[:8]))
+        life = process.marker if process is not None else ""
+        known = self._served.get(url)
+        if known is not None and known.life == life and (known.until_ms is None or at_ms < known.until_ms):
+            return known.served
+        served = ask_models(self._client, url, self._clock)
+        if not served.known:
+            if known is not None and known.life == life and known.served.known:
+                served = known.served
+            self._served[url] = _Asked(life, served, at_ms + (SLOW_RETRY_MS if served.slow else 1))
+            return served
+        if served.models and (known is None or known.served != served):
+            logger.info("%s serves %s", url, ", ".join(served.models[:8]))
+        self._served[url] = _Asked(life, served, None if life else at_ms + DISCOVER_MS)
         return served
 
 

@@ -28,7 +28,7 @@ from metering.agent.ship import Shipper
 from metering.agent.spool import Limits, Spool, SpoolBroken
 from metering.agent.status import StatusPage
 from metering.agent.tick import Memory, Tick
-from metering.wire import Outcome
+from metering.wire import BatchRefused, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -269,7 +269,7 @@ class Agent:
             if fill.pending_readings >= self._config.ship_readings or (by_time and not fill.batches):
                 self._sealed_ms = now_ms
                 self._seal_all()
-        except SpoolBroken as broken:
+        except (SpoolBroken, BatchRefused) as broken:
             self._log_refused(f"cannot seal: {broken}")
 
     def _seal_all(self) -> None:
@@ -292,7 +292,7 @@ class Agent:
             self._seal_all()
             done = self._shipper.flush(self._config.flush_timeout_s)
             fill = self._spool.fill()
-        except SpoolBroken as broken:
+        except (SpoolBroken, BatchRefused) as broken:
             logger.error("stopped with a broken spool: %s", broken)  # noqa: TRY400 - the cause is the whole story
             return False
         if done:
@@ -320,7 +320,7 @@ class Agent:
             if self._shipper.flush(self._config.flush_timeout_s):
                 return "read and shipped"
             return f"read; {self._spool.fill().batches} batches wait on disk for the server"
-        except SpoolBroken as broken:
+        except (SpoolBroken, BatchRefused) as broken:
             logger.error("cannot flush: %s", broken)  # noqa: TRY400 - the cause is the whole story
             return ""
 

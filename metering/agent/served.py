@@ -32,10 +32,11 @@ class _Models(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the engine says. `known` false: it did not answer and should be asked again."""
+    """What the engine says. `known` false: it did not answer and is to be asked again, not soon if it was `slow`."""
 
     models: tuple[str, ...] = ()
     known: bool = True
+    slow: bool = False
 
     @property
     def only(self) -> str | None:
@@ -49,7 +50,7 @@ def ask_models(client: httpx.Client, url: str, clock: Clock) -> Served:
         answer = fetch(client, Target(url, page_url(url, path), ""), clock, TIMEOUT_S)
         if isinstance(answer, Failure):
             if answer.reason != "http_status" or answer.detail not in _NOT_THERE:
-                return Served(known=False)
+                return Served(known=False, slow=answer.reason == "timeout")
             continue
         try:
             told = msgspec.json.decode(answer.body, type=_Models)

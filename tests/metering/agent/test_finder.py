@@ -9,7 +9,7 @@ import pytest
 from metering.agent.clock import SystemClock
 from metering.agent.config import Config, EndpointSetting
 from metering.agent.engines import load_mappings
-from metering.agent.finder import DISCOVER_MS, Finder
+from metering.agent.finder import DISCOVER_MS, SLOW_RETRY_MS, Finder
 from metering.agent.machine import EngineProcess, LinuxMachine, Machine
 from tests.fakes.engine_pages import PageServer, Reply, page, recorded
 from tests.metering.agent.simulated import FixedMachine
@@ -38,9 +38,21 @@ def test_a_page_without_a_name_waits_until_the_engine_says_what_it_serves(
     assert (found.settings, found.unnamed) == ([], [engine.url])
     engine.routes["/v1/models"] = page(MODELS % "tiny")
     assert here.look(1).settings == [EndpointSetting(engine.url, "llamacpp", model="tiny")]
-    # Once told is told, for this life of the engine.
+    # Its process cannot be seen here, so it is asked again in a minute; what it said stands while it does not answer.
     engine.routes["/v1/models"] = Reply(status=503)
-    assert here.look(2).settings == [EndpointSetting(engine.url, "llamacpp", model="tiny")]
+    for at_ms in (2, DISCOVER_MS + 2, DISCOVER_MS + 4):
+        assert here.look(at_ms).settings == [EndpointSetting(engine.url, "llamacpp", model="tiny")]
+    engine.routes["/v1/models"] = page(MODELS % "other")
+    assert here.look(DISCOVER_MS + 6).settings == [EndpointSetting(engine.url, "llamacpp", model="other")]
+
+
+def test_an_engine_that_hangs_is_not_asked_at_every_read(client: httpx.Client, engine: PageServer) -> None:
+    here = finder(Config(endpoints=[EndpointSetting(engine.url, "llamacpp")]), client)
+    engine.routes["/v1/models"] = Reply(hang_s=60)
+    assert here.look(0).unnamed == [engine.url]
+    engine.routes["/v1/models"] = page(MODELS % "tiny")
+    assert here.look(SLOW_RETRY_MS - 1).unnamed == [engine.url]
+    assert here.look(SLOW_RETRY_MS).settings[0].model == "tiny"
 
 
 def test_another_life_of_the_engine_may_serve_another_model(client: httpx.Client, engine: PageServer) -> None:
