@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec
 
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from clusters.bodies import read_body
+from metering.admission import ingest_gate
 from tenants.api_keys import find_key
 from tenants.problems import Problem
 
@@ -93,11 +95,12 @@ def endpoint(
                 raise NulCharacter("No address or parameter may hold a NUL character.")
             if chosen is None:
                 raise MethodNotOffered(f"Expected {' or '.join(sorted(methods))}.", allow=", ".join(sorted(methods)))
-            response = chosen(request, *args, **kwargs)
+            with ingest_gate.entered() if request.method == "POST" else nullcontext():
+                response = chosen(request, *args, **kwargs)
         except Problem as problem:
             response = refuse(problem)
             _add_headers(response, problem)
-        except OperationalError:
+        except (InterfaceError, InternalError, OperationalError):
             logger.exception("A call of %s could not be stored.", request.path)
             response = refuse(Unavailable("The database does not take the call now; nothing of it is stored."))
             response["Retry-After"] = str(RETRY_AFTER_S)

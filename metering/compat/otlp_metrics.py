@@ -20,9 +20,9 @@ from metering.compat.samples import FAULTS_KEPT_MAX, Sample, Series
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-BYTES_MAX: Final = 8 << 20
-INFLATED_BYTES_MAX: Final = 16 << 20
-JSON_BYTES_MAX: Final = 8 << 20
+BYTES_MAX: Final = 4 << 20
+INFLATED_BYTES_MAX: Final = 8 << 20
+JSON_BYTES_MAX: Final = 4 << 20
 POINTS_MAX: Final = 50_000
 TEXT_CHARS_MAX: Final = 4_096
 NS_PER_MS: Final = 1_000_000

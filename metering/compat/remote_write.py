@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 V1: Final = "prometheus.WriteRequest"
 V2: Final = "io.prometheus.write.v2.Request"
-BYTES_MAX: Final = 8 << 20
-INFLATED_BYTES_MAX: Final = 16 << 20
+BYTES_MAX: Final = 4 << 20
+INFLATED_BYTES_MAX: Final = 8 << 20
 SAMPLES_MAX: Final = 50_000
 SERIES_MAX: Final = 20_000
 LABELS_MAX: Final = 128

@@ -17,7 +17,7 @@ from tenants.problem_response import problem_answer
 from tenants.problems import Problem
 
 INPUT: Final = "litellm"
-BYTES_MAX: Final = 32 << 20
+BYTES_MAX: Final = 16 << 20
 """512 calls with their prompts and answers, which are passed over."""
 
 
