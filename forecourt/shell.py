@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 ITEM_OF_PAGE = {
     "tenant-usage": "usage",
     "tenant-usage-day": "usage",
+    "tenant-witnesses": "witnesses",
+    "tenant-gaps": "witnesses",
     "tenant-invoices": "invoices",
     "tenant-invoice": "invoices",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
+    "provider-witnesses": "witnesses",
+    "provider-gaps": "witnesses",
     "provider-occupancy": "occupancy",
     "provider-lease": "occupancy",
 }
@@ -116,8 +120,12 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
             NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o"),
         )
         groups.append(NavGroup(_("Fleet"), fleet if allows(role, READ_FLEET) else ()))
+        witnesses = NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")
+        groups.append(NavGroup(_("Metering"), (witnesses,) if allows(role, READ_USAGE) else ()))
     if organization.is_tenant:
-        usage = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
+        usage: tuple[NavItem, ...] = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
+        if not organization.is_provider:
+            usage += (NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w"),)
         invoices = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
         groups.append(NavGroup(_("Consumption"), usage if allows(role, READ_USAGE) else ()))
         groups.append(NavGroup(_("Billing"), invoices if allows(role, READ_INVOICES) else ()))

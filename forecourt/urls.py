@@ -16,6 +16,7 @@ urlpatterns = [
     path("i18n/", include(language_urls)),
     path("admin/", admin.site.urls),
     path("t/", include("billing.tenant_urls")),
+    path("t/", include("metering.tenant_urls")),
     path("p/", include("metering.provider_urls")),
     path("p/", include("billing.provider_urls")),
     path("webhooks/", include("billing.webhook_urls")),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q
+from django.db.models import Case, FilteredRelation, Q, Value, When
 
 from metering.checks import COUNT_LIMIT
 from metering.control_models import Alert, AlertKind, AlertState
 from tenants.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -90,3 +90,57 @@ def _row(one: Misfit, now: datetime) -> Alert:
         found_at=now,
         updated_at=now,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as one party sees it; `seen_by` is empty until one of its people said what it was."""
+
+    id: UUID
+    kind: str
+    state: str
+    from_at: datetime
+    to_at: datetime
+    deployment: str
+    node: str
+    model: str
+    quantity: str
+    measured: int
+    bound: int
+    rule: str
+    found_at: datetime
+    seen_by: str
+    note: str
+    seen_at: datetime | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still stands and nobody of the party has looked at it."""
+        return self.state == AlertState.OPEN and not self.seen_by
+
+
+def alert_rows(
+    *, organization: Organization, from_at: datetime, to_at: datetime, kinds: Collection[str] = (), limit: int = 200
+) -> list[AlertRow]:
+    """Return the alerts of a party that touch a window, those that wait first, then the newest; one query."""
+    said = FilteredRelation("seen", condition=Q(seen__organization=organization))
+    rows = alerts_of(organization).filter(from_at__lt=to_at, to_at__gt=from_at).annotate(said=said)
+    if kinds:
+        rows = rows.filter(kind__in=list(kinds))
+    waits = Case(When(Q(state=AlertState.OPEN, said__isnull=True), then=Value(0)), default=Value(1))
+    found = rows.order_by(waits, "-from_at", "kind", "subject").values_list(
+        "id", "kind", "state", "from_at", "to_at", "deployment__slug", "node__name", "model", "quantity", "measured",
+        "bound", "rule", "found_at", "said__by", "said__note", "said__at",
+    )  # fmt: skip
+    return [_alert_row(row) for row in found[:limit]]
+
+
+def _alert_row(row: Sequence[Any]) -> AlertRow:
+    """What is not there is an empty text, but for the instant at which nobody looked."""
+    values: list[Any] = ["" if value is None else value for value in row[:-1]]
+    return AlertRow(*[*values, row[-1]])
+
+
+def waiting_alerts(organization: Organization) -> int:
+    """Return how many alerts still stand that nobody of the party has looked at."""
+    return alerts_of(organization).filter(state=AlertState.OPEN).exclude(seen__organization=organization).count()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from metering.control_models import ComparisonTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
 
     from clusters.models import Deployment
 
@@ -30,3 +31,12 @@ def agree_comparison(*, deployments: Sequence[Deployment], billed_by: str, toler
         unique_fields=["deployment"],
         update_fields=["billed_by", "tolerance_percent"],
     )
+
+
+def terms_of(deployment_ids: Collection[UUID]) -> dict[UUID, tuple[str, Decimal]]:
+    """Return for deployments under a contract which witness bills and the tolerance in percent; one query."""
+    rows = ComparisonTerms.objects.filter(deployment_id__in=deployment_ids)
+    return {
+        deployment_id: (billed_by, tolerance)
+        for deployment_id, billed_by, tolerance in rows.values_list("deployment_id", "billed_by", "tolerance_percent")
+    }

@@ -8,13 +8,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from django.db.models import Q
 
 from clusters.models import Allocation, Node, Slice
 from metering.card_health import CardHealth, health_of
+from metering.clock import ClockState
+from metering.control_models import NodePresence
 from metering.fleet import FleetCluster, FleetNode, fleet_of
 from metering.fleet_figures import mean_share
 from metering.models import AcceleratorHour, Batch, BatchConflict, Meter, NodeCursor, RollupCursor, UsageGap
+from metering.node_hours import SilenceRow, covered, last_hours, silence_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,6 +120,9 @@ class NodeDetail:
     gaps: tuple[GapRow, ...]
     chain: Chain
     health: dict[UUID, CardHealth]
+    covered: tuple[tuple[datetime, int | None], ...]
+    clock: ClockState | None
+    silences: tuple[SilenceRow, ...]
 
 
 def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: datetime) -> NodeDetail | None:
@@ -137,6 +144,9 @@ def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: da
         gaps=_gaps(found, now),
         chain=_chain(found),
         health=health_of(node=found, from_at=hours[0], now=now),
+        covered=_covered(found, now),
+        clock=_clock(found),
+        silences=tuple(silence_rows(organization=provider, from_at=now - GAPS_SINCE, to_at=now, node_id=found.id)),
     )
 
 
@@ -210,3 +220,14 @@ def _chain(node: Node) -> Chain:
         conflicts=BatchConflict.objects.filter(node=node).count(),
         batches=tuple(BatchRow(*row) for row in rows[:BATCHES_MAX]),
     )
+
+
+def _covered(node: Node, now: datetime) -> tuple[tuple[datetime, int | None], ...]:
+    hours = last_hours(now)
+    known = covered(node_ids=[node.id], hours=hours).get(node.id, {})
+    return tuple((hour, known.get(hour)) for hour in hours)
+
+
+def _clock(node: Node) -> ClockState | None:
+    stored = NodePresence.objects.filter(node=node).values_list("clock").first()
+    return msgspec.convert(stored[0], ClockState) if stored else None

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from metering.pages import fleet, node
+from metering.pages import fleet, gaps, node, witnesses
 
 
 class NodeNameConverter:
@@ -22,6 +22,10 @@ class NodeNameConverter:
 register_converter(NodeNameConverter, "nodename")
 
 urlpatterns = [
+    path("witnesses/", witnesses.provider_witnesses, name="provider-witnesses"),
+    path("witnesses.csv", witnesses.provider_witnesses_csv, name="provider-witnesses-csv"),
+    path("witnesses/<uuid:alert>/seen/", witnesses.provider_alert_seen, name="provider-alert-seen"),
+    path("gaps/", gaps.provider_gaps, name="provider-gaps"),
     path("fleet/", fleet.provider_fleet, name="provider-fleet"),
     path("fleet/<slug:cluster>/", fleet.provider_cluster, name="provider-cluster"),
     path("fleet/<slug:cluster>/<nodename:node>/", node.provider_node, name="provider-node"),

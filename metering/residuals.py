@@ -66,15 +66,9 @@ class Stretch:
 
 def explain(quantity: str, engines: frozenset[str], stretches: Sequence[Stretch]) -> list[Residual]:
     """Compare the witnesses over stretches in order; `engines` are the kinds that served the deployment."""
-    aborted = _aborted(quantity, stretches)
-    parts = [
-        _identities(quantity, engines, stretch, unfinished)
-        for stretch, unfinished in zip(stretches, aborted, strict=True)
-    ]
-    left = [
-        stretch.engine - stretch.gateway - sum(part.tokens for part in explained)
-        for stretch, explained in zip(stretches, parts, strict=True)
-    ]
+    parts = [_identities(quantity, engines, stretch) for stretch in stretches]
+    _explain_aborted(quantity, stretches, parts)
+    left = _left(stretches, parts)
     moved = in_flight([(stretch.at, rest) for stretch, rest in zip(stretches, left, strict=True)])
     return [
         residual(
@@ -101,31 +95,43 @@ def in_flight(differences: Sequence[tuple[datetime, int]]) -> list[int]:
     return [difference - rest for (_, difference), rest in zip(differences, left, strict=True)]
 
 
-def _aborted(quantity: str, stretches: Sequence[Stretch]) -> list[int]:
-    """Return what each stretch has of requests that never came to their end: counted, not finished, not in flight."""
+def _left(stretches: Sequence[Stretch], parts: Sequence[Sequence[Explained]]) -> list[int]:
+    return [
+        stretch.engine - stretch.gateway - sum(part.tokens for part in explained)
+        for stretch, explained in zip(stretches, parts, strict=True)
+    ]
+
+
+def _explain_aborted(quantity: str, stretches: Sequence[Stretch], parts: Sequence[list[Explained]]) -> None:
+    """Add what the engine counted of requests that never came to their end: neither finished nor in flight.
+
+    Where all stretches together bear it out, each hour's part stands as the engine tells it, and what ran over an
+    hour's edge is left to cancel. Else gateways report aborted requests too, and no part exceeds what is left.
+    """
     if quantity not in ("input", "output"):
-        return [0] * len(stretches)
+        return
     unfinished = [(one.at, 0 if one.finished is None else one.engine - one.finished) for one in stretches]
-    moved = in_flight(unfinished)
-    return [max(0, rest - edge) for (_, rest), edge in zip(unfinished, moved, strict=True)]
+    aborted = [max(0, rest - edge) for (_, rest), edge in zip(unfinished, in_flight(unfinished), strict=True)]
+    left = _left(stretches, parts)
+    whole = sum(aborted) <= sum(left)
+    cause = Cause.ABORTED_PREFILL if quantity == "input" else Cause.ABORTED
+    for explained, tokens, rest in zip(parts, aborted, left, strict=True):
+        proved = tokens if whole else min(tokens, max(0, rest))
+        if proved:
+            explained.append(Explained(cause, proved))
 
 
-def _identities(quantity: str, engines: frozenset[str], stretch: Stretch, unfinished: int) -> list[Explained]:
-    """What is explained but for the edges; a part that nothing bounds never exceeds the difference that is left."""
-    found: list[Explained] = []
+def _identities(quantity: str, engines: frozenset[str], stretch: Stretch) -> list[Explained]:
+    """What each stretch explains by itself; a part that nothing bounds never exceeds the difference that is left."""
     left = stretch.engine - stretch.gateway
-    for cause, tokens in (
-        (Cause.REPEATED_PROMPT, _copies(quantity, engines, stretch.sampled, left)),
-        (Cause.CACHED_EXCLUDED, _excluded(quantity, engines, stretch)),
-        (Cause.ABORTED_PREFILL if quantity == "input" else Cause.ABORTED, unfinished),
-        (Cause.ABORTED, -stretch.sampled.aborted if quantity == "requests" else 0),
-    ):
-        if cause is not Cause.REPEATED_PROMPT:
-            tokens = min(tokens, max(0, left)) if tokens > 0 else max(tokens, min(0, left))
-        if tokens:
-            found.append(Explained(cause, tokens))
-            left -= tokens
-    return found
+    copies = _copies(quantity, engines, stretch.sampled, left)
+    left -= copies
+    fewer = _excluded(quantity, engines, stretch)
+    cause = Cause.CACHED_EXCLUDED
+    if quantity == "requests":
+        cause, fewer = Cause.ABORTED, -stretch.sampled.aborted
+    found = [Explained(Cause.REPEATED_PROMPT, copies), Explained(cause, max(fewer, min(0, left)))]
+    return [part for part in found if part.tokens]
 
 
 def _copies(quantity: str, engines: frozenset[str], sampled: Sampled, difference: int) -> int:

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -19,9 +20,11 @@ from clusters.models import Node
 from metering.attention import findings_of
 from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, cluster_figures, cluster_hours, total_of
+from metering.node_hours import covered, last_hours
+from metering.pages.coverage import coverage_strip
 from metering.pages.fleet_strip import shown_findings, strip
 from metering.pages.hour_charts import HourFigures, hour_charts
-from metering.pages.node_lines import NodeLine, node_line
+from metering.pages.node_lines import NOT_DRAWN, NodeLine, node_line
 from portal.figures import energy, locale_for, number, share, watts
 from portal.parts import Pagination
 from portal.shell import Crumb
@@ -116,10 +119,14 @@ def _nodes(
     first = (page - 1) * NODES_PER_PAGE
     ids: list[UUID] = list(nodes[first : first + NODES_PER_PAGE].values_list("id", flat=True))
     seen = {one.id: one for one in fleet_of(provider=organization, from_at=now - VIEW, to_at=now, node_ids=ids)}
+    covers = _covers(ids, now)
     cards = []
     for cluster in clusters:
         metered = seen.get(cluster.id)
-        lines = tuple(node_line(metered, node, now, locale) for node in metered.nodes) if metered else ()
+        nodes_here = metered.nodes if metered else ()
+        lines = tuple(
+            node_line(metered, node, now, locale, covers.get(node.id, NOT_DRAWN)) for node in nodes_here if metered
+        )
         if lines or (cluster.figures.nodes == 0 and not search and page == 1):
             cards.append(ClusterCard(cluster, reverse("provider-cluster", args=[cluster.slug]), _facts(cluster), lines))
     return {
@@ -128,6 +135,13 @@ def _nodes(
         "node_count": count,
         "pagination": _pagination(request.path, search, page, count) if count > NODES_PER_PAGE else None,
     }
+
+
+def _covers(ids: list[UUID], now: datetime) -> dict[UUID, SafeString]:
+    """The last hours of nodes drawn, for those of which something was expected."""
+    hours = last_hours(now)
+    known = covered(node_ids=ids, hours=hours)
+    return {node_id: coverage_strip(hours, [of.get(hour) for hour in hours]) for node_id, of in known.items()}
 
 
 def _found(organization: Organization, cluster_slug: str, search: str) -> QuerySet[Node]:

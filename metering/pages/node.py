@@ -18,7 +18,9 @@ from django.views.decorators.http import require_safe
 from metering.attention import findings_of
 from metering.fleet import SEALED_BY_SERVER, FleetAccelerator, FleetNode
 from metering.fleet_figures import free_permille_of
-from metering.node_detail import CardHour, GapRow, HoldNow, MeterReading, NodeDetail, node_detail
+from metering.node_detail import CardHour, HoldNow, MeterReading, NodeDetail, node_detail
+from metering.pages.coverage import SilenceLine, clock_facts, coverage_strip, coverage_words, silence_line
+from metering.pages.durations import lasted
 from metering.pages.fleet_strip import gpus, shown_findings
 from metering.pages.hour_charts import HourFigures, hour_charts, shares_of, strip
 from metering.pages.node_health import health_lines
@@ -36,7 +38,7 @@ from metering.pages.node_lines import (
     state_pill,
 )
 from portal.figures import DASH, energy, locale_for, moment, number, share, watts
-from portal.parts import Kpi
+from portal.parts import Kpi, Pill
 from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.roles import READ_FLEET
@@ -105,8 +107,9 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
         "health": health_lines(detail.node.accelerators, detail.health, locale),
         "charts": hour_charts(_hours(detail), locale),
         "endpoints": _endpoints(detail, locale),
-        "gaps": [(gap, _lasted(gap)) for gap in detail.gaps],
+        "gaps": [(gap, lasted(gap.to_at - gap.from_at)) for gap in detail.gaps],
         "chain": detail.chain,
+        "watch": _watch(detail, now, locale) if detail.node.enrolled_at else None,
         "hash_shown": f":{HASH_SHOWN}",
         "occupancy_url": f"{reverse('provider-occupancy')}?{urlencode({'cluster': detail.cluster.slug})}",
         "crumbs": (
@@ -239,10 +242,24 @@ def _endpoints(detail: NodeDetail, locale: str) -> list[EndpointLine]:
     return lines
 
 
-def _lasted(gap: GapRow) -> str:
-    seconds = int((gap.to_at - gap.from_at).total_seconds())
-    if seconds < 60:
-        return _("%(count)s s") % {"count": seconds}
-    if seconds < 3600:
-        return _("%(count)s min") % {"count": seconds // 60}
-    return _("%(count)s h") % {"count": number(Decimal(seconds) / 3600, digits=1)}
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How completely the node was watched, what its clock does, and when it was not heard."""
+
+    strip: SafeString
+    words: str
+    pill: Pill
+    clock: tuple[tuple[str, str], ...]
+    silences: list[SilenceLine]
+
+
+def _watch(detail: NodeDetail, now: datetime, locale: str) -> Watch:
+    shares = [known for _hour, known in detail.covered]
+    words, pill = coverage_words(shares)
+    return Watch(
+        strip=coverage_strip([hour for hour, _known in detail.covered], shares),
+        words=words,
+        pill=pill,
+        clock=tuple(clock_facts(detail.clock, locale)),
+        silences=[silence_line(one, now, locale) for one in detail.silences],
+    )

@@ -23,6 +23,7 @@ SKEW_SHOWN_MS = 1_000
 MILLIWATTS = 1000
 MILLISECONDS = 1000
 PERCENT = 100
+NOT_DRAWN = SafeString("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class NodeLine:
     power_note: str
     energy: str
     skew: Pill | None
+    cover: SafeString
 
 
 def node_url(cluster_slug: str, name: str) -> str:
@@ -54,8 +56,10 @@ def node_url(cluster_slug: str, name: str) -> str:
     return reverse("provider-node", args=[cluster_slug, name])
 
 
-def node_line(cluster: FleetCluster, node: FleetNode, now: datetime, locale: str) -> NodeLine:
-    """Return a node in words."""
+def node_line(
+    cluster: FleetCluster, node: FleetNode, now: datetime, locale: str, cover: SafeString = NOT_DRAWN
+) -> NodeLine:
+    """Return a node in words; `cover` is its last hours drawn."""
     in_service = [card for card in node.accelerators if card.retired_at is None]
     read = [card for card in in_service if is_fresh(card, now)]
     partly = bool(read) and len(read) < len(in_service)
@@ -70,6 +74,7 @@ def node_line(cluster: FleetCluster, node: FleetNode, now: datetime, locale: str
         power_note=_("%(read)s of %(cards)s read") % {"read": len(read), "cards": len(in_service)} if partly else "",
         energy=energy(node.energy_mj),
         skew=skew_pill(node.clock_skew_ms),
+        cover=cover,
     )
 
 

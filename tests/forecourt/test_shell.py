@@ -58,7 +58,7 @@ def test_who_belongs_nowhere_sees_themselves_only() -> None:
 
 def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
     found = frame(cast.alice, "/t/usage/")
-    assert links(found) == ["/t/usage/", "/t/invoices/"]
+    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/invoices/"]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")
@@ -66,12 +66,12 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
 
 def test_a_provider_sees_its_fleet(cast: Cast) -> None:
     found = frame(cast.petra, "/p/occupancy/")
-    assert links(found) == ["/p/fleet/", "/p/occupancy/"]
+    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/witnesses/"]
     assert (found.area, found.current) == ("provider", "occupancy")
 
 
 def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
-    assert links(frame(cast.charlie)) == ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]
+    assert links(frame(cast.charlie)) == ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/t/usage/", "/t/invoices/"]
     assert frame(cast.charlie, "/t/usage/").area == "tenant"
     assert frame(cast.charlie, "/p/fleet/").area == "provider"
     assert frame(cast.charlie, "/help/shortcuts/").area == "provider"
@@ -83,11 +83,11 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("role", "shown"),
     [
-        (Role.OWNER, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
-        (Role.ADMIN, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
-        (Role.VIEWER, ["/p/fleet/", "/p/occupancy/", "/t/usage/", "/t/invoices/"]),
-        (Role.BILLING, ["/t/usage/", "/t/invoices/"]),
-        (Role.DEVELOPER, ["/p/fleet/", "/p/occupancy/", "/t/usage/"]),
+        (Role.OWNER, ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/t/usage/", "/t/invoices/"]),
+        (Role.ADMIN, ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/t/usage/", "/t/invoices/"]),
+        (Role.VIEWER, ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/t/usage/", "/t/invoices/"]),
+        (Role.BILLING, ["/p/witnesses/", "/t/usage/", "/t/invoices/"]),
+        (Role.DEVELOPER, ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/t/usage/"]),
     ],
 )
 def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:

@@ -100,6 +100,7 @@ SIGNED_IN = people(alice=302, bob=302, charlie=302, petra=302)
 OWN_API = programs(tenant=200, provider=200, outsider=200)
 BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
 
+NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
 NODE_ID = {"node_id": "{node id}"}
@@ -131,7 +132,15 @@ ADDRESSES = [
     Address("tenant-invoice", TENANTS, arguments=INVOICE),
     Address("tenant-invoice-lines", TENANTS, arguments=INVOICE),
     Address("tenant-invoice-evidence", TENANTS, arguments=INVOICE),
+    Address("tenant-witnesses", OWN_TENANT, body={"days": "31"}),
+    Address("tenant-witnesses-csv", OWN_TENANT, body={"days": "31"}),
+    Address("tenant-gaps", OWN_TENANT),
+    Address("tenant-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
     # The provider's pages.
+    Address("provider-witnesses", OWN_PROVIDER, body={"days": "31"}),
+    Address("provider-witnesses-csv", OWN_PROVIDER, body={"days": "31"}),
+    Address("provider-gaps", OWN_PROVIDER),
+    Address("provider-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
     Address("provider-fleet", OWN_PROVIDER),
     Address("provider-cluster", PROVIDERS, arguments={"cluster": "{cluster}"}),
     Address("provider-node", PROVIDERS, arguments=NODE),

@@ -78,22 +78,57 @@ COUNTS = st.integers(0, 10_000)
 STRETCHES = st.lists(
     st.tuples(COUNTS, COUNTS, st.none() | COUNTS, COUNTS, COUNTS, st.integers(0, 9)), min_size=1, max_size=8
 )
+QUANTITIES = st.sampled_from(["input", "output", "requests", "cached_input"])
+Given = list[tuple[int, int, int | None, int, int, int]]
 
 
-@given(st.sampled_from(["input", "output", "requests", "cached_input"]), st.booleans(), STRETCHES)
-def test_parts_and_rest_make_the_difference_and_unproved_parts_never_turn_its_sign(
-    quantity: str, llamacpp: bool, given_stretches: list[tuple[int, int, int | None, int, int, int]]
-) -> None:
-    stretches = [
-        Stretch(NOON + place * HOUR, engine, gateway, finished, cached, Sampled(1, repeated, repeated, 1, aborted))
+def made(given_stretches: Given, *, finished_known: bool) -> list[Stretch]:
+    return [
+        Stretch(
+            NOON + place * HOUR,
+            engine,
+            gateway,
+            finished if finished_known else None,
+            cached,
+            Sampled(1, repeated, repeated, 1, aborted),
+        )
         for place, (engine, gateway, finished, cached, repeated, aborted) in enumerate(given_stretches)
     ]
-    found = explain(quantity, frozenset({"llamacpp" if llamacpp else "sample"}), stretches)
-    for stretch, one in zip(stretches, found, strict=True):
+
+
+@given(QUANTITIES, st.sampled_from(["llamacpp", "sample", "vllm"]), st.booleans(), STRETCHES)
+def test_parts_and_rest_make_the_difference(
+    quantity: str, engine: str, finished_known: bool, given_stretches: Given
+) -> None:
+    stretches = made(given_stretches, finished_known=finished_known)
+    for stretch, one in zip(stretches, explain(quantity, frozenset({engine}), stretches), strict=True):
         assert sum(part.tokens for part in one.explained) + one.unexplained == stretch.engine - stretch.gateway
+        assert all(part.tokens for part in one.explained)
+
+
+@given(QUANTITIES, st.sampled_from(["llamacpp", "sample"]), STRETCHES)
+def test_parts_that_nothing_proves_never_turn_the_sign_of_the_rest(
+    quantity: str, engine: str, given_stretches: Given
+) -> None:
+    stretches = made(given_stretches, finished_known=False)
+    for one in explain(quantity, frozenset({engine}), stretches):
         assert one.unexplained * one.difference >= 0
         assert abs(one.unexplained) <= abs(one.difference)
-        assert all(part.tokens for part in one.explained)
+
+
+def test_aborts_and_edges_together_leave_nothing() -> None:
+    stretches = [
+        Stretch(NOON, engine=10_000, gateway=13_500, finished=6_500),
+        Stretch(NOON + HOUR, engine=24_500, gateway=14_000, finished=21_000),
+    ]
+    first, second = explain("output", VLLM, stretches)
+    assert [part.tokens for part in first.explained] == [3_500, -7_000]
+    assert [part.tokens for part in second.explained] == [3_500, 7_000]
+    assert (first.unexplained, second.unexplained) == (0, 0)
+
+
+def test_a_gateway_that_reports_aborted_requests_leaves_nothing_to_explain() -> None:
+    assert parts("output", VLLM, engine=1_000, gateway=1_000, finished=700) == ([], 0)
 
 
 @given(st.lists(st.integers(-1_000, 1_000), max_size=30))

@@ -1,0 +1,147 @@
+"""How completely nodes were watched, and what could not be metered: the same for the tenant and the provider."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from metering.completeness import SourceReach, told_sources
+from metering.control_models import SilenceEnd
+from metering.node_hours import (
+    Completeness,
+    SilenceRow,
+    completeness_of,
+    covered,
+    last_hours,
+    silence_rows,
+    watched_nodes,
+)
+from metering.pages.coverage import coverage_strip, coverage_words, silence_line
+from metering.pages.durations import lasted
+from metering.pages.windows import shown
+from metering.queries import gaps_for
+from portal.figures import locale_for, moment, number, share
+from portal.parts import Kpi, Pill
+from portal.shell import Crumb
+from tenants.models import Organization
+from tenants.roles import READ_USAGE
+from tenants.scoping import provider_page, tenant_page
+
+Area = Literal["tenant", "provider"]
+NODES_MAX: Final = 200
+GAPS_MAX: Final = 200
+LATE_AFTER: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCover:
+    """A node with its last 24 hours."""
+
+    name: str
+    url: str
+    strip: SafeString
+    words: str
+    pill: Pill
+
+
+@require_safe
+@tenant_page(READ_USAGE)
+def tenant_gaps(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show how completely the nodes that serve a tenant were watched."""
+    return _page(request, organization, "tenant")
+
+
+@require_safe
+@provider_page(READ_USAGE)
+def provider_gaps(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show how completely a provider's nodes were watched."""
+    return _page(request, organization, "provider")
+
+
+def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    window = shown(request, now)
+    whole = completeness_of(organization=organization, from_at=window.from_at, to_at=window.to_at)
+    silences = silence_rows(organization=organization, from_at=window.from_at, to_at=now)
+    gaps = gaps_for(organization=organization, from_at=window.from_at, to_at=now, limit=GAPS_MAX)
+    context: dict[str, Any] = {
+        "area": area,
+        "sub": _("Every node and hour: whether it should have been read, and was. A gap is never the same as no use."),
+        "kpis": _kpis(whole, silences, len(gaps)),
+        "choices": window.choices(request.path),
+        "nodes": _nodes(organization, area, now),
+        "silences": [silence_line(one, now, locale) for one in silences],
+        "gaps": [(gap, lasted(gap.to_at - gap.from_at) if gap.to_at else "") for gap in gaps],
+        "sources": [_source(one, now, locale) for one in told_sources(organization)],
+        "witnesses_url": reverse(f"{area}-witnesses"),
+        "crumbs": (Crumb(_("Gaps")),),
+    }
+    return render(request, "metering/gaps.html", context)
+
+
+def _kpis(whole: Completeness, silences: list[SilenceRow], gaps: int) -> tuple[Kpi, ...]:
+    silent = sum(one.to_at is None for one in silences)
+    missed = sum(one.end == SilenceEnd.MISSED for one in silences)
+    filled = sum(one.end == SilenceEnd.FILLED for one in silences)
+    part = Decimal(whole.observed_ms) / whole.expected_ms if whole.expected_ms else None
+    return (
+        Kpi(
+            _("Watched"),
+            share(part, digits=2) if part is not None else "–",
+            foot=_("of the time that nodes should have been read"),
+        ),
+        Kpi(
+            _("Whole node-hours"),
+            number(whole.whole),
+            unit=f"/ {number(whole.expected)}",
+            foot=_("expected in the hours that are over"),
+        ),
+        Kpi(
+            _("Silent now"),
+            number(silent),
+            foot=_("nodes that should report and do not") if silent else _("every node reports"),
+            alert=bool(silent),
+        ),
+        Kpi(
+            _("Silences"),
+            number(missed + filled),
+            foot=_("%(filled)s filled from the spool, %(missed)s left a gap")
+            % {"filled": number(filled), "missed": number(missed)},
+        ),
+        Kpi(_("Gaps on record"), number(gaps), foot=_("pages, GPUs or ends that could not be read")),
+    )
+
+
+def _nodes(organization: Organization, area: Area, now: datetime) -> list[NodeCover]:
+    hours = last_hours(now)
+    nodes = list(
+        watched_nodes(organization)
+        .filter(revoked_at__isnull=True)
+        .order_by("name", "id")
+        .values_list("id", "name", "cluster__slug", "cluster__provider_id")[:NODES_MAX]
+    )
+    known = covered(node_ids=[node_id for node_id, *_ in nodes], hours=hours)
+    lines = []
+    for node_id, name, cluster, provider_id in nodes:
+        own = area == "provider" and provider_id == organization.id
+        shares = [known.get(node_id, {}).get(hour) for hour in hours]
+        text, pill = coverage_words(shares)
+        url = reverse("provider-node", args=[cluster, name]) if own else ""
+        lines.append(NodeCover(name, url, coverage_strip(hours, shares), text, pill))
+    return lines
+
+
+def _source(one: SourceReach, now: datetime, locale: str) -> tuple[SourceReach, str, Pill]:
+    assert one.complete_to_at is not None
+    late = one.complete_to_at < now - LATE_AFTER
+    pill = Pill(_("behind"), "warn", small=True) if late else Pill(_("up to date"), "good", small=True)
+    return one, moment(one.complete_to_at, UTC, locale=locale, year=False), pill
