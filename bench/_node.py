@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -27,6 +28,9 @@ CARDS = 8
 METERS = CARDS + ENGINES * MODELS_PER_ENGINE * len(QUANTITIES)
 
 
+Rises = Literal["noisy", "even", "idle"]
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """One batch on the wire, and its readings as (meter's number, instant in ms, value)."""
@@ -40,14 +44,14 @@ class Sealed:
 class BenchNode:
     """Seals batches in a chain, read some milliseconds off the tick.
 
-    Registers rise by 0 to 9,999 a reading; those of a steady node by the same every time.
+    Registers rise by 0 to 9,999 a reading (`noisy`), by the same each time (`even`), or not at all (`idle`).
     """
 
     id: str
     number: int
     key: Ed25519PrivateKey
     begins_at: datetime
-    steady: bool = False
+    rises: Rises = "noisy"
     seq: int = 0
     ticks: int = 0
     prev_hash: str = FIRST_PREV_HASH
@@ -59,6 +63,9 @@ class BenchNode:
         self.meters = list(_meters(self.number))
         self.begins_ms = int(self.begins_at.timestamp() * 1000)
 
+    def _rise(self, index: int) -> int:
+        return {"noisy": self.noise.randrange(10_000), "even": 83 * index, "idle": 0}[self.rises]
+
     def seal(self, ticks: int) -> Sealed:
         """Seal the readings of every meter at the next `ticks` ticks."""
         columns, readings = [], []
@@ -66,7 +73,7 @@ class BenchNode:
         for index, meter in enumerate(self.meters):
             values = []
             for at in at_ms:
-                self.values[index] += 83 * index if self.steady else self.noise.randrange(10_000)
+                self.values[index] += self._rise(index)
                 values.append(self.values[index])
                 readings.append((self.number * METERS + index, at, self.values[index]))
             columns.append(RegisterColumn(meter, "epoch-1", None, "none", self.ticks + 1, values, at_ms))
@@ -93,11 +100,11 @@ class BenchNode:
         return Sealed(body, sign(self.key, body), readings)
 
 
-def make_nodes(count: int, *, now: datetime, back: timedelta, steady: bool = False) -> list[BenchNode]:
+def make_nodes(count: int, *, now: datetime, back: timedelta, rises: Rises = "noisy") -> list[BenchNode]:
     """Store nodes with keys under one provider, enrolled before the span that they will report."""
     from tests.factories import make_cluster, make_node, make_organization
 
-    name = "bench-steady" if steady else "bench"
+    name = f"bench-{rises}"
     provider = make_organization(f"{name}-provider", is_provider=True, is_tenant=False)
     cluster = make_cluster(provider, name)
     nodes = []
@@ -105,7 +112,7 @@ def make_nodes(count: int, *, now: datetime, back: timedelta, steady: bool = Fal
         key = Ed25519PrivateKey.generate()
         node = make_node(cluster, f"{name}-{number}", key.public_key().public_bytes_raw())
         begins_at = (now - back).replace(minute=0, second=0, microsecond=0)
-        nodes.append(BenchNode(str(node.id), number, key, begins_at, steady))
+        nodes.append(BenchNode(str(node.id), number, key, begins_at, rises))
     return nodes
 
 

@@ -40,10 +40,11 @@ def main() -> int:
     with installation(web_processes=2) as here:
         nodes = make_nodes(NODES, now=now, back=timedelta(days=3))
         figures = {f"batches_of_{ticks * METERS}": _measure(here, nodes, ticks, arguments.readings) for ticks in TICKS}
-        steady = make_nodes(NODES, now=now, back=timedelta(days=3), steady=True)
-        for ticks in TICKS:
-            figure = _disk_of_steady(here, steady, ticks, arguments.readings // 4)
-            figures[f"batches_of_{ticks * METERS}"]["steady_disk_bytes_per_reading"] = figure
+        for rises in ("even", "idle"):
+            others = make_nodes(NODES, now=now, back=timedelta(days=3), rises=rises)
+            for ticks in TICKS:
+                figure = _disk(here, others, ticks, arguments.readings // 4)
+                figures[f"batches_of_{ticks * METERS}"][f"{rises}_disk_bytes_per_reading"] = figure
         report({"web_processes": 2, "connections": NODES, **figures})
     return 0
 
@@ -76,8 +77,8 @@ def _measure(here: Installation, nodes: list[BenchNode], ticks: int, readings: i
     }
 
 
-def _disk_of_steady(here: Installation, nodes: list[BenchNode], ticks: int, readings: int) -> float:
-    """Return what a reading of registers that rise evenly takes on the disk."""
+def _disk(here: Installation, nodes: list[BenchNode], ticks: int, readings: int) -> float:
+    """Return what a reading of these nodes takes on the disk."""
     each = max(1, readings // (NODES * ticks * METERS))
     before_bytes = _bytes_of("metering_batch")
     post_all(here.port, [_requests(node, [node.seal(ticks) for _ in range(each)]) for node in nodes], [])

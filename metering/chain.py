@@ -130,7 +130,7 @@ class Link:
     body: bytes
     readings: int
     outcome: str
-    """The answer, as JSON."""
+    """Readings that were not accepted by outcome, as JSON."""
     metered_to_at: datetime
     received_at: datetime
     clock_skew_ms: int | None

@@ -164,13 +164,13 @@ def _take_in_order(
             answer = _extend(chain, opened, sent, now)
             # Only revoking does not wait for the chain.
             return answer, None if answer else NodeRevoked(f"The key of {chain.name} was revoked just now.")
-        stored = Batch.objects.filter(node=chain.node_id, seq=batch.seq).only("hash", "outcome").first()
+        stored = Batch.objects.filter(node=chain.node_id, seq=batch.seq).only("hash", "readings", "outcome").first()
         if stored is None:
             return None, _out_of_chain(chain, batch)
         if stored.hash != opened.hash:
             return None, _refuse(chain, opened, sent, now)
         count_outcomes(reporter=str(chain.node_id), counts={("batch", "duplicate"): 1}, now=now)
-        return stored.outcome, None
+        return _answer(stored.seq, stored.readings, stored.outcome), None
 
 
 def _record_more(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> None:
@@ -304,15 +304,13 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
         shipped=shipped,
         limits=_limits(chain, sent, now),
     )
-    answer = {
-        "seq": batch.seq,
-        "received": counts.received,
-        "accepted": counts.accepted,
+    exceptions = {
         "duplicates": counts.duplicates,
         "conflicts": counts.conflicts,
         "quarantined": counts.quarantined,
-        "next_seq": batch.seq + 1,
     }
+    # Nearly every batch has none, and what is not stored takes no place in each of millions.
+    outcome = {name: count for name, count in exceptions.items() if count}
     link = Link(
         id=new_id(),
         seq=batch.seq,
@@ -321,7 +319,7 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
         content_encoding=sent.content_encoding,
         body=sent.body,
         readings=counts.received,
-        outcome=json.encode(answer).decode(),
+        outcome=json.encode(outcome).decode(),
         metered_to_at=_metered_to(chain, batch, skew_ms, now),
         received_at=now,
         clock_skew_ms=skew_ms,
@@ -341,7 +339,21 @@ def _extend(chain: Chain, opened: Opened, sent: Sent, now: datetime) -> dict[str
             shipped=link.shipped,
         )
     )
-    return answer
+    return _answer(batch.seq, counts.received, outcome)
+
+
+def _answer(seq: int, readings: int, outcome: dict[str, int]) -> dict[str, int]:
+    """Return the answer to a batch: its readings by what became of them, which adds up to `received`."""
+    duplicates, conflicts, quarantined = (outcome.get(name, 0) for name in ("duplicates", "conflicts", "quarantined"))
+    return {
+        "seq": seq,
+        "received": readings,
+        "accepted": readings - duplicates - conflicts - quarantined,
+        "duplicates": duplicates,
+        "conflicts": conflicts,
+        "quarantined": quarantined,
+        "next_seq": seq + 1,
+    }
 
 
 def _limits(chain: Chain, sent: Sent, now: datetime) -> ClockLimits:

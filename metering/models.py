@@ -69,7 +69,7 @@ class Batch(models.Model):
     content_encoding = models.CharField(max_length=8)
     body = models.BinaryField()
     readings = models.PositiveIntegerField()
-    outcome = models.JSONField(help_text="the answer given; given again to the same bytes")
+    outcome = models.JSONField(help_text="readings that were not accepted, by outcome")
     metered_to_at = models.DateTimeField()
     received_at = models.DateTimeField()
     clock_skew_ms = models.BigIntegerField(null=True, help_text="server's clock minus the node's when it was sent")

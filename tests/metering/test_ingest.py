@@ -206,6 +206,7 @@ def test_repeated_numbers_are_told_apart_as_duplicates_and_conflicts(agent: Fake
     assert (answer["received"], answer["accepted"], answer["duplicates"], answer["conflicts"]) == (4, 2, 1, 1)
     answer = agent.ship(column(meter(), [10], times[1:2], first_seq=2, epoch="epoch-2"), now=NOW)
     assert (answer["duplicates"], answer["conflicts"]) == (0, 1)
+    assert ingest_batch(sent=agent.sent[-1], now=NOW) == answer
     assert counted(str(agent.node.id), "reading") == {"accepted": 6, "duplicate": 1, "conflict": 2}
 
 
