@@ -8,6 +8,7 @@ and `pynvml` (nvidia-ml-py) are imported.
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 from metering.agent.nvml_calls import ACCESS_LOST, UNKNOWN_ERROR, DriverGone
@@ -63,23 +64,27 @@ def _open() -> Cards:
     return Cards(pynvml)
 
 
-def main() -> int:
-    """Serve requests line by line until the pipe closes."""
+def serve(answer: Callable[[dict[str, Any]], tuple[dict[str, Any], bool]]) -> int:
+    """Answer requests line by line until the pipe closes; the exit status."""
     # Whatever a library prints must not become a line of the protocol.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    session = Session()
     for line in sys.stdin:
         try:
             request = json.loads(line)
         except ValueError:
             return 2
-        reply, goes_on = session.answer(request)
+        reply, goes_on = answer(request)
         answers.write(json.dumps(reply, separators=(",", ":")) + "\n")
         answers.flush()
         if not goes_on:
             return 3
     return 0
+
+
+def main() -> int:
+    """Serve NVML."""
+    return serve(Session().answer)
 
 
 if __name__ == "__main__":
