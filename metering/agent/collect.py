@@ -39,13 +39,15 @@ class Collector:
         states: dict[str, MeterState],
         memory: Memory,
         node: str = "",
+        libraries: Mapping[str, NvmlReader] | None = None,
     ) -> None:
         self.endpoints: dict[str, EndpointSeen] = {}
         self._machine = machine
         self._mappings = mappings
         self._scraper = scraper
         self._exporters = ExporterCards(machine, advance=self._advance, node=node)
-        self._children = [] if nvml is None else [self._child("nvml", nvml)]
+        readers = {**({} if nvml is None else {"nvml": nvml}), **(libraries or {})}
+        self._children = [self._child(source, reader) for source, reader in readers.items()]
         self._states = {text: (msgspec.json.decode(text, type=MeterKey), state) for text, state in states.items()}
         self._memory = memory
         self._settings: dict[str, EndpointSetting] = {}

@@ -9,7 +9,7 @@ accelerators: `FORECOURT_AGENT_ACCELERATORS="amd=http://127.0.0.1:5000"`.
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -87,8 +87,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9_810
     endpoints: list[EndpointSetting] = []
     accelerators: list[AcceleratorSetting] = []
+    accelerator_libraries: list[Literal["amdsmi", "hlml"]] = []
 
-    AT_START: ClassVar[frozenset[str]] = frozenset({"state_dir", "status_port", "nvml", "nvml_timeout_s", "ca_file"})
+    AT_START: ClassVar[frozenset[str]] = frozenset(
+        {"state_dir", "status_port", "nvml", "nvml_timeout_s", "accelerator_libraries", "ca_file"}
+    )
     """Settings that are read at the start only; the others can be changed while the agent runs."""
 
     @property
@@ -146,6 +149,8 @@ def _from_environment(variable: str, field: str, text: str) -> object:
     if field in {"endpoints", "accelerators"}:
         kind = "engine" if field == "endpoints" else "exporter"
         return [_endpoint_from_text(variable, part, kind) for part in text.split(",") if part.strip()]
+    if field == "accelerator_libraries":
+        return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
 

@@ -136,6 +136,11 @@ def default_command() -> list[str]:
     return [sys.executable, "-m", "metering.agent.nvml_child"]
 
 
+def smi_command(library: str) -> list[str]:
+    """How the child over another vendor's library is started."""
+    return [sys.executable, "-m", "metering.agent.smi_child", library]
+
+
 class NvmlReader:
     """Starts, asks, kills and restarts the child. Never raises, never waits longer than `timeout_s`."""
 

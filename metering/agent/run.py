@@ -21,7 +21,7 @@ from metering.agent.engines import EngineMapping, MappingError
 from metering.agent.figures import Progress
 from metering.agent.finder import Finder
 from metering.agent.machine import LinuxMachine, Machine
-from metering.agent.nvml import NvmlReader, default_command
+from metering.agent.nvml import NvmlReader, default_command, smi_command
 from metering.agent.scrape import Scraper, http_client
 from metering.agent.seal import SealContext, seal
 from metering.agent.ship import Shipper
@@ -73,12 +73,14 @@ class Agent:
         self._nvml = (
             NvmlReader(nvml_command or default_command(), ship_clock, config.nvml_timeout_s) if config.nvml else None
         )
+        self._libraries = _library_readers(config, ship_clock)
         memory = self._spool.get_meta("memory")
         self._collector = Collector(
             machine=self._machine,
             mappings=self._mappings,
             scraper=Scraper(self._scrape_client, ship_clock, config.scrape_timeout_s),
             nvml=self._nvml,
+            libraries=self._libraries,
             states=self._spool.load_states(),
             memory=msgspec.json.decode(memory, type=Memory) if memory else Memory(),
             node=self._identity.node,
@@ -305,8 +307,9 @@ class Agent:
         if page is not None:
             page.close()
         self._shipper.close()
-        if self._nvml is not None:
-            self._nvml.close()
+        for reader in (self._nvml, *self._libraries.values()):
+            if reader is not None:
+                reader.close()
         self._scrape_client.close()
         self._ship_client.close()
         self._spool.close()
@@ -359,6 +362,11 @@ def merge(outcomes: Sequence[Outcome]) -> list[Outcome]:
 def limits_of(config: Config) -> Limits:
     """The spool's bounds as set."""
     return Limits(config.spool_mib_max * MIB, config.spool_hours_max * 3_600_000)
+
+
+def _library_readers(config: Config, clock: Clock) -> dict[str, NvmlReader]:
+    """A reader for every other vendor's library that the settings name."""
+    return {name: NvmlReader(smi_command(name), clock, config.nvml_timeout_s) for name in config.accelerator_libraries}
 
 
 def run(

@@ -1,14 +1,17 @@
 """One tick over real NVML children: energy, gauges, lost cards, reloaded drivers."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from metering.agent.cards import SURVEY_MS
 from metering.agent.clock import SystemClock
+from metering.agent.collect import Collector
 from metering.agent.nvml import NvmlReader
+from metering.agent.scrape import Scraper
 from metering.agent.spool import RegisterEntry
-from metering.agent.tick import Tick
+from metering.agent.tick import Memory, Tick
 from metering.wire import MeterKey
 from tests.fakes.engine_pages import PageServer
 from tests.fakes.nvml import StubMachine, without_library
@@ -127,4 +130,37 @@ def test_an_absent_driver_is_told_once_and_tokens_are_metered(engine: PageServer
     assert reasons(second) == []
     assert value(first, "input") == value(second, "input") == 500
     nvml.close()
+    world.client.close()
+
+
+def test_another_library_gives_its_cards_beside_nvmls(engine: PageServer, gpu_machine: StubMachine) -> None:
+    program = (
+        "import sys, json\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    cards = [{'uuid': 'AMD-1', 'serial': None, 'name': 'MI300X', 'memory_mib': None, 'pci_bus_id': None,"
+        " 'mig_mode': None, 'mig': [], 'driver_version': None}]\n"
+        "    reading = [{'uuid': 'AMD-1', 'energy_mj': 77}]\n"
+        "    answer = {'accelerators': cards} if asked['op'] == 'list' else {'readings': reading}\n"
+        "    print(json.dumps({'id': asked['id'], 'ok': True, **answer}), flush=True)\n"
+    )
+    gpu_machine.play("gpus 1")
+    readers = [
+        NvmlReader(command, SystemClock(), 10) for command in (gpu_machine.command, [sys.executable, "-c", program])
+    ]
+    world = World(engine, None)
+    collector = Collector(
+        machine=world.machine,
+        mappings={},
+        scraper=Scraper(world.client, SystemClock(), 2),
+        nvml=readers[0],
+        states={},
+        memory=Memory(),
+        libraries={"amdsmi": readers[1]},
+    )
+    tick = collector.read(NOW)
+    assert [(entry.key.subject_id[-2:], entry.value) for entry in tick.registers] == [("00", 1_000_000), ("-1", 77)]
+    assert [card.uuid[:4] for card in collector.accelerators] == ["GPU-", "AMD-"]
+    for reader in readers:
+        reader.close()
     world.client.close()

@@ -224,3 +224,12 @@ def test_an_unknown_field_of_an_exporter_is_answered_with_the_known_ones(tmp_pat
     path.write_text('[[accelerators]]\nurl = "http://h:1"\nkind = "amd"\n', "utf-8")
     with pytest.raises(ConfigError, match="one of url, exporter, page, interval_s"):
         load_config(path, {})
+
+
+def test_other_vendors_libraries_are_named_by_choice(tmp_path: Path) -> None:
+    assert load_config(None, {"FORECOURT_AGENT_ACCELERATOR_LIBRARIES": "amdsmi, hlml"}).accelerator_libraries == [
+        "amdsmi",
+        "hlml",
+    ]
+    with pytest.raises(ConfigError, match=r"FORECOURT_AGENT_ACCELERATOR_LIBRARIES\[0\]"):
+        load_config(None, {"FORECOURT_AGENT_ACCELERATOR_LIBRARIES": "rocm"})
