@@ -8,15 +8,16 @@ from http import HTTPStatus
 
 import billing
 import clusters
+import forecourt
 import metering
 import tenants
 from tenants.problems import Problem
 
-NOT_IMPORTED = ("metering.agent", "migrations")
+NOT_IMPORTED = ("metering.agent", "migrations", "forecourt.demo", "forecourt.embedded", "forecourt.wsgi", "__main__")
 
 
 def _load_everything() -> None:
-    for package in (tenants, clusters, metering, billing):
+    for package in (tenants, clusters, metering, billing, forecourt):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             if not any(part in module.name for part in NOT_IMPORTED):
                 importlib.import_module(module.name)
