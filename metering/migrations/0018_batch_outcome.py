@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metering', '0016_event_retention'),
+        ('metering', '0017_findings'),
     ]
 
     operations = [
