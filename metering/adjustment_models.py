@@ -6,9 +6,11 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
-from clusters.models import Node
+from clusters.models import Deployment, Node
 from tenants.ids import new_id
+from tenants.models import Organization
 
 ADJUSTMENT_VERSION_MIN: Final = 1_000_000
 """Versions of adjusting rows begin here; those of rows from readings count hours and stay below for a century."""
@@ -74,3 +76,58 @@ class RollupOwners(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} agreed to {self.agreed_to_at}"
+
+
+class SubstitutionState(models.TextChoices):
+    """Where a substitution stands."""
+
+    PROPOSED = "proposed", "waits for a second person"
+    APPROVED = "approved", "in the usage"
+    REFUSED = "refused"
+
+
+class Substitution(models.Model):
+    """A value that a person puts in the place of what was metered in one part of an hour, once a second one agrees.
+
+    It is withdrawn only by another substitution of the same part. `value_before` is what was billable when it was
+    proposed; approved, its rows belong to `adjustment`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    provider = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Organization, models.PROTECT, null=True, related_name="+")
+    deployment = models.ForeignKey(Deployment, models.PROTECT, null=True, related_name="+", db_index=False)
+    meter = models.ForeignKey("metering.Meter", models.PROTECT, related_name="substitutions")
+    hour_at = models.DateTimeField()
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    value_before = models.BigIntegerField()
+    value = models.BigIntegerField()
+    reason = models.CharField(max_length=1000)
+    state = models.CharField(max_length=8, choices=SubstitutionState.choices, default=SubstitutionState.PROPOSED)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    proposed_at = models.DateTimeField()
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    decided_at = models.DateTimeField(null=True)
+    adjustment = models.OneToOneField(UsageAdjustment, models.PROTECT, null=True, related_name="substitution")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(value__gte=0), name="substitution_not_negative"),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("proposed_by")), name="substitution_four_eyes"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="approved") | Q(decided_by__isnull=False, adjustment__isnull=False),
+                name="substitution_approved_by_somebody",
+            ),
+            models.UniqueConstraint(
+                fields=["meter", "from_at"], condition=Q(state="proposed"), name="one_proposal_a_part"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["provider", "-proposed_at"], name="substitution_by_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.from_at:%F %H} {self.value}"

@@ -4,7 +4,7 @@ from django.urls import path
 
 from metering.api import EventsView, UsageView, batches
 from metering.control_api import CompleteView, GapsView, ResidualsView
-from metering.findings_api import FindingsView
+from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
 
 urlpatterns = [
@@ -16,5 +16,6 @@ urlpatterns = [
     path("usage", UsageView.as_view(), name="api-usage"),
     path("usage/findings", FindingsView.as_view(), name="api-usage-findings"),
     path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),
+    path("usage/substitutions", SubstitutionsView.as_view(), name="api-usage-substitutions"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
 ]

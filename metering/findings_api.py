@@ -1,4 +1,4 @@
-"""The API of what the checks of usage hours found."""
+"""The API of what the checks of usage hours found, and of what people put in its place."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from metering.adjustment_models import SubstitutionState
 from metering.api_parameters import GAP_PARAMETERS, next_cursor, read_gaps_query
 from metering.finding_models import FindingState
 from metering.findings import Finding, findings_for
+from metering.substitutions import substitutions_for
 from metering.validation import Check, Severity
 from tenants.authentication import organization_of
 
@@ -96,3 +98,85 @@ def _finding(one: Finding) -> dict[str, object]:
         "state": one.state,
         "found_at": one.found_at,
     }
+
+
+class SubstitutionSerializer(serializers.Serializer[Any]):
+    """A value put in by a person; counts are strings."""
+
+    id = serializers.UUIDField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField()
+    node = serializers.CharField()
+    deployment = serializers.CharField(allow_null=True)
+    model = serializers.CharField()
+    value_before = serializers.CharField()
+    value = serializers.CharField()
+    reason = serializers.CharField()
+    state = serializers.ChoiceField(SubstitutionState.values)
+    proposed_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `class`, which is no name in Python."""
+        return {**super().get_fields(), "class": serializers.CharField()}
+
+
+class SubstitutionsSerializer(serializers.Serializer[Any]):
+    """Substitutions of a window, newest first."""
+
+    to = serializers.DateTimeField()
+    substitutions = SubstitutionSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class SubstitutionsView(APIView):
+    """Values that people put in the place of what was metered."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_substitutions_list",
+        tags=["usage"],
+        summary="Read substitutions",
+        parameters=GAP_PARAMETERS,
+        responses={200: SubstitutionsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List substitutions of a window. A tenant sees those of its own usage once they are approved."""
+        query = read_gaps_query(request)
+        found = substitutions_for(
+            organization=organization_of(request),
+            from_at=query.from_at,
+            to_at=query.to_at,
+            offset=query.offset,
+            limit=query.limit + 1,
+        )
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "substitutions": [
+                    {
+                        "id": one.id,
+                        "from_at": one.from_at,
+                        "to_at": one.to_at,
+                        "node": one.node,
+                        "deployment": one.deployment,
+                        "model": one.model,
+                        "class": one.quantity,
+                        "value_before": str(one.value_before),
+                        "value": str(one.value),
+                        "reason": one.reason,
+                        "state": one.state,
+                        "proposed_at": one.proposed_at,
+                        "decided_at": one.decided_at,
+                    }
+                    for one in found[: query.limit]
+                ],
+                "next_cursor": next_cursor(query, len(found)),
+            }
+        )

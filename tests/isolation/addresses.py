@@ -151,6 +151,7 @@ ADDRESSES = [
     Address("api-usage", OWN_API, body={**WINDOW, "deployment": "{deployment}"}),
     Address("api-usage-findings", OWN_API, body=WINDOW),
     Address("api-usage-gaps", OWN_API, body=WINDOW),
+    Address("api-usage-substitutions", OWN_API, body=WINDOW),
     Address("api-usage-residuals", OWN_API, body=WINDOW),
     Address("api-invoices", OWN_API),
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
