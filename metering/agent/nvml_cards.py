@@ -35,7 +35,7 @@ class Cards:
         self._activity = Activity(self._calls)
         self._events = Events(self._calls)
         self._handles: dict[str, Any] = {}
-        self._instances: dict[str, list[tuple[str, int]]] = {}
+        self._instances: dict[str, list[tuple[str, int, int | None]]] = {}
         self._uuid_by_index: dict[int, str] = {}
         self._layout: tuple[Any, ...] = ()
         self._lost = False
@@ -156,19 +156,18 @@ class Cards:
             name = self._calls.ask(uuid, f"mig_name {place}", "nvmlDeviceGetName", instance) or ""
             attributes = self._calls.ask(uuid, f"mig_attributes {place}", "nvmlDeviceGetAttributes_v2", instance)
             gpu_instance = self._calls.ask(uuid, f"mig_gi {place}", "nvmlDeviceGetGpuInstanceId", instance)
+            compute_instance = self._calls.ask(uuid, f"mig_ci {place}", "nvmlDeviceGetComputeInstanceId", instance)
             found.append(
                 {
                     "uuid": mig_uuid,
                     "profile": name.partition(" MIG ")[2] or _profile(attributes),
                     "memory_mib": self._instance_mib(uuid, place, instance, attributes),
                     "gpu_instance": gpu_instance,
-                    "compute_instance": self._calls.ask(
-                        uuid, f"mig_ci {place}", "nvmlDeviceGetComputeInstanceId", instance
-                    ),
+                    "compute_instance": compute_instance,
                 }
             )
             if gpu_instance is not None:
-                self._instances.setdefault(uuid, []).append((mig_uuid, gpu_instance))
+                self._instances.setdefault(uuid, []).append((mig_uuid, gpu_instance, compute_instance))
         return found
 
     def _instance_mib(self, uuid: str, place: int, instance: Any, attributes: Any) -> int:
@@ -189,7 +188,7 @@ class Cards:
             reading |= self._activity.of_card(uuid, handle)
             reading["instances"] = [
                 {"uuid": mig_uuid, **activity}
-                for mig_uuid, gpu_instance in self._instances.get(uuid, ())
+                for mig_uuid, gpu_instance, _ in self._instances.get(uuid, ())
                 if (activity := self._activity.of_instance(uuid, handle, mig_uuid, gpu_instance))
                 and any(activity[field] is not None for field, _ in METRICS)
             ]
@@ -219,12 +218,13 @@ class Cards:
         ]
         if lists[0] is None:
             return None
-        instances = {gpu_instance: mig_uuid for mig_uuid, gpu_instance in self._instances.get(uuid, ())}
+        # A GPU instance can be shared by several compute instances, each a MIG device of its own.
+        instances = {(gpu, compute): mig_uuid for mig_uuid, gpu, compute in self._instances.get(uuid, ())}
         return [
             {
                 "pid": int(process.pid),
                 "memory_mib": None if process.usedGpuMemory is None else int(process.usedGpuMemory) // MIB,
-                "instance": instances.get(process.gpuInstanceId, ""),
+                "instance": instances.get((process.gpuInstanceId, process.computeInstanceId), ""),
             }
             for process in [*lists[0], *(lists[1] or ())]
         ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from metering.card_health import CardHealth
 from portal.figures import moment, number, share
 from portal.parts import Pill, PillTone
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from uuid import UUID
 
-    from metering.card_health import Activity, CardEventRow, CardHealth
+    from metering.card_health import Activity, CardEventRow
     from metering.fleet import FleetAccelerator
 
 CONTAINER_SHOWN = 12
@@ -82,7 +83,9 @@ class HealthLine:
 def health_lines(
     cards: Iterable[FleetAccelerator], health: Mapping[UUID, CardHealth], locale: str
 ) -> tuple[HealthLine, ...]:
-    """Return a line for every card of which anything is known."""
+    """Return a line for every card that reports; none where nobody reported anything but plain gauges."""
+    if all(one == CardHealth() for one in health.values()):
+        return ()
     return tuple(_line(card, health[card.id], locale) for card in cards if card.id in health)
 
 

@@ -213,7 +213,8 @@ static int processes(card_t *card, const char *word, unsigned *count, process_t 
   if (there > room) return INSUFFICIENT_SIZE;
   for (unsigned i = 0; i < there; i++) {
     found[i].pid = (unsigned)pids[i]; found[i].used = (i ? ~0ULL : 60000ULL << 20);
-    found[i].gpu_instance = number("mig", card->index, 0) ? 7 : NO_INSTANCE; found[i].compute_instance = NO_INSTANCE;
+    found[i].gpu_instance = number("mig", card->index, 0) ? 7 : NO_INSTANCE;
+    found[i].compute_instance = number("mig", card->index, 0) ? 0 : NO_INSTANCE;
   }
   return SUCCESS;
 }

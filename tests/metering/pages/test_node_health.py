@@ -83,3 +83,9 @@ def test_a_node_without_gauges_has_no_health(cast: Cast, client: Client) -> None
     floor = make_floor(cast.provider, datetime.now(UTC))
     client.force_login(cast.petra)
     assert "Memory errors" not in read(client, f"/p/fleet/sample-west/{floor.listed.name}/")
+
+
+def test_a_node_that_reports_plain_gauges_has_no_table_of_unknowns(cast: Cast, client: Client) -> None:
+    floor = make_floor(cast.provider, datetime.now(UTC))
+    client.force_login(cast.petra)
+    assert "Memory errors" not in read(client, f"/p/fleet/sample-east/{floor.busy.name}/")
