@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metering.agent.accelerators import load_accelerators
 from metering.agent.card_pages import CardObservation, PageCard, observe_cards
@@ -281,3 +283,18 @@ def test_a_page_that_invents_cards_is_bounded() -> None:
 
 def test_a_sample_without_a_name_is_nobodys() -> None:
     assert observe("cambricon", 'mlu_power_usage{uuid=""} 1\nmlu_power_usage 2\n').cards == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(MAPPINGS)),
+    cut=st.integers(0, 4_000),
+    noise=st.sampled_from(["", "NaN", "-5", "1e30", "0.5", "9" * 30, 'x="', "\\", "\n", "}", " 12 34", "\x00"]),
+)
+def test_a_damaged_page_gives_bounded_figures_or_faults(kind: str, cut: int, noise: str) -> None:
+    text = recorded_cards(kind)
+    seen = observe(kind, f"{text[:cut]}{noise}{text[cut + len(noise) :]}\n")
+    for card in seen.cards.values():
+        for quantity, value in card.values.items():
+            assert 0 <= value < 2**63
+            assert value <= 100 or quantity != "utilisation_percent"
