@@ -18,9 +18,7 @@ from rest_framework.views import APIView
 from clusters.bodies import BodyTooLarge, read_body
 from metering.admission import ingest_gate
 from metering.api_parameters import USAGE_PARAMETERS, next_cursor, read_usage_query
-from metering.api_shapes import EventSerializer, EventsTakenSerializer, UsageSerializer
-from metering.event_items import EVENTS_BYTES_MAX
-from metering.events import EventsTooLarge, count_refused_call, ingest_events
+from metering.api_shapes import UsageSerializer
 from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
 from metering.ingest_counts import UNKNOWN_REPORTER
 from metering.queries import usage_in, usage_totals
@@ -76,29 +74,6 @@ def _take_batch(request: HttpRequest) -> HttpResponse:
         sent_at=meta.get(META_SENT_AT, ""),
     )
     return HttpResponse(json.encode(ingest_batch(sent=sent, now=now)), content_type="application/json")
-
-
-class EventsView(APIView):
-    """Usage events of gateways."""
-
-    required_scopes = {"POST": "events:write"}
-
-    @extend_schema(
-        operation_id="events_create",
-        tags=["events"],
-        summary="Send usage events",
-        request=EventSerializer(many=True),
-        responses={200: EventsTakenSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        """Take 1 to 10,000 events. Each is judged by itself; sent again they are duplicates and count once."""
-        reporter, now = organization_of(request), timezone.now()
-        try:
-            payload = read_body(request._request, EVENTS_BYTES_MAX)
-        except BodyTooLarge as refused:
-            count_refused_call(reporter=reporter, code=EventsTooLarge.code, now=now)
-            raise EventsTooLarge(refused.detail) from refused
-        return Response(ingest_events(reporter=reporter, payload=payload, now=now).as_answer())
 
 
 class UsageView(APIView):

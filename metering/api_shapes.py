@@ -38,6 +38,28 @@ class EventSerializer(serializers.Serializer[Any]):
     )
 
 
+class StoredEventSerializer(serializers.Serializer[Any]):
+    """An event as it was received and attributed."""
+
+    id = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
+    reporter = serializers.CharField(help_text="slug of who reported it")
+    tenant = serializers.CharField(help_text="slug")
+    deployment = serializers.CharField(allow_null=True, help_text="slug; null: nobody's")
+    model = serializers.CharField()
+    key = serializers.CharField(help_text="the tenant's own label of the caller")
+    occurred_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    input = serializers.CharField(help_text="tokens")
+    cached_input = serializers.CharField(help_text="tokens, a part of input")
+    cache_write = serializers.CharField(help_text="tokens")
+    output = serializers.CharField(help_text="tokens")
+    reasoning = serializers.CharField(help_text="tokens, a part of output")
+    samples = serializers.IntegerField()
+    status = serializers.CharField(help_text="complete or aborted")
+    conflicts = serializers.ListField(child=serializers.DictField(), help_text="other contents under the same id")
+
+
 class RejectedSerializer(serializers.Serializer[Any]):
     """Why one item was not taken."""
 

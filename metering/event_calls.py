@@ -16,7 +16,7 @@ from django.db.models import Q
 from clusters.models import Deployment
 from metering.event_columns import NOBODY, NUMBERS, instant_us, places_of, unix_us
 from metering.event_keys import key_of
-from metering.event_models import EventCall, EventKey, EventPartTotal, WaitingEvents
+from metering.event_models import EventCall, EventConflict, EventKey, EventPartTotal, WaitingEvents
 from metering.event_pack import unpack
 from metering.event_sums import REQUESTS, ReceivedEvents
 
@@ -146,6 +146,15 @@ def events_of(call: EventCall) -> Iterator[StoredEvent]:
             call.received_at,
             dict(zip(NUMBERS, events.numbers[place].tolist(), strict=True)),
         )
+
+
+def conflicts_of(one: StoredEvent) -> list[dict[str, object]]:
+    """Return the other contents that came under an event's name, with when each first did."""
+    found = EventConflict.objects.filter(reporter_id=one.reporter_id, source=one.source, event_id=one.event_id)
+    return [
+        {"received_at": received_at, **content}
+        for received_at, content in found.order_by("received_at", "id").values_list("received_at", "content")
+    ]
 
 
 def known_ids(*, reporter_id: UUID, source: str, event_ids: Collection[str]) -> set[str]:

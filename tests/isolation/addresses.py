@@ -165,6 +165,12 @@ ADDRESSES = [
     ),
     Address("api-keys-of-node", programs(tenant=404, provider=200, outsider=404), arguments=NODE_ID),
     Address("api-revoke-node", programs(tenant=404, provider=200, outsider=404), "post", NODE_ID),
+    # There is none here; whose they are is tried with stored ones in tests/metering/test_events_api.py.
+    Address(
+        "api-events",
+        programs(tenant=404, provider=404, outsider=404),
+        body={"source": "sample", "id": "r-1", "reporter": "tenant"},
+    ),
     Address("api-events", OWN_API, "post"),
     Address("api-events-complete", OWN_API, "post", body={"source": "sample", "complete_to": "2026-03-05T09:00:00Z"}),
     # Other programs' own shapes; a subject or customer that is not the caller's is not there.
