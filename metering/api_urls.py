@@ -5,7 +5,6 @@ from django.urls import path
 from metering.api import UsageView, batches
 from metering.control_api import CompleteView, GapsView, ResidualsView
 from metering.events_api import EventsView
-from metering.findings_api import FindingsView
 from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
-from psycopg.errors import UniqueViolation
+from django.db import IntegrityError, connection
 
 from metering.event_columns import NOBODY, instant_us
 from metering.event_items import COUNT_FIELDS
@@ -64,9 +63,10 @@ def copy_keys(call: UUID, contents: Mapping[bytes, bytes]) -> None:
         rows[f"bytes{at}"] = KEY_BYTES
         rows[f"value{at}"] = np.frombuffer(column, VALUE)
     try:
-        with connection.cursor() as cursor, cursor.copy(COPY_KEYS) as copy:
+        # Django leaves the driver's errors of a COPY as they are.
+        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY_KEYS) as copy:
             copy.write(COPY_HEAD + rows.tobytes() + COPY_END)
-    except UniqueViolation as known:
+    except IntegrityError as known:
         raise KeyKnown from known
 
 

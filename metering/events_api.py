@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
 from clusters.models import Deployment
+from metering.admission import ingest_gate
 from metering.api_parameters import WrongParameters
 from metering.api_shapes import EventSerializer, EventsTakenSerializer, StoredEventSerializer
 from metering.event_calls import StoredEvent, conflicts_of, find_event
@@ -47,8 +48,9 @@ class EventsView(APIView):
         """Take 1 to 10,000 events. Each is judged by itself; sent again they are duplicates and count once."""
         reporter, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point
         try:
-            payload = read_body(request._request, EVENTS_BYTES_MAX)
-            return Response(ingest_events(reporter=reporter, payload=payload, now=now).as_answer())
+            with ingest_gate.entered():
+                payload = read_body(request._request, EVENTS_BYTES_MAX)
+                return Response(ingest_events(reporter=reporter, payload=payload, now=now).as_answer())
         except BodyTooLarge as refused:
             count_refused_call(reporter=reporter, code=EventsTooLarge.code, now=now)
             raise EventsTooLarge(refused.detail) from refused

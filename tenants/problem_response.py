@@ -93,4 +93,7 @@ def _field_errors(details: Any, path: str = "") -> list[dict[str, str]]:
 
 
 def _response(body: dict[str, object]) -> Response:
-    return Response(body, status=int(str(body["status"])), content_type=CONTENT_TYPE)
+    response = Response(body, status=int(str(body["status"])), content_type=CONTENT_TYPE)
+    if "retry_after_s" in body:
+        response["Retry-After"] = str(body["retry_after_s"])
+    return response

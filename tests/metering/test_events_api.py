@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
+from metering.admission import BODIES_MAX, RETRY_AFTER_S, ingest_gate
 from tests.factories import make_deployment
 from tests.metering.fleet import MODEL
 from tests.metering.stored import how_many
@@ -76,6 +78,16 @@ def test_reading_needs_the_scope(cast: Cast) -> None:
     assert Client().get(f"/api/v1/events?{urlencode(NAMED)}", headers=headers).status_code == 403
 
 
+def test_a_full_server_turns_a_call_away_before_it_is_read(cast: Cast) -> None:
+    headers = program(cast.tenant, "events:write")
+    with ExitStack() as places:
+        for _ in range(BODIES_MAX):
+            places.enter_context(ingest_gate.entered())
+        answer = Client().post("/api/v1/events", b"never read", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert answer.headers["Retry-After"] == str(RETRY_AFTER_S)
+
+
 def test_a_database_that_takes_nothing_is_said_and_nothing_is_stored(
     cast: Cast, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,9 +98,11 @@ def test_a_database_that_takes_nothing_is_said_and_nothing_is_stored(
         return Client().post("/api/v1/events", body, content_type="application/json", headers=headers)
 
     assert post().status_code == 400
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL transaction_read_only = on")
-    answer = post(event())
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL transaction_read_only = on")
+        answer = post(event())
+        transaction.set_rollback(True)
     assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "unavailable", "10")
     assert "could not be stored" in caplog.text
     assert how_many() == (0, 0, 0)
