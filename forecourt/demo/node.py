@@ -71,6 +71,8 @@ def main(argv: list[str]) -> int:
         state_dir=str(options.state_dir),
         interval_s=LIVE_INTERVAL_S if options.live else HOUR_S,
         ship_interval_s=LIVE_INTERVAL_S if options.live else SHIP_EVERY_HOURS * HOUR_S,
+        # The world waits for nobody's backlog.
+        ship_batches_per_s=1_000,
         flush_timeout_s=120,
         spool_hours_max=720,
         discover=False,

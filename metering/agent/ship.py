@@ -103,7 +103,7 @@ class Shipper:
         self._not_before_s = 0.0
         self._send_seq: int | None = None
         self._refused: tuple[int, int] = (0, 0)
-        self._set_aside_last = self._recovering = self._hurrying = False
+        self._set_aside_last = self._recovering = self._hurrying = self._pacing = False
         self._kicks = 0
         self._kicks_done = 0
         self._closing = False
@@ -132,7 +132,11 @@ class Shipper:
         return True
 
     def _idle(self) -> bool:
-        return self._kicks_done == self._kicks or self._clock.monotonic_s() < self._not_before_s
+        """Nothing to ship, or forced to wait; a short pause between the batches of a backlog is neither."""
+        return self._kicks_done == self._kicks or (self._pausing() and not self._pacing)
+
+    def _pausing(self) -> bool:
+        return self._clock.monotonic_s() < self._not_before_s
 
     def flush(self, timeout_s: float) -> bool:
         """Ship everything, trying again at once and again quickly, until done or the time is up; True if done."""
@@ -167,7 +171,7 @@ class Shipper:
                 continue
             with self._condition:
                 self._condition.notify_all()
-                if self._idle() and not self._closing:
+                if (self._idle() or self._pausing()) and not self._closing:
                     pause_s = self._not_before_s - self._clock.monotonic_s()
                     self._condition.wait(min(pause_s, _WAIT_SLICE_S) if pause_s > 0 else _WAIT_SLICE_S)
 
@@ -236,6 +240,7 @@ class Shipper:
         if not self._recovering or self._hurrying:
             return True
         with self._condition:
+            self._pacing = True
             self._not_before_s = self._clock.monotonic_s() + 1 / self.drain_batches_per_s
         return False
 
@@ -302,5 +307,6 @@ class Shipper:
         wait_s = jittered_s if asked_s is None else max(jittered_s, asked_s + jittered_s - longest_s / 2)
         with self._condition:
             self._failures = min(self._failures + 1, 16)
+            self._pacing = False
             self._not_before_s = self._clock.monotonic_s() + wait_s
             self._condition.notify_all()
