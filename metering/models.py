@@ -252,9 +252,13 @@ class UsageCut(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="cuts")
     at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, help_text="when a sweep last saw that gateways' usage is parted there")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["deployment", "at"], name="usage_cut_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["at"], condition=Q(applied_at__isnull=True), name="usage_cut_not_applied")
+        ]
 
     def __str__(self) -> str:
         return f"{self.deployment_id} {self.at}"

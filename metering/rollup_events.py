@@ -59,11 +59,27 @@ EXPLAIN: Final = f"""
 def roll_up_events(*, now: datetime, chunk_events: int = CHUNK_EVENTS) -> int:
     """Count the events of the next waiting calls into usage hours; return how many there were."""
     with transaction.atomic():
+        _wait_for_rebuild()
         calls = _claim(chunk_events)
         if calls:
             add_usage(usage_of(calls), now)
             _explain(explain_events(calls))
     return sum(len(call.events) for call in calls)
+
+
+REBUILD_LOCK: Final = 0x466F7265
+"""Key of the advisory lock that keeps events from moving into usage hours while they are summed again."""
+
+
+def hold_off_rollup() -> None:
+    """Keep events from being rolled up until the transaction ends, once those that are at it are done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REBUILD_LOCK])
+
+
+def _wait_for_rebuild() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [REBUILD_LOCK])
 
 
 def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:

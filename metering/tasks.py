@@ -13,6 +13,7 @@ from django.utils import timezone
 from metering.checking import check_gateways, check_physics, check_residuals
 from metering.event_retention import forget_keys
 from metering.partition_plans import PLANS
+from metering.rebuild_events import apply_cuts
 from metering.restating import nodes_to_check, restate_node
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
@@ -58,6 +59,10 @@ def restate_usage(**_: object) -> int:
         except Exception:
             # One node's trouble must not keep others waiting; the next sweep comes back to it.
             logger.exception("Restating the usage of node %s failed.", node_id)
+    try:
+        moved += apply_cuts(now=timezone.now())
+    except Exception:
+        logger.exception("Parting gateways' usage at late cuts failed.")
     return moved
 
 

@@ -11,10 +11,11 @@ from django.utils.dateparse import parse_datetime
 from clusters.models import Node
 from metering.adjustment_models import AdjustmentCause
 from metering.rebuild import BatchesArchived, node_differences, rebuild_node
+from metering.rebuild_events import event_differences, rebuild_events
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from metering.rebuild import Difference
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--node", action="append", default=[], help="name or id of a node; again for more; else all"
         )
+        parser.add_argument("--events", action="store_true", help="the gateways' events and no node")
         parser.add_argument("--from", dest="from_at", help="first hour, RFC 3339; else from the first batch on")
         parser.add_argument("--to", dest="to_at", help="end of the last hour, RFC 3339")
         parser.add_argument("--apply", metavar="REASON", help="correct by adjusting rows, with this reason")
@@ -43,23 +45,12 @@ class Command(BaseCommand):
         from_at, to_at = _instant(options["from_at"]), _instant(options["to_at"])
         reason = options["apply"]
         found = 0
-        for node in _nodes(options["node"]):
-            try:
-                if reason:
-                    differences = rebuild_node(
-                        node=node,
-                        from_at=from_at,
-                        to_at=to_at,
-                        cause=AdjustmentCause.REBUILT,
-                        reason=reason,
-                        now=timezone.now(),
-                    )
-                else:
-                    differences = node_differences(node=node, from_at=from_at, to_at=to_at)
-            except BatchesArchived as missing:
-                raise CommandError(str(missing)) from missing
-            self._show(node.name, differences)
-            found += len(differences)
+        try:
+            for name, differences in self._differences(options, from_at, to_at):
+                self._show(name, differences)
+                found += len(differences)
+        except BatchesArchived as missing:
+            raise CommandError(str(missing)) from missing
         if found and reason:
             self.stdout.write(f"{found} usage hours were corrected.")
         elif found:
@@ -67,6 +58,21 @@ class Command(BaseCommand):
             raise SystemExit(1)
         else:
             self.stdout.write("Nothing differs.")
+
+    def _differences(
+        self, options: dict[str, Any], from_at: datetime | None, to_at: datetime | None
+    ) -> Iterator[tuple[str, list[Difference]]]:
+        """Yield what differs node by node, and of the gateways; corrected already where that is asked for."""
+        window: dict[str, Any] = {"from_at": from_at, "to_at": to_at}
+        applied = {"cause": AdjustmentCause.REBUILT, "reason": options["apply"], "now": timezone.now()}
+        nodes = () if options["events"] else _nodes(options["node"])
+        for node in nodes:
+            if options["apply"]:
+                yield node.name, rebuild_node(node=node, **window, **applied)
+            else:
+                yield node.name, node_differences(node=node, **window)
+        if not options["node"]:
+            yield "events", rebuild_events(**window, **applied) if options["apply"] else event_differences(**window)
 
     def _show(self, node: str, differences: Iterable[Difference]) -> None:
         for number, difference in enumerate(differences):

@@ -1,0 +1,89 @@
+"""Summing events again: usage comes out as it stands, and what differs is found and put right."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metering.adjustment_models import AdjustmentCause
+from metering.event_models import EventPartTotal
+from metering.models import UsageCut, UsageHour
+from metering.rebuild import BatchesArchived
+from metering.rebuild_events import apply_cuts, event_differences, rebuild_events
+from metering.rollup_events import roll_up_events
+from tests.factories import make_deployment
+from tests.metering.fleet import NOON, total
+from tests.metering.test_events import NOW, event, send
+
+if TYPE_CHECKING:
+    from clusters.models import Deployment
+    from metering.rebuild import Difference
+    from tests.factories import Cast
+
+START = NOON - timedelta(hours=1)
+EVERYTHING = {"from_at": None, "to_at": None}
+
+
+@pytest.fixture
+def deployment(cast: Cast) -> Deployment:
+    """Sixty events, one a minute, rolled up; another waits."""
+    deployment = make_deployment(cast.provider, cast.tenant)
+    send(cast.tenant, *(event(f"e-{minute}", occurred_at=f"2026-03-10T11:{minute:02}:00Z") for minute in range(60)))
+    send(cast.tenant, event("e-late", occurred_at="2026-03-10T10:30:00Z"))
+    roll_up_events(now=NOW)
+    send(cast.tenant, event("e-waiting", occurred_at="2026-03-10T11:59:00Z"))
+    return deployment
+
+
+def put_right() -> list[Difference]:
+    return rebuild_events(**EVERYTHING, cause=AdjustmentCause.REBUILT, reason="A sample.", now=NOW)
+
+
+def test_events_come_out_as_they_stand(deployment: Deployment) -> None:
+    assert total(deployment=deployment, quantity="input") == 6_100
+    assert event_differences(**EVERYTHING) == []
+    assert event_differences(from_at=START, to_at=START + timedelta(hours=1)) == []
+    assert put_right() == []
+
+
+def test_a_forged_hour_is_found_in_its_window_and_put_right(deployment: Deployment) -> None:
+    UsageHour.objects.filter(hour_at=START, quantity="output").update(value=7)
+    assert [one.value for one in event_differences(**EVERYTHING)] == [1_200 - 7]
+    assert event_differences(from_at=START + timedelta(hours=1), to_at=None) == []
+    assert len(put_right()) == 1
+    assert total(quantity="output") == 61 * 20
+    assert event_differences(**EVERYTHING) == []
+
+
+def test_a_cut_stored_late_parts_the_hour_there(deployment: Deployment) -> None:
+    instant = START + timedelta(minutes=45)
+    UsageCut.objects.create(deployment=deployment, at=instant)
+    later = NOW + timedelta(hours=2)
+    assert apply_cuts(now=later) == 6
+    assert apply_cuts(now=later) == 0
+    assert UsageCut.objects.get().applied_at == later
+    assert (total(from_at=START, quantity="input"), total(from_at=instant, quantity="input")) == (4_500, 1_500)
+    added = UsageHour.objects.get(from_at=instant, quantity="input")
+    original = UsageHour.objects.get(from_at=START, quantity="input", adjustment=None)
+    assert added.adjusts_id == original.id
+    assert event_differences(**EVERYTHING) == []
+
+
+def test_a_cut_is_looked_at_once_its_hour_is_over(deployment: Deployment) -> None:
+    UsageCut.objects.create(deployment=deployment, at=NOW + timedelta(minutes=7))
+    assert apply_cuts(now=NOW + timedelta(minutes=30)) == 0
+    assert UsageCut.objects.get().applied_at is None
+
+
+def test_events_in_the_archive_alone_are_said_so(
+    cast: Cast, deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    EventPartTotal.objects.create(partition="p", reporter=cast.tenant, source="s", model="m", events=1, sums={})
+    with pytest.raises(BatchesArchived, match="archived"):
+        event_differences(**EVERYTHING)
+    UsageCut.objects.create(deployment=deployment, at=START + timedelta(minutes=45))
+    assert apply_cuts(now=NOW + timedelta(hours=2)) == 0
+    assert "events are archived" in caplog.text
+    assert UsageCut.objects.get().applied_at is not None
