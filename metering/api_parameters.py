@@ -91,6 +91,7 @@ RESIDUAL_PARAMETERS: Final = [
     *_WINDOW,
     _parameter("granularity", "hour, or total if left out", enum=("hour", "total")),
     *_FILTERS,
+    *_PAGE,
 ]
 
 

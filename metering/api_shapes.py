@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from metering.control_shapes import SilenceSerializer
+
 COUNT_HELP = "tokens, a whole number; a string of decimal digits is taken too"
 
 
@@ -143,6 +145,7 @@ class GapsSerializer(serializers.Serializer[Any]):
     to = serializers.DateTimeField()
     gaps = GapSerializer(many=True)
     silent = GapSerializer(many=True)
+    silences = SilenceSerializer(many=True, help_text="nodes that were not heard: the first 500, those that last first")
     next_cursor = serializers.CharField(allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -169,6 +172,8 @@ class ResidualSerializer(serializers.Serializer[Any]):
     explained = ExplainedSerializer(many=True)
     unexplained = serializers.CharField()
     unexplained_permille = serializers.IntegerField(help_text="of the larger witness, rounded up")
+    billed_by = serializers.CharField(help_text="the witness that bills; empty without a contract")
+    tolerance_percent = serializers.CharField(help_text="what may stay unexplained")
     quarantined = serializers.CharField(help_text="held back from the engine's count")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -182,6 +187,7 @@ class ResidualsSerializer(serializers.Serializer[Any]):
     to = serializers.DateTimeField()
     granularity = serializers.CharField()
     residuals = ResidualSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add `from`, which is no name in Python."""

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from metering.api import UsageView, batches
-from metering.control_api import CompleteView, GapsView, ResidualsView
+from metering.control_api import AlertsView, CompletenessView, CompleteView, GapsView, ResidualsView
 from metering.events_api import EventsView
 from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
@@ -18,5 +18,7 @@ urlpatterns = [
     path("usage/findings", FindingsView.as_view(), name="api-usage-findings"),
     path("usage/gaps", GapsView.as_view(), name="api-usage-gaps"),
     path("usage/substitutions", SubstitutionsView.as_view(), name="api-usage-substitutions"),
+    path("usage/completeness", CompletenessView.as_view(), name="api-usage-completeness"),
+    path("usage/alerts", AlertsView.as_view(), name="api-usage-alerts"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
 ]

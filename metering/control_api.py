@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
+from metering.alerts import alert_rows
 from metering.api_parameters import (
     GAP_PARAMETERS,
     RESIDUAL_PARAMETERS,
@@ -19,13 +20,21 @@ from metering.api_parameters import (
     read_residuals_query,
 )
 from metering.api_shapes import CompleteSerializer, GapsSerializer, ResidualsSerializer
+from metering.comparison import TOLERANCE_PERCENT, terms_of
+from metering.control_shapes import AlertsSerializer, CompletenessSerializer
 from metering.gateway_sources import BODY_BYTES_MAX, CompleteUnreadable, tell_complete
+from metering.node_hours import SilenceRow, silence_rows, watched_hours
 from metering.queries import gaps_for, silent_nodes
 from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
 from tenants.authentication import organization_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rest_framework.request import Request
+
+SILENCES_MAX: Final = 500
+NO_TERMS: Final = ("", TOLERANCE_PERCENT)
 
 
 class CompleteView(APIView):
@@ -74,12 +83,14 @@ class GapsView(APIView):
             offset=query.offset,
             limit=query.limit + 1,
         )
+        silences = silence_rows(organization=organization, from_at=query.from_at, to_at=query.to_at, limit=SILENCES_MAX)
         return Response(
             {
                 "from": query.from_at,
                 "to": query.to_at,
                 "gaps": [asdict(one) for one in gaps[: query.limit]],
                 "silent": [asdict(one) for one in silent_nodes(organization=organization, now=now)],
+                "silences": [_silence(one) for one in silences],
                 "next_cursor": next_cursor(query, len(gaps)),
             }
         )
@@ -103,17 +114,90 @@ class ResidualsView(APIView):
         organization = organization_of(request)
         read = residual_hours if query.granularity == "hour" else residual_totals
         found = read(organization=organization, from_at=query.from_at, to_at=query.to_at, filters=query.filters)
+        shown = found[query.offset : query.offset + query.limit]
+        terms = terms_of({one.deployment_id for one in shown})
         return Response(
             {
                 "from": query.from_at,
                 "to": query.to_at,
                 "granularity": query.granularity,
-                "residuals": [_residual(one) for one in found],
+                "residuals": [_residual(one, *terms.get(one.deployment_id, NO_TERMS)) for one in shown],
+                "next_cursor": next_cursor(query, len(found) - query.offset),
             }
         )
 
 
-def _residual(one: WitnessHour | WitnessTotal) -> dict[str, object]:
+class CompletenessView(APIView):
+    """Which nodes should have been read, and were."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_completeness_list",
+        tags=["usage"],
+        summary="Read how completely nodes were watched",
+        parameters=GAP_PARAMETERS,
+        responses={200: CompletenessSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List nodes hour by hour: how long each should have looked, and how long its looks cover."""
+        query = read_gaps_query(request)
+        found = watched_hours(
+            organization=organization_of(request),
+            from_at=query.from_at,
+            to_at=query.to_at,
+            offset=query.offset,
+            limit=query.limit + 1,
+        )
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "hours": [asdict(one) for one in found[: query.limit]],
+                "next_cursor": next_cursor(query, len(found)),
+            }
+        )
+
+
+class AlertsView(APIView):
+    """Figures that do not fit."""
+
+    required_scopes = {"GET": "usage:read"}
+
+    @extend_schema(
+        operation_id="usage_alerts_list",
+        tags=["usage"],
+        summary="Read alerts on what was metered",
+        parameters=GAP_PARAMETERS,
+        responses={200: AlertsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List the alerts of a window, those that wait for an answer of this organization first."""
+        query = read_gaps_query(request)
+        found = alert_rows(
+            organization=organization_of(request),
+            from_at=query.from_at,
+            to_at=query.to_at,
+            limit=query.offset + query.limit + 1,
+        )[query.offset :]
+        return Response(
+            {
+                "from": query.from_at,
+                "to": query.to_at,
+                "alerts": [
+                    {**asdict(one), "measured": str(one.measured), "bound": str(one.bound)}
+                    for one in found[: query.limit]
+                ],
+                "next_cursor": next_cursor(query, len(found)),
+            }
+        )
+
+
+def _silence(one: SilenceRow) -> dict[str, object]:
+    return {"node": one.node, "from_at": one.from_at, "to_at": one.to_at, "end": one.end}
+
+
+def _residual(one: WitnessHour | WitnessTotal, billed_by: str, tolerance: Decimal) -> dict[str, object]:
     return {
         "at": one.hour_at if isinstance(one, WitnessHour) else None,
         "deployment": one.deployment,
@@ -125,5 +209,7 @@ def _residual(one: WitnessHour | WitnessTotal) -> dict[str, object]:
         "explained": [{"cause": part.cause, "tokens": str(part.tokens)} for part in one.residual.explained],
         "unexplained": str(one.residual.unexplained),
         "unexplained_permille": one.residual.fraction_permille,
+        "billed_by": billed_by,
+        "tolerance_percent": f"{tolerance.normalize():f}",
         "quarantined": str(one.quarantined),
     }

@@ -153,6 +153,8 @@ ADDRESSES = [
     Address("api-usage-gaps", OWN_API, body=WINDOW),
     Address("api-usage-substitutions", OWN_API, body=WINDOW),
     Address("api-usage-residuals", OWN_API, body=WINDOW),
+    Address("api-usage-completeness", OWN_API, body=WINDOW),
+    Address("api-usage-alerts", OWN_API, body=WINDOW),
     Address("api-invoices", OWN_API),
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-lines", BETWEEN_THEM, arguments=INVOICE_ID),

@@ -1,0 +1,85 @@
+"""What watches the metering, for programs: each organization its own, page by page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.filled import api_key
+from tests.metering.witnessed import make_witnessed
+
+if TYPE_CHECKING:
+    from tenants.models import Organization
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ask(organization: Organization, name: str, **query: str) -> dict[str, Any]:
+    to_at = now() + timedelta(minutes=1)
+    window = {"from": (to_at - timedelta(days=4)).isoformat(), "to": to_at.isoformat()}
+    headers = {"Authorization": f"Bearer {api_key(organization)}"}
+    answer = Client(headers=headers).get(reverse(name), {**window, **query})
+    assert answer.status_code == 200, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_residuals_come_page_by_page_with_their_terms(cast: Cast) -> None:
+    made = make_witnessed(cast.provider, cast.tenant, now())
+    whole = ask(cast.tenant, "api-usage-residuals")
+    assert (len(whole["residuals"]), whole["next_cursor"]) == (8, None)
+    first = ask(cast.tenant, "api-usage-residuals", limit="5")
+    rest = ask(cast.tenant, "api-usage-residuals", limit="5", cursor=first["next_cursor"])
+    assert first["residuals"] + rest["residuals"] == whole["residuals"]
+    assert rest["next_cursor"] is None
+    terms = {(one["deployment"], one["billed_by"], one["tolerance_percent"]) for one in whole["residuals"]}
+    one, two = made.deployments
+    assert terms == {(one.slug, "gateway", "1"), (two.slug, "engine", "2")}
+    causes = {part["cause"] for each in whole["residuals"] for part in each["explained"]}
+    assert causes == {"aborted_prefill", "aborted"}
+
+
+def test_gaps_tell_silences_and_how_they_ended(cast: Cast) -> None:
+    made = make_witnessed(cast.provider, cast.tenant, now())
+    found = ask(cast.provider, "api-usage-gaps")["silences"]
+    assert [(one["node"], one["end"]) for one in found] == [
+        (made.floor.silent.name, ""),
+        (made.floor.mixed.name, "missed"),
+        (made.floor.busy.name, "filled"),
+    ]
+    assert {one["node"] for one in ask(cast.tenant, "api-usage-gaps")["silences"]} == {
+        made.floor.mixed.name,
+        made.floor.busy.name,
+    }
+    assert ask(cast.outsider, "api-usage-gaps")["silences"] == []
+
+
+def test_completeness_is_a_row_a_node_and_hour(cast: Cast) -> None:
+    make_witnessed(cast.provider, cast.tenant, now())
+    first = ask(cast.provider, "api-usage-completeness", limit="100")
+    rest = ask(cast.provider, "api-usage-completeness", limit="100", cursor=first["next_cursor"])
+    rows = first["hours"] + rest["hours"]
+    assert (len(first["hours"]), len(rows), rest["next_cursor"]) == (100, 144, None)
+    assert sum(row["observed_ms"] == 0 for row in rows) == 4
+    assert len(ask(cast.tenant, "api-usage-completeness", limit="500")["hours"]) == 96
+    assert ask(cast.outsider, "api-usage-completeness")["hours"] == []
+
+
+def test_alerts_are_those_of_each_party(cast: Cast) -> None:
+    make_witnessed(cast.provider, cast.tenant, now())
+    assert len(ask(cast.provider, "api-usage-alerts")["alerts"]) == 3
+    [alert] = ask(cast.tenant, "api-usage-alerts")["alerts"]
+    assert (alert["kind"], alert["measured"], alert["bound"], alert["seen_by"]) == ("residual", "840000", "336000", "")
+    assert ask(cast.outsider, "api-usage-alerts")["alerts"] == []
+    first = ask(cast.provider, "api-usage-alerts", limit="2")
+    rest = ask(cast.provider, "api-usage-alerts", limit="2", cursor=first["next_cursor"])
+    assert (len(first["alerts"]), len(rest["alerts"]), rest["next_cursor"]) == (2, 1, None)
