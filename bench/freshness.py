@@ -133,7 +133,7 @@ def _keys(now: datetime) -> tuple[str, str]:
     from tenants.models import Organization
     from tests.factories import make_deployment, make_organization
 
-    provider = Organization.objects.get(slug="bench-provider")
+    provider = Organization.objects.get(is_provider=True)
     tenant = make_organization("bench-tenant")
     make_deployment(provider, tenant)
     scopes = ["events:write", "usage:read"]

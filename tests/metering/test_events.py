@@ -15,8 +15,9 @@ from clusters.models import Binding, Deployment
 from metering.event_items import EVENTS_BYTES_MAX, EVENTS_MAX
 from metering.events import EventsTaken, EventsTooLarge, EventsUnreadable, ingest_events
 from metering.models import EventConflict, IngestCount
+from metering.rollup_events import roll_up_events
 from tests.factories import EPOCH, make_cluster, make_deployment, make_endpoint, make_node
-from tests.metering.fleet import MODEL, NOON, kill_before_commit
+from tests.metering.fleet import MODEL, NOON, kill_before_commit, total
 from tests.metering.stored import counts_of, how_many, stored_events
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def test_the_operator_reports_for_any_tenant(cast: Cast) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_callers_with_the_same_events_at_once_store_each_once(cast: Cast) -> None:
+    """G33: every event is sent several times, shuffled, in calls that overlap at the same time."""
     batches = [[event(f"e-{number}") for number in range(start, start + 200)] for start in range(0, 400, 50)]
 
     def deliver(seed: int) -> int:
@@ -277,6 +279,8 @@ def test_many_callers_with_the_same_events_at_once_store_each_once(cast: Cast) -
     assert stored_events().keys() == distinct
     assert EventConflict.objects.count() == 0
     assert sum(counted(cast.tenant).values()) == 24 * 200
+    assert roll_up_events(now=NOW) == len(distinct)
+    assert total(quantity="input") == 100 * len(distinct)
 
 
 @pytest.mark.django_db(transaction=True)
