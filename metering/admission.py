@@ -1,7 +1,8 @@
 """How many bodies one web process takes in at once: beyond that callers wait outside, and memory stays bounded.
 
 Agents and gateways keep what they could not deliver and come back; a page cannot. So machines never take every thread
-of a process: what is over the limit is refused at once, before its body is read.
+of a process: what is over the limit is refused at once, and its body is
+dropped.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
-from metering.admission import ingest_gate
+from metering.admission import Overloaded, ingest_gate
 from metering.api_parameters import USAGE_PARAMETERS, next_cursor, read_usage_query
 from metering.api_shapes import UsageSerializer
 from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
@@ -50,6 +50,10 @@ def batches(request: HttpRequest) -> HttpResponse:
     try:
         with ingest_gate.entered():
             return _take_batch(request)
+    except Overloaded as refused:
+        # Read and dropped: a connection on which a body is left is of no use to its agent any more.
+        request.read(BATCH_BYTES_MAX)
+        return problem_answer(refused)
     except Problem as refused:
         return problem_answer(refused)
     except (InterfaceError, InternalError, OperationalError):

@@ -52,7 +52,7 @@ def test_machines_never_take_every_thread() -> None:
     assert 1 <= BODIES_MAX < WEB_THREADS
 
 
-def test_a_full_server_turns_a_batch_away_before_it_is_read_and_takes_it_later(agent: FakeAgent) -> None:
+def test_a_full_server_turns_a_batch_away_and_takes_it_later(agent: FakeAgent) -> None:
     with ExitStack() as places:
         for _ in range(BODIES_MAX):
             places.enter_context(ingest_gate.entered())
