@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Sum
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Max, Sum
 
 from clusters.models import Accelerator, Endpoint, Node
 from metering.models import AcceleratorHour, Quality, UsageHour, Witness
@@ -172,31 +173,20 @@ def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list
 
 def _gauges(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, _Gauges]:
     """The latest gauges of each card within the window, and sums over it."""
-    rows: Iterable[tuple[UUID, datetime, int | None, int | None, int | None, int, int]] = (
+    newest = "-hour_at"
+    rows = (
         AcceleratorHour.objects.filter(accelerator__node__in=node_ids, hour_at__gte=from_at, hour_at__lt=to_at)
-        .order_by("accelerator_id", "hour_at")
-        .values_list(
-            "accelerator_id",
-            "last_read_at",
-            "last_utilisation_percent",
-            "last_power_mw",
-            "memory_used_mib_max",
-            "utilisation_percent_sum",
-            "utilisation_samples",
+        .values_list("accelerator_id")
+        .annotate(
+            read_at=Max("last_read_at"),
+            used=ArrayAgg("last_utilisation_percent", order_by=newest),
+            power=ArrayAgg("last_power_mw", order_by=newest),
+            memory=Max("memory_used_mib_max"),
+            total=Sum("utilisation_percent_sum"),
+            samples=Sum("utilisation_samples"),
         )
     )
-    found: dict[UUID, _Gauges] = {}
-    for card, read_at, utilisation, power, memory, total, samples in rows:
-        before = found.get(card)
-        found[card] = _Gauges(
-            read_at,
-            utilisation,
-            power,
-            max(
-                (one for one in (memory, before.memory_used_mib_max if before else None) if one is not None),
-                default=None,
-            ),
-            total + (before.utilisation_sum if before else 0),
-            samples + (before.utilisation_samples if before else 0),
-        )
-    return found
+    return {
+        card: _Gauges(read_at, used[0], power[0], memory, int(total), int(samples))
+        for card, read_at, used, power, memory, total, samples in rows
+    }
