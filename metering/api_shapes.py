@@ -98,6 +98,9 @@ class UsageTotalSerializer(serializers.Serializer[Any]):
     deployment = serializers.CharField(required=False, allow_null=True)
     tenant = serializers.CharField(required=False, allow_null=True)
     node = serializers.CharField(required=False, allow_null=True)
+    context_over = serializers.CharField(
+        required=False, help_text="tokens that each request's input exceeded; 0: no threshold, or not known"
+    )
     value = serializers.CharField(help_text="what counts, a whole number")
     estimated = serializers.CharField(help_text="the part of it that was spread by time")
     quarantined = serializers.CharField(help_text="what is held back and not in the value")

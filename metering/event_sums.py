@@ -1,5 +1,6 @@
 """Usage events into usage hours: summed by what they have in common and by the part of the hour they fall in. Pure.
 
+Requests of different length stay apart (`metering.context_bands`), since their tokens may differ in price.
 A part of an hour begins at the last edge before the event (the deployment's own, or a cut of its price) and ends at
 the next. An hour grows in version 1 until an hour after its end; what is received later goes into a version for each
 hour of receipt. So which row an event goes to follows from stored bytes alone, and any chunks of calls give the same.
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import numpy as np
 
+from metering.context_bands import CONTEXT_BANDS
 from metering.event_columns import NOBODY, NUMBERS, OwnedColumns, instant_us, places_of, unix_us
 from metering.event_items import COUNT_FIELDS
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 HOUR_US: Final = 3_600_000_000
 REQUESTS: Final = "requests"
+READ_BY_THE_MODEL: Final = tuple(COUNT_FIELDS.index(name) for name in ("input", "cache_write"))
+BANDS: Final = np.array(CONTEXT_BANDS, dtype=np.int64)
 ALWAYS: Final = ("input", "output", REQUESTS)
 """Counted when they are zero too: they were reported."""
 
@@ -43,7 +47,7 @@ class ReceivedEvents:
 
 @dataclass(frozen=True, slots=True)
 class EventSum:
-    """The events of one reporter, source, model, tenant and deployment in one part of an hour, summed by quantity."""
+    """Events of one reporter, source, model, tenant, deployment and band of length in one part of an hour, summed."""
 
     reporter_id: UUID
     source: str
@@ -54,6 +58,7 @@ class EventSum:
     from_at: datetime
     to_at: datetime
     version: int
+    context_over: int
     totals: dict[str, int]
     records: int
 
@@ -102,15 +107,23 @@ def sum_events(calls: Sequence[ReceivedEvents], edges: Mapping[UUID, Sequence[da
         if sharp.size:
             _narrow(places, sharp, rows.occurred_us, from_us, to_us)
     version = 1 + np.maximum(0, (rows.received_us - hour_us) // HOUR_US - 1)
-    order = np.lexsort((version, from_us, rows.group))
-    sorted_by = np.stack((rows.group, from_us, version))[:, order]
+    # Group and band as one number: a sort by three keys and not by four.
+    within = rows.group * len(BANDS) + _bands(rows.numbers)
+    order = np.lexsort((version, from_us, within))
+    sorted_by = np.stack((within, from_us, version))[:, order]
     starts = np.flatnonzero(np.r_[True, (np.diff(sorted_by) != 0).any(axis=0)])
     totals = np.add.reduceat(rows.numbers[order][:, : len(COUNT_FIELDS)], starts, axis=0)
     ends = np.minimum.reduceat(to_us[order], starts)
     records = np.diff(np.r_[starts, len(order)])
     return [
-        _sum(rows.groups[group], (start_us, end_us), version, [*total, count])
-        for (group, start_us, version), end_us, total, count in zip(
+        _sum(
+            rows.groups[place // len(BANDS)],
+            CONTEXT_BANDS[place % len(BANDS)],
+            (start_us, end_us),
+            version,
+            [*total, n],
+        )
+        for (place, start_us, version), end_us, total, n in zip(
             sorted_by[:, starts].T.tolist(), ends.tolist(), totals.tolist(), records.tolist(), strict=True
         )
     ]
@@ -168,7 +181,14 @@ def _narrow(places: Ints, edges_us: Ints, occurred_us: Ints, from_us: Ints, to_u
     to_us[before] = np.minimum(to_us[before], edges_us[following[known]])
 
 
-def _sum(group: Group, part_us: tuple[int, int], version: int, totals: list[int]) -> EventSum:
+def _bands(numbers: Ints) -> Ints:
+    """Return for each event the place of its band."""
+    length = numbers[:, READ_BY_THE_MODEL].sum(axis=1)
+    places: Ints = np.maximum(np.searchsorted(BANDS, length, side="left") - 1, 0)
+    return places
+
+
+def _sum(group: Group, context_over: int, part_us: tuple[int, int], version: int, totals: list[int]) -> EventSum:
     reporter_id, source, model, tenant_id, deployment_id = group
     from_us, to_us = part_us
     by_quantity = zip((*COUNT_FIELDS, REQUESTS), totals, strict=True)
@@ -182,6 +202,7 @@ def _sum(group: Group, part_us: tuple[int, int], version: int, totals: list[int]
         instant_us(from_us),
         instant_us(to_us),
         version,
+        context_over,
         {name: total for name, total in by_quantity if total or name in ALWAYS},
         totals[-1],
     )

@@ -191,7 +191,7 @@ class UsageHourQuerySet(models.QuerySet["UsageHour"]):
 
 
 class UsageHour(models.Model):
-    """Validated usage of one meter within one hour, for one deployment, at one quality.
+    """Validated usage of one meter within one hour, for one deployment, at one quality, of requests of like length.
 
     An hour with a cut inside (a deployment's edge, a price's instant) has one row per part. While the hour is open the
     row grows; once its node or source was rolled past it, a change is a new row of the next version (an adjustment),
@@ -212,6 +212,11 @@ class UsageHour(models.Model):
     quality = models.CharField(max_length=1, choices=Quality.choices)
     rule = models.CharField(max_length=48, help_text="id of the rule that gave the figure")
     version = models.PositiveIntegerField(default=1)
+    context_over = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="tokens that each request's input exceeded (`metering.context_bands`); 0: no threshold, or not known",
+    )
     value = models.BigIntegerField()
     records = models.BigIntegerField(default=0, help_text="readings or events behind the figure")
     first_batch_seq = models.BigIntegerField(null=True)
@@ -225,7 +230,7 @@ class UsageHour(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["meter", "from_at", "deployment", "tenant", "quality", "rule", "version"],
+                fields=["meter", "from_at", "deployment", "tenant", "quality", "rule", "version", "context_over"],
                 name="usage_hour_once",
                 nulls_distinct=False,
             ),

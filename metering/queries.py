@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 Granularity = Literal["hour", "day", "month", "total"]
-GroupBy = Literal["model", "deployment", "tenant", "node"]
+GroupBy = Literal["model", "deployment", "tenant", "node", "context_over"]
 
 BILLED: Final = (Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED)
 """Qualities that count. Quarantined usage is shown and never billed; a gap is not usage."""
@@ -34,6 +34,7 @@ GROUP_FIELDS: Final[Mapping[GroupBy, str]] = {
     "deployment": "deployment__slug",
     "tenant": "tenant__slug",
     "node": "meter__node__name",
+    "context_over": "context_over",
 }
 FILTER_FIELDS: Final[Mapping[str, str]] = {
     "model": "model",
@@ -119,12 +120,16 @@ def _total(row: dict[str, Any], group_by: Sequence[GroupBy], zone: str) -> Usage
         at=at.astimezone(ZoneInfo(zone)) if at else None,
         witness=row["witness"],
         quantity=row["quantity"],
-        groups=tuple((name, row[GROUP_FIELDS[name]]) for name in group_by),
+        groups=tuple((name, _text(row[GROUP_FIELDS[name]])) for name in group_by),
         value=int(row["counted"]),
         estimated=int(row["estimated"]),
         quarantined=int(row["quarantined"]),
         records=int(row["behind"]),
     )
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)

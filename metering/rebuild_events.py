@@ -115,7 +115,8 @@ def _computed(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Fig
         for row in usage_of(calls):
             if (from_at is not None and row.hour_at < from_at) or (to_at is not None and row.hour_at >= to_at):
                 continue
-            key = (row.meter_id, row.from_at, row.deployment_id, row.tenant_id, str(row.quality), row.rule)
+            owner = (row.deployment_id, row.tenant_id)
+            key = (row.meter_id, row.from_at, *owner, str(row.quality), row.rule, row.context_over)
             figure = Figure(row.value, row.records, row.hour_at, row.to_at, row.witness, row.quantity, row.model)
             before = computed.get(key)
             computed[key] = (

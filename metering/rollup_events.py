@@ -181,4 +181,5 @@ def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID]) -> Iterable[Us
                 version=one.version,
                 value=value,
                 records=one.records,
+                context_over=one.context_over,
             )

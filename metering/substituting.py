@@ -15,7 +15,7 @@ from django.db.models import Min, Sum
 from metering.adjustment_models import AdjustmentCause, Substitution, SubstitutionState, UsageAdjustment
 from metering.models import Meter, Quality, RollupCursor, UsageHour
 from metering.queries import BILLED
-from metering.rebuild import Difference, Figure, write_adjustment
+from metering.rebuild import UNKNOWN_LENGTH, Difference, Figure, write_adjustment
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -181,8 +181,11 @@ def _changes(found: Substitution, standing: _Standing) -> list[Difference]:
     own = (Quality.SUBSTITUTED.value, RULE)
     sums = {(quality, rule): value for quality, rule, value in standing.sums if value}
     place = (found.meter_id, found.from_at, standing.deployment_id, standing.tenant_id)
-    changes = [Difference((*place, *why), figure(value), None) for why, value in sums.items() if why != own]
-    return [*changes, Difference((*place, *own), figure(sums.get(own, 0)), figure(found.value))]
+    changes = [
+        Difference((*place, *why, UNKNOWN_LENGTH), figure(value), None) for why, value in sums.items() if why != own
+    ]
+    own_key = (*place, *own, UNKNOWN_LENGTH)
+    return [*changes, Difference(own_key, figure(sums.get(own, 0)), figure(found.value))]
 
 
 def _standing(meter: Meter, from_at: datetime) -> _Standing:

@@ -35,6 +35,7 @@ class UsageRow:
     records: int
     first_batch_seq: int | None = None
     last_batch_seq: int | None = None
+    context_over: int = 0
 
 
 COLUMNS: Final = {
@@ -54,13 +55,14 @@ COLUMNS: Final = {
     "records": "bigint",
     "first_batch_seq": "bigint",
     "last_batch_seq": "bigint",
+    "context_over": "integer",
 }
 # One statement for any number of rows. The table's distribution column leads its key.
 UPSERT: Final = f"""
     INSERT INTO metering_usagehour AS kept (id, {", ".join(COLUMNS)}, updated_at)
     SELECT *, %s::timestamptz
         FROM unnest(%s::uuid[], {", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())})
-    ON CONFLICT (meter_id, from_at, deployment_id, tenant_id, quality, rule, version) DO UPDATE SET
+    ON CONFLICT (meter_id, from_at, deployment_id, tenant_id, quality, rule, version, context_over) DO UPDATE SET
         value = kept.value + EXCLUDED.value,
         records = kept.records + EXCLUDED.records,
         to_at = LEAST(kept.to_at, EXCLUDED.to_at),
@@ -71,7 +73,8 @@ UPSERT: Final = f"""
 
 
 def _lock_order(row: UsageRow) -> tuple[object, ...]:
-    return (row.meter_id, row.from_at, str(row.deployment_id), str(row.tenant_id), row.quality, row.rule, row.version)
+    owner = (str(row.deployment_id), str(row.tenant_id))
+    return (row.meter_id, row.from_at, *owner, row.quality, row.rule, row.version, row.context_over)
 
 
 def add_usage(rows: Iterable[UsageRow], now: datetime) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metering.context_bands import CONTEXT_BANDS, band_of
 from metering.event_columns import NOBODY, NUMBERS, Owned, OwnedColumns, unix_us
 from metering.event_items import COUNT_FIELDS
 from metering.event_sums import Explaining, ReceivedEvents, deployments_in, explain_events, sum_events
@@ -37,7 +38,16 @@ Said = tuple[int, int, int, int]
 
 def call(said: Sequence[Said], received: timedelta = timedelta()) -> ReceivedEvents:
     numbers = [
-        [{"input": tokens, "samples": samples, "aborted": int(tokens == 0)}.get(name, 0) for name in NUMBERS]
+        [
+            {
+                "input": tokens,
+                "cached_input": tokens // 2,
+                "cache_write": written(tokens),
+                "samples": samples,
+                "aborted": int(tokens == 0),
+            }.get(name, 0)
+            for name in NUMBERS
+        ]
         for _, _, tokens, samples in said
     ]
     events = OwnedColumns(
@@ -52,13 +62,19 @@ def call(said: Sequence[Said], received: timedelta = timedelta()) -> ReceivedEve
     return ReceivedEvents(REPORTER, NOON + received, events)
 
 
-SAID = st.tuples(st.integers(0, len(OWNERS) - 1), st.integers(-70, 130), st.integers(0, 9), st.integers(1, 3))
+def written(tokens: int) -> int:
+    """What stands beside the input of some requests."""
+    return 1 if tokens % 2 else 0
+
+
+LENGTHS = st.integers(0, 9) | st.sampled_from(CONTEXT_BANDS[1:]).flatmap(lambda over: st.integers(over - 1, over + 1))
+SAID = st.tuples(st.integers(0, len(OWNERS) - 1), st.integers(-70, 130), LENGTHS, st.integers(1, 3))
 
 
 def totals(sums: Sequence[EventSum]) -> Counter[tuple[object, ...]]:
     found: Counter[tuple[object, ...]] = Counter()
     for one in sums:
-        row = (one.source, one.model, one.deployment_id, one.from_at, one.to_at, one.version)
+        row = (one.source, one.model, one.deployment_id, one.from_at, one.to_at, one.version, one.context_over)
         found.update({(*row, name): value for name, value in one.totals.items() if value})
     return found
 
@@ -78,8 +94,10 @@ def expected(said: Sequence[Said], received: timedelta) -> Counter[tuple[object,
             max(edge for edge in edges if edge <= at),
             min(edge for edge in edges if edge > at),
             1 + late,
+            band_of(tokens + written(tokens)),
         )
-        found.update({(*row, "input"): tokens, (*row, "requests"): 1})
+        counts = {"input": tokens, "cached_input": tokens // 2, "cache_write": written(tokens), "requests": 1}
+        found.update({(*row, name): count for name, count in counts.items()})
     return Counter({key: value for key, value in found.items() if value})
 
 
@@ -89,6 +107,7 @@ def test_sums_are_those_of_each_event_in_any_chunks(said: list[Said], received_m
     whole = sum_events([call(said, received)], EDGES)
     assert totals(whole) == expected(said, received)
     assert sum(one.records for one in whole) == len(said)
+    assert sum(one.totals["input"] for one in whole) == sum(tokens for _, _, tokens, _ in said)
     mixed = list(said)
     Random(parts).shuffle(mixed)
     chunks = [call(mixed[start : start + 1 + parts], received) for start in range(0, len(mixed), 1 + parts)]

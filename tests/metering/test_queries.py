@@ -57,6 +57,7 @@ def store(deployment: Deployment | None, at: datetime, value: int, **fields: Any
         version=fields.get("version", 1),
         value=value,
         records=1,
+        context_over=fields.get("context_over", 0),
     )
     add_usage([row], NOON)
 
@@ -136,6 +137,17 @@ def test_groups_and_filters(cast: Cast, deployment: Deployment) -> None:
     assert [dict(one.groups) for one in both if one.value == 4] == [{"deployment": other.slug, "model": "other-model"}]
     filters = {"deployment": other.slug, "model": MODEL, "class": "output", "witness": "engine"}
     assert [one.value for one in totals(cast.tenant, "total", filters=filters)] == [2]
+
+
+def test_long_requests_are_told_apart_where_it_is_asked_for(cast: Cast, deployment: Deployment) -> None:
+    store(deployment, NOON, 3)
+    store(deployment, NOON, 300_000, context_over=200_000)
+    assert [one.value for one in totals(cast.tenant, "total")] == [300_003]
+    by_length = totals(cast.tenant, "total", group_by=("context_over",))
+    assert [(dict(one.groups), one.value) for one in by_length] == [
+        ({"context_over": "0"}, 3),
+        ({"context_over": "200000"}, 300_000),
+    ]
 
 
 def test_usage_is_for_its_tenant_and_provider_only(cast: Cast, deployment: Deployment) -> None:

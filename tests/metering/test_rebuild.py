@@ -101,7 +101,7 @@ def test_a_window_is_worked_out_from_a_checkpoint(agent: FakeAgent) -> None:
     assert difference(agent, NOON + 56 * HOUR, NOON + 60 * HOUR) == []
 
 
-@pytest.mark.parametrize("change", ["value", "records", "deleted", "added"])
+@pytest.mark.parametrize("change", ["value", "records", "deleted", "added", "band"])
 def test_a_row_that_was_tampered_with_is_found_and_put_right(agent: FakeAgent, change: str) -> None:
     troubled(agent, days=1)
     roll_up(agent.node)
@@ -111,6 +111,8 @@ def test_a_row_that_was_tampered_with_is_found_and_put_right(agent: FakeAgent, c
         row.delete()
     elif change == "added":
         UsageHour.objects.filter(pk=row.pk).update(rule="first_contact_from_zero")
+    elif change == "band":
+        UsageHour.objects.filter(pk=row.pk).update(context_over=200_000)
     else:
         UsageHour.objects.filter(pk=row.pk).update(**{change: getattr(row, change) + 5})
     assert difference(agent)
@@ -121,6 +123,8 @@ def test_a_row_that_was_tampered_with_is_found_and_put_right(agent: FakeAgent, c
     assert hours_against_registers()[1] == []
     adjustment, ids = UsageAdjustment.objects.get(), set(UsageHour.objects.values_list("id", flat=True))
     assert (adjustment.cause, adjustment.node) == (AdjustmentCause.REBUILT, agent.node)
+    if change == "band":
+        assert set(adjustment.rows.values_list("context_over", "value")) == {(0, row.value), (200_000, -row.value)}
     for added in adjustment.rows.all():
         assert added.version >= 1_000_000
         assert added.adjusts_id in ids or change == "deleted"

@@ -96,6 +96,28 @@ def test_a_price_instant_parts_events_exactly(cast: Cast) -> None:
     ]
 
 
+def test_long_requests_are_hours_of_their_own(cast: Cast) -> None:
+    make_deployment(cast.provider, cast.tenant)
+    sent = [
+        event("a", input=200_000, cached_input=150_000),
+        event("b", input=200_000, cache_write=1),
+        event("c", input=585_659, output=0),
+        event("d", input=600_000),
+    ]
+    send(cast.tenant, *sent)
+    while roll_up_events(now=NOW, chunk_events=1):
+        pass
+    rows = UsageHour.objects.filter(quantity__in=("input", "requests")).order_by("quantity", "context_over")
+    assert list(rows.values_list("quantity", "context_over", "value", "records")) == [
+        ("input", 128_000, 200_000, 1),
+        ("input", 200_000, 200_000, 1),
+        ("input", 512_000, 1_185_659, 2),
+        ("requests", 128_000, 1, 1),
+        ("requests", 200_000, 1, 1),
+        ("requests", 512_000, 2, 2),
+    ]
+
+
 def test_an_event_before_its_named_deployment_began_is_nobodys(cast: Cast) -> None:
     deployment = make_deployment(cast.provider, cast.tenant)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + timedelta(minutes=20))

@@ -68,9 +68,10 @@ def test_every_part_of_the_key_makes_a_row_of_its_own(cast: Cast, row: UsageRow)
         replace(row, quality="E"),
         replace(row, rule="other"),
         replace(row, version=2),
+        replace(row, context_over=200_000),
     ]
-    assert add_usage([row, *others], NOON) == 8
-    assert UsageHour.objects.count() == 8
+    assert add_usage([row, *others], NOON) == 9
+    assert UsageHour.objects.count() == 9
 
 
 def test_many_rows_are_one_statement(row: UsageRow, django_assert_num_queries: Any) -> None:
