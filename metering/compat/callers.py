@@ -11,7 +11,6 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from clusters.bodies import read_body
-from metering.admission import ingest_gate
 from tenants.api_keys import find_key
 from tenants.problems import Problem
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
+    from metering.admission import Gate
     from tenants.models import ApiKey
 
 logger = logging.getLogger(__name__)
@@ -83,9 +83,15 @@ def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
 
 def endpoint(
     refuse: Callable[[Problem], HttpResponse],
+    *,
+    gate: Gate | None = None,
     **methods: Callable[Concatenate[HttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Make a view of one view per method; `refuse` words every refusal as the imitated server would."""
+    """Make a view of one view per method; `refuse` words every refusal as the imitated server would.
+
+    Writers pass the `gate`, if one is given: give it where the program sends again what was turned away. Most callbacks
+    of LiteLLM do not, so that what they send would be lost.
+    """
 
     @csrf_exempt
     def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -95,7 +101,7 @@ def endpoint(
                 raise NulCharacter("No address or parameter may hold a NUL character.")
             if chosen is None:
                 raise MethodNotOffered(f"Expected {' or '.join(sorted(methods))}.", allow=", ".join(sorted(methods)))
-            with ingest_gate.entered() if request.method == "POST" else nullcontext():
+            with gate.entered() if gate is not None and request.method == "POST" else nullcontext():
                 response = chosen(request, *args, **kwargs)
         except Problem as problem:
             response = refuse(problem)

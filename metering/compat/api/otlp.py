@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from clusters.bodies import BodyTooLarge
+from metering.admission import ingest_gate
 from metering.compat.api.prometheus import MediaNotOffered, WriteTooLarge, WriteUnreadable
 from metering.compat.callers import WRITE, body_of, endpoint, key_of
 from metering.compat.collecting import collect_series, count_refused, series_index
@@ -79,4 +80,4 @@ def _read(request: HttpRequest, *, is_json: bool) -> Export:
         raise WriteTooLarge(str(refused)) from refused
 
 
-metrics = endpoint(refuse, POST=export_metrics)
+metrics = endpoint(refuse, gate=ingest_gate, POST=export_metrics)

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from clusters.bodies import BodyTooLarge
+from metering.admission import ingest_gate
 from metering.compat.callers import WRITE, body_of, endpoint, key_of
 from metering.compat.collecting import collect_series, count_refused
 from metering.compat.remote_write import BYTES_MAX, V1, V2, Call, NotRemoteWrite, TooMuch, inflate, read_call
@@ -109,4 +110,4 @@ def message_of(content_type: str) -> str:
     return message
 
 
-remote_write = endpoint(refuse, POST=write)
+remote_write = endpoint(refuse, gate=ingest_gate, POST=write)

@@ -54,11 +54,13 @@ def test_a_database_that_takes_nothing_is_a_reason_to_come_again() -> None:
 
 
 def test_a_full_server_turns_writers_away_and_lets_readers_in() -> None:
-    view = endpoint(problem_answer, GET=done, POST=done)
+    view = endpoint(problem_answer, gate=ingest_gate, GET=done, POST=done)
     with ExitStack() as places:
         for _ in range(BODIES_MAX):
             places.enter_context(ingest_gate.entered())
         answer = view(RequestFactory().post("/"))
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert view(RequestFactory().get("/")).status_code == 204
+        # Who never sends again is not turned away.
+        assert endpoint(problem_answer, POST=done)(RequestFactory().post("/")).status_code == 204
     assert view(RequestFactory().post("/")).status_code == 204
