@@ -35,5 +35,5 @@ USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8080", "--workers", "2", \
-     "--blocking-threads", "8", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning", \
+     "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning", \
      "forecourt.wsgi:application"]

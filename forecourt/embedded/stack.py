@@ -22,7 +22,7 @@ from forecourt.embedded.supervisor import Program, Supervisor
 from forecourt.env import PUBLIC_URL, Environment
 
 # Each thread of a web process holds a database connection of its own; further requests wait for one.
-WEB_THREADS = 8
+WEB_THREADS = 16
 PROBE_TIMEOUT_S = 2.0
 JOIN_TIMEOUT_S = 60.0
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they are reached by, not a bind

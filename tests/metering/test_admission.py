@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Event as Signal
 
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 
 from forecourt.embedded.stack import WEB_THREADS
-from metering.admission import BODIES_MAX, RETRY_AFTER_S, Gate, Overloaded, ingest_gate
+from metering.admission import BODIES_MAX, RETRY_AFTER_S, WAITING_MAX, Gate, Overloaded, ingest_gate
 from metering.models import Batch, IngestCount
 from tests.factories import Cast
 from tests.metering.fleet import NOON_MS, FakeAgent, column, make_agent, meter
@@ -48,8 +50,29 @@ def test_a_place_is_given_back_also_by_who_fails() -> None:
             assert gate.turned_away == 1
 
 
+def test_who_waits_gets_the_place_that_becomes_free() -> None:
+    gate, entered, leave = Gate(1, waiting=1, wait_s=30), Signal(), Signal()
+
+    def hold() -> None:
+        with gate.entered():
+            entered.set()
+            assert leave.wait(30)
+
+    def wait() -> bool:
+        with gate.entered():
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        held = pool.submit(hold)
+        assert entered.wait(30)
+        waiting = pool.submit(wait)
+        leave.set()
+        held.result()
+        assert waiting.result()
+
+
 def test_machines_never_take_every_thread() -> None:
-    assert 1 <= BODIES_MAX < WEB_THREADS
+    assert 1 <= BODIES_MAX + WAITING_MAX < WEB_THREADS
 
 
 def test_a_full_server_turns_a_batch_away_and_takes_it_later(agent: FakeAgent) -> None:
