@@ -234,17 +234,28 @@ def _computed(
     behind = rows.aggregate(first=Min("first_batch_seq"), last=Max("last_batch_seq"))
     first = 1 if from_at is None else min(behind["first"] or cursor.rolled_seq, cursor.rolled_seq)
     place, states, clock = read_checkpoint(node, first)
-    earliest = Batch.objects.filter(node=node).order_by("seq").values_list("seq", flat=True).first()
-    if earliest is not None and earliest > place.seq + 1:
-        raise BatchesArchived(f"Node {node.name}: the batches before {earliest} are archived; name a later start.")
+    to_seq = _last(node, cursor, behind["last"], to_at)
+    _require_batches(node, place.seq, to_seq)
     fold = NodeFold(node, NodeMeters(node, states))
-    fold_batches(
-        fold=fold, watch=NodeWatch(node, clock), after=place, to_seq=_last(node, cursor, behind["last"], to_at)
-    )
+    fold_batches(fold=fold, watch=NodeWatch(node, clock), after=place, to_seq=to_seq)
     computed: dict[Key, Figure] = {}
     for meter, one in fold.folded():
         _add_tallies(computed, meter, one, (from_at, to_at))
     return computed
+
+
+def _require_batches(node: Node, after_seq: int, to_seq: int) -> None:
+    """Numbers have no gaps, so batches that are counted fewer are archived, all of them or some between others.
+
+    What is not there would come out as usage that was never metered. Raises BatchesArchived.
+    """
+    needed = Batch.objects.filter(node=node, seq__gt=after_seq, seq__lte=to_seq)
+    if needed.count() == max(0, to_seq - after_seq):
+        return
+    earliest = needed.order_by("seq").values_list("seq", flat=True).first()
+    if earliest is None or earliest == after_seq + 1:
+        raise BatchesArchived(f"Node {node.name}: batches of {after_seq + 1} to {to_seq} are archived; restore them.")
+    raise BatchesArchived(f"Node {node.name}: the batches before {earliest} are archived; name a later start.")
 
 
 def _last(node: Node, cursor: RollupCursor, behind: int | None, to_at: datetime | None) -> int:

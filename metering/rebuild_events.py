@@ -18,8 +18,10 @@ from django.db.models.functions import TruncHour
 
 from metering.adjustment_models import AdjustmentCause, UsageAdjustment
 from metering.event_calls import READ_CALLS, read_calls
-from metering.event_models import EventCall, EventPartTotal, WaitingEvents
-from metering.models import UsageCut, UsageHour, Witness
+from metering.event_items import FUTURE_MAX
+from metering.event_models import EventCall, WaitingEvents
+from metering.models import PartitionArchive, UsageCut, UsageHour, Witness
+from metering.partition_plans import EVENT_CALLS
 from metering.rebuild import KEY, BatchesArchived, Difference, Figure, derived, write_adjustment
 from metering.rollup_events import hold_off_rollup, usage_of
 
@@ -129,9 +131,7 @@ def _computed(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Fig
 
 def _calls(from_at: datetime | None, to_at: datetime | None) -> Iterator[list[ReceivedEvents]]:
     calls = EventCall.objects.exclude(id__in=WaitingEvents.objects.values("call")).order_by("received_at", "id")
-    earliest = EventCall.objects.order_by("received_at").values_list("received_at", flat=True).first()
-    if EventPartTotal.objects.exists() and (from_at is None or earliest is None or earliest > from_at):
-        raise BatchesArchived(f"Events received before {earliest} are archived; name a later start.")
+    _require_calls(from_at)
     calls = calls if from_at is None else calls.filter(last_at__gte=from_at)
     calls = calls if to_at is None else calls.filter(first_at__lt=to_at)
     chunk = []
@@ -142,3 +142,14 @@ def _calls(from_at: datetime | None, to_at: datetime | None) -> Iterator[list[Re
             chunk = []
     if chunk:
         yield read_calls(chunk)
+
+
+def _require_calls(from_at: datetime | None) -> None:
+    """Raises BatchesArchived where events of an instant or later may be in the archive alone."""
+    dropped = PartitionArchive.objects.filter(table_name=EVENT_CALLS.table, dropped_at__isnull=False)
+    if from_at is not None:
+        # Later parts may be gone though an earlier one was restored.
+        dropped = dropped.filter(to_at__gt=from_at - FUTURE_MAX)
+    latest = dropped.order_by("-to_at").values_list("to_at", flat=True).first()
+    if latest is not None:
+        raise BatchesArchived(f"Events received before {latest} are archived; name a later start.")

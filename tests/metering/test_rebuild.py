@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -197,6 +197,20 @@ def test_batches_that_are_gone_are_said_so(agent: FakeAgent, monkeypatch: pytest
     monkeypatch.setattr(Batch, "objects", _Only(kept))
     with pytest.raises(BatchesArchived, match="before 31 are archived"):
         difference(agent)
+
+
+@pytest.mark.parametrize("left", [Q(seq__lt=0), Q(seq__lte=10) | Q(seq__gt=30)])
+def test_usage_is_never_taken_away_because_its_batches_are_archived(
+    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch, left: Q
+) -> None:
+    """All parts were dropped, or an early one was restored and the ones behind it were not."""
+    troubled(agent, days=2)
+    roll_up(agent.node)
+    right = total()
+    monkeypatch.setattr(Batch, "objects", _Only(Batch.objects.filter(left)))
+    with pytest.raises(BatchesArchived, match="are archived; restore them"):
+        rebuild(agent)
+    assert total() == right
 
 
 class _Only:

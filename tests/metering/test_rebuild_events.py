@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metering.adjustment_models import AdjustmentCause
-from metering.event_models import EventPartTotal
-from metering.models import UsageCut, UsageHour
+from metering.models import PartitionArchive, UsageCut, UsageHour
 from metering.rebuild import BatchesArchived
 from metering.rebuild_events import apply_cuts, event_differences, rebuild_events
 from metering.rollup_events import roll_up_events
@@ -102,12 +101,16 @@ def test_a_cut_is_looked_at_once_its_hour_is_over(deployment: Deployment) -> Non
     assert UsageCut.objects.get().applied_at is None
 
 
-def test_events_in_the_archive_alone_are_said_so(
-    cast: Cast, deployment: Deployment, caplog: pytest.LogCaptureFixture
-) -> None:
-    EventPartTotal.objects.create(partition="p", reporter=cast.tenant, source="s", model="m", events=1, sums={})
+def test_events_in_the_archive_alone_are_said_so(deployment: Deployment, caplog: pytest.LogCaptureFixture) -> None:
+    part = {"table_name": "metering_eventcall", "rows": 1, "file_bytes": 1, "file_sha256": "", "archived_at": NOW}
+    PartitionArchive.objects.create(**part, partition="p", file="f", to_at=START, dropped_at=NOW)
     with pytest.raises(BatchesArchived, match="archived"):
         event_differences(**EVERYTHING)
+    assert event_differences(from_at=START + timedelta(minutes=5), to_at=None) == []
+    # An earlier part that was restored does not bring back one behind it.
+    PartitionArchive.objects.create(**part, partition="q", file="g", to_at=NOON, dropped_at=NOW)
+    with pytest.raises(BatchesArchived, match="archived"):
+        put_right()
     UsageCut.objects.create(deployment=deployment, at=START + timedelta(minutes=45))
     assert apply_cuts(now=NOW + timedelta(hours=2)) == 0
     assert "events are archived" in caplog.text
