@@ -27,6 +27,8 @@ PAGES = (
     "/p/occupancy/",
     "/p/occupancy/?days=1&cluster=sample-east",
     "/p/leases/{lease}/",
+    "/p/witnesses/",
+    "/p/gaps/",
     "/api/docs",
 )
 

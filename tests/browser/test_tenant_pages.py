@@ -60,6 +60,8 @@ def addresses(cast: Cast) -> dict[str, str]:
         "invoice": f"/t/invoices/{number}/",
         "empty": "/t/usage/?month=2001-01",
         "nothing": "/t/invoices/?q=unknown",
+        "witnesses": f"/t/witnesses/?month={month:%Y-%m}",
+        "gaps": "/t/gaps/",
     }
 
 
