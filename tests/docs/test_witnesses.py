@@ -25,7 +25,7 @@ def test_every_cause_and_alert_is_explained() -> None:
 def test_the_numbers_are_those_of_the_code() -> None:
     assert (CORRECTED_MS_MIN, CLOCK_SKEW_MS_MAX) == (2_000, 300_000)
     assert (HOLE_MS_MIN, HOLE_PAUSES, SILENT_AFTER.total_seconds()) == (120_000, 3, 120)
-    assert (int(TOLERANCE_PERCENT), SAFETY, BUSY_IDLE_FACTOR) == (1, 2, 2)
+    assert [float(one) for one in (TOLERANCE_PERCENT, SAFETY, BUSY_IDLE_FACTOR)] == [1.0, 2.0, 2.0]
     assert BEHIND_AFTER.total_seconds() == 3_600
     assert (PROMPT_COPIES["vllm"], PROMPT_COPIES["sglang"], PROMPT_COPIES["tensorrt_llm"]) == ((1, 0), (1, 1), (0, 0))
     assert frozenset({"llamacpp"}) == CACHED_EXCLUDED
