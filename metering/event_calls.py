@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from metering.event_columns import OwnedColumns
+    from tenants.models import Organization
 
 READ_CALLS: Final = 500
 """Calls held in memory at once."""
 
 
+CONFLICTS_SHOWN_MAX: Final = 100
 LISTED_CALLS: Final = 16
 """Calls read at once where the newest are looked for."""
 MINUTE_US: Final = 60_000_000
@@ -148,13 +150,20 @@ def events_of(call: EventCall) -> Iterator[StoredEvent]:
         )
 
 
-def conflicts_of(one: StoredEvent) -> list[dict[str, object]]:
-    """Return the other contents that came under an event's name, with when each first did."""
+def conflicts_of(one: StoredEvent, reader: Organization) -> list[dict[str, object]]:
+    """Return the first CONFLICTS_SHOWN_MAX other contents that came under an event's name, with when each first did.
+
+    A gateway that serves many may give one id to requests of two: only the reporter sees both. The tenant sees what
+    came in its own name, and the deployment's provider of that what names the deployment.
+    """
     found = EventConflict.objects.filter(reporter_id=one.reporter_id, source=one.source, event_id=one.event_id)
-    return [
-        {"received_at": received_at, **content}
-        for received_at, content in found.order_by("received_at", "id").values_list("received_at", "content")
-    ]
+    if reader.id != one.reporter_id:
+        found = found.filter(content__tenant=str(one.tenant_id))
+        if reader.id != one.tenant_id:
+            provided = Deployment.objects.filter(id__in=[one.deployment_id], provider=reader)
+            found = found.filter(content__deployment__in=list(provided.values_list("slug", flat=True)))
+    rows = found.order_by("received_at", "id").values_list("received_at", "content")
+    return [{"received_at": received_at, **content} for received_at, content in rows[:CONFLICTS_SHOWN_MAX]]
 
 
 def known_ids(*, reporter_id: UUID, source: str, event_ids: Collection[str]) -> set[str]:

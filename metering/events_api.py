@@ -79,7 +79,7 @@ class EventsView(APIView):
         found = reporter and find_event(reporter_id=reporter.id, source=source, event_id=event_id)
         if not found or not _belongs(found, organization):
             raise NotFound
-        return Response(_shown(found, slug))
+        return Response(_shown(found, slug, organization))
 
 
 def _named(request: Request, name: str) -> str:
@@ -101,7 +101,7 @@ def _deployment(found: StoredEvent) -> Deployment | None:
     return Deployment.objects.get(id=found.deployment_id) if found.deployment_id else None
 
 
-def _shown(found: StoredEvent, reporter: str) -> dict[str, object]:
+def _shown(found: StoredEvent, reporter: str, reader: Organization) -> dict[str, object]:
     deployment = _deployment(found)
     return {
         "id": found.event_id,
@@ -116,5 +116,5 @@ def _shown(found: StoredEvent, reporter: str) -> dict[str, object]:
         **{name: str(found.numbers[name]) for name in COUNT_FIELDS},
         "samples": found.numbers["samples"],
         "status": "aborted" if found.numbers["aborted"] else "complete",
-        "conflicts": conflicts_of(found),
+        "conflicts": conflicts_of(found, reader),
     }

@@ -67,6 +67,25 @@ def test_an_event_belongs_to_its_reporter_its_tenant_and_the_provider_of_its_dep
     assert read(cast.tenant, **{**named, "reporter": "no\0body"}).status_code == 404
 
 
+def test_an_id_that_a_gateway_gave_to_two_tenants_tells_neither_of_the_other(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    send(cast.operator, event(tenant=cast.tenant.slug))
+    send(
+        cast.operator,
+        event(tenant=cast.outsider.slug, key="secret", output=21),
+        event(tenant=cast.tenant.slug, output=22),
+    )
+    send(cast.operator, event(tenant=cast.tenant.slug, deployment=deployment.slug, output=23))
+    named = {**NAMED, "reporter": cast.operator.slug}
+
+    def outputs(organization: Organization) -> list[str]:
+        return [one["output"] for one in read(organization, **named).json()["conflicts"]]
+
+    assert outputs(cast.operator) == ["21", "22", "23"]
+    assert outputs(cast.tenant) == ["22", "23"]
+    assert outputs(cast.provider) == ["23"]
+
+
 @pytest.mark.parametrize("changed", [{"source": ""}, {"id": ""}, {"source": "a\0"}, {"id": "i" * 201}])
 def test_a_name_that_no_event_can_have_is_refused(cast: Cast, changed: dict[str, str]) -> None:
     refused = read(cast.tenant, **(NAMED | changed))
