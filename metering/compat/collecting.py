@@ -73,14 +73,6 @@ class ClusterUnknown(Problem):
     title = "The collector's cluster is not known"
 
 
-class TooManyTargets(Problem):
-    """One collector sends for more targets than can be kept."""
-
-    status = 400
-    code = "too_many_targets"
-    title = "The collector has too many targets"
-
-
 @lru_cache(maxsize=1)
 def series_index() -> SeriesIndex:
     """Return what series are registers: by the engines that the agent knows, and by OpenTelemetry's conventions."""
@@ -99,7 +91,7 @@ def collect_series(
     """Take in the series of one call; what was taken is committed, also where other samples of it are refused.
 
     `source` is the interface, `faults` are series that could not be read, with their samples, `cluster` the slug that
-    a provider of several clusters must name. Raises ClusterUnknown, TooManyTargets, and what ingest raises.
+    a provider of several clusters must name. Raises ClusterUnknown and what ingest raises.
     """
     index = series_index()
     tally = Tally()
@@ -133,8 +125,9 @@ def _collect(*, key: ApiKey, source: str, wanted: Sequence[Series], tally: Tally
     stored = {row.url: row for row in CollectorEndpoint.objects.filter(collector=collector, url__in=by_target)}
     if len(by_target) > len(stored):
         known = CollectorEndpoint.objects.filter(collector=collector).count()
-        if known + len(by_target) - len(stored) > TARGETS_MAX:
-            raise TooManyTargets(f"At most {TARGETS_MAX} targets; {known} are known.")
+        for target in sorted(by_target.keys() - stored.keys())[max(0, TARGETS_MAX - known) :]:
+            count = sum(len(one.samples) for one in by_target.pop(target))
+            tally.refuse(f"{target}: more than {TARGETS_MAX} targets of one key", count)
     folds = []
     for target, found in sorted(by_target.items()):
         fold = TargetFold(target, _state(stored.get(target)), series_index(), bounds, tally)

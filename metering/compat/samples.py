@@ -4,7 +4,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
-from metering.wire import VALUE_MAX
+from clusters.naming import fitted
+from metering.wire import STRING_CHARS_MAX, VALUE_MAX
 
 STALE_BITS: Final = 0x7FF0000000000002
 """The NaN by which Prometheus says that a series is gone, or that its page was not read."""
@@ -13,6 +14,7 @@ PRECISE_MAX: Final = 2**53
 FAULTS_KEPT_MAX: Final = 20
 
 TARGET_LABELS: Final = ("cluster", "job", "instance")
+TARGET_CHARS_MAX: Final = STRING_CHARS_MAX
 REPLICA_LABELS: Final = frozenset({"__replica__", "prometheus_replica"})
 """Two Prometheus servers that read the same page say the same registers; which of them told is no part of a series."""
 
@@ -39,7 +41,13 @@ class Series:
     @property
     def target(self) -> str:
         """What was read to get it: cluster, job and instance, as far as they are there."""
-        return "/".join(self.labels[name] for name in TARGET_LABELS if self.labels.get(name)) or "unnamed"
+        named = "/".join(self.labels[name] for name in TARGET_LABELS if self.labels.get(name)) or "unnamed"
+        return fitted(named, TARGET_CHARS_MAX)
+
+    @property
+    def replica(self) -> str:
+        """Which of several servers that read the same page told of it; empty where they do not say."""
+        return ",".join(f"{name}={self.labels[name]}" for name in sorted(REPLICA_LABELS & self.labels.keys()))
 
 
 @dataclass(slots=True)

@@ -69,7 +69,8 @@ class SeriesState(msgspec.Struct, array_like=True):
 class TargetState(msgspec.Struct):
     """What is remembered of one target: when names were last sent, marks of beginnings, and each register's series.
 
-    `chosen` is, of series that say the same thing again, the one that is read, and when it was last sent.
+    `chosen` is, of series that say the same thing again, the one that is read, and when it was last sent; `replica` the
+    same of servers that read the same page.
     """
 
     seen: dict[str, int] = {}
@@ -78,6 +79,7 @@ class TargetState(msgspec.Struct):
     series: dict[str, SeriesState] = {}
     chosen: dict[str, tuple[str, int]] = {}
     engines: dict[str, list[str]] = {}
+    replica: tuple[str, int] = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,32 @@ class TargetFold:
 
     def add(self, found: Sequence[Series]) -> None:
         """Fold the series of one call: marks first, so that a register knows its start; then registers."""
-        for one in found:
+        elected = [one for one in found if self._is_elected(one)]
+        self.tally.ignored += sum(len(one.samples) for one in found) - sum(len(one.samples) for one in elected)
+        for one in elected:
             self._mark(one)
-        for one in found:
+        for one in elected:
             if self.index.is_register(one.name):
                 self._take(one)
             else:
                 self.tally.ignored += len(one.samples)
+
+    def _is_elected(self, one: Series) -> bool:
+        """Of servers that read the same page the first one, as long as it sends.
+
+        A scrape is stamped when it begins. Where two servers take turns, the one that began later may have read
+        earlier, and a register that simply rose would seem to have fallen: its whole value would count once more.
+        """
+        at_ms = self._newest_ms(one)
+        elected, sent_ms = self.state.replica
+        if one.replica != elected and sent_ms and at_ms <= sent_ms + LOOK_BACK_MS:
+            return False
+        if at_ms:
+            self.state.replica = (one.replica, max(at_ms, sent_ms))
+        return True
+
+    def _newest_ms(self, one: Series) -> int:
+        return max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
 
     def _mark(self, one: Series) -> None:
         told = [sample for sample in one.samples if self._within(sample) and not is_stale(sample.value)]
@@ -183,7 +204,7 @@ class TargetFold:
         """Of series that repeat one another the first one, as long as it is sent; another then is another register."""
         labels = {label: value for label, value in one.labels.items() if label not in reading.rule.repeats}
         group = _series_id(meter_key(reading, one.name, labels, self.target))
-        at_ms = max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
+        at_ms = self._newest_ms(one)
         chosen, sent_ms = self.state.chosen.get(group, (name, 0))
         if chosen != name and sent_ms >= at_ms - LOOK_BACK_MS:
             return False
@@ -192,7 +213,7 @@ class TargetFold:
 
     def _in_force(self, reading: Reading, one: Series) -> bool:
         """Of the alternatives for a quantity, the first whose every series the target sent lately."""
-        at_ms = max((sample.at_ms for sample in one.samples if self._within(sample)), default=0)
+        at_ms = self._newest_ms(one)
         since_ms = at_ms - LOOK_BACK_MS
         seen = self.state.seen
         found = rules_in_force(reading.mapping, reading.rule.quantity, lambda name: seen.get(name, 0) >= since_ms)

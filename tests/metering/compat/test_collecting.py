@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from clusters.models import Endpoint, Node, NodeKey
 from metering.compat import collecting
-from metering.compat.collecting import ClusterUnknown, TooManyTargets, collect_series, count_refused
+from metering.compat.collecting import ClusterUnknown, collect_series, count_refused
 from metering.compat.models import Collector, CollectorEndpoint
 from metering.hours import unix_ms_of
 from metering.ingest import NodeRevoked
@@ -195,12 +195,23 @@ def test_many_columns_are_several_batches(key: ApiKey, monkeypatch: pytest.Monke
     assert Endpoint.objects.count() == 5
 
 
-def test_targets_are_bounded(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_are_bounded_and_those_that_are_known_lose_nothing(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(collecting, "TARGETS_MAX", 2)
-    collect(key, series(PROMPT, (1, NOW_MS)), series(PROMPT, (1, NOW_MS), instance="b:1"))
-    with pytest.raises(TooManyTargets):
-        collect(key, series(PROMPT, (1, NOW_MS), instance="c:1"))
-    assert CollectorEndpoint.objects.count() == 2
+    collect(key, series(PROMPT, (1, NOW_MS)))
+    later = NOW_MS + 1_000
+    found = [series(PROMPT, (1, NOW_MS), (2, later), instance=name) for name in ("c:1", "b:1", "d:1")]
+    tally = collect(key, series(PROMPT, (5, later)), *found)
+    assert (tally.accepted, tally.invalid) == (3, 4)
+    assert tally.faults[0] == "vllm/c:1: more than 2 targets of one key"
+    assert set(CollectorEndpoint.objects.values_list("url", flat=True)) == {"vllm/10.0.0.5:8000", "vllm/b:1"}
+
+
+def test_a_target_with_a_very_long_name_is_taken(key: ApiKey) -> None:
+    found = [series(PROMPT, (1, NOW_MS), instance="h" * 600 + end) for end in ("1", "2")]
+    assert collect(key, *found).accepted == 2
+    assert Endpoint.objects.count() == CollectorEndpoint.objects.count() == 2
 
 
 def test_faults_are_counted_with_what_was_taken(key: ApiKey, cast: Cast) -> None:

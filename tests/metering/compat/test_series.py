@@ -189,6 +189,19 @@ def test_two_servers_that_read_one_page_are_one_register() -> None:
     assert len(target.state.series) == 1
 
 
+def test_a_server_that_read_earlier_and_stamped_later_is_no_fall() -> None:
+    """The first scrape began first and was answered late: the other one's value is older than its instant says."""
+    target = Target().send(series(PROMPT, (1_000, T0), (1_110, T0 + 10_000), prometheus_replica="a"))
+    target.send(series(PROMPT, (1_106, T0 + 10_500), prometheus_replica="b"))
+    target.send(series(PROMPT, (1_150, T0 + 25_000), prometheus_replica="a"))
+    assert target.total() == 150
+    assert (target.reasons, target.tally.ignored) == ([], 1)
+    after = T0 + 25_000 + LOOK_BACK_MS + 1
+    target.send(series(PROMPT, (1_200, after), prometheus_replica="b"))
+    target.send(series(PROMPT, (1_190, after - 5), prometheus_replica="a"))
+    assert target.total() == 200
+
+
 @given(
     st.lists(st.integers(0, 1_000), min_size=2, max_size=20),
     st.lists(st.tuples(st.integers(0, 19), st.integers(1, 20)), max_size=12),
