@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from metering import event_calls
 from metering.compat.models import HeldReport
-from metering.event_calls import newest_events
+from metering.event_calls import find_event, newest_events
 from metering.event_items import COUNT_FIELDS
 from tenants.models import Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     from metering.event_calls import StoredEvent
@@ -65,9 +65,16 @@ def list_reported(
             and (not subject or slugs[one.tenant_id] == subject)
         )
 
-    stored = newest_events(
-        reporter_id=reporter.id, from_at=from_at or EVER, to_at=to_at or NEVER, wanted=wanted, limit=limit
-    )
+    stored: Sequence[StoredEvent]
+    if event_id and source:
+        # By its key: looking for it among the newest would read all that was ever reported.
+        found = find_event(reporter_id=reporter.id, source=source, event_id=event_id)
+        span_at = (from_at or EVER, to_at or NEVER)
+        stored = [found] if found and span_at[0] <= found.occurred_at < span_at[1] and wanted(found) else []
+    else:
+        stored = newest_events(
+            reporter_id=reporter.id, from_at=from_at or EVER, to_at=to_at or NEVER, wanted=wanted, limit=limit
+        )
     rows = [_stored(one, slugs) for one in stored]
     rows += [_held(row) for row in held.order_by("-occurred_at")[:limit]]
     return sorted(rows, key=attrgetter("occurred_at"), reverse=True)[:limit]

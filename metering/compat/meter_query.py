@@ -17,9 +17,10 @@ from metering.event_calls import minutes_of
 from metering.models import Witness
 from metering.queries import usage_in, usage_totals
 from tenants.models import Organization
+from tenants.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Sized
     from uuid import UUID
 
     from metering.queries import GroupBy
@@ -40,6 +41,14 @@ GRANULARITIES: Final[Mapping[str, Literal["hour", "day", "month"]]] = {"HOUR": "
 MINUTES_SPAN_MAX: Final = timedelta(days=1)
 ROWS_MAX: Final = 100_000
 _BASE32: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class TooManyRows(Problem):
+    """A query sums more windows and groups than are answered at once."""
+
+    status = 400
+    code = "too_many_rows"
+    title = "The query asks for too much"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ def meter_slug(id_or_slug: str) -> str | None:
 
 
 def query_meter(*, organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
-    """Return the sums of one meter that the organization may see, in order of time and group."""
+    """Return the sums of one meter that the organization may see, in order of time and group. Raises TooManyRows."""
     wanted = [*GROUPS]
     rows = _minutes(organization, slug, query) if query.window == "MINUTE" else _hours(organization, slug, query)
     subjects = _tenants_of(organization, query.subjects)
@@ -113,8 +122,9 @@ def _hours(organization: Organization, slug: str, query: MeterQuery) -> list[Met
         granularity=GRANULARITIES[query.window] if query.window else "total",
         zone=query.zone,
         group_by=tuple(GROUPS.values()),
-        limit=ROWS_MAX,
+        limit=ROWS_MAX + 1,
     )
+    _require_all(totals)
     names: dict[str, str] = {ours: theirs for theirs, ours in GROUPS.items()}
     rows = []
     for one in totals:
@@ -123,6 +133,12 @@ def _hours(organization: Organization, slug: str, query: MeterQuery) -> list[Met
         groups = {names[name]: value for name, value in one.groups}
         rows.append(MeterRow(one.value, from_at.astimezone(UTC), to_at.astimezone(UTC), groups))
     return rows
+
+
+def _require_all(rows: Sized) -> None:
+    """A sum over some of the rows would be a wrong one. Raises TooManyRows."""
+    if len(rows) > ROWS_MAX:
+        raise TooManyRows(f"More than {ROWS_MAX} sums; ask for a shorter time or a longer window.")
 
 
 def _window_end(from_at: datetime, query: MeterQuery) -> datetime:
@@ -136,10 +152,11 @@ def _window_end(from_at: datetime, query: MeterQuery) -> datetime:
 
 def _minutes(organization: Organization, slug: str, query: MeterQuery) -> list[MeterRow]:
     found = minutes_of(organization.id, query.from_at, query.to_at)
+    _require_all(found)
     tenants = _slugs(Organization, {tenant for _, tenant, *_ in found})
     deployments = _slugs(Deployment, {deployment for *_, deployment in found})
     rows = []
-    for (at, tenant, model, deployment), numbers in sorted(found.items(), key=lambda each: each[0][0])[:ROWS_MAX]:
+    for (at, tenant, model, deployment), numbers in sorted(found.items(), key=lambda each: each[0][0]):
         groups = {"subject": tenants[tenant], "model": model, "deployment": deployments.get(deployment)}
         rows.append(MeterRow(numbers[METERS[slug]], at, at + timedelta(minutes=1), groups))
     return rows

@@ -44,6 +44,7 @@ INPUT: Final = "lago"
 BYTES_MAX: Final = 4 << 20
 NAMESPACE: Final = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 PAGE_MAX: Final = 100
+NUMBER_CHARS_MAX: Final = 9
 
 
 class ParamMissing(Problem):
@@ -211,7 +212,7 @@ def get_current_usage(request: HttpRequest, external_id: str) -> HttpResponse:
 
 
 def _number(text: str | None, default: int, most: int) -> int:
-    return min(max(int(text), 1), most) if text and text.isdecimal() else default
+    return min(max(int(text), 1), most) if text and text.isdecimal() and len(text) <= NUMBER_CHARS_MAX else default
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 INPUT: Final = "openmeter"
 BYTES_MAX: Final = 8 << 20
 LISTED_MAX: Final = 100
+NUMBER_CHARS_MAX: Final = 9
+YEARS: Final = range(1971, 9_000)
+"""Instants between which a span can be added to one or taken from it."""
 LISTED_SPAN: Final = timedelta(hours=72)
 
 
@@ -113,7 +116,7 @@ def instant_in(text: str | None, name: str) -> datetime | None:
     if not text:
         return None
     at = read_instant(text)
-    if at is None:
+    if at is None or at.year not in YEARS:
         raise QueryInvalid(f"{name}: {text[:60]!r} is no RFC 3339 instant")
     return at
 
@@ -121,7 +124,7 @@ def instant_in(text: str | None, name: str) -> datetime | None:
 def _limit(text: str | None) -> int:
     if not text:
         return LISTED_MAX
-    if not text.isdecimal() or not 1 <= int(text) <= LISTED_MAX:
+    if not text.isdecimal() or len(text) > NUMBER_CHARS_MAX or not 1 <= int(text) <= LISTED_MAX:
         raise QueryInvalid(f"limit: {text[:20]!r}; expected 1 to {LISTED_MAX}")
     return int(text)
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from metering.compat.lago_events import BATCH_EVENTS_MAX
@@ -120,7 +122,19 @@ def test_events_are_listed_by_pages(provider: Program) -> None:
         "total_count": 3,
     }
     assert provider.get(f"{EVENTS}?timestamp_from=99999999999").json()["events"] == []
+    assert provider.get(f"{EVENTS}?page={'9' * 5_000}").json()["meta"]["current_page"] == 1
     assert provider.get(f"{EVENTS}?page=x&timestamp_to=soon").json()["meta"]["total_count"] == 3
+
+
+def test_one_event_is_found_by_its_key_and_not_by_reading_all(provider: Program) -> None:
+    for number in range(3):
+        provider.post(EVENTS, {"event": lago_event(transaction_id=f"k-{number}")})
+    with CaptureQueriesContext(connection) as queries:
+        assert provider.get(f"{EVENTS}/k-1").json()["event"]["transaction_id"] == "k-1"
+        assert provider.get(f"{EVENTS}/k-9").status_code == 404
+    read = [one["sql"] for one in queries if '"metering_eventcall"' in one["sql"]]
+    assert len(read) == 1
+    assert 'last_at" >=' not in read[0]
 
 
 def test_current_usage_is_the_months_tokens_without_a_price(cast: Cast, provider: Program) -> None:

@@ -99,7 +99,7 @@ def test_events_are_listed_with_those_that_wait(provider: Program) -> None:
     assert len(provider.get(f"{EVENTS}?subject=acct-9").json()) == 1
     assert len(provider.get(f"{EVENTS}?limit=1").json()) == 1
     assert [one["event"]["id"] for one in provider.get(f"{EVENTS}?from=2026-03-01T00:00:00Z&id=old").json()] == ["old"]
-    for wrong in ("limit=0", "limit=101", "from=soon"):
+    for wrong in ("limit=0", "limit=101", f"limit={'9' * 5_000}", "from=soon", "from=0001-01-01T00:00:00Z"):
         assert provider.get(f"{EVENTS}?{wrong}").status_code == 400
 
 

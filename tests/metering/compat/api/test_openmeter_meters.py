@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from metering.compat import meter_query
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
 from tests.metering.compat.callers import Program
@@ -99,12 +100,26 @@ def test_a_query_by_post_and_in_csv(provider: Program) -> None:
         "windowTimeZone=Mars/Crater",
         "windowTimeZone=../x",
         "groupBy=colour",
+        "to=0001-01-02T00:00:00Z",
+        "from=2026-03-10T00:00:00Z&to=9999-12-31T23:00:00Z&windowSize=MONTH",
     ],
 )
 def test_a_wrong_parameter_is_a_problem(provider: Program, wrong: str) -> None:
     answer = provider.get(f"{METERS}/input_tokens/query?{wrong}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert provider.post(f"{METERS}/input_tokens/query", b"[").status_code == 400
+
+
+@pytest.mark.parametrize("window", ["HOUR", "MINUTE"])
+def test_what_is_too_much_is_refused_and_never_cut_to_a_smaller_sum(
+    provider: Program, monkeypatch: pytest.MonkeyPatch, window: str
+) -> None:
+    path = f"{METERS}/input_tokens/query?{DAY}&windowSize={window}"
+    monkeypatch.setattr(meter_query, "ROWS_MAX", 3)
+    assert sum(row[1] for row in data_of(provider.get(path))) == 21
+    monkeypatch.setattr(meter_query, "ROWS_MAX", 1)
+    answer = provider.get(path)
+    assert (answer.status_code, answer.json()["title"]) == (400, "The query asks for too much")
 
 
 def test_a_day_of_another_zone_ends_where_that_day_ends(provider: Program) -> None:
