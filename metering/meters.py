@@ -24,6 +24,7 @@ from metering.models import Meter, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from clusters.models import Node
     from metering.wire import MeterKey
@@ -82,6 +83,12 @@ class NodeMeters:
         self.states = states
         self.by_identity: dict[Identity, KnownMeter] = {}
         self._read()
+
+    @property
+    def reached_at(self) -> datetime | None:
+        """Everything that was counted was read by this instant; None before the first."""
+        read_at_ms = [meter.state.read_at_ms for meter in self.by_identity.values() if meter.state]
+        return instant_of(max(read_at_ms)) if read_at_ms else None
 
     def ensure(self, wanted: dict[Identity, str], first_ms: int) -> None:
         """Make the meters of `{identity: engine}` that are not there yet, with their subjects.

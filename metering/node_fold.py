@@ -88,8 +88,6 @@ class NodeFold:
         self._by_meter: dict[UUID, _Folding] = {}
         self._elsewhere: dict[Identity, Trouble] = {}
         states = [meter.state.read_at_ms for meter in self.meters.by_identity.values() if meter.state]
-        self.reached_at = instant_of(max(states)) if states else None
-        """Everything that was counted before was read before this instant."""
         self._timelines = NodeTimelines(node, min(states, default=FOREVER_MS))
         self._watched: dict[UUID, int] | None = None
 

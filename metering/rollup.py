@@ -20,6 +20,7 @@ from django.db.models import F
 from metering.checkpoints import is_due, write_checkpoint
 from metering.gaps import record_separate_gaps
 from metering.hours import instant_of
+from metering.meters import NodeMeters
 from metering.models import Batch, NodeCursor, RollupCursor, Witness
 from metering.node_fold import NodeFold, Place, fold_batches
 from metering.ownership import note_owners
@@ -75,8 +76,10 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         if to_seq == cursor.rolled_seq:
             return NodeRolled(0, 0, 0, more=False)
         after = Place(cursor.rolled_seq, cursor.rolled_to_at)
-        fold, watch = NodeFold(cursor.node), NodeWatch(cursor.node)
-        note_owners(node=cursor.node, reached_at=fold.reached_at, now=now)
+        meters, watch = NodeMeters(cursor.node), NodeWatch(cursor.node)
+        # Before the fold reads them: what is stored between the two counts already, and is only looked at once more.
+        note_owners(node=cursor.node, reached_at=meters.reached_at, now=now)
+        fold = NodeFold(cursor.node, meters)
         place = fold_batches(fold=fold, watch=watch, after=after, to_seq=to_seq)
         rows = _write(cursor.node, fold, now)
         watch.write(now)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from clusters.models import Binding, Deployment, Endpoint, Slice
 from metering.adjustment_models import RollupOwners, UsageAdjustment
@@ -54,6 +55,30 @@ def test_a_binding_stored_late_moves_the_usage_once(agent: FakeAgent, deployment
     assert restate_usage() == 0
     assert restate_node(node_id=agent.node.id, now=LATER) == 0
     assert node_differences(node=agent.node, from_at=None, to_at=None) == []
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_binding_stored_while_a_chunk_is_rolled_up_is_not_lost(
+    agent: FakeAgent, deployment: Deployment, place: int
+) -> None:
+    """It is committed just before one of the reads of bindings of that rollup."""
+    reads = 0
+
+    def execute(run: Any, sql: str, *others: Any) -> Any:
+        nonlocal reads
+        if sql.startswith("SELECT") and 'FROM "clusters_binding"' in sql:
+            reads += 1
+            if reads == place:
+                bind(deployment, minute=60)
+        return run(sql, *others)
+
+    times = [NOON_MS + 3_600_000 + STEP_MS * tick for tick in range(1, 4)]
+    agent.ship(column(meter(), [360_000 + 1_000 * tick for tick in range(1, 4)], times, first_seq=362))
+    with connection.execute_wrapper(execute):
+        roll_up(agent.node)
+        assert reads >= 2
+    restate_node(node_id=agent.node.id, now=LATER)
+    assert total(deployment=deployment) == 3_000
 
 
 def test_a_price_cut_stored_late_parts_the_hour_there(agent: FakeAgent, deployment: Deployment) -> None:
