@@ -79,6 +79,8 @@ RULES: Final[Mapping[Check, CheckRule]] = {
     )
 }
 
+PROFILED: Final = frozenset({Check.SPIKE, Check.HIGH, Check.LOW})
+"""Rules that compare an hour with the days before it."""
 _HELD_RULES: Final = frozenset({"same_epoch_fall", "epoch_closed", "conflict", "held_above_bound", "held_out_of_range"})
 _RESTART_RULES: Final = frozenset({"new_epoch_fall", "new_epoch_ambiguous"})
 

@@ -101,3 +101,29 @@ def test_a_tenant_does_not_see_findings_of_an_hour_that_is_anothers_too(cast: Ca
     window = {"from_at": NOON, "to_at": NOON + timedelta(days=DAYS)}
     for one, count in ((cast.provider, 1), (cast.tenant, 0), (cast.outsider, 0)):
         assert len(findings_for(organization=one, **window)) == count  # type: ignore[arg-type]  # by name
+
+
+def test_a_tenant_learns_nothing_of_who_had_the_endpoint_before(agent: FakeAgent, cast: Cast) -> None:
+    for _ in range(3):
+        validate_usage()
+    spike = UsageFinding.objects.get()
+    UsageFinding.objects.create(
+        node=agent.node, meter=spike.meter, hour_at=spike.hour_at, rule="sum", severity="error", observed=7, expected=8,
+        state="open", found_at=NOON, updated_at=NOON,
+    )  # fmt: skip
+    window = {"from_at": NOON, "to_at": NOON + timedelta(days=9)}
+
+    def rules() -> list[str]:
+        return [one.rule for one in findings_for(organization=cast.tenant, **window)]  # type: ignore[arg-type]  # by name
+
+    assert rules() == ["spike", "sum"]
+    before = UsageHour.objects.filter(hour_at=spike.hour_at - timedelta(days=3))
+    before.update(tenant=cast.outsider)
+    assert rules() == []
+    assert len(findings_for(organization=cast.provider, **window)) == 2  # type: ignore[arg-type]  # by name
+    before.update(tenant=cast.tenant)
+    spike.meter.hours.create(
+        witness="engine", quantity="output", hour_at=NOON - timedelta(days=90), from_at=NOON - timedelta(days=90),
+        to_at=NOON - timedelta(days=89), tenant=cast.outsider, quality="A", rule="r", value=1, updated_at=NOON,
+    )  # fmt: skip
+    assert rules() == ["spike"]
