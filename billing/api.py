@@ -31,6 +31,7 @@ from billing.queries.invoice_detail import (
     invoice_evidence,
     invoice_lines,
 )
+from metering.context_bands import tier_id
 from tenants.authentication import organization_of
 from tenants.models import Organization
 
@@ -121,7 +122,7 @@ class InvoiceLinesView(APIView):
         responses={(200, "application/json"): LinesSerializer, (200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
-        """Read every line and its parts by class, price version and day. As `text/csv`: one row per part."""
+        """Read every line and its parts by class, tier, price version and day. As `text/csv`: one row per part."""
         found = invoice_lines(organization_of(request), invoice_id)
         if found is None:
             raise Http404
@@ -184,6 +185,7 @@ _PART_HEAD = (
     "model",
     "day",
     "token_class",
+    "tier",
     "quantity",
     "unit",
     "unit_price",
@@ -264,6 +266,7 @@ def _subline(subline: SublineRow) -> dict[str, object]:
     return {
         "day": subline.day.isoformat(),
         "token_class": subline.token_class,
+        "tier": tier_id(subline.context_over),
         "quantity": _plain(subline.quantity),
         "unit_price": _plain(subline.unit_price),
         "price_version": subline.version,
@@ -284,6 +287,7 @@ def _parts(found: InvoiceLines) -> Iterator[tuple[object, ...]]:
                     line.model,
                     part.day,
                     part.token_class,
+                    tier_id(part.context_over),
                     part.quantity,
                     line.unit,
                     part.unit_price,

@@ -61,10 +61,13 @@ class InvoicesSerializer(serializers.Serializer[Any]):
 
 
 class SublineSerializer(serializers.Serializer[Any]):
-    """A part of a line: one class, price version and day. Parts sum to the line's exact amount."""
+    """A part of a line: one class, tier, price version and day. Parts sum to the line's exact amount."""
 
     day = serializers.DateField(help_text="in the invoice's time zone")
     token_class = serializers.CharField(help_text="empty for a lease")
+    tier = serializers.CharField(
+        help_text="over_200k: of requests over 200,000 input tokens, which the price list prices apart; else empty"
+    )
     quantity = serializers.CharField()
     unit_price = serializers.CharField()
     price_version = serializers.IntegerField(allow_null=True, help_text="null where the contract agreed the price")

@@ -188,7 +188,7 @@ def _shares(
     return found
 
 
-_ABOUT = ("term_id", "deployment_id", "model", "quantity", "quality")
+_ABOUT = ("term_id", "deployment_id", "model", "quantity", "quality", "context_over")
 
 
 def _grouped_by_hour(rows: QuerySet[UsageHour]) -> Iterable[dict[str, Any]]:
@@ -227,6 +227,7 @@ def _usage(row: Mapping[str, Any]) -> Usage:
         from_at=row["start"],
         to_at=row["end"],
         tokens=int(row["tokens"]),
+        context_over=row["context_over"],
     )
 
 

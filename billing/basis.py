@@ -33,7 +33,7 @@ class LeaseBasis:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one class and quality that a deployment made in a stretch which no price change divides."""
+    """Tokens of one class, quality and band of requests, of a deployment in a stretch that no price change divides."""
 
     deployment: str
     model: str
@@ -42,6 +42,7 @@ class Usage:
     from_at: datetime
     to_at: datetime
     tokens: int
+    context_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class PeriodBasis:
 
 
 def rate(basis: PeriodBasis) -> Rated:
-    """Rate the whole basis: one line per lease, price version and day, one per share, model, class, version and day.
+    """Rate the whole basis: a line per lease, price version and day, or per share, model, class, tier, version and day.
 
     Days are those of the contract's time zone; usage of an hour belongs to the day in which its stretch begins.
     """
@@ -120,4 +121,5 @@ def _usage_totals(basis: PeriodBasis, share: ShareBasis) -> Iterator[UsageTotal]
             quality_mix={usage.quality: usage.tokens},
             from_at=usage.from_at,
             to_at=usage.to_at,
+            context_over=usage.context_over,
         )

@@ -184,6 +184,7 @@ def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zo
     charge.price_version_id = UUID(line.price_version_id) if line.price_version_id else None
     charge.model = line.model
     charge.token_class = line.token_class
+    charge.context_over = line.context_over
     charge.day = line.from_at.astimezone(zone).date()
     charge.from_at = line.from_at
     charge.to_at = line.to_at
@@ -202,6 +203,7 @@ _DESCRIPTION = (
     "price_version_id",
     "model",
     "token_class",
+    "context_over",
     "day",
     "from_at",
     "to_at",

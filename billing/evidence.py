@@ -1,6 +1,7 @@
 """The evidence file of an invoice: a canonical JSON document from which anybody can recompute every line.
 
-It holds the terms, the price versions, what was held and used (in hours, by quality), where the readings behind the
+It holds the terms, the price versions, what was held and used (in hours, by quality and by band of the
+requests' length), where the readings behind the
 usage are (numbers and hashes of signed batches), what the other witness counted, and the lines as issued. Amounts,
 prices and tokens are strings, instants ISO 8601 in UTC. Its SHA-256 is over the exact bytes of the document.
 """
@@ -19,7 +20,9 @@ from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.lines import Bill, InvoiceLine, make_bill
 from clusters.occupancy import Hold
 
-FORMAT = "forecourt-evidence-1"
+FORMAT = "forecourt-evidence-2"
+FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
+"""What was sealed before long requests had prices of their own: still read, and recomputed to the same lines."""
 
 Document = Mapping[str, Any]
 """An evidence document as JSON gives it."""
@@ -138,8 +141,7 @@ def recompute(document: Document) -> Bill:
 
 def read_basis(document: Document) -> PeriodBasis:
     """Return what the document says the invoice was rated from; its lines are not looked at."""
-    if document["format"] != FORMAT:
-        raise ValueError(f"format: found {document['format']!r}, expected {FORMAT!r}")
+    document = _with_tiers(document)
     contract, period = document["contract"], document["period"]
     return PeriodBasis(
         contract=contract["number"],
@@ -160,10 +162,34 @@ def differences(document: Document) -> list[str]:
     A document that makes no sense any more gives one difference that says so.
     """
     try:
+        document = _with_tiers(document)
         bill = recompute(document)
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
         return [f"cannot be recomputed: {type(error).__name__} {error}"]
     return _compare(document, bill)
+
+
+def _with_tiers(document: Document) -> Document:
+    """Return a document of either format as one of the present format: without tiers everything is in the base tier."""
+    if document["format"] == FORMAT:
+        return document
+    if document["format"] != FORMAT_WITHOUT_TIERS:
+        raise ValueError(f"format: found {document['format']!r}, expected {FORMAT!r} or {FORMAT_WITHOUT_TIERS!r}")
+    return {
+        **document,
+        "format": FORMAT,
+        "price_versions": [
+            {**version, "per_mtok": [{**price, "context_over": 0} for price in version["per_mtok"]]}
+            for version in document["price_versions"]
+        ],
+        "token_shares": [
+            {**share, "usage": [[*usage, 0] for usage in share["usage"]]} for share in document["token_shares"]
+        ],
+        "lines": [
+            {**line, "sublines": [{**subline, "context_over": 0} for subline in line["sublines"]]}
+            for line in document["lines"]
+        ],
+    }
 
 
 def _compare(document: Document, bill: Bill) -> list[str]:
@@ -201,19 +227,28 @@ def _version(version: PriceVersion, numbers: Mapping[str, int]) -> dict[str, Any
         "number": numbers.get(version.version_id),
         "effective_at": version.effective_at.isoformat(),
         "per_mtok": [
-            {"model": model, "class": str(token_class), "price": _plain(price)}
-            for (model, token_class), price in sorted(version.token_prices.items())
+            {"model": model, "class": str(token_class), "context_over": over, "price": _plain(price)}
+            for (model, token_class, over), price in sorted(_all_prices(version).items())
         ],
         "per_gpu_hour": {model: _plain(price) for model, price in sorted(version.gpu_prices.items())},
     }
 
 
+def _all_prices(version: PriceVersion) -> dict[tuple[str, TokenClass, int], Decimal]:
+    return {(*about, 0): price for about, price in version.token_prices.items()} | dict(version.tier_prices)
+
+
 def _read_version(version: Document) -> PriceVersion:
+    prices = {
+        (price["model"], TokenClass(price["class"]), price["context_over"]): Decimal(price["price"])
+        for price in version["per_mtok"]
+    }
     return PriceVersion(
         version["id"],
         datetime.fromisoformat(version["effective_at"]),
-        {(price["model"], TokenClass(price["class"])): Decimal(price["price"]) for price in version["per_mtok"]},
+        {(model, token_class): price for (model, token_class, over), price in prices.items() if not over},
         {model: Decimal(price) for model, price in version["per_gpu_hour"].items()},
+        {about: price for about, price in prices.items() if about[-1]},
     )
 
 
@@ -268,6 +303,7 @@ def _share(share: ShareBasis) -> dict[str, Any]:
                 usage.from_at.isoformat(),
                 usage.to_at.isoformat(),
                 str(usage.tokens),
+                usage.context_over,
             ]
             for usage in share.usage
         ],
@@ -290,8 +326,9 @@ def _read_share(share: Document) -> ShareBasis:
                 datetime.fromisoformat(from_at),
                 datetime.fromisoformat(to_at),
                 int(tokens),
+                context_over,
             )
-            for deployment, model, token_class, quality, from_at, to_at, tokens in share["usage"]
+            for deployment, model, token_class, quality, from_at, to_at, tokens, context_over in share["usage"]
         ),
     )
 
@@ -321,6 +358,7 @@ def _line(line: InvoiceLine) -> dict[str, Any]:
         "sublines": [
             {
                 "class": subline.token_class,
+                "context_over": subline.context_over,
                 "price_version": subline.price_version_id,
                 "from_at": subline.from_at.isoformat(),
                 "to_at": subline.to_at.isoformat(),

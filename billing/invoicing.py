@@ -72,10 +72,10 @@ def issue_invoice(
 ) -> Invoice:
     """Issue the invoice of a period from its final rating. Must run in the closing transaction.
 
-    One line per lease, and one per model of a token share, each rounded once; its sublines (class, price version and
-    day) stay unrounded and sum to the line's exact amount. `basis` is the same usage by the hour, for the evidence,
-    which is recomputed before it is sealed (`EvidenceBroken`). There is no tax rule yet, so tax is 0. An invoice of
-    0.00 is paid as it is issued: nothing is booked or collected.
+    One line per lease, and one per model of a token share, each rounded once; its sublines (class, tier, price
+    version and day) stay unrounded and sum to the line's exact amount. `basis` is the same usage by the hour, for the
+    evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no tax rule yet, so tax is 0. An
+    invoice of 0.00 is paid as it is issued: nothing is booked or collected.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
@@ -173,6 +173,7 @@ def _sublines(row: InvoiceLine, line: rating_lines.InvoiceLine, zone: ZoneInfo) 
             position=position,
             day=subline.from_at.astimezone(zone).date(),
             token_class=subline.token_class,
+            context_over=subline.context_over,
             price_version_id=subline.price_version_id,
             quantity=subline.quantity,
             unit_price=subline.price.amount,

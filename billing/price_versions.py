@@ -25,13 +25,18 @@ def load_versions(
         ).order_by("effective_at")
     )
     tokens: dict[UUID, dict[tuple[str, TokenClass], Decimal]] = defaultdict(dict)
+    tiers: dict[UUID, dict[tuple[str, TokenClass, int], Decimal]] = defaultdict(dict)
     for price in models.TokenPrice.objects.filter(version__in=rows):
-        tokens[price.version_id][price.model, TokenClass(price.token_class)] = price.price_per_mtok
+        about = (price.model, TokenClass(price.token_class))
+        if price.context_over:
+            tiers[price.version_id][*about, price.context_over] = price.price_per_mtok
+        else:
+            tokens[price.version_id][about] = price.price_per_mtok
     gpus: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
     for gpu in models.GpuPrice.objects.filter(version__in=rows):
         gpus[gpu.version_id][gpu.accelerator_model] = gpu.price_per_gpu_hour
     found: dict[UUID | None, tuple[PriceVersion, ...]] = {}
     for row in rows:
-        version = PriceVersion(str(row.id), row.effective_at, tokens[row.id], gpus[row.id])
+        version = PriceVersion(str(row.id), row.effective_at, tokens[row.id], gpus[row.id], tiers[row.id])
         found[row.book_id] = (*found.get(row.book_id, ()), version)
     return found

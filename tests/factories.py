@@ -178,12 +178,20 @@ def make_price_version(
     effective_at: datetime = EPOCH,
     tokens: dict[tuple[str, str], str] | None = None,
     gpus: dict[str, str] | None = None,
+    tiers: dict[tuple[str, str, int], str] | None = None,
 ) -> PriceVersion:
     version = PriceVersion.objects.create(
         book=book, number=number, announced_at=effective_at, effective_at=effective_at
     )
-    for (model, token_class), price in (tokens or {}).items():
-        TokenPrice.objects.create(version=version, model=model, token_class=token_class, price_per_mtok=Decimal(price))
+    prices = {(*about, 0): price for about, price in (tokens or {}).items()} | (tiers or {})
+    for (model, token_class, over), price in prices.items():
+        TokenPrice.objects.create(
+            version=version,
+            model=model,
+            token_class=token_class,
+            context_over=over,
+            price_per_mtok=Decimal(price),
+        )
     for accelerator_model, price in (gpus or {}).items():
         GpuPrice.objects.create(version=version, accelerator_model=accelerator_model, price_per_gpu_hour=Decimal(price))
     return version

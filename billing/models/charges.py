@@ -28,6 +28,9 @@ class Charge(models.Model):
     price_version = models.ForeignKey(PriceVersion, models.PROTECT, null=True, related_name="charges")
     model = models.CharField(max_length=200, help_text="served model, or accelerator model of a lease")
     token_class = models.CharField(max_length=16, blank=True, default="")
+    context_over = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="threshold of the tier, in input tokens of a request; 0: no tier"
+    )
     day = models.DateField(help_text="day in the contract's time zone")
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()

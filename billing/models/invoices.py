@@ -122,13 +122,16 @@ class InvoiceLine(models.Model):
 
 
 class InvoiceSubline(models.Model):
-    """A part of a line: one class, price version and day. Unrounded; sublines sum to the line exactly."""
+    """A part of a line: one class, tier, price version and day. Unrounded; sublines sum to the line exactly."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     line = models.ForeignKey(InvoiceLine, models.PROTECT, related_name="sublines")
     position = models.PositiveIntegerField()
     day = models.DateField()
     token_class = models.CharField(max_length=16, blank=True, default="")
+    context_over = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="threshold of the tier, in input tokens of a request; 0: no tier"
+    )
     price_version = models.ForeignKey(PriceVersion, models.PROTECT, null=True, related_name="+")
     quantity = models.DecimalField(max_digits=40, decimal_places=6)
     unit_price = models.DecimalField(max_digits=38, decimal_places=18)

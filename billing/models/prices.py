@@ -61,17 +61,24 @@ class PriceVersion(models.Model):
 
 
 class TokenPrice(models.Model):
-    """Price of one class of a model's tokens, per 1,000,000 tokens. Append-only."""
+    """Price of one class of a model's tokens, per 1,000,000 tokens; of all requests, or of long ones. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     version = models.ForeignKey(PriceVersion, models.PROTECT, related_name="token_prices")
     model = models.CharField(max_length=200)
     token_class = models.CharField(max_length=16, choices=Quantity.choices)
+    context_over = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="holds for the whole of a request whose input exceeds so many tokens; 0: for all requests",
+    )
     price_per_mtok = models.DecimalField(max_digits=24, decimal_places=12)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["version", "model", "token_class"], name="token_price_once"),
+            models.UniqueConstraint(
+                fields=["version", "model", "token_class", "context_over"], name="token_price_once"
+            ),
             models.CheckConstraint(condition=Q(price_per_mtok__gte=0), name="token_price_not_negative"),
         ]
 

@@ -22,6 +22,7 @@ from billing.queries.invoice_detail import (
     invoice_lines,
 )
 from billing.queries.invoice_list import find_invoice as find_invoice
+from metering.context_bands import tier_id
 from portal.figures import locale_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -33,6 +34,7 @@ LINES_HEAD = (
     "description",
     "model",
     "token_class",
+    "tier",
     "quantity",
     "unit",
     "unit_price",
@@ -62,7 +64,7 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
 @require_safe
 @tenant_page(READ_INVOICES)
 def tenant_invoice_lines(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponseBase:  # noqa: ARG001  a view takes it
-    """Write the parts of every line: one row per class, price version and day."""
+    """Write the parts of every line: one row per class, tier, price version and day."""
     found = invoice_lines(organization, _find(organization, number).pk)
     if found is None:
         raise Http404
@@ -105,6 +107,7 @@ def _subline_row(heading: str, line: LineRow, subline: SublineRow, currency: str
         line.description,
         line.model,
         subline.token_class,
+        tier_id(subline.context_over),
         subline.quantity,
         line.unit,
         subline.unit_price,

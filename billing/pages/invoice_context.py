@@ -27,7 +27,7 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of the table: a class of a model's tokens, or a lease."""
+    """One row of the table: a class and tier of a model's tokens, or a lease."""
 
     name: str
     quantity: str
@@ -147,7 +147,7 @@ def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
 
 def _class_item(row: ClassRow, currency: str, locale: str) -> Item:
     return Item(
-        name=class_words(row.token_class),
+        name=_part_words(row),
         quantity=number(row.quantity),
         unit=_("tokens"),
         price=unit_price(row.unit_price, currency, locale=locale) if row.unit_price is not None else "",
@@ -162,7 +162,7 @@ def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[P
     return tuple(
         Part(
             day=part.day,
-            name=line.term_ref if lease else class_words(part.token_class),
+            name=line.term_ref if lease else _part_words(part),
             quantity=_hours(part.quantity) if lease else number(part.quantity),
             price=unit_price(part.unit_price, currency, locale=locale),
             source=f"v{part.version}" if part.version is not None else line.source,
@@ -172,8 +172,17 @@ def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[P
     )
 
 
-def _class_place(part: ClassRow | SublineRow) -> int:
-    return CLASSES.index(part.token_class) if part.token_class in CLASSES else len(CLASSES)
+def _class_place(part: ClassRow | SublineRow) -> tuple[int, int]:
+    place = CLASSES.index(part.token_class) if part.token_class in CLASSES else len(CLASSES)
+    return (part.context_over, place)
+
+
+def _part_words(part: ClassRow | SublineRow) -> str:
+    """What a part is about: a class of tokens, and of which requests where long ones have prices of their own."""
+    words = class_words(part.token_class)
+    if not part.context_over:
+        return words
+    return _("%(class)s · requests over %(count)s input tokens") % {"class": words, "count": number(part.context_over)}
 
 
 def class_words(token_class: str) -> str:

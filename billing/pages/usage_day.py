@@ -14,10 +14,11 @@ from django.views.decorators.http import require_safe
 from billing.pages import usage_figures
 from billing.pages.periods import Period, with_query
 from billing.pages.usage_charts import legend, model_series, model_tones, model_values
+from billing.queries.usage import ModelRow
 from billing.queries.usage_hours import HourRow, UsageDay, usage_day
 from billing.queries.usage_sheet import billing_zone
 from portal.charts import Column, ColumnState, Fact, column_table, stacked_columns
-from portal.figures import axis, compact, day, locale_for, number, unit_price
+from portal.figures import axis, compact, day, locale_for, number
 from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -70,7 +71,7 @@ def _context(period: Period, found: UsageDay, currency: str) -> dict[str, Any]:
             columns, series, caption=_("Tokens per hour"), head=_("Hour (%(zone)s)") % hours, form=number
         ),
         "models": [
-            (row, tone, [unit_price(row.prices.get(name), overview.currency, locale=locale) for name in _PRICED])
+            (row, tone, _price_lines(row, overview.currency, locale))
             for row, tone in zip(overview.models, model_tones(models).values(), strict=True)
         ],
         "crumbs": (Crumb(_("Usage"), _month_url(period)), Crumb(title)),
@@ -79,7 +80,9 @@ def _context(period: Period, found: UsageDay, currency: str) -> dict[str, Any]:
     }
 
 
-_PRICED = ("input", "cached_input", "output")
+def _price_lines(row: ModelRow, currency: str, locale: str) -> tuple[str, ...]:
+    prices = usage_figures.model_prices(row.prices, currency, locale)
+    return (prices, *usage_figures.tier_prices(row.tiers, currency, locale))
 
 
 def _column(hour: HourRow, models: list[str], period: Period, locale: str) -> Column:

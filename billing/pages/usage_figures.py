@@ -36,6 +36,7 @@ class ModelLine:
     cached: int
     output: int
     prices: str
+    tiers: tuple[str, ...]
     trend: str
     cost: Decimal
     share_bar: str
@@ -144,7 +145,8 @@ def model_lines(sheet: UsageSheet, urls: dict[str, str], locale: str) -> list[Mo
             input=row.tokens.uncached_input,
             cached=row.tokens.cached_input,
             output=row.tokens.output,
-            prices=_prices(row.prices, overview.currency, locale),
+            prices=model_prices(row.prices, overview.currency, locale),
+            tiers=tier_prices(row.tiers, overview.currency, locale),
             trend=sparkline(row.tokens_by_day, small=True, height_px=22),
             cost=row.amount,
             share_bar=bar([Part("m0", row.amount)], whole=highest),
@@ -155,10 +157,18 @@ def model_lines(sheet: UsageSheet, urls: dict[str, str], locale: str) -> list[Mo
     ]
 
 
-def _prices(prices: Mapping[str, Decimal], currency: str, locale: str) -> str:
+def model_prices(prices: Mapping[str, Decimal], currency: str, locale: str) -> str:
     """Input, cached input and output per 1M tokens; a dash where the price list has none."""
     return " / ".join(
         unit_price(prices.get(name), currency, locale=locale) for name in ("input", "cached_input", "output")
+    )
+
+
+def tier_prices(tiers: Mapping[int, Mapping[str, Decimal]], currency: str, locale: str) -> tuple[str, ...]:
+    """The same for requests that exceed a number of input tokens, the lowest first."""
+    return tuple(
+        _("over %(count)s: %(prices)s") % {"count": number(over), "prices": model_prices(prices, currency, locale)}
+        for over, prices in sorted(tiers.items())
     )
 
 

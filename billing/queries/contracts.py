@@ -84,7 +84,10 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
-    """A model's prices in a version: per 1M tokens by class, or per GPU-hour for an accelerator model."""
+    """A model's prices in a version: per 1M tokens by class, or per GPU-hour for an accelerator model.
+
+    `tiers` are the prices per 1M tokens of long requests, by the input tokens that a request must exceed.
+    """
 
     book_id: UUID
     book: str
@@ -95,6 +98,7 @@ class PriceRow:
     in_force: bool
     model: str
     per_mtok: Mapping[str, Decimal]
+    tiers: Mapping[int, Mapping[str, Decimal]]
     per_gpu_hour: Decimal | None
 
 
@@ -124,25 +128,25 @@ def price_rows(organization: Organization, now: datetime) -> tuple[PriceRow, ...
     )
     latest = {version.book_id: version.id for version in versions if version.effective_at <= now}
     shown = [each for each in versions if each.effective_at > now or latest.get(each.book_id) == each.id]
-    tokens: dict[tuple[UUID, str], dict[str, Decimal]] = defaultdict(dict)
-    for price in TokenPrice.objects.filter(version__in=shown).order_by("model", "token_class"):
-        tokens[price.version_id, price.model][price.token_class] = price.price_per_mtok
+    tokens: dict[tuple[UUID, str], dict[int, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+    for price in TokenPrice.objects.filter(version__in=shown).order_by("model", "context_over", "token_class"):
+        tokens[price.version_id, price.model][price.context_over][price.token_class] = price.price_per_mtok
     gpus: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
     for gpu in GpuPrice.objects.filter(version__in=shown).order_by("accelerator_model"):
         gpus[gpu.version_id][gpu.accelerator_model] = gpu.price_per_gpu_hour
     rows: list[PriceRow] = []
     for version in shown:
         in_force = latest.get(version.book_id) == version.id
-        for (version_id, model), per_mtok in tokens.items():
+        for (version_id, model), prices in tokens.items():
             if version_id == version.id:
-                rows.append(_price_row(version, in_force, model, per_mtok, None))
+                rows.append(_price_row(version, in_force, model, prices, None))
         for model, rate in gpus[version.id].items():
             rows.append(_price_row(version, in_force, model, {}, rate))
     return tuple(rows)
 
 
 def _price_row(
-    version: PriceVersion, in_force: bool, model: str, per_mtok: Mapping[str, Decimal], rate: Decimal | None
+    version: PriceVersion, in_force: bool, model: str, prices: Mapping[int, Mapping[str, Decimal]], rate: Decimal | None
 ) -> PriceRow:
     return PriceRow(
         book_id=version.book_id,
@@ -153,7 +157,8 @@ def _price_row(
         effective_at=version.effective_at,
         in_force=in_force,
         model=model,
-        per_mtok=per_mtok,
+        per_mtok=prices.get(0, {}),
+        tiers={over: dict(of_tier) for over, of_tier in prices.items() if over},
         per_gpu_hour=rate,
     )
 

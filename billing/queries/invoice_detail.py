@@ -30,10 +30,11 @@ from tenants.models import Organization
 
 @dataclass(frozen=True, slots=True)
 class SublineRow:
-    """A part of a line: one class, price version and day; amounts are exact."""
+    """A part of a line: one class, tier, price version and day; amounts are exact."""
 
     day: date
     token_class: str
+    context_over: int
     quantity: Decimal
     unit_price: Decimal
     version: int | None
@@ -43,9 +44,10 @@ class SublineRow:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """A line's tokens of one class; `unit_price` is None where it changed within the period."""
+    """A line's tokens of one class and tier; `unit_price` is None where it changed within the period."""
 
     token_class: str
+    context_over: int
     quantity: Decimal
     unit_price: Decimal | None
     versions: tuple[int, ...]
@@ -201,6 +203,7 @@ def _subline_row(subline: InvoiceSubline) -> SublineRow:
     return SublineRow(
         day=subline.day,
         token_class=subline.token_class,
+        context_over=subline.context_over,
         quantity=subline.quantity,
         unit_price=subline.unit_price,
         version=subline.price_version.number if subline.price_version else None,
@@ -210,16 +213,17 @@ def _subline_row(subline: InvoiceSubline) -> SublineRow:
 
 
 def _classes(sublines: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
-    by_class: dict[str, list[SublineRow]] = defaultdict(list)
+    by_class: dict[tuple[str, int], list[SublineRow]] = defaultdict(list)
     for subline in sublines:
         if subline.token_class:
-            by_class[subline.token_class].append(subline)
+            by_class[subline.token_class, subline.context_over].append(subline)
     rows = []
-    for token_class, parts in by_class.items():
+    for (token_class, context_over), parts in by_class.items():
         prices = {part.unit_price for part in parts}
         rows.append(
             ClassRow(
                 token_class=token_class,
+                context_over=context_over,
                 quantity=exact_sum(part.quantity for part in parts),
                 unit_price=prices.pop() if len(prices) == 1 else None,
                 versions=tuple(sorted({part.version for part in parts if part.version is not None})),

@@ -15,7 +15,7 @@ from billing.bases import Window, read_bases
 from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState
 from billing.money import exact_sum, from_minor
-from billing.rating.book import TokenClass
+from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.versions import version_in_force
@@ -71,12 +71,16 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model's tokens and what they cost; `prices` per 1M tokens by class in force at the window's end."""
+    """A model's tokens and what they cost; `prices` per 1M tokens by class in force at the window's end.
+
+    `tiers` are those of long requests, by the input tokens that a request must exceed.
+    """
 
     model: str
     tokens: TokenCounts
     tokens_by_day: tuple[int, ...]
     prices: Mapping[str, Decimal]
+    tiers: Mapping[int, Mapping[str, Decimal]]
     list_amount: Decimal
     amount: Decimal
 
@@ -226,6 +230,7 @@ class _Sums:
         self._unpriced: list[UnpricedRow] = []
         self._tokens: dict[tuple[date, str], _Counts] = defaultdict(_Counts)
         self._prices: dict[str, dict[str, Decimal]] = defaultdict(dict)
+        self._tiers: dict[str, dict[int, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
 
     def add(self, basis: PeriodBasis, rated: Rated) -> None:
         self._rated.extend(rated.lines)
@@ -236,8 +241,17 @@ class _Sums:
                 counts = self._tokens[self._day(usage.from_at), usage.model]
                 counts.by_class[usage.token_class] += usage.tokens
         version = version_in_force(basis.versions, basis.to_at)
-        for (model, token_class), price in (version.token_prices if version else {}).items():
+        if version is not None:
+            self._add_prices(version)
+
+    def _add_prices(self, version: PriceVersion) -> None:
+        for (model, token_class), price in version.token_prices.items():
             self._prices[model][token_class] = price
+        for model, _, over in version.tier_prices:
+            for token_class in TokenClass:
+                found = version.price_per_mtok(model, token_class, over)
+                if found is not None:
+                    self._tiers[model][over][token_class] = found
 
     def overview(self, from_at: datetime, to_at: datetime, currencies: tuple[str, ...]) -> UsageOverview:
         leases = [(basis, line) for basis, line in self._lines if _is_lease(line.sublines[0])]
@@ -294,6 +308,7 @@ class _Sums:
                 tokens=_counts(count for (_, each), count in self._tokens.items() if each == model),
                 tokens_by_day=tuple(self._tokens.get((day, model), empty).frozen().total for day in days),
                 prices=dict(sorted(self._prices[model].items())),
+                tiers=dict(sorted(self._tiers[model].items())),
                 list_amount=exact_sum(line.base_amount for line in shared if line.model == model),
                 amount=exact_sum(line.amount for line in shared if line.model == model),
             )

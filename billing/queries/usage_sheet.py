@@ -210,7 +210,7 @@ def _cached_lines(rated: Rated, model: str) -> Sequence[RatedLine]:
 def _saving(basis: PeriodBasis, line: RatedLine) -> Fraction | None:
     """What the cached tokens of a line would have cost more as input; None where input has no price."""
     version = next((one for one in basis.versions if one.version_id == line.price_version_id), None)
-    full = version.price_per_mtok(line.model, TokenClass.INPUT) if version else None
+    full = version.price_per_mtok(line.model, TokenClass.INPUT, line.context_over) if version else None
     if full is None:
         return None
     dearer = Fraction(full) - Fraction(line.price.amount)

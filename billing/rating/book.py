@@ -1,10 +1,12 @@
 """Prices as rating needs them: one version of a price book, immutable, in force from an instant."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from metering.context_bands import CONTEXT_BANDS
 
 
 class TokenClass(StrEnum):
@@ -23,23 +25,47 @@ class PriceVersion:
 
     `token_prices` are per 1M tokens by (served model, class), `gpu_prices` per GPU-hour of a whole card by
     accelerator model. A price that is not there is unknown, which is not zero; what is free is priced at
-    zero.
+    zero. `tier_prices` are those of long requests, by (served model, class, threshold): they hold for all
+    tokens of a request whose input exceeds the threshold, not only for those above it.
     """
 
     version_id: str
     effective_at: datetime
     token_prices: Mapping[tuple[str, TokenClass], Decimal] = field(default_factory=dict)
     gpu_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    tier_prices: Mapping[tuple[str, TokenClass, int], Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.version_id
         assert self.effective_at.tzinfo is not None
-        assert all(price >= 0 for price in (*self.token_prices.values(), *self.gpu_prices.values()))
+        prices = (*self.token_prices.values(), *self.tier_prices.values(), *self.gpu_prices.values())
+        assert all(price >= 0 for price in prices)
+        assert all(over in CONTEXT_BANDS[1:] for *_, over in self.tier_prices)
 
-    def price_per_mtok(self, model: str, token_class: TokenClass) -> Decimal | None:
-        """Return the price per 1M tokens of one class of a model, or None where the version has none."""
+    def price_per_mtok(self, model: str, token_class: TokenClass, context_over: int = 0) -> Decimal | None:
+        """Return the price per 1M tokens of one class of a model, or None where the version has none.
+
+        Of requests of the band `context_over` it is the price with the greatest threshold that is not above it.
+        """
+        for over in _descending(context_over):
+            price = self.tier_prices.get((model, token_class, over))
+            if price is not None:
+                return price
         return self.token_prices.get((model, token_class))
+
+    def tier_of(self, model: str, context_over: int) -> int:
+        """Return the greatest threshold at which any price of a model changes, up to `context_over`; 0: none does."""
+        tiers = (
+            over
+            for over in _descending(context_over)
+            if any((model, token_class, over) in self.tier_prices for token_class in TokenClass)
+        )
+        return next(tiers, 0)
 
     def price_per_gpu_hour(self, accelerator_model: str) -> Decimal | None:
         """Return the price per GPU-hour of a whole card, or None where the version has none."""
         return self.gpu_prices.get(accelerator_model)
+
+
+def _descending(context_over: int) -> Iterator[int]:
+    return (over for over in reversed(CONTEXT_BANDS) if 0 < over <= context_over)

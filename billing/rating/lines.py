@@ -54,8 +54,8 @@ def by_term_and_model(line: RatedLine) -> tuple[str, str]:
 
 
 def by_rate(line: RatedLine) -> tuple[Hashable, ...]:
-    """Gather only what has the same term, model, class, price version, price and share into one line."""
-    about = (line.term_ref, line.model, line.token_class, line.price_version_id or "")
+    """Gather only what has the same term, model, class, tier, price version, price and share into one line."""
+    about = (line.term_ref, line.model, line.token_class, line.context_over, line.price_version_id or "")
     return (*about, line.price, line.share_percent)
 
 

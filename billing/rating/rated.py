@@ -75,7 +75,8 @@ def per_period(amount: Decimal, period_seconds: int) -> Price:
 class RatedLine:
     """One priced quantity with everything that a charge must carry.
 
-    `line_key` says what the line is about and is the same in every run. `quality_mix` gives the quantity by
+    `line_key` says what the line is about and is the same in every run. `context_over` is the threshold of the
+    tier in which the requests were priced, 0 without one. `quality_mix` gives the quantity by
     quality and sums to `quantity`. `base_amount` is quantity times price, `amount` what is owed of it
     (`share_percent` of it); both are rounded half-even to 18 decimals, while `exact_base` and `exact` are the
     figures themselves.
@@ -92,6 +93,7 @@ class RatedLine:
     quantity: Decimal
     unit: Unit
     price: Price
+    context_over: int = 0
     share_percent: Decimal = WHOLE_PERCENT
     quality_mix: Mapping[str, Decimal]
     from_at: datetime

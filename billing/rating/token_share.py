@@ -8,6 +8,10 @@ at the
 * the same for `reasoning` and `output`;
 * `cache_write` stands beside the input and goes at its own price.
 
+Where the price version has other prices for long requests, all tokens of such a request go at those: its usage is
+rated apart, in the tier of the greatest threshold that the version has for the model and the request exceeded. A class
+without a price of its own in that tier keeps the price of the tier below.
+
 Where more of the part than of the whole was counted, the whole is billed as the part and the surplus is
 reported. Usage without a price is `Unpriced`, never zero.
 """
@@ -30,6 +34,7 @@ from billing.rating.rated import (
     line_key,
     per_mtok,
 )
+from metering.context_bands import tier_id
 
 RULE_LIST_PRICE = "token_share_list_price"
 
@@ -52,6 +57,7 @@ class UsageTotal:
 
     `quality_mix` gives the tokens by quality and sums to `quantity`. `usage_key` is the caller's stable key
     of what the total is about (a deployment and a day, say); classes with the same key belong together.
+    `context_over` is the band of the requests (`metering.context_bands`), 0 also where it is not known.
     """
 
     usage_key: str
@@ -62,6 +68,7 @@ class UsageTotal:
     quality_mix: Mapping[str, int]
     from_at: datetime
     to_at: datetime
+    context_over: int = 0
 
     def __post_init__(self) -> None:
         assert self.quantity >= 0
@@ -93,7 +100,7 @@ class TokenShareTerms:
 
 @dataclass(slots=True)
 class _Group:
-    """The classes of one model under one price version and usage key, added up."""
+    """The classes of one model under one price version, tier and usage key, added up."""
 
     from_at: datetime
     to_at: datetime
@@ -111,18 +118,20 @@ class _Group:
 
 
 def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Rated:
-    """Rate usage totals: one line per usage key, model, price version and billable class, zeros left out."""
+    """Rate usage totals: one line per usage key, model, price version, tier and billable class, zeros left out."""
     versions = {version.version_id: version for version in terms.price_versions}
-    groups: dict[tuple[str, str, str], _Group] = {}
+    groups: dict[tuple[str, str, str, int], _Group] = {}
     for total in totals:
-        key = (total.usage_key, total.model, total.price_version_id or "")
+        version = versions.get(total.price_version_id or "")
+        tier = version.tier_of(total.model, total.context_over) if version else 0
+        key = (total.usage_key, total.model, total.price_version_id or "", tier)
         groups.setdefault(key, _Group(total.from_at, total.to_at)).add(total)
     lines: list[RatedLine] = []
     unpriced: list[Unpriced] = []
-    for (usage_key, model, version_id), group in sorted(groups.items(), key=lambda item: item[0]):
+    for (usage_key, model, version_id, tier), group in sorted(groups.items(), key=lambda item: item[0]):
         version = versions.get(version_id)
-        for token_class, mix, surplus in _billable(model, version, group):
-            rated = _rate_class(terms, version, (usage_key, model, token_class), mix, group)
+        for token_class, mix, surplus in _billable(model, version, tier, group):
+            rated = _rate_class(terms, version, (usage_key, model, token_class, tier), mix, group)
             if isinstance(rated, RatedLine):
                 lines.append(rated)
             elif rated is not None:
@@ -142,13 +151,13 @@ def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Ra
 
 
 def _billable(
-    model: str, version: PriceVersion | None, group: _Group
+    model: str, version: PriceVersion | None, tier: int, group: _Group
 ) -> Iterator[tuple[TokenClass, Mapping[str, int], int]]:
     """Yield (class, tokens by quality, surplus) such that no token is in two classes."""
     parts = {
         part: whole
         for part, whole in PART_OF.items()
-        if version is not None and version.price_per_mtok(model, part) is not None
+        if version is not None and version.price_per_mtok(model, part, tier) is not None
     }
     for token_class in TokenClass:
         mix = group.mixes.get(token_class, {})
@@ -167,21 +176,21 @@ def _billable(
 def _rate_class(
     terms: TokenShareTerms,
     version: PriceVersion | None,
-    about: tuple[str, str, TokenClass],
+    about: tuple[str, str, TokenClass, int],
     mix: Mapping[str, int],
     group: _Group,
 ) -> RatedLine | Unpriced | None:
-    usage_key, model, token_class = about
+    usage_key, model, token_class, tier = about
     tokens = sum(mix.values())
     if not tokens:
         return None
-    price = None if version is None else version.price_per_mtok(model, token_class)
+    price = None if version is None else version.price_per_mtok(model, token_class, tier)
     if version is None or price is None:
         reason = UnpricedReason.NO_VERSION if version is None else UnpricedReason.NO_PRICE
         return _unpriced(terms, model=model, token_class=token_class, tokens=tokens, reason=reason, group=group)
     parts = (TermKind.TOKEN_SHARE, terms.term_ref, terms.contract_version, usage_key)
     return RatedLine(
-        line_key=line_key(*parts, model, token_class, version.version_id),
+        line_key=line_key(*parts, model, token_class, version.version_id, *filter(None, [tier_id(tier)])),
         term_kind=TermKind.TOKEN_SHARE,
         term_ref=terms.term_ref,
         contract_version=terms.contract_version,
@@ -192,6 +201,7 @@ def _rate_class(
         quantity=Decimal(tokens),
         unit=Unit.TOKENS,
         price=per_mtok(price),
+        context_over=tier,
         share_percent=terms.share_of(model, token_class),
         quality_mix={quality: Decimal(count) for quality, count in sorted(mix.items()) if count},
         from_at=group.from_at,

@@ -48,6 +48,25 @@ def test_hours_and_days_rate_to_the_same_lines(zone: str) -> None:
     assert rate(hourly) == rate(daily)
 
 
+def test_usage_of_long_requests_is_read_apart_by_hours_and_by_days() -> None:
+    world = make_world(tokens=PRICES, tiers={(MODEL, "input", 200_000): "0.56"})
+    shared = world.share()
+    for hour in range(3):
+        shared.use({"input": 100, "output": 1}, at=NOON + hour * HOUR)
+        shared.use({"input": 600_000, "output": 1}, at=NOON + hour * HOUR, context_over=512_000)
+        shared.use({"input": -7}, at=NOON + hour * HOUR, context_over=512_000, version=1_000_000)
+    hourly = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL, by_hour=True)
+    daily = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
+    assert rate(hourly) == rate(daily)
+    found = {(line.token_class, line.context_over): line.quantity for line in rate(daily).lines}
+    assert found == {
+        ("input", 0): 300,
+        ("output", 0): 3,
+        ("input", 200_000): 3 * 599_993,
+        ("output", 200_000): 3,
+    }
+
+
 def test_rating_the_parts_of_a_window_gives_the_whole() -> None:
     world = make_used()
     whole = rate(read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)).exact_total

@@ -111,6 +111,27 @@ def test_cached_input_is_a_part_of_input_and_each_token_is_charged_once() -> Non
     }
 
 
+def test_long_requests_are_charged_at_their_tier_and_late_ones_on_the_same_line() -> None:
+    world = make_world(tokens=PRICES, tiers={(MODEL, "input", 200_000): "0.56"})
+    shared = world.share(percent="100")
+    shared.use({"input": 1_000_000}, at=NOON)
+    shared.use({"input": 585_659}, at=NOON, context_over=512_000)
+    assert charge(world) == 2
+    assert charge(world) == 0
+    shared.use({"input": 250_000}, at=NOON, context_over=200_000)
+    shared.use({"input": -85_659}, at=NOON, context_over=512_000, version=1_000_000)
+    assert charge(world) == 1
+    rows = Charge.objects.order_by("line_key", "seq").values_list("context_over", "seq", "quantity", "amount")
+    assert list(rows) == [
+        (0, 1, Decimal(1_000_000), Decimal("0.28")),
+        (200_000, 1, Decimal(585_659), Decimal("0.32796904")),
+        (200_000, 2, Decimal(164_341), Decimal("0.09203096")),
+    ]
+    assert {
+        key.rpartition("|")[2] for key in Charge.objects.exclude(context_over=0).values_list("line_key", flat=True)
+    } == {"over_200k"}
+
+
 def test_a_second_run_books_nothing() -> None:
     world = make_world(tokens=PRICES)
     world.lease(2, price="2.35")

@@ -35,7 +35,13 @@ from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, make_world
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 VERSIONS = (
     PriceVersion("v1", MARCH, {(MODEL, TokenClass.OUTPUT): Decimal("1.10")}, {H100: Decimal("1.94")}),
-    PriceVersion("v2", NOON, {(MODEL, TokenClass.OUTPUT): Decimal("0.98")}, {H100: Decimal("2.35")}),
+    PriceVersion(
+        "v2",
+        NOON,
+        {(MODEL, TokenClass.OUTPUT): Decimal("0.98")},
+        {H100: Decimal("2.35")},
+        {(MODEL, TokenClass.OUTPUT, 200_000): Decimal("1.47")},
+    ),
 )
 
 
@@ -55,9 +61,9 @@ def basis(*usage: Usage) -> PeriodBasis:
     )
 
 
-def used(hour: int, tokens: int, quality: str = "A") -> Usage:
+def used(hour: int, tokens: int, quality: str = "A", over: int = 0) -> Usage:
     at = NOON + hour * HOUR
-    return Usage("d-1", MODEL, TokenClass.OUTPUT, quality, at, at + HOUR, tokens)
+    return Usage("d-1", MODEL, TokenClass.OUTPUT, quality, at, at + HOUR, tokens, over)
 
 
 def document(given_basis: PeriodBasis, **proof: Any) -> dict[str, Any]:
@@ -68,10 +74,27 @@ def document(given_basis: PeriodBasis, **proof: Any) -> dict[str, Any]:
 
 
 def test_a_document_holds_the_basis_it_was_made_of() -> None:
-    whole = basis(used(0, 7_000_000), used(30, 5, "E"))
+    whole = basis(used(0, 7_000_000), used(30, 5, "E"), used(30, 600_000, over=512_000))
     assert read_basis(document(whole)) == whole
     assert recompute(document(whole)) == make_bill(rate(whole).lines, "USD")
     assert differences(document(whole)) == []
+
+
+def test_a_document_from_before_tiers_still_recomputes() -> None:
+    made = document(basis(used(0, 7_000_000), used(30, 5, "E")))
+    old = copy.deepcopy(made)
+    old["format"] = "forecourt-evidence-1"
+    for version in old["price_versions"]:
+        version["per_mtok"] = [price for price in version["per_mtok"] if not price.pop("context_over")]
+    for share in old["token_shares"]:
+        share["usage"] = [usage[:-1] for usage in share["usage"]]
+    for line in old["lines"]:
+        for subline in line["sublines"]:
+            del subline["context_over"]
+    assert differences(old) == []
+    assert recompute(old) == recompute(made)
+    old["token_shares"][0]["usage"][0][-1] = "7000001"
+    assert any("line 2: quantity" in each for each in differences(old))
 
 
 def test_the_text_is_canonical_and_its_hash_is_over_its_bytes() -> None:
@@ -89,6 +112,10 @@ def test_an_unknown_format_is_refused() -> None:
     ("path", "value", "found"),
     [
         (("lines", 0, "amount"), "1.00", "line 1: amount"),
+        (("token_shares", 0, "usage", 0, 7), 200_000, "line 2: subline 1"),
+        (("lines", 1, "sublines", 0, "context_over"), 200_000, "line 2: subline 1"),
+        (("price_versions", 1, "per_mtok", 1, "context_over"), 128_000, "line 2: subline 2"),
+        (("price_versions", 1, "per_mtok", 1, "context_over"), 150_000, "cannot be recomputed"),
         (("lines", 0, "quality"), {"A": "1"}, "line 1: quality"),
         (("lines", 1, "exact_amount"), "0.0", "line 2: exact_amount"),
         (("lines", 0, "sublines", 0, "quantity"), "1", "line 1: subline 1"),
@@ -109,7 +136,7 @@ def test_an_unknown_format_is_refused() -> None:
     ],
 )
 def test_a_changed_figure_is_found(path: tuple[str | int, ...], value: object, found: str) -> None:
-    forged = copy.deepcopy(document(basis(used(0, 7_000_000))))
+    forged = copy.deepcopy(document(basis(used(0, 7_000_000), used(1, 1_000_000, over=128_000))))
     at: Any = forged
     for step in path[:-1]:
         at = at[step]
@@ -139,12 +166,14 @@ def test_what_the_other_witness_counted_is_told_apart_from_nothing_seen() -> Non
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 600), st.integers(1, 10**18), st.sampled_from("AES")),
+        st.tuples(
+            st.integers(0, 600), st.integers(1, 10**18), st.sampled_from("AES"), st.sampled_from((0, 128_000, 512_000))
+        ),
         max_size=12,
-        unique_by=lambda each: (each[0], each[2]),
+        unique_by=lambda each: (each[0], each[2], each[3]),
     )
 )
-def test_every_document_recomputes_to_its_own_lines(hours: list[tuple[int, int, str]]) -> None:
+def test_every_document_recomputes_to_its_own_lines(hours: list[tuple[int, int, str, int]]) -> None:
     made = document(basis(*(used(*each) for each in hours)))
     assert differences(made) == []
     assert canonical(json.loads(canonical(made))) == canonical(made)

@@ -26,7 +26,9 @@ def publish(
     effective_at: datetime,
     tokens: Mapping[tuple[str, str], str] | None = None,
     gpus: Mapping[str, str] | None = None,
+    *,
     now: datetime = MARCH,
+    tiers: Mapping[tuple[str, str, int], str] | None = None,
 ) -> PriceVersion:
     assert book is not None
     return publish_price_version(
@@ -35,6 +37,7 @@ def publish(
         token_prices={key: Decimal(price) for key, price in (tokens or {}).items()},
         gpu_prices={key: Decimal(price) for key, price in (gpus or {}).items()},
         now=now,
+        tier_prices={key: Decimal(price) for key, price in (tiers or {}).items()},
     )
 
 
@@ -77,6 +80,44 @@ def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(cast: 
     publish(book, MARCH)
     with pytest.raises(VersionExists):
         publish(book, MARCH)
+
+
+def test_prices_of_long_requests_are_stored_and_load_beside_the_others(cast: Cast) -> None:
+    book = make_price_book(cast.provider)
+    publish(book, MARCH, {(MODEL, "input"): "3", (MODEL, "output"): "15"}, tiers={(MODEL, "input", 200_000): "6"})
+    [version] = load_versions(book_ids=[book.id], from_at=MARCH, to_at=NOON)[book.id]
+    prices = [version.price_per_mtok(MODEL, TokenClass.INPUT, over) for over in (0, 128_000, 200_000, 512_000)]
+    assert prices == [Decimal(3), Decimal(3), Decimal(6), Decimal(6)]
+    assert version.price_per_mtok(MODEL, TokenClass.OUTPUT, 512_000) == Decimal(15)
+
+
+@pytest.mark.parametrize(
+    ("tier", "price", "said"),
+    [
+        ((MODEL, "input", 150_000), "6", "not told apart at 150000 input tokens, only at 32000, 128000, 200000"),
+        ((MODEL, "input", 0), "6", "not told apart at 0"),
+        ((MODEL, "output", 200_000), "6", "output has a price above 200000 input tokens, and none for shorter"),
+        ((MODEL, "requests", 200_000), "6", "none for shorter"),
+        ((MODEL, "input", 200_000), "-6", "at least 0"),
+        ((MODEL, "input", 200_000), "0.0000000000001", "at most 12 decimals"),
+    ],
+)
+def test_a_tier_that_cannot_be_rated_is_refused(cast: Cast, tier: tuple[str, str, int], price: str, said: str) -> None:
+    book = make_price_book(cast.provider)
+    with pytest.raises(WrongPrices, match=said):
+        publish(book, MARCH, {(MODEL, "input"): "3"}, tiers={tier: price})
+    assert not PriceVersion.objects.filter(book=book).exists()
+
+
+def test_a_tier_over_counted_requests_of_its_length_comes_too_late() -> None:
+    prices = {(MODEL, "input"): "1", (MODEL, "output"): "2"}
+    world = make_world(tokens=prices)
+    shared = world.share()
+    shared.use({"input": 100}, at=NOON)
+    shared.use({"input": 300_000}, at=NOON, context_over=272_000)
+    with pytest.raises(PriceTooLate, match="above 272000 input tokens"):
+        publish(world.book, NOON, prices, now=NOON, tiers={(MODEL, "input", 200_000): "6"})
+    publish(world.book, NOON, prices, now=NOON, tiers={(MODEL, "input", 512_000): "6"})
 
 
 def used(tokens: Mapping[tuple[str, str], str]) -> World:

@@ -118,6 +118,7 @@ class Shared:
         witness: Witness | None = None,
         version: int = 1,
         records: int = 1,
+        context_over: int = 0,
     ) -> list[UsageHour]:
         """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
         meters = {
@@ -143,6 +144,7 @@ class Shared:
                 quality=quality,
                 rule="counted",
                 version=version,
+                context_over=context_over,
                 value=count_of,
                 records=records,
                 updated_at=at,
@@ -168,6 +170,7 @@ def make_world(
     to_at: datetime | None = None,
     tokens: Mapping[tuple[str, str], str] | None = None,
     gpus: Mapping[str, str] | None = None,
+    tiers: Mapping[tuple[str, str, int], str] | None = None,
     period_kind: PeriodKind = PeriodKind.CALENDAR_MONTH,
     parties: tuple[Organization, Organization] | None = None,
 ) -> World:
@@ -179,7 +182,9 @@ def make_world(
     )
     book = factories.make_price_book(provider, currency=currency)
     if tokens or gpus:
-        factories.make_price_version(book, effective_at=from_at, tokens=dict(tokens or {}), gpus=dict(gpus or {}))
+        factories.make_price_version(
+            book, effective_at=from_at, tokens=dict(tokens or {}), gpus=dict(gpus or {}), tiers=dict(tiers or {})
+        )
     contract = factories.make_contract(provider, tenant, book, from_at=from_at)
     contract.time_zone = time_zone
     contract.to_at = to_at

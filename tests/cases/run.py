@@ -30,6 +30,7 @@ from clusters.occupancy import (
     place_jobs,
 )
 from metering.checks import Cause, EventCounts, Explained, repeated_prompt, residual
+from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
@@ -136,6 +137,35 @@ def token_share(given: Given) -> Gives:
         "base": plain(sum((line.exact_base for line in rated.lines), Fraction(0))),
         "share": plain(rated.exact_total),
         "billed": str(bill.total),
+    }
+
+
+def long_requests(given: Given) -> Gives:
+    """Requests of different length, summed apart by their band, at a price list that has other prices for long ones."""
+    terms = TokenShareTerms("share", 1, Decimal(given["share_percent"]), _versions(given["versions"]))
+    totals = [
+        UsageTotal(
+            usage_key="all",
+            model=each["model"],
+            token_class=token_class,
+            price_version_id=given["versions"][0]["id"],
+            quantity=each[token_class],
+            quality_mix={"A": each[token_class]},
+            from_at=A_DAY[0],
+            to_at=A_DAY[1],
+            context_over=band_of(each["input"] + each.get("cache_write", 0)),
+        )
+        for each in given["requests"]
+        for token_class in TokenClass
+        if token_class in each
+    ]
+    rated = rate_token_share(terms, totals)
+    return {
+        "bands": sorted({total.context_over for total in totals}),
+        "rows": [_row(line) for line in rated.lines],
+        "unpriced": _unpriced(rated),
+        "exact": plain(rated.exact_total),
+        "billed": str(make_bill(rated.lines, given["currency"], by_term_and_model).total),
     }
 
 
@@ -284,6 +314,7 @@ KINDS: dict[str, Callable[[Given], Gives]] = PLATFORM_KINDS | {
         lease_late_stop,
         flat_lease,
         token_share,
+        long_requests,
         many_charges,
         register,
         ticks,
@@ -307,6 +338,12 @@ def _versions(given: list[Given]) -> list[PriceVersion]:
                 for token_class, price in prices.items()
             },
             gpu_prices={model: Decimal(price) for model, price in each.get("per_gpu_hour", {}).items()},
+            tier_prices={
+                (tier["model"], TokenClass(token_class), tier["over"]): Decimal(tier[token_class])
+                for tier in each.get("per_mtok_of_long_requests", [])
+                for token_class in TokenClass
+                if token_class in tier
+            },
         )
         for each in given
     ]
@@ -334,8 +371,10 @@ def _holds(given: list[Given]) -> list[Hold]:
 
 def _row(line: RatedLine) -> Gives:
     what = "gpu_seconds" if line.unit is Unit.GPU_SECONDS else line.token_class
+    tier = {"tier": tier_id(line.context_over)} if line.context_over else {}
     return {
         "model": line.model,
+        **tier,
         what: plain(line.quantity),
         line.price.unit.value: plain(line.price.amount),
         "amount": plain(line.exact),

@@ -57,6 +57,13 @@ def test_prices_in_force_and_announced_are_shown_and_past_ones_are_not() -> None
     assert price_rows(make_organization("outsider"), NOON) == ()
 
 
+def test_a_model_s_tiers_stand_beside_its_prices() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1", (MODEL, "output"): "2"}, tiers={(MODEL, "input", 200_000): "3"})
+    [row] = price_rows(world.tenant, NOON)
+    assert row.per_mtok == {"input": Decimal(1), "output": Decimal(2)}
+    assert row.tiers == {200_000: {"input": Decimal(3)}}
+
+
 def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     world = make_world(tokens={(MODEL, "input"): "1"})
     for _ in range(3):

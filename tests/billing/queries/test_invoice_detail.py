@@ -72,6 +72,25 @@ def test_lines_stand_in_groups_with_sums_classes_and_sources() -> None:
     assert at_book.source == "v1, v2"
 
 
+def test_a_class_has_a_row_for_each_tier_of_its_requests() -> None:
+    world = make_world(tokens=PRICES, tiers={(MODEL, "input", 200_000): "0.56"})
+    shared = world.share(percent="100", rolled_to_at=APRIL)
+    shared.use({"input": 1_000_000}, at=NOON)
+    shared.use({"input": 3_000_000}, at=NOON, context_over=512_000)
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL).invoice
+    assert invoice is not None
+    detail = detail_of(world, invoice)
+    [line] = detail.groups[0].lines
+    assert [(row.token_class, row.context_over, row.unit_price, row.exact_amount) for row in line.classes] == [
+        ("input", 0, Decimal("0.28"), Decimal("0.28")),
+        ("input", 200_000, Decimal("0.56"), Decimal("1.68")),
+    ]
+    assert [part.context_over for part in line.sublines] == [0, 200_000]
+    assert (line.unit_price, line.amount) == (None, Decimal("1.96"))
+    assert all(check.passed for check in detail.checks)
+
+
 def test_all_four_checks_of_a_sound_invoice_pass_with_their_figures() -> None:
     world, _, invoice = make_invoice()
     detail = detail_of(world, invoice)

@@ -114,6 +114,21 @@ def test_prices_of_models_are_those_in_force_at_the_end() -> None:
     assert before.total == after.total
 
 
+def test_prices_of_long_requests_are_told_for_every_class_that_has_one() -> None:
+    world = make_world(tokens=PRICES, tiers={(MODEL, "input", 200_000): "0.56", (MODEL, "output", 512_000): "1.65"})
+    shared = world.share(percent="100")
+    shared.use({"input": 1_000_000}, at=NOON)
+    shared.use({"input": 1_000_000}, at=NOON, context_over=200_000)
+    overview = usage_overview(world.tenant, MARCH, APRIL, "UTC")
+    [row] = overview.models
+    assert row.tokens == TokenCounts(input=2_000_000)
+    assert row.amount == Decimal("0.84")
+    assert row.tiers == {
+        200_000: {"input": Decimal("0.56"), "cached_input": Decimal("0.07"), "output": Decimal("1.10")},
+        512_000: {"input": Decimal("0.56"), "cached_input": Decimal("0.07"), "output": Decimal("1.65")},
+    }
+
+
 def test_usage_without_a_price_is_shown_and_not_as_free() -> None:
     world = make_used()
     shared = world.share()

@@ -56,6 +56,16 @@ def test_savings_are_counted_at_the_prices_of_their_day(cast: Cast) -> None:
     assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved == Decimal("3.50")
 
 
+def test_savings_of_long_requests_are_counted_at_their_tier(cast: Cast) -> None:
+    prices = {("m", "input"): "1.00", ("m", "cached_input"): "0.25"}
+    world = make_world(tokens=prices, tiers={("m", "input", 200_000): "3.00"}, parties=(cast.provider, cast.tenant))
+    shared = world.share(percent="100", model="m")
+    for over in (0, 272_000):
+        shared.use({"input": 4_000_000, "cached_input": 2_000_000}, model="m", context_over=over)
+    # 2 M × 0.75 and 2 M × 2.75.
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved == Decimal("7.00")
+
+
 def test_nothing_is_saved_where_cached_input_has_no_price_of_its_own(cast: Cast) -> None:
     world = make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
     world.share(model="m").use({"input": 1_000_000, "cached_input": 500_000}, model="m")

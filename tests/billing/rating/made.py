@@ -23,6 +23,7 @@ def version(
     from_hours: float = -1_000,
     tokens: Mapping[TokenClass, str] | None = None,
     gpu: str | None = None,
+    tiers: Mapping[tuple[TokenClass, int], str] | None = None,
 ) -> PriceVersion:
     """Return a price version for the model `sample` and the accelerator `H100`."""
     return PriceVersion(
@@ -30,6 +31,7 @@ def version(
         effective_at=at(from_hours),
         token_prices={("sample", name): Decimal(price) for name, price in (tokens or {}).items()},
         gpu_prices={} if gpu is None else {"H100": Decimal(gpu)},
+        tier_prices={("sample", name, over): Decimal(price) for (name, over), price in (tiers or {}).items()},
     )
 
 
