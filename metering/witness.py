@@ -161,6 +161,9 @@ def _counted(
         witness__in=(Witness.ENGINE, Witness.GATEWAY),
         quantity__in=(*COMPARED, *FINISHED.values()),
     )
+    if organization is not None:
+        # Who only reported sees one of the two witnesses: to compare it would tell of a difference that is not there.
+        usage = usage.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))
     keys = ["deployment_id", "model", "quantity", "deployment__slug"]
     if by_hour:
         usage = usage.annotate(at=TruncHour("from_at"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from metering.checks import Cause, Explained
 from metering.event_items import Event
 from metering.events import accept_events
-from metering.models import Witness
+from metering.models import Meter, Witness
 from metering.rollup_events import roll_up_events
 from metering.witness import residual_hours, residual_totals
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
@@ -79,6 +79,14 @@ def test_others_and_nobodys_usage_is_not_compared(cast: Cast) -> None:
     store(None, NOON, 5)
     assert residual_hours(organization=cast.outsider, **WINDOW) == []
     assert len(residual_hours(organization=cast.tenant, **WINDOW)) == 1
+
+
+def test_who_only_reported_is_shown_no_difference(cast: Cast) -> None:
+    deployment = make_deployment(cast.provider, cast.tenant)
+    both(deployment, 0, 5, 5)
+    Meter.objects.filter(witness=Witness.GATEWAY).update(reporter=cast.operator)
+    assert residual_totals(organization=cast.operator, **WINDOW) == []
+    assert [one.residual.difference for one in residual_totals(organization=cast.tenant, **WINDOW)] == [0]
 
 
 def test_two_deployments_and_models_do_not_mix(cast: Cast) -> None:
