@@ -7,7 +7,7 @@ so an event is counted by exactly one commit.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
@@ -19,7 +19,7 @@ from metering.usage_rows import UsageRow, add_usage
 from tenants.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,7 +33,8 @@ RULE_UNATTRIBUTED: Final = "event_sum_unattributed"
 # Claims in the order of receipt until there are enough events; at least one call.
 CLAIM: Final = """
     WITH waiting AS (
-        SELECT call, events FROM metering_waitingevents ORDER BY call LIMIT %s FOR UPDATE SKIP LOCKED
+        SELECT call, events FROM metering_waitingevents WHERE call <> ALL(%s::uuid[])
+        ORDER BY call LIMIT %s FOR UPDATE SKIP LOCKED
     ), counted AS (
         SELECT call, sum(events) OVER (ORDER BY call) - events AS before FROM waiting
     )
@@ -56,14 +57,34 @@ EXPLAIN: Final = f"""
 """  # noqa: S608  the names are the constants above
 
 
-def roll_up_events(*, now: datetime, chunk_events: int = CHUNK_EVENTS) -> int:
-    """Count the events of the next waiting calls into usage hours; return how many there were."""
-    with transaction.atomic():
-        _wait_for_rebuild()
-        calls = _claim(chunk_events)
-        if calls:
-            add_usage(usage_of(calls), now)
-            _explain(explain_events(calls))
+class ChunkFailed(Exception):
+    """The events of these calls could not be rolled up together; they wait as before."""
+
+    def __init__(self, calls: Collection[UUID]) -> None:
+        super().__init__(f"{len(calls)} calls of events, the first is {min(calls)}")
+        self.calls = frozenset(calls)
+
+
+def roll_up_events(
+    *, now: datetime, chunk_events: int = CHUNK_EVENTS, passed_over: Collection[UUID] = frozenset()
+) -> int:
+    """Count the events of the next waiting calls into usage hours; return how many there were.
+
+    Calls that are passed over wait on. Raises ChunkFailed.
+    """
+    claimed: dict[UUID, datetime] = {}
+    try:
+        with transaction.atomic():
+            _wait_for_rebuild()
+            claimed = _claim(chunk_events, passed_over)
+            calls = _read(claimed)
+            if calls:
+                add_usage(usage_of(calls), now)
+                _explain(explain_events(calls))
+    except Exception as broken:
+        if not claimed:
+            raise
+        raise ChunkFailed(claimed) from broken
     return sum(len(call.events) for call in calls)
 
 
@@ -105,14 +126,19 @@ def edges_of(deployment_ids: Collection[UUID]) -> dict[UUID, list[datetime]]:
     return edges
 
 
-def _claim(chunk_events: int) -> list[ReceivedEvents]:
+def _claim(chunk_events: int, passed_over: Collection[UUID]) -> dict[UUID, datetime]:
+    """Take the next calls from the queue; return when each was received."""
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [CHUNK_CALLS, chunk_events])
-        claimed: list[tuple[Any, ...]] = cursor.fetchall()
-        if not claimed:
-            return []
-        instants = [received_at for _, received_at in claimed]
-        cursor.execute(READ, [[call for call, _ in claimed], min(instants), max(instants)])
+        cursor.execute(CLAIM, [list(passed_over), CHUNK_CALLS, chunk_events])
+        return dict(cursor.fetchall())
+
+
+def _read(claimed: Mapping[UUID, datetime]) -> list[ReceivedEvents]:
+    if not claimed:
+        return []
+    instants = claimed.values()
+    with connection.cursor() as cursor:
+        cursor.execute(READ, [list(claimed), min(instants), max(instants)])
         calls = read_calls(cursor.fetchall())
     assert len(calls) == len(claimed), "a call stays for as long as it waits"
     return calls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from celery import shared_task
 from django.conf import settings
@@ -17,9 +17,12 @@ from metering.rebuild_events import apply_cuts
 from metering.restating import nodes_to_check, restate_node
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
-from metering.rollup_events import CHUNK_EVENTS, roll_up_events
+from metering.rollup_events import CHUNK_EVENTS, ChunkFailed, roll_up_events
 from metering.validating import nodes_to_validate, validate_node
 from metering.watching import end_silences, expect_hours, find_silences
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +88,21 @@ def validate_usage(**_: object) -> int:
 def rollup_events(**_: object) -> int:
     """Roll up every queued event; return how many."""
     ends_at = time.monotonic() + SWEEP_S_MAX
-    rolled = 0
+    rolled, chunk_events = 0, CHUNK_EVENTS
+    passed_over: set[UUID] = set()
     while time.monotonic() < ends_at:
-        counted = roll_up_events(now=timezone.now())
-        rolled += counted
-        if counted < CHUNK_EVENTS:
+        try:
+            counted = roll_up_events(now=timezone.now(), chunk_events=chunk_events, passed_over=passed_over)
+        except ChunkFailed as failed:
+            # One call's trouble must not keep all others waiting: it is found, and the next sweep comes back to it.
+            alone = len(failed.calls) == 1
+            logger.exception("Rolling up events failed: %s.", "one call" if alone else "looking for the call")
+            passed_over |= failed.calls if alone else set()
+            chunk_events = CHUNK_EVENTS if alone else 1
+            continue
+        if not counted:
             break
+        rolled += counted
     return rolled
 
 

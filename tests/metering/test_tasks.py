@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 
+import metering.rollup_events
 from forecourt.celery import SWEEPS
 from metering.event_models import WaitingEvents
 from metering.models import Batch, UsageHour
@@ -65,3 +66,24 @@ def test_one_sweep_counts_every_event(cast: Cast) -> None:
     assert not WaitingEvents.objects.exists()
     assert UsageHour.objects.get(quantity="requests").value == 30
     assert rollup_events(hint="ignored") == 0
+
+
+def test_a_sweep_does_not_end_with_a_chunk_of_small_calls(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metering.rollup_events, "CHUNK_CALLS", 2)
+    for number in range(5):
+        send(cast.tenant, event(f"e-{number}"))
+    assert rollup_events() == 5
+
+
+def test_one_call_in_trouble_does_not_stop_the_others(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(5):
+        send(cast.tenant, event(f"e-{number}"))
+    broken = WaitingEvents.objects.order_by("call")[2].call
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE metering_eventcall DISABLE TRIGGER metering_eventcall_append_only")
+        cursor.execute("UPDATE metering_eventcall SET body = 'broken' WHERE id = %s", [broken])
+        cursor.execute("ALTER TABLE metering_eventcall ENABLE TRIGGER metering_eventcall_append_only")
+    assert rollup_events() == 4
+    assert WaitingEvents.objects.get().call == broken
+    assert UsageHour.objects.get(quantity="requests").value == 4
+    assert str(broken) in caplog.text
