@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Count, F, Q, Sum
 
 from metering.finding_models import FindingState, NodeValidation, UsageFinding
-from metering.models import Meter, MeterState, RollupCursor, UsageGap, UsageHour
+from metering.models import Meter, MeterState, Quality, RollupCursor, UsageGap, UsageHour
 from metering.rebuild import derived
 from metering.validation import PROFILE_DAYS, RULES, Check, Found, MeterHour, Part, check_hour, check_sums
 
@@ -107,14 +107,19 @@ def _check(node: Node, hours: set[datetime]) -> dict[Place, list[Found]]:
     for meter, hour_at, quality, rule, value, records in rows:
         parts[meter, hour_at].append(Part(quality, rule, int(value), int(records)))
     kinds = dict(Meter.objects.filter(node=node).values_list("id", "quantity"))
-    others = _others_cards(node, first, last)
+    others, beside = _others_cards(node, first, last), _beside_substituted(node, first, last)
     values = {place: sum(part.value for part in found) for place, found in parts.items()}
     found: dict[Place, list[Found]] = {}
     for (meter, hour_at), own in parts.items():
         if hour_at in hours:
             profile, like = _profile(values, meter, hour_at)
             checked = MeterHour(
-                own, profile, like, rates=kinds[meter] not in COUNTED, others_cards=others.get((meter, hour_at), 0)
+                own,
+                profile,
+                like,
+                rates=kinds[meter] not in COUNTED,
+                others_cards=others.get((meter, hour_at), 0),
+                beside_substituted=beside.get((meter, hour_at), 0),
             )
             found[meter, hour_at] = check_hour(checked)
     return found
@@ -135,6 +140,22 @@ def _others_cards(node: Node, first: datetime, last: datetime) -> dict[Place, in
     ).values_list("subject_id", "from_at", "occurrences")
     meters = dict(Meter.objects.filter(node=node, accelerator__isnull=False).values_list("accelerator__uuid", "id"))
     return {(meters[uuid], _hour(at)): count for uuid, at, count in gaps if uuid in meters}
+
+
+def _beside_substituted(node: Node, first: datetime, last: datetime) -> dict[Place, int]:
+    """Return what came or went, by meter and hour, after a substitution took away all that stood in its place."""
+    put_in = Q(quality=Quality.SUBSTITUTED)
+    rows = (
+        UsageHour.objects.filter(meter__node=node, hour_at__gte=first, hour_at__lte=last)
+        .values_list("meter_id", "hour_at", "from_at", "deployment_id", "tenant_id")
+        .annotate(substituted=Count("id", filter=put_in), beside=Sum("value", filter=~put_in, default=0))
+        .filter(substituted__gt=0)
+        .order_by()
+    )
+    found: dict[Place, int] = defaultdict(int)
+    for meter, hour_at, *_, beside in rows:
+        found[meter, hour_at] += abs(int(beside))
+    return found
 
 
 def _sums(node: Node, hour_at: datetime) -> dict[Place, list[Found]]:

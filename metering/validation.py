@@ -20,6 +20,7 @@ class Check(StrEnum):
     SUM = "sum"
     HELD = "held"
     RESTART = "restart"
+    SUBSTITUTED = "substituted"
     SPIKE = "spike"
     HIGH = "high"
     LOW = "low"
@@ -72,6 +73,12 @@ RULES: Final[Mapping[Check, CheckRule]] = {
             Check.RESTART, Severity.WARNING, "units counted or held over an unproved restart; 0", "the decision table"
         ),
         CheckRule(
+            Check.SUBSTITUTED,
+            Severity.ERROR,
+            "units that came, or went, after a person's value took their place; 0",
+            f"{_VEE}: a substituted value stands alone",
+        ),
+        CheckRule(
             Check.SPIKE, Severity.WARNING, "the hour; 1.8 times the third highest of 7 days", f"{_VEE}: spike check"
         ),
         CheckRule(Check.HIGH, Severity.INFO, "the hour; 5 times the highest like hour of 7 days", f"{_VEE}: high/low"),
@@ -109,6 +116,8 @@ class MeterHour:
     rates: bool = True
     """Whether the meter counts something that has a usual rate."""
     others_cards: int = field(default=0)
+    beside_substituted: int = 0
+    """Units that stand beside a person's value, in the same part and for the same owner."""
 
     @property
     def value(self) -> int:
@@ -133,6 +142,7 @@ def check_hour(hour: MeterHour) -> list[Found]:
         Check.GAP: sum(part.value for part in hour.parts if part.quality == "E"),
         Check.HELD: sum(part.records for part in hour.parts if part.rule in _HELD_RULES),
         Check.RESTART: sum(part.value for part in hour.parts if part.rule in _RESTART_RULES),
+        Check.SUBSTITUTED: hour.beside_substituted,
     }
     found = [Found(check, observed, 0) for check, observed in counted.items() if observed > 0]
     return found + (_against_profile(hour) if hour.rates else [])

@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from metering.adjustment_models import Substitution, UsageAdjustment
+from metering.finding_models import UsageFinding
 from metering.models import UsageHour
 from metering.rebuild import hours_against_registers, node_differences
 from metering.substituting import (
@@ -21,11 +22,14 @@ from metering.substituting import (
     propose_substitution,
 )
 from metering.substitutions import substitutions_for
+from metering.validating import validate_node
 from tenants.models import AuditEntry, Role
 from tests.factories import make_deployment, make_endpoint, make_user
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up, total
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tenants.models import Organization, User
     from tests.factories import Cast
 
@@ -170,3 +174,27 @@ def test_another_provider_sees_and_changes_nothing(cast: Cast, agent: FakeAgent,
     assert [seen(one) for one in (cast.provider, cast.tenant, cast.outsider)] == [1, 0, 0]
     decide(cast, made, paul)
     assert [seen(one) for one in (cast.provider, cast.tenant, cast.outsider)] == [1, 1, 0]
+
+
+def test_what_is_metered_later_is_found_until_another_substitution_takes_it_away(
+    cast: Cast, agent: FakeAgent, paul: User
+) -> None:
+    decide(cast, propose(cast), paul)
+    hour = timedelta(hours=1)
+    agent.ship(
+        column(meter(), [137, 140], [NOON_MS + 3 * STEP_MS, NOON_MS + 3_600_000], first_seq=4, epoch="epoch-2"),
+        metered_to_ms=NOON_MS + 3_700_000,
+    )
+    roll_up(agent.node)
+    late = billed() - 125
+    assert late == 10
+
+    def found(now: datetime) -> list[tuple[int, str]]:
+        validate_node(node_id=agent.node.id, now=now)
+        return list(UsageFinding.objects.filter(rule="substituted").values_list("observed", "state"))
+
+    assert found(LATER + hour) == [(late, "open")]
+    decide(cast, propose(cast), paul)
+    assert billed() == 125
+    UsageHour.objects.filter(quality="S").update(updated_at=LATER + 2 * hour)
+    assert found(LATER + 3 * hour) == [(late, "settled")]
