@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from metering.wire import HEADER_SIGNATURE
 from portal.parts import Pill
 from portal.shell import Crumb
 from tenants.api_keys import SCOPES
@@ -168,11 +169,14 @@ def _example(schema: dict[str, Any], address: str, method: str, operation: dict[
         if one["in"] == "header" and one.get("required")
     ]
     body = _content(operation.get("requestBody", {}))
+    signed = any(one["name"] == HEADER_SIGNATURE for one in operation.get("parameters", []))
     if body.get("format") == "binary":
         lines.append("  --data-binary @batch")
-    elif body:
-        lines.append('  -H "Content-Type: application/json"')
-        lines.append(f"  -d '{json.dumps(_sample(schema, body))}'")
+    elif body and signed:
+        # The signature is of these very bytes, so that they come from a file.
+        lines += ['  -H "Content-Type: application/json"', "  --data-binary @body"]
+    elif body and (sample := _sample(schema, body)):
+        lines += ['  -H "Content-Type: application/json"', f"  -d '{json.dumps(sample)}'"]
     return " \\\n".join(lines)
 
 

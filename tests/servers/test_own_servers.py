@@ -152,9 +152,9 @@ def meter_an_event(platform: Platform) -> None:
         ready = ask(f"{address}/health/ready")
         assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
         assert ask(f"{address}/api/v1/events", [event], seeded["tenant_api_key"])["accepted"] == 1
-        assert platform.rows("SELECT count(*) FROM metering_eventqueue") == [(1,)]
+        assert platform.rows("SELECT count(*) FROM metering_waitingevents") == [(1,)]
         platform.hint("metering.tasks.rollup_events")
-        wait_until(lambda: platform.rows("SELECT count(*) FROM metering_eventqueue") == [(0,)])
+        wait_until(lambda: platform.rows("SELECT count(*) FROM metering_waitingevents") == [(0,)])
     hours = "SELECT quantity, value FROM metering_usagehour WHERE quantity IN ('input', 'output') ORDER BY quantity"
     assert platform.rows(hours) == [("input", INPUT_TOKENS), ("output", OUTPUT_TOKENS)]
 
