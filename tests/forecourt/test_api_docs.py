@@ -65,7 +65,7 @@ def test_every_example_is_a_call_that_a_shell_understands(client: Client) -> Non
         assert any("/api/v1/" in word for word in words)
         if "-d" in words:
             assert json.loads(words[words.index("-d") + 1])
-    [events] = [example for example in examples if "/api/v1/events" in example]
+    [events] = [example for example in examples if "-d '[" in example]
     body = json.loads(shlex.split(events)[-1])
     assert set(body[0]) == {"id", "source", "occurred_at", "model", "input", "output"}
 
