@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test.utils import modify_settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -35,3 +36,9 @@ def lasting_server(lasting_rows: None) -> Iterator[LiveServer]:
         server = LiveServer(HOST)
         yield server
         server.stop()
+        # Threads that wait for a browser's next request keep their connection, and a test database in use stays.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
