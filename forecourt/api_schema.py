@@ -105,7 +105,7 @@ def _batches() -> dict[str, Any]:
             "404": _refusal("The node is not enrolled."),
             "409": _refusal("The batch does not follow the one before, or other bytes have its number."),
             "413": _refusal("The batch is too large."),
-            "503": _refusal("The database does not take it now; nothing of it is stored. Send it again."),
+            "503": _refusal("The database does not take it now. Send the same again; it counts once."),
         },
     }
 

@@ -57,9 +57,9 @@ def batches(request: HttpRequest) -> HttpResponse:
     except Problem as refused:
         return problem_answer(refused)
     except (InterfaceError, InternalError, OperationalError):
-        # Gone, full, out of connections or read only: whatever it is, nothing of the batch is stored.
+        # Gone, full, out of connections or read only: whatever it is, the same bytes again are harmless.
         logger.exception("A batch of node %s could not be stored.", request.META.get(META_NODE, "")[:64])
-        detail = "The database does not take the batch now; nothing of it is stored."
+        detail = "The database does not take the batch now; send the same bytes again, they count once."
         return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
 
 

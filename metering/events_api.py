@@ -56,7 +56,7 @@ class EventsView(APIView):
             raise EventsTooLarge(refused.detail) from refused
         except (InterfaceError, InternalError, OperationalError):
             logger.exception("A call of %s could not be stored.", reporter.slug)
-            detail = "The database does not take the events now; nothing of the call is stored."
+            detail = "The database does not take the events now; send them again, each counts once."
             return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
 
     @extend_schema(

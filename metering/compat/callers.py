@@ -63,11 +63,11 @@ class NulCharacter(Problem):
 
 
 class Unavailable(Problem):
-    """The database does not take anything now; nothing of the call is stored."""
+    """The database does not take anything now. Where it was lost at the commit nobody knows what is stored."""
 
     status = 503
-    code = "nothing_stored"
-    title = "Nothing can be stored now"
+    code = "not_taken"
+    title = "The call cannot be taken now"
 
 
 def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
@@ -108,7 +108,7 @@ def endpoint(
             _add_headers(response, problem)
         except (InterfaceError, InternalError, OperationalError):
             logger.exception("A call of %s could not be stored.", request.path)
-            response = refuse(Unavailable("The database does not take the call now; nothing of it is stored."))
+            response = refuse(Unavailable("The database does not take the call now; send the same again."))
             response["Retry-After"] = str(RETRY_AFTER_S)
         add_never_cache_headers(response)
         return response
