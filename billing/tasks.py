@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from celery import shared_task
 from django.conf import settings
 
-from billing import charging, closing, settlement, stripe_account, stripe_events
+from billing import charging, closing, settlement, stripe_account, stripe_events, unpriced
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 
@@ -25,18 +25,22 @@ SWEEP_S_MAX = 60
 
 @shared_task(name="billing.tasks.charge_usage")
 def charge_usage(**_: object) -> None:
-    """Store billing periods that have begun, and book every full hour that is not charged yet."""
+    """Store billing periods that have begun, and book every full hour that is not charged yet; alarm where it
+    has no price."""
     now = datetime.now(UTC)
     for contract in charging.without_period(now=now):
         try:
             charging.ensure_periods(contract=contract, now=now)
         except Exception:
             logger.exception("periods of contract %s", contract.number)
-    for period_id, up_to in charging.due_for_charging(now=now):
+    due = charging.due_for_charging(now=now)
+    for period_id, up_to in due:
         try:
             charging.charge_period(period_id=period_id, up_to=up_to, now=now, wait=False)
         except Exception:
             logger.exception("charging period %s", period_id)
+    if due:
+        unpriced.alarm_unpriced(now=now)
 
 
 @shared_task(name="billing.tasks.state_needs")

@@ -111,6 +111,7 @@ class AlertKind(models.TextChoices):
     OUTPUT_ABOVE_RATE = "output_above_rate", "more output than the best known rate allows"
     ENERGY_WITHOUT_TOKENS = "energy_without_tokens", "cards that work while no token is counted"
     GATEWAY_BEHIND = "gateway_behind", "a gateway that has not said for a while that it sent everything"
+    UNPRICED = "unpriced", "usage that no price is in force for"
 
 
 class AlertState(models.TextChoices):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from metering.alerts import AlertRow
 from metering.checks import Cause, Residual
 from metering.control_models import AlertKind, AlertState
-from portal.figures import energy, moment, number, share, watts
+from portal.figures import energy, gpu_hours, moment, number, share, watts
 from portal.parts import Pill
 
 PERCENT: Final = 100
@@ -121,6 +121,7 @@ def _titles() -> dict[AlertKind, str]:
         AlertKind.OUTPUT_ABOVE_RATE: _("More output than the best known rate"),
         AlertKind.ENERGY_WITHOUT_TOKENS: _("GPUs at work without a token"),
         AlertKind.GATEWAY_BEHIND: _("A gateway fell behind"),
+        AlertKind.UNPRICED: _("Usage without a price"),
     }
 
 
@@ -145,14 +146,26 @@ def _figures(kind: AlertKind, row: AlertRow) -> str:
             _("They drew %(drawn)s on average, above %(idle)s. An engine is not read, or they serve something else.")
             % said
         )
+    if kind is AlertKind.UNPRICED:
+        return _unpriced(row)
     return _("It says nothing of the last %(hours)s hours; closing a period waits for it.") % {
         "hours": number(Decimal(row.measured) / 3600, digits=1)
+    }
+
+
+def _unpriced(row: AlertRow) -> str:
+    if row.quantity:
+        return _("%(count)s tokens are kept and not charged until the price list has a price for them.") % {
+            "count": number(row.measured)
+        }
+    return _("%(count)s GPU-hours are kept and not charged until the price list has a price for them.") % {
+        "count": gpu_hours(row.measured, digits=2)
     }
 
 
 def _rule(kind: AlertKind, rule: str) -> str:
     if kind is AlertKind.GATEWAY_BEHIND:
         return _("source %(name)s") % {"name": rule}
-    if kind is AlertKind.RESIDUAL:
+    if kind in {AlertKind.RESIDUAL, AlertKind.UNPRICED}:
         return _("contract: %(rule)s") % {"rule": rule}
     return _("figure: %(source)s") % {"source": rule} if rule else ""

@@ -168,5 +168,20 @@ def _alert(floor: Floor, deployments: list[Deployment], this_hour: datetime, now
             node_id=floor.mixed.id,
         ),
     ]
+    misfits.append(
+        Misfit(
+            kind=AlertKind.UNPRICED,
+            subject="unpriced:sample",
+            from_at=this_hour - 9 * HOUR,
+            to_at=this_hour,
+            measured=12_345,
+            bound=0,
+            rule="C-0001 · S-0001",
+            provider_id=second.provider_id,
+            tenant_id=second.tenant_id,
+            model="unheard-of",
+            quantity="output",
+        )
+    )
     kinds = list(AlertKind)
     write_alerts(misfits=misfits, kinds=kinds, from_at=day, to_at=now, now=now)

@@ -44,6 +44,8 @@ def test_both_parties_see_the_same_figures_and_the_api_says_them_too(cast: Cast,
         assert all(number(one.residual.engine) in words for one in found)
         assert "aborted prefill" in words
         assert "The engine counted 840,000 more that nothing explains; 336,000 are allowed." in words
+        assert "Usage without a price" in words
+        assert "12,345 tokens are kept and not charged until the price list has a price for them." in words
     assert "GPUs at work without a token" in pages["p"]
     assert "GPUs at work without a token" not in pages["t"]
 
