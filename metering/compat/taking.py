@@ -12,13 +12,15 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
 from metering.compat.models import HeldReport, RejectedSample, SubjectAlias
 from metering.compat.reports import Report, Unusable
-from metering.event_items import Event, EventItem, Rejected, check_item
+from metering.event_items import COUNT_FIELDS, Event, EventItem, Rejected, check_item
+from metering.event_models import EventConflict
 from metering.events import accept_events
 from metering.ingest_counts import Kind, count_outcomes
 from tenants.models import AuditEntry, Organization
@@ -91,15 +93,15 @@ def take_reports(
         if all_or_nothing and (taken.duplicates or taken.conflicts):
             raise AlreadyTaken("An event of the call was taken before; nothing of it is stored.")
         homeless = [one.index for one in taken.rejected if _is_homeless(one)]
-        held = _hold(reporter, input_name, [reports[index] for index in homeless], now)
+        held, otherwise = _hold(reporter, input_name, [reports[index] for index in homeless], now)
         if all_or_nothing and held < len(homeless):
             raise AlreadyTaken("An event of the call waits for its tenant; nothing of it is stored again.")
         unusable += [_unusable(reports[one.index], one) for one in taken.rejected if not _is_homeless(one)]
         _keep_samples(reporter, input_name, unusable, now)
         outcome = Taken(
             taken.accepted,
-            taken.duplicates + len(homeless) - held,
-            taken.conflicts,
+            taken.duplicates + len(homeless) - held - otherwise,
+            taken.conflicts + otherwise,
             held,
             len(unusable),
         )
@@ -217,32 +219,62 @@ def _may_report_for(reporter: Organization, slug: str) -> Organization:
     return found
 
 
-def _hold(reporter: Organization, input_name: str, reports: Collection[Report], now: datetime) -> int:
-    """Keep reports whose subject is nobody's yet; returns how many are new."""
+def _hold(reporter: Organization, input_name: str, reports: Collection[Report], now: datetime) -> tuple[int, int]:
+    """Keep reports whose subject is nobody's yet; returns how many are new, and how many say something else than the
+    one that waits under their name. These are kept as conflicts; all others are repeated.
+    """
     if not reports:
-        return 0
-    waiting = HeldReport.objects.filter(reporter=reporter, released_at=None)
-    before = waiting.count()
+        return 0, 0
+    before = HeldReport.objects.filter(reporter=reporter, released_at=None).count()
     if before + len(reports) > HELD_MAX:
         raise HeldFull(f"{before} reports wait; name their subjects first.", retry_after_s=300)
-    HeldReport.objects.bulk_create(
-        [
-            HeldReport(
-                reporter=reporter,
-                input=input_name,
-                source=report.source,
-                event_id=report.event_id,
-                subject=report.subject,
-                model=report.model,
-                occurred_at=report.occurred_at,
-                counts=report.counts,
-                received_at=now,
-            )
-            for report in reports
-        ],
-        ignore_conflicts=True,
+    given = [
+        HeldReport(
+            reporter=reporter,
+            input=input_name,
+            source=report.source,
+            event_id=report.event_id,
+            subject=report.subject,
+            model=report.model,
+            occurred_at=report.occurred_at,
+            counts=list(report.counts),
+            received_at=now,
+        )
+        for report in reports
+    ]
+    HeldReport.objects.bulk_create(given, ignore_conflicts=True)
+    names = {"source__in": {one.source for one in given}, "event_id__in": {one.event_id for one in given}}
+    kept = {(one.source, one.event_id): one for one in HeldReport.objects.filter(reporter=reporter, **names)}
+    stood = [(one, kept[one.source, one.event_id]) for one in given if kept[one.source, one.event_id].id != one.id]
+    others = [one for one, known in stood if _said(one) != _said(known)]
+    EventConflict.objects.bulk_create([_conflict(one) for one in others], ignore_conflicts=True)
+    return len(given) - len(stood), len(others)
+
+
+def _said(held: HeldReport) -> tuple[str, str, datetime, list[int]]:
+    return held.subject, held.model, held.occurred_at, list(held.counts)
+
+
+def _conflict(held: HeldReport) -> EventConflict:
+    """What came under the name of a report that waits, in the words of an event's conflict; it has no tenant yet."""
+    content = {
+        "tenant": "",
+        "deployment": "",
+        "model": held.model,
+        "occurred_at": held.occurred_at.isoformat(),
+        "key": held.subject,
+        "samples": 1,
+        "aborted": False,
+        **dict(zip(COUNT_FIELDS, map(str, held.counts), strict=True)),
+    }
+    return EventConflict(
+        reporter_id=held.reporter_id,
+        source=held.source,
+        event_id=held.event_id,
+        content_sha256=sha256(repr(content).encode()).digest(),
+        content=content,
+        received_at=held.received_at,
     )
-    return waiting.count() - before
 
 
 def _keep_samples(reporter: Organization, input_name: str, unusable: Collection[Unusable], now: datetime) -> None:

@@ -20,6 +20,7 @@ from metering.compat.taking import (
     name_subject,
     take_reports,
 )
+from metering.event_models import EventConflict
 from tests.factories import make_deployment
 from tests.metering.compat.callers import counted
 from tests.metering.stored import how_many, stored_events
@@ -96,6 +97,16 @@ def test_an_alias_of_one_reporter_is_nothing_to_another(provider: Organization, 
 
 def test_the_same_id_with_other_content_is_kept_apart(provider: Organization) -> None:
     assert take(provider, report(tokens=1), report(tokens=2)) == Taken(accepted=1, conflicts=1)
+    assert [one.numbers["input"] for one in stored_events().values()] == [1]
+
+
+def test_other_content_under_the_name_of_one_that_waits_is_kept_too(provider: Organization) -> None:
+    held = [report(subject="acct-9", tokens=tokens) for tokens in (1, 2, 1)]
+    assert take(provider, *held) == Taken(held=1, duplicates=1, conflicts=1)
+    assert take(provider, held[0], held[1]) == Taken(duplicates=1, conflicts=1)
+    conflict = EventConflict.objects.get()
+    assert (conflict.event_id, conflict.content["input"], conflict.content["key"]) == ("r-1", "2", "acct-9")
+    name_subject(reporter=provider, subject="acct-9", tenant="tenant", actor="test", now=NOW)
     assert [one.numbers["input"] for one in stored_events().values()] == [1]
 
 
