@@ -14,9 +14,9 @@ def run_seed(seed: int) -> tuple[int, list[str]]:
     from tests.faults.metering.outcome import differences
     from tests.faults.metering.plan import make_plan
     from tests.faults.metering.simulation import Run
-    from tests.faults.metering.workload import make_workload, truth
+    from tests.faults.metering.workload import truth
 
-    plan = make_plan(seed, make_workload(seed, 0))
+    plan = make_plan(seed)
     with tempfile.TemporaryDirectory(prefix="forecourt-faults-") as folder:
         try:
             run = Run(f"seed-{seed}", seed, plan, Path(folder))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
-from tests.faults.metering.workload import TICKS
-
-if TYPE_CHECKING:
-    from tests.faults.metering.workload import Workload
+from tests.faults.metering.workload import TICKS, must_read
 
 ReadFault = Literal[
     "page_refused",
@@ -84,20 +81,18 @@ class Plan:
 UNDISTURBED: Final = Plan(rollups=frozenset(range(0, TICKS, 40)))
 
 
-def make_plan(seed: int, workload: Workload) -> Plan:
+def make_plan(seed: int) -> Plan:
     """The plan of a seed; every third one loses no reading, so that its hours must be exact too."""
     draw = random.Random(f"faults {seed}")
     lossless = seed % 3 == 0
     kills = KILL_FAULTS[1:] if lossless else KILL_FAULTS
     ticks = range(2, TICKS)
-    must_read = workload.must_read()
+    kept = must_read(seed)
     return Plan(
-        windows=() if lossless else _windows(draw, must_read),
+        windows=() if lossless else _windows(draw, kept),
         cuts=tuple(_spans(draw, draw.randrange(3), CUT_TICKS_MAX)),
         kills=tuple(
-            (tick, draw.choice(kills))
-            for tick in sorted(draw.sample(ticks, draw.randrange(5)))
-            if tick not in must_read
+            (tick, draw.choice(kills)) for tick in sorted(draw.sample(ticks, draw.randrange(5))) if tick not in kept
         ),
         sends=tuple((tick, draw.choice(SEND_FAULTS)) for tick in sorted(draw.sample(ticks, draw.randrange(8)))),
         server=tuple(
@@ -109,12 +104,12 @@ def make_plan(seed: int, workload: Workload) -> Plan:
     )
 
 
-def _windows(draw: random.Random, must_read: set[int]) -> tuple[Window, ...]:
+def _windows(draw: random.Random, kept: set[int]) -> tuple[Window, ...]:
     found = []
     for start, end in _spans(draw, draw.randrange(1, 5), 20):
         fault = draw.choice(READ_FAULTS)
         kind = draw.choice(("vllm", "sglang", "llamacpp")) if fault.startswith("page_") else ""
-        if not must_read.intersection(range(start, end)):
+        if not kept.intersection(range(start, end)):
             found.append(Window(fault, start, end, kind))
     return tuple(found)
 

@@ -48,11 +48,6 @@ class Workload:
         """The instant of a tick."""
         return self.start_ms + tick * TICK_MS
 
-    def must_read(self) -> set[int]:
-        """Ticks that must be read: the first two, the last of every life, and the one after it."""
-        ends = {life.after for lives in self.lives.values() for life in lives}
-        return {0, 1, *ends, *(tick + 1 for tick in ends)}
-
     def all_requests(self) -> Iterator[tuple[str, Request]]:
         """Every request with its server."""
         for kind in KINDS:
@@ -65,8 +60,19 @@ def make_workload(seed: int, start_ms: int) -> Workload:
     """The workload of a seed."""
     draw = random.Random(f"workload {seed}")
     requests = {kind: [_requests(draw, kind, tick, start_ms) for tick in range(TICKS + 1)] for kind in KINDS}
-    lives = {kind: _lives(draw, kind) for kind in KINDS}
-    return Workload(start_ms, requests, lives)
+    return Workload(start_ms, requests, make_lives(seed))
+
+
+def make_lives(seed: int) -> dict[str, list[Life]]:
+    """Each server's lives under a seed."""
+    draw = random.Random(f"lives {seed}")
+    return {kind: _lives(draw, kind) for kind in KINDS}
+
+
+def must_read(seed: int) -> set[int]:
+    """Ticks that must be read: the first two, the last of every life, and the one after it."""
+    ends = {life.after for lives in make_lives(seed).values() for life in lives}
+    return {0, 1, *ends, *(tick + 1 for tick in ends)}
 
 
 def _requests(draw: random.Random, kind: str, tick: int, start_ms: int) -> list[Request]:
