@@ -13,7 +13,7 @@ from metering.adjustment_models import RollupCheckpoint
 from metering.clock import ClockState
 from metering.deltas import RegisterState
 from metering.hours import unix_ms_of
-from metering.models import MeterState
+from metering.models import MeterState, RollupCursor
 from metering.node_fold import Place
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decoder = msgspec.msgpack.Decoder(list[_Packed])
+
+
+def claim_cursor(node_id: UUID) -> RollupCursor | None:
+    """Return where rollup stands at a node, held until the transaction ends; None if another worker holds it."""
+    return (
+        RollupCursor.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("node")
+        .filter(node_id=node_id)
+        .first()
+    )
 
 
 def is_due(before: Place, after: Place) -> bool:

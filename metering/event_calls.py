@@ -59,10 +59,12 @@ def read_calls(calls: Iterable[tuple[UUID, datetime, Any]]) -> list[ReceivedEven
     return [ReceivedEvents(reporter, at, unpack(bytes(body), with_ids=False)) for reporter, at, body in calls]
 
 
-def rolled_calls() -> Iterator[list[ReceivedEvents]]:
-    """Yield the events of all calls that are in usage hours, some calls at a time, in the order of their receipt."""
+def rolled_calls(*narrowed: Q) -> Iterator[list[ReceivedEvents]]:
+    """Yield the events of calls that are in usage hours, all or narrowed, some calls at a time, in the order of their
+    receipt.
+    """
     waiting = WaitingEvents.objects.values("call")
-    rows = EventCall.objects.exclude(id__in=waiting).order_by("received_at", "id")
+    rows = EventCall.objects.filter(*narrowed).exclude(id__in=waiting).order_by("received_at", "id")
     chunk = []
     for row in rows.values_list("reporter_id", "received_at", "body").iterator(chunk_size=READ_CALLS):
         chunk.append(row)

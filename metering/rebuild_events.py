@@ -13,13 +13,12 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import Min, Sum
+from django.db.models import Min, Q, Sum
 from django.db.models.functions import TruncHour
 
 from metering.adjustment_models import AdjustmentCause, UsageAdjustment
-from metering.event_calls import READ_CALLS, read_calls
+from metering.event_calls import rolled_calls
 from metering.event_items import FUTURE_MAX
-from metering.event_models import EventCall, WaitingEvents
 from metering.models import PartitionArchive, UsageCut, UsageHour, Witness
 from metering.partition_plans import EVENT_CALLS
 from metering.rebuild import KEY, BatchesArchived, Difference, Figure, derived, write_adjustment
@@ -130,18 +129,11 @@ def _computed(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Fig
 
 
 def _calls(from_at: datetime | None, to_at: datetime | None) -> Iterator[list[ReceivedEvents]]:
-    calls = EventCall.objects.exclude(id__in=WaitingEvents.objects.values("call")).order_by("received_at", "id")
     _require_calls(from_at)
-    calls = calls if from_at is None else calls.filter(last_at__gte=from_at)
-    calls = calls if to_at is None else calls.filter(first_at__lt=to_at)
-    chunk = []
-    for row in calls.values_list("reporter_id", "received_at", "body").iterator(chunk_size=READ_CALLS):
-        chunk.append(row)
-        if len(chunk) == READ_CALLS:
-            yield read_calls(chunk)
-            chunk = []
-    if chunk:
-        yield read_calls(chunk)
+    narrowed = [Q()]
+    narrowed += [] if from_at is None else [Q(last_at__gte=from_at)]
+    narrowed += [] if to_at is None else [Q(first_at__lt=to_at)]
+    return rolled_calls(*narrowed)
 
 
 def _require_calls(from_at: datetime | None) -> None:

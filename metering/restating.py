@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 
 from metering.adjustment_models import AdjustmentCause, RollupOwners
-from metering.checkpoints import reached_ms
+from metering.checkpoints import claim_cursor, reached_ms
 from metering.hours import instant_of
-from metering.models import RollupCursor
 from metering.ownership import note_owners
 from metering.rebuild import rebuild_node
 
@@ -44,12 +43,7 @@ def restate_node(*, node_id: UUID, now: datetime) -> int | None:
     Raises `metering.rebuild.BatchesArchived`.
     """
     with transaction.atomic():
-        cursor = (
-            RollupCursor.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("node")
-            .filter(node_id=node_id)
-            .first()
-        )
+        cursor = claim_cursor(node_id)
         if cursor is None:
             return None
         at_ms = reached_ms(cursor.node)

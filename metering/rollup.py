@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 from django.db.models import F
 
-from metering.checkpoints import is_due, write_checkpoint
+from metering.checkpoints import claim_cursor, is_due, write_checkpoint
 from metering.gaps import record_separate_gaps
 from metering.hours import instant_of
 from metering.meters import NodeMeters
-from metering.models import Batch, NodeCursor, RollupCursor, Witness
+from metering.models import Batch, NodeCursor, Witness
 from metering.node_fold import NodeFold, Place, fold_batches
 from metering.ownership import note_owners
 from metering.presence import NodeWatch
@@ -64,12 +64,7 @@ def lagging_nodes() -> list[UUID]:
 def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BATCHES) -> NodeRolled | None:
     """Roll up the node's next batches; None if another worker is at this node."""
     with transaction.atomic():
-        cursor = (
-            RollupCursor.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("node")
-            .filter(node_id=node_id)
-            .first()
-        )
+        cursor = claim_cursor(node_id)
         if cursor is None:
             return None
         to_seq, more = _chunk(node_id, cursor.rolled_seq, chunk_batches)
