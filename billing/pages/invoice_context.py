@@ -30,6 +30,7 @@ class Item:
     """One row of the table: a class and tier of a model's tokens, or a lease."""
 
     name: str
+    tier: str
     quantity: str
     unit: str
     price: str
@@ -45,6 +46,7 @@ class Part:
 
     day: object
     name: str
+    tier: str
     quantity: str
     price: str
     source: str
@@ -135,6 +137,7 @@ def _share_words(line: LineRow, currency: str, locale: str) -> str:
 def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
     return Item(
         name=line.description,
+        tier="",
         quantity=_hours(line.quantity),
         unit=_("GPU-h"),
         price=unit_price(line.unit_price, currency, locale=locale) if line.unit_price is not None else "",
@@ -147,7 +150,8 @@ def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
 
 def _class_item(row: ClassRow, currency: str, locale: str) -> Item:
     return Item(
-        name=_part_words(row),
+        name=class_words(row.token_class),
+        tier=_tier_words(row.context_over),
         quantity=number(row.quantity),
         unit=_("tokens"),
         price=unit_price(row.unit_price, currency, locale=locale) if row.unit_price is not None else "",
@@ -162,7 +166,8 @@ def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[P
     return tuple(
         Part(
             day=part.day,
-            name=line.term_ref if lease else _part_words(part),
+            name=line.term_ref if lease else class_words(part.token_class),
+            tier=_tier_words(part.context_over),
             quantity=_hours(part.quantity) if lease else number(part.quantity),
             price=unit_price(part.unit_price, currency, locale=locale),
             source=f"v{part.version}" if part.version is not None else line.source,
@@ -177,12 +182,9 @@ def _class_place(part: ClassRow | SublineRow) -> tuple[int, int]:
     return (part.context_over, place)
 
 
-def _part_words(part: ClassRow | SublineRow) -> str:
-    """What a part is about: a class of tokens, and of which requests where long ones have prices of their own."""
-    words = class_words(part.token_class)
-    if not part.context_over:
-        return words
-    return _("%(class)s · requests over %(count)s input tokens") % {"class": words, "count": number(part.context_over)}
+def _tier_words(context_over: int) -> str:
+    """Of which requests it is, where long ones have prices of their own."""
+    return _("over %(count)s input tokens") % {"count": number(context_over)} if context_over else ""
 
 
 def class_words(token_class: str) -> str:
