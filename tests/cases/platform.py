@@ -22,7 +22,7 @@ from metering.hours import unix_ms_of
 from metering.ingest import Sent, ingest_batch
 from metering.models import Batch, Quality, UsageHour, Witness
 from metering.rollup import roll_up_node
-from metering.rollup_events import roll_up_events
+from metering.rollup_events import ChunkFailed, roll_up_events
 from metering.watching import end_silences, find_silences
 from metering.wire import FIRST_PREV_HASH, batch_hash, encode_batch, sign
 from tests import factories
@@ -140,7 +140,7 @@ def killed(given: Given) -> Gives:
             try:
                 with struck_at(statement):
                     work()
-            except Struck:
+            except (Struck, ChunkFailed):
                 strikes[name] += 1
             else:
                 break
