@@ -36,7 +36,8 @@ class NodeHour(models.Model):
 class NodePresence(models.Model):
     """How far a node has been observed, and what its clock does; written in rollup's transaction.
 
-    `clock` is `metering.clock.ClockState`. What stands here depends on the batches up to rollup's cursor alone.
+    `clock` is `metering.clock.ClockState`. What stands here depends on the batches up to rollup's cursor alone, and on
+    the pause that was given where one was: a simulated node looks less often than an agent can be set to.
     """
 
     node = models.OneToOneField(Node, models.CASCADE, primary_key=True, related_name="presence")

@@ -39,7 +39,8 @@ class Hole:
 class Looks:
     """A node's looks being folded in order; `to_ms` is the last one so far, None before the first.
 
-    `usual_ms` is the pause that the node makes between looks: a shorter one counts at once, a longer one by and by.
+    `usual_ms` is the pause that the node makes between looks: a shorter one counts at once, a longer one by and by. It
+    is never learnt to be longer than an agent can be set to; one given longer stays while the node keeps to it.
     """
 
     to_ms: int | None
@@ -57,7 +58,7 @@ class Looks:
                     self.holes.append(Hole(self.to_ms, at_ms))
                 else:
                     self._cover(self.to_ms, at_ms)
-                self._learn(min(at_ms - self.to_ms, PAUSE_MS_MAX))
+                self._learn(min(at_ms - self.to_ms, max(PAUSE_MS_MAX, self.usual_ms or 0)))
             self.hours.setdefault(hour_of(at_ms), HourLooks()).looks += 1
             self.to_ms = at_ms
 

@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,17 @@ class EndingClock(WorldClock):
         super().sleep_until(min(instant, self._end_at), stop)
 
 
+class LiveClock(SystemClock):
+    """The machine's clock, whose monotonic time goes on where the world's ended: no step is seen between them."""
+
+    def __init__(self) -> None:
+        self._offset_s = time.time() - time.monotonic()
+
+    def monotonic_s(self) -> float:
+        """The machine's monotonic clock, counted from 1970 like the world's."""
+        return super().monotonic_s() + self._offset_s
+
+
 def main(argv: list[str]) -> int:
     """Run the agent of a node of the plan until SIGTERM.
 
@@ -63,9 +75,7 @@ def main(argv: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    clock: Clock = (
-        SystemClock() if options.live else EndingClock(plan.world_url, node.name, end_at=instant(plan.end_ms))
-    )
+    clock: Clock = LiveClock() if options.live else EndingClock(plan.world_url, node.name, end_at=instant(plan.end_ms))
     # The world's hours pass in a tenth of a second, so it reads hourly: the longest interval there is.
     config = Config(
         state_dir=str(options.state_dir),

@@ -190,11 +190,15 @@ def _lease_checks(plan: Plan, world: Seeded) -> list[Check]:
     found = [
         equal("8 × H100 from the 10th 06:00 of a 31-day month", f"{month.amount:.2f}", str(MONTH_LEASE_TOTAL)),
         equal("its GPU-seconds", int(month.quantity), MONTH_LEASE_SECONDS),
-        equal("GPU-seconds of the job list", int(jobs.quantity * 1000), world.jobs.gpu_ms),
+        equal("GPU-seconds of the job list", f"{jobs.quantity:,.3f}", _gpu_seconds(world.jobs.gpu_ms)),
     ]
     if plan.jobs_dir and is_public_openb(Path(plan.jobs_dir)):
-        found.append(equal("GPU-seconds of the openb list", int(jobs.quantity * 1000), OPENB_GPU_MS))
+        found.append(equal("GPU-seconds of the openb list", f"{jobs.quantity:,.3f}", _gpu_seconds(OPENB_GPU_MS)))
     return found
+
+
+def _gpu_seconds(gpu_ms: int) -> str:
+    return f"{Decimal(gpu_ms) / 1000:,.3f}"
 
 
 def _trace_checks(plan: Plan, truth: Totals) -> list[Check]:

@@ -34,6 +34,8 @@ from forecourt.demo.plan import (
 )
 from forecourt.demo.workload import CHAT, CHAT_MODEL, CODE, CODE_MODEL, SMALL, SMALL_MODEL
 from forecourt.sample import Parties, make_cluster, make_parties, make_person
+from metering.control_models import NodePresence
+from metering.hours import HOUR_MS
 from metering.models import Witness
 from tenants.api_keys import issue_key
 
@@ -131,7 +133,10 @@ def seed_parties(plan: Plan, now: datetime) -> Seeded:
 def seed_contracts(plan: Plan, world: Seeded, now: datetime) -> None:
     """Make prices, deployments, token shares and leases, once the plan's nodes are enrolled."""
     # They enrolled just now; in the sample's history they did so before its first reading.
-    Node.objects.filter(public_key__isnull=False).update(enrolled_at=instant(plan.from_ms))
+    enrolled = Node.objects.filter(public_key__isnull=False)
+    enrolled.update(enrolled_at=instant(plan.from_ms))
+    # Agents look more often than hourly; these cannot while their hours pass in a tenth of a second.
+    NodePresence.objects.bulk_create([NodePresence(node=node, usual_pause_ms=HOUR_MS) for node in enrolled])
     from_at, month_to = instant(plan.month_from_ms), instant(plan.month_to_ms)
     world.jobs = (
         read_openb(Path(plan.jobs_dir))

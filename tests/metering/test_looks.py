@@ -40,6 +40,17 @@ def test_a_node_that_looks_seldom_has_no_holes_for_that() -> None:
     assert len(looks.holes) == 1
 
 
+def test_a_node_given_a_longer_pause_than_an_agent_can_have_keeps_it_until_it_looks_more_often() -> None:
+    looks = Looks(None, HOUR_MS)
+    looks.add(range(HOUR_0, HOUR_0 + 24 * HOUR_MS + 1, HOUR_MS))
+    assert (looks.holes, looks.usual_ms) == ([], HOUR_MS)
+    assert covered(looks) == dict.fromkeys(range(24), HOUR_MS) | {24: 0}
+    looks.add([HOUR_0 + 24 * HOUR_MS + 10 * S])
+    assert looks.usual_ms == 10 * S
+    looks.add([HOUR_0 + 25 * HOUR_MS])
+    assert looks.holes == [Hole(HOUR_0 + 24 * HOUR_MS + 10 * S, HOUR_0 + 25 * HOUR_MS)]
+
+
 def test_what_came_out_of_order_or_again_adds_nothing() -> None:
     looks = Looks(HOUR_0 + 60 * S, 10 * S)
     looks.add([HOUR_0, HOUR_0 + 60 * S])

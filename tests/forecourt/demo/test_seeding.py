@@ -22,6 +22,7 @@ from forecourt.demo.seeding import (
     seed_contracts,
     seed_parties,
 )
+from metering.hours import HOUR_MS
 from metering.models import Witness
 from tenants.api_keys import find_key
 from tenants.models import Membership
@@ -100,6 +101,13 @@ def test_the_nodes_enrolled_before_their_first_reading() -> None:
     seeded(plan)
     enrolled = Node.objects.filter(public_key__isnull=False)
     assert {node.enrolled_at for node in enrolled} == {instant(plan.from_ms)}
+
+
+def test_a_node_that_reads_hourly_is_not_taken_for_one_that_misses_reads() -> None:
+    seeded(small_plan())
+    enrolled = Node.objects.filter(public_key__isnull=False)
+    assert enrolled
+    assert {node.presence.usual_pause_ms for node in enrolled} == {HOUR_MS}
 
 
 def test_no_fee_is_forgotten() -> None:
