@@ -217,9 +217,8 @@ def checked_mappings(config: Config) -> dict[str, EngineMapping]:
     mappings = load_mappings(Path(config.engines_dir) if config.engines_dir else None)
     for index, endpoint in enumerate(config.endpoints):
         if endpoint.engine not in mappings:
-            raise ConfigError(
-                f"endpoints[{index}].engine", repr(endpoint.engine), f"one of {', '.join(sorted(mappings))}"
-            )
+            known = f"one of {', '.join(sorted(mappings))}, or an engine of a file in engines_dir"
+            raise ConfigError(f"endpoints[{index}].engine", repr(endpoint.engine), known)
         _refuse_destructive_page(f"endpoints[{index}].page", endpoint, mappings[endpoint.engine])
     return mappings
 

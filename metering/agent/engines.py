@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args, get_origin
 from urllib.parse import unquote
 
 import msgspec
@@ -256,10 +256,22 @@ def _unfit(path: Path, refused: msgspec.ValidationError) -> MappingError:
         of_bug = KnownBug if ".known_bugs" in place else EngineMapping
         choices = ", ".join(info.name for info in msgspec.structs.fields(MeterRule if ".meters" in place else of_bug))
         return MappingError(path, where, message, f"the fields {choices}")
+    if message.startswith("Invalid enum value"):
+        return MappingError(path, where, message.removeprefix("Invalid enum value "), f"one of {_choices(where)}")
     what, _, got = message.removeprefix("Expected ").partition(", got ")
     if where.endswith(".versions"):
         what = "a range of versions such as '>=0.9.2', '<0.11' or '>=0.9.2,<0.11'"
     return MappingError(path, where, got or "a value out of bounds", what)
+
+
+def _choices(where: str) -> str:
+    """The values that the field at a place such as `$.meters[0].roles[0]` may have."""
+    name = where.rpartition(".")[2].partition("[")[0]
+    owner = MeterRule if ".meters" in where else EngineMapping
+    kind = next(info.type for info in msgspec.structs.fields(owner) if info.name == name)
+    # Of a list or an optional field the choices lie further in.
+    kinds = [kind, *get_args(kind)]
+    return ", ".join(str(choice) for one in kinds if get_origin(one) is Literal for choice in get_args(one))
 
 
 def _check_mapping(path: Path, mapping: EngineMapping) -> None:

@@ -263,7 +263,9 @@ def _cluster_of(key: ApiKey, slug: str) -> Cluster:
     found = list(clusters.filter(slug=slug) if slug else clusters[:2])
     if len(found) != 1:
         slugs = ", ".join(clusters.values_list("slug", flat=True)[:20])
-        raise ClusterUnknown(f"Add ?cluster=… to the address; your clusters are: {slugs or 'none'}.")
+        if not slugs:
+            raise ClusterUnknown("Your organization has no cluster: this must be called with a key of its provider.")
+        raise ClusterUnknown(f"Add ?cluster=… to the address; your clusters are: {slugs}.")
     return found[0]
 
 

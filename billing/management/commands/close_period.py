@@ -25,9 +25,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no contract {options['contract']}.")
         now = datetime.now(UTC)
         ensure_periods(contract=contract, now=now)
-        due = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__lte=now)
+        over = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__lte=now)
+        due = list(over.order_by("from_at"))
         waiting = False
-        for period in due.order_by("from_at"):
+        for period in due:
             closed = close_period(period_id=period.id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
             span = f"{period.from_at:%F %R} to {period.to_at:%F %R} UTC"
             if closed.state is CloseState.CLOSED:
@@ -37,5 +38,18 @@ class Command(BaseCommand):
             self.stdout.write(f"{span}: {closed.state}")
             for row in closed.waiting_for:
                 self.stdout.write("  " + ", ".join(f"{name} {value}" for name, value in row.items()))
+        if not due:
+            self.stdout.write(_nothing_due(contract))
         if waiting:
             raise SystemExit(1)
+
+
+def _nothing_due(contract: Contract) -> str:
+    ends_at = (
+        BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN)
+        .order_by("to_at")
+        .values_list("to_at", flat=True)
+        .first()
+    )
+    ends = f"the period that runs ends {ends_at:%F %R} UTC" if ends_at else "no period runs"
+    return f"Nothing to close: {ends}."

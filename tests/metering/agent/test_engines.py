@@ -87,8 +87,12 @@ def test_a_persons_file_adds_an_engine_and_replaces_a_built_in_one(tmp_path: Pat
         (('page = "/stats"', 'page = "stats"'), "$.page", "matching regex"),
         (('title = "My engine"', ""), "$", "the fields engine, title"),
         (('title = "My engine"', 'titel = "x"\ntitle = "My engine"'), "$", "the fields engine, title"),
-        (('cached_tokens = "inside"', 'cached_tokens = "perhaps"'), "$.cached_tokens", ""),
-        (('quantity = "input"', 'quantity = "tokens"'), "$.meters[0].quantity", ""),
+        (
+            ('cached_tokens = "inside"', 'cached_tokens = "perhaps"'),
+            "$.cached_tokens",
+            "one of inside, outside, unreported",
+        ),
+        (('quantity = "input"', 'quantity = "tokens"'), "$.meters[0].quantity", "one of input, cached_input"),
         (('quantity = "input"', 'quantity = "input"\ncolour = 1'), "$.meters[0]", "the fields quantity, series"),
         (('["mine_prompt_total"]', "[]"), "$.meters[0].series", "length >= 1"),
         (('["mine_prompt_total"]', '["mine prompt"]'), "$.meters[0].series[0]", "matching regex"),
@@ -100,7 +104,11 @@ def test_a_persons_file_adds_an_engine_and_replaces_a_built_in_one(tmp_path: Pat
         (('page = "/stats"', 'page = "/stats"\ncounters = "none"'), "$.counters", "neither of them"),
         (('page = "/stats"', 'page = "/stats"\ndestructive_pages = ["/stats/"]'), "$.page", "another page"),
         (('quantity = "input"', 'quantity = "input"\nversions = "0.9"'), "$.meters[0].versions", ">=0.9.2,<0.11"),
-        (('quantity = "input"', 'quantity = "input"\nroles = ["both"]'), "$.meters[0].roles[0]", ""),
+        (
+            ('quantity = "input"', 'quantity = "input"\nroles = ["both"]'),
+            "$.meters[0].roles[0]",
+            "one of unified, prefill",
+        ),
         (('"mine_prompt_total"]', '"a"]\nkeep = ["x"]\nrepeats = ["x"]'), "$.meters[0]", "one of the two"),
         (
             ('"mine_prompt_total"]', '"a"]\nwhere = {x = ["1"]}\nwhere_not = {x = ["2"]}'),

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.models import Invoice, PeriodState
+from billing.models import BillingPeriod, Invoice, PeriodState
 from tests.billing.test_tasks import make_running
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,11 @@ def test_what_is_over_is_closed_and_the_invoice_is_named() -> None:
     assert status == 0
     assert f"closed, {Invoice.objects.get().number}" in told
     assert world.period(last_month).state == PeriodState.CLOSED
-    assert run(world.contract.number) == (0, "")
+    running = BillingPeriod.objects.get(contract=world.contract, state=PeriodState.OPEN)
+    assert run(world.contract.number) == (
+        0,
+        f"Nothing to close: the period that runs ends {running.to_at:%F %R} UTC.\n",
+    )
 
 
 def test_what_a_period_waits_for_is_told_and_the_status_is_1() -> None:

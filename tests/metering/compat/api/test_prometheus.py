@@ -104,5 +104,5 @@ def test_who_may_write(cast: Cast, program: Program) -> None:
     assert post(Program(cast.provider, "usage:read"), body).status_code == 403
     refused = post(Program(cast.tenant), body)
     assert (refused.status_code, refused.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
-    assert b"your clusters are: none" in refused.content
+    assert b"has no cluster: this must be called with a key of its provider" in refused.content
     assert program.get(WRITE).status_code == 405
