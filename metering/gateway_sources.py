@@ -66,7 +66,12 @@ def tell_complete(*, reporter: Organization, payload: bytes, now: datetime) -> t
         raise CompleteUnreadable(f"{refused}; expected source and complete_to.") from refused
     if "\0" in told.source:
         raise CompleteUnreadable("source may not hold a NUL character.", field="source")
-    complete_to_at = told.complete_to.astimezone(UTC)
+    try:
+        complete_to_at = told.complete_to.astimezone(UTC)
+    except OverflowError as refused:
+        raise CompleteUnreadable(
+            "complete_to is no instant of the years 1 to 9999 in UTC.", field="complete_to"
+        ) from refused
     if complete_to_at > now + FUTURE_MAX:
         raise CompleteInFuture(f"complete_to is {complete_to_at.isoformat()}; it is {now.isoformat()}.")
     with connection.cursor() as cursor:

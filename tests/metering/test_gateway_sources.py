@@ -49,6 +49,8 @@ def test_a_clock_a_little_ahead_promises_up_to_now_and_one_far_ahead_nothing(cas
         b'{"source": "s", "complete_to": "2026-03-01T00:00:00"}',
         b'{"source": "s", "complete_to": "2026-03-01T00:00:00Z", "more": 1}',
         b'{"source": "a\\u0000", "complete_to": "2026-03-01T00:00:00Z"}',
+        b'{"source": "s", "complete_to": "0001-01-01T00:00:00+14:00"}',
+        b'{"source": "s", "complete_to": "9999-12-31T23:59:59-14:00"}',
         b"\xff",
     ],
 )
