@@ -92,6 +92,8 @@ def _page(
         @login_required
         @wraps(view)
         def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+                raise Http404  # No text of the database has such a character: nothing is found by it.
             membership = acting_membership(request)
             if membership is None or not is_kind(membership.organization):
                 raise Http404

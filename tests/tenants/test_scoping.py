@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -53,6 +54,15 @@ def text_of(response: HttpResponseBase) -> str:
 def test_a_member_reads_as_their_organization(cast: Cast) -> None:
     assert text_of(usage(request_of(cast.alice))) == "tenant"
     assert text_of(fleet(request_of(cast.petra), slug="a")) == "provider/a"
+
+
+@pytest.mark.parametrize("address", ["/somewhere/?q=%00", "/some%00where/"])
+def test_nothing_is_found_by_a_character_that_no_text_has(cast: Cast, address: str) -> None:
+    request = request_of(cast.alice)
+    request.META |= {"QUERY_STRING": address.partition("?")[2]}
+    request.path = unquote(address.partition("?")[0])
+    with pytest.raises(Http404):
+        usage(request)
 
 
 def test_a_tenants_page_is_404_to_a_provider_and_the_other_way_round(cast: Cast) -> None:
