@@ -29,7 +29,8 @@ setup-dev: $(VENV)/dev.stamp ## the same with what tests and lint need
 demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once --json OUT" and more
 	$(BIN)/python -m forecourt.cli demo $(ARGS)
 
-test: lint types system ## everything that CI checks
+test: $(VENV)/dev.stamp ## everything that CI checks
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types system
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
 
 programs: $(VENV)/dev.stamp system .cache/litellm/made.stamp ## LiteLLM's proxy against the platform; large, so apart from test

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
 
-pytest_plugins = ["tests.plugins.embedded_postgres", "tests.plugins.browser", "tests.plugins.lasting_world"]
+pytest_plugins = [
+    "tests.plugins.embedded_postgres",
+    "tests.plugins.browser",
+    "tests.plugins.lasting_world",
+    "tests.plugins.long_first",
+]
 
 
 @pytest.fixture(scope="session")

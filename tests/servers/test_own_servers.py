@@ -25,6 +25,8 @@ from tests.servers import packaged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.stack
+
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "own-servers-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ"
 WAIT_S = 60
