@@ -27,6 +27,7 @@ urlpatterns = [
     path("usage/", usage.tenant_usage, name="tenant-usage"),
     path("usage.csv", usage.tenant_usage_csv, name="tenant-usage-csv"),
     path("usage/<day:day>/", usage_day.tenant_usage_day, name="tenant-usage-day"),
+    path("usage/at/<str:at>/", usage_day.tenant_usage_at, name="tenant-usage-at"),
     path("invoices/", invoices.tenant_invoices, name="tenant-invoices"),
     path("invoices.csv", invoices.tenant_invoices_csv, name="tenant-invoices-csv"),
     path("invoices/<str:number>/", invoice.tenant_invoice, name="tenant-invoice"),

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from metering.finding_models import UsageFinding
 from metering.models import UsageHour
 from metering.validation import PROFILE_DAYS, PROFILED, RULES, Check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 class Finding:
     """One finding in words and figures; `looks_for` says what `observed` and `expected` are."""
 
+    meter_id: UUID
     hour_at: datetime
     node: str
     model: str
@@ -36,28 +41,77 @@ class Finding:
     found_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FindingCount:
+    """How many findings of one rule, severity and state there are."""
+
+    rule: str
+    severity: str
+    state: str
+    count: int
+
+
 def findings_for(
-    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int = 0, limit: int = 500
+    *,
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    rule: str = "",
+    state: str = "",
+    offset: int = 0,
+    limit: int = 500,
 ) -> list[Finding]:
-    """Return findings of a window, newest first: of a provider's nodes, and of a tenant where they tell of it alone."""
-    rows = (
-        UsageFinding.objects.filter(hour_at__gte=from_at, hour_at__lt=to_at)
-        .filter(Q(node__cluster__provider=organization) | _own(organization))
-        .order_by("-hour_at", "meter_id", "rule")
-        .values_list(
-            "hour_at",
-            "node__name",
-            "meter__model",
-            "meter__quantity",
-            "rule",
-            "severity",
-            "observed",
-            "expected",
-            "state",
-            "found_at",
-        )
+    """Return findings of a window, newest first: of a provider's nodes, and of a tenant where they tell of it alone.
+
+    `rule` and `state` keep only those; "" keeps all.
+    """
+    rows = _findings(organization, from_at, to_at)
+    rows = rows.filter(rule=rule) if rule else rows
+    rows = rows.filter(state=state) if state else rows
+    found = rows.order_by("-hour_at", "meter_id", "rule").values_list(
+        "meter_id",
+        "hour_at",
+        "node__name",
+        "meter__model",
+        "meter__quantity",
+        "rule",
+        "severity",
+        "observed",
+        "expected",
+        "state",
+        "found_at",
     )
-    return [_finding(*row) for row in rows[offset : offset + limit]]
+    return [_finding(*row) for row in found[offset : offset + limit]]
+
+
+def count_findings(*, organization: Organization, from_at: datetime, to_at: datetime) -> list[FindingCount]:
+    """Count what `findings_for` lists, by rule, severity and state."""
+    rows = _findings(organization, from_at, to_at).values_list("rule", "severity", "state")
+    return [FindingCount(*row) for row in rows.annotate(Count("id")).order_by("rule", "severity", "state")]
+
+
+def deployments_of(findings: Iterable[Finding]) -> dict[tuple[UUID, datetime], list[str]]:
+    """Return the slugs of the deployments that the findings' meters counted for in their hours."""
+    places = {(one.meter_id, one.hour_at) for one in findings}
+    rows = (
+        UsageHour.objects.filter(
+            meter_id__in={meter for meter, _ in places},
+            hour_at__in={hour_at for _, hour_at in places},
+            deployment__isnull=False,
+        )
+        .values_list("meter_id", "hour_at", "deployment__slug")
+        .distinct()
+        .order_by("deployment__slug")
+    )
+    slugs: dict[tuple[UUID, datetime], list[str]] = {}
+    for meter_id, hour_at, slug in rows:
+        slugs.setdefault((meter_id, hour_at), []).append(slug)
+    return slugs
+
+
+def _findings(organization: Organization, from_at: datetime, to_at: datetime) -> QuerySet[UsageFinding]:
+    of_party = Q(node__cluster__provider=organization) | _own(organization)
+    return UsageFinding.objects.filter(of_party, hour_at__gte=from_at, hour_at__lt=to_at)
 
 
 def _own(organization: Organization) -> Q:
@@ -77,8 +131,20 @@ def _own(organization: Organization) -> Q:
 
 
 def _finding(*row: Any) -> Finding:
-    hour_at, node, model, quantity, rule, severity, observed, expected, state, found_at = row
+    meter_id, hour_at, node, model, quantity, rule, severity, observed, expected, state, found_at = row
     told = RULES[Check(rule)]
     return Finding(
-        hour_at, node, model, quantity, rule, severity, observed, expected, told.looks_for, told.source, state, found_at
+        meter_id,
+        hour_at,
+        node,
+        model,
+        quantity,
+        rule,
+        severity,
+        observed,
+        expected,
+        told.looks_for,
+        told.source,
+        state,
+        found_at,
     )

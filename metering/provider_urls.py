@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from metering.pages import fleet, gaps, node, witnesses
+from metering.pages import findings, fleet, gaps, node, proposal, substitutions, witnesses
 
 
 class NodeNameConverter:
@@ -26,6 +26,17 @@ urlpatterns = [
     path("witnesses.csv", witnesses.provider_witnesses_csv, name="provider-witnesses-csv"),
     path("witnesses/<uuid:alert>/seen/", witnesses.provider_alert_seen, name="provider-alert-seen"),
     path("gaps/", gaps.provider_gaps, name="provider-gaps"),
+    path("findings/", findings.provider_findings, name="provider-findings"),
+    path("findings.csv", findings.provider_findings_csv, name="provider-findings-csv"),
+    path("substitutions/", substitutions.provider_substitutions, name="provider-substitutions"),
+    path("substitutions.csv", substitutions.provider_substitutions_csv, name="provider-substitutions-csv"),
+    path("substitutions/hour/", proposal.provider_hour, name="provider-hour"),
+    path("substitutions/new/", proposal.provider_substitution_new, name="provider-substitution-new"),
+    path(
+        "substitutions/<uuid:substitution_id>/decide/",
+        substitutions.provider_substitution_decide,
+        name="provider-substitution-decide",
+    ),
     path("fleet/", fleet.provider_fleet, name="provider-fleet"),
     path("fleet/<slug:cluster>/", fleet.provider_cluster, name="provider-cluster"),
     path("fleet/<slug:cluster>/<nodename:node>/", node.provider_node, name="provider-node"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from metering.adjustment_models import Substitution, SubstitutionState
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -21,6 +24,9 @@ class SubstitutionRow:
     """One substitution with what it is about; people by name, for the provider's own pages."""
 
     id: UUID
+    provider: str
+    tenant: str | None
+    meter_id: UUID
     from_at: datetime
     to_at: datetime
     node: str
@@ -31,6 +37,7 @@ class SubstitutionRow:
     value: int
     reason: str
     state: str
+    proposed_by_id: UUID
     proposed_by: str
     proposed_at: datetime
     decided_by: str | None
@@ -38,16 +45,24 @@ class SubstitutionRow:
 
 
 def substitutions_for(
-    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int = 0, limit: int = 500
+    *,
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    states: Collection[str] = tuple(SubstitutionState.values),
+    offset: int = 0,
+    limit: int = 500,
 ) -> list[SubstitutionRow]:
     """Return the substitutions of a window, newest first: all of a provider, and of a tenant what was approved."""
-    approved = Q(tenant=organization, state=SubstitutionState.APPROVED)
     rows = (
-        Substitution.objects.filter(Q(provider=organization) | approved)
-        .filter(from_at__gte=from_at, from_at__lt=to_at)
+        _substitutions(organization)
+        .filter(from_at__gte=from_at, from_at__lt=to_at, state__in=states)
         .order_by("-from_at", "-proposed_at", "id")
         .values_list(
             "id",
+            "provider__name",
+            "tenant__name",
+            "meter_id",
             "from_at",
             "to_at",
             "meter__node__name",
@@ -58,6 +73,7 @@ def substitutions_for(
             "value",
             "reason",
             "state",
+            "proposed_by_id",
             "proposed_by__name",
             "proposed_at",
             "decided_by__name",
@@ -65,3 +81,14 @@ def substitutions_for(
         )
     )
     return [SubstitutionRow(*row) for row in rows[offset : offset + limit]]
+
+
+def count_substitutions(*, organization: Organization, from_at: datetime, to_at: datetime) -> dict[str, int]:
+    """Count what `substitutions_for` lists, by state."""
+    rows = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at).values_list("state")
+    return dict(rows.annotate(Count("id")).order_by("state"))
+
+
+def _substitutions(organization: Organization) -> QuerySet[Substitution]:
+    approved = Q(tenant=organization, state=SubstitutionState.APPROVED)
+    return Substitution.objects.filter(Q(provider=organization) | approved)

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from metering.pages import gaps, witnesses
+from metering.pages import findings, gaps, substitutions, witnesses
 
 urlpatterns = [
     path("witnesses/", witnesses.tenant_witnesses, name="tenant-witnesses"),
     path("witnesses.csv", witnesses.tenant_witnesses_csv, name="tenant-witnesses-csv"),
     path("witnesses/<uuid:alert>/seen/", witnesses.tenant_alert_seen, name="tenant-alert-seen"),
     path("gaps/", gaps.tenant_gaps, name="tenant-gaps"),
+    path("findings/", findings.tenant_findings, name="tenant-findings"),
+    path("findings.csv", findings.tenant_findings_csv, name="tenant-findings-csv"),
+    path("substitutions/", substitutions.tenant_substitutions, name="tenant-substitutions"),
+    path("substitutions.csv", substitutions.tenant_substitutions_csv, name="tenant-substitutions-csv"),
 ]

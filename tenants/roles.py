@@ -5,10 +5,12 @@ from tenants.models import Role
 READ_USAGE = "usage:read"
 READ_INVOICES = "invoices:read"
 READ_FLEET = "fleet:read"
+CORRECT_USAGE = "usage:correct"
+"""Propose a value in the place of what was metered, and decide what another person proposed."""
 
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
-    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
-    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
+    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE}),
+    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE}),
     Role.BILLING: frozenset({READ_USAGE, READ_INVOICES}),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),

@@ -11,19 +11,25 @@ from django.utils import timezone
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.models import Invoice
-from metering.models import UsageGap
+from metering.finding_models import UsageFinding
+from metering.models import Meter, UsageGap, UsageHour, Witness
+from metering.substituting import decide_substitution, propose_substitution
 from tenants.api_keys import SCOPES, issue_key
+from tenants.models import Role
 from tests.billing.world import APRIL, MARCH, make_world
+from tests.factories import make_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from billing.models import Lease
     from clusters.models import Cluster, Deployment, Node
+    from metering.adjustment_models import Substitution
     from tenants.models import Organization
     from tests.factories import Cast
 
 MODEL = "quartz-70b"
+REASON = "The quartz log shows it otherwise."
 DAY = timedelta(days=1)
 
 
@@ -37,6 +43,7 @@ class Filled:
     lease: Lease
     invoice: Invoice
     number: str
+    substitution: Substitution
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -59,6 +66,7 @@ def fill(cast: Cast) -> Filled:
         from_at=MARCH + DAY,
         to_at=MARCH + 2 * DAY,
     )
+    substitution = _corrected(cast, node, shared.deployment)
     lease = world.lease(2, from_at=MARCH + 9 * DAY, to_at=APRIL, rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
     invoice = close_period(period_id=world.period().id, now=APRIL + DAY).invoice
@@ -74,8 +82,9 @@ def fill(cast: Cast) -> Filled:
         world.contract.number,
         cast.alice.email,
         cast.petra.email,
+        REASON,
     )
-    return Filled(node.cluster, node, shared.deployment, lease, invoice, invoice.number, words)
+    return Filled(node.cluster, node, shared.deployment, lease, invoice, invoice.number, substitution, words)
 
 
 def _name(node: Node, deployment: Deployment) -> None:
@@ -86,6 +95,34 @@ def _name(node: Node, deployment: Deployment) -> None:
     node.cluster.save(update_fields=["slug", "name"])
     deployment.slug, deployment.name = "quartz-service", "Quartz service"
     deployment.save(update_fields=["slug", "name"])
+
+
+def _corrected(cast: Cast, node: Node, deployment: Deployment) -> Substitution:
+    """A finding in an hour of the node, a value that took its place, and one that waits: who decides is not petra."""
+    paul = make_user("paul@example.com", cast.provider, Role.ADMIN)
+    meter = Meter.objects.create(witness=Witness.ENGINE, node=node, model=MODEL, quantity="output")
+    made = []
+    for hour in (9, 10):
+        at = MARCH + 4 * DAY + timedelta(hours=hour)
+        UsageHour.objects.create(
+            meter=meter, witness=Witness.ENGINE, quantity="output", model=MODEL, hour_at=at, from_at=at,
+            to_at=at + timedelta(hours=1), deployment=deployment, tenant=cast.tenant, quality="A",
+            rule="same_epoch_rise", value=1_000, records=1, updated_at=at,
+        )  # fmt: skip
+        UsageFinding.objects.create(
+            node=node, meter=meter, hour_at=at, rule="high", severity="info", observed=1_000, expected=10,
+            found_at=at, updated_at=at,
+        )  # fmt: skip
+        made.append(
+            propose_substitution(
+                provider=cast.provider, by=paul, meter_id=meter.id, from_at=at, value=900, reason=REASON, now=at
+            )
+        )
+    decided, waits = made
+    decide_substitution(
+        provider=cast.provider, by=cast.petra, substitution_id=decided.id, approve=True, now=decided.proposed_at
+    )
+    return waits
 
 
 def api_key(organization: Organization, scopes: Sequence[str] = tuple(SCOPES)) -> str:

@@ -19,6 +19,9 @@ from billing.queries.invoice_list import invoice_list
 from billing.queries.usage_sheet import UsageSheet, billing_zone, usage_sheet, usage_total
 from billing.queries.witnesses import witness_rows
 from billing.rating.rated import TermKind
+from metering.finding_models import FindingState
+from metering.findings import count_findings
+from metering.pages.months import month_at
 from portal.figures import locale_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES, READ_USAGE, allows
@@ -62,6 +65,7 @@ def tenant_usage(request: HttpRequest, organization: Organization) -> HttpRespon
         "model_lines": usage_figures.model_lines(
             sheet, usage_context.model_urls(request.path, period, kept, sheet), locale
         ),
+        "findings": _open_findings(organization, period),
         "leases": () if sheet.model else sheet.overview.leases,
         "witnesses": usage_figures.witness_checks(witness_rows(organization, period.from_at, period.to_at)),
         "months": usage_context.month_choices(period, now, locale),
@@ -135,6 +139,16 @@ def _before(organization: Organization, period: Period, sheet: UsageSheet) -> De
         currency=sheet.overview.currency,
         model=sheet.model,
     )
+
+
+def _open_findings(organization: Organization, period: Period) -> tuple[int, str]:
+    """Return how many findings of a month's hours are open, of UTC's as their own page counts, and its address."""
+    if not period.is_month:
+        return 0, ""
+    month = month_at(period.first)
+    counts = count_findings(organization=organization, from_at=month.from_at, to_at=month.to_at)
+    url = f"{reverse('tenant-findings')}?month={month.value}"
+    return sum(one.count for one in counts if one.state == FindingState.OPEN), url
 
 
 def _recent_invoices(request: HttpRequest, organization: Organization, now: datetime, locale: str) -> object:

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -40,6 +40,22 @@ def tenant_usage_day(request: HttpRequest, organization: Organization, *, day: d
     currency = request.GET.get("currency") or None
     found = usage_day(organization, period.from_at, period.end_at, zone, currency=currency)
     return render(request, "billing/tenant_usage_day.html", _context(period, found, request.GET.get("currency", "")))
+
+
+@require_safe
+@tenant_page(READ_USAGE)
+def tenant_usage_at(request: HttpRequest, organization: Organization, *, at: str) -> HttpResponse:
+    """Lead to the day that an hour of UTC such as `20260305T09` belongs to in the zone of the contract."""
+    try:
+        hour_at = datetime.strptime(at, "%Y%m%dT%H").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Http404 from error
+    now = datetime.now(UTC)
+    if hour_at.year < 2000 or hour_at > now:
+        raise Http404
+    at_day = hour_at.astimezone(ZoneInfo(billing_zone(organization, now))).date()
+    currency = {"currency": request.GET.get("currency", "")}
+    return redirect(with_query(reverse("tenant-usage-day", args=[at_day]), currency))
 
 
 def _context(period: Period, found: UsageDay, currency: str) -> dict[str, Any]:

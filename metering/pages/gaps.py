@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,6 +26,7 @@ from metering.node_hours import (
 )
 from metering.pages.coverage import coverage_strip, coverage_words, silence_line
 from metering.pages.durations import lasted
+from metering.pages.tabs import Area, tabs
 from metering.pages.windows import shown
 from metering.queries import gaps_for
 from portal.figures import locale_for, moment, number, share
@@ -35,7 +36,6 @@ from tenants.models import Organization
 from tenants.roles import READ_USAGE
 from tenants.scoping import provider_page, tenant_page
 
-Area = Literal["tenant", "provider"]
 NODES_MAX: Final = 200
 GAPS_MAX: Final = 200
 LATE_AFTER: Final = timedelta(hours=1)
@@ -82,7 +82,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "silences": [silence_line(one, now, locale) for one in silences],
         "gaps": [(gap, lasted(gap.to_at - gap.from_at) if gap.to_at else "") for gap in gaps],
         "sources": [_source(one, now, locale) for one in told_sources(organization)],
-        "witnesses_url": reverse(f"{area}-witnesses"),
+        "tabs": tabs(area, "gaps"),
         "crumbs": (Crumb(_("Gaps")),),
     }
     return render(request, "metering/gaps.html", context)

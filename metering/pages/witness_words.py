@@ -43,6 +43,9 @@ def quantity_words(quantity: str) -> str:
         "output": _("Output"),
         "reasoning": _("Reasoning"),
         "requests": _("Requests"),
+        "finished_input": _("Input of finished requests"),
+        "finished_output": _("Output of finished requests"),
+        "energy_mj": _("Energy"),
     }.get(quantity, quantity)
 
 

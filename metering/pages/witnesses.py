@@ -1,10 +1,9 @@
 """The two witnesses side by side, for the tenant and the provider alike: the same figures, each its own deployments."""
 
-import csv
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +17,8 @@ from metering.acknowledging import AlertUnknown, NoteMissing, acknowledge
 from metering.alerts import alert_rows
 from metering.comparison import TOLERANCE_PERCENT, terms_of
 from metering.models import Quantity
+from metering.pages.files import csv_file
+from metering.pages.tabs import Area, tabs
 from metering.pages.windows import Shown, shown
 from metering.pages.witness_words import (
     cause_words,
@@ -35,12 +36,23 @@ from tenants.models import Organization
 from tenants.roles import READ_USAGE
 from tenants.scoping import provider_page, tenant_page
 
-Area = Literal["tenant", "provider"]
 COUNTED_ONCE: Final = (Quantity.INPUT, Quantity.OUTPUT)
 """Cached input is a part of input and reasoning a part of output: added up they would count twice."""
 HOURS_MAX: Final = 48
 PERCENT: Final = 100
 FILTERS: Final = ("deployment", "model", "class")
+CSV_HEAD: Final = (
+    "hour_utc",
+    "deployment",
+    "model",
+    "class",
+    "engine",
+    "gateway",
+    "difference",
+    "explained",
+    "unexplained",
+    "held",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "chosen": " · ".join(filters.values()),
         "all_url": window.url(request.path, deployment="", model="", **{"class": ""}),
         "export_url": window.url(reverse(f"{area}-witnesses-csv")),
-        "gaps_url": reverse(f"{area}-gaps"),
+        "tabs": tabs(area, "witnesses"),
         "here": request.get_full_path(),
         "empty": Empty(
             _("Nothing to compare"),
@@ -217,46 +229,24 @@ def _in_words(one: WitnessTotal | WitnessHour, name: str, terms: tuple[str, Deci
 def _csv(request: HttpRequest, organization: Organization) -> HttpResponse:
     window = shown(request, datetime.now(UTC), FILTERS)
     filters = {name: value for name, value in window.chosen.items() if value}
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"witnesses-{window.from_at:%Y%m%dT%H}-{window.to_at:%Y%m%dT%H}Z.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    writer = csv.writer(answer)
-    writer.writerow(
-        [
-            "hour_utc",
-            "deployment",
-            "model",
-            "class",
-            "engine",
-            "gateway",
-            "difference",
-            "explained",
-            "unexplained",
-            "held",
-        ]
+    found = residual_hours(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
+    return csv_file(name, CSV_HEAD, (_csv_row(one) for one in found))
+
+
+def _csv_row(one: WitnessHour) -> tuple[object, ...]:
+    return (
+        one.hour_at.astimezone(UTC).isoformat(),
+        one.deployment,
+        one.model,
+        one.quantity,
+        one.residual.engine,
+        one.residual.gateway,
+        one.residual.difference,
+        " ".join(f"{part.cause.value}={part.tokens}" for part in one.residual.explained),
+        one.residual.unexplained,
+        one.quarantined,
     )
-    for one in residual_hours(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters):
-        explained = " ".join(f"{part.cause.value}={part.tokens}" for part in one.residual.explained)
-        writer.writerow(
-            [
-                one.hour_at.astimezone(UTC).isoformat(),
-                _plain(one.deployment),
-                _plain(one.model),
-                one.quantity,
-                one.residual.engine,
-                one.residual.gateway,
-                one.residual.difference,
-                explained,
-                one.residual.unexplained,
-                one.quarantined,
-            ]
-        )
-    return answer
-
-
-def _plain(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _seen(request: HttpRequest, organization: Organization, alert: UUID, area: Area) -> HttpResponse:

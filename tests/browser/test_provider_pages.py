@@ -10,8 +10,10 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from metering.adjustment_models import Substitution
 from tests.billing.pages.let_floor import LetFloor, let_floor
 from tests.factories import make_cast
+from tests.metering.checked import make_checked
 from tests.plugins.browser import AxeCheck, PhoneCheck
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ PAGES = (
     "/p/leases/{lease}/",
     "/p/witnesses/",
     "/p/gaps/",
+    "/p/findings/?month=all&state=all",
+    "/p/substitutions/",
+    "/p/substitutions/hour/?at={hour}",
+    "/p/substitutions/new/?meter={meter}&from={part}",
     "/api/docs",
 )
 
@@ -42,7 +48,10 @@ def db(lasting_rows: None) -> None:
 def made(db: None) -> LetFloor:
     """The let floor, with petra to read it."""
     cast = make_cast()
-    return let_floor(cast.provider, cast.tenant, datetime.now(UTC))
+    now = datetime.now(UTC)
+    floor = let_floor(cast.provider, cast.tenant, now)
+    make_checked(cast.provider, cast.petra, now)
+    return floor
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +86,15 @@ def looked_at(axe: AxeCheck, fits_phone: PhoneCheck) -> Callable[[Page], list[ob
 def test_every_page_is_accessible_and_fits_a_phone(
     made: LetFloor, lasting_server: LiveServer, petra: Page, scheme: str, looked_at: Callable[[Page], list[object]]
 ) -> None:
+    waits = Substitution.objects.filter(state="proposed").earliest("id")
+    named = {
+        "lease": made.long.ref,
+        "meter": waits.meter_id,
+        "part": f"{waits.from_at:%Y%m%dT%H%M%S.%f}",
+        "hour": f"{waits.from_at:%Y%m%dT%H}",
+    }
     for path in PAGES:
-        petra.goto(lasting_server.url + path.format(lease=made.long.ref))
+        petra.goto(lasting_server.url + path.format(**named))
         assert looked_at(petra) == [], path
 
 

@@ -18,6 +18,7 @@ from billing.pages.periods import next_month, previous_month
 from portal.catalogue import compile_catalogue
 from tests.billing.pages.made import BUSY, make_running
 from tests.factories import PASSWORD, make_cast
+from tests.metering.checked import make_checked
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -49,6 +50,7 @@ def addresses(cast: Cast) -> dict[str, str]:
     """Alice in the middle of things, and the addresses of her pages."""
     now = datetime.now(UTC)
     make_running(cast, now)
+    make_checked(cast.provider, cast.petra, now)
     number = Invoice.objects.order_by("-issued_at").values_list("number", flat=True)[0]
     month = previous_month(now.date())  # a whole one, whatever day it is
     return {
@@ -62,6 +64,8 @@ def addresses(cast: Cast) -> dict[str, str]:
         "nothing": "/t/invoices/?q=unknown",
         "witnesses": f"/t/witnesses/?month={month:%Y-%m}",
         "gaps": "/t/gaps/",
+        "findings": "/t/findings/?month=all&state=all",
+        "substitutions": "/t/substitutions/",
     }
 
 

@@ -46,6 +46,9 @@ def places(filled: Filled) -> dict[str, str]:
         "lease": filled.lease.ref,
         "number": filled.number,
         "invoice": str(filled.invoice.id),
+        "meter": str(filled.substitution.meter_id),
+        "part": f"{filled.substitution.from_at:%Y%m%dT%H%M%S.%f}",
+        "substitution": str(filled.substitution.id),
     }
 
 
@@ -101,6 +104,7 @@ OWN_API = programs(tenant=200, provider=200, outsider=200)
 BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
 
 NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
+PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
 NODE_ID = {"node_id": "{node id}"}
@@ -136,10 +140,29 @@ ADDRESSES = [
     Address("tenant-witnesses-csv", OWN_TENANT, body={"days": "31"}),
     Address("tenant-gaps", OWN_TENANT),
     Address("tenant-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
+    Address("tenant-findings", OWN_TENANT, body={"month": "2026-03"}),
+    Address("tenant-findings-csv", OWN_TENANT, body={"month": "2026-03"}),
+    Address("tenant-substitutions", OWN_TENANT),
+    Address("tenant-substitutions-csv", OWN_TENANT),
+    Address("tenant-usage-at", people(alice=302, bob=302, charlie=302, petra=404), arguments={"at": "20260305T09"}),
     # The provider's pages.
     Address("provider-witnesses", OWN_PROVIDER, body={"days": "31"}),
     Address("provider-witnesses-csv", OWN_PROVIDER, body={"days": "31"}),
     Address("provider-gaps", OWN_PROVIDER),
+    Address("provider-findings", OWN_PROVIDER, body={"month": "2026-03"}),
+    Address("provider-findings-csv", OWN_PROVIDER, body={"month": "2026-03"}),
+    Address("provider-substitutions", OWN_PROVIDER),
+    Address("provider-substitutions-csv", OWN_PROVIDER),
+    Address("provider-hour", OWN_PROVIDER, body={"at": "20260305T09"}),
+    Address("provider-substitution-new", PROVIDERS, body=PART),
+    Address("provider-substitution-new", people(alice=404, bob=404, charlie=404, petra=422), "post", body=PART),
+    Address(
+        "provider-substitution-decide",
+        people(alice=404, bob=404, charlie=404, petra=302),
+        "post",
+        {"substitution_id": "{substitution}"},
+        {"decision": "approve"},
+    ),
     Address("provider-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
     Address("provider-fleet", OWN_PROVIDER),
     Address("provider-cluster", PROVIDERS, arguments={"cluster": "{cluster}"}),

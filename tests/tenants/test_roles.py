@@ -3,20 +3,21 @@
 import pytest
 
 from tenants.models import Role
-from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, ROLE_ALLOWS, allows
+from tenants.roles import CORRECT_USAGE, READ_FLEET, READ_INVOICES, READ_USAGE, ROLE_ALLOWS, allows
 
+PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE)
 CELLS = {
-    Role.OWNER: (True, True, True),
-    Role.ADMIN: (True, True, True),
-    Role.BILLING: (True, True, False),
-    Role.DEVELOPER: (True, False, True),
-    Role.VIEWER: (True, True, True),
+    Role.OWNER: (True, True, True, True),
+    Role.ADMIN: (True, True, True, True),
+    Role.BILLING: (True, True, False, False),
+    Role.DEVELOPER: (True, False, True, False),
+    Role.VIEWER: (True, True, True, False),
 }
 
 
 @pytest.mark.parametrize("role", Role)
 def test_each_cell(role: Role) -> None:
-    assert tuple(allows(role, one) for one in (READ_USAGE, READ_INVOICES, READ_FLEET)) == CELLS[role]
+    assert tuple(allows(role, one) for one in PERMISSIONS) == CELLS[role]
 
 
 def test_every_role_has_a_row_and_an_unknown_one_may_nothing() -> None:

@@ -12,14 +12,13 @@ from django.utils.dateparse import parse_datetime
 from metering.adjustment_models import Substitution, SubstitutionState
 from metering.models import Meter
 from metering.substituting import decide_substitution, propose_substitution
-from tenants.models import Membership, Role
+from tenants.models import Membership
 from tenants.problems import Problem
+from tenants.roles import CORRECT_USAGE, allows
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from datetime import datetime
-
-MAY_SUBSTITUTE = (Role.OWNER, Role.ADMIN)
 
 
 class Command(BaseCommand):
@@ -52,7 +51,7 @@ class Command(BaseCommand):
             .filter(user__email=options["by"], organization__slug=options["provider"], organization__is_provider=True)
             .first()
         )
-        if member is None or member.role not in MAY_SUBSTITUTE:
+        if member is None or not allows(member.role, CORRECT_USAGE):
             raise CommandError(f"{options['by']} is no owner or admin of the provider {options['provider']}.")
         try:
             if options["step"] == "propose":

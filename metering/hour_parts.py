@@ -1,0 +1,77 @@
+"""What stands in an hour of a provider's nodes, meter by meter: what one looks at before proposing a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Min, Q, Sum
+
+from metering.models import Quality, UsageHour
+from metering.queries import BILLED
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+HOUR: Final = timedelta(hours=1)
+_PLACE: Final = (
+    "meter_id",
+    "from_at",
+    "meter__node__name",
+    "meter__model",
+    "meter__quantity",
+    "meter__accelerator__position",
+)
+_ORDER: Final = (*_PLACE[2:], "from_at", "meter_id", "deployment__slug")
+
+
+@dataclass(frozen=True, slots=True)
+class HourPart:
+    """One meter in one part of an hour: what is billed there and what is held, in the meter's own unit."""
+
+    meter_id: UUID
+    from_at: datetime
+    to_at: datetime
+    node: str
+    deployment: str | None
+    tenant: str | None
+    model: str
+    quantity: str
+    card: int | None
+    """Position of the card on its node, for a card's meter."""
+    billed: int
+    held: int
+    substituted: int
+
+
+def hour_parts(
+    *, provider: Organization, hour_at: datetime, node: str = "", meter_id: UUID | None = None, limit: int = 500
+) -> list[HourPart]:
+    """Return the parts of one hour, by node, model and class; `node` is a name, "" for all.
+
+    A part whose usage moved to another owner is one row, of the owner that has usage there.
+    """
+    rows = UsageHour.objects.filter(
+        from_at__gte=hour_at, from_at__lt=hour_at + HOUR, meter__node__cluster__provider=provider
+    )
+    rows = rows.filter(meter__node__name=node) if node else rows
+    rows = rows if meter_id is None else rows.filter(meter_id=meter_id)
+    found = (
+        rows.values_list(*_PLACE, "deployment__slug", "tenant__name")
+        .annotate(
+            ends_at=Min("to_at"),
+            billed=Sum("value", filter=Q(quality__in=BILLED), default=0),
+            held=Sum("value", filter=Q(quality=Quality.QUARANTINED), default=0),
+            substituted=Sum("value", filter=Q(quality=Quality.SUBSTITUTED), default=0),
+        )
+        .order_by(*_ORDER)
+    )
+    parts: dict[tuple[UUID, datetime], list[HourPart]] = {}
+    for meter, from_at, name, model, quantity, card, deployment, tenant, to_at, *sums in found[:limit]:
+        part = HourPart(meter, from_at, to_at, name, deployment, tenant, model, quantity, card, *map(int, sums))
+        parts.setdefault((meter, from_at), []).append(part)
+    return [part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])]
