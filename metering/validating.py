@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 HOUR: Final = timedelta(hours=1)
 HOURS_A_CALL: Final = 48
 LOOKED_BACK: Final = timedelta(days=62)
+WRITTEN_WITHIN: Final = timedelta(minutes=2)
+"""Rows are stamped when a transaction begins, and seen when it ends: longer than a sweep may take."""
 COUNTED: Final = ("requests",)
 """Classes without a usual rate worth comparing: they follow the tokens."""
 
@@ -88,7 +90,7 @@ def _changed(node: Node, claimed: NodeValidation) -> set[datetime]:
         meter__node=node,
         hour_at__gte=claimed.validated_to_at - LOOKED_BACK,
         hour_at__lt=claimed.validated_to_at,
-        updated_at__gt=claimed.looked_at,
+        updated_at__gt=claimed.looked_at - WRITTEN_WITHIN,
     )
     return set(rows.values_list("hour_at", flat=True).distinct())
 

@@ -78,6 +78,16 @@ def test_an_hour_that_changes_is_checked_again(agent: FakeAgent) -> None:
     assert found() == [("spike", 500_000, 180_000, "settled")]
 
 
+def test_an_hour_that_was_committed_after_it_was_looked_at_is_checked_again(agent: FakeAgent) -> None:
+    looked_at = NOON + timedelta(days=9_000)
+    for _ in range(3):
+        validate_node(node_id=agent.node.id, now=looked_at)
+    stamped = looked_at - timedelta(minutes=1)
+    UsageHour.objects.filter(hour_at=NOON + 80 * HOUR).update(value=100_000, updated_at=stamped)
+    validate_node(node_id=agent.node.id, now=looked_at + HOUR)
+    assert found() == [("spike", 500_000, 180_000, "settled")]
+
+
 def test_both_parties_see_a_finding_and_nobody_else(cast: Cast, agent: FakeAgent) -> None:
     for _ in range(3):
         validate_usage()
