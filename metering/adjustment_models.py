@@ -78,6 +78,23 @@ class RollupOwners(models.Model):
         return f"{self.node_id} agreed to {self.agreed_to_at}"
 
 
+class EventOwners(models.Model):
+    """By which deployments a tenant's events were attributed when they were rolled up (`metering.event_ownership`).
+
+    `spans` are those of `metering.event_owners`. Stored hours contradict them within `[restate_from_at, restate_to_at)`
+    alone; null: nowhere.
+    """
+
+    tenant = models.OneToOneField(Organization, models.CASCADE, primary_key=True, related_name="+")
+    spans = models.JSONField(default=list)
+    restate_from_at = models.DateTimeField(null=True)
+    restate_to_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True, help_text="when a sweep last compared them")
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} checked at {self.checked_at}"
+
+
 class SubstitutionState(models.TextChoices):
     """Where a substitution stands."""
 

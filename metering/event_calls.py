@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -18,10 +19,13 @@ from metering.event_columns import NOBODY, NUMBERS, instant_us, places_of, unix_
 from metering.event_keys import key_of
 from metering.event_models import EventCall, EventConflict, EventKey, EventPartTotal, WaitingEvents
 from metering.event_pack import unpack
+from metering.event_spans import attributed_now
 from metering.event_sums import REQUESTS, ReceivedEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from django.db.models import QuerySet
 
     from metering.event_columns import OwnedColumns
     from tenants.models import Organization
@@ -107,16 +111,20 @@ def _add(totals: Totals, key: tuple[UUID, str, str], sums: dict[str, int]) -> No
 
 def waiting_events(*, before: datetime, deployment_ids: Collection[UUID] = (), tenant_id: UUID | None = None) -> int:
     """Return how many events of these deployments, or of a tenant, from before an instant wait to be rolled up."""
-    which = Q(deployments__overlap=list(deployment_ids))
-    if tenant_id is not None:
-        which |= Q(tenants__contains=[tenant_id])
-    waiting = EventCall.objects.filter(which, id__in=WaitingEvents.objects.values("call"), first_at__lt=before)
-    bodies = waiting.values_list("body", flat=True)
-    wanted = frozenset(deployment_ids)
-    return sum(
-        _count(unpack(bytes(body), with_ids=False), unix_us(before), wanted, tenant_id)
-        for body in bodies.iterator(chunk_size=READ_CALLS)
+    tenants = set(Deployment.objects.filter(id__in=deployment_ids).values_list("tenant_id", flat=True))
+    tenants |= set() if tenant_id is None else {tenant_id}
+    waiting = EventCall.objects.filter(
+        tenants__overlap=list(tenants), id__in=WaitingEvents.objects.values("call"), first_at__lt=before
     )
+    wanted = frozenset(deployment_ids)
+    return sum(_count(call.events, unix_us(before), wanted, tenant_id) for call in _present(waiting))
+
+
+def _present(calls: QuerySet[EventCall]) -> Iterator[ReceivedEvents]:
+    """Yield the events of calls as they belong to deployments by now, without their ids."""
+    rows = calls.values_list("reporter_id", "received_at", "body").iterator(chunk_size=READ_CALLS)
+    while chunk := list(islice(rows, READ_CALLS)):
+        yield from attributed_now(read_calls(chunk))
 
 
 def _count(events: OwnedColumns, before_us: int, deployment_ids: Collection[UUID], tenant_id: UUID | None) -> int:
@@ -130,12 +138,18 @@ def find_event(*, reporter_id: UUID, source: str, event_id: str) -> StoredEvent 
     stored = EventCall.objects.filter(id=known[0]).first() if known else None
     if stored is None:
         return None
-    return next((one for one in events_of(stored) if (one.source, one.event_id) == (source, event_id)), None)
+    (now,) = attributed_now([ReceivedEvents(stored.reporter_id, stored.received_at, unpack(bytes(stored.body)))])
+    found = _one_by_one(now)
+    return next((one for one in found if (one.source, one.event_id) == (source, event_id)), None)
 
 
 def events_of(call: EventCall) -> Iterator[StoredEvent]:
-    """Yield the events of a call, in the order in which they were sent."""
-    events = unpack(bytes(call.body))
+    """Yield the events of a call, in the order in which they were sent, with whose they were when they came."""
+    return _one_by_one(ReceivedEvents(call.reporter_id, call.received_at, unpack(bytes(call.body))))
+
+
+def _one_by_one(call: ReceivedEvents) -> Iterator[StoredEvent]:
+    events = call.events
     for place, (event_id, number) in enumerate(zip(events.ids, events.owner.tolist(), strict=True)):
         owner = events.owners[number]
         yield StoredEvent(
@@ -194,15 +208,15 @@ def minutes_of(organization_id: UUID, from_at: datetime, to_at: datetime) -> dic
     Those of an organization as tenant, as reporter, or as provider of the deployment.
     """
     provided = set(Deployment.objects.filter(provider_id=organization_id).values_list("id", flat=True))
-    which = (
-        Q(reporter_id=organization_id) | Q(tenants__contains=[organization_id]) | Q(deployments__overlap=list(provided))
-    )
+    served = set(Deployment.objects.filter(provider_id=organization_id).values_list("tenant_id", flat=True))
+    which = Q(reporter_id=organization_id) | Q(tenants__overlap=[organization_id, *served])
     calls = EventCall.objects.filter(which, last_at__gte=from_at, first_at__lt=to_at)
     totals: dict[Minute, dict[str, int]] = defaultdict(lambda: dict.fromkeys((*NUMBERS, REQUESTS), 0))
-    for reporter_id, body in calls.values_list("reporter_id", "body").iterator(chunk_size=READ_CALLS):
-        events = unpack(bytes(body), with_ids=False)
+    for call in _present(calls):
+        events = call.events
         mine = [
-            organization_id in {reporter_id, one.tenant_id} or one.deployment_id in provided for one in events.owners
+            organization_id in {call.reporter_id, one.tenant_id} or one.deployment_id in provided
+            for one in events.owners
         ]
         within = (unix_us(from_at) <= events.occurred_us) & (events.occurred_us < unix_us(to_at))
         for place in np.flatnonzero(np.array(mine)[events.owner] & within).tolist():

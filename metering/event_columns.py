@@ -6,7 +6,7 @@ is how they are stored too: one packed row a call is the evidence of what was re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, compress
 from operator import attrgetter
@@ -105,6 +105,15 @@ class OwnedColumns:
             self.occurred_us[which],
             self.numbers[which],
         )
+
+    def of_tenant(self, tenant_id: UUID) -> OwnedColumns:
+        """Return the events of one tenant alone."""
+        mine = np.array([one.tenant_id == tenant_id for one in self.owners])
+        if mine.all():
+            return self
+        chosen = self.chosen(mine[self.owner])
+        numbers = np.cumsum(mine) - 1
+        return replace(chosen, owners=tuple(compress(self.owners, mine)), owner=numbers[chosen.owner])
 
 
 def unix_us(at: datetime) -> int:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from django.db import transaction
 
-from metering.attribution import EventDeployments
-from metering.event_columns import NOBODY, Owned, OwnedColumns, columns_of, columns_of_items, places_of
+from metering.event_columns import Owned, OwnedColumns, columns_of, columns_of_items, places_of
 from metering.event_items import EVENTS_BYTES_MAX, EventsMalformed, Rejected, check_items, read_items
 from metering.event_keys import contents_of, first_contents_of, keys_of
 from metering.event_rows import KeyKnown, copy_keys, insert_call, insert_keys, keep_conflicts, stored_contents
+from metering.event_spans import deployments_of
 from metering.ingest_counts import Kind, count_outcomes
 from tenants.ids import new_id
 from tenants.models import Organization
@@ -135,7 +135,7 @@ def count_refused_call(*, reporter: Organization, code: str, now: datetime) -> N
 def _resolve(reporter: Organization, events: EventColumns) -> tuple[OwnedColumns, list[Rejected]]:
     """Find tenants and deployments; an event whose tenant or named deployment is not there is rejected."""
     tenants = _tenants(reporter, {stream.tenant for stream in events.streams})
-    deployments = EventDeployments(set(tenants.values()), reporter)
+    deployments = deployments_of(reporter, set(tenants.values()))
     owners: dict[Owned, int] = {}
     owner = np.full(len(events), UNRESOLVED)
     rejected: list[Rejected] = []
@@ -145,14 +145,14 @@ def _resolve(reporter: Organization, events: EventColumns) -> tuple[OwnedColumns
             code = "unknown_tenant" if stream.tenant else "missing"
             detail = "Expected the slug of a tenant you report for."
             rejected += (Rejected(index, code, "tenant", detail) for index in events.index[places].tolist())
-        elif stream.deployment and not deployments.has_slug(tenant_id, stream.deployment):
+        elif stream.deployment and not deployments.serving(reporter.id, tenant_id).has_slug(stream.deployment):
             code = "unknown_deployment"
             detail = "The tenant has no such deployment."
             rejected += (Rejected(index, code, "deployment", detail) for index in events.index[places].tolist())
         else:
-            found = deployments.parts(tenant_id, stream.model, stream.deployment, events.occurred_us[places])
-            for deployment_id, which in found:
-                one = Owned(stream.source, stream.model, tenant_id, deployment_id or NOBODY, stream.deployment)
+            serving = deployments.serving(reporter.id, tenant_id)
+            for deployment_id, which in serving.parts(stream.model, stream.deployment, events.occurred_us[places]):
+                one = Owned(stream.source, stream.model, tenant_id, deployment_id, stream.deployment)
                 owner[places[which]] = owners.setdefault(one, len(owners))
     owned = OwnedColumns(
         events.ids, tuple(owners), owner, events.labels, events.label, events.occurred_us, events.numbers

@@ -1,16 +1,19 @@
 """Working usage out again from stored events, beside what is stored of the gateways' meters.
 
-The events of every call that was rolled up are summed again, cut at the edges and cuts of now, and compared with the
-usage hours over all versions. A cut that was stored late shows as a difference like a tampered row, and is put right by
-adjusting rows in the same way.
+The events of every call that was rolled up are summed again, for the deployments of now and cut at the edges and cuts
+of now, and compared with the usage hours over all versions. A deployment, a binding or a cut that was stored late shows
+as a difference like a tampered row, and is put right by adjusting rows in the same way. What explains differences to
+the engines is compared as well; nothing of it is billed, so it is put right in place.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from datetime import UTC, timedelta
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from operator import add, sub
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Min, Q, Sum
@@ -19,56 +22,93 @@ from django.db.models.functions import TruncHour
 from metering.adjustment_models import AdjustmentCause, UsageAdjustment
 from metering.event_calls import rolled_calls
 from metering.event_items import FUTURE_MAX
+from metering.event_models import ExplainingHour
+from metering.event_spans import attributed_now
+from metering.event_sums import Explaining, ReceivedEvents, explain_events
 from metering.models import PartitionArchive, UsageCut, UsageHour, Witness
 from metering.partition_plans import EVENT_CALLS
 from metering.rebuild import KEY, BatchesArchived, Difference, Figure, derived, write_adjustment
-from metering.rollup_events import hold_off_rollup, usage_of
+from metering.rollup_events import EXPLAINING, add_explaining, hold_off_rollup, present, usage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Sequence
 
-    from metering.event_sums import ReceivedEvents
     from metering.rebuild import Key
 
+    Attribute = Callable[[Sequence[ReceivedEvents]], list[ReceivedEvents]]
+    ExplainingKey = tuple[UUID, str, datetime]
 
-def event_differences(*, from_at: datetime | None, to_at: datetime | None) -> list[Difference]:
+HOUR: Final = timedelta(hours=1)
+NOTHING: Final = (0,) * len(EXPLAINING)
+
+
+@dataclass(frozen=True, slots=True)
+class EventWindow:
+    """The usage hours that begin in `[from_at, to_at)`, of all tenants or one; None: without bound."""
+
+    from_at: datetime | None
+    to_at: datetime | None
+    tenant_id: UUID | None = None
+
+    def holds(self, hour_at: datetime) -> bool:
+        """Whether an hour is one of the window's."""
+        return (self.from_at is None or hour_at >= self.from_at) and (self.to_at is None or hour_at < self.to_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainingDifference:
+    """What must be added to what explains an hour's differences to the engines."""
+
+    missing: Explaining
+
+    def __str__(self) -> str:
+        deployment_id, model, hour_at, *missing = astuple(self.missing)
+        values = ", ".join(f"{name} {value:+}" for name, value in zip(EXPLAINING, missing, strict=True) if value)
+        return f"{hour_at:%Y-%m-%dT%H:%M:%SZ} {model} deployment {deployment_id}: to explain it, {values}"
+
+
+EventDifference = Difference | ExplainingDifference
+
+
+def event_differences(*, from_at: datetime | None, to_at: datetime | None) -> list[EventDifference]:
     """Compare the gateways' usage hours of a window with what their events give; empty where all is right.
 
     Holds the rollup of events off meanwhile. Raises BatchesArchived.
     """
     with transaction.atomic():
         hold_off_rollup()
-        stored, computed = _stored(from_at, to_at), _computed(from_at, to_at)
-        keys = sorted(stored.keys() | computed.keys(), key=lambda key: tuple(map(str, key)))
-        found = [Difference(key, stored.get(key), computed.get(key)) for key in keys]
-        return [one for one in found if one.value or one.records]
+        return _differences(EventWindow(from_at, to_at), attributed_now)
 
 
 def rebuild_events(
     *, from_at: datetime | None, to_at: datetime | None, cause: AdjustmentCause, reason: str, now: datetime
-) -> list[Difference]:
+) -> list[EventDifference]:
     """Correct the gateways' usage hours of a window by adjusting rows; return what was corrected.
 
     Raises BatchesArchived.
     """
     with transaction.atomic():
-        found = event_differences(from_at=from_at, to_at=to_at)
-        if found:
-            figures = [one.figure for one in found]
-            adjustment = UsageAdjustment(
-                cause=cause,
-                reason=reason,
-                from_at=min(one.hour_at for one in figures),
-                to_at=max(one.to_at for one in figures),
-                made_at=now,
-            )
-            write_adjustment(adjustment, found)
+        hold_off_rollup()
+        adjustment = UsageAdjustment(cause=cause, reason=reason, made_at=now)
+        return correct_events(EventWindow(from_at, to_at), lambda calls: present(calls, now), adjustment)
+
+
+def correct_events(window: EventWindow, attribute: Attribute, adjustment: UsageAdjustment) -> list[EventDifference]:
+    """Correct the gateways' usage hours of a window; return what was corrected.
+
+    `attribute` says whose events are. Must run in a transaction that holds rollup off. Raises BatchesArchived.
+    """
+    found = _differences(window, attribute)
+    usage = [one for one in found if isinstance(one, Difference)]
+    if usage:
+        adjustment.from_at = min(one.figure.hour_at for one in usage)
+        adjustment.to_at = max(one.figure.to_at for one in usage)
+        write_adjustment(adjustment, usage)
+    add_explaining([one.missing for one in found if isinstance(one, ExplainingDifference)])
     return found
 
 
 logger = logging.getLogger(__name__)
-HOUR: Final = timedelta(hours=1)
 CUT_HOURS_A_CALL: Final = 24
 REASON: Final = "A cut was stored after this usage was rolled up."
 
@@ -97,10 +137,31 @@ def apply_cuts(*, now: datetime) -> int:
     return moved
 
 
-def _stored(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Figure]:
+def _differences(window: EventWindow, attribute: Attribute) -> list[EventDifference]:
+    stored, explained = _stored(window), _stored_explaining(window)
+    computed: dict[Key, Figure] = {}
+    explaining: dict[ExplainingKey, tuple[int, ...]] = {}
+    for calls in _calls(window):
+        now = attribute(calls)
+        _add_usage(computed, window, now)
+        _add_explaining(explaining, window, now)
+    keys = sorted(stored.keys() | computed.keys(), key=lambda key: tuple(map(str, key)))
+    usage = (Difference(key, stored.get(key), computed.get(key)) for key in keys)
+    missing = (
+        Explaining(*key, *map(sub, explaining.get(key, NOTHING), explained.get(key, NOTHING)))
+        for key in sorted(explained.keys() | explaining.keys())
+    )
+    return [
+        *(one for one in usage if one.value or one.records),
+        *(ExplainingDifference(one) for one in missing if any(getattr(one, name) for name in EXPLAINING)),
+    ]
+
+
+def _stored(window: EventWindow) -> dict[Key, Figure]:
     rows = derived(UsageHour.objects.filter(witness=Witness.GATEWAY))
-    rows = rows if from_at is None else rows.filter(hour_at__gte=from_at)
-    rows = rows if to_at is None else rows.filter(hour_at__lt=to_at)
+    rows = rows if window.tenant_id is None else rows.filter(tenant_id=window.tenant_id)
+    rows = rows if window.from_at is None else rows.filter(hour_at__gte=window.from_at)
+    rows = rows if window.to_at is None else rows.filter(hour_at__lt=window.to_at)
     sums = rows.values_list(*KEY, "hour_at", "witness", "quantity", "model").annotate(
         Sum("value"), Sum("records"), Min("to_at")
     )
@@ -110,38 +171,64 @@ def _stored(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Figur
     return found
 
 
-def _computed(from_at: datetime | None, to_at: datetime | None) -> dict[Key, Figure]:
-    computed: dict[Key, Figure] = {}
-    for calls in _calls(from_at, to_at):
-        for row in usage_of(calls):
-            if (from_at is not None and row.hour_at < from_at) or (to_at is not None and row.hour_at >= to_at):
-                continue
-            owner = (row.deployment_id, row.tenant_id)
-            key = (row.meter_id, row.from_at, *owner, str(row.quality), row.rule, row.context_over)
-            figure = Figure(row.value, row.records, row.hour_at, row.to_at, row.witness, row.quantity, row.model)
-            before = computed.get(key)
-            computed[key] = (
-                figure
-                if before is None
-                else replace(before, value=before.value + row.value, records=before.records + row.records)
-            )
-    return computed
+def _stored_explaining(window: EventWindow) -> dict[ExplainingKey, tuple[int, ...]]:
+    rows = ExplainingHour.objects.all()
+    rows = rows if window.tenant_id is None else rows.filter(deployment__tenant_id=window.tenant_id)
+    rows = rows if window.from_at is None else rows.filter(hour_at__gte=window.from_at)
+    rows = rows if window.to_at is None else rows.filter(hour_at__lt=window.to_at)
+    found = rows.values_list("deployment_id", "model", "hour_at", *EXPLAINING)
+    return {(deployment, model, hour_at): tuple(values) for deployment, model, hour_at, *values in found}
 
 
-def _calls(from_at: datetime | None, to_at: datetime | None) -> Iterator[list[ReceivedEvents]]:
-    _require_calls(from_at)
-    narrowed = [Q()]
-    narrowed += [] if from_at is None else [Q(last_at__gte=from_at)]
-    narrowed += [] if to_at is None else [Q(first_at__lt=to_at)]
-    return rolled_calls(*narrowed)
+def _add_usage(computed: dict[Key, Figure], window: EventWindow, calls: Sequence[ReceivedEvents]) -> None:
+    for row in usage_of(calls):
+        if not window.holds(row.hour_at):
+            continue
+        owner = (row.deployment_id, row.tenant_id)
+        key = (row.meter_id, row.from_at, *owner, str(row.quality), row.rule, row.context_over)
+        figure = Figure(row.value, row.records, row.hour_at, row.to_at, row.witness, row.quantity, row.model)
+        before = computed.get(key)
+        computed[key] = (
+            figure
+            if before is None
+            else replace(before, value=before.value + row.value, records=before.records + row.records)
+        )
 
 
-def _require_calls(from_at: datetime | None) -> None:
-    """Raises BatchesArchived where events of an instant or later may be in the archive alone."""
+def _add_explaining(
+    explaining: dict[ExplainingKey, tuple[int, ...]], window: EventWindow, calls: Sequence[ReceivedEvents]
+) -> None:
+    for row in explain_events(calls):
+        if window.holds(row.hour_at):
+            key = (row.deployment_id, row.model, row.hour_at)
+            values = (getattr(row, name) for name in EXPLAINING)
+            explaining[key] = tuple(map(add, explaining.get(key, NOTHING), values))
+
+
+def _calls(window: EventWindow) -> Iterator[list[ReceivedEvents]]:
+    """Yield the calls that were rolled up and may concern a window, some at a time."""
+    if (earliest := evidence_from()) is not None and (window.from_at is None or window.from_at < earliest):
+        raise BatchesArchived(f"Events that occurred before {earliest} may be archived; name a later start.")
+    for calls in rolled_calls(concerned(window)):
+        tenant_id = window.tenant_id
+        if tenant_id is None:
+            yield calls
+        else:
+            yield [replace(call, events=call.events.of_tenant(tenant_id)) for call in calls]
+
+
+def concerned(window: EventWindow) -> Q:
+    """Return what calls are that may hold events of a window."""
+    which = Q() if window.tenant_id is None else Q(tenants__contains=[window.tenant_id])
+    which &= Q() if window.from_at is None else Q(last_at__gte=window.from_at)
+    return which & (Q() if window.to_at is None else Q(first_at__lt=window.to_at))
+
+
+def evidence_from() -> datetime | None:
+    """Return from when on every event is in the database and none in the archive alone; None: all ever are.
+
+    Later parts may be gone though an earlier one was restored.
+    """
     dropped = PartitionArchive.objects.filter(table_name=EVENT_CALLS.table, dropped_at__isnull=False)
-    if from_at is not None:
-        # Later parts may be gone though an earlier one was restored.
-        dropped = dropped.filter(to_at__gt=from_at - FUTURE_MAX)
-    latest = dropped.order_by("-to_at").values_list("to_at", flat=True).first()
-    if latest is not None:
-        raise BatchesArchived(f"Events received before {latest} are archived; name a later start.")
+    latest: datetime | None = dropped.order_by("-to_at").values_list("to_at", flat=True).first()
+    return None if latest is None else latest + FUTURE_MAX

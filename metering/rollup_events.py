@@ -7,12 +7,15 @@ so an event is counted by exactly one commit.
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
 from clusters.models import Deployment
 from metering.event_calls import read_calls
+from metering.event_ownership import note_event_owners
+from metering.event_spans import deployments_for, tenants_in
 from metering.event_sums import deployments_in, explain_events, sum_events
 from metering.models import Meter, Quality, UsageCut, Witness
 from metering.usage_rows import UsageRow, add_usage
@@ -79,8 +82,9 @@ def roll_up_events(
             claimed = _claim(chunk_events, passed_over)
             calls = _read(claimed)
             if calls:
+                calls = present(calls, now)
                 add_usage(usage_of(calls), now)
-                _explain(explain_events(calls))
+                add_explaining(explain_events(calls))
     except Exception as broken:
         if not claimed:
             raise
@@ -101,6 +105,12 @@ def hold_off_rollup() -> None:
 def _wait_for_rebuild() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [REBUILD_LOCK])
+
+
+def present(calls: Sequence[ReceivedEvents], now: datetime) -> list[ReceivedEvents]:
+    """Return the events of calls as they belong to deployments by now, and note that they are counted so."""
+    spans = note_event_owners(tenant_ids=tenants_in(calls), now=now)
+    return deployments_for(calls, spans).attributed(calls)
 
 
 def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:
@@ -144,9 +154,11 @@ def _read(claimed: Mapping[UUID, datetime]) -> list[ReceivedEvents]:
     return calls
 
 
-def _explain(rows: Sequence[Explaining]) -> None:
+def add_explaining(rows: Sequence[Explaining]) -> None:
+    """Add to what explains differences to the engines, in one order; values may be negative."""
     if not rows:
         return
+    rows = sorted(rows, key=attrgetter("deployment_id", "model", "hour_at"))
     with connection.cursor() as cursor:
         cursor.execute(
             EXPLAIN,

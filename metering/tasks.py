@@ -15,6 +15,7 @@ from metering.event_retention import forget_keys
 from metering.partition_plans import PLANS
 from metering.rebuild_events import apply_cuts
 from metering.restating import nodes_to_check, restate_node
+from metering.restating_events import note_changes, restate_events, tenants_to_restate
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, ChunkFailed, roll_up_events
@@ -66,6 +67,23 @@ def restate_usage(**_: object) -> int:
         moved += apply_cuts(now=timezone.now())
     except Exception:
         logger.exception("Parting gateways' usage at late cuts failed.")
+    return moved + _restate_events(ends_at)
+
+
+def _restate_events(ends_at: float) -> int:
+    """Move events that belong to other deployments by now; return how many rows it took."""
+    while time.monotonic() < ends_at and note_changes(now=timezone.now()):
+        continue
+    moved = 0
+    for tenant_id in tenants_to_restate():
+        try:
+            while time.monotonic() < ends_at:
+                piece = restate_events(tenant_id=tenant_id, now=timezone.now())
+                if piece is None:
+                    break
+                moved += piece
+        except Exception:
+            logger.exception("Restating the events of tenant %s failed.", tenant_id)
     return moved
 
 

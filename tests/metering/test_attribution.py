@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from django.db import DatabaseError, transaction
 
 from clusters.models import Binding, Deployment
 from metering.attribution import (
-    EventDeployments,
     NodeTimelines,
     cuts_of,
     node_owners,
 )
-from metering.event_columns import unix_us
 from metering.hours import unix_ms_of
 from metering.models import UsageCut
 from metering.owners import Owners, timelines
@@ -107,31 +104,3 @@ def test_the_database_refuses_two_deployments_of_one_model_on_one_endpoint(cast:
     bind(make_deployment(cast.provider, cast.tenant), endpoint)
     with pytest.raises(DatabaseError), transaction.atomic():
         bind(make_deployment(cast.provider, cast.outsider), endpoint, NOON)
-
-
-def test_an_events_deployment_follows_every_edge_of_a_binding(cast: Cast, node: Node) -> None:
-    first, second = (make_deployment(cast.provider, cast.tenant) for _ in range(2))
-    endpoint = make_endpoint(node)
-    bind(first, endpoint, NOON, NOON + HOUR)
-    bind(second, endpoint, NOON + 2 * HOUR)
-    deployments = EventDeployments([cast.tenant.id], cast.tenant)
-
-    asked = [NOON - HOUR, NOON, NOON + HOUR, NOON + 2 * HOUR, NOON + HOUR, NOON]
-    found: dict[int, Any] = {}
-    for deployment_id, which in deployments.parts(cast.tenant.id, MODEL, "", np.array([unix_us(at) for at in asked])):
-        found |= dict.fromkeys(np.flatnonzero(which).tolist(), deployment_id)
-    expected = [None, first.id, None, second.id, None, first.id]
-    assert [found[place] for place in range(len(asked))] == expected
-
-
-def test_what_a_reporter_may_name(cast: Cast) -> None:
-    mine = make_deployment(cast.provider, cast.tenant)
-    others = make_deployment(cast.outsider, cast.tenant)
-    tenant = cast.tenant.id
-    for reporter, names in (
-        (cast.tenant, [True, True]),
-        (cast.provider, [True, False]),
-        (cast.operator, [True, True]),
-    ):
-        deployments = EventDeployments([tenant], reporter)
-        assert [deployments.has_slug(tenant, one.slug) for one in (mine, others)] == names

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metering.adjustment_models import AdjustmentCause
+from metering.event_models import ExplainingHour
 from metering.models import PartitionArchive, UsageCut, UsageHour
-from metering.rebuild import BatchesArchived
+from metering.rebuild import BatchesArchived, Difference
 from metering.rebuild_events import apply_cuts, event_differences, rebuild_events
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
@@ -18,7 +19,7 @@ from tests.metering.test_events import NOW, event, send
 
 if TYPE_CHECKING:
     from clusters.models import Deployment
-    from metering.rebuild import Difference
+    from metering.rebuild_events import EventDifference
     from tests.factories import Cast
 
 START = NOON - timedelta(hours=1)
@@ -36,7 +37,7 @@ def deployment(cast: Cast) -> Deployment:
     return deployment
 
 
-def put_right() -> list[Difference]:
+def put_right() -> list[EventDifference]:
     return rebuild_events(**EVERYTHING, cause=AdjustmentCause.REBUILT, reason="A sample.", now=NOW)
 
 
@@ -49,10 +50,25 @@ def test_events_come_out_as_they_stand(deployment: Deployment) -> None:
 
 def test_a_forged_hour_is_found_in_its_window_and_put_right(deployment: Deployment) -> None:
     UsageHour.objects.filter(hour_at=START, quantity="output").update(value=7)
-    assert [one.value for one in event_differences(**EVERYTHING)] == [1_200 - 7]
+    (found,) = event_differences(**EVERYTHING)
+    assert isinstance(found, Difference)
+    assert found.value == 1_200 - 7
     assert event_differences(from_at=START + timedelta(hours=1), to_at=None) == []
     assert len(put_right()) == 1
     assert total(quantity="output") == 61 * 20
+    assert event_differences(**EVERYTHING) == []
+
+
+def test_what_explains_residuals_is_compared_and_put_right(cast: Cast, deployment: Deployment) -> None:
+    send(cast.tenant, event("n-3", samples=3, status="aborted"))
+    while roll_up_events(now=NOW):
+        continue
+    assert event_differences(**EVERYTHING) == []
+    ExplainingHour.objects.update(repeated_input=7, aborted_requests=0)
+    (found,) = event_differences(**EVERYTHING)
+    assert str(found).endswith(f"deployment {deployment.id}: to explain it, repeated_input +193, aborted_requests +1")
+    assert put_right() == [found]
+    assert ExplainingHour.objects.values_list("repeated_input", "aborted_requests").get() == (200, 1)
     assert event_differences(**EVERYTHING) == []
 
 

@@ -15,10 +15,10 @@ from metering.rebuild_events import event_differences, rebuild_events
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from metering.rebuild import Difference
+    from metering.rebuild_events import EventDifference
 
 SHOWN_MAX = 100
 
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
     def _differences(
         self, options: dict[str, Any], from_at: datetime | None, to_at: datetime | None
-    ) -> Iterator[tuple[str, list[Difference]]]:
+    ) -> Iterator[tuple[str, Sequence[EventDifference]]]:
         """Yield what differs node by node, and of the gateways; corrected already where that is asked for."""
         window: dict[str, Any] = {"from_at": from_at, "to_at": to_at}
         applied = {"cause": AdjustmentCause.REBUILT, "reason": options["apply"], "now": timezone.now()}
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         if not options["node"]:
             yield "events", rebuild_events(**window, **applied) if options["apply"] else event_differences(**window)
 
-    def _show(self, node: str, differences: Iterable[Difference]) -> None:
+    def _show(self, node: str, differences: Iterable[EventDifference]) -> None:
         for number, difference in enumerate(differences):
             if number == SHOWN_MAX:
                 self.stdout.write(f"{node}: and more")
