@@ -84,7 +84,7 @@ class PriceVersionAdmin(ReadOnly):
 class ChargeAdmin(ReadOnly):
     """Booked differences."""
 
-    list_display = ["day", "term_ref", "model", "token_class", "quantity", "amount", "rule"]
+    list_display = ["day", "term_ref", "model", "token_class", "context_over", "quantity", "amount", "rule"]
 
 
 @admin.register(UnpricedUsage)
