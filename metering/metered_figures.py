@@ -71,6 +71,11 @@ def _waiting(now: datetime) -> Iterator[Figure]:
     yield Figure("forecourt_rollup_nodes_waiting", "gauge", "Nodes with such batches.", (), nodes)
     yield Figure("forecourt_rollup_lag_seconds", "gauge", "How far the node furthest behind is rolled up.", (), lag_s)
 
+    ((events, oldest_at),) = _fetch("SELECT coalesce(sum(events), 0), min(received_at) FROM metering_waitingevents", [])
+    lag_s = max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0
+    yield Figure("forecourt_rollup_events_waiting", "gauge", "Usage events not in usage hours yet.", (), events)
+    yield Figure("forecourt_rollup_events_lag_seconds", "gauge", "Age of the oldest call of these.", (), lag_s)
+
 
 def _parts(now: datetime) -> Iterator[Figure]:
     standing = {plan.table: parts_of(plan) for plan in PLANS}

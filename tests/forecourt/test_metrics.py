@@ -16,6 +16,7 @@ from metering.partition_plans import PLANS
 from metering.partitions import months_after
 from tests.factories import Cast
 from tests.metering.fleet import column, make_agent, meter
+from tests.metering.test_events import event, send
 
 pytestmark = pytest.mark.django_db
 TOKEN = "only-for-tests-0123456789-abcdef"
@@ -39,6 +40,10 @@ def test_what_came_in_and_what_waits_is_told(cast: Cast) -> None:
     assert value("forecourt_rollup_batches_waiting") == 1
     assert value("forecourt_rollup_nodes_waiting") == 1
     assert value("forecourt_rollup_lag_seconds") >= 0
+    assert value("forecourt_rollup_events_waiting") == value("forecourt_rollup_events_lag_seconds") == 0
+    send(cast.tenant, event("1"), event("2"), now=now - timedelta(minutes=9))
+    assert value("forecourt_rollup_events_waiting") == 2
+    assert value("forecourt_rollup_events_lag_seconds") >= 540
     for plan in PLANS:
         assert value("forecourt_parts_ahead", table=plan.table) == plan.ahead
         assert value("forecourt_rest_rows", table=plan.table) == 0
