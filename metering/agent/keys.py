@@ -123,8 +123,22 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    give_to_owner(partial)
     partial.replace(path)
     _sync(path.parent)
+
+
+def give_to_owner(path: Path) -> None:
+    """Give a file to whom its folder belongs, where root made it: the agent runs as that account and must use it still.
+
+    A stop hook's `flush`, or a person's `rotate-key` with sudo, would lock the agent out of its own state otherwise. No
+    link is followed, so that the account cannot have another's file given to it. Raises OSError.
+    """
+    if os.geteuid() != 0:
+        return
+    owner, made = path.parent.stat(), path.lstat()
+    if made.st_uid == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _sync(folder: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from metering.agent.epochs import MeterState
+from metering.agent.keys import give_to_owner
 from metering.wire import STRING_CHARS_MAX, GaugeQuantity, MeterKey, Outcome
 
 _SCHEMA: Final = """
@@ -125,6 +126,7 @@ class Spool:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             path.chmod(0o600)
+            give_to_owner(path)  # SQLite gives its other files to whom this one belongs
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-1024")

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from metering.agent.keys import write_durably
+from metering.agent.keys import give_to_owner, write_durably
 
 IDENTITY_FILE: Final = "node.json"
 SPOOL_FILE: Final = "spool.sqlite3"
@@ -85,6 +85,7 @@ class StateLock:
     def __enter__(self) -> "StateLock":
         """Take the lock. Raises AlreadyRunning."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        give_to_owner(self._path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:

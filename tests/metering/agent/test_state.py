@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from metering.agent import state
+from metering.agent import keys, state
+from metering.agent.spool import Limits, Spool
 
+NOBODY = 65_534
 IDENTITY = state.Identity("https://billing.example.com", "00000000-0000-0000-0000-000000000007", "sample")
 
 
@@ -75,3 +77,25 @@ def test_the_default_folder_is_the_systems_or_the_users() -> None:
         state.SYSTEM_STATE_DIR,
         Path.home() / ".local/state/forecourt-agent",
     }
+
+
+def test_what_root_writes_belongs_to_whom_the_folder_belongs(tmp_path: Path) -> None:
+    # An ordinary user's files are theirs in any case; root runs a stop hook's flush and a person's rotate-key.
+    if os.geteuid() == 0:
+        os.chown(tmp_path, NOBODY, NOBODY)
+    elsewhere = tmp_path / "elsewhere"
+    with state.StateLock(tmp_path):
+        state.save_identity(tmp_path, IDENTITY)
+        keys.load_or_create(tmp_path)
+        spool = Spool(tmp_path / state.SPOOL_FILE, Limits(bytes_max=1 << 20, age_ms_max=1_000))
+        made = {path.name: path.stat().st_uid for path in tmp_path.iterdir()}
+        spool.close()
+    assert {state.LOCK_FILE, state.IDENTITY_FILE, keys.KEY_FILE, state.SPOOL_FILE} < made.keys()
+    assert set(made.values()) == {tmp_path.stat().st_uid}
+    # A link in the folder gives nothing else away.
+    elsewhere.mkdir()
+    target = elsewhere / "file"
+    target.touch()
+    (tmp_path / "link").symlink_to(target)
+    keys.give_to_owner(tmp_path / "link")
+    assert target.stat().st_uid == os.geteuid()
