@@ -210,11 +210,12 @@ def _calls(window: EventWindow) -> Iterator[list[ReceivedEvents]]:
     if (earliest := evidence_from()) is not None and (window.from_at is None or window.from_at < earliest):
         raise BatchesArchived(f"Events that occurred before {earliest} may be archived; name a later start.")
     for calls in rolled_calls(concerned(window)):
-        tenant_id = window.tenant_id
-        if tenant_id is None:
+        if window.tenant_id is not None:
+            mine = [replace(call, events=call.events.of_tenant(window.tenant_id)) for call in calls]
+            # A call names every tenant that it was about, also one whose events were all known before.
+            calls = [call for call in mine if len(call.events)]
+        if calls:
             yield calls
-        else:
-            yield [replace(call, events=call.events.of_tenant(tenant_id)) for call in calls]
 
 
 def concerned(window: EventWindow) -> Q:

@@ -78,6 +78,16 @@ def test_events_from_before_their_deployment_was_entered_become_its_own(cast: Ca
     assert event_differences(from_at=None, to_at=None) == []
 
 
+def test_a_call_in_which_a_tenant_had_nothing_new_stops_nothing(cast: Cast) -> None:
+    mine = event("e-1", occurred_at=at(5), tenant=cast.tenant.slug)
+    for other in ("o-1", "o-2"):
+        send(cast.operator, mine, event(other, occurred_at=at(5), tenant=cast.outsider.slug), now=NOW)
+    roll_up_events(now=NOW)
+    deployment = deployed(cast)
+    assert restate() == 6
+    assert total(deployment=deployment, quantity="input") == 100
+
+
 def test_the_sweep_moves_them_once(cast: Cast) -> None:
     now = timezone.now()
     send(cast.tenant, event(occurred_at=now.isoformat()), now=now)
