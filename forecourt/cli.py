@@ -112,7 +112,18 @@ def _seed(argv: list[str]) -> int:
 
 def _manage(argv: list[str]) -> int:
     with _database():
-        _django(argv)
+        from django.db import ProgrammingError
+        from psycopg.errors import UndefinedTable
+
+        try:
+            _django(argv)
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable):
+                raise
+            raise CannotStart(
+                f"{error.__cause__.diag.message_primary}. Are FORECOURT_DATA_DIR and DATABASE_URL those of an "
+                "installation? `forecourt manage migrate` makes what a newer version needs."
+            ) from error
     return SUCCESS
 
 

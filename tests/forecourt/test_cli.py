@@ -151,9 +151,14 @@ def test_manage_uses_the_database_that_is_up() -> None:
 def test_failure_of_a_management_command_is_the_exit_status() -> None:
     with site() as place:
         result = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
+        # The folder of an installation was mistyped: a database without tables is made there.
+        empty = run("manage", "check_books", FORECOURT_DATA_DIR=str(place.folder))
         assert result.returncode == 1
         assert "Unknown command: 'no_such_command'" in result.stderr
         assert place.processes() == []
+    assert empty.returncode == 1
+    assert 'forecourt manage: relation "billing_ledgerposting" does not exist. Are FORECOURT_DATA_DIR' in empty.stderr
+    assert "Traceback" not in empty.stderr
 
 
 @pytest.mark.stack
