@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 
 from metering.adjustment_models import Substitution, SubstitutionState
+from metering.models import UsageHour
+from metering.queries import BILLED
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,6 +89,18 @@ def count_substitutions(*, organization: Organization, from_at: datetime, to_at:
     """Count what `substitutions_for` lists, by state."""
     rows = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at).values_list("state")
     return dict(rows.annotate(Count("id")).order_by("state"))
+
+
+def standing_now(rows: Collection[SubstitutionRow]) -> dict[UUID, int]:
+    """Return what is billable now in the place of each substitution, in the meter's own unit; by its id."""
+    usage = UsageHour.objects.filter(
+        meter_id__in={one.meter_id for one in rows},
+        from_at__in={one.from_at for one in rows},
+        quality__in=BILLED,
+    )
+    sums = usage.values_list("meter_id", "from_at").annotate(Sum("value")).order_by()
+    known = {(meter_id, from_at): int(value) for meter_id, from_at, value in sums}
+    return {one.id: known.get((one.meter_id, one.from_at), 0) for one in rows}
 
 
 def _substitutions(organization: Organization) -> QuerySet[Substitution]:

@@ -11,7 +11,7 @@ from metering.findings import Finding
 from metering.pages.quantities import amount, unit
 from metering.pages.witness_words import quantity_words
 from metering.validation import Check, Severity
-from portal.figures import moment, number
+from portal.figures import clock, day, number
 from portal.parts import Pill
 
 COUNT_READINGS: Final = (Check.TIME, Check.IDENTITY, Check.HELD)
@@ -25,7 +25,8 @@ class ShownFinding:
     title: str
     text: str
     source: str
-    hour: str
+    date: str
+    time: str
     where: str
     under: str
     observed: str
@@ -95,7 +96,8 @@ def shown_finding(
         title=rule_words(one.rule),
         text=finding_text(one.rule),
         source=one.source,
-        hour=moment(one.hour_at, UTC, locale=locale),
+        date=day(one.hour_at.astimezone(UTC).date(), "yMMMd", locale),
+        time=clock(one.hour_at, UTC, locale=locale),
         where=", ".join(deployments) or one.node,
         under=f"{what} · {one.node}" if deployments else what,
         observed=number(one.observed) if counts else amount(one.quantity, one.observed),

@@ -128,7 +128,7 @@ def _kpis(counts: list[FindingCount]) -> tuple[Kpi, ...]:
         Kpi(
             _("Open"),
             number(errors + warnings + remarks),
-            foot=_("hours in which something does not look right"),
+            foot=_("figures that do not look right"),
         ),
         Kpi(_("Errors"), number(errors), foot=_("figures that contradict each other"), alert=bool(errors)),
         Kpi(_("Warnings"), number(warnings), foot=_("held, unproved or much too high")),

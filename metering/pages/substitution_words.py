@@ -20,7 +20,7 @@ from metering.substituting import (
     WrongSubstitution,
 )
 from metering.substitutions import SubstitutionRow
-from portal.figures import clock, moment, number
+from portal.figures import clock, day, moment, number
 from portal.parts import Pill
 from tenants.problems import Problem
 
@@ -30,12 +30,14 @@ STAMP: Final = "%Y%m%dT%H%M%S.%f"
 
 @dataclass(frozen=True, slots=True)
 class ShownSubstitution:
-    """A substitution in words; `decides` is whether the reader may decide it, `own` whether it is their own."""
+    """A substitution in words; `own` is whether the reader proposed it, `now` what stands if that changed since."""
 
     id: UUID
     where: str
     under: str
     span: str
+    date: str
+    times: str
     before: str
     after: str
     difference: str
@@ -45,6 +47,7 @@ class ShownSubstitution:
     decided: str
     pill: Pill
     own: bool
+    now: str
 
 
 def span_words(from_at: datetime, to_at: datetime, locale: str) -> str:
@@ -60,8 +63,13 @@ def difference_words(quantity: str, before: int, after: int) -> str:
     return f"{'+' if after > before else MINUS}{amount(quantity, abs(after - before))}"
 
 
-def shown_substitution(row: SubstitutionRow, reader_id: UUID | None, locale: str) -> ShownSubstitution:
-    """Return a substitution in words. People are named to their own organization alone: `reader_id` is then given."""
+def shown_substitution(
+    row: SubstitutionRow, reader_id: UUID | None, locale: str, *, stands: int | None = None
+) -> ShownSubstitution:
+    """Return a substitution in words. People are named to their own organization alone: `reader_id` is then given.
+
+    `stands` is what is billable now in the place of one that waits.
+    """
     named = reader_id is not None
     proposed_by = row.proposed_by if named else row.provider
     decided_by = (row.decided_by or "") if named else _("a second person of %(provider)s") % {"provider": row.provider}
@@ -72,6 +80,12 @@ def shown_substitution(row: SubstitutionRow, reader_id: UUID | None, locale: str
         where=row.deployment or row.node,
         under=" · ".join([*under, row.tenant] if named and row.tenant else under),
         span=span_words(row.from_at, row.to_at, locale),
+        date=day(row.from_at.astimezone(UTC).date(), "yMMMd", locale),
+        times=_("%(from)s to %(to)s")
+        % {
+            "from": clock(row.from_at, UTC, locale=locale).removesuffix(" UTC"),
+            "to": clock(row.to_at, UTC, locale=locale),
+        },
         before=amount(row.quantity, row.value_before),
         after=amount(row.quantity, row.value),
         difference=difference_words(row.quantity, row.value_before, row.value),
@@ -81,6 +95,7 @@ def shown_substitution(row: SubstitutionRow, reader_id: UUID | None, locale: str
         decided=_who(decided_by, row.decided_at, locale) if row.decided_at else "",
         pill=state_pill(row.state),
         own=row.proposed_by_id == reader_id,
+        now="" if stands in {None, row.value_before} else amount(row.quantity, stands or 0),
     )
 
 

@@ -19,7 +19,7 @@ from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination,
 from metering.pages.substitution_words import refusal_words, shown_substitution
 from metering.pages.tabs import Area, tabs
 from metering.substituting import UsageUnknown, decide_substitution
-from metering.substitutions import SubstitutionRow, count_substitutions, substitutions_for
+from metering.substitutions import SubstitutionRow, count_substitutions, standing_now, substitutions_for
 from portal.figures import locale_for
 from portal.parts import Empty
 from portal.shell import Crumb
@@ -123,6 +123,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         limit=ROWS_PER_PAGE,
     )
     waiting = _waiting(organization) if area == "provider" else []
+    stands = standing_now(waiting)
     # A tenant learns what was decided, not which person of its provider did.
     reader = request.user.pk if area == "provider" else None
     membership = acting_membership(request)
@@ -130,7 +131,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "area": area,
         "sub": _("A value that one person puts in the place of what was metered, and a second person approves."),
         "tabs": tabs(area, "substitutions"),
-        "waiting": [shown_substitution(one, reader, locale) for one in waiting],
+        "waiting": [shown_substitution(one, reader, locale, stands=stands[one.id]) for one in waiting],
         "corrects": area == "provider" and membership is not None and allows(membership.role, CORRECT_USAGE),
         "months": month_choices(month, now, locale),
         "decided": [shown_substitution(one, reader, locale) for one in decided],

@@ -61,7 +61,7 @@ def test_both_parties_read_what_was_found_in_words(cast: Cast, client: Client, a
         assert "9,204,118 tokens 4,118,420 tokens" in words
         assert "quartz-service" in words
         assert f"{MODEL} · Output · quartz-01" in words
-        assert "10 Mar 2026 12:00 UTC" in words
+        assert "10 Mar 2026 12:00 UTC 9,204,118" in words
         assert "Impossible readings were held They are" not in words
         assert "Impossible readings were held They are" in read(client, f"/{area}/findings/{MARCH}&state=all")
 

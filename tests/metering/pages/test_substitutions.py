@@ -110,6 +110,9 @@ def test_figures_that_changed_are_to_be_looked_at_again(
     agent.ship(column(meter(), [150], [NOON_MS + 30_000], first_seq=4, epoch="epoch-2"))
     roll_up(agent.node)
     client.force_login(paul)
+    words = read(client, LIST)
+    assert "Since then the usage changed: it is 120 tokens now." in words
+    assert "Approve" not in words
     assert "The usage changed since this was proposed." in decide(client, "approve")
 
 
@@ -183,7 +186,7 @@ def test_a_tenant_reads_what_was_approved_without_names(
     decide(client, "approve")
     client.force_login(cast.alice)
     words = read(client, "/t/substitutions/?month=2026-03")
-    assert "100 tokens 125 tokens +25 tokens" in words
+    assert "12:00 to 13:00 UTC 100 tokens 125 tokens +25 tokens" in words
     assert REASON in words
     assert "a second person of Provider" in words
     assert "Petra" not in words
