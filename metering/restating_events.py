@@ -42,9 +42,10 @@ EVENTS_A_PIECE: Final = 500_000
 def note_changes(*, now: datetime) -> bool:
     """Compare the tenants that were not compared lately, the oldest first, some at once; return whether any was."""
     due = EventOwners.objects.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - CHECKED_EVERY))
-    oldest = due.order_by(F("checked_at").asc(nulls_first=True), "tenant_id").values_list("tenant_id", flat=True)
-    tenant_ids = list(oldest[:TENANTS_A_LOOK])
+    oldest = due.order_by(F("checked_at").asc(nulls_first=True), "tenant_id")
     with transaction.atomic():
+        # What another worker looks at is passed over: a look never waits, so nobody's wait can close a circle.
+        tenant_ids = [row.tenant_id for row in oldest.select_for_update(skip_locked=True)[:TENANTS_A_LOOK]]
         note_event_owners(tenant_ids=tenant_ids, now=now)
         EventOwners.objects.filter(tenant_id__in=tenant_ids).update(checked_at=now)
     return bool(tenant_ids)

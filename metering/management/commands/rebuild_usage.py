@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,13 +11,15 @@ from django.utils.dateparse import parse_datetime
 
 from clusters.models import Node
 from metering.adjustment_models import AdjustmentCause
-from metering.rebuild import BatchesArchived, node_differences, rebuild_node
+from metering.models import Meter
+from metering.rebuild import BatchesArchived, Difference, node_differences, rebuild_node
 from metering.rebuild_events import event_differences, rebuild_events
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from metering.rebuild_events import EventDifference
 
@@ -72,7 +75,9 @@ class Command(BaseCommand):
             else:
                 yield node.name, node_differences(node=node, **window)
         if not options["node"]:
-            yield "events", rebuild_events(**window, **applied) if options["apply"] else event_differences(**window)
+            yield from _by_source(
+                rebuild_events(**window, **applied) if options["apply"] else event_differences(**window)
+            )
 
     def _show(self, node: str, differences: Iterable[EventDifference]) -> None:
         for number, difference in enumerate(differences):
@@ -80,6 +85,23 @@ class Command(BaseCommand):
                 self.stdout.write(f"{node}: and more")
                 break
             self.stdout.write(f"{node}: {difference}")
+
+
+def _by_source(differences: Iterable[EventDifference]) -> Iterator[tuple[str, Sequence[EventDifference]]]:
+    """Yield what differs by the gateway that reported it; last what explains differences to the engines."""
+    usage: dict[UUID, list[EventDifference]] = {}
+    explaining: list[EventDifference] = []
+    for one in differences:
+        if isinstance(one, Difference):
+            usage.setdefault(one.key[0], []).append(one)
+        else:
+            explaining.append(one)
+    named: dict[str, list[EventDifference]] = {}
+    sources = Meter.objects.filter(id__in=usage).values_list("reporter__slug", "source", "id")
+    for reporter, source, meter_id in sorted(sources, key=str):
+        named.setdefault(f"events of {reporter}, {source}", []).extend(usage[meter_id])
+    yield from named.items()
+    yield "events", explaining
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -91,7 +113,7 @@ def _instant(text: str | None) -> datetime | None:
         at = None
     if at is None or at.tzinfo is None:
         raise CommandError(f"{text!r} is no instant; expected one such as 2026-03-10T12:00:00Z.")
-    return at.replace(minute=0, second=0, microsecond=0)
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _nodes(wanted: Iterable[str]) -> Iterable[Node]:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
+from metering.event_models import ExplainingHour
 from metering.models import UsageHour
-from tests.metering.fleet import NOON_MS, FakeAgent, column, make_agent, meter, roll_up, total
+from metering.rollup_events import roll_up_events
+from tests.factories import make_deployment
+from tests.metering.fleet import NOON, NOON_MS, FakeAgent, column, make_agent, meter, roll_up, total
+from tests.metering.test_events import event, send
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -46,6 +50,27 @@ def test_forged_usage_exits_with_1_and_is_put_right_with_a_reason(agent: FakeAge
     assert run("--apply", "Somebody wrote to the table.")[0] == 0
     assert total() == 700
     assert run()[0] == 0
+
+
+def test_gateways_usage_is_told_apart_by_who_reported_it(cast: Cast) -> None:
+    make_deployment(cast.provider, cast.tenant)
+    for reporter, source in ((cast.tenant, "a"), (cast.tenant, "b"), (cast.provider, "a")):
+        send(reporter, event(source=source, tenant=cast.tenant.slug, samples=2))
+    roll_up_events(now=NOON)
+    assert run("--events") == (0, "Nothing differs.\n")
+    UsageHour.objects.filter(quantity="input", meter__source="a").update(value=7)
+    ExplainingHour.objects.update(further_answers=1)
+    status, told = run("--events")
+    assert status == 1
+    assert [line.split(": ")[0] for line in told.splitlines()[:3]] == [
+        "events of provider, a",
+        "events of tenant, a",
+        "events",
+    ]
+    assert "recomputed 100 of 1" in told
+    assert "to explain it, further_answers +2" in told
+    assert run("--events", "--apply", "A sample.")[0] == 0
+    assert run("--events") == (0, "Nothing differs.\n")
 
 
 @pytest.mark.parametrize("arguments", [("--node", "nobody"), ("--from", "noon"), ("--to", "2026-03-10T12:00:00")])
