@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HOURS_SHOWN: Final = 24
 GAPS_SINCE: Final = timedelta(days=7)
 GAPS_MAX: Final = 50
+SILENCES_MAX: Final = 20
+"""A node whose clock or network is broken has hundreds; the page of gaps lists them."""
 BATCHES_MAX: Final = 12
 METERS_MAX: Final = 400
 
@@ -146,7 +148,11 @@ def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: da
         health=health_of(node=found, from_at=hours[0], now=now),
         covered=_covered(found, now),
         clock=_clock(found),
-        silences=tuple(silence_rows(organization=provider, from_at=now - GAPS_SINCE, to_at=now, node_id=found.id)),
+        silences=tuple(
+            silence_rows(
+                organization=provider, from_at=now - GAPS_SINCE, to_at=now, node_id=found.id, limit=SILENCES_MAX
+            )
+        ),
     )
 
 

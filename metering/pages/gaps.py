@@ -38,6 +38,7 @@ from tenants.scoping import provider_page, tenant_page
 
 NODES_MAX: Final = 200
 GAPS_MAX: Final = 200
+SILENCES_MAX: Final = 200
 LATE_AFTER: Final = timedelta(hours=1)
 
 
@@ -71,7 +72,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     window = shown(request, now)
     whole = completeness_of(organization=organization, from_at=window.from_at, to_at=window.to_at)
-    silences = silence_rows(organization=organization, from_at=window.from_at, to_at=now)
+    silences = silence_rows(organization=organization, from_at=window.from_at, to_at=now, limit=SILENCES_MAX)
     gaps = gaps_for(organization=organization, from_at=window.from_at, to_at=now, limit=GAPS_MAX)
     context: dict[str, Any] = {
         "area": area,
@@ -113,12 +114,21 @@ def _kpis(whole: Completeness, silences: list[SilenceRow], gaps: int) -> tuple[K
         ),
         Kpi(
             _("Silences"),
-            number(missed + filled),
+            f"{number(missed + filled)}{_more(len(silences), SILENCES_MAX)}",
             foot=_("%(filled)s filled from the spool, %(missed)s left a gap")
             % {"filled": number(filled), "missed": number(missed)},
         ),
-        Kpi(_("Gaps on record"), number(gaps), foot=_("pages, GPUs or ends that could not be read")),
+        Kpi(
+            _("Gaps on record"),
+            f"{number(gaps)}{_more(gaps, GAPS_MAX)}",
+            foot=_("pages, GPUs or ends that could not be read"),
+        ),
     )
+
+
+def _more(found: int, most: int) -> str:
+    """What follows a number that is only of those listed."""
+    return "+" if found >= most else ""
 
 
 def _nodes(organization: Organization, area: Area, now: datetime) -> list[NodeCover]:

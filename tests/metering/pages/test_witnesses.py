@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from metering.control_models import Alert, AlertSeen
+from metering.control_models import Alert, AlertSeen, Silence, SilenceEnd
 from metering.witness import residual_totals
 from portal.figures import number
 from tenants.models import AuditEntry
@@ -110,6 +110,17 @@ def test_gaps_show_who_was_watched_and_who_fell_silent(cast: Cast, client: Clien
     assert made.floor.silent.name not in tenant
     assert "gateway-us" in tenant
     assert "behind" in tenant
+
+
+def test_a_number_of_silences_that_is_not_all_says_so(cast: Cast, client: Client) -> None:
+    made = make_witnessed(cast.provider, cast.tenant, now())
+    client.force_login(cast.petra)
+    assert "200+" not in read(client, "/p/gaps/")
+    ends = [now() - timedelta(minutes=minute) for minute in range(1, 202)]
+    Silence.objects.bulk_create(
+        Silence(node=made.floor.busy, from_at=at, to_at=at, end=SilenceEnd.MISSED, found_at=at) for at in ends
+    )
+    assert "Silences 199+" in read(client, "/p/gaps/")
 
 
 def test_an_empty_organization_is_told_so(cast: Cast, client: Client) -> None:
