@@ -101,6 +101,7 @@ def test_the_five_calls_work() -> None:
     block = next(text for text in blocks_of(README, "sh") if "curl" in text)
     calls = [line for line in block.splitlines() if line.startswith("curl")]
     assert len(calls) == 5
+    assert "AT=$(date -u +%FT%TZ)" in block.splitlines()
     answers = [_call(line, seeded["tenant_api_key"], f"{now:%FT%TZ}") for line in calls[:1]]
     roll_up_events(now=now)
     answers += [_call(line, seeded["tenant_api_key"], f"{now:%FT%TZ}") for line in calls[1:]]
@@ -119,7 +120,7 @@ def test_the_five_calls_work() -> None:
 
 def _call(line: str, key: str, now: str) -> dict[str, list[dict[str, str]]]:
     """Make the call that a line of curl makes."""
-    line = line.replace("$(date -u +%FT%TZ)", now).replace("$(date -u +%F)", now[:10]).replace("$KEY", key)
+    line = line.replace("$AT", now).replace("$(date -u +%F)", now[:10]).replace("$KEY", key)
     words = shlex.split(line.replace("$URL", "/api/v1"))
     address = next(word for word in words[1:] if word.startswith("/api/"))
     headers = {"Authorization": f"Bearer {key}"}
