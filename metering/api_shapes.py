@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from metering.control_shapes import SilenceSerializer
+from metering.control_shapes import PageSerializer, SilenceSerializer
 
 COUNT_HELP = "tokens, a whole number; a string of decimal digits is taken too"
 
@@ -111,18 +111,12 @@ class UsageTotalSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "class": serializers.CharField(help_text="what was counted")}
 
 
-class UsageSerializer(serializers.Serializer[Any]):
+class UsageSerializer(PageSerializer):
     """Usage over a window."""
 
-    to = serializers.DateTimeField()
     granularity = serializers.CharField()
     tz = serializers.CharField()
     usage = UsageTotalSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 
 class GapSerializer(serializers.Serializer[Any]):
@@ -142,18 +136,12 @@ class GapSerializer(serializers.Serializer[Any]):
     )
 
 
-class GapsSerializer(serializers.Serializer[Any]):
+class GapsSerializer(PageSerializer):
     """Gaps of a window, and nodes that are silent now."""
 
-    to = serializers.DateTimeField()
     gaps = GapSerializer(many=True)
     silent = GapSerializer(many=True)
     silences = SilenceSerializer(many=True, help_text="nodes that were not heard: the first 500, those that last first")
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 
 class ExplainedSerializer(serializers.Serializer[Any]):
@@ -184,14 +172,8 @@ class ResidualSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "class": serializers.CharField(help_text="what was counted")}
 
 
-class ResidualsSerializer(serializers.Serializer[Any]):
+class ResidualsSerializer(PageSerializer):
     """Residuals of a window."""
 
-    to = serializers.DateTimeField()
     granularity = serializers.CharField()
     residuals = ResidualSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}

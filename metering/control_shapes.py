@@ -9,6 +9,17 @@ from rest_framework import serializers
 from metering.control_models import AlertKind, AlertState, SilenceEnd
 
 
+class PageSerializer(serializers.Serializer[Any]):
+    """A page of what touches a window."""
+
+    to = serializers.DateTimeField()
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is no name in Python."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
 class SilenceSerializer(serializers.Serializer[Any]):
     """A stretch in which a node was not heard."""
 
@@ -28,16 +39,10 @@ class NodeHourSerializer(serializers.Serializer[Any]):
     looks = serializers.IntegerField()
 
 
-class CompletenessSerializer(serializers.Serializer[Any]):
+class CompletenessSerializer(PageSerializer):
     """Nodes hour by hour."""
 
-    to = serializers.DateTimeField()
     hours = NodeHourSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 
 class AlertSerializer(serializers.Serializer[Any]):
@@ -61,13 +66,7 @@ class AlertSerializer(serializers.Serializer[Any]):
     seen_at = serializers.DateTimeField(allow_null=True)
 
 
-class AlertsSerializer(serializers.Serializer[Any]):
+class AlertsSerializer(PageSerializer):
     """Alerts that touch a window."""
 
-    to = serializers.DateTimeField()
     alerts = AlertSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from metering.adjustment_models import SubstitutionState
 from metering.api_parameters import GAP_PARAMETERS, next_cursor, read_gaps_query
+from metering.control_shapes import PageSerializer
 from metering.finding_models import FindingState
 from metering.findings import Finding, findings_for
 from metering.substitutions import substitutions_for
@@ -39,16 +40,10 @@ class FindingSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "class": serializers.CharField(), "source": source}
 
 
-class FindingsSerializer(serializers.Serializer[Any]):
+class FindingsSerializer(PageSerializer):
     """Findings of a window, newest first."""
 
-    to = serializers.DateTimeField()
     findings = FindingSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 
 class FindingsView(APIView):
@@ -121,16 +116,10 @@ class SubstitutionSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "class": serializers.CharField()}
 
 
-class SubstitutionsSerializer(serializers.Serializer[Any]):
+class SubstitutionsSerializer(PageSerializer):
     """Substitutions of a window, newest first."""
 
-    to = serializers.DateTimeField()
     substitutions = SubstitutionSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is no name in Python."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 
 class SubstitutionsView(APIView):
