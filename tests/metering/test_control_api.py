@@ -76,10 +76,12 @@ def test_completeness_is_a_row_a_node_and_hour(cast: Cast) -> None:
 
 def test_alerts_are_those_of_each_party(cast: Cast) -> None:
     make_witnessed(cast.provider, cast.tenant, now())
-    assert len(ask(cast.provider, "api-usage-alerts")["alerts"]) == 3
-    [alert] = ask(cast.tenant, "api-usage-alerts")["alerts"]
+    assert len(ask(cast.provider, "api-usage-alerts")["alerts"]) == 4
+    found = {one["kind"]: one for one in ask(cast.tenant, "api-usage-alerts")["alerts"]}
+    assert set(found) == {"residual", "unpriced"}
+    alert = found["residual"]
     assert (alert["kind"], alert["measured"], alert["bound"], alert["seen_by"]) == ("residual", "840000", "336000", "")
     assert ask(cast.outsider, "api-usage-alerts")["alerts"] == []
-    first = ask(cast.provider, "api-usage-alerts", limit="2")
-    rest = ask(cast.provider, "api-usage-alerts", limit="2", cursor=first["next_cursor"])
-    assert (len(first["alerts"]), len(rest["alerts"]), rest["next_cursor"]) == (2, 1, None)
+    first = ask(cast.provider, "api-usage-alerts", limit="3")
+    rest = ask(cast.provider, "api-usage-alerts", limit="3", cursor=first["next_cursor"])
+    assert (len(first["alerts"]), len(rest["alerts"]), rest["next_cursor"]) == (3, 1, None)
