@@ -21,6 +21,7 @@ from metering.restating_events import note_changes, restate_events, tenants_to_r
 from metering.rollup_events import RULE, RULE_UNATTRIBUTED, roll_up_events
 from metering.tasks import restate_usage
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
+from tests.faults.metering.network import Struck, struck_at
 from tests.metering.fleet import MODEL, NOON, kill_before_commit, total
 from tests.metering.stored import stored_events
 from tests.metering.test_events import event, send
@@ -229,6 +230,26 @@ def test_a_window_of_many_events_is_moved_piece_by_piece(cast: Cast, monkeypatch
     assert total(deployment=deployment, quantity="input") == 600
     assert UsageAdjustment.objects.count() > 1
     assert event_differences(from_at=None, to_at=None) == []
+
+
+def test_every_statement_may_be_a_workers_last(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restating_events, "EVENTS_A_PIECE", 2)
+    for minute in range(0, 240, 40):
+        rolled(cast.tenant, minute)
+    deployment = deployed(cast, from_minute=60)
+    strikes = 0
+    for statement in range(200):
+        try:
+            with struck_at(statement):
+                restate(NOW + (1 + statement) * HOUR)
+        except Struck:
+            strikes += 1
+        else:
+            break
+    assert strikes > 20
+    assert [total(deployment=one, quantity="input") for one in (deployment, None)] == [400, 200]
+    assert event_differences(from_at=None, to_at=None) == []
+    assert UsageHour.objects.exclude(adjustment=None).count() == 3 * 6
 
 
 def test_events_in_the_archive_alone_keep_their_usage(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
