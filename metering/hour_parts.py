@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Min, Q, Sum
+from django.db.models import Exists, Min, OuterRef, Q, Sum
 
-from metering.models import Quality, UsageHour
+from metering.models import Meter, Quality, UsageHour
 from metering.queries import BILLED
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 HOUR: Final = timedelta(hours=1)
+AROUND: Final = timedelta(days=7)
+"""How far around an hour a meter must have counted to be missed in it."""
 _PLACE: Final = (
     "meter_id",
     "from_at",
@@ -46,14 +48,23 @@ class HourPart:
     billed: int
     held: int
     substituted: int
+    metered: bool = True
+    """Whether anything stands there at all; if not, it is the whole hour of a meter that counted in the days around."""
 
 
 def hour_parts(
-    *, provider: Organization, hour_at: datetime, node: str = "", meter_id: UUID | None = None, limit: int = 500
+    *,
+    provider: Organization,
+    hour_at: datetime,
+    now: datetime,
+    node: str = "",
+    meter_id: UUID | None = None,
+    limit: int = 500,
 ) -> list[HourPart]:
     """Return the parts of one hour, by node, model and class; `node` is a name, "" for all.
 
-    A part whose usage moved to another owner is one row, of the owner that has usage there.
+    A part whose usage moved to another owner is one row, of the owner that has usage there. Meters that counted in the
+    days around and not in this hour, once it is over, come last.
     """
     rows = UsageHour.objects.filter(
         from_at__gte=hour_at, from_at__lt=hour_at + HOUR, meter__node__cluster__provider=provider
@@ -72,6 +83,31 @@ def hour_parts(
     )
     parts: dict[tuple[UUID, datetime], list[HourPart]] = {}
     for meter, from_at, name, model, quantity, card, deployment, tenant, to_at, *sums in found[:limit]:
-        part = HourPart(meter, from_at, to_at, name, deployment, tenant, model, quantity, card, *map(int, sums))
+        billed, held, substituted = map(int, sums)
+        part = HourPart(
+            meter, from_at, to_at, name, deployment, tenant, model, quantity, card, billed, held, substituted
+        )
         parts.setdefault((meter, from_at), []).append(part)
-    return [part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])]
+    metered = [
+        part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])
+    ]
+    if hour_at + HOUR > now:
+        return metered
+    return [*metered, *_unmetered(provider, hour_at, node, meter_id)[: limit - len(metered)]]
+
+
+def _unmetered(provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None) -> list[HourPart]:
+    usage = UsageHour.objects.filter(meter=OuterRef("pk"))
+    around = usage.filter(from_at__gte=hour_at - AROUND, from_at__lt=hour_at + AROUND)
+    meters = Meter.objects.filter(Exists(around), node__cluster__provider=provider).exclude(
+        Exists(usage.filter(from_at__gte=hour_at, from_at__lt=hour_at + HOUR))
+    )
+    meters = meters.filter(node__name=node) if node else meters
+    meters = meters if meter_id is None else meters.filter(id=meter_id)
+    rows = meters.order_by("node__name", "model", "quantity", "accelerator__position", "id").values_list(
+        "id", "node__name", "model", "quantity", "accelerator__position"
+    )
+    return [
+        HourPart(meter, hour_at, hour_at + HOUR, name, None, None, model, quantity, card, 0, 0, 0, metered=False)
+        for meter, name, model, quantity, card in rows
+    ]

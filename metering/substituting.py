@@ -13,6 +13,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min, Sum
 
 from metering.adjustment_models import AdjustmentCause, Substitution, SubstitutionState, UsageAdjustment
+from metering.attribution import NodeTimelines
+from metering.hours import instant_of, unix_ms_of
 from metering.models import Meter, Quality, RollupCursor, UsageHour
 from metering.queries import BILLED
 from metering.rebuild import UNKNOWN_LENGTH, Difference, Figure, write_adjustment
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from metering.timeline import Slot
     from tenants.models import Organization, User
 
 RULE: Final = "substitution"
@@ -103,7 +106,7 @@ def propose_substitution(
         meter = Meter.objects.filter(id=meter_id, node__cluster__provider=provider).first()
         if meter is None:
             raise UsageUnknown("No meter of your nodes has this id.")
-        standing = _standing(meter, from_at)
+        standing = _standing(meter, from_at, now)
         made = Substitution(
             provider=provider,
             tenant_id=standing.tenant_id,
@@ -155,7 +158,7 @@ def decide_substitution(
 
 
 def _put_in(found: Substitution, by: User, now: datetime) -> UsageAdjustment:
-    standing = _standing(found.meter, found.from_at)
+    standing = _standing(found.meter, found.from_at, now)
     if (standing.billed, standing.deployment_id) != (found.value_before, found.deployment_id):
         raise FiguresChanged(f"It was {found.value_before} when it was proposed and is {standing.billed} now.")
     adjustment = UsageAdjustment(
@@ -188,8 +191,11 @@ def _changes(found: Substitution, standing: _Standing) -> list[Difference]:
     return [*changes, Difference(own_key, figure(sums.get(own, 0)), figure(found.value))]
 
 
-def _standing(meter: Meter, from_at: datetime) -> _Standing:
-    """Return what stands in a part, of the one owner that has usage there. Raises UsageUnknown, WrongSubstitution."""
+def _standing(meter: Meter, from_at: datetime, now: datetime) -> _Standing:
+    """Return what stands in a part, of the one owner that has usage there. Raises UsageUnknown, WrongSubstitution.
+
+    Where nothing was metered, nothing stands for whoever would have had the usage.
+    """
     rows = (
         UsageHour.objects.filter(meter=meter, from_at=from_at)
         .values_list("deployment_id", "tenant_id", "hour_at", "quality", "rule")
@@ -203,11 +209,35 @@ def _standing(meter: Meter, from_at: datetime) -> _Standing:
         ends.append(to_at)
         hours.append(hour_at)
     if not by_owner:
-        raise UsageUnknown("Nothing was metered in a part of an hour that begins then.")
+        return _unmetered(meter, from_at, now)
     having = [owner for owner, sums in by_owner.items() if any(value for *_, value in sums)] or list(by_owner)
     if len(having) > 1:
         raise WrongSubstitution("More than one owner has usage in this part.")
     return _Standing(*having[0], hours[0], min(ends), by_owner[having[0]])
+
+
+def _unmetered(meter: Meter, from_at: datetime, now: datetime) -> _Standing:
+    """Return that nothing stands in a part that is over, for its owner by the deployments and leases of now.
+
+    Raises UsageUnknown if the part is not over, no part begins then, or something was metered in it after all.
+    """
+    slot = _slot(meter, from_at)
+    to_at = instant_of(slot.to_ms)
+    if slot.from_ms != unix_ms_of(from_at) or to_at > now:
+        raise UsageUnknown("No part of an hour that is over begins then.")
+    if UsageHour.objects.filter(meter=meter, from_at__lt=to_at, to_at__gt=from_at).exists():
+        raise UsageUnknown("What was metered in this hour begins at another instant.")
+    return _Standing(slot.owner.deployment_id, slot.owner.tenant_id, instant_of(slot.hour_ms), to_at, ())
+
+
+def _slot(meter: Meter, from_at: datetime) -> Slot:
+    """Return the part of an hour that an instant is in. Raises UsageUnknown for a meter of no node."""
+    subject_id = meter.endpoint_id or meter.accelerator_id
+    if meter.node is None or subject_id is None:
+        raise UsageUnknown("Nothing was metered in a part of an hour that begins then.")
+    from_ms = unix_ms_of(from_at)
+    subject = "endpoint" if meter.endpoint_id else "accelerator"
+    return NodeTimelines(meter.node, from_ms).of(subject, subject_id, meter.model).slot_at(from_ms)
 
 
 def _log(made: Substitution, by: User, action: str, now: datetime) -> None:

@@ -82,6 +82,7 @@ class PartLine:
     span: str
     shown_span: str
     billed: str
+    metered: bool
     held: str
     substituted: bool
     unit: str
@@ -93,12 +94,13 @@ class PartLine:
 def provider_hour(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what stands in one hour of a provider's nodes, part by part."""
     locale = locale_for(translation.get_language() or "en")
-    hour_at = _hour(request, datetime.now(UTC))
+    now = datetime.now(UTC)
+    hour_at = _hour(request, now)
     node = request.GET.get("node", "")
     meter = _meter(request.GET["meter"]) if request.GET.get("meter") else None
     if len(node) > NODE_CHARS_MAX or "\0" in node:
         raise Http404
-    parts = hour_parts(provider=organization, hour_at=hour_at, node=node, meter_id=meter)
+    parts = hour_parts(provider=organization, hour_at=hour_at, now=now, node=node, meter_id=meter)
     corrects = _corrects(request)
     nodes = Node.objects.filter(cluster__provider=organization).order_by("name").values_list("name", flat=True)
     context: dict[str, Any] = {
@@ -122,7 +124,7 @@ def provider_substitution_new(request: HttpRequest, organization: Organization) 
     asked = request.POST if request.method == "POST" else request.GET
     meter_id, from_at = _meter(asked.get("meter", "")), _read(asked.get("from", ""), STAMP)
     hour_at = from_at.replace(minute=0, second=0, microsecond=0)
-    parts = hour_parts(provider=organization, hour_at=hour_at, meter_id=meter_id)
+    parts = hour_parts(provider=organization, hour_at=hour_at, now=datetime.now(UTC), meter_id=meter_id)
     if not parts:
         raise Http404
     part = next((one for one in parts if one.from_at == from_at), None)
@@ -175,10 +177,12 @@ def _line(part: HourPart, locale: str, *, corrects: bool) -> PartLine:
         node=part.node,
         under=card,
         what=what,
-        owner=" · ".join(each for each in (part.deployment, part.tenant) if each) or _("nobody's"),
+        owner=" · ".join(each for each in (part.deployment, part.tenant) if each)
+        or (_("nobody's") if part.metered else ""),
         span=span,
         shown_span=_("the whole hour") if part.to_at - part.from_at == HOUR else span,
         billed=amount(part.quantity, part.billed),
+        metered=part.metered,
         held=amount(part.quantity, part.held) if part.held else "",
         substituted=bool(part.substituted),
         unit=unit(part.quantity),

@@ -198,3 +198,34 @@ def test_what_is_metered_later_is_found_until_another_substitution_takes_it_away
     assert billed() == 125
     UsageHour.objects.filter(quality="S").update(updated_at=LATER + 2 * hour)
     assert found(LATER + 3 * hour) == [(late, "settled")]
+
+
+def test_an_hour_in_which_nothing_was_metered_gets_a_value_for_whoever_would_have_had_it(
+    cast: Cast, agent: FakeAgent, paul: User
+) -> None:
+    hour_at = NOON + timedelta(hours=2)
+    made = propose(cast, value=70, from_at=hour_at)
+    assert (made.value_before, made.tenant, made.to_at - made.from_at) == (0, cast.tenant, timedelta(hours=1))
+    assert made.deployment is not None
+    decide(cast, made, paul)
+    assert (total(from_at=hour_at), billed()) == (70, 170)
+    row = UsageHour.objects.get(from_at=hour_at)
+    assert (row.quality, row.adjusts_id, row.deployment) == ("S", None, made.deployment)
+    assert node_differences(node=agent.node, from_at=None, to_at=None) == []
+    assert hours_against_registers()[1] == []
+    decide(cast, propose(cast, value=0, from_at=hour_at), paul)
+    assert billed() == 100
+
+
+def test_an_hour_that_is_not_over_or_metered_meanwhile_is_refused(cast: Cast, agent: FakeAgent, paul: User) -> None:
+    hour_at = NOON + timedelta(hours=2)
+    with pytest.raises(UsageUnknown):
+        propose(cast, from_at=hour_at, now=hour_at + timedelta(minutes=59))
+    with pytest.raises(UsageUnknown):
+        propose(cast, from_at=hour_at + timedelta(minutes=5))
+    made = propose(cast, value=70, from_at=hour_at)
+    later = NOON_MS + 2 * 3_600_000
+    agent.ship(column(meter(), [130, 150], [later, later + STEP_MS], first_seq=4, epoch="epoch-2"))
+    roll_up(agent.node)
+    with pytest.raises(FiguresChanged):
+        decide(cast, made, paul)

@@ -83,6 +83,18 @@ def test_one_proposes_and_another_approves(cast: Cast, client: Client, agent: Fa
     assert "put in by a person" in read(client, HOUR)
 
 
+def test_an_hour_without_a_reading_gets_a_value(cast: Cast, client: Client, agent: FakeAgent, paul: User) -> None:
+    client.force_login(cast.petra)
+    words = read(client, "/p/substitutions/hour/?at=20260310T14")
+    assert "quartz-01 – the whole hour not metered – Propose a value" in words
+    assert "Nothing was metered in this hour." in read(client, "/p/substitutions/hour/?at=20260320T14")
+    assert propose(client, **{"from": "20260310T140000.000000"}) == 302
+    assert "Before 0 After 125 Change +125 tokens" in read(client, LIST)
+    client.force_login(paul)
+    decide(client, "approve")
+    assert total(quality="S") == 125
+
+
 def test_the_same_person_is_refused_and_told_why(cast: Cast, client: Client, agent: FakeAgent) -> None:
     client.force_login(cast.petra)
     propose(client)
@@ -150,7 +162,7 @@ def test_a_moment_inside_an_hour_leads_to_its_parts(cast: Cast, client: Client, 
     client.force_login(cast.petra)
     answer = client.get(NEW, {**part(), "from": "20260310T123000.000000"})
     assert answer.headers["Location"] == f"{HOUR}&meter={part()['meter']}"
-    for wrong in ({"meter": "x"}, {"from": "noon"}, {"from": "20260311T120000.000000"}, {"meter": ""}):
+    for wrong in ({"meter": "x"}, {"from": "noon"}, {"from": "20260320T120000.000000"}, {"meter": ""}):
         assert client.get(NEW, {**part(), **wrong}).status_code == 404, wrong
     for address in ("at=x", "day=2026-03-99", "day=2026-03-10&hour=25", "meter=x", "node=%00", "at=10000101T00"):
         assert client.get(f"/p/substitutions/hour/?{address}").status_code == 404, address
