@@ -55,6 +55,18 @@ def made(db: None) -> LetFloor:
 
 
 @pytest.fixture(scope="module")
+def places(made: LetFloor) -> dict[str, str]:
+    """What addresses name: a lease, and a part of an hour in which a proposal waits."""
+    waits = Substitution.objects.filter(state="proposed").earliest("id")
+    return {
+        "lease": made.long.ref,
+        "meter": str(waits.meter_id),
+        "part": f"{waits.from_at:%Y%m%dT%H%M%S.%f}",
+        "hour": f"{waits.from_at:%Y%m%dT%H}",
+    }
+
+
+@pytest.fixture(scope="module")
 def cookies(made: LetFloor, lasting_server: LiveServer) -> list[dict[str, str]]:
     """What signs petra in."""
     client = Client()
@@ -84,17 +96,14 @@ def looked_at(axe: AxeCheck, fits_phone: PhoneCheck) -> Callable[[Page], list[ob
 
 
 def test_every_page_is_accessible_and_fits_a_phone(
-    made: LetFloor, lasting_server: LiveServer, petra: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+    places: dict[str, str],
+    lasting_server: LiveServer,
+    petra: Page,
+    scheme: str,
+    looked_at: Callable[[Page], list[object]],
 ) -> None:
-    waits = Substitution.objects.filter(state="proposed").earliest("id")
-    named = {
-        "lease": made.long.ref,
-        "meter": waits.meter_id,
-        "part": f"{waits.from_at:%Y%m%dT%H%M%S.%f}",
-        "hour": f"{waits.from_at:%Y%m%dT%H}",
-    }
     for path in PAGES:
-        petra.goto(lasting_server.url + path.format(**named))
+        petra.goto(lasting_server.url + path.format(**places))
         assert looked_at(petra) == [], path
 
 
