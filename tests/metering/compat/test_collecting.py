@@ -153,7 +153,7 @@ def test_who_has_no_cluster_has_no_collector_and_a_call_without_registers_makes_
     make_cluster(cast.provider)
     tenant = key_for(cast.tenant)
     assert collect(tenant, series("up", (1, NOW_MS)), series("process_start_time_seconds", (1, NOW_MS))).ignored == 2
-    with pytest.raises(ClusterUnknown, match="none"):
+    with pytest.raises(ClusterUnknown, match="has no cluster"):
         collect(tenant, series(PROMPT, (1, NOW_MS)))
     with pytest.raises(ClusterUnknown):
         collect(tenant, series(PROMPT, (1, NOW_MS)), cluster="sample-1")
