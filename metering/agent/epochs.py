@@ -20,6 +20,8 @@ _EPOCH_CHARS: Final = 32
 
 OTHER_PROCESS_READS_MAX: Final = 30
 """After so many reads in a row of another process's page the first one is taken to be gone."""
+FALL_READS: Final = 30
+"""Where nothing tells which process a page is of, it must be lower for so many reads in a row to be a reset."""
 _START_TOLERANCE_MS: Final = 1_000
 
 StepReason = Literal[
@@ -38,9 +40,9 @@ class MeterState(msgspec.Struct, frozen=True):
     """What is known of a meter between two reads; kept in the spool.
 
     `missing` says that a page was read since and did not show the meter; `held` counts the reads in a row that
-    showed another process's page; `step` is how exactly the page shows the value. `carried` stands in the register's
-    value beside its series: what dropped series had counted in this epoch, or what others read before under another
-    name counted more or less.
+    showed another process's page, `fallen` those in a row that were lower and are not believed yet; `step` is how
+    exactly the page shows the value. `carried` stands in the register's value beside its series: what dropped series
+    had counted in this epoch, or what others read before under another name counted more or less.
     """
 
     subject_id: str
@@ -55,6 +57,7 @@ class MeterState(msgspec.Struct, frozen=True):
     read_at_ms: int
     missing: bool = False
     held: int = 0
+    fallen: int = 0
     step: int = 1
     carried: int = 0
 
@@ -113,7 +116,7 @@ def advance(state: MeterState | None, sighting: Sighting) -> Step:
     - but a page of a process that began before the last read is not of a restarted engine: several answer here, the
       first one is gone on with and the others' values are held
     - every known series fell, vanished or was created anew: an epoch, proved where creation is; or held, where the
-      mapping says that a fall is no reset
+      mapping says that a fall is no reset, or nothing tells whose page it is: it may be another server's
     - the whole meter vanished from a page and is back: an epoch, not proved unless the engine begins anew at zero
     - some series fell or vanished while others stand: no value, since the sum could count others twice
     - the same tokens are read under other names from now on: the register goes on from where it was
@@ -155,6 +158,10 @@ def _fallen(state: MeterState, sighting: Sighting) -> Step:
         return Step(_open(proved, state.generation + 1), _total(sighting.parts))
     if sighting.hold_falls:
         return Step(_same(state, sighting, state.parts), None, "fall_held")
+    if not (sighting.markers.hint or sighting.markers.process) and state.fallen + 1 < FALL_READS:
+        # Behind a balancer each change of server would count a whole register; a reset believed later loses nothing.
+        waiting = _same(state, sighting, state.parts)
+        return Step(msgspec.structs.replace(waiting, fallen=state.fallen + 1), None, "fall_held")
     return Step(_open(proved, state.generation + 1), _total(sighting.parts), "register_fell")
 
 
@@ -308,5 +315,6 @@ def _same(state: MeterState, sighting: Sighting, parts: dict[str, PartState]) ->
         process=state.process or sighting.markers.process,
         missing=False,
         held=0,
+        fallen=0,
         step=sighting.step,
     )

@@ -190,6 +190,7 @@ def test_six_significant_digits_count_the_least_that_they_stand_for_and_are_told
 
 
 def test_a_fall_inside_a_process_is_told_and_opens_an_epoch(world: World) -> None:
+    world.machine.processes[world.engine.url] = PROCESS
     world.watch("llamacpp")
     world.serve(llamacpp(500, 50))
     first = world.tick(0)
@@ -285,6 +286,7 @@ def test_a_page_with_a_fault_proves_no_absence(world: World) -> None:
 
 
 def test_nothing_is_remembered_that_was_not_kept(world: World) -> None:
+    world.machine.processes[world.engine.url] = PROCESS
     world.watch("llamacpp")
     world.serve(llamacpp(500))
     world.tick(0)

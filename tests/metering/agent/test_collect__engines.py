@@ -117,6 +117,7 @@ def test_files_that_outlive_the_process_are_not_billed_again() -> None:
 
 def test_an_engine_that_counts_anew_in_its_process_is_billed_from_zero() -> None:
     node = one("vllm")
+    node.machine.processes[node.urls[0]] = process(1, NOW - 60_000)
     line = 'vllm:generation_tokens_total{{engine="{}",model_name="m"}} {}\n'
     node.read(line.format(0, 700) + line.format(1, 500))
     node.read(line.format(0, 800) + line.format(1, 600))
