@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -339,11 +341,16 @@ def _fresh_folder(folder: Path) -> None:
     (folder / MARK).touch()
 
 
+PORTS: Final = range(15_000, 30_000)
+"""Below those that systems give to outgoing connections, one of which could take a port before it is bound."""
+
+
 def _free_ports(count: int) -> list[int]:
-    """Return ports that were free just now."""
-    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [holder.getsockname()[1] for holder in holders]
-    finally:
-        for holder in holders:
-            holder.close()
+    """Return ports that were free just now, at random, so that two demos at once do not choose the same."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        if len(found) == count:
+            break
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found

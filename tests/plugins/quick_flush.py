@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from django.contrib.contenttypes.models import ContentType
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -49,6 +51,8 @@ def deleting(truncating: Callable[..., list[str]]) -> Callable[..., list[str]]:
     calls = count(1)
 
     def sql_flush(style: Any, tables: Sequence[str], **options: bool) -> list[str]:
+        # Content types go with the rest, and nobody may remember their ids.
+        ContentType.objects.clear_cache()
         if not tables or next(calls) % TRUNCATE_EVERY == 0:
             return truncating(style, tables, **options)
         quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in tables)

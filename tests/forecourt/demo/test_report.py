@@ -35,8 +35,8 @@ def test_tokens_by_witness_and_as_billed(cast: Cast, march: Plan) -> None:
     fill(cast)
     figures = report.token_figures(march)
     assert figures["gateway"] == figures["billed"] == {"input": "40000000", "output": "8000000"}
-    assert figures["engine"] == {"input": "0", "output": "0"}
-    assert report.residual_figures(figures) == {"input": "40000000", "output": "8000000"}
+    assert figures["engine"] == {"input": "0", "output": "1900"}
+    assert report.residual_figures(figures) == {"input": "40000000", "output": "7998100"}
 
 
 def test_tokens_outside_the_worlds_time_are_not_the_runs(cast: Cast, march: Plan) -> None:
