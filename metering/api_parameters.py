@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drf_spectacular.types import OpenApiTypes
@@ -17,10 +17,11 @@ from metering.queries import FILTER_FIELDS, Granularity, GroupBy
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from rest_framework.request import Request
 
+Row = TypeVar("Row")
 LIMIT_MAX: Final = 500
 LIMIT_DEFAULT: Final = 100
 OFFSET_MAX: Final = 1_000_000
@@ -115,6 +116,18 @@ def next_cursor(query: UsageQuery, found: int) -> str | None:
     if found <= query.limit:
         return None
     return base64.urlsafe_b64encode(str(query.offset + query.limit).encode()).decode()
+
+
+def window_page(
+    query: UsageQuery, name: str, found: Sequence[Row], shape: Callable[[Row], object]
+) -> dict[str, object]:
+    """Return one page of a window's rows as the answer; `found` has one row more than the page where there are more."""
+    return {
+        "from": query.from_at,
+        "to": query.to_at,
+        name: [shape(one) for one in found[: query.limit]],
+        "next_cursor": next_cursor(query, len(found)),
+    }
 
 
 class _Reader:

@@ -11,13 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
-from metering.alerts import alert_rows
+from metering.alerts import AlertRow, alert_rows
 from metering.api_parameters import (
     GAP_PARAMETERS,
     RESIDUAL_PARAMETERS,
     next_cursor,
     read_gaps_query,
     read_residuals_query,
+    window_page,
 )
 from metering.api_shapes import CompleteSerializer, GapsSerializer, ResidualsSerializer
 from metering.comparison import TOLERANCE_PERCENT, terms_of
@@ -85,13 +86,10 @@ class GapsView(APIView):
         )
         silences = silence_rows(organization=organization, from_at=query.from_at, to_at=query.to_at, limit=SILENCES_MAX)
         return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "gaps": [asdict(one) for one in gaps[: query.limit]],
+            window_page(query, "gaps", gaps, asdict)
+            | {
                 "silent": [asdict(one) for one in silent_nodes(organization=organization, now=now)],
                 "silences": [_silence(one) for one in silences],
-                "next_cursor": next_cursor(query, len(gaps)),
             }
         )
 
@@ -149,14 +147,7 @@ class CompletenessView(APIView):
             offset=query.offset,
             limit=query.limit + 1,
         )
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "hours": [asdict(one) for one in found[: query.limit]],
-                "next_cursor": next_cursor(query, len(found)),
-            }
-        )
+        return Response(window_page(query, "hours", found, asdict))
 
 
 class AlertsView(APIView):
@@ -180,17 +171,11 @@ class AlertsView(APIView):
             to_at=query.to_at,
             limit=query.offset + query.limit + 1,
         )[query.offset :]
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "alerts": [
-                    {**asdict(one), "measured": str(one.measured), "bound": str(one.bound)}
-                    for one in found[: query.limit]
-                ],
-                "next_cursor": next_cursor(query, len(found)),
-            }
-        )
+        return Response(window_page(query, "alerts", found, _alert))
+
+
+def _alert(one: AlertRow) -> dict[str, object]:
+    return {**asdict(one), "measured": str(one.measured), "bound": str(one.bound)}
 
 
 def _silence(one: SilenceRow) -> dict[str, object]:

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from metering.adjustment_models import SubstitutionState
-from metering.api_parameters import GAP_PARAMETERS, next_cursor, read_gaps_query
+from metering.api_parameters import GAP_PARAMETERS, read_gaps_query, window_page
 from metering.control_shapes import PageSerializer
 from metering.finding_models import FindingState
 from metering.findings import Finding, findings_for
-from metering.substitutions import substitutions_for
+from metering.substitutions import SubstitutionRow, substitutions_for
 from metering.validation import Check, Severity
 from tenants.authentication import organization_of
 
@@ -68,14 +68,7 @@ class FindingsView(APIView):
             offset=query.offset,
             limit=query.limit + 1,
         )
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "findings": [_finding(one) for one in found[: query.limit]],
-                "next_cursor": next_cursor(query, len(found)),
-            }
-        )
+        return Response(window_page(query, "findings", found, _finding))
 
 
 def _finding(one: Finding) -> dict[str, object]:
@@ -144,28 +137,22 @@ class SubstitutionsView(APIView):
             offset=query.offset,
             limit=query.limit + 1,
         )
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "substitutions": [
-                    {
-                        "id": one.id,
-                        "from_at": one.from_at,
-                        "to_at": one.to_at,
-                        "node": one.node,
-                        "deployment": one.deployment,
-                        "model": one.model,
-                        "class": one.quantity,
-                        "value_before": str(one.value_before),
-                        "value": str(one.value),
-                        "reason": one.reason,
-                        "state": one.state,
-                        "proposed_at": one.proposed_at,
-                        "decided_at": one.decided_at,
-                    }
-                    for one in found[: query.limit]
-                ],
-                "next_cursor": next_cursor(query, len(found)),
-            }
-        )
+        return Response(window_page(query, "substitutions", found, _substitution))
+
+
+def _substitution(one: SubstitutionRow) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "from_at": one.from_at,
+        "to_at": one.to_at,
+        "node": one.node,
+        "deployment": one.deployment,
+        "model": one.model,
+        "class": one.quantity,
+        "value_before": str(one.value_before),
+        "value": str(one.value),
+        "reason": one.reason,
+        "state": one.state,
+        "proposed_at": one.proposed_at,
+        "decided_at": one.decided_at,
+    }

@@ -4,7 +4,6 @@ One file per exporter in `accelerators/`, and a person's own files beside them (
 is one new file. A person's file with the name of a built-in one replaces it. Sources of the facts are in each file.
 """
 
-import tomllib
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from metering.agent.engines import LabelName, MappingError, SeriesName
+from metering.agent.engines import LabelName, MappingError, SeriesName, read_toml
 
 BUILT_IN_DIR: Final = Path(__file__).parent / "accelerators"
 
@@ -138,10 +137,7 @@ def _load_dir(folder: Path) -> dict[str, AcceleratorMapping]:
 
 def load_accelerator(path: Path) -> AcceleratorMapping:
     """Read and check one file. Raises MappingError with the place and what is expected there."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-        raise MappingError(path, "the file", str(broken), "a readable TOML file") from broken
+    content = read_toml(path)
     try:
         mapping = msgspec.convert(content, AcceleratorMapping)
     except msgspec.ValidationError as refused:

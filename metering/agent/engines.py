@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import unquote
 
 import msgspec
@@ -231,12 +231,17 @@ def _load_dir(folder: Path, built_in: tuple[EngineMapping, ...]) -> dict[str, En
     return mappings
 
 
-def load_mapping(path: Path, built_in: Iterable[EngineMapping] = ()) -> EngineMapping:
-    """Read and check one file, a person's one beside the built-in mappings. Raises MappingError."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a mapping file holds, unchecked. Raises MappingError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise MappingError(path, "the file", str(broken), "a readable TOML file") from broken
+
+
+def load_mapping(path: Path, built_in: Iterable[EngineMapping] = ()) -> EngineMapping:
+    """Read and check one file, a person's one beside the built-in mappings. Raises MappingError."""
+    content = read_toml(path)
     try:
         mapping = msgspec.convert(content, EngineMapping)
     except msgspec.ValidationError as refused:
