@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import translation
@@ -49,6 +50,12 @@ def default_language() -> Iterator[None]:
     translation.deactivate()
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def fresh_content_types() -> None:
+    """Forget the ids of content types: one made within a test that was rolled back is not there in the next."""
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture

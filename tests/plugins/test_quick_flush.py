@@ -1,6 +1,7 @@
 """The quick flush empties what was written, guards and references or not, and leaves both in force."""
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -26,6 +27,16 @@ def test_what_was_written_is_gone_and_the_guards_hold_again() -> None:
         assert cursor.fetchone() == ("origin",)
     with pytest.raises(DatabaseError, match="fewer than two entries"):
         LedgerPosting.objects.create(key="a", cause="payment", cause_id=new_id(), memo="", at=timezone.now())
+
+
+@pytest.mark.django_db(transaction=False)
+@pytest.mark.parametrize("_again", range(3))
+def test_a_content_type_that_was_rolled_back_is_not_remembered(_again: int) -> None:
+    remembered = ContentType.objects.get_for_model(Organization)
+    assert ContentType.objects.filter(pk=remembered.pk).exists()
+    ContentType.objects.all().delete()
+    ContentType.objects.clear_cache()
+    ContentType.objects.get_for_model(Organization)
 
 
 def test_now_and_then_everything_is_truncated() -> None:
