@@ -23,23 +23,42 @@ class TermKind(StrEnum):
     """Which kind of term a line comes from."""
 
     LEASE = "lease"
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"
+    STORAGE = "storage"
+    TOKEN_PRICE = "token_price"  # noqa: S105 - the name of a contract term
     TOKEN_SHARE = "token_share"  # noqa: S105 - the name of a contract term
+    AVAILABILITY = "availability"
+    DISCOUNT = "discount"
+    COMMITMENT = "commitment"
+    CREDIT = "credit"
 
 
 class Unit(StrEnum):
-    """What a quantity counts."""
+    """What a quantity counts. `AMOUNT` counts an amount itself: 1 owed, or -1 taken off."""
 
     TOKENS = "tokens"
+    REQUESTS = "requests"
+    IMAGES = "images"
+    STEPS = "steps"
     GPU_SECONDS = "gpu_seconds"
+    GB_SECONDS = "gb_seconds"
     SECONDS = "seconds"
+    AMOUNT = "amount"
 
 
 class PriceUnit(StrEnum):
     """What a unit price is for; the amount of a period is prorated by the second."""
 
     PER_MTOK = "per_mtok"
+    PER_REQUEST = "per_request"
+    PER_IMAGE = "per_image"
+    PER_STEP = "per_step"
+    PER_SECOND = "per_second"
     PER_GPU_HOUR = "per_gpu_hour"
+    PER_GB_MONTH = "per_gb_month"
     PER_PERIOD = "per_period"
+    AMOUNT = "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,11 @@ def per_gpu_hour(amount: Decimal) -> Price:
 def per_period(amount: Decimal, period_seconds: int) -> Price:
     """Return a price for a whole period of the given length, for quantities in seconds."""
     return Price(amount, PriceUnit.PER_PERIOD, period_seconds)
+
+
+def whole_amount(amount: Decimal | Fraction) -> Price:
+    """Return an amount as a price, for a quantity of 1 (owed) or -1 (taken off); rounded as a charge is."""
+    return Price(to_charge(Fraction(amount)), PriceUnit.AMOUNT, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +178,24 @@ class Unpriced:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """What a period hands to the next under a term: a shortfall, a tier's position, a balance. Stored as it closes.
+
+    `name` says what it is with its unit, for example `shortfall_amount` or `tier_tokens|my-model|input`.
+    """
+
+    term_ref: str
+    name: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Rated:
-    """The lines of one rating and the usage left without a price, both in a fixed order."""
+    """The lines of a rating, the usage left without a price, and what the next period is handed; in fixed order."""
 
     lines: tuple[RatedLine, ...] = ()
     unpriced: tuple[Unpriced, ...] = ()
+    carries: tuple[Carry, ...] = ()
 
     @property
     def exact_total(self) -> Fraction:
@@ -167,7 +204,7 @@ class Rated:
 
     def __add__(self, other: "Rated") -> "Rated":
         """Join the ratings of two terms."""
-        return Rated(self.lines + other.lines, self.unpriced + other.unpriced)
+        return Rated(self.lines + other.lines, self.unpriced + other.unpriced, self.carries + other.carries)
 
 
 def line_key(*parts: str | int) -> str:
