@@ -10,7 +10,7 @@ import msgspec
 
 from billing.rating.book import PriceVersion
 from billing.rating.wording import Stretch, assert_in_order
-from clusters.occupancy import Hold
+from clusters.occupancy import Hold, unix_second
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fact"):
@@ -53,7 +53,8 @@ class RatingWindow:
     """What is rated: `[from_at, to_at)` of the billing period `[from_at, period_to_at)` of one contract.
 
     `versions` are the price versions in force at some instant of it. What can be told at a period's end only (a
-    minimum, a true-up) is rated where the window `is_whole`.
+    minimum, a true-up) is rated where the window `is_whole`. `whole_seconds` are those of the uncut period where the
+    contract begins or ends inside it: amounts per period are prorated by them. None: the period is uncut.
     """
 
     currency: str
@@ -62,10 +63,18 @@ class RatingWindow:
     to_at: datetime
     period_to_at: datetime
     versions: tuple[PriceVersion, ...] = ()
+    whole_seconds: int | None = None
 
     def __post_init__(self) -> None:
         assert self.from_at <= self.to_at <= self.period_to_at
         assert self.from_at < self.period_to_at
+        assert self.whole_seconds is None or self.whole_seconds > 0
+
+    @property
+    def seconds_per_period(self) -> int:
+        """What an amount per period is prorated by: the seconds of the uncut period."""
+        cut = unix_second(self.period_to_at) - unix_second(self.from_at)
+        return cut if self.whole_seconds is None else self.whole_seconds
 
     @property
     def is_whole(self) -> bool:

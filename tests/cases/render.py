@@ -17,8 +17,8 @@ END = "<!-- end of worked cases -->\n"
 
 
 def cases_of(page: Path, cases: list[Case]) -> list[Case]:
-    """Return the cases that a page prints; the number is in a case's name: `g06_engine_restart`."""
-    return [case for case in cases if (int(case.name[1:3]) in METERED) == (page == METERING)]
+    """Return the cases that a page prints: the number is in a case's name (`g06_restart`), `t_…` are of terms."""
+    return [case for case in cases if _is_metered(case.name) == (page == METERING)]
 
 
 def render_cases(cases: list[Case]) -> str:
@@ -31,6 +31,10 @@ def with_cases(page: str, cases: list[Case]) -> str:
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{render_cases(cases)}\n{END}{after}"
+
+
+def _is_metered(name: str) -> bool:
+    return not name.startswith("t_") and int(name[1:3]) in METERED
 
 
 def _render(case: Case) -> str:

@@ -23,6 +23,11 @@ def test_a_window_is_whole_at_the_end_of_its_period() -> None:
         RatingWindow("USD", "UTC", MARCH, APRIL, MIDDLE)
 
 
+def test_amounts_per_period_are_prorated_by_the_uncut_period() -> None:
+    assert RatingWindow("USD", "UTC", MARCH, MIDDLE, APRIL).seconds_per_period == 31 * 86_400
+    assert RatingWindow("USD", "UTC", MIDDLE, APRIL, APRIL, (), 31 * 86_400).seconds_per_period == 31 * 86_400
+
+
 def test_what_was_carried_is_found_by_name_and_else_nothing() -> None:
     facts = (Other(), Carried(name="shortfall_amount", value=Decimal("12.5")))
     term = TermInput("S-1", "sample", MARCH, None, (), facts=facts)
