@@ -19,6 +19,9 @@ class TokenClass(StrEnum):
     REASONING = "reasoning"
 
 
+_CLASSES = frozenset(TokenClass)
+
+
 @dataclass(frozen=True, slots=True)
 class PriceVersion:
     """One version of a price book.
@@ -26,7 +29,8 @@ class PriceVersion:
     `token_prices` are per 1M tokens by (served model, class), `gpu_prices` per GPU-hour of a whole card by
     accelerator model. A price that is not there is unknown, which is not zero; what is free is priced at
     zero. `tier_prices` are those of long requests, by (served model, class, threshold): they hold for all
-    tokens of a request whose input exceeds the threshold, not only for those above it.
+    tokens of a request whose input exceeds the threshold, not only for those above it. `unit_prices` are those of
+    quantities that are no tokens (`billing.rating.quantities`), per unit, by (served model, quantity).
     """
 
     version_id: str
@@ -34,12 +38,13 @@ class PriceVersion:
     token_prices: Mapping[tuple[str, TokenClass], Decimal] = field(default_factory=dict)
     gpu_prices: Mapping[str, Decimal] = field(default_factory=dict)
     tier_prices: Mapping[tuple[str, TokenClass, int], Decimal] = field(default_factory=dict)
+    unit_prices: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.version_id
         assert self.effective_at.tzinfo is not None
-        prices = (*self.token_prices.values(), *self.tier_prices.values(), *self.gpu_prices.values())
-        assert all(price >= 0 for price in prices)
+        tokens = (*self.token_prices.values(), *self.tier_prices.values())
+        assert all(price >= 0 for price in (*tokens, *self.gpu_prices.values(), *self.unit_prices.values()))
         assert all(over in CONTEXT_BANDS[1:] for *_, over in self.tier_prices)
 
     def price_per_mtok(self, model: str, token_class: TokenClass, context_over: int = 0) -> Decimal | None:
@@ -52,6 +57,12 @@ class PriceVersion:
             if price is not None:
                 return price
         return self.token_prices.get((model, token_class))
+
+    def price_of(self, model: str, quantity: str, context_over: int = 0) -> Decimal | None:
+        """Return the price of any quantity of a model for the units its prices are for, or None without one."""
+        if quantity in _CLASSES:
+            return self.price_per_mtok(model, TokenClass(quantity), context_over)
+        return self.unit_prices.get((model, quantity))
 
     def tier_of(self, model: str, context_over: int) -> int:
         """Return the greatest threshold at which any price of a model changes, up to `context_over`; 0: none does."""

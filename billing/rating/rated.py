@@ -43,6 +43,7 @@ class Unit(StrEnum):
     STEPS = "steps"
     GPU_SECONDS = "gpu_seconds"
     GB_SECONDS = "gb_seconds"
+    PACKAGES = "packages"
     SECONDS = "seconds"
     AMOUNT = "amount"
 
@@ -57,6 +58,7 @@ class PriceUnit(StrEnum):
     PER_SECOND = "per_second"
     PER_GPU_HOUR = "per_gpu_hour"
     PER_GB_MONTH = "per_gb_month"
+    PER_PACKAGE = "per_package"
     PER_PERIOD = "per_period"
     AMOUNT = "amount"
 
@@ -103,7 +105,8 @@ class RatedLine:
     tier in which the requests were priced, 0 without one. `quality_mix` gives the quantity by
     quality and sums to `quantity`. `base_amount` is quantity times price, `amount` what is owed of it
     (`share_percent` of it); both are rounded half-even to 18 decimals, while `exact_base` and `exact` are the
-    figures themselves.
+    figures themselves. `about_ref` is the term that a line of a second stage is about (whose amounts a discount
+    is taken off), empty where it is about the whole contract or is no such line.
     """
 
     line_key: str
@@ -118,6 +121,7 @@ class RatedLine:
     unit: Unit
     price: Price
     context_over: int = 0
+    about_ref: str = ""
     share_percent: Decimal = WHOLE_PERCENT
     quality_mix: Mapping[str, Decimal]
     from_at: datetime

@@ -22,7 +22,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from billing.rating.billable import Billable, billable
 from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import (
     WHOLE_PERCENT,
     Rated,
@@ -38,10 +40,8 @@ from metering.context_bands import tier_id
 
 RULE_LIST_PRICE = "token_share_list_price"
 
-PART_OF = {TokenClass.CACHED_INPUT: TokenClass.INPUT, TokenClass.REASONING: TokenClass.OUTPUT}
+PART_OF = {each: TokenClass(QUANTITIES[each].part_of) for each in TokenClass if QUANTITIES[each].part_of}
 """Which class each class is a part of."""
-
-_MIX_ORDER = ("A", "S", "E", "Q", "G")
 
 
 class CollectedBy(StrEnum):
@@ -104,7 +104,7 @@ class _Group:
 
     from_at: datetime
     to_at: datetime
-    mixes: dict[TokenClass, dict[str, int]] = field(default_factory=dict)
+    mixes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, total: UsageTotal) -> None:
         self.from_at = min(self.from_at, total.from_at)
@@ -112,9 +112,6 @@ class _Group:
         mix = self.mixes.setdefault(total.token_class, {})
         for quality, tokens in total.quality_mix.items():
             mix[quality] = mix.get(quality, 0) + tokens
-
-    def tokens(self, token_class: TokenClass) -> int:
-        return sum(self.mixes.get(token_class, {}).values())
 
 
 def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Rated:
@@ -130,19 +127,20 @@ def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Ra
     unpriced: list[Unpriced] = []
     for (usage_key, model, version_id, tier), group in sorted(groups.items(), key=lambda item: item[0]):
         version = versions.get(version_id)
-        for token_class, mix, surplus in _billable(model, version, tier, group):
-            rated = _rate_class(terms, version, (usage_key, model, token_class, tier), mix, group)
+        for found in _billable(model, version, tier, group):
+            token_class = TokenClass(found.quantity)
+            rated = _rate_class(terms, version, (usage_key, model, token_class, tier), found.mix, group)
             if isinstance(rated, RatedLine):
                 lines.append(rated)
             elif rated is not None:
                 unpriced.append(rated)
-            if surplus:
+            if found.surplus:
                 unpriced.append(
                     _unpriced(
                         terms,
                         model=model,
                         token_class=token_class,
-                        tokens=surplus,
+                        tokens=found.surplus,
                         reason=UnpricedReason.PART_EXCEEDS_WHOLE,
                         group=group,
                     )
@@ -150,27 +148,10 @@ def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Ra
     return Rated(tuple(lines), tuple(unpriced))
 
 
-def _billable(
-    model: str, version: PriceVersion | None, tier: int, group: _Group
-) -> Iterator[tuple[TokenClass, Mapping[str, int], int]]:
-    """Yield (class, tokens by quality, surplus) such that no token is in two classes."""
-    parts = {
-        part: whole
-        for part, whole in PART_OF.items()
-        if version is not None and version.price_per_mtok(model, part, tier) is not None
-    }
-    for token_class in TokenClass:
-        mix = group.mixes.get(token_class, {})
-        surplus = 0
-        if token_class in PART_OF:
-            whole = PART_OF[token_class]
-            surplus = max(0, group.tokens(token_class) - group.tokens(whole))
-            # A part without a price of its own is billed inside its whole.
-            mix = _less(mix, surplus) if token_class in parts else {}
-        for part, whole in parts.items():
-            if whole is token_class:
-                mix = _without(mix, group.mixes.get(part, {}))
-        yield token_class, mix, surplus
+def _billable(model: str, version: PriceVersion | None, tier: int, group: _Group) -> Iterator[Billable]:
+    """Yield what is to be priced such that no token is in two classes."""
+    parts = [part for part in PART_OF if version is not None and version.price_per_mtok(model, part, tier) is not None]
+    return billable(group.mixes, parts)
 
 
 def _rate_class(
@@ -230,22 +211,3 @@ def _unpriced(
         from_at=group.from_at,
         to_at=group.to_at,
     )
-
-
-def _less(mix: Mapping[str, int], tokens: int) -> dict[str, int]:
-    """Return the mix with `tokens` fewer, taken from the least certain quality first."""
-    left = dict(mix)
-    for quality in (*reversed(_MIX_ORDER), *sorted(set(mix) - set(_MIX_ORDER))):
-        taken = min(tokens, left.get(quality, 0))
-        if taken:
-            left[quality] -= taken
-            tokens -= taken
-    assert tokens == 0
-    return left
-
-
-def _without(mix: Mapping[str, int], part: Mapping[str, int]) -> dict[str, int]:
-    """Return what is left of the mix of a whole without its part, quality by quality as far as that goes."""
-    left = {quality: max(0, tokens - part.get(quality, 0)) for quality, tokens in mix.items()}
-    target = max(0, sum(mix.values()) - sum(part.values()))
-    return _less(left, sum(left.values()) - target)

@@ -69,3 +69,12 @@ def test_a_tier_tells_all_prices_of_a_model_and_never_falls_for_a_longer_request
 def test_a_threshold_that_tells_no_requests_apart_is_refused(over: int) -> None:
     with pytest.raises(AssertionError):
         version("v1", tokens={TokenClass.INPUT: "1"}, tiers={(TokenClass.INPUT, over): "2"})
+
+
+def test_other_quantities_have_prices_by_the_unit() -> None:
+    book = PriceVersion(
+        "v1", START, {("sample", TokenClass.INPUT): Decimal(3)}, unit_prices={("sample", "images"): Decimal("0.04")}
+    )
+    assert book.price_of("sample", "images") == Decimal("0.04")
+    assert book.price_of("sample", "input", 200_000) == Decimal(3)
+    assert book.price_of("sample", "steps") is None
