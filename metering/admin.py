@@ -42,7 +42,7 @@ class NodeCursorAdmin(ReadOnly):
 class UsageHourAdmin(ReadOnly):
     """Validated usage."""
 
-    list_display = ["hour_at", "witness", "model", "quantity", "context_over", "value", "quality", "version"]
+    list_display = ["hour_at", "witness", "model", "quantity", "context_over", "marks", "value", "quality", "version"]
     list_filter = ["witness", "quality"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from metering.control_shapes import PageSerializer, SilenceSerializer
+from metering.event_marks import GIVEN_MARKS, QUANTITIES
 
 COUNT_HELP = "tokens, a whole number; a string of decimal digits is taken too"
 
@@ -36,7 +37,20 @@ class EventSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=10_000, required=False, help_text="parallel answers to the prompt (n); explains only"
     )
     status = serializers.ChoiceField(
-        ["complete", "aborted"], required=False, help_text="aborted: the caller left before the end; explains only"
+        ["complete", "aborted", "failed"],
+        required=False,
+        help_text="aborted: the caller left before the end; failed: it ended in an error. May decide the price",
+    )
+    marks = serializers.ListField(
+        child=serializers.ChoiceField(list(GIVEN_MARKS)),
+        required=False,
+        help_text="how it was served (batch or priority) and whether it is not for payment (free, test)",
+    )
+    quantities = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        required=False,
+        allow_null=True,
+        help_text=f"other things than tokens: {', '.join(QUANTITIES)}",
     )
 
 
@@ -58,7 +72,9 @@ class StoredEventSerializer(serializers.Serializer[Any]):
     output = serializers.CharField(help_text="tokens")
     reasoning = serializers.CharField(help_text="tokens, a part of output")
     samples = serializers.IntegerField()
-    status = serializers.CharField(help_text="complete or aborted")
+    status = serializers.CharField(help_text="complete, aborted or failed")
+    marks = serializers.ListField(child=serializers.CharField())
+    quantities = serializers.DictField(child=serializers.CharField(), help_text="other things than tokens")
     conflicts = serializers.ListField(child=serializers.DictField(), help_text="other contents under the same id")
 
 
@@ -100,6 +116,9 @@ class UsageTotalSerializer(serializers.Serializer[Any]):
     node = serializers.CharField(required=False, allow_null=True)
     context_over = serializers.CharField(
         required=False, help_text="tokens that each request's input exceeded; 0: no threshold, or not known"
+    )
+    marks = serializers.CharField(
+        required=False, help_text="marks that each request had, joined by +; empty: none, or not known"
     )
     value = serializers.CharField(help_text="what counts, a whole number")
     estimated = serializers.CharField(help_text="the part of it that was spread by time")

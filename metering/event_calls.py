@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Q
 
 from clusters.models import Deployment
-from metering.event_columns import NOBODY, NUMBERS, instant_us, places_of, unix_us
+from metering.event_columns import COUNTED, NOBODY, NUMBERS, instant_us, places_of, unix_us
 from metering.event_keys import key_of
 from metering.event_models import EventCall, EventConflict, EventKey, EventPartTotal, WaitingEvents
 from metering.event_pack import unpack
@@ -80,7 +80,7 @@ def rolled_calls(*narrowed: Q) -> Iterator[list[ReceivedEvents]]:
 
 
 Totals = dict[tuple[UUID, str, str], dict[str, int]]
-"""By reporter, source and model: each of NUMBERS, and `requests`."""
+"""By reporter, source and model: each of COUNTED, and `requests`."""
 
 
 def rolled_totals() -> tuple[int, Totals]:
@@ -98,8 +98,8 @@ def add_totals(totals: Totals, calls: Iterable[ReceivedEvents]) -> None:
     for call in calls:
         owners = call.events.owners
         for owner, places in zip(owners, places_of(call.events.owner, len(owners)), strict=True):
-            numbers = call.events.numbers[places].sum(axis=0).tolist()
-            sums = dict(zip((*NUMBERS, REQUESTS), (*numbers, len(places)), strict=True))
+            numbers = call.events.numbers[places, : len(COUNTED)].sum(axis=0).tolist()
+            sums = dict(zip((*COUNTED, REQUESTS), (*numbers, len(places)), strict=True))
             _add(totals, (call.reporter_id, owner.source, owner.model), sums)
 
 
@@ -211,7 +211,7 @@ def minutes_of(organization_id: UUID, from_at: datetime, to_at: datetime) -> dic
     served = set(Deployment.objects.filter(provider_id=organization_id).values_list("tenant_id", flat=True))
     which = Q(reporter_id=organization_id) | Q(tenants__overlap=[organization_id, *served])
     calls = EventCall.objects.filter(which, last_at__gte=from_at, first_at__lt=to_at)
-    totals: dict[Minute, dict[str, int]] = defaultdict(lambda: dict.fromkeys((*NUMBERS, REQUESTS), 0))
+    totals: dict[Minute, dict[str, int]] = defaultdict(lambda: dict.fromkeys((*COUNTED, REQUESTS), 0))
     for call in _present(calls):
         events = call.events
         mine = [
@@ -223,7 +223,8 @@ def minutes_of(organization_id: UUID, from_at: datetime, to_at: datetime) -> dic
             owner, at_us = events.owners[events.owner[place]], int(events.occurred_us[place])
             deployment_id = None if owner.deployment_id == NOBODY else owner.deployment_id
             kept = totals[instant_us(at_us - at_us % MINUTE_US), owner.tenant_id, owner.model, deployment_id]
-            for name, number in zip((*NUMBERS, REQUESTS), (*events.numbers[place].tolist(), 1), strict=True):
+            counted = events.numbers[place, : len(COUNTED)].tolist()
+            for name, number in zip((*COUNTED, REQUESTS), (*counted, 1), strict=True):
                 kept[name] += number
     return dict(totals)
 

@@ -16,7 +16,8 @@ from uuid import UUID
 import numpy as np
 
 from metering.checks import EVENT_TOKENS_MAX
-from metering.event_items import COUNT_FIELDS, EARLIEST, FUTURE_MAX
+from metering.event_items import COUNT_FIELDS, EARLIEST, FUTURE_MAX, Rejected, beside_tokens
+from metering.event_marks import QUANTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 T = TypeVar("T")
-NUMBERS: Final = (*COUNT_FIELDS, "samples", "aborted")
-"""What is known of an event in numbers: tokens by class, parallel answers, and 1 if the caller left before the end."""
+FIRST_NUMBERS: Final = (*COUNT_FIELDS, "samples", "aborted")
+"""What was once all that is known of an event in numbers."""
+COUNTED: Final = (*FIRST_NUMBERS, *QUANTITIES)
+"""What may be added up: tokens by class, parallel answers, 1 if the caller left early, and other quantities."""
+NUMBERS: Final = (*COUNTED, "marks")
+"""What is known of an event in numbers: the counted, and its marks as a number (`metering.event_marks`)."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -152,7 +157,9 @@ def columns_of(events: Sequence[Event]) -> EventColumns:
         labels,
         label,
         np.array([unix_us(one.occurred_at) for one in events], dtype=np.int64),
-        np.array([(*one.counts, one.samples, one.aborted) for one in events], dtype=np.int64).reshape(-1, len(NUMBERS)),
+        np.array(
+            [(*one.counts, one.samples, one.aborted, *one.quantities, one.marks) for one in events], dtype=np.int64
+        ).reshape(-1, len(NUMBERS)),
     )
 
 
@@ -165,8 +172,11 @@ def columns_of_items(items: Sequence[EventItem], now: datetime) -> EventColumns 
     if set(map(type, chain(*counted))) != {int}:
         return None
     samples, aborted = [one.samples for one in items], [one.status == "aborted" for one in items]
+    beside = _beside_tokens(items)
+    if beside is None:
+        return None
     try:
-        numbers = np.array([*counted, samples, aborted], dtype=np.int64).T
+        numbers = np.array([*counted, samples, aborted, *beside], dtype=np.int64).T
     except OverflowError:
         return None
     ids = tuple([one.id for one in items])
@@ -187,6 +197,18 @@ def columns_of_items(items: Sequence[EventItem], now: datetime) -> EventColumns 
         occurred_us,
         np.ascontiguousarray(numbers),
     )
+
+
+def _beside_tokens(items: Sequence[EventItem]) -> Ints | None:
+    """Return the quantities beside tokens and the marks, a row for each kind; None where an item's cannot be."""
+    numbers = np.zeros((len(QUANTITIES) + 1, len(items)), dtype=np.int64)
+    for place, one in enumerate(items):
+        if one.marks or one.quantities or one.status == "failed":
+            found = beside_tokens(place, one)
+            if isinstance(found, Rejected):
+                return None
+            numbers[:, place] = (*found[0], found[1])
+    return numbers
 
 
 def _microseconds(instants: Sequence[datetime]) -> Ints:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from metering.checks import EVENT_TOKENS_MAX, EventCounts, check_event
+from metering.event_marks import FAILED_BIT, QUANTITIES, bits_of
 
 EVENTS_MAX: Final = 10_000
 EVENTS_BYTES_MAX: Final = 8 << 20
@@ -32,7 +33,9 @@ class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
 
     `input` includes `cached_input`, `output` includes `reasoning`. `deployment` and `tenant` are slugs; the
     tenant may be left out by a tenant. `key` is the tenant's own label of the caller. `samples` is how many answers
-    the prompt was given in parallel (n), `status` whether the caller left before the end; both only explain.
+    the prompt was given in parallel (n), which only explains. `status` says whether the caller left before the end or
+    the request failed; that and `marks` may decide the price. `quantities` are other things than tokens, for example
+    `{"images": 2}`.
     """
 
     id: Name
@@ -48,7 +51,9 @@ class EventItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     tenant: Text | None = None
     key: Text | None = None
     samples: Samples = 1
-    status: Literal["complete", "aborted"] = "complete"
+    status: Literal["complete", "aborted", "failed"] = "complete"
+    marks: tuple[Literal["batch", "free", "priority", "test"], ...] = ()
+    quantities: dict[Literal["images", "audio_seconds", "video_seconds", "steps"], Count] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,10 @@ class Rejected:
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One well-formed event; counts are `input, cached_input, cache_write, output, reasoning`."""
+    """One well-formed event; counts are `input, cached_input, cache_write, output, reasoning`.
+
+    `quantities` are those of `metering.event_marks`, `marks` the number of its marks without `interrupted`.
+    """
 
     index: int
     source: str
@@ -75,6 +83,8 @@ class Event(msgspec.Struct, frozen=True):
     key: str
     samples: int = 1
     aborted: bool = False
+    quantities: tuple[int, ...] = (0,) * len(QUANTITIES)
+    marks: int = 0
 
 
 class EventsMalformed(Exception):
@@ -150,7 +160,7 @@ def _check_length(count: int) -> None:
 
 def _rejected(index: int, message: str) -> Rejected:
     """Turn what msgspec says into a code and a field."""
-    text, _, place = message.partition(" - at `$")
+    text, _, place = message.replace("`key` in `$", "`$").partition(" - at `$")
     field = place.rstrip("`").lstrip(".")
     named = re.search(r"field `([^`]*)`", text)
     if text.startswith("Object missing"):
@@ -172,11 +182,9 @@ def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
     """Return the event that the item at `index` of a call is, or why it is none."""
     counts: list[int] = []
     for field in COUNT_FIELDS:
-        given = getattr(item, field)
-        count = given if type(given) is int else _parse_count(given)
-        if count is None:
-            code = "fractional" if re.fullmatch(r"-?[0-9]+\.[0-9]+", given, re.ASCII) else "not_a_number"
-            return Rejected(index, code, field, "Expected whole tokens in decimal digits.")
+        count = _count(index, field, getattr(item, field))
+        if isinstance(count, Rejected):
+            return count
         counts.append(count)
     tokens, cached, cache_write, output, reasoning = counts
     within = 0 <= cached <= tokens <= EVENT_TOKENS_MAX and 0 <= reasoning <= output <= EVENT_TOKENS_MAX
@@ -185,6 +193,9 @@ def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
     if not EARLIEST <= item.occurred_at <= now + FUTURE_MAX:
         code = "time_in_future" if item.occurred_at > now else "bad_time"
         return Rejected(index, code, "occurred_at", f"{item.occurred_at.isoformat()} cannot be when it happened.")
+    beside = beside_tokens(index, item)
+    if isinstance(beside, Rejected):
+        return beside
     occurred_at = item.occurred_at if item.occurred_at.tzinfo is UTC else item.occurred_at.astimezone(UTC)
     texts = (item.source, item.id, item.model, item.deployment or "", item.tenant or "", item.key or "")
     if "\0" in "".join(texts):
@@ -202,7 +213,34 @@ def check_item(index: int, item: EventItem, now: datetime) -> Event | Rejected:
         key,
         item.samples,
         item.status == "aborted",
+        *beside,
     )
+
+
+def beside_tokens(index: int, item: EventItem) -> tuple[tuple[int, ...], int] | Rejected:
+    """Return an item's quantities beside tokens, and its marks as a number; or why they cannot be."""
+    quantities = []
+    for name in QUANTITIES:
+        count = _count(index, f"quantities.{name}", (item.quantities or {}).get(name, 0))
+        if isinstance(count, Rejected):
+            return count
+        if not 0 <= count <= EVENT_TOKENS_MAX:
+            code = "negative" if count < 0 else "absurd"
+            return Rejected(index, code, f"quantities.{name}", f"Expected 0 to {EVENT_TOKENS_MAX}.")
+        quantities.append(count)
+    if {"batch", "priority"} <= set(item.marks):
+        return Rejected(index, "contradiction", "marks", "A request is served as a batch or with priority, not both.")
+    return tuple(quantities), bits_of(item.marks) | (FAILED_BIT if item.status == "failed" else 0)
+
+
+def _count(index: int, field: str, given: Count) -> int | Rejected:
+    if isinstance(given, int):
+        return given
+    count = _parse_count(given)
+    if count is None:
+        code = "fractional" if re.fullmatch(r"-?[0-9]+\.[0-9]+", given, re.ASCII) else "not_a_number"
+        return Rejected(index, code, field, "Expected a whole number in decimal digits.")
+    return count
 
 
 def _parse_count(text: str) -> int | None:

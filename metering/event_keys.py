@@ -12,10 +12,10 @@ from uuid import UUID
 
 import numpy as np
 
-from metering.event_columns import instant_us
+from metering.event_columns import FIRST_NUMBERS, instant_us
 
 if TYPE_CHECKING:
-    from metering.event_columns import OwnedColumns
+    from metering.event_columns import Ints, OwnedColumns
 
 KEY_BYTES: Final = 16
 
@@ -41,13 +41,21 @@ def contents_of(events: OwnedColumns) -> list[bytes]:
     """
     heads = [one.tenant_id.bytes + f"{one.named}\0{one.model}\0".encode() for one in events.owners]
     labels = [label.encode() + b"\0" for label in events.labels]
-    numbers = np.column_stack((events.occurred_us, events.numbers)).astype("<i8", order="C")
-    width = numbers.itemsize * numbers.shape[1]
-    rows = numbers.view(f"V{width}").ravel().tolist()
+    first, later = np.split(events.numbers, [len(FIRST_NUMBERS)], axis=1)
+    rows = _bytes_of(np.column_stack((events.occurred_us, first)))
+    # What has nothing of what came later keeps the digest that it always had.
+    for place in np.flatnonzero(later.any(axis=1)).tolist():
+        rows[place] += later[place].astype("<i8").tobytes()
     return [
         sha256(heads[owner] + labels[label] + row).digest()[:KEY_BYTES]
         for owner, label, row in zip(events.owner.tolist(), events.label.tolist(), rows, strict=True)
     ]
+
+
+def _bytes_of(numbers: Ints) -> list[bytes]:
+    little = numbers.astype("<i8", order="C")
+    rows: list[bytes] = little.view(f"V{little.itemsize * little.shape[1]}").ravel().tolist()
+    return rows
 
 
 def first_contents_of(events: OwnedColumns) -> list[bytes]:
@@ -60,7 +68,10 @@ def first_contents_of(events: OwnedColumns) -> list[bytes]:
 def _first_content(events: OwnedColumns, place: int) -> str:
     owner = events.owners[events.owner[place]]
     occurred_at = instant_us(int(events.occurred_us[place])).isoformat()
-    *counts, samples, aborted = events.numbers[place].tolist()
+    *counts, samples, aborted = events.numbers[place, : len(FIRST_NUMBERS)].tolist()
+    later = events.numbers[place, len(FIRST_NUMBERS) :]
     label = events.labels[events.label[place]]
     content = f"{owner.tenant_id}\0{owner.named}\0{owner.model}\0{label}\0{occurred_at}\0{tuple(counts)}"
+    if later.any():
+        return f"{content}\0{samples}\0{bool(aborted)}\0{later.tolist()}"
     return content if samples == 1 and not aborted else f"{content}\0{samples}\0{bool(aborted)}"

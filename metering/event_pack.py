@@ -12,12 +12,16 @@ import msgspec
 import numpy as np
 import zstandard
 
-from metering.event_columns import Owned, OwnedColumns
+from metering.event_columns import FIRST_NUMBERS, NUMBERS, Owned, OwnedColumns
 
 if TYPE_CHECKING:
     from metering.event_columns import Ints
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+FIRST_FORMAT: Final = 1
+"""What was packed before events had marks and quantities beside tokens."""
+FORMATS: Final = {len(FIRST_NUMBERS): FIRST_FORMAT, len(NUMBERS): FORMAT}
+"""Format by how many numbers an event has."""
 UNPACKED_BYTES_MAX: Final = 64 << 20
 """No call is larger when unpacked: 10,000 events of 6 texts of 200 characters and 6 numbers are less."""
 ZSTD_LEVEL: Final = 1
@@ -52,8 +56,9 @@ _ids = msgspec.msgpack.Decoder(tuple[str, ...])
 def pack(events: OwnedColumns) -> bytes:
     """Return the stored form of at least one event."""
     assert len(events) == len(events.ids) > 0
+    # Events that were taken over from rows of the first release have its numbers only.
     packed = Packed(
-        FORMAT,
+        FORMATS[events.numbers.shape[1]],
         list(events.owners),
         list(events.labels),
         _column(events.owner),
@@ -74,8 +79,12 @@ def unpack(body: bytes, *, with_ids: bool = True) -> OwnedColumns:
         packed = _packed.decode(zstandard.ZstdDecompressor().decompress(body, UNPACKED_BYTES_MAX))
     except (msgspec.MsgspecError, zstandard.ZstdError) as broken:
         raise UnknownFormat(f"Stored events cannot be read: {broken}") from broken
-    if packed.format != FORMAT:
-        raise UnknownFormat(f"Stored events have format {packed.format}; known is {FORMAT}.")
+    if packed.format not in FORMATS.values():
+        raise UnknownFormat(f"Stored events have format {packed.format}; known are {FIRST_FORMAT} to {FORMAT}.")
+    numbers = [_ints(column) for column in packed.numbers]
+    if FORMATS.get(len(numbers)) != packed.format:
+        raise UnknownFormat(f"Stored events of format {packed.format} have {len(numbers)} numbers.")
+    nothing = np.zeros(len(numbers[0]), dtype=np.int64)
     return OwnedColumns(
         _ids.decode(packed.ids) if with_ids else (),
         tuple(packed.owners),
@@ -83,7 +92,7 @@ def unpack(body: bytes, *, with_ids: bool = True) -> OwnedColumns:
         tuple(packed.labels),
         _ints(packed.label),
         _ints(packed.occurred_us),
-        np.stack([_ints(column) for column in packed.numbers], axis=1),
+        np.stack([*numbers, *(nothing for _ in range(len(NUMBERS) - len(numbers)))], axis=1),
     )
 
 

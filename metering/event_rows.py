@@ -8,9 +8,10 @@ from uuid import UUID
 import numpy as np
 from django.db import IntegrityError, connection
 
-from metering.event_columns import NOBODY, instant_us
+from metering.event_columns import NOBODY, NUMBERS, instant_us
 from metering.event_items import COUNT_FIELDS
 from metering.event_keys import KEY_BYTES
+from metering.event_marks import QUANTITIES, text_of
 from metering.event_models import EventConflict
 from metering.event_pack import pack
 
@@ -126,14 +127,16 @@ def keep_conflicts(*, reporter_id: UUID, events: OwnedColumns, contents: Mapping
 
 def _said(events: OwnedColumns, place: int) -> dict[str, object]:
     owner = events.owners[events.owner[place]]
-    *counts, samples, aborted = events.numbers[place].tolist()
+    said = dict(zip(NUMBERS, events.numbers[place].tolist(), strict=True))
     return {
         "tenant": str(owner.tenant_id),
         "deployment": owner.named,
         "model": owner.model,
         "occurred_at": instant_us(int(events.occurred_us[place])).isoformat(),
         "key": events.labels[events.label[place]],
-        "samples": samples,
-        "aborted": bool(aborted),
-        **dict(zip(COUNT_FIELDS, map(str, counts), strict=True)),
+        "samples": said["samples"],
+        "aborted": bool(said["aborted"]),
+        **{name: str(said[name]) for name in COUNT_FIELDS},
+        **{name: str(said[name]) for name in QUANTITIES if said[name]},
+        **({"marks": text_of(said["marks"])} if said["marks"] else {}),
     }

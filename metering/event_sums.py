@@ -1,6 +1,7 @@
 """Usage events into usage hours: summed by what they have in common and by the part of the hour they fall in. Pure.
 
-Requests of different length stay apart (`metering.context_bands`), since their tokens may differ in price.
+Requests of different length (`metering.context_bands`) or marks (`metering.event_marks`) stay apart, since they may
+differ in price.
 A part of an hour begins at the last edge before the event (the deployment's own, or a cut of its price) and ends at
 the next. An hour grows in version 1 until an hour after its end; what is received later goes into a version for each
 hour of receipt. So which row an event goes to follows from stored bytes alone, and any chunks of calls give the same.
@@ -18,6 +19,7 @@ import numpy as np
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_columns import NOBODY, NUMBERS, OwnedColumns, instant_us, places_of, unix_us
 from metering.event_items import COUNT_FIELDS
+from metering.event_marks import INTERRUPTED_BIT, MARK_SETS, QUANTITIES, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 
 HOUR_US: Final = 3_600_000_000
 REQUESTS: Final = "requests"
-INPUT, CACHE_WRITE = COUNT_FIELDS.index("input"), COUNT_FIELDS.index("cache_write")
+INPUT, CACHE_WRITE = NUMBERS.index("input"), NUMBERS.index("cache_write")
+ABORTED, MARKED = NUMBERS.index("aborted"), NUMBERS.index("marks")
+SUMMED: Final = (*COUNT_FIELDS, *QUANTITIES)
+SUMMED_PLACES: Final = [NUMBERS.index(name) for name in SUMMED]
 BANDS: Final = np.array(CONTEXT_BANDS, dtype=np.int64)
 ALWAYS: Final = ("input", "output", REQUESTS)
 """Counted when they are zero too: they were reported."""
@@ -47,7 +52,7 @@ class ReceivedEvents:
 
 @dataclass(frozen=True, slots=True)
 class EventSum:
-    """Events of one reporter, source, model, tenant, deployment and band of length in one part of an hour, summed."""
+    """Events in one part of an hour that agree in all but their counts, summed."""
 
     reporter_id: UUID
     source: str
@@ -59,6 +64,7 @@ class EventSum:
     to_at: datetime
     version: int
     context_over: int
+    marks: str
     totals: dict[str, int]
     records: int
 
@@ -107,18 +113,18 @@ def sum_events(calls: Sequence[ReceivedEvents], edges: Mapping[UUID, Sequence[da
         if sharp.size:
             _narrow(places, sharp, rows.occurred_us, from_us, to_us)
     version = 1 + np.maximum(0, (rows.received_us - hour_us) // HOUR_US - 1)
-    # Group and band as one number: a sort by three keys and not by four.
-    within = rows.group * len(BANDS) + _bands(rows.numbers)
+    # Group, band and marks as one number: a sort by three keys and not by five.
+    within = (rows.group * len(BANDS) + _bands(rows.numbers)) * MARK_SETS + _marks(rows.numbers)
     order = np.lexsort((version, from_us, within))
     sorted_by = np.stack((within, from_us, version))[:, order]
     starts = np.flatnonzero(np.r_[True, (np.diff(sorted_by) != 0).any(axis=0)])
-    totals = np.add.reduceat(rows.numbers[order][:, : len(COUNT_FIELDS)], starts, axis=0)
+    totals = np.add.reduceat(rows.numbers[:, SUMMED_PLACES][order], starts, axis=0)
     ends = np.minimum.reduceat(to_us[order], starts)
     records = np.diff(np.r_[starts, len(order)])
     return [
         _sum(
-            rows.groups[place // len(BANDS)],
-            CONTEXT_BANDS[place % len(BANDS)],
+            rows.groups[place // MARK_SETS // len(BANDS)],
+            (CONTEXT_BANDS[place // MARK_SETS % len(BANDS)], text_of(place % MARK_SETS)),
             (start_us, end_us),
             version,
             [*total, n],
@@ -132,7 +138,7 @@ def sum_events(calls: Sequence[ReceivedEvents], edges: Mapping[UUID, Sequence[da
 def explain_events(calls: Sequence[ReceivedEvents]) -> list[Explaining]:
     """Sum what explains a difference to the engines: prompts answered more than once, and callers that left."""
     rows = _rows(calls)
-    samples, aborted = rows.numbers[:, NUMBERS.index("samples")], rows.numbers[:, NUMBERS.index("aborted")]
+    samples, aborted = rows.numbers[:, NUMBERS.index("samples")], rows.numbers[:, ABORTED]
     sums: dict[tuple[UUID, str, int], list[int]] = {}
     for place in np.flatnonzero((samples > 1) | (aborted > 0)).tolist():
         _, _, model, _, deployment_id = rows.groups[rows.group[place]]
@@ -188,10 +194,16 @@ def _bands(numbers: Ints) -> Ints:
     return places
 
 
-def _sum(group: Group, context_over: int, part_us: tuple[int, int], version: int, totals: list[int]) -> EventSum:
+def _marks(numbers: Ints) -> Ints:
+    """Return for each event its marks as a number, the one that follows from its status among them."""
+    marks: Ints = numbers[:, MARKED] | (numbers[:, ABORTED] * INTERRUPTED_BIT)
+    return marks
+
+
+def _sum(group: Group, apart: tuple[int, str], part_us: tuple[int, int], version: int, totals: list[int]) -> EventSum:
     reporter_id, source, model, tenant_id, deployment_id = group
     from_us, to_us = part_us
-    by_quantity = zip((*COUNT_FIELDS, REQUESTS), totals, strict=True)
+    by_quantity = zip((*SUMMED, REQUESTS), totals, strict=True)
     return EventSum(
         reporter_id,
         source,
@@ -202,7 +214,7 @@ def _sum(group: Group, context_over: int, part_us: tuple[int, int], version: int
         instant_us(from_us),
         instant_us(to_us),
         version,
-        context_over,
+        *apart,
         {name: total for name, total in by_quantity if total or name in ALWAYS},
         totals[-1],
     )

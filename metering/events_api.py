@@ -19,6 +19,7 @@ from metering.api_parameters import WrongParameters
 from metering.api_shapes import EventSerializer, EventsTakenSerializer, StoredEventSerializer
 from metering.event_calls import StoredEvent, conflicts_of, find_event
 from metering.event_items import COUNT_FIELDS, EVENTS_BYTES_MAX, NAME_CHARS_MAX
+from metering.event_marks import FAILED_BIT, GIVEN_MARKS, QUANTITIES, marks_in, text_of
 from metering.events import EventsTooLarge, count_refused_call, ingest_events
 from tenants.authentication import organization_of
 from tenants.models import Organization
@@ -97,6 +98,12 @@ def _belongs(found: StoredEvent, organization: Organization) -> bool:
     return deployment is not None and deployment.provider_id == organization.id
 
 
+def _status(found: StoredEvent) -> str:
+    if found.numbers["aborted"]:
+        return "aborted"
+    return "failed" if found.numbers["marks"] & FAILED_BIT else "complete"
+
+
 def _deployment(found: StoredEvent) -> Deployment | None:
     return Deployment.objects.get(id=found.deployment_id) if found.deployment_id else None
 
@@ -115,6 +122,8 @@ def _shown(found: StoredEvent, reporter: str, reader: Organization) -> dict[str,
         "received_at": found.received_at,
         **{name: str(found.numbers[name]) for name in COUNT_FIELDS},
         "samples": found.numbers["samples"],
-        "status": "aborted" if found.numbers["aborted"] else "complete",
+        "status": _status(found),
+        "marks": sorted(marks_in(text_of(found.numbers["marks"])) & set(GIVEN_MARKS)),
+        "quantities": {name: str(found.numbers[name]) for name in QUANTITIES if found.numbers[name]},
         "conflicts": conflicts_of(found, reader),
     }

@@ -38,6 +38,10 @@ class Quantity(models.TextChoices):
     OUTPUT = "output", "output tokens"
     REASONING = "reasoning", "reasoning tokens"
     REQUESTS = "requests", "requests"
+    IMAGES = "images", "images"
+    AUDIO_SECONDS = "audio_seconds", "seconds of audio"
+    VIDEO_SECONDS = "video_seconds", "seconds of video"
+    STEPS = "steps", "steps"
     FINISHED_INPUT = "finished_input", "input tokens of finished requests"
     FINISHED_OUTPUT = "finished_output", "output tokens of finished requests"
     ENERGY_MJ = "energy_mj", "energy in millijoules"
@@ -217,6 +221,13 @@ class UsageHour(models.Model):
         db_default=0,
         help_text="tokens that each request's input exceeded (`metering.context_bands`); 0: no threshold, or not known",
     )
+    marks = models.CharField(
+        max_length=48,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="marks that each request had (`metering.event_marks`), joined by +; empty: none, or not known",
+    )
     value = models.BigIntegerField()
     records = models.BigIntegerField(default=0, help_text="readings or events behind the figure")
     first_batch_seq = models.BigIntegerField(null=True)
@@ -230,7 +241,17 @@ class UsageHour(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["meter", "from_at", "deployment", "tenant", "quality", "rule", "version", "context_over"],
+                fields=[
+                    "meter",
+                    "from_at",
+                    "deployment",
+                    "tenant",
+                    "quality",
+                    "rule",
+                    "version",
+                    "context_over",
+                    "marks",
+                ],
                 name="usage_hour_once",
                 nulls_distinct=False,
             ),

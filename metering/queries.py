@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 Granularity = Literal["hour", "day", "month", "total"]
-GroupBy = Literal["model", "deployment", "tenant", "node", "context_over"]
+GroupBy = Literal["model", "deployment", "tenant", "node", "context_over", "marks"]
 
 BILLED: Final = (Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED)
 """Qualities that count. Quarantined usage is shown and never billed; a gap is not usage."""
@@ -35,6 +35,7 @@ GROUP_FIELDS: Final[Mapping[GroupBy, str]] = {
     "tenant": "tenant__slug",
     "node": "meter__node__name",
     "context_over": "context_over",
+    "marks": "marks",
 }
 FILTER_FIELDS: Final[Mapping[str, str]] = {
     "model": "model",

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from metering.meters import KnownMeter
     from metering.registers import MeterFold
 
-KEY: Final = ("meter_id", "from_at", "deployment_id", "tenant_id", "quality", "rule", "context_over")
-Key = tuple[UUID, datetime, UUID | None, UUID | None, str, str, int]
+KEY: Final = ("meter_id", "from_at", "deployment_id", "tenant_id", "quality", "rule", "context_over", "marks")
+Key = tuple[UUID, datetime, UUID | None, UUID | None, str, str, int, str]
 """What usage hours are compared by: a sum over versions."""
-UNKNOWN_LENGTH: Final = 0
-"""`context_over` of all that registers count: they do not know single requests."""
+UNKNOWN_REQUESTS: Final = (0, "")
+"""`context_over` and `marks` of all that registers count: they do not know single requests."""
 
 
 class BatchesArchived(Exception):
@@ -85,7 +85,7 @@ class Difference:
         return (self.computed.records if self.computed else 0) - (self.stored.records if self.stored else 0)
 
     def __str__(self) -> str:
-        found, (meter, from_at, deployment, _, quality, rule, _) = self.figure, self.key
+        found, (meter, from_at, deployment, _, quality, rule, *_) = self.figure, self.key
         stored, computed = self.stored, self.computed
         return (
             f"{from_at:%Y-%m-%dT%H:%M:%SZ} {found.quantity} {found.model or '-'} deployment {deployment or '-'} "
@@ -130,7 +130,7 @@ def write_adjustment(adjustment: UsageAdjustment, differences: Iterable[Differen
     earlier = _earlier(found)
     rows = []
     for one in found:
-        meter_id, from_at, deployment_id, tenant_id, quality, rule, context_over = one.key
+        meter_id, from_at, deployment_id, tenant_id, quality, rule, context_over, marks = one.key
         same = [row for row in earlier.get((meter_id, one.figure.hour_at), ()) if row.key == one.key]
         version = max((row.version + 1 for row in same), default=ADJUSTMENT_VERSION_MIN)
         rows.append(
@@ -148,6 +148,7 @@ def write_adjustment(adjustment: UsageAdjustment, differences: Iterable[Differen
                 rule=rule,
                 version=max(version, ADJUSTMENT_VERSION_MIN),
                 context_over=context_over,
+                marks=marks,
                 value=one.value,
                 records=one.records,
                 adjustment=adjustment,
@@ -287,7 +288,7 @@ def _add_tallies(
             owner.tenant_id,
             str(tally.quality),
             str(tally.rule),
-            UNKNOWN_LENGTH,
+            *UNKNOWN_REQUESTS,
         )
         before = computed.get(key)
         computed[key] = Figure(

@@ -185,7 +185,7 @@ def _add_usage(computed: dict[Key, Figure], window: EventWindow, calls: Sequence
         if not window.holds(row.hour_at):
             continue
         owner = (row.deployment_id, row.tenant_id)
-        key = (row.meter_id, row.from_at, *owner, str(row.quality), row.rule, row.context_over)
+        key = (row.meter_id, row.from_at, *owner, str(row.quality), row.rule, row.context_over, row.marks)
         figure = Figure(row.value, row.records, row.hour_at, row.to_at, row.witness, row.quantity, row.model)
         before = computed.get(key)
         computed[key] = (

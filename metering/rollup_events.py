@@ -220,4 +220,5 @@ def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID]) -> Iterable[Us
                 value=value,
                 records=one.records,
                 context_over=one.context_over,
+                marks=one.marks,
             )

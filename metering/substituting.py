@@ -17,7 +17,7 @@ from metering.attribution import NodeTimelines
 from metering.hours import instant_of, unix_ms_of
 from metering.models import Meter, Quality, RollupCursor, UsageHour
 from metering.queries import BILLED
-from metering.rebuild import UNKNOWN_LENGTH, Difference, Figure, write_adjustment
+from metering.rebuild import UNKNOWN_REQUESTS, Difference, Figure, write_adjustment
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -185,9 +185,9 @@ def _changes(found: Substitution, standing: _Standing) -> list[Difference]:
     sums = {(quality, rule): value for quality, rule, value in standing.sums if value}
     place = (found.meter_id, found.from_at, standing.deployment_id, standing.tenant_id)
     changes = [
-        Difference((*place, *why, UNKNOWN_LENGTH), figure(value), None) for why, value in sums.items() if why != own
+        Difference((*place, *why, *UNKNOWN_REQUESTS), figure(value), None) for why, value in sums.items() if why != own
     ]
-    own_key = (*place, *own, UNKNOWN_LENGTH)
+    own_key = (*place, *own, *UNKNOWN_REQUESTS)
     return [*changes, Difference(own_key, figure(sums.get(own, 0)), figure(found.value))]
 
 

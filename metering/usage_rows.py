@@ -36,6 +36,7 @@ class UsageRow:
     first_batch_seq: int | None = None
     last_batch_seq: int | None = None
     context_over: int = 0
+    marks: str = ""
 
 
 COLUMNS: Final = {
@@ -56,13 +57,14 @@ COLUMNS: Final = {
     "first_batch_seq": "bigint",
     "last_batch_seq": "bigint",
     "context_over": "integer",
+    "marks": "text",
 }
 # One statement for any number of rows. The table's distribution column leads its key.
 UPSERT: Final = f"""
     INSERT INTO metering_usagehour AS kept (id, {", ".join(COLUMNS)}, updated_at)
     SELECT *, %s::timestamptz
         FROM unnest(%s::uuid[], {", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())})
-    ON CONFLICT (meter_id, from_at, deployment_id, tenant_id, quality, rule, version, context_over) DO UPDATE SET
+    ON CONFLICT (meter_id, from_at, deployment_id, tenant_id, quality, rule, version, context_over, marks) DO UPDATE SET
         value = kept.value + EXCLUDED.value,
         records = kept.records + EXCLUDED.records,
         to_at = LEAST(kept.to_at, EXCLUDED.to_at),
@@ -74,7 +76,7 @@ UPSERT: Final = f"""
 
 def _lock_order(row: UsageRow) -> tuple[object, ...]:
     owner = (str(row.deployment_id), str(row.tenant_id))
-    return (row.meter_id, row.from_at, *owner, row.quality, row.rule, row.version, row.context_over)
+    return (row.meter_id, row.from_at, *owner, row.quality, row.rule, row.version, row.context_over, row.marks)
 
 
 def add_usage(rows: Iterable[UsageRow], now: datetime) -> int:

@@ -153,6 +153,8 @@ _EVENT: Final = {
     "output": "45",
     "samples": 2,
     "status": "aborted",
+    "marks": ["batch", "test"],
+    "quantities": {"images": 2, "audio_seconds": "12"},
 }
 _CLOUD_EVENT: Final = {
     "specversion": "1.0",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Sum
 
 from metering.event_calls import events_of
-from metering.event_items import Event
+from metering.event_items import COUNT_FIELDS, Event
 from metering.event_models import EventCall, EventKey, WaitingEvents
 from metering.events import accept_events
 
@@ -28,7 +28,7 @@ def stored_events() -> dict[str, StoredEvent]:
 
 def counts_of(one: StoredEvent) -> dict[str, int]:
     """Its tokens by class."""
-    return {name: value for name, value in one.numbers.items() if name not in {"samples", "aborted"}}
+    return {name: one.numbers[name] for name in COUNT_FIELDS}
 
 
 def how_many() -> tuple[int, int, int]:

@@ -21,7 +21,8 @@ from metering.event_columns import (
     pointed_at,
     unix_us,
 )
-from metering.event_items import EARLIEST, Event, check_items, read_items
+from metering.event_items import COUNT_FIELDS, EARLIEST, Event, check_items, read_items
+from metering.event_marks import GIVEN_MARKS, QUANTITIES
 from tests.metering.fleet import NOON
 from tests.metering.test_events import event
 
@@ -46,7 +47,9 @@ ITEMS = st.fixed_dictionaries(
         "deployment": st.sampled_from([None, "chat"]),
         "key": st.sampled_from([None, "team", "te\0am"]),
         "samples": st.integers(1, 3),
-        "status": st.sampled_from(["complete", "aborted"]),
+        "status": st.sampled_from(["complete", "aborted", "failed"]),
+        "marks": st.lists(st.sampled_from(GIVEN_MARKS), max_size=3),
+        "quantities": st.none() | st.dictionaries(st.sampled_from(QUANTITIES), COUNTS, max_size=2),
     },
 )
 
@@ -59,10 +62,11 @@ def rows_of(columns: EventColumns) -> list[Event]:
         numbers = dict(zip(NUMBERS, columns.numbers[place].tolist(), strict=True))
         samples, aborted = numbers.pop("samples"), bool(numbers.pop("aborted"))
         said = (stream.source, event_id, instant_us(int(columns.occurred_us[place])), stream.model)
-        counts: Any = tuple(numbers.values())
+        counts: Any = tuple(numbers[name] for name in COUNT_FIELDS)
+        beside: Any = tuple(numbers[name] for name in QUANTITIES)
         label = columns.labels[columns.label[place]]
         named = (stream.deployment, stream.tenant, label)
-        rows.append(Event(int(columns.index[place]), *said, counts, *named, samples, aborted))
+        rows.append(Event(int(columns.index[place]), *said, counts, *named, samples, aborted, beside, numbers["marks"]))
     return rows
 
 
@@ -79,7 +83,7 @@ def test_all_at_once_are_judged_as_each_by_itself(sent: list[dict[str, Any]]) ->
 
 
 def _counts(sent: list[dict[str, Any]]) -> list[object]:
-    return [one[name] for one in sent for name in NUMBERS if name in one and name != "samples"]
+    return [one[name] for one in sent for name in COUNT_FIELDS if name in one]
 
 
 @given(st.integers(unix_us(EARLIEST), unix_us(datetime(2100, 1, 1, tzinfo=UTC))).map(instant_us))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from metering.event_columns import NOBODY, Owned, OwnedColumns, instant_us
+from metering.event_columns import NOBODY, NUMBERS, Owned, OwnedColumns, instant_us
 from metering.event_keys import contents_of, first_contents_of, key_of, keys_of
 from tests.metering.test_event_pack import owned_columns
 
@@ -21,7 +21,7 @@ OWNER = Owned("gateway-1", "sample-model", TENANT, NOBODY, "chat")
 
 def one(owner: Owned = OWNER, label: str = "team", at_us: int = 7, **numbers: int) -> OwnedColumns:
     said = {"input": 1, "cached_input": 0, "cache_write": 0, "output": 2, "reasoning": 0, "samples": 1, "aborted": 0}
-    row = np.array([list((said | numbers).values())])
+    row = np.array([[(said | numbers).get(name, 0) for name in NUMBERS]])
     zero = np.zeros(1, dtype=np.int64)
     return OwnedColumns(("e-1",), (owner,), zero, (label,), zero, np.array([at_us]), row)
 
@@ -63,12 +63,23 @@ def test_every_part_of_a_name_makes_another_key() -> None:
         {"reasoning": 1},
         {"samples": 2},
         {"aborted": 1},
+        {"images": 1},
+        {"steps": 1},
+        {"marks": 1},
     ],
     ids=str,
 )
 def test_every_part_of_the_content_makes_another_digest(changed: dict[str, Any]) -> None:
     assert contents_of(one(**changed)) != contents_of(one())
     assert first_contents_of(one(**changed)) != first_contents_of(one())
+
+
+def test_what_says_nothing_new_keeps_the_digest_that_it_always_had() -> None:
+    """Ids that were stored before events had marks and other quantities are known again."""
+    events = one(samples=2, aborted=1)
+    said = b"".join(number.to_bytes(8, "little") for number in (7, 1, 0, 0, 2, 0, 2, 1))
+    head = TENANT.bytes + b"chat\0sample-model\0" + b"team\0"
+    assert contents_of(events) == [hashlib.sha256(head + said).digest()[:16]]
 
 
 def test_where_it_was_attributed_and_who_says_it_is_no_content() -> None:

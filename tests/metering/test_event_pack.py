@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import msgspec
@@ -11,7 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.event_columns import NOBODY, NUMBERS, Owned, OwnedColumns
+from metering.event_columns import FIRST_NUMBERS, NOBODY, NUMBERS, Owned, OwnedColumns
 from metering.event_pack import UnknownFormat, pack, unpack
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -52,6 +53,8 @@ def test_what_is_packed_is_unpacked(events: OwnedColumns) -> None:
 def thousand() -> OwnedColumns:
     owner = Owned("gateway-1", "sample-model", UUID(int=1), UUID(int=2), "")
     noise = np.random.default_rng(7)
+    numbers = np.zeros((1_000, len(NUMBERS)), dtype=np.int64)
+    numbers[:, : len(FIRST_NUMBERS)] = noise.integers(0, 5_000, (1_000, len(FIRST_NUMBERS)))
     return OwnedColumns(
         tuple(f"request-{number}" for number in range(1_000)),
         (owner,),
@@ -59,13 +62,21 @@ def thousand() -> OwnedColumns:
         ("",),
         np.zeros(1_000, dtype=np.int64),
         1_773_144_000_000_000 + noise.integers(0, 3_600_000_000, 1_000),
-        noise.integers(0, 5_000, (1_000, len(NUMBERS))),
+        numbers,
     )
 
 
 def test_a_thousand_events_take_few_bytes_each() -> None:
     """Seven numbers of two bytes, an instant of four, an id of which three digits are new."""
     assert len(pack(thousand())) < 24 * 1_000
+
+
+def test_what_was_packed_before_marks_is_read_as_having_none() -> None:
+    events = thousand()
+    first = replace(events, numbers=events.numbers[:, : len(FIRST_NUMBERS)])
+    members = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(pack(first)))
+    assert (members[0], len(members[6])) == (1, len(FIRST_NUMBERS))
+    assert unpack(pack(first)).numbers.tolist() == events.numbers.tolist()
 
 
 def test_some_of_the_events_are_chosen_with_all_that_belongs_to_them() -> None:
@@ -91,10 +102,12 @@ def repacked(**changes: object) -> bytes:
         (b"nonsense", "cannot be read"),
         (pack(thousand())[:-9], "cannot be read"),
         (zstandard.ZstdCompressor().compress(b"\xc1"), "cannot be read"),
-        (repacked(at_0=2), "have format 2; known is 1"),
+        (repacked(at_0=3), "have format 3; known are 1 to 2"),
+        (repacked(at_0=1), "of format 1 have 12 numbers"),
+        (repacked(at_6=[]), "of format 2 have 0 numbers"),
         (repacked(at_3=("<f8", 0, b"")), "items of type '<f8'"),
     ],
-    ids=["empty", "nonsense", "cut", "no msgpack", "later", "floats"],
+    ids=["empty", "nonsense", "cut", "no msgpack", "later", "too many numbers", "no numbers", "floats"],
 )
 def test_what_cannot_be_read_is_said(body: bytes, said: str) -> None:
     with pytest.raises(UnknownFormat, match=said):

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from clusters.models import Binding, Deployment
 from metering.event_items import EVENTS_BYTES_MAX, EVENTS_MAX
+from metering.event_marks import text_of
 from metering.events import EventsTaken, EventsTooLarge, EventsUnreadable, ingest_events
 from metering.models import EventConflict, IngestCount
 from metering.rollup_events import roll_up_events
@@ -69,6 +70,19 @@ def test_an_event_is_stored_with_everything_it_says(cast: Cast) -> None:
     assert (stored.occurred_at, stored.received_at) == (NOON, NOW)
     assert how_many() == (1, 1, 1)
     assert counted(cast.tenant) == {"accepted": 1}
+
+
+def test_marks_and_other_quantities_are_stored_and_are_content(cast: Cast) -> None:
+    said: dict[str, Any] = {"marks": ["test", "batch"], "quantities": {"images": "2", "steps": 30}, "status": "failed"}
+    assert outcome(send(cast.tenant, event(**said))) == (1, 0, 0, [])
+    stored = stored_events()["e-1"].numbers
+    assert (stored["images"], stored["steps"], stored["audio_seconds"]) == (2, 30, 0)
+    assert text_of(stored["marks"]) == "batch+failed+test"
+    again = {**said, "marks": ["batch", "test", "test"], "quantities": {"steps": "30", "images": 2}}
+    assert outcome(send(cast.tenant, event(**again))) == (0, 1, 0, [])
+    assert outcome(send(cast.tenant, event(**{**said, "marks": ["batch"]}))) == (0, 0, 1, [])
+    kept = EventConflict.objects.get().content
+    assert (kept["marks"], kept["images"], kept["steps"]) == ("batch+failed", "2", "30")
 
 
 def test_the_same_event_again_is_a_duplicate_however_it_is_spelled(cast: Cast) -> None:
@@ -134,6 +148,15 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"tenant": "nobody"}, "unknown_tenant", "tenant"),
     ({"deployment": "nowhere"}, "unknown_deployment", "deployment"),
     ({"key": "a\0b"}, "bad_character", ""),
+    ({"marks": ["batch", "priority"]}, "contradiction", "marks"),
+    ({"marks": ["interrupted"]}, "wrong_type", "marks[0]"),
+    ({"marks": "batch"}, "wrong_type", "marks"),
+    ({"status": "lost"}, "wrong_type", "status"),
+    ({"quantities": {"images": -1}}, "negative", "quantities.images"),
+    ({"quantities": {"images": 10**18}}, "absurd", "quantities.images"),
+    ({"quantities": {"steps": "1.5"}}, "fractional", "quantities.steps"),
+    ({"quantities": {"steps": "ten"}}, "not_a_number", "quantities.steps"),
+    ({"quantities": {"tokens": 1}}, "wrong_type", "quantities"),
 ]
 
 

@@ -53,6 +53,8 @@ def test_an_event_is_read_with_the_other_content_that_came_under_its_id(cast: Ca
         "reasoning": "0",
         "samples": 2,
         "status": "complete",
+        "marks": [],
+        "quantities": {},
     }
     assert (conflict["output"], conflict["received_at"]) == ("21", "2026-03-10T12:01:00Z")
 

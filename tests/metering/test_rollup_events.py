@@ -118,6 +118,33 @@ def test_long_requests_are_hours_of_their_own(cast: Cast) -> None:
     ]
 
 
+def test_requests_with_other_marks_are_hours_of_their_own_and_other_quantities_are_counted(cast: Cast) -> None:
+    make_deployment(cast.provider, cast.tenant)
+    sent = [
+        event("a"),
+        event("b", marks=["batch"], quantities={"images": 3}),
+        event("c", marks=["batch"], quantities={"images": 1, "audio_seconds": 12}),
+        event("d", status="aborted"),
+        event("e", status="failed", marks=["priority"]),
+    ]
+    send(cast.tenant, *sent)
+    while roll_up_events(now=NOW, chunk_events=1):
+        pass
+    rows = UsageHour.objects.exclude(quantity="output").order_by("quantity", "marks")
+    assert list(rows.values_list("quantity", "marks", "value", "records")) == [
+        ("audio_seconds", "batch", 12, 2),
+        ("images", "batch", 4, 2),
+        ("input", "", 100, 1),
+        ("input", "batch", 200, 2),
+        ("input", "failed+priority", 100, 1),
+        ("input", "interrupted", 100, 1),
+        ("requests", "", 1, 1),
+        ("requests", "batch", 2, 2),
+        ("requests", "failed+priority", 1, 1),
+        ("requests", "interrupted", 1, 1),
+    ]
+
+
 def test_an_event_before_its_named_deployment_began_is_nobodys(cast: Cast) -> None:
     deployment = make_deployment(cast.provider, cast.tenant)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + timedelta(minutes=20))
