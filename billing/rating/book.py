@@ -30,7 +30,9 @@ class PriceVersion:
     accelerator model. A price that is not there is unknown, which is not zero; what is free is priced at
     zero. `tier_prices` are those of long requests, by (served model, class, threshold): they hold for all
     tokens of a request whose input exceeds the threshold, not only for those above it. `unit_prices` are those of
-    quantities that are no tokens (`billing.rating.quantities`), per unit, by (served model, quantity).
+    quantities that are no tokens (`billing.rating.quantities`), per unit, by (served model, quantity). `storage_prices`
+    are per GB-month by kind of storage; `factors` multiply the prices of marked usage, by (served model or "" for all,
+    mark). `announced_at` is when it was published, None where nothing depends on it.
     """
 
     version_id: str
@@ -39,12 +41,16 @@ class PriceVersion:
     gpu_prices: Mapping[str, Decimal] = field(default_factory=dict)
     tier_prices: Mapping[tuple[str, TokenClass, int], Decimal] = field(default_factory=dict)
     unit_prices: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    storage_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    factors: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    announced_at: datetime | None = None
 
     def __post_init__(self) -> None:
         assert self.version_id
         assert self.effective_at.tzinfo is not None
-        tokens = (*self.token_prices.values(), *self.tier_prices.values())
-        assert all(price >= 0 for price in (*tokens, *self.gpu_prices.values(), *self.unit_prices.values()))
+        of_usage = (*self.token_prices.values(), *self.tier_prices.values(), *self.unit_prices.values())
+        of_time = (*self.gpu_prices.values(), *self.storage_prices.values())
+        assert all(price >= 0 for price in (*of_usage, *of_time, *self.factors.values()))
         assert all(over in CONTEXT_BANDS[1:] for *_, over in self.tier_prices)
 
     def price_per_mtok(self, model: str, token_class: TokenClass, context_over: int = 0) -> Decimal | None:
@@ -76,6 +82,17 @@ class PriceVersion:
     def price_per_gpu_hour(self, accelerator_model: str) -> Decimal | None:
         """Return the price per GPU-hour of a whole card, or None where the version has none."""
         return self.gpu_prices.get(accelerator_model)
+
+    def price_per_gb_month(self, storage: str) -> Decimal | None:
+        """Return the price per GB-month of a kind of storage, or None where the version has none."""
+        return self.storage_prices.get(storage)
+
+    def factor(self, model: str, mark: str) -> Decimal | None:
+        """Return what prices of usage with a mark are multiplied with: the model's own, else that of all models.
+
+        None where the version has none: then the mark changes no price.
+        """
+        return self.factors.get((model, mark), self.factors.get(("", mark)))
 
 
 def _descending(context_over: int) -> Iterator[int]:

@@ -34,7 +34,7 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import platform
+from tests.cases import platform, price_rules
 from tests.cases.load import Case
 
 Given = dict[str, Any]
@@ -323,6 +323,7 @@ KINDS: dict[str, Callable[[Given], Gives]] = PLATFORM_KINDS | {
         price_change,
         witnesses,
         jobs,
+        price_rules.price_rule,
     )
 }
 
