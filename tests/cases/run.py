@@ -34,8 +34,9 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import platform, price_rules
+from tests.cases import platform, price_rules, time_terms
 from tests.cases.load import Case
+from tests.cases.plainly import plain
 
 Given = dict[str, Any]
 Gives = dict[str, Any]
@@ -46,21 +47,6 @@ A_DAY = (datetime.fromisoformat("2026-03-10T00:00:00Z"), datetime.fromisoformat(
 def run(case: Case) -> Gives:
     """Return what the case gives now."""
     return KINDS[case.kind](case.given)
-
-
-def plain(amount: Fraction | Decimal | int) -> str:
-    """Return a number as a decimal without exponent or trailing zeros, or as a fraction where it has no end."""
-    exact = Fraction(amount)
-    rest = exact.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if rest != 1:
-        return f"{exact.numerator}/{exact.denominator}"
-    decimals = len(str(exact.denominator)) * 4
-    digits = str(abs(exact) * 10**decimals).rjust(decimals + 1, "0")
-    text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")
-    return f"-{text}" if exact < 0 else text
 
 
 def lease(given: Given) -> Gives:
@@ -306,26 +292,30 @@ PLATFORM_KINDS: dict[str, Callable[[Given], Gives]] = {
     function.__name__: function
     for function in (platform.outage, platform.events, platform.killed, platform.many_workers)
 }
-KINDS: dict[str, Callable[[Given], Gives]] = PLATFORM_KINDS | {
-    function.__name__: function
-    for function in (
-        stream,
-        lease,
-        lease_late_stop,
-        flat_lease,
-        token_share,
-        long_requests,
-        many_charges,
-        register,
-        ticks,
-        overlap,
-        memory_share,
-        price_change,
-        witnesses,
-        jobs,
-        price_rules.price_rule,
-    )
-}
+KINDS: dict[str, Callable[[Given], Gives]] = (
+    PLATFORM_KINDS
+    | time_terms.KINDS
+    | {
+        function.__name__: function
+        for function in (
+            stream,
+            lease,
+            lease_late_stop,
+            flat_lease,
+            token_share,
+            long_requests,
+            many_charges,
+            register,
+            ticks,
+            overlap,
+            memory_share,
+            price_change,
+            witnesses,
+            jobs,
+            price_rules.price_rule,
+        )
+    }
+)
 
 
 def _versions(given: list[Given]) -> list[PriceVersion]:

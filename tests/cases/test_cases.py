@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cases.load import Case, load_cases
+from tests.cases.plainly import plain
 from tests.cases.render import BEGIN, END, PAGES, cases_of, with_cases
-from tests.cases.run import KINDS, PLATFORM_KINDS, plain, run
+from tests.cases.run import KINDS, PLATFORM_KINDS, run
 
 CASES = load_cases()
 IN_MEMORY = [case for case in CASES if case.kind not in PLATFORM_KINDS]
