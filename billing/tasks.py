@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from celery import shared_task
 from django.conf import settings
 
-from billing import charging, closing, settlement, stripe_account, stripe_events, unpriced
+from billing import charging, closing, inversions, margins, settlement, stripe_account, stripe_events, unpriced
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 
@@ -48,6 +48,21 @@ def state_needs(**_: object) -> None:
     """Say from when on metered facts must stay in the database."""
     now = datetime.now(UTC)
     state_hold(name="billing", needed_from_at=charging.needed_from(now=now), now=now)
+
+
+@shared_task(name="billing.tasks.sum_margins")
+def sum_margins(**_: object) -> None:
+    """Work out what each use of the clusters cost and earned, on the days that are due; alarm what sells below cost."""
+    now = datetime.now(UTC)
+    stop_at = time.monotonic() + SWEEP_S_MAX
+    for due in margins.due_days(now=now):
+        if time.monotonic() > stop_at:
+            break
+        try:
+            margins.sum_day(provider_id=due.provider_id, day=due.day, now=datetime.now(UTC))
+        except Exception:
+            logger.exception("margin of %s on %s", due.provider_id, due.day)
+    inversions.alarm_inversions(now=now)
 
 
 @shared_task(name="billing.tasks.close_periods")

@@ -113,6 +113,7 @@ class AlertKind(models.TextChoices):
     ENERGY_WITHOUT_TOKENS = "energy_without_tokens", "cards that work while no token is counted"
     GATEWAY_BEHIND = "gateway_behind", "a gateway that has not said for a while that it sent everything"
     UNPRICED = "unpriced", "usage that no price is in force for"
+    INVERSION = "inversion", "something that sells below what it costs its provider"
 
 
 class AlertState(models.TextChoices):

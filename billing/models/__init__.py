@@ -14,6 +14,7 @@ from billing.models.contracts import (
     TokenShare,
     TokenShareDeployment,
 )
+from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
     Invoice,
     InvoiceEvidence,
@@ -37,7 +38,9 @@ from billing.models.settlement import (
 __all__ = [
     "AccountKind",
     "BillingPeriod",
+    "CardCost",
     "Charge",
+    "ClusterCost",
     "CollectedBy",
     "Collection",
     "Contract",
@@ -55,6 +58,8 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
+    "MarginDay",
+    "MarginRow",
     "Payment",
     "PeriodKind",
     "PeriodState",

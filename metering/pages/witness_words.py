@@ -125,6 +125,7 @@ def _titles() -> dict[AlertKind, str]:
         AlertKind.ENERGY_WITHOUT_TOKENS: _("GPUs at work without a token"),
         AlertKind.GATEWAY_BEHIND: _("A gateway fell behind"),
         AlertKind.UNPRICED: _("Usage without a price"),
+        AlertKind.INVERSION: _("Sold below its cost"),
     }
 
 
@@ -151,6 +152,8 @@ def _figures(kind: AlertKind, row: AlertRow) -> str:
         )
     if kind is AlertKind.UNPRICED:
         return _unpriced(row)
+    if kind is AlertKind.INVERSION:
+        return _("It earned less than the GPUs, energy and overhead behind it cost, each day since then.")
     return _("It says nothing of the last %(hours)s hours; closing a period waits for it.") % {
         "hours": number(Decimal(row.measured) / 3600, digits=1)
     }
@@ -169,6 +172,8 @@ def _unpriced(row: AlertRow) -> str:
 def _rule(kind: AlertKind, rule: str) -> str:
     if kind is AlertKind.GATEWAY_BEHIND:
         return _("source %(name)s") % {"name": rule}
+    if kind is AlertKind.INVERSION:
+        return rule
     if kind in {AlertKind.RESIDUAL, AlertKind.UNPRICED}:
         return _("contract: %(rule)s") % {"rule": rule}
     return _("figure: %(source)s") % {"source": rule} if rule else ""

@@ -1,0 +1,128 @@
+"""What a provider earned and spent, grouped four ways with one sum."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.margins import sum_day
+from billing.queries.margin import Figures, Grouping, daily, margin, total_of
+from tests import factories
+from tests.billing.costly import AT, DAY, Costly, enter, make_costly
+from tests.billing.world import H100, MODEL
+
+FIRST, FIFTH, LAST = date(2026, 3, 1), date(2026, 3, 5), date(2026, 3, 31)
+
+
+def summed() -> Costly:
+    costly = make_costly()
+    enter(costly.cluster)
+    for day in (FIFTH, FIFTH + DAY):
+        sum_day(provider_id=costly.world.provider.id, day=day, now=AT + 2 * DAY)
+    return costly
+
+
+@pytest.mark.django_db
+def test_sums_agree_across_groupings_and_add_up_to_the_cost() -> None:
+    provider = summed().world.provider
+    found = [margin(provider, FIRST, LAST, by=by) for by in Grouping]
+    assert len({one.total for one in found}) == 1
+    assert len({(one.idle, one.workload_cost, one.idle_cost) for one in found}) == 1
+    whole = found[0]
+    assert whole.total.revenue == 58
+    assert whole.workload_cost + whole.idle_cost + whole.total.overhead_cost == whole.total.cost
+    assert whole.total.cost == 96 + Decimal("0.375") + 48
+
+
+@pytest.mark.django_db
+def test_lines_have_their_names_and_idle_time_is_one_of_its_own() -> None:
+    costly = summed()
+    models = margin(costly.world.provider, FIRST, LAST)
+    assert [(line.key, line.kind) for line in models.lines] == [(H100, ""), (MODEL, ""), ("", "idle")]
+    tenants = margin(costly.world.provider, FIRST, LAST, by=Grouping.TENANT)
+    assert {line.key for line in tenants.lines} == {
+        costly.world.tenant.slug,
+        f"buyer-{costly.node.name}",
+        "",
+    }
+    assert [line.key for line in margin(costly.world.provider, FIRST, LAST, by=Grouping.DAY).lines] == [
+        "2026-03-05",
+        "2026-03-06",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_cluster_and_a_model_can_be_chosen() -> None:
+    costly = summed()
+    provider = costly.world.provider
+    assert margin(provider, FIRST, LAST, model=MODEL).total.revenue == 10
+    assert margin(provider, FIRST, LAST, cluster_slug=costly.cluster.slug).total.revenue == 58
+    assert margin(provider, FIRST, LAST, cluster_slug="nowhere").total.revenue == 0
+    assert margin(provider, FIRST, LAST, currency="EUR").elsewhere == (("USD", Decimal(58)),)
+
+
+@pytest.mark.django_db
+def test_each_models_days_are_there_for_the_small_lines() -> None:
+    costly = summed()
+    by_day = daily(costly.world.provider, FIRST, LAST, currency="USD")
+    assert by_day[MODEL][FIFTH].revenue == 10
+    assert set(by_day[H100]) == {FIFTH}
+
+
+@pytest.mark.django_db
+def test_a_provider_without_rows_has_nothing_and_another_sees_nothing() -> None:
+    summed()
+    other = factories.make_organization("other", is_provider=True)
+    nothing = margin(other, FIRST, LAST)
+    assert (nothing.lines, nothing.total, nothing.currency) == ((), Figures(), "USD")
+
+
+def test_figures_per_unit() -> None:
+    figures = Figures(
+        revenue=Decimal(10), gpu_cost=Decimal(4), energy_cost=Decimal(1), overhead_cost=Decimal(3), gpu_ms=7_200_000,
+        costed_ms=7_200_000, metered_ms=7_200_000, energy_mj=7_200_000_000, input_tokens=3_000_000,
+        output_tokens=1_000_000,
+    )  # fmt: skip
+    assert figures.cost == 8
+    assert figures.profit == 2
+    assert figures.margin == Fraction(1, 5)
+    assert figures.per_mtok(figures.cost) == 2
+    assert figures.per_gpu_hour(figures.revenue) == 5
+    assert figures.tokens_per_unit == 500_000
+    assert figures.tokens_per_gpu_hour == 2_000_000
+    assert figures.tokens_per_kwh == 2_000_000
+    assert figures.metered_share == 1
+
+
+def test_what_is_not_known_is_none_and_never_a_figure() -> None:
+    nothing = Figures()
+    assert nothing.margin is nothing.metered_share is nothing.tokens_per_gpu_hour is nothing.tokens_per_kwh is None
+    assert nothing.per_mtok(Decimal(1)) is nothing.per_gpu_hour(Decimal(1)) is nothing.tokens_per_unit is None
+    partly = Figures(gpu_cost=Decimal(4), gpu_ms=2, costed_ms=1, metered_ms=1, energy_mj=5, input_tokens=1)
+    assert partly.tokens_per_unit is partly.tokens_per_kwh is partly.per_mtok(partly.energy_cost) is None
+
+
+amounts = st.decimals(-(10**9), 10**9, places=18)
+parts = st.builds(
+    Figures,
+    revenue=amounts,
+    gpu_cost=amounts,
+    energy_cost=st.none() | amounts,
+    overhead_cost=amounts,
+    gpu_ms=st.integers(0, 10**12),
+    input_tokens=st.integers(0, 10**15),
+)
+
+
+@given(st.lists(parts, max_size=6))
+def test_figures_add_up_in_any_order(each: list[Figures]) -> None:
+    total = total_of(each)
+    assert total == total_of(each[::-1])
+    assert total.cost == total_of([total]).cost
+    assert total.gpu_ms == sum(one.gpu_ms for one in each)
+    assert (total.energy_cost is None) == all(one.energy_cost is None for one in each)
