@@ -12,7 +12,7 @@ from tenants.guards import append_only
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0007_context_tiers'),
+        ('billing', '0008_marks'),
         ('clusters', '0005_cards'),
         ('tenants', '0003_sign_in_attempts'),
     ]

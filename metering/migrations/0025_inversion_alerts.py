@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metering', '0023_event_owners'),
+        ('metering', '0024_marks'),
     ]
 
     operations = [
