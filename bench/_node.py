@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from metering.wire import (
     FIRST_PREV_HASH,
+    WIRE_VERSION,
     Batch,
     EndpointSeen,
     MeterKey,
@@ -79,7 +80,7 @@ class BenchNode:
             columns.append(RegisterColumn(meter, "epoch-1", None, "none", self.ticks + 1, values, at_ms))
         self.seq += 1
         batch = Batch(
-            version=1,
+            version=WIRE_VERSION,
             node=self.id,
             seq=self.seq,
             prev_hash=self.prev_hash,

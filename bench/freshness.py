@@ -31,6 +31,7 @@ from metering.wire import (
     BATCHES_PATH,
     HEADER_NODE,
     HEADER_SIGNATURE,
+    WIRE_VERSION,
     Batch,
     MeterKey,
     RegisterColumn,
@@ -244,7 +245,7 @@ def _rise(node: BenchNode, model: str, read_ms: int) -> bytes:
     node.seq += 1
     body = encode_batch(
         Batch(
-            version=1,
+            version=WIRE_VERSION,
             node=node.id,
             seq=node.seq,
             prev_hash=node.prev_hash,

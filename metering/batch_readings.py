@@ -53,8 +53,8 @@ def count_readings(
         end = first_seq + len(values)
         counts.received += len(values)
         if first_seq <= last:
-            for index in range(min(last + 1, end) - first_seq):
-                repeated[meter, first_seq + index] = (epoch, values[index])
+            for number, value in zip(range(first_seq, min(last + 1, end)), values, strict=False):
+                repeated[meter, number] = (epoch, value)
         trusts = trusted.get(id(read_at_ms))
         if trusts is None:
             trusts = trusted[id(read_at_ms)] = limits.trusts_all(read_at_ms)

@@ -1,9 +1,9 @@
 """Reading stored batches as columns, and joining the columns of batches that follow each other into runs. Pure.
 
 A node reads all its meters at the same ticks and writes a meter the same way every time. So instants and meters are
-taken as their bytes and each text is read once; the values of a whole batch are read in one pass into a block (meters ×
-ticks); and blocks that go on with each other are joined before anything is folded. A batch of another form gives a run
-for each of its columns.
+taken as their bytes and each text is read once; the values of a whole batch are read in one pass into a block (meters
+× ticks), from values (wire version 1) or from rises (version 2); and blocks that go on with each other are joined
+before anything is folded. A batch of another form gives a run for each of its columns.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,22 +15,28 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from metering.meter_tables import KnownTables
 from metering.registers import BatchTerms, Run
-from metering.wire import GaugeColumn, inflate
+from metering.wire import GaugeColumn, inflate, wire_version
+from metering.wire_blocks import GaugeBlock, Life, MeterTable, gauge_columns, meter_keys
 
 _DIGITS: Final = b"0123456789,"
+_BRACKETS: Final = b"[]"
 ARRAY_READINGS_MIN: Final = 64
 """Shorter runs are folded as lists: an array costs more than it saves."""
 
 
 class StoredColumn(msgspec.Struct, frozen=True, gc=False):
-    """A register column of a stored batch; its bounds were checked when it came in."""
+    """What a register column of a stored batch says beside its meter and its readings; checked when it came in."""
 
-    meter: msgspec.Raw
     epoch: str
     epoch_started_ms: int | None
     epoch_proof: str
     first_seq: int
+
+
+class _Column(StoredColumn, frozen=True, gc=False):
+    meter: msgspec.Raw
     values: msgspec.Raw
     read_at_ms: msgspec.Raw
 
@@ -40,12 +46,36 @@ class _Stored(msgspec.Struct, frozen=True):
     created_at_ms: int
     monotonic_ms: int
     metered_to_ms: int
-    registers: list[StoredColumn]
+    registers: list[_Column]
     gauges: list[GaugeColumn]
 
 
+class _StoredBlock(msgspec.Struct, frozen=True, gc=False):
+    read_at_ms: list[int]
+    meters: msgspec.Raw
+    lives: list[Life]
+    life: list[int]
+    first_seq: list[int]
+    rises: msgspec.Raw
+
+
+class _StoredBlocks(msgspec.Struct, frozen=True):
+    boot_id: str
+    created_at_ms: int
+    monotonic_ms: int
+    metered_to_ms: int
+    registers: list[_StoredBlock] = []
+    gauges: list[GaugeBlock] = []
+
+
 _decoder = msgspec.json.Decoder(_Stored)
+_block_decoder = msgspec.json.Decoder(_StoredBlocks)
+_table_decoder = msgspec.json.Decoder(MeterTable)
 _numbers = msgspec.json.Decoder(list[int])
+_rows = msgspec.json.Decoder(list[list[int]])
+_known_tables: Final = KnownTables(
+    lambda table: [msgspec.json.encode(key) for key in meter_keys(_table_decoder.decode(table), "$")]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +91,7 @@ class StoredBatch:
     created_at_ms: int
     monotonic_ms: int
     metered_to_ms: int
-    columns: list[StoredColumn]
+    columns: Sequence[StoredColumn]
     meters: list[bytes]
     read_at_ms: list[list[int]]
     values: NDArray[np.int64]
@@ -89,7 +119,12 @@ class StoredBatch:
 
 def read_batch(body: bytes, content_encoding: str) -> StoredBatch:
     """Return a stored batch with its numbers read."""
-    stored = _decoder.decode(inflate(body, content_encoding))
+    text = inflate(body, content_encoding)
+    return _read_columns(text) if wire_version(text) == 1 else _read_blocks(text)
+
+
+def _read_columns(text: bytes) -> StoredBatch:
+    stored = _decoder.decode(text)
     columns = stored.registers
     known: dict[bytes, list[int]] = {}
     times = [_instants(bytes(column.read_at_ms), known) for column in columns]
@@ -109,6 +144,52 @@ def read_batch(body: bytes, content_encoding: str) -> StoredBatch:
         ticks=[*known.values(), *(gauge.read_at_ms for gauge in stored.gauges)],
         even=len(known) == 1 and len(set(meters)) == len(meters),
     )
+
+
+def _read_blocks(text: bytes) -> StoredBatch:
+    stored = _block_decoder.decode(text)
+    columns: list[StoredColumn] = []
+    meters: list[bytes] = []
+    times: list[list[int]] = []
+    ticks: list[list[int]] = []
+    values = [np.zeros(0, dtype=np.int64)]
+    for block in stored.registers:
+        found = _known_tables.get(bytes(block.meters))
+        lives = [(life.epoch, life.started_ms, life.proof) for life in block.lives]
+        columns += [
+            StoredColumn(*lives[number], first_seq)
+            for number, first_seq in zip(block.life, block.first_seq, strict=True)
+        ]
+        meters += found
+        at_ms = list(accumulate(block.read_at_ms))
+        ticks.append(at_ms)
+        times += [at_ms] * len(found)
+        values.append(_block_values(bytes(block.rises), len(found)))
+    gauges = gauge_columns(stored.gauges)
+    by_identity = {id(gauge.read_at_ms): gauge.read_at_ms for gauge in gauges}
+    return StoredBatch(
+        boot_id=stored.boot_id,
+        created_at_ms=stored.created_at_ms,
+        monotonic_ms=stored.monotonic_ms,
+        metered_to_ms=stored.metered_to_ms,
+        columns=columns,
+        meters=meters,
+        read_at_ms=times,
+        values=np.concatenate(values),
+        gauges=gauges,
+        ticks=[*ticks, *by_identity.values()],
+        even=len(ticks) == 1 and len(set(meters)) == len(meters),
+    )
+
+
+def _block_values(text: bytes, meters: int) -> NDArray[np.int64]:
+    """Read rows of rises, one for each instant, and return the values meter by meter."""
+    flat = text.translate(None, _BRACKETS)
+    if flat.translate(None, _DIGITS):
+        rises = np.array(_rows.decode(text), dtype=np.int64)
+    else:
+        rises = np.fromstring(flat, dtype=np.int64, sep=",").reshape(-1, meters)
+    return rises.cumsum(axis=0).T.ravel()
 
 
 def _instants(text: bytes, known: dict[bytes, list[int]]) -> list[int]:
@@ -131,7 +212,7 @@ def _values(texts: Sequence[bytes]) -> NDArray[np.int64]:
 class _Block:
     """Even batches that follow each other: the same meters in the same epochs, numbers and instants going on."""
 
-    columns: list[StoredColumn]
+    columns: Sequence[StoredColumn]
     meters: list[bytes]
     heads: list[object]
     next_seqs: list[int]

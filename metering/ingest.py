@@ -34,6 +34,7 @@ from metering.shipped import read_shipped, write_shipped
 from metering.signing_keys import adopt_key
 from metering.wire import (
     BATCH_BYTES_MAX,
+    WIRE_VERSION,
     BatchMalformed,
     BatchTooLarge,
     batch_hash,
@@ -353,6 +354,7 @@ def _answer(seq: int, readings: int, outcome: dict[str, int]) -> dict[str, int]:
         "conflicts": conflicts,
         "quarantined": quarantined,
         "next_seq": seq + 1,
+        "wire_version": WIRE_VERSION,
     }
 
 

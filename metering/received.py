@@ -1,18 +1,21 @@
 """A batch as ingest reads it: the same checks as `metering.wire.decode_batch`, without making what nothing needs. Pure.
 
-A node writes its meters the same way in every batch, so a meter's bytes are decoded and checked once and known again by
-themselves; instants that many columns share are decoded once a batch. Where anything is not as it should be this
-reader says nothing at all, and the thorough one is asked, which names the place.
+A node writes its meters the same way in every batch, so the bytes of a meter, or of a block's whole table of them,
+are decoded and checked once and known again by themselves; instants that many columns share are decoded once a batch.
+Where anything is not as it should be this reader says nothing at all, and the thorough one is asked, which names the
+place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Annotated, Final, Literal, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Annotated, Final, Literal, NamedTuple, overload
 
 import msgspec
 
+from metering.meter_tables import KnownTables
 from metering.shipped import meter_digest
 from metering.wire import (
     VALUE_MAX,
@@ -31,7 +34,9 @@ from metering.wire import (
     Outcome,
     Text,
     Value,
+    wire_version,
 )
+from metering.wire_blocks import GaugeBlock, Index, Life, MeterTable, gauge_columns, instants, meter_keys
 from metering.wire_checks import check_counts, check_gauges, check_meter
 
 METERS_KNOWN_MAX: Final = 32_768
@@ -44,8 +49,31 @@ class Readings(NamedTuple):
     meter: int
     epoch: str
     first_seq: int
-    values: list[int]
+    values: Sequence[int]
     read_at_ms: list[int]
+
+
+class Rising(Sequence[int]):
+    """The values of one meter of a block, added up only if somebody asks for them: nearly nobody does."""
+
+    __slots__ = ("_index", "_rows")
+
+    def __init__(self, rows: list[list[int]], index: int) -> None:
+        self._rows = rows
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[int]:
+        return accumulate(row[self._index] for row in self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        return list(self)[index]
 
 
 class Head(NamedTuple):
@@ -88,7 +116,37 @@ class _Received(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     endpoints: list[EndpointSeen]
 
 
+class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    read_at_ms: Annotated[list[InstantMs], msgspec.Meta(min_length=1)]
+    meters: msgspec.Raw
+    lives: list[Life]
+    life: list[Index]
+    first_seq: list[Counting]
+    rises: list[list[Value]]
+
+
+class _ReceivedBlocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields of `metering.wire_blocks.BlockBatch`; a test holds them together."""
+
+    version: Literal[2]
+    node: Name
+    seq: Counting
+    prev_hash: Hash
+    agent_version: Name
+    boot_id: Text
+    created_at_ms: InstantMs
+    monotonic_ms: Value
+    metered_to_ms: InstantMs
+    registers: list[_Block] = []
+    gauges: list[GaugeBlock] = []
+    outcomes: list[Outcome] = []
+    accelerators: list[AcceleratorSeen] = []
+    endpoints: list[EndpointSeen] = []
+
+
 _decoder = msgspec.json.Decoder(_Received)
+_block_decoder = msgspec.json.Decoder(_ReceivedBlocks)
+_table_decoder = msgspec.json.Decoder(MeterTable)
 _meter_decoder = msgspec.json.Decoder(MeterKey)
 _times_decoder = msgspec.json.Decoder(Annotated[list[InstantMs], msgspec.Meta(min_length=1)])
 
@@ -101,20 +159,30 @@ def read_received(text: bytes) -> tuple[Head, list[Readings]] | None:
     if b"\\u0000" in text:
         return None
     try:
-        received = _decoder.decode(text)
-        readings = _readings(received.registers)
+        received, readings, gauges = _read_columns(text) if wire_version(text) == 1 else _read_blocks(text)
         check_counts(
-            readings=sum(len(column.values) for column in received.registers)
-            + sum(len(column.values) for column in received.gauges),
-            columns=len(received.registers) + len(received.gauges),
+            readings=sum(len(column.values) for column in readings) + sum(len(column.values) for column in gauges),
+            columns=len(readings) + len(gauges),
             outcomes=len(received.outcomes),
             accelerators=len(received.accelerators),
             endpoints=len(received.endpoints),
         )
-        check_gauges(received.gauges)
+        _check_numbers(readings)
+        check_gauges(gauges)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BatchMalformed, BatchTooLarge):
         return None
-    return None if readings is None else (_head(received), readings)
+    return _head(received), readings
+
+
+def _read_columns(text: bytes) -> tuple[_Received, list[Readings], list[GaugeColumn]]:
+    received = _decoder.decode(text)
+    return received, _readings(received.registers), received.gauges
+
+
+def _read_blocks(text: bytes) -> tuple[_ReceivedBlocks, list[Readings], list[GaugeColumn]]:
+    received = _block_decoder.decode(text)
+    readings = [each for block in received.registers for each in _readings_in(block)]
+    return received, readings, gauge_columns(received.gauges)
 
 
 def head_of(batch: Batch) -> Head:
@@ -122,7 +190,7 @@ def head_of(batch: Batch) -> Head:
     return _head(batch)
 
 
-def _head(batch: Batch | _Received) -> Head:
+def _head(batch: Batch | _Received | _ReceivedBlocks) -> Head:
     more = bool(batch.outcomes or batch.accelerators or batch.endpoints)
     return Head(batch.node, batch.seq, batch.prev_hash, batch.agent_version, batch.metered_to_ms, more)
 
@@ -135,30 +203,56 @@ def readings_of(batch: Batch) -> list[Readings]:
     ]
 
 
-def _readings(columns: list[_Column]) -> list[Readings] | None:
-    """Check the columns and return their readings; None where something is wrong."""
-    times: dict[bytes, list[int]] = {}
+def _check_numbers(readings: list[Readings]) -> None:
+    """Check that each meter's numbers go on without a gap, and within bounds."""
     next_seqs: dict[int, int] = {}
+    for meter, _, first_seq, values, _ in readings:
+        end = first_seq + len(values)
+        if next_seqs.get(meter, first_seq) != first_seq or end > VALUE_MAX:
+            raise BatchMalformed("$", "numbers that do not go on", "gapless numbers")
+        next_seqs[meter] = end
+
+
+def _readings(columns: list[_Column]) -> list[Readings]:
+    """Check the columns of a batch in version 1 and return their readings."""
+    times: dict[bytes, list[int]] = {}
     readings = []
     for column in columns:
         raw = bytes(column.read_at_ms)
         read_at_ms = times.get(raw)
         if read_at_ms is None:
             read_at_ms = times[raw] = _times(raw)
+        if len(column.values) != len(read_at_ms):
+            raise BatchMalformed("$", "values and instants", "as many of both")
+        _check_proof(column.epoch_started_ms, column.epoch_proof)
         meter = _known_meter(bytes(column.meter))
-        first_seq = column.first_seq
-        end = first_seq + len(column.values)
-        wrong = (
-            len(column.values) != len(read_at_ms)
-            or next_seqs.get(meter, first_seq) != first_seq
-            or end > VALUE_MAX
-            or (column.epoch_started_ms is not None and column.epoch_proof == "none")
-        )
-        if wrong:
-            return None
-        next_seqs[meter] = end
-        readings.append(Readings(meter, column.epoch, first_seq, column.values, read_at_ms))
+        readings.append(Readings(meter, column.epoch, column.first_seq, column.values, read_at_ms))
     return readings
+
+
+def _readings_in(block: _Block) -> list[Readings]:
+    """Check a block of a batch in version 2 and return its readings."""
+    read_at_ms = instants(block.read_at_ms, "$")
+    meters = _known_tables.get(bytes(block.meters))
+    count, rows = len(meters), block.rises
+    lengths = {len(block.life), len(block.first_seq), *map(len, rows)}
+    if lengths != {count} or len(rows) != len(read_at_ms) or max(block.life) >= len(block.lives):
+        raise BatchMalformed("$", "a block's lists", "lists that fit each other")
+    # No rise is negative: where all together are within the bound, each meter's are.
+    if sum(map(sum, rows)) > VALUE_MAX and max(map(sum, zip(*rows, strict=True))) > VALUE_MAX:
+        raise BatchMalformed("$", "values", f"values of at most {VALUE_MAX}")
+    for life in block.lives:
+        _check_proof(life.started_ms, life.proof)
+    epochs = [life.epoch for life in block.lives]
+    return [
+        Readings(meter, epochs[life], first_seq, Rising(rows, index), read_at_ms)
+        for index, (meter, life, first_seq) in enumerate(zip(meters, block.life, block.first_seq, strict=True))
+    ]
+
+
+def _check_proof(started_ms: int | None, proof: EpochProof) -> None:
+    if started_ms is not None and proof == "none":
+        raise BatchMalformed("$", "a start without proof", "null")
 
 
 def _times(raw: bytes) -> list[int]:
@@ -174,3 +268,14 @@ def _known_meter(raw: bytes) -> int:
     meter = _meter_decoder.decode(raw)
     check_meter(meter, "$")
     return meter_digest(meter)
+
+
+def _known_in(table: bytes) -> list[int]:
+    """Check a table of meters and return their digests."""
+    keys = meter_keys(_table_decoder.decode(table), "$")
+    for key in keys:
+        check_meter(key, "$")
+    return [meter_digest(key) for key in keys]
+
+
+_known_tables: Final = KnownTables(_known_in)

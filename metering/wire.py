@@ -1,9 +1,10 @@
 """The wire between the node agent and the server: shapes, limits, signature and chain.
 
-One batch is what an agent saw since its batch before: register readings packed in columns per meter, gauges,
-outcomes of reads that failed, and now and then the full list of what the node holds. Its JSON is compressed
-once, and those compressed bytes are the evidence: they are signed, hashed into the next batch
-(`prev_hash`), resent unchanged until acknowledged, and stored by the server as they came.
+One batch is what an agent saw since its batch before: register readings packed in columns per meter, gauges, outcomes
+of reads that failed, and now and then the full list of what the node holds. Its JSON (version 1: its columns as they
+are; version 2: blocks of rises, see `metering.wire_blocks`) is compressed once, and those compressed bytes are the
+evidence: they are signed, hashed into the next batch (`prev_hash`), resent unchanged until acknowledged, and stored
+by the server as they came.
 
 Every instant is Unix milliseconds, UTC. Every struct is frozen and refuses unknown fields.
 """
@@ -11,13 +12,18 @@ Every instant is Unix milliseconds, UTC. Every struct is frozen and refuses unkn
 import base64
 import binascii
 import hashlib
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import msgspec
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from metering.wire_blocks import BlockBatch, pack, unpack
 from metering.wire_checks import check_batch, meter_identity, reading_count
 from metering.wire_shapes import (
     ACCELERATORS_MAX,
@@ -74,6 +80,7 @@ from metering.wire_shapes import (
     RegisterQuantity,
     Text,
     Value,
+    WireVersion,
 )
 
 __all__ = [
@@ -131,6 +138,7 @@ __all__ = [
     "RegisterQuantity",
     "Text",
     "Value",
+    "WireVersion",
     "batch_hash",
     "check_batch",
     "decode_batch",
@@ -140,21 +148,35 @@ __all__ = [
     "reading_count",
     "sign",
     "verify",
+    "wire_version",
 ]
 
 LEVEL = 15
 """The bytes are kept for years as they are sent: a fifth less than at level 3, for 5 to 10 ms of the node a batch."""
 _batch_decoder = msgspec.json.Decoder(Batch)
+_block_decoder = msgspec.json.Decoder(BlockBatch)
 _encoder = msgspec.json.Encoder()
+_COLUMN: Final = re.compile(r"^\$\.(registers|gauges)\[(\d+)\]")
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    version: WireVersion
+
+
+_version_decoder = msgspec.json.Decoder(_Versioned)
 
 
 def encode_batch(batch: Batch) -> bytes:
     """Compress a batch into its wire bytes, once: the same bytes are signed, hashed, stored and resent.
 
-    Raises BatchTooLarge or BatchMalformed where a receiver would refuse the bytes, so that an agent never
-    seals what can never be delivered.
+    They are of the batch's version. Raises BatchTooLarge or BatchMalformed where a receiver would refuse the bytes,
+    so that an agent never seals what can never be delivered.
     """
-    text = _encoder.encode(batch)
+    if batch.version == 1:
+        text = _encoder.encode(batch)
+    else:
+        check_batch(batch)
+        text = _encoder.encode(pack(batch))
     if len(text) > BATCH_INFLATED_BYTES_MAX:
         raise BatchTooLarge("inflated bytes", BATCH_INFLATED_BYTES_MAX)
     # Constructing a struct checks no bounds; decoding does.
@@ -177,19 +199,70 @@ def decode_batch(body: bytes, content_encoding: str) -> Batch:
     return _decode_text(inflate(body, content_encoding))
 
 
+def wire_version(text: bytes) -> WireVersion:
+    """Return the version of an inflated batch. Raises BatchMalformed."""
+    # The field comes first wherever our own code wrote it.
+    if text.startswith(b'{"version":2,'):
+        return 2
+    if text.startswith(b'{"version":1,'):
+        return 1
+    with _as_malformed():
+        return _version_decoder.decode(text).version
+
+
 def _decode_text(text: bytes) -> Batch:
+    packed: BlockBatch | None = None
+    with _as_malformed():
+        if wire_version(text) == 1:
+            batch = _batch_decoder.decode(text)
+        else:
+            packed = _block_decoder.decode(text)
+            batch = unpack(packed)
+    # PostgreSQL text holds no NUL. JSON can carry one only as this escape, so that the scan of the raw
+    # bytes makes the common case free.
+    if b"\\u0000" in text:
+        _check_without_nul(msgspec.to_builtins(packed or batch), "$")
+    if packed is None:
+        _check_first_version(batch)
+    else:
+        _check_unpacked(batch, packed)
+    return batch
+
+
+def _check_first_version(batch: Batch) -> None:
+    if batch.version != 1:
+        raise BatchMalformed("$.version", "two versions", "one")
+    check_batch(batch)
+
+
+def _check_unpacked(batch: Batch, packed: BlockBatch) -> None:
+    """Check what a batch in blocks says; a refusal names the place in the blocks."""
     try:
-        batch = _batch_decoder.decode(text)
+        check_batch(batch)
+    except BatchMalformed as refused:
+        found = _COLUMN.match(refused.where)
+        if found is None:
+            raise
+        sizes = {
+            "registers": [len(block.meters.place) for block in packed.registers],
+            "gauges": [len(block.accelerator) for block in packed.gauges],
+        }[found[1]]
+        number, index = 0, int(found[2])
+        while index >= sizes[number]:
+            index, number = index - sizes[number], number + 1
+        where = f"$.{found[1]}[{number}], its number {index}{refused.where[found.end() :]}"
+        raise BatchMalformed(where, refused.what, refused.expected) from refused
+
+
+@contextmanager
+def _as_malformed() -> Iterator[None]:
+    """Say what a decoder refuses in our words."""
+    try:
+        yield
     except msgspec.ValidationError as refused:
         raise _malformed(refused) from refused
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         raise BatchMalformed("$", str(broken), "a JSON object in UTF-8") from broken
-    # PostgreSQL text holds no NUL. JSON can carry one only as this escape, so that the scan of the raw
-    # bytes makes the common case free.
-    if b"\\u0000" in text:
-        _check_without_nul(msgspec.to_builtins(batch), "$")
-    check_batch(batch)
-    return batch
 
 
 def inflate(body: bytes, content_encoding: str) -> bytes:
@@ -240,7 +313,7 @@ def _malformed(refused: msgspec.ValidationError) -> BatchMalformed:
         return BatchMalformed(where, what, expected)
     if message.startswith("Expected "):
         return BatchMalformed(where, "a value out of bounds", message.removeprefix("Expected "))
-    return BatchMalformed(where, message, f"the fields of batch version {WIRE_VERSION}")
+    return BatchMalformed(where, message, f"the fields of a batch, in a version up to {WIRE_VERSION}")
 
 
 def _check_without_nul(value: object, where: str) -> None:

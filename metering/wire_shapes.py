@@ -4,7 +4,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
+"""The newest version of a batch; a receiver takes the older ones too, and a sender writes what its receiver takes."""
+WireVersion = Literal[1, 2]
 BATCH_BYTES_MAX: Final = 1 << 20
 """Largest compressed body."""
 BATCH_INFLATED_BYTES_MAX: Final = 16 << 20
@@ -218,10 +220,11 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one node saw, number `seq` of its chain (1, 2, 3… without a gap).
 
     Everything the agent saw before `metered_to_ms` is in this batch or an earlier one. `accelerators` and
-    `endpoints` are the full lists when they changed or once an hour, empty otherwise.
+    `endpoints` are the full lists when they changed or once an hour, empty otherwise. `version` says how it is
+    written: these are the fields in version 1, and what is meant in every version.
     """
 
-    version: Literal[1]
+    version: WireVersion
     node: Name
     seq: Counting
     prev_hash: Hash
@@ -257,7 +260,10 @@ class Enrolled(msgspec.Struct, frozen=True):
 
 
 class BatchAccepted(msgspec.Struct, frozen=True):
-    """The answer to a batch; accepted, duplicates, conflicts and quarantined add up to received readings."""
+    """The answer to a batch; accepted, duplicates, conflicts and quarantined add up to received readings.
+
+    `wire_version` is the newest version that the server takes; servers that know the first alone do not say it.
+    """
 
     seq: int
     received: int
@@ -266,14 +272,16 @@ class BatchAccepted(msgspec.Struct, frozen=True):
     conflicts: int
     quarantined: int
     next_seq: int
+    wire_version: int = 1
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """An error answer (`application/problem+json`). `code` is stable; `expected_*` come with
-    `out_of_chain`."""
+    """An error answer (`application/problem+json`). `code` is stable; `expected_*` come with `out_of_chain`, `where`
+    with `batch_malformed`."""
 
     code: str = ""
     title: str = ""
     detail: str = ""
     expected_seq: int | None = None
     expected_prev_hash: str | None = None
+    where: str = ""

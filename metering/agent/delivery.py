@@ -44,12 +44,13 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server will not take the batch as it is: a stable code of its own, and what it expects instead."""
+    """The server will not take the batch as it is: a stable code of its own, what it expects instead, and where."""
 
     code: str
     detail: str
     expected_seq: int | None = None
     expected_prev_hash: str | None = None
+    where: str = ""
 
 
 def deliver(
@@ -92,6 +93,7 @@ def read_answer(response: httpx.Response, batch: SealedBatch, now: datetime) -> 
         (problem.detail or problem.title or f"HTTP {status}")[:300],
         problem.expected_seq,
         problem.expected_prev_hash,
+        problem.where[:100],
     )
 
 

@@ -17,7 +17,6 @@ from metering.agent.spool import Spool, get_meta, put_meta
 from metering.wire import (
     BATCH_OUTCOMES_MAX,
     FIRST_PREV_HASH,
-    WIRE_VERSION,
     AcceleratorSeen,
     Batch,
     BatchTooLarge,
@@ -26,6 +25,7 @@ from metering.wire import (
     MeterKey,
     Outcome,
     RegisterColumn,
+    WireVersion,
     batch_hash,
     encode_batch,
 )
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 SEAL_ROWS_MAX: Final = (20_000, 2_000, 200, 20)
 """Register rows and gauge rows that are tried in one batch, fewer where labels are long or columns many."""
+WIRE_META: Final = "wire_version"
+"""Meta: the version of the wire that batches are sealed in; the first until a server says that it takes another."""
 INVENTORY_MS: Final = 3_600_000
 """The full lists of accelerators and endpoints go along this often even if nothing changed."""
 
@@ -108,7 +110,7 @@ def _seal(spool: Spool, context: SealContext, rows_max: int) -> int | None:
 def _batch(db: sqlite3.Connection, context: SealContext, pending: _Pending, metered_to_ms: int) -> Batch:
     inventory = _inventory_due(db, context)
     return Batch(
-        version=WIRE_VERSION,
+        version=version_in(db),
         node=context.node,
         seq=int(get_meta(db, "last_seq") or 0) + 1,
         prev_hash=get_meta(db, "last_hash") or FIRST_PREV_HASH,
@@ -123,6 +125,11 @@ def _batch(db: sqlite3.Connection, context: SealContext, pending: _Pending, mete
         accelerators=list(context.accelerators) if inventory else [],
         endpoints=list(context.endpoints) if inventory else [],
     )
+
+
+def version_in(db: sqlite3.Connection) -> WireVersion:
+    """The newest version of the wire that the server took or said that it takes."""
+    return 2 if get_meta(db, WIRE_META) == "2" else 1
 
 
 def _write(db: sqlite3.Connection, batch: Batch, context: SealContext, pending: _Pending) -> None:

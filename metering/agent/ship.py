@@ -22,9 +22,11 @@ import msgspec
 from metering.agent.clock import Clock, unix_ms
 from metering.agent.delivery import Delivered, Refused, Unreachable, deliver
 from metering.agent.keys import KeyRing
-from metering.agent.mend import set_aside
+from metering.agent.mend import set_aside, take_back, write_older
+from metering.agent.seal import WIRE_META
 from metering.agent.spool import SealedBatch, Spool, SpoolBroken, read_meta
 from metering.agent.state import Identity
+from metering.wire import WIRE_VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,7 @@ class Shipper:
         self._not_before_s = 0.0
         self._send_seq: int | None = None
         self._refused: tuple[int, int] = (0, 0)
+        self._wire_version = 0
         self._set_aside_last = self._recovering = self._hurrying = self._pacing = False
         self._kicks = 0
         self._kicks_done = 0
@@ -221,19 +224,35 @@ class Shipper:
             self._recovering = True
             self._back_off(BACKOFF_S_MIN, result.retry_after_s)
             return False
-        if result.code == "out_of_chain" and self._rejoin(batch, result):
-            return True
-        if result.code == "signature_invalid" and self._key_ring.try_another():
-            logger.info("the server does not know the key any more: trying the one that is on disk now")
+        if self._mended(batch, result):
             return True
         self._alarm(batch, result)
-        # Two in a row are no bad batch but an agent that is newer than its server: nothing is helped by going on.
-        one_bad = result.code in CONTENT_CODES and not self._set_aside_last
-        if one_bad and self._refused[1] >= SET_ASIDE_AFTER:
-            self._set_aside(batch, result)
+        if self._refused[1] >= SET_ASIDE_AFTER and self._passed(batch, result):
             return True
         self._back_off(REFUSED_BACKOFF_S_MIN, None)
         return False
+
+    def _mended(self, batch: SealedBatch, result: Refused) -> bool:
+        """Whether another way to go on was found at once."""
+        if result.code == "out_of_chain":
+            return self._rejoin(batch, result)
+        if result.code == "signature_invalid" and self._key_ring.try_another():
+            logger.info("the server does not know the key any more: trying the one that is on disk now")
+            return True
+        if result.code == "batch_conflict" and take_back(self._spool, batch.seq, unix_ms(self._clock.now())):
+            logger.warning("the server has batch %d as it was before it was written anew: going on after it", batch.seq)
+            return True
+        return False
+
+    def _passed(self, batch: SealedBatch, result: Refused) -> bool:
+        """Whether a batch that was refused again and again is out of the way: in an older version, or set aside."""
+        if result.where == "$.version" and self._write_older(batch):
+            return True
+        # Two in a row are no bad batch but an agent that is newer than its server: nothing is helped by going on.
+        if result.code not in CONTENT_CODES or self._set_aside_last:
+            return False
+        self._set_aside(batch, result)
+        return True
 
     def _may_go_on(self) -> bool:
         """At full speed as a rule; at a bounded rate while the backlog of an outage is shipped."""
@@ -256,6 +275,7 @@ class Shipper:
         self._send_seq = None
         self._refused = (0, 0)
         self._set_aside_last = False
+        self._agree_on(min(answer.wire_version, WIRE_VERSION))
         self.status.alarm = self.status.alarm_detail = ""
         self.status.clock_ahead_s = delivered.clock_ahead_s
         self.status.delivered_batches += 1
@@ -299,6 +319,22 @@ class Shipper:
         self.status.set_aside_batches += 1
         self._set_aside_last = True
         self._refused = (0, 0)
+
+    def _agree_on(self, version: int) -> None:
+        """Seal from now on as the server says that it reads; what is sealed already is sent as it is."""
+        if version != self._wire_version:
+            self._spool.set_meta(WIRE_META, str(version))
+            self._wire_version = version
+
+    def _write_older(self, batch: SealedBatch) -> bool:
+        """Go back to the first version of the wire: the server took a newer one before and is older now."""
+        made = write_older(self._spool, batch.seq, unix_ms(self._clock.now()))
+        if not made:
+            return False
+        logger.warning("the server knows batches of version 1 alone: %d are written anew, from %d on", made, batch.seq)
+        self._wire_version = 1
+        self._refused = (0, 0)
+        return True
 
     def _back_off(self, first_s: float, asked_s: float | None) -> None:
         longest_s = min(first_s * 2**self._failures, BACKOFF_S_MAX)

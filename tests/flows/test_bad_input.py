@@ -106,7 +106,7 @@ def not_a_batch(sent: Sent, agent: FakeAgent) -> Sent:
 
 
 def of_an_unknown_node(sent: Sent, agent: FakeAgent) -> Sent:
-    return dataclasses.replace(sent, node=str(uuid.UUID(int=7)))
+    return dataclasses.replace(sent, node=str(uuid.UUID(int=404)))
 
 
 def of_a_revoked_node(sent: Sent, agent: FakeAgent) -> Sent:
@@ -175,6 +175,7 @@ def test_a_bad_batch_is_refused_counted_and_takes_nothing_with_it(
         "conflicts": 0,
         "quarantined": 0,
         "next_seq": 3,
+        "wire_version": 2,
     }
     assert IngestCount.objects.get(reporter=str(agent.node.id), kind="batch", outcome="accepted").count == 2
 

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from metering.agent.engines import load_mappings
 from metering.agent.exposition import parse_page
 from metering.agent.observe import Source, observe
+from metering.columns import read_batch
 from metering.compat.cloudevents import NotCloudEvents, read_cloud_events
 from metering.compat.lago_events import NotLagoEvents, decode_event, decode_events, read_event
 from metering.compat.litellm_logs import NotLogs, read_logs
@@ -28,6 +29,7 @@ from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, NotMetrics, gunzip,
 from metering.compat.otlp_metrics import TooMuch as TooManyPoints
 from metering.compat.remote_write import V2, NotRemoteWrite, TooMuch, inflate, read_call
 from metering.event_items import EventsMalformed, read_events
+from metering.received import read_received
 from metering.wire import (
     BATCH_INFLATED_BYTES_MAX,
     BATCH_READINGS_MAX,
@@ -38,6 +40,8 @@ from metering.wire import (
     reading_count,
     verify,
 )
+from metering.wire import inflate as inflate_batch
+from metering.wire_blocks import pack
 from tests.metering import batches
 from tests.metering.compat import written
 
@@ -89,6 +93,13 @@ def _decode_batch(body: bytes, encoding: str) -> None:
         assert len(column.values) == len(column.read_at_ms)
         assert all(0 <= value <= VALUE_MAX for value in column.values)
     assert len(msgspec.json.encode(batch)) <= 2 * BATCH_INFLATED_BYTES_MAX
+    # What ingest and rollup read of it is the same.
+    received = read_received(inflate_batch(body, encoding))
+    if received is not None:
+        assert [list(one.values) for one in received[1]] == [column.values for column in batch.registers]
+    assert read_batch(body, encoding).values.tolist() == [
+        value for column in batch.registers for value in column.values
+    ]
 
 
 def _signature(data: bytes) -> None:
@@ -222,7 +233,14 @@ def _json(value: object) -> bytes:
 
 def _batch_seeds() -> tuple[bytes, ...]:
     text = msgspec.json.encode(batches.batch())
-    return (b"\0" + encode_batch(batches.batch()), b"\1" + gzip.compress(text, mtime=0))
+    blocks = batches.batch(version=2)
+    return (b"\0" + encode_batch(batches.batch()), b"\0" + encode_batch(blocks), b"\1" + gzip.compress(text, mtime=0))
+
+
+def _batch_text_seeds() -> tuple[bytes, ...]:
+    columns = [batches.column(), batches.column([5, 3, 9], meter=batches.meter("output", labels={"tenant": "a"}))]
+    blocks = pack(batches.batch(version=2, registers=columns))
+    return (msgspec.json.encode(batches.batch()), msgspec.json.encode(blocks))
 
 
 def _page_seeds() -> tuple[bytes, ...]:
@@ -245,7 +263,7 @@ def _remote_write_seeds() -> tuple[bytes, ...]:
 
 TARGETS: Final[dict[str, Target]] = {
     "batch": Target(_batch, (BatchRefused,), _batch_seeds()),
-    "batch_text": Target(_batch_text, (BatchRefused,), (msgspec.json.encode(batches.batch()),)),
+    "batch_text": Target(_batch_text, (BatchRefused,), _batch_text_seeds()),
     "signature": Target(_signature, (), (b"c2FtcGxl" * 12,)),
     "events": Target(_events, (EventsMalformed,), (_json([_EVENT, {**_EVENT, "id": "req-2", "input": "7"}]),)),
     "page": Target(_page, (), _page_seeds()),

@@ -15,6 +15,7 @@ from metering.models import UsageHour
 from metering.rollup import roll_up_node
 from metering.wire import (
     FIRST_PREV_HASH,
+    WIRE_VERSION,
     AcceleratorSeen,
     Batch,
     EndpointSeen,
@@ -91,7 +92,7 @@ class FakeAgent:
         registers = registers or []
         latest = max((one.read_at_ms[-1] for one in registers), default=NOON_MS)
         batch = Batch(
-            version=1,
+            version=WIRE_VERSION,
             node=str(self.node.id),
             seq=self.seq,
             prev_hash=self.prev_hash,

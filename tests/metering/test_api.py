@@ -100,6 +100,7 @@ def test_a_batch_is_taken_and_taken_again(agent: FakeAgent) -> None:
     assert first.status_code == again.status_code == 200
     assert first.json() == again.json() == {
         "seq": 1, "received": 2, "accepted": 2, "duplicates": 0, "conflicts": 0, "quarantined": 0, "next_seq": 2,
+        "wire_version": 2,
     }  # fmt: skip
     assert abs(Batch.objects.get().clock_skew_ms or 0) < 60_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from metering.columns import BatchRuns, read_batch
 from metering.hours import HOUR_MS
 from metering.registers import BURST_MAX, BatchTerms, MeterFold
 from metering.timeline import FOREVER_MS, Claim, Owner, Timeline
-from metering.wire import VALUE_MAX, MeterKey, RegisterColumn, encode_batch
+from metering.wire import VALUE_MAX, MeterKey, RegisterColumn, WireVersion, encode_batch, inflate
 from tests.metering import batches
 from tests.metering.fleet import NOON_MS, column, meter
 
@@ -29,8 +30,8 @@ HALF_PAST = Timeline([Claim(Owner(), 0, NOON_MS + HOUR_MS // 2), Claim(Owner(), 
 _keys = msgspec.json.Decoder(MeterKey)
 
 
-def stored(columns: Sequence[RegisterColumn]) -> bytes:
-    return encode_batch(batches.batch(registers=list(columns)))
+def stored(columns: Sequence[RegisterColumn], version: WireVersion = 1) -> bytes:
+    return encode_batch(batches.batch(registers=list(columns), version=version))
 
 
 def folded(sent: Sequence[tuple[bytes, BatchTerms]], *, joined: bool) -> list[object]:
@@ -48,21 +49,29 @@ def folded(sent: Sequence[tuple[bytes, BatchTerms]], *, joined: bool) -> list[ob
     return [(fold.state, fold.tails, fold.tallies) for fold in folds.values()]
 
 
-@given(st.lists(st.lists(st.integers(0, VALUE_MAX), min_size=1, max_size=5), min_size=1, max_size=4))
-def test_numbers_are_read_exactly(values: list[list[int]]) -> None:
+@given(
+    st.sampled_from([1, 2]),
+    st.lists(st.lists(st.integers(0, VALUE_MAX), min_size=1, max_size=5).map(sorted), min_size=1, max_size=4),
+)
+def test_numbers_are_read_exactly(version: WireVersion, values: list[list[int]]) -> None:
     columns = [
         column(meter(model=f"m-{number}"), each, [NOON_MS + index for index in range(len(each))])
         for number, each in enumerate(values)
     ]
-    batch = read_batch(stored(columns), "zstd")
-    assert batch.values.tolist() == [value for each in values for value in each]
+    batch = read_batch(stored(columns, version), "zstd")
+    if version == 2:
+        # What was read at the same instants is together.
+        counts = [len(each) for each in values]
+        columns.sort(key=lambda one: counts.index(len(one.values)))
+    assert batch.values.tolist() == [value for one in columns for value in one.values]
     assert batch.read_at_ms == [one.read_at_ms for one in columns]
     assert [_keys.decode(raw) for raw in batch.meters] == [one.meter for one in columns]
 
 
-def test_numbers_with_blanks_between_them_are_read_too() -> None:
-    text = msgspec.json.format(msgspec.json.encode(batches.batch()), indent=2)
-    batch = read_batch(zstandard.ZstdCompressor().compress(text), "zstd")
+@pytest.mark.parametrize("version", [1, 2])
+def test_numbers_with_blanks_between_them_are_read_too(version: WireVersion) -> None:
+    text = inflate(encode_batch(batches.batch(version=version)), "zstd")
+    batch = read_batch(zstandard.ZstdCompressor().compress(msgspec.json.format(text, indent=2)), "zstd")
     assert batch.values.tolist() == [10, 20, 30]
 
 
@@ -83,9 +92,9 @@ def test_batches_that_go_on_are_one_run_and_a_restart_begins_another() -> None:
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> list[tuple[bytes, BatchTerms]]:
+def chains(draw: st.DrawFn) -> list[tuple[list[RegisterColumn], BatchTerms]]:
     """Batches of three meters, mostly even: losses, repetitions, falls, restarts, wrong clocks, late watermarks."""
-    sent: list[tuple[bytes, BatchTerms]] = []
+    sent: list[tuple[list[RegisterColumn], BatchTerms]] = []
     seqs, values, epochs = [1, 1, 1], [0, 0, 0], [0, 0, 0]
     at_ms, watermark_ms = NOON_MS, NOON_MS
     for number in range(1, draw(st.integers(2, 7))):
@@ -106,11 +115,33 @@ def chains(draw: st.DrawFn) -> list[tuple[bytes, BatchTerms]]:
             columns.append(column(key, rises, read_at_ms, first_seq=seqs[index], epoch=f"epoch-{epochs[index]}"))
             seqs[index], values[index] = seqs[index] + count, rises[-1]
         off = draw(st.sampled_from([False, False, False, True]))
-        sent.append((stored(columns), BatchTerms(number, ClockLimits(0, FOREVER_MS, off=off), watermark_ms)))
+        sent.append((columns, BatchTerms(number, ClockLimits(0, FOREVER_MS, off=off), watermark_ms)))
         watermark_ms = max(watermark_ms, at_ms + draw(st.sampled_from([0, 0, 2 * HOUR_MS])))
     return sent
 
 
+def written(
+    sent: Sequence[tuple[list[RegisterColumn], BatchTerms]], versions: Sequence[WireVersion]
+) -> list[tuple[bytes, BatchTerms]]:
+    return [(stored(columns, versions[at % len(versions)]), terms) for at, (columns, terms) in enumerate(sent)]
+
+
 @given(chains())
-def test_joined_batches_give_what_each_gives_by_itself(sent: list[tuple[bytes, BatchTerms]]) -> None:
-    assert folded(sent, joined=True) == folded(sent, joined=False)
+def test_joined_batches_of_any_version_give_what_each_gives_by_itself(
+    sent: list[tuple[list[RegisterColumn], BatchTerms]],
+) -> None:
+    expected = folded(written(sent, [1]), joined=False)
+    assert folded(written(sent, [1]), joined=True) == expected
+    assert folded(written(sent, [2]), joined=True) == expected
+    assert folded(written(sent, [1, 2]), joined=True) == expected
+
+
+@given(chains())
+def test_a_fall_within_an_epoch_is_the_same_in_every_version(
+    sent: list[tuple[list[RegisterColumn], BatchTerms]],
+) -> None:
+    dented = [
+        ([msgspec.structs.replace(one, values=[*one.values[:-1], one.values[0] // 2]) for one in columns], terms)
+        for columns, terms in sent
+    ]
+    assert folded(written(dented, [2]), joined=True) == folded(written(dented, [1]), joined=False)

@@ -74,6 +74,7 @@ def test_a_batch_is_stored_as_it_came_and_its_readings_are_accounted_for(agent: 
         "conflicts": 0,
         "quarantined": 0,
         "next_seq": 2,
+        "wire_version": 2,
     }
     stored = Batch.objects.get()
     assert bytes(stored.body) == agent.sent[0].body

@@ -73,8 +73,10 @@ def test_a_recorded_batch_is_taken_by_todays_server(cast: Cast, path: Path) -> N
     assert set(UsageGap.objects.values_list("reason", flat=True)) == {one.reason for one in batch.outcomes}
 
 
-def test_there_is_one_recording_of_the_first_form() -> None:
-    assert [path.stem for path in RECORDED][:1] == ["batch_v1_first"]
+def test_there_is_one_recording_of_the_first_form_of_each_version() -> None:
+    assert [path.stem for path in RECORDED] == ["batch_v1_first", "batch_v2_first"]
+    first, second = (decode_batch(read(path)[1], "zstd") for path in RECORDED)
+    assert msgspec.structs.replace(first, version=2) == second
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from django.db import OperationalError, connection
 
+from metering.wire import inflate, wire_version
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -30,20 +32,36 @@ class Way(httpx.BaseTransport):
         if fault == "server_error":
             return httpx.Response(503, headers={"Retry-After": "1"}, request=request)
         body = request.read()
-        if fault == "corrupted":
-            middle = len(body) // 2
-            body = body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :]
-        if fault == "truncated":
-            body = body[: len(body) * 2 // 3]
+        if fault == "older_server" and wire_version(inflate(body, "zstd")) > 1:
+            problem = {"code": "batch_malformed", "where": "$.version", "detail": "$.version: Invalid enum value 2"}
+            return httpx.Response(400, json=problem, request=request)
+        body = _spoilt(body, fault)
         headers = [(name, text) for name, text in request.headers.multi_items() if name != "content-length"]
         if fault == "forged":
             headers = [(name, text[::-1] if name == "forecourt-signature" else text) for name, text in headers]
         carried = httpx.Request(request.method, request.url, headers=headers, content=body)
         response = self._inner.handle_request(carried)
         response.read()
+        if fault == "older_server":
+            return _without_version(response)
         if fault == "answer_lost":
             raise httpx.ReadTimeout("the answer was lost", request=request)
         return response
+
+
+def _spoilt(body: bytes, fault: SendFault | None) -> bytes:
+    if fault == "corrupted":
+        middle = len(body) // 2
+        return body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :]
+    return body[: len(body) * 2 // 3] if fault == "truncated" else body
+
+
+def _without_version(response: httpx.Response) -> httpx.Response:
+    """The answer as a server gives it that knows the first version of the wire alone."""
+    if response.status_code != httpx.codes.OK:
+        return response
+    told = {name: value for name, value in response.json().items() if name != "wire_version"}
+    return httpx.Response(200, json=told)
 
 
 class Struck(OperationalError):

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from forecourt.demo.engines import Engine
+from metering.agent.clock import unix_ms
 from metering.agent.collect import Collector
 from metering.agent.config import EndpointSetting
 from metering.agent.delivery import Delivered, Refused, deliver
 from metering.agent.engines import load_mappings
 from metering.agent.machine import EngineProcess
+from metering.agent.mend import take_back, write_older
 from metering.agent.scrape import Failure, Page, Reading, Scraper
-from metering.agent.seal import SealContext, seal
+from metering.agent.seal import WIRE_META, SealContext, seal
 from metering.agent.spool import Limits, Spool
 from metering.agent.tick import Memory
 from tests.faults.metering.workload import KINDS, TICK_MS, Workload
@@ -192,5 +194,13 @@ class NodeAgent:
             continue
 
     def send(self, client: httpx.Client, batch: SealedBatch) -> Delivered | Unreachable | Refused:
-        """Send one batch once."""
-        return deliver(client, batch, identity=self._identity, key=self._key, now=datetime.now(UTC))
+        """Send one batch once, and do what the shipper does where the server knows other versions of the wire."""
+        now = datetime.now(UTC)
+        result = deliver(client, batch, identity=self._identity, key=self._key, now=now)
+        if isinstance(result, Delivered):
+            self.spool.set_meta(WIRE_META, str(result.answer.wire_version))
+        elif isinstance(result, Refused) and result.where == "$.version":
+            write_older(self.spool, batch.seq, unix_ms(now))
+        elif isinstance(result, Refused) and result.code == "batch_conflict":
+            take_back(self.spool, batch.seq, unix_ms(now))
+        return result

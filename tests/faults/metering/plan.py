@@ -21,7 +21,15 @@ ReadFault = Literal[
 ]
 KillFault = Literal["before_store", "after_store", "after_seal", "after_sending"]
 SendFault = Literal[
-    "request_lost", "answer_lost", "server_error", "corrupted", "truncated", "forged", "sent_again", "out_of_order"
+    "request_lost",
+    "answer_lost",
+    "server_error",
+    "corrupted",
+    "truncated",
+    "forged",
+    "sent_again",
+    "out_of_order",
+    "older_server",
 ]
 ServerFault = Literal["ingest_killed", "rollup_killed", "events_killed", "event_rollup_killed", "two_workers"]
 EventFault = Literal["twice", "shuffled", "answer_lost", "request_lost", "altered"]

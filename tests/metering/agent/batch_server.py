@@ -81,6 +81,7 @@ class BatchServer:
         self.always: Fault | None = None
         self.enrolments: list[wire.Enrolment] = []
         self.continues = False
+        self.wire_version = wire.WIRE_VERSION
         self.rejoinings: list[wire_keys.Rejoin] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"outer": self}))
@@ -163,6 +164,9 @@ class BatchServer:
         if headers.get(wire.HEADER_NODE) != self.node:
             return 404, {"code": "node_unknown", "detail": "no such node"}
         batch = wire.decode_batch(body, headers["Content-Encoding"])
+        if batch.version > self.wire_version:
+            detail = f"$.version: Invalid enum value {batch.version}"
+            return 400, {"code": "batch_malformed", "detail": detail, "where": "$.version"}
         last = max(self.bodies, default=0)
         if batch.seq in self.bodies:
             if self.bodies[batch.seq] != body:
@@ -181,7 +185,10 @@ class BatchServer:
 
     def accepted(self, batch: wire.Batch) -> dict[str, object]:
         received = wire.reading_count(batch)
+        # A server that knows the first version alone has no word for it.
+        told = {} if self.wire_version == 1 else {"wire_version": self.wire_version}
         return {
+            **told,
             "seq": batch.seq,
             "received": received,
             "accepted": received,

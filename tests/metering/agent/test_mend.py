@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from metering.agent.mend import SET_ASIDE_MAX, rebase, set_aside
-from metering.agent.seal import seal
+from metering.agent.mend import SET_ASIDE_MAX, rebase, set_aside, take_back, write_older
+from metering.agent.seal import WIRE_META, seal
 from metering.agent.spool import Spool
 from metering.wire import FIRST_PREV_HASH, Batch, batch_hash, decode_batch
 from metering.wire_keys import ChainEnd
@@ -108,3 +108,45 @@ def test_the_chain_goes_on_at_the_servers_end_with_numbers_that_nobody_had(spool
     assert (batch.seq, batch.prev_hash) == (41, "a" * 64)
     assert [column.first_seq for column in batch.registers] == [1_000, 1_000]
     assert [reason for _, reason in kept(spool)] == ["chain_rejoined", "chain_rejoined"]
+
+
+def test_batches_that_an_older_server_cannot_read_are_written_anew_in_its_version(spool: Spool) -> None:
+    fill(spool, 1)
+    spool.set_meta(WIRE_META, "2")
+    fill(spool, 3, start=1)
+    before = sealed(spool)
+    assert [batch.version for batch in before] == [1, 2, 2, 2]
+    assert write_older(spool, 1, NOW) == 0
+    assert sealed(spool) == before
+    assert write_older(spool, 2, NOW) == 3
+    after = sealed(spool)
+    assert [batch.version for batch in after] == [1, 1, 1, 1]
+    assert (after[0], values(after)) == (before[0], values(before))
+    # The chain goes on in the older version, until a server says another.
+    fill(spool, 1, start=4)
+    last = sealed(spool)[-1]
+    assert (last.seq, last.version, last.prev_hash) == (5, 1, sealed_hash(spool, 4))
+    assert kept(spool) == [(2, "older_wire")]
+    assert write_older(spool, 9, NOW) == 0
+
+
+def test_a_batch_that_the_server_has_as_it_was_before_is_gone_on_after(spool: Spool) -> None:
+    spool.set_meta(WIRE_META, "2")
+    fill(spool, 3)
+    taken = sealed_hash(spool, 1)
+    write_older(spool, 1, NOW)
+    assert take_back(spool, 2, NOW) is False
+    assert take_back(spool, 1, NOW) is True
+    after = sealed(spool)
+    assert [(batch.seq, batch.version) for batch in after] == [(2, 1), (3, 1)]
+    assert after[0].prev_hash == taken
+    assert values(after) == [1, 2]
+    assert take_back(spool, 1, NOW) is False
+
+
+def test_a_batch_set_aside_leaves_the_later_ones_in_their_version(spool: Spool) -> None:
+    fill(spool, 2)
+    spool.set_meta(WIRE_META, "2")
+    fill(spool, 1, start=2)
+    set_aside(spool, 1, "batch_malformed", NOW)
+    assert [batch.version for batch in sealed(spool)] == [1, 2]
