@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Max, Min
+
 from billing.basis import day_starts
 from billing.models import BillingPeriod, Contract, PriceVersion, TokenShare, TokenShareDeployment
+from billing.price_rules import versions_for
 from metering.models import UsageCut
 
 
@@ -52,4 +55,14 @@ def _instants(contract: Contract) -> set[datetime]:
     if contract.price_book_id is not None:
         versions = PriceVersion.objects.filter(book_id=contract.price_book_id)
         instants |= set(versions.values_list("effective_at", flat=True))
+    instants |= _of_rules(contract)
     return {at for at in instants if at is not None}
+
+
+def _of_rules(contract: Contract) -> set[datetime]:
+    """Return when prices change for the contract by its own rules, as far as its billing periods reach."""
+    reach = BillingPeriod.objects.filter(contract=contract).aggregate(from_at=Min("from_at"), to_at=Max("to_at"))
+    if reach["from_at"] is None:
+        return set()
+    found = versions_for([contract], from_at=reach["from_at"], to_at=reach["to_at"])
+    return {version.effective_at for version in found.get(contract.id, ())}

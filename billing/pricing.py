@@ -8,12 +8,16 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
 
 from billing import models
-from billing.cuts import write_cuts
-from billing.money import PRICE_DECIMALS_MAX
+from billing.cuts import ensure_cuts, write_cuts
+from billing.price_notices import write_notices
+from billing.price_rules import ruled_contracts
 from billing.price_versions import load_versions
-from billing.rating.book import PriceVersion, TokenClass
-from billing.rating.token_share import PART_OF
-from metering.context_bands import CONTEXT_BANDS
+from billing.rating.book import PriceVersion
+from billing.rating.price_lists import PriceKey, PriceList, version_of
+from billing.rating.price_rows import check_list
+from billing.rating.quantities import QUANTITIES
+from billing.rating.rated import PriceUnit
+from billing.rating.wording import WrongWording
 from metering.models import UsageHour
 from tenants.problems import Problem
 
@@ -60,75 +64,67 @@ def publish_price_version(
     announced_at: datetime | None = None,
     tier_prices: TierPrices | None = None,
 ) -> models.PriceVersion:
+    """Publish a complete list of prices per 1M tokens and per GPU-hour: `publish_prices`."""
+    tokens = {PriceKey(PriceUnit.PER_MTOK, *about): price for about, price in token_prices.items()}
+    tiers = {PriceKey(PriceUnit.PER_MTOK, *about): price for about, price in (tier_prices or {}).items()}
+    cards = {PriceKey(PriceUnit.PER_GPU_HOUR, model): price for model, price in gpu_prices.items()}
+    if len(tokens | tiers) < len(tokens) + len(tiers):
+        raise WrongPrices("Requests are not told apart at 0 input tokens.", field="prices")
+    return publish_prices(
+        book=book, effective_at=effective_at, prices=tokens | tiers | cards, now=now, announced_at=announced_at
+    )
+
+
+@transaction.atomic
+def publish_prices(
+    *,
+    book: models.PriceBook,
+    effective_at: datetime,
+    prices: PriceList,
+    now: datetime,
+    announced_at: datetime | None = None,
+) -> models.PriceVersion:
     """Publish a complete list of prices that is in force from an instant; nothing can change it afterwards.
 
     The instant may lie before usage that is rolled up or charged only where that usage keeps its price: so a price
     for what had none can be given later, while the price of what had one cannot change after the fact
-    (`PriceTooLate`). Usage of the book's contracts is cut at the instant from now on.
+    (`PriceTooLate`). Usage of the book's contracts is cut at the instant from now on, and their tenants are told.
     """
     models.PriceBook.objects.select_for_update(no_key=True).get(pk=book.pk)
-    tier_prices = tier_prices or {}
-    _require_prices(token_prices, gpu_prices)
-    _require_tiers(tier_prices, token_prices)
+    try:
+        check_list(prices, where="prices")
+    except WrongWording as wrong:
+        raise WrongPrices(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
     if models.PriceVersion.objects.filter(book=book, effective_at=effective_at).exists():
         raise VersionExists(f"{book.name} has a version from {effective_at.isoformat()} on.")
-    _require_unchanged_past(book, _as_rated(effective_at, token_prices, gpu_prices, tier_prices), now)
+    _require_unchanged_past(book, version_of("new", effective_at, prices), now)
     latest = models.PriceVersion.objects.filter(book=book).aggregate(number=Max("number"))["number"] or 0
     version = models.PriceVersion.objects.create(
         book=book, number=latest + 1, announced_at=announced_at or now, effective_at=effective_at
     )
-    models.TokenPrice.objects.bulk_create(
-        models.TokenPrice(
-            version=version, model=model, token_class=token_class, context_over=over, price_per_mtok=price
-        )
-        for (model, token_class, over), price in (_all_requests(token_prices) | dict(tier_prices)).items()
-    )
-    models.GpuPrice.objects.bulk_create(
-        models.GpuPrice(version=version, accelerator_model=model, price_per_gpu_hour=price)
-        for model, price in gpu_prices.items()
-    )
+    _store_prices(version, prices)
     deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
     write_cuts(deployment_ids=sorted(deployments.values_list("deployment_id", flat=True)), instants=[effective_at])
+    for contract in ruled_contracts(book):
+        ensure_cuts(contract=contract)
+    write_notices(version=version, now=now)
     return version
 
 
-def _require_prices(token_prices: TokenPrices, gpu_prices: GpuPrices) -> None:
-    for model, token_class in token_prices:
-        if token_class not in list(TokenClass):
-            raise WrongPrices(f"{model}: {token_class!r} is no class of tokens.")
-    _require_decimals((*token_prices.values(), *gpu_prices.values()))
-
-
-def _require_tiers(tier_prices: TierPrices, token_prices: TokenPrices) -> None:
-    for model, token_class, over in tier_prices:
-        if over not in CONTEXT_BANDS[1:]:
-            known = ", ".join(map(str, CONTEXT_BANDS[1:]))
-            raise WrongPrices(f"{model}: requests are not told apart at {over} input tokens, only at {known}.")
-        if (model, token_class) not in token_prices:
-            raise WrongPrices(
-                f"{model}: {token_class} has a price above {over} input tokens, and none for shorter requests."
-            )
-    _require_decimals(tier_prices.values())
-
-
-def _require_decimals(prices: Iterable[Decimal]) -> None:
-    for price in prices:
-        if not price.is_finite() or price < 0 or price != round(price, PRICE_DECIMALS_MAX):
-            raise WrongPrices(f"{price}: a price is at least 0 and has at most {PRICE_DECIMALS_MAX} decimals.")
-
-
-def _all_requests(token_prices: TokenPrices) -> dict[tuple[str, str, int], Decimal]:
-    return {(*about, 0): price for about, price in token_prices.items()}
-
-
-def _as_rated(effective_at: datetime, tokens: TokenPrices, gpus: GpuPrices, tiers: TierPrices) -> PriceVersion:
-    return PriceVersion(
-        "new",
-        effective_at,
-        {(model, TokenClass(token_class)): price for (model, token_class), price in tokens.items()},
-        gpus,
-        {(model, TokenClass(token_class), over): price for (model, token_class, over), price in tiers.items()},
-    )
+def _store_prices(version: models.PriceVersion, prices: PriceList) -> None:
+    tokens, cards, others = [], [], []
+    for key, price in sorted(prices.items()):
+        if key.unit == PriceUnit.PER_MTOK:
+            about = {"model": key.model, "token_class": key.quantity, "context_over": key.context_over}
+            tokens.append(models.TokenPrice(version=version, price_per_mtok=price, **about))
+        elif key.unit == PriceUnit.PER_GPU_HOUR:
+            cards.append(models.GpuPrice(version=version, accelerator_model=key.model, price_per_gpu_hour=price))
+        else:
+            named = {"unit": key.unit, "model": key.model, "quantity": key.quantity}
+            others.append(models.UnitPrice(version=version, price_per_unit=price, **named))
+    models.TokenPrice.objects.bulk_create(tokens)
+    models.GpuPrice.objects.bulk_create(cards)
+    models.UnitPrice.objects.bulk_create(others)
 
 
 def _require_unchanged_past(book: models.PriceBook, new: PriceVersion, now: datetime) -> None:
@@ -138,12 +134,16 @@ def _require_unchanged_past(book: models.PriceBook, new: PriceVersion, now: date
     until = following.effective_at if following else None
     before = load_versions(book_ids=[book.id], from_at=effective_at, to_at=effective_at).get(book.id)
     old = before[-1] if before else PriceVersion("none", effective_at)
-    for model, token_class, over in _counted(book, effective_at, until, now):
-        was = _price(old, model, token_class, over)
-        if was is not None and was != _price(new, model, token_class, over):
+    for model, quantity, over in _counted(book, effective_at, until, now):
+        was = _price(old, model, quantity, over)
+        if was is not None and was != _price(new, model, quantity, over):
             longer = f" above {over} input tokens" if over else ""
+            unit = QUANTITIES[quantity].price_unit.replace("_", " ").replace("mtok", "1M")
             raise PriceTooLate(
-                f"{token_class} tokens of {model}{longer} are counted after {effective_at.isoformat()} at {was} per 1M."
+                f"{quantity} of {model}{longer} is counted after {effective_at.isoformat()} at {was} {unit}.",
+                field="effective_at",
+                reason="this was counted already, and keeps the price that it was counted at.",
+                example=now.isoformat(),
             )
     for model in _leased(book, effective_at, until):
         rate = old.price_per_gpu_hour(model)
@@ -151,29 +151,29 @@ def _require_unchanged_past(book: models.PriceBook, new: PriceVersion, now: date
             raise PriceTooLate(f"{model} is charged after {effective_at.isoformat()} at {rate} per GPU-hour.")
 
 
-def _price(version: PriceVersion, model: str, token_class: TokenClass, over: int) -> Decimal | None:
-    """The price at which tokens of a class go: a part without a price of its own goes at its whole's."""
-    own = version.price_per_mtok(model, token_class, over)
-    if own is None and token_class in PART_OF:
-        return version.price_per_mtok(model, PART_OF[token_class], over)
+def _price(version: PriceVersion, model: str, quantity: str, over: int) -> Decimal | None:
+    """The price at which a quantity goes: a part without a price of its own goes at its whole's."""
+    own = version.price_of(model, quantity, over)
+    if own is None and QUANTITIES[quantity].part_of:
+        return version.price_of(model, QUANTITIES[quantity].part_of, over)
     return own
 
 
 def _counted(
     book: models.PriceBook, effective_at: datetime, until: datetime | None, now: datetime
-) -> Iterable[tuple[str, TokenClass, int]]:
+) -> Iterable[tuple[str, str, int]]:
     deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
     after = Q(from_at__gte=effective_at)
     if effective_at <= now:
         # Counted up to now without a cut here, so its later part cannot be told from its earlier one.
         after |= Q(from_at__lt=effective_at, to_at__gt=effective_at)
     rows = UsageHour.objects.filter(
-        after, deployment_id__in=deployments.values("deployment_id"), quantity__in=list(TokenClass)
+        after, deployment_id__in=deployments.values("deployment_id"), quantity__in=list(QUANTITIES)
     )
     if until is not None:
         rows = rows.filter(from_at__lt=until)
     found = rows.order_by("model", "quantity", "context_over").values_list("model", "quantity", "context_over")
-    return [(model, TokenClass(quantity), over) for model, quantity, over in found.distinct()]
+    return list(found.distinct())
 
 
 def _leased(book: models.PriceBook, effective_at: datetime, until: datetime | None) -> Iterable[str]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 
+from django.db import transaction
+
 from billing.models import (
     CollectedBy,
     Collection,
@@ -171,6 +173,7 @@ def make_deployment(
     return deployment
 
 
+@transaction.atomic
 def make_price_version(
     book: PriceBook,
     *,

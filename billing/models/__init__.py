@@ -24,7 +24,9 @@ from billing.models.invoices import (
     IssuerSequence,
 )
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
-from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice
+from billing.models.price_changes import ContractPriceRule, PriceDraft, PriceMail, PriceNotice
+from billing.models.price_index import IndexImport, IndexPrice, IndexSource
+from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
 from billing.models.settlement import (
     IntentState,
     Payment,
@@ -44,8 +46,12 @@ __all__ = [
     "CollectedBy",
     "Collection",
     "Contract",
+    "ContractPriceRule",
     "ContractState",
     "GpuPrice",
+    "IndexImport",
+    "IndexPrice",
+    "IndexSource",
     "IntentState",
     "Invoice",
     "InvoiceEvidence",
@@ -64,6 +70,9 @@ __all__ = [
     "PeriodKind",
     "PeriodState",
     "PriceBook",
+    "PriceDraft",
+    "PriceMail",
+    "PriceNotice",
     "PriceVersion",
     "Settlement",
     "SettlementState",
@@ -73,5 +82,6 @@ __all__ = [
     "TokenPrice",
     "TokenShare",
     "TokenShareDeployment",
+    "UnitPrice",
     "UnpricedUsage",
 ]

@@ -102,3 +102,29 @@ class GpuPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.accelerator_model} {self.price_per_gpu_hour}"
+
+
+class UnitPrice(models.Model):
+    """Price of what is neither a token nor a GPU-hour, per one of its unit; or a factor. Append-only.
+
+    Per request, image, second or step of a served model; per GB-month of a kind of storage; a factor on the prices of
+    usage with a mark (`quantity`), of one served model or of all ("").
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey(PriceVersion, models.PROTECT, related_name="unit_prices")
+    unit = models.CharField(
+        max_length=16, help_text="per_request, per_image, per_second, per_step, per_gb_month, factor"
+    )
+    model = models.CharField(max_length=200, blank=True, default="")
+    quantity = models.CharField(max_length=32, blank=True, default="", help_text="what is counted, or a mark")
+    price_per_unit = models.DecimalField(max_digits=24, decimal_places=12)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "unit", "model", "quantity"], name="unit_price_once"),
+            models.CheckConstraint(condition=Q(price_per_unit__gte=0), name="unit_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.quantity} {self.price_per_unit} {self.unit}"

@@ -11,7 +11,7 @@ newest version of its time, "@", and the instant from which it is in force.
 """
 
 from calendar import isleap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,11 +24,9 @@ import msgspec
 
 from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.book import PriceVersion
-from billing.rating.price_lists import FACTOR, PriceKey, PriceList, prices_of, version_of
-from billing.rating.quantities import QUANTITIES
-from billing.rating.rated import PriceUnit
+from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_of
+from billing.rating.price_rows import PriceRow, prices_in
 from billing.rating.wording import Stretch, Wording, WrongWording
-from metering.context_bands import CONTEXT_BANDS
 
 NOTICE_DAYS_MAX: Final = 3_650
 RISE_PERCENT_MAX: Final = 1_000
@@ -37,7 +35,6 @@ _STEPS: Final = 10**PRICE_DECIMALS_MAX
 _LEAP_DAY: Final = (2, 29)
 _ADJUSTED: Final = "@"
 _MOMENT: Final = timedelta(microseconds=1)
-_EXAMPLE_OVERRIDE: Final = '{"model": "my-model", "quantity": "output", "price_per_mtok": "0.98"}'
 
 
 class PriceLock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,43 +65,6 @@ class RiseCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     from_at: datetime
 
 
-class PriceOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One price that the contract agrees by itself; exactly one of the fields that name a unit is given.
-
-    `model` is a served model, a model of cards or a kind of storage; `quantity` a class of tokens or what is counted;
-    `mark` the mark whose `factor` it is. `context_over` makes it a price of long requests.
-    """
-
-    model: str
-    quantity: str = ""
-    context_over: int = 0
-    mark: str = ""
-    price_per_mtok: Decimal | None = None
-    price_per_request: Decimal | None = None
-    price_per_image: Decimal | None = None
-    price_per_second: Decimal | None = None
-    price_per_step: Decimal | None = None
-    price_per_gpu_hour: Decimal | None = None
-    price_per_gb_month: Decimal | None = None
-    factor: Decimal | None = None
-
-    def priced(self) -> tuple[PriceKey, Decimal]:
-        """Return what it is the price of, and the price; raises `WrongWording`."""
-        given = [(name, price) for name in _UNIT_OF_FIELD if (price := getattr(self, name)) is not None]
-        if len(given) != 1:
-            raise WrongWording("overrides", "exactly one price with its unit belongs to each.", _EXAMPLE_OVERRIDE)
-        name, price = given[0]
-        key = PriceKey(_UNIT_OF_FIELD[name], self.model, self.mark or self.quantity, self.context_over)
-        check_price(key, price, where=f"overrides.{name}")
-        return key, price
-
-
-_UNIT_OF_FIELD: Mapping[str, str] = {
-    **{f"price_{unit}": unit for unit in PriceUnit if f"price_{unit}" in PriceOverride.__struct_fields__},
-    "factor": FACTOR,
-}
-
-
 class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
     """How a contract follows its price book: the head of a contract carries one. As it stands here it floats."""
 
@@ -112,7 +72,7 @@ class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
     lock: PriceLock | None = None
     pin: PricePin | None = None
     rise_cap: RiseCap | None = None
-    overrides: tuple[PriceOverride, ...] = ()
+    overrides: tuple[PriceRow, ...] = ()
 
     @property
     def floats(self) -> bool:
@@ -132,13 +92,11 @@ class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
             raise WrongWording("lock.to_at", "a lock ends after it begins.", "2027-12-01T00:00:00Z")
         if self.rise_cap and not 0 <= self.rise_cap.percent_per_year <= RISE_PERCENT_MAX:
             raise WrongWording("rise_cap.percent_per_year", f"it lies within 0 and {RISE_PERCENT_MAX}.", "5")
-        keys = [override.priced()[0] for override in self.overrides]
-        if len(set(keys)) < len(keys):
-            raise WrongWording("overrides", "one price is given twice.", _EXAMPLE_OVERRIDE)
+        prices_in(self.overrides, where="overrides")
 
     def prices(self) -> dict[PriceKey, Decimal]:
         """Return the contract's own prices."""
-        return dict(override.priced() for override in self.overrides)
+        return prices_in(self.overrides, where="overrides")
 
     def _instants(self) -> Iterable[tuple[str, datetime]]:
         given = [
@@ -155,30 +113,6 @@ FLOAT: Final = PriceRule()
 
 RuleStretches = Sequence[Stretch[PriceRule]]
 """The rules of a contract one after the other, as its versions say them."""
-
-
-def check_price(key: PriceKey, price: Decimal, *, where: str) -> None:
-    """Raise `WrongWording` where a price cannot be charged or is of nothing that can be."""
-    if not price.is_finite() or price < 0 or price != round(price, PRICE_DECIMALS_MAX):
-        raise WrongWording(where, f"{price} is not at least 0 with at most {PRICE_DECIMALS_MAX} decimals.", "0.98")
-    if not key.model and key.unit != FACTOR:
-        raise WrongWording(where, "it names what it is the price of.", _EXAMPLE_OVERRIDE)
-    _check_quantity(key, where)
-    tiers = CONTEXT_BANDS[1:] if key.unit == PriceUnit.PER_MTOK else ()
-    if key.context_over and key.context_over not in tiers:
-        known = ", ".join(map(str, tiers)) or "none for this unit"
-        raise WrongWording(where, f"requests are not told apart at {key.context_over} tokens, only at: {known}.")
-
-
-def _check_quantity(key: PriceKey, where: str) -> None:
-    if key.unit == FACTOR:
-        if not key.quantity:
-            raise WrongWording(where, "a factor names the mark of the usage that it is for.", '"mark": "batch"')
-        return
-    known = [row.name for row in QUANTITIES.values() if row.price_unit == key.unit]
-    if key.quantity not in (known or [""]):
-        expected = ", ".join(known) or "no quantity"
-        raise WrongWording(where, f"{key.quantity!r} has no price {key.unit}; expected {expected}.", _EXAMPLE_OVERRIDE)
 
 
 def row_id(version_id: str) -> str:

@@ -131,5 +131,5 @@ def test_any_number_of_contracts_takes_the_same_queries(
     for _ in range(4):
         make_used()
     windows = [Window(contract, MARCH, APRIL) for contract in Contract.objects.all()]
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert len(read_bases(windows)) == 4

@@ -8,17 +8,21 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.charging import charge_period, ensure_periods
-from billing.models import PriceBook, PriceVersion
+from billing.models import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
 from billing.price_versions import load_versions
-from billing.pricing import PriceTooLate, VersionExists, WrongPrices, publish_price_version
+from billing.pricing import PriceTooLate, VersionExists, WrongPrices, publish_price_version, publish_prices
 from billing.rating.book import TokenClass
+from billing.rating.price_lists import FACTOR, PriceKey, prices_of
+from billing.rating.quantities import QUANTITIES
+from billing.rating.rated import PriceUnit
 from metering.models import UsageCut
 from tests.billing.world import H100, HOUR, MARCH, MODEL, World, make_world
-from tests.factories import Cast, make_price_book
+from tests.factories import Cast, make_organization, make_price_book
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+OUTPUT = PriceKey(PriceUnit.PER_MTOK, MODEL, "output")
 
 
 def publish(
@@ -97,7 +101,7 @@ def test_prices_of_long_requests_are_stored_and_load_beside_the_others(cast: Cas
         ((MODEL, "input", 150_000), "6", "not told apart at 150000 input tokens, only at 32000, 128000, 200000"),
         ((MODEL, "input", 0), "6", "not told apart at 0"),
         ((MODEL, "output", 200_000), "6", "output has a price above 200000 input tokens, and none for shorter"),
-        ((MODEL, "requests", 200_000), "6", "none for shorter"),
+        ((MODEL, "requests", 200_000), "6", "'requests' has no price per_mtok"),
         ((MODEL, "input", 200_000), "-6", "at least 0"),
         ((MODEL, "input", 200_000), "0.0000000000001", "at most 12 decimals"),
     ],
@@ -129,9 +133,9 @@ def used(tokens: Mapping[tuple[str, str], str]) -> World:
 
 def test_the_price_of_counted_usage_cannot_change_after_the_fact() -> None:
     world = used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
-    with pytest.raises(PriceTooLate, match="input tokens"):
+    with pytest.raises(PriceTooLate, match=r"input of sample-model is counted after .* at 1\.0* per 1M"):
         publish(world.book, NOON, {(MODEL, "input"): "1.01", (MODEL, "output"): "2"}, now=NOON)
-    with pytest.raises(PriceTooLate, match="output tokens"):
+    with pytest.raises(PriceTooLate, match="output of sample-model"):
         publish(world.book, NOON, {(MODEL, "input"): "1"}, now=NOON)
     prices = {(MODEL, "input"): "1", (MODEL, "output"): "2", (MODEL, "cached_input"): "0.5"}
     with pytest.raises(PriceTooLate, match="cached_input"):
@@ -175,9 +179,55 @@ def test_the_rate_of_charged_card_time_cannot_change_after_the_fact() -> None:
     publish(world.book, NOON, gpus={H100: "3"}, now=NOON)
 
 
-@pytest.mark.parametrize("table", ["billing_priceversion", "billing_tokenprice", "billing_gpuprice"])
+TABLES = ("billing_priceversion", "billing_tokenprice", "billing_gpuprice", "billing_unitprice")
+STORAGE = PriceKey(PriceUnit.PER_GB_MONTH, "nvme")
+
+
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET id = id"])
 def test_a_published_version_cannot_change(cast: Cast, table: str, statement: str) -> None:
-    publish(make_price_book(cast.provider), MARCH, {(MODEL, "input"): "1"}, {H100: "2"})
+    prices = {STORAGE: Decimal(1), PriceKey(PriceUnit.PER_GPU_HOUR, H100): Decimal(2), OUTPUT: Decimal(3)}
+    publish_prices(book=make_price_book(cast.provider), effective_at=MARCH, prices=prices, now=MARCH)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement.format(table))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_published_version_takes_no_price_more() -> None:
+    book = make_price_book(make_organization("seller", is_provider=True))
+    version = publish(book, MARCH, {(MODEL, "input"): "1"})
+    rows = (
+        TokenPrice(version=version, model=MODEL, token_class="output", price_per_mtok=1),
+        GpuPrice(version=version, accelerator_model=H100, price_per_gpu_hour=1),
+        UnitPrice(version=version, unit="per_image", model=MODEL, quantity="images", price_per_unit=1),
+    )
+    for row in rows:
+        with pytest.raises(DatabaseError, match="a price more is refused"):
+            row.save()
+        with pytest.raises(DatabaseError, match="a price more is refused"), transaction.atomic(), transaction.atomic():
+            row.save()
+    assert publish(book, NOON, {(MODEL, "input"): "2"}, {H100: "3"}).number == 2
+
+
+def test_every_kind_of_price_is_published_and_loads(cast: Cast) -> None:
+    book = make_price_book(cast.provider)
+    counted = {
+        PriceKey(row.price_unit, MODEL, row.name): Decimal("0.5")
+        for row in QUANTITIES.values()
+        if "token" not in row.unit
+    }
+    factors = {PriceKey(FACTOR, "", "batch"): Decimal("0.5"), PriceKey(FACTOR, MODEL, "priority"): Decimal("1.75")}
+    prices = {OUTPUT: Decimal("1.1"), STORAGE: Decimal("0.07"), **counted, **factors}
+    publish_prices(book=book, effective_at=MARCH, prices=prices, now=MARCH)
+    [version] = load_versions(book_ids=[book.id], from_at=MARCH, to_at=NOON)[book.id]
+    assert prices_of(version) == prices
+    assert version.announced_at == MARCH
+
+
+def test_what_cannot_be_published_is_said_with_field_reason_and_example(cast: Cast) -> None:
+    wrong = {PriceKey(PriceUnit.PER_IMAGE, MODEL, "output"): Decimal(1)}
+    with pytest.raises(WrongPrices) as caught:
+        publish_prices(book=make_price_book(cast.provider), effective_at=MARCH, prices=wrong, now=MARCH)
+    assert caught.value.extra["field"] == "prices"
+    assert "it is the price of: images" in str(caught.value.extra["reason"])
+    assert caught.value.extra["example"]

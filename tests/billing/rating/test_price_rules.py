@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.price_lists import PriceKey, prices_of
+from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import (
     FLOAT,
     PriceLock,
-    PriceOverride,
     PricePin,
     PriceRule,
     RiseCap,
@@ -69,7 +69,7 @@ BOOK = [listed(0, -10, output="1.00"), listed(1, 10, notice=5, output="1.34")]
 def test_the_price_of_a_moment_is_the_override_else_the_pinned_version_else_the_book() -> None:
     book = [listed(0, -10, output="1", given_input="2"), listed(1, 0, output="3", given_input="4")]
     pin = PricePin(price_version_id=UUID(IDS[0]))
-    own = PriceOverride(model="sample", quantity="output", price_per_mtok=Decimal(5))
+    own = PriceRow(model="sample", quantity="output", price_per_mtok=Decimal(5))
     rules = [PriceRule(pin=pin, overrides=(own,)), PriceRule(pin=pin), FLOAT]
     found = [[in_force(book, [stretch(rule)], 1, key) for key in (OUTPUT, INPUT)] for rule in rules]
     assert found == [["5", "2"], ["1", "2"], ["3", "4"]]
@@ -158,7 +158,7 @@ def test_years_of_a_cap_count_in_the_contracts_zone_and_over_leap_days() -> None
 
 
 def test_an_override_needs_no_book() -> None:
-    own = PriceOverride(model="sample", quantity="output", price_per_mtok=Decimal(5))
+    own = PriceRow(model="sample", quantity="output", price_per_mtok=Decimal(5))
     [version] = contract_versions([], [stretch(PriceRule(overrides=(own,)))], zone="UTC", from_at=START, to_at=at(1))
     assert (prices_of(version), row_id(version.version_id)) == ({OUTPUT: Decimal(5)}, "")
     lock = PriceRule(lock=PriceLock(from_at=START))
@@ -166,7 +166,7 @@ def test_an_override_needs_no_book() -> None:
 
 
 def test_an_adjusted_version_names_the_row_that_it_comes_from_and_never_two_lists() -> None:
-    own = PriceOverride(model="sample", quantity="input", price_per_mtok=Decimal(5))
+    own = PriceRow(model="sample", quantity="input", price_per_mtok=Decimal(5))
     rules = [stretch(PriceRule(overrides=(own,)), 0, 5), stretch(FLOAT, 5, number=2)]
     found = contract_versions(BOOK, rules, zone="UTC", from_at=START, to_at=START + 20 * DAY)
     assert [row_id(each.version_id) for each in found] == [IDS[0], IDS[0], IDS[1]]
@@ -180,7 +180,7 @@ def test_an_adjusted_version_names_the_row_that_it_comes_from_and_never_two_list
         (PriceRule(notice_days=30), 35),
         (PriceRule(lock=PriceLock(from_at=START, to_at=START + 90 * DAY)), 90),
         (PriceRule(lock=PriceLock(from_at=START)), None),
-        (PriceRule(overrides=(PriceOverride(model="sample", quantity="output", price_per_mtok=Decimal(5)),)), None),
+        (PriceRule(overrides=(PriceRow(model="sample", quantity="output", price_per_mtok=Decimal(5)),)), None),
         (capped("0"), None),
     ],
 )
@@ -218,25 +218,25 @@ RIGHT: dict[str, Any] = {"kind": "price_rule"}
         ),
         (
             {"overrides": [{"model": "m", "quantity": "images", "price_per_mtok": "1"}]},
-            "overrides.price_per_mtok",
+            "overrides[0].price_per_mtok",
             "'images' has no price per_mtok",
         ),
         (
             {"overrides": [{"model": "m", "quantity": "output", "price_per_mtok": "-1"}]},
-            "overrides.price_per_mtok",
+            "overrides[0].price_per_mtok",
             "at least 0",
         ),
         (
             {"overrides": [{"model": "", "price_per_gpu_hour": "1"}]},
-            "overrides.price_per_gpu_hour",
+            "overrides[0].price_per_gpu_hour",
             "names what it is the price of",
         ),
         (
             {"overrides": [{"model": "m", "quantity": "output", "price_per_mtok": "1", "context_over": 7}]},
-            "overrides.price_per_mtok",
+            "overrides[0].price_per_mtok",
             "not told apart at 7",
         ),
-        ({"overrides": [{"model": "m", "factor": "2"}]}, "overrides.factor", "names the mark"),
+        ({"overrides": [{"model": "m", "factor": "2"}]}, "overrides[0].mark", "belongs to a factor"),
         ({"overrides": [{"model": "m", "price_per_gpu_hour": "1"}] * 2}, "overrides", "given twice"),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_rule_is_a_document_and_comes_back() -> None:
         notice_days=30,
         lock=PriceLock(from_at=START),
         rise_cap=RiseCap(percent_per_year=Decimal("4.5"), from_at=START),
-        overrides=(PriceOverride(model="", mark="batch", factor=Decimal("0.5")),),
+        overrides=(PriceRow(model="", mark="batch", factor=Decimal("0.5")),),
     )
     assert read_wording(PriceRule, write_wording(rule)) == rule
     assert not rule.floats

@@ -1,0 +1,72 @@
+"""The price rules that contracts have agreed, and the price versions that they make of their books."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from billing.models import Contract, ContractPriceRule, PriceBook
+from billing.price_versions import all_versions
+from billing.rating.book import PriceVersion
+from billing.rating.price_rules import PriceRule, RuleStretches, contract_versions, takes_effect_at
+from billing.rating.wording import Stretch, read_wording
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
+    """Return the rules of the contracts that have agreed any, by contract id; one query.
+
+    A later version of a contract replaces everything that earlier ones said of the time from its rule's start on.
+    """
+    rows: dict[UUID, list[ContractPriceRule]] = defaultdict(list)
+    found = ContractPriceRule.objects.filter(contract__in=contract_ids).order_by("contract_version", "from_at")
+    for row in found:
+        rows[row.contract_id] = [earlier for earlier in rows[row.contract_id] if earlier.from_at < row.from_at]
+        rows[row.contract_id].append(row)
+    return {key: _stretches(agreed) for key, agreed in rows.items()}
+
+
+def ruled_contracts(book: PriceBook) -> list[Contract]:
+    """Return the contracts on a book whose prices do not simply float with it."""
+    return list(Contract.objects.filter(price_book=book, price_rules__isnull=False).distinct().order_by("pk"))
+
+
+def versions_for(
+    contracts: Sequence[Contract], *, from_at: datetime, to_at: datetime
+) -> dict[UUID, tuple[PriceVersion, ...]]:
+    """Return the versions in force at some instant of a window for contracts with rules, by contract id."""
+    rules = rules_of([contract.id for contract in contracts])
+    books = all_versions({one.price_book_id for one in contracts if one.id in rules and one.price_book_id is not None})
+    return {
+        contract.id: contract_versions(
+            books.get(contract.price_book_id, ()),
+            rules[contract.id],
+            zone=contract.time_zone,
+            from_at=from_at,
+            to_at=to_at,
+        )
+        for contract in contracts
+        if contract.id in rules
+    }
+
+
+def effect_by_contract(
+    contracts: Sequence[Contract], versions: Sequence[PriceVersion], version_id: str, *, until: datetime
+) -> Mapping[UUID, datetime | None]:
+    """Return when a version of a book first changes a price of each contract, None where it does not by `until`."""
+    rules = rules_of([contract.id for contract in contracts])
+    return {
+        contract.id: takes_effect_at(
+            versions, rules.get(contract.id, ()), version_id, zone=contract.time_zone, until=until
+        )
+        for contract in contracts
+    }
+
+
+def _stretches(rows: Sequence[ContractPriceRule]) -> RuleStretches:
+    ends = [row.from_at for row in rows[1:]] + [FOREVER]
+    return [
+        Stretch(row.contract_version, row.from_at, end, read_wording(PriceRule, row.document))
+        for row, end in zip(rows, ends, strict=True)
+    ]

@@ -1,0 +1,150 @@
+"""Who is told of a price change, once each, and what becomes of the letters."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from billing.models import ContractState, PriceMail, PriceNotice
+from billing.price_agreements import agree_price_rule
+from billing.price_notices import (
+    claim_mails,
+    mail_failed,
+    mail_sent,
+    see_notice,
+    untold_versions,
+    write_notices,
+)
+from billing.pricing import publish_price_version
+from billing.rating.price_rows import PriceRow
+from billing.rating.price_rules import PriceRule
+from tenants.models import Role
+from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+from tests.factories import make_contract, make_organization, make_user
+
+if TYPE_CHECKING:
+    from billing.models import PriceVersion
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+BEFORE, AFTER = {(MODEL, "output"): "1.00"}, {(MODEL, "output"): Decimal("1.34")}
+
+
+def world(cast: Cast) -> World:
+    return make_world(tokens=BEFORE, parties=(cast.provider, cast.tenant))
+
+
+def announce(made: World) -> PriceVersion:
+    assert made.book is not None
+    return publish_price_version(book=made.book, effective_at=APRIL, token_prices=AFTER, gpu_prices={}, now=MARCH + DAY)
+
+
+def test_every_tenant_with_a_running_contract_on_the_book_is_told(cast: Cast) -> None:
+    made = world(cast)
+    other = make_contract(cast.provider, make_organization("second"), made.book)
+    over, draft = (make_contract(cast.provider, make_organization(name), made.book) for name in ("third", "fourth"))
+    over.to_at = APRIL
+    over.save()
+    draft.state = ContractState.DRAFT
+    draft.save()
+    make_world(tokens=BEFORE)
+    version = announce(made)
+    told = PriceNotice.objects.order_by("contract__number").values_list("contract__number", "takes_effect_at")
+    assert dict(told) == {made.contract.number: APRIL, other.number: APRIL}
+    addresses = set(PriceMail.objects.filter(tenant=cast.tenant).values_list("address", flat=True))
+    assert addresses == {"billing@tenant.example.com", "alice@example.com"}
+    assert write_notices(version=version, now=MARCH + DAY) == []
+    assert PriceMail.objects.count() == 3
+
+
+def test_a_books_first_version_changes_nothing_for_anyone(cast: Cast) -> None:
+    made = make_world(parties=(cast.provider, cast.tenant))
+    announce(made)
+    assert not PriceNotice.objects.exists()
+
+
+def test_a_contract_with_its_own_prices_is_listed_and_gets_no_letter(cast: Cast) -> None:
+    made = world(cast)
+    own = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.90"))
+    agree_price_rule(contract=made.contract, rule=PriceRule(overrides=(own,)), from_at=MARCH, now=MARCH)
+    announce(made)
+    assert PriceNotice.objects.get().takes_effect_at is None
+    assert not PriceMail.objects.exists()
+
+
+def test_notice_days_of_a_contract_put_its_effect_off(cast: Cast) -> None:
+    made = world(cast)
+    agree_price_rule(contract=made.contract, rule=PriceRule(notice_days=60), from_at=MARCH, now=MARCH)
+    announce(made)
+    assert PriceNotice.objects.get().takes_effect_at == MARCH + 61 * DAY
+
+
+def test_a_contract_made_after_the_announcement_is_told_by_the_sweep(cast: Cast) -> None:
+    made = world(cast)
+    version = announce(made)
+    assert untold_versions(now=MARCH + 2 * DAY) == []
+    late = make_contract(cast.provider, make_organization("late"), made.book)
+    assert untold_versions(now=MARCH + 2 * DAY) == [version]
+    assert untold_versions(now=APRIL) == []
+    [notice] = write_notices(version=version, now=MARCH + 2 * DAY)
+    assert notice.contract == late
+    assert untold_versions(now=MARCH + 2 * DAY) == []
+
+
+def test_a_notice_is_seen_once_by_its_own_tenant(cast: Cast) -> None:
+    announce(world(cast))
+    notice = PriceNotice.objects.get()
+    seen = {"notice_id": notice.id, "now": MARCH + 2 * DAY}
+    assert not see_notice(tenant=cast.outsider, by=cast.charlie.email, **seen)  # type: ignore[arg-type]  # two kinds
+    assert see_notice(tenant=cast.tenant, by=cast.alice.email, **seen)  # type: ignore[arg-type]  # two kinds
+    assert not see_notice(tenant=cast.tenant, by=cast.bob.email, **seen)  # type: ignore[arg-type]  # two kinds
+    notice.refresh_from_db()
+    assert (notice.seen_by, notice.seen_at) == (cast.alice.email, MARCH + 2 * DAY)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM billing_pricenotice",
+        "UPDATE billing_pricenotice SET takes_effect_at = NULL",
+        "UPDATE billing_pricenotice SET seen_at = now(), seen_by = 'a', created_at = now()",
+    ],
+)
+def test_the_database_keeps_what_was_told(cast: Cast, statement: str) -> None:
+    announce(world(cast))
+    with pytest.raises(DatabaseError, match="stands"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_a_letter_is_claimed_by_one_and_tried_again_after_a_failure(cast: Cast) -> None:
+    announce(world(cast))
+    now, asked = MARCH + DAY, {"lease": DAY / 2, "limit": 10, "attempts_max": 2}
+    first = claim_mails(now=now, **asked)  # type: ignore[arg-type]  # three kinds
+    assert {mail.address for mail in first} == {"billing@tenant.example.com", "alice@example.com"}
+    assert claim_mails(now=now, **asked) == []  # type: ignore[arg-type]  # three kinds
+    mail_sent(mail_id=first[0].id, now=now)
+    mail_failed(mail_id=first[1].id, error="refused" * 100, retry_at=now + DAY)
+    assert claim_mails(now=now + DAY / 2, **asked) == []  # type: ignore[arg-type]  # three kinds
+    assert [mail.id for mail in claim_mails(now=now + DAY, **asked)] == [first[1].id]  # type: ignore[arg-type]  # three kinds
+    assert claim_mails(now=now + 9 * DAY, **asked) == []  # type: ignore[arg-type]  # three kinds
+    assert set(PriceMail.objects.values_list("sent_at", "attempts")) == {(now, 1), (None, 2)}
+
+
+def test_only_those_who_decide_get_letters(cast: Cast) -> None:
+    for role in Role:
+        make_user(f"{role}@example.com", cast.tenant, role)
+    announce(world(cast))
+    found = set(PriceMail.objects.values_list("address", flat=True))
+    assert found == {
+        "billing@tenant.example.com",
+        "alice@example.com",
+        "owner@example.com",
+        "admin@example.com",
+        "billing@example.com",
+    }
