@@ -7,7 +7,7 @@ It is known at a period's end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -121,7 +121,8 @@ def adjust_availability(term: TermInput, window: RatingWindow, lines: Sequence[R
             credit = owed * Fraction(percent) / 100
             if credit > 0:
                 span = (max(starts, window.from_at), min(later, window.to_at))
-                credited.append(amount_line(about, RULE_CREDIT, credit, span, sign=-1, key=ref))
+                line = amount_line(about, RULE_CREDIT, credit, span, sign=-1, key=ref)
+                credited.append(replace(line, about_ref=ref))
     return Rated(tuple(credited))
 
 

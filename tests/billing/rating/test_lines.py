@@ -40,8 +40,15 @@ def test_a_line_of_one_price_shows_it() -> None:
 
 def test_quantities_of_two_units_are_not_added() -> None:
     lease = rate_lease(LeaseTerms("S-1", 1, Decimal(1)), [hold(0, 1, model="sample")], START, END)
-    (line,) = make_bill([token_line("a", 1), *lease.lines], "USD").lines
+    rated = [token_line("a", 1), *lease.lines]
+    assert [line.unit for line in make_bill(rated, "USD").lines] == [Unit.TOKENS, Unit.GPU_SECONDS]
+    (line,) = make_bill(rated, "USD", lambda _: "all").lines
     assert (line.unit, line.quantity) == (None, None)
+
+
+def test_what_is_taken_off_different_terms_is_told_apart() -> None:
+    rated = [replace(token_line(ref, 1), term_ref="D-1", about_ref=ref) for ref in ("S-1", "S-2")]
+    assert [line.sublines[0].about_ref for line in make_bill(rated, "USD").lines] == ["S-1", "S-2"]
 
 
 def test_lines_by_rate_keep_prices_and_shares_apart() -> None:

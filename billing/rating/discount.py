@@ -1,0 +1,138 @@
+"""Discounts and coupons: a percentage or an amount off what other terms charge.
+
+Each discount is taken off what those before it left, so that together they never take more than there is. A coupon is
+a discount that holds once its code was redeemed, in as many billing periods as it says.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from billing.money import to_charge
+from billing.rating.adjusting import Scope, amount_line, net_by_term
+from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
+from billing.rating.quantities import QUANTITIES
+from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKind
+from billing.rating.token_price_wording import check_decimal
+from billing.rating.wording import Stretch, Wording, WrongWording
+from clusters.occupancy import unix_second
+
+RULE_PERCENT = "discount_percent"
+RULE_AMOUNT = "discount_amount"
+PERIODS_USED = "periods_used"
+CODE_CHARS_MAX = 32
+
+
+class CouponWording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The code that a discount hangs on, and in how many billing periods it holds; in all where None."""
+
+    code: str
+    periods_most: int | None = None
+
+
+class DiscountWording(Wording, frozen=True, kw_only=True, tag="discount"):
+    """A percentage, or an amount of each billing period, off what is in scope: all of it where nothing is named."""
+
+    percent: Decimal | None = None
+    amount_per_period: Decimal | None = None
+    terms: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
+    coupon: CouponWording | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What it is taken off."""
+        return Scope(self.terms, self.models, self.quantities)
+
+    def check(self) -> None:
+        """Raise `WrongWording` where it is neither, both or too much, or names what there is not."""
+        if (self.percent is None) == (self.amount_per_period is None):
+            raise WrongWording("percent", "A discount is a percentage or an amount.", '"10"')
+        if self.percent is not None:
+            check_decimal("percent", self.percent, decimals_max=6, example='"10"')
+            if not 0 < self.percent <= WHOLE_PERCENT:
+                raise WrongWording("percent", f"{self.percent} lies outside 0 and 100.", '"10"')
+        if self.amount_per_period is not None:
+            check_decimal("amount_per_period", self.amount_per_period, example='"250.00"')
+        for place, quantity in enumerate(self.quantities):
+            if quantity not in QUANTITIES:
+                raise WrongWording(f"quantities[{place}]", f"{quantity!r} is no quantity.", '"output"')
+        if self.coupon is not None:
+            _check_coupon(self.coupon)
+
+
+class Redeemed(Fact, frozen=True, kw_only=True, tag="coupon_redeemed"):
+    """The tenant redeemed a coupon's code."""
+
+    code: str
+    at: datetime
+
+
+def adjust_discount(term: TermInput, window: RatingWindow, lines: Collection[RatedLine]) -> Rated:
+    """Take a discount off the lines before it: one line per wording and term that it is about."""
+    codes = {fact.code for fact in facts_of(term.facts, Redeemed)}
+    used = term.carried(PERIODS_USED)
+    found: list[RatedLine] = []
+    counts = False
+    for stretch in term.stretches:
+        wording: DiscountWording = stretch.wording
+        coupon = wording.coupon
+        if coupon is not None and coupon.code not in codes:
+            continue
+        counts = counts or coupon is not None
+        if coupon is None or coupon.periods_most is None or used < coupon.periods_most:
+            found += _lines(term, stretch, window, lines)
+    carries = (Carry(term.ref, PERIODS_USED, used + 1),) if counts and window.is_whole else ()
+    return Rated(tuple(found), carries=carries)
+
+
+def _lines(
+    term: TermInput, stretch: Stretch[DiscountWording], window: RatingWindow, lines: Collection[RatedLine]
+) -> Iterator[RatedLine]:
+    wording = stretch.wording
+    net = net_by_term(lines, wording.scope, stretch.from_at, stretch.to_at)
+    if wording.percent is not None:
+        rule = RULE_PERCENT
+        parts = {ref: to_charge(amount * Fraction(wording.percent) / 100) for ref, amount in net.items()}
+    else:
+        assert wording.amount_per_period is not None
+        rule = RULE_AMOUNT
+        seconds = unix_second(stretch.to_at) - unix_second(stretch.from_at)
+        agreed = Fraction(wording.amount_per_period) * seconds / window.seconds_per_period
+        parts = _shared_out(min(agreed, sum(net.values(), Fraction(0))), net)
+    for ref, amount in parts.items():
+        if amount:
+            yield amount_line(
+                TermKind.DISCOUNT,
+                term.ref,
+                stretch.contract_version,
+                about=(ref,),
+                rule=rule,
+                amount=-amount,
+                from_at=max(stretch.from_at, window.from_at),
+                to_at=min(stretch.to_at, window.period_to_at),
+                about_ref=ref,
+            )
+
+
+def _shared_out(amount: Fraction, over: dict[str, Fraction]) -> dict[str, Decimal]:
+    """Share an amount out in proportion; the last takes what rounding to 18 decimals left, so that the sum is exact."""
+    whole = sum(over.values(), Fraction(0))
+    parts: dict[str, Decimal] = {}
+    left = Fraction(to_charge(amount))
+    for place, (ref, weight) in enumerate(over.items(), 1):
+        part = left if place == len(over) else min(left, Fraction(to_charge(amount * weight / whole)))
+        parts[ref] = to_charge(part)
+        left -= part
+    return parts
+
+
+def _check_coupon(coupon: CouponWording) -> None:
+    if not 0 < len(coupon.code) <= CODE_CHARS_MAX:
+        raise WrongWording("coupon.code", f"A code has 1 to {CODE_CHARS_MAX} characters.", '"WELCOME"')
+    if coupon.periods_most is not None and coupon.periods_most <= 0:
+        raise WrongWording("coupon.periods_most", "It holds in at least one period.", "3")

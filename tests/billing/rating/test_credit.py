@@ -1,0 +1,109 @@
+"""Credits are drawn in order, never below zero and never beyond the bill; a stop holds what it promises."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rating.credit import CreditWording, Drawn, Grant, HardStop, adjust_credit, balances, grant_of, standing
+from billing.rating.inputs import RatingWindow, TermInput
+from billing.rating.lines import make_bill
+from billing.rating.wording import Stretch
+from tests.billing.rating.made import token_line
+from tests.billing.rating.priced import FROM, MIDDLE, TO
+
+WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
+AMOUNTS = st.decimals(Decimal("0.01"), Decimal(50), places=2)
+
+
+def prepaid(*grants: Grant, stop: HardStop | None = None, drawn: tuple[Drawn, ...] = ()) -> TermInput:
+    wording = CreditWording(grants=grants, hard_stop=stop)
+    return TermInput("C-1", "", FROM, None, (Stretch(1, FROM, TO, wording),), facts=drawn)
+
+
+def grant(name: str, amount: Decimal | int = 10, **more: Any) -> Grant:
+    return Grant(**{"name": name, "amount": Decimal(amount), "from_at": FROM, **more})
+
+
+@given(st.lists(AMOUNTS, max_size=4), st.lists(st.integers(0, 30 * 10**6), max_size=5))
+def test_what_is_drawn_is_the_smaller_of_balance_and_bill(left: list[Decimal], tokens: list[int]) -> None:
+    lines = tuple(token_line(str(n), count, model=f"m{n}", from_at=FROM) for n, count in enumerate(tokens))
+    due = make_bill(lines, "USD").total
+    term = prepaid(*(grant(f"g{n}", amount) for n, amount in enumerate(left)))
+    drawn = adjust_credit(term, WINDOW, lines).lines
+    assert -sum(line.amount for line in drawn) == min(due, sum(left))
+    assert make_bill((*lines, *drawn), "USD").total == max(Decimal(0), due - sum(left))
+
+
+def test_grants_are_drawn_by_priority_and_then_by_expiry() -> None:
+    term = prepaid(
+        grant("late", 1, expires_at=TO),
+        grant("second", 1, priority=2),
+        grant("never", 1),
+        grant("soon", 1, expires_at=MIDDLE),
+    )
+    assert [each.name for each, _ in balances(term)] == ["soon", "late", "never", "second"]
+    drawn = adjust_credit(term, WINDOW, [token_line("a", 10**7, from_at=FROM)]).lines
+    assert [grant_of(line) for line in drawn] == ["soon", "late", "never", "second"]
+
+
+def test_a_grant_pays_for_lines_of_its_time_and_scope_only() -> None:
+    elsewhere = grant("scoped", 5, terms=("L-1",))
+    over = grant("over", 5, from_at=datetime(2025, 1, 1, tzinfo=UTC), expires_at=FROM)
+    later = grant("later", 5, from_at=TO)
+    assert not adjust_credit(prepaid(elsewhere, over, later), WINDOW, [token_line("a", 10**7, from_at=FROM)]).lines
+
+
+def test_what_was_drawn_before_is_gone() -> None:
+    term = prepaid(grant("a", 10), drawn=(Drawn(grant="a", amount=Decimal("9.99")),))
+    (line,) = adjust_credit(term, WINDOW, [token_line("x", 10**7, from_at=FROM)]).lines
+    assert line.amount == Decimal("-0.01")
+
+
+def test_without_a_stop_use_goes_on() -> None:
+    found = standing(prepaid(grant("a", 10)), MIDDLE, Decimal(11))
+    assert (found.allowed, found.left_amount, found.overdrawn_amount_most) == (True, Decimal(-1), None)
+
+
+def test_a_grant_that_is_over_or_not_begun_counts_for_nothing() -> None:
+    stop = HardStop(
+        check_every_s=1, counted_within_s=1, spend_amount_per_hour_most=Decimal(1), overdrawn_amount_most=Decimal(1)
+    )
+    over, later = grant("over", expires_at=MIDDLE), grant("later", from_at=MIDDLE + timedelta(days=1))
+    assert not standing(prepaid(over, later, stop=stop), MIDDLE, Decimal(0)).allowed
+    assert standing(prepaid(over, later, stop=stop), MIDDLE - timedelta(days=1), Decimal(9)).allowed
+
+
+@given(
+    spend_per_hour=st.integers(1, 100_000),
+    check_every_s=st.integers(1, 90),
+    counted_within_s=st.integers(1, 90),
+    first_check_s=st.integers(0, 89),
+    reserve=st.integers(0, 50),
+)
+def test_a_burst_overdraws_no_more_than_the_contract_says(
+    spend_per_hour: int, check_every_s: int, counted_within_s: int, first_check_s: int, reserve: int
+) -> None:
+    """The highest spend at every second until the gateway hears of the stop, in every phase of its clock."""
+    rate = Fraction(spend_per_hour, 3_600)
+    stop = HardStop(
+        check_every_s=check_every_s,
+        counted_within_s=counted_within_s,
+        spend_amount_per_hour_most=Decimal(spend_per_hour),
+        stop_at_amount=Decimal(reserve),
+        overdrawn_amount_most=Decimal(0),
+    )
+    term = prepaid(grant("a", 100), stop=stop)
+    # Just before the balance is down to the reserve is the worst moment to ask.
+    second = max(0, int(Fraction(100 - reserve) / rate) - 2 * (check_every_s + counted_within_s))
+    second += (first_check_s - second) % check_every_s
+    while standing(term, MIDDLE, _counted(max(0, second - counted_within_s) * rate)).allowed:
+        second += check_every_s
+    assert second * rate - 100 <= stop.reachable_amount
+
+
+def _counted(spent: Fraction) -> Decimal:
+    return Decimal(spent.numerator) / Decimal(spent.denominator)

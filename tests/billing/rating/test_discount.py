@@ -1,0 +1,66 @@
+"""Discounts never take more than there is, and share out exactly."""
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rating.discount import DiscountWording, adjust_discount
+from billing.rating.inputs import RatingWindow, TermInput
+from billing.rating.rated import RatedLine
+from billing.rating.wording import Stretch, read_wording
+from tests.billing.rating.made import token_line
+from tests.billing.rating.priced import FROM, MIDDLE, TO
+
+WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
+LINES = st.lists(st.integers(0, 10**9), min_size=1, max_size=5)
+
+
+def made(tokens: list[int]) -> tuple[RatedLine, ...]:
+    return tuple(token_line(str(number), count, price="0.7") for number, count in enumerate(tokens))
+
+
+def discount(ref: str = "D-1", **said: object) -> TermInput:
+    wording = read_wording(DiscountWording, {"kind": "discount", **said})
+    return TermInput(ref, "", FROM, None, (Stretch(1, FROM, TO, wording),))
+
+
+@given(LINES, st.integers(1, 100), st.decimals(0, 2_000, places=2))
+def test_together_they_take_no_more_than_there_is(tokens: list[int], percent: int, amount: Decimal) -> None:
+    lines = made(tokens)
+    for term in (discount("D-1", percent=str(percent)), discount("D-2", amount_per_period=str(amount))):
+        taken = adjust_discount(term, WINDOW, lines).lines
+        assert all(line.amount < 0 for line in taken)
+        lines += taken
+    assert sum((line.exact for line in lines), Fraction(0)) >= 0
+
+
+@given(LINES)
+def test_all_of_it_can_be_taken_off(tokens: list[int]) -> None:
+    lines = made(tokens)
+    lines += adjust_discount(discount(percent="100"), WINDOW, lines).lines
+    assert sum((line.exact for line in lines), Fraction(0)) == 0
+
+
+def test_an_amount_is_prorated_by_the_time_it_holds_and_shared_out_to_the_last_digit() -> None:
+    wording = read_wording(DiscountWording, {"kind": "discount", "amount_per_period": "2.00"})
+    term = TermInput("D-1", "", FROM, None, (Stretch(1, FROM, MIDDLE, wording),))
+    lines = tuple(
+        replace(line, term_ref=ref, line_key=ref)
+        for ref, line in zip(("A", "B", "C"), made([10**7, 10**7, 10**7]), strict=True)
+    )
+    taken = adjust_discount(term, WINDOW, lines).lines
+    assert [line.about_ref for line in taken] == ["A", "B", "C"]
+    assert sum(line.amount for line in taken) == -1
+
+
+def test_only_what_is_in_scope_and_begins_in_its_time_is_discounted() -> None:
+    wording = read_wording(DiscountWording, {"kind": "discount", "percent": "50", "quantities": ["input"]})
+    term = TermInput("D-1", "", FROM, None, (Stretch(1, FROM, MIDDLE, wording),))
+    early = token_line("a", 10**6, token_class="input", from_at=FROM)
+    late = replace(token_line("b", 10**6, token_class="input"), from_at=MIDDLE, to_at=TO)
+    other = token_line("c", 10**6, from_at=FROM)
+    (line,) = adjust_discount(term, WINDOW, [early, late, other]).lines
+    assert line.amount == Decimal("-0.5")
