@@ -16,8 +16,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Checks need no database and keep away from the data of `forecourt up`.
 CHECK := FORECOURT_DATA_DIR=.cache/check
 ARGS ?=
+# A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test programs lint check types bench faults kills fuzz lock clean system
+.PHONY: help setup setup-dev demo test collected programs lint check types bench faults kills fuzz lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +32,13 @@ demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once -
 	$(BIN)/python -m forecourt.cli demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## everything that CI checks
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint types system
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync lint types system collected
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
+
+# Every test worker collects every test; what is compiled for that here, beside the other checks, is there for all.
+collected: $(VENV)/dev.stamp
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest --collect-only -qq >.cache/collected.log 2>&1 || { cat .cache/collected.log; exit 1; }
 
 programs: $(VENV)/dev.stamp system .cache/litellm/made.stamp ## LiteLLM's proxy against the platform; large, so apart from test
 	LITELLM=.cache/litellm/bin/litellm $(BIN)/python -m pytest tests/programs/litellm_walk.py $(ARGS)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = [
     "tests.plugins.embedded_postgres",
+    "tests.plugins.migrated_database",
     "tests.plugins.browser",
     "tests.plugins.lasting_world",
     "tests.plugins.long_first",

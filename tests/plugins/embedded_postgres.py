@@ -15,6 +15,8 @@ import pytest
 from django.conf import settings
 
 STOP_TIMEOUT_S = 60
+OWN_SERVER = "TESTS_OWN_DATABASE_SERVER"
+"""In the environment where the server is the run's own."""
 # For tests only; a real installation's key is generated or given.
 TEST_SECRET_KEY = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGH"
 _server = pytest.StashKey[subprocess.Popen[str]]()
@@ -39,6 +41,7 @@ def _ensure(config: pytest.Config) -> bool:
     if "DATABASE_URL" in os.environ:
         return False
     os.environ["DATABASE_URL"] = _start(config)
+    os.environ[OWN_SERVER] = "1"
     return True
 
 
@@ -48,7 +51,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(_server, None)
     if server is not None:
         server.communicate(timeout=STOP_TIMEOUT_S)
-        del os.environ["DATABASE_URL"]
+        del os.environ["DATABASE_URL"], os.environ[OWN_SERVER]
 
 
 def _start(config: pytest.Config) -> str:
