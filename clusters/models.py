@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import F, Func, Q
 
@@ -208,7 +209,11 @@ class AllocationQuerySet(SpanQuerySet):
 
 
 class Allocation(models.Model):
-    """Who holds a slice over `[from_at, to_at)`. The database refuses two holders of one slice at one instant."""
+    """Who holds a slice over `[from_at, to_at)`. The database refuses two holders of one slice at one instant.
+
+    It also refuses to hold a card in parts while somebody holds the whole (`one_card_one_use`, by two columns that a
+    trigger fills).
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slice = models.ForeignKey(Slice, models.PROTECT, related_name="allocations")
@@ -227,7 +232,11 @@ class Allocation(models.Model):
                 expressions=[("slice", RangeOperators.EQUAL), (_span(), RangeOperators.OVERLAPS)],
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["tenant", "from_at"], name="allocation_by_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "from_at"], name="allocation_by_tenant"),
+            # The capacity calendar looks at all bookings that touch a span.
+            GistIndex(_span(), name="allocation_by_span"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.slice_id} {self.from_at:%F %T}"
