@@ -260,9 +260,11 @@ def _flush_here(config: Config) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     with _lean_httpx():
+        from metering.agent.allocator import keep_small
         from metering.agent.clock import SystemClock
         from metering.agent.run import run
 
+    keep_small()
     config = _config(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     # One line per request is the client library's habit; ours is to tell changes only.
