@@ -160,6 +160,7 @@ class UnpricedReason(StrEnum):
     NO_VERSION = "no_version_in_force"
     NO_PRICE = "no_price_in_version"
     PART_EXCEEDS_WHOLE = "part_exceeds_whole"
+    WITNESSES_DIFFER = "witnesses_differ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +168,7 @@ class Unpriced:
     """Usage that could not be priced: shown to both parties and alarmed, never an amount of zero.
 
     `PART_EXCEEDS_WHOLE` is the surplus of cached over input tokens, or of reasoning over output tokens.
+    `WITNESSES_DIFFER` is a difference beyond the agreed tolerance that is held until the parties have settled it.
     """
 
     term_kind: TermKind

@@ -34,7 +34,7 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import platform, price_rules, terms, time_terms
+from tests.cases import platform, price_rules, share, terms, time_terms
 from tests.cases.load import Case
 from tests.cases.plainly import plain
 
@@ -316,6 +316,8 @@ KINDS: dict[str, Callable[[Given], Gives]] = (
             terms.agreed_terms,
             terms.refused_terms,
             terms.hard_stop,
+            share.share,
+            share.refused_shares,
         )
     }
 )

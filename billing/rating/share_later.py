@@ -1,0 +1,131 @@
+"""What a share owes for earlier periods, and what is held back of this one.
+
+Statements that come or change after their period closed are trued up at the average share of that period. An audit's
+difference is owed, and its cost where the difference is above the agreed tolerance. A reserve is held for some days
+after a period's end and released in the period that its last day lies in; the last period of a term holds nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.rating.inputs import Carried, RatingWindow, TermInput, facts_of
+from billing.rating.rated import line_key
+from billing.rating.share_base import Cell
+from billing.rating.share_facts import AuditFinding, CertifiedRevenue
+from billing.rating.share_lines import Written, write_amount
+from billing.rating.share_time import Segment
+from billing.rating.share_words import ShareBase
+
+RULE_TRUE_UP = "share_true_up"
+RULE_AUDIT = "share_audit_difference"
+RULE_AUDIT_COST = "share_audit_cost"
+RULE_HELD = "share_reserve_held"
+RULE_RELEASED = "share_reserve_released"
+CARRY_STATED = "stated_base_amount"
+CARRY_STATED_SHARE = "stated_share_percent"
+CARRY_RESERVE = "reserve_amount"
+STATED_PERIODS_MAX = 12
+"""For how many periods a statement can still come or be corrected."""
+
+
+def true_up(
+    written: Written,
+    term: TermInput,
+    window: RatingWindow,
+    parts: Sequence[Segment],
+    *,
+    cells: Sequence[Cell],
+    share: Fraction,
+) -> None:
+    """Write the difference that statements of earlier periods make, and hand on the bases that may still change.
+
+    `share` is what the certified cells came to: it over their base is the average share at which they are trued up.
+    """
+    bases, percents = _by_instant(term, CARRY_STATED), _by_instant(term, CARRY_STATED_SHARE)
+    stated = {fact.from_at: fact for fact in facts_of(term.facts, CertifiedRevenue)}
+    for at in sorted(set(percents) & set(stated)):
+        fact = stated[at]
+        difference = Fraction(fact.net_revenue_amount) - bases.get(at, Fraction(0))
+        write_amount(
+            written,
+            parts[0],
+            rule=RULE_TRUE_UP,
+            about=(at.isoformat(),),
+            amount=difference * percents[at] / 100,
+            from_at=fact.from_at,
+            to_at=fact.to_at,
+        )
+        bases[at] = Fraction(fact.net_revenue_amount)
+    if not window.is_whole:
+        return
+    mine = [cell for cell in cells if cell.segment.wording.base is ShareBase.CERTIFIED_REVENUE]
+    if mine or any(part.wording.base is ShareBase.CERTIFIED_REVENUE for part in parts):
+        base = sum((cell.base for cell in mine), Fraction(0))
+        bases[window.from_at], percents[window.from_at] = base, 100 * share / base if base else _first_percent(parts)
+    for at in sorted(percents)[-STATED_PERIODS_MAX:]:
+        written.carry(line_key(CARRY_STATED, at.isoformat()), bases.get(at, Fraction(0)))
+        written.carry(line_key(CARRY_STATED_SHARE, at.isoformat()), percents[at])
+
+
+def settle_audits(written: Written, term: TermInput, window: RatingWindow, parts: Sequence[Segment]) -> None:
+    """Write what audits found in this window: the difference, and the cost where too much was left out."""
+    for fact in facts_of(term.facts, AuditFinding):
+        if not window.from_at <= fact.found_at < window.to_at:
+            continue
+        found, reported = Fraction(fact.found_share_amount), Fraction(fact.reported_share_amount)
+        part = next((part for part in parts if part.from_at <= fact.found_at < part.to_at), parts[-1])
+        about = (fact.audit,)
+        write_amount(
+            written,
+            part,
+            rule=RULE_AUDIT,
+            about=about,
+            amount=found - reported,
+            from_at=fact.from_at,
+            to_at=fact.to_at,
+        )
+        if 100 * (found - reported) > Fraction(part.wording.audit_tolerance_percent) * found:
+            write_amount(
+                written,
+                part,
+                rule=RULE_AUDIT_COST,
+                about=about,
+                amount=Fraction(fact.cost_amount),
+                from_at=fact.from_at,
+                to_at=fact.to_at,
+            )
+
+
+def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts: Sequence[Segment]) -> None:
+    """Hold a part of what is owed by all rows so far, and release what was held long enough."""
+    owed = written.owed
+    ends = term.to_at is not None and term.to_at <= window.period_to_at
+    for at, amount in sorted(_by_instant(term, CARRY_RESERVE).items()):
+        if at < window.to_at or (ends and window.is_whole):
+            write_amount(written, parts[-1], rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
+        elif window.is_whole:
+            written.carry(line_key(CARRY_RESERVE, at.isoformat()), amount)
+    reserve = parts[-1].wording.reserve
+    if reserve is None or not window.is_whole or ends or owed <= 0:
+        return
+    held = owed * Fraction(reserve.percent) / 100
+    release_at = window.period_to_at + timedelta(days=reserve.held_days)
+    held = -write_amount(written, parts[-1], rule=RULE_HELD, about=(release_at.isoformat(),), amount=-held)
+    written.carry(line_key(CARRY_RESERVE, release_at.isoformat()), held)
+
+
+def _by_instant(term: TermInput, name: str) -> dict[datetime, Fraction]:
+    return {
+        datetime.fromisoformat(fact.name.removeprefix(f"{name}|")): Fraction(fact.value)
+        for fact in facts_of(term.facts, Carried)
+        if fact.name.startswith(f"{name}|")
+    }
+
+
+def _first_percent(parts: Sequence[Segment]) -> Fraction:
+    """Return the share that a first unit of base would have had, for a period that had none."""
+    everything = parts[-1].table.everything
+    percent = everything.tiers[0].share_percent if everything.tiers else everything.share_percent
+    return Fraction(percent or Decimal(0))
