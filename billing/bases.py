@@ -1,14 +1,14 @@
 """Reads what billing periods are rated from; the number of queries does not grow with contracts, terms or usage."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import (
     Case,
+    CharField,
     DateField,
     Expression,
     F,
@@ -23,23 +23,17 @@ from django.db.models import (
     When,
 )
 
-from billing.basis import BILLED_QUALITIES, LeaseBasis, PeriodBasis, ShareBasis, Usage
-from billing.models import Contract, Lease, LeaseAllocation, TokenShare, TokenShareDeployment
+from billing.basis import PeriodBasis
+from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
 from billing.price_versions import load_versions
-from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.book import PriceVersion
+from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
+from billing.rating.kinds import KINDS, read_fact
+from billing.rating.rated import TermKind
+from billing.terms import terms_of
+from billing.usage_spans import Span, Window, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
-from metering.models import UsageHour, Witness
-
-TOKEN_CLASSES = tuple(TokenClass)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time `[from_at, to_at)` in which a contract is looked at."""
-
-    contract: Contract
-    from_at: datetime
-    to_at: datetime
+from metering.models import UsageHour
 
 
 class _DayIn(Func):
@@ -51,59 +45,76 @@ class _DayIn(Func):
     output_field = DateField()
 
 
-def read_basis(*, contract: Contract, from_at: datetime, to_at: datetime, by_hour: bool = False) -> PeriodBasis:
-    """Return what one contract is rated from over `[from_at, to_at)`."""
-    return read_bases([Window(contract, from_at, to_at)], by_hour=by_hour)[contract.id]
+def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window:
+    """Return a billing period as a window, whole or up to an instant within it."""
+    return Window(
+        period.contract,
+        period.from_at,
+        to_at or period.to_at,
+        period.to_at,
+        period.whole_seconds,
+    )
 
 
-def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: bool = False) -> dict[UUID, PeriodBasis]:
-    """Return what contracts are rated from, by contract id, each over its own window.
+def read_basis(window: Window, *, by_hour: bool = False) -> PeriodBasis:
+    """Return what one contract is rated from over a window."""
+    return read_bases([window], by_hour=by_hour)[0]
 
-    Usage is summed per day (of the contract's time zone, or of `zone`) and stretch between price changes; with
-    `by_hour` it is left in its hours. An hour that begins before a window's end counts whole: hours are cut at the
-    ends of periods.
+
+def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: bool = False) -> list[PeriodBasis]:
+    """Return what contracts are rated from, one for each window in the order given.
+
+    Usage is summed per day (of the contract's time zone, or of `zone`) and stretch between changes of prices and
+    wordings; with `by_hour` it is left in its hours. An hour that begins before a window's end counts whole: hours
+    are cut at the ends of periods.
     """
-    by_contract = {window.contract.id: window for window in windows}
     versions = _versions(windows)
-    leases = _leases(by_contract)
-    shares = _shares(by_contract, versions, zone=zone, by_hour=by_hour)
-    return {
-        key: PeriodBasis(
-            contract=window.contract.number,
-            contract_version=window.contract.version,
-            currency=window.contract.currency,
-            zone=zone or window.contract.time_zone,
-            from_at=window.from_at,
-            to_at=window.to_at,
-            versions=_in_window(versions.get(window.contract.price_book_id, ()), window),
-            leases=tuple(leases[key]),
-            shares=tuple(shares[key]),
+    terms = terms_of({window.contract.id for window in windows})
+    holds = _holds(windows, terms)
+    usage = _usage(windows, usage_spans(windows, terms), versions, zone=zone, by_hour=by_hour)
+    stated = _stated(windows, terms)
+    carried = _carried(windows)
+    by_contract: dict[UUID, list[Term]] = defaultdict(list)
+    for term in terms:
+        by_contract[term.contract_id].append(term)
+    found: list[PeriodBasis] = []
+    for index, window in enumerate(windows):
+        contract = window.contract
+        inputs = tuple(
+            TermInput(
+                ref=term.ref,
+                title=term.title,
+                from_at=term.from_at,
+                to_at=term.to_at,
+                stretches=stretches,
+                holds=tuple(holds[index, term.id]),
+                usage=tuple(usage[index, term.id]),
+                facts=(*carried[index, term.ref], *stated[index, term.id]),
+            )
+            for term in by_contract[contract.id]
+            if (stretches := term.stretches(window.from_at, window.to_at))
         )
-        for key, window in by_contract.items()
-    }
-
-
-def billed_usage(terms: Iterable[tuple[TokenShare, Window]]) -> QuerySet[UsageHour]:
-    """Return the usage hours that bill under share terms within windows: billing witness, tokens, sure qualities."""
-    chosen: dict[tuple[str, datetime, datetime], list[UUID]] = defaultdict(list)
-    for term, window in terms:
-        from_at = max(term.from_at, window.from_at)
-        to_at = window.to_at if term.to_at is None else min(term.to_at, window.to_at)
-        chosen[term.witness, from_at, to_at].append(term.id)
-    which = Q(pk__in=[])
-    for (witness, from_at, to_at), term_ids in sorted(chosen.items(), key=lambda item: item[0]):
-        deployments = TokenShareDeployment.objects.filter(term_id__in=term_ids).values("deployment_id")
-        which |= Q(deployment_id__in=deployments, witness=witness, from_at__gte=from_at, from_at__lt=to_at)
-    return UsageHour.objects.filter(which, quantity__in=TOKEN_CLASSES, quality__in=BILLED_QUALITIES)
-
-
-def usage_records(usage: QuerySet[UsageHour]) -> int:
-    """Return how many events and readings stand behind usage hours.
-
-    An event counts once though its hours are kept per class: every event has input.
-    """
-    behind = usage.filter(~Q(witness=Witness.GATEWAY) | Q(quantity=TokenClass.INPUT))
-    return int(behind.aggregate(records=Sum("records"))["records"] or 0)
+        found.append(
+            PeriodBasis(
+                contract=contract.number,
+                contract_version=max(
+                    (stretch.contract_version for term in inputs for stretch in term.stretches),
+                    default=contract.version,
+                ),
+                window=RatingWindow(
+                    currency=contract.currency,
+                    zone=zone or contract.time_zone,
+                    from_at=window.from_at,
+                    to_at=window.to_at,
+                    period_to_at=window.period_to_at or window.to_at,
+                    versions=_in_window(versions.get(contract.price_book_id, ()), window),
+                    whole_seconds=window.whole_seconds,
+                ),
+                terms=inputs,
+                facts=tuple(carried[index, contract.number]),
+            )
+        )
+    return found
 
 
 def _versions(windows: Sequence[Window]) -> Mapping[UUID | None, tuple[PriceVersion, ...]]:
@@ -124,133 +135,180 @@ def _in_window(versions: Sequence[PriceVersion], window: Window) -> tuple[PriceV
     return (*started[-1:], *later)
 
 
-def _leases(windows: Mapping[UUID, Window]) -> dict[UUID, list[LeaseBasis]]:
-    holds: dict[UUID, list[Hold]] = defaultdict(list)
-    for row in _held(windows).order_by("allocation__from_at", "allocation_id").iterator():
-        slice_id, from_at, to_at, permille, card, model, lease_id = row
-        holds[lease_id].append(Hold(str(slice_id), permille, from_at, to_at, str(card), model))
-    found: dict[UUID, list[LeaseBasis]] = defaultdict(list)
-    for lease in Lease.objects.filter(contract__in=list(windows), id__in=list(holds)).order_by("ref"):
-        held = tuple(holds[lease.id])
-        basis = LeaseBasis(lease.ref, lease.title, lease.price_per_gpu_hour, held)
-        found[lease.contract_id].append(basis)
+def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[int, UUID], list[Hold]]:
+    found: dict[tuple[int, UUID], list[Hold]] = defaultdict(list)
+    contract_of = {term.id: term.contract_id for term in terms if KINDS[TermKind(term.kind)].takes_slices}
+    if not contract_of:
+        return found
+    indexes = _by_contract(windows)
+    held = _held(windows).order_by("allocation__from_at", "allocation_id")
+    for slice_id, from_at, to_at, permille, card, model, term_id in held.iterator():
+        hold = Hold(str(slice_id), permille, from_at, to_at, str(card), model)
+        for index in indexes[contract_of[term_id]]:
+            window = windows[index]
+            if from_at < window.to_at and (to_at is None or to_at > window.from_at):
+                found[index, term_id].append(hold)
     return found
 
 
-def _held(windows: Mapping[UUID, Window]) -> QuerySet[LeaseAllocation, tuple[Any, ...]]:
+def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]]:
+    spans: dict[tuple[datetime, datetime], list[UUID]] = defaultdict(list)
+    for window in windows:
+        spans[window.from_at, window.to_at].append(window.contract.id)
     which = Q(pk__in=[])
-    for span, contracts in _by_span(windows).items():
+    for span, contracts in spans.items():
         which |= Q(
             Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=span[0]),
             allocation__from_at__lt=span[1],
-            lease__contract__in=contracts,
+            term__contract__in=contracts,
         )
-    return LeaseAllocation.objects.filter(which).values_list(
+    return TermAllocation.objects.filter(which).values_list(
         "allocation__slice_id",
         "allocation__from_at",
         "allocation__to_at",
         "allocation__slice__share_permille",
         "allocation__slice__accelerator_id",
         "allocation__slice__accelerator__model",
-        "lease_id",
+        "term_id",
     )
 
 
-def _shares(
-    windows: Mapping[UUID, Window],
+def _usage(
+    windows: Sequence[Window],
+    spans: Sequence[Span],
     versions: Mapping[UUID | None, tuple[PriceVersion, ...]],
     *,
     zone: str | None,
     by_hour: bool,
-) -> dict[UUID, list[ShareBasis]]:
-    terms = list(TokenShare.objects.filter(contract__in=list(windows)).order_by("ref"))
-    terms = [term for term in terms if _touches(term, windows[term.contract_id])]
-    usage: dict[UUID, list[Usage]] = defaultdict(list)
-    if terms:
-        # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-        rows = billed_usage((term, windows[term.contract_id]) for term in terms).exclude(value=0)
-        rows = rows.annotate(term_id=F("deployment__token_share__term_id"))
-        grouped = _grouped_by_hour(rows) if by_hour else _grouped_by_day(rows, _changes(windows, versions), zone)
-        for row in grouped:
-            usage[row["term_id"]].append(_usage(row))
-    found: dict[UUID, list[ShareBasis]] = defaultdict(list)
-    for term in terms:
-        found[term.contract_id].append(
-            ShareBasis(
-                ref=term.ref,
-                title=term.title,
-                share_percent=term.share_percent,
-                collected_by=term.collected_by,
-                witness=term.witness,
-                usage=tuple(usage[term.id]),
-            )
-        )
+) -> Mapping[tuple[int, UUID], list[Used]]:
+    found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
+    if not spans:
+        return found
+    of_deployment = by_deployment(spans)
+    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
+    rows = billed_usage(spans).exclude(value=0)
+    if by_hour:
+        grouped = _grouped_by_hour(rows)
+    else:
+        changes = _price_changes(windows, versions) | _span_changes(of_deployment)
+        grouped = _grouped_by_day(rows, sorted(changes), Value(zone) if zone else _zones(windows, spans))
+    for row in grouped:
+        for span in of_deployment[row["deployment_id"]]:
+            if span.from_at <= row["start"] < span.to_at:
+                found[span.window, span.term_id].append(_used(row))
     return found
 
 
-_ABOUT = ("term_id", "deployment_id", "model", "quantity", "quality", "context_over")
+_ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks")
 
 
 def _grouped_by_hour(rows: QuerySet[UsageHour]) -> Iterable[dict[str, Any]]:
     grouped: Iterable[dict[str, Any]] = (
         rows.values(*_ABOUT, "from_at")
-        .annotate(tokens=Sum("value"), start=F("from_at"), end=Max("to_at"))
+        .annotate(count=Sum("value"), start=F("from_at"), end=Max("to_at"))
         .order_by(*_ABOUT, "from_at")
     )
     return grouped
 
 
 def _grouped_by_day(
-    rows: QuerySet[UsageHour], changes: Sequence[datetime], zone: str | None
+    rows: QuerySet[UsageHour], changes: Sequence[datetime], zone: Expression
 ) -> Iterable[dict[str, Any]]:
-    where: Expression | F = Value(zone) if zone else F("deployment__token_share__term__contract__time_zone")
     stretch = Case(
         *(When(from_at__gte=at, then=Value(index)) for index, at in sorted(enumerate(changes, 1), reverse=True)),
         default=Value(0),
         output_field=IntegerField(),
     )
     grouped: Iterable[dict[str, Any]] = (
-        rows.annotate(day=_DayIn("from_at", where), stretch=stretch)
+        rows.annotate(day=_DayIn("from_at", zone), stretch=stretch)
         .values(*_ABOUT, "day", "stretch")
-        .annotate(tokens=Sum("value"), start=Min("from_at"), end=Max("to_at"))
+        .annotate(count=Sum("value"), start=Min("from_at"), end=Max("to_at"))
         .order_by(*_ABOUT, "day", "stretch")
     )
     return grouped
 
 
-def _usage(row: Mapping[str, Any]) -> Usage:
-    return Usage(
+def _zones(windows: Sequence[Window], spans: Iterable[Span]) -> Expression:
+    """The time zone of the contract that a usage hour bills under."""
+    deployments: dict[str, list[UUID]] = defaultdict(list)
+    for span in spans:
+        deployments[windows[span.window].contract.time_zone].append(span.deployment_id)
+    first, *others = sorted(deployments)
+    return Case(
+        *(When(deployment_id__in=deployments[name], then=Value(name)) for name in others),
+        default=Value(first),
+        output_field=CharField(),
+    )
+
+
+def _used(row: Mapping[str, Any]) -> Used:
+    return Used(
         deployment=str(row["deployment_id"]),
         model=row["model"],
-        token_class=TokenClass(row["quantity"]),
+        quantity=row["quantity"],
         quality=row["quality"],
         from_at=row["start"],
         to_at=row["end"],
-        tokens=int(row["tokens"]),
+        count=int(row["count"]),
         context_over=row["context_over"],
+        marks=row["marks"],
     )
 
 
-def _changes(
-    windows: Mapping[UUID, Window], versions: Mapping[UUID | None, tuple[PriceVersion, ...]]
-) -> list[datetime]:
+def _price_changes(
+    windows: Sequence[Window], versions: Mapping[UUID | None, tuple[PriceVersion, ...]]
+) -> set[datetime]:
     """Return every instant inside a window at which prices of its book change; all usage is cut at all of them."""
-    return sorted(
-        {
-            version.effective_at
-            for window in windows.values()
-            for version in versions.get(window.contract.price_book_id, ())
-            if window.from_at < version.effective_at < window.to_at
-        }
+    return {
+        version.effective_at
+        for window in windows
+        for version in versions.get(window.contract.price_book_id, ())
+        if window.from_at < version.effective_at < window.to_at
+    }
+
+
+def _span_changes(of_deployment: Mapping[UUID, Sequence[Span]]) -> set[datetime]:
+    """Return where the usage of one deployment goes from one wording, term or window to another."""
+    return {span.from_at for spans in of_deployment.values() for span in spans[1:]}
+
+
+def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[int, UUID], list[Fact]]:
+    found: dict[tuple[int, UUID], list[Fact]] = defaultdict(list)
+    contract_of = {term.id: term.contract_id for term in terms}
+    if not contract_of:
+        return found
+    indexes = _by_contract(windows)
+    facts = TermFact.objects.filter(
+        term__contract__in=list(indexes),
+        at__gte=min(window.from_at for window in windows),
+        at__lt=max(window.to_at for window in windows),
     )
+    for fact in facts.order_by("at", "recorded_at", "pk"):
+        for index in indexes[contract_of[fact.term_id]]:
+            if windows[index].from_at <= fact.at < windows[index].to_at:
+                found[index, fact.term_id].append(read_fact(fact.document))
+    return found
 
 
-def _by_span(windows: Mapping[UUID, Window]) -> Mapping[tuple[datetime, datetime], Collection[UUID]]:
-    spans: dict[tuple[datetime, datetime], list[UUID]] = defaultdict(list)
-    for key, window in windows.items():
-        spans[window.from_at, window.to_at].append(key)
-    return spans
+def _carried(windows: Sequence[Window]) -> Mapping[tuple[int, str], list[Fact]]:
+    """Return what the period before a window's handed on, by the reference of the term or the contract's number."""
+    found: dict[tuple[int, str], list[Fact]] = defaultdict(list)
+    indexes = _by_contract(windows)
+    carries = PeriodCarry.objects.filter(
+        period__contract__in=list(indexes), period__to_at__in={window.from_at for window in windows}
+    )
+    rows = carries.order_by("term_ref", "name").values_list(
+        "period__contract_id", "period__to_at", "term_ref", "name", "value"
+    )
+    for contract_id, to_at, term_ref, name, value in rows:
+        for index in indexes[contract_id]:
+            if windows[index].from_at == to_at:
+                found[index, term_ref].append(Carried(name=name, value=value))
+    return found
 
 
-def _touches(term: TokenShare, window: Window) -> bool:
-    return term.from_at < window.to_at and (term.to_at is None or term.to_at > window.from_at)
+def _by_contract(windows: Sequence[Window]) -> Mapping[UUID, list[int]]:
+    indexes: dict[UUID, list[int]] = defaultdict(list)
+    for index, window in enumerate(windows):
+        indexes[window.contract.id].append(index)
+    return indexes

@@ -1,125 +1,106 @@
-"""What a billing period is rated from: terms, price versions, holds and usage, and nothing else.
+"""What a billing period is rated from: terms with their wordings, prices, holds, usage and facts, and nothing else.
 
 A basis is data without a database, so that the same functions rate it when charging, on a page, and when an invoice
 is recomputed from its evidence file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from billing.rating.book import PriceVersion, TokenClass
-from billing.rating.lease import LeaseTerms, rate_lease
-from billing.rating.rated import Rated
-from billing.rating.token_share import CollectedBy, TokenShareTerms, UsageTotal, rate_token_share
-from billing.rating.versions import version_in_force
-from clusters.occupancy import Hold
+from billing.rating.below_zero import CREDIT_AMOUNT, settle_below_zero
+from billing.rating.book import PriceVersion
+from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used, facts_of
+from billing.rating.kinds import ADJUSTED, KINDS, TOKEN_CLASSES, kind_of
+from billing.rating.rated import Carry, Rated, RatedLine, TermKind, Unpriced
 
 BILLED_QUALITIES = ("A", "E", "S")
 """Actual, estimated and substituted usage bills; quarantined usage and gaps do not."""
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseBasis:
-    """A lease and what it held; `rate_per_gpu_hour` is None where the price book's price in force counts."""
-
-    ref: str
-    title: str
-    rate_per_gpu_hour: Decimal | None
-    holds: tuple[Hold, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one class, quality and band of requests, of a deployment in a stretch that no price change divides."""
-
-    deployment: str
-    model: str
-    token_class: TokenClass
-    quality: str
-    from_at: datetime
-    to_at: datetime
-    tokens: int
-    context_over: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ShareBasis:
-    """A token share and the usage of its deployments by the witness that bills."""
-
-    ref: str
-    title: str
-    share_percent: Decimal
-    collected_by: str
-    witness: str
-    usage: tuple[Usage, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PeriodBasis:
-    """Everything that decides what a contract owes for `[from_at, to_at)`."""
+    """Everything that decides what a contract owes for a window of one of its periods.
+
+    `contract_version` is the latest that is in force within the window. Every term has a wording in force; `facts` are
+    those of the contract as a whole.
+    """
 
     contract: str
     contract_version: int
-    currency: str
-    zone: str
-    from_at: datetime
-    to_at: datetime
-    versions: tuple[PriceVersion, ...]
-    leases: tuple[LeaseBasis, ...]
-    shares: tuple[ShareBasis, ...]
+    window: RatingWindow
+    terms: tuple[TermInput, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert all(term.stretches for term in self.terms)
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217."""
+        return self.window.currency
+
+    @property
+    def zone(self) -> str:
+        """The IANA zone whose days usage belongs to."""
+        return self.window.zone
+
+    @property
+    def from_at(self) -> datetime:
+        """Where the window begins."""
+        return self.window.from_at
+
+    @property
+    def to_at(self) -> datetime:
+        """Where the window ends."""
+        return self.window.to_at
+
+    @property
+    def versions(self) -> tuple[PriceVersion, ...]:
+        """The price versions in force at some instant of the window."""
+        return self.window.versions
+
+    def of_kind(self, kind: TermKind) -> tuple[TermInput, ...]:
+        """Return the terms of one kind."""
+        return tuple(term for term in self.terms if kind_of(term) is kind)
+
+    def tokens(self) -> Iterator[tuple[TermInput, Used]]:
+        """Yield each term's usage that is counted in tokens."""
+        for term in self.terms:
+            for used in term.usage:
+                if used.quantity in TOKEN_CLASSES:
+                    yield term, used
 
 
 def rate(basis: PeriodBasis) -> Rated:
-    """Rate the whole basis: a line per lease, price version and day, or per share, model, class, tier, version and day.
+    """Rate a whole basis: each term by its rater, then those that look at the lines of others, in their order.
 
-    Days are those of the contract's time zone; usage of an hour belongs to the day in which its stretch begins.
+    Where credits outweigh what is owed, the rest is handed to the next period, so that no bill is below zero.
     """
-    rated = Rated()
-    days = day_starts(basis.from_at, basis.to_at, basis.zone)
-    for lease in basis.leases:
-        terms = LeaseTerms(lease.ref, basis.contract_version, lease.rate_per_gpu_hour, basis.versions)
-        rated += rate_lease(terms, lease.holds, basis.from_at, basis.to_at, cut_at=days)
-    for share in basis.shares:
-        share_terms = TokenShareTerms(
-            share.ref,
-            basis.contract_version,
-            share.share_percent,
-            basis.versions,
-            CollectedBy(share.collected_by),
-        )
-        rated += rate_token_share(share_terms, _usage_totals(basis, share))
-    return rated
+    lines: list[RatedLine] = []
+    unpriced: list[Unpriced] = []
+    carries: list[Carry] = []
+
+    def add(rated: Rated) -> None:
+        lines.extend(rated.lines)
+        unpriced.extend(rated.unpriced)
+        carries.extend(rated.carries)
+
+    for term in basis.terms:
+        rater = KINDS[kind_of(term)].rate
+        if rater is not None:
+            add(rater(term, basis.window))
+    for kind in ADJUSTED:
+        for term in basis.of_kind(kind):
+            adjust = KINDS[kind].adjust
+            assert adjust is not None, kind
+            add(adjust(term, basis.window, tuple(lines)))
+    add(settle_below_zero(basis.contract, basis.contract_version, basis.window, lines, _brought(basis.facts)))
+    return Rated(tuple(lines), tuple(unpriced), tuple(carries))
 
 
-def day_starts(from_at: datetime, to_at: datetime, zone: str) -> list[datetime]:
-    """Return the instants within `[from_at, to_at)` at which a day begins in the IANA zone, in UTC."""
-    local = ZoneInfo(zone)
-    day = from_at.astimezone(local).date()
-    starts: list[datetime] = []
-    while True:
-        at = datetime(day.year, day.month, day.day, tzinfo=local).astimezone(UTC)
-        if at >= to_at:
-            return starts
-        if at >= from_at:
-            starts.append(at)
-        day += timedelta(days=1)
-
-
-def _usage_totals(basis: PeriodBasis, share: ShareBasis) -> Iterator[UsageTotal]:
-    zone = ZoneInfo(basis.zone)
-    for usage in share.usage:
-        version = version_in_force(basis.versions, usage.from_at)
-        yield UsageTotal(
-            usage_key=usage.from_at.astimezone(zone).date().isoformat(),
-            model=usage.model,
-            token_class=usage.token_class,
-            price_version_id=version.version_id if version else None,
-            quantity=usage.tokens,
-            quality_mix={usage.quality: usage.tokens},
-            from_at=usage.from_at,
-            to_at=usage.to_at,
-            context_over=usage.context_over,
-        )
+def _brought(facts: Sequence[Fact]) -> Decimal:
+    values = [fact.value for fact in facts_of(facts, Carried) if fact.name == CREDIT_AMOUNT]
+    assert len(values) <= 1
+    return values[0] if values else Decimal(0)

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import connection
 
-from billing.evidence import differences, digest
+from billing.canonical import digest
+from billing.evidence import differences
 from billing.models import (
     Charge,
     Invoice,

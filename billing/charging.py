@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
-from billing.bases import read_basis
+from billing.bases import read_basis, window_of
 from billing.basis import PeriodBasis, rate
 from billing.cuts import ensure_cuts
 from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
@@ -54,7 +54,7 @@ def ensure_periods(*, contract: Contract, now: datetime) -> list[BillingPeriod]:
         missing.append(period)
         period = next_period(spec, period)
     stored = BillingPeriod.objects.bulk_create(
-        [BillingPeriod(contract=contract, from_at=max(period.from_at, begin), to_at=period.to_at) for period in missing]
+        [_stored_period(contract, period, max(period.from_at, begin)) for period in missing]
     )
     ensure_cuts(contract=contract)
     return stored
@@ -112,7 +112,7 @@ def charge_locked(
     """Do `charge_period` on a row that the caller has locked and found open, from `basis` if it was read already."""
     until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
     if basis is None:
-        basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=until)
+        basis = read_basis(window_of(period, to_at=until))
     assert (basis.from_at, basis.to_at) == (period.from_at, until)
     rated = rate(basis)
     deltas = difference(rated.lines, _booked(period))
@@ -122,6 +122,16 @@ def charge_locked(
         period.rated_at = until
         period.save(update_fields=["rated_at"])
     return Charged(len(deltas), rated)
+
+
+def _stored_period(contract: Contract, period: Period, from_at: datetime) -> BillingPeriod:
+    whole = (from_at, period.to_at) == (period.whole_from_at, period.whole_to_at)
+    return BillingPeriod(
+        contract=contract,
+        from_at=from_at,
+        to_at=period.to_at,
+        whole_seconds=None if whole else period.whole_seconds,
+    )
 
 
 def _spec(contract: Contract) -> PeriodSpec:

@@ -14,12 +14,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.bases import read_basis
+from billing.bases import read_basis, window_of
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
 from billing.invoicing import issue_invoice
-from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodState
+from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState
 from billing.proving import prove
+from billing.rating.rated import Rated
 
 
 class CloseState(StrEnum):
@@ -77,7 +78,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     if gaps and in_grace:
         return Closed(CloseState.WAITING, waiting_for=tuple(gaps))
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
-    basis = read_basis(contract=period.contract, from_at=period.from_at, to_at=period.to_at, by_hour=True)
+    basis = read_basis(window_of(period), by_hour=True)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
     unpriced = unresolved(period=period)
     missing = (*gaps, *_unpriced_rows(unpriced))
@@ -94,6 +95,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
             now=now,
             stripe_ready=stripe_ready,
         )
+    _hand_on(period, charged.rated or Rated())
     period.state = PeriodState.CLOSED
     period.closed_at = now
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])
@@ -112,6 +114,14 @@ def _locked(period_id: UUID) -> BillingPeriod:
 def _unpriced_rows(unpriced: Mapping[str, Decimal]) -> Iterator[dict[str, Any]]:
     for name, quantity in unpriced.items():
         yield {"kind": "unpriced", "usage": name, "quantity": f"{quantity:f}".rstrip("0").rstrip(".")}
+
+
+def _hand_on(period: BillingPeriod, rated: Rated) -> None:
+    """Store what the next period is handed."""
+    PeriodCarry.objects.bulk_create(
+        PeriodCarry(period=period, term_ref=carry.term_ref, name=carry.name, value=carry.value)
+        for carry in rated.carries
+    )
 
 
 def _go_on(period: BillingPeriod, now: datetime) -> None:

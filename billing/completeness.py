@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db.models import Max, Q, Value
 from django.db.models.functions import Coalesce
 
-from billing.models import BillingPeriod, LeaseAllocation, TokenShare, TokenShareDeployment
+from billing.bases import window_of
+from billing.models import BillingPeriod, TermAllocation, TermDeployment
+from billing.usage_spans import usage_spans
 from clusters.models import Binding, Node
 from metering.completeness import pending_events, reported_to, source_reaches
 from metering.models import Witness
@@ -53,37 +55,35 @@ def serving_nodes(*, period: BillingPeriod) -> dict[UUID, datetime]:
     """Return the nodes that serve the contract in the period, and until when within it."""
     to_at = period.to_at
     held = (
-        LeaseAllocation.objects.filter(
+        TermAllocation.objects.filter(
             Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=period.from_at),
             allocation__from_at__lt=to_at,
-            lease__contract_id=period.contract_id,
+            term__contract_id=period.contract_id,
         )
         .values_list("allocation__slice__accelerator__node_id")
         .annotate(last_at=Max(Coalesce("allocation__to_at", Value(to_at))))
     )
-    bound = (
+    bound = TermDeployment.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=period.from_at), term__contract_id=period.contract_id, from_at__lt=to_at
+    )
+    serving = (
         Binding.objects.filter(
             Q(to_at__isnull=True) | Q(to_at__gt=period.from_at),
             from_at__lt=to_at,
-            deployment__token_share__term__contract_id=period.contract_id,
+            deployment_id__in=bound.values("deployment_id"),
         )
         .values_list("endpoint__node_id")
         .annotate(last_at=Max(Coalesce("to_at", Value(to_at))))
     )
     needed: dict[UUID, datetime] = {}
-    for node, last_at in [*held, *bound]:
+    for node, last_at in [*held, *serving]:
         needed[node] = max(needed.get(node, period.from_at), min(last_at, to_at))
     return needed
 
 
 def _gateways_behind(period: BillingPeriod, now: datetime | None) -> Iterator[dict[str, Any]]:
-    deployments = TokenShareDeployment.objects.filter(
-        Q(term__to_at__isnull=True) | Q(term__to_at__gt=period.from_at),
-        term__contract_id=period.contract_id,
-        term__witness=Witness.GATEWAY,
-        term__from_at__lt=period.to_at,
-    )
-    ids = list(deployments.values_list("deployment_id", flat=True))
+    spans = usage_spans([window_of(period)])
+    ids = sorted({span.deployment_id for span in spans if span.witness == Witness.GATEWAY})
     if not ids:
         return
     contract = period.contract
@@ -103,6 +103,6 @@ def _gateways_behind(period: BillingPeriod, now: datetime | None) -> Iterator[di
 
 
 def _events_waiting(period: BillingPeriod) -> int:
-    if not TokenShare.objects.filter(contract_id=period.contract_id).exists():
+    if not TermDeployment.objects.filter(term__contract_id=period.contract_id).exists():
         return 0
     return pending_events(before=period.to_at, tenant=period.contract.tenant)

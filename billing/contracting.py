@@ -1,9 +1,9 @@
 """Making contracts and their terms, and ending them."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
@@ -13,20 +13,24 @@ from billing.cuts import ensure_cuts, write_cuts
 from billing.holding import Hold, SliceTaken, WrongTerms, hold_slices
 from billing.models import (
     BillingPeriod,
-    CollectedBy,
     Collection,
     Contract,
     ContractState,
-    Lease,
-    LeaseAllocation,
     PeriodKind,
     PeriodState,
     PriceBook,
-    TokenShare,
-    TokenShareDeployment,
+    Term,
+    TermAllocation,
+    TermDeployment,
 )
 from billing.money import UnknownCurrency, minor_digits
 from billing.numbering import next_number
+from billing.rating.kinds import KINDS, kind_of_wording
+from billing.rating.lease_wording import LeaseWording
+from billing.rating.token_share import CollectedBy, TokenShareWording
+from billing.rating.wording import Wording, WrongWording
+from billing.term_binding import DeploymentTaken, bind_deployments
+from billing.term_versions import TermChange, add_version, said_over
 from clusters.models import Allocation, Deployment, Slice
 from metering.comparison import agree_comparison
 from metering.models import Witness
@@ -47,14 +51,6 @@ __all__ = [
     "open_lease",
     "terminate_contract",
 ]
-
-
-class DeploymentTaken(Problem):
-    """A deployment's tokens are already shared under another term."""
-
-    status = 409
-    code = "deployment_taken"
-    title = "A deployment belongs to another term"
 
 
 class ContractNotActive(Problem):
@@ -106,7 +102,7 @@ def open_contract(
         raise WrongTerms(f"The price book must be {provider.slug}'s and in {currency}.")
     if (period_kind == PeriodKind.FIXED_LENGTH) != bool(period_length_s):
         raise WrongTerms("period_length_s belongs to periods of fixed length, and to those only.")
-    return Contract.objects.create(
+    contract = Contract.objects.create(
         number=number or next_number(model=Contract, field="number", prefix="C"),
         provider=provider,
         tenant=tenant,
@@ -125,6 +121,8 @@ def open_contract(
         operator_fee_percent=operator_fee_percent,
         created_at=now,
     )
+    add_version(contract=contract, changes=(), effective_at=contract.from_at, now=now)
+    return contract
 
 
 @transaction.atomic
@@ -138,7 +136,7 @@ def add_lease(
     now: datetime,
     ref: str | None = None,
     title: str = "",
-) -> Lease:
+) -> Term:
     """Lease `slices`, all of one accelerator model, to the contract's tenant over `[from_at, to_at)`.
 
     Without `price_per_gpu_hour` the price book's price in force counts. Instants are taken at the full second.
@@ -147,17 +145,18 @@ def add_lease(
     if not slices:
         raise WrongTerms("A lease needs at least one slice.")
     model = slices[0].accelerator.model
-    lease = open_lease(
+    contract, from_at, to_at = _checked(contract, from_at, to_at)
+    lease = _add_term(
         contract=contract,
-        accelerator_model=model,
+        wording=LeaseWording(accelerator_model=model, price_per_gpu_hour=price_per_gpu_hour),
         from_at=from_at,
         to_at=to_at,
-        price_per_gpu_hour=price_per_gpu_hour,
         now=now,
         ref=ref,
         title=title or f"{len(slices)} × {model}",
+        bound={"slices": [str(held.id) for held in slices]},
     )
-    hold_slices(lease, lease.contract, [Hold(held, lease.from_at, lease.to_at) for held in slices], now)
+    hold_slices(lease, contract, [Hold(held, from_at, to_at) for held in slices], now, accelerator_model=model)
     return lease
 
 
@@ -172,27 +171,22 @@ def open_lease(
     now: datetime,
     title: str,
     ref: str | None = None,
-) -> Lease:
+) -> Term:
     """Store a lease that holds nothing yet; slices join it by `add_lease_allocations`, as jobs come and go."""
-    contract = _locked_active(contract)
-    from_at, to_at = _full_second(from_at), to_at and _full_second(to_at)
-    _require_within(contract, from_at, to_at)
-    if price_per_gpu_hour is not None and price_per_gpu_hour < 0:
-        raise WrongTerms(f"A price cannot be {price_per_gpu_hour}.")
-    return Lease.objects.create(
+    contract, from_at, to_at = _checked(contract, from_at, to_at)
+    return _add_term(
         contract=contract,
-        ref=ref or next_number(model=Lease, field="ref", prefix="L"),
-        title=title,
-        accelerator_model=accelerator_model,
-        price_per_gpu_hour=price_per_gpu_hour,
+        wording=LeaseWording(accelerator_model=accelerator_model, price_per_gpu_hour=price_per_gpu_hour),
         from_at=from_at,
         to_at=to_at,
-        created_at=now,
+        now=now,
+        ref=ref,
+        title=title,
     )
 
 
 @transaction.atomic
-def add_lease_allocations(*, lease: Lease, holds: Sequence[Hold], now: datetime) -> list[Allocation]:
+def add_lease_allocations(*, lease: Term, holds: Sequence[Hold], now: datetime) -> list[Allocation]:
     """Hold thousands of slices, or one slice over many spans, under a lease that exists.
 
     Raises `SliceTaken` like `add_lease`; then none of them is stored.
@@ -206,7 +200,9 @@ def add_lease_allocations(*, lease: Lease, holds: Sequence[Hold], now: datetime)
         _require_span(hold.from_at, hold.to_at)
         if hold.from_at < lease.from_at or _after(hold.to_at, lease.to_at):
             raise WrongTerms(f"{hold.from_at.isoformat()} is outside the lease {lease.ref}.")
-    return hold_slices(lease, contract, full, now)
+    wording = lease.wording_at(lease.from_at)
+    assert isinstance(wording, LeaseWording), lease.ref
+    return hold_slices(lease, contract, full, now, accelerator_model=wording.accelerator_model)
 
 
 @transaction.atomic
@@ -223,37 +219,31 @@ def add_token_share(
     tolerance_percent: Decimal = Decimal(1),
     ref: str | None = None,
     title: str = "",
-) -> TokenShare:
+) -> Term:
     """Make the contract's tenant owe `share_percent` of the list price of the deployments' tokens.
 
     Where the operator collects from the buyers it is the operator who owes, so the contract's tenant must be the
     operator then. Raises `DeploymentTaken` where a deployment is under another term.
     """
-    contract = _locked_active(contract)
-    from_at, to_at = _full_second(from_at), to_at and _full_second(to_at)
-    _require_within(contract, from_at, to_at)
+    contract, from_at, to_at = _checked(contract, from_at, to_at)
     if contract.price_book_id is None:
         raise WrongTerms(f"{contract.number} has no price book, so tokens have no list price.")
-    if not 0 < share_percent <= 100 or witness not in (Witness.ENGINE, Witness.GATEWAY):
-        raise WrongTerms("The share lies within 0 and 100 percent, and engine or gateway is the witness that bills.")
+    if witness not in (Witness.ENGINE, Witness.GATEWAY):
+        raise WrongTerms("Engine or gateway is the witness that bills.")
     if collected_by == CollectedBy.OPERATOR and not contract.tenant.is_operator:
         raise WrongTerms("The operator owes a share of what it collects, so it must be the contract's tenant.")
-    _require_deployments(contract, deployments)
-    term = TokenShare.objects.create(
+    wording: dict[str, Any] = {"witness": str(witness), "collected_by": collected_by}
+    term = _add_term(
         contract=contract,
-        ref=ref or next_number(model=TokenShare, field="ref", prefix="S"),
-        title=title or ", ".join(deployment.name for deployment in deployments)[:200],
-        share_percent=share_percent,
-        collected_by=collected_by,
-        witness=witness,
-        tolerance_percent=tolerance_percent,
+        wording=TokenShareWording(share_percent=share_percent, tolerance_percent=tolerance_percent, **wording),
         from_at=from_at,
         to_at=to_at,
-        created_at=now,
+        now=now,
+        ref=ref,
+        title=title or ", ".join(deployment.name for deployment in deployments)[:200],
+        bound={"deployments": [str(deployment.id) for deployment in deployments]},
     )
-    TokenShareDeployment.objects.bulk_create(
-        [TokenShareDeployment(term=term, deployment=deployment) for deployment in deployments]
-    )
+    bind_deployments(term, contract, deployments, from_at, to_at)
     agree_comparison(deployments=deployments, billed_by=witness, tolerance_percent=tolerance_percent)
     ensure_cuts(contract=contract)
     return term
@@ -277,16 +267,11 @@ def terminate_contract(*, contract: Contract, at: datetime, now: datetime, actor
     if _after(at, contract.to_at):
         raise WrongTerms(f"{contract.number} ends before {at.isoformat()} by itself.")
     BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__gt=at).update(to_at=at)
-    _end_leases(contract, at)
-    shares = TokenShare.objects.filter(contract=contract)
-    deployment_ids = list(shares.values_list("deployments__deployment_id", flat=True))
-    TokenShareDeployment.objects.filter(term__in=shares.filter(from_at__gte=at)).delete()
-    shares.filter(from_at__gte=at).delete()
-    shares.filter(_open_at(at)).update(to_at=at)
-    write_cuts(deployment_ids=sorted(key for key in deployment_ids if key), instants=[at])
     contract.state = ContractState.TERMINATED
     contract.to_at = at
     contract.save(update_fields=["state", "to_at"])
+    _end_allocations(contract, at)
+    _end_terms(contract, at, now)
     AuditEntry.objects.create(
         organization_id=contract.provider_id,
         actor=actor,
@@ -299,32 +284,65 @@ def terminate_contract(*, contract: Contract, at: datetime, now: datetime, actor
     return contract
 
 
-def _end_leases(contract: Contract, at: datetime) -> None:
-    held = LeaseAllocation.objects.filter(lease__contract=contract)
+def _end_allocations(contract: Contract, at: datetime) -> None:
+    held = TermAllocation.objects.filter(term__contract=contract)
     ids = sorted(held.filter(_open_at(at, "allocation__")).values_list("allocation_id", flat=True))
     list(Allocation.objects.select_for_update().filter(id__in=ids).order_by("id").values_list("id"))
     later = list(held.filter(allocation__from_at__gte=at).values_list("allocation_id", flat=True))
     held.filter(allocation_id__in=later).delete()
     Allocation.objects.filter(id__in=later).delete()
     Allocation.objects.filter(id__in=ids, from_at__lt=at).update(to_at=at)
-    leases = Lease.objects.filter(contract=contract)
-    leases.filter(from_at__gte=at).delete()
-    leases.filter(_open_at(at)).update(to_at=at)
 
 
-def _require_deployments(contract: Contract, deployments: Sequence[Deployment]) -> None:
-    if not deployments:
-        raise WrongTerms("A token share needs at least one deployment.")
-    parties = (contract.provider_id, contract.tenant_id)
-    for deployment in deployments:
-        if (deployment.provider_id, deployment.tenant_id) != parties:
-            raise WrongTerms(f"{deployment.slug} is not between the contract's provider and tenant.")
-    ids = Counter(deployment.id for deployment in deployments)
-    taken = TokenShareDeployment.objects.filter(deployment_id__in=ids).select_related("deployment", "term").first()
-    if taken is not None:
-        raise DeploymentTaken(f"{taken.deployment.slug} is under {taken.term.ref}.")
-    if max(ids.values()) > 1:
-        raise WrongTerms("A deployment is named twice.")
+def _end_terms(contract: Contract, at: datetime, now: datetime) -> None:
+    bound = TermDeployment.objects.filter(term__contract=contract)
+    deployment_ids = set(bound.values_list("deployment_id", flat=True))
+    bound.filter(from_at__gte=at).delete()
+    bound.filter(_open_at(at)).update(to_at=at)
+    write_cuts(deployment_ids=sorted(deployment_ids), instants=[at])
+    terms = Term.objects.filter(_open_at(at), contract=contract).order_by("ref")
+    changes = [TermChange(term, [(max(at, term.from_at), None)], {}) for term in terms]
+    add_version(contract=contract, changes=changes, effective_at=at, now=now)
+
+
+def _add_term(
+    *,
+    contract: Contract,
+    wording: Wording,
+    from_at: datetime,
+    to_at: datetime | None,
+    now: datetime,
+    title: str,
+    ref: str | None = None,
+    bound: Mapping[str, Sequence[str]] | None = None,
+) -> Term:
+    try:
+        wording.check()
+    except WrongWording as error:
+        raise WrongTerms(str(error)) from error
+    kind = kind_of_wording(wording)
+    term = Term(
+        contract=contract,
+        kind=kind,
+        ref=ref or next_number(model=Term, field="ref", prefix=KINDS[kind].ref_prefix),
+        title=title,
+        from_at=from_at,
+        to_at=to_at,
+        created_at=now,
+    )
+    change = TermChange(term, said_over(wording, from_at, to_at), bound or {})
+    add_version(contract=contract, changes=[change], effective_at=from_at, now=now)
+    return term
+
+
+def _checked(
+    contract: Contract, from_at: datetime, to_at: datetime | None
+) -> tuple[Contract, datetime, datetime | None]:
+    """Lock a contract that is active; return it and the time of a term at the full second."""
+    contract = _locked_active(contract)
+    from_at, to_at = _full_second(from_at), to_at and _full_second(to_at)
+    _require_within(contract, from_at, to_at)
+    return contract, from_at, to_at
 
 
 def _locked_active(contract: Contract) -> Contract:

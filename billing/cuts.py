@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db.models import Max, Min
 
-from billing.basis import day_starts
-from billing.models import BillingPeriod, Contract, PriceVersion, TokenShare, TokenShareDeployment
+from billing.models import BillingPeriod, Contract, PriceVersion, TermDeployment, TermWording
+from billing.periods import day_starts
 from billing.price_rules import versions_for
 from metering.models import UsageCut
 
@@ -22,10 +22,8 @@ def ensure_cuts(*, contract: Contract, deployment_ids: Iterable[UUID] | None = N
     Must run in the transaction that stores what the cuts come from.
     """
     if deployment_ids is None:
-        deployment_ids = TokenShareDeployment.objects.filter(term__contract=contract).values_list(
-            "deployment_id", flat=True
-        )
-    ids = sorted(deployment_ids)
+        deployment_ids = TermDeployment.objects.filter(term__contract=contract).values_list("deployment_id", flat=True)
+    ids = sorted(set(deployment_ids))
     if ids:
         write_cuts(deployment_ids=ids, instants=_instants(contract))
 
@@ -47,8 +45,12 @@ def is_full_hour(at: datetime) -> bool:
 
 def _instants(contract: Contract) -> set[datetime]:
     instants: set[datetime | None] = {contract.from_at, contract.to_at}
-    for from_at, to_at in TokenShare.objects.filter(contract=contract).values_list("from_at", "to_at"):
+    bound = TermDeployment.objects.filter(term__contract=contract)
+    for from_at, to_at in bound.values_list("from_at", "to_at"):
         instants |= {from_at, to_at}
+    # What a term says changes where a wording begins, and it ends where one without a document does.
+    wordings = TermWording.objects.filter(term__contract=contract, term__deployments__isnull=False)
+    instants |= set(wordings.values_list("from_at", flat=True).distinct())
     periods = BillingPeriod.objects.filter(contract=contract)
     for from_at, to_at in periods.values_list("from_at", "to_at"):
         instants |= {from_at, to_at, *day_starts(from_at, to_at, contract.time_zone)}

@@ -1,31 +1,27 @@
 """The evidence file of an invoice: a canonical JSON document from which anybody can recompute every line.
 
-It holds the terms, the price versions, what was held and used (in hours, by quality and by band of the
-requests' length), where the readings behind the
-usage are (numbers and hashes of signed batches), what the other witness counted, and the lines as issued. Amounts,
-prices and tokens are strings, instants ISO 8601 in UTC. Its SHA-256 is over the exact bytes of the document.
+It holds the terms with their wordings, the price versions, what was held and used (in hours, by quality and by band of
+the requests' length), facts and what the period before handed over, where the readings behind the usage are (numbers
+and hashes of signed batches), what the other witness counted, the lines as issued and what the next period is handed.
+Amounts, prices and tokens are strings, instants ISO 8601 in UTC. Its SHA-256 is over the exact bytes of the document.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.basis import LeaseBasis, PeriodBasis, ShareBasis, Usage, rate
+from billing.basis import PeriodBasis, rate
+from billing.canonical import Document
+from billing.evidence_formats import FORMAT, present
+from billing.evidence_terms import read_term, read_version, write_term, write_version
 from billing.money import CHARGE_DECIMALS
-from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.inputs import RatingWindow
+from billing.rating.kinds import read_fact, write_fact
 from billing.rating.lines import Bill, InvoiceLine, make_bill
-from clusters.occupancy import Hold
-
-FORMAT = "forecourt-evidence-2"
-FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
-"""What was sealed before long requests had prices of their own: still read, and recomputed to the same lines."""
-
-Document = Mapping[str, Any]
-"""An evidence document as JSON gives it."""
+from billing.rating.rated import Carry, Rated
+from billing.rating.wording import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +77,10 @@ class Proof:
     unpriced: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-def make_document(header: Header, basis: PeriodBasis, proof: Proof, bill: Bill) -> dict[str, Any]:
-    """Return the evidence document of an invoice; `basis` holds usage by the hour."""
+def make_document(
+    header: Header, basis: PeriodBasis, proof: Proof, bill: Bill, carries: Iterable[Carry] = ()
+) -> dict[str, Any]:
+    """Return the evidence document of an invoice; `basis` holds usage by the hour, `carries` go to the next period."""
     return {
         "format": FORMAT,
         "invoice": {
@@ -100,10 +98,14 @@ def make_document(header: Header, basis: PeriodBasis, proof: Proof, bill: Bill) 
             "currency": basis.currency,
             "time_zone": basis.zone,
         },
-        "period": {"from_at": basis.from_at.isoformat(), "to_at": basis.to_at.isoformat()},
-        "price_versions": [_version(version, proof.version_numbers) for version in basis.versions],
-        "leases": [_lease(lease) for lease in basis.leases],
-        "token_shares": [_share(share) for share in basis.shares],
+        "period": {
+            "from_at": basis.from_at.isoformat(),
+            "to_at": basis.to_at.isoformat(),
+            "whole_seconds": basis.window.whole_seconds,
+        },
+        "price_versions": [write_version(version, proof.version_numbers) for version in basis.versions],
+        "terms": [write_term(term) for term in basis.terms],
+        "facts": [write_fact(fact) for fact in basis.facts],
         "usage_records": str(proof.usage_records),
         "batches": [
             {
@@ -120,17 +122,8 @@ def make_document(header: Header, basis: PeriodBasis, proof: Proof, bill: Bill) 
         "accepted_gaps": list(proof.accepted_gaps),
         "unpriced": {name: str(quantity) for name, quantity in proof.unpriced.items()},
         "lines": [_line(line) for line in bill.lines],
+        "carries": [_carry(carry) for carry in carries],
     }
-
-
-def canonical(document: Document) -> str:
-    """Return the one text of a document: sorted keys, no spaces, UTF-8 characters as they are."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest(text: str) -> str:
-    """Return the SHA-256 of a canonical text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def recompute(document: Document) -> Bill:
@@ -141,18 +134,23 @@ def recompute(document: Document) -> Bill:
 
 def read_basis(document: Document) -> PeriodBasis:
     """Return what the document says the invoice was rated from; its lines are not looked at."""
-    document = _with_tiers(document)
+    document = present(document)
     contract, period = document["contract"], document["period"]
+    to_at = datetime.fromisoformat(period["to_at"])
     return PeriodBasis(
         contract=contract["number"],
         contract_version=contract["version"],
-        currency=contract["currency"],
-        zone=contract["time_zone"],
-        from_at=datetime.fromisoformat(period["from_at"]),
-        to_at=datetime.fromisoformat(period["to_at"]),
-        versions=tuple(_read_version(version) for version in document["price_versions"]),
-        leases=tuple(_read_lease(lease) for lease in document["leases"]),
-        shares=tuple(_read_share(share) for share in document["token_shares"]),
+        window=RatingWindow(
+            currency=contract["currency"],
+            zone=contract["time_zone"],
+            from_at=datetime.fromisoformat(period["from_at"]),
+            to_at=to_at,
+            period_to_at=to_at,
+            versions=tuple(read_version(version) for version in document["price_versions"]),
+            whole_seconds=period["whole_seconds"],
+        ),
+        terms=tuple(read_term(term) for term in document["terms"]),
+        facts=tuple(read_fact(fact) for fact in document["facts"]),
     )
 
 
@@ -162,34 +160,13 @@ def differences(document: Document) -> list[str]:
     A document that makes no sense any more gives one difference that says so.
     """
     try:
-        document = _with_tiers(document)
-        bill = recompute(document)
+        document = present(document)
+        basis = read_basis(document)
+        rated = rate(basis)
+        bill = make_bill(rated.lines, basis.currency)
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
         return [f"cannot be recomputed: {type(error).__name__} {error}"]
-    return _compare(document, bill)
-
-
-def _with_tiers(document: Document) -> Document:
-    """Return a document of either format as one of the present format: without tiers everything is in the base tier."""
-    if document["format"] == FORMAT:
-        return document
-    if document["format"] != FORMAT_WITHOUT_TIERS:
-        raise ValueError(f"format: found {document['format']!r}, expected {FORMAT!r} or {FORMAT_WITHOUT_TIERS!r}")
-    return {
-        **document,
-        "format": FORMAT,
-        "price_versions": [
-            {**version, "per_mtok": [{**price, "context_over": 0} for price in version["per_mtok"]]}
-            for version in document["price_versions"]
-        ],
-        "token_shares": [
-            {**share, "usage": [[*usage, 0] for usage in share["usage"]]} for share in document["token_shares"]
-        ],
-        "lines": [
-            {**line, "sublines": [{**subline, "context_over": 0} for subline in line["sublines"]]}
-            for line in document["lines"]
-        ],
-    }
+    return [*_compare(document, bill), *_compare_carries(document, rated)]
 
 
 def _compare(document: Document, bill: Bill) -> list[str]:
@@ -204,6 +181,11 @@ def _compare(document: Document, bill: Bill) -> list[str]:
     if Decimal(invoice["total"]) != Decimal(invoice["subtotal"]) + Decimal(invoice["tax"]):
         found.append(f"total: {invoice['total']} is not subtotal and tax")
     return found
+
+
+def _compare_carries(document: Document, rated: Rated) -> list[str]:
+    computed = [_carry(carry) for carry in rated.carries]
+    return [] if document["carries"] == computed else [f"carries: {document['carries']} stated, {computed} computed"]
 
 
 def _unequal(stated: Mapping[str, Any], computed: Mapping[str, Any]) -> Iterable[str]:
@@ -221,118 +203,6 @@ def _paired(left: list[Any], right: list[Any]) -> Iterable[tuple[Any, Any]]:
     return zip([*left, *[None] * (longest - len(left))], [*right, *[None] * (longest - len(right))], strict=True)
 
 
-def _version(version: PriceVersion, numbers: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "id": version.version_id,
-        "number": numbers.get(version.version_id),
-        "effective_at": version.effective_at.isoformat(),
-        "per_mtok": [
-            {"model": model, "class": str(token_class), "context_over": over, "price": _plain(price)}
-            for (model, token_class, over), price in sorted(_all_prices(version).items())
-        ],
-        "per_gpu_hour": {model: _plain(price) for model, price in sorted(version.gpu_prices.items())},
-    }
-
-
-def _all_prices(version: PriceVersion) -> dict[tuple[str, TokenClass, int], Decimal]:
-    return {(*about, 0): price for about, price in version.token_prices.items()} | dict(version.tier_prices)
-
-
-def _read_version(version: Document) -> PriceVersion:
-    prices = {
-        (price["model"], TokenClass(price["class"]), price["context_over"]): Decimal(price["price"])
-        for price in version["per_mtok"]
-    }
-    return PriceVersion(
-        version["id"],
-        datetime.fromisoformat(version["effective_at"]),
-        {(model, token_class): price for (model, token_class, over), price in prices.items() if not over},
-        {model: Decimal(price) for model, price in version["per_gpu_hour"].items()},
-        {about: price for about, price in prices.items() if about[-1]},
-    )
-
-
-def _lease(lease: LeaseBasis) -> dict[str, Any]:
-    return {
-        "ref": lease.ref,
-        "title": lease.title,
-        "rate_per_gpu_hour": None if lease.rate_per_gpu_hour is None else _plain(lease.rate_per_gpu_hour),
-        "holds": [
-            {
-                "slice": hold.slice_ref,
-                "card": hold.card_ref,
-                "model": hold.accelerator_model,
-                "share_permille": hold.share_permille,
-                "from_at": hold.from_at.isoformat(),
-                "to_at": hold.to_at.isoformat() if hold.to_at else None,
-            }
-            for hold in lease.holds
-        ],
-    }
-
-
-def _read_lease(lease: Document) -> LeaseBasis:
-    holds = tuple(
-        Hold(
-            hold["slice"],
-            hold["share_permille"],
-            datetime.fromisoformat(hold["from_at"]),
-            datetime.fromisoformat(hold["to_at"]) if hold["to_at"] else None,
-            hold["card"],
-            hold["model"],
-        )
-        for hold in lease["holds"]
-    )
-    given = lease["rate_per_gpu_hour"]
-    return LeaseBasis(lease["ref"], lease["title"], None if given is None else Decimal(given), holds)
-
-
-def _share(share: ShareBasis) -> dict[str, Any]:
-    return {
-        "ref": share.ref,
-        "title": share.title,
-        "share_percent": _plain(share.share_percent),
-        "collected_by": share.collected_by,
-        "witness": share.witness,
-        "usage": [
-            [
-                usage.deployment,
-                usage.model,
-                str(usage.token_class),
-                usage.quality,
-                usage.from_at.isoformat(),
-                usage.to_at.isoformat(),
-                str(usage.tokens),
-                usage.context_over,
-            ]
-            for usage in share.usage
-        ],
-    }
-
-
-def _read_share(share: Document) -> ShareBasis:
-    return ShareBasis(
-        ref=share["ref"],
-        title=share["title"],
-        share_percent=Decimal(share["share_percent"]),
-        collected_by=share["collected_by"],
-        witness=share["witness"],
-        usage=tuple(
-            Usage(
-                deployment,
-                model,
-                TokenClass(token_class),
-                quality,
-                datetime.fromisoformat(from_at),
-                datetime.fromisoformat(to_at),
-                int(tokens),
-                context_over,
-            )
-            for deployment, model, token_class, quality, from_at, to_at, tokens, context_over in share["usage"]
-        ),
-    )
-
-
 def _residual(residual: Residual) -> dict[str, Any]:
     return {
         "deployment": residual.deployment,
@@ -347,11 +217,12 @@ def _residual(residual: Residual) -> dict[str, Any]:
 def _line(line: InvoiceLine) -> dict[str, Any]:
     return {
         "term": line.term_ref,
+        "rule": line.sublines[0].rule,
         "model": line.model,
-        "quantity": None if line.quantity is None else _plain(line.quantity),
+        "quantity": None if line.quantity is None else plain(line.quantity),
         "unit": line.unit,
-        "share_percent": None if line.share_percent is None else _plain(line.share_percent),
-        "quality": {quality: _plain(quantity) for quality, quantity in sorted(line.quality_mix.items())},
+        "share_percent": None if line.share_percent is None else plain(line.share_percent),
+        "quality": {quality: plain(quantity) for quality, quantity in sorted(line.quality_mix.items())},
         "base_amount": _exact(line.base_amount),
         "exact_amount": _exact(line.exact_amount),
         "amount": str(line.amount),
@@ -362,8 +233,8 @@ def _line(line: InvoiceLine) -> dict[str, Any]:
                 "price_version": subline.price_version_id,
                 "from_at": subline.from_at.isoformat(),
                 "to_at": subline.to_at.isoformat(),
-                "quantity": _plain(subline.quantity),
-                "unit_price": _plain(subline.price.amount),
+                "quantity": plain(subline.quantity),
+                "unit_price": plain(subline.price.amount),
                 "unit_price_unit": subline.price.unit,
                 "base_amount": _exact(subline.base_amount),
                 "exact_amount": _exact(subline.amount),
@@ -373,10 +244,8 @@ def _line(line: InvoiceLine) -> dict[str, Any]:
     }
 
 
-def _plain(number: Decimal) -> str:
-    """A number without exponent and trailing zeros, so that one value has one text."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _carry(carry: Carry) -> dict[str, str]:
+    return {"ref": carry.term_ref, "name": carry.name, "value": plain(carry.value)}
 
 
 def _exact(amount: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""Holding slices under a lease: the exclusion constraint of the database decides who gets a slice."""
+"""Holding slices under a term: the exclusion constraint of the database decides who gets a slice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from psycopg.errors import ExclusionViolation
 
-from billing.models import Contract, Lease, LeaseAllocation
+from billing.models import Contract, Term, TermAllocation
 from clusters.models import Allocation, Slice
 from tenants.problems import Problem
 
@@ -34,19 +34,23 @@ class SliceTaken(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A slice to be held over `[from_at, to_at)`; without `to_at` until the lease ends."""
+    """A slice to be held over `[from_at, to_at)`; without `to_at` until the term ends."""
 
     slice: Slice
     from_at: datetime
     to_at: datetime | None = None
 
 
-def hold_slices(lease: Lease, contract: Contract, holds: Sequence[Hold], now: datetime) -> list[Allocation]:
-    """Allocate every hold to the contract's tenant under the lease, all or none; raise `SliceTaken`.
+def hold_slices(
+    term: Term, contract: Contract, holds: Sequence[Hold], now: datetime, *, accelerator_model: str
+) -> list[Allocation]:
+    """Allocate every hold, of slices of one model, to the contract's tenant under a term, all or none.
+
+    Raises `SliceTaken`, and `WrongTerms` for slices of another model or provider.
 
     Must run in the transaction of the use case that leases.
     """
-    _require_slices(lease, contract, [hold.slice for hold in holds])
+    _require_slices(term, contract, [hold.slice for hold in holds], accelerator_model)
     ordered = sorted(holds, key=lambda hold: (hold.slice.id, hold.from_at))
     # Two who lease the same slices wait for each other here, in one order; the exclusion constraint decides.
     ids = {hold.slice.id for hold in ordered}
@@ -64,8 +68,8 @@ def hold_slices(lease: Lease, contract: Contract, holds: Sequence[Hold], now: da
         if not isinstance(error.__cause__, ExclusionViolation):
             raise
         raise _taken(ordered) from error
-    LeaseAllocation.objects.bulk_create(
-        [LeaseAllocation(lease=lease, allocation=allocation) for allocation in allocations],
+    TermAllocation.objects.bulk_create(
+        [TermAllocation(term=term, allocation=allocation) for allocation in allocations],
         batch_size=ALLOCATION_BATCH_ROWS,
     )
     return allocations
@@ -90,18 +94,16 @@ def _taken(holds: Sequence[Hold]) -> SliceTaken:
     return SliceTaken("The request holds one slice twice at one instant.")
 
 
-def _require_slices(lease: Lease, contract: Contract, slices: Sequence[Slice]) -> None:
+def _require_slices(term: Term, contract: Contract, slices: Sequence[Slice], accelerator_model: str) -> None:
     wanted = {held.id for held in slices}
     fitting = Slice.objects.filter(
-        Q(retired_at__isnull=True) | Q(retired_at__gt=lease.from_at),
+        Q(retired_at__isnull=True) | Q(retired_at__gt=term.from_at),
         id__in=wanted,
         accelerator__node__cluster__provider_id=contract.provider_id,
-        accelerator__model=lease.accelerator_model,
+        accelerator__model=accelerator_model,
     )
     if missing := len(wanted) - fitting.count():
-        raise WrongTerms(
-            f"{missing} of {len(wanted)} slices are no {lease.accelerator_model} in service at the provider."
-        )
+        raise WrongTerms(f"{missing} of {len(wanted)} slices are no {accelerator_model} in service at the provider.")
 
 
 def _overlaps(hold: Hold, from_at: datetime, to_at: datetime | None) -> bool:

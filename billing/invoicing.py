@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from billing.basis import PeriodBasis
-from billing.evidence import Header, Proof, canonical, differences, digest, make_document
+from billing.canonical import canonical, digest
+from billing.evidence import Header, Proof, differences, make_document
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
@@ -27,12 +28,15 @@ from billing.models import (
 )
 from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
+from billing.rating.kinds import KINDS
 from billing.rating.rated import Rated, TermKind
+from billing.rating.words import line_words
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
 from tenants.models import Organization
 from tenants.problems import Problem
 
 LEASES_HEADING = "GPU leases"
+OTHER_HEADING = "Other"
 NUMBER_DIGITS_MIN = 4
 PREFIX = "INV-"
 SLUG_CHARS_MAX = 11
@@ -72,15 +76,16 @@ def issue_invoice(
 ) -> Invoice:
     """Issue the invoice of a period from its final rating. Must run in the closing transaction.
 
-    One line per lease, and one per model of a token share, each rounded once; its sublines (class, tier, price
-    version and day) stay unrounded and sum to the line's exact amount. `basis` is the same usage by the hour, for the
-    evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no tax rule yet, so tax is 0. An
-    invoice of 0.00 is paid as it is issued: nothing is booked or collected.
+    One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
+    and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
+    same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no
+    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is booked or collected.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
-    ordered = sorted(bill.lines, key=lambda line: (_kind(line) == TermKind.LEASE, line.model, line.term_ref))
+    ordered = sorted(bill.lines, key=lambda line: (_rank(line), line.model, line.term_ref))
     totals = _totals(contract, bill.total)
+    assert totals.total >= 0
     invoice = Invoice.objects.create(
         issuer_id=contract.provider_id,
         tenant_id=contract.tenant_id,
@@ -106,7 +111,7 @@ def issue_invoice(
     header = Header(
         number, contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
     )
-    _seal(invoice, make_document(header, basis, proof, bill))
+    _seal(invoice, make_document(header, basis, proof, bill, rated.carries))
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
     invoice.refresh_from_db()
@@ -122,19 +127,12 @@ def _totals(contract: Contract, subtotal: Decimal) -> Totals:
 def _store_lines(
     invoice: Invoice, period: BillingPeriod, lines: Sequence[rating_lines.InvoiceLine], basis: PeriodBasis
 ) -> None:
-    titles = {lease.ref: lease.title for lease in basis.leases}
-    shares = {share.ref: share for share in basis.shares}
+    titles = {term.ref: term.title for term in basis.terms}
     stored: list[InvoiceLine] = []
     sublines: list[InvoiceSubline] = []
     zone = ZoneInfo(basis.zone)
     for position, line in enumerate(lines, 1):
-        lease = _kind(line) == TermKind.LEASE
-        if lease:
-            description = f"{line.term_ref} · {titles[line.term_ref]}"
-        else:
-            share = shares[line.term_ref]
-            description = f"{line.term_ref} · {share.title} · {share.share_percent.normalize():f} % of list price"
-        row = _line(invoice, position, line, LEASES_HEADING if lease else line.model, description)
+        row = _line(invoice, position, line, _heading(line), _description(line, titles.get(line.term_ref, "")))
         row.from_at, row.to_at = max(line.from_at, period.from_at), min(line.to_at, period.to_at)
         stored.append(row)
         sublines.extend(_sublines(row, line, zone))
@@ -142,9 +140,27 @@ def _store_lines(
     InvoiceSubline.objects.bulk_create(sublines, batch_size=SUBLINE_BATCH_ROWS)
 
 
+def _rank(line: rating_lines.InvoiceLine) -> int:
+    """Tokens by model first, then what holds slices, then what is of neither."""
+    kind = KINDS.get(_kind(line))
+    if kind is not None and kind.takes_slices:
+        return 1
+    return 0 if line.model else 2
+
+
+def _heading(line: rating_lines.InvoiceLine) -> str:
+    return (line.model, LEASES_HEADING, OTHER_HEADING)[_rank(line)]
+
+
+def _description(line: rating_lines.InvoiceLine, title: str) -> str:
+    share = "a share" if line.share_percent is None else f"{line.share_percent.normalize():f} %"
+    words = line_words(line.sublines[0].rule, share)
+    return " · ".join(filter(None, (line.term_ref, title, words)))
+
+
 def _line(invoice: Invoice, position: int, line: rating_lines.InvoiceLine, group: str, description: str) -> InvoiceLine:
     first = line.sublines[0]
-    assert line.quantity is not None
+    assert line.quantity is not None  # gathered by unit
     return InvoiceLine(
         invoice=invoice,
         position=position,

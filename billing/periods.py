@@ -122,6 +122,20 @@ def day_edges(zone: str, from_at: datetime, to_at: datetime) -> tuple[datetime, 
     return tuple(sorted({at for at in midnights if from_at < at < to_at}))
 
 
+def day_starts(from_at: datetime, to_at: datetime, zone: str) -> list[datetime]:
+    """Return the instants within `[from_at, to_at)` at which a day begins in the IANA zone, in UTC."""
+    local = ZoneInfo(zone)
+    day = from_at.astimezone(local).date()
+    starts: list[datetime] = []
+    while True:
+        at = datetime(day.year, day.month, day.day, tzinfo=local).astimezone(UTC)
+        if at >= to_at:
+            return starts
+        if at >= from_at:
+            starts.append(at)
+        day += timedelta(days=1)
+
+
 def _whole_period(spec: PeriodSpec, instant: datetime) -> tuple[datetime, datetime]:
     boundary, index = _boundaries(spec, instant)
     # The index is an estimate from local dates, at most a step or two away from the right one.

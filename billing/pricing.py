@@ -103,8 +103,8 @@ def publish_prices(
         book=book, number=latest + 1, announced_at=announced_at or now, effective_at=effective_at
     )
     _store_prices(version, prices)
-    deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
-    write_cuts(deployment_ids=sorted(deployments.values_list("deployment_id", flat=True)), instants=[effective_at])
+    deployments = models.TermDeployment.objects.filter(term__contract__price_book=book)
+    write_cuts(deployment_ids=sorted(set(deployments.values_list("deployment_id", flat=True))), instants=[effective_at])
     for contract in ruled_contracts(book):
         ensure_cuts(contract=contract)
     write_notices(version=version, now=now)
@@ -162,7 +162,7 @@ def _price(version: PriceVersion, model: str, quantity: str, over: int) -> Decim
 def _counted(
     book: models.PriceBook, effective_at: datetime, until: datetime | None, now: datetime
 ) -> Iterable[tuple[str, str, int]]:
-    deployments = models.TokenShareDeployment.objects.filter(term__contract__price_book=book)
+    deployments = models.TermDeployment.objects.filter(term__contract__price_book=book)
     after = Q(from_at__gte=effective_at)
     if effective_at <= now:
         # Counted up to now without a cut here, so its later part cannot be told from its earlier one.
@@ -178,12 +178,12 @@ def _counted(
 
 def _leased(book: models.PriceBook, effective_at: datetime, until: datetime | None) -> Iterable[str]:
     """Return the models of cards whose held time after the instant is charged at the book's price."""
-    rated = models.BillingPeriod.objects.filter(contract=OuterRef("lease__contract"), rated_at__gt=effective_at)
-    held = models.LeaseAllocation.objects.filter(
+    rated = models.BillingPeriod.objects.filter(contract=OuterRef("term__contract"), rated_at__gt=effective_at)
+    held = models.TermAllocation.objects.filter(
         Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=effective_at),
         Exists(rated),
-        lease__contract__price_book=book,
-        lease__price_per_gpu_hour__isnull=True,
+        term__contract__price_book=book,
+        term__in=models.TermWording.objects.filter(document__price_per_gpu_hour=None).values("term"),
     )
     if until is not None:
         held = held.filter(allocation__from_at__lt=until)

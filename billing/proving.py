@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Min, Q, QuerySet, Sum
 
-from billing.bases import TOKEN_CLASSES, Window, billed_usage, usage_records
+from billing.bases import window_of
 from billing.basis import BILLED_QUALITIES, PeriodBasis
 from billing.completeness import serving_nodes
 from billing.evidence import BatchRange, Proof, Residual
-from billing.models import BillingPeriod, PriceVersion, TokenShare
+from billing.models import BillingPeriod, PriceVersion
+from billing.rating.kinds import TOKEN_CLASSES
+from billing.usage_spans import Span, billed_usage, usage_records, usage_spans
 from metering.models import Batch, UsageGap, UsageHour, Witness
 
 
@@ -24,17 +27,16 @@ def prove(
     unpriced: Mapping[str, Decimal],
 ) -> Proof:
     """Return the proof that goes with the basis of a period."""
-    window = Window(period.contract, period.from_at, period.to_at)
-    terms = list(TokenShare.objects.filter(contract=period.contract))
-    billed = billed_usage((term, window) for term in terms)
+    spans = usage_spans([window_of(period)])
+    billed = billed_usage(spans)
     versions = [UUID(version.version_id) for version in basis.versions]
     return Proof(
         version_numbers={
             str(key): number for key, number in PriceVersion.objects.filter(pk__in=versions).values_list("pk", "number")
         },
-        batches=_batches(billed) if terms else (),
-        residuals=_residuals(period, terms) if terms else (),
-        usage_records=usage_records(billed) if terms else 0,
+        batches=_batches(billed) if spans else (),
+        residuals=_residuals(spans) if spans else (),
+        usage_records=usage_records(billed) if spans else 0,
         usage_gaps=_usage_gaps(period),
         accepted_gaps=tuple(gaps),
         unpriced=unpriced,
@@ -78,31 +80,32 @@ def _usage_gaps(period: BillingPeriod) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _residuals(period: BillingPeriod, terms: Sequence[TokenShare]) -> tuple[Residual, ...]:
-    """Compare engine and gateway per deployment, model and class over the period."""
-    witness_of: dict[UUID, str] = {}
-    pairs = TokenShare.objects.filter(pk__in=[term.pk for term in terms]).values_list(
-        "deployments__deployment_id", "witness"
-    )
-    witness_of.update((deployment, witness) for deployment, witness in pairs if deployment is not None)
-    rows = (
-        UsageHour.objects.filter(
-            deployment_id__in=list(witness_of),
-            witness__in=(Witness.ENGINE, Witness.GATEWAY),
-            from_at__gte=period.from_at,
-            from_at__lt=period.to_at,
-            quantity__in=TOKEN_CLASSES,
-            quality__in=BILLED_QUALITIES,
-        )
-        .values_list("deployment_id", "model", "quantity", "witness")
-        .annotate(tokens=Sum("value"))
-        .order_by("deployment_id", "model", "quantity")
-    )
+def _residuals(spans: Sequence[Span]) -> tuple[Residual, ...]:
+    """Compare engine and gateway per deployment, model and class over the time in which one of them bills."""
     counted: dict[tuple[UUID, str, str], dict[str, int]] = defaultdict(dict)
-    for deployment, model, quantity, witness, tokens in rows:
-        role = "billed" if witness == witness_of[deployment] else "control"
-        counted[deployment, model, quantity][role] = int(tokens)
+    for billed_by, group in groupby(sorted(spans, key=_by_witness), key=_by_witness):
+        which = Q(pk__in=[])
+        for span in group:
+            which |= Q(deployment_id=span.deployment_id, from_at__gte=span.from_at, from_at__lt=span.to_at)
+        rows = (
+            UsageHour.objects.filter(
+                which,
+                witness__in=(Witness.ENGINE, Witness.GATEWAY),
+                quantity__in=TOKEN_CLASSES,
+                quality__in=BILLED_QUALITIES,
+            )
+            .values_list("deployment_id", "model", "quantity", "witness")
+            .annotate(tokens=Sum("value"))
+        )
+        for deployment, model, quantity, witness, tokens in rows:
+            sums = counted[deployment, model, quantity]
+            role = "billed" if witness == billed_by else "control"
+            sums[role] = sums.get(role, 0) + int(tokens)
     return tuple(
         Residual(str(deployment), model, quantity, sums.get("billed", 0), sums.get("control"))
-        for (deployment, model, quantity), sums in counted.items()
+        for (deployment, model, quantity), sums in sorted(counted.items())
     )
+
+
+def _by_witness(span: Span) -> str:
+    return span.witness

@@ -10,7 +10,6 @@ from itertools import count
 from django.db import transaction
 
 from billing.models import (
-    CollectedBy,
     Collection,
     Contract,
     ContractState,
@@ -19,8 +18,6 @@ from billing.models import (
     PriceBook,
     PriceVersion,
     TokenPrice,
-    TokenShare,
-    TokenShareDeployment,
 )
 from clusters.models import (
     Accelerator,
@@ -33,7 +30,7 @@ from clusters.models import (
     Slice,
     SliceKind,
 )
-from metering.models import NodeCursor, RollupCursor, Witness
+from metering.models import NodeCursor, RollupCursor
 from tenants.models import Membership, Organization, Role, User
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -222,23 +219,3 @@ def make_contract(
         collection=Collection.SEND_INVOICE,
         created_at=EPOCH,
     )
-
-
-def make_token_share(
-    contract: Contract,
-    deployment: Deployment,
-    share_percent: str = "30",
-    witness: Witness = Witness.GATEWAY,
-) -> TokenShare:
-    term = TokenShare.objects.create(
-        contract=contract,
-        ref=f"S-{next(_numbers):04d}",
-        title="Sample share",
-        share_percent=Decimal(share_percent),
-        collected_by=CollectedBy.TENANT,
-        witness=witness,
-        from_at=contract.from_at,
-        created_at=EPOCH,
-    )
-    TokenShareDeployment.objects.create(term=term, deployment=deployment)
-    return term

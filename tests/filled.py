@@ -22,7 +22,7 @@ from tests.factories import make_user
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import Lease
+    from billing.models import Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
@@ -40,7 +40,7 @@ class Filled:
     cluster: Cluster
     node: Node
     deployment: Deployment
-    lease: Lease
+    lease: Term
     invoice: Invoice
     number: str
     substitution: Substitution

@@ -3,16 +3,11 @@
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.contracts import (
     BillingPeriod,
-    CollectedBy,
     Collection,
     Contract,
     ContractState,
-    Lease,
-    LeaseAllocation,
     PeriodKind,
     PeriodState,
-    TokenShare,
-    TokenShareDeployment,
 )
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
@@ -36,6 +31,15 @@ from billing.models.settlement import (
     StripeEvent,
     StripeIntent,
 )
+from billing.models.terms import (
+    ContractVersion,
+    PeriodCarry,
+    Term,
+    TermAllocation,
+    TermDeployment,
+    TermFact,
+    TermWording,
+)
 
 __all__ = [
     "AccountKind",
@@ -43,11 +47,11 @@ __all__ = [
     "CardCost",
     "Charge",
     "ClusterCost",
-    "CollectedBy",
     "Collection",
     "Contract",
     "ContractPriceRule",
     "ContractState",
+    "ContractVersion",
     "GpuPrice",
     "IndexImport",
     "IndexPrice",
@@ -59,14 +63,13 @@ __all__ = [
     "InvoiceState",
     "InvoiceSubline",
     "IssuerSequence",
-    "Lease",
-    "LeaseAllocation",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
     "MarginDay",
     "MarginRow",
     "Payment",
+    "PeriodCarry",
     "PeriodKind",
     "PeriodState",
     "PriceBook",
@@ -79,9 +82,12 @@ __all__ = [
     "StripeCustomer",
     "StripeEvent",
     "StripeIntent",
+    "Term",
+    "TermAllocation",
+    "TermDeployment",
+    "TermFact",
+    "TermWording",
     "TokenPrice",
-    "TokenShare",
-    "TokenShareDeployment",
     "UnitPrice",
     "UnpricedUsage",
 ]

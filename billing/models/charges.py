@@ -22,7 +22,7 @@ class Charge(models.Model):
     line_key = models.CharField(max_length=300, help_text="what the rated line is about; stable between runs")
     seq = models.PositiveIntegerField(help_text="1, 2, 3 … within the line")
     contract_version = models.PositiveIntegerField()
-    term_kind = models.CharField(max_length=16, help_text="lease or token_share")
+    term_kind = models.CharField(max_length=16, help_text="kind of term: lease, token_share and so on")
     term_ref = models.CharField(max_length=32)
     rule = models.CharField(max_length=64)
     price_version = models.ForeignKey(PriceVersion, models.PROTECT, null=True, related_name="charges")

@@ -1,4 +1,4 @@
-"""Contracts, their terms, and their billing periods."""
+"""Contracts and their billing periods."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from billing.models.prices import PriceBook
-from clusters.models import Allocation, Deployment, HalfOpenRange
-from metering.models import Witness
+from clusters.models import HalfOpenRange
 from tenants.ids import new_id
 from tenants.models import Organization
 
@@ -95,87 +94,6 @@ class Contract(models.Model):
         return self.number
 
 
-class Lease(models.Model):
-    """Term: slices held over `[from_at, to_at)` at a rate per GPU-hour, prorated by the second."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="leases")
-    ref = models.CharField(max_length=32, unique=True, help_text="for people, for example L-2041")
-    title = models.CharField(max_length=200)
-    accelerator_model = models.CharField(max_length=100)
-    price_per_gpu_hour = models.DecimalField(
-        max_digits=24,
-        decimal_places=12,
-        null=True,
-        help_text="agreed rate; null takes the book's price in force",
-    )
-    from_at = models.DateTimeField()
-    to_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="lease_span")
-        ]
-
-    def __str__(self) -> str:
-        return self.ref
-
-
-class LeaseAllocation(models.Model):
-    """A slice held under a lease. An allocation belongs to one lease at most."""
-
-    lease = models.ForeignKey(Lease, models.PROTECT, related_name="allocations")
-    allocation = models.OneToOneField(Allocation, models.PROTECT, related_name="lease_allocation")
-
-    def __str__(self) -> str:
-        return f"{self.lease_id} {self.allocation_id}"
-
-
-class CollectedBy(models.TextChoices):
-    """Who collects the tokens' price from the buyers."""
-
-    TENANT = "tenant", "the tenant collects and owes the provider its share"
-    OPERATOR = "operator", "the operator collects and owes the provider its share"
-
-
-class TokenShare(models.Model):
-    """Term: the tenant owes a percentage of the list price of the tokens that the bound deployments made."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="token_shares")
-    ref = models.CharField(max_length=32, unique=True, help_text="for people, for example S-0007")
-    title = models.CharField(max_length=200)
-    share_percent = models.DecimalField(max_digits=7, decimal_places=4)
-    collected_by = models.CharField(max_length=8, choices=CollectedBy.choices)
-    witness = models.CharField(max_length=8, choices=Witness.choices, help_text="which witness bills")
-    tolerance_percent = models.DecimalField(max_digits=7, decimal_places=4, default=1)
-    from_at = models.DateTimeField()
-    to_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(share_percent__gt=0, share_percent__lte=100), name="share_within_whole"),
-            models.CheckConstraint(
-                condition=Q(to_at__isnull=True) | Q(to_at__gt=F("from_at")), name="token_share_span"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.ref
-
-
-class TokenShareDeployment(models.Model):
-    """A deployment whose tokens a share is taken of. A deployment belongs to one share term at most."""
-
-    term = models.ForeignKey(TokenShare, models.PROTECT, related_name="deployments")
-    deployment = models.OneToOneField(Deployment, models.PROTECT, related_name="token_share")
-
-    def __str__(self) -> str:
-        return f"{self.term_id} {self.deployment_id}"
-
-
 class PeriodState(models.TextChoices):
     """Where a billing period stands."""
 
@@ -190,6 +108,9 @@ class BillingPeriod(models.Model):
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="periods")
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()
+    whole_seconds = models.PositiveIntegerField(
+        null=True, help_text="length of the period uncut, for amounts per period; null: nothing was cut off"
+    )
     state = models.CharField(max_length=8, choices=PeriodState.choices, default=PeriodState.OPEN)
     rated_at = models.DateTimeField(null=True, help_text="usage before this instant is charged")
     closed_at = models.DateTimeField(null=True)

@@ -2,10 +2,9 @@
 
 from billing.queries.contracts import (
     ContractRow,
-    LeaseTermRow,
     PeriodRow,
     PriceRow,
-    ShareTermRow,
+    TermRow,
     contract_rows,
     price_rows,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "InvoicePage",
     "InvoiceRow",
     "LeaseRow",
-    "LeaseTermRow",
     "LineGroup",
     "LineRow",
     "ModelRow",
@@ -55,10 +53,10 @@ __all__ = [
     "PeriodRow",
     "PriceRow",
     "RatedUsage",
-    "ShareTermRow",
     "Side",
     "SliceRow",
     "SublineRow",
+    "TermRow",
     "TokenCounts",
     "UnpricedRow",
     "UsageOverview",

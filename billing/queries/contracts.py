@@ -13,38 +13,25 @@ from billing.models import (
     BillingPeriod,
     Contract,
     GpuPrice,
-    Lease,
     PeriodState,
     PriceVersion,
+    Term,
     TokenPrice,
-    TokenShare,
 )
+from billing.rating.wording import Stretch, Wording
+from billing.terms import with_wordings
 from tenants.models import Organization
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseTermRow:
-    """A lease as agreed; `slices` counts the slices ever held under it."""
+class TermRow:
+    """A term as agreed by now: its wordings in order of time; `slices` counts the slices ever held under it."""
 
     ref: str
+    kind: str
     title: str
-    accelerator_model: str
     slices: int
-    price_per_gpu_hour: Decimal | None
-    from_at: datetime
-    to_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShareTermRow:
-    """A token share as agreed."""
-
-    ref: str
-    title: str
-    share_percent: Decimal
-    collected_by: str
-    witness: str
-    tolerance_percent: Decimal
+    stretches: tuple[Stretch[Wording], ...]
     from_at: datetime
     to_at: datetime | None
 
@@ -77,8 +64,7 @@ class ContractRow:
     collection: str
     due_days: int
     operator_fee_percent: Decimal
-    leases: tuple[LeaseTermRow, ...]
-    shares: tuple[ShareTermRow, ...]
+    terms: tuple[TermRow, ...]
     open_periods: tuple[PeriodRow, ...]
 
 
@@ -104,13 +90,12 @@ class PriceRow:
 
 def contract_rows(organization: Organization) -> tuple[ContractRow, ...]:
     """Return every contract an organization is a party of; four queries, whatever their number."""
-    leases = Lease.objects.annotate(slices=Count("allocations__allocation__slice", distinct=True)).order_by("ref")
+    terms = Term.objects.annotate(slices=Count("allocations__allocation__slice", distinct=True))
     found = (
         Contract.objects.for_org(organization)
         .select_related("provider", "tenant", "price_book")
         .prefetch_related(
-            Prefetch("leases", leases),
-            Prefetch("token_shares", TokenShare.objects.order_by("ref")),
+            Prefetch("terms", with_wordings(terms)),
             Prefetch("periods", BillingPeriod.objects.filter(state=PeriodState.OPEN).order_by("from_at")),
         )
         .order_by("number")
@@ -180,30 +165,17 @@ def _contract_row(contract: Contract) -> ContractRow:
         collection=contract.collection,
         due_days=contract.due_days,
         operator_fee_percent=contract.operator_fee_percent,
-        leases=tuple(
-            LeaseTermRow(
-                lease.ref,
-                lease.title,
-                lease.accelerator_model,
-                getattr(lease, "slices"),  # noqa: B009  an annotation, which the type does not know
-                lease.price_per_gpu_hour,
-                lease.from_at,
-                lease.to_at,
+        terms=tuple(
+            TermRow(
+                term.ref,
+                term.kind,
+                term.title,
+                getattr(term, "slices"),  # noqa: B009  an annotation, which the type does not know
+                term.stretches(),
+                term.from_at,
+                term.to_at,
             )
-            for lease in contract.leases.all()
-        ),
-        shares=tuple(
-            ShareTermRow(
-                share.ref,
-                share.title,
-                share.share_percent,
-                share.collected_by,
-                share.witness,
-                share.tolerance_percent,
-                share.from_at,
-                share.to_at,
-            )
-            for share in contract.token_shares.all()
+            for term in contract.terms.all()
         ),
         open_periods=tuple(
             PeriodRow(period.from_at, period.to_at, period.rated_at) for period in contract.periods.all()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing.bases import Window, read_bases
+from billing.bases import read_bases, window_of
 from billing.basis import rate
 from billing.models import BillingPeriod, ContractState, PeriodState
 from billing.rating.lines import make_bill
@@ -39,19 +39,8 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
         .select_related("contract__provider")
         .order_by("from_at", "contract__number")
     )
-    rows: list[DraftRow] = []
-    while periods:
-        # One read takes each contract once, so a waiting period and the running one are read one after the other.
-        first = {period.contract_id: period for period in reversed(periods)}
-        rows.extend(_drafts(list(first.values()), now))
-        periods = [period for period in periods if period is not first[period.contract_id]]
-    return tuple(sorted(rows, key=lambda row: (row.to_at, row.contract)))
-
-
-def _drafts(periods: list[BillingPeriod], now: datetime) -> list[DraftRow]:
-    windows = [Window(period.contract, period.from_at, min(now, period.to_at)) for period in periods]
-    bases = read_bases(windows)
-    return [
+    bases = read_bases([window_of(period, to_at=min(now, period.to_at)) for period in periods])
+    rows = [
         DraftRow(
             contract=period.contract.number,
             issuer=period.contract.provider.name,
@@ -59,7 +48,8 @@ def _drafts(periods: list[BillingPeriod], now: datetime) -> list[DraftRow]:
             time_zone=period.contract.time_zone,
             from_at=period.from_at,
             to_at=period.to_at,
-            amount=make_bill(rate(bases[period.contract_id]).lines, period.contract.currency).total,
+            amount=make_bill(rate(basis).lines, period.contract.currency).total,
         )
-        for period in periods
+        for period, basis in zip(periods, bases, strict=True)
     ]
+    return tuple(sorted(rows, key=lambda row: (row.to_at, row.contract)))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 
-from billing.bases import Window, billed_usage, read_basis, usage_records
+from billing.bases import read_basis, window_of
 from billing.basis import rate
 from billing.models import (
     BillingPeriod,
@@ -20,11 +20,11 @@ from billing.models import (
     InvoiceLine,
     InvoiceSubline,
     PriceVersion,
-    TokenShare,
 )
 from billing.money import exact_sum, minor_digits, round_to_minor
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.lines import make_bill
+from billing.usage_spans import Window, billed_usage, usage_records, usage_spans
 from tenants.models import Organization
 
 
@@ -244,11 +244,14 @@ def _groups(lines: Sequence[InvoiceLine], rows: Mapping[UUID, LineRow]) -> tuple
     )
 
 
+def _window(invoice: Invoice) -> Window:
+    invoice.period.contract = invoice.contract
+    return window_of(invoice.period)
+
+
 def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[InvoiceSubline]) -> EvidenceCheck:
     """Charges, sublines and lines give one exact sum, each line is that sum rounded, and the lines give the total."""
-    terms = TokenShare.objects.filter(contract=invoice.contract_id)
-    window = Window(invoice.contract, invoice.period.from_at, invoice.period.to_at)
-    records = usage_records(billed_usage((term, window) for term in terms))
+    records = usage_records(billed_usage(usage_spans([_window(invoice)])))
     charged = Charge.objects.filter(period=invoice.period).aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
     exact = exact_sum(line.exact_amount for line in lines)
     half_unit = Decimal(1).scaleb(-minor_digits(invoice.currency)) / 2
@@ -265,8 +268,7 @@ def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[
 
 def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
     """What the usage of the period comes to now is what was issued; late usage shows as a difference."""
-    period = invoice.period
-    basis = read_basis(contract=invoice.contract, from_at=period.from_at, to_at=period.to_at)
+    basis = read_basis(_window(invoice))
     live = make_bill(rate(basis).lines, invoice.currency).total
     amounts = {"dashboard": live, "invoice": invoice.subtotal, "difference": live - invoice.subtotal}
     facts = {name: str(round_to_minor(amount, invoice.currency)) for name, amount in amounts.items()}

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.db.models import Max, Sum
 
-from billing.models import Charge, GpuPrice, Lease, LeaseAllocation
+from billing.models import Charge, GpuPrice, Term, TermAllocation
+from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
+from billing.terms import with_wordings
 from clusters.occupancy import Hold, held_gpu_ms
 from tenants.models import Organization
 
@@ -89,15 +91,14 @@ class LeaseDetail:
 
 
 def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDetail | None:
-    """Return a lease that an organization gives, None where it gives no such lease; five queries at most."""
-    lease = (
-        Lease.objects.filter(contract__provider=organization, ref=ref)
-        .select_related("contract__tenant", "contract__price_book")
-        .first()
-    )
+    """Return a lease that an organization gives, None where it gives no such lease; six queries at most."""
+    given = Term.objects.filter(contract__provider=organization, kind=TermKind.LEASE, ref=ref)
+    lease = with_wordings(given.select_related("contract__tenant", "contract__price_book")).first()
     if lease is None:
         return None
     contract = lease.contract
+    wording = lease.wording_at(now)
+    assert isinstance(wording, LeaseWording), ref
     rows = _allocations(lease)
     holds = [
         Hold(f"{row.accelerator_id}", row.share_permille, row.from_at, row.to_at) for row in rows if row.from_at < now
@@ -111,9 +112,9 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
         time_zone=contract.time_zone,
         tenant=contract.tenant.name,
         tenant_email=contract.tenant.billing_email,
-        accelerator_model=lease.accelerator_model,
-        price_per_gpu_hour=lease.price_per_gpu_hour,
-        book_price=_book_price(lease, now) if lease.price_per_gpu_hour is None else None,
+        accelerator_model=wording.accelerator_model,
+        price_per_gpu_hour=wording.price_per_gpu_hour,
+        book_price=_book_price(lease, wording.accelerator_model, now) if wording.price_per_gpu_hour is None else None,
         from_at=lease.from_at,
         to_at=lease.to_at,
         held_gpu_ms=held_gpu_ms(holds, min(lease.from_at, now), now),
@@ -127,10 +128,10 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
     )
 
 
-def _allocations(lease: Lease) -> list[AllocationRow]:
+def _allocations(lease: Term) -> list[AllocationRow]:
     card = "allocation__slice__accelerator"
     rows = (
-        LeaseAllocation.objects.filter(lease=lease)
+        TermAllocation.objects.filter(term=lease)
         .order_by("-allocation__from_at", f"{card}__node__name", f"{card}__position", "allocation__slice__label")
         .values_list(
             f"{card}__node__cluster__slug",
@@ -161,7 +162,7 @@ def _share(rows: list[AllocationRow], now: datetime) -> int:
     return current or by_start[min(by_start) if now < min(by_start) else max(by_start)]
 
 
-def _charges(lease: Lease) -> tuple[tuple[ChargedDay, ...], datetime | None]:
+def _charges(lease: Term) -> tuple[tuple[ChargedDay, ...], datetime | None]:
     charges = Charge.objects.filter(period__contract_id=lease.contract_id, term_kind=TermKind.LEASE, term_ref=lease.ref)
     rows = charges.values("day").annotate(owed=Sum("amount"), seconds=Sum("quantity"), to_at=Max("to_at"))
     ordered = list(rows.order_by("day"))
@@ -169,7 +170,7 @@ def _charges(lease: Lease) -> tuple[tuple[ChargedDay, ...], datetime | None]:
     return days, max((row["to_at"] for row in ordered), default=None)
 
 
-def _book_price(lease: Lease, now: datetime) -> BookPrice | None:
+def _book_price(lease: Term, accelerator_model: str, now: datetime) -> BookPrice | None:
     """The price in force now, or when the lease begins if that is later; None where the book has none."""
     book = lease.contract.price_book
     if book is None:
@@ -178,5 +179,5 @@ def _book_price(lease: Lease, now: datetime) -> BookPrice | None:
     version = book.versions.filter(effective_at__lte=at).order_by("-effective_at").first()
     if version is None:
         return None
-    price = GpuPrice.objects.filter(version=version, accelerator_model=lease.accelerator_model).first()
+    price = GpuPrice.objects.filter(version=version, accelerator_model=accelerator_model).first()
     return BookPrice(book.name, version.number, price.price_per_gpu_hour) if price else None

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from billing.terms import gpu_hour_price, terms_by_id
 from clusters.models import Allocation, Slice
 from clusters.occupancy import Hold, Occupancy, occupancy
 from tenants.models import Organization
@@ -75,7 +76,7 @@ class OccupancyView:
 def occupancy_view(
     organization: Organization, from_at: datetime, to_at: datetime, *, cluster_id: UUID | None = None
 ) -> OccupancyView:
-    """Return who holds what of a provider's cards; two queries, whatever their number. Retired cards are left out."""
+    """Return who holds what of a provider's cards; four queries, whatever their number. Retired cards are left out."""
     slices = Slice.objects.filter(
         Q(retired_at__isnull=True) | Q(retired_at__gt=from_at),
         Q(accelerator__retired_at__isnull=True) | Q(accelerator__retired_at__gt=from_at),
@@ -112,20 +113,22 @@ def _holds(
     )
     if cluster_id is not None:
         allocations = allocations.filter(slice__accelerator__node__cluster_id=cluster_id)
-    lease = "lease_allocation__lease"
+    term = "term_allocation__term"
     rows = allocations.order_by("slice_id", "from_at").values_list(
         "slice_id",
         "tenant__name",
         "tenant_id",
         "from_at",
         "to_at",
-        f"{lease}__ref",
-        f"{lease}__contract__number",
-        f"{lease}__contract__currency",
-        f"{lease}__price_per_gpu_hour",
+        f"{term}__ref",
+        f"{term}__contract__number",
+        f"{term}__contract__currency",
+        f"{term}_id",
     )
+    terms = terms_by_id({row[-1] for row in rows if row[-1] is not None})
     found: dict[UUID, list[HoldRow]] = defaultdict(list)
-    for slice_id, tenant, tenant_id, start, end, ref, contract, currency, price in rows:
+    for slice_id, tenant, tenant_id, start, end, ref, contract, currency, term_id in rows:
+        price = gpu_hour_price(terms[term_id], max(start, from_at)) if term_id else None
         hold = HoldRow(tenant, tenant_id, start, end, ref or "", contract or "", currency or "", price)
         found[slice_id].append(hold)
     return found

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from billing.bases import Window, read_bases
+from billing.bases import read_bases
 from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState
 from billing.money import exact_sum, from_minor
@@ -19,6 +19,7 @@ from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.versions import version_in_force
+from billing.usage_spans import Window
 from tenants.models import Organization
 
 DEFAULT_CURRENCY = "USD"
@@ -180,7 +181,7 @@ def rated_usage(
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     windows = [_window(contract, from_at, to_at) for contract in contracts if contract.currency == chosen]
-    bases = read_bases(windows, zone=zone, by_hour=by_hour).values() if windows else ()
+    bases = read_bases(windows, zone=zone, by_hour=by_hour) if windows else []
     parts = tuple((basis, rate(basis)) for basis in bases)
     return RatedUsage(from_at, to_at, zone, chosen, currencies, parts)
 
@@ -236,10 +237,9 @@ class _Sums:
         self._rated.extend(rated.lines)
         self._lines.extend((basis, line) for line in make_bill(rated.lines, self._currency).lines)
         self._unpriced.extend(_unpriced_rows(basis, rated))
-        for share in basis.shares:
-            for usage in share.usage:
-                counts = self._tokens[self._day(usage.from_at), usage.model]
-                counts.by_class[usage.token_class] += usage.tokens
+        for _, usage in basis.tokens():
+            counts = self._tokens[self._day(usage.from_at), usage.model]
+            counts.by_class[usage.quantity] += usage.count
         version = version_in_force(basis.versions, basis.to_at)
         if version is not None:
             self._add_prices(version)
@@ -338,7 +338,7 @@ def _days_between(first: date, end: datetime) -> Iterator[date]:
 
 
 def _lease_row(basis: PeriodBasis, line: InvoiceLine) -> LeaseRow:
-    titles = {lease.ref: lease.title for lease in basis.leases}
+    titles = {term.ref: term.title for term in basis.terms}
     return LeaseRow(
         contract=basis.contract,
         ref=line.term_ref,

@@ -39,10 +39,9 @@ def usage_day(
 def _hours(usage: RatedUsage) -> tuple[HourRow, ...]:
     sums: dict[datetime, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for basis, _rated in usage.parts:
-        for share in basis.shares:
-            for used in share.usage:
-                place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
-                sums[place][used.model][str(used.token_class)] += used.tokens
+        for _term, used in basis.tokens():
+            place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
+            sums[place][used.model][used.quantity] += used.count
     rows = []
     at = usage.from_at
     while at < usage.to_at:

@@ -182,10 +182,9 @@ def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenC
 
 def _counts(basis: PeriodBasis, zone: ZoneInfo) -> dict[tuple[str, str, date], TokenCounts]:
     sums: dict[tuple[str, str, date], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for share in basis.shares:
-        for usage in share.usage:
-            key = (share.ref, usage.model, usage.from_at.astimezone(zone).date())
-            sums[key][str(usage.token_class)] += usage.tokens
+    for term, usage in basis.tokens():
+        key = (term.ref, usage.model, usage.from_at.astimezone(zone).date())
+        sums[key][usage.quantity] += usage.count
     return {key: TokenCounts(**counts) for key, counts in sums.items()}
 
 

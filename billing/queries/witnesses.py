@@ -9,7 +9,9 @@ from uuid import UUID
 from django.db.models import Q, Sum
 
 from billing.basis import BILLED_QUALITIES
-from billing.models import TokenShareDeployment
+from billing.models import TermDeployment
+from billing.terms import said_in_order
+from billing.usage_spans import metered_by
 from metering.models import Quantity, UsageHour, Witness
 from tenants.models import Organization
 
@@ -49,21 +51,21 @@ class WitnessRow:
 
 
 def witness_rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
-    """Return both counts of every deployment under the tenant's token shares over `[from_at, to_at)`; two queries."""
+    """Return both counts of every deployment under the tenant's token shares over `[from_at, to_at)`; three queries."""
     bound = (
-        TokenShareDeployment.objects.filter(
-            Q(term__to_at__isnull=True) | Q(term__to_at__gt=from_at),
-            term__contract__tenant=organization,
-            term__from_at__lt=to_at,
+        TermDeployment.objects.filter(
+            Q(to_at__isnull=True) | Q(to_at__gt=from_at), term__contract__tenant=organization, from_at__lt=to_at
         )
         .select_related("term", "deployment")
-        .order_by("deployment__name", "deployment_id")
+        .prefetch_related(said_in_order("term__wordings"))
+        .order_by("deployment__name", "deployment_id", "from_at")
     )
     counted = _counted([each.deployment_id for each in bound], from_at, to_at)
     rows = []
     for each in bound:
         sums = counted[each.deployment_id]
-        billed_by = Witness(each.term.witness)
+        witness, tolerance_percent = metered_by(each.term.wording_at(to_at))
+        billed_by = Witness(witness)
         control_by = Witness.ENGINE if billed_by is Witness.GATEWAY else Witness.GATEWAY
         if sums:
             rows.append(
@@ -73,7 +75,7 @@ def witness_rows(organization: Organization, from_at: datetime, to_at: datetime)
                     billed_by=billed_by,
                     billed=sums.get(billed_by),
                     control=sums.get(control_by),
-                    tolerance_percent=each.term.tolerance_percent,
+                    tolerance_percent=tolerance_percent,
                 )
             )
     return tuple(rows)

@@ -49,11 +49,11 @@ class Bill:
 
 
 def by_term_and_model(line: RatedLine) -> tuple[Hashable, ...]:
-    """Gather the classes, days and price versions of one model under one term into one line.
+    """Gather the classes, days and price versions of one model under one term and rule into one line.
 
     Tokens and images do not add up, and what is taken off one term is told apart from what is taken off another.
     """
-    return (line.term_ref, line.model, line.unit, line.about_ref)
+    return (line.term_ref, line.model, line.rule, line.unit, line.about_ref)
 
 
 def by_rate(line: RatedLine) -> tuple[Hashable, ...]:

@@ -5,13 +5,17 @@ instants in ISO 8601. A wording never changes: an amendment is another wording t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""The end of what has none."""
 
 _AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
 
@@ -33,7 +37,29 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Raise `WrongWording` where fields contradict each other; types are checked before."""
 
 
+class MeteredWording(Wording, frozen=True, kw_only=True):
+    """A wording that prices the usage of deployments, as one of two witnesses counts it.
+
+    `tolerance_percent` is how far the other witness may be away before somebody looks.
+    """
+
+    witness: Literal["engine", "gateway"]
+    tolerance_percent: Decimal = Decimal(1)
+
+
 W = TypeVar("W", bound=Wording)
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[W]):
+    """What version `contract_version` says of a term from an instant on; no wording says that the term ends there.
+
+    A version replaces everything that earlier ones said of the time from its own first instant on.
+    """
+
+    contract_version: int
+    from_at: datetime
+    wording: W | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,24 @@ class Stretch(Generic[W]):
         assert self.from_at < self.to_at
 
 
+def stretches_of(
+    said: Iterable[Said[W]], from_at: datetime | None = None, to_at: datetime | None = None
+) -> tuple[Stretch[W], ...]:
+    """Return the wordings in force within `[from_at, to_at)`, in order; without an end they reach `FOREVER`."""
+    in_force: list[Said[W]] = []
+    for one in sorted(said, key=lambda each: (each.contract_version, each.from_at)):
+        in_force = [earlier for earlier in in_force if earlier.from_at < one.from_at]
+        in_force.append(one)
+    ends = [one.from_at for one in in_force[1:]] + [FOREVER]
+    found: list[Stretch[W]] = []
+    for one, end in zip(in_force, ends, strict=False):
+        start = one.from_at if from_at is None else max(one.from_at, from_at)
+        until = end if to_at is None else min(end, to_at)
+        if one.wording is not None and start < until:
+            found.append(Stretch(one.contract_version, start, until, one.wording))
+    return tuple(found)
+
+
 def read_wording(kinds: type[W], document: Mapping[str, Any]) -> W:
     """Return the wording that a document says; `kinds` is one struct or a union of them. Raises `WrongWording`."""
     try:
@@ -63,9 +107,34 @@ def read_wording(kinds: type[W], document: Mapping[str, Any]) -> W:
 
 
 def write_wording(wording: Wording) -> dict[str, Any]:
-    """Return the document of a wording: `read_wording` gives the same wording back."""
-    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(wording))
+    """Return the document of a wording: `read_wording` gives the same wording back, and one value has one text."""
+    return write_struct(wording)
+
+
+def write_struct(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return a struct as JSON has it: numbers without trailing zeros as strings, instants in UTC."""
+    document: dict[str, Any] = _written(msgspec.to_builtins(struct, builtin_types=(Decimal, datetime)))
     return document
+
+
+def plain(number: Decimal) -> str:
+    """Return a number without exponent and trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case dict():
+            return {_written(key): _written(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_written(each) for each in value]
+        case _:
+            return value
 
 
 def assert_in_order(stretches: Sequence[Stretch[Any]]) -> None:

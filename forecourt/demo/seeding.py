@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 
 from billing.contracting import Hold, add_lease, add_lease_allocations, add_token_share, open_contract, open_lease
-from billing.models import Contract, Lease, PeriodKind, PriceBook
+from billing.models import Contract, PeriodKind, PriceBook, Term
 from billing.pricing import publish_price_version
 from clusters.enrolment import issue_token
 from clusters.inventory import SeenAccelerator, record_accelerators
@@ -80,7 +80,7 @@ class Seeded:
     gateway_keys: dict[str, str]
     api_key: str
     contracts: dict[str, Contract] = field(default_factory=dict)
-    leases: dict[str, Lease] = field(default_factory=dict)
+    leases: dict[str, Term] = field(default_factory=dict)
     jobs: JobList = field(default_factory=lambda: JobList((), 0))
 
     def token(self, node: PlannedNode, now: datetime) -> str:
@@ -294,7 +294,7 @@ def _jobs(plan: Plan, world: Seeded, book: PriceBook, *, jobs_from: datetime, le
         _job_lease(world.contracts["sample-research"], later, cards, instant(plan.month_to_ms))
 
 
-def _job_lease(contract: Contract, jobs: JobList, cards: list[Accelerator], from_at: datetime) -> Lease:
+def _job_lease(contract: Contract, jobs: JobList, cards: list[Accelerator], from_at: datetime) -> Term:
     """Open a lease and hold under it what every job takes, beginning at `from_at`."""
     placement = place_jobs(jobs.jobs, [Place(card.uuid, card.node.name) for card in cards])
     assert not placement.without_room, f"{len(placement.without_room)} jobs found no room on {len(cards)} cards"

@@ -6,12 +6,16 @@ from decimal import Decimal
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from billing.bases import Window, billed_usage, read_bases, read_basis, usage_records
+from billing.bases import read_bases, read_basis
 from billing.basis import rate
-from billing.models import Contract
+from billing.models import Contract, TermDeployment
 from billing.pricing import publish_price_version
+from billing.rating.rated import TermKind
+from billing.rating.token_share import TokenShareWording
+from billing.term_versions import TermChange, add_version
+from billing.usage_spans import Span, Window, billed_usage, usage_records, usage_spans
 from metering.models import UsageHour, Witness
-from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -42,9 +46,9 @@ def make_used(zone: str = "Asia/Kolkata") -> World:
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 def test_hours_and_days_rate_to_the_same_lines(zone: str) -> None:
     world = make_used(zone)
-    hourly = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL, by_hour=True)
-    daily = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
-    assert len(daily.shares[0].usage) < len(hourly.shares[0].usage)
+    hourly = read_basis(Window(world.contract, MARCH, APRIL), by_hour=True)
+    daily = read_basis(Window(world.contract, MARCH, APRIL))
+    assert len(daily.terms[-1].usage) < len(hourly.terms[-1].usage)
     assert rate(hourly) == rate(daily)
 
 
@@ -55,8 +59,8 @@ def test_usage_of_long_requests_is_read_apart_by_hours_and_by_days() -> None:
         shared.use({"input": 100, "output": 1}, at=NOON + hour * HOUR)
         shared.use({"input": 600_000, "output": 1}, at=NOON + hour * HOUR, context_over=512_000)
         shared.use({"input": -7}, at=NOON + hour * HOUR, context_over=512_000, version=1_000_000)
-    hourly = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL, by_hour=True)
-    daily = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
+    hourly = read_basis(Window(world.contract, MARCH, APRIL), by_hour=True)
+    daily = read_basis(Window(world.contract, MARCH, APRIL))
     assert rate(hourly) == rate(daily)
     found = {(line.token_class, line.context_over): line.quantity for line in rate(daily).lines}
     assert found == {
@@ -69,10 +73,10 @@ def test_usage_of_long_requests_is_read_apart_by_hours_and_by_days() -> None:
 
 def test_rating_the_parts_of_a_window_gives_the_whole() -> None:
     world = make_used()
-    whole = rate(read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)).exact_total
+    whole = rate(read_basis(Window(world.contract, MARCH, APRIL))).exact_total
     for edge in (NOON + HOUR / 2, NOON + 6 * HOUR, MARCH + timedelta(days=20)):
         parts = [
-            rate(read_basis(contract=world.contract, from_at=from_at, to_at=to_at)).exact_total
+            rate(read_basis(Window(world.contract, from_at, to_at))).exact_total
             for from_at, to_at in ((MARCH, edge), (edge, APRIL))
         ]
         assert sum(parts) == whole
@@ -82,7 +86,7 @@ def test_only_versions_in_force_within_the_window_are_read() -> None:
     world = make_used()
 
     def versions(from_at: datetime, to_at: datetime) -> list[datetime]:
-        basis = read_basis(contract=world.contract, from_at=from_at, to_at=to_at)
+        basis = read_basis(Window(world.contract, from_at, to_at))
         return [version.effective_at for version in basis.versions]
 
     assert versions(MARCH, APRIL) == [MARCH, NOON + HOUR / 2]
@@ -96,22 +100,43 @@ def test_each_contract_is_read_over_its_own_window_and_with_its_own_prices() -> 
     bases = read_bases(
         [Window(first.contract, MARCH, NOON + HOUR / 2), Window(second.contract, NOON + HOUR / 2, APRIL)]
     )
-    early, late = bases[first.contract.id], bases[second.contract.id]
-    assert sum(usage.tokens for usage in early.shares[0].usage) == 11
-    assert sum(usage.tokens for usage in late.shares[0].usage) == 22 + sum(100 + 2 * hour for hour in range(4, 10))
+    early, late = bases
+    assert sum(used.count for _, used in early.tokens()) == 11
+    assert sum(used.count for _, used in late.tokens()) == 22 + sum(100 + 2 * hour for hour in range(4, 10))
     assert (len(early.versions), len(late.versions)) == (1, 1)
 
 
 def test_a_share_counts_within_its_own_span_only() -> None:
     world = make_used()
-    term = world.contract.token_shares.get()
-    term.from_at, term.to_at = NOON + HOUR / 2, NOON + 5 * HOUR
-    term.save()
-    basis = read_basis(contract=world.contract, from_at=MARCH, to_at=APRIL)
-    assert sum(usage.tokens for usage in basis.shares[0].usage) == 22 + 108
-    term.to_at = NOON + HOUR
-    term.save()
-    assert read_basis(contract=world.contract, from_at=NOON + HOUR, to_at=APRIL).shares == ()
+    term = world.contract.terms.get(kind=TermKind.TOKEN_SHARE)
+    TermDeployment.objects.filter(term=term).update(from_at=NOON + HOUR / 2, to_at=NOON + 5 * HOUR)
+    basis = read_basis(Window(world.contract, MARCH, APRIL))
+    assert sum(used.count for _, used in basis.tokens()) == 22 + 108
+
+
+def test_a_change_of_wording_divides_usage_to_the_instant() -> None:
+    world = make_used()
+    term = world.contract.terms.get(kind=TermKind.TOKEN_SHARE)
+    halved = TokenShareWording(share_percent=Decimal(15), witness="gateway")
+    at = NOON + HOUR / 2
+    add_version(contract=world.contract, changes=[TermChange(term, [(at, halved)], {})], effective_at=at, now=MARCH)
+    basis = read_basis(Window(world.contract, MARCH, APRIL))
+    [share] = basis.of_kind(TermKind.TOKEN_SHARE)
+    assert [(stretch.from_at, stretch.to_at) for stretch in share.stretches] == [(MARCH, at), (at, APRIL)]
+    assert rate(basis) == rate(read_basis(Window(world.contract, MARCH, APRIL), by_hour=True))
+    lines = [line for line in rate(basis).lines if line.term_ref == term.ref]
+    assert {(line.share_percent, line.contract_version) for line in lines} == {
+        (Decimal(30), term.wordings.earliest("pk").contract_version),
+        (Decimal(15), world.contract.version),
+    }
+    assert sum(line.quantity for line in lines if line.share_percent == 30) == 11
+
+
+def test_two_windows_of_one_contract_are_read_together() -> None:
+    world = make_used()
+    edge = NOON + 6 * HOUR
+    windows = [Window(world.contract, MARCH, edge), Window(world.contract, edge, APRIL)]
+    assert read_bases(windows) == [read_basis(window) for window in windows]
 
 
 def test_an_event_is_one_record_though_it_has_many_classes() -> None:
@@ -119,9 +144,13 @@ def test_an_event_is_one_record_though_it_has_many_classes() -> None:
     gateway, engine = world.share(), world.share(witness=Witness.ENGINE)
     gateway.use({"input": 5, "output": 6}, at=NOON, records=7)
     engine.use({"input": 5, "output": 6}, at=NOON, records=360)
-    window = Window(world.contract, MARCH, APRIL)
-    assert usage_records(billed_usage([(gateway.term, window)])) == 7
-    assert usage_records(billed_usage([(engine.term, window)])) == 720
+    found = usage_spans([Window(world.contract, MARCH, APRIL)])
+
+    def spans(shared: Shared) -> list[Span]:
+        return [span for span in found if span.term_id == shared.term.id]
+
+    assert usage_records(billed_usage(spans(gateway))) == 7
+    assert usage_records(billed_usage(spans(engine))) == 720
     assert usage_records(UsageHour.objects.none()) == 0
 
 
@@ -131,5 +160,5 @@ def test_any_number_of_contracts_takes_the_same_queries(
     for _ in range(4):
         make_used()
     windows = [Window(contract, MARCH, APRIL) for contract in Contract.objects.all()]
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(12):
         assert len(read_bases(windows)) == 4

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from billing.basis import LeaseBasis, PeriodBasis, ShareBasis, Usage, day_starts, rate
+from billing.basis import PeriodBasis, rate
 from billing.rating.book import PriceVersion, TokenClass
-from billing.rating.rated import UnpricedReason
+from billing.rating.inputs import Carried, RatingWindow, TermInput, Used
+from billing.rating.lease_wording import LeaseWording
+from billing.rating.lines import make_bill
+from billing.rating.rated import Carry, UnpricedReason
+from billing.rating.token_share import TokenShareWording
+from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 
 MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
@@ -22,26 +22,25 @@ FIRST, LAST = MARCH.replace(year=2020, tzinfo=None), MARCH.replace(year=2030, tz
 MODEL, CARD = "sample-model", "NVIDIA H100"
 
 
-def make_basis(*usage: Usage, holds: tuple[Hold, ...] = (), zone: str = "UTC", to_at: datetime = APRIL) -> PeriodBasis:
+def make_basis(*usage: Used, holds: tuple[Hold, ...] = (), zone: str = "UTC", to_at: datetime = APRIL) -> PeriodBasis:
     versions = (
         PriceVersion("v1", MARCH, {(MODEL, TokenClass.OUTPUT): Decimal(1)}, {CARD: Decimal(2)}),
         PriceVersion("v2", NOON, {(MODEL, TokenClass.OUTPUT): Decimal(3)}, {CARD: Decimal(4)}),
     )
+    lease, share = LeaseWording(), TokenShareWording(share_percent=Decimal(50), witness="gateway")
     return PeriodBasis(
         contract="C-0001",
         contract_version=1,
-        currency="USD",
-        zone=zone,
-        from_at=MARCH,
-        to_at=to_at,
-        versions=versions,
-        leases=(LeaseBasis("L-0001", "cards", None, holds),),
-        shares=(ShareBasis("S-0001", "tokens", Decimal(50), "tenant", "gateway", usage),),
+        window=RatingWindow("USD", zone, MARCH, to_at, APRIL, versions),
+        terms=(
+            TermInput("L-0001", "cards", MARCH, None, (Stretch(1, MARCH, to_at, lease),), holds=holds),
+            TermInput("S-0001", "tokens", MARCH, None, (Stretch(1, MARCH - HOUR, to_at, share),), usage=usage),
+        ),
     )
 
 
-def used(at: datetime, tokens: int, *, model: str = MODEL, quality: str = "A", deployment: str = "d") -> Usage:
-    return Usage(deployment, model, TokenClass.OUTPUT, quality, at, at + HOUR, tokens)
+def used(at: datetime, tokens: int, *, model: str = MODEL, quality: str = "A", deployment: str = "d") -> Used:
+    return Used(deployment, model, TokenClass.OUTPUT, quality, at, at + HOUR, tokens)
 
 
 def test_usage_goes_at_the_price_in_force_when_it_was_metered() -> None:
@@ -80,22 +79,18 @@ def test_a_lease_counts_up_to_the_end_of_the_basis_only() -> None:
     assert rate(make_basis(holds=(held,), to_at=NOON + HOUR)).exact_total == 4
 
 
-@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 7, 1), 24)])
-def test_days_have_the_hours_they_have(day: date, hours: int) -> None:
-    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("America/New_York"))
-    first, second = day_starts(start, start + timedelta(days=1, hours=3), "America/New_York")[:2]
-    assert (second - first) / HOUR == hours
-
-
-@given(
-    st.datetimes(min_value=FIRST, max_value=LAST, timezones=st.just(UTC)),
-    st.integers(0, 40 * 24 * 3600),
-    st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"]),
-)
-def test_day_starts_divide_any_window_into_its_local_days(from_at: datetime, seconds: int, zone: str) -> None:
-    to_at = from_at + timedelta(seconds=seconds)
-    starts = day_starts(from_at, to_at, zone)
-    assert starts == sorted(set(starts))
-    assert all(from_at <= at < to_at for at in starts)
-    days = [at.astimezone(ZoneInfo(zone)).date() for at in starts]
-    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(days))
+def test_credit_brought_forward_is_taken_off_and_what_is_too_much_goes_on() -> None:
+    """Two GPU-hours at 2 are 4.00: of 10.00 brought forward 6.00 are left for the next period."""
+    held = Hold("s", 1000, MARCH, MARCH + 2 * HOUR, "c", CARD)
+    basis = replace(make_basis(holds=(held,)), facts=(Carried(name="credit_amount", value=Decimal(10)),))
+    rated = rate(basis)
+    assert [(line.rule, line.quantity, line.amount) for line in rated.lines] == [
+        ("lease_book_rate", Decimal(7200), Decimal(4)),
+        ("credit_brought_forward", Decimal(-1), Decimal(-10)),
+        ("credit_carried_forward", Decimal(1), Decimal(6)),
+    ]
+    assert make_bill(rated.lines, "USD").total == 0
+    assert rated.carries == (Carry("C-0001", "credit_amount", Decimal("6.00")),)
+    small = replace(basis, facts=(Carried(name="credit_amount", value=Decimal(1)),))
+    assert make_bill(rate(small).lines, "USD").total == 3
+    assert rate(small).carries == ()

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.charging import charge_period, due_for_charging, ensure_periods, needed_from, unresolved, without_period
-from billing.contracting import Hold, add_lease, add_lease_allocations
-from billing.models import BillingPeriod, Charge, ContractState, Lease, PeriodKind, PeriodState, UnpricedUsage
+from billing.contracting import Hold, add_lease_allocations, open_lease
+from billing.models import BillingPeriod, Charge, ContractState, PeriodKind, PeriodState, UnpricedUsage
 from billing.pricing import publish_price_version
 from metering.models import Quality, UsageCut, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
@@ -229,17 +229,17 @@ def test_a_part_of_a_card_that_changes_within_the_month_is_billed_part_by_part()
     world = make_world()
     card = make_accelerator(world.make_node())
     tenth, fifth = make_slice(card, 100), make_slice(card, 200)
-    lease = add_lease(
+    lease = open_lease(
         contract=world.contract,
-        slices=[tenth],
+        accelerator_model=H100,
         from_at=NOON,
-        to_at=NOON + HOUR,
+        to_at=None,
         price_per_gpu_hour=Decimal(10),
         now=MARCH,
+        title="parts",
     )
-    Lease.objects.filter(pk=lease.pk).update(to_at=None)
-    lease.refresh_from_db()
-    add_lease_allocations(lease=lease, holds=[Hold(fifth, NOON + HOUR, NOON + 2 * HOUR)], now=MARCH)
+    holds = [Hold(tenth, NOON, NOON + HOUR), Hold(fifth, NOON + HOUR, NOON + 2 * HOUR)]
+    add_lease_allocations(lease=lease, holds=holds, now=MARCH)
     charge(world)
     rows = Charge.objects.order_by("from_at").values_list("quantity", "amount")
     assert list(rows) == [(Decimal(360), Decimal(1)), (Decimal(720), Decimal(2))]

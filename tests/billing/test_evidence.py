@@ -3,31 +3,36 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.basis import LeaseBasis, PeriodBasis, ShareBasis, Usage, rate
+from billing.basis import PeriodBasis, rate
+from billing.canonical import canonical, digest
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.evidence import (
     Header,
     Proof,
     Residual,
-    canonical,
     differences,
-    digest,
     make_document,
     read_basis,
     recompute,
 )
 from billing.models import Invoice
 from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.inputs import Carried, RatingWindow, TermInput, Used
+from billing.rating.lease_wording import LeaseWording
 from billing.rating.lines import make_bill
+from billing.rating.token_share import TokenShareWording
+from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 from metering.models import Batch, UsageGap, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, make_world
@@ -44,26 +49,27 @@ VERSIONS = (
     ),
 )
 
+LEASE = LeaseWording(accelerator_model=H100)
+SHARE = TokenShareWording(share_percent=Decimal("12.5000"), witness="engine")
 
-def basis(*usage: Usage) -> PeriodBasis:
+
+def basis(*usage: Used) -> PeriodBasis:
     """A lease at the book's price over a price change, and a share of the usage given."""
     held = Hold("slice-1", 119, NOON - HOUR, NOON + 2 * HOUR, "card-1", H100)
     return PeriodBasis(
         contract="C-0001",
         contract_version=1,
-        currency="USD",
-        zone="Europe/Berlin",
-        from_at=MARCH,
-        to_at=APRIL,
-        versions=VERSIONS,
-        leases=(LeaseBasis("L-0001", "a slice", None, (held,)),),
-        shares=(ShareBasis("S-0001", "sample", Decimal("12.5000"), "tenant", "engine", usage),),
+        window=RatingWindow("USD", "Europe/Berlin", MARCH, APRIL, APRIL, VERSIONS),
+        terms=(
+            TermInput("L-0001", "a slice", MARCH, None, (Stretch(1, MARCH, APRIL, LEASE),), holds=(held,)),
+            TermInput("S-0001", "sample", MARCH, None, (Stretch(1, MARCH, APRIL, SHARE),), usage=usage),
+        ),
     )
 
 
-def used(hour: int, tokens: int, quality: str = "A", over: int = 0) -> Usage:
+def used(hour: int, tokens: int, quality: str = "A", over: int = 0) -> Used:
     at = NOON + hour * HOUR
-    return Usage("d-1", MODEL, TokenClass.OUTPUT, quality, at, at + HOUR, tokens, over)
+    return Used("d-1", MODEL, TokenClass.OUTPUT, quality, at, at + HOUR, tokens, over)
 
 
 def document(given_basis: PeriodBasis, **proof: Any) -> dict[str, Any]:
@@ -80,21 +86,49 @@ def test_a_document_holds_the_basis_it_was_made_of() -> None:
     assert differences(document(whole)) == []
 
 
-def test_a_document_from_before_tiers_still_recomputes() -> None:
-    made = document(basis(used(0, 7_000_000), used(30, 5, "E")))
-    old = copy.deepcopy(made)
+def test_what_was_sealed_in_earlier_formats_still_recomputes() -> None:
+    sealed = json.loads((Path(__file__).parent / "data" / "evidence-2.json").read_text())
+    assert sealed["format"] == "forecourt-evidence-2"
+    assert differences(sealed) == []
+    found = recompute(sealed)
+    assert (found.total, len(found.lines), len(found.lines[1].sublines)) == (Decimal(sealed["invoice"]["total"]), 2, 3)
+    forged = copy.deepcopy(sealed)
+    forged["token_shares"][0]["usage"][0][-2] = "7000001"
+    assert any("line 2: quantity" in each for each in differences(forged))
+    forged = copy.deepcopy(sealed)
+    forged["leases"][0]["rate_per_gpu_hour"] = "1"
+    assert any("line 1: amount" in each for each in differences(forged))
+
+
+def test_what_was_sealed_before_tiers_still_recomputes() -> None:
+    old = json.loads((Path(__file__).parent / "data" / "evidence-2.json").read_text())
+    share, lines = old["token_shares"][0], old["lines"]
+    share["usage"] = [row[:-1] for row in share["usage"] if not row[-1]]
+    lines[1] |= {"sublines": [each for each in lines[1]["sublines"] if not each["context_over"]]}
     old["format"] = "forecourt-evidence-1"
     for version in old["price_versions"]:
         version["per_mtok"] = [price for price in version["per_mtok"] if not price.pop("context_over")]
-    for share in old["token_shares"]:
-        share["usage"] = [usage[:-1] for usage in share["usage"]]
-    for line in old["lines"]:
+    for line in lines:
         for subline in line["sublines"]:
             del subline["context_over"]
-    assert differences(old) == []
-    assert recompute(old) == recompute(made)
-    old["token_shares"][0]["usage"][0][-1] = "7000001"
-    assert any("line 2: quantity" in each for each in differences(old))
+    # Without the long request the line and the sums are less by what it was worth.
+    assert all(each.startswith(("line 2: ", "subtotal")) and "subline" not in each for each in differences(old))
+    assert len(recompute(old).lines[1].sublines) == 2
+
+
+def test_what_the_period_before_handed_over_and_what_the_next_is_handed_is_sealed() -> None:
+    whole = replace(basis(used(0, 7_000_000)), facts=(Carried(name="credit_amount", value=Decimal(100)),))
+    rated = rate(whole)
+    bill = make_bill(rated.lines, "USD")
+    header = Header("INV-0001", "Provider", "Tenant", APRIL, bill.total, bill.total, bill.total)
+    made = json.loads(canonical(make_document(header, whole, Proof(), bill, rated.carries)))
+    assert read_basis(made) == whole
+    assert differences(made) == []
+    assert Decimal(made["carries"][0]["value"]) == 100 - make_bill(rate(basis(used(0, 7_000_000))).lines, "USD").total
+    for name in ("facts", "carries"):
+        forged = copy.deepcopy(made)
+        forged[name][0]["value"] = "99"
+        assert any(each.startswith(("line", "carries")) for each in differences(forged))
 
 
 def test_the_text_is_canonical_and_its_hash_is_over_its_bytes() -> None:
@@ -112,7 +146,7 @@ def test_an_unknown_format_is_refused() -> None:
     ("path", "value", "found"),
     [
         (("lines", 0, "amount"), "1.00", "line 1: amount"),
-        (("token_shares", 0, "usage", 0, 7), 200_000, "line 2: subline 1"),
+        (("terms", 1, "usage", 0, 7), 200_000, "line 2: subline 1"),
         (("lines", 1, "sublines", 0, "context_over"), 200_000, "line 2: subline 1"),
         (("price_versions", 1, "per_mtok", 1, "context_over"), 128_000, "line 2: subline 2"),
         (("price_versions", 1, "per_mtok", 1, "context_over"), 150_000, "cannot be recomputed"),
@@ -122,14 +156,16 @@ def test_an_unknown_format_is_refused() -> None:
         (("invoice", "subtotal"), "1.00", "subtotal"),
         (("invoice", "tax"), "1.00", "total"),
         (("invoice", "total"), "1.00", "total"),
-        (("token_shares", 0, "usage", 0, 6), "7000001", "line 2: quantity"),
-        (("token_shares", 0, "usage", 0, 4), "2026-03-05T11:00:00+00:00", "line 2: subline"),
-        (("token_shares", 0, "usage", 0, 4), "2026-03-06T12:00:00+00:00", "cannot be recomputed"),
-        (("token_shares", 0, "usage", 0, 2), "thoughts", "cannot be recomputed"),
-        (("leases", 0, "holds"), [{}], "cannot be recomputed"),
-        (("token_shares", 0, "share_percent"), "12.6", "line 2: share_percent"),
-        (("leases", 0, "holds", 0, "share_permille"), 120, "line 1: quantity"),
-        (("leases", 0, "rate_per_gpu_hour"), "1", "line 1: amount"),
+        (("terms", 1, "usage", 0, 6), "7000001", "line 2: quantity"),
+        (("terms", 1, "usage", 0, 4), "2026-03-05T11:00:00+00:00", "line 2: subline"),
+        (("terms", 1, "usage", 0, 4), "2026-03-06T12:00:00+00:00", "cannot be recomputed"),
+        (("terms", 1, "usage", 0, 2), "thoughts", "cannot be recomputed"),
+        (("terms", 0, "holds"), [{}], "cannot be recomputed"),
+        (("terms", 1, "wordings", 0, "wording", "share_percent"), "12.6", "line 2: share_percent"),
+        (("terms", 1, "wordings", 0, "to_at"), "2026-03-05T13:00:00+00:00", "line 2: quantity"),
+        (("lines", 1, "rule"), "other", "line 2: rule"),
+        (("terms", 0, "holds", 0, "share_permille"), 120, "line 1: quantity"),
+        (("terms", 0, "wordings", 0, "wording", "price_per_gpu_hour"), "1", "line 1: amount"),
         (("price_versions", 1, "per_mtok", 0, "price"), "0.99", "line 2: subline"),
         (("price_versions", 1, "effective_at"), "2026-03-05T13:00:00+00:00", "line 1: subline"),
         (("period", "to_at"), "2026-03-05T12:00:00+00:00", "line 1: quantity"),
@@ -230,5 +266,5 @@ def test_an_issued_invoice_is_sealed_with_all_that_recomputes_it() -> None:
     residuals = {row["class"]: row["residual"] for row in made["residuals"]}
     assert residuals == {"input": None, "output": "1001"}
     assert [gap["reason"] for gap in made["usage_gaps"]] == ["silent"]
-    [share] = made["token_shares"]
+    [share] = [term for term in made["terms"] if term["kind"] == "token_share"]
     assert len(share["usage"]) == 3

@@ -1,6 +1,6 @@
 """Billing periods: local calendars, cut contracts, days that have 23 or 25 hours or do not exist."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from billing.periods import (
     PeriodKind,
     PeriodSpec,
     day_edges,
+    day_starts,
     iter_periods,
     next_period,
     period_containing,
@@ -161,3 +162,28 @@ def test_fixed_periods_are_all_of_one_length(length_s: int, starts_at: datetime,
     period = period_containing(fixed, starts_at + timedelta(seconds=after_s))
     assert period.whole_seconds == length_s
     assert (period.from_at - starts_at) % timedelta(seconds=length_s) == timedelta(0)
+
+
+# Hypothesis wants bounds without a zone.
+FIRST, LAST = datetime(2020, 3, 1), datetime(2030, 3, 1)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 7, 1), 24)])
+def test_days_have_the_hours_they_have(day: date, hours: int) -> None:
+    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("America/New_York"))
+    first, second = day_starts(start, start + timedelta(days=1, hours=3), "America/New_York")[:2]
+    assert (second - first) / timedelta(hours=1) == hours
+
+
+@given(
+    st.datetimes(min_value=FIRST, max_value=LAST, timezones=st.just(UTC)),
+    st.integers(0, 40 * 24 * 3600),
+    st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"]),
+)
+def test_day_starts_divide_any_window_into_its_local_days(from_at: datetime, seconds: int, zone: str) -> None:
+    to_at = from_at + timedelta(seconds=seconds)
+    starts = day_starts(from_at, to_at, zone)
+    assert starts == sorted(set(starts))
+    assert all(from_at <= at < to_at for at in starts)
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in starts]
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(days))

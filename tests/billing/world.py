@@ -11,7 +11,7 @@ from itertools import count
 from django.db.models import F
 
 from billing.contracting import add_lease, add_token_share
-from billing.models import BillingPeriod, Contract, Lease, PeriodKind, PriceBook, TokenShare
+from billing.models import BillingPeriod, Contract, PeriodKind, PriceBook, Term
 from clusters.models import Deployment, Endpoint, Node, Slice
 from metering.models import Meter, MeterState, Quality, RollupCursor, UsageHour, Witness
 from tenants.models import Organization
@@ -59,7 +59,7 @@ class World:
         now: datetime = MARCH,
         model: str = H100,
         rolled_to_at: datetime | None = None,
-    ) -> Lease:
+    ) -> Term:
         """A lease of so many cards on a new node."""
         return add_lease(
             contract=self.contract,
@@ -95,14 +95,15 @@ class World:
             to_at=None,
             now=now,
         )
-        return Shared(term, deployment, endpoint, self.tenant)
+        return Shared(term, witness, deployment, endpoint, self.tenant)
 
 
 @dataclass(frozen=True)
 class Shared:
     """A token share with its deployment."""
 
-    term: TokenShare
+    term: Term
+    witness: Witness
     deployment: Deployment
     endpoint: Endpoint
     tenant: Organization
@@ -121,10 +122,7 @@ class Shared:
         context_over: int = 0,
     ) -> list[UsageHour]:
         """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
-        meters = {
-            token_class: self._meter(witness or Witness(self.term.witness), model, token_class)
-            for token_class in tokens
-        }
+        meters = {token_class: self._meter(witness or self.witness, model, token_class) for token_class in tokens}
         for token_class, meter in meters.items():
             if meter.node_id is not None:
                 register = {"epoch": "sample", "seq": 1, "value": 0, "read_at": at}
@@ -133,7 +131,7 @@ class Shared:
         return [
             UsageHour.objects.create(
                 meter=meters[token_class],
-                witness=witness or self.term.witness,
+                witness=witness or self.witness,
                 quantity=token_class,
                 model=model,
                 hour_at=at.replace(minute=0, second=0, microsecond=0),

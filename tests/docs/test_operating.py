@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from billing.books import check_books
-from billing.models import Lease, TokenShare
+from billing.models import Term
 from clusters.inventory import SeenAccelerator, record_accelerators
 from clusters.models import Cluster
 from forecourt.embedded.folder import FREE_BYTES_MIN
@@ -30,8 +30,10 @@ def test_the_first_contract_runs_as_it_stands(capsys: pytest.CaptureFixture[str]
     seen = SeenAccelerator("GPU-1", None, "NVIDIA H100 80GB HBM3", 81_559, None, mig_mode=False)
     record_accelerators(node=node, seen=[seen], seen_at=timezone.now() - timedelta(days=1))
     exec(lease, names)
-    assert TokenShare.objects.get().contract == names["contract"]
-    assert Lease.objects.get().accelerator_model == "NVIDIA H100 80GB HBM3"
+    assert Term.objects.get(kind="token_share").contract == names["contract"]
+    [wording] = Term.objects.get(kind="lease").wordings.all()
+    assert wording.document is not None
+    assert wording.document["accelerator_model"] == "NVIDIA H100 80GB HBM3"
     assert all(check.holds for check in check_books())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from billing.charging import charge_period, ensure_periods
 from billing.contracting import add_lease
-from billing.models import BillingPeriod, Contract, Lease
+from billing.models import BillingPeriod, Contract, Term
 from clusters.models import Node, Slice
 from tests import factories
 from tests.metering.floor import Floor, make_floor
@@ -28,10 +28,10 @@ class LetFloor:
 
     floor: Floor
     contracts: list[Contract]
-    long: Lease
-    booked: Lease
-    past: Lease
-    parts: Lease
+    long: Term
+    booked: Term
+    past: Term
+    parts: Term
 
 
 def let_floor(provider: Organization, tenant: Organization, now: datetime) -> LetFloor:
@@ -47,7 +47,7 @@ def let_floor(provider: Organization, tenant: Organization, now: datetime) -> Le
     factories.make_price_version(book, effective_at=start, gpus={"NVIDIA H100 80GB HBM3": "2.35"})
     contracts = [factories.make_contract(provider, each, book, from_at=start) for each in tenants]
 
-    def let(contract: int, node: Node, cards: range, days: tuple[int, int], price: Decimal | None = RATE) -> Lease:
+    def let(contract: int, node: Node, cards: range, days: tuple[int, int], price: Decimal | None = RATE) -> Term:
         slices = list(
             Slice.objects.filter(accelerator__node=node, accelerator__position__in=list(cards), kind="whole").order_by(
                 "accelerator__position"
@@ -74,14 +74,14 @@ def let_floor(provider: Organization, tenant: Organization, now: datetime) -> Le
     return LetFloor(floor, contracts, long, booked, past, parts)
 
 
-def _parts(floor: Floor, contract: Contract, today: datetime) -> Lease:
+def _parts(floor: Floor, contract: Contract, today: datetime) -> Term:
     migs = list(Slice.objects.filter(accelerator__node=floor.mixed, kind="mig").order_by("-share_permille"))
     fractions = Slice.objects.filter(accelerator__node=floor.listed, kind="fraction").order_by("-share_permille")
     _lease(contract, [fractions[0]], today - 3 * DAY, today + 3 * DAY, Decimal("0.98"))
     return _lease(contract, migs[:2], today - 5 * DAY, today + 4 * DAY, Decimal("1.50"))
 
 
-def _lease(contract: Contract, slices: list[Slice], from_at: datetime, to_at: datetime, price: Decimal | None) -> Lease:
+def _lease(contract: Contract, slices: list[Slice], from_at: datetime, to_at: datetime, price: Decimal | None) -> Term:
     return add_lease(
         contract=contract,
         slices=slices,

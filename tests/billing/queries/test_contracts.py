@@ -9,6 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 from billing.charging import ensure_periods
 from billing.pricing import publish_price_version
 from billing.queries import contract_rows, price_rows
+from billing.rating.lease_wording import LeaseWording
+from billing.rating.token_share import TokenShareWording
 from tests.billing.world import APRIL, H100, MARCH, MODEL, make_world
 from tests.factories import make_organization
 
@@ -25,11 +27,13 @@ def test_both_parties_read_one_contract_with_its_terms_and_open_period() -> None
     [row] = contract_rows(world.tenant)
     assert contract_rows(world.provider) == (row,)
     assert (row.number, row.provider, row.tenant) == (world.contract.number, world.provider.name, world.tenant.name)
-    assert [(term.ref, term.slices, term.price_per_gpu_hour) for term in row.leases] == [
-        (lease.ref, 3, Decimal("2.35"))
+    assert [(term.ref, term.kind, term.slices) for term in row.terms] == [
+        (lease.ref, "lease", 3),
+        (shared.term.ref, "token_share", 0),
     ]
-    assert [(term.ref, term.share_percent, term.witness) for term in row.shares] == [
-        (shared.term.ref, Decimal(30), "gateway")
+    assert [stretch.wording for term in row.terms for stretch in term.stretches] == [
+        LeaseWording(accelerator_model=H100, price_per_gpu_hour=Decimal("2.35")),
+        TokenShareWording(share_percent=Decimal(30), witness="gateway"),
     ]
     assert [(period.from_at, period.to_at, period.rated_at) for period in row.open_periods] == [(MARCH, APRIL, None)]
     assert contract_rows(make_organization("outsider")) == ()

@@ -39,7 +39,7 @@ def test_tokens_are_counted_once_and_held_back_ones_not(
     engine = {"input": 48, "cached_input": 40, "output": 2, "reasoning": 2}
     month.large.use(engine, witness=Witness.ENGINE, model=LARGE)
     month.large.use({"input": 9}, witness=Witness.ENGINE, model=LARGE, quality=Quality.QUARANTINED)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         rows = {one.term_ref: one for one in witness_rows(cast.tenant, MARCH, APRIL)}
     large, small = rows[month.large.term.ref], rows[month.small.term.ref]
     assert (large.billed_by, large.billed, large.control) == (Witness.GATEWAY, 48_000_000, 50)

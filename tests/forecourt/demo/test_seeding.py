@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db.models import Sum
 
-from billing.models import Contract, LeaseAllocation, PriceVersion, TokenShare
+from billing.models import Contract, PriceVersion, TermAllocation, TermWording
+from billing.terms import gpu_hour_price
 from clusters.enrolment import enrol
 from clusters.models import Binding, Node
 from forecourt.demo.plan import CARDS_PER_NODE, instant
@@ -67,9 +68,10 @@ def test_shares_leases_and_jobs() -> None:
     world = seeded(plan)
     assert set(world.contracts) == {*TENANTS, "sample-jobs"}
     assert Contract.objects.count() == 4
-    shares = TokenShare.objects.order_by("share_percent")
-    assert [one.share_percent for one in shares] == sorted(SHARE_PERCENT.values())
-    assert {one.witness for one in shares} == {Witness.ENGINE, Witness.GATEWAY}
+    wordings = TermWording.objects.filter(term__kind="token_share")
+    shares = [row.document for row in wordings if row.document is not None]
+    assert sorted(Decimal(one["share_percent"]) for one in shares) == sorted(SHARE_PERCENT.values())
+    assert {one["witness"] for one in shares} == {Witness.ENGINE, Witness.GATEWAY}
     bound = Binding.objects.values_list("endpoint__url", flat=True)
     assert set(bound) == {one.url for node in plan.nodes for one in node.endpoints}
     assert PriceVersion.objects.get().effective_at <= instant(plan.month_from_ms)
@@ -78,8 +80,8 @@ def test_shares_leases_and_jobs() -> None:
 def test_the_lease_of_the_worked_case() -> None:
     plan = small_plan()
     lease = seeded(plan).leases["month"]
-    assert lease.price_per_gpu_hour == LEASE_RATE
-    held = LeaseAllocation.objects.filter(lease=lease)
+    assert gpu_hour_price(lease, lease.from_at) == LEASE_RATE
+    held = TermAllocation.objects.filter(term=lease)
     assert lease.from_at == instant(plan.month_from_ms) + timedelta(days=9, hours=6)
     assert lease.to_at == instant(plan.month_to_ms)
     assert held.count() == CARDS_PER_NODE
@@ -87,7 +89,7 @@ def test_the_lease_of_the_worked_case() -> None:
 
 def test_the_job_list_is_placed_to_the_second() -> None:
     world = seeded(small_plan())
-    held = LeaseAllocation.objects.filter(lease=world.leases["jobs"]).select_related("allocation__slice")
+    held = TermAllocation.objects.filter(term=world.leases["jobs"]).select_related("allocation__slice")
     assert held.count() >= len(world.jobs.jobs)
     milliseconds = 0
     for one in (link.allocation for link in held):

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Contract, PriceVersion, TokenShare
+from billing.models import Contract, PriceVersion, Term
+from billing.rating.token_share import TokenShareWording
 from clusters.enrolment import enrol
 from tenants.models import ApiKey, Organization, User
 
@@ -92,7 +93,9 @@ def test_the_people_can_sign_in_and_start(made: dict[str, str], client: Client, 
 def test_prices_and_contract_are_in_force(made: dict[str, str]) -> None:
     contract = Contract.objects.get(number=made["contract"])
     assert contract.from_at <= timezone.now()
-    assert TokenShare.objects.get(contract=contract).share_percent == 30
+    share = Term.objects.get(contract=contract).wording_at(contract.from_at)
+    assert isinstance(share, TokenShareWording)
+    assert share.share_percent == 30
     version = PriceVersion.objects.get()
     assert version.effective_at <= contract.from_at
     assert set(version.token_prices.values_list("model", flat=True)) == {made["model"]}

@@ -1,0 +1,143 @@
+"""Terms and price versions as evidence has them: wordings, holds, usage and facts, each with one text."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.canonical import Document
+from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.inputs import TermInput, Used
+from billing.rating.kinds import kind_of, read_any_wording, read_fact, write_fact
+from billing.rating.wording import Stretch, plain, write_wording
+from clusters.occupancy import Hold
+
+
+def write_term(term: TermInput) -> dict[str, Any]:
+    """Return what a term was rated from."""
+    return {
+        "ref": term.ref,
+        "kind": str(kind_of(term)),
+        "title": term.title,
+        "from_at": term.from_at.isoformat(),
+        "to_at": term.to_at.isoformat() if term.to_at else None,
+        "wordings": [
+            {
+                "version": stretch.contract_version,
+                "from_at": stretch.from_at.isoformat(),
+                "to_at": stretch.to_at.isoformat(),
+                "wording": write_wording(stretch.wording),
+            }
+            for stretch in term.stretches
+        ],
+        "holds": [_hold(hold) for hold in term.holds],
+        "usage": [_used(used) for used in term.usage],
+        "facts": [write_fact(fact) for fact in term.facts],
+    }
+
+
+def read_term(term: Document) -> TermInput:
+    """Return the term that the evidence holds."""
+    return TermInput(
+        ref=term["ref"],
+        title=term["title"],
+        from_at=datetime.fromisoformat(term["from_at"]),
+        to_at=datetime.fromisoformat(term["to_at"]) if term["to_at"] else None,
+        stretches=tuple(
+            Stretch(
+                each["version"],
+                datetime.fromisoformat(each["from_at"]),
+                datetime.fromisoformat(each["to_at"]),
+                read_any_wording(each["wording"]),
+            )
+            for each in term["wordings"]
+        ),
+        holds=tuple(_read_hold(hold) for hold in term["holds"]),
+        usage=tuple(_read_used(used) for used in term["usage"]),
+        facts=tuple(read_fact(fact) for fact in term["facts"]),
+    )
+
+
+def write_version(version: PriceVersion, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return a price version as the evidence has it; `numbers` are those of versions by id."""
+    return {
+        "id": version.version_id,
+        "number": numbers.get(version.version_id),
+        "effective_at": version.effective_at.isoformat(),
+        "per_mtok": [
+            {"model": model, "class": str(token_class), "context_over": over, "price": plain(price)}
+            for (model, token_class, over), price in sorted(_all_prices(version).items())
+        ],
+        "per_gpu_hour": {model: plain(price) for model, price in sorted(version.gpu_prices.items())},
+    }
+
+
+def _all_prices(version: PriceVersion) -> dict[tuple[str, TokenClass, int], Decimal]:
+    return {(*about, 0): price for about, price in version.token_prices.items()} | dict(version.tier_prices)
+
+
+def read_version(version: Document) -> PriceVersion:
+    """Return the price version that the evidence holds."""
+    prices = {
+        (price["model"], TokenClass(price["class"]), price["context_over"]): Decimal(price["price"])
+        for price in version["per_mtok"]
+    }
+    return PriceVersion(
+        version["id"],
+        datetime.fromisoformat(version["effective_at"]),
+        {(model, token_class): price for (model, token_class, over), price in prices.items() if not over},
+        {model: Decimal(price) for model, price in version["per_gpu_hour"].items()},
+        {about: price for about, price in prices.items() if about[-1]},
+    )
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {
+        "slice": hold.slice_ref,
+        "card": hold.card_ref,
+        "model": hold.accelerator_model,
+        "share_permille": hold.share_permille,
+        "from_at": hold.from_at.isoformat(),
+        "to_at": hold.to_at.isoformat() if hold.to_at else None,
+    }
+
+
+def _read_hold(hold: Document) -> Hold:
+    return Hold(
+        hold["slice"],
+        hold["share_permille"],
+        datetime.fromisoformat(hold["from_at"]),
+        datetime.fromisoformat(hold["to_at"]) if hold["to_at"] else None,
+        hold["card"],
+        hold["model"],
+    )
+
+
+def _used(used: Used) -> list[Any]:
+    """Usage as a row, since an invoice may have tens of thousands of them."""
+    return [
+        used.deployment,
+        used.model,
+        used.quantity,
+        used.quality,
+        used.from_at.isoformat(),
+        used.to_at.isoformat(),
+        str(used.count),
+        used.context_over,
+        used.marks,
+    ]
+
+
+def _read_used(row: list[Any]) -> Used:
+    deployment, model, quantity, quality, from_at, to_at, count, context_over, marks = row
+    return Used(
+        deployment,
+        model,
+        quantity,
+        quality,
+        datetime.fromisoformat(from_at),
+        datetime.fromisoformat(to_at),
+        int(count),
+        context_over,
+        marks,
+    )

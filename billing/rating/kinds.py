@@ -1,0 +1,86 @@
+"""The kinds of terms a contract can hold: what each says, what it is rated from, and what rates it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+import msgspec
+
+from billing.rating.book import TokenClass
+from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
+from billing.rating.lease_term import rate_lease_term
+from billing.rating.lease_wording import LeaseWording
+from billing.rating.rated import Rated, RatedLine, TermKind
+from billing.rating.token_share import TokenShareWording, rate_token_share_term
+from billing.rating.wording import Wording, read_wording, write_struct
+
+Rater = Callable[[TermInput, RatingWindow], Rated]
+"""First stage: rates a term by itself."""
+Adjuster = Callable[[TermInput, RatingWindow, Sequence[RatedLine]], Rated]
+"""Second stage: adds lines of its own to those of the terms before it."""
+
+TOKEN_CLASSES = tuple(str(each) for each in TokenClass)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of term.
+
+    `ref_prefix` begins the references of its terms. `takes_slices` says that slices are held under it; `quantities`
+    are those of deployments' usage that it is rated from, as its wording's `witness` counts them. A kind has a rater
+    or an adjuster.
+    """
+
+    wording: type[Wording]
+    ref_prefix: str
+    rate: Rater | None = None
+    adjust: Adjuster | None = None
+    takes_slices: bool = False
+    quantities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert (self.rate is None) != (self.adjust is None)
+
+
+KINDS: Mapping[TermKind, Kind] = {
+    TermKind.LEASE: Kind(wording=LeaseWording, ref_prefix="L", rate=rate_lease_term, takes_slices=True),
+    TermKind.TOKEN_SHARE: Kind(
+        wording=TokenShareWording, ref_prefix="S", rate=rate_token_share_term, quantities=TOKEN_CLASSES
+    ),
+}
+"""Every kind that can be agreed."""
+
+ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermKind.CREDIT)
+"""The kinds of the second stage, in the order in which they see each other's lines."""
+
+FACTS: tuple[type[Fact], ...] = (Carried,)
+"""Every kind of fact that a term can be rated from."""
+
+
+def kind_of(term: TermInput) -> TermKind:
+    """Return the kind of a term that has a wording in force."""
+    return kind_of_wording(term.stretches[0].wording)
+
+
+def kind_of_wording(wording: Wording) -> TermKind:
+    """Return the kind that a wording is tagged with."""
+    return TermKind(str(wording.__struct_config__.tag))
+
+
+def read_any_wording(document: Mapping[str, Any]) -> Wording:
+    """Return the wording that a document of any kind says; raises `WrongWording`."""
+    kinds: Any = Union[tuple(kind.wording for kind in KINDS.values())]  # noqa: UP007  made of a tuple
+    wording: Wording = read_wording(kinds, document)
+    return wording
+
+
+def read_fact(document: Mapping[str, Any]) -> Fact:
+    """Return the fact that a document states; raises `msgspec.ValidationError`."""
+    kinds: Any = Union[FACTS]  # noqa: UP007  made of a tuple
+    fact: Fact = msgspec.convert(document, kinds)
+    return fact
+
+
+def write_fact(fact: Fact) -> dict[str, Any]:
+    """Return the document of a fact: `read_fact` gives the same fact back, and one value has one text."""
+    return write_struct(fact)

@@ -1,0 +1,36 @@
+"""Terms with all that was ever said of them, as rating and pages read them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from billing.models import Term, TermWording
+
+
+def terms_of(contracts: Iterable[UUID]) -> list[Term]:
+    """Return all terms of contracts, in order of their references; two queries, whatever their number."""
+    return list(with_wordings(Term.objects.filter(contract_id__in=list(contracts))))
+
+
+def terms_by_id(ids: Iterable[UUID]) -> dict[UUID, Term]:
+    """Return terms by their ids; two queries, whatever their number."""
+    return {term.id: term for term in with_wordings(Term.objects.filter(id__in=list(ids)))}
+
+
+def with_wordings(terms: QuerySet[Term]) -> QuerySet[Term]:
+    """Return terms in order of their references, their wordings read by one more query."""
+    return terms.prefetch_related(said_in_order()).order_by("ref")
+
+
+def said_in_order(path: str = "wordings") -> "Prefetch[str, QuerySet[TermWording], str]":
+    """Return the prefetch of wordings in the order in which they were said, at a path from the rows queried."""
+    return Prefetch(path, TermWording.objects.order_by("contract_version", "from_at"))
+
+
+def gpu_hour_price(term: Term, at: datetime) -> Decimal | None:
+    """Return the price per GPU-hour that a term agrees for an instant; None where a price book's counts."""
+    price: Decimal | None = getattr(term.wording_at(at), "price_per_gpu_hour", None)
+    return price

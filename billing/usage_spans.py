@@ -1,0 +1,124 @@
+"""Which usage bills under which term, and when: deployments bound to terms, as the witness of their wording counts."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, Sum
+
+from billing.basis import BILLED_QUALITIES
+from billing.models import Contract, Term, TermDeployment
+from billing.rating.book import TokenClass
+from billing.rating.kinds import KINDS
+from billing.rating.rated import TermKind
+from billing.rating.wording import Wording
+from billing.terms import terms_of
+from metering.models import UsageHour, Witness
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time `[from_at, to_at)` in which a contract is looked at.
+
+    It lies in the billing period `[from_at, period_to_at)`, which is the window itself where nothing is said, and
+    which has `whole_seconds` where the contract's start or end cut something off it.
+    """
+
+    contract: Contract
+    from_at: datetime
+    to_at: datetime
+    period_to_at: datetime | None = None
+    whole_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The usage of a deployment over `[from_at, to_at)` that bills under a term in window number `window`."""
+
+    deployment_id: UUID
+    term_id: UUID
+    window: int
+    witness: str
+    quantities: tuple[str, ...]
+    tolerance_percent: Decimal
+    from_at: datetime
+    to_at: datetime
+
+
+def usage_spans(windows: Sequence[Window], terms: Iterable[Term] | None = None) -> list[Span]:
+    """Return what bills within the windows, in order; three queries, or one where the terms were read."""
+    if terms is None:
+        terms = terms_of({window.contract.id for window in windows})
+    metered = {term.id: term for term in terms if KINDS[TermKind(term.kind)].quantities}
+    by_contract: dict[UUID, list[int]] = defaultdict(list)
+    for index, window in enumerate(windows):
+        by_contract[window.contract.id].append(index)
+    spans: list[Span] = []
+    bound = TermDeployment.objects.filter(term_id__in=list(metered)) if metered else TermDeployment.objects.none()
+    for each in bound.order_by("deployment_id", "from_at"):
+        term = metered[each.term_id]
+        for index in by_contract[term.contract_id]:
+            window = windows[index]
+            start = max(window.from_at, each.from_at)
+            end = window.to_at if each.to_at is None else min(window.to_at, each.to_at)
+            spans.extend(_spans(term, each.deployment_id, index, start, end))
+    return spans
+
+
+def _spans(term: Term, deployment_id: UUID, window: int, from_at: datetime, to_at: datetime) -> Iterable[Span]:
+    quantities = KINDS[TermKind(term.kind)].quantities
+    for stretch in term.stretches(from_at, to_at):
+        witness, tolerance = metered_by(stretch.wording)
+        yield Span(
+            deployment_id=deployment_id,
+            term_id=term.id,
+            window=window,
+            witness=witness,
+            quantities=quantities,
+            tolerance_percent=tolerance,
+            from_at=stretch.from_at,
+            to_at=stretch.to_at,
+        )
+
+
+def metered_by(wording: Wording) -> tuple[str, Decimal]:
+    """Return the witness whose counts bill, and by how many percent the other may be away."""
+    return str(getattr(wording, "witness")), getattr(wording, "tolerance_percent", Decimal(1))  # noqa: B009  of any kind
+
+
+def billed_usage(spans: Iterable[Span]) -> QuerySet[UsageHour]:
+    """Return the usage hours that bill: of the witness, the quantities and the time of their span, sure qualities."""
+    chosen: dict[tuple[str, tuple[str, ...], datetime, datetime], list[UUID]] = defaultdict(list)
+    for span in spans:
+        chosen[span.witness, span.quantities, span.from_at, span.to_at].append(span.deployment_id)
+    which = Q(pk__in=[])
+    for (witness, quantities, from_at, to_at), deployments in sorted(chosen.items(), key=lambda item: item[0]):
+        which |= Q(
+            deployment_id__in=deployments,
+            witness=witness,
+            quantity__in=quantities,
+            from_at__gte=from_at,
+            from_at__lt=to_at,
+        )
+    return UsageHour.objects.filter(which, quality__in=BILLED_QUALITIES)
+
+
+def usage_records(usage: QuerySet[UsageHour]) -> int:
+    """Return how many events and readings of tokens stand behind usage hours.
+
+    An event counts once though its hours are kept per class: every event has input.
+    """
+    tokens = usage.filter(quantity__in=list(TokenClass))
+    behind = tokens.filter(~Q(witness=Witness.GATEWAY) | Q(quantity=TokenClass.INPUT))
+    return int(behind.aggregate(records=Sum("records"))["records"] or 0)
+
+
+def by_deployment(spans: Iterable[Span]) -> Mapping[UUID, list[Span]]:
+    """Return the spans of each deployment, in order of time."""
+    found: dict[UUID, list[Span]] = defaultdict(list)
+    for span in sorted(spans, key=lambda each: each.from_at):
+        found[span.deployment_id].append(span)
+    return found
