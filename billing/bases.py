@@ -92,7 +92,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
                 facts=(*carried[index, term.ref], *stated[index, term.id]),
             )
             for term in by_contract[contract.id]
-            if (stretches := term.stretches(window.from_at, window.to_at))
+            if (stretches := term.stretches(window.from_at, window.period_to_at or window.to_at))
         )
         found.append(
             PeriodBasis(

@@ -5,7 +5,7 @@ commitment when the period or year ends, and not before. A year of a commitment 
 ends with the one in which an anniversary of the term lies, or at whose end it does.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -83,7 +83,7 @@ class Drawdown:
     recoupable_amount: Decimal
 
 
-def adjust_commitment(term: TermInput, window: RatingWindow, lines: Collection[RatedLine]) -> Rated:
+def adjust_commitment(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
     """Make what was used up to what was committed where a period or year ends, and hand on what goes on."""
     if not window.is_whole or not term.stretches:
         return Rated()
@@ -99,7 +99,7 @@ def adjust_commitment(term: TermInput, window: RatingWindow, lines: Collection[R
     return _settled(term, window, last, Fraction(to_charge(committed - used)))
 
 
-def drawdown(term: TermInput, window: RatingWindow, lines: Collection[RatedLine]) -> Drawdown | None:
+def drawdown(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Drawdown | None:
     """Return where a commitment stands by the lines so far; None where none is in force."""
     if not term.stretches:
         return None
@@ -151,7 +151,7 @@ def _line(
     )
 
 
-def _used(term: TermInput, lines: Collection[RatedLine]) -> Fraction:
+def _used(term: TermInput, lines: Sequence[RatedLine]) -> Fraction:
     """Return what counts as used, in this period and in those of the year before it."""
     scope = {ref for stretch in term.stretches for ref in stretch.wording.terms}
     counted = (

@@ -9,7 +9,7 @@ was used but not yet counted when it asked, and what is used until it asks again
 highest spend an hour times those two spans, less what the stop keeps back. That figure stands in the contract.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -99,7 +99,7 @@ class Standing:
     overdrawn_amount_most: Decimal | None
 
 
-def adjust_credit(term: TermInput, window: RatingWindow, lines: Collection[RatedLine]) -> Rated:
+def adjust_credit(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
     """Draw what is owed from the grants, in their order: one line for each that pays something."""
     if not term.stretches:
         return Rated()
@@ -166,7 +166,7 @@ class _Owed:
     amount: Decimal
 
 
-def _owed(lines: Collection[RatedLine], currency: str) -> list[_Owed]:
+def _owed(lines: Sequence[RatedLine], currency: str) -> list[_Owed]:
     """Return what the bill's lines leave to be paid; what is taken off a term comes off its own lines first."""
     owed: list[_Owed] = []
     taken: list[tuple[str, Decimal]] = []

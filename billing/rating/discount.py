@@ -4,7 +4,7 @@ Each discount is taken off what those before it left, so that together they neve
 a discount that holds once its code was redeemed, in as many billing periods as it says.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -72,7 +72,7 @@ class Redeemed(Fact, frozen=True, kw_only=True, tag="coupon_redeemed"):
     at: datetime
 
 
-def adjust_discount(term: TermInput, window: RatingWindow, lines: Collection[RatedLine]) -> Rated:
+def adjust_discount(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
     """Take a discount off the lines before it: one line per wording and term that it is about."""
     codes = {fact.code for fact in facts_of(term.facts, Redeemed)}
     used = term.carried(PERIODS_USED)
@@ -91,7 +91,7 @@ def adjust_discount(term: TermInput, window: RatingWindow, lines: Collection[Rat
 
 
 def _lines(
-    term: TermInput, stretch: Stretch[DiscountWording], window: RatingWindow, lines: Collection[RatedLine]
+    term: TermInput, stretch: Stretch[DiscountWording], window: RatingWindow, lines: Sequence[RatedLine]
 ) -> Iterator[RatedLine]:
     wording = stretch.wording
     net = net_by_term(lines, wording.scope, stretch.from_at, stretch.to_at)

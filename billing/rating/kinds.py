@@ -7,10 +7,16 @@ from typing import Any, Union
 import msgspec
 
 from billing.rating.book import TokenClass
+from billing.rating.commitment import CommitmentWording, adjust_commitment
+from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
+from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
 from billing.rating.lease_term import rate_lease_term
 from billing.rating.lease_wording import LeaseWording
+from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Rated, RatedLine, TermKind
+from billing.rating.token_price import rate_token_price
+from billing.rating.token_price_wording import TokenPriceWording
 from billing.rating.token_share import TokenShareWording, rate_token_share_term
 from billing.rating.wording import Wording, read_wording, write_struct
 
@@ -47,13 +53,19 @@ KINDS: Mapping[TermKind, Kind] = {
     TermKind.TOKEN_SHARE: Kind(
         wording=TokenShareWording, ref_prefix="S", rate=rate_token_share_term, quantities=TOKEN_CLASSES
     ),
+    TermKind.TOKEN_PRICE: Kind(
+        wording=TokenPriceWording, ref_prefix="P", rate=rate_token_price, quantities=tuple(QUANTITIES)
+    ),
+    TermKind.DISCOUNT: Kind(wording=DiscountWording, ref_prefix="D", adjust=adjust_discount),
+    TermKind.COMMITMENT: Kind(wording=CommitmentWording, ref_prefix="M", adjust=adjust_commitment),
+    TermKind.CREDIT: Kind(wording=CreditWording, ref_prefix="CR", adjust=adjust_credit),
 }
 """Every kind that can be agreed."""
 
 ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermKind.CREDIT)
 """The kinds of the second stage, in the order in which they see each other's lines."""
 
-FACTS: tuple[type[Fact], ...] = (Carried,)
+FACTS: tuple[type[Fact], ...] = (Carried, Redeemed, Granted, Drawn)
 """Every kind of fact that a term can be rated from."""
 
 

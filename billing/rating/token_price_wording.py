@@ -15,7 +15,7 @@ import msgspec
 
 from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.quantities import QUANTITIES
-from billing.rating.wording import Wording, WrongWording
+from billing.rating.wording import MeteredWording, WrongWording
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
 
@@ -38,13 +38,6 @@ class TierMode(StrEnum):
 
     GRADUATED = "graduated"
     VOLUME = "volume"
-
-
-class TokenWitness(StrEnum):
-    """Whose count bills."""
-
-    ENGINE = "engine"
-    GATEWAY = "gateway"
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,10 +124,9 @@ class OffPeak(_Part, frozen=True, kw_only=True):
     days: tuple[str, ...] = ()
 
 
-class TokenPriceWording(Wording, frozen=True, kw_only=True, tag="token_price"):
+class TokenPriceWording(MeteredWording, frozen=True, kw_only=True, tag="token_price"):
     """The tenant pays by the unit. Quantities `not_billed` cost nothing, by agreement and not by oversight."""
 
-    witness: TokenWitness = TokenWitness.GATEWAY
     prices: tuple[OwnPrice, ...] = ()
     tiers: tuple[TierTable, ...] = ()
     packages: tuple[Package, ...] = ()
@@ -161,6 +153,7 @@ class TokenPriceWording(Wording, frozen=True, kw_only=True, tag="token_price"):
         _check_windows(self.off_peak)
         for place, quantity in enumerate(self.not_billed):
             _check_quantity(f"not_billed[{place}]", quantity)
+        check_decimal("tolerance_percent", self.tolerance_percent, decimals_max=FACTOR_DECIMALS_MAX, example='"1"')
 
 
 def local_minutes(text: str) -> int | None:

@@ -68,8 +68,9 @@ def refused_terms(given: Given) -> Gives:
     """Wordings that contradict themselves: which field, why, and what a right one looks like."""
     found = []
     for document in given["wordings"]:
+        witness = {"witness": "gateway"} if document["kind"] == "token_price" else {}
         try:
-            read_wording(KINDS[document["kind"]], with_text(document))
+            read_wording(KINDS[document["kind"]], with_text({**witness, **document}))
         except WrongWording as wrong:
             found.append({"field": wrong.field, "reason": wrong.reason, "example": wrong.example})
         else:
@@ -164,7 +165,8 @@ def _term(given: Given, window: RatingWindow, before: _Before) -> TermInput:
     for version, (each, end) in enumerate(zip(wordings, ends, strict=True), 1):
         start, until = max(each["from"], window.from_at), min(end, window.period_to_at)
         if start < until:
-            document = with_text({"kind": given["kind"], **each["wording"]})
+            witness = {"witness": "gateway"} if given["kind"] == "token_price" else {}
+            document = with_text({"kind": given["kind"], **witness, **each["wording"]})
             stretches.append(Stretch(version, start, until, read_wording(KINDS[given["kind"]], document)))
     facts: list[Fact] = [
         Carried(name=name, value=value) for name, value in before.carried.get(given["ref"], {}).items()

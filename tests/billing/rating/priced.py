@@ -33,7 +33,7 @@ BOOK = PriceVersion(
 
 def wording(**parts: Any) -> TokenPriceWording:
     """Return a wording that was read and checked."""
-    return read_wording(TokenPriceWording, {"kind": "token_price", **parts})
+    return read_wording(TokenPriceWording, {"kind": "token_price", "witness": "gateway", **parts})
 
 
 def table(*tiers: tuple[int | None, str], mode: str = "graduated", span: str = "period", **more: Any) -> dict[str, Any]:
