@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from forecourt.embedded.places import places_of
+from tests.plugins.measured_processes import measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 120
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 
 @dataclass
@@ -88,9 +88,8 @@ class DemoRun:
 
 def environment(*, covered: bool = False) -> dict[str, str]:
     """What any shell has; nothing of the test run but, where wanted, its measuring of coverage."""
-    names = ("PATH", "HOME", "LANG", "TMPDIR", *((COVERAGE,) if covered else ()))
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, **(measured() if covered else {}), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
 
 
 @contextmanager

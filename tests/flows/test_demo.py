@@ -125,7 +125,7 @@ def test_a_trace_and_a_job_list_of_ones_own_come_out_exactly(tmp_path: Path) -> 
         "e,6000,12288,0,0,,BE,Succeeded,100,200,150",
         "f,6000,12288,2,1000,,BE,Pending,100,,",
     )
-    ended = run_to_end(tmp_path, "--days", "1", "--trace", str(trace), "--jobs", str(jobs), covered=True)
+    ended = run_to_end(tmp_path, "--days", "1", "--trace", str(trace), "--jobs", str(jobs))
     rows = CONVERSATION + CODE
     expected = {"input": str(sum(size for size, _ in rows)), "output": str(sum(made for _, made in rows))}
     assert ended.report["tokens"] == {"engine": expected, "gateway": expected, "billed": expected}

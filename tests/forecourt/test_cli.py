@@ -11,6 +11,7 @@ import pytest
 
 from forecourt.cli import COMMANDS, main
 from tests.forecourt.embedded.stacks import OWN_SETTINGS, ROOT, site
+from tests.plugins.measured_processes import measured
 
 WITHOUT_SERVER_PACKAGES = """
 import sys
@@ -29,7 +30,7 @@ def run(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-m", "forecourt.cli", *arguments],
         cwd=cwd,
-        env={**without_own_settings(), "PYTHONPATH": str(ROOT), **environ},
+        env={**without_own_settings(), **measured(), "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         check=False,

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from forecourt.embedded.places import places_of
+from tests.plugins.measured_processes import measured
 
 NOBODY = 65534
 ROOT = Path(__file__).parents[3]
@@ -64,7 +65,7 @@ class Site:
         process = subprocess.Popen(
             [*as_user(self.user), sys.executable, "-m", "tests.forecourt.embedded.run_stack", *arguments],
             cwd=ROOT,
-            env={**settings, **environ, **folders},
+            env={**settings, **measured(), **environ, **folders},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -10,6 +10,7 @@ import pytest
 
 from metering.agent.nvml_child import Session
 from tests.fakes.nvml import StubMachine, without_library
+from tests.plugins.measured_processes import measured
 
 
 def converse(command: list[str], *lines: str) -> tuple[list[Any], int]:
@@ -20,7 +21,7 @@ def converse(command: list[str], *lines: str) -> tuple[list[Any], int]:
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, **measured(), "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     return [json.loads(line) for line in done.stdout.splitlines()], done.returncode
 

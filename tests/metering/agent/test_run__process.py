@@ -17,6 +17,7 @@ from tests.fakes.engine_pages import PageServer, Reply, page
 from tests.fakes.nvml import StubMachine
 from tests.metering.agent.batch_server import BatchServer, Fault
 from tests.metering.agent.test_collect import llamacpp
+from tests.plugins.measured_processes import measured
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,6 +29,7 @@ class Running:
         self.folder = folder
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")},
+            **measured(),
             **machine.environment,
             "PYTHONPATH": str(ROOT),
             "FORECOURT_AGENT_STATE_DIR": str(folder),
