@@ -22,7 +22,7 @@ from portal.shell import (
 )
 from portal.shell import Organization as ShownOrganization
 from tenants.models import User
-from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, allows
+from tenants.roles import READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
 from tenants.scoping import acting_membership, memberships_in
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ ITEM_OF_PAGE = {
     "provider-substitution-new": "witnesses",
     "provider-occupancy": "occupancy",
     "provider-lease": "occupancy",
+    "provider-prices": "prices",
+    "provider-price-version": "prices",
+    "provider-price-book-new": "prices",
+    "provider-price-draft": "prices",
+    "provider-price-announce": "prices",
+    "tenant-prices": "tenant-prices",
+    "tenant-price-change": "tenant-prices",
 }
 
 
@@ -128,13 +135,20 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         groups.append(NavGroup(_("Fleet"), fleet if allows(role, READ_FLEET) else ()))
         witnesses = NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")
         groups.append(NavGroup(_("Metering"), (witnesses,) if allows(role, READ_USAGE) else ()))
+        prices = NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")
+        groups.append(NavGroup(_("Selling"), (prices,) if allows(role, READ_PRICES) else ()))
     if organization.is_tenant:
         usage: tuple[NavItem, ...] = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
         if not organization.is_provider:
             usage += (NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w"),)
-        invoices = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
+        invoices: tuple[NavItem, ...] = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
         groups.append(NavGroup(_("Consumption"), usage if allows(role, READ_USAGE) else ()))
-        groups.append(NavGroup(_("Billing"), invoices if allows(role, READ_INVOICES) else ()))
+        if not allows(role, READ_INVOICES):
+            invoices = ()
+        if allows(role, READ_PRICES):
+            go = "" if organization.is_provider else "p"
+            invoices += (NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go=go),)
+        groups.append(NavGroup(_("Billing"), invoices))
     return without_empty(groups)
 
 

@@ -30,6 +30,8 @@ SCOPES: Final = {
     "invoices:read": "read invoices, their lines and evidence",
     "fleet:read": "read clusters, nodes and what is held",
     "fleet:write": "make enrolment tokens, revoke nodes",
+    "prices:read": "read price books, their versions, and public prices",
+    "prices:write": "open price books, publish and announce versions",
 }
 
 

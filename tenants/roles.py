@@ -8,12 +8,16 @@ READ_FLEET = "fleet:read"
 CORRECT_USAGE = "usage:correct"
 """Propose a value in the place of what was metered, and decide what another person proposed."""
 
+READ_PRICES = "prices:read"
+SET_PRICES = "prices:write"
+"""Write drafts of price lists, publish and announce them."""
+
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
-    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE}),
-    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE}),
-    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES}),
-    Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET}),
-    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET}),
+    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES}),
+    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES}),
+    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES}),
+    Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
+    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES}),
 }
 
 

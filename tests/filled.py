@@ -10,7 +10,10 @@ from django.utils import timezone
 
 from billing.charging import ensure_periods
 from billing.closing import close_period
-from billing.models import Invoice
+from billing.models import Invoice, PriceNotice
+from billing.price_drafts import start_draft
+from billing.pricing import publish_prices
+from billing.rating.price_rows import read_rows
 from metering.finding_models import UsageFinding
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
@@ -22,10 +25,11 @@ from tests.factories import make_user
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import Term
+    from billing.models import PriceDraft, Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
+    from tests.billing.world import World
     from tests.factories import Cast
 
 MODEL = "quartz-70b"
@@ -44,6 +48,8 @@ class Filled:
     invoice: Invoice
     number: str
     substitution: Substitution
+    draft: PriceDraft
+    notice: PriceNotice
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -84,7 +90,20 @@ def fill(cast: Cast) -> Filled:
         cast.petra.email,
         REASON,
     )
-    return Filled(node.cluster, node, shared.deployment, lease, invoice, invoice.number, substitution, words)
+    draft, notice = _announced(world)
+    return Filled(
+        node.cluster, node, shared.deployment, lease, invoice, invoice.number, substitution, draft, notice, words
+    )
+
+
+def _announced(world: World) -> tuple[PriceDraft, PriceNotice]:
+    """A draft of prices, and another list that is announced."""
+    now, book = timezone.now(), world.book
+    assert book is not None
+    draft = start_draft(book=book, effective_at=now + 60 * DAY, by="petra@example.com", now=now)
+    prices = {key: 2 * price for key, price in read_rows(draft.prices, where="prices").items()}
+    version = publish_prices(book=book, effective_at=now + 30 * DAY, prices=prices, now=now)
+    return draft, PriceNotice.objects.get(version=version)
 
 
 def _name(node: Node, deployment: Deployment) -> None:

@@ -49,6 +49,10 @@ def places(filled: Filled) -> dict[str, str]:
         "meter": str(filled.substitution.meter_id),
         "part": f"{filled.substitution.from_at:%Y%m%dT%H%M%S.%f}",
         "substitution": str(filled.substitution.id),
+        "book": str(filled.draft.book_id),
+        "draft": str(filled.draft.id),
+        "notice": str(filled.notice.id),
+        "version": str(filled.notice.version_id),
     }
 
 
@@ -103,6 +107,8 @@ SIGNED_IN = people(alice=302, bob=302, charlie=302, petra=302)
 OWN_API = programs(tenant=200, provider=200, outsider=200)
 BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
 
+BOOK = {"book": "{book}"}
+DRAFT = {"draft_id": "{draft}"}
 NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
 PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
@@ -145,7 +151,20 @@ ADDRESSES = [
     Address("tenant-substitutions", OWN_TENANT),
     Address("tenant-substitutions-csv", OWN_TENANT),
     Address("tenant-usage-at", people(alice=302, bob=302, charlie=302, petra=404), arguments={"at": "20260305T09"}),
+    Address("tenant-prices", OWN_TENANT),
+    Address("tenant-prices-csv", OWN_TENANT),
+    Address("tenant-price-change", TENANTS, arguments={"notice_id": "{notice}"}),
     # The provider's pages.
+    Address("provider-prices", OWN_PROVIDER),
+    Address("provider-prices", PROVIDERS, body={"book": "{book}"}),
+    Address("provider-prices-csv", PROVIDERS),
+    Address("provider-price-version", PROVIDERS, arguments={"version_id": "{version}"}),
+    Address("provider-price-book-new", OWN_PROVIDER),
+    Address("provider-price-draft-new", people(alice=404, bob=404, charlie=404, petra=302), "post", body=BOOK),
+    Address("provider-price-draft", PROVIDERS, arguments=DRAFT),
+    Address("provider-price-draft", people(alice=404, bob=404, charlie=404, petra=422), "post", DRAFT),
+    Address("provider-price-announce", PROVIDERS, arguments=DRAFT),
+    Address("provider-price-announce", people(alice=404, bob=404, charlie=404, petra=409), "post", DRAFT),
     Address("provider-witnesses", OWN_PROVIDER, body={"days": "31"}),
     Address("provider-witnesses-csv", OWN_PROVIDER, body={"days": "31"}),
     Address("provider-gaps", OWN_PROVIDER),

@@ -3,15 +3,24 @@
 import pytest
 
 from tenants.models import Role
-from tenants.roles import CORRECT_USAGE, READ_FLEET, READ_INVOICES, READ_USAGE, ROLE_ALLOWS, allows
+from tenants.roles import (
+    CORRECT_USAGE,
+    READ_FLEET,
+    READ_INVOICES,
+    READ_PRICES,
+    READ_USAGE,
+    ROLE_ALLOWS,
+    SET_PRICES,
+    allows,
+)
 
-PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE)
+PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES)
 CELLS = {
-    Role.OWNER: (True, True, True, True),
-    Role.ADMIN: (True, True, True, True),
-    Role.BILLING: (True, True, False, False),
-    Role.DEVELOPER: (True, False, True, False),
-    Role.VIEWER: (True, True, True, False),
+    Role.OWNER: (True, True, True, True, True, True),
+    Role.ADMIN: (True, True, True, True, True, True),
+    Role.BILLING: (True, True, False, False, True, False),
+    Role.DEVELOPER: (True, False, True, False, True, False),
+    Role.VIEWER: (True, True, True, False, True, False),
 }
 
 

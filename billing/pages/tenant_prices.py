@@ -1,0 +1,214 @@
+"""A tenant's prices: what each contract pays, what is announced, and what an announced change means for it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from billing.csv_files import csv_answer
+from billing.models import PriceNotice
+from billing.pages.price_notice import price_notice
+from billing.pages.price_words import (
+    PriceLine,
+    change_words,
+    effect_words,
+    headline,
+    in_decimals,
+    name_of,
+    price_words,
+    what_of,
+)
+from billing.price_notices import see_notice
+from billing.queries.price_books import ContractPrices, contract_prices, notices_of
+from billing.queries.price_effects import ContractEffect, effect_of_notice
+from billing.rating.price_lists import PriceKey
+from billing.rating.price_rows import FIELD_OF_UNIT, plain
+from portal.figures import day, locale_for, moment, money, money_change
+from portal.parts import Empty, Kpi
+from portal.shell import Crumb
+from tenants.models import Organization, User
+from tenants.roles import READ_PRICES
+from tenants.scoping import tenant_page
+
+NOTICES_SHOWN = 20
+CSV_HEAD = (
+    "contract",
+    "currency",
+    "model",
+    "quantity",
+    "context_over",
+    "unit",
+    "price",
+    "changes_at_utc",
+    "next_price",
+)
+
+
+@require_safe
+@tenant_page(READ_PRICES)
+def tenant_prices(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show what each of a tenant's contracts pays, and the changes it was told of."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    contracts = contract_prices(organization, now)
+    notices = list(notices_of(organization).order_by("-created_at", "pk")[:NOTICES_SHOWN])
+    context = {
+        "notice": price_notice(organization, now, locale),
+        "contracts": [_contract(one, locale) for one in contracts],
+        "notices": [_noticed(one, now, locale) for one in notices],
+        "sub": _("The price of a moment: your contract's own, else that of its price list in force."),
+        "empty": Empty(_("No prices"), _("None of your contracts refers to a list of prices."), icon="tag"),
+    }
+    return render(request, "billing/tenant_prices.html", context)
+
+
+@require_safe
+@tenant_page(READ_PRICES)
+def tenant_prices_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  every page takes it
+    """Write a tenant's prices as a file: a row per contract and price."""
+    rows = _csv_rows(contract_prices(organization, datetime.now(UTC)))
+    return csv_answer(f"prices-{organization.slug}.csv", CSV_HEAD, rows)
+
+
+@require_safe
+@tenant_page(READ_PRICES)
+def tenant_price_change(request: HttpRequest, organization: Organization, *, notice_id: UUID) -> HttpResponse:
+    """Show what an announced change means for a contract; that somebody opened it is noted once."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    notice = notices_of(organization).filter(pk=notice_id).first()
+    if notice is None:
+        raise Http404
+    if request.method == "GET" and notice.seen_at is None and isinstance(request.user, User):
+        see_notice(notice_id=notice.id, tenant=organization, by=request.user.email, now=now)
+    effect = effect_of_notice(notice, now=now)
+    zone = notice.contract.time_zone
+    context: dict[str, Any] = {
+        "change": notice,
+        "effect": effect,
+        "title": _title(notice, effect, locale),
+        "sub": _sub(notice, locale),
+        "kpis": _kpis(notice, effect, locale),
+        "sentence": effect_words(effect, locale),
+        "lines": _lines(effect, locale),
+        "heads": (_("Before"), _("Price")),
+        "from_words": moment(effect.from_at, ZoneInfo(zone), locale=locale),
+        "to_words": moment(effect.to_at, ZoneInfo(zone), locale=locale),
+        "crumbs": (Crumb(_("Prices"), reverse("tenant-prices")), Crumb(_("Announced change"))),
+    }
+    return render(request, "billing/tenant_price_change.html", context)
+
+
+def _contract(one: ContractPrices, locale: str) -> dict[str, Any]:
+    upcoming = one.upcoming[0] if one.upcoming else None
+    coming = {change.key: change for change in upcoming[1]} if upcoming else {}
+    keys = sorted({*one.prices, *coming})
+    lines = []
+    for key in keys:
+        words, tone = change_words(coming[key].before, coming[key].after) if key in coming else ("", "")
+        after = price_words(key, coming[key].after, one.currency, locale) if key in coming else ""
+        figures = (price_words(key, one.prices.get(key), one.currency, locale), after)
+        lines.append({"name": name_of(key), "what": what_of(key), "prices": figures, "change": words, "tone": tone})
+    return {
+        "row": one,
+        "lines": lines,
+        "next": day(upcoming[0].astimezone(ZoneInfo(one.time_zone)).date(), "yMMMd", locale) if upcoming else "",
+        "note": _("prices of its own, or held back by its terms") if one.adjusted else one.book,
+    }
+
+
+def _noticed(notice: PriceNotice, now: datetime, locale: str) -> dict[str, Any]:
+    zone = ZoneInfo(notice.contract.time_zone)
+    at = notice.takes_effect_at
+    return {
+        "url": reverse("tenant-price-change", args=[notice.id]),
+        "title": f"{notice.version.book.name} v{notice.version.number}",
+        "contract": notice.contract.number,
+        "told": moment(notice.created_at, zone, locale=locale),
+        "from": moment(at, zone, locale=locale) if at else _("your contract keeps its own prices"),
+        "coming": at is not None and at > now,
+        "seen": moment(notice.seen_at, zone, locale=locale) if notice.seen_at else "",
+    }
+
+
+def _title(notice: PriceNotice, effect: ContractEffect, locale: str) -> str:
+    if effect.takes_effect_at is None:
+        return _("Your prices stay as they are")
+    return headline(effect, effect.takes_effect_at, notice.contract.time_zone, locale).rstrip(".。")
+
+
+def _sub(notice: PriceNotice, locale: str) -> str:
+    words = {
+        "contract": notice.contract.number,
+        "provider": notice.version.book.provider.name,
+        "book": notice.version.book.name,
+        "version": notice.version.number,
+        "told": moment(notice.created_at, ZoneInfo(notice.contract.time_zone), locale=locale),
+    }
+    return _("Contract %(contract)s with %(provider)s · %(book)s v%(version)s · told %(told)s") % words
+
+
+def _kpis(notice: PriceNotice, effect: ContractEffect, locale: str) -> list[Kpi]:
+    zone = ZoneInfo(notice.contract.time_zone)
+    at = effect.takes_effect_at
+    return [
+        Kpi(
+            _("Last 30 days, at the new prices"),
+            money(effect.after, effect.currency, locale=locale),
+            foot_strong=money_change(effect.difference, effect.currency, locale=locale) if effect.difference else "",
+            foot=_("they came to %(amount)s") % {"amount": money(effect.before, effect.currency, locale=locale)},
+            foot_tone="bad" if effect.difference > 0 else "good",
+            lead=True,
+        ),
+        Kpi(
+            _("In force for you from"),
+            day(at.astimezone(zone).date(), "yMMMd", locale) if at else _("never"),
+            foot=moment(at, zone, locale=locale) if at else _("your contract keeps its own prices"),
+        ),
+    ]
+
+
+def _lines(effect: ContractEffect, locale: str) -> list[PriceLine]:
+    lines = []
+    used = {change.key for change in effect.used}
+    for change in sorted(effect.changes, key=lambda each: (each.key not in used, each.key)):
+        words, tone = change_words(change.before, change.after)
+        figures = tuple(
+            price_words(change.key, price, effect.currency, locale) for price in (change.before, change.after)
+        )
+        exact = effect.by_price.get(_about(change.key))
+        amount = money_change(in_decimals(exact), effect.currency, locale=locale) if exact else ""
+        lines.append(PriceLine(name_of(change.key), what_of(change.key), figures, words, tone, amount))
+    return lines
+
+
+def _about(key: PriceKey) -> tuple[str, str, int]:
+    return (key.model, key.quantity, key.context_over)
+
+
+def _csv_rows(contracts: list[ContractPrices]) -> Iterator[tuple[object, ...]]:
+    for one in contracts:
+        at, changes = one.upcoming[0] if one.upcoming else (None, ())
+        coming = {change.key: change for change in changes}
+        for key in sorted({*one.prices, *coming}):
+            price, change = one.prices.get(key), coming.get(key)
+            yield (
+                one.contract,
+                one.currency,
+                key.model,
+                key.quantity,
+                key.context_over,
+                FIELD_OF_UNIT[key.unit],
+                None if price is None else plain(price),
+                at.isoformat() if at and change else None,
+                plain(change.after) if change and change.after is not None else None,
+            )
