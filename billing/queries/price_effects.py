@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from billing.bases import Window, read_bases
+from billing.bases import read_bases
 from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState, PriceBook, PriceNotice
 from billing.money import exact_sum
@@ -22,6 +22,7 @@ from billing.rating.lines import make_bill
 from billing.rating.price_lists import PriceChange, changes, prices_of
 from billing.rating.price_rules import RuleStretches, contract_versions, takes_effect_at
 from billing.rating.rated import RatedLine
+from billing.usage_spans import Window
 
 LOOKED_BACK: Final = timedelta(days=30)
 LOOKED_AHEAD: Final = timedelta(days=3_650)
@@ -88,7 +89,8 @@ def _effects(
 ) -> tuple[ContractEffect, ...]:
     to_at = now.replace(minute=0, second=0, microsecond=0)
     windows = [Window(one, max(to_at - LOOKED_BACK, one.from_at), to_at) for one in contracts if one.from_at < to_at]
-    bases = read_bases(windows) if windows else {}
+    read = read_bases(windows) if windows else []
+    bases = {window.contract.id: basis for window, basis in zip(windows, read, strict=True)}
     rules = rules_of([one.id for one in contracts])
     known = [each for each in versions if each.version_id != new.version_id]
     found = []
@@ -125,7 +127,8 @@ def _effect(
         rated = rate(basis)
         before = after = rated.lines
         if then is not None:
-            again = rate(replace(basis, versions=(replace(then, effective_at=basis.from_at),)))
+            versions = (replace(then, effective_at=basis.from_at),)
+            again = rate(replace(basis, window=replace(basis.window, versions=versions)))
             after, unpriced = again.lines, max(0, len(again.unpriced) - len(rated.unpriced))
     changed = changes(prices_of(was) if was else {}, prices_of(then) if then else {})
     about = {(line.model, line.token_class) for line in (*before, *after)}
