@@ -6,19 +6,21 @@ spread over the cells as their metered worth is, or by time where nothing was me
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.rating.inputs import RatingWindow, TermInput, facts_of
+from billing.rating.inputs import Carried, RatingWindow, TermInput, facts_of
 from billing.rating.share_facts import CertifiedRevenue
 from billing.rating.share_lines import EXCLUDED, Written, percent_on_tokens, write_amount
 from billing.rating.share_pieces import Piece
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, LateEstimate, ShareBase, ShareOf
-from clusters.occupancy import unix_second
 
 RULE_CERTIFIED = "share_certified_difference"
 RULE_ESTIMATED = "share_estimated_difference"
+CARRY_STATED = "stated_base_amount"
+CARRY_SECONDS = "stated_seconds"
 HISTORY_STATEMENTS = 3
 """How many earlier statements the estimate of a late one is the mean of, by time."""
 
@@ -99,7 +101,7 @@ def certify(
     if fact is not None:
         return _spread(written, stated, cells, Fraction(fact.net_revenue_amount), RULE_CERTIFIED)
     late = stated[-1].wording.statements
-    amount = _history(term, window, stated) if late and late.late_estimate is LateEstimate.HISTORY else None
+    amount = _history(term, stated) if late and late.late_estimate is LateEstimate.HISTORY else None
     if amount is None or not window.is_whole:
         return list(cells)
     return _spread(written, stated, cells, amount, RULE_ESTIMATED)
@@ -168,12 +170,20 @@ def _spread(
     return sorted([*rest, *mine], key=lambda cell: (cell.segment.number, cell.row_key))
 
 
-def _history(term: TermInput, window: RatingWindow, stated: Sequence[Segment]) -> Fraction | None:
+def _history(term: TermInput, stated: Sequence[Segment]) -> Fraction | None:
     """Return the mean of the last statements by time, for the seconds stated now; None without any."""
-    earlier = {fact.from_at: fact for fact in facts_of(term.facts, CertifiedRevenue) if fact.from_at < window.from_at}
-    last = [earlier[at] for at in sorted(earlier)][-HISTORY_STATEMENTS:]
-    seconds = sum(unix_second(fact.to_at) - unix_second(fact.from_at) for fact in last)
-    if not seconds:
+    bases, seconds = by_instant(term, CARRY_STATED), by_instant(term, CARRY_SECONDS)
+    last = sorted(seconds)[-HISTORY_STATEMENTS:]
+    if not last:
         return None
-    total = sum((Fraction(fact.net_revenue_amount) for fact in last), Fraction(0))
-    return total * sum(part.seconds for part in stated) / seconds
+    total = sum((bases.get(at, Fraction(0)) for at in last), Fraction(0))
+    return total * sum(part.seconds for part in stated) / sum(seconds[at] for at in last)
+
+
+def by_instant(term: TermInput, name: str) -> dict[datetime, Fraction]:
+    """Return what was carried by a name and an instant."""
+    return {
+        datetime.fromisoformat(fact.name.removeprefix(f"{name}|")): Fraction(fact.value)
+        for fact in facts_of(term.facts, Carried)
+        if fact.name.startswith(f"{name}|")
+    }

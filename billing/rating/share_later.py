@@ -6,24 +6,24 @@ after a period's end and released in the period that its last day lies in; the l
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.rating.inputs import Carried, RatingWindow, TermInput, facts_of
+from billing.rating.inputs import RatingWindow, TermInput, facts_of
 from billing.rating.rated import line_key
-from billing.rating.share_base import Cell
+from billing.rating.share_base import CARRY_SECONDS, CARRY_STATED, Cell, by_instant, statement_of
 from billing.rating.share_facts import AuditFinding, CertifiedRevenue
 from billing.rating.share_lines import Written, write_amount
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ShareBase
+from clusters.occupancy import unix_second
 
 RULE_TRUE_UP = "share_true_up"
 RULE_AUDIT = "share_audit_difference"
 RULE_AUDIT_COST = "share_audit_cost"
 RULE_HELD = "share_reserve_held"
 RULE_RELEASED = "share_reserve_released"
-CARRY_STATED = "stated_base_amount"
 CARRY_STATED_SHARE = "stated_share_percent"
 CARRY_RESERVE = "reserve_amount"
 STATED_PERIODS_MAX = 12
@@ -43,7 +43,8 @@ def true_up(
 
     `share` is what the certified cells came to: it over their base is the average share at which they are trued up.
     """
-    bases, percents = _by_instant(term, CARRY_STATED), _by_instant(term, CARRY_STATED_SHARE)
+    bases, percents = by_instant(term, CARRY_STATED), by_instant(term, CARRY_STATED_SHARE)
+    seconds = by_instant(term, CARRY_SECONDS)
     stated = {fact.from_at: fact for fact in facts_of(term.facts, CertifiedRevenue)}
     for at in sorted(set(percents) & set(stated)):
         fact = stated[at]
@@ -57,16 +58,20 @@ def true_up(
             from_at=fact.from_at,
             to_at=fact.to_at,
         )
-        bases[at] = Fraction(fact.net_revenue_amount)
+        bases[at], seconds[at] = Fraction(fact.net_revenue_amount), Fraction(_seconds(fact))
     if not window.is_whole:
         return
     mine = [cell for cell in cells if cell.segment.wording.base is ShareBase.CERTIFIED_REVENUE]
     if mine or any(part.wording.base is ShareBase.CERTIFIED_REVENUE for part in parts):
         base = sum((cell.base for cell in mine), Fraction(0))
         bases[window.from_at], percents[window.from_at] = base, 100 * share / base if base else _first_percent(parts)
+        own = statement_of(term, window)
+        if own is not None:
+            seconds[window.from_at] = Fraction(_seconds(own))
     for at in sorted(percents)[-STATED_PERIODS_MAX:]:
         written.carry(line_key(CARRY_STATED, at.isoformat()), bases.get(at, Fraction(0)))
         written.carry(line_key(CARRY_STATED_SHARE, at.isoformat()), percents[at])
+        written.carry(line_key(CARRY_SECONDS, at.isoformat()), seconds.get(at, Fraction(0)))
 
 
 def settle_audits(written: Written, term: TermInput, window: RatingWindow, parts: Sequence[Segment]) -> None:
@@ -102,7 +107,7 @@ def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts:
     """Hold a part of what is owed by all rows so far, and release what was held long enough."""
     owed = written.owed
     ends = term.to_at is not None and term.to_at <= window.period_to_at
-    for at, amount in sorted(_by_instant(term, CARRY_RESERVE).items()):
+    for at, amount in sorted(by_instant(term, CARRY_RESERVE).items()):
         if at < window.to_at or (ends and window.is_whole):
             write_amount(written, parts[-1], rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
         elif window.is_whole:
@@ -116,12 +121,8 @@ def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts:
     written.carry(line_key(CARRY_RESERVE, release_at.isoformat()), held)
 
 
-def _by_instant(term: TermInput, name: str) -> dict[datetime, Fraction]:
-    return {
-        datetime.fromisoformat(fact.name.removeprefix(f"{name}|")): Fraction(fact.value)
-        for fact in facts_of(term.facts, Carried)
-        if fact.name.startswith(f"{name}|")
-    }
+def _seconds(fact: CertifiedRevenue) -> int:
+    return unix_second(fact.to_at) - unix_second(fact.from_at)
 
 
 def _first_percent(parts: Sequence[Segment]) -> Fraction:

@@ -18,6 +18,7 @@ from tests.billing.rating.share_made import (
     april,
     bases,
     by_rule,
+    handed_on,
     month,
     term,
     used,
@@ -83,14 +84,16 @@ def test_the_last_of_several_statements_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimate", "whole", "owed"), [("metered", True, 3), ("history", True, 6), ("history", False, 3)]
+    ("estimate", "whole", "owed"), [("metered", True, 3), ("history", True, 9), ("history", False, 3)]
 )
 def test_a_late_statement_is_estimated_at_the_end_of_its_period(estimate: str, whole: bool, owed: int) -> None:
     words = wording(base="certified_revenue", statements={"due_days": 21, "late_estimate": estimate})
     window = month() if whole else month(rated_to=april(20))
-    earlier = CertifiedRevenue(statement="S", from_at=MARCH, to_at=APRIL, net_revenue_amount=Decimal(20) * 31 / 30)
-    found = term(words, used(10 * MTOK), facts=[earlier], window=window)
-    assert abs(rate_share(found, window).exact_total - owed) < Fraction(1, 10**15)
+    march = month(MARCH, APRIL)
+    stated = [certified("31", earlier=True)]
+    before = rate_share(term(words, used(MTOK, at=MARCH), facts=stated, window=march), march)
+    found = term(words, used(10 * MTOK), facts=handed_on(before), window=window)
+    assert rate_share(found, window).exact_total == owed
 
 
 def test_without_history_the_metered_worth_stands_in() -> None:
