@@ -27,7 +27,8 @@ from billing.money import UnknownCurrency, minor_digits
 from billing.numbering import next_number
 from billing.rating.kinds import KINDS, kind_of_wording
 from billing.rating.lease_wording import LeaseWording
-from billing.rating.token_share import CollectedBy, TokenShareWording
+from billing.rating.share_wording import TokenShareWording
+from billing.rating.share_words import CollectedBy
 from billing.rating.wording import Wording, WrongWording
 from billing.term_binding import DeploymentTaken, bind_deployments
 from billing.term_versions import TermChange, add_version, said_over

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Union
 
 import msgspec
 
+from billing.rating.availability import MeasuredAvailability
 from billing.rating.book import TokenClass
 from billing.rating.commitment import CommitmentWording, adjust_commitment
 from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
@@ -15,15 +17,20 @@ from billing.rating.lease_term import rate_lease_term
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Rated, RatedLine, TermKind
+from billing.rating.share_facts import AuditFinding, CertifiedRevenue, InterruptedCounts, RefundedCounts, WitnessCounts
+from billing.rating.share_rating import rate_share
+from billing.rating.share_time import share_cuts
+from billing.rating.share_wording import TokenShareWording
 from billing.rating.token_price import rate_token_price
 from billing.rating.token_price_wording import TokenPriceWording
-from billing.rating.token_share import TokenShareWording, rate_token_share_term
 from billing.rating.wording import Wording, read_wording, write_struct
 
 Rater = Callable[[TermInput, RatingWindow], Rated]
 """First stage: rates a term by itself."""
 Adjuster = Callable[[TermInput, RatingWindow, Sequence[RatedLine]], Rated]
 """Second stage: adds lines of its own to those of the terms before it."""
+Cuts = Callable[[TermInput, RatingWindow], Sequence[datetime]]
+"""Instants inside a window at which a term's usage is told apart, beside those at which its wording changes."""
 
 TOKEN_CLASSES = tuple(str(each) for each in TokenClass)
 
@@ -33,8 +40,8 @@ class Kind:
     """One kind of term.
 
     `ref_prefix` begins the references of its terms. `takes_slices` says that slices are held under it; `quantities`
-    are those of deployments' usage that it is rated from, as its wording's `witness` counts them. A kind has a rater
-    or an adjuster.
+    are those of deployments' usage that it is rated from, as its wording's `witness` counts them, told apart at its
+    `cuts`. A kind has a rater or an adjuster.
     """
 
     wording: type[Wording]
@@ -43,6 +50,7 @@ class Kind:
     adjust: Adjuster | None = None
     takes_slices: bool = False
     quantities: tuple[str, ...] = ()
+    cuts: Cuts | None = None
 
     def __post_init__(self) -> None:
         assert (self.rate is None) != (self.adjust is None)
@@ -51,7 +59,7 @@ class Kind:
 KINDS: Mapping[TermKind, Kind] = {
     TermKind.LEASE: Kind(wording=LeaseWording, ref_prefix="L", rate=rate_lease_term, takes_slices=True),
     TermKind.TOKEN_SHARE: Kind(
-        wording=TokenShareWording, ref_prefix="S", rate=rate_token_share_term, quantities=TOKEN_CLASSES
+        wording=TokenShareWording, ref_prefix="S", rate=rate_share, quantities=TOKEN_CLASSES, cuts=share_cuts
     ),
     TermKind.TOKEN_PRICE: Kind(
         wording=TokenPriceWording, ref_prefix="P", rate=rate_token_price, quantities=tuple(QUANTITIES)
@@ -65,7 +73,18 @@ KINDS: Mapping[TermKind, Kind] = {
 ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermKind.CREDIT)
 """The kinds of the second stage, in the order in which they see each other's lines."""
 
-FACTS: tuple[type[Fact], ...] = (Carried, Redeemed, Granted, Drawn)
+FACTS: tuple[type[Fact], ...] = (
+    Carried,
+    Redeemed,
+    Granted,
+    Drawn,
+    MeasuredAvailability,
+    WitnessCounts,
+    InterruptedCounts,
+    RefundedCounts,
+    CertifiedRevenue,
+    AuditFinding,
+)
 """Every kind of fact that a term can be rated from."""
 
 

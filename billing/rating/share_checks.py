@@ -1,6 +1,6 @@
 """What a wording of a token share may not say: shares outside the whole, holes in tiers, elements at odds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -50,8 +50,8 @@ def check_share(wording: "TokenShareWording") -> None:
             _count(f"settlement.{name}", value, "30", most=most)
 
 
-def _table(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], rows: Iterable[ShareOf]) -> None:
-    _share(at, percent, tiers)
+def _table(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], rows: Sequence[ShareOf]) -> None:
+    _share(at, percent, tiers, alone=not rows)
     seen = set()
     for number, row in enumerate(rows):
         where = f"{at}share_by[{number}]."
@@ -63,11 +63,12 @@ def _table(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], rows: I
         _share(where, row.share_percent, row.tiers)
 
 
-def _share(at: str, percent: Decimal | None, tiers: Sequence[ShareTier]) -> None:
+def _share(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], *, alone: bool = False) -> None:
     if (percent is None) == (not tiers):
         raise WrongWording(f"{at}share_percent", "Either share_percent or tiers say the share, and not both.", "30")
     if percent is not None:
-        _whole_percent(f"{at}share_percent", percent, "30")
+        # A row of a model may be 0; where nothing else is agreed, 0 would be no share at all.
+        _whole_percent(f"{at}share_percent", percent, "30", above_zero=alone)
         return
     _tiers(f"{at}tiers", tiers)
 

@@ -17,7 +17,7 @@ from billing.rating.billable import take as divide
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import RatingWindow, TermInput, Used
 from billing.rating.quantities import QUANTITIES
-from billing.rating.rated import RatedLine, Unpriced
+from billing.rating.rated import RatedLine, Unit, Unpriced
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, ShareBase, TransferPrice
 from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
@@ -33,7 +33,6 @@ MARK_RULES = (
 
 MARK_INTERRUPTED = "interrupted"
 TRANSFER_VERSION = "transfer"
-PRICED_CLASSES = frozenset(token_class.value for token_class in TokenClass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def price_usage(term: TermInput, window: RatingWindow, parts: Sequence[Segment])
     factors = {mark for versions in books.values() for version in versions for _, mark in version.factors}
     for used in term.usage:
         segment = next((part for part in parts if part.from_at <= used.from_at < part.to_at), None)
-        if segment is not None and used.quantity in PRICED_CLASSES and used.count:
+        if segment is not None and QUANTITIES[used.quantity].unit is Unit.TOKENS and used.count:
             about = (_day(segment, used.from_at, local), used.deployment)
             marks = "+".join(mark for mark in used.marks.split("+") if mark in factors)
             groups[segment.number, *about, _rule(segment, used), marks].append(used)

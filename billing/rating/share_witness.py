@@ -14,9 +14,10 @@ from billing.rating.rated import TermKind, Unit, Unpriced, UnpricedReason
 from billing.rating.share_facts import InterruptedCounts, RefundedCounts, WitnessCounts
 from billing.rating.share_pieces import MARK_INTERRUPTED, Piece, add, take, whole_class
 from billing.rating.share_time import Segment
-from billing.rating.share_words import BillingWitness, ExclusionRule, InterruptedStreams, OutsideTolerance
+from billing.rating.share_words import ExclusionRule, InterruptedStreams, OutsideTolerance
 from metering.checks import Cause, Explained, residual
 
+ENGINE = "engine"
 Counts = WitnessCounts | InterruptedCounts | RefundedCounts
 RULE_NOT_BILLED = "interrupted_not_billed"
 RULE_NOT_DELIVERED = "interrupted_not_delivered"
@@ -36,7 +37,7 @@ def settle_interrupted(term: TermInput, parts: Sequence[Segment], pieces: Sequen
             continue
         marked = _which(result, fact, MARK_INTERRUPTED)
         counted = sum(result[index].tokens for index in marked)
-        by_engine = segment.wording.witness is BillingWitness.ENGINE
+        by_engine = segment.wording.witness == ENGINE
         rule = segment.wording.interrupted_streams
         if by_engine and not counted:
             # A register knows no single requests: what it made of interrupted ones is inside the rest.
@@ -71,7 +72,7 @@ def settle_witnesses(
             continue
         rule = segment.wording.outside_tolerance
         billed, control = fact.gateway, fact.engine
-        if segment.wording.witness is BillingWitness.ENGINE:
+        if segment.wording.witness == ENGINE:
             billed, control = control, billed
         target = {
             OutsideTolerance.BILL_WITNESS: billed,

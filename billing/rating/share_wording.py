@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from billing.rating.share_checks import check_share
 from billing.rating.share_words import (
-    BillingWitness,
     CollectedBy,
     ExclusionRule,
     InterruptedStreams,
@@ -29,10 +28,10 @@ from billing.rating.share_words import (
     TierPeriod,
     TransferPrice,
 )
-from billing.rating.wording import Wording
+from billing.rating.wording import MeteredWording
 
 
-class TokenShareWording(Wording, frozen=True, kw_only=True, tag="token_share"):
+class TokenShareWording(MeteredWording, frozen=True, kw_only=True, tag="token_share"):
     """What a contract says of a token revenue share.
 
     `share_percent` or `tiers` are the share of all that no row of `share_by` is of; the most particular row counts
@@ -53,8 +52,6 @@ class TokenShareWording(Wording, frozen=True, kw_only=True, tag="token_share"):
     cap: ShareCap | None = None
     hybrid: ShareHybrid | None = None
     spans_begin: SpansBegin = SpansBegin.CALENDAR
-    witness: BillingWitness = BillingWitness.GATEWAY
-    tolerance_percent: Decimal = Decimal(1)
     outside_tolerance: OutsideTolerance = OutsideTolerance.BILL_WITNESS
     interrupted_streams: InterruptedStreams = InterruptedStreams.AS_MEASURED
     statements: ShareStatements | None = None

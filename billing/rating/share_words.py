@@ -88,13 +88,6 @@ class Breakpoint(StrEnum):
     AGREED = "agreed"
 
 
-class BillingWitness(StrEnum):
-    """Which witness bills; the other one controls."""
-
-    ENGINE = "engine"
-    GATEWAY = "gateway"
-
-
 class OutsideTolerance(StrEnum):
     """What is billed where the witnesses differ by more than the tolerance."""
 

@@ -1,4 +1,4 @@
-"""Rating of a token revenue share: a percentage of what the metered tokens are worth at list price.
+"""What metered tokens are worth at list price, and a percentage of it: what token revenue shares are rated from.
 
 Classes overlap: cached input is a part of input, reasoning a part of output. Each token is priced once:
 
@@ -20,12 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from billing.rating.billable import Billable, billable
 from billing.rating.book import PriceVersion, TokenClass
-from billing.rating.inputs import RatingWindow, TermInput, Used
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import (
     WHOLE_PERCENT,
@@ -38,35 +35,12 @@ from billing.rating.rated import (
     line_key,
     per_mtok,
 )
-from billing.rating.versions import version_in_force
-from billing.rating.wording import MeteredWording, WrongWording
 from metering.context_bands import tier_id
 
 RULE_LIST_PRICE = "token_share_list_price"
 
 PART_OF = {each: TokenClass(QUANTITIES[each].part_of) for each in TokenClass if QUANTITIES[each].part_of}
 """Which class each class is a part of."""
-
-
-class CollectedBy(StrEnum):
-    """Who collects the price of the tokens from their buyers, and so owes the provider its share."""
-
-    TENANT = "tenant"
-    OPERATOR = "operator"
-
-
-class TokenShareWording(MeteredWording, frozen=True, kw_only=True, tag="token_share"):
-    """What a contract says of a token share: a percentage of what the tokens are worth at list price."""
-
-    share_percent: Decimal
-    collected_by: CollectedBy = CollectedBy.TENANT
-
-    def check(self) -> None:
-        """Refuse a share outside of 0 to 100 percent and a tolerance below 0."""
-        if not 0 < self.share_percent <= WHOLE_PERCENT:
-            raise WrongWording("share_percent", "A share is more than 0 and at most 100 percent.", "30")
-        if self.tolerance_percent < 0:
-            raise WrongWording("tolerance_percent", "A tolerance is at least 0 percent.", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +77,6 @@ class TokenShareTerms:
     contract_version: int
     share_percent: Decimal
     price_versions: Sequence[PriceVersion]
-    collected_by: CollectedBy = CollectedBy.TENANT
     share_percent_by: Mapping[tuple[str, TokenClass], Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -130,40 +103,6 @@ class _Group:
         mix = self.mixes.setdefault(total.token_class, {})
         for quality, tokens in total.quality_mix.items():
             mix[quality] = mix.get(quality, 0) + tokens
-
-
-def rate_token_share_term(term: TermInput, window: RatingWindow) -> Rated:
-    """Rate a token share: each stretch of its wording by itself, one total per day, model, class, tier and version."""
-    rated = Rated()
-    for stretch in term.stretches:
-        terms = TokenShareTerms(
-            term.ref,
-            stretch.contract_version,
-            stretch.wording.share_percent,
-            window.versions,
-            stretch.wording.collected_by,
-        )
-        usage = (each for each in term.usage if stretch.from_at <= each.from_at < stretch.to_at)
-        rated += rate_token_share(terms, _usage_totals(usage, window))
-    return rated
-
-
-def _usage_totals(usage: Iterable[Used], window: RatingWindow) -> Iterator[UsageTotal]:
-    """Yield tokens by the day of the contract's zone in which their stretch begins."""
-    zone = ZoneInfo(window.zone)
-    for each in usage:
-        version = version_in_force(window.versions, each.from_at)
-        yield UsageTotal(
-            usage_key=each.from_at.astimezone(zone).date().isoformat(),
-            model=each.model,
-            token_class=TokenClass(each.quantity),
-            price_version_id=version.version_id if version else None,
-            quantity=each.count,
-            quality_mix={each.quality: each.count},
-            from_at=each.from_at,
-            to_at=each.to_at,
-            context_over=each.context_over,
-        )
 
 
 def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Rated:

@@ -11,7 +11,7 @@ from billing.basis import rate
 from billing.models import Contract, TermDeployment
 from billing.pricing import publish_price_version
 from billing.rating.rated import TermKind
-from billing.rating.token_share import TokenShareWording
+from billing.rating.share_wording import TokenShareWording
 from billing.term_versions import TermChange, add_version
 from billing.usage_spans import Span, Window, billed_usage, usage_records, usage_spans
 from metering.models import UsageHour, Witness

@@ -10,7 +10,7 @@ from billing.rating.inputs import Carried, RatingWindow, TermInput, Used
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.lines import make_bill
 from billing.rating.rated import Carry, UnpricedReason
-from billing.rating.token_share import TokenShareWording
+from billing.rating.share_wording import TokenShareWording
 from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 
@@ -52,7 +52,9 @@ def test_usage_goes_at_the_price_in_force_when_it_was_metered() -> None:
 
 
 def test_usage_before_the_first_version_has_no_price() -> None:
-    [waiting] = rate(make_basis(used(MARCH - HOUR, 5))).unpriced
+    basis = make_basis(used(MARCH, 5))
+    later = replace(basis, window=replace(basis.window, versions=basis.versions[1:]))
+    [waiting] = rate(later).unpriced
     assert waiting.reason is UnpricedReason.NO_VERSION
     assert waiting.quantity == 5
 

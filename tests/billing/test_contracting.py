@@ -22,7 +22,7 @@ from billing.contracting import (
 )
 from billing.models import Contract, ContractState, PeriodKind, Term
 from billing.rating.lease_wording import LeaseWording
-from billing.rating.token_share import CollectedBy
+from billing.rating.share_words import CollectedBy
 from clusters.models import Allocation, Slice
 from metering.models import UsageCut, Witness
 from tenants.models import AuditEntry, Organization

@@ -31,7 +31,7 @@ from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import Carried, RatingWindow, TermInput, Used
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.lines import make_bill
-from billing.rating.token_share import TokenShareWording
+from billing.rating.share_wording import TokenShareWording
 from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 from metering.models import Batch, UsageGap, Witness

@@ -53,7 +53,7 @@ def refused_shares(given: Given) -> dict[str, Any]:
 
 def _refusal(document: Given) -> dict[str, str]:
     try:
-        read_wording(TokenShareWording, {"kind": "token_share", **document})
+        read_wording(TokenShareWording, {"kind": "token_share", "witness": "gateway", **document})
     except WrongWording as wrong:
         return {"field": wrong.field, "reason": wrong.reason, "example": wrong.example}
     return {}
@@ -68,7 +68,7 @@ def _term(given: Given, period: Given, carried: tuple[Carried, ...]) -> TermInpu
             contract_version=number,
             from_at=max(start, period["from"]),
             to_at=min(end, period["to"]),
-            wording=read_wording(TokenShareWording, {"kind": "token_share", **each["wording"]}),
+            wording=read_wording(TokenShareWording, {"kind": "token_share", "witness": "gateway", **each["wording"]}),
         )
         for number, (each, start, end) in enumerate(zip(wordings, starts, [*starts[1:], period["to"]], strict=True), 1)
         if max(start, period["from"]) < min(end, period["to"])

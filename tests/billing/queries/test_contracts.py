@@ -10,7 +10,7 @@ from billing.charging import ensure_periods
 from billing.pricing import publish_price_version
 from billing.queries import contract_rows, price_rows
 from billing.rating.lease_wording import LeaseWording
-from billing.rating.token_share import TokenShareWording
+from billing.rating.share_wording import TokenShareWording
 from tests.billing.world import APRIL, H100, MARCH, MODEL, make_world
 from tests.factories import make_organization
 

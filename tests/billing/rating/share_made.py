@@ -26,7 +26,7 @@ def wording(**document: Any) -> TokenShareWording:
     """Return a checked wording; a share of 30 % where nothing else is said."""
     if not {"share_percent", "tiers"} & set(document):
         document["share_percent"] = "30"
-    return read_wording(TokenShareWording, {"kind": "token_share", **document})
+    return read_wording(TokenShareWording, {"kind": "token_share", "witness": "gateway", **document})
 
 
 def used(

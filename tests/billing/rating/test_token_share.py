@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.rated import PriceUnit, Rated, TermKind, Unit, UnpricedReason
-from billing.rating.token_share import CollectedBy, TokenShareTerms, UsageTotal, rate_token_share
+from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
 from tests.billing.rating.made import END, START, at, version
 
 INPUT, CACHED, WRITE = TokenClass.INPUT, TokenClass.CACHED_INPUT, TokenClass.CACHE_WRITE
@@ -163,7 +163,6 @@ def test_a_share_may_differ_by_model_and_class() -> None:
         1,
         Decimal(30),
         [PLAIN],
-        collected_by=CollectedBy.OPERATOR,
         share_percent_by={("sample", OUTPUT): Decimal(10)},
     )
     rated = rate_token_share(terms, [total(INPUT, 1), total(OUTPUT, 1)])

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from billing.models import Contract, PriceVersion, Term
-from billing.rating.token_share import TokenShareWording
+from billing.rating.share_wording import TokenShareWording
 from clusters.enrolment import enrol
 from tenants.models import ApiKey, Organization, User
 
