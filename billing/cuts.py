@@ -13,6 +13,9 @@ from django.db.models import Max, Min
 from billing.models import BillingPeriod, Contract, PriceVersion, TermDeployment, TermWording
 from billing.periods import day_starts
 from billing.price_rules import versions_for
+from billing.rating.kinds import KINDS
+from billing.rating.rated import TermKind
+from billing.terms import terms_of
 from metering.models import UsageCut
 
 
@@ -57,14 +60,25 @@ def _instants(contract: Contract) -> set[datetime]:
     if contract.price_book_id is not None:
         versions = PriceVersion.objects.filter(book_id=contract.price_book_id)
         instants |= set(versions.values_list("effective_at", flat=True))
-    instants |= _of_rules(contract)
+    reach = BillingPeriod.objects.filter(contract=contract).aggregate(from_at=Min("from_at"), to_at=Max("to_at"))
+    if reach["from_at"] is not None:
+        instants |= _of_rules(contract, reach["from_at"], reach["to_at"])
+        instants |= _of_terms(contract, reach["from_at"], reach["to_at"])
     return {at for at in instants if at is not None}
 
 
-def _of_rules(contract: Contract) -> set[datetime]:
-    """Return when prices change for the contract by its own rules, as far as its billing periods reach."""
-    reach = BillingPeriod.objects.filter(contract=contract).aggregate(from_at=Min("from_at"), to_at=Max("to_at"))
-    if reach["from_at"] is None:
-        return set()
-    found = versions_for([contract], from_at=reach["from_at"], to_at=reach["to_at"])
+def _of_rules(contract: Contract, from_at: datetime, to_at: datetime) -> set[datetime]:
+    """Return when prices change for the contract by its own rules within `[from_at, to_at)`."""
+    found = versions_for([contract], from_at=from_at, to_at=to_at)
     return {version.effective_at for version in found.get(contract.id, ())}
+
+
+def _of_terms(contract: Contract, from_at: datetime, to_at: datetime) -> set[datetime]:
+    """Return where single wordings tell usage apart: at contract years, say, or at steps of a schedule."""
+    return {
+        at
+        for term in terms_of([contract.pk])
+        if (cuts := KINDS[TermKind(term.kind)].cuts) is not None
+        for stretch in term.stretches(from_at, to_at)
+        for at in cuts(stretch.wording, term.from_at, contract.time_zone, stretch.from_at, stretch.to_at)
+    }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
@@ -64,24 +65,30 @@ def usage_spans(windows: Sequence[Window], terms: Iterable[Term] | None = None) 
             window = windows[index]
             start = max(window.from_at, each.from_at)
             end = window.to_at if each.to_at is None else min(window.to_at, each.to_at)
-            spans.extend(_spans(term, each.deployment_id, index, start, end))
+            spans.extend(_spans(term, each.deployment_id, (index, window), start, end))
     return spans
 
 
-def _spans(term: Term, deployment_id: UUID, window: int, from_at: datetime, to_at: datetime) -> Iterable[Span]:
-    quantities = KINDS[TermKind(term.kind)].quantities
+def _spans(
+    term: Term, deployment_id: UUID, placed: tuple[int, Window], from_at: datetime, to_at: datetime
+) -> Iterable[Span]:
+    kind = KINDS[TermKind(term.kind)]
+    index, window = placed
     for stretch in term.stretches(from_at, to_at):
         witness, tolerance = metered_by(stretch.wording)
-        yield Span(
-            deployment_id=deployment_id,
-            term_id=term.id,
-            window=window,
-            witness=witness,
-            quantities=quantities,
-            tolerance_percent=tolerance,
-            from_at=stretch.from_at,
-            to_at=stretch.to_at,
-        )
+        zone = window.contract.time_zone
+        cuts = kind.cuts(stretch.wording, term.from_at, zone, stretch.from_at, stretch.to_at) if kind.cuts else ()
+        for start, end in pairwise(sorted({stretch.from_at, stretch.to_at, *cuts})):
+            yield Span(
+                deployment_id=deployment_id,
+                term_id=term.id,
+                window=index,
+                witness=witness,
+                quantities=kind.quantities,
+                tolerance_percent=tolerance,
+                from_at=start,
+                to_at=end,
+            )
 
 
 def metered_by(wording: Wording) -> tuple[str, Decimal]:

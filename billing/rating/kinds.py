@@ -1,6 +1,6 @@
 """The kinds of terms a contract can hold: what each says, what it is rated from, and what rates it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Union
@@ -29,8 +29,9 @@ Rater = Callable[[TermInput, RatingWindow], Rated]
 """First stage: rates a term by itself."""
 Adjuster = Callable[[TermInput, RatingWindow, Sequence[RatedLine]], Rated]
 """Second stage: adds lines of its own to those of the terms before it."""
-Cuts = Callable[[TermInput, RatingWindow], Sequence[datetime]]
-"""Instants inside a window at which a term's usage is told apart, beside those at which its wording changes."""
+Cuts = Callable[[Any, datetime, str, datetime, datetime], Collection[datetime]]
+"""Instants at which usage under one wording of the kind is told apart: of a wording, the start of its term, the
+contract's zone, and the time `[from_at, to_at)` that is looked at."""
 
 TOKEN_CLASSES = tuple(str(each) for each in TokenClass)
 

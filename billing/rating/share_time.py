@@ -5,7 +5,7 @@ guarantee and cap hold. Amounts per span are prorated by the seconds of the segm
 """
 
 import calendar
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -90,6 +90,12 @@ def tiers_of(row: ShareOf) -> tuple[ShareTier, ...]:
     return (ShareTier(from_base_amount=Decimal(0), share_percent=row.share_percent),)
 
 
+def has_tiers(wording: TokenShareWording) -> bool:
+    """Whether any row of any step has tiers."""
+    tables = ((wording.tiers, wording.share_by), *((step.tiers, step.share_by) for step in wording.schedule))
+    return any(tiers or any(row.tiers for row in rows) for tiers, rows in tables)
+
+
 def span_at(kind: SpanKind, begin: SpansBegin, term_from_at: datetime, zone: str, at: datetime) -> Span:
     """Return the span of a kind that holds an instant.
 
@@ -117,7 +123,7 @@ def segments(term: TermInput, window: RatingWindow) -> tuple[Segment, ...]:
         from_at, to_at = max(stretch.from_at, window.from_at), min(stretch.to_at, window.to_at)
         if from_at >= to_at:
             continue
-        edges = sorted({from_at, to_at, *_edges(stretch.wording, term, window.zone, from_at, to_at)})
+        edges = sorted({from_at, to_at, *share_cuts(stretch.wording, term.from_at, window.zone, from_at, to_at)})
         for start, end in pairwise(edges):
             wording: TokenShareWording = stretch.wording
             found.append(
@@ -135,28 +141,24 @@ def segments(term: TermInput, window: RatingWindow) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-def share_cuts(term: TermInput, window: RatingWindow) -> tuple[datetime, ...]:
-    """Return the instants inside a window at which usage must be told apart; in order."""
-    edges = {segment.from_at for segment in segments(term, window)}
-    return tuple(sorted(at for at in edges if window.from_at < at < window.to_at))
-
-
-def _edges(
-    wording: TokenShareWording, term: TermInput, zone: str, from_at: datetime, to_at: datetime
-) -> Iterator[datetime]:
-    anchor, local = term.from_at.astimezone(ZoneInfo(zone)).replace(tzinfo=None), ZoneInfo(zone)
-    starts = [_after_months(anchor, step.from_month, local) for step in wording.schedule]
+def share_cuts(
+    wording: TokenShareWording, term_from_at: datetime, zone: str, from_at: datetime, to_at: datetime
+) -> set[datetime]:
+    """Return the instants inside `[from_at, to_at)` at which usage under one wording must be told apart."""
+    local = ZoneInfo(zone)
+    anchor = term_from_at.astimezone(local).replace(tzinfo=None)
+    starts = {_after_months(anchor, step.from_month, local) for step in wording.schedule}
     kinds = {(part.span, wording.spans_begin) for part in (wording.guarantee, wording.cap, wording.hybrid) if part}
-    if wording.tier_period is TierPeriod.MONTH:
+    if wording.tier_period is TierPeriod.MONTH and has_tiers(wording):
         kinds.add((SpanKind.MONTH, wording.spans_begin))
     if wording.tier_period is TierPeriod.CONTRACT_YEAR:
         kinds.add((SpanKind.YEAR, SpansBegin.TERM))
     for kind, begin in kinds:
         at = from_at
         while at < to_at:
-            at = span_at(kind, begin, term.from_at, zone, at).to_at
-            starts.append(at)
-    return (at for at in starts if from_at < at < to_at)
+            at = span_at(kind, begin, term_from_at, zone, at).to_at
+            starts.add(at)
+    return {at for at in starts if from_at < at < to_at}
 
 
 def _table_at(wording: TokenShareWording, term: TermInput, zone: str, at: datetime) -> Table:
