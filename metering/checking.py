@@ -13,14 +13,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import F, Min, Q, Sum
+from django.db.models.functions import TruncDay
 
 from clusters.models import Binding
 from metering.alerts import Misfit, write_alerts
 from metering.comparison import TOLERANCE_PERCENT
 from metering.control_models import AlertKind, ComparisonTerms, GatewaySource
 from metering.event_models import WaitingEvents
-from metering.models import Quantity, UsageHour, Witness
+from metering.models import Quality, Quantity, UsageHour, Witness
 from metering.physical import HOUR, gateway_outputs, load_table, node_hours, parties_of, providers_of_nodes
 from metering.plausibility import Place, above_energy, above_rate, busy_without_tokens
 from metering.witness import residual_hours
@@ -221,4 +222,37 @@ def check_gateways(*, now: datetime) -> int:
     with transaction.atomic():
         return write_alerts(
             misfits=misfits, kinds=[AlertKind.GATEWAY_BEHIND], from_at=now - 2 * RETIRED_AFTER, to_at=now, now=now
+        )
+
+
+def check_reporters(*, now: datetime) -> int:
+    """Find what others than whose reports bill told of deployments, day by day; return how many alerts stand."""
+    from_at = (now.astimezone(UTC) - (DAYS_COMPARED - 1) * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    told = (
+        UsageHour.objects.filter(quality=Quality.CONTROL, quantity=Quantity.REQUESTS, hour_at__gte=from_at)
+        .annotate(day=TruncDay("hour_at", tzinfo=UTC))
+        .values_list("day", "deployment_id", "deployment__provider_id", "deployment__tenant_id")
+        .annotate(Sum("value"), reporter=F("meter__reporter__slug"))
+        .order_by()
+    )
+    misfits = [
+        Misfit(
+            kind=AlertKind.SECOND_REPORTER,
+            subject=f"{deployment_id}/{reporter}",
+            from_at=day,
+            to_at=day + DAY,
+            measured=int(requests),
+            bound=0,
+            rule=reporter,
+            provider_id=provider_id,
+            tenant_id=tenant_id,
+            deployment_id=deployment_id,
+            quantity=Quantity.REQUESTS,
+        )
+        for day, deployment_id, provider_id, tenant_id, requests, reporter in told
+        if requests
+    ]
+    with transaction.atomic():
+        return write_alerts(
+            misfits=misfits, kinds=[AlertKind.SECOND_REPORTER], from_at=from_at, to_at=now + DAY, now=now
         )

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from clusters.models import Allocation, Binding, Node
 from metering.control_models import GatewaySource
 from metering.event_calls import newest_counted, waiting_events
-from metering.models import RollupCursor, UsageHour, Witness
+from metering.models import Quality, RollupCursor, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,8 +61,12 @@ def source_reaches(
     """
     near_at = max(from_at, to_at - RETIRED_AFTER)
     sent = set(
-        UsageHour.objects.filter(
-            deployment_id__in=deployment_ids, witness=Witness.GATEWAY, from_at__gte=near_at, from_at__lt=to_at
+        UsageHour.objects.exclude(quality=Quality.CONTROL)
+        .filter(
+            deployment_id__in=deployment_ids,
+            witness=Witness.GATEWAY,
+            from_at__gte=near_at,
+            from_at__lt=to_at,
         )
         .values_list("meter__reporter_id", "meter__reporter__slug", "meter__source")
         .distinct()

@@ -93,6 +93,28 @@ class GatewaySource(models.Model):
         return f"{self.source} to {self.complete_to_at}"
 
 
+class BillingReporter(models.Model):
+    """Whose gateways' reports bill a deployment from an instant on: the latest row at or before an hour counts.
+
+    The first row is of whoever reported first; a later one hands over. Append-only: what was billed by whom stays so.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    deployment = models.ForeignKey(Deployment, models.PROTECT, related_name="billing_reporters")
+    reporter = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    from_at = models.DateTimeField(help_text="start of a UTC hour")
+    named_by = models.CharField(max_length=200, blank=True, default="", help_text="empty: it reported first")
+    named_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["deployment", "from_at"], name="billing_reporter_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} from {self.from_at:%F %H}"
+
+
 class ComparisonTerms(models.Model):
     """What a contract says about comparing a deployment's witnesses; written by whoever makes the contract."""
 
@@ -114,6 +136,7 @@ class AlertKind(models.TextChoices):
     GATEWAY_BEHIND = "gateway_behind", "a gateway that has not said for a while that it sent everything"
     UNPRICED = "unpriced", "usage that no price is in force for"
     INVERSION = "inversion", "something that sells below what it costs its provider"
+    SECOND_REPORTER = "second_reporter", "reports of a deployment by another than whose reports bill"
 
 
 class AlertState(models.TextChoices):

@@ -22,7 +22,7 @@ from metering.event_items import COUNT_FIELDS
 from metering.event_marks import INTERRUPTED_BIT, MARK_SETS, QUANTITIES, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from metering.event_columns import Ints
@@ -135,17 +135,23 @@ def sum_events(calls: Sequence[ReceivedEvents], edges: Mapping[UUID, Sequence[da
     ]
 
 
-def explain_events(calls: Sequence[ReceivedEvents]) -> list[Explaining]:
-    """Sum what explains a difference to the engines: prompts answered more than once, and callers that left."""
+def explain_events(
+    calls: Sequence[ReceivedEvents], bills: Callable[[UUID, UUID, datetime], bool] = lambda *_: True
+) -> list[Explaining]:
+    """Sum what explains a difference to the engines: prompts answered more than once, and callers that left.
+
+    `bills` says of a deployment, reporter and hour whether its events are those that are compared.
+    """
     rows = _rows(calls)
     samples, aborted = rows.numbers[:, NUMBERS.index("samples")], rows.numbers[:, ABORTED]
     sums: dict[tuple[UUID, str, int], list[int]] = {}
     for place in np.flatnonzero((samples > 1) | (aborted > 0)).tolist():
-        _, _, model, _, deployment_id = rows.groups[rows.group[place]]
-        if deployment_id == NOBODY:
-            continue
+        reporter_id, _, model, _, deployment_id = rows.groups[rows.group[place]]
         at_us = int(rows.occurred_us[place])
-        kept = sums.setdefault((deployment_id, model, at_us - at_us % HOUR_US), [0, 0, 0, 0, 0])
+        hour_us = at_us - at_us % HOUR_US
+        if deployment_id == NOBODY or not bills(deployment_id, reporter_id, instant_us(hour_us)):
+            continue
+        kept = sums.setdefault((deployment_id, model, hour_us), [0, 0, 0, 0, 0])
         said = dict(zip(NUMBERS, rows.numbers[place].tolist(), strict=True))
         further = said["samples"] - 1
         several = int(further > 0)

@@ -55,6 +55,7 @@ class Quality(models.TextChoices):
     SUBSTITUTED = "S", "substituted"
     QUARANTINED = "Q", "quarantined"
     GAP = "G", "gap"
+    CONTROL = "C", "control"
 
 
 class Batch(models.Model):

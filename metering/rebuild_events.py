@@ -24,11 +24,11 @@ from metering.event_calls import rolled_calls
 from metering.event_items import FUTURE_MAX
 from metering.event_models import ExplainingHour
 from metering.event_spans import attributed_now
-from metering.event_sums import Explaining, ReceivedEvents, explain_events
+from metering.event_sums import Explaining, ReceivedEvents
 from metering.models import PartitionArchive, UsageCut, UsageHour, Witness
 from metering.partition_plans import EVENT_CALLS
 from metering.rebuild import KEY, BatchesArchived, Difference, Figure, derived, write_adjustment
-from metering.rollup_events import EXPLAINING, add_explaining, hold_off_rollup, present, usage_of
+from metering.rollup_events import EXPLAINING, add_explaining, explaining_of, hold_off_rollup, present, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -198,7 +198,7 @@ def _add_usage(computed: dict[Key, Figure], window: EventWindow, calls: Sequence
 def _add_explaining(
     explaining: dict[ExplainingKey, tuple[int, ...]], window: EventWindow, calls: Sequence[ReceivedEvents]
 ) -> None:
-    for row in explain_events(calls):
+    for row in explaining_of(calls):
         if window.holds(row.hour_at):
             key = (row.deployment_id, row.model, row.hour_at)
             values = (getattr(row, name) for name in EXPLAINING)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 
 from clusters.models import Deployment
+from metering.billing_reporters import note_reporters, reporting_of
 from metering.event_calls import read_calls
 from metering.event_ownership import note_event_owners
 from metering.event_spans import deployments_for, tenants_in
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from metering.billing_reporters import Reporting
     from metering.event_sums import EventSum, Explaining, ReceivedEvents
 
 CHUNK_CALLS: Final = 500
@@ -84,7 +86,7 @@ def roll_up_events(
             if calls:
                 calls = present(calls, now)
                 add_usage(usage_of(calls), now)
-                add_explaining(explain_events(calls))
+                add_explaining(explaining_of(calls))
     except Exception as broken:
         if not claimed:
             raise
@@ -108,9 +110,11 @@ def _wait_for_rebuild() -> None:
 
 
 def present(calls: Sequence[ReceivedEvents], now: datetime) -> list[ReceivedEvents]:
-    """Return the events of calls as they belong to deployments by now, and note that they are counted so."""
+    """Return the events of calls as they belong to deployments by now; note that they are counted so, and by whom."""
     spans = note_event_owners(tenant_ids=tenants_in(calls), now=now)
-    return deployments_for(calls, spans).attributed(calls)
+    owned = deployments_for(calls, spans).attributed(calls)
+    note_reporters(owned, now)
+    return owned
 
 
 def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:
@@ -118,8 +122,14 @@ def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:
 
     Depends on nothing but the calls and the deployments' edges: any chunks of the same calls add up to the same.
     """
-    sums = sum_events(calls, edges_of(deployments_in(calls)))
-    return list(_rows(sums, _ensure_meters(sums)))
+    deployment_ids = deployments_in(calls)
+    sums = sum_events(calls, edges_of(deployment_ids))
+    return list(_rows(sums, _ensure_meters(sums), reporting_of(deployment_ids)))
+
+
+def explaining_of(calls: Sequence[ReceivedEvents]) -> list[Explaining]:
+    """Return what the events that bill explain of differences to the engines."""
+    return explain_events(calls, reporting_of(deployments_in(calls)).bills)
 
 
 def edges_of(deployment_ids: Collection[UUID]) -> dict[UUID, list[datetime]]:
@@ -201,8 +211,9 @@ def _read_meters(wanted: set[MeterKey]) -> dict[MeterKey, UUID]:
     return {(reporter, source, model, quantity): meter for reporter, source, model, quantity, meter in rows}
 
 
-def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID]) -> Iterable[UsageRow]:
+def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID], reporting: Reporting) -> Iterable[UsageRow]:
     for one in sums:
+        bills = reporting.bills(one.deployment_id, one.reporter_id, one.hour_at)
         for quantity, value in one.totals.items():
             yield UsageRow(
                 meter_id=meters[one.reporter_id, one.source, one.model, quantity],
@@ -214,7 +225,7 @@ def _rows(sums: Iterable[EventSum], meters: dict[MeterKey, UUID]) -> Iterable[Us
                 to_at=one.to_at,
                 deployment_id=one.deployment_id,
                 tenant_id=one.tenant_id,
-                quality=Quality.ACTUAL,
+                quality=Quality.ACTUAL if bills else Quality.CONTROL,
                 rule=RULE if one.deployment_id else RULE_UNATTRIBUTED,
                 version=one.version,
                 value=value,

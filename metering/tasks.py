@@ -10,7 +10,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from metering.checking import check_gateways, check_physics, check_residuals
+from metering.checking import check_gateways, check_physics, check_reporters, check_residuals
 from metering.event_retention import forget_keys
 from metering.partition_plans import PLANS
 from metering.rebuild_events import apply_cuts
@@ -141,7 +141,7 @@ def expect_node_hours(**_: object) -> int:
 def check_figures(**_: object) -> int:
     """Look for figures that do not fit, in hours that have settled; return how many alerts stand."""
     now = timezone.now()
-    return check_residuals(now=now) + check_physics(now=now) + check_gateways(now=now)
+    return sum(check(now=now) for check in (check_residuals, check_physics, check_gateways, check_reporters))
 
 
 @shared_task(name="metering.tasks.keep_partitions")

@@ -126,6 +126,7 @@ def _titles() -> dict[AlertKind, str]:
         AlertKind.GATEWAY_BEHIND: _("A gateway fell behind"),
         AlertKind.UNPRICED: _("Usage without a price"),
         AlertKind.INVERSION: _("Sold below its cost"),
+        AlertKind.SECOND_REPORTER: _("A second party reports a deployment"),
     }
 
 
@@ -150,10 +151,17 @@ def _figures(kind: AlertKind, row: AlertRow) -> str:
             _("They drew %(drawn)s on average, above %(idle)s. An engine is not read, or they serve something else.")
             % said
         )
+    return _other_figures(kind, row)
+
+
+def _other_figures(kind: AlertKind, row: AlertRow) -> str:
     if kind is AlertKind.UNPRICED:
         return _unpriced(row)
     if kind is AlertKind.INVERSION:
         return _("It earned less than the GPUs, energy and overhead behind it cost, each day since then.")
+    if kind is AlertKind.SECOND_REPORTER:
+        said = {"count": number(row.measured)}
+        return _("%(count)s requests reported by it are kept and not billed: another party's reports bill.") % said
     return _("It says nothing of the last %(hours)s hours; closing a period waits for it.") % {
         "hours": number(Decimal(row.measured) / 3600, digits=1)
     }
@@ -174,6 +182,8 @@ def _rule(kind: AlertKind, rule: str) -> str:
         return _("source %(name)s") % {"name": rule}
     if kind is AlertKind.INVERSION:
         return rule
+    if kind is AlertKind.SECOND_REPORTER:
+        return _("reporter %(name)s") % {"name": rule}
     if kind in {AlertKind.RESIDUAL, AlertKind.UNPRICED}:
         return _("contract: %(rule)s") % {"rule": rule}
     return _("figure: %(source)s") % {"source": rule} if rule else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -54,12 +55,13 @@ def test_forged_usage_exits_with_1_and_is_put_right_with_a_reason(agent: FakeAge
 
 def test_gateways_usage_is_told_apart_by_who_reported_it(cast: Cast) -> None:
     make_deployment(cast.provider, cast.tenant)
-    for reporter, source in ((cast.tenant, "a"), (cast.tenant, "b"), (cast.provider, "a")):
-        send(reporter, event(source=source, tenant=cast.tenant.slug, samples=2))
+    for late, (reporter, source) in enumerate(((cast.tenant, "a"), (cast.tenant, "b"), (cast.provider, "a"))):
+        told_at = NOON + timedelta(seconds=late)
+        send(reporter, event(source=source, tenant=cast.tenant.slug, samples=2), now=told_at)
     roll_up_events(now=NOON)
     assert run("--events") == (0, "Nothing differs.\n")
     UsageHour.objects.filter(quantity="input", meter__source="a").update(value=7)
-    ExplainingHour.objects.update(further_answers=1)
+    ExplainingHour.objects.update(further_answers=7)
     status, told = run("--events")
     assert status == 1
     assert [line.split(": ")[0] for line in told.splitlines()[:3]] == [
@@ -68,7 +70,7 @@ def test_gateways_usage_is_told_apart_by_who_reported_it(cast: Cast) -> None:
         "events",
     ]
     assert "recomputed 100 of 1" in told
-    assert "to explain it, further_answers +2" in told
+    assert "to explain it, further_answers -5" in told
     assert run("--events", "--apply", "A sample.")[0] == 0
     assert run("--events") == (0, "Nothing differs.\n")
 
