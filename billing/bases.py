@@ -25,7 +25,7 @@ from django.db.models import (
 
 from billing.basis import PeriodBasis
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
-from billing.price_versions import load_versions
+from billing.price_rules import window_versions
 from billing.rating.book import PriceVersion
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.kinds import KINDS, read_fact
@@ -68,7 +68,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
     wordings; with `by_hour` it is left in its hours. An hour that begins before a window's end counts whole: hours
     are cut at the ends of periods.
     """
-    versions = _versions(windows)
+    versions = window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows})
     holds = _holds(windows, terms)
     usage = _usage(windows, usage_spans(windows, terms), versions, zone=zone, by_hour=by_hour)
@@ -107,7 +107,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
                     from_at=window.from_at,
                     to_at=window.to_at,
                     period_to_at=window.period_to_at or window.to_at,
-                    versions=_in_window(versions.get(contract.price_book_id, ()), window),
+                    versions=versions[index],
                     whole_seconds=window.whole_seconds,
                 ),
                 terms=inputs,
@@ -115,24 +115,6 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
             )
         )
     return found
-
-
-def _versions(windows: Sequence[Window]) -> Mapping[UUID | None, tuple[PriceVersion, ...]]:
-    books = {window.contract.price_book_id for window in windows if window.contract.price_book_id is not None}
-    if not books:
-        return {}
-    return load_versions(
-        book_ids=books,
-        from_at=min(window.from_at for window in windows),
-        to_at=max(window.to_at for window in windows),
-    )
-
-
-def _in_window(versions: Sequence[PriceVersion], window: Window) -> tuple[PriceVersion, ...]:
-    """Keep the version in force at the window's start and those that start inside it."""
-    started = [version for version in versions if version.effective_at <= window.from_at]
-    later = [version for version in versions if window.from_at < version.effective_at < window.to_at]
-    return (*started[-1:], *later)
 
 
 def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[int, UUID], list[Hold]]:
@@ -176,7 +158,7 @@ def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]
 def _usage(
     windows: Sequence[Window],
     spans: Sequence[Span],
-    versions: Mapping[UUID | None, tuple[PriceVersion, ...]],
+    versions: Sequence[Sequence[PriceVersion]],
     *,
     zone: str | None,
     by_hour: bool,
@@ -255,14 +237,12 @@ def _used(row: Mapping[str, Any]) -> Used:
     )
 
 
-def _price_changes(
-    windows: Sequence[Window], versions: Mapping[UUID | None, tuple[PriceVersion, ...]]
-) -> set[datetime]:
-    """Return every instant inside a window at which prices of its book change; all usage is cut at all of them."""
+def _price_changes(windows: Sequence[Window], versions: Sequence[Sequence[PriceVersion]]) -> set[datetime]:
+    """Return every instant inside a window at which its prices change; all usage is cut at all of them."""
     return {
         version.effective_at
-        for window in windows
-        for version in versions.get(window.contract.price_book_id, ())
+        for window, in_force in zip(windows, versions, strict=True)
+        for version in in_force
         if window.from_at < version.effective_at < window.to_at
     }
 

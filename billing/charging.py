@@ -23,6 +23,7 @@ from billing.models import BillingPeriod, Charge, Contract, ContractState, Perio
 from billing.money import exact_sum
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.cumulative import Booked, ChargeDelta, difference
+from billing.rating.price_rules import price_row
 from billing.rating.rated import Rated, Unpriced
 
 CHARGE_BATCH_ROWS = 2_000
@@ -191,7 +192,7 @@ def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zo
     charge.term_kind = line.term_kind
     charge.term_ref = line.term_ref
     charge.rule = line.rule
-    charge.price_version_id = UUID(line.price_version_id) if line.price_version_id else None
+    charge.price_version_id = price_row(line.price_version_id)
     charge.model = line.model
     charge.token_class = line.token_class
     charge.context_over = line.context_over

@@ -12,7 +12,7 @@ from django.db.models import Max, Min
 
 from billing.models import BillingPeriod, Contract, PriceVersion, TermDeployment, TermWording
 from billing.periods import day_starts
-from billing.price_rules import versions_for
+from billing.price_rules import window_versions
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.terms import terms_of
@@ -69,8 +69,8 @@ def _instants(contract: Contract) -> set[datetime]:
 
 def _of_rules(contract: Contract, from_at: datetime, to_at: datetime) -> set[datetime]:
     """Return when prices change for the contract by its own rules within `[from_at, to_at)`."""
-    found = versions_for([contract], from_at=from_at, to_at=to_at)
-    return {version.effective_at for version in found.get(contract.id, ())}
+    [versions] = window_versions([(contract, from_at, to_at)])
+    return {version.effective_at for version in versions}
 
 
 def _of_terms(contract: Contract, from_at: datetime, to_at: datetime) -> set[datetime]:

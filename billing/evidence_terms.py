@@ -9,6 +9,10 @@ from billing.canonical import Document
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import TermInput, Used
 from billing.rating.kinds import kind_of, read_any_wording, read_fact, write_fact
+from billing.rating.price_lists import PriceKey, prices_of, version_of
+from billing.rating.price_rows import read_rows, rows_of
+from billing.rating.price_rules import row_id
+from billing.rating.rated import PriceUnit
 from billing.rating.wording import Stretch, plain, write_wording
 from clusters.occupancy import Hold
 
@@ -58,17 +62,25 @@ def read_term(term: Document) -> TermInput:
     )
 
 
+PER_MTOK, PER_GPU_HOUR = PriceUnit.PER_MTOK, PriceUnit.PER_GPU_HOUR
+
+
 def write_version(version: PriceVersion, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """Return a price version as the evidence has it; `numbers` are those of versions by id."""
+    """Return a price version as the evidence has it; `numbers` are those of the book's versions by id.
+
+    One that a contract's price rule made bears the number of the book's version that it comes from.
+    """
+    others = {key: price for key, price in prices_of(version).items() if key.unit not in (PER_MTOK, PER_GPU_HOUR)}
     return {
         "id": version.version_id,
-        "number": numbers.get(version.version_id),
+        "number": numbers.get(row_id(version.version_id)),
         "effective_at": version.effective_at.isoformat(),
         "per_mtok": [
             {"model": model, "class": str(token_class), "context_over": over, "price": plain(price)}
             for (model, token_class, over), price in sorted(_all_prices(version).items())
         ],
         "per_gpu_hour": {model: plain(price) for model, price in sorted(version.gpu_prices.items())},
+        **({"others": rows_of(others)} if others else {}),
     }
 
 
@@ -82,13 +94,10 @@ def read_version(version: Document) -> PriceVersion:
         (price["model"], TokenClass(price["class"]), price["context_over"]): Decimal(price["price"])
         for price in version["per_mtok"]
     }
-    return PriceVersion(
-        version["id"],
-        datetime.fromisoformat(version["effective_at"]),
-        {(model, token_class): price for (model, token_class, over), price in prices.items() if not over},
-        {model: Decimal(price) for model, price in version["per_gpu_hour"].items()},
-        {about: price for about, price in prices.items() if about[-1]},
-    )
+    found = {PriceKey(PER_MTOK, *about): price for about, price in prices.items()}
+    found |= {PriceKey(PER_GPU_HOUR, model): Decimal(price) for model, price in version["per_gpu_hour"].items()}
+    found |= read_rows(version.get("others", []), where="price_versions")
+    return version_of(version["id"], datetime.fromisoformat(version["effective_at"]), found)
 
 
 def _hold(hold: Hold) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from billing.models import (
 from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
 from billing.rating.kinds import KINDS
+from billing.rating.price_rules import price_row
 from billing.rating.rated import Rated, TermKind
 from billing.rating.words import line_words
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
@@ -190,7 +191,7 @@ def _sublines(row: InvoiceLine, line: rating_lines.InvoiceLine, zone: ZoneInfo) 
             day=subline.from_at.astimezone(zone).date(),
             token_class=subline.token_class,
             context_over=subline.context_over,
-            price_version_id=subline.price_version_id,
+            price_version_id=price_row(subline.price_version_id),
             quantity=subline.quantity,
             unit_price=subline.price.amount,
             base_amount=subline.base_amount,

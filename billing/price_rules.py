@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from billing.models import Contract, ContractPriceRule, PriceBook
-from billing.price_versions import all_versions
+from billing.price_versions import all_versions, load_versions
 from billing.rating.book import PriceVersion
 from billing.rating.price_rules import PriceRule, RuleStretches, contract_versions, takes_effect_at
 from billing.rating.wording import Stretch, read_wording
@@ -32,23 +32,27 @@ def ruled_contracts(book: PriceBook) -> list[Contract]:
     return list(Contract.objects.filter(price_book=book, price_rules__isnull=False).distinct().order_by("pk"))
 
 
-def versions_for(
-    contracts: Sequence[Contract], *, from_at: datetime, to_at: datetime
-) -> dict[UUID, tuple[PriceVersion, ...]]:
-    """Return the versions in force at some instant of a window for contracts with rules, by contract id."""
-    rules = rules_of([contract.id for contract in contracts])
-    books = all_versions({one.price_book_id for one in contracts if one.id in rules and one.price_book_id is not None})
-    return {
-        contract.id: contract_versions(
+def window_versions(windows: Sequence[tuple[Contract, datetime, datetime]]) -> list[tuple[PriceVersion, ...]]:
+    """Return for each window `[from_at, to_at)` of a contract the versions in force at some instant of it."""
+    if not windows:
+        return []
+    rules = rules_of({contract.id for contract, _, _ in windows})
+    of_rules = {one.price_book_id for one, _, _ in windows if one.id in rules and one.price_book_id is not None}
+    floating = {one.price_book_id for one, _, _ in windows if one.price_book_id is not None} - of_rules
+    books = all_versions(of_rules) if of_rules else {}
+    if floating:
+        from_at, to_at = min(each[1] for each in windows), max(each[2] for each in windows)
+        books |= load_versions(book_ids=floating, from_at=from_at, to_at=to_at)
+    return [
+        contract_versions(
             books.get(contract.price_book_id, ()),
-            rules[contract.id],
+            rules.get(contract.id, ()),
             zone=contract.time_zone,
             from_at=from_at,
             to_at=to_at,
         )
-        for contract in contracts
-        if contract.id in rules
-    }
+        for contract, from_at, to_at in windows
+    ]
 
 
 def effect_by_contract(

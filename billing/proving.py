@@ -15,6 +15,7 @@ from billing.completeness import serving_nodes
 from billing.evidence import BatchRange, Proof, Residual
 from billing.models import BillingPeriod, PriceVersion
 from billing.rating.kinds import TOKEN_CLASSES
+from billing.rating.price_rules import price_row
 from billing.usage_spans import Span, billed_usage, usage_records, usage_spans
 from metering.models import Batch, UsageGap, UsageHour, Witness
 
@@ -29,7 +30,7 @@ def prove(
     """Return the proof that goes with the basis of a period."""
     spans = usage_spans([window_of(period)])
     billed = billed_usage(spans)
-    versions = [UUID(version.version_id) for version in basis.versions]
+    versions = {row for version in basis.versions if (row := price_row(version.version_id)) is not None}
     return Proof(
         version_numbers={
             str(key): number for key, number in PriceVersion.objects.filter(pk__in=versions).values_list("pk", "number")

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 from billing.money import PRICE_DECIMALS_MAX, UnknownCurrency, minor_digits
 from billing.pages.price_words import counted_words, mark_words, name_of, unit_words, what_of
 from billing.rating.price_lists import FACTOR, PriceKey, PriceList
-from billing.rating.price_rows import PRICE_EXAMPLE, check_list, check_price, plain
+from billing.rating.price_rows import PRICE_EXAMPLE, check_list, check_price
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
-from billing.rating.wording import WrongWording
+from billing.rating.wording import WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 
 NEW_ROWS: Final = 3

@@ -13,8 +13,8 @@ from billing.money import to_charge
 from billing.queries.price_books import Standing
 from billing.queries.price_effects import ContractEffect
 from billing.rating.price_lists import FACTOR, Direction, PriceChange, PriceKey, uniform_change
-from billing.rating.price_rows import plain
 from billing.rating.rated import PriceUnit
+from billing.rating.wording import plain
 from metering.pages.witness_words import quantity_words
 from portal.figures import DASH, change, day, money, money_change, number, share, unit_price
 from portal.parts import Pill, PillTone

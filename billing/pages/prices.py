@@ -33,7 +33,8 @@ from billing.queries.price_books import (
 )
 from billing.queries.price_effects import ContractEffect, effects_on_book, total_effect
 from billing.rating.price_lists import prices_of
-from billing.rating.price_rows import FIELD_OF_UNIT, plain
+from billing.rating.price_rows import FIELD_OF_UNIT
+from billing.rating.wording import plain
 from portal.figures import day, locale_for, moment, money, money_change
 from portal.parts import Empty, Kpi
 from portal.shell import Crumb

@@ -31,7 +31,8 @@ from billing.price_notices import see_notice
 from billing.queries.price_books import ContractPrices, contract_prices, notices_of
 from billing.queries.price_effects import ContractEffect, effect_of_notice
 from billing.rating.price_lists import PriceKey
-from billing.rating.price_rows import FIELD_OF_UNIT, plain
+from billing.rating.price_rows import FIELD_OF_UNIT
+from billing.rating.wording import plain
 from portal.figures import day, locale_for, moment, money, money_change
 from portal.parts import Empty, Kpi
 from portal.shell import Crumb

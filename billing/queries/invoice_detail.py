@@ -8,13 +8,14 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from billing.bases import read_basis, window_of
 from billing.basis import rate
 from billing.models import (
     BillingPeriod,
     Charge,
+    ContractPriceRule,
     Invoice,
     InvoiceEvidence,
     InvoiceLine,
@@ -22,8 +23,10 @@ from billing.models import (
     PriceVersion,
 )
 from billing.money import exact_sum, minor_digits, round_to_minor
+from billing.price_rules import window_versions
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.lines import make_bill
+from billing.rating.price_rules import price_row
 from billing.usage_spans import Window, billed_usage, usage_records, usage_spans
 from tenants.models import Organization
 
@@ -276,7 +279,17 @@ def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
 
 
 def _priced_by_date(invoice: Invoice) -> EvidenceCheck:
-    """Every charge at a book's price lies within the time in which its price version was in force."""
+    """Every charge at a book's price lies within the time in which its price version was in force for the contract."""
+    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
+    ruled = ContractPriceRule.objects.filter(contract=invoice.contract).exists()
+    wrong = _outside_rules(invoice, priced) if ruled else _outside_book(priced)
+    versions = sorted(set(priced.values_list("price_version__number", flat=True)))
+    facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}
+    return EvidenceCheck("priced_by_date", wrong == 0, facts)
+
+
+def _outside_book(priced: QuerySet[Charge]) -> int:
+    """Return how many lines were charged at a version before it began, or after the book's next one did."""
     following = (
         PriceVersion.objects.filter(
             book=OuterRef("price_version__book"), effective_at__gt=OuterRef("price_version__effective_at")
@@ -284,19 +297,27 @@ def _priced_by_date(invoice: Invoice) -> EvidenceCheck:
         .order_by("effective_at")
         .values("effective_at")[:1]
     )
-    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
-    wrong = (
-        priced.annotate(next_at=Subquery(following))
-        .filter(Q(from_at__lt=F("price_version__effective_at")) | Q(to_at__gt=F("next_at")))
-        .values("line_key")
-        # A charge that was taken back in full no longer counts.
-        .annotate(quantities=Sum("quantity"))
-        .exclude(quantities=0)
-        .count()
+    outside = priced.annotate(next_at=Subquery(following)).filter(
+        Q(from_at__lt=F("price_version__effective_at")) | Q(to_at__gt=F("next_at"))
     )
-    versions = sorted(set(priced.values_list("price_version__number", flat=True)))
-    facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}
-    return EvidenceCheck("priced_by_date", wrong == 0, facts)
+    return _standing(outside)
+
+
+def _outside_rules(invoice: Invoice, priced: QuerySet[Charge]) -> int:
+    """Return how many lines were charged at a version when the contract's own rules had another one in force."""
+    window = _window(invoice)
+    [versions] = window_versions([(window.contract, window.from_at, window.to_at)])
+    ends = [version.effective_at for version in versions[1:]] + [window.to_at]
+    within = Q(pk__in=[])
+    for version, end in zip(versions, ends, strict=True):
+        within |= Q(price_version=price_row(version.version_id), from_at__gte=version.effective_at, to_at__lte=end)
+    return _standing(priced.exclude(within))
+
+
+def _standing(charges: QuerySet[Charge]) -> int:
+    """Count lines; one that was taken back in full no longer counts."""
+    lines = charges.values("line_key").annotate(quantities=Sum("quantity"))
+    return lines.exclude(quantities=0).count()
 
 
 def _sealed(period: BillingPeriod, evidence: InvoiceEvidence | None) -> EvidenceCheck:

@@ -10,7 +10,7 @@ from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.price_lists import FACTOR, PriceKey, PriceList
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
-from billing.rating.wording import WrongWording
+from billing.rating.wording import WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 
 ROW_EXAMPLE: Final = '{"model": "my-model", "quantity": "output", "price_per_mtok": "0.98"}'
@@ -130,9 +130,3 @@ def _row(key: PriceKey, price: Decimal) -> dict[str, Any]:
     what = "mark" if key.unit == FACTOR else "quantity"
     named = {"model": key.model, what: key.quantity, "context_over": key.context_over}
     return {name: value for name, value in named.items() if value} | {FIELD_OF_UNIT[key.unit]: plain(price)}
-
-
-def plain(price: Decimal) -> str:
-    """Return a price without exponent and without trailing zeros."""
-    text = f"{price:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

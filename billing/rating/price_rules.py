@@ -120,6 +120,12 @@ def row_id(version_id: str) -> str:
     return version_id.partition(_ADJUSTED)[0]
 
 
+def price_row(version_id: str | None) -> UUID | None:
+    """Return the id of the book's version that a rated line's prices come from, None where they are the contract's."""
+    found = row_id(version_id or "")
+    return UUID(found) if found else None
+
+
 def contract_versions(
     book: Sequence[PriceVersion], rules: RuleStretches, *, zone: str, from_at: datetime, to_at: datetime
 ) -> tuple[PriceVersion, ...]:

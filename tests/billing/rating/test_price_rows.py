@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.rating.price_lists import FACTOR, PriceKey
-from billing.rating.price_rows import FIELD_OF_UNIT, check_list, plain, read_rows, rows_of
+from billing.rating.price_rows import FIELD_OF_UNIT, check_list, read_rows, rows_of
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
-from billing.rating.wording import WrongWording
+from billing.rating.wording import WrongWording, plain
 
 INPUT = PriceKey(PriceUnit.PER_MTOK, "m", "input")
 LONG = PriceKey(PriceUnit.PER_MTOK, "m", "input", 200_000)
