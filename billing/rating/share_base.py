@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from billing.money import exact_sum
 from billing.rating.inputs import Carried, RatingWindow, TermInput, facts_of
 from billing.rating.share_facts import CertifiedRevenue
 from billing.rating.share_lines import EXCLUDED, Written, percent_on_tokens, write_amount
@@ -67,7 +68,7 @@ class StatementCheck:
 
 def metered_cells(written: Written, parts: Sequence[Segment], pieces: Iterable[Piece]) -> list[Cell]:
     """Return the cells of the shared tokens; write the rows of taxes and fees that they contain."""
-    worth: dict[tuple[int, str, str], Fraction] = {}
+    worth: dict[tuple[int, str, str], list[Decimal]] = {}
     shares: dict[tuple[int, str, str], ShareOf] = {}
     percents: dict[tuple[int, str, str], Decimal] = {}
     for piece in pieces:
@@ -76,13 +77,14 @@ def metered_cells(written: Written, parts: Sequence[Segment], pieces: Iterable[P
         segment = parts[piece.segment]
         row = segment.table.row_of(piece.model, piece.token_class)
         key = (segment.number, row.model, row.token_class or "")
-        worth[key] = worth.get(key, Fraction(0)) + piece.amount
+        worth.setdefault(key, []).append(piece.amount)
         shares[key] = row
         percents[key] = percent_on_tokens(segment, piece.model, piece.token_class)
     cells = []
     for key in sorted(worth):
         segment = parts[key[0]]
-        left = worth[key] - _percentages(written, segment, shares[key], worth[key], percents[key])
+        whole = Fraction(exact_sum(worth[key]))
+        left = whole - _percentages(written, segment, shares[key], whole, percents[key])
         cells.append(Cell(segment, shares[key], left, left))
     return cells
 

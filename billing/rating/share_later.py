@@ -105,15 +105,15 @@ def settle_audits(written: Written, term: TermInput, window: RatingWindow, parts
 
 def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts: Sequence[Segment]) -> None:
     """Hold a part of what is owed by all rows so far, and release what was held long enough."""
-    owed = written.owed
+    reserve = parts[-1].wording.reserve
+    owed = written.owed if reserve is not None and window.is_whole else Fraction(0)
     ends = term.to_at is not None and term.to_at <= window.period_to_at
     for at, amount in sorted(by_instant(term, CARRY_RESERVE).items()):
         if at < window.to_at or (ends and window.is_whole):
             write_amount(written, parts[-1], rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
         elif window.is_whole:
             written.carry(line_key(CARRY_RESERVE, at.isoformat()), amount)
-    reserve = parts[-1].wording.reserve
-    if reserve is None or not window.is_whole or ends or owed <= 0:
+    if reserve is None or ends or owed <= 0:
         return
     held = owed * Fraction(reserve.percent) / 100
     release_at = window.period_to_at + timedelta(days=reserve.held_days)

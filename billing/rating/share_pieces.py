@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from billing.money import largest_remainder_units, to_charge
+from billing.money import largest_remainder_units, to_charge, token_amount
 from billing.rating.billable import take as divide
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import RatingWindow, TermInput, Used
@@ -64,9 +64,9 @@ class Piece:
         return sum(self.mix.values())
 
     @property
-    def amount(self) -> Fraction:
+    def amount(self) -> Decimal:
         """What they are worth at their price, exactly."""
-        return Fraction(self.tokens) * Fraction(self.price_per_mtok) / 1_000_000
+        return token_amount(self.tokens, self.price_per_mtok)
 
 
 def whole_class(token_class: str) -> str:
