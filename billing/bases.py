@@ -30,6 +30,7 @@ from billing.rating.book import PriceVersion
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.kinds import KINDS, read_fact
 from billing.rating.rated import TermKind
+from billing.share_measured import measured_facts
 from billing.terms import terms_of
 from billing.usage_spans import Span, Window, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
@@ -71,7 +72,9 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
     versions = window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows})
     holds = _holds(windows, terms)
-    usage = _usage(windows, usage_spans(windows, terms), versions, zone=zone, by_hour=by_hour)
+    spans = usage_spans(windows, terms)
+    usage = _usage(windows, spans, versions, zone=zone, by_hour=by_hour)
+    measured = measured_facts(spans, terms)
     stated = _stated(windows, terms)
     carried = _carried(windows)
     by_contract: dict[UUID, list[Term]] = defaultdict(list)
@@ -89,7 +92,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: b
                 stretches=stretches,
                 holds=tuple(holds[index, term.id]),
                 usage=tuple(usage[index, term.id]),
-                facts=(*carried[index, term.ref], *stated[index, term.id]),
+                facts=(*carried[index, term.ref], *measured[index, term.id], *stated[index, term.id]),
             )
             for term in by_contract[contract.id]
             if (stretches := term.stretches(window.from_at, window.period_to_at or window.to_at))

@@ -21,7 +21,7 @@ from metering.queries import BILLED, usage_in
 from metering.residuals import NOTHING, Sampled, Stretch, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -95,12 +95,11 @@ def residual_totals(
     from_at: datetime,
     to_at: datetime,
     filters: Mapping[str, str] | None = None,
+    deployment_ids: Collection[UUID] | None = None,
 ) -> list[WitnessTotal]:
-    """Compare the witnesses over a whole window."""
-    return [
-        WitnessTotal(*_parts(counted.key), residual, counted.quarantined)
-        for counted, residual in _compared(organization, from_at, to_at, filters, by_hour=False)
-    ]
+    """Compare the witnesses over a whole window, of the given deployments only where they are given."""
+    compared = _compared(organization, from_at, to_at, filters, by_hour=False, only_ids=deployment_ids)
+    return [WitnessTotal(*_parts(counted.key), residual, counted.quarantined) for counted, residual in compared]
 
 
 def _parts(key: tuple[UUID, str, str, str]) -> tuple[UUID, str, str, str]:
@@ -115,10 +114,11 @@ def _compared(
     filters: Mapping[str, str] | None,
     *,
     by_hour: bool,
+    only_ids: Collection[UUID] | None = None,
 ) -> list[tuple[_Counted, Residual]]:
     chosen = dict(filters or {})
     only = chosen.pop("class", None)
-    rows = _counted(organization, from_at, to_at, chosen, by_hour=by_hour)
+    rows = _counted(organization, from_at, to_at, chosen, by_hour=by_hour, only_ids=only_ids)
     by_place = {(row.key[0], row.key[1], row.key[2], row.at): row for row in rows}
     sampled = _sampled(organization, from_at, to_at, by_hour=by_hour)
     engines = _engines({row.key[0] for row in rows})
@@ -155,12 +155,15 @@ def _counted(
     filters: Mapping[str, str],
     *,
     by_hour: bool,
+    only_ids: Collection[UUID] | None,
 ) -> Sequence[_Counted]:
     usage = usage_in(organization=organization, from_at=from_at, to_at=to_at, filters=filters).filter(
         deployment__isnull=False,
         witness__in=(Witness.ENGINE, Witness.GATEWAY),
         quantity__in=(*COMPARED, *FINISHED.values()),
     )
+    if only_ids is not None:
+        usage = usage.filter(deployment_id__in=only_ids)
     if organization is not None:
         # Who only reported sees one of the two witnesses: to compare it would tell of a difference that is not there.
         usage = usage.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))

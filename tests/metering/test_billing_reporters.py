@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -87,7 +87,7 @@ def test_the_comparison_and_closing_look_at_the_reports_that_bill(cast: Cast, de
     roll_up_events(now=NOW)
     send(cast.provider, event("x", source="theirs", tenant=cast.tenant.slug))
     roll_up_events(now=NOW)
-    window = {"from_at": NOON, "to_at": NOON + HOUR}
+    window: dict[str, Any] = {"from_at": NOON, "to_at": NOON + HOUR}
     found = residual_totals(organization=cast.tenant, filters={"class": "output"}, **window)
     assert [(one.residual.engine, one.residual.gateway) for one in found] == [(20, 20)]
     reaches = source_reaches(deployment_ids=[deployment.id], tenant=cast.tenant, **window)
