@@ -28,7 +28,8 @@ from metering.agent.engines import load_mappings
 from metering.compat.engine_series import SeriesIndex, gen_ai_mapping
 from metering.compat.models import Collector, CollectorEndpoint
 from metering.compat.samples import Tally
-from metering.compat.series import AHEAD_MS_MAX, BEHIND_MS_MAX, Bounds, TargetFold, TargetState
+from metering.compat.series import AHEAD_MS_MAX, BEHIND_MS_MAX, Bounds, TargetFold
+from metering.compat.series_states import TargetState
 from metering.fleet import SEALED_BY_SERVER
 from metering.hours import unix_ms_of
 from metering.ingest import Sent, ingest_batch

@@ -1,16 +1,16 @@
 """From samples of one target to readings of registers: epochs, numbers, repetitions, contradictions. Pure.
 
 What the agent does on a node for a page, is done here for a target of somebody's collector, on what is remembered of
-its series. A later start that is told, or a fall, opens an epoch; a stale marker does not, because a page that was not
-read leaves one too. What cannot be proved to have begun from zero is left to the server's rules, which never bill it
-twice.
+its series. A later start that is told, or a fall, opens an epoch; a stale marker does not, because a page that was
+not read leaves one too; where no start is told at all, a fall must last. What cannot be proved to have begun from
+zero is left to the server's rules, which never bill it twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -25,7 +25,19 @@ from metering.compat.engine_series import (
     rules_in_force,
 )
 from metering.compat.samples import Tally, is_stale, whole
-from metering.wire import EpochProof, MeterKey, Outcome, RegisterColumn
+from metering.compat.series_states import (
+    UNPROVED,
+    Life,
+    SeriesState,
+    Start,
+    TargetState,
+    held_fall,
+    is_later,
+    next_state,
+    opened,
+    proof_of,
+)
+from metering.wire import MeterKey, Outcome, RegisterColumn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,53 +45,12 @@ if TYPE_CHECKING:
     from metering.compat.samples import Sample, Series
 
 SERIES_PER_TARGET_MAX: Final = 512
-REMEMBERED: Final = 32
-"""Readings of a series that a repeated one is compared with."""
 LOOK_BACK_MS: Final = 300_000
 """For how long a series is taken to be on its page after it was last sent."""
 SETTLED_MS: Final = 600_000
 """A target watched for this long was seen whole: a further series of a known name began since."""
 AHEAD_MS_MAX: Final = 300_000
 BEHIND_MS_MAX: Final = 300_000
-
-
-class Life(msgspec.Struct, frozen=True, array_like=True):
-    """Since when a register counts from zero, Unix ms, and who says so: its samples, a created series, its process."""
-
-    source: str
-    at_ms: int
-
-
-class SeriesState(msgspec.Struct, array_like=True):
-    """What is remembered of one series: its last reading, its epoch, and some readings before."""
-
-    name: str
-    seq: int
-    value: int
-    read_at_ms: int
-    first_ms: int
-    epoch: str
-    generation: int
-    started_ms: int | None
-    proof: EpochProof
-    life: Life | None
-    before: list[tuple[int, int]]
-
-
-class TargetState(msgspec.Struct):
-    """What is remembered of one target: when names were last sent, marks of beginnings, and each register's series.
-
-    `chosen` is, of series that say the same thing again, the one that is read, and when it was last sent; `replica` the
-    same of servers that read the same page.
-    """
-
-    seen: dict[str, int] = {}
-    created: dict[str, int] = {}
-    process_ms: int | None = None
-    series: dict[str, SeriesState] = {}
-    chosen: dict[str, tuple[str, int]] = {}
-    engines: dict[str, list[str]] = {}
-    replica: tuple[str, int] = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +62,6 @@ class Register:
     reading: Reading
     series: Series
     tally: Tally
-
-
-class Start(NamedTuple):
-    """The proved start of an epoch, Unix ms, or None, and what proves it."""
-
-    at_ms: int | None
-    proof: EpochProof
-
-
-UNPROVED: Final = Start(None, "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +193,10 @@ class TargetFold:
             register.tally.refuse(f"{where}: the instant is before the collector began, or in the future")
         else:
             known = self.state.series.get(register.name)
-            if known is not None and sample.at_ms <= known.read_at_ms:
+            if known is not None and known.read_at_ms < sample.at_ms <= known.fallen_ms:
+                # Seen, and not believed: sent again it proves nothing more.
+                register.tally.duplicates += 1
+            elif known is not None and sample.at_ms <= known.read_at_ms:
                 self._repeated(register, known, exact_value(register.reading.mapping, value), sample.at_ms)
             else:
                 self._read(register, sample, exact_value(register.reading.mapping, value), known)
@@ -260,8 +224,13 @@ class TargetFold:
             register.tally.late += 1
             self._tell(sample.at_ms, "register_fell", _said(register.key))
             return
+        elif (waiting := held_fall(known, sample.at_ms, value, life)) is not None:
+            self.state.series[register.name] = waiting
+            register.tally.late += 1
+            self._tell(sample.at_ms, "fall_held", _said(register.key))
+            return
         else:
-            state = _next(register.name, known, sample.at_ms, value, life)
+            state = next_state(register.name, known, sample.at_ms, value, life)
             self._tell_step(register.key, known, state, life)
         self.state.series[register.name] = state
         register.tally.accepted += 1
@@ -282,12 +251,12 @@ class TargetFold:
         return None
 
     def _first(self, register: Register, at_ms: int, value: int, life: Life | None) -> SeriesState:
-        start = Start(life.at_ms, _proof(life)) if life else UNPROVED
+        start = Start(life.at_ms, proof_of(life)) if life else UNPROVED
         absent_ms = self._absent_ms(register.series.name, at_ms)
         if absent_ms is not None and absent_ms > (start.at_ms or 0):
             start = Start(absent_ms, "created")
         nothing = SeriesState(register.series.name, 0, 0, 0, at_ms, "", -1, None, "none", life, [])
-        return _opened(register.name, nothing, at_ms, value, start)
+        return opened(register.name, nothing, at_ms, value, start)
 
     def _absent_ms(self, series: str, at_ms: int) -> int | None:
         """When the target's page was last read without this series, but with others of its name, long enough known."""
@@ -299,7 +268,7 @@ class TargetFold:
         """Tell of an epoch that began without proof, and of a restart that was told after the fact."""
         if state.epoch != known.epoch and state.proof == "none":
             self._tell(state.read_at_ms, "register_fell", _said(key))
-        elif state.epoch == known.epoch and life is not None and _is_later(life, known):
+        elif state.epoch == known.epoch and life is not None and is_later(life, known):
             self._tell(state.read_at_ms, "late_restart_mark", _said(key))
 
     def _append(self, key: MeterKey, state: SeriesState) -> None:
@@ -329,56 +298,8 @@ class TargetFold:
         self.outcomes.append(Outcome("endpoint", self.target, at_ms, reason, detail[:200], 1))
 
 
-def _next(name: str, known: SeriesState, at_ms: int, value: int, life: Life | None) -> SeriesState:
-    """The state after a reading of a later instant."""
-    if life is not None and life.at_ms > known.read_at_ms:
-        return _opened(name, _with_life(known, life), at_ms, value, Start(life.at_ms, _proof(life)))
-    if value < known.value:
-        return _opened(name, _with_life(known, life), at_ms, value, UNPROVED)
-    # Where the mark of a new life came after a reading that belonged to it, the register goes on from there.
-    return msgspec.structs.replace(
-        _with_life(known, life), seq=known.seq + 1, value=value, read_at_ms=at_ms, before=_remember(known)
-    )
-
-
 def _said(key: MeterKey) -> str:
     return f"{key.quantity} {key.model}".strip()
-
-
-def _proof(life: Life) -> EpochProof:
-    return "process" if life.source == "process" else "created"
-
-
-def _is_later(life: Life, known: SeriesState) -> bool:
-    """Whether it tells of another life than the known one; another teller may only know the same life better."""
-    if known.life is None or known.life.source != life.source:
-        return life.at_ms > known.read_at_ms
-    return life.at_ms > known.life.at_ms
-
-
-def _with_life(known: SeriesState, life: Life | None) -> SeriesState:
-    return msgspec.structs.replace(known, life=life or known.life)
-
-
-def _opened(name: str, known: SeriesState, at_ms: int, value: int, start: Start) -> SeriesState:
-    """Return the state in a new epoch, whose name follows from the series and how often it began anew."""
-    generation = known.generation + 1
-    identity = f"{name}\0{generation}\0{known.first_ms}\0{start.at_ms}"
-    return msgspec.structs.replace(
-        known,
-        seq=known.seq + 1,
-        value=value,
-        read_at_ms=at_ms,
-        epoch=hashlib.sha256(identity.encode()).hexdigest()[:32],
-        generation=generation,
-        started_ms=start.at_ms,
-        proof=start.proof if start.at_ms is not None else "none",
-        before=_remember(known) if known.seq else [],
-    )
-
-
-def _remember(known: SeriesState) -> list[tuple[int, int]]:
-    return [(known.read_at_ms, known.value), *known.before[: REMEMBERED - 1]]
 
 
 def _series_id(key: MeterKey) -> str:

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.agent.engines import EngineMapping, load_mappings
+from metering.agent.epochs import FALL_READS
 from metering.agent.exposition import Sample as PageSample
 from metering.agent.exposition import parse_page
 from metering.agent.observe import Source, observe
 from metering.compat.engine_series import SeriesIndex
 from metering.compat.samples import Sample, Series, Tally
-from metering.compat.series import LOOK_BACK_MS, SERIES_PER_TARGET_MAX, SETTLED_MS, Bounds, TargetFold, TargetState
+from metering.compat.series import LOOK_BACK_MS, SERIES_PER_TARGET_MAX, SETTLED_MS, Bounds, TargetFold
+from metering.compat.series_states import TargetState
 from metering.deltas import RegisterReading, fold
 from tests.fakes.engine_pages import FOLDER, recorded
 from tests.metering.compat.written import GENERATED, PROMPT, series
@@ -85,12 +87,45 @@ def test_the_same_again_adds_nothing_and_another_value_is_a_contradiction() -> N
     assert len(target.columns) == 1
 
 
-def test_a_fall_is_a_new_epoch_without_proof() -> None:
-    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP), (20, T0 + 2 * STEP), (30, T0 + 3 * STEP)))
+def low(count: int, first: int = 2, value: int = 20) -> Series:
+    """Samples below 150, each one more than the one before."""
+    return series(PROMPT, *((value + at, T0 + (first + at) * STEP) for at in range(count)))
+
+
+def test_a_fall_that_lasts_is_a_new_epoch_without_proof() -> None:
+    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP)))
+    target.send(low(FALL_READS - 1))
+    assert (len(target.columns), target.total(), target.tally.late) == (1, 50, FALL_READS - 1)
+    target.send(low(2, first=FALL_READS + 1, value=70))
     assert [column.epoch_proof for column in target.columns] == ["none", "none"]
     assert target.columns[0].epoch != target.columns[1].epoch
     assert target.columns[1].first_seq == 3
-    assert target.total() == 50 + 20 + 10
+    # All that was counted since the reset is in the first value that is believed.
+    assert target.total() == 50 + 70 + 1
+    assert target.reasons == ["fall_held", "register_fell"]
+
+
+def test_two_servers_behind_one_address_count_no_register_again() -> None:
+    """Without any word of a start a balancer's pages alternate; what is lower is left out, what rises goes on."""
+    target = Target().send(series(PROMPT, (1_000, T0)))
+    for turn in range(1, 40):
+        target.send(series(PROMPT, (200 + turn, T0 + (2 * turn - 1) * STEP), (1_000 + turn, T0 + 2 * turn * STEP)))
+    assert target.total() == 39
+    assert len({column.epoch for column in target.columns}) == 1
+
+
+def test_a_held_sample_that_is_sent_again_proves_nothing_more() -> None:
+    target = Target().send(series(PROMPT, (100, T0), (150, T0 + STEP)))
+    for _ in range(FALL_READS):
+        target.send(low(2))
+    assert (target.tally.late, target.tally.duplicates) == (2, 2 * FALL_READS - 2)
+    assert len(target.columns) == 1
+
+
+def test_a_fall_is_believed_at_once_where_a_start_is_told() -> None:
+    start = "process_start_time_seconds"
+    target = Target().send(series(start, (T0 / 1_000 - 9, T0)), series(PROMPT, (150, T0), (20, T0 + STEP)))
+    assert (len(target.columns), target.total()) == (2, 20)
     assert target.reasons == ["register_fell"]
 
 
