@@ -1,15 +1,18 @@
 """Reads what billing periods are rated from; the number of queries does not grow with contracts, terms or usage."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Case,
     CharField,
     DateField,
+    DateTimeField,
     Expression,
     F,
     Func,
@@ -57,23 +60,35 @@ def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window
     )
 
 
-def read_basis(window: Window, *, by_hour: bool = False) -> PeriodBasis:
+class Grain(StrEnum):
+    """How finely usage is summed; rating gives the same from each.
+
+    `PERIOD`: between changes of prices and wordings, by day only for terms whose lines are by day. `DAY`: by day (of
+    the contract's time zone, or of another) and between such changes. `HOUR`: as it was metered.
+    """
+
+    PERIOD = "period"
+    DAY = "day"
+    HOUR = "hour"
+
+
+def read_basis(window: Window, *, grain: Grain = Grain.DAY) -> PeriodBasis:
     """Return what one contract is rated from over a window."""
-    return read_bases([window], by_hour=by_hour)[0]
+    return read_bases([window], grain=grain)[0]
 
 
-def read_bases(windows: Sequence[Window], *, zone: str | None = None, by_hour: bool = False) -> list[PeriodBasis]:
+def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Grain = Grain.DAY) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
-    Usage is summed per day (of the contract's time zone, or of `zone`) and stretch between changes of prices and
-    wordings; with `by_hour` it is left in its hours. An hour that begins before a window's end counts whole: hours
-    are cut at the ends of periods.
+    Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
+    hours are cut at the ends of periods.
     """
     versions = window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows})
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
-    usage = _usage(windows, spans, versions, zone=zone, by_hour=by_hour)
+    changes = _price_changes(windows, versions)
+    usage = _usage(spans, changes, Value(zone) if zone else _zones(windows, spans), grain, _by_day(terms))
     measured = measured_facts(spans, terms)
     stated = _stated(windows, terms)
     carried = _carried(windows)
@@ -159,12 +174,7 @@ def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]
 
 
 def _usage(
-    windows: Sequence[Window],
-    spans: Sequence[Span],
-    versions: Sequence[Sequence[PriceVersion]],
-    *,
-    zone: str | None,
-    by_hour: bool,
+    spans: Sequence[Span], changes: set[datetime], zone: Expression, grain: Grain, by_day: Collection[UUID]
 ) -> Mapping[tuple[int, UUID], list[Used]]:
     found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
     if not spans:
@@ -172,16 +182,31 @@ def _usage(
     of_deployment = by_deployment(spans)
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
     rows = billed_usage(spans).exclude(value=0)
-    if by_hour:
+    if grain is Grain.HOUR:
         grouped = _grouped_by_hour(rows)
     else:
-        changes = _price_changes(windows, versions) | _span_changes(of_deployment)
-        grouped = _grouped_by_day(rows, sorted(changes), Value(zone) if zone else _zones(windows, spans))
+        edges = sorted(changes | _span_changes(of_deployment))
+        daily = {span.deployment_id for span in spans if grain is Grain.DAY or span.term_id in by_day}
+        grouped = _grouped(rows, edges, _day(zone, daily, of_deployment))
     for row in grouped:
         for span in of_deployment[row["deployment_id"]]:
             if span.from_at <= row["start"] < span.to_at:
                 found[span.window, span.term_id].append(_used(row))
     return found
+
+
+def _by_day(terms: Iterable[Term]) -> set[UUID]:
+    """Return the terms whose lines are by day, which their usage must be for."""
+    return {term.id for term in terms if KINDS[TermKind(term.kind)].by_day}
+
+
+def _day(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:
+    """The day of a usage hour where its deployment is summed by day, null where it is not."""
+    day = _DayIn("from_at", zone)
+    if len(daily) == len(every):
+        return day
+    whole: Expression = Value(None, output_field=DateField())
+    return Case(When(deployment_id__in=list(daily), then=day), default=whole) if daily else whole
 
 
 _ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks")
@@ -196,16 +221,13 @@ def _grouped_by_hour(rows: QuerySet[UsageHour]) -> Iterable[dict[str, Any]]:
     return grouped
 
 
-def _grouped_by_day(
-    rows: QuerySet[UsageHour], changes: Sequence[datetime], zone: Expression
-) -> Iterable[dict[str, Any]]:
-    stretch = Case(
-        *(When(from_at__gte=at, then=Value(index)) for index, at in sorted(enumerate(changes, 1), reverse=True)),
-        default=Value(0),
-        output_field=IntegerField(),
-    )
+def _grouped(rows: QuerySet[UsageHour], edges: Sequence[datetime], day: Expression) -> Iterable[dict[str, Any]]:
+    stretch: Expression = Value(0, output_field=IntegerField())
+    if edges:
+        thresholds = Value(list(edges), output_field=ArrayField(DateTimeField()))
+        stretch = Func(F("from_at"), thresholds, function="width_bucket", output_field=IntegerField())
     grouped: Iterable[dict[str, Any]] = (
-        rows.annotate(day=_DayIn("from_at", zone), stretch=stretch)
+        rows.annotate(day=day, stretch=stretch)
         .values(*_ABOUT, "day", "stretch")
         .annotate(count=Sum("value"), start=Min("from_at"), end=Max("to_at"))
         .order_by(*_ABOUT, "day", "stretch")
@@ -218,7 +240,7 @@ def _zones(windows: Sequence[Window], spans: Iterable[Span]) -> Expression:
     deployments: dict[str, list[UUID]] = defaultdict(list)
     for span in spans:
         deployments[windows[span.window].contract.time_zone].append(span.deployment_id)
-    first, *others = sorted(deployments)
+    first, *others = sorted(deployments) or ["UTC"]
     return Case(
         *(When(deployment_id__in=deployments[name], then=Value(name)) for name in others),
         default=Value(first),

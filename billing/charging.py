@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
-from billing.bases import read_basis, window_of
+from billing.bases import Grain, read_basis, window_of
 from billing.basis import PeriodBasis, rate
 from billing.cuts import ensure_cuts
 from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
@@ -113,7 +113,7 @@ def charge_locked(
     """Do `charge_period` on a row that the caller has locked and found open, from `basis` if it was read already."""
     until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
     if basis is None:
-        basis = read_basis(window_of(period, to_at=until))
+        basis = read_basis(window_of(period, to_at=until), grain=Grain.PERIOD)
     assert (basis.from_at, basis.to_at) == (period.from_at, until)
     rated = rate(basis)
     deltas = difference(rated.lines, _booked(period))

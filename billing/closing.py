@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.bases import read_basis, window_of
+from billing.bases import Grain, read_basis, window_of
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
 from billing.invoicing import issue_invoice
@@ -78,7 +78,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     if gaps and in_grace:
         return Closed(CloseState.WAITING, waiting_for=tuple(gaps))
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
-    basis = read_basis(window_of(period), by_hour=True)
+    basis = read_basis(window_of(period), grain=Grain.HOUR)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
     unpriced = unresolved(period=period)
     missing = (*gaps, *_unpriced_rows(unpriced))

@@ -47,7 +47,9 @@ __all__ = [
     "WrongTerms",
     "add_lease",
     "add_lease_allocations",
+    "add_term",
     "add_token_share",
+    "checked",
     "open_contract",
     "open_lease",
     "terminate_contract",
@@ -146,8 +148,8 @@ def add_lease(
     if not slices:
         raise WrongTerms("A lease needs at least one slice.")
     model = slices[0].accelerator.model
-    contract, from_at, to_at = _checked(contract, from_at, to_at)
-    lease = _add_term(
+    contract, from_at, to_at = checked(contract, from_at, to_at)
+    lease = add_term(
         contract=contract,
         wording=LeaseWording(accelerator_model=model, price_per_gpu_hour=price_per_gpu_hour),
         from_at=from_at,
@@ -174,8 +176,8 @@ def open_lease(
     ref: str | None = None,
 ) -> Term:
     """Store a lease that holds nothing yet; slices join it by `add_lease_allocations`, as jobs come and go."""
-    contract, from_at, to_at = _checked(contract, from_at, to_at)
-    return _add_term(
+    contract, from_at, to_at = checked(contract, from_at, to_at)
+    return add_term(
         contract=contract,
         wording=LeaseWording(accelerator_model=accelerator_model, price_per_gpu_hour=price_per_gpu_hour),
         from_at=from_at,
@@ -226,7 +228,7 @@ def add_token_share(
     Where the operator collects from the buyers it is the operator who owes, so the contract's tenant must be the
     operator then. Raises `DeploymentTaken` where a deployment is under another term.
     """
-    contract, from_at, to_at = _checked(contract, from_at, to_at)
+    contract, from_at, to_at = checked(contract, from_at, to_at)
     if contract.price_book_id is None:
         raise WrongTerms(f"{contract.number} has no price book, so tokens have no list price.")
     if witness not in (Witness.ENGINE, Witness.GATEWAY):
@@ -234,7 +236,7 @@ def add_token_share(
     if collected_by == CollectedBy.OPERATOR and not contract.tenant.is_operator:
         raise WrongTerms("The operator owes a share of what it collects, so it must be the contract's tenant.")
     wording: dict[str, Any] = {"witness": str(witness), "collected_by": collected_by}
-    term = _add_term(
+    term = add_term(
         contract=contract,
         wording=TokenShareWording(share_percent=share_percent, tolerance_percent=tolerance_percent, **wording),
         from_at=from_at,
@@ -306,7 +308,7 @@ def _end_terms(contract: Contract, at: datetime, now: datetime) -> None:
     add_version(contract=contract, changes=changes, effective_at=at, now=now)
 
 
-def _add_term(
+def add_term(
     *,
     contract: Contract,
     wording: Wording,
@@ -317,6 +319,10 @@ def _add_term(
     ref: str | None = None,
     bound: Mapping[str, Sequence[str]] | None = None,
 ) -> Term:
+    """Store a term and the version of its contract that says it first; the caller has checked and locked the contract.
+
+    Raises `WrongTerms` where the wording contradicts itself.
+    """
     try:
         wording.check()
     except WrongWording as error:
@@ -336,7 +342,7 @@ def _add_term(
     return term
 
 
-def _checked(
+def checked(
     contract: Contract, from_at: datetime, to_at: datetime | None
 ) -> tuple[Contract, datetime, datetime | None]:
     """Lock a contract that is active; return it and the time of a term at the full second."""

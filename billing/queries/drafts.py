@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing.bases import read_bases, window_of
+from billing.bases import Grain, read_bases, window_of
 from billing.basis import rate
 from billing.models import BillingPeriod, ContractState, PeriodState
 from billing.rating.lines import make_bill
@@ -39,7 +39,7 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
         .select_related("contract__provider")
         .order_by("from_at", "contract__number")
     )
-    bases = read_bases([window_of(period, to_at=min(now, period.to_at)) for period in periods])
+    bases = read_bases([window_of(period, to_at=min(now, period.to_at)) for period in periods], grain=Grain.PERIOD)
     rows = [
         DraftRow(
             contract=period.contract.number,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
-from billing.bases import read_basis, window_of
+from billing.bases import Grain, read_basis, window_of
 from billing.basis import rate
 from billing.models import (
     BillingPeriod,
@@ -271,7 +271,7 @@ def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[
 
 def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
     """What the usage of the period comes to now is what was issued; late usage shows as a difference."""
-    basis = read_basis(_window(invoice))
+    basis = read_basis(_window(invoice), grain=Grain.PERIOD)
     live = make_bill(rate(basis).lines, invoice.currency).total
     amounts = {"dashboard": live, "invoice": invoice.subtotal, "difference": live - invoice.subtotal}
     facts = {name: str(round_to_minor(amount, invoice.currency)) for name, amount in amounts.items()}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from billing.bases import read_bases
+from billing.bases import Grain, read_bases
 from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState
 from billing.money import exact_sum, from_minor
@@ -181,7 +181,7 @@ def rated_usage(
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     windows = [_window(contract, from_at, to_at) for contract in contracts if contract.currency == chosen]
-    bases = read_bases(windows, zone=zone, by_hour=by_hour) if windows else []
+    bases = read_bases(windows, zone=zone, grain=Grain.HOUR if by_hour else Grain.DAY) if windows else []
     parts = tuple((basis, rate(basis)) for basis in bases)
     return RatedUsage(from_at, to_at, zone, chosen, currencies, parts)
 

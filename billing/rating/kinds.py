@@ -21,7 +21,7 @@ from billing.rating.share_facts import AuditFinding, CertifiedRevenue, Interrupt
 from billing.rating.share_rating import rate_share
 from billing.rating.share_time import share_cuts
 from billing.rating.share_wording import TokenShareWording
-from billing.rating.token_price import rate_token_price
+from billing.rating.token_price import rate_token_price, token_price_cuts
 from billing.rating.token_price_wording import TokenPriceWording
 from billing.rating.wording import Wording, read_wording, write_struct
 
@@ -42,7 +42,7 @@ class Kind:
 
     `ref_prefix` begins the references of its terms. `takes_slices` says that slices are held under it; `quantities`
     are those of deployments' usage that it is rated from, as its wording's `witness` counts them, told apart at its
-    `cuts`. A kind has a rater or an adjuster.
+    `cuts`. A kind has a rater or an adjuster. Lines are of the whole period, or `by_day`.
     """
 
     wording: type[Wording]
@@ -52,6 +52,7 @@ class Kind:
     takes_slices: bool = False
     quantities: tuple[str, ...] = ()
     cuts: Cuts | None = None
+    by_day: bool = False
 
     def __post_init__(self) -> None:
         assert (self.rate is None) != (self.adjust is None)
@@ -60,10 +61,19 @@ class Kind:
 KINDS: Mapping[TermKind, Kind] = {
     TermKind.LEASE: Kind(wording=LeaseWording, ref_prefix="L", rate=rate_lease_term, takes_slices=True),
     TermKind.TOKEN_SHARE: Kind(
-        wording=TokenShareWording, ref_prefix="S", rate=rate_share, quantities=TOKEN_CLASSES, cuts=share_cuts
+        wording=TokenShareWording,
+        ref_prefix="S",
+        rate=rate_share,
+        quantities=TOKEN_CLASSES,
+        cuts=share_cuts,
+        by_day=True,
     ),
     TermKind.TOKEN_PRICE: Kind(
-        wording=TokenPriceWording, ref_prefix="P", rate=rate_token_price, quantities=tuple(QUANTITIES)
+        wording=TokenPriceWording,
+        ref_prefix="P",
+        rate=rate_token_price,
+        quantities=tuple(QUANTITIES),
+        cuts=token_price_cuts,
     ),
     TermKind.DISCOUNT: Kind(wording=DiscountWording, ref_prefix="D", adjust=adjust_discount),
     TermKind.COMMITMENT: Kind(wording=CommitmentWording, ref_prefix="M", adjust=adjust_commitment),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from billing.bases import read_bases, read_basis
+from billing.bases import Grain, read_bases, read_basis
 from billing.basis import rate
 from billing.models import Contract, TermDeployment
 from billing.pricing import publish_price_version
@@ -46,7 +46,7 @@ def make_used(zone: str = "Asia/Kolkata") -> World:
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 def test_hours_and_days_rate_to_the_same_lines(zone: str) -> None:
     world = make_used(zone)
-    hourly = read_basis(Window(world.contract, MARCH, APRIL), by_hour=True)
+    hourly = read_basis(Window(world.contract, MARCH, APRIL), grain=Grain.HOUR)
     daily = read_basis(Window(world.contract, MARCH, APRIL))
     assert len(daily.terms[-1].usage) < len(hourly.terms[-1].usage)
     assert rate(hourly) == rate(daily)
@@ -59,7 +59,7 @@ def test_usage_of_long_requests_is_read_apart_by_hours_and_by_days() -> None:
         shared.use({"input": 100, "output": 1}, at=NOON + hour * HOUR)
         shared.use({"input": 600_000, "output": 1}, at=NOON + hour * HOUR, context_over=512_000)
         shared.use({"input": -7}, at=NOON + hour * HOUR, context_over=512_000, version=1_000_000)
-    hourly = read_basis(Window(world.contract, MARCH, APRIL), by_hour=True)
+    hourly = read_basis(Window(world.contract, MARCH, APRIL), grain=Grain.HOUR)
     daily = read_basis(Window(world.contract, MARCH, APRIL))
     assert rate(hourly) == rate(daily)
     found = {(line.token_class, line.context_over): line.quantity for line in rate(daily).lines}
@@ -123,7 +123,7 @@ def test_a_change_of_wording_divides_usage_to_the_instant() -> None:
     basis = read_basis(Window(world.contract, MARCH, APRIL))
     [share] = basis.of_kind(TermKind.TOKEN_SHARE)
     assert [(stretch.from_at, stretch.to_at) for stretch in share.stretches] == [(MARCH, at), (at, APRIL)]
-    assert rate(basis) == rate(read_basis(Window(world.contract, MARCH, APRIL), by_hour=True))
+    assert rate(basis) == rate(read_basis(Window(world.contract, MARCH, APRIL), grain=Grain.HOUR))
     lines = [line for line in rate(basis).lines if line.term_ref == term.ref]
     assert {(line.share_percent, line.contract_version) for line in lines} == {
         (Decimal(30), term.wordings.earliest("pk").contract_version),
