@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.db.models import Q
 
+from billing.contract_headers import Header, full_second
 from billing.cuts import ensure_cuts, write_cuts
 from billing.holding import Hold, SliceTaken, WrongTerms, hold_slices
 from billing.models import (
@@ -23,7 +23,6 @@ from billing.models import (
     TermAllocation,
     TermDeployment,
 )
-from billing.money import UnknownCurrency, minor_digits
 from billing.numbering import next_number
 from billing.rating.kinds import KINDS, kind_of_wording
 from billing.rating.lease_wording import LeaseWording
@@ -96,33 +95,28 @@ def open_contract(
 
     Instants are taken at the full second. Without `number` it gets the next one.
     """
-    _require_currency(currency)
-    _require_zone(time_zone)
-    _require_span(from_at, to_at)
-    if not provider.is_provider or not tenant.is_tenant:
-        raise WrongTerms(f"{provider.slug} must be a provider and {tenant.slug} a tenant.")
-    if price_book is not None and (price_book.provider_id, price_book.currency) != (provider.id, currency):
-        raise WrongTerms(f"The price book must be {provider.slug}'s and in {currency}.")
-    if (period_kind == PeriodKind.FIXED_LENGTH) != bool(period_length_s):
-        raise WrongTerms("period_length_s belongs to periods of fixed length, and to those only.")
-    contract = Contract.objects.create(
-        number=number or next_number(model=Contract, field="number", prefix="C"),
+    header = Header(
         provider=provider,
         tenant=tenant,
         currency=currency,
         time_zone=time_zone,
-        state=ContractState.ACTIVE,
-        from_at=_full_second(from_at),
-        to_at=to_at and _full_second(to_at),
+        from_at=from_at,
+        to_at=to_at,
+        price_book=price_book,
         period_kind=period_kind,
         period_length_s=period_length_s,
-        price_book=price_book,
         collection=collection,
         due_days=due_days,
         grace_hours=grace_hours,
         event_grace_minutes=event_grace_minutes,
         operator_fee_percent=operator_fee_percent,
+    )
+    header.check()
+    contract = Contract.objects.create(
+        number=number or next_number(model=Contract, field="number", prefix="C"),
+        state=ContractState.ACTIVE,
         created_at=now,
+        **header.values(),
     )
     add_version(contract=contract, changes=(), effective_at=contract.from_at, now=now)
     return contract
@@ -196,7 +190,7 @@ def add_lease_allocations(*, lease: Term, holds: Sequence[Hold], now: datetime) 
     """
     contract = _locked_active(lease.contract)
     full = [
-        Hold(hold.slice, _full_second(hold.from_at), _full_second(hold.to_at) if hold.to_at else lease.to_at)
+        Hold(hold.slice, full_second(hold.from_at), full_second(hold.to_at) if hold.to_at else lease.to_at)
         for hold in holds
     ]
     for hold in full:
@@ -260,7 +254,7 @@ def terminate_contract(*, contract: Contract, at: datetime, now: datetime, actor
     `TerminationTooEarly` for an instant before the latest billing period's start, which may be invoiced already.
     """
     contract = _locked_active(contract)
-    at = _full_second(at)
+    at = full_second(at)
     latest = BillingPeriod.objects.select_for_update().filter(contract=contract).order_by("-from_at").first()
     earliest = latest.from_at if latest else contract.from_at
     if at <= earliest or (latest is not None and latest.state == PeriodState.CLOSED and at < latest.to_at):
@@ -347,7 +341,7 @@ def checked(
 ) -> tuple[Contract, datetime, datetime | None]:
     """Lock a contract that is active; return it and the time of a term at the full second."""
     contract = _locked_active(contract)
-    from_at, to_at = _full_second(from_at), to_at and _full_second(to_at)
+    from_at, to_at = full_second(from_at), to_at and full_second(to_at)
     _require_within(contract, from_at, to_at)
     return contract, from_at, to_at
 
@@ -359,22 +353,8 @@ def _locked_active(contract: Contract) -> Contract:
     return locked
 
 
-def _require_currency(currency: str) -> None:
-    try:
-        minor_digits(currency)
-    except UnknownCurrency as error:
-        raise WrongTerms(str(error)) from error
-
-
-def _require_zone(time_zone: str) -> None:
-    try:
-        ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise WrongTerms(f"{time_zone!r} is no IANA time zone.") from error
-
-
 def _require_span(from_at: datetime, to_at: datetime | None) -> None:
-    if to_at is not None and _full_second(to_at) <= _full_second(from_at):
+    if to_at is not None and full_second(to_at) <= full_second(from_at):
         raise WrongTerms(f"The end {to_at.isoformat()} must lie after the start {from_at.isoformat()}.")
 
 
@@ -391,7 +371,3 @@ def _after(at: datetime | None, end: datetime | None) -> bool:
 
 def _open_at(at: datetime, prefix: str = "") -> Q:
     return Q(**{f"{prefix}to_at__isnull": True}) | Q(**{f"{prefix}to_at__gt": at})
-
-
-def _full_second(at: datetime) -> datetime:
-    return at.replace(microsecond=0)

@@ -14,8 +14,17 @@ from billing.canonical import canonical, digest
 from billing.models import Contract, ContractVersion, Term, TermWording
 from billing.rating.wording import FOREVER, Said, Wording, plain, stretches_of, write_wording
 from billing.terms import terms_of
+from tenants.problems import Problem
 
 FORMAT = "forecourt-contract-1"
+
+
+class VersionChanged(Problem):
+    """What was agreed to is not what the next version would say."""
+
+    status = 409
+    code = "contract_changed"
+    title = "The contract has changed since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +92,16 @@ def add_version(
     changes: Sequence[TermChange],
     effective_at: datetime,
     now: datetime,
+    agreed_sha256: str = "",
 ) -> ContractVersion:
     """Store the next version of a contract and what it says; terms get the time it gives them.
 
-    The caller has locked the contract's row, so the numbers have no gap and no number is given twice.
+    The caller has locked the contract's row, so the numbers have no gap and no number is given twice. Raises
+    `VersionChanged` where the text is not the one whose hash was agreed to.
     """
-    latest = latest_version(contract)
-    number = latest.number + 1 if latest else 1
-    previous = latest.sha256 if latest else ""
-    text = canonical(version_document(contract, changes, number=number, effective_at=effective_at, previous=previous))
+    number, previous, text = next_text(contract, changes, effective_at)
+    if agreed_sha256 and digest(text) != agreed_sha256:
+        raise VersionChanged(f"{contract.number} has changed since this was offered: offer it anew.")
     version = ContractVersion.objects.create(
         contract=contract,
         number=number,
@@ -117,6 +127,14 @@ def add_version(
     contract.version = number
     contract.save(update_fields=["version"])
     return version
+
+
+def next_text(contract: Contract, changes: Sequence[TermChange], effective_at: datetime) -> tuple[int, str, str]:
+    """Return the number of a contract's next version, the hash that it follows, and its text with these changes."""
+    latest = latest_version(contract)
+    number, previous = (latest.number + 1, latest.sha256) if latest else (1, "")
+    document = version_document(contract, changes, number=number, effective_at=effective_at, previous=previous)
+    return number, previous, canonical(document)
 
 
 def latest_version(contract: Contract) -> ContractVersion | None:

@@ -1,5 +1,6 @@
 """Tables of money: prices, contracts, charges, ledger, invoices, settlement."""
 
+from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.contracts import (
     BillingPeriod,
@@ -42,7 +43,11 @@ from billing.models.terms import (
 )
 
 __all__ = [
+    "OPEN_STATES",
+    "Acceptance",
     "AccountKind",
+    "Amendment",
+    "AmendmentState",
     "BillingPeriod",
     "CardCost",
     "Charge",

@@ -45,8 +45,9 @@ class ContractQuerySet(models.QuerySet["Contract"]):
     """Words for choosing contracts."""
 
     def for_org(self, organization: Organization) -> ContractQuerySet:
-        """Contracts that `organization` is a party of."""
-        return self.filter(Q(tenant=organization) | Q(provider=organization))
+        """Contracts that `organization` is a party of, but for what the other party is still drafting."""
+        drafted = ~Q(state=ContractState.DRAFT) | Q(drafted_by=organization)
+        return self.filter(Q(tenant=organization) | Q(provider=organization), drafted)
 
 
 class Contract(models.Model):
@@ -56,9 +57,12 @@ class Contract(models.Model):
     number = models.CharField(max_length=32, unique=True, help_text="for people, for example C-0031")
     provider = models.ForeignKey(Organization, models.PROTECT, related_name="contracts_given")
     tenant = models.ForeignKey(Organization, models.PROTECT, related_name="contracts_taken")
+    drafted_by = models.ForeignKey(
+        Organization, models.PROTECT, null=True, related_name="+", help_text="who sees it before it is offered"
+    )
     currency = models.CharField(max_length=3, help_text="ISO 4217")
     time_zone = models.CharField(max_length=64, help_text="IANA name")
-    version = models.PositiveIntegerField(default=1)
+    version = models.PositiveIntegerField(default=1, help_text="the latest; 0 before the first is agreed")
     state = models.CharField(max_length=12, choices=ContractState.choices)
     from_at = models.DateTimeField()
     to_at = models.DateTimeField(null=True)

@@ -1,0 +1,88 @@
+"""Accepting offers: each party by name, time and hash; with the second word the terms are in force, all or nothing."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.agreements.checks import known_terms, refuse
+from billing.agreements.drafting import Actor, AmendmentClosed, audit, locked_amendment, read_for
+from billing.agreements.effects import take_effect, term_changes
+from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState
+from billing.rating.wording import WrongWording
+from billing.term_versions import add_version
+from tenants.problems import Problem
+
+NAME_CHARACTERS_MAX: Final = 200
+
+
+class OfferExpired(Problem):
+    """The offer's time is over."""
+
+    status = 409
+    code = "offer_expired"
+    title = "The offer has expired"
+
+
+class OtherTerms(Problem):
+    """The hash is not that of what is offered: somebody would agree to what they have not seen."""
+
+    status = 409
+    code = "other_terms"
+    title = "These are not the terms on offer"
+
+
+@transaction.atomic
+def accept(*, amendment_id: UUID, by: Actor, name: str, sha256: str, now: datetime) -> Amendment:
+    """Store a party's word for an offer; with both parties' words put it in force.
+
+    `name` is written by the person, `sha256` is the hash of the text that they have seen. Accepting again changes
+    nothing. Raises `OfferExpired`, `OtherTerms`, `AmendmentClosed`, and all that a proposal can be refused with, since
+    slices may have gone and periods may have closed since it was offered; then the word is not stored either.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= NAME_CHARACTERS_MAX:
+        raise refuse(WrongWording("name", "Write your name to accept.", "Alice Sample"))
+    amendment = locked_amendment(amendment_id, by.organization)
+    given = Acceptance.objects.filter(amendment=amendment)
+    if amendment.state == AmendmentState.ACCEPTED and given.filter(organization=by.organization).exists():
+        return amendment
+    if amendment.state != AmendmentState.OFFERED:
+        raise AmendmentClosed(f"Amendment {amendment.number} is {amendment.state}.")
+    assert amendment.expires_at is not None
+    if now >= amendment.expires_at:
+        raise OfferExpired(f"The offer stood until {amendment.expires_at.isoformat()}.")
+    if sha256 != amendment.sha256:
+        raise OtherTerms(f"On offer is {amendment.sha256}; you named {sha256 or 'none'}.")
+    if not given.filter(organization=by.organization).exists():
+        Acceptance.objects.create(
+            amendment=amendment,
+            organization=by.organization,
+            person=by.person,
+            name=name,
+            sha256=sha256,
+            accepted_at=now,
+        )
+        audit(amendment, by, "amendment.accepted", now)
+    parties = {amendment.contract.provider_id, amendment.contract.tenant_id}
+    if set(given.values_list("organization_id", flat=True)) == parties:
+        _put_in_force(amendment, now)
+    return amendment
+
+
+def _put_in_force(amendment: Amendment, now: datetime) -> None:
+    contract = amendment.contract
+    changes = read_for(contract, amendment.changes)
+    old_ends = {ref: term.to_at for ref, term in known_terms(contract).items()}
+    version = add_version(
+        contract=contract,
+        changes=term_changes(contract, changes, now),
+        effective_at=amendment.effective_at,
+        now=now,
+        agreed_sha256=amendment.sha256,
+    )
+    take_effect(contract, changes, old_ends, now)
+    amendment.state, amendment.version, amendment.decided_at = AmendmentState.ACCEPTED, version, now
+    amendment.save(update_fields=["state", "version", "decided_at"])
+    Contract.objects.filter(pk=contract.pk, state=ContractState.OFFERED).update(state=ContractState.ACTIVE)

@@ -1,0 +1,177 @@
+"""Refuses proposals that contradict the contract, each other, what others hold, or what is invoiced already."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+from django.db.models import Max, Q
+
+from billing.agreements.proposals import Change, Known
+from billing.holding import SliceTaken, WrongTerms
+from billing.models import BillingPeriod, Contract, PeriodState, Term, TermDeployment
+from billing.rating.kinds import KINDS
+from billing.rating.rated import TermKind
+from billing.rating.share_words import CollectedBy
+from billing.rating.wording import WrongWording
+from billing.term_binding import DeploymentTaken
+from clusters.models import Allocation, Deployment, Slice
+
+SCOPES = ("refs", "terms")
+"""Fields of wordings that name other terms of the contract."""
+
+
+def refuse(error: WrongWording) -> WrongTerms:
+    """Return what is answered to a wording or proposal that is wrong: the field, the reason, an example."""
+    return WrongTerms(str(error), field=error.field, reason=error.reason, example=error.example)
+
+
+def known_terms(contract: Contract) -> dict[str, Known]:
+    """Return the terms that a contract has, by reference; those that were taken back before they began are none."""
+    return {
+        term.ref: Known(TermKind(term.kind), term.title, term.from_at, term.to_at)
+        for term in Term.objects.filter(contract=contract)
+        if term.to_at is None or term.to_at > term.from_at
+    }
+
+
+def invoiced_to(contract: Contract) -> datetime | None:
+    """Return the instant up to which a contract's periods are closed."""
+    closed = BillingPeriod.objects.filter(contract=contract, state=PeriodState.CLOSED)
+    latest: datetime | None = closed.aggregate(at=Max("to_at"))["at"]
+    return latest
+
+
+def check_changes(contract: Contract, changes: Sequence[Change]) -> None:
+    """Raise `WrongTerms`, `SliceTaken` or `DeploymentTaken` where the changes cannot be put in force as they are."""
+    known = known_terms(contract)
+    closed_to = invoiced_to(contract)
+    refs = {*known, *(change.ref for change in changes)}
+    for place, change in enumerate(changes):
+        where = f"changes[{place}]"
+        _check_time(contract, change, where, known.get(change.ref), closed_to)
+        _check_scope(change, where, refs)
+        _check_deployments(contract, change, where, changes)
+        _check_slices(contract, change, where)
+    _check_among_themselves(changes)
+
+
+def _no(field: str, reason: str, example: str) -> NoReturn:
+    raise refuse(WrongWording(field, reason, example))
+
+
+def _check_time(contract: Contract, change: Change, where: str, term: Known | None, closed_to: datetime | None) -> None:
+    start = change.from_at
+    if closed_to is not None and start < closed_to:
+        _no(f"{where}.from_at", f"What was used before {closed_to.isoformat()} is invoiced.", closed_to.isoformat())
+    if start < contract.from_at:
+        _no(f"{where}.from_at", "lies before the contract begins.", contract.from_at.isoformat())
+    end = contract.to_at
+    if end is not None and (start >= end or (change.wording is not None and _after(change.to_at, end))):
+        _no(f"{where}.to_at", f"The contract ends at {end.isoformat()}.", end.isoformat())
+    if term is None:
+        return
+    if start < term.from_at:
+        _no(f"{where}.from_at", f"{change.ref} begins later.", term.from_at.isoformat())
+    over = term.to_at is not None and (start > term.to_at or (change.wording is None and start >= term.to_at))
+    if over and term.to_at is not None:
+        _no(f"{where}.from_at", f"{change.ref} is over by then.", term.to_at.isoformat())
+
+
+def _check_scope(change: Change, where: str, refs: set[str]) -> None:
+    for field in SCOPES:
+        for name in getattr(change.wording, field, ()):
+            if name not in refs:
+                _no(f"{where}.wording.{field}", f"There is no term {name}.", ", ".join(sorted(refs)))
+
+
+def _check_deployments(contract: Contract, change: Change, where: str, changes: Sequence[Change]) -> None:
+    field = f"{where}.deployments"
+    if not KINDS[change.kind].quantities:
+        if change.deployments:
+            _no(field, f"A {change.kind} prices no usage of deployments.", "leave it out")
+        return
+    if change.wording is None:
+        return
+    _check_parties(contract, change, where)
+    ids = change.deployments or ()
+    leaving = {other.ref: other.from_at for other in changes if other is not change}
+    bound = TermDeployment.objects.filter(_overlapping(change), deployment_id__in=ids).exclude(term__ref=change.ref)
+    for other in bound.select_related("term", "deployment").order_by("deployment__slug"):
+        left_at = leaving.get(other.term.ref)
+        if left_at is None or left_at > change.from_at:
+            detail = f"{other.deployment.slug} is under {other.term.ref}, which contradicts this term."
+            raise DeploymentTaken(detail, field=field, reason=detail, example=f"end {other.term.ref} first")
+
+
+def _check_parties(contract: Contract, change: Change, where: str) -> None:
+    field = f"{where}.deployments"
+    if contract.price_book_id is None:
+        _no(f"{where}.wording", "The contract has no price book, so usage has no list price.", "a contract with a book")
+    if getattr(change.wording, "collected_by", None) == CollectedBy.OPERATOR and not contract.tenant.is_operator:
+        _no(f"{where}.wording.collected_by", "The operator owes it, so it must be the contract's tenant.", "tenant")
+    if change.is_new and not change.deployments:
+        _no(field, "A term that prices usage needs at least one deployment.", '["<id of a deployment>"]')
+    ids = change.deployments or ()
+    parties = Deployment.objects.filter(id__in=ids, provider_id=contract.provider_id, tenant_id=contract.tenant_id)
+    if parties.count() < len(ids):
+        _no(field, "Each must be a deployment between the contract's parties.", '["<id of a deployment>"]')
+
+
+def _check_slices(contract: Contract, change: Change, where: str) -> None:
+    field = f"{where}.slices"
+    if not KINDS[change.kind].takes_slices:
+        if change.slices:
+            _no(field, f"A {change.kind} holds no slices.", "leave it out")
+        return
+    if change.wording is None:
+        return
+    if change.is_new and change.kind is TermKind.LEASE and not change.slices:
+        _no(field, "A lease needs at least one slice.", '["<id of a slice>"]')
+    ids = change.slices or ()
+    model = getattr(change.wording, "accelerator_model", "")
+    fitting = Slice.objects.filter(
+        Q(retired_at__isnull=True) | Q(retired_at__gt=change.from_at),
+        id__in=ids,
+        accelerator__node__cluster__provider_id=contract.provider_id,
+        **({"accelerator__model": model} if model else {}),
+    )
+    if missing := len(ids) - fitting.count():
+        _no(field, f"{missing} of {len(ids)} are no {model} in service at the provider.", '["<id of a slice>"]')
+    held = Allocation.objects.filter(_overlapping(change), slice_id__in=ids)
+    others = held.exclude(term_allocation__term__ref=change.ref).order_by("from_at")
+    taken = others.values_list("slice__accelerator__uuid", "from_at", "to_at").first()
+    if taken is not None:
+        card, from_at, to_at = taken
+        until = to_at.isoformat() if to_at else "further notice"
+        detail = f"{card} is held from {from_at.isoformat()} to {until}."
+        raise SliceTaken(detail, field=field, reason=detail, example="another slice, or another time")
+
+
+def _check_among_themselves(changes: Sequence[Change]) -> None:
+    holders: dict[UUID, Change] = {}
+    for place, change in enumerate(changes):
+        for field, ids in (("slices", change.slices), ("deployments", change.deployments)):
+            for each in ids or ():
+                other = holders.setdefault(each, change)
+                if other is not change and _meet(other, change):
+                    reason = f"{each} is in {other.ref} too, at the same time."
+                    _no(f"changes[{place}].{field}", reason, "each in one term at a time")
+
+
+def _meet(left: Change, right: Change) -> bool:
+    return (left.to_at is None or right.from_at < left.to_at) and (right.to_at is None or left.from_at < right.to_at)
+
+
+def _overlapping(change: Change) -> Q:
+    later = Q(to_at__isnull=True) | Q(to_at__gt=change.from_at)
+    return later if change.to_at is None else later & Q(from_at__lt=change.to_at)
+
+
+def _after(at: datetime | None, end: datetime) -> bool:
+    return at is None or at > end
+
+
+def terms_by_ref(contract: Contract) -> Mapping[str, Term]:
+    """Return the stored terms of a contract by reference."""
+    return {term.ref: term for term in Term.objects.filter(contract=contract)}
