@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from celery import shared_task
 from django.conf import settings
 
-from billing import charging, closing, inversions, margins, settlement, stripe_account, stripe_events, unpriced
+from billing import charging, closing, inversions, leasing, margins, settlement, stripe_account, stripe_events, unpriced
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 
 logger = logging.getLogger(__name__)
 
 SETTLEMENTS_MAX = 100
+LEASES_MAX = 500
 SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
 UNAVAILABLE_MAX = 3
@@ -63,6 +64,17 @@ def sum_margins(**_: object) -> None:
         except Exception:
             logger.exception("margin of %s on %s", due.provider_id, due.day)
     inversions.alarm_inversions(now=now)
+
+
+@shared_task(name="billing.tasks.record_lease_steps")
+def record_lease_steps(**_: object) -> None:
+    """Record of every lease what time has brought: started, renewed, ended."""
+    now = datetime.now(UTC)
+    for term_id in leasing.due_steps(now=now, limit=LEASES_MAX):
+        try:
+            leasing.record_steps(term_id=term_id, now=now)
+        except Exception:
+            logger.exception("steps of lease %s", term_id)
 
 
 @shared_task(name="billing.tasks.close_periods")

@@ -84,7 +84,8 @@ class NodeRoom:
 _FAR: Final = datetime(4000, 1, 1, tzinfo=UTC)
 _FIT: Final = """
     fit AS MATERIALIZED (
-        SELECT s.id, s.accelerator_id, s.kind = 'whole' AS whole, a.position, a.node_id, c.provider_id, c.slug
+        SELECT s.id, s.accelerator_id, s.share_permille, s.kind = 'whole' AS whole,
+            a.position, a.node_id, c.provider_id, c.slug
         FROM clusters_slice s
         JOIN clusters_accelerator a ON a.id = s.accelerator_id
         JOIN clusters_node n ON n.id = a.node_id
@@ -113,7 +114,7 @@ _SLICES: Final = f"""
     SELECT fit.id, fit.accelerator_id, fit.node_id, fit.position, CASE WHEN fit.whole THEN 0 ELSE (
         SELECT count(*) FROM clusters_allocation x WHERE x.accelerator_id = fit.accelerator_id
             AND tstzrange(x.from_at, x.to_at, '[)') && tstzrange(%(from)s, %(to)s, '[)')
-    ) END
+    ) END, fit.share_permille
     FROM fit WHERE {_FREE}
 """  # noqa: S608  constants of this module
 _EARLIEST: Final = f"""

@@ -19,6 +19,7 @@ class FreeSlice:
     node_id: UUID
     position: int
     held_beside: int
+    share_permille: int = 1_000
 
 
 def pack(free: Iterable[FreeSlice], count: int) -> tuple[FreeSlice, ...]:

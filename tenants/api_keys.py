@@ -32,6 +32,7 @@ SCOPES: Final = {
     "fleet:write": "make enrolment tokens, revoke nodes",
     "prices:read": "read price books, their versions, and public prices",
     "prices:write": "open price books, publish and announce versions",
+    "leases:write": "ask for quotes, reserve, extend and end leases",
 }
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from billing.charging import ensure_periods
 from billing.closing import close_period
-from billing.models import Invoice, PriceNotice
+from billing.models import Invoice, PriceNotice, Quote
 from billing.price_drafts import start_draft
 from billing.pricing import publish_prices
 from billing.rating.price_rows import read_rows
@@ -19,13 +19,13 @@ from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
 from tenants.api_keys import SCOPES, issue_key
 from tenants.models import Role
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.world import APRIL, H100, MARCH, make_world
 from tests.factories import make_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import PriceDraft, Term
+    from billing.models import Contract, PriceDraft, Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
@@ -50,6 +50,7 @@ class Filled:
     substitution: Substitution
     draft: PriceDraft
     notice: PriceNotice
+    quote: Quote
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -90,9 +91,17 @@ def fill(cast: Cast) -> Filled:
         cast.petra.email,
         REASON,
     )
-    draft, notice = _announced(world)
     return Filled(
-        node.cluster, node, shared.deployment, lease, invoice, invoice.number, substitution, draft, notice, words
+        node.cluster,
+        node,
+        shared.deployment,
+        lease,
+        invoice,
+        invoice.number,
+        substitution,
+        *_announced(world),
+        _quoted(world.contract, cast),
+        words,
     )
 
 
@@ -104,6 +113,15 @@ def _announced(world: World) -> tuple[PriceDraft, PriceNotice]:
     prices = {key: 2 * price for key, price in read_rows(draft.prices, where="prices").items()}
     version = publish_prices(book=book, effective_at=now + 30 * DAY, prices=prices, now=now)
     return draft, PriceNotice.objects.get(version=version)
+
+
+def _quoted(contract: Contract, cast: Cast) -> Quote:
+    """A price that stood until April."""
+    return Quote.objects.create(
+        contract=contract, number="Q-quartz", asked_by=cast.tenant, accelerator_model=H100, count=1, from_at=APRIL,
+        to_at=APRIL + DAY, price_per_gpu_hour=2, amount=48, wording={"kind": "lease"}, created_at=MARCH,
+        expires_at=APRIL,
+    )  # fmt: skip
 
 
 def _name(node: Node, deployment: Deployment) -> None:

@@ -19,6 +19,7 @@ from billing.models.invoices import (
     InvoiceSubline,
     IssuerSequence,
 )
+from billing.models.leasing import LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from billing.models.price_changes import ContractPriceRule, PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
@@ -68,6 +69,8 @@ __all__ = [
     "InvoiceState",
     "InvoiceSubline",
     "IssuerSequence",
+    "LeaseEvent",
+    "LeaseStep",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
@@ -82,6 +85,7 @@ __all__ = [
     "PriceMail",
     "PriceNotice",
     "PriceVersion",
+    "Quote",
     "Settlement",
     "SettlementState",
     "StripeCustomer",

@@ -7,20 +7,23 @@ from typing import Any, Union
 
 import msgspec
 
-from billing.rating.availability import MeasuredAvailability
+from billing.rating.availability import AvailabilityWording, MeasuredAvailability, adjust_availability
 from billing.rating.book import TokenClass
 from billing.rating.commitment import CommitmentWording, adjust_commitment
 from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
+from billing.rating.held_time import Outage
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
 from billing.rating.lease_term import rate_lease_term
-from billing.rating.lease_wording import LeaseWording
+from billing.rating.lease_wording import LeaseAgreed, LeaseEnded, LeaseExtended, LeaseWording, NextPeriod
+from billing.rating.on_demand import OnDemandWording, SpotWording, StateSpan, TakenBack, rate_on_demand, rate_spot
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.share_facts import AuditFinding, CertifiedRevenue, InterruptedCounts, RefundedCounts, WitnessCounts
 from billing.rating.share_rating import rate_share
 from billing.rating.share_time import share_cuts
 from billing.rating.share_wording import TokenShareWording
+from billing.rating.storage import StorageWording, Stored, rate_storage
 from billing.rating.token_price import rate_token_price, token_price_cuts
 from billing.rating.token_price_wording import TokenPriceWording
 from billing.rating.wording import Wording, read_wording, write_struct
@@ -60,6 +63,10 @@ class Kind:
 
 KINDS: Mapping[TermKind, Kind] = {
     TermKind.LEASE: Kind(wording=LeaseWording, ref_prefix="L", rate=rate_lease_term, takes_slices=True),
+    TermKind.ON_DEMAND: Kind(wording=OnDemandWording, ref_prefix="D", rate=rate_on_demand, takes_slices=True),
+    TermKind.SPOT: Kind(wording=SpotWording, ref_prefix="SP", rate=rate_spot, takes_slices=True),
+    TermKind.STORAGE: Kind(wording=StorageWording, ref_prefix="B", rate=rate_storage),
+    TermKind.AVAILABILITY: Kind(wording=AvailabilityWording, ref_prefix="A", adjust=adjust_availability),
     TermKind.TOKEN_SHARE: Kind(
         wording=TokenShareWording,
         ref_prefix="S",
@@ -86,15 +93,23 @@ ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermK
 
 FACTS: tuple[type[Fact], ...] = (
     Carried,
-    Redeemed,
-    Granted,
-    Drawn,
-    MeasuredAvailability,
-    WitnessCounts,
-    InterruptedCounts,
-    RefundedCounts,
-    CertifiedRevenue,
     AuditFinding,
+    CertifiedRevenue,
+    Drawn,
+    Granted,
+    InterruptedCounts,
+    LeaseAgreed,
+    LeaseEnded,
+    LeaseExtended,
+    MeasuredAvailability,
+    NextPeriod,
+    Outage,
+    Redeemed,
+    RefundedCounts,
+    StateSpan,
+    Stored,
+    TakenBack,
+    WitnessCounts,
 )
 """Every kind of fact that a term can be rated from."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +76,8 @@ def test_every_address_of_the_api_is_in_it(document: dict[str, Any]) -> None:
             elif isinstance(one, URLPattern):
                 yield before + str(one.pattern)
 
-    served = {f"/{path.replace('<uuid:', '{').replace('>', '}')}" for path in walk(get_resolver().url_patterns, "")}
+    argument = re.compile(r"<[a-z]+:([a-z_]+)>")
+    served = {"/" + argument.sub(r"{\1}", path) for path in walk(get_resolver().url_patterns, "")}
     expected = {path for path in served if path.startswith("/api/v1/")} - {"/api/v1/schema"}
     assert set(document["paths"]) == expected
 

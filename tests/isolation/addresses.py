@@ -53,6 +53,8 @@ def places(filled: Filled) -> dict[str, str]:
         "draft": str(filled.draft.id),
         "notice": str(filled.notice.id),
         "version": str(filled.notice.version_id),
+        "contract": filled.invoice.period.contract.number,
+        "quote": str(filled.quote.id),
     }
 
 
@@ -201,6 +203,32 @@ ADDRESSES = [
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-lines", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-evidence", BETWEEN_THEM, arguments=INVOICE_ID),
+    Address("api-capacity", OWN_API, body={**WINDOW, "model": "H100", "count": "1"}),
+    Address("api-capacity", BETWEEN_THEM, body={**WINDOW, "model": "H100", "count": "1", "contract": "{contract}"}),
+    Address(
+        "api-quotes",
+        programs(tenant=422, provider=422, outsider=404),
+        "post",
+        body={**WINDOW, "model": "H100", "count": "1", "contract": "{contract}"},
+    ),
+    Address("api-quote", BETWEEN_THEM, arguments={"quote_id": "{quote}"}),
+    Address("api-quote-reserve", programs(tenant=409, provider=409, outsider=404), "post", {"quote_id": "{quote}"}),
+    Address("api-leases", OWN_API),
+    Address("api-lease", BETWEEN_THEM, arguments={"ref": "{lease}"}),
+    Address(
+        "api-lease-extend",
+        programs(tenant=422, provider=422, outsider=404),
+        "post",
+        {"ref": "{lease}"},
+        {"to": "2026-03-05T09:00:00Z"},
+    ),
+    Address(
+        "api-lease-end",
+        programs(tenant=422, provider=422, outsider=404),
+        "post",
+        {"ref": "{lease}"},
+        {"at": "2026-03-05T09:00:00Z"},
+    ),
     Address(
         "api-enrolment-tokens",
         programs(tenant=404, provider=201, outsider=404),

@@ -1,0 +1,177 @@
+"""Leases as both of their parties see them, and quotes that still stand."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+
+from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
+from billing.rating.rated import TermKind
+from billing.terms import gpu_hour_price, said_in_order
+from clusters.occupancy import Hold, held_gpu_ms
+from tenants.models import Organization
+
+LEASES_MAX = 500
+Party = Literal["tenant", "provider"]
+LeaseState = Literal["reserved", "running", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One thing that happened to a lease."""
+
+    step: str
+    at: datetime
+    to_at: datetime | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease up to an instant: what is held, what it cost so far, what happened to it.
+
+    `price_per_gpu_hour` is the agreed one at the instant, None where the book's counts or the lease is flat.
+    `gpu_ms_held` is what was held by then; `charged` what is booked for it.
+    """
+
+    id: UUID
+    ref: str
+    title: str
+    contract: str
+    provider: str
+    tenant: str
+    time_zone: str
+    currency: str
+    accelerator_model: str
+    slices: int
+    share_permille: int
+    price_per_gpu_hour: Decimal | None
+    renews: bool
+    from_at: datetime
+    to_at: datetime | None
+    state: LeaseState
+    gpu_ms_held: int
+    charged: Decimal
+    steps: tuple[StepRow, ...]
+
+
+def lease_rows(
+    organization: Organization,
+    now: datetime,
+    *,
+    party: Party | None = None,
+    ref: str = "",
+    from_at: datetime | None = None,
+    to_at: datetime | None = None,
+) -> list[LeaseRow]:
+    """Return the leases an organization gives or takes, the next to end first, at most `LEASES_MAX`; five queries.
+
+    With `from_at` and `to_at` only those that share an instant with the span.
+    """
+    leases = _chosen(organization, party, ref)
+    if from_at is not None:
+        leases = leases.filter(Q(to_at__isnull=True) | Q(to_at__gt=from_at))
+    if to_at is not None:
+        leases = leases.filter(from_at__lt=to_at)
+    related = leases.select_related("contract__provider", "contract__tenant").prefetch_related(
+        said_in_order(),
+        Prefetch("lease_events", LeaseEvent.objects.order_by("recorded_at", "at")),
+        Prefetch("allocations", TermAllocation.objects.select_related("allocation__slice")),
+    )
+    found = sorted(related.order_by("-from_at")[:LEASES_MAX], key=lambda lease: _order(lease, now))
+    charged = _charged(found)
+    return [_row(lease, now, charged.get((lease.contract_id, lease.ref), Decimal(0))) for lease in found]
+
+
+def lease_of(organization: Organization, ref: str) -> Term | None:
+    """Return a lease that an organization is a party of, None where there is none of that reference."""
+    return _chosen(organization, None, ref).select_related("contract").first()
+
+
+def quotes_of(organization: Organization, now: datetime, *, party: Party | None = None) -> list[Quote]:
+    """Return the quotes that still stand and are not reserved, the next to expire first."""
+    quotes = Quote.objects.filter(_party("contract__", organization, party), term__isnull=True, expires_at__gte=now)
+    return list(
+        quotes.select_related("contract__provider", "contract__tenant").order_by("expires_at", "number")[:LEASES_MAX]
+    )
+
+
+def quote_of(organization: Organization, quote_id: UUID) -> Quote | None:
+    """Return a quote between an organization and somebody, None where it has no such quote."""
+    quotes = Quote.objects.filter(_party("contract__", organization, None), pk=quote_id)
+    return quotes.select_related("contract__provider", "contract__tenant", "term").first()
+
+
+def _chosen(organization: Organization, party: Party | None, ref: str) -> QuerySet[Term]:
+    leases = Term.objects.filter(_party("contract__", organization, party), kind=TermKind.LEASE)
+    leases = leases.annotate(held=Count("allocations")).exclude(held=0, lease_events__isnull=True)
+    return leases.filter(ref=ref) if ref else leases
+
+
+def _party(path: str, organization: Organization, party: Party | None) -> Q:
+    which = {"tenant": Q(**{f"{path}tenant": organization}), "provider": Q(**{f"{path}provider": organization})}
+    return which[party] if party else which["tenant"] | which["provider"]
+
+
+def _charged(leases: Iterable[Term]) -> dict[tuple[UUID, str], Decimal]:
+    refs = [lease.ref for lease in leases]
+    sums = (
+        Charge.objects.filter(term_kind=TermKind.LEASE, term_ref__in=refs)
+        .values_list("period__contract_id", "term_ref")
+        .annotate(owed=Sum("amount"))
+        .order_by("term_ref")
+    )
+    return {(contract_id, ref): owed for contract_id, ref, owed in sums}
+
+
+def _order(lease: Term, now: datetime) -> tuple[int, datetime, str]:
+    """Running ones by their end, then reserved ones by their start, then the ended ones."""
+    state = _state(lease, now)
+    place = {"running": 0, "reserved": 1, "ended": 2}[state]
+    at = lease.from_at if state == "reserved" or lease.to_at is None else lease.to_at
+    return place, at, lease.ref
+
+
+def _state(lease: Term, now: datetime) -> LeaseState:
+    if lease.to_at is not None and lease.to_at <= now:
+        return "ended"
+    return "reserved" if lease.from_at > now else "running"
+
+
+def _row(lease: Term, now: datetime, charged: Decimal) -> LeaseRow:
+    held = [one.allocation for one in lease.allocations.all()]
+    holds = [
+        Hold(str(one.slice_id), one.slice.share_permille, one.from_at, one.to_at) for one in held if one.from_at < now
+    ]
+    # What is held now; before the lease what is held first, after it what was held last.
+    at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
+    at = max(at, lease.from_at)
+    current = [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)] or held
+    stretches = lease.stretches()
+    wording = lease.wording_at(at) if stretches else None
+    contract = lease.contract
+    return LeaseRow(
+        id=lease.id,
+        ref=lease.ref,
+        title=lease.title,
+        contract=contract.number,
+        provider=contract.provider.name,
+        tenant=contract.tenant.name,
+        time_zone=contract.time_zone,
+        currency=contract.currency,
+        accelerator_model=str(getattr(wording, "accelerator_model", "")),
+        slices=len({one.slice_id for one in current}),
+        share_permille=sum(one.slice.share_permille for one in current),
+        price_per_gpu_hour=gpu_hour_price(lease, at) if stretches else None,
+        renews=bool(getattr(wording, "renew_days", 0)),
+        from_at=lease.from_at,
+        to_at=lease.to_at,
+        state=_state(lease, now),
+        gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
+        charged=charged,
+        steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
+    )

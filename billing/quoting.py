@@ -1,0 +1,200 @@
+"""Quotes and reservations: a price that holds nothing, and a lease that holds its slices for the whole of its span.
+
+Reserving takes the slices at once, so that no start can fail for want of room; whoever comes second is told from when
+on there is room. A quote becomes one lease at most, however often it is reserved.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from billing.holding import Hold, SliceTaken, WrongTerms, hold_slices
+from billing.lease_steps import InThePast, agreed_price, record_step, require_open
+from billing.models import Contract, LeaseStep, Quote, Term
+from billing.money import to_charge
+from billing.numbering import next_number
+from billing.rating.kinds import KINDS
+from billing.rating.lease_wording import LeaseWording
+from billing.rating.rated import TermKind
+from billing.rating.wording import WrongWording, read_wording, write_wording
+from billing.term_versions import TermChange, add_version, said_over
+from clusters.capacity import Wish, earliest_start, free_slices
+from clusters.models import Slice
+from clusters.packing import FreeSlice, pack
+from tenants.models import Organization
+from tenants.problems import Problem
+
+QUOTE_VALID: Final = timedelta(days=7)
+RESERVE_TRIES: Final = 3
+
+
+class NotEnoughFree(Problem):
+    """Fewer slices are free over the span than were asked for; `earliest_start` says when enough are."""
+
+    status = 409
+    code = "not_enough_free"
+    title = "Not enough is free then"
+
+
+class QuoteExpired(Problem):
+    """The quote's price no longer stands."""
+
+    status = 409
+    code = "quote_expired"
+    title = "The quote has expired"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a wish can be given: the slices, and when enough are free where they are not."""
+
+    chosen: tuple[FreeSlice, ...]
+    earliest: datetime | None
+
+
+@transaction.atomic
+def quote_lease(
+    *,
+    contract: Contract,
+    wish: Wish,
+    asked_by: Organization,
+    now: datetime,
+    wording: LeaseWording | None = None,
+    valid_for: timedelta = QUOTE_VALID,
+) -> Quote:
+    """Store a price for a wish. Without a wording it is the price in force, and the lease expires at its end.
+
+    Raises `WrongWish`, `NotEnoughFree`, `NoPriceInForce`, `InThePast`, `NotOpen`, `WrongTerms`.
+    """
+    wish.check()
+    if wish.to_at is None:
+        raise WrongTerms("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z")
+    if wish.from_at < now.replace(microsecond=0):
+        raise InThePast(f"{wish.from_at.isoformat()} is over; now is {now.isoformat()}.", field="from")
+    require_open(contract, wish.from_at, wish.to_at)
+    said = wording or LeaseWording(accelerator_model=wish.model)
+    said = msgspec.structs.replace(said, accelerator_model=wish.model)
+    if not said.is_flat and said.price_per_gpu_hour is None:
+        said = msgspec.structs.replace(said, price_per_gpu_hour=agreed_price(contract, wish.model, now))
+    _require_sense(said)
+    found = _find(contract, wish)
+    if not found.chosen:
+        raise _too_few(wish, found.earliest)
+    price = said.price_per_gpu_hour if said.price_per_gpu_hour is not None else Decimal(0)
+    return Quote.objects.create(
+        contract=contract,
+        number=next_number(model=Quote, field="number", prefix="Q"),
+        asked_by=asked_by,
+        accelerator_model=wish.model,
+        kind=wish.kind,
+        profile=wish.profile,
+        share_permille=wish.share_permille,
+        count=wish.count,
+        from_at=wish.from_at,
+        to_at=wish.to_at,
+        price_per_gpu_hour=price,
+        amount=_amount(found.chosen, wish.to_at - wish.from_at, price),
+        wording=write_wording(said),
+        created_at=now,
+        expires_at=max(now, min(now + valid_for, wish.from_at)),
+    )
+
+
+@transaction.atomic
+def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
+    """Hold the slices of a quote for its whole span under a new lease; again, return the lease it already is.
+
+    Raises `QuoteExpired`, and `NotEnoughFree` where others took what was free.
+    """
+    quote = Quote.objects.select_for_update().select_related("contract__provider", "contract__tenant").get(pk=quote_id)
+    if quote.term_id is not None:
+        return Term.objects.select_related("contract").get(pk=quote.term_id)
+    if quote.expires_at < now or quote.to_at <= now:
+        raise QuoteExpired(f"{quote.number} stood until {quote.expires_at.isoformat()}: ask for another.")
+    wish = wish_of(quote)
+    for last in [False] * (RESERVE_TRIES - 1) + [True]:
+        try:
+            with transaction.atomic():
+                term = _lease(quote, wish, now)
+        except SliceTaken as taken:
+            # Somebody was faster with one of the slices that were free a moment ago: choose again.
+            if last:
+                raise NotEnoughFree(taken.detail, earliest_start=None) from taken
+        else:
+            break
+    quote.term = term
+    quote.reserved_at = now
+    quote.save(update_fields=["term", "reserved_at"])
+    record_step(term, LeaseStep.RESERVED, at=quote.from_at, by=by, now=now)
+    return term
+
+
+def wish_of(quote: Quote) -> Wish:
+    """Return what a quote was asked for."""
+    return Wish(
+        quote.accelerator_model,
+        quote.count,
+        quote.from_at,
+        quote.to_at,
+        quote.kind,
+        quote.profile,
+        quote.share_permille,
+    )
+
+
+def _lease(quote: Quote, wish: Wish, now: datetime) -> Term:
+    contract = Contract.objects.select_for_update(no_key=True).get(pk=quote.contract_id)
+    require_open(contract, quote.from_at, quote.to_at)
+    found = _find(contract, wish)
+    if not found.chosen:
+        raise _too_few(wish, found.earliest)
+    wording = read_wording(LeaseWording, quote.wording)
+    slices = list(Slice.objects.filter(pk__in=[one.slice_id for one in found.chosen]).order_by("pk"))
+    term = Term(
+        contract=contract,
+        kind=TermKind.LEASE,
+        ref=next_number(model=Term, field="ref", prefix=KINDS[TermKind.LEASE].ref_prefix),
+        title=f"{quote.count} × {quote.profile or quote.accelerator_model}",
+        from_at=quote.from_at,
+        to_at=quote.to_at,
+        created_at=now,
+    )
+    bound = {"slices": [str(held.pk) for held in slices], "quote": [quote.number]}
+    change = TermChange(term, said_over(wording, quote.from_at, quote.to_at), bound)
+    add_version(contract=contract, changes=[change], effective_at=quote.from_at, now=now)
+    holds = [Hold(held, quote.from_at, quote.to_at) for held in slices]
+    hold_slices(term, contract, holds, now, accelerator_model=quote.accelerator_model)
+    return term
+
+
+def _find(contract: Contract, wish: Wish) -> _Found:
+    providers = [contract.provider_id]
+    chosen = pack(free_slices(wish, provider_ids=providers), wish.count)
+    return _Found(chosen, None if chosen else earliest_start(wish, provider_ids=providers))
+
+
+def _too_few(wish: Wish, earliest: datetime | None) -> NotEnoughFree:
+    when = f"from {earliest.isoformat()} on" if earliest else "at no time within two years"
+    return NotEnoughFree(
+        f"{wish.count} × {wish.model} are not free from {wish.from_at.isoformat()} for as long; they are {when}.",
+        earliest_start=earliest.isoformat() if earliest else None,
+    )
+
+
+def _amount(chosen: Sequence[FreeSlice], length: timedelta, price: Decimal) -> Decimal:
+    permille = sum(one.share_permille for one in chosen)
+    return to_charge(Fraction(price) * permille * int(length.total_seconds()) / 3_600_000)
+
+
+def _require_sense(wording: LeaseWording) -> None:
+    try:
+        wording.check()
+    except WrongWording as error:
+        raise WrongTerms(str(error), field=error.field, example=error.example) from error

@@ -1,0 +1,154 @@
+"""The life of a lease: each step once, whatever is retried, and never two holders of a slice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from billing.holding import SliceTaken, WrongTerms
+from billing.lease_steps import InThePast
+from billing.leasing import (
+    LeaseOver,
+    due_steps,
+    end_lease_early,
+    extend_lease,
+    hold_lease_over,
+    record_steps,
+)
+from billing.models import LeaseStep, TermFact
+from billing.rating.lease_wording import AtEnd, EarlyEnd, ExtensionPrice, LeaseWording
+from billing.term_versions import broken_links
+from billing.terms import gpu_hour_price
+from clusters.models import Allocation
+from tests.billing.let import DAY, END, FIXED, NOW, START, fresh, make_floor, reserved, steps, wish
+from tests.billing.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_floor()
+
+
+def test_a_lease_is_extended_with_the_slices_it_has(world: World) -> None:
+    lease = reserved(world, wording=FIXED)
+    for _ in range(2):
+        extend_lease(lease=lease, to_at=END + 7 * DAY, by="alice", now=START)
+    now = fresh(lease)
+    assert now.to_at == END + 7 * DAY
+    assert set(Allocation.objects.values_list("to_at", flat=True)) == {END + 7 * DAY}
+    assert [gpu_hour_price(now, at) for at in (START, END)] == [Decimal(2), Decimal(2)]
+    assert steps(lease) == ["reserved", "extended"]
+
+
+def test_an_extension_at_the_price_in_force_is_at_what_the_book_says_then(world: World) -> None:
+    wording = LeaseWording(price_per_gpu_hour=Decimal(2), extension_price=ExtensionPrice.IN_FORCE)
+    lease = reserved(world, wording=wording)
+    extend_lease(lease=lease, to_at=END + DAY, by="alice", now=START)
+    assert [gpu_hour_price(fresh(lease), at) for at in (START, END)] == [Decimal(2), Decimal("2.35")]
+
+
+def test_an_extension_over_somebodys_reservation_is_refused_and_changes_nothing(world: World) -> None:
+    lease = reserved(world, wish(4))
+    reserved(world, wish(1, END, END + DAY))
+    with pytest.raises(SliceTaken):
+        extend_lease(lease=lease, to_at=END + DAY, by="alice", now=START)
+    assert fresh(lease).to_at == END
+    assert steps(lease) == ["reserved"]
+    assert broken_links(world.contract) == []
+
+
+def test_a_lease_is_neither_shortened_by_an_extension_nor_extended_when_it_is_over(world: World) -> None:
+    lease = reserved(world)
+    with pytest.raises(WrongTerms):
+        extend_lease(lease=lease, to_at=END - DAY, by="alice", now=START)
+    with pytest.raises(LeaseOver):
+        extend_lease(lease=lease, to_at=END + DAY, by="alice", now=END + DAY / 2)
+
+
+def test_an_early_end_frees_the_slices_and_states_what_was_agreed(world: World) -> None:
+    wording = LeaseWording(price_per_gpu_hour=Decimal(2), early_end=EarlyEnd.NOTICE, early_end_notice_days=3)
+    lease = reserved(world, wording=wording)
+    at = START + 2 * DAY
+    for _ in range(2):
+        end_lease_early(lease=lease, at=at, by="alice", now=START + DAY)
+    assert fresh(lease).to_at == at
+    assert set(Allocation.objects.values_list("to_at", flat=True)) == {at}
+    (fact,) = TermFact.objects.filter(term=lease)
+    assert fact.document["agreed_to_at"] == END.isoformat().replace("+00:00", "Z")
+    assert steps(lease) == ["reserved", "ended_early"]
+
+
+def test_a_lease_that_has_not_begun_is_taken_back_whole(world: World) -> None:
+    lease = reserved(world)
+    end_lease_early(lease=lease, at=NOW + DAY, by="alice", now=NOW)
+    assert not Allocation.objects.exists()
+    assert fresh(lease).to_at == START
+    assert not TermFact.objects.exists()
+
+
+def test_nothing_ends_in_the_past_or_after_its_end(world: World) -> None:
+    lease = reserved(world)
+    with pytest.raises(InThePast):
+        end_lease_early(lease=lease, at=START, by="alice", now=START + DAY)
+    with pytest.raises(LeaseOver):
+        end_lease_early(lease=lease, at=END + DAY, by="alice", now=START)
+
+
+def test_the_sweep_records_each_step_once(world: World) -> None:
+    lease = reserved(world)
+    assert due_steps(now=START - DAY, limit=10) == []
+    assert due_steps(now=START, limit=10) == [lease.pk]
+    assert [record_steps(term_id=lease.pk, now=START) for _ in range(2)] == [[LeaseStep.STARTED], []]
+    assert due_steps(now=END - DAY, limit=10) == []
+    assert [record_steps(term_id=lease.pk, now=END + DAY) for _ in range(2)] == [[LeaseStep.ENDED], []]
+    assert due_steps(now=END + 9 * DAY, limit=10) == []
+    assert steps(lease) == ["reserved", "started", "ended"]
+
+
+RENEWS = LeaseWording(price_per_gpu_hour=Decimal(2), at_end=AtEnd.RENEW, renew_days=7)
+
+
+def test_a_lease_that_renews_goes_on_until_somebody_else_has_the_slices(world: World) -> None:
+    lease = reserved(world, wish(4), RENEWS)
+    record_steps(term_id=lease.pk, now=START)
+    assert record_steps(term_id=lease.pk, now=END) == [LeaseStep.RENEWED]
+    assert record_steps(term_id=lease.pk, now=END) == []
+    assert fresh(lease).to_at == END + 7 * DAY
+    reserved(world, wish(1, END + 7 * DAY, END + 9 * DAY))
+    assert record_steps(term_id=lease.pk, now=END + 8 * DAY) == [LeaseStep.ENDED]
+    assert fresh(lease).to_at == END + 7 * DAY
+
+
+def test_a_sweep_that_was_away_for_weeks_renews_up_to_now(world: World) -> None:
+    lease = reserved(world, wording=RENEWS)
+    record_steps(term_id=lease.pk, now=END + 15 * DAY)
+    assert fresh(lease).to_at == END + 21 * DAY
+
+
+def test_a_lease_that_was_ended_early_is_not_renewed(world: World) -> None:
+    lease = reserved(world, wording=RENEWS)
+    end_lease_early(lease=lease, at=START + DAY, by="alice", now=START)
+    assert LeaseStep.RENEWED not in record_steps(term_id=lease.pk, now=END)
+
+
+def test_what_is_held_past_the_end_is_held_over(world: World) -> None:
+    lease = reserved(world, wording=FIXED)
+    with pytest.raises(WrongTerms):
+        hold_lease_over(lease=lease, to_at=END + DAY, by="petra", now=START)
+    for days in (1, 2, 2):
+        hold_lease_over(lease=lease, to_at=END + days * DAY, by="petra", now=END + 3 * DAY)
+    assert fresh(lease).to_at == END + 2 * DAY
+    (fact,) = TermFact.objects.filter(term=lease)
+    assert fact.document == {"fact": "lease_agreed", "to_at": END.isoformat().replace("+00:00", "Z")}
+    assert steps(lease).count("held_over") == 2
+
+
+def test_steps_are_facts(world: World) -> None:
+    reserved(world)
+    for statement in ("UPDATE billing_leaseevent SET step = 'ended'", "DELETE FROM billing_leaseevent"):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
