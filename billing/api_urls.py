@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing import economics_api
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.lease_api import (
     CapacityView,
@@ -15,6 +16,18 @@ from billing.lease_api import (
 )
 
 urlpatterns = [
+    path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
+    path(
+        "contracts/<uuid:contract_id>/simulate",
+        economics_api.ContractSimulateView.as_view(),
+        name="api-contract-simulate",
+    ),
+    path("margins", economics_api.MarginsView.as_view(), name="api-margins"),
+    path(
+        "price-versions/<uuid:version_id>/simulate",
+        economics_api.PriceVersionSimulateView.as_view(),
+        name="api-price-version-simulate",
+    ),
     path("invoices", InvoicesView.as_view(), name="api-invoices"),
     path("invoices/<uuid:invoice_id>", InvoiceView.as_view(), name="api-invoice"),
     path("invoices/<uuid:invoice_id>/lines", InvoiceLinesView.as_view(), name="api-invoice-lines"),

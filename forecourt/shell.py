@@ -59,6 +59,11 @@ ITEM_OF_PAGE = {
     "provider-price-announce": "prices",
     "tenant-prices": "tenant-prices",
     "tenant-price-change": "tenant-prices",
+    "provider-margin": "margin",
+    "provider-margin-model": "margin",
+    "provider-simulate": "margin",
+    "provider-costs": "margin",
+    "provider-cluster-costs": "margin",
 }
 
 
@@ -136,7 +141,12 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         witnesses = NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")
         groups.append(NavGroup(_("Metering"), (witnesses,) if allows(role, READ_USAGE) else ()))
         prices = NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")
-        groups.append(NavGroup(_("Selling"), (prices,) if allows(role, READ_PRICES) else ()))
+        margin = NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")
+        selling = (
+            *((prices,) if allows(role, READ_PRICES) else ()),
+            *((margin,) if allows(role, READ_INVOICES) else ()),
+        )
+        groups.append(NavGroup(_("Selling"), selling))
     if organization.is_tenant:
         usage: tuple[NavItem, ...] = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
         if not organization.is_provider:

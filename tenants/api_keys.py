@@ -28,6 +28,7 @@ SCOPES: Final = {
     "usage:read": "read usage, gaps and residuals",
     "events:write": "send usage events",
     "invoices:read": "read invoices, their lines and evidence",
+    "costs:write": "say what clusters cost",
     "fleet:read": "read clusters, nodes and what is held",
     "fleet:write": "make enrolment tokens, revoke nodes",
     "prices:read": "read price books, their versions, and public prices",

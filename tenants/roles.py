@@ -7,15 +7,17 @@ READ_INVOICES = "invoices:read"
 READ_FLEET = "fleet:read"
 CORRECT_USAGE = "usage:correct"
 """Propose a value in the place of what was metered, and decide what another person proposed."""
+EDIT_COSTS = "costs:edit"
+"""Say what the provider's clusters cost."""
 
 READ_PRICES = "prices:read"
 SET_PRICES = "prices:write"
 """Write drafts of price lists, publish and announce them."""
 
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
-    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES}),
-    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES}),
-    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES}),
+    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS}),
+    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS}),
+    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS}),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES}),
 }

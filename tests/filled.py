@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing.charging import ensure_periods
 from billing.closing import close_period
+from billing.margins import sum_day
 from billing.models import Invoice, PriceNotice, Quote
 from billing.price_drafts import start_draft
 from billing.pricing import publish_prices
@@ -77,6 +78,7 @@ def fill(cast: Cast) -> Filled:
     lease = world.lease(2, from_at=MARCH + 9 * DAY, to_at=APRIL, rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
     invoice = close_period(period_id=world.period().id, now=APRIL + DAY).invoice
+    sum_day(provider_id=cast.provider.id, day=MARCH.date(), now=APRIL + DAY)
     assert invoice is not None
     assert invoice.number is not None
     words = (

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from billing.margins import due_days, latest_sum, sum_day
 from billing.models import Charge, MarginDay, MarginRow
@@ -84,9 +85,11 @@ def test_income_in_another_currency_than_the_costs_is_a_row_of_its_own() -> None
     ]
 
 
-def test_the_reading_takes_no_more_queries_for_more_cards(django_assert_max_num_queries: object) -> None:
+def test_the_reading_takes_no_more_queries_for_more_cards(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     costly = make_costly()
-    with django_assert_max_num_queries(9):  # type: ignore[operator] # the plugin's fixture has no public type
+    with django_assert_max_num_queries(9):
         facts = read_day(provider_id=costly.world.provider.id, day=FIFTH)
     assert len(facts.nodes[str(costly.cluster.id)]) == 24
 

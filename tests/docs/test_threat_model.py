@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tenants.models import Role
-from tenants.roles import CORRECT_USAGE, READ_FLEET, READ_INVOICES, READ_USAGE, allows
+from tenants.roles import CORRECT_USAGE, EDIT_COSTS, READ_FLEET, READ_INVOICES, READ_USAGE, allows
 from tests.docs.pages import code, rows_of
 
-PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE)
+PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, EDIT_COSTS)
 
 
 def test_the_roles_may_do_what_the_page_says() -> None:

@@ -35,7 +35,7 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 
 FLEET = ("/p/fleet/", "/p/occupancy/")
-PROVIDER = ("/p/witnesses/", "/p/prices/")
+PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/")
 TENANT = ("/t/usage/",)
 BILLS = ("/t/invoices/",)
 
@@ -72,7 +72,7 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
 
 def test_a_provider_sees_its_fleet(cast: Cast) -> None:
     found = frame(cast.petra, "/p/occupancy/")
-    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/p/prices/"]
+    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/p/prices/", "/p/margin/"]
     assert (found.area, found.current) == ("provider", "occupancy")
 
 
@@ -93,7 +93,7 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
         (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
         (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
         (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
-        (Role.DEVELOPER, [*FLEET, *PROVIDER, *TENANT, "/t/prices/"]),
+        (Role.DEVELOPER, [*FLEET, *PROVIDER[:2], *TENANT, "/t/prices/"]),
     ],
 )
 def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:

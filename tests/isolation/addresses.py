@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from tests.filled import MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,6 +46,8 @@ def places(filled: Filled) -> dict[str, str]:
         "node id": str(filled.node.id),
         "deployment": filled.deployment.slug,
         "lease": filled.lease.ref,
+        "model": MODEL,
+        "contract id": str(filled.lease.contract_id),
         "number": filled.number,
         "invoice": str(filled.invoice.id),
         "meter": str(filled.substitution.meter_id),
@@ -115,6 +119,7 @@ NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
 PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
+CONTRACT_ID = {"contract_id": "{contract id}"}
 NODE_ID = {"node_id": "{node id}"}
 NODE = {"cluster": "{cluster}", "node": "{node}"}
 
@@ -190,6 +195,16 @@ ADDRESSES = [
     Address("provider-node", PROVIDERS, arguments=NODE),
     Address("provider-occupancy", OWN_PROVIDER),
     Address("provider-lease", PROVIDERS, arguments={"ref": "{lease}"}),
+    Address("provider-costs", OWN_PROVIDER),
+    Address("provider-cluster-costs", PROVIDERS, arguments={"slug": "{cluster}"}),
+    Address(
+        "provider-cluster-costs", people(alice=404, bob=404, charlie=404, petra=422), "post", {"slug": "{cluster}"}
+    ),
+    Address("provider-margin", OWN_PROVIDER),
+    Address("provider-margin-csv", OWN_PROVIDER),
+    Address("provider-margin-model", PROVIDERS, arguments={"model": "{model}"}, body={"month": "2026-03"}),
+    Address("provider-simulate", OWN_PROVIDER, body={"month": "2026-03"}),
+    Address("provider-simulate", PROVIDERS, body={"month": "2026-03", "version": "{version}"}),
     # Programs.
     Address("api-usage", OWN_API, body={**WINDOW, "group_by": "model,deployment"}),
     Address("api-usage", OWN_API, body={**WINDOW, "deployment": "{deployment}"}),
@@ -200,6 +215,39 @@ ADDRESSES = [
     Address("api-usage-completeness", OWN_API, body=WINDOW),
     Address("api-usage-alerts", OWN_API, body=WINDOW),
     Address("api-invoices", OWN_API),
+    Address("api-margins", OWN_API, body={"first_day": "2026-03-01", "last_day": "2026-03-31"}),
+    Address("api-cluster-costs", OWN_API),
+    Address(
+        "api-cluster-costs",
+        programs(tenant=404, provider=201, outsider=404),
+        "post",
+        body={
+            "cluster": "{cluster}",
+            "effective_at": "2026-03-01T00:00:00Z",
+            "currency": "USD",
+            "power_price_per_kwh": "0.1",
+            "pue": "1.2",
+            "rent_per_month": "1",
+            "overhead_per_month": "1",
+            "cards": [],
+        },
+    ),
+    Address(
+        "api-contract-simulate", programs(tenant=404, provider=200, outsider=404), arguments=CONTRACT_ID, body=WINDOW
+    ),
+    Address(
+        "api-contract-simulate",
+        programs(tenant=404, provider=200, outsider=404),
+        "post",
+        CONTRACT_ID,
+        body={**WINDOW, "terms": {}},
+    ),
+    Address(
+        "api-price-version-simulate",
+        programs(tenant=404, provider=200, outsider=404),
+        arguments={"version_id": "{version}"},
+        body=WINDOW,
+    ),
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-lines", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-evidence", BETWEEN_THEM, arguments=INVOICE_ID),

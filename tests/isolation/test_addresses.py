@@ -66,7 +66,7 @@ def call(client: Client, address: Address, filled: Filled) -> Any:
     """Call an address, with its body as query, form or JSON."""
     named = places(filled)
     path = reverse(address.name, kwargs={name: value.format(**named) for name, value in address.arguments.items()})
-    body = {name: value.format(**named) for name, value in address.body.items()}
+    body = {name: value.format(**named) if isinstance(value, str) else value for name, value in address.body.items()}
     if address.method == "get":
         return client.get(path, body)
     if path.startswith(("/api/", "/compat/")):
