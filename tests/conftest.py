@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import translation
+from hypothesis import settings as hypothesis_settings
 
 from tests.plugins.quick_flush import flush_quickly
 
@@ -28,6 +29,10 @@ pytest_plugins = [
     "tests.plugins.measured_processes",
     "tests.plugins.long_first",
 ]
+
+# The same examples in every run, however busy the machine is; `make faults`, `fuzz` and `second` look further.
+hypothesis_settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

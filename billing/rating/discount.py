@@ -122,6 +122,8 @@ def _lines(
 def _shared_out(amount: Fraction, over: dict[str, Fraction]) -> dict[str, Decimal]:
     """Share an amount out in proportion; the last takes what rounding to 18 decimals left, so that the sum is exact."""
     whole = sum(over.values(), Fraction(0))
+    if not whole:
+        return {}
     parts: dict[str, Decimal] = {}
     left = Fraction(to_charge(amount))
     for place, (ref, weight) in enumerate(over.items(), 1):

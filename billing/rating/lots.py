@@ -6,12 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
+from typing import TypeVar
 
 from billing.rating.billable import take
-from billing.rating.quantities import ORDER
+from billing.rating.quantities import ORDER, QUANTITIES
 from billing.rating.rated import Price
 from billing.rating.token_price_wording import Covers, TierTable, TokenPriceWording
 from billing.rating.wording import Stretch
+
+C = TypeVar("C", bound=Covers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,23 @@ class Lot:
 
     @property
     def weight(self) -> Fraction:
-        """By which lots of one moment are ordered, dearest first."""
+        """By which lots of one moment are ordered in a table, dearest first."""
         return self.factor * (1 if self.price_amount is None else Fraction(self.price_amount))
+
+    @property
+    def worth(self) -> Fraction:
+        """What units of it come to at most: its price, that of its table's dearest tier, or its share of a package."""
+        if self.price_amount is not None:
+            return self.weight
+        package = self._covering(self.stretch.wording.packages)
+        if package is not None:
+            return Fraction(package.amount_per_package) / package.units * QUANTITIES[self.quantity].units_per_price
+        table = self._covering([table for table in self.stretch.wording.tiers if table.is_absolute])
+        assert table is not None, (self.model, self.quantity)
+        return self.factor * Fraction(max(tier.price or Decimal(0) for tier in table.tiers))
+
+    def _covering(self, parts: Iterable[C]) -> C | None:
+        return next((part for part in parts if part.covers(self.model, self.quantity)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +81,20 @@ class Piece:
 
 
 def order(lots: Iterable[Lot]) -> list[Lot]:
-    """Put lots in the one order in which they fill tiers and use up allowances.
+    """Put lots in the one order in which they fill tiers and packages.
 
     Prices change in time, so the moment is first. Within one the dearest come first: then more usage of anything never
     makes a bill smaller, where tiers fall and where they rise.
     """
     return sorted(lots, key=_place)
+
+
+def dearest_first(lots: Iterable[Lot]) -> list[Lot]:
+    """Put lots in the order in which they use up allowances: whatever the moment, so that most is free.
+
+    Of those worth the same, as in a table.
+    """
+    return sorted(lots, key=lambda lot: (-lot.worth, *_place(lot)))
 
 
 def _place(lot: Lot) -> tuple[object, ...]:

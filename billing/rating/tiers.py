@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.money import to_charge
-from billing.rating.lots import Lot, Piece, Positions, covered, groups, order, part_of, split
+from billing.rating.lots import Lot, Piece, Positions, covered, dearest_first, groups, order, part_of, split
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Price, line_key
 from billing.rating.token_price_wording import Allowance, Package, Span, Tier, TierMode, TierTable
@@ -41,7 +41,7 @@ def free_units(lots: Iterable[Lot], name: str, units: int) -> tuple[list[Piece],
     """Take `units` of an allowance off lots that it covers, and return the free pieces and what is left."""
     inside, left = covered(lots, name, "allowances")
     free: list[Piece] = []
-    for lot in order(inside):
+    for lot in dearest_first(inside):
         part: Lot | None = lot
         if units:
             taken, part = split(lot, min(units, lot.count))

@@ -140,7 +140,8 @@ def _lots(term: TermInput, window: RatingWindow) -> tuple[list[Lot], list[Unpric
             if isinstance(lot, UnpricedReason):
                 unpriced.append(_unpriced(about, sum(found.mix.values()), lot))
             elif lot is not None:
-                same = (place, lot.moment, model, lot.quantity, over, lot.factor_names)
+                # A mark's factor is the book's and may change where the contract's own price does not.
+                same = (place, lot.moment, model, lot.quantity, over, lot.factor_names, lot.factor)
                 lots[same] = _joined(lots[same], lot) if same in lots else lot
     return list(lots.values()), unpriced
 
@@ -222,7 +223,8 @@ def _line(term: TermInput, piece: Piece) -> RatedLine:
     lot = piece.lot
     tier = f"t{piece.tier}" if piece.tier else ""
     year = f"y{lot.year}" if lot.year else ""
-    details = [each for each in (lot.factor_names, tier_id(lot.context_over), tier, year) if each]
+    factor = f"{lot.factor_names}*{lot.factor}" if lot.factor_names else ""
+    details = [each for each in (factor, tier_id(lot.context_over), tier, year) if each]
     version = lot.stretch.contract_version
     priced_by = (lot.version_id or "own", piece.rule)
     return RatedLine(

@@ -64,3 +64,8 @@ def test_only_what_is_in_scope_and_begins_in_its_time_is_discounted() -> None:
     other = token_line("c", 10**6, from_at=FROM)
     (line,) = adjust_discount(term, WINDOW, [early, late, other]).lines
     assert line.amount == Decimal("-0.5")
+
+
+def test_an_amount_off_terms_that_come_to_nothing_takes_nothing() -> None:
+    lines = tuple(replace(line, term_ref=ref, line_key=ref) for ref, line in zip(("A", "B"), made([0, 0]), strict=True))
+    assert adjust_discount(discount(amount_per_period="2.00"), WINDOW, lines).lines == ()

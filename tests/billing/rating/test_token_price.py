@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.rating.book import TokenClass
 from billing.rating.cumulative import book, difference
 from billing.rating.inputs import RatingWindow, Used
 from billing.rating.rated import UnpricedReason
@@ -182,3 +183,22 @@ def test_the_surest_units_fill_the_first_tiers() -> None:
     agreed = wording(tiers=[table((5, "100"), (None, "50"))])
     rated = rate([used("output", 4, quality="E"), used("output", 3)], agreed)
     assert [dict(line.quality_mix) for line in rated.lines] == [{"A": 3, "E": 2}, {"E": 2}]
+
+
+def test_a_factor_of_the_book_changes_with_it_where_the_price_is_the_contracts_own() -> None:
+    own = wording(prices=[{"model": "small", "quantity": "output", "price": "8", "price_unit": "per_mtok"}])
+    later = replace(BOOK, version_id="v2", effective_at=MIDDLE, factors={("", "batch"): Decimal("0.25")})
+    usage = [used("output", 1_000_000, at=at, marks="batch") for at in (FROM, MIDDLE)]
+    window = RatingWindow("USD", "UTC", FROM, TO, TO, (BOOK, later))
+    rated = rate_token_price(term(usage, own), window)
+    assert sorted(line.exact for line in rated.lines) == [2, 4]
+    assert len({line.line_key for line in rated.lines}) == 2
+
+
+def test_an_allowance_takes_the_dearest_units_of_the_period_whenever_they_were_used() -> None:
+    agreed = wording(allowances=[{"name": "free", "quantities": ["input", "output"], "units_per_period": 10}])
+    cheaper = replace(BOOK, version_id="v0", token_prices={("small", TokenClass.OUTPUT): Decimal("0.5")})
+    dearer = replace(BOOK, version_id="v2", effective_at=MIDDLE)
+    window = RatingWindow("USD", "UTC", FROM, TO, TO, (cheaper, dearer))
+    rated = rate_token_price(term([used("output", 10), used("output", 10, at=MIDDLE)], agreed), window)
+    assert rated.exact_total == 10 * Fraction("0.5") / 1_000_000

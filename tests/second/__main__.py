@@ -1,0 +1,41 @@
+"""`python -m tests.second --first N --count M --processes P`: compare the two engines on M random contracts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from random import Random
+from typing import Final
+
+from tests.second.compare import differences
+from tests.second.given import contract
+
+CHUNK: Final = 200
+
+
+def compare(seed: int) -> list[str]:
+    """Return where the two differ on the contract of a seed."""
+    return differences(contract(Random(seed)))
+
+
+def main() -> int:
+    """Compare, and say which seeds differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=100_000, help="how many contracts")
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    seeds = range(options.first, options.first + options.count)
+    differing = 0
+    with ProcessPoolExecutor(options.processes) as pool:
+        for seed, found in zip(seeds, pool.map(compare, seeds, chunksize=CHUNK), strict=True):
+            differing += bool(found)
+            for each in found:
+                print(f"seed {seed}: {each}")
+    print(f"{options.count} contracts, {differing} differ")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
