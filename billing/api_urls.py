@@ -14,6 +14,7 @@ from billing.lease_api import (
     QuoteView,
     ReserveView,
 )
+from billing.prices_api import PriceBooksView, PriceVersionsView, PriceVersionView
 
 urlpatterns = [
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
@@ -40,4 +41,7 @@ urlpatterns = [
     path("leases/<str:ref>", LeaseView.as_view(), name="api-lease"),
     path("leases/<str:ref>/extend", ExtendView.as_view(), name="api-lease-extend"),
     path("leases/<str:ref>/end", EndView.as_view(), name="api-lease-end"),
+    path("price-books", PriceBooksView.as_view(), name="api-price-books"),
+    path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
+    path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),
 ]

@@ -5,12 +5,24 @@ A row that fails is logged and does not stop the others; the next sweep meets it
 
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
 
-from billing import charging, closing, inversions, leasing, margins, settlement, stripe_account, stripe_events, unpriced
+from billing import (
+    charging,
+    closing,
+    inversions,
+    leasing,
+    margins,
+    price_mails,
+    price_notices,
+    settlement,
+    stripe_account,
+    stripe_events,
+    unpriced,
+)
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 
@@ -22,6 +34,11 @@ SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
+MAILS_MAX = 50
+MAIL_LEASE = timedelta(minutes=10)
+MAIL_RETRY = timedelta(minutes=2)
+MAIL_ATTEMPTS_MAX = 10
+"""A letter that ten tries over a day and a half could not send stays here with its error."""
 
 
 @shared_task(name="billing.tasks.charge_usage")
@@ -125,3 +142,28 @@ def apply_stripe_events(**_: object) -> None:
         except Exception as error:
             logger.exception("applying Stripe event %s", event_id)
             stripe_events.note_failure(event_id=event_id, reason=f"failed: {error}")
+
+
+@shared_task(name="billing.tasks.tell_price_changes")
+def tell_price_changes(**_: object) -> None:
+    """Tell tenants of price versions that they were not told of, and send the letters that are due.
+
+    Without a server of letters they wait; the portal tells the same.
+    """
+    now = datetime.now(UTC)
+    for version in price_notices.untold_versions(now=now):
+        try:
+            price_notices.write_notices(version=version, now=now)
+        except Exception:
+            logger.exception("telling of price version %s", version.pk)
+    if not settings.MAIL_READY:
+        return
+    for mail in price_notices.claim_mails(now=now, lease=MAIL_LEASE, limit=MAILS_MAX, attempts_max=MAIL_ATTEMPTS_MAX):
+        try:
+            price_mails.send_price_mail(mail=mail, public_url=settings.PUBLIC_URL)
+        except Exception as error:
+            logger.exception("letter %s", mail.pk)
+            retry_at = now + MAIL_RETRY * 2**mail.attempts
+            price_notices.mail_failed(mail_id=mail.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
+        else:
+            price_notices.mail_sent(mail_id=mail.pk, now=datetime.now(UTC))

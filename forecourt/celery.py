@@ -34,6 +34,7 @@ SWEEPS = {
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.settle_invoices": 5.0,
     "billing.tasks.apply_stripe_events": 3.0,
+    "billing.tasks.tell_price_changes": 30.0,
 }
 
 app = Celery("forecourt")

@@ -40,6 +40,8 @@ NAMES = (
     "FORECOURT_ARCHIVE_DIR",
     "FORECOURT_PREPARED_STATEMENTS",
     "FORECOURT_METRICS_TOKEN",
+    "FORECOURT_MAIL_URL",
+    "FORECOURT_MAIL_FROM",
 )
 # The node agent has its own settings; on a machine that runs both they are none of the platform's business.
 AGENT_PREFIX = "FORECOURT_AGENT_"
@@ -83,6 +85,9 @@ class Environment:
     """Whether a database session is one client's own for as long as it is connected."""
     metrics_token: str = field(repr=False)
     """Empty: figures are told on loopback alone."""
+    mail_url: str = field(repr=False)
+    """Empty: no letters are sent, they wait."""
+    mail_from: str
 
 
 def read_environment(environ: Mapping[str, str], directory: Path | None = None) -> Environment:
@@ -132,6 +137,8 @@ def read_environment(environ: Mapping[str, str], directory: Path | None = None) 
         archive_dir=(directory / read("FORECOURT_ARCHIVE_DIR", data_dir / "archive", _folder)).resolve(),
         prepared_statements=read("FORECOURT_PREPARED_STATEMENTS", not database_url, _yes_or_no),
         metrics_token=read("FORECOURT_METRICS_TOKEN", "", _metrics_token),
+        mail_url=read("FORECOURT_MAIL_URL", "", _mail_url),
+        mail_from=read("FORECOURT_MAIL_FROM", f"forecourt@{urlsplit(public_url).hostname}", _mail_address),
     )
 
 
@@ -237,6 +244,24 @@ def _slug(name: str, value: str) -> str:
 def _metrics_token(name: str, value: str) -> str:
     if len(value) < METRICS_TOKEN_CHARACTERS_MIN or not value.isascii():
         raise WrongSetting(name, _hidden(value), f"at least {METRICS_TOKEN_CHARACTERS_MIN} random characters")
+    return value
+
+
+def _mail_url(name: str, value: str) -> str:
+    expected = "smtp://user:password@host:587 (STARTTLS), or smtps://user:password@host:465"
+    try:
+        url = urlsplit(value)
+        known = url.scheme in ("smtp", "smtps") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        known = False
+    if not known or url.path not in ("", "/") or url.query or url.fragment:
+        raise WrongSetting(name, _hidden(value), expected)
+    return value
+
+
+def _mail_address(name: str, value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
+        raise WrongSetting(name, value, "one e-mail address: billing@example.com")
     return value
 
 

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from forecourt.env import read_environment
+from forecourt.env import LOOPBACK_HOSTS, read_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = read_environment(os.environ)
@@ -18,6 +19,18 @@ PUBLIC_URL = ENVIRONMENT.public_url
 OPERATOR_SLUG = ENVIRONMENT.operator_slug
 ARCHIVE_DIR = ENVIRONMENT.archive_dir
 METRICS_TOKEN = ENVIRONMENT.metrics_token
+# A server of letters on loopback (a relay on this very machine) is talked to in the clear, any other one by TLS.
+MAIL = urlsplit(ENVIRONMENT.mail_url)
+MAIL_READY = bool(ENVIRONMENT.mail_url)
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = MAIL.hostname or "localhost"
+EMAIL_USE_SSL = MAIL.scheme == "smtps"
+EMAIL_USE_TLS = MAIL.scheme == "smtp" and EMAIL_HOST not in LOOPBACK_HOSTS
+EMAIL_PORT = MAIL.port or (465 if EMAIL_USE_SSL else 587)
+EMAIL_HOST_USER = unquote(MAIL.username or "")
+EMAIL_HOST_PASSWORD = unquote(MAIL.password or "")
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
 STRIPE_SECRET_KEY = ENVIRONMENT.stripe_secret_key
 STRIPE_WEBHOOK_SECRET = ENVIRONMENT.stripe_webhook_secret
 STRIPE_API_BASE = ENVIRONMENT.stripe_api_base

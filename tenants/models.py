@@ -165,6 +165,24 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class IdempotentCall(models.Model):
+    """A call of the API that made something under a caller's `Idempotency-Key`, and what it was answered."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, help_text="of the address and the body")
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.JSONField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class SignInAttempt(models.Model):
     """An attempt to sign in that has not succeeded; kept for as long as it counts (see `tenants.sign_in`)."""
 

@@ -56,6 +56,9 @@ def test_defaults_are_those_of_the_code(tmp_path: Path) -> None:
     assert code(said["FORECOURT_PREPARED_STATEMENTS"].split(" ")[0]) == ON_OFF[found.prepared_statements]
     assert said["FORECOURT_METRICS_TOKEN"] == "none"
     assert found.metrics_token == ""
+    assert said["FORECOURT_MAIL_URL"] == "none"
+    assert found.mail_url == ""
+    assert found.mail_from == f"{code(said['FORECOURT_MAIL_FROM'].split(' ')[0])}@127.0.0.1"
 
 
 def test_https_is_the_default_off_loopback(tmp_path: Path) -> None:

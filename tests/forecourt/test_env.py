@@ -160,6 +160,10 @@ def test_allowed_hosts_are_a_list(tmp_path: Path) -> None:
         ("FORECOURT_SECRET_KEY", "hunter2hunter2", "a value of 14 characters"),
         ("FORECOURT_SECRET_KEY", "django-insecure-" + KEY, "a key that can be guessed"),
         ("FORECOURT_SECRET_KEY", "ab" * 30, "a key that can be guessed"),
+        ("FORECOURT_MAIL_URL", "http://u:hunter2hunter2@mail.example", "a value of 36 characters"),
+        ("FORECOURT_MAIL_URL", "smtp://u:hunter2hunter2@mail.example:0", "a value of 38 characters"),
+        ("FORECOURT_MAIL_URL", "smtp://u:hunter2hunter2@mail.example:x", "a value of 38 characters"),
+        ("FORECOURT_MAIL_FROM", "billing", "billing"),
         ("FORECOURT_PUBLIC_URL", "https://u:hunter2hunter2@h.example/path", "'https://h.example/path'"),
         ("FORECOURT_PUBLIC_URL", "ftp://h.example", "'ftp://h.example'"),
         ("FORECOURT_ALLOWED_HOSTS", "https://h.example", "'https://h.example'"),
@@ -233,6 +237,7 @@ def test_secrets_are_not_in_repr(tmp_path: Path) -> None:
             "BROKER_URL": "amqp://u:hunter2hunter2@mq/",
             "STRIPE_SECRET_KEY": "sk_test_hunter2",
             "STRIPE_WEBHOOK_SECRET": "whsec_hunter2",
+            "FORECOURT_MAIL_URL": "smtps://u:hunter2@mail.example",
         },
         tmp_path,
     )

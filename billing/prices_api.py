@@ -1,0 +1,335 @@
+"""The API of price books and their versions: read by both parties of a contract, published by the provider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.csv_files import csv_answer
+from billing.models import PriceBook, PriceVersion
+from billing.price_drafts import open_book
+from billing.pricing import WrongPrices, publish_prices
+from billing.queries.price_books import (
+    Standing,
+    VersionRow,
+    readable_books,
+    readable_versions,
+    version_row,
+    version_rows,
+)
+from billing.rating.price_rows import FIELD_OF_UNIT, read_rows, rows_of
+from billing.rating.wording import WrongWording, plain
+from clusters.bodies import read_body
+from tenants.authentication import organization_of
+from tenants.idempotency import answer_once
+
+SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
+BODY_BYTES_MAX: Final = 4_000_000
+LIMIT_MAX: Final = 500
+LIMIT_DEFAULT: Final = 100
+KEY_HEADER: Final = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again is answered as the first time"
+)
+CSV_HEAD: Final = (
+    "book_id",
+    "version_id",
+    "version",
+    "standing",
+    "announced_at",
+    "effective_at",
+    "currency",
+    "model",
+    "quantity",
+    "context_over",
+    "unit",
+    "price",
+)
+
+
+class CsvRenderer(JSONRenderer):
+    """Lets a list be asked for as `text/csv`; what goes wrong is still said in JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class BookSerializer(serializers.Serializer[Any]):
+    """A price book."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    currency = serializers.CharField()
+    provider = serializers.CharField(help_text="the provider's slug")
+
+
+class BooksSerializer(serializers.Serializer[Any]):
+    """Price books of the organization, and those that its contracts refer to."""
+
+    price_books = BookSerializer(many=True)
+
+
+class NewBookSerializer(serializers.Serializer[Any]):
+    """A price book to open."""
+
+    name = serializers.CharField(max_length=200)
+    currency = serializers.CharField(min_length=3, max_length=3, help_text="ISO 4217")
+
+
+class PriceRowSerializer(serializers.Serializer[Any]):
+    """One price; exactly one of the fields that name a unit is given."""
+
+    model = serializers.CharField(required=False, help_text="served model, card or kind of storage")
+    quantity = serializers.CharField(required=False, help_text="class of tokens, or what is counted")
+    context_over = serializers.IntegerField(required=False, help_text="of requests above so many input tokens")
+    mark = serializers.CharField(required=False, help_text="mark of usage that a factor is for")
+    price_per_mtok = serializers.CharField(required=False)
+    price_per_request = serializers.CharField(required=False)
+    price_per_image = serializers.CharField(required=False)
+    price_per_second = serializers.CharField(required=False)
+    price_per_step = serializers.CharField(required=False)
+    price_per_gpu_hour = serializers.CharField(required=False)
+    price_per_gb_month = serializers.CharField(required=False)
+    factor = serializers.CharField(required=False)
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """A published version of a price book."""
+
+    id = serializers.UUIDField()
+    price_book = serializers.UUIDField()
+    number = serializers.IntegerField()
+    currency = serializers.CharField()
+    standing = serializers.ChoiceField([str(each) for each in Standing if each is not Standing.DRAFT])
+    announced_at = serializers.DateTimeField()
+    effective_at = serializers.DateTimeField()
+    prices = PriceRowSerializer(many=True)
+
+
+class VersionsSerializer(serializers.Serializer[Any]):
+    """Versions in the order they take effect."""
+
+    price_versions = VersionSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class NewVersionSerializer(serializers.Serializer[Any]):
+    """A version to publish: the complete list of prices."""
+
+    price_book = serializers.UUIDField()
+    effective_at = serializers.DateTimeField(help_text="from when the prices are in force")
+    prices = PriceRowSerializer(many=True)
+
+
+class VersionQuerySerializer(serializers.Serializer[Any]):
+    """The query of the list of versions."""
+
+    price_book = serializers.UUIDField(required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
+    cursor = serializers.DateTimeField(required=False)
+
+
+class PriceBooksView(APIView):
+    """Price books that the organization sells by or has a contract on."""
+
+    required_scopes = SCOPES
+
+    @extend_schema(
+        operation_id="price_books_list", tags=["prices"], summary="List price books", responses={200: BooksSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        """List the price books that the organization sells by, and those that its contracts refer to."""
+        books = readable_books(organization_of(request)).select_related("provider").order_by("name", "pk")
+        return Response({"price_books": [_book(book) for book in books]})
+
+    @extend_schema(
+        operation_id="price_books_create",
+        tags=["prices"],
+        summary="Open a price book",
+        parameters=[KEY_HEADER],
+        request=NewBookSerializer,
+        responses={201: BookSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Open an empty price book in one currency, which cannot be changed later."""
+        provider, now = organization_of(request), _now()
+        if not provider.is_provider:
+            raise Http404
+        body, given = _read(request, NewBookSerializer)
+
+        def make() -> tuple[int, dict[str, Any]]:
+            name, currency = given["name"], given["currency"].upper()
+            book = open_book(provider=provider, name=name, currency=currency, by=_program(request), now=now)
+            return 201, _book(book)
+
+        return _once(request, body, now, make)
+
+
+class PriceVersionsView(APIView):
+    """Published versions of price books."""
+
+    required_scopes = SCOPES
+    renderer_classes = [JSONRenderer, CsvRenderer]
+
+    @extend_schema(
+        operation_id="price_versions_list",
+        tags=["prices"],
+        summary="List price versions",
+        parameters=[
+            OpenApiParameter("price_book", UUID, description="of this book only"),
+            OpenApiParameter("limit", int, description=f"1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
+            OpenApiParameter("cursor", str, description="`next_cursor` of an answer"),
+            OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file"),
+        ],
+        responses={(200, "application/json"): VersionsSerializer, (200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """List the versions in force, past and announced, with all their prices, in the order they take effect."""
+        query = VersionQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        found = readable_versions(organization_of(request))
+        if "price_book" in asked:
+            found = found.filter(book=asked["price_book"])
+        if "cursor" in asked:
+            found = found.filter(effective_at__gte=asked["cursor"])
+        page = list(found.order_by("effective_at", "pk")[: asked["limit"] + 1])
+        # A page ends where an instant does, so that the instant of the next one is all that a cursor needs.
+        end_at = page[-1].effective_at if len(page) > asked["limit"] else None
+        kept = [version.pk for version in page if end_at is None or version.effective_at < end_at]
+        if end_at is not None and not kept:
+            kept, end_at = list(found.filter(effective_at=end_at).values_list("pk", flat=True)), _after(found, end_at)
+        rows = version_rows(PriceVersion.objects.filter(pk__in=kept), _now())
+        if request.accepted_renderer.format == CsvRenderer.format:
+            return csv_answer("price-versions.csv", CSV_HEAD, _csv_rows(rows))
+        cursor = end_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if end_at else None
+        return Response({"price_versions": [_version(row) for row in rows], "next_cursor": cursor})
+
+    @extend_schema(
+        operation_id="price_versions_create",
+        tags=["prices"],
+        summary="Publish a price version",
+        parameters=[KEY_HEADER],
+        request=NewVersionSerializer,
+        responses={201: VersionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Publish a complete list of prices and tell every tenant with a contract on the book; nothing changes it.
+
+        What was counted or charged already keeps its price: an instant before that is 409 `price_too_late` unless no
+        price of it changes.
+        """
+        provider, now = organization_of(request), _now()
+        body, given = _read(request, NewVersionSerializer)
+        book = get_object_or_404(PriceBook, pk=given["price_book"], provider=provider)
+        try:
+            prices = read_rows(given["prices"], where="prices")
+        except WrongWording as wrong:
+            raise WrongPrices(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
+
+        def make() -> tuple[int, dict[str, Any]]:
+            made = publish_prices(book=book, effective_at=given["effective_at"], prices=prices, now=now)
+            row = version_row(provider, made.pk, now)
+            assert row is not None
+            return 201, _version(row)
+
+        return _once(request, body, now, make)
+
+
+class PriceVersionView(APIView):
+    """One published version."""
+
+    required_scopes = {"GET": "prices:read"}
+
+    @extend_schema(
+        operation_id="price_versions_retrieve",
+        tags=["prices"],
+        summary="Read a price version",
+        responses={200: VersionSerializer},
+    )
+    def get(self, request: Request, version_id: UUID) -> Response:
+        """Read a version and all its prices."""
+        row = version_row(organization_of(request), version_id, _now())
+        if row is None:
+            raise Http404
+        return Response(_version(row))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  an entry point
+
+
+def _after(found: Any, at: datetime) -> datetime | None:
+    later = found.filter(effective_at__gt=at).order_by("effective_at").values_list("effective_at", flat=True).first()
+    return later if isinstance(later, datetime) else None
+
+
+def _once(request: Request, body: bytes, now: datetime, make: Any) -> Response:
+    status, answer = answer_once(
+        organization=organization_of(request),
+        key=request.headers.get("Idempotency-Key", ""),
+        address=f"{request.method} {request.path}",
+        body=body,
+        now=now,
+        make=make,
+    )
+    return Response(answer, status=status)
+
+
+def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> tuple[bytes, dict[str, Any]]:
+    body = read_body(request._request, BODY_BYTES_MAX)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as broken:
+        raise ParseError("The body is not JSON; expected an object.") from broken
+    serializer = serializer_class(data=document)
+    serializer.is_valid(raise_exception=True)
+    given: dict[str, Any] = serializer.validated_data
+    if "prices" in given:
+        given["prices"] = document["prices"]
+    return body, given
+
+
+def _program(request: Request) -> str:
+    program: Any = request.user
+    return str(program.key.prefix)
+
+
+def _book(book: PriceBook) -> dict[str, Any]:
+    return {"id": str(book.id), "name": book.name, "currency": book.currency, "provider": book.provider.slug}
+
+
+def _version(row: VersionRow) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "price_book": str(row.book_id),
+        "number": row.number,
+        "currency": row.currency,
+        "standing": str(row.standing),
+        "announced_at": row.announced_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "effective_at": row.effective_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "prices": rows_of(row.prices),
+    }
+
+
+def _csv_rows(rows: Sequence[VersionRow]) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        shown = _version(row)
+        head = tuple(shown[name] for name in ("price_book", "id", "number", "standing", "announced_at", "effective_at"))
+        for key, price in sorted(row.prices.items()):
+            named = (key.model, key.quantity, key.context_over, FIELD_OF_UNIT[key.unit], plain(price))
+            yield (*head, row.currency, *named)
