@@ -3,6 +3,17 @@
 from django.urls import path
 
 from billing import economics_api
+from billing.agreements.api import (
+    AcceptView,
+    AmendmentsView,
+    AmendmentView,
+    ContractsView,
+    ContractView,
+    DeclineView,
+    OfferView,
+    VersionsView,
+    WithdrawView,
+)
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.lease_api import (
     CapacityView,
@@ -44,4 +55,13 @@ urlpatterns = [
     path("price-books", PriceBooksView.as_view(), name="api-price-books"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
     path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),
+    path("contracts", ContractsView.as_view(), name="api-contracts"),
+    path("contracts/<uuid:contract_id>", ContractView.as_view(), name="api-contract"),
+    path("contracts/<uuid:contract_id>/versions", VersionsView.as_view(), name="api-contract-versions"),
+    path("contracts/<uuid:contract_id>/amendments", AmendmentsView.as_view(), name="api-amendments"),
+    path("amendments/<uuid:amendment_id>", AmendmentView.as_view(), name="api-amendment"),
+    path("amendments/<uuid:amendment_id>/offer", OfferView.as_view(), name="api-amendment-offer"),
+    path("amendments/<uuid:amendment_id>/accept", AcceptView.as_view(), name="api-amendment-accept"),
+    path("amendments/<uuid:amendment_id>/decline", DeclineView.as_view(), name="api-amendment-decline"),
+    path("amendments/<uuid:amendment_id>/withdraw", WithdrawView.as_view(), name="api-amendment-withdraw"),
 ]

@@ -195,6 +195,13 @@ def _usage(
     return found
 
 
+def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple[Used, ...]]:
+    """Return by term id the usage of spans as if it billed under them, at the prices of a basis; one query."""
+    changes = {version.effective_at for version in basis.versions}
+    found = _usage(spans, changes, Value(basis.zone), Grain.DAY, ())
+    return {term_id: tuple(usage) for (_, term_id), usage in found.items()}
+
+
 def _by_day(terms: Iterable[Term]) -> set[UUID]:
     """Return the terms whose lines are by day, which their usage must be for."""
     return {term.id for term in terms if KINDS[TermKind(term.kind)].by_day}

@@ -23,6 +23,7 @@ from billing import (
     stripe_events,
     unpriced,
 )
+from billing.agreements import drafting
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 
@@ -59,6 +60,12 @@ def charge_usage(**_: object) -> None:
             logger.exception("charging period %s", period_id)
     if due:
         unpriced.alarm_unpriced(now=now)
+
+
+@shared_task(name="billing.tasks.expire_offers")
+def expire_offers(**_: object) -> None:
+    """Close the offers of terms that nobody accepted in their time."""
+    drafting.expire_offers(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.state_needs")

@@ -13,9 +13,9 @@ from django.db.models import Q, QuerySet, Sum
 from billing.basis import BILLED_QUALITIES
 from billing.models import Contract, Term, TermDeployment
 from billing.rating.book import TokenClass
-from billing.rating.kinds import KINDS
+from billing.rating.kinds import KINDS, kind_of_wording
 from billing.rating.rated import TermKind
-from billing.rating.wording import Wording
+from billing.rating.wording import Stretch, Wording
 from billing.terms import terms_of
 from metering.models import UsageHour, Witness
 
@@ -72,23 +72,30 @@ def usage_spans(windows: Sequence[Window], terms: Iterable[Term] | None = None) 
 def _spans(
     term: Term, deployment_id: UUID, placed: tuple[int, Window], from_at: datetime, to_at: datetime
 ) -> Iterable[Span]:
-    kind = KINDS[TermKind(term.kind)]
-    index, window = placed
     for stretch in term.stretches(from_at, to_at):
-        witness, tolerance = metered_by(stretch.wording)
-        zone = window.contract.time_zone
-        cuts = kind.cuts(stretch.wording, term.from_at, zone, stretch.from_at, stretch.to_at) if kind.cuts else ()
-        for start, end in pairwise(sorted({stretch.from_at, stretch.to_at, *cuts})):
-            yield Span(
-                deployment_id=deployment_id,
-                term_id=term.id,
-                window=index,
-                witness=witness,
-                quantities=kind.quantities,
-                tolerance_percent=tolerance,
-                from_at=start,
-                to_at=end,
-            )
+        yield from stretch_spans(stretch, (term.id, term.from_at), deployment_id, placed)
+
+
+def stretch_spans(
+    stretch: Stretch[Wording], term: tuple[UUID, datetime], deployment_id: UUID, placed: tuple[int, Window]
+) -> Iterable[Span]:
+    """Yield a deployment's spans under one wording: `term` is its id and start, `placed` a window and its number."""
+    kind = KINDS[kind_of_wording(stretch.wording)]
+    index, window = placed
+    witness, tolerance = metered_by(stretch.wording)
+    zone = window.contract.time_zone
+    cuts = kind.cuts(stretch.wording, term[1], zone, stretch.from_at, stretch.to_at) if kind.cuts else ()
+    for start, end in pairwise(sorted({stretch.from_at, stretch.to_at, *cuts})):
+        yield Span(
+            deployment_id=deployment_id,
+            term_id=term[0],
+            window=index,
+            witness=witness,
+            quantities=kind.quantities,
+            tolerance_percent=tolerance,
+            from_at=start,
+            to_at=end,
+        )
 
 
 def metered_by(wording: Wording) -> tuple[str, Decimal]:

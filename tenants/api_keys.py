@@ -29,6 +29,8 @@ SCOPES: Final = {
     "events:write": "send usage events",
     "invoices:read": "read invoices, their lines and evidence",
     "costs:write": "say what clusters cost",
+    "contracts:read": "read contracts, their versions and amendments",
+    "contracts:write": "draft contracts and amendments, offer, accept, decline and withdraw them",
     "fleet:read": "read clusters, nodes and what is held",
     "fleet:write": "make enrolment tokens, revoke nodes",
     "prices:read": "read price books, their versions, and public prices",

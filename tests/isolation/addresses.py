@@ -115,6 +115,7 @@ BETWEEN_THEM = programs(tenant=200, provider=200, outsider=404)
 
 BOOK = {"book": "{book}"}
 DRAFT = {"draft_id": "{draft}"}
+NO_AMENDMENT = {"amendment_id": "00000000-0000-0000-0000-000000000009"}
 NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
 PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
@@ -283,6 +284,23 @@ ADDRESSES = [
         {"ref": "{lease}"},
         {"at": "2026-03-05T09:00:00Z"},
     ),
+    Address("api-contracts", OWN_API),
+    Address("api-contracts", programs(tenant=400, provider=400, outsider=400), "post"),
+    Address("api-contract", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address("api-contract-versions", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address("api-amendments", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address("api-amendments", programs(tenant=422, provider=422, outsider=404), "post", CONTRACT_ID, {"changes": []}),
+    Address("api-amendment", programs(tenant=404, provider=404, outsider=404), arguments=NO_AMENDMENT),
+    Address("api-amendment-offer", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
+    Address(
+        "api-amendment-accept",
+        programs(tenant=404, provider=404, outsider=404),
+        "post",
+        NO_AMENDMENT,
+        {"name": "A", "sha256": "0"},
+    ),
+    Address("api-amendment-decline", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
+    Address("api-amendment-withdraw", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
     Address(
         "api-enrolment-tokens",
         programs(tenant=404, provider=201, outsider=404),

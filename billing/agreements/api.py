@@ -1,0 +1,313 @@
+"""The API of contracts: both parties read them, draft, offer, accept, decline and withdraw; nobody else sees them."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.agreements.accepting import accept
+from billing.agreements.answers import amendment_json, contract_json, version_json
+from billing.agreements.checks import refuse
+from billing.agreements.drafting import (
+    Actor,
+    decline,
+    draft_contract,
+    edit_draft,
+    offer,
+    propose,
+    withdraw,
+)
+from billing.agreements.shapes import (
+    AcceptSerializer,
+    AmendmentSerializer,
+    AmendmentsSerializer,
+    ContractSerializer,
+    ContractsSerializer,
+    DraftSerializer,
+    EmptySerializer,
+    OfferSerializer,
+    ProposalSerializer,
+    VersionsSerializer,
+)
+from billing.agreements.standing import actions_of, preview_of
+from billing.contract_headers import Header
+from billing.local_instants import WrongInstant, read_instant
+from billing.models import Contract, PriceBook
+from billing.queries.agreements import amendment_of, amendments_of, contract_of, contracts_of, versions_of
+from billing.rating.wording import WrongWording
+from tenants.authentication import organization_of
+from tenants.models import Organization
+
+READ: Final = "contracts:read"
+WRITE: Final = "contracts:write"
+
+
+class ContractsView(APIView):
+    """Contracts of the organization, as tenant and as provider."""
+
+    required_scopes = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="contracts_list",
+        tags=["contracts"],
+        summary="List contracts",
+        responses={200: ContractsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List every contract that the organization is a party of, with all that is agreed, the newest first."""
+        organization = organization_of(request)
+        return Response({"contracts": [contract_json(each) for each in contracts_of(organization)]})
+
+    @extend_schema(
+        operation_id="contracts_create",
+        tags=["contracts"],
+        summary="Draft a contract",
+        request=DraftSerializer,
+        responses={201: AmendmentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Draft a contract between the caller and another party; nobody else sees it until it is offered."""
+        given, by, now = _read(request, DraftSerializer), _actor(request), timezone.now()
+        header = _header(given, by.organization)
+        made = draft_contract(header=header, changes=given["changes"], by=by, now=now, note=given["note"])
+        return _amendment(by, made.id, now, status.HTTP_201_CREATED)
+
+
+class ContractView(APIView):
+    """One contract."""
+
+    required_scopes = {"GET": READ}
+
+    @extend_schema(
+        operation_id="contracts_retrieve",
+        tags=["contracts"],
+        summary="Read a contract",
+        responses={200: ContractSerializer},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """Read a contract with every wording of its terms that is in force or was."""
+        return Response(contract_json(_contract(request, contract_id)))
+
+
+class VersionsView(APIView):
+    """The versions of a contract."""
+
+    required_scopes = {"GET": READ}
+
+    @extend_schema(
+        operation_id="contracts_versions_list",
+        tags=["contracts"],
+        summary="Read a contract's versions",
+        responses={200: VersionsSerializer},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """Read each version: its text as hashed, the hash it follows, and who accepted it when."""
+        found = versions_of(_contract(request, contract_id))
+        return Response({"versions": [version_json(each) for each in found]})
+
+
+class AmendmentsView(APIView):
+    """The amendments of a contract."""
+
+    required_scopes = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="contracts_amendments_list",
+        tags=["contracts"],
+        summary="List a contract's amendments",
+        responses={200: AmendmentsSerializer},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """List what was proposed of a contract; drafts only to who drafts them."""
+        organization, contract = organization_of(request), _contract(request, contract_id)
+        rows = amendments_of(organization, contract)
+        shown = [amendment_json(each, actions_of(each, organization), None) for each in rows]
+        return Response({"amendments": shown})
+
+    @extend_schema(
+        operation_id="contracts_amendments_create",
+        tags=["contracts"],
+        summary="Draft an amendment",
+        request=ProposalSerializer,
+        responses={201: AmendmentSerializer},
+    )
+    def post(self, request: Request, contract_id: UUID) -> Response:
+        """Draft a change of terms; the answer says what it would have cost in the latest period."""
+        contract = _contract(request, contract_id)
+        given, by, now = _read(request, ProposalSerializer), _actor(request), timezone.now()
+        made = propose(contract_id=contract.id, changes=given["changes"], by=by, now=now, note=given["note"])
+        return _amendment(by, made.id, now, status.HTTP_201_CREATED)
+
+
+class AmendmentView(APIView):
+    """One amendment."""
+
+    required_scopes = {"GET": READ, "PUT": WRITE}
+
+    @extend_schema(
+        operation_id="amendments_retrieve",
+        tags=["contracts"],
+        summary="Read an amendment",
+        responses={200: AmendmentSerializer},
+    )
+    def get(self, request: Request, amendment_id: UUID) -> Response:
+        """Read a proposal with the difference it makes in words and in money."""
+        return _amendment(_actor(request), amendment_id, timezone.now())
+
+    @extend_schema(
+        operation_id="amendments_update",
+        tags=["contracts"],
+        summary="Edit a draft",
+        request=ProposalSerializer,
+        responses={200: AmendmentSerializer},
+    )
+    def put(self, request: Request, amendment_id: UUID) -> Response:
+        """Replace what a draft proposes."""
+        given, by = _read(request, ProposalSerializer), _actor(request)
+        edit_draft(amendment_id=amendment_id, changes=given["changes"], by=by, note=given["note"])
+        return _amendment(by, amendment_id, timezone.now())
+
+
+class OfferView(APIView):
+    """Offers a draft."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="amendments_offer",
+        tags=["contracts"],
+        summary="Offer an amendment",
+        request=OfferSerializer,
+        responses={200: AmendmentSerializer},
+    )
+    def post(self, request: Request, amendment_id: UUID) -> Response:
+        """Show a draft to the other party; its terms and hash are fixed from now on."""
+        given, by, now = _read(request, OfferSerializer), _actor(request), timezone.now()
+        offer(amendment_id=amendment_id, by=by, now=now, days=given["days"])
+        return _amendment(by, amendment_id, now)
+
+
+class AcceptView(APIView):
+    """Accepts an offer."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="amendments_accept",
+        tags=["contracts"],
+        summary="Accept an amendment",
+        request=AcceptSerializer,
+        responses={200: AmendmentSerializer},
+    )
+    def post(self, request: Request, amendment_id: UUID) -> Response:
+        """Give the caller's word for the terms of this hash; with both parties' words they are in force."""
+        given, by, now = _read(request, AcceptSerializer), _actor(request), timezone.now()
+        accept(amendment_id=amendment_id, by=by, name=given["name"], sha256=given["sha256"], now=now)
+        return _amendment(by, amendment_id, now)
+
+
+class DeclineView(APIView):
+    """Declines an offer."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="amendments_decline",
+        tags=["contracts"],
+        summary="Decline an amendment",
+        request=EmptySerializer,
+        responses={200: AmendmentSerializer},
+    )
+    def post(self, request: Request, amendment_id: UUID) -> Response:
+        """Refuse an offer; the contract stays as it is."""
+        by, now = _actor(request), timezone.now()
+        decline(amendment_id=amendment_id, by=by, now=now)
+        return _amendment(by, amendment_id, now)
+
+
+class WithdrawView(APIView):
+    """Withdraws a draft or an offer."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="amendments_withdraw",
+        tags=["contracts"],
+        summary="Withdraw an amendment",
+        request=EmptySerializer,
+        responses={200: AmendmentSerializer},
+    )
+    def post(self, request: Request, amendment_id: UUID) -> Response:
+        """Take back what the caller drafted or offered."""
+        by, now = _actor(request), timezone.now()
+        withdraw(amendment_id=amendment_id, by=by, now=now)
+        return _amendment(by, amendment_id, now)
+
+
+def _read(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    serializer = shape(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    read: dict[str, Any] = serializer.validated_data
+    return read
+
+
+def _actor(request: Request) -> Actor:
+    program: Any = request.user
+    return Actor(organization_of(request), f"{program.key.name} ({program.key.prefix})"[:254])
+
+
+def _contract(request: Request, contract_id: UUID) -> Contract:
+    found = contract_of(organization_of(request), contract_id)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _amendment(by: Actor, amendment_id: UUID, now: datetime, code: int = status.HTTP_200_OK) -> Response:
+    found = amendment_of(by.organization, amendment_id)
+    if found is None:
+        raise Http404
+    return Response(amendment_json(found, actions_of(found, by.organization), preview_of(found, now)), status=code)
+
+
+def _header(given: dict[str, Any], organization: Organization) -> Header:
+    """The header of a contract that the caller must be a party of."""
+    parties = {name: Organization.objects.filter(slug=given[name]).first() for name in ("provider", "tenant")}
+    for name, party in parties.items():
+        if party is None:
+            raise refuse(WrongWording(name, f"There is no organization {given[name]}.", organization.slug))
+    provider, tenant = parties["provider"], parties["tenant"]
+    assert provider is not None
+    assert tenant is not None
+    if organization not in (provider, tenant):
+        raise refuse(WrongWording("provider", "You must be one of the two parties.", organization.slug))
+    book_id = given.get("price_book")
+    book = PriceBook.objects.filter(pk=book_id, provider=provider).first() if book_id else None
+    if book_id and book is None:
+        raise refuse(WrongWording("price_book", "The provider has no such price book.", "leave it out"))
+    names = ("currency", "time_zone", "period_kind", "period_length_s", "collection", "due_days", "grace_hours")
+    end = given.get("to_at")
+    return Header(
+        provider=provider,
+        tenant=tenant,
+        price_book=book,
+        from_at=_instant(given["from_at"], "from_at", given["time_zone"]),
+        to_at=None if end is None else _instant(end, "to_at", given["time_zone"]),
+        **{name: given[name] for name in names if given.get(name) is not None},
+    )
+
+
+def _instant(text: str, field: str, zone: str) -> datetime:
+    try:
+        return read_instant(text, zone)
+    except WrongInstant as error:
+        raise refuse(WrongWording(field, error.reason, " or ".join(error.examples))) from error
+    except (KeyError, ValueError, OSError) as error:
+        raise refuse(WrongWording("time_zone", f"{zone!r} is no IANA time zone.", "Europe/Berlin")) from error

@@ -1,0 +1,171 @@
+"""The shapes of the contracts API: what it takes and what its answers hold."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models import Collection, PeriodKind
+
+WORDING = "what the term says: `kind` and the fields of that kind"
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What is proposed of one term, from an instant on. Times without an offset are local to the contract's zone."""
+
+    ref = serializers.CharField(required=False, help_text="a term that the contract has; left out for a new one")
+    title = serializers.CharField(required=False, max_length=200)
+    from_at = serializers.CharField(help_text="RFC 3339, or local time such as 2026-12-01T00:00")
+    to_at = serializers.CharField(required=False, allow_null=True)
+    wording = serializers.DictField(allow_null=True, help_text=WORDING + "; null ends the term")
+    currency = serializers.CharField(required=False, help_text="must be the contract's")
+    slices = serializers.ListField(child=serializers.UUIDField(), required=False, allow_null=True)
+    deployments = serializers.ListField(child=serializers.UUIDField(), required=False, allow_null=True)
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """A proposed amendment."""
+
+    changes = serializers.ListField(child=serializers.JSONField(), help_text="see Change")
+    note = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+
+
+class DraftSerializer(ProposalSerializer):
+    """A contract to be drafted, with the terms it is to begin with."""
+
+    provider = serializers.SlugField(help_text="slug of the party that provides")
+    tenant = serializers.SlugField(help_text="slug of the party that uses and pays")
+    currency = serializers.CharField(max_length=3, help_text="ISO 4217")
+    time_zone = serializers.CharField(max_length=64, help_text="IANA name")
+    from_at = serializers.CharField()
+    to_at = serializers.CharField(required=False, allow_null=True)
+    price_book = serializers.UUIDField(required=False, allow_null=True)
+    period_kind = serializers.ChoiceField(choices=PeriodKind.choices, default=PeriodKind.CALENDAR_MONTH)
+    period_length_s = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**31 - 1)
+    collection = serializers.ChoiceField(choices=Collection.choices, default=Collection.SEND_INVOICE)
+    due_days = serializers.IntegerField(default=14, min_value=0, max_value=365)
+    grace_hours = serializers.IntegerField(default=48, min_value=0, max_value=8760)
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """For how long an offer stands."""
+
+    days = serializers.IntegerField(default=14, min_value=1, max_value=365)
+
+
+class AcceptSerializer(serializers.Serializer[Any]):
+    """A party's word."""
+
+    name = serializers.CharField(max_length=200, help_text="of the person who accepts")
+    sha256 = serializers.CharField(max_length=64, help_text="hash of the terms that they have seen")
+
+
+class EmptySerializer(serializers.Serializer[Any]):
+    """Nothing is needed."""
+
+
+class StretchSerializer(serializers.Serializer[Any]):
+    """A wording in force over `[from_at, to_at)`."""
+
+    version = serializers.IntegerField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField(allow_null=True)
+    wording = serializers.DictField(help_text=WORDING)
+
+
+class TermSerializer(serializers.Serializer[Any]):
+    """A term as agreed by now."""
+
+    ref = serializers.CharField()
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField(allow_null=True)
+    wordings = StretchSerializer(many=True)
+
+
+class ContractSerializer(serializers.Serializer[Any]):
+    """A contract as both parties read it."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    provider = serializers.CharField()
+    tenant = serializers.CharField()
+    state = serializers.CharField(help_text="draft, offered, active, ended or terminated")
+    version = serializers.IntegerField(help_text="the latest; 0 before anything is agreed")
+    currency = serializers.CharField()
+    time_zone = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField(allow_null=True)
+    period_kind = serializers.CharField()
+    price_book = serializers.CharField(allow_null=True)
+    collection = serializers.CharField()
+    due_days = serializers.IntegerField()
+    grace_hours = serializers.IntegerField()
+    operator_fee_percent = serializers.CharField()
+    terms = TermSerializer(many=True)
+    open_amendment = serializers.UUIDField(allow_null=True)
+
+
+class ContractsSerializer(serializers.Serializer[Any]):
+    """All contracts that the caller may see."""
+
+    contracts = ContractSerializer(many=True)
+
+
+class AcceptanceSerializer(serializers.Serializer[Any]):
+    """One party's word."""
+
+    organization = serializers.CharField()
+    name = serializers.CharField()
+    accepted_at = serializers.DateTimeField()
+    sha256 = serializers.CharField()
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """A version, its text byte for byte as hashed, and who accepted it."""
+
+    number = serializers.IntegerField()
+    effective_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    sha256 = serializers.CharField()
+    previous_sha256 = serializers.CharField(allow_blank=True)
+    amendment = serializers.IntegerField(allow_null=True)
+    accepted_by = AcceptanceSerializer(many=True)
+    document = serializers.CharField()
+
+
+class VersionsSerializer(serializers.Serializer[Any]):
+    """The versions of a contract, the newest first."""
+
+    versions = VersionSerializer(many=True)
+
+
+class AmendmentSerializer(serializers.Serializer[Any]):
+    """A proposal, what it would change, and what may be done with it now."""
+
+    id = serializers.UUIDField()
+    contract = serializers.UUIDField()
+    contract_number = serializers.CharField()
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    proposed_by = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
+    effective_at = serializers.DateTimeField()
+    offered_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+    sha256 = serializers.CharField(allow_blank=True, help_text="of the terms on offer; empty for a draft")
+    document = serializers.CharField(allow_blank=True, help_text="the text that is hashed; empty for a draft")
+    version = serializers.IntegerField(allow_null=True, help_text="the version that it became")
+    changes = ChangeSerializer(many=True)
+    accepted_by = AcceptanceSerializer(many=True)
+    actions = serializers.ListField(child=serializers.CharField(), help_text="edit, offer, accept, decline, withdraw")
+    difference = serializers.DictField(
+        allow_null=True, help_text="in words and in money of the latest period; null once it is decided"
+    )
+
+
+class AmendmentsSerializer(serializers.Serializer[Any]):
+    """The amendments of a contract, the newest first, without their differences."""
+
+    amendments = AmendmentSerializer(many=True)

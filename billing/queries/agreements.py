@@ -1,0 +1,51 @@
+"""Contracts as their parties read them: terms, versions with who accepted them, and amendments."""
+
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from billing.models import OPEN_STATES, Acceptance, Amendment, Contract, ContractVersion, Term
+from billing.terms import with_wordings
+from tenants.models import Organization
+
+ACCEPTANCES = Acceptance.objects.select_related("organization").order_by("accepted_at", "pk")
+
+
+def contracts_of(organization: Organization) -> QuerySet[Contract]:
+    """Return the contracts that an organization may see, the newest first, with their open amendments."""
+    seen = Amendment.objects.for_org(organization).filter(state__in=OPEN_STATES).select_related("proposed_by")
+    return (
+        Contract.objects.for_org(organization)
+        .select_related("provider", "tenant", "price_book")
+        .prefetch_related(
+            Prefetch("amendments", seen, to_attr="open_amendments"),
+            Prefetch("terms", with_wordings(Term.objects.all())),
+        )
+        .order_by("-created_at", "-number")
+    )
+
+
+def contract_of(organization: Organization, contract_id: UUID) -> Contract | None:
+    """Return one contract that an organization may see, None where it sees none of that id."""
+    return contracts_of(organization).filter(pk=contract_id).first()
+
+
+def versions_of(contract: Contract) -> list[ContractVersion]:
+    """Return the versions of a contract, the newest first, with the words of both parties; two queries."""
+    versions = ContractVersion.objects.filter(contract=contract).select_related("amendment").order_by("-number")
+    return list(versions.prefetch_related(Prefetch("amendment__acceptances", ACCEPTANCES)))
+
+
+def amendments_of(organization: Organization, contract: Contract) -> list[Amendment]:
+    """Return the amendments of a contract that an organization may see, the newest first, with who accepted them."""
+    seen = Amendment.objects.for_org(organization).filter(contract=contract).select_related("proposed_by", "version")
+    return list(seen.prefetch_related(Prefetch("acceptances", ACCEPTANCES)).order_by("-number"))
+
+
+def amendment_of(organization: Organization, amendment_id: UUID) -> Amendment | None:
+    """Return one amendment that an organization may see, None where it sees none of that id."""
+    seen = Amendment.objects.for_org(organization).filter(pk=amendment_id)
+    rows = seen.select_related(
+        "proposed_by", "version", "contract__provider", "contract__tenant", "contract__price_book"
+    )
+    return rows.prefetch_related(Prefetch("acceptances", ACCEPTANCES)).first()
