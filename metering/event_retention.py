@@ -25,6 +25,7 @@ KEYS_KEPT_MONTHS: Final = 14
 """Whole months: an event sent again within 13 months is known, whenever in its month it came."""
 PASS_BLOCKS: Final = 4_096
 """Of 8 KiB, read in one transaction: some 400,000 keys."""
+ANNOUNCE: Final = "SELECT set_config('forecourt.writes', 'key_pass', true)"
 DELETE: Final = """
     DELETE FROM metering_eventkey WHERE ctid >= %s::tid AND ctid < %s::tid AND call < %s
 """
@@ -75,6 +76,7 @@ def forget_keys(*, now: datetime) -> int | None:
             return None
         with connection.cursor() as cursor:
             end = one.next_block + PASS_BLOCKS
+            cursor.execute(ANNOUNCE)
             cursor.execute(DELETE, [f"({one.next_block},0)", f"({end},0)", first_id(one.before_at)])
             forgotten: int = cursor.rowcount
             cursor.execute("SELECT pg_relation_size('metering_eventkey') / current_setting('block_size')::integer")

@@ -59,8 +59,10 @@ COLUMNS: Final = {
     "context_over": "integer",
     "marks": "text",
 }
-# One statement for any number of rows. The table's distribution column leads its key.
+# One statement for any number of rows. The table's distribution column leads its key. The guard of the table lets rows
+# grow for whoever announces it.
 UPSERT: Final = f"""
+    SET LOCAL forecourt.writes = 'usage_hours';
     INSERT INTO metering_usagehour AS kept (id, {", ".join(COLUMNS)}, updated_at)
     SELECT *, %s::timestamptz
         FROM unnest(%s::uuid[], {", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())})
@@ -70,7 +72,8 @@ UPSERT: Final = f"""
         to_at = LEAST(kept.to_at, EXCLUDED.to_at),
         first_batch_seq = LEAST(kept.first_batch_seq, EXCLUDED.first_batch_seq),
         last_batch_seq = GREATEST(kept.last_batch_seq, EXCLUDED.last_batch_seq),
-        updated_at = EXCLUDED.updated_at
+        updated_at = EXCLUDED.updated_at;
+    SET LOCAL forecourt.writes = ''
 """  # noqa: S608  the names are the constants above
 
 
@@ -82,7 +85,7 @@ def _lock_order(row: UsageRow) -> tuple[object, ...]:
 def add_usage(rows: Iterable[UsageRow], now: datetime) -> int:
     """Add rows, no two of one key, to the usage hours; return how many.
 
-    In one order, so that two writers to the same rows cannot wait for each other.
+    In one order, so that two writers to the same rows cannot wait for each other. Must run in a transaction.
     """
     ordered = sorted(rows, key=_lock_order)
     if ordered:

@@ -20,6 +20,7 @@ from metering.control_models import Silence, SilenceEnd
 from metering.models import UsageHour, Witness
 from tests.billing.sharing import agree, share
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.metering.forging import forge
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_interrupted_answers_of_an_engine_are_what_it_made_beyond_what_reached_t
     shared.use({"output": 1_000, "finished_output": 700}, witness=Witness.ENGINE)
     shared.use({"output": 700}, witness=Witness.GATEWAY)
     shared.use({"output": 120}, at=MARCH + HOUR, witness=Witness.GATEWAY)
-    UsageHour.objects.filter(from_at=MARCH + HOUR).update(marks="batch+interrupted")
+    forge(UsageHour.objects.filter(from_at=MARCH + HOUR), marks="batch+interrupted")
     (fact,) = facts_of_term(shared)
     assert isinstance(fact, InterruptedCounts)
     assert (fact.measured, fact.delivered) == (120 + 180, 120)

@@ -19,6 +19,7 @@ from metering.retention_models import PartitionArchive
 from metering.rollup_events import roll_up_events
 from tenants.ids import new_id
 from tests.metering.fleet import NOON
+from tests.metering.forging import forge
 from tests.metering.stored import how_many
 from tests.metering.test_events import event, outcome, send
 
@@ -75,9 +76,9 @@ def test_keys_are_forgotten_once_they_are_old_and_not_before(cast: Cast, monkeyp
     monkeypatch.setattr(event_retention, "PASS_BLOCKS", 1)
     send(cast.tenant, *(event(f"e-{number}") for number in range(400)))
     old = first_id(NOON)
-    EventKey.objects.all().update(call=old)
+    forge(EventKey.objects.all(), call=old)
     send(cast.tenant, event("young"))
-    EventKey.objects.exclude(call=old).update(call=first_id(APRIL))
+    forge(EventKey.objects.exclude(call=old), call=first_id(APRIL))
     first_of_month = months_after(NOON.replace(day=1, hour=0), KEYS_KEPT_MONTHS)
     assert through(first_of_month + timedelta(days=30)) == 0
     assert forget_keys(now=months_after(first_of_month, 1)) is not None

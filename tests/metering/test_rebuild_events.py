@@ -15,6 +15,7 @@ from metering.rebuild_events import apply_cuts, event_differences, rebuild_event
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
 from tests.metering.fleet import NOON, total
+from tests.metering.forging import forge
 from tests.metering.test_events import NOW, event, send
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def test_events_come_out_as_they_stand(deployment: Deployment) -> None:
 
 
 def test_a_forged_hour_is_found_in_its_window_and_put_right(deployment: Deployment) -> None:
-    UsageHour.objects.filter(hour_at=START, quantity="output").update(value=7)
+    forge(UsageHour.objects.filter(hour_at=START, quantity="output"), value=7)
     (found,) = event_differences(**EVERYTHING)
     assert isinstance(found, Difference)
     assert found.value == 1_200 - 7
@@ -104,7 +105,7 @@ def test_hours_from_before_bands_are_put_into_them(cast: Cast, deployment: Deplo
     while roll_up_events(now=NOW):
         continue
     # Its own hours, as they were summed by the release before: under another version, with the band unknown.
-    UsageHour.objects.filter(context_over=512_000).update(context_over=0, version=2)
+    forge(UsageHour.objects.filter(context_over=512_000), context_over=0, version=2)
     assert put_right()
     assert total(quantity="input", context_over=512_000) == 585_659
     assert total(quantity="input") == 62 * 100 + 585_659

@@ -26,6 +26,7 @@ from metering.validating import validate_node
 from tenants.models import AuditEntry, Role
 from tests.factories import make_deployment, make_endpoint, make_user
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up, total
+from tests.metering.forging import forge
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -196,7 +197,7 @@ def test_what_is_metered_later_is_found_until_another_substitution_takes_it_away
     assert found(LATER + hour) == [(late, "open")]
     decide(cast, propose(cast), paul)
     assert billed() == 125
-    UsageHour.objects.filter(quality="S").update(updated_at=LATER + 2 * hour)
+    forge(UsageHour.objects.filter(quality="S"), updated_at=LATER + 2 * hour)
     assert found(LATER + 3 * hour) == [(late, "settled")]
 
 

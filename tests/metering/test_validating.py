@@ -16,6 +16,7 @@ from metering.tasks import validate_usage
 from metering.validating import nodes_to_validate, validate_node
 from tests.factories import make_deployment, make_endpoint
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
+from tests.metering.forging import forge
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -53,7 +54,7 @@ def test_a_spike_is_found_once_and_nothing_is_edited(agent: FakeAgent) -> None:
 
 
 def test_a_forged_hour_does_not_fit_its_register_until_it_is_put_right(agent: FakeAgent) -> None:
-    UsageHour.objects.filter(hour_at=NOON + 5 * HOUR).update(value=99_000)
+    forge(UsageHour.objects.filter(hour_at=NOON + 5 * HOUR), value=99_000)
     later = NOON + timedelta(days=30)
     for hour in range(3):
         validate_node(node_id=agent.node.id, now=later + hour * HOUR)
@@ -73,7 +74,7 @@ def test_a_forged_hour_does_not_fit_its_register_until_it_is_put_right(agent: Fa
 def test_an_hour_that_changes_is_checked_again(agent: FakeAgent) -> None:
     for _ in range(3):
         validate_usage()
-    UsageHour.objects.filter(hour_at=NOON + 80 * HOUR).update(value=100_000, updated_at=NOON + timedelta(days=9_000))
+    forge(UsageHour.objects.filter(hour_at=NOON + 80 * HOUR), value=100_000, updated_at=NOON + timedelta(days=9_000))
     validate_node(node_id=agent.node.id, now=NOON + timedelta(days=9_001))
     assert found() == [("spike", 500_000, 180_000, "settled")]
 
@@ -83,7 +84,7 @@ def test_an_hour_that_was_committed_after_it_was_looked_at_is_checked_again(agen
     for _ in range(3):
         validate_node(node_id=agent.node.id, now=looked_at)
     stamped = looked_at - timedelta(minutes=1)
-    UsageHour.objects.filter(hour_at=NOON + 80 * HOUR).update(value=100_000, updated_at=stamped)
+    forge(UsageHour.objects.filter(hour_at=NOON + 80 * HOUR), value=100_000, updated_at=stamped)
     validate_node(node_id=agent.node.id, now=looked_at + HOUR)
     assert found() == [("spike", 500_000, 180_000, "settled")]
 
@@ -128,10 +129,10 @@ def test_a_tenant_learns_nothing_of_who_had_the_endpoint_before(agent: FakeAgent
 
     assert rules() == ["spike", "sum"]
     before = UsageHour.objects.filter(hour_at=spike.hour_at - timedelta(days=3))
-    before.update(tenant=cast.outsider)
+    forge(before, tenant=cast.outsider)
     assert rules() == []
     assert len(findings_for(organization=cast.provider, **window)) == 2  # type: ignore[arg-type]  # by name
-    before.update(tenant=cast.tenant)
+    forge(before, tenant=cast.tenant)
     spike.meter.hours.create(
         witness="engine", quantity="output", hour_at=NOON - timedelta(days=90), from_at=NOON - timedelta(days=90),
         to_at=NOON - timedelta(days=89), tenant=cast.outsider, quality="A", rule="r", value=1, updated_at=NOON,

@@ -13,6 +13,7 @@ from metering.rollup_events import roll_up_events
 from metering.witness import residual_hours, residual_totals
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
 from tests.metering.fleet import MODEL, NOON
+from tests.metering.forging import forge
 from tests.metering.test_queries import store
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_others_and_nobodys_usage_is_not_compared(cast: Cast) -> None:
 def test_who_only_reported_is_shown_no_difference(cast: Cast) -> None:
     deployment = make_deployment(cast.provider, cast.tenant)
     both(deployment, 0, 5, 5)
-    Meter.objects.filter(witness=Witness.GATEWAY).update(reporter=cast.operator)
+    forge(Meter.objects.filter(witness=Witness.GATEWAY), reporter=cast.operator)
     assert residual_totals(organization=cast.operator, **WINDOW) == []
     assert [one.residual.difference for one in residual_totals(organization=cast.tenant, **WINDOW)] == [0]
 

@@ -19,6 +19,7 @@ from metering.validation import Check
 from tenants.models import Role
 from tests.factories import make_deployment, make_endpoint, make_user
 from tests.metering.fleet import MODEL, NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
+from tests.metering.forging import forge
 from tests.metering.test_pages import read
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_an_hour_that_another_tenant_shares_is_the_providers_alone(
     cast: Cast, client: Client, agent: FakeAgent
 ) -> None:
     row = UsageHour.objects.latest("from_at")
-    UsageHour.objects.filter(id=row.id).update(tenant=cast.outsider)
+    forge(UsageHour.objects.filter(id=row.id), tenant=cast.outsider)
     client.force_login(cast.alice)
     assert "Nothing is open" in read(client, f"/t/findings/{MARCH}")
     client.force_login(cast.petra)

@@ -14,6 +14,7 @@ from metering.models import UsageHour
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
 from tests.metering.fleet import NOON, NOON_MS, FakeAgent, column, make_agent, meter, roll_up, total
+from tests.metering.forging import forge
 from tests.metering.test_events import event, send
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_sound_usage_exits_with_0(agent: FakeAgent) -> None:
 
 
 def test_forged_usage_exits_with_1_and_is_put_right_with_a_reason(agent: FakeAgent) -> None:
-    UsageHour.objects.filter(value=700).update(value=900)
+    forge(UsageHour.objects.filter(value=700), value=900)
     status, told = run("--node", str(agent.node.id))
     assert status == 1
     assert "2026-03-10T12:00:00Z output sample-model" in told
@@ -60,7 +61,7 @@ def test_gateways_usage_is_told_apart_by_who_reported_it(cast: Cast) -> None:
         send(reporter, event(source=source, tenant=cast.tenant.slug, samples=2), now=told_at)
     roll_up_events(now=NOON)
     assert run("--events") == (0, "Nothing differs.\n")
-    UsageHour.objects.filter(quantity="input", meter__source="a").update(value=7)
+    forge(UsageHour.objects.filter(quantity="input", meter__source="a"), value=7)
     ExplainingHour.objects.update(further_answers=7)
     status, told = run("--events")
     assert status == 1
