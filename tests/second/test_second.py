@@ -9,8 +9,8 @@ import pytest
 from tests.second.compare import differences
 from tests.second.given import contract
 
-SEEDS = 400
-PARTS = 4
+SEEDS = 300
+PARTS = 3
 
 
 @pytest.mark.parametrize("part", range(PARTS))
