@@ -27,6 +27,7 @@ from django.db.models import (
 )
 
 from billing.basis import PeriodBasis
+from billing.credit_facts import credit_facts
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
 from billing.price_rules import window_versions
 from billing.rating.book import PriceVersion
@@ -90,6 +91,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
     changes = _price_changes(windows, versions)
     usage = _usage(spans, changes, Value(zone) if zone else _zones(windows, spans), grain, _by_day(terms))
     measured = measured_facts(spans, terms)
+    credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated = _stated(windows, terms)
     carried = _carried(windows)
     by_contract: dict[UUID, list[Term]] = defaultdict(list)
@@ -107,7 +109,12 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
                 stretches=stretches,
                 holds=tuple(holds[index, term.id]),
                 usage=tuple(usage[index, term.id]),
-                facts=(*carried[index, term.ref], *measured[index, term.id], *stated[index, term.id]),
+                facts=(
+                    *carried[index, term.ref],
+                    *measured[index, term.id],
+                    *credit[index, term.id],
+                    *stated[index, term.id],
+                ),
             )
             for term in by_contract[contract.id]
             if (stretches := term.stretches(window.from_at, window.period_to_at or window.to_at))
@@ -290,7 +297,7 @@ def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[i
     if not contract_of:
         return found
     indexes = _by_contract(windows)
-    facts = TermFact.objects.filter(
+    facts = TermFact.objects.exclude(term__kind=TermKind.CREDIT).filter(
         term__contract__in=list(indexes),
         at__gte=min(window.from_at for window in windows),
         at__lt=max(window.to_at for window in windows),

@@ -17,6 +17,7 @@ from django.db import transaction
 from billing.bases import Grain, read_basis, window_of
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
+from billing.credits import keep_movements
 from billing.invoicing import issue_invoice
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState
 from billing.proving import prove
@@ -96,6 +97,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
             stripe_ready=stripe_ready,
         )
     _hand_on(period, charged.rated or Rated())
+    keep_movements(period=period, basis=basis, rated=charged.rated or Rated())
     period.state = PeriodState.CLOSED
     period.closed_at = now
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])

@@ -35,6 +35,7 @@ SCOPES: Final = {
     "fleet:write": "make enrolment tokens, revoke nodes",
     "prices:read": "read price books, their versions, and public prices",
     "prices:write": "open price books, publish and announce versions",
+    "credits:write": "grant prepaid credit, redeem coupons",
     "leases:write": "ask for quotes, reserve, extend and end leases",
 }
 

@@ -10,6 +10,7 @@ from billing.models.contracts import (
     PeriodKind,
     PeriodState,
 )
+from billing.models.credits import Coupon, CouponRedemption, CreditMovement, MovementKind
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
     Invoice,
@@ -58,6 +59,9 @@ __all__ = [
     "ContractPriceRule",
     "ContractState",
     "ContractVersion",
+    "Coupon",
+    "CouponRedemption",
+    "CreditMovement",
     "GpuPrice",
     "IndexImport",
     "IndexPrice",
@@ -76,6 +80,7 @@ __all__ = [
     "LedgerPosting",
     "MarginDay",
     "MarginRow",
+    "MovementKind",
     "Payment",
     "PeriodCarry",
     "PeriodKind",

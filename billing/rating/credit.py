@@ -90,15 +90,6 @@ class Drawn(Fact, frozen=True, kw_only=True, tag="credit_drawn"):
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether use may go on: `left_amount` is what is left after what was used so far; below 0 it is overdrawn."""
-
-    allowed: bool
-    left_amount: Decimal
-    overdrawn_amount_most: Decimal | None
-
-
 def adjust_credit(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
     """Draw what is owed from the grants, in their order: one line for each that pays something."""
     if not term.stretches:
@@ -145,15 +136,9 @@ def grant_of(line: RatedLine) -> str:
     return line.line_key.rsplit("|", 1)[-1].replace("%25", "%")
 
 
-def standing(term: TermInput, at: datetime, owed_amount: Decimal) -> Standing:
-    """Return whether use may go on at an instant when `owed_amount` is owed for the open period before credits."""
-    wording: CreditWording = term.stretches[-1].wording
-    open_now = [left for grant, left in balances(term) if _is_open(grant, at)]
-    left_amount = exact_sum([*open_now, owed_amount.copy_negate()])
-    stop = wording.hard_stop
-    if stop is None:
-        return Standing(True, left_amount, None)
-    return Standing(left_amount > stop.stop_at_amount, left_amount, stop.overdrawn_amount_most)
+def may_go_on(stop: HardStop | None, left_amount: Decimal) -> bool:
+    """Return whether use may go on with so much left after all that is counted; below 0 it is overdrawn."""
+    return stop is None or left_amount > stop.stop_at_amount
 
 
 @dataclass(slots=True)
@@ -206,7 +191,8 @@ def _turn(grant: Grant) -> tuple[object, ...]:
     return (grant.priority, never, grant.expires_at or grant.from_at, grant.from_at, grant.name)
 
 
-def _is_open(grant: Grant, at: datetime) -> bool:
+def is_open(grant: Grant, at: datetime) -> bool:
+    """Whether a grant can pay for what is used at an instant."""
     return grant.from_at <= at and (grant.expires_at is None or at < grant.expires_at)
 
 

@@ -81,7 +81,8 @@ def adjust_discount(term: TermInput, window: RatingWindow, lines: Sequence[Rated
     for stretch in term.stretches:
         wording: DiscountWording = stretch.wording
         coupon = wording.coupon
-        if coupon is not None and coupon.code not in codes:
+        # That it was redeemed is a fact of the period in which that was; later ones know by what was handed on.
+        if coupon is not None and coupon.code not in codes and not used:
             continue
         counts = counts or coupon is not None
         if coupon is None or coupon.periods_most is None or used < coupon.periods_most:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.commitment import CommitmentWording, adjust_commitment, drawdown
-from billing.rating.credit import CreditWording, Drawn, Grant, Granted, HardStop, adjust_credit, grant_of, standing
+from billing.rating.credit import CreditWording, Drawn, Grant, Granted, HardStop, adjust_credit, grant_of, may_go_on
 from billing.rating.cumulative import book, difference
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
@@ -85,18 +85,15 @@ def hard_stop(given: Given) -> Gives:
     """
     stop = read_wording(CreditWording, with_text({"kind": "credit", "hard_stop": given["hard_stop"]})).hard_stop
     assert isinstance(stop, HardStop)
-    grant = Grant(name="prepaid", amount=Decimal(given["prepaid_amount"]), from_at=given["from"], bought=True)
-    wording = CreditWording(hard_stop=stop, grants=(grant,))
-    term = TermInput("C-1", "", given["from"], None, (Stretch(1, given["from"], END, wording),))
     spend_per_s = Fraction(given["spend_amount_per_hour"]) / 3_600
     most, asked = Fraction(0), 0
     for second in range(given["seconds"]):
         if second % stop.check_every_s == given["first_check_s"]:
             asked += 1
             counted = Decimal(round(max(0, second - stop.counted_within_s) * spend_per_s * 10**6)) / 10**6
-            if not standing(term, given["from"], counted).allowed:
+            if not may_go_on(stop, Decimal(given["prepaid_amount"]) - counted):
                 break
-        most = max(most, (second + 1) * spend_per_s - Fraction(grant.amount))
+        most = max(most, (second + 1) * spend_per_s - Fraction(given["prepaid_amount"]))
     return {"asked": asked, "overdrawn": plain(most), "promised": plain(stop.overdrawn_amount_most)}
 
 

@@ -258,6 +258,21 @@ ADDRESSES = [
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-lines", BETWEEN_THEM, arguments=INVOICE_ID),
     Address("api-invoice-evidence", BETWEEN_THEM, arguments=INVOICE_ID),
+    Address("api-contract-standing", BETWEEN_THEM, arguments={"number": "{contract}"}),
+    Address(
+        "api-contract-credits",
+        programs(tenant=404, provider=404, outsider=404),
+        "post",
+        {"number": "{contract}"},
+        {"term": "CR-404", "name": "a", "amount": "1", "from_at": "2026-03-01T00:00:00Z"},
+    ),
+    Address(
+        "api-contract-coupons",
+        programs(tenant=404, provider=404, outsider=404),
+        "post",
+        {"number": "{contract}"},
+        {"code": "NONE"},
+    ),
     Address("api-capacity", OWN_API, body={**WINDOW, "model": "H100", "count": "1"}),
     Address("api-capacity", BETWEEN_THEM, body={**WINDOW, "model": "H100", "count": "1", "contract": "{contract}"}),
     Address(

@@ -8,7 +8,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating.credit import CreditWording, Drawn, Grant, HardStop, adjust_credit, balances, grant_of, standing
+from billing.rating.credit import (
+    CreditWording,
+    Drawn,
+    Grant,
+    HardStop,
+    adjust_credit,
+    balances,
+    grant_of,
+    is_open,
+    may_go_on,
+)
 from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.lines import make_bill
 from billing.rating.wording import Stretch
@@ -19,8 +29,8 @@ WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
 AMOUNTS = st.decimals(Decimal("0.01"), Decimal(50), places=2)
 
 
-def prepaid(*grants: Grant, stop: HardStop | None = None, drawn: tuple[Drawn, ...] = ()) -> TermInput:
-    wording = CreditWording(grants=grants, hard_stop=stop)
+def prepaid(*grants: Grant, drawn: tuple[Drawn, ...] = ()) -> TermInput:
+    wording = CreditWording(grants=grants)
     return TermInput("C-1", "", FROM, None, (Stretch(1, FROM, TO, wording),), facts=drawn)
 
 
@@ -64,17 +74,12 @@ def test_what_was_drawn_before_is_gone() -> None:
 
 
 def test_without_a_stop_use_goes_on() -> None:
-    found = standing(prepaid(grant("a", 10)), MIDDLE, Decimal(11))
-    assert (found.allowed, found.left_amount, found.overdrawn_amount_most) == (True, Decimal(-1), None)
+    assert may_go_on(None, Decimal(-1))
 
 
-def test_a_grant_that_is_over_or_not_begun_counts_for_nothing() -> None:
-    stop = HardStop(
-        check_every_s=1, counted_within_s=1, spend_amount_per_hour_most=Decimal(1), overdrawn_amount_most=Decimal(1)
-    )
-    over, later = grant("over", expires_at=MIDDLE), grant("later", from_at=MIDDLE + timedelta(days=1))
-    assert not standing(prepaid(over, later, stop=stop), MIDDLE, Decimal(0)).allowed
-    assert standing(prepaid(over, later, stop=stop), MIDDLE - timedelta(days=1), Decimal(9)).allowed
+def test_a_grant_is_open_from_its_start_until_it_expires() -> None:
+    over = grant("over", expires_at=MIDDLE)
+    assert [is_open(over, at) for at in (FROM - timedelta(seconds=1), FROM, MIDDLE)] == [False, True, False]
 
 
 @given(
@@ -96,11 +101,10 @@ def test_a_burst_overdraws_no_more_than_the_contract_says(
         stop_at_amount=Decimal(reserve),
         overdrawn_amount_most=Decimal(0),
     )
-    term = prepaid(grant("a", 100), stop=stop)
     # Just before the balance is down to the reserve is the worst moment to ask.
     second = max(0, int(Fraction(100 - reserve) / rate) - 2 * (check_every_s + counted_within_s))
     second += (first_check_s - second) % check_every_s
-    while standing(term, MIDDLE, _counted(max(0, second - counted_within_s) * rate)).allowed:
+    while may_go_on(stop, 100 - _counted(max(0, second - counted_within_s) * rate)):
         second += check_every_s
     assert second * rate - 100 <= stop.reachable_amount
 

@@ -1,0 +1,105 @@
+"""Coupons: a provider offers a discount by a code, and a contract takes it once, as long as there are some left."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from billing.agreeing import add_adjustment
+from billing.holding import WrongTerms
+from billing.models import Contract, Coupon, CouponRedemption, Term, TermFact
+from billing.rating.discount import CouponWording, DiscountWording, Redeemed
+from billing.rating.kinds import write_fact
+from billing.rating.wording import WrongWording, read_wording, write_wording
+from tenants.models import Organization
+from tenants.problems import Problem
+
+
+class UnknownCoupon(Problem):
+    """The provider offers no coupon with this code."""
+
+    status = 404
+    code = "unknown_coupon"
+    title = "There is no such coupon"
+
+
+class CouponUsed(Problem):
+    """The contract has redeemed this coupon before."""
+
+    status = 409
+    code = "coupon_used"
+    title = "The coupon was redeemed already"
+
+
+class CouponOver(Problem):
+    """The coupon's time is over, or all of them are taken."""
+
+    status = 409
+    code = "coupon_over"
+    title = "The coupon can no longer be redeemed"
+
+
+@transaction.atomic
+def offer_coupon(
+    *,
+    provider: Organization,
+    wording: DiscountWording,
+    title: str,
+    now: datetime,
+    redeem_by: datetime | None = None,
+    redemptions_most: int | None = None,
+) -> Coupon:
+    """Offer a discount by the code in its wording; raises `WrongTerms` where it has none, or is offered already."""
+    try:
+        wording.check()
+    except WrongWording as error:
+        raise WrongTerms(str(error)) from error
+    if wording.coupon is None:
+        raise WrongTerms("coupon: A coupon has a code.")
+    if wording.terms:
+        raise WrongTerms("terms: A coupon is for any contract, so it cannot name terms of one.")
+    if redemptions_most is not None and redemptions_most <= 0:
+        raise WrongTerms(f"redemptions_most: {redemptions_most} can be redeemed by nobody.")
+    try:
+        with transaction.atomic():
+            return Coupon.objects.create(
+                provider=provider,
+                code=wording.coupon.code,
+                title=title,
+                document=write_wording(wording),
+                redeem_by=redeem_by,
+                redemptions_most=redemptions_most,
+                created_at=now,
+            )
+    except IntegrityError as error:
+        raise WrongTerms(f"coupon.code: {wording.coupon.code!r} is offered already.") from error
+
+
+@transaction.atomic
+def redeem_coupon(*, contract: Contract, code: str, now: datetime) -> Term:
+    """Give a contract the discount of its provider's coupon, from the full second of `now` on.
+
+    Whoever comes at once waits for the coupon's row, so no more are redeemed than there are. Raises `UnknownCoupon`,
+    `CouponUsed` and `CouponOver`.
+    """
+    coupon = Coupon.objects.select_for_update().filter(provider=contract.provider_id, code=code).first()
+    if coupon is None:
+        raise UnknownCoupon(f"{contract.provider.name} offers no coupon {code!r}.")
+    taken = CouponRedemption.objects.filter(coupon=coupon)
+    if taken.filter(contract=contract).exists():
+        raise CouponUsed(f"{contract.number} has redeemed {code!r}.")
+    if coupon.redeem_by is not None and now >= coupon.redeem_by:
+        raise CouponOver(f"{code!r} could be redeemed until {coupon.redeem_by.isoformat()}.")
+    if coupon.redemptions_most is not None and taken.count() >= coupon.redemptions_most:
+        raise CouponOver(f"{code!r} was redeemed {coupon.redemptions_most} times, which is as often as it can be.")
+    wording = read_wording(DiscountWording, coupon.document)
+    assert isinstance(wording.coupon, CouponWording)
+    term = add_adjustment(contract=contract, wording=wording, from_at=now, to_at=None, now=now, title=coupon.title)
+    TermFact.objects.create(
+        term=term,
+        at=term.from_at,
+        document=write_fact(Redeemed(code=code, at=now)),
+        recorded_by=f"coupon {code}",
+        recorded_at=now,
+    )
+    CouponRedemption.objects.create(coupon=coupon, contract=contract, term=term, at=now)
+    return term

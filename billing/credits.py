@@ -1,0 +1,93 @@
+"""Prepaid credit: granting and buying it, and keeping what each closed period took from it.
+
+A balance is what was granted less what left it; there is no counter beside these rows that could say something else.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from billing.basis import PeriodBasis
+from billing.holding import WrongTerms
+from billing.models import BillingPeriod, Contract, CreditMovement, MovementKind, Term, TermFact
+from billing.money import exact_sum
+from billing.rating.credit import RULE_DRAWN, Grant, Granted, balances, check_grant, grant_of
+from billing.rating.kinds import read_fact, write_fact
+from billing.rating.rated import Rated, TermKind
+from billing.rating.wording import WrongWording
+from billing.terms import terms_by_id
+from tenants.problems import Problem
+
+
+class GrantExists(Problem):
+    """A grant of that name was made under the term, with other figures."""
+
+    status = 409
+    code = "grant_exists"
+    title = "A grant has this name already"
+
+
+@transaction.atomic
+def grant_credit(*, term: Term, grant: Grant, recorded_by: str, now: datetime) -> Grant:
+    """Add a balance to a credit term, granted or bought; the same grant again changes nothing.
+
+    Raises `WrongTerms` for a grant that makes no sense or a term that holds no credit, and `GrantExists`.
+    """
+    Contract.objects.select_for_update(no_key=True).get(pk=term.contract_id)
+    if term.kind != TermKind.CREDIT:
+        raise WrongTerms(f"{term.ref} holds no credit.")
+    try:
+        check_grant("grant", grant)
+    except WrongWording as error:
+        raise WrongTerms(str(error)) from error
+    for known in _grants(term):
+        if known == grant:
+            return grant
+        if known.name == grant.name:
+            raise GrantExists(f"{term.ref} has a grant {grant.name!r} of {known.amount}.")
+    TermFact.objects.create(
+        term=term,
+        at=grant.from_at,
+        document=write_fact(Granted(grant=grant)),
+        recorded_by=recorded_by,
+        recorded_at=now,
+    )
+    return grant
+
+
+def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated) -> None:
+    """Store what a period that closes takes from each grant: what it paid for, and what is left of those that expire.
+
+    Must run in the closing transaction.
+    """
+    terms = basis.of_kind(TermKind.CREDIT)
+    if not terms:
+        return
+    drawn = {(line.term_ref, grant_of(line)): -line.amount for line in rated.lines if line.rule == RULE_DRAWN}
+    ids = {term.ref: term.id for term in Term.objects.filter(contract=period.contract_id, kind=TermKind.CREDIT)}
+    rows: list[CreditMovement] = []
+    for term in terms:
+        for grant, left in balances(term):
+            paid = drawn.get((term.ref, grant.name))
+            rest = exact_sum([left, -paid]) if paid else left
+            over = grant.expires_at is not None and grant.expires_at <= period.to_at
+            for kind, amount in ((MovementKind.DRAWN, paid), (MovementKind.EXPIRED, rest if over else None)):
+                if amount:
+                    rows.append(
+                        CreditMovement(
+                            term_id=ids[term.ref],
+                            grant=grant.name,
+                            period=period,
+                            kind=kind,
+                            amount=amount,
+                            at=period.to_at,
+                        )
+                    )
+    CreditMovement.objects.bulk_create(rows)
+
+
+def _grants(term: Term) -> list[Grant]:
+    stated = [read_fact(document) for document in TermFact.objects.filter(term=term).values_list("document", flat=True)]
+    said = [stretch.wording for stretch in terms_by_id([term.pk])[term.pk].stretches()]
+    agreed = [grant for wording in said for grant in getattr(wording, "grants", ())]
+    return [*agreed, *(fact.grant for fact in stated if isinstance(fact, Granted))]

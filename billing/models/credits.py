@@ -1,0 +1,78 @@
+"""Prepaid credit as it is used up, and coupons: rows that are added and never changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from billing.models.contracts import BillingPeriod, Contract
+from billing.models.terms import Term
+from tenants.ids import new_id
+from tenants.models import Organization
+
+
+class MovementKind(models.TextChoices):
+    """Why a grant has less than before."""
+
+    DRAWN = "drawn", "paid for a billing period"
+    EXPIRED = "expired", "what was left as it expired"
+
+
+class CreditMovement(models.Model):
+    """What left a grant of a credit term as a billing period closed: a balance is the grant less these. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    term = models.ForeignKey(Term, models.PROTECT, related_name="credit_movements")
+    grant = models.CharField(max_length=32, help_text="name of the grant within its term")
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="credit_movements")
+    kind = models.CharField(max_length=8, choices=MovementKind.choices)
+    amount = models.DecimalField(max_digits=50, decimal_places=18)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["term", "grant", "period", "kind"], name="credit_movement_once"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="credit_movement_takes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant} {self.amount}"
+
+
+class Coupon(models.Model):
+    """A discount that a provider's tenants get by its code, so many of them until an instant. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    provider = models.ForeignKey(Organization, models.PROTECT, related_name="coupons")
+    code = models.CharField(max_length=32)
+    title = models.CharField(max_length=200)
+    document = models.JSONField(help_text="the wording of the discount")
+    redeem_by = models.DateTimeField(null=True)
+    redemptions_most = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "code"], name="coupon_code_once")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CouponRedemption(models.Model):
+    """A contract that got a coupon's discount, as the term that it is. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="redemptions")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="coupon_redemptions")
+    term = models.ForeignKey(Term, models.PROTECT, related_name="coupon_redemptions")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["coupon", "contract"], name="coupon_once_a_contract"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coupon_id} {self.contract_id}"

@@ -1,0 +1,86 @@
+"""Coupons are redeemed once a contract, in time, and no more often than there are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.bases import read_basis, window_of
+from billing.basis import rate
+from billing.charging import ensure_periods
+from billing.closing import close_period
+from billing.coupons import CouponOver, CouponUsed, UnknownCoupon, offer_coupon, redeem_coupon
+from billing.holding import WrongTerms
+from billing.models import Coupon
+from billing.rating.discount import CouponWording, DiscountWording
+from tests.billing.test_agreeing import priced
+from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+
+pytestmark = pytest.mark.django_db
+HALF = DiscountWording(percent=Decimal(50), coupon=CouponWording(code="HALF", periods_most=2))
+MAY = APRIL + timedelta(days=30)
+
+
+def offer(world: World, **more: object) -> Coupon:
+    said: dict[str, object] = {"provider": world.provider, "wording": HALF, "title": "Half", "now": MARCH, **more}
+    return offer_coupon(**said)  # type: ignore[arg-type]  # arguments by name
+
+
+def test_a_redeemed_coupon_holds_in_as_many_periods_as_it_says() -> None:
+    world = make_world(tokens={(MODEL, "output"): "4"})
+    term = priced(world)
+    offer(world)
+    redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    billed = []
+    for start, end in ((MARCH, APRIL), (APRIL, MAY), (MAY, MAY + timedelta(days=31))):
+        term.use({"output": 1_000_000}, at=start)
+        ensure_periods(contract=world.contract, now=start)
+        billed.append(int(rate(read_basis(window_of(world.period(start)))).exact_total))
+        close_period(period_id=world.period(start).id, now=end + timedelta(days=3))
+    assert billed == [2, 2, 4]
+
+
+def test_a_contract_redeems_a_coupon_once_and_only_its_providers() -> None:
+    world, other = make_world(tokens={(MODEL, "output"): "4"}), make_world()
+    offer(world)
+    redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    with pytest.raises(CouponUsed):
+        redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    with pytest.raises(UnknownCoupon):
+        redeem_coupon(contract=other.contract, code="HALF", now=MARCH)
+
+
+def test_a_coupon_is_over_when_its_time_is_or_all_are_taken() -> None:
+    world = make_world()
+    second = make_world(parties=(world.provider, world.tenant))
+    offer(world, redemptions_most=1)
+    redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    with pytest.raises(CouponOver, match="redeemed 1 times"):
+        redeem_coupon(contract=second.contract, code="HALF", now=MARCH)
+    late = DiscountWording(percent=Decimal(50), coupon=CouponWording(code="LATE"))
+    offer(world, wording=late, redeem_by=MARCH)
+    with pytest.raises(CouponOver, match="until"):
+        redeem_coupon(contract=world.contract, code="LATE", now=MARCH)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"wording": DiscountWording(percent=Decimal(50))},
+        {"wording": DiscountWording(percent=Decimal(500), coupon=CouponWording(code="A"))},
+        {"wording": DiscountWording(percent=Decimal(50), terms=("S-1",), coupon=CouponWording(code="A"))},
+        {"redemptions_most": 0},
+    ],
+)
+def test_an_offer_that_makes_no_sense_is_refused(more: dict[str, object]) -> None:
+    with pytest.raises(WrongTerms):
+        offer(make_world(), **more)
+
+
+def test_a_code_is_offered_once() -> None:
+    world = make_world()
+    offer(world)
+    with pytest.raises(WrongTerms, match="offered already"):
+        offer(world)
