@@ -54,7 +54,7 @@ class DraftForm(forms.Form):
     effective_at = forms.DateTimeField(
         label=gettext_lazy("In force from, UTC"),
         input_formats=[STAMP, f"{STAMP}:%S"],
-        widget=forms.DateTimeInput(format=STAMP, attrs={"type": "datetime-local"}),
+        widget=forms.DateTimeInput(format=f"{STAMP}:%S", attrs={"type": "datetime-local", "step": "1"}),
         help_text=gettext_lazy("Usage is split at this very instant, each part at its own price."),
     )
     revision = forms.IntegerField(widget=forms.HiddenInput)
