@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.plugins.migrated_database",
     "tests.plugins.browser",
     "tests.plugins.lasting_world",
+    "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",
     "tests.plugins.long_first",
 ]

@@ -141,6 +141,7 @@ def test_a_refused_key_gets_the_problem_that_the_document_promises(
             assert set(answer.json()) >= {"type", "title", "status", "code", "detail"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: None, mode: GenerationMode) -> None:
     filled = fill(cast)

@@ -336,6 +336,7 @@ def test_workers_that_charge_one_period_at_once_book_it_once() -> None:
     assert set(Charge.objects.values_list("seq", flat=True)) == {1}
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=15, deadline=None)
 @given(
     usage=st.lists(

@@ -92,6 +92,7 @@ def assert_closed_as_undisturbed(world: World) -> None:
     assert world.period(APRIL).state == PeriodState.OPEN
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db
 def test_an_exception_at_any_statement_of_a_close_leaves_nothing_behind() -> None:
     world = full_world()

@@ -116,6 +116,7 @@ def test_the_database_refuses_to_change_the_books(cast: Cast, table: str, statem
         cursor.execute(statement.format(table))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 10**9)), max_size=8))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.stripe_double.fixture import StripeDouble
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
 
 POSTS = {
     "customer": "/v1/customers",

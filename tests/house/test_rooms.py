@@ -40,6 +40,7 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@pytest.mark.unmeasured
 def test_no_function_is_longer_than_a_screen() -> None:
     too_long = []
     for path in sources():

@@ -87,6 +87,7 @@ def test_the_table_names_every_address_of_the_site() -> None:
     assert named - found == set(), "a row for an address that is gone"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("caller", CALLERS)
 def test_everyone_gets_what_is_theirs_and_no_more(cast: Cast, filled: Filled, caller: str) -> None:
     make_client = clients_of(caller, cast)
@@ -103,6 +104,7 @@ def test_everyone_gets_what_is_theirs_and_no_more(cast: Cast, filled: Filled, ca
     assert not wrong
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("caller", ["charlie", "outsider key"])
 def test_what_exists_and_what_does_not_look_the_same_to_an_outsider(cast: Cast, filled: Filled, caller: str) -> None:
     make_client = clients_of(caller, cast)
@@ -118,6 +120,7 @@ def test_what_exists_and_what_does_not_look_the_same_to_an_outsider(cast: Cast, 
         assert text_of(there) == text_of(missing), address
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("caller", CALLERS)
 def test_the_back_office_lets_nobody_of_the_cast_in(cast: Cast, caller: str) -> None:
     make_client = clients_of(caller, cast)

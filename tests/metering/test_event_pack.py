@@ -40,6 +40,7 @@ def owned_columns(draw: st.DrawFn) -> OwnedColumns:
     )
 
 
+@pytest.mark.unmeasured
 @given(owned_columns())
 def test_what_is_packed_is_unpacked(events: OwnedColumns) -> None:
     found = unpack(pack(events))

@@ -225,6 +225,7 @@ class _Only:
         return self.kept.filter(*args, **fields)  # type: ignore[attr-defined]  # a QuerySet
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rises=st.lists(st.integers(0, 10**6), min_size=2, max_size=6),

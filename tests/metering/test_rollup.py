@@ -307,6 +307,7 @@ def test_lagging_nodes_are_found_until_they_are_rolled_up(agent: FakeAgent) -> N
     assert lagging_nodes() == []
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_chunking_of_work_gives_the_same_hours(cast: Cast, data: st.DataObject) -> None:

@@ -13,6 +13,13 @@ _taken: dict[str, str] = {}
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Take it from workers, whose own measuring would be a second one, and begin with the interpreter."""
+    if not hasattr(config, "workerinput"):
+        os.environ.pop(VARIABLE, None)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Take coverage's word to its children out of the environment, which every process of a test inherits."""
     if VARIABLE in os.environ:

@@ -181,6 +181,7 @@ def rendered(series: dict[str, str], value: str) -> str:
     return f"{NAME}{{{inside}}} {value}\n"
 
 
+@pytest.mark.unmeasured
 @given(
     st.lists(
         st.tuples(labels, st.integers(0, 2**63 - 1)), max_size=6, unique_by=lambda row: tuple(sorted(row[0].items()))
