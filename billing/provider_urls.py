@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from billing.pages import costs, lease, margin, occupancy, price_draft, prices, simulation
+from billing.pages import costs, lease, leases, margin, occupancy, price_draft, prices, simulation
 
 urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
+    path("leases/", leases.provider_leases, name="provider-leases"),
     path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),
     path("prices/", prices.provider_prices, name="provider-prices"),
     path("prices.csv", prices.provider_prices_csv, name="provider-prices-csv"),

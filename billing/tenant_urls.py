@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.pages import invoice, invoices, tenant_prices, usage, usage_day
+from billing.pages import invoice, invoices, lease_requests, leases, tenant_prices, usage, usage_day
 
 
 class DayConverter:
@@ -28,6 +28,13 @@ urlpatterns = [
     path("usage.csv", usage.tenant_usage_csv, name="tenant-usage-csv"),
     path("usage/<day:day>/", usage_day.tenant_usage_day, name="tenant-usage-day"),
     path("usage/at/<str:at>/", usage_day.tenant_usage_at, name="tenant-usage-at"),
+    path("leases/", leases.tenant_leases, name="tenant-leases"),
+    path("leases/new/", lease_requests.tenant_lease_new, name="tenant-lease-new"),
+    path("leases/quote/", lease_requests.tenant_lease_quote, name="tenant-lease-quote"),
+    path("leases/quotes/<uuid:quote_id>/reserve/", lease_requests.tenant_lease_reserve, name="tenant-lease-reserve"),
+    path("leases/<str:ref>/", leases.tenant_lease, name="tenant-lease"),
+    path("leases/<str:ref>/extend/", lease_requests.tenant_lease_extend, name="tenant-lease-extend"),
+    path("leases/<str:ref>/end/", lease_requests.tenant_lease_end, name="tenant-lease-end"),
     path("invoices/", invoices.tenant_invoices, name="tenant-invoices"),
     path("invoices.csv", invoices.tenant_invoices_csv, name="tenant-invoices-csv"),
     path("invoices/<str:number>/", invoice.tenant_invoice, name="tenant-invoice"),

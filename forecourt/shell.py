@@ -51,7 +51,12 @@ ITEM_OF_PAGE = {
     "provider-hour": "witnesses",
     "provider-substitution-new": "witnesses",
     "provider-occupancy": "occupancy",
-    "provider-lease": "occupancy",
+    "provider-lease": "leases",
+    "provider-leases": "leases",
+    "tenant-leases": "tenant-leases",
+    "tenant-lease": "tenant-leases",
+    "tenant-lease-new": "tenant-leases",
+    "tenant-lease-quote": "tenant-leases",
     "provider-prices": "prices",
     "provider-price-version": "prices",
     "provider-price-book-new": "prices",
@@ -136,6 +141,7 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         fleet = (
             NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f"),
             NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o"),
+            NavItem("leases", _("Leases"), reverse("provider-leases"), "key", go="l"),
         )
         groups.append(NavGroup(_("Fleet"), fleet if allows(role, READ_FLEET) else ()))
         witnesses = NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")
@@ -152,7 +158,12 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         if not organization.is_provider:
             usage += (NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w"),)
         invoices: tuple[NavItem, ...] = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
-        groups.append(NavGroup(_("Consumption"), usage if allows(role, READ_USAGE) else ()))
+        if not allows(role, READ_USAGE):
+            usage = ()
+        if allows(role, READ_FLEET):
+            go = "" if organization.is_provider else "l"
+            usage += (NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go=go),)
+        groups.append(NavGroup(_("Consumption"), usage))
         if not allows(role, READ_INVOICES):
             invoices = ()
         if allows(role, READ_PRICES):

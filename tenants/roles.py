@@ -14,9 +14,16 @@ READ_PRICES = "prices:read"
 SET_PRICES = "prices:write"
 """Write drafts of price lists, publish and announce them."""
 
+MANAGE_LEASES = "leases:manage"
+"""Ask for prices of leases, reserve, extend and end them."""
+
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
-    Role.OWNER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS}),
-    Role.ADMIN: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS}),
+    Role.OWNER: frozenset(
+        {READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES}
+    ),
+    Role.ADMIN: frozenset(
+        {READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES}
+    ),
     Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS}),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES}),

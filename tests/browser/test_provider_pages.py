@@ -29,6 +29,8 @@ PAGES = (
     "/p/occupancy/",
     "/p/occupancy/?days=1&cluster=sample-east",
     "/p/leases/{lease}/",
+    "/p/leases/",
+    "/p/leases/?view=list",
     "/p/witnesses/",
     "/p/gaps/",
     "/p/findings/?month=all&state=all",

@@ -66,6 +66,9 @@ def addresses(cast: Cast) -> dict[str, str]:
         "gaps": "/t/gaps/",
         "findings": "/t/findings/?month=all&state=all",
         "substitutions": "/t/substitutions/",
+        "leases": "/t/leases/?view=list",
+        "no lease": "/t/leases/",
+        "lease request": "/t/leases/new/",
     }
 
 

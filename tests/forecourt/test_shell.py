@@ -34,9 +34,10 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
     return shell(request)["shell"]
 
 
-FLEET = ("/p/fleet/", "/p/occupancy/")
+FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
 PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/")
 TENANT = ("/t/usage/",)
+HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/",)
 
 
@@ -64,7 +65,7 @@ def test_who_belongs_nowhere_sees_themselves_only() -> None:
 
 def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
     found = frame(cast.alice, "/t/usage/")
-    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/invoices/", "/t/prices/"]
+    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/invoices/", "/t/prices/"]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")
@@ -72,12 +73,12 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
 
 def test_a_provider_sees_its_fleet(cast: Cast) -> None:
     found = frame(cast.petra, "/p/occupancy/")
-    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/witnesses/", "/p/prices/", "/p/margin/"]
+    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/leases/", "/p/witnesses/", "/p/prices/", "/p/margin/"]
     assert (found.area, found.current) == ("provider", "occupancy")
 
 
 def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
-    assert links(frame(cast.charlie)) == [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]
+    assert links(frame(cast.charlie)) == [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]
     assert frame(cast.charlie, "/t/usage/").area == "tenant"
     assert frame(cast.charlie, "/p/fleet/").area == "provider"
     assert frame(cast.charlie, "/help/shortcuts/").area == "provider"
@@ -89,11 +90,11 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("role", "shown"),
     [
-        (Role.OWNER, [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
-        (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
-        (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
+        (Role.OWNER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
+        (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
+        (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
         (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
-        (Role.DEVELOPER, [*FLEET, *PROVIDER[:2], *TENANT, "/t/prices/"]),
+        (Role.DEVELOPER, [*FLEET, *PROVIDER[:2], *TENANT, *HELD, "/t/prices/"]),
     ],
 )
 def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:

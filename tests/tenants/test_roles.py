@@ -6,6 +6,7 @@ from tenants.models import Role
 from tenants.roles import (
     CORRECT_USAGE,
     EDIT_COSTS,
+    MANAGE_LEASES,
     READ_FLEET,
     READ_INVOICES,
     READ_PRICES,
@@ -15,13 +16,13 @@ from tenants.roles import (
     allows,
 )
 
-PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS)
+PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES)
 CELLS = {
-    Role.OWNER: (True, True, True, True, True, True, True),
-    Role.ADMIN: (True, True, True, True, True, True, True),
-    Role.BILLING: (True, True, False, False, True, False, True),
-    Role.DEVELOPER: (True, False, True, False, True, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False),
+    Role.OWNER: (True, True, True, True, True, True, True, True),
+    Role.ADMIN: (True, True, True, True, True, True, True, True),
+    Role.BILLING: (True, True, False, False, True, False, True, False),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False),
+    Role.VIEWER: (True, True, True, False, True, False, False, False),
 }
 
 

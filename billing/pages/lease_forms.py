@@ -1,0 +1,101 @@
+"""Forms of leases: what is wished for, and another end. Local time is that of the contract's zone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.local_instants import WrongInstant, read_instant
+from billing.models import Contract
+from clusters.capacity import COUNT_MAX, Wish
+from clusters.models import SliceKind
+
+
+class LocalInstantField(forms.CharField):
+    """Local time as a browser gives it; `zone` is set by the form before it is read."""
+
+    zone = "UTC"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            max_length=40,
+            widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "60"}, format="%Y-%m-%dT%H:%M"),
+            **options,
+        )
+
+    def clean(self, value: Any) -> datetime:
+        """Return the instant; a time that is twice or never is refused with both that can have been meant."""
+        text = super().clean(value)
+        try:
+            return read_instant(text, self.zone)
+        except WrongInstant as error:
+            raise forms.ValidationError(
+                _("%(text)s is not one instant in %(zone)s. Give %(examples)s.")
+                % {"text": text, "zone": self.zone, "examples": " / ".join(error.examples)}
+            ) from error
+
+
+class WishForm(forms.Form):
+    """Slices of one card model over a span, under one contract."""
+
+    contract = forms.ChoiceField(label=gettext_lazy("Contract"))
+    what = forms.ChoiceField(label=gettext_lazy("Card"))
+    count = forms.IntegerField(label=gettext_lazy("How many"), min_value=1, max_value=COUNT_MAX, initial=8)
+    from_at = LocalInstantField(label=gettext_lazy("From"))
+    to_at = LocalInstantField(label=gettext_lazy("To"))
+
+    def __init__(
+        self, *args: Any, contracts: Sequence[Contract], offered: Sequence[tuple[str, str, str]], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.contracts = {contract.number: contract for contract in contracts}
+        choices = [(one.number, f"{one.number} · {one.provider.name}") for one in contracts]
+        self.fields["contract"].choices = choices  # type: ignore[attr-defined]  # a field of choices has them
+        self.fields["what"].choices = [  # type: ignore[attr-defined]  # a field of choices has them
+            (what_value(*one), what_words(*one)) for one in offered
+        ]
+        chosen = self.contracts.get(str(self.data.get("contract", "")))
+        self.zone = chosen.time_zone if chosen else (contracts[0].time_zone if contracts else "UTC")
+        for name in ("from_at", "to_at"):
+            field = self.fields[name]
+            assert isinstance(field, LocalInstantField)
+            field.zone = self.zone
+            field.help_text = _("Local time in %(zone)s") % {"zone": self.zone}
+
+    def wish(self) -> Wish:
+        """Return what a valid form wishes for."""
+        given = self.cleaned_data
+        model, kind, profile = given["what"].split("|")
+        return Wish(model, given["count"], given["from_at"], given["to_at"], kind, profile)
+
+    def chosen(self) -> Contract:
+        """Return the contract that a valid form names."""
+        return self.contracts[self.cleaned_data["contract"]]
+
+
+class EndForm(forms.Form):
+    """Another end of a lease."""
+
+    at = LocalInstantField(label=gettext_lazy("New end"))
+
+    def __init__(self, *args: Any, zone: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        field = self.fields["at"]
+        assert isinstance(field, LocalInstantField)
+        field.zone = zone
+        field.help_text = _("Local time in %(zone)s") % {"zone": zone}
+
+
+def what_value(model: str, kind: str, profile: str) -> str:
+    """Return a card model, whole or in parts, as a form's value."""
+    return "|".join((model, kind, profile))
+
+
+def what_words(model: str, kind: str, profile: str) -> str:
+    """Return the same in words."""
+    if kind == SliceKind.WHOLE:
+        return model
+    return f"{model} · {profile}" if profile else _("%(model)s · in parts") % {"model": model}

@@ -1,0 +1,259 @@
+"""Leases as a calendar and as a list, for both sides, and one lease of a tenant with what can be done to it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from billing.models import LeaseStep, Quote
+from billing.pages.lease_chart import (
+    calendar,
+    chart_window,
+    day_choices,
+    holds_words,
+    lease_url,
+    price_words,
+    read_days,
+    span_words,
+)
+from billing.pages.lease_forms import EndForm, what_words
+from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
+from billing.queries.lease_list import LeaseRow, lease_rows, quotes_of
+from metering.pages.node_lines import short_model
+from portal.charts import Cell, Heading, Row, Table, draw_occupancy
+from portal.figures import DASH, locale_for, moment, money, number, unit_price
+from portal.parts import Action, Choice, Empty, Kpi, Pill, PillTone
+from portal.shell import Crumb
+from tenants.models import Organization
+from tenants.roles import MANAGE_LEASES, READ_FLEET, allows
+from tenants.scoping import acting_membership, provider_page, tenant_page
+
+Area = Literal["tenant", "provider"]
+TONES: dict[str, PillTone] = {"running": "good", "reserved": "info", "ended": ""}
+GPU_MS_PER_HOUR = 3_600_000
+
+
+@require_safe
+@tenant_page(READ_FLEET)
+def tenant_leases(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show what a tenant leases."""
+    return _page(request, organization, "tenant")
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_leases(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show what a provider lets, and which prices it has quoted."""
+    return _page(request, organization, "provider")
+
+
+@require_safe
+@tenant_page(READ_FLEET)
+def tenant_lease(request: HttpRequest, organization: Organization, *, ref: str) -> HttpResponse:
+    """Show one lease of a tenant, its steps, and what can be done to it."""
+    return lease_page(request, organization, ref)
+
+
+def lease_page(
+    request: HttpRequest,
+    organization: Organization,
+    ref: str,
+    *,
+    extend: EndForm | None = None,
+    end: EndForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Answer with a tenant's lease; forms that were refused are shown as they were sent."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    row = next(iter(lease_rows(organization, now, party="tenant", ref=ref)), None)
+    if row is None:
+        raise Http404
+    zone = row.time_zone
+    context = {
+        "lease": row,
+        "sub": f"{row.title} · {row.contract} · {row.provider}",
+        "pill": Pill(state_words(row.state), TONES[row.state]),
+        "kpis": _lease_kpis(row, now, locale),
+        "rate": price_words(row, locale),
+        "span": span_words(row, locale),
+        "renews": row.renews,
+        "steps": [
+            (step_words(step.step), moment(step.at, ZoneInfo(zone), locale=locale), step.to_at) for step in row.steps
+        ],
+        "can_change": row.state != "ended" and may_manage(request),
+        "extend": extend or EndForm(zone=zone, prefix="extend", auto_id="extend-%s"),
+        "end": end or EndForm(zone=zone, prefix="end", auto_id="end-%s"),
+        "crumbs": (Crumb(_("Leases"), reverse("tenant-leases")), Crumb(row.ref)),
+    }
+    return render(request, "billing/tenant_lease.html", context, status=status)
+
+
+def may_manage(request: HttpRequest) -> bool:
+    """Whether the person may ask for leases and change them."""
+    membership = acting_membership(request)
+    return membership is not None and allows(membership.role, MANAGE_LEASES)
+
+
+def step_words(step: str) -> str:
+    """Return a step of a lease in words."""
+    return {
+        LeaseStep.RESERVED: _("reserved"),
+        LeaseStep.STARTED: _("started"),
+        LeaseStep.EXTENDED: _("extended"),
+        LeaseStep.RENEWED: _("renewed"),
+        LeaseStep.ENDED_EARLY: _("ended early"),
+        LeaseStep.HELD_OVER: _("held past its end"),
+        LeaseStep.ENDED: _("ended"),
+    }[LeaseStep(step)]
+
+
+def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    as_list = request.GET.get("view") == "list"
+    days = read_days(request.GET.get("from", ""), request.GET.get("days", ""), now)
+    rows = lease_rows(organization, now, party=area)
+    shown = [row for row in rows if row.from_at < days.to_at and (row.to_at is None or row.to_at > days.from_at)]
+    path = request.path
+    quotes = quotes_of(organization, now, party=area)
+    manages = area == "tenant" and may_manage(request)
+    context: dict[str, Any] = {
+        "area": area,
+        "as_list": as_list,
+        "sub": _("What you hold, and from when to when. Times are UTC.")
+        if area == "tenant"
+        else _("What is let, to whom, and which prices stand. Times are UTC."),
+        "kpis": _kpis(rows, now, locale),
+        "choices": [
+            Choice(_("Calendar"), days.address(path), current=not as_list),
+            Choice(_("List"), days.address(path, view="list"), current=as_list),
+        ],
+        "day_choices": day_choices(path, days),
+        "previous_url": days.address(path, move=-days.count),
+        "next_url": days.address(path, move=days.count),
+        "quotes": [_quote(quote, area, locale) for quote in quotes],
+        "manages": manages,
+        "new_url": reverse("tenant-lease-new") if manages else "",
+        "states": state_legend()[:3],
+        "empty": None if (rows if as_list else shown) else _nothing(area, manages=manages, filtered=bool(rows)),
+        "table": _table(rows if as_list else shown, area, locale),
+        "crumbs": (Crumb(_("Leases")),),
+    }
+    if not as_list and shown:
+        context["occupancy"] = draw_occupancy(
+            calendar(shown, area, locale),
+            window=chart_window(days, now),
+            locale=locale,
+            head=_("Lease"),
+            label=_("Leases by contract. Use the arrow keys to read one at a time, Enter to open a lease."),
+        )
+    return render(request, "billing/leases.html", context)
+
+
+def _kpis(rows: list[LeaseRow], now: datetime, locale: str) -> tuple[Kpi, ...]:
+    running = [row for row in rows if row.state == "running"]
+    reserved = [row for row in rows if row.state == "reserved"]
+    ends = [row.to_at for row in running if row.to_at is not None]
+    return (
+        Kpi(
+            _("Running"),
+            number(len(running)),
+            foot=gpus_words(sum(row.share_permille for row in running)) if running else _("nothing is held"),
+        ),
+        Kpi(
+            _("Reserved"),
+            number(len(reserved)),
+            foot=_("from %(at)s") % {"at": moment(min(row.from_at for row in reserved), UTC, locale=locale, year=False)}
+            if reserved
+            else _("nothing ahead"),
+        ),
+        Kpi(
+            _("Next end"),
+            moment(min(ends), UTC, locale=locale, year=False) if ends else _("none set"),
+            foot=_left(min(ends) - now) if ends else "",
+        ),
+    )
+
+
+def _lease_kpis(row: LeaseRow, now: datetime, locale: str) -> tuple[Kpi, ...]:
+    left = "" if row.to_at is None or row.state == "ended" else _left(row.to_at - max(now, row.from_at))
+    return (
+        Kpi(_("Holds"), gpus_words(row.share_permille), foot=row.accelerator_model),
+        Kpi(_("GPU-hours so far"), number(Decimal(row.gpu_ms_held) / GPU_MS_PER_HOUR, digits=1), unit="h", foot=left),
+        Kpi(_("Charged so far"), money(row.charged, row.currency, locale=locale), foot=price_words(row, locale)),
+    )
+
+
+def _left(span: timedelta) -> str:
+    days, hours = span.days, span.seconds // 3_600
+    if days:
+        return ngettext("%(count)s day left", "%(count)s days left", days) % {"count": days}
+    return ngettext("%(count)s hour left", "%(count)s hours left", hours) % {"count": hours}
+
+
+def _quote(quote: Quote, area: Area, locale: str) -> dict[str, Any]:
+    contract = quote.contract
+    return {
+        "id": quote.id,
+        "number": quote.number,
+        "what": f"{quote.count} × {short_model(what_words(quote.accelerator_model, quote.kind, quote.profile))}",
+        "contract": contract.number,
+        "other": contract.provider.name if area == "tenant" else contract.tenant.name,
+        "time": f"{moment(quote.from_at, UTC, locale=locale, year=False)} {DASH} "
+        f"{moment(quote.to_at, UTC, locale=locale, year=False)}",
+        "price": f"{unit_price(quote.price_per_gpu_hour, contract.currency, locale=locale)}/h",
+        "amount": money(quote.amount, contract.currency, locale=locale),
+        "expires": moment(quote.expires_at, UTC, locale=locale, year=False),
+    }
+
+
+def _table(rows: list[LeaseRow], area: Area, locale: str) -> Table:
+    headings = (
+        Heading(_("Lease")),
+        Heading(_("Provider") if area == "tenant" else _("Tenant")),
+        Heading(_("Contract")),
+        Heading(_("Holds")),
+        Heading(_("From")),
+        Heading(_("To")),
+        Heading(_("Rate"), numeric=True),
+        Heading(_("Charged so far"), numeric=True),
+        Heading(_("State")),
+    )
+    return Table(
+        _("Leases"),
+        headings,
+        tuple(
+            Row(
+                Cell(row.ref, lease_url(area, row.ref)),
+                (
+                    Cell(row.provider if area == "tenant" else row.tenant),
+                    Cell(row.contract),
+                    Cell(holds_words(row)),
+                    Cell(moment(row.from_at, UTC, locale=locale, year=False)),
+                    Cell(moment(row.to_at, UTC, locale=locale, year=False) if row.to_at else _("no end set")),
+                    Cell(price_words(row, locale)),
+                    Cell(money(row.charged, row.currency, locale=locale)),
+                    Cell(state_words(row.state)),
+                ),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _nothing(area: Area, *, manages: bool, filtered: bool) -> Empty:
+    if filtered:
+        return Empty(_("No lease in these days"), _("Look at other days, or at the list."), icon="cal")
+    if area == "provider":
+        return Empty(_("Nothing is let yet"), _("Leases show here once they are reserved."), icon="cal")
+    ask = Action(_("Request a lease"), reverse("tenant-lease-new"), icon="plus", primary=True) if manages else None
+    return Empty(_("No leases"), _("Ask what is free and reserve it: nothing is held before you do."), ask, icon="cal")

@@ -1,0 +1,149 @@
+"""From question to lease in the portal, each step a form: and what is refused says why, with the form as it was."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.holding import SliceTaken, WrongTerms
+from billing.lease_steps import InThePast, NoPriceInForce, NotOpen
+from billing.leasing import LeaseOver
+from billing.models import Quote, Term
+from billing.pages.lease_requests import refusal_words
+from billing.quoting import NotEnoughFree, QuoteExpired, reserve_quote
+from clusters.capacity import WrongWish
+from clusters.models import Allocation
+from tests.billing.world import H100, World, make_world
+from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+NEXT = (datetime.now(UTC) + timedelta(days=10)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+
+
+def asked(world: World, count: int = 2, days: int = 14, **more: Any) -> dict[str, str]:
+    return {
+        "contract": world.contract.number,
+        "what": f"{H100}|whole|",
+        "count": str(count),
+        "from_at": NEXT.isoformat(timespec="minutes"),
+        "to_at": (NEXT + timedelta(days=days)).isoformat(timespec="minutes"),
+        **more,
+    }
+
+
+def text_of(answer: object) -> str:
+    content: bytes = answer.content  # type: ignore[attr-defined]  # an answer of the test client
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", content.decode())))
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    made = make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant), time_zone="America/New_York")
+    made.make_slices(4)
+    return made
+
+
+def test_a_tenant_walks_from_question_to_lease_and_to_its_end(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    assert "The answer comes at once" in text_of(client.get("/t/leases/new/"))
+    answer = text_of(client.get("/t/leases/new/", asked(world)))
+    assert "Yes. 4 are free over the whole time. It fits on 1 node." in answer
+    assert "$2.35 per GPU-hour now" in answer
+    assert client.post("/t/leases/quote/", asked(world)).status_code == 302
+    quote = Quote.objects.get()
+    assert "Prices that stand" in text_of(client.get("/t/leases/"))
+    assert not Allocation.objects.exists()
+    client.force_login(cast.petra)
+    assert quote.number in text_of(client.get("/p/leases/"))
+    client.force_login(cast.alice)
+    for _ in range(2):
+        client.post(f"/t/leases/quotes/{quote.id}/reserve/")
+    lease = Term.objects.get()
+    assert Allocation.objects.count() == 2
+    assert "reserved" in text_of(client.get(f"/t/leases/{lease.ref}/"))
+    later = (NEXT + timedelta(days=20)).isoformat(timespec="minutes")
+    assert client.post(f"/t/leases/{lease.ref}/extend/", {"extend-at": later}).status_code == 302
+    sooner = (NEXT + timedelta(days=2)).isoformat(timespec="minutes")
+    assert client.post(f"/t/leases/{lease.ref}/end/", {"end-at": sooner}).status_code == 302
+    page = text_of(client.get(f"/t/leases/{lease.ref}/"))
+    assert "extended" in page
+    assert "ended early" in page
+
+
+def test_what_is_not_free_is_answered_with_when_it_is(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    assert "At no time within two years" in text_of(client.get("/t/leases/new/", asked(world, 5)))
+    client.post("/t/leases/quote/", asked(world, 3))
+    reserve_quote(quote_id=Quote.objects.get().id, by="alice", now=datetime.now(UTC))
+    answer = text_of(client.get("/t/leases/new/", asked(world, 2)))
+    assert "Not then. 1 is free over the whole time." in answer
+    assert "Enough is free for as long from" in answer
+    refused = client.post("/t/leases/quote/", asked(world, 2))
+    assert refused.status_code == 409
+    assert "Not enough is free then" in text_of(refused)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"from_at": "2026-11-01T01:30"}, "2026-11-01T01:30:00-04:00 / 2026-11-01T01:30:00-05:00"),
+        ({"to_at": "Monday"}, "is not one instant"),
+        ({"count": "0"}, "greater than or equal to 1"),
+        ({"to_at": NEXT.isoformat()}, "The end must lie after the start"),
+        ({"contract": "C-none"}, "is not one of the available choices"),
+    ],
+)
+def test_a_wrong_field_is_shown_beside_it(
+    cast: Cast, world: World, client: Client, wrong: dict[str, Any], words: str
+) -> None:
+    client.force_login(cast.alice)
+    answer = client.get("/t/leases/new/", asked(world, **wrong))
+    assert answer.status_code == 422
+    assert words in text_of(answer)
+    assert client.post("/t/leases/quote/", asked(world, **wrong)).status_code == 422
+    assert not Quote.objects.exists()
+
+
+def test_an_end_that_cannot_be_is_shown_beside_its_field(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    client.post("/t/leases/quote/", asked(world))
+    client.post(f"/t/leases/quotes/{Quote.objects.get().id}/reserve/")
+    lease = Term.objects.get()
+    past = client.post(f"/t/leases/{lease.ref}/end/", {"end-at": "2020-01-01T00:00"})
+    assert past.status_code == 422
+    assert "This time is over" in text_of(past)
+    assert client.post(f"/t/leases/{lease.ref}/extend/", {"extend-at": ""}).status_code == 422
+
+
+def test_an_expired_price_is_not_reserved(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    client.post("/t/leases/quote/", asked(world))
+    Quote.objects.update(expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    answer = client.post(f"/t/leases/quotes/{Quote.objects.get().id}/reserve/", follow=True)
+    assert "The price no longer stands" in text_of(answer)
+    assert not Term.objects.exists()
+
+
+def test_only_who_may_asks_and_only_for_their_own(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    client.post("/t/leases/quote/", asked(world))
+    quote = Quote.objects.get()
+    client.force_login(cast.bob)
+    assert client.get("/t/leases/new/").status_code == 403
+    assert client.post(f"/t/leases/quotes/{quote.id}/reserve/").status_code == 403
+    client.force_login(cast.charlie)
+    assert client.post(f"/t/leases/quotes/{quote.id}/reserve/").status_code == 404
+    assert client.post("/t/leases/L-1/end/", {"end-at": "2030-01-01"}).status_code == 404
+
+
+def test_every_refusal_has_words() -> None:
+    problems = (
+        NotEnoughFree, NoPriceInForce, QuoteExpired, NotOpen, InThePast, LeaseOver, SliceTaken, WrongTerms, WrongWish,
+    )  # fmt: skip
+    assert len({refusal_words(problem("x")) for problem in problems}) == len(problems)

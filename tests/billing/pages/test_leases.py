@@ -1,0 +1,92 @@
+"""The pages of leases: calendar and list for both sides, and one lease of a tenant with what can be done to it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.leasing import end_lease_early
+from billing.models import LeaseStep
+from billing.pages.leases import step_words
+from billing.queries.lease_list import lease_rows
+from tests.billing.pages.let_floor import let_floor
+from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def words(client: Client, url: str, status: int = 200) -> str:
+    """The words of a page, those of its drawings too, without its markup."""
+    answer = client.get(url)
+    assert answer.status_code == status
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    for person, area in ((cast.alice, "t"), (cast.petra, "p")):
+        client.force_login(person)
+        for view in ("", "?view=list"):
+            page = client.get(f"/{area}/leases/{view}").content.decode()
+            assert f'href="/{area}/leases/{made.long.ref}/"' in page
+
+
+def test_the_calendar_moves_and_what_cannot_be_read_is_today(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    client.force_login(cast.alice)
+    assert made.long.ref not in words(client, "/t/leases/?from=2001-01-01")
+    assert "No lease in these days" in words(client, "/t/leases/?from=2001-01-01")
+    for query in ("from=Monday", "days=5", "days=x", "from=0001-01-01", "from=9999-01-01"):
+        assert made.long.ref in words(client, f"/t/leases/?{query}")
+    assert 'href="/t/leases/?days=28"' in client.get("/t/leases/").content.decode()
+
+
+def test_without_leases_the_next_step_is_offered_to_those_who_may(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alice)
+    assert "Request a lease" in words(client, "/t/leases/")
+    client.force_login(cast.bob)
+    assert "Request a lease" not in words(client, "/t/leases/")
+    client.force_login(cast.petra)
+    assert "Nothing is let yet" in words(client, "/p/leases/")
+
+
+def test_a_tenants_lease_tells_its_terms_and_steps(cast: Cast, client: Client) -> None:
+    made = let_floor(cast.provider, cast.tenant, now())
+    lease = made.long
+    client.force_login(cast.alice)
+    page = words(client, f"/t/leases/{lease.ref}/")
+    assert "Extend to then" in page
+    end_lease_early(lease=lease, at=now() + DAY, by="alice", now=now())
+    assert "ended early" in words(client, f"/t/leases/{lease.ref}/")
+    client.force_login(cast.bob)
+    assert "Extend to then" not in words(client, f"/t/leases/{lease.ref}/")
+    client.force_login(cast.charlie)
+    assert client.get(f"/t/leases/{lease.ref}/").status_code == 404
+
+
+def test_the_number_of_queries_does_not_grow_with_leases(cast: Cast) -> None:
+    let_floor(cast.provider, cast.tenant, now())
+    with CaptureQueriesContext(
+        connection,
+    ) as many:
+        rows = lease_rows(cast.provider, now(), party="provider")
+    with CaptureQueriesContext(connection) as one:
+        lease_rows(cast.provider, now(), party="provider", ref=rows[0].ref)
+    assert len(rows) > 1
+    assert len(many) == len(one) <= 6
+
+
+def test_every_step_has_words() -> None:
+    assert len({step_words(step) for step in LeaseStep}) == len(LeaseStep)
