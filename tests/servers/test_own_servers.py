@@ -130,16 +130,23 @@ def database_url() -> Iterator[str]:
         yield url
 
 
-def fresh(database_url: str, name: str) -> str:
-    """The URL of an empty database of the server."""
+@pytest.fixture(scope="module")
+def migrated(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that the platform's own command migrated, for tests to copy; no broker is asked."""
+    data = tmp_path_factory.mktemp("migrated") / "data"
+    Platform(fresh(database_url, "migrated"), "redis://127.0.0.1:1", data).manage("migrate", "--no-input")
+    return "migrated"
+
+
+def fresh(database_url: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database of the server, a copy of another one."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return database_url.rpartition("/")[0] + f"/{name}"
 
 
 def meter_an_event(platform: Platform) -> None:
-    """Migrate, fill, post an event, and have a worker make a usage hour of it."""
-    platform.manage("migrate", "--no-input", "--verbosity", "0")
+    """Fill, post an event, and have a worker make a usage hour of it."""
     seeded = json.loads(platform.manage("seed", "--json"))
     event = {
         "id": "r-1",
@@ -172,16 +179,16 @@ def test_the_database_server_is_the_packaged_one(database_url: str) -> None:
     assert version // 10_000 == packaged.POSTGRES_MAJOR
 
 
-def test_a_sweep_works_through_redis(database_url: str, tmp_path: Path) -> None:
+def test_a_sweep_works_through_redis(database_url: str, migrated: str, tmp_path: Path) -> None:
     with packaged.redis(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_redis"), broker_url, tmp_path / "data")
+        platform = Platform(fresh(database_url, "with_redis", migrated), broker_url, tmp_path / "data")
         meter_an_event(platform)
     assert_nothing_is_embedded(platform)
 
 
-def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(database_url: str, tmp_path: Path) -> None:
+def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(database_url: str, migrated: str, tmp_path: Path) -> None:
     with packaged.rabbitmq(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_rabbitmq"), broker_url, tmp_path / "data")
+        platform = Platform(fresh(database_url, "with_rabbitmq", migrated), broker_url, tmp_path / "data")
         meter_an_event(platform)
         with Connection(broker_url) as broker:
             channel: Any = broker.default_channel
