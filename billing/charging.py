@@ -7,7 +7,7 @@ comes out as an addition, a correction as a negative charge. The order and numbe
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,10 +23,12 @@ from billing.models import BillingPeriod, Charge, Contract, ContractState, Perio
 from billing.money import exact_sum
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.cumulative import Booked, ChargeDelta, difference
+from billing.rating.kinds import KINDS
 from billing.rating.price_rules import price_row
-from billing.rating.rated import Rated, Unpriced
+from billing.rating.rated import Rated, RatedLine, Unpriced
 
 CHARGE_BATCH_ROWS = 2_000
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zo
     charge.model = line.model
     charge.token_class = line.token_class
     charge.context_over = line.context_over
-    charge.day = line.from_at.astimezone(zone).date()
+    charge.day = _day_of(line).astimezone(zone).date()
     charge.from_at = line.from_at
     charge.to_at = line.to_at
     charge.unit = line.unit
@@ -204,6 +206,12 @@ def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zo
     charge.unit_price_unit = line.price.unit
     charge.quality = {quality: str(quantity) for quality, quantity in sorted(line.quality_mix.items())}
     return charge
+
+
+def _day_of(line: RatedLine) -> datetime:
+    """Return an instant of the day that a charge belongs to: of a line of the whole period, of its latest use."""
+    kind = KINDS[line.term_kind]
+    return line.from_at if kind.by_day or kind.takes_slices else max(line.from_at, line.to_at - INSTANT)
 
 
 _DESCRIPTION = (

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +16,7 @@ from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState
 from billing.money import exact_sum, from_minor
 from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.by_day import Slot, divided
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.versions import version_in_force
@@ -182,8 +183,23 @@ def rated_usage(
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     windows = [_window(contract, from_at, to_at) for contract in contracts if contract.currency == chosen]
     bases = read_bases(windows, zone=zone, grain=Grain.HOUR if by_hour else Grain.DAY) if windows else []
-    parts = tuple((basis, rate(basis)) for basis in bases)
+    parts = tuple((basis, _rated(basis, _slot(zone, by_hour=by_hour))) for basis in bases)
     return RatedUsage(from_at, to_at, zone, chosen, currencies, parts)
+
+
+def _rated(basis: PeriodBasis, slot: Slot) -> Rated:
+    """Rate a basis, and divide lines of the whole window by when their units were used."""
+    rated = rate(basis)
+    return replace(rated, lines=tuple(divided(rated.lines, basis.terms, slot)))
+
+
+def _slot(zone: str, *, by_hour: bool) -> Slot:
+    local = ZoneInfo(zone)
+
+    def name(at: datetime) -> str:
+        return at.isoformat() if by_hour else at.astimezone(local).date().isoformat()
+
+    return name
 
 
 def overview_of(usage: RatedUsage) -> UsageOverview:

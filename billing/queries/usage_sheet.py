@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -21,11 +22,13 @@ from billing.queries.usage import (
     rated_usage,
 )
 from billing.rating.book import TokenClass
+from billing.rating.kinds import KINDS, kind_of
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from tenants.models import Organization
 
 DEFAULT_ZONE = "UTC"
+METERED = tuple(kind for kind, said in KINDS.items() if said.quantities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def usage_sheet(
     usage = rated_usage(organization, from_at, to_at, zone, currency=currency)
     overview = overview_of(usage)
     rows = tuple(sorted(_rows(usage), key=lambda row: (row.day, row.kind, row.model, row.term_ref)))
-    chosen = tuple(row for row in rows if not model or (row.model == model and row.kind == TermKind.TOKEN_SHARE))
+    chosen = tuple(row for row in rows if not model or (row.model == model and row.kind in METERED))
     zero = from_minor(0, overview.currency)
     return UsageSheet(
         overview=overview,
@@ -146,7 +149,7 @@ def _line_rows(
     days = sorted(by_day)
     exact = [exact_sum(subline.amount for subline in by_day[day]) for day in days]
     # A line of nothing has no proportions to share its amount out by.
-    parts = largest_remainder(line.amount, exact, currency) if any(exact) else (line.amount,) * len(days)
+    parts = _shared_out(line.amount, exact, currency) if any(exact) else (line.amount,) * len(days)
     kind = line.sublines[0].term_kind
     is_lease = kind is TermKind.LEASE
     for day, exact_amount, amount in zip(days, exact, parts, strict=True):
@@ -163,6 +166,18 @@ def _line_rows(
         )
 
 
+def _shared_out(amount: Decimal, exact: Sequence[Decimal], currency: str) -> tuple[Decimal, ...]:
+    """Share a line's amount out by its days; what is taken off is shared out like what is owed."""
+    sign = -1 if min(exact) < 0 else 1
+    if min(exact) >= 0 or max(exact) <= 0:
+        return tuple(
+            sign * part for part in largest_remainder(sign * amount, [sign * each for each in exact], currency)
+        )
+    # Days of both signs: each has what it adds to the rounded sum of all before it.
+    sums = [round_to_minor(exact_sum(exact[: place + 1]), currency) for place in range(len(exact) - 1)]
+    return tuple(after - before for before, after in pairwise([from_minor(0, currency), *sums, amount]))
+
+
 def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenCounts, currency: str) -> SheetRow:
     """Usage without any price still shows its tokens; the notice above it says that it is not charged yet."""
     term_ref, model, day = key
@@ -171,7 +186,7 @@ def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenC
         day=day,
         contract=basis.contract,
         term_ref=term_ref,
-        kind=TermKind.TOKEN_SHARE,
+        kind=next(kind_of(term) for term in basis.terms if term.ref == term_ref),
         model=model,
         tokens=tokens,
         gpu_seconds=zero,

@@ -1,0 +1,66 @@
+"""Lines of a period divided by day: the same units and amounts, each day its own."""
+
+from collections import Counter
+from datetime import timedelta
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rating.by_day import divided
+from billing.rating.inputs import RatingWindow, Used
+from billing.rating.rated import RatedLine
+from billing.rating.token_price import rate_token_price
+from billing.rating.token_price_wording import TokenPriceWording
+from tests.billing.rating.made import token_line
+from tests.billing.rating.priced import BOOK, FROM, TO, USED, table, term, used, wording, wordings
+
+
+def by_day(usage: list[Used], agreed: TokenPriceWording) -> tuple[tuple[RatedLine, ...], list[RatedLine]]:
+    about = term(usage, agreed)
+    lines = rate_token_price(about, RatingWindow("USD", "UTC", FROM, TO, TO, (BOOK,))).lines
+    return lines, list(divided(lines, [about], lambda at: at.date().isoformat()))
+
+
+@given(st.lists(USED, max_size=10), wordings(("graduated", "volume")))
+def test_the_days_of_a_line_are_the_line(usage: list[Used], agreed: TokenPriceWording) -> None:
+    lines, days = by_day(usage, agreed)
+    assert sum((line.exact for line in days), Fraction(0)) == sum((line.exact for line in lines), Fraction(0))
+    assert len({line.line_key for line in days}) == len(days)
+    whole = Counter[tuple[str, str, str]]()
+    parts = Counter[tuple[str, str, str]]()
+    for counted, found in ((whole, lines), (parts, days)):
+        for line in found:
+            for quality, number in line.quality_mix.items():
+                counted[line.model, line.token_class, quality] += int(number)
+    assert whole == parts
+
+
+@given(st.lists(USED, max_size=10))
+def test_at_one_price_each_day_has_what_was_used_on_it(usage: list[Used]) -> None:
+    usage = [one for one in usage if not one.marks]
+    _, days = by_day(usage, wording())
+    expected = Counter[tuple[str, str, str]]()
+    for one in usage:
+        if one.count:
+            expected[one.model, one.quantity, one.from_at.date().isoformat()] += one.count
+    found = Counter[tuple[str, str, str]]()
+    for line in days:
+        found[line.model, line.token_class, line.from_at.date().isoformat()] += int(line.quantity)
+    assert found == expected
+
+
+def test_the_first_days_fill_the_first_tier() -> None:
+    usage = [used("output", 8, at=FROM + timedelta(days=day)) for day in range(3)]
+    _, days = by_day(usage, wording(tiers=[table((10, "100"), (None, "50"))]))
+    assert [(line.from_at.day, int(line.quantity), int(line.price.amount)) for line in days] == [
+        (1, 8, 4),
+        (2, 2, 4),
+        (2, 6, 2),
+        (3, 8, 2),
+    ]
+
+
+def test_lines_of_other_terms_stay_as_they_are() -> None:
+    line = token_line("other", 5)
+    assert list(divided([line], [], lambda at: at.isoformat())) == [line]
