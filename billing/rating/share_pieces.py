@@ -106,7 +106,7 @@ def price_usage(term: TermInput, window: RatingWindow, parts: Sequence[Segment])
                 mix={quality: int(tokens) for quality, tokens in line.quality_mix.items()},
                 from_at=line.from_at,
                 to_at=line.to_at,
-                rule=_rule_of_class(parts[number], line.token_class, rule),
+                rule=rule_of_class(parts[number], line.token_class, rule),
             )
             for line in rated.lines
         )
@@ -162,7 +162,8 @@ def _rule(segment: Segment, used: Used) -> str:
     return MARK_INTERRUPTED if MARK_INTERRUPTED in marks else ""
 
 
-def _rule_of_class(segment: Segment, token_class: str, rule: str) -> str:
+def rule_of_class(segment: Segment, token_class: str, rule: str) -> str:
+    """Return the rule that excludes tokens: the one of their request, or that of cache hits where it has none."""
     hit = not rule and token_class == TokenClass.CACHED_INPUT and segment.wording.excludes(ExclusionRule.CACHE_HITS)
     return ExclusionRule.CACHE_HITS.value if hit else rule
 

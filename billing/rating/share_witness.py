@@ -12,7 +12,7 @@ from fractions import Fraction
 from billing.rating.inputs import TermInput, facts_of
 from billing.rating.rated import TermKind, Unit, Unpriced, UnpricedReason
 from billing.rating.share_facts import InterruptedCounts, RefundedCounts, WitnessCounts
-from billing.rating.share_pieces import MARK_INTERRUPTED, Piece, add, take, whole_class
+from billing.rating.share_pieces import MARK_INTERRUPTED, Piece, add, rule_of_class, take, whole_class
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, InterruptedStreams, OutsideTolerance
 from metering.checks import Cause, Explained, residual
@@ -105,11 +105,12 @@ def _target(rule: InterruptedStreams, fact: InterruptedCounts, counted: int) -> 
 
 
 def _settled(parts: Sequence[Segment], piece: Piece) -> Piece:
-    """Let what is left of marked tokens be shared, or exclude it where interrupted streams are not billed."""
+    """Let what is left of marked tokens be shared like others, or exclude it where such streams are not billed."""
     if piece.rule != MARK_INTERRUPTED:
         return piece
-    none = parts[piece.segment].wording.interrupted_streams is InterruptedStreams.NOT_BILLED
-    return replace(piece, rule=RULE_NOT_BILLED if none else "")
+    segment = parts[piece.segment]
+    none = segment.wording.interrupted_streams is InterruptedStreams.NOT_BILLED
+    return replace(piece, rule=RULE_NOT_BILLED if none else rule_of_class(segment, piece.token_class, ""))
 
 
 def _within(segment: Segment, fact: WitnessCounts) -> bool:

@@ -10,13 +10,15 @@ from typing import Final
 
 from tests.second.compare import differences
 from tests.second.given import contract
+from tests.second.given_shares import share_contract
 
 CHUNK: Final = 200
 
 
 def compare(seed: int) -> list[str]:
     """Return where the two differ on the contract of a seed."""
-    return differences(contract(Random(seed)))
+    make = (contract, share_contract)[seed % 2]
+    return differences(make(Random(seed)))
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 from tests.second.discounts import take_off
 from tests.second.given import END, START
+from tests.second.shares import price_share
 from tests.second.slots import price_lease, price_on_demand, price_storage
 from tests.second.units import price_term
 
@@ -52,6 +53,9 @@ def differences(contract: GivenContract) -> list[str]:
             priced = price_term(contract, term)
             amounts |= {(term.ref, *about): amount for about, amount in priced.amounts.items()}
             unpriced = Fraction(sum(priced.unpriced.values()))
+        elif kind == "token_share":
+            amounts[term.ref, "", ""], tokens = price_share(contract, term)
+            unpriced = Fraction(tokens)
         else:
             continue
         total = sum((amount for (ref, *_), amount in amounts.items() if ref == term.ref), Fraction(0))

@@ -17,7 +17,7 @@ ZONES: Final = ("UTC", "America/New_York", "Europe/Berlin")
 CURRENCIES: Final = ("USD", "JPY", "BHD")
 MODELS: Final = ("small", "large")
 BANDS: Final = (0, 32_000, 200_000)
-MARKS: Final = ("", "", "", "batch", "priority", "test", "batch+test", "free+priority")
+MARKS: Final = ("", "", "", "batch", "priority", "test", "batch+test", "free+priority", "failed", "interrupted")
 HOUR: Final = timedelta(hours=1)
 Document = dict[str, Any]
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
-from tests.second.compare import differences
-from tests.second.given import contract
+from tests.second.__main__ import compare
 
 SEEDS = 300
 PARTS = 3
@@ -15,5 +12,5 @@ PARTS = 3
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_contracts_come_to_the_same_by_a_second_way(part: int) -> None:
-    found = {seed: differences(contract(Random(seed))) for seed in range(part, SEEDS, PARTS)}
+    found = {seed: compare(seed) for seed in range(part, SEEDS, PARTS)}
     assert {seed: each for seed, each in found.items() if each} == {}

@@ -14,6 +14,8 @@ from tests.billing.rating.share_made import APRIL, MAY, april, month, term, used
 
 ABOUT: dict[str, Any] = {"deployment": "d1", "model": "sample", "token_class": "output", "from_at": APRIL, "to_at": MAY}
 
+MARKED = ("", "interrupted")
+
 
 def rate(document: dict[str, Any], *facts: Fact, tokens: int = 1_000, marked: int = 0) -> Rated:
     usage = [used(tokens), used(marked, marks="interrupted")]
@@ -102,6 +104,19 @@ def test_interrupted_streams_go_by_their_rule(
     facts = [InterruptedCounts(**ABOUT, measured=fact[0], delivered=fact[1])] if fact else []
     words = {"interrupted_streams": rule, "witness": witness}
     assert tokens_of(rate(words, *facts, marked=marked)) == billed
+
+
+def test_cache_hits_of_interrupted_requests_that_are_billed_as_measured_are_excluded_like_others() -> None:
+    words = wording(exclusions=[{"rule": "cache_hits"}])
+    usage = [used(100, token_class=name, marks=marks) for name in ("input", "cached_input") for marks in MARKED]
+    assert tokens_of(rate_share(term(words, *usage), month())) == 0
+    left = wording(exclusions=[{"rule": "cache_hits"}], interrupted_streams="not_billed")
+    rated = rate_share(term(left, *usage), month())
+    assert tokens_of(rated) == 0
+    assert {line.rule for line in rated.lines if line.quantity < 0} == {
+        "share_excluded_cache_hits",
+        "share_excluded_interrupted_not_billed",
+    }
 
 
 def test_counts_of_another_time_change_nothing() -> None:
