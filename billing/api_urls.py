@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import economics_api
+from billing import comparison_api, economics_api
 from billing.agreements.api import (
     AcceptView,
     AmendmentsView,
@@ -30,6 +30,11 @@ from billing.prices_api import PriceBooksView, PriceVersionsView, PriceVersionVi
 
 urlpatterns = [
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
+    path(
+        "contracts/<uuid:contract_id>/compare",
+        comparison_api.ContractCompareView.as_view(),
+        name="api-contract-compare",
+    ),
     path(
         "contracts/<uuid:contract_id>/simulate",
         economics_api.ContractSimulateView.as_view(),

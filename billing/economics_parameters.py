@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing.economics.cost import CardCost, CostRates
+from billing.queries.comparison import GPUS_MAX
 from billing.queries.margin import Grouping
 
 PERCENT_MIN, PERCENT_MAX = Decimal(-100), Decimal(1000)
@@ -119,6 +120,43 @@ def _window(found: dict[str, Any], percent: Decimal, models: Sequence[str]) -> W
     if found["to_at"] <= found["from_at"]:
         raise serializers.ValidationError({"to": ["must be after from."]})
     return WindowQuery(found["from_at"], found["to_at"], percent, tuple(models), found["currency"])
+
+
+def _amount() -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=24, decimal_places=12, min_value=Decimal(0), required=False)
+
+
+class CompareQuerySerializer(WindowSerializer):
+    """A window, and the terms that are compared."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Name the fields."""
+        window = {name: field for name, field in super().get_fields().items() if name in ("from", "to")}
+        return {
+            **window,
+            "gpus": serializers.IntegerField(min_value=0, max_value=GPUS_MAX, required=False),
+            "card": serializers.CharField(max_length=100, default=""),
+            "price_per_gpu_hour": serializers.DecimalField(
+                max_digits=24, decimal_places=12, min_value=Decimal(0), required=False
+            ),
+            "share_percent": serializers.DecimalField(
+                max_digits=7, decimal_places=4, min_value=Decimal("0.0001"), max_value=Decimal(100), required=False
+            ),
+            "rent_per_month": serializers.DecimalField(
+                max_digits=24, decimal_places=12, min_value=Decimal(0), required=False
+            ),
+        }
+
+
+COMPARE_PARAMETERS: Final = [
+    OpenApiParameter("from", datetime, required=True, description="usage at or after this instant"),
+    OpenApiParameter("to", datetime, required=True, description="and before this"),
+    OpenApiParameter("gpus", int, description="cards of a lease; if not given, those really held or filled"),
+    OpenApiParameter("card", str, description="their model"),
+    OpenApiParameter("price_per_gpu_hour", Decimal, description="if not given, the price book's"),
+    OpenApiParameter("share_percent", Decimal, description="if not given, the contract's, else 30"),
+    OpenApiParameter("rent_per_month", Decimal, description="base rent of the hybrid; if not given, half of the lease"),
+]
 
 
 class CardCostSerializer(serializers.Serializer[Any]):

@@ -81,3 +81,36 @@ class SimulationSerializer(serializers.Serializer[Any]):
     contracts = serializers.IntegerField()
     lines = SimulatedLineSerializer(many=True)
     total = SimulatedLineSerializer()
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """One model of payment."""
+
+    name = serializers.CharField(help_text="lease, token_price, share or hybrid")
+    amount = serializers.CharField(help_text="for the compared usage, " + EXACT)
+
+
+class CrossingSerializer(serializers.Serializer[Any]):
+    """A volume at which two models of payment cost the same."""
+
+    cheaper_below = serializers.CharField()
+    cheaper_above = serializers.CharField()
+    volume = serializers.CharField(help_text="1 is the compared usage; to 18 decimals")
+    tokens = serializers.CharField(help_text="to 18 decimals")
+    utilisation = serializers.CharField(allow_null=True, help_text="of the held cards, 1 is all; null: not measured")
+    amount = serializers.CharField(help_text=EXACT)
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """A contract's usage in four models of payment; nothing was stored."""
+
+    currency = serializers.CharField()
+    tokens = serializers.CharField()
+    gpu_hours = serializers.CharField()
+    holds_are_real = serializers.BooleanField(help_text="false where cards were supposed to be held")
+    share_percent = serializers.CharField()
+    rent_per_month = serializers.CharField()
+    offers = OfferSerializer(many=True)
+    missing = serializers.ListField(child=serializers.CharField(), help_text="no price, or nothing held")
+    cheapest = serializers.CharField()
+    crossings = CrossingSerializer(many=True)

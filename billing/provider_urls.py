@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.pages import costs, lease, leases, margin, occupancy, price_draft, prices, simulation
+from billing.pages import comparing, costs, lease, leases, margin, occupancy, price_draft, prices, simulation
 
 urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("prices/draft/", price_draft.provider_price_draft_new, name="provider-price-draft-new"),
     path("prices/draft/<uuid:draft_id>/", price_draft.provider_price_draft, name="provider-price-draft"),
     path("prices/draft/<uuid:draft_id>/announce/", price_draft.provider_price_announce, name="provider-price-announce"),
+    path("compare/", comparing.provider_compare, name="provider-compare"),
     path("costs/", costs.provider_costs, name="provider-costs"),
     path("costs/<slug:slug>/", costs.provider_cluster_costs, name="provider-cluster-costs"),
     path("margin/", margin.provider_margin, name="provider-margin"),

@@ -64,6 +64,8 @@ ITEM_OF_PAGE = {
     "provider-price-announce": "prices",
     "tenant-prices": "tenant-prices",
     "tenant-price-change": "tenant-prices",
+    "provider-compare": "compare",
+    "tenant-compare": "tenant-compare",
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -148,9 +150,10 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         groups.append(NavGroup(_("Metering"), (witnesses,) if allows(role, READ_USAGE) else ()))
         prices = NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")
         margin = NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")
+        compare = NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")
         selling = (
             *((prices,) if allows(role, READ_PRICES) else ()),
-            *((margin,) if allows(role, READ_INVOICES) else ()),
+            *((margin, compare) if allows(role, READ_INVOICES) else ()),
         )
         groups.append(NavGroup(_("Selling"), selling))
     if organization.is_tenant:
@@ -169,6 +172,8 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
         if allows(role, READ_PRICES):
             go = "" if organization.is_provider else "p"
             invoices += (NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go=go),)
+        if allows(role, READ_INVOICES):
+            invoices += (NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart"),)
         groups.append(NavGroup(_("Billing"), invoices))
     return without_empty(groups)
 

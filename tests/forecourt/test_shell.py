@@ -35,7 +35,8 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 
 FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
-PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/")
+PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/", "/p/compare/")
+PRICED = ("/t/prices/", "/t/compare/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/",)
@@ -65,7 +66,7 @@ def test_who_belongs_nowhere_sees_themselves_only() -> None:
 
 def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
     found = frame(cast.alice, "/t/usage/")
-    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/invoices/", "/t/prices/"]
+    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/invoices/", *PRICED]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")
@@ -73,12 +74,12 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
 
 def test_a_provider_sees_its_fleet(cast: Cast) -> None:
     found = frame(cast.petra, "/p/occupancy/")
-    assert links(found) == ["/p/fleet/", "/p/occupancy/", "/p/leases/", "/p/witnesses/", "/p/prices/", "/p/margin/"]
+    assert links(found) == [*FLEET, *PROVIDER]
     assert (found.area, found.current) == ("provider", "occupancy")
 
 
 def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
-    assert links(frame(cast.charlie)) == [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]
+    assert links(frame(cast.charlie)) == [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]
     assert frame(cast.charlie, "/t/usage/").area == "tenant"
     assert frame(cast.charlie, "/p/fleet/").area == "provider"
     assert frame(cast.charlie, "/help/shortcuts/").area == "provider"
@@ -90,10 +91,10 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("role", "shown"),
     [
-        (Role.OWNER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
-        (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
-        (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, "/t/prices/"]),
-        (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, "/t/prices/"]),
+        (Role.OWNER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, *PRICED]),
         (Role.DEVELOPER, [*FLEET, *PROVIDER[:2], *TENANT, *HELD, "/t/prices/"]),
     ],
 )

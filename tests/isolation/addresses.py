@@ -209,6 +209,8 @@ ADDRESSES = [
     Address("provider-occupancy", OWN_PROVIDER),
     Address("provider-leases", OWN_PROVIDER),
     Address("provider-lease", PROVIDERS, arguments={"ref": "{lease}"}),
+    Address("provider-compare", OWN_PROVIDER, body={"month": "2026-03"}),
+    Address("tenant-compare", OWN_TENANT, body={"month": "2026-03"}),
     Address("provider-costs", OWN_PROVIDER),
     Address("provider-cluster-costs", PROVIDERS, arguments={"slug": "{cluster}"}),
     Address(
@@ -246,6 +248,7 @@ ADDRESSES = [
             "cards": [],
         },
     ),
+    Address("api-contract-compare", BETWEEN_THEM, arguments=CONTRACT_ID, body=WINDOW),
     Address(
         "api-contract-simulate", programs(tenant=404, provider=200, outsider=404), arguments=CONTRACT_ID, body=WINDOW
     ),
