@@ -138,44 +138,52 @@ def _choices(memberships: list[Membership], current: Membership) -> tuple[Organi
 
 def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
     organization, role = membership.organization, membership.role
-    groups = []
+    groups: list[NavGroup] = []
     if organization.is_provider:
-        fleet = (
-            NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f"),
-            NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o"),
-            NavItem("leases", _("Leases"), reverse("provider-leases"), "key", go="l"),
-        )
-        groups.append(NavGroup(_("Fleet"), fleet if allows(role, READ_FLEET) else ()))
-        witnesses = NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")
-        groups.append(NavGroup(_("Metering"), (witnesses,) if allows(role, READ_USAGE) else ()))
-        prices = NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")
-        margin = NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")
-        compare = NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")
-        selling = (
-            *((prices,) if allows(role, READ_PRICES) else ()),
-            *((margin, compare) if allows(role, READ_INVOICES) else ()),
-        )
-        groups.append(NavGroup(_("Selling"), selling))
+        groups += _provider_groups(role)
     if organization.is_tenant:
-        usage: tuple[NavItem, ...] = (NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u"),)
-        if not organization.is_provider:
-            usage += (NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w"),)
-        invoices: tuple[NavItem, ...] = (NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i"),)
-        if not allows(role, READ_USAGE):
-            usage = ()
-        if allows(role, READ_FLEET):
-            go = "" if organization.is_provider else "l"
-            usage += (NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go=go),)
-        groups.append(NavGroup(_("Consumption"), usage))
-        if not allows(role, READ_INVOICES):
-            invoices = ()
-        if allows(role, READ_PRICES):
-            go = "" if organization.is_provider else "p"
-            invoices += (NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go=go),)
-        if allows(role, READ_INVOICES):
-            invoices += (NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart"),)
-        groups.append(NavGroup(_("Billing"), invoices))
+        groups += _tenant_groups(role, alone=not organization.is_provider)
     return without_empty(groups)
+
+
+def _provider_groups(role: str) -> tuple[NavGroup, ...]:
+    fleet = (
+        (READ_FLEET, NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f")),
+        (READ_FLEET, NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o")),
+        (READ_FLEET, NavItem("leases", _("Leases"), reverse("provider-leases"), "key", go="l")),
+    )
+    metering = ((READ_USAGE, NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")),)
+    selling = (
+        (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
+        (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
+        (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
+    )
+    return (
+        NavGroup(_("Fleet"), _open_to(role, fleet)),
+        NavGroup(_("Metering"), _open_to(role, metering)),
+        NavGroup(_("Selling"), _open_to(role, selling)),
+    )
+
+
+def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
+    """The tenant's links; where it is not `alone` the provider's have the keys and the witnesses already."""
+    witnesses = NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w")
+    usage = (
+        (READ_USAGE, NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u")),
+        *(((READ_USAGE, witnesses),) if alone else ()),
+        (READ_FLEET, NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go="l" if alone else "")),
+    )
+    bills = (
+        (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
+        (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
+        (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
+    )
+    return NavGroup(_("Consumption"), _open_to(role, usage)), NavGroup(_("Billing"), _open_to(role, bills))
+
+
+def _open_to(role: str, items: tuple[tuple[str, NavItem], ...]) -> tuple[NavItem, ...]:
+    """The links that a role may follow."""
+    return tuple(item for permission, item in items if allows(role, permission))
 
 
 def _freshness(organization: Organization) -> Freshness:
