@@ -101,7 +101,7 @@ def floors(random: Random) -> Document:
     if random.random() < 0.3:
         document["guarantee"] = {"amount_per_span": random.choice(["0.0001", "0.001"])}
     if random.random() < 0.3:
-        document["cap"] = {"amount_per_span": random.choice(["0.0004", "0.0011"])}
+        document["cap"] = {"amount_per_span": random.choice(["0.001", "0.0013"])}
     if random.random() < 0.3:
         document["reserve"] = {"percent": "10", "held_days": 90}
     return document
