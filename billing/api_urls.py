@@ -27,6 +27,7 @@ from billing.lease_api import (
     ReserveView,
 )
 from billing.prices_api import PriceBooksView, PriceVersionsView, PriceVersionView
+from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 
 urlpatterns = [
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
@@ -73,4 +74,14 @@ urlpatterns = [
     path("amendments/<uuid:amendment_id>/accept", AcceptView.as_view(), name="api-amendment-accept"),
     path("amendments/<uuid:amendment_id>/decline", DeclineView.as_view(), name="api-amendment-decline"),
     path("amendments/<uuid:amendment_id>/withdraw", WithdrawView.as_view(), name="api-amendment-withdraw"),
+    path(
+        "contracts/<uuid:contract_id>/revenue-statements",
+        RevenueStatementsView.as_view(),
+        name="api-revenue-statements",
+    ),
+    path(
+        "contracts/<uuid:contract_id>/revenue-statements/<uuid:statement_id>/document",
+        RevenueDocumentView.as_view(),
+        name="api-revenue-document",
+    ),
 ]

@@ -22,6 +22,7 @@ from billing.invoicing import issue_invoice
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState
 from billing.proving import prove
 from billing.rating.rated import Rated
+from billing.revenue_dues import RevenueDue, missing_statements
 
 
 class CloseState(StrEnum):
@@ -55,7 +56,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
 
     1. Every node that served the contract must have rolled past the period's end, every gateway must have said that it
        sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
-       most the contract's grace, and then closes with what is missing on record.
+       most the contract's grace, and then closes with what is missing on record. Certified revenue that a share is
+       taken of is waited for until it is due; from then on an estimate stands in for it.
     2. The last charges are booked, and the invoice is issued from the whole rating. A period in which nothing was
        used or held closes without an invoice.
     3. The next period is stored, or the contract that has come to its end is ended.
@@ -76,8 +78,10 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
         return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
     in_grace = now < period.to_at + timedelta(hours=period.contract.grace_hours)
     gaps = missing_reports(period=period, now=now)
-    if gaps and in_grace:
-        return Closed(CloseState.WAITING, waiting_for=tuple(gaps))
+    unstated = missing_statements(period)
+    if (gaps and in_grace) or any(now < due.due_at for due in unstated):
+        return Closed(CloseState.WAITING, waiting_for=(*gaps, *map(_due_row, unstated)))
+    gaps += map(_due_row, unstated)
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
     basis = read_basis(window_of(period), grain=Grain.HOUR)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
@@ -124,6 +128,10 @@ def _hand_on(period: BillingPeriod, rated: Rated) -> None:
         PeriodCarry(period=period, term_ref=carry.term_ref, name=carry.name, value=carry.value)
         for carry in rated.carries
     )
+
+
+def _due_row(due: RevenueDue) -> dict[str, Any]:
+    return {"kind": "revenue_statement", "term": due.term.ref, "due_at": due.due_at.isoformat()}
 
 
 def _go_on(period: BillingPeriod, now: datetime) -> None:

@@ -4,7 +4,9 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+
+from billing.models import RevenueStatement
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,6 +33,17 @@ def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[object]])
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def document_answer(statement: RevenueStatement) -> HttpResponse:
+    """Return the file of a statement to save."""
+    name = f"revenue-{statement.term.ref}-{statement.period.from_at:%Y-%m-%d}.csv"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "ETag": f'"{statement.sha256}"',
+        "Cache-Control": "private, no-cache",
+    }
+    return HttpResponse(bytes(statement.document), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _cell(value: object) -> object:

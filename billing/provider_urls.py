@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from billing.pages import comparing, costs, lease, leases, margin, occupancy, price_draft, prices, simulation
+from billing.pages import comparing, costs, lease, leases, margin, occupancy, price_draft, prices, revenue, simulation
 
 urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
     path("leases/", leases.provider_leases, name="provider-leases"),
     path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),
+    path("revenue/", revenue.provider_revenue, name="provider-revenue"),
+    path("revenue/<uuid:statement_id>.csv", revenue.provider_revenue_document, name="provider-revenue-document"),
     path("prices/", prices.provider_prices, name="provider-prices"),
     path("prices.csv", prices.provider_prices_csv, name="provider-prices-csv"),
     path("prices/books/new/", prices.provider_price_book_new, name="provider-price-book-new"),

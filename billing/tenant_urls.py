@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.pages import comparing, invoice, invoices, lease_requests, leases, tenant_prices, usage, usage_day
+from billing.pages import comparing, invoice, invoices, lease_requests, leases, revenue, tenant_prices, usage, usage_day
 
 
 class DayConverter:
@@ -41,6 +41,8 @@ urlpatterns = [
     path("invoices/<str:number>/lines.csv", invoice.tenant_invoice_lines, name="tenant-invoice-lines"),
     path("invoices/<str:number>/evidence.json", invoice.tenant_invoice_evidence, name="tenant-invoice-evidence"),
     path("compare/", comparing.tenant_compare, name="tenant-compare"),
+    path("revenue/", revenue.tenant_revenue, name="tenant-revenue"),
+    path("revenue/<uuid:statement_id>.csv", revenue.tenant_revenue_document, name="tenant-revenue-document"),
     path("prices/", tenant_prices.tenant_prices, name="tenant-prices"),
     path("prices.csv", tenant_prices.tenant_prices_csv, name="tenant-prices-csv"),
     path("prices/changes/<uuid:notice_id>/", tenant_prices.tenant_price_change, name="tenant-price-change"),

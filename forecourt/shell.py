@@ -64,6 +64,8 @@ ITEM_OF_PAGE = {
     "provider-price-announce": "prices",
     "tenant-prices": "tenant-prices",
     "tenant-price-change": "tenant-prices",
+    "tenant-revenue": "tenant-revenue",
+    "provider-revenue": "revenue",
     "provider-compare": "compare",
     "tenant-compare": "tenant-compare",
     "provider-margin": "margin",
@@ -157,6 +159,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
+        (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
     )
     return (
         NavGroup(_("Fleet"), _open_to(role, fleet)),
@@ -177,6 +180,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
+        (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),
     )
     return NavGroup(_("Consumption"), _open_to(role, usage)), NavGroup(_("Billing"), _open_to(role, bills))
 

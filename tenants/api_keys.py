@@ -34,6 +34,7 @@ SCOPES: Final = {
     "fleet:read": "read clusters, nodes and what is held",
     "fleet:write": "make enrolment tokens, revoke nodes",
     "prices:read": "read price books, their versions, and public prices",
+    "revenue:write": "state certified revenue under a share",
     "prices:write": "open price books, publish and announce versions",
     "credits:write": "grant prepaid credit, redeem coupons",
     "leases:write": "ask for quotes, reserve, extend and end leases",

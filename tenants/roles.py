@@ -17,14 +17,27 @@ SET_PRICES = "prices:write"
 MANAGE_LEASES = "leases:manage"
 """Ask for prices of leases, reserve, extend and end them."""
 
+STATE_REVENUE = "revenue:write"
+"""Certify what was earned, where a share is taken of it."""
+
+_EVERYTHING = frozenset(
+    {
+        READ_USAGE,
+        READ_INVOICES,
+        READ_FLEET,
+        CORRECT_USAGE,
+        READ_PRICES,
+        SET_PRICES,
+        EDIT_COSTS,
+        MANAGE_LEASES,
+        STATE_REVENUE,
+    }
+)
+
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
-    Role.OWNER: frozenset(
-        {READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES}
-    ),
-    Role.ADMIN: frozenset(
-        {READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES}
-    ),
-    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS}),
+    Role.OWNER: _EVERYTHING,
+    Role.ADMIN: _EVERYTHING,
+    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE}),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES}),
 }

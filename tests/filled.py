@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -11,10 +12,12 @@ from django.utils import timezone
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.margins import sum_day
-from billing.models import Invoice, PriceNotice, Quote
+from billing.models import Invoice, PriceNotice, Quote, RevenueStatement, TermFact
 from billing.price_drafts import start_draft
 from billing.pricing import publish_prices
+from billing.rating.kinds import write_fact
 from billing.rating.price_rows import read_rows
+from billing.rating.share_facts import CertifiedRevenue
 from metering.finding_models import UsageFinding
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
@@ -52,6 +55,7 @@ class Filled:
     draft: PriceDraft
     notice: PriceNotice
     quote: Quote
+    statement: RevenueStatement
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -103,7 +107,28 @@ def fill(cast: Cast) -> Filled:
         substitution,
         *_announced(world),
         _quoted(world.contract, cast),
+        _statement(world, shared.term),
         words,
+    )
+
+
+def _statement(world: World, term: Term) -> RevenueStatement:
+    """A file of certified revenue, as it is kept."""
+    fact = CertifiedRevenue(statement="sample", from_at=MARCH, to_at=APRIL, net_revenue_amount=Decimal(5))
+    stated = TermFact.objects.create(
+        term=term, at=MARCH, document=write_fact(fact), recorded_by="alice@example.com", recorded_at=APRIL
+    )
+    return RevenueStatement.objects.create(
+        term=term,
+        period=world.period(),
+        fact=stated,
+        currency="USD",
+        net_revenue_amount=5,
+        document=b"item,amount,currency\nsample,5,USD\n",
+        sha256="0" * 64,
+        certified_by="Alice",
+        uploaded_by="alice@example.com",
+        created_at=APRIL,
     )
 
 

@@ -25,6 +25,7 @@ from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, Ledge
 from billing.models.price_changes import ContractPriceRule, PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
+from billing.models.revenue import RevenueStatement
 from billing.models.settlement import (
     IntentState,
     Payment,
@@ -91,6 +92,7 @@ __all__ = [
     "PriceNotice",
     "PriceVersion",
     "Quote",
+    "RevenueStatement",
     "Settlement",
     "SettlementState",
     "StripeCustomer",

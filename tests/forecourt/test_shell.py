@@ -35,8 +35,8 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 
 FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
-PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/", "/p/compare/")
-PRICED = ("/t/prices/", "/t/compare/")
+PROVIDER = ("/p/witnesses/", "/p/prices/", "/p/margin/", "/p/compare/", "/p/revenue/")
+PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/",)

@@ -50,6 +50,7 @@ def places(filled: Filled) -> dict[str, str]:
         "contract id": str(filled.lease.contract_id),
         "number": filled.number,
         "invoice": str(filled.invoice.id),
+        "statement": str(filled.statement.id),
         "meter": str(filled.substitution.meter_id),
         "part": f"{filled.substitution.from_at:%Y%m%dT%H%M%S.%f}",
         "substitution": str(filled.substitution.id),
@@ -121,6 +122,7 @@ PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
 CONTRACT_ID = {"contract_id": "{contract id}"}
+STATEMENT = {"statement_id": "{statement}"}
 NODE_ID = {"node_id": "{node id}"}
 NODE = {"cluster": "{cluster}", "node": "{node}"}
 
@@ -171,6 +173,15 @@ ADDRESSES = [
     Address("tenant-substitutions", OWN_TENANT),
     Address("tenant-substitutions-csv", OWN_TENANT),
     Address("tenant-usage-at", people(alice=302, bob=302, charlie=302, petra=404), arguments={"at": "20260305T09"}),
+    Address("tenant-revenue", OWN_TENANT),
+    Address("tenant-revenue-document", TENANTS, arguments=STATEMENT),
+    Address("provider-revenue", OWN_PROVIDER),
+    Address("provider-revenue-document", PROVIDERS, arguments=STATEMENT),
+    Address("api-revenue-statements", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address(
+        "api-revenue-statements", programs(tenant=400, provider=403, outsider=404), method="post", arguments=CONTRACT_ID
+    ),
+    Address("api-revenue-document", BETWEEN_THEM, arguments={**CONTRACT_ID, **STATEMENT}),
     Address("tenant-prices", OWN_TENANT),
     Address("tenant-prices-csv", OWN_TENANT),
     Address("tenant-price-change", TENANTS, arguments={"notice_id": "{notice}"}),

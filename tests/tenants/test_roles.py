@@ -13,16 +13,27 @@ from tenants.roles import (
     READ_USAGE,
     ROLE_ALLOWS,
     SET_PRICES,
+    STATE_REVENUE,
     allows,
 )
 
-PERMISSIONS = (READ_USAGE, READ_INVOICES, READ_FLEET, CORRECT_USAGE, READ_PRICES, SET_PRICES, EDIT_COSTS, MANAGE_LEASES)
+PERMISSIONS = (
+    READ_USAGE,
+    READ_INVOICES,
+    READ_FLEET,
+    CORRECT_USAGE,
+    READ_PRICES,
+    SET_PRICES,
+    EDIT_COSTS,
+    MANAGE_LEASES,
+    STATE_REVENUE,
+)
 CELLS = {
-    Role.OWNER: (True, True, True, True, True, True, True, True),
-    Role.ADMIN: (True, True, True, True, True, True, True, True),
-    Role.BILLING: (True, True, False, False, True, False, True, False),
-    Role.DEVELOPER: (True, False, True, False, True, False, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False, False),
+    Role.OWNER: (True, True, True, True, True, True, True, True, True),
+    Role.ADMIN: (True, True, True, True, True, True, True, True, True),
+    Role.BILLING: (True, True, False, False, True, False, True, False, True),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False),
+    Role.VIEWER: (True, True, True, False, True, False, False, False, False),
 }
 
 

@@ -1,0 +1,93 @@
+"""Certified revenue as both parties read it: what is due, what was stated, and how it fits what was metered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from billing.bases import read_bases, window_of
+from billing.models import BillingPeriod, Contract, RevenueStatement
+from billing.rating.inputs import RatingWindow, TermInput
+from billing.rating.share_base import StatementCheck, check_statement
+from billing.rating.share_rating import share_rating
+from billing.rating.share_words import ShareBase
+from billing.revenue_dues import RevenueDue, certified_wording, revenue_dues
+from billing.terms import terms_of
+from tenants.models import Organization
+
+PERIODS_MAX = 24
+"""How many billing periods back are shown."""
+STATEMENTS_MAX = 500
+
+
+class DueState(StrEnum):
+    """Where a statement stands: it is there, it is waited for, or an estimate stands in for it."""
+
+    STATED = "stated"
+    WAITING = "waiting"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A statement that is due, the latest one if there is one, and its check against list x metered tokens.
+
+    `check` of a period without a statement is of 0 against what was metered.
+    """
+
+    contract: Contract
+    due: RevenueDue
+    state: DueState
+    check: StatementCheck
+
+
+def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | None = None) -> tuple[DueRow, ...]:
+    """Return what is due of periods that are over, the latest first; the queries do not grow with contracts."""
+    contracts = Contract.objects.for_org(organization).select_related("provider", "tenant")
+    if contract_id is not None:
+        contracts = contracts.filter(pk=contract_id)
+    by_id = {contract.pk: contract for contract in contracts}
+    terms = terms_of(by_id)
+    over = BillingPeriod.objects.filter(contract__in=list(by_id), to_at__lte=now).order_by(
+        "-from_at", "contract__number"
+    )
+    periods = [
+        period
+        for period in over.select_related("contract", "contract__price_book").order_by("-from_at", "contract__number")
+        if any(term.contract_id == period.contract_id and certified_wording(term, period) for term in terms)
+    ][:PERIODS_MAX]
+    dues = revenue_dues(periods, terms)
+    bases = read_bases([window_of(period) for period in periods]) if dues else []
+    rated = {
+        (period.pk, term.ref): (term, basis.window)
+        for period, basis in zip(periods, bases, strict=True)
+        for term in basis.terms
+    }
+    return tuple(_row(by_id[due.period.contract_id], due, rated[due.period.pk, due.term.ref], now) for due in dues)
+
+
+def statements_of(organization: Organization, contract_id: UUID) -> Sequence[RevenueStatement] | None:
+    """Return the statements of a contract, the latest first; None where the organization is no party of it."""
+    if not Contract.objects.for_org(organization).filter(pk=contract_id).exists():
+        return None
+    statements = RevenueStatement.objects.filter(term__contract=contract_id).select_related("term", "period")
+    return list(statements.defer("document").order_by("-created_at", "-pk")[:STATEMENTS_MAX])
+
+
+def statement_file(organization: Organization, statement_id: UUID) -> RevenueStatement | None:
+    """Return one statement with its file; None where the organization is no party of its contract."""
+    contracts = Contract.objects.for_org(organization)
+    found = RevenueStatement.objects.filter(pk=statement_id, term__contract__in=contracts)
+    return found.select_related("term", "period").first()
+
+
+def _row(contract: Contract, due: RevenueDue, rated: tuple[TermInput, RatingWindow], now: datetime) -> DueRow:
+    term, window = rated
+    certified = [
+        cell for cell in share_rating(term, window).cells if cell.segment.wording.base is ShareBase.CERTIFIED_REVENUE
+    ]
+    stated = due.statement.net_revenue_amount if due.statement else Decimal(0)
+    state = DueState.STATED if due.statement else DueState.WAITING if now < due.due_at else DueState.ESTIMATED
+    return DueRow(contract, due, state, check_statement(certified, stated, due.wording.audit_tolerance_percent))
