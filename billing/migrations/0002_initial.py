@@ -7,6 +7,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -18,7 +20,7 @@ class Migration(migrations.Migration):
         ('tenants', '0001_initial'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='IssuerSequence',
             fields=[
@@ -409,4 +411,4 @@ class Migration(migrations.Migration):
             model_name='unpricedusage',
             constraint=models.UniqueConstraint(fields=('period', 'term_ref', 'model', 'token_class'), name='unpriced_usage_once'),
         ),
-    ]
+    ])

@@ -7,6 +7,7 @@ import tenants.ids
 from django.db import migrations, models
 
 from tenants.guards import append_only
+from tenants.at_once import at_once
 
 
 class Migration(migrations.Migration):
@@ -17,7 +18,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='ClusterCost',
             fields=[
@@ -115,4 +116,4 @@ class Migration(migrations.Migration):
         ),
         append_only('billing_clustercost'),
         append_only('billing_cardcost'),
-    ]
+    ])

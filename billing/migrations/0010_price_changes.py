@@ -4,6 +4,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -12,7 +14,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='IndexImport',
             fields=[
@@ -125,4 +127,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('version', 'unit', 'model', 'quantity'), name='unit_price_once'), models.CheckConstraint(condition=models.Q(('price_per_unit__gte', 0)), name='unit_price_not_negative')],
             },
         ),
-    ]
+    ])

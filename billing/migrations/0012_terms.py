@@ -7,6 +7,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -15,7 +17,7 @@ class Migration(migrations.Migration):
         ('clusters', '0005_cards'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.AddField(
             model_name='billingperiod',
             name='whole_seconds',
@@ -138,4 +140,4 @@ class Migration(migrations.Migration):
             model_name='termwording',
             constraint=models.UniqueConstraint(fields=('term', 'contract_version', 'from_at'), name='term_wording_once'),
         ),
-    ]
+    ])

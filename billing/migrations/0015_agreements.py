@@ -6,6 +6,7 @@ from django.db import migrations, models
 from django.db.migrations.operations import RunSQL
 
 from tenants.guards import append_only
+from tenants.at_once import at_once
 
 # What is offered stays as it was offered, states go forward only, and without both parties' words for the very hash
 # nothing is accepted.
@@ -82,7 +83,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.AddField(
             model_name='contract',
             name='drafted_by',
@@ -154,4 +155,4 @@ class Migration(migrations.Migration):
         ),
         append_only("billing_acceptance"),
         AS_OFFERED,
-    ]
+    ])

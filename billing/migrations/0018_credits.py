@@ -5,6 +5,7 @@ import tenants.ids
 from django.db import migrations, models
 
 from tenants.guards import append_only
+from tenants.at_once import at_once
 
 
 class Migration(migrations.Migration):
@@ -14,7 +15,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='Coupon',
             fields=[
@@ -69,4 +70,4 @@ class Migration(migrations.Migration):
         append_only('billing_creditmovement'),
         append_only('billing_coupon'),
         append_only('billing_couponredemption'),
-    ]
+    ])

@@ -6,6 +6,8 @@ import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -16,7 +18,7 @@ class Migration(migrations.Migration):
         ('tenants', '0001_initial'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.AddField(
             model_name='allocation',
             name='tenant',
@@ -134,4 +136,4 @@ class Migration(migrations.Migration):
             model_name='allocation',
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('slice', '='), (clusters.models.HalfOpenRange('from_at', 'to_at', django.contrib.postgres.fields.ranges.RangeBoundary(inclusive_lower=True, inclusive_upper=False)), '&&')], name='one_slice_one_holder'),
         ),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -13,7 +15,7 @@ class Migration(migrations.Migration):
         ('clusters', '0001_initial'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='EventConflict',
             fields=[
@@ -169,4 +171,4 @@ class Migration(migrations.Migration):
                 ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batch_conflicts', to='clusters.node')),
             ],
         ),
-    ]
+    ])

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -14,7 +16,7 @@ class Migration(migrations.Migration):
         ('tenants', '0001_initial'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.AddField(
             model_name='eventconflict',
             name='reporter',
@@ -176,4 +178,4 @@ class Migration(migrations.Migration):
             model_name='usagehour',
             constraint=models.CheckConstraint(condition=models.Q(('to_at__gt', models.F('from_at'))), name='usage_hour_span'),
         ),
-    ]
+    ])

@@ -5,6 +5,7 @@ import tenants.ids
 from django.db import migrations, models
 
 from tenants.guards import append_only
+from tenants.at_once import at_once
 
 
 class Migration(migrations.Migration):
@@ -15,7 +16,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='Alert',
             fields=[
@@ -208,4 +209,4 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('to_at__isnull', True), ('to_at__gte', models.F('from_at')), _connector='OR'), name='silence_span'),
         ),
         append_only("metering_alertseen"),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -13,7 +15,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='Collector',
             fields=[
@@ -82,4 +84,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('reporter', 'subject'), name='subject_alias_once')],
             },
         ),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.db.models.deletion
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.at_once import at_once
+
 
 class Migration(migrations.Migration):
 
@@ -12,7 +14,7 @@ class Migration(migrations.Migration):
         ('metering', '0010_compat'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.AddField(
             model_name='acceleratorhour',
             name='clock_samples',
@@ -92,4 +94,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('slice', 'hour_at'), name='partition_hour_once')],
             },
         ),
-    ]
+    ])

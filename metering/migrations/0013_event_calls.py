@@ -16,6 +16,7 @@ from metering.partition_plans import EVENT_CALLS
 from metering.partition_tables import cut_table
 from tenants.guards import append_only
 from tenants.ids import new_id
+from tenants.at_once import at_once
 
 CALL_EVENTS = 10_000
 DIGEST_BYTES = 16
@@ -97,7 +98,7 @@ class Migration(migrations.Migration):
         ('tenants', '0003_sign_in_attempts'),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='WaitingEvents',
             fields=[
@@ -155,4 +156,4 @@ class Migration(migrations.Migration):
             model_name='explaininghour',
             constraint=models.UniqueConstraint(fields=('deployment', 'model', 'hour_at'), name='explaining_hour_once'),
         ),
-    ]
+    ])

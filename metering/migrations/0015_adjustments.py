@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 
 from tenants.guards import append_only
+from tenants.at_once import at_once
 
 # What was counted of a meter before it kept its base is the sum of its hours.
 FILL_BASE = """
@@ -24,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = at_once([
         migrations.CreateModel(
             name='RollupOwners',
             fields=[
@@ -84,4 +85,4 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(FILL_BASE, migrations.RunSQL.noop),
         append_only("metering_usageadjustment"),
-    ]
+    ])
