@@ -19,7 +19,7 @@ ARGS ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test collected programs lint check types bench faults kills fuzz lock clean system
+.PHONY: help setup setup-dev demo test collected programs lint check types bench faults kills second fuzz lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ bench: $(VENV)/dev.stamp ## every benchmark, as ratios within one run
 
 faults: $(VENV)/dev.stamp ## a thousand seeded faults between counter and usage hour; ARGS chooses seeds
 	$(BIN)/python -m tests.faults.metering $(ARGS)
+
+second: $(VENV)/dev.stamp ## rate 100,000 random contracts by two engines; ARGS chooses how many
+	$(BIN)/python -m tests.second $(ARGS)
 
 kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS chooses seeds
 	$(BIN)/python -m tests.faults $(ARGS)

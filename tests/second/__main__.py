@@ -9,8 +9,8 @@ from random import Random
 from typing import Final
 
 from tests.second.compare import differences
-from tests.second.given import contract
 from tests.second.given_shares import share_contract
+from tests.second.given_time import contract
 
 CHUNK: Final = 200
 
