@@ -28,6 +28,7 @@ from django.db.models import (
 
 from billing.basis import PeriodBasis
 from billing.credit_facts import credit_facts
+from billing.lease_measured import measure_leases
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
 from billing.price_rules import window_versions
 from billing.rating.book import PriceVersion
@@ -61,6 +62,10 @@ def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window
     )
 
 
+LASTING = ("lease_agreed", "lease_extended")
+"""Facts that hold from their instant on, in every later period too."""
+
+
 class Grain(StrEnum):
     """How finely usage is summed; rating gives the same from each.
 
@@ -91,6 +96,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
     changes = _price_changes(windows, versions)
     usage = _usage(spans, changes, Value(zone) if zone else _zones(windows, spans), grain, _by_day(terms))
     measured = measured_facts(spans, terms)
+    leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated = _stated(windows, terms)
     carried = _carried(windows)
@@ -107,11 +113,12 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
                 from_at=term.from_at,
                 to_at=term.to_at,
                 stretches=stretches,
-                holds=tuple(holds[index, term.id]),
+                holds=tuple(_all_holds(holds[index, term.id], leased.holds[index, term.id])),
                 usage=tuple(usage[index, term.id]),
                 facts=(
                     *carried[index, term.ref],
                     *measured[index, term.id],
+                    *leased.facts[index, term.id],
                     *credit[index, term.id],
                     *stated[index, term.id],
                 ),
@@ -126,20 +133,24 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
                     (stretch.contract_version for term in inputs for stretch in term.stretches),
                     default=contract.version,
                 ),
-                window=RatingWindow(
-                    currency=contract.currency,
-                    zone=zone or contract.time_zone,
-                    from_at=window.from_at,
-                    to_at=window.to_at,
-                    period_to_at=window.period_to_at or window.to_at,
-                    versions=versions[index],
-                    whole_seconds=window.whole_seconds,
-                ),
+                window=_rating_window(window, versions[index], zone),
                 terms=inputs,
                 facts=tuple(carried[index, contract.number]),
             )
         )
     return found
+
+
+def _rating_window(window: Window, versions: tuple[PriceVersion, ...], zone: str | None) -> RatingWindow:
+    return RatingWindow(
+        currency=window.contract.currency,
+        zone=zone or window.contract.time_zone,
+        from_at=window.from_at,
+        to_at=window.to_at,
+        period_to_at=window.period_to_at or window.to_at,
+        versions=versions,
+        whole_seconds=window.whole_seconds,
+    )
 
 
 def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[int, UUID], list[Hold]]:
@@ -291,6 +302,11 @@ def _span_changes(of_deployment: Mapping[UUID, Sequence[Span]]) -> set[datetime]
     return {span.from_at for spans in of_deployment.values() for span in spans[1:]}
 
 
+def _all_holds(own: Sequence[Hold], more: Sequence[Hold]) -> list[Hold]:
+    """Join holds, each once, by their start."""
+    return sorted(dict.fromkeys((*own, *more)), key=lambda hold: (hold.from_at, hold.slice_ref)) if more else list(own)
+
+
 def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[int, UUID], list[Fact]]:
     found: dict[tuple[int, UUID], list[Fact]] = defaultdict(list)
     contract_of = {term.id: term.contract_id for term in terms}
@@ -298,13 +314,14 @@ def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[i
         return found
     indexes = _by_contract(windows)
     facts = TermFact.objects.exclude(term__kind=TermKind.CREDIT).filter(
+        Q(at__gte=min(window.from_at for window in windows)) | Q(document__fact__in=LASTING),
         term__contract__in=list(indexes),
-        at__gte=min(window.from_at for window in windows),
         at__lt=max(window.to_at for window in windows),
     )
     for fact in facts.order_by("at", "recorded_at", "pk"):
         for index in indexes[contract_of[fact.term_id]]:
-            if windows[index].from_at <= fact.at < windows[index].to_at:
+            begun = windows[index].from_at <= fact.at or fact.document.get("fact") in LASTING
+            if begun and fact.at < windows[index].to_at:
                 found[index, fact.term_id].append(read_fact(fact.document))
     return found
 
