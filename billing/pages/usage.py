@@ -15,6 +15,7 @@ from billing.csv_files import csv_answer
 from billing.pages import usage_context, usage_figures
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
+from billing.pages.prepaid import prepaid
 from billing.pages.price_notice import price_notice
 from billing.queries.invoice_list import invoice_list
 from billing.queries.usage_sheet import UsageSheet, billing_zone, usage_sheet, usage_total
@@ -63,6 +64,7 @@ def tenant_usage(request: HttpRequest, organization: Organization) -> HttpRespon
         "sub": usage_context.subtitle(period, locale),
         "kpis": usage_figures.kpis(sheet, period, _before(organization, period, sheet), locale),
         "price_notice": price_notice(organization, now, locale),
+        "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),
         "model_lines": usage_figures.model_lines(
             sheet, usage_context.model_urls(request.path, period, kept, sheet), locale
