@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from billing.pages import comparing, costs, lease, leases, margin, occupancy, price_draft, prices, revenue, simulation
+from billing.pages import (
+    amendment,
+    comparing,
+    contracts,
+    costs,
+    lease,
+    leases,
+    margin,
+    occupancy,
+    price_draft,
+    prices,
+    revenue,
+    simulation,
+)
 
 urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
@@ -24,4 +37,9 @@ urlpatterns = [
     path("margin.csv", margin.provider_margin_csv, name="provider-margin-csv"),
     path("margin/simulate/", simulation.provider_simulate, name="provider-simulate"),
     path("margin/<path:model>/", margin.provider_margin_model, name="provider-margin-model"),
+    path("contracts/", contracts.provider_contracts, name="provider-contracts"),
+    path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),
+    path("contracts/<uuid:contract_id>/", contracts.provider_contract, name="provider-contract"),
+    path("contracts/<uuid:contract_id>/amend/", amendment.provider_amendment_new, name="provider-amendment-new"),
+    path("amendments/<uuid:amendment_id>/", amendment.provider_amendment, name="provider-amendment"),
 ]

@@ -4,7 +4,19 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.pages import comparing, invoice, invoices, lease_requests, leases, revenue, tenant_prices, usage, usage_day
+from billing.pages import (
+    amendment,
+    comparing,
+    contracts,
+    invoice,
+    invoices,
+    lease_requests,
+    leases,
+    revenue,
+    tenant_prices,
+    usage,
+    usage_day,
+)
 
 
 class DayConverter:
@@ -46,4 +58,9 @@ urlpatterns = [
     path("prices/", tenant_prices.tenant_prices, name="tenant-prices"),
     path("prices.csv", tenant_prices.tenant_prices_csv, name="tenant-prices-csv"),
     path("prices/changes/<uuid:notice_id>/", tenant_prices.tenant_price_change, name="tenant-price-change"),
+    path("contracts/", contracts.tenant_contracts, name="tenant-contracts"),
+    path("contracts/new/", amendment.tenant_contract_new, name="tenant-contract-new"),
+    path("contracts/<uuid:contract_id>/", contracts.tenant_contract, name="tenant-contract"),
+    path("contracts/<uuid:contract_id>/amend/", amendment.tenant_amendment_new, name="tenant-amendment-new"),
+    path("amendments/<uuid:amendment_id>/", amendment.tenant_amendment, name="tenant-amendment"),
 ]

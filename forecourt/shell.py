@@ -22,7 +22,7 @@ from portal.shell import (
 )
 from portal.shell import Organization as ShownOrganization
 from tenants.models import User
-from tenants.roles import READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
+from tenants.roles import READ_CONTRACTS, READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
 from tenants.scoping import acting_membership, memberships_in
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ ITEM_OF_PAGE = {
     "provider-revenue": "revenue",
     "provider-compare": "compare",
     "tenant-compare": "tenant-compare",
+    **{
+        f"{side}-{page}": "contracts"
+        for side in ("tenant", "provider")
+        for page in ("contracts", "contract", "contract-new", "amendment", "amendment-new")
+    },
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -156,6 +161,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
     )
     metering = ((READ_USAGE, NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")),)
     selling = (
+        (READ_CONTRACTS, NavItem("contracts", _("Contracts"), reverse("provider-contracts"), "sign", go="c")),
         (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
@@ -176,7 +182,9 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         *(((READ_USAGE, witnesses),) if alone else ()),
         (READ_FLEET, NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go="l" if alone else "")),
     )
+    contracts = NavItem("contracts", _("Contracts"), reverse("tenant-contracts"), "sign", go="c")
     bills = (
+        *(((READ_CONTRACTS, contracts),) if alone else ()),
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),

@@ -20,6 +20,10 @@ MANAGE_LEASES = "leases:manage"
 STATE_REVENUE = "revenue:write"
 """Certify what was earned, where a share is taken of it."""
 
+READ_CONTRACTS = "contracts:read"
+AGREE_CONTRACTS = "contracts:agree"
+"""Draft and offer contracts and amendments, and accept them in the organization's name."""
+
 _EVERYTHING = frozenset(
     {
         READ_USAGE,
@@ -31,15 +35,17 @@ _EVERYTHING = frozenset(
         EDIT_COSTS,
         MANAGE_LEASES,
         STATE_REVENUE,
+        READ_CONTRACTS,
+        AGREE_CONTRACTS,
     }
 )
 
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
     Role.OWNER: _EVERYTHING,
     Role.ADMIN: _EVERYTHING,
-    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE}),
+    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE, READ_CONTRACTS}),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
-    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES}),
+    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}),
 }
 
 

@@ -232,6 +232,17 @@ ADDRESSES = [
     Address("provider-margin-model", PROVIDERS, arguments={"model": "{model}"}, body={"month": "2026-03"}),
     Address("provider-simulate", OWN_PROVIDER, body={"month": "2026-03"}),
     Address("provider-simulate", PROVIDERS, body={"month": "2026-03", "version": "{version}"}),
+    *(
+        Address(f"{side}-{page}", who, arguments=arguments)
+        for side, own, theirs in (("tenant", OWN_TENANT, TENANTS), ("provider", OWN_PROVIDER, PROVIDERS))
+        for page, who, arguments in (("contracts", own, {}), ("contract", theirs, CONTRACT_ID))
+    ),
+    Address("tenant-contract-new", people(alice=200, bob=403, charlie=200, petra=404)),
+    Address("tenant-amendment-new", people(alice=200, bob=403, charlie=404, petra=404), arguments=CONTRACT_ID),
+    Address("tenant-amendment", people(alice=404, bob=404, charlie=404, petra=404), arguments=NO_AMENDMENT),
+    Address("provider-contract-new", OWN_PROVIDER),
+    Address("provider-amendment-new", PROVIDERS, arguments=CONTRACT_ID),
+    Address("provider-amendment", people(alice=404, bob=404, charlie=404, petra=404), arguments=NO_AMENDMENT),
     # Programs.
     Address("api-usage", OWN_API, body={**WINDOW, "group_by": "model,deployment"}),
     Address("api-usage", OWN_API, body={**WINDOW, "deployment": "{deployment}"}),

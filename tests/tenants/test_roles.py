@@ -4,9 +4,11 @@ import pytest
 
 from tenants.models import Role
 from tenants.roles import (
+    AGREE_CONTRACTS,
     CORRECT_USAGE,
     EDIT_COSTS,
     MANAGE_LEASES,
+    READ_CONTRACTS,
     READ_FLEET,
     READ_INVOICES,
     READ_PRICES,
@@ -27,13 +29,15 @@ PERMISSIONS = (
     EDIT_COSTS,
     MANAGE_LEASES,
     STATE_REVENUE,
+    READ_CONTRACTS,
+    AGREE_CONTRACTS,
 )
 CELLS = {
-    Role.OWNER: (True, True, True, True, True, True, True, True, True),
-    Role.ADMIN: (True, True, True, True, True, True, True, True, True),
-    Role.BILLING: (True, True, False, False, True, False, True, False, True),
-    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False, False, False),
+    Role.OWNER: (True,) * 11,
+    Role.ADMIN: (True,) * 11,
+    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False),
+    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False),
 }
 
 

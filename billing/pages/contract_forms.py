@@ -1,0 +1,196 @@
+"""The forms of a contract: its header, and one change of a term with the fields of its kind."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.local_instants import WrongInstant, read_instant
+from billing.models import Contract, PriceBook
+from billing.pages.contract_words import field_words, kind_words
+from billing.rating.kinds import KINDS
+from billing.rating.rated import TermKind
+from billing.rating.wording import Wording, write_wording
+from clusters.models import Allocation, Deployment, Slice
+
+CARDS_MAX: Final = 10_000
+TEXT_MAX: Final = 20_000
+_PREFIX = "w-"
+_NUMBERS = (msgspec.inspect.DecimalType, msgspec.inspect.IntType, msgspec.inspect.FloatType)
+
+
+class HeaderForm(forms.Form):
+    """Who agrees with whom, in what currency, from when."""
+
+    party = forms.SlugField(
+        label=gettext_lazy("Other party"), help_text=gettext_lazy("Its short name, as it stands in its address.")
+    )
+    currency = forms.CharField(label=gettext_lazy("Currency"), min_length=3, max_length=3, initial="USD")
+    time_zone = forms.CharField(label=gettext_lazy("Time zone"), max_length=64, initial="UTC")
+    begins_at = forms.CharField(
+        label=gettext_lazy("Begins, local time"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    ends_at = forms.CharField(
+        label=gettext_lazy("Ends, local time"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+    price_book = forms.ChoiceField(label=gettext_lazy("Price book"), required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, books: Iterable[PriceBook]) -> None:
+        """Offer the price books that the contract can go by."""
+        super().__init__(data)
+        shown = [(str(book.id), f"{book.name} ({book.currency})") for book in books]
+        self.fields["price_book"].choices = [("", _("none")), *shown]  # type: ignore[attr-defined]  # a ChoiceField's
+
+
+class ChangeForm(forms.Form):
+    """One term from an instant on: what it says, field by field, and what it is about."""
+
+    title = forms.CharField(label=gettext_lazy("Name of the term"), max_length=200, required=False)
+    from_at = forms.CharField(
+        label=gettext_lazy("From, local time of the contract"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+    )
+    to_at = forms.CharField(
+        label=gettext_lazy("To"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+        help_text=gettext_lazy("Left empty, no end is set, and a term that has one keeps it."),
+    )
+    ends = forms.BooleanField(label=gettext_lazy("The term ends at the first instant"), required=False)
+    cards = forms.IntegerField(
+        label=gettext_lazy("Free slices to hold"), required=False, min_value=1, max_value=CARDS_MAX
+    )
+    deployments = forms.MultipleChoiceField(label=gettext_lazy("Deployments"), required=False)
+    note = forms.CharField(label=gettext_lazy("Note to the other party"), max_length=1_000, required=False)
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        kind: TermKind,
+        wording: Wording | None = None,
+        known: bool = False,
+        deployments: Iterable[Deployment] = (),
+    ) -> None:
+        """Offer the fields of a kind of term, filled with what it says now."""
+        super().__init__(data)
+        self.kind = kind
+        rule = KINDS[kind]
+        said = write_wording(wording) if wording is not None else {}
+        for field in msgspec.structs.fields(rule.wording):
+            self.fields[_PREFIX + field.name] = _field(field, said.get(field.name))
+        if not rule.takes_slices or known:
+            del self.fields["cards"]
+        if not rule.quantities or known:
+            del self.fields["deployments"]
+        else:
+            choices = [(str(each.id), each.name) for each in deployments]
+            self.fields["deployments"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField's
+        if not known:
+            del self.fields["ends"]
+
+    @property
+    def wording_fields(self) -> list[forms.BoundField]:
+        """The fields of what the term says."""
+        return [self[name] for name in self.fields if name.startswith(_PREFIX)]
+
+    @property
+    def about_fields(self) -> list[forms.BoundField]:
+        """The fields of when and what it is about."""
+        return [self[name] for name in self.fields if not name.startswith(_PREFIX)]
+
+    def document(self) -> dict[str, Any] | None:
+        """Return the wording as the form says it, without the fields left empty; None where the term ends."""
+        given = self.cleaned_data
+        if given.get("ends"):
+            return None
+        values = {
+            name.removeprefix(_PREFIX): value
+            for name, value in given.items()
+            if name.startswith(_PREFIX) and value not in ("", None)
+        }
+        return {"kind": str(self.kind), **values}
+
+
+def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
+    """Return the ids of as many free slices of a model as a form asks for; with fewer, an error in the form."""
+    wanted = form.cleaned_data.get("cards") or 0
+    try:
+        from_at = read_instant(form.cleaned_data["from_at"], contract.time_zone)
+        to_text = form.cleaned_data["to_at"]
+        to_at = read_instant(to_text, contract.time_zone) if to_text else None
+    except WrongInstant:
+        return []  # said of the field itself when the change is read
+    later = Q(to_at__isnull=True) | Q(to_at__gt=from_at)
+    held = Allocation.objects.filter(later if to_at is None else later & Q(from_at__lt=to_at))
+    whole = Slice.objects.filter(
+        accelerator__model=model, accelerator__node__cluster__provider=contract.provider, retired_at__isnull=True
+    )
+    found = whole.exclude(pk__in=held.values("slice_id")).order_by("accelerator__node__name", "pk")
+    ids = [str(key) for key in found.values_list("pk", flat=True)[:wanted]]
+    if len(ids) < wanted:
+        words = _("Only %(free)s slices of this card model are free then.") % {"free": len(ids)}
+        form.add_error("cards", words)
+    return ids
+
+
+def kind_choices() -> list[tuple[str, str]]:
+    """Return the kinds of terms that can be agreed, with their words."""
+    return [(str(kind), kind_words(kind)) for kind in KINDS]
+
+
+def deployments_between(contract: Contract) -> list[Deployment]:
+    """Return the deployments between the parties of a contract, by name."""
+    rows = Deployment.objects.filter(provider_id=contract.provider_id, tenant_id=contract.tenant_id)
+    return [row for row in rows.order_by("name", "pk") if isinstance(row, Deployment)]
+
+
+class _JsonField(forms.CharField):
+    """A list or an object, written as JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return ""
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This is no JSON. Example: %(example)s") % {"example": "[]"}) from error
+
+
+def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
+    label = field_words(field.name)
+    kind: Any = msgspec.inspect.type_info(field.type)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kind = next(each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType))
+    required = field.required
+    shown = value if value is not None else (field.default if field.default is not msgspec.NODEFAULT else None)
+    if isinstance(kind, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
+        values = kind.values if isinstance(kind, msgspec.inspect.LiteralType) else [each.value for each in kind.cls]
+        choices = [(str(each), str(each).replace("_", " ")) for each in values]
+        return forms.ChoiceField(label=label, choices=choices, required=required, initial=shown and str(shown))
+    if isinstance(kind, msgspec.inspect.BoolType):
+        return forms.BooleanField(label=label, required=False, initial=bool(shown))
+    if isinstance(kind, msgspec.inspect.IntType):
+        return forms.IntegerField(label=label, required=required, initial=shown)
+    if isinstance(kind, (*_NUMBERS, msgspec.inspect.StrType)):
+        text = forms.CharField(label=label, required=required, initial=shown, max_length=200)
+        if isinstance(kind, _NUMBERS):
+            text.widget.attrs["inputmode"] = "decimal"
+        return text
+    written = json.dumps(value) if value else ""
+    return _JsonField(
+        label=label,
+        required=required,
+        initial=written,
+        max_length=TEXT_MAX,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("A list or an object, as JSON."),
+    )

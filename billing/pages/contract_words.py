@@ -1,0 +1,212 @@
+"""How contracts, terms and amendments are said: states, kinds, fields of wordings, times."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from billing.agreements.previews import Preview, TermPreview
+from billing.agreements.words import differences
+from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
+from billing.rating.rated import TermKind
+from billing.rating.wording import FOREVER, Wording
+from portal.figures import moment, money, money_change
+from portal.parts import Pill
+from tenants.problems import Problem
+
+SHOWN_HASH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SaidRow:
+    """One thing that a term says, before and after where it changes."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRow:
+    """A wording over a time."""
+
+    version: int
+    time: str
+    rows: tuple[SaidRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TermWords:
+    """A term of a contract, all its wordings."""
+
+    ref: str
+    kind: str
+    title: str
+    stretches: tuple[StretchRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWords:
+    """What a proposal does to a term: in words, and in money of the period looked at."""
+
+    ref: str
+    kind: str
+    title: str
+    pill: Pill
+    time: str
+    rows: tuple[SaidRow, ...]
+    before: str
+    after: str
+    change: str
+    tone: str
+
+
+def contract_pill(contract: Contract) -> Pill:
+    """Return where a contract stands."""
+    return {
+        ContractState.DRAFT: Pill(_("Draft")),
+        ContractState.OFFERED: Pill(_("Offered"), "info"),
+        ContractState.ACTIVE: Pill(_("In force"), "good"),
+        ContractState.ENDED: Pill(_("Ended")),
+        ContractState.TERMINATED: Pill(_("Terminated"), "warn"),
+    }[ContractState(contract.state)]
+
+
+def amendment_pill(amendment: Amendment) -> Pill:
+    """Return where an amendment stands."""
+    return {
+        AmendmentState.DRAFT: Pill(_("Draft")),
+        AmendmentState.OFFERED: Pill(_("Offered"), "info"),
+        AmendmentState.ACCEPTED: Pill(_("Accepted"), "good"),
+        AmendmentState.DECLINED: Pill(_("Declined"), "bad"),
+        AmendmentState.WITHDRAWN: Pill(_("Withdrawn")),
+        AmendmentState.EXPIRED: Pill(_("Expired"), "warn"),
+    }[AmendmentState(amendment.state)]
+
+
+def kind_words(kind: str) -> str:
+    """Return what a kind of term is called."""
+    return {
+        TermKind.LEASE: _("GPU lease"),
+        TermKind.ON_DEMAND: _("GPUs on demand"),
+        TermKind.SPOT: _("Spot GPUs"),
+        TermKind.STORAGE: _("Storage"),
+        TermKind.TOKEN_PRICE: _("Price per token"),
+        TermKind.TOKEN_SHARE: _("Share of token revenue"),
+        TermKind.AVAILABILITY: _("Availability credits"),
+        TermKind.DISCOUNT: _("Discount"),
+        TermKind.COMMITMENT: _("Commitment"),
+        TermKind.CREDIT: _("Credit"),
+    }.get(TermKind(kind), kind)
+
+
+def field_words(field: str) -> str:
+    """Return what a field of a wording is called; one without words of its own is called by its name."""
+    known = {
+        "accelerator_model": _("card model"),
+        "price_per_gpu_hour": _("price per GPU-hour"),
+        "flat_amount_per_period": _("flat amount per period"),
+        "deposit_amount": _("deposit"),
+        "share_percent": _("share in percent"),
+        "collected_by": _("who collects from the buyers"),
+        "witness": _("witness that bills"),
+        "tolerance_percent": _("tolerance in percent"),
+        "percent": _("percent"),
+        "amount_per_period": _("amount per period"),
+        "price_per_gb_month": _("price per GB and month"),
+    }
+    return known.get(field, field.replace("_", " ").replace(".", " · "))
+
+
+def span_words(from_at: datetime, to_at: datetime | None, zone: str, locale: str) -> str:
+    """Return a time as people say it, in the contract's zone."""
+    local = ZoneInfo(zone)
+    start = moment(from_at, local, locale=locale)
+    if to_at is None or to_at == FOREVER:
+        return _("from %(start)s") % {"start": start}
+    return _("%(start)s to %(end)s") % {"start": start, "end": moment(to_at, local, locale=locale)}
+
+
+def said_rows(before: Wording | None, after: Wording | None) -> tuple[SaidRow, ...]:
+    """Return what two wordings say differently; of one alone all that it says."""
+    return tuple(
+        SaidRow(field_words(each.field), each.before or "", each.after or "") for each in differences(before, after)
+    )
+
+
+def term_words(terms: Iterable[Term], zone: str, locale: str) -> list[TermWords]:
+    """Return terms with everything they say."""
+    return [
+        TermWords(
+            ref=term.ref,
+            kind=kind_words(term.kind),
+            title=term.title,
+            stretches=tuple(
+                StretchRow(
+                    stretch.contract_version,
+                    span_words(stretch.from_at, stretch.to_at, zone, locale),
+                    said_rows(None, stretch.wording),
+                )
+                for stretch in term.stretches()
+            ),
+        )
+        for term in terms
+    ]
+
+
+def change_words(found: Preview, zone: str, locale: str) -> list[ChangeWords]:
+    """Return what a proposal does, term by term."""
+    return [_change(each, found.currency, zone, locale) for each in found.terms]
+
+
+def _change(term: TermPreview, currency: str, zone: str, locale: str) -> ChangeWords:
+    difference = term.after - term.before
+    return ChangeWords(
+        ref=term.ref,
+        kind=kind_words(term.kind) if term.kind else "",
+        title=term.title,
+        pill=_change_pill(term),
+        time=span_words(term.from_at, term.to_at, zone, locale) if term.from_at else "",
+        rows=tuple(SaidRow(field_words(row.field), row.before or "", row.after or "") for row in term.words),
+        before=money(term.before, currency, locale=locale),
+        after=money(term.after, currency, locale=locale),
+        change=money_change(difference, currency, locale=locale) if difference else "",
+        tone=tone_of(difference),
+    )
+
+
+def tone_of(difference: Decimal) -> str:
+    """Return the tone of an amount that rises or falls for the tenant."""
+    return "warn" if difference > 0 else "good" if difference < 0 else ""
+
+
+def _change_pill(term: TermPreview) -> Pill:
+    if term.is_new:
+        return Pill(_("New"), "info")
+    if term.ends:
+        return Pill(_("Ends"), "warn")
+    return Pill(_("Changes"), "info") if term.words else Pill(_("Costs differ"))
+
+
+def refusal(problem: Problem) -> str:
+    """Return what is said to somebody whose proposal is refused: the reason, and an example where there is one."""
+    example = problem.extra.get("example")
+    reason = str(problem.extra.get("reason") or problem.detail)
+    return f"{reason} {_('Example: %(example)s') % {'example': example}}" if example else reason
+
+
+def accepted_rows(acceptances: Sequence[Any], zone: str, locale: str) -> list[dict[str, str]]:
+    """Return who accepted, when, and which hash."""
+    return [
+        {
+            "organization": each.organization.name,
+            "name": each.name,
+            "at": moment(each.accepted_at, ZoneInfo(zone), locale=locale),
+            "sha256": each.sha256,
+        }
+        for each in acceptances
+    ]

@@ -1,0 +1,134 @@
+"""Contracts for both sides: the list, and one contract with its terms, versions and amendments."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from billing.models import Amendment, Contract, ContractVersion
+from billing.pages.contract_words import (
+    accepted_rows,
+    amendment_pill,
+    contract_pill,
+    kind_words,
+    span_words,
+    term_words,
+)
+from billing.queries.agreements import amendments_of, contract_of, contracts_of, versions_of
+from portal.figures import locale_for
+from portal.parts import Action, Empty
+from portal.shell import Crumb
+from tenants.models import Organization
+from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS, allows
+from tenants.scoping import acting_membership, provider_page, tenant_page
+
+
+@require_safe
+@tenant_page(READ_CONTRACTS)
+def tenant_contracts(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what a tenant has agreed and is offered."""
+    return _list(request, organization, "tenant")
+
+
+@require_safe
+@provider_page(READ_CONTRACTS)
+def provider_contracts(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what a provider has agreed and offers."""
+    return _list(request, organization, "provider")
+
+
+@require_safe
+@tenant_page(READ_CONTRACTS)
+def tenant_contract(request: HttpRequest, organization: Organization, *, contract_id: UUID) -> HttpResponse:
+    """Show one contract to its tenant."""
+    return _one(request, organization, "tenant", contract_id)
+
+
+@require_safe
+@provider_page(READ_CONTRACTS)
+def provider_contract(request: HttpRequest, organization: Organization, *, contract_id: UUID) -> HttpResponse:
+    """Show one contract to its provider."""
+    return _one(request, organization, "provider", contract_id)
+
+
+def may_agree(request: HttpRequest) -> bool:
+    """Whether the person who reads may also draft and accept."""
+    membership = acting_membership(request)
+    return membership is not None and allows(membership.role, AGREE_CONTRACTS)
+
+
+def own_contract(organization: Organization, contract_id: UUID) -> Contract:
+    """Return a contract that an organization may see; raises Http404."""
+    found = contract_of(organization, contract_id)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
+    locale = locale_for(translation.get_language() or "en")
+    agrees = may_agree(request)
+    new = Action(_("Draft a contract"), reverse(f"{side}-contract-new"), "plus", primary=True)
+    rows = [
+        {
+            "contract": each,
+            "url": reverse(f"{side}-contract", args=[each.id]),
+            "pill": contract_pill(each),
+            "party": each.tenant.name if each.provider_id == organization.pk else each.provider.name,
+            "time": span_words(each.from_at, each.to_at, each.time_zone, locale),
+            "kinds": ", ".join(dict.fromkeys(kind_words(term.kind) for term in each.terms.all() if term.stretches())),
+            "waits": _waiting(each),
+        }
+        for each in contracts_of(organization)
+        if side == "provider" or each.tenant_id == organization.pk
+    ]
+    empty = Empty(_("No contracts yet"), _("What you agree on with the other party stands here, version by version."))
+    return render(request, "billing/contracts.html", {"rows": rows, "new": new if agrees else None, "empty": empty})
+
+
+def _waiting(contract: Contract) -> Amendment | None:
+    found: list[Amendment] = getattr(contract, "open_amendments", [])
+    return found[0] if found else None
+
+
+def _one(request: HttpRequest, organization: Organization, side: str, contract_id: UUID) -> HttpResponse:
+    contract = own_contract(organization, contract_id)
+    locale = locale_for(translation.get_language() or "en")
+    zone = contract.time_zone
+    amendments = amendments_of(organization, contract)
+    is_open = any(each.state in ("draft", "offered") for each in amendments)
+    context: dict[str, Any] = {
+        "contract": contract,
+        "pill": contract_pill(contract),
+        "time": span_words(contract.from_at, contract.to_at, zone, locale),
+        "terms": term_words([term for term in contract.terms.all() if term.stretches()], zone, locale),
+        "versions": [_version_row(each, zone, locale) for each in versions_of(contract)],
+        "amendments": [
+            {
+                "row": each,
+                "pill": amendment_pill(each),
+                "url": reverse(f"{side}-amendment", args=[each.id]),
+                "at": span_words(each.effective_at, None, zone, locale),
+            }
+            for each in amendments
+        ],
+        "amend_url": "" if is_open or not may_agree(request) else reverse(f"{side}-amendment-new", args=[contract.id]),
+        "crumbs": (Crumb(_("Contracts"), reverse(f"{side}-contracts")), Crumb(contract.number)),
+        "now": datetime.now(UTC),
+    }
+    return render(request, "billing/contract.html", context)
+
+
+def _version_row(version: ContractVersion, zone: str, locale: str) -> dict[str, Any]:
+    amendment: Amendment | None = getattr(version, "amendment", None)
+    return {
+        "row": version,
+        "at": span_words(version.effective_at, None, zone, locale),
+        "accepted": accepted_rows(list(amendment.acceptances.all()) if amendment else [], zone, locale),
+    }
