@@ -26,7 +26,7 @@ from billing.lease_api import (
     QuoteView,
     ReserveView,
 )
-from billing.prices_api import PriceBooksView, PriceVersionsView, PriceVersionView
+from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 
 urlpatterns = [
@@ -63,6 +63,7 @@ urlpatterns = [
     path("leases/<str:ref>/extend", ExtendView.as_view(), name="api-lease-extend"),
     path("leases/<str:ref>/end", EndView.as_view(), name="api-lease-end"),
     path("price-books", PriceBooksView.as_view(), name="api-price-books"),
+    path("price-index", PriceIndexView.as_view(), name="api-price-index"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
     path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),
     path("contracts", ContractsView.as_view(), name="api-contracts"),

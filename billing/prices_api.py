@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.csv_files import csv_answer
-from billing.models import PriceBook, PriceVersion
+from billing.models import IndexPrice, PriceBook, PriceVersion
 from billing.price_drafts import open_book
 from billing.pricing import WrongPrices, publish_prices
 from billing.queries.price_books import (
@@ -32,6 +32,7 @@ from billing.queries.price_books import (
     version_row,
     version_rows,
 )
+from billing.queries.price_index import public_prices
 from billing.rating.price_rows import FIELD_OF_UNIT, read_rows, rows_of
 from billing.rating.wording import WrongWording, plain
 from clusters.bodies import read_body
@@ -267,6 +268,86 @@ class PriceVersionView(APIView):
         if row is None:
             raise Http404
         return Response(_version(row))
+
+
+class IndexPriceSerializer(serializers.Serializer[Any]):
+    """One public price, for one of its unit."""
+
+    as_of = serializers.DateField()
+    seller = serializers.CharField()
+    name = serializers.CharField(help_text="as the source names the model or card")
+    unit = serializers.CharField()
+    quantity = serializers.CharField()
+    context_over = serializers.IntegerField()
+    mark = serializers.CharField()
+    currency = serializers.CharField()
+    price = serializers.CharField()
+    stated_on = serializers.DateField()
+    link = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `source`, which every field of the framework has already."""
+        return {"source": serializers.CharField(), **super().get_fields()}
+
+
+class IndexSerializer(serializers.Serializer[Any]):
+    """Public prices of the newest import of each source."""
+
+    prices = IndexPriceSerializer(many=True)
+    next_cursor = serializers.IntegerField(allow_null=True)
+
+
+class IndexQuerySerializer(serializers.Serializer[Any]):
+    """The query of public prices."""
+
+    search = serializers.CharField(max_length=100, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
+    cursor = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+
+
+class PriceIndexView(APIView):
+    """Public list prices by model and card."""
+
+    required_scopes = {"GET": "prices:read"}
+
+    @extend_schema(
+        operation_id="price_index_list",
+        tags=["prices"],
+        summary="Read public prices",
+        parameters=[
+            OpenApiParameter("search", str, description="a part of the name of a model, card or seller"),
+            OpenApiParameter("limit", int, description=f"1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
+            OpenApiParameter("cursor", int, description="`next_cursor` of an answer"),
+        ],
+        responses={200: IndexSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Read the public prices that were imported last, each with its source and date."""
+        query = IndexQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        found = public_prices(asked.get("search", "")).select_related("imported").order_by("pk")
+        rows = list(found.filter(pk__gt=asked["cursor"])[: asked["limit"] + 1])
+        kept = rows[: asked["limit"]]
+        cursor = kept[-1].pk if len(rows) > len(kept) else None
+        return Response({"prices": [_public(row) for row in kept], "next_cursor": cursor})
+
+
+def _public(row: IndexPrice) -> dict[str, Any]:
+    return {
+        "source": row.imported.source,
+        "as_of": row.imported.as_of,
+        "seller": row.seller,
+        "name": row.name,
+        "unit": row.unit,
+        "quantity": row.quantity,
+        "context_over": row.context_over,
+        "mark": row.mark,
+        "currency": row.currency,
+        "price": plain(row.price),
+        "stated_on": row.stated_on,
+        "link": row.link,
+    }
 
 
 def _now() -> datetime:

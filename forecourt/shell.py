@@ -59,6 +59,7 @@ ITEM_OF_PAGE = {
     "tenant-lease-quote": "tenant-leases",
     "provider-prices": "prices",
     "provider-price-version": "prices",
+    "provider-price-index": "price-index",
     "provider-price-book-new": "prices",
     "provider-price-draft": "prices",
     "provider-price-announce": "prices",
@@ -163,6 +164,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
     selling = (
         (READ_CONTRACTS, NavItem("contracts", _("Contracts"), reverse("provider-contracts"), "sign", go="c")),
         (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
+        (READ_PRICES, NavItem("price-index", _("Price index"), reverse("provider-price-index"), "scale")),
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),

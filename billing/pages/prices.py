@@ -64,7 +64,7 @@ def provider_prices(request: HttpRequest, organization: Organization) -> HttpRes
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     books = books_of(organization)
-    book = _chosen(books, request.GET.get("book", ""))
+    book = chosen_book(books, request.GET.get("book", ""))
     context: dict[str, Any] = {"books": books, "book": book, "sets": sets_prices(request)}
     if book is None:
         context["empty"] = Empty(
@@ -101,7 +101,7 @@ def provider_prices(request: HttpRequest, organization: Organization) -> HttpRes
 @provider_page(READ_PRICES)
 def provider_prices_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
     """Write every published version of a book as a file: a row per price."""
-    book = _chosen(books_of(organization), request.GET.get("book", ""))
+    book = chosen_book(books_of(organization), request.GET.get("book", ""))
     if book is None:
         raise Http404
     rows = version_rows(PriceVersion.objects.filter(book=book), datetime.now(UTC))
@@ -174,13 +174,14 @@ def sets_prices(request: HttpRequest) -> bool:
 
 def own_book(organization: Organization, book_id: str) -> PriceBook:
     """Return a provider's own book. Raises Http404."""
-    found = _chosen(books_of(organization), book_id)
+    found = chosen_book(books_of(organization), book_id)
     if found is None or str(found.id) != book_id:
         raise Http404
     return found
 
 
-def _chosen(books: list[PriceBook], asked: str) -> PriceBook | None:
+def chosen_book(books: list[PriceBook], asked: str) -> PriceBook | None:
+    """Return the book that was asked for by id, the first one without. Raises Http404."""
     if asked and all(str(book.id) != asked for book in books):
         raise Http404
     return next((book for book in books if str(book.id) == asked), books[0] if books else None)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing.models import PriceBook, PriceNotice, PriceVersion
+from billing.models import IndexSource, PriceBook, PriceNotice, PriceVersion
+from billing.price_index import import_prices
 from billing.pricing import publish_prices
 from tests.billing.announced import OUTPUT, announce
+from tests.billing.litellm_sample import price_file
 from tests.billing.test_api import Program, csv_of
 from tests.factories import make_price_book
 
@@ -140,3 +142,14 @@ def test_a_price_for_what_is_counted_comes_too_late(cast: Cast) -> None:
 def test_a_body_that_cannot_be_read_is_a_400(cast: Cast, body: bytes) -> None:
     answer = program(cast.provider).client.post(VERSIONS, body, content_type="application/json")
     assert answer.status_code == 400
+
+
+def test_public_prices_are_read_in_pages_with_source_and_date(cast: Cast) -> None:
+    today = datetime.now(UTC)
+    import_prices(source=IndexSource.LITELLM, content=price_file(), as_of=today.date(), now=today)
+    caller = program(cast.tenant)
+    first = caller.get("/api/v1/price-index?limit=4").json()
+    rest = caller.get(f"/api/v1/price-index?limit=100&cursor={first['next_cursor']}").json()
+    assert (len(first["prices"]), len(rest["prices"]), rest["next_cursor"]) == (4, 6, None)
+    [image] = caller.get("/api/v1/price-index?search=IMAGE").json()["prices"]
+    assert (image["price"], image["unit"], image["as_of"]) == ("0.04", "per_image", today.date().isoformat())

@@ -35,7 +35,15 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 
 FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
-PROVIDER = ("/p/witnesses/", "/p/contracts/", "/p/prices/", "/p/margin/", "/p/compare/", "/p/revenue/")
+PROVIDER = (
+    "/p/witnesses/",
+    "/p/contracts/",
+    "/p/prices/",
+    "/p/price-index/",
+    "/p/margin/",
+    "/p/compare/",
+    "/p/revenue/",
+)
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
@@ -95,7 +103,7 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
         (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
         (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
         (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, *PRICED]),
-        (Role.DEVELOPER, [*FLEET, "/p/witnesses/", "/p/prices/", *TENANT, *HELD, "/t/prices/"]),
+        (Role.DEVELOPER, [*FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *TENANT, *HELD, "/t/prices/"]),
     ],
 )
 def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:

@@ -1,0 +1,159 @@
+"""Public prices: a provider's own beside them, what changed since the last import, and a search."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from billing.csv_files import csv_answer
+from billing.models import IndexImport, IndexPrice, IndexSource, PriceBook
+from billing.pages.price_words import change_words, name_of, what_of
+from billing.pages.prices import chosen_book
+from billing.queries.price_books import books_of
+from billing.queries.price_index import (
+    Beside,
+    IndexChanges,
+    beside_market,
+    index_changes,
+    latest_imports,
+    public_prices,
+)
+from billing.rating.price_lists import PriceKey
+from billing.rating.wording import plain
+from portal.figures import change, day, locale_for, unit_price
+from portal.parts import Empty
+from tenants.models import Organization
+from tenants.roles import READ_PRICES
+from tenants.scoping import provider_page
+
+FOUND_MAX = 100
+CHANGES_MAX = 50
+CSV_HEAD = (
+    "source",
+    "as_of",
+    "seller",
+    "name",
+    "unit",
+    "quantity",
+    "context_over",
+    "mark",
+    "currency",
+    "price",
+    "stated_on",
+    "link",
+)
+
+
+@require_safe
+@provider_page(READ_PRICES)
+def provider_price_index(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show own prices beside public ones, what became of those, and those that a search finds."""
+    locale = locale_for(translation.get_language() or "en")
+    books = books_of(organization)
+    book = chosen_book(books, request.GET.get("book", ""))
+    search = request.GET.get("q", "").strip()[:100]
+    imports = latest_imports()
+    found = list(public_prices(search)[:FOUND_MAX]) if search else []
+    context: dict[str, Any] = {
+        "books": books,
+        "book": book,
+        "q": search,
+        "sub": " · ".join(_imported(row, locale) for row in imports.values()) or _("nothing imported yet"),
+        "beside": [_beside(one, book.currency, locale) for one in beside_market(book, datetime.now(UTC))]
+        if book
+        else [],
+        "found": [_public(one, locale) for one in found],
+        "changes": [_changes(row, index_changes(row), locale) for row in imports.values()],
+        "left_out": [(_source(row.source), row.skipped) for row in imports.values() if row.skipped],
+        "empty": Empty(
+            _("No public prices yet"),
+            _("Import them: python manage.py import_price_index FILE --as-of DATE"),
+            icon="scale",
+        ),
+        "imported": bool(imports),
+    }
+    return render(request, "billing/price_index.html", context)
+
+
+@require_safe
+@provider_page(READ_PRICES)
+def provider_price_index_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  every page takes it
+    """Write the public prices of the newest imports, or those that a search finds, as a file."""
+    return csv_answer("price-index.csv", CSV_HEAD, _csv_rows(request.GET.get("q", "").strip()[:100]))
+
+
+def _all_beside(book: PriceBook | None, locale: str) -> list[dict[str, Any]]:
+    if book is None:
+        return []
+    return [_beside(one, book.currency, locale) for one in beside_market(book, datetime.now(UTC))]
+
+
+def _imported(row: IndexImport, locale: str) -> str:
+    return _("%(source)s as of %(day)s") % {"source": _source(row.source), "day": day(row.as_of, "yMMMd", locale)}
+
+
+def _source(source: str) -> str:
+    return {IndexSource.LITELLM.value: "LiteLLM", IndexSource.GPU_HOURS.value: _("GPU-hour table")}[source]
+
+
+def _beside(one: Beside, currency: str, locale: str) -> dict[str, Any]:
+    relative = one.relative
+    return {
+        "name": name_of(one.key),
+        "what": what_of(one.key),
+        "own": unit_price(one.own, currency, locale=locale),
+        "lowest": unit_price(one.lowest, currency, locale=locale),
+        "seller": one.lowest_seller,
+        "middle": unit_price(one.middle, currency, locale=locale),
+        "highest": unit_price(one.highest, currency, locale=locale),
+        "count": one.market,
+        "relative": change(relative) if relative is not None else "",
+        "tone": "" if relative is None else "warn" if relative > 0 else "good",
+    }
+
+
+def _public(one: IndexPrice, locale: str) -> dict[str, Any]:
+    key = PriceKey(one.unit, one.name, one.quantity, one.context_over)
+    return {
+        "name": one.name,
+        "what": " · ".join(filter(None, (what_of(key), one.mark))),
+        "seller": one.seller,
+        "price": unit_price(one.price, one.currency, locale=locale),
+        "stated": day(one.stated_on, "yMMMd", locale),
+    }
+
+
+def _changes(row: IndexImport, found: IndexChanges | None, locale: str) -> dict[str, Any]:
+    lines = []
+    for one in found.changes[:CHANGES_MAX] if found else ():
+        words, tone = change_words(one.change.before, one.change.after)
+        figures = [
+            unit_price(each, one.price.currency, locale=locale) for each in (one.change.before, one.change.after)
+        ]
+        lines.append(
+            {**_public(one.price, locale), "before": figures[0], "after": figures[1], "change": words, "tone": tone}
+        )
+    counts = found.counts if found else {}
+    counted = {name: counts.get(name, 0) for name in ("rose", "fell", "new", "gone")}
+    return {
+        "title": _("%(source)s: what changed") % {"source": _source(row.source)},
+        "name": row.source,
+        "since": day(found.before, "yMMMd", locale) if found else "",
+        "counts": _("%(rose)s rose, %(fell)s fell, %(new)s new, %(gone)s gone") % counted if found else "",
+        "lines": lines,
+        "skipped": ngettext("%(count)s entry left out", "%(count)s entries left out", len(row.skipped))
+        % {"count": len(row.skipped)},
+    }
+
+
+def _csv_rows(search: str) -> Iterator[tuple[object, ...]]:
+    for one in public_prices(search).select_related("imported").iterator():
+        source = (one.imported.source, one.imported.as_of, one.seller, one.name, one.unit, one.quantity)
+        yield (*source, one.context_over, one.mark, one.currency, plain(one.price), one.stated_on, one.link)
