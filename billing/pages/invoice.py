@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 from billing.csv_files import csv_answer
 from billing.models import Invoice
 from billing.money import round_to_minor
+from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
+from billing.queries.energy import tenant_energy
 from billing.queries.invoice_detail import (
     InvoiceLines,
     LineRow,
@@ -58,6 +60,8 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
         raise Http404
     locale = locale_for(translation.get_language() or "en")
     context = invoice_context(detail, invoice.issuer.billing_email, datetime.now(UTC), locale)
+    row = detail.row
+    context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return render(request, "billing/tenant_invoice.html", context)
 
 

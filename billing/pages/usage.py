@@ -13,10 +13,12 @@ from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
 from billing.pages import usage_context, usage_figures
+from billing.pages.energy_words import energy_words
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.pages.prepaid import prepaid
 from billing.pages.price_notice import price_notice
+from billing.queries.energy import tenant_energy
 from billing.queries.invoice_list import invoice_list
 from billing.queries.usage_sheet import UsageSheet, billing_zone, usage_sheet, usage_total
 from billing.queries.witnesses import witness_rows
@@ -72,6 +74,7 @@ def tenant_usage(request: HttpRequest, organization: Organization) -> HttpRespon
         "findings": _open_findings(organization, period),
         "leases": () if sheet.model else sheet.overview.leases,
         "witnesses": usage_figures.witness_checks(witness_rows(organization, period.from_at, period.to_at)),
+        "energy": energy_words(tenant_energy(organization, period.from_at, period.to_at, model=kept["model"])),
         "months": usage_context.month_choices(period, now, locale),
         "kept": kept,
         "all_models_url": with_query(request.path, period.query, {**kept, "model": ""}),

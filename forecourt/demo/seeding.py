@@ -20,6 +20,7 @@ from clusters.models import Accelerator, Binding, Cluster, Deployment, Endpoint,
 from clusters.occupancy import WHOLE_PERMILLE, Placed, place_jobs
 from clusters.occupancy import Card as Place
 from forecourt.demo.cards import make_cards
+from forecourt.demo.costs import enter_sample_costs
 from forecourt.demo.joblist import JobList, read_openb, seeded_jobs
 from forecourt.demo.plan import (
     A100,
@@ -161,6 +162,7 @@ def seed_contracts(plan: Plan, world: Seeded, now: datetime) -> None:
     _month_lease(plan, world, book)
     _running_leases(plan, world, now)
     _jobs(plan, world, book, jobs_from=jobs_from, length_s=length_s)
+    enter_sample_costs(world.clusters.values(), effective_at=from_at, now=now)
 
 
 def _record_cards(plan: Plan, planned: PlannedNode) -> None:

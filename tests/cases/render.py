@@ -1,4 +1,4 @@
-"""Printing the worked cases into the pages on metering and on rating, between two markers of each.
+"""Printing the worked cases into the pages on metering, rating and economics, between two markers of each.
 
 `python -m tests.cases.render` rewrites the pages; a test checks that it would change nothing.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.cases.load import Case, load_cases
 
 DOCS = Path(__file__).parents[2] / "docs"
-METERING, RATING = DOCS / "metering.md", DOCS / "rating.md"
-PAGES = (METERING, RATING)
+METERING, RATING, ECONOMICS = DOCS / "metering.md", DOCS / "rating.md", DOCS / "economics.md"
+PAGES = (METERING, RATING, ECONOMICS)
+OF_ECONOMICS = "t_economics_"
 METERED = {*range(1, 19), 22, 33}
 """Numbers of the cases whose subject is what was used; of the others it is what that costs."""
 BEGIN = "<!-- worked cases: printed by tests/cases/render.py, do not edit -->\n"
@@ -18,7 +19,7 @@ END = "<!-- end of worked cases -->\n"
 
 def cases_of(page: Path, cases: list[Case]) -> list[Case]:
     """Return the cases that a page prints: the number is in a case's name (`g06_restart`), `t_…` are of terms."""
-    return [case for case in cases if _is_metered(case.name) == (page == METERING)]
+    return [case for case in cases if _page_of(case.name) == page]
 
 
 def render_cases(cases: list[Case]) -> str:
@@ -33,8 +34,10 @@ def with_cases(page: str, cases: list[Case]) -> str:
     return f"{before}{BEGIN}\n{render_cases(cases)}\n{END}{after}"
 
 
-def _is_metered(name: str) -> bool:
-    return not name.startswith("t_") and int(name[1:3]) in METERED
+def _page_of(name: str) -> Path:
+    if name.startswith(OF_ECONOMICS):
+        return ECONOMICS
+    return METERING if not name.startswith("t_") and int(name[1:3]) in METERED else RATING
 
 
 def _render(case: Case) -> str:

@@ -34,7 +34,7 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import platform, price_rules, share, terms, time_terms
+from tests.cases import economics, platform, price_rules, share, terms, time_terms
 from tests.cases.load import Case
 from tests.cases.plainly import plain
 
@@ -295,6 +295,7 @@ PLATFORM_KINDS: dict[str, Callable[[Given], Gives]] = {
 KINDS: dict[str, Callable[[Given], Gives]] = (
     PLATFORM_KINDS
     | time_terms.KINDS
+    | economics.KINDS
     | {
         function.__name__: function
         for function in (

@@ -1,0 +1,89 @@
+"""The energy and carbon behind a tenant's use, from the days worked out; what no card told is unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q, Sum
+
+from billing.models import MarginRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+TOKENS_PER_MTOK = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TenantEnergy:
+    """Energy measured at the cards that served a tenant, of `metered_ms` of its GPU time `gpu_ms`.
+
+    `carbon_g` is CO2e of that energy with all that the site takes (PUE); None where a grid's factor is not known.
+    """
+
+    gpu_ms: int
+    metered_ms: int
+    energy_mj: int
+    carbon_g: Decimal | None
+    tokens: int
+
+    @property
+    def metered_share(self) -> Fraction:
+        """The part of the GPU time whose energy was metered."""
+        return Fraction(self.metered_ms, self.gpu_ms) if self.gpu_ms else Fraction(0)
+
+    @property
+    def mj_per_mtok(self) -> Fraction | None:
+        """Energy per 1M tokens; None without tokens, and unless all the GPU time was metered."""
+        return self._per_mtok(Fraction(self.energy_mj))
+
+    @property
+    def carbon_g_per_mtok(self) -> Fraction | None:
+        """Carbon per 1M tokens; None where any of it is not known."""
+        return None if self.carbon_g is None else self._per_mtok(Fraction(self.carbon_g))
+
+    def _per_mtok(self, amount: Fraction) -> Fraction | None:
+        if self.tokens <= 0 or self.metered_ms < self.gpu_ms:
+            return None
+        return amount * TOKENS_PER_MTOK / self.tokens
+
+
+def tenant_energy(
+    tenant: Organization | UUID, from_at: datetime, to_at: datetime, *, provider: UUID | None = None, model: str = ""
+) -> TenantEnergy | None:
+    """Return the energy behind a tenant's use on the UTC days of a window; None where no card told any. One query.
+
+    With `provider` it is that of one provider's cards alone, with `model` that of one model.
+    """
+    last = max(from_at, to_at - timedelta(microseconds=1)).date()
+    rows = MarginRow.objects.filter(tenant=tenant, day__gte=from_at.date(), day__lte=last, gpu_ms__gt=0)
+    if provider is not None:
+        rows = rows.filter(provider=provider)
+    if model:
+        rows = rows.filter(model=model)
+    found = rows.aggregate(
+        gpu=Sum("gpu_ms"),
+        metered=Sum("metered_ms"),
+        energy=Sum("energy_mj"),
+        carbon=Sum("carbon_g"),
+        unknown=Count("pk", filter=Q(carbon_g__isnull=True, metered_ms__gt=0)),
+        input=Sum("input_tokens"),
+        written=Sum("cache_write_tokens"),
+        output=Sum("output_tokens"),
+    )
+    if not found["metered"]:
+        return None
+    return TenantEnergy(
+        gpu_ms=found["gpu"],
+        metered_ms=found["metered"],
+        energy_mj=int(found["energy"]),
+        carbon_g=None if found["unknown"] else found["carbon"],
+        tokens=found["input"] + found["written"] + found["output"],
+    )
