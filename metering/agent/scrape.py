@@ -171,6 +171,8 @@ class Scraper:
             except queue.Empty:
                 break
             found[result.endpoint] = result
+            # The read is over, though its thread may take a moment longer to end.
+            self._running.pop(result.endpoint, None)
         late = [target.endpoint for target in targets if target.endpoint not in found]
         found |= {endpoint: Failure(endpoint, "timeout", "the read hangs") for endpoint in late}
         return [found[target.endpoint] for target in targets]

@@ -17,7 +17,7 @@ from tests.fakes.card_pages import recorded_cards
 from tests.fakes.engine_pages import PageServer, Reply, page
 from tests.fakes.nvml import StubMachine
 from tests.metering.agent.simulated import FixedMachine
-from tests.metering.agent.test_collect import NOW, S, reasons
+from tests.metering.agent.test_collect import NOW, SCRAPE_TIMEOUT_S, S, reasons
 
 AMD = "AMD-692409005400"
 
@@ -32,7 +32,7 @@ class ExporterWorld:
         self.collector = Collector(
             machine=self.machine,
             mappings={},
-            scraper=Scraper(self.client, SystemClock(), 2),
+            scraper=Scraper(self.client, SystemClock(), SCRAPE_TIMEOUT_S),
             nvml=nvml,
             states={},
             memory=Memory(),

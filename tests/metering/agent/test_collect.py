@@ -20,6 +20,8 @@ from tests.metering.agent.simulated import START, FixedMachine
 
 NOW = int(START.timestamp() * 1000)
 S = 1_000
+# No test here waits for it to run out: a busy machine may take long over a page.
+SCRAPE_TIMEOUT_S = 60
 PROCESS = EngineProcess(100, 5000, NOW - 3_600 * S, "", "llama-server")
 
 
@@ -38,7 +40,7 @@ class World:
         return Collector(
             machine=self.machine,
             mappings=load_mappings(),
-            scraper=Scraper(self.client, SystemClock(), 2),
+            scraper=Scraper(self.client, SystemClock(), SCRAPE_TIMEOUT_S),
             nvml=self.nvml,
             states=states,
             memory=memory,

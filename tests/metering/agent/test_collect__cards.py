@@ -15,7 +15,7 @@ from metering.agent.tick import Memory, Tick
 from metering.wire import MeterKey
 from tests.fakes.engine_pages import PageServer
 from tests.fakes.nvml import StubMachine, without_library
-from tests.metering.agent.test_collect import NOW, S, World, llamacpp, reasons, value
+from tests.metering.agent.test_collect import NOW, SCRAPE_TIMEOUT_S, S, World, llamacpp, reasons, value
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_another_library_gives_its_cards_beside_nvmls(engine: PageServer, gpu_ma
     collector = Collector(
         machine=world.machine,
         mappings={},
-        scraper=Scraper(world.client, SystemClock(), 2),
+        scraper=Scraper(world.client, SystemClock(), SCRAPE_TIMEOUT_S),
         nvml=readers[0],
         states={},
         memory=Memory(),

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,7 +75,7 @@ def counter(engine: PageServer) -> list[int]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(3_000):
+    for _ in range(9_000):
         if condition():
             return
         time.sleep(0.01)
@@ -235,14 +236,24 @@ def test_a_running_agent_takes_new_settings_by_a_signal(
     running.environment["FORECOURT_AGENT_CONFIG"] = str(file)
     del running.environment["FORECOURT_AGENT_INTERVAL_S"]
     agent = running.start()
+    assert agent.stderr is not None
+    said: list[str] = []
+    reader = threading.Thread(target=said.extend, args=[agent.stderr])
+    reader.start()
     wait_for(lambda: len(server.bodies) >= 1)
-    for settings in ("interval_s = 'soon'\n", "interval_s = 1\nscrape_timeout_s = 7\n"):
+    for settings, answer in (
+        (
+            "interval_s = 'soon'\n",
+            "the new settings are not used, the old ones stay: interval_s: 'soon'; expected a whole number",
+        ),
+        ("interval_s = 1\nscrape_timeout_s = 7\n", "new settings are used from now on"),
+    ):
         file.write_text(settings)
         agent.send_signal(signal.SIGHUP)
+        wait_for(lambda answer=answer: any(answer in line for line in said))  # type: ignore[misc]  # bound to this round
         before = len(counter)
         wait_for(lambda before=before: len(counter) >= before + 2)  # type: ignore[misc]  # bound to this round
     agent.send_signal(signal.SIGTERM)
-    _, log = agent.communicate(timeout=30)
-    assert agent.returncode == 0, log
-    assert "the new settings are not used, the old ones stay: interval_s: 'soon'; expected a whole number" in log
-    assert "new settings are used from now on" in log
+    assert agent.wait(30) == 0, said
+    reader.join()
+    agent.stderr.close()

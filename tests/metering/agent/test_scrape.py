@@ -1,6 +1,7 @@
 """Reading real pages over real HTTP: every failure has its reason and none takes long."""
 
 import gzip
+import queue
 import socket
 import ssl
 import threading
@@ -189,6 +190,29 @@ def test_a_read_that_cannot_be_interrupted_is_given_up_and_not_doubled() -> None
     assert first == [Failure("stuck", "timeout", "the read hangs")]
     assert second == [Failure("stuck", "timeout", "the read before still hangs")]
     assert transport.calls == 1
+
+
+class SlowToEnd(Scraper):
+    """A scraper whose threads stay for a moment after they gave their result, as on a busy machine."""
+
+    def __init__(self, client: httpx.Client, leave: threading.Event) -> None:
+        super().__init__(client, SystemClock(), 5)
+        self.leave = leave
+
+    def _work(self, target: Target, results: "queue.SimpleQueue[Page | Failure]") -> None:
+        super()._work(target, results)
+        self.leave.wait(30)
+
+
+def test_a_read_that_gave_its_page_is_over_though_its_thread_is_not(engine: PageServer) -> None:
+    engine.routes["/metrics"] = page("a 1\n")
+    target = Target("engine", f"{engine.url}/metrics", "")
+    leave = threading.Event()
+    with http_client([], "", trust_env=False) as client:
+        scraper = SlowToEnd(client, leave)
+        read = [scraper.finish(scraper.begin([target])) for _ in range(2)]
+        leave.set()
+    assert read == [[Page("engine", b"a 1\n", "")]] * 2
 
 
 def test_certificates_are_loaded_for_https_alone(tmp_path: Path) -> None:
