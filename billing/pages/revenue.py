@@ -1,7 +1,7 @@
 """Certified revenue on the pages of both parties: what is due, what was stated, its check, and the tenant's upload."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from billing.money import to_charge
 from billing.queries.revenue import DueRow, DueState, due_rows, statement_file
 from billing.revenue_csv import BYTES_MAX
 from billing.revenue_statements import NAME_CHARS_MAX, state_revenue
-from portal.figures import day, locale_for, moment, money, share
+from portal.figures import day, locale_for, moment, money, share, span
 from portal.parts import Empty, Pill
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -73,7 +73,10 @@ def tenant_revenue(request: HttpRequest, organization: Organization) -> HttpResp
     form = RevenueForm(request.POST if posted else None, request.FILES if posted else None, choices)
     if posted and form.is_valid() and _stated(request, form, mine[form.cleaned_data["what"]]):
         return redirect("tenant-revenue")
-    context = {**_context(rows, locale, "tenant-revenue-document"), "form": form if states and choices else None}
+    context = {
+        **_context(rows, locale, "tenant-revenue-document", _provider),
+        "form": form if states and choices else None,
+    }
     return render(request, "billing/revenue.html", context, status=422 if posted else 200)
 
 
@@ -83,7 +86,7 @@ def provider_revenue(request: HttpRequest, organization: Organization) -> HttpRe
     """Show what tenants have certified, beside what was metered."""
     locale = locale_for(translation.get_language() or "en")
     rows = [row for row in due_rows(organization, datetime.now(UTC)) if row.contract.provider_id == organization.pk]
-    return render(request, "billing/revenue.html", _context(rows, locale, "provider-revenue-document"))
+    return render(request, "billing/revenue.html", _context(rows, locale, "provider-revenue-document", _tenant))
 
 
 @require_safe
@@ -145,15 +148,18 @@ def _what(row: DueRow, locale: str) -> str:
 
 
 def _period(row: DueRow, locale: str) -> str:
-    zone = ZoneInfo(row.contract.time_zone)
-    period = row.due.period
+    """Return the days of a period where it begins and ends with a day, else its instants."""
+    zone, period = ZoneInfo(row.contract.time_zone), row.due.period
+    start, end = period.from_at.astimezone(zone), period.to_at.astimezone(zone)
+    if start.time() == end.time() == time():
+        return span(start.date(), end.date() - timedelta(days=1), locale)
     words = {"start": moment(period.from_at, zone, locale=locale), "end": moment(period.to_at, zone, locale=locale)}
     return _("%(start)s to %(end)s") % words
 
 
-def _context(rows: Sequence[DueRow], locale: str, document: str) -> dict[str, Any]:
+def _context(rows: Sequence[DueRow], locale: str, document: str, party: Callable[[DueRow], str]) -> dict[str, Any]:
     return {
-        "rows": [_row(row, locale, document) for row in rows],
+        "rows": [{**_row(row, locale, document), "party": party(row)} for row in rows],
         "sub": _("Net revenue that tenants certify, beside list price times metered tokens."),
         "empty": Empty(
             _("Nothing is due"),
@@ -163,13 +169,20 @@ def _context(rows: Sequence[DueRow], locale: str, document: str) -> dict[str, An
     }
 
 
+def _provider(row: DueRow) -> str:
+    return row.contract.provider.name
+
+
+def _tenant(row: DueRow) -> str:
+    return row.contract.tenant.name
+
+
 def _row(row: DueRow, locale: str, document: str) -> dict[str, Any]:
     currency, check, statement = row.contract.currency, row.check, row.due.statement
     found: dict[str, Any] = {
         "term": row.due.term.ref,
         "title": row.due.term.title,
         "contract": row.contract.number,
-        "parties": f"{row.contract.provider.name} · {row.contract.tenant.name}",
         "period": _period(row, locale),
         "due": day(row.due.due_at.date(), "yMMMd", locale),
         "metered": money(to_charge(check.metered), currency, locale=locale),
@@ -184,7 +197,7 @@ def _row(row: DueRow, locale: str, document: str) -> dict[str, Any]:
         "tolerance": share(check.tolerance_percent / 100, digits=2),
         "within": check.is_within,
         "certified_by": statement.certified_by,
-        "uploaded": moment(statement.created_at, UTC, locale=locale),
+        "uploaded": day(statement.created_at.date(), "yMMMd", locale),
         "url": reverse(document, args=[statement.pk]),
     }
 

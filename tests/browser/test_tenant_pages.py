@@ -17,6 +17,7 @@ from billing.models import Invoice
 from billing.pages.periods import next_month, previous_month
 from portal.catalogue import compile_catalogue
 from tests.billing.pages.made import BUSY, make_running
+from tests.billing.sharing import make_stated
 from tests.factories import PASSWORD, make_cast
 from tests.metering.checked import make_checked
 
@@ -51,6 +52,7 @@ def addresses(cast: Cast) -> dict[str, str]:
     now = datetime.now(UTC)
     make_running(cast, now)
     make_checked(cast.provider, cast.petra, now)
+    make_stated(cast.provider, cast.tenant)
     number = Invoice.objects.order_by("-issued_at").values_list("number", flat=True)[0]
     month = previous_month(now.date())  # a whole one, whatever day it is
     return {
@@ -69,6 +71,7 @@ def addresses(cast: Cast) -> dict[str, str]:
         "leases": "/t/leases/?view=list",
         "no lease": "/t/leases/",
         "lease request": "/t/leases/new/",
+        "revenue": "/t/revenue/",
     }
 
 
