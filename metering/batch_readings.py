@@ -48,10 +48,10 @@ def count_readings(
     # Columns that were read at the same instants share the list.
     trusted: dict[int, bool] = {}
     for column in readings:
-        meter, epoch, first_seq, values, read_at_ms = column
+        meter, epoch, first_seq, count, values, read_at_ms = column
         last = shipped.get(meter, 0)
-        end = first_seq + len(values)
-        counts.received += len(values)
+        end = first_seq + count
+        counts.received += count
         if first_seq <= last:
             for number, value in zip(range(first_seq, min(last + 1, end)), values, strict=False):
                 repeated[meter, number] = (epoch, value)

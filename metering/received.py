@@ -44,11 +44,12 @@ METERS_KNOWN_MAX: Final = 32_768
 
 
 class Readings(NamedTuple):
-    """The readings of one column; `meter` is its `meter_digest`, value `i` has number `first_seq + i`."""
+    """The `size` readings of one column; `meter` is its `meter_digest`, value `i` has number `first_seq + i`."""
 
     meter: int
     epoch: str
     first_seq: int
+    size: int
     values: Sequence[int]
     read_at_ms: list[int]
 
@@ -161,7 +162,7 @@ def read_received(text: bytes) -> tuple[Head, list[Readings]] | None:
     try:
         received, readings, gauges = _read_columns(text) if wire_version(text) == 1 else _read_blocks(text)
         check_counts(
-            readings=sum(len(column.values) for column in readings) + sum(len(column.values) for column in gauges),
+            readings=sum([column.size for column in readings]) + sum([len(column.values) for column in gauges]),
             columns=len(readings) + len(gauges),
             outcomes=len(received.outcomes),
             accelerators=len(received.accelerators),
@@ -198,7 +199,14 @@ def _head(batch: Batch | _Received | _ReceivedBlocks) -> Head:
 def readings_of(batch: Batch) -> list[Readings]:
     """Return the readings of a batch that was read thoroughly."""
     return [
-        Readings(meter_digest(column.meter), column.epoch, column.first_seq, column.values, column.read_at_ms)
+        Readings(
+            meter_digest(column.meter),
+            column.epoch,
+            column.first_seq,
+            len(column.values),
+            column.values,
+            column.read_at_ms,
+        )
         for column in batch.registers
     ]
 
@@ -206,8 +214,8 @@ def readings_of(batch: Batch) -> list[Readings]:
 def _check_numbers(readings: list[Readings]) -> None:
     """Check that each meter's numbers go on without a gap, and within bounds."""
     next_seqs: dict[int, int] = {}
-    for meter, _, first_seq, values, _ in readings:
-        end = first_seq + len(values)
+    for meter, _, first_seq, count, _, _ in readings:
+        end = first_seq + count
         if next_seqs.get(meter, first_seq) != first_seq or end > VALUE_MAX:
             raise BatchMalformed("$", "numbers that do not go on", "gapless numbers")
         next_seqs[meter] = end
@@ -226,7 +234,8 @@ def _readings(columns: list[_Column]) -> list[Readings]:
             raise BatchMalformed("$", "values and instants", "as many of both")
         _check_proof(column.epoch_started_ms, column.epoch_proof)
         meter = _known_meter(bytes(column.meter))
-        readings.append(Readings(meter, column.epoch, column.first_seq, column.values, read_at_ms))
+        count = len(read_at_ms)
+        readings.append(Readings(meter, column.epoch, column.first_seq, count, column.values, read_at_ms))
     return readings
 
 
@@ -245,7 +254,7 @@ def _readings_in(block: _Block) -> list[Readings]:
         _check_proof(life.started_ms, life.proof)
     epochs = [life.epoch for life in block.lives]
     return [
-        Readings(meter, epochs[life], first_seq, Rising(rows, index), read_at_ms)
+        Readings(meter, epochs[life], first_seq, len(rows), Rising(rows, index), read_at_ms)
         for index, (meter, life, first_seq) in enumerate(zip(meters, block.life, block.first_seq, strict=True))
     ]
 
