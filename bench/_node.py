@@ -1,5 +1,6 @@
 """A GPU server's batches as its agent would seal them: 8 cards and 4 engines, 120 meters, noisy counters."""
 
+import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,6 +63,10 @@ class BenchNode:
         """Give the node a noise of its own, the same in every run."""
         self.noise = random.Random(self.number)  # noqa: S311  noise, not a secret
         self.meters = list(_meters(self.number))
+        # As an agent names them: a digest for each engine and card.
+        self.epochs = [
+            hashlib.sha256(f"{self.id} {meter.subject_id}".encode()).hexdigest()[:32] for meter in self.meters
+        ]
         self.begins_ms = int(self.begins_at.timestamp() * 1000)
 
     def _rise(self, index: int) -> int:
@@ -77,7 +82,7 @@ class BenchNode:
                 self.values[index] += self._rise(index)
                 values.append(self.values[index])
                 readings.append((self.number * METERS + index, at, self.values[index]))
-            columns.append(RegisterColumn(meter, "epoch-1", None, "none", self.ticks + 1, values, at_ms))
+            columns.append(RegisterColumn(meter, self.epochs[index], None, "none", self.ticks + 1, values, at_ms))
         self.seq += 1
         batch = Batch(
             version=WIRE_VERSION,

@@ -82,3 +82,17 @@ def test_last_use_is_noted_to_the_minute(cast: Cast) -> None:
     find_key(issued.secret, NOW + timedelta(seconds=91))
     issued.key.refresh_from_db()
     assert issued.key.last_used_at == NOW + timedelta(seconds=90)
+
+
+def test_the_written_out_query_reads_what_the_models_read(cast: Cast) -> None:
+    issued = issue(cast, expires_at=NOW + timedelta(hours=1))
+    # The first look notes that the key was used.
+    assert find_key(issued.secret, NOW) is not None
+    found = find_key(issued.secret, NOW)
+    assert found is not None
+    expected = ApiKey.objects.usable(NOW).select_related("organization").get()
+    for one, other in ((found, expected), (found.organization, expected.organization)):
+        assert one._state.db == other._state.db
+        for field in other._meta.concrete_fields:
+            ours, theirs = getattr(one, field.attname), getattr(other, field.attname)
+            assert bytes(ours) == bytes(theirs) if isinstance(theirs, memoryview) else ours == theirs
