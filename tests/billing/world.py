@@ -120,6 +120,7 @@ class Shared:
         version: int = 1,
         records: int = 1,
         context_over: int = 0,
+        marks: str = "",
     ) -> list[UsageHour]:
         """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
         meters = {token_class: self._meter(witness or self.witness, model, token_class) for token_class in tokens}
@@ -143,6 +144,7 @@ class Shared:
                 rule="counted",
                 version=version,
                 context_over=context_over,
+                marks=marks,
                 value=count_of,
                 records=records,
                 updated_at=at,
