@@ -127,8 +127,15 @@ def _holds(
     )
     terms = terms_by_id({row[-1] for row in rows if row[-1] is not None})
     found: dict[UUID, list[HoldRow]] = defaultdict(list)
+    # All slices of a lease begin together: what it says then is read once, not once for each slice.
+    prices: dict[tuple[UUID, datetime], Decimal | None] = {}
     for slice_id, tenant, tenant_id, start, end, ref, contract, currency, term_id in rows:
-        price = gpu_hour_price(terms[term_id], max(start, from_at)) if term_id else None
+        price = None
+        if term_id is not None:
+            key = (term_id, max(start, from_at))
+            if key not in prices:
+                prices[key] = gpu_hour_price(terms[term_id], key[1])
+            price = prices[key]
         hold = HoldRow(tenant, tenant_id, start, end, ref or "", contract or "", currency or "", price)
         found[slice_id].append(hold)
     return found
