@@ -83,7 +83,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
     total = SimulatedLineSerializer()
 
 
-class OfferSerializer(serializers.Serializer[Any]):
+class ComparedOfferSerializer(serializers.Serializer[Any]):
     """One model of payment."""
 
     name = serializers.CharField(help_text="lease, token_price, share or hybrid")
@@ -110,7 +110,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     holds_are_real = serializers.BooleanField(help_text="false where cards were supposed to be held")
     share_percent = serializers.CharField()
     rent_per_month = serializers.CharField()
-    offers = OfferSerializer(many=True)
+    offers = ComparedOfferSerializer(many=True)
     missing = serializers.ListField(child=serializers.CharField(), help_text="no price, or nothing held")
     cheapest = serializers.CharField()
     crossings = CrossingSerializer(many=True)

@@ -108,7 +108,7 @@ class PriceRowSerializer(serializers.Serializer[Any]):
     factor = serializers.CharField(required=False)
 
 
-class VersionSerializer(serializers.Serializer[Any]):
+class PriceVersionSerializer(serializers.Serializer[Any]):
     """A published version of a price book."""
 
     id = serializers.UUIDField()
@@ -121,10 +121,10 @@ class VersionSerializer(serializers.Serializer[Any]):
     prices = PriceRowSerializer(many=True)
 
 
-class VersionsSerializer(serializers.Serializer[Any]):
+class PriceVersionsSerializer(serializers.Serializer[Any]):
     """Versions in the order they take effect."""
 
-    price_versions = VersionSerializer(many=True)
+    price_versions = PriceVersionSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
 
 
@@ -196,7 +196,7 @@ class PriceVersionsView(APIView):
             OpenApiParameter("cursor", str, description="`next_cursor` of an answer"),
             OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file"),
         ],
-        responses={(200, "application/json"): VersionsSerializer, (200, "text/csv"): OpenApiTypes.STR},
+        responses={(200, "application/json"): PriceVersionsSerializer, (200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the versions in force, past and announced, with all their prices, in the order they take effect."""
@@ -226,7 +226,7 @@ class PriceVersionsView(APIView):
         summary="Publish a price version",
         parameters=[KEY_HEADER],
         request=NewVersionSerializer,
-        responses={201: VersionSerializer},
+        responses={201: PriceVersionSerializer},
     )
     def post(self, request: Request) -> Response:
         """Publish a complete list of prices and tell every tenant with a contract on the book; nothing changes it.
@@ -260,7 +260,7 @@ class PriceVersionView(APIView):
         operation_id="price_versions_retrieve",
         tags=["prices"],
         summary="Read a price version",
-        responses={200: VersionSerializer},
+        responses={200: PriceVersionSerializer},
     )
     def get(self, request: Request, version_id: UUID) -> Response:
         """Read a version and all its prices."""
