@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from rest_framework import serializers
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
@@ -169,3 +171,19 @@ def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: 
         call()
         tried += 1
     assert tried >= OPERATIONS_MIN
+
+
+def test_every_shape_has_a_name_of_its_own() -> None:
+    get_resolver().url_patterns  # noqa: B018  reading it imports every module with addresses
+    names = Counter(shape.__name__ for shape in _shapes(serializers.Serializer) if not _is_foreign(shape))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def _shapes(of: type[Any]) -> Iterator[type[Any]]:
+    for shape in of.__subclasses__():
+        yield shape
+        yield from _shapes(shape)
+
+
+def _is_foreign(shape: type[Any]) -> bool:
+    return shape.__module__.split(".")[0] not in {"billing", "clusters", "metering", "tenants", "forecourt"}
