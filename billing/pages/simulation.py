@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.economics.repricing import at_percent
+from billing.economics.repricing import STRESS_PERCENTS, at_percent
 from billing.models import PriceVersion
 from billing.pages import margin_words as words
 from billing.pages.periods import UnreadablePeriod, offered_months, read_period
@@ -92,7 +92,8 @@ class Line:
 def provider_simulate(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what a price change would have made of a month's usage; a part of the page where htmx asks for it."""
     asked = _read(request, organization)
-    found, notice = _simulated(organization, asked)
+    short = request.headers.get("HX-Request") == "true"
+    found, notice = _simulated(organization, asked, () if short else STRESS_PERCENTS)
     context: dict[str, Any] = {
         "asked": asked,
         "found": found,
@@ -100,7 +101,7 @@ def provider_simulate(request: HttpRequest, organization: Organization) -> HttpR
         "summary": _summary(found, asked.locale) if found else (),
         "headline": _headline(found, asked) if found else "",
     }
-    if request.headers.get("HX-Request") == "true":
+    if short:
         return render(request, "billing/partials/simulated.html", context)
     context |= {
         "months": _months(asked),
@@ -139,7 +140,9 @@ def _read(request: HttpRequest, organization: Organization) -> Asked:
     return Asked(period, percent, query.get("scope", ""), version, query.get("currency", ""), locale, now)
 
 
-def _simulated(organization: Organization, asked: Asked) -> tuple[Simulation | None, Notice | None]:
+def _simulated(
+    organization: Organization, asked: Asked, stress: tuple[int, ...]
+) -> tuple[Simulation | None, Notice | None]:
     try:
         found = simulate(
             organization,
@@ -149,6 +152,7 @@ def _simulated(organization: Organization, asked: Asked) -> tuple[Simulation | N
             currency=asked.currency,
             book_id=asked.version.book_id if asked.version else None,
             periods_max=PERIODS_SHOWN_MAX,
+            stress=stress,
         )
     except TooManyPeriods as refused:
         text = _("%(count)s billing periods are too many for a page. Run: python manage.py simulate --help") % {

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from billing.bases import read_basis
+from billing.bases import Grain, read_basis
 from billing.basis import BILLED_QUALITIES
 from billing.economics.comparison import Profile, Terms, amount_of
 from billing.models import Contract, ContractState, MarginRow
@@ -62,7 +62,7 @@ def real_usage(
     holds, or with `gpus` given, so many cards of a model are supposed to be held throughout; left open, as many as the
     tenant's GPU time there filled.
     """
-    basis = read_basis(Window(contract, from_at, until, to_at))
+    basis = read_basis(Window(contract, from_at, until, to_at), grain=Grain.PERIOD)
     usage = tuple(used for term in basis.terms for used in term.usage) or _metered(contract, from_at, until)
     holds = tuple(hold for term in basis.terms for hold in term.holds)
     cards = _cards(basis.versions)

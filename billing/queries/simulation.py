@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
-from billing.bases import read_bases, window_of
+from billing.bases import Grain, read_bases, window_of
 from billing.economics.repricing import STRESS_PERCENTS, Reprice, Repriced, at_version, reprice, unchanged
 from billing.models import BillingPeriod, Contract, MarginRow
 from billing.models import PriceVersion as PriceVersionRow
@@ -91,7 +91,7 @@ class Simulation:
     lines: tuple[SimulatedLine, ...]
     tenants: tuple[SimulatedLine, ...]
     total: SimulatedLine
-    stress_percents: tuple[int, ...] = STRESS_PERCENTS
+    stress_percents: tuple[int, ...]
 
 
 def simulate(
@@ -104,6 +104,7 @@ def simulate(
     book_id: UUID | None = None,
     contract_id: UUID | None = None,
     periods_max: int | None = None,
+    stress: tuple[int, ...] = STRESS_PERCENTS,
 ) -> Simulation:
     """Rate the periods that begin within `[from_at, to_at)` and are charged to some instant, as billed and changed.
 
@@ -117,7 +118,7 @@ def simulate(
     chosen = currency or (currencies[0] if len(currencies) == 1 else _largest(periods))
     mine = [period for period in periods if period.contract.currency == chosen]
     found: dict[tuple[str, str, str], list[Repriced]] = defaultdict(list)
-    for period, repriced in _repriced(mine, change_of):
+    for period, repriced in _repriced(mine, change_of, stress):
         tenant = period.contract.tenant
         for one in repriced:
             found[tenant.name, tenant.slug, one.model].append(one)
@@ -132,6 +133,7 @@ def simulate(
         lines=tuple(lines),
         tenants=tuple(tenants),
         total=_joined("", "", tenants, _known_sum([costs[key] for key in costs])),
+        stress_percents=stress,
     )
 
 
@@ -182,14 +184,15 @@ def _largest(periods: Sequence[BillingPeriod]) -> str:
 
 
 def _repriced(
-    periods: Sequence[BillingPeriod], change_of: Callable[[Contract], Reprice]
+    periods: Sequence[BillingPeriod], change_of: Callable[[Contract], Reprice], stress: tuple[int, ...]
 ) -> Iterator[tuple[BillingPeriod, list[Repriced]]]:
-    """Read and rate periods, many at a time."""
+    """Read and rate periods, many at a time, summed as charging sums them."""
     for first in range(0, len(periods), PERIODS_A_READ):
         chunk = periods[first : first + PERIODS_A_READ]
-        bases = read_bases([window_of(period, to_at=period.rated_at) for period in chunk])
+        windows = [window_of(period, to_at=period.rated_at) for period in chunk]
+        bases = read_bases(windows, grain=Grain.PERIOD)
         for period, basis in zip(chunk, bases, strict=True):
-            yield period, reprice(basis, change_of(period.contract))
+            yield period, reprice(basis, change_of(period.contract), stress)
 
 
 def _costs(
@@ -254,7 +257,7 @@ def _joined(name: str, slug: str, parts: Sequence[SimulatedLine], cost: Decimal 
         model="",
         old=exact_sum(part.old for part in parts),
         new=exact_sum(part.new for part in parts),
-        stress=tuple(exact_sum(part.stress[column] for part in parts) for column in range(len(STRESS_PERCENTS))),
+        stress=tuple(exact_sum(column) for column in zip(*(part.stress for part in parts), strict=True)),
         cost=cost,
     )
 

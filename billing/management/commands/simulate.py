@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.economics.repricing import at_percent
+from billing.economics.repricing import STRESS_PERCENTS, at_percent
 from billing.models import PriceVersion
 from billing.queries.simulation import SimulatedLine, Simulation, simulate, version_changes
 from tenants.models import Organization
@@ -28,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--model", action="append", help="only this model's prices; may be repeated")
         parser.add_argument("--price-version", help="id of a price version, in force throughout")
         parser.add_argument("--currency", default="")
+        parser.add_argument("--no-stress", action="store_true", help="leave the stress columns out: 2 ratings, not 5")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         provider = Organization.objects.filter(slug=options["provider"], is_provider=True).first()
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             change_of=change_of or (lambda _contract: raised),
             currency=options["currency"],
             book_id=book_id,
+            stress=() if options["no_stress"] else STRESS_PERCENTS,
         )
         self._write(found)
 

@@ -30,6 +30,13 @@ def test_it_prints_tenants_models_and_a_total() -> None:
     assert (rows[-1]["tenant"], float(rows[-1]["new"])) == ("total", 61.4)
 
 
+def test_stress_can_be_left_out() -> None:
+    costly = make_costly()
+    rows, _ = run(costly.world.provider.slug, "--month", "2026-03", "--percent", "34", "--no-stress")
+    assert list(rows[-1]) == ["tenant", "model", "currency", "old", "new", "cost", "margin"]
+    assert float(rows[-1]["new"]) == 61.4
+
+
 def test_a_version_is_simulated_by_its_id() -> None:
     costly = make_costly()
     book = costly.world.book
