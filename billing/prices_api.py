@@ -23,9 +23,21 @@ from rest_framework.views import APIView
 from billing.csv_files import csv_answer
 from billing.models import IndexPrice, PriceBook, PriceVersion
 from billing.price_drafts import open_book
+from billing.prices_shapes import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    BookSerializer,
+    BooksSerializer,
+    IndexQuerySerializer,
+    IndexSerializer,
+    NewBookSerializer,
+    NewVersionSerializer,
+    PriceVersionSerializer,
+    PriceVersionsSerializer,
+    VersionQuerySerializer,
+)
 from billing.pricing import WrongPrices, publish_prices
 from billing.queries.price_books import (
-    Standing,
     VersionRow,
     readable_books,
     readable_versions,
@@ -41,8 +53,6 @@ from tenants.idempotency import answer_once
 
 SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
 BODY_BYTES_MAX: Final = 4_000_000
-LIMIT_MAX: Final = 500
-LIMIT_DEFAULT: Final = 100
 KEY_HEADER: Final = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again is answered as the first time"
 )
@@ -67,81 +77,6 @@ class CsvRenderer(JSONRenderer):
 
     media_type = "text/csv"
     format = "csv"
-
-
-class BookSerializer(serializers.Serializer[Any]):
-    """A price book."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    currency = serializers.CharField()
-    provider = serializers.CharField(help_text="the provider's slug")
-
-
-class BooksSerializer(serializers.Serializer[Any]):
-    """Price books of the organization, and those that its contracts refer to."""
-
-    price_books = BookSerializer(many=True)
-
-
-class NewBookSerializer(serializers.Serializer[Any]):
-    """A price book to open."""
-
-    name = serializers.CharField(max_length=200)
-    currency = serializers.CharField(min_length=3, max_length=3, help_text="ISO 4217")
-
-
-class PriceRowSerializer(serializers.Serializer[Any]):
-    """One price; exactly one of the fields that name a unit is given."""
-
-    model = serializers.CharField(required=False, help_text="served model, card or kind of storage")
-    quantity = serializers.CharField(required=False, help_text="class of tokens, or what is counted")
-    context_over = serializers.IntegerField(required=False, help_text="of requests above so many input tokens")
-    mark = serializers.CharField(required=False, help_text="mark of usage that a factor is for")
-    price_per_mtok = serializers.CharField(required=False)
-    price_per_request = serializers.CharField(required=False)
-    price_per_image = serializers.CharField(required=False)
-    price_per_second = serializers.CharField(required=False)
-    price_per_step = serializers.CharField(required=False)
-    price_per_gpu_hour = serializers.CharField(required=False)
-    price_per_gb_month = serializers.CharField(required=False)
-    factor = serializers.CharField(required=False)
-
-
-class PriceVersionSerializer(serializers.Serializer[Any]):
-    """A published version of a price book."""
-
-    id = serializers.UUIDField()
-    price_book = serializers.UUIDField()
-    number = serializers.IntegerField()
-    currency = serializers.CharField()
-    standing = serializers.ChoiceField([str(each) for each in Standing if each is not Standing.DRAFT])
-    announced_at = serializers.DateTimeField()
-    effective_at = serializers.DateTimeField()
-    prices = PriceRowSerializer(many=True)
-
-
-class PriceVersionsSerializer(serializers.Serializer[Any]):
-    """Versions in the order they take effect."""
-
-    price_versions = PriceVersionSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-
-
-class NewVersionSerializer(serializers.Serializer[Any]):
-    """A version to publish: the complete list of prices."""
-
-    price_book = serializers.UUIDField()
-    effective_at = serializers.DateTimeField(help_text="from when the prices are in force")
-    prices = PriceRowSerializer(many=True)
-
-
-class VersionQuerySerializer(serializers.Serializer[Any]):
-    """The query of the list of versions."""
-
-    price_book = serializers.UUIDField(required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
-    cursor = serializers.DateTimeField(required=False)
 
 
 class PriceBooksView(APIView):
@@ -268,41 +203,6 @@ class PriceVersionView(APIView):
         if row is None:
             raise Http404
         return Response(_version(row))
-
-
-class IndexPriceSerializer(serializers.Serializer[Any]):
-    """One public price, for one of its unit."""
-
-    as_of = serializers.DateField()
-    seller = serializers.CharField()
-    name = serializers.CharField(help_text="as the source names the model or card")
-    unit = serializers.CharField()
-    quantity = serializers.CharField()
-    context_over = serializers.IntegerField()
-    mark = serializers.CharField()
-    currency = serializers.CharField()
-    price = serializers.CharField()
-    stated_on = serializers.DateField()
-    link = serializers.CharField()
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `source`, which every field of the framework has already."""
-        return {"source": serializers.CharField(), **super().get_fields()}
-
-
-class IndexSerializer(serializers.Serializer[Any]):
-    """Public prices of the newest import of each source."""
-
-    prices = IndexPriceSerializer(many=True)
-    next_cursor = serializers.IntegerField(allow_null=True)
-
-
-class IndexQuerySerializer(serializers.Serializer[Any]):
-    """The query of public prices."""
-
-    search = serializers.CharField(max_length=100, required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
-    cursor = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
 
 
 class PriceIndexView(APIView):

@@ -13,17 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.filled import Filled, api_key, fill
-from tests.isolation.addresses import (
-    ADDRESSES,
-    CALLERS,
-    ELSEWHERE,
-    OPEN_IN_ADMIN,
-    PEOPLE,
-    Address,
-    admin_path,
-    places,
-    site,
-)
+from tests.isolation.addresses import ADDRESSES, ELSEWHERE, OPEN_IN_ADMIN, Address, admin_path, places, site
+from tests.isolation.callers import CALLERS, PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
