@@ -12,9 +12,10 @@ from django.utils.translation import ngettext
 
 from billing.models import InvoiceState, SettlementState
 from billing.pages.invoice_words import day_words, pay_action, pays_by_transfer, period_words, shown_amount, state_pill
+from billing.pages.price_words import unit_words
 from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
-from billing.rating.rated import TermKind
+from billing.rating.rated import TermKind, Unit
 from portal.figures import moment, money, number, share, unit_price
 from portal.parts import Check, Notice
 from portal.shell import Crumb
@@ -106,21 +107,36 @@ def _groups(detail: InvoiceDetail, locale: str) -> list[_Group]:
 
 
 def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
-    lease = line.term_kind == TermKind.LEASE
-    items = (
-        (_lease_item(line, currency, locale),)
-        if lease
-        else tuple(_class_item(each, currency, locale) for each in sorted(line.classes, key=_class_place))
-    )
+    held = line.unit == Unit.GPU_SECONDS
+    if held:
+        items: tuple[Item, ...] = (_lease_item(line, currency, locale),)
+    elif not line.classes:
+        items = (_whole_item(line, currency, locale),)
+    else:
+        items = tuple(_class_item(each, line, currency, locale) for each in sorted(line.classes, key=_class_place))
     days = len({subline.day for subline in line.sublines})
     return ShownLine(
         line=line,
-        note="" if lease else _share_words(line, currency, locale),
+        note=_note(line, currency, locale),
         items=items,
-        parts=_parts(line, currency, locale, lease=lease),
+        parts=_parts(line, currency, locale, held=held),
         parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
         parts_label=_("%(line)s by day, class and price version") % {"line": line.description},
     )
+
+
+def _note(line: LineRow, currency: str, locale: str) -> str:
+    """What the classes of a line come to together; a line without classes says it itself."""
+    if line.term_kind == TermKind.TOKEN_SHARE:
+        return _share_words(line, currency, locale)
+    if not line.classes:
+        return ""
+    words = {
+        "description": line.description,
+        "exact": shown_amount(line.exact_amount, currency, locale),
+        "amount": money(line.amount, currency, locale=locale),
+    }
+    return _("%(description)s: %(exact)s, rounded once to %(amount)s.") % words
 
 
 def _share_words(line: LineRow, currency: str, locale: str) -> str:
@@ -148,27 +164,46 @@ def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
     )
 
 
-def _class_item(row: ClassRow, currency: str, locale: str) -> Item:
+def _whole_item(line: LineRow, currency: str, locale: str) -> Item:
+    """A line without classes: packages; or an amount, which has no quantity and no price."""
+    counted = line.unit != Unit.AMOUNT
+    priced = counted and line.unit_price is not None
+    return Item(
+        name=line.description,
+        tier="",
+        quantity=number(line.quantity) if counted else "",
+        unit="",
+        price=unit_price(line.unit_price, currency, locale=locale) if priced else "",
+        per=unit_words(line.unit_price_unit) if priced else "",
+        source=line.source,
+        amount=money(line.amount, currency, locale=locale),
+        exact=False,
+    )
+
+
+def _class_item(row: ClassRow, line: LineRow, currency: str, locale: str) -> Item:
+    tokens = line.unit == Unit.TOKENS
+    per = "/ 1M" if tokens else unit_words(line.unit_price_unit)
     return Item(
         name=class_words(row.token_class),
         tier=_tier_words(row.context_over),
         quantity=number(row.quantity),
-        unit=_("tokens"),
+        unit=_("tokens") if tokens else "",
         price=unit_price(row.unit_price, currency, locale=locale) if row.unit_price is not None else "",
-        per="/ 1M" if row.unit_price is not None else _("several prices"),
+        per=per if row.unit_price is not None else _("several prices"),
         source=", ".join(f"v{version}" for version in row.versions),
         amount=shown_amount(row.exact_amount, currency, locale),
         exact=True,
     )
 
 
-def _parts(line: LineRow, currency: str, locale: str, *, lease: bool) -> tuple[Part, ...]:
+def _parts(line: LineRow, currency: str, locale: str, *, held: bool) -> tuple[Part, ...]:
     return tuple(
         Part(
             day=part.day,
-            name=line.term_ref if lease else class_words(part.token_class),
+            name=class_words(part.token_class) or line.term_ref,
             tier=_tier_words(part.context_over),
-            quantity=_hours(part.quantity) if lease else number(part.quantity),
+            quantity=_hours(part.quantity) if held else number(part.quantity) if line.unit != Unit.AMOUNT else "",
             price=unit_price(part.unit_price, currency, locale=locale),
             source=f"v{part.version}" if part.version is not None else line.source,
             amount=shown_amount(part.exact_amount, currency, locale),
@@ -195,6 +230,11 @@ def class_words(token_class: str) -> str:
         "cache_write": _("Cache write"),
         "output": _("Output"),
         "reasoning": _("Reasoning"),
+        "requests": _("Requests"),
+        "images": _("Images"),
+        "audio_seconds": _("Audio"),
+        "video_seconds": _("Video"),
+        "steps": _("Steps"),
     }.get(token_class, token_class)
 
 

@@ -67,10 +67,11 @@ def unit_words(unit: str) -> str:
         str(PriceUnit.PER_IMAGE): _("per image"),
         str(PriceUnit.PER_SECOND): _("per second"),
         str(PriceUnit.PER_STEP): _("per step"),
+        str(PriceUnit.PER_PACKAGE): _("per package"),
         str(PriceUnit.PER_GPU_HOUR): _("per GPU-hour"),
         str(PriceUnit.PER_GB_MONTH): _("per GB-month"),
         FACTOR: _("times the price"),
-    }[str(unit)]
+    }.get(str(unit)) or str(unit).replace("_", " ")
 
 
 def counted_words(quantity: str) -> str:
