@@ -91,7 +91,23 @@ def _taken(holds: Sequence[Hold]) -> SliceTaken:
                 held_from=from_at.isoformat(),
                 held_to=to_at.isoformat() if to_at else None,
             )
-    return SliceTaken("The request holds one slice twice at one instant.")
+    return _card_taken(holds) or SliceTaken(
+        "The request holds one slice, or one card whole and in parts, twice at once."
+    )
+
+
+def _card_taken(holds: Sequence[Hold]) -> SliceTaken | None:
+    """Say which card is held in another way over a part of the time asked for: in parts, or whole."""
+    by_card = {hold.slice.accelerator_id: hold for hold in holds}
+    others = Allocation.objects.filter(slice__accelerator_id__in=list(by_card)).exclude(
+        slice_id__in=[hold.slice.id for hold in holds]
+    )
+    names = ("slice__accelerator_id", "from_at", "to_at", "slice__accelerator__uuid", "slice__accelerator__node__name")
+    for card_id, from_at, to_at, card, node in others.order_by("from_at").values_list(*names):
+        if _overlaps(by_card[card_id], from_at, to_at):
+            until = to_at.isoformat() if to_at else "further notice"
+            return SliceTaken(f"{card} on {node} is held in another way from {from_at.isoformat()} to {until}.")
+    return None
 
 
 def _require_slices(term: Term, contract: Contract, slices: Sequence[Slice], accelerator_model: str) -> None:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from billing.contracting import SliceTaken, add_lease
 from clusters.models import Allocation
+from tests import factories
 from tests.billing.world import MARCH, World, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,3 +92,15 @@ def test_an_overlap_is_refused_by_raw_sql_too() -> None:
         )
     assert isinstance(refused.value.__cause__, psycopg.errors.ExclusionViolation)
     assert lease.allocations.count() == 1
+
+
+def test_a_card_held_in_parts_is_not_leased_whole_and_the_refusal_names_it() -> None:
+    world = make_world()
+    [whole] = world.make_slices(1)
+    part = factories.make_slice(whole.accelerator, 250)
+    factories.make_allocation(part, world.tenant, MARCH, APRIL)
+    with pytest.raises(SliceTaken, match=f"{whole.accelerator.uuid} on .* is held in another way"):
+        add_lease(
+            contract=world.contract, slices=[whole], from_at=MARCH, to_at=None, price_per_gpu_hour=None, now=MARCH
+        )
+    assert Allocation.objects.count() == 1

@@ -103,7 +103,7 @@ def test_a_holding_without_a_lease_is_shown_and_leads_nowhere(cast: Cast, client
     words = read(client, "/p/occupancy/")
     assert "no lease" in words
     assert "no end set" in words
-    assert "/p/leases/" not in client.get("/p/occupancy/").content.decode()
+    assert "/p/leases/L-" not in client.get("/p/occupancy/").content.decode()
 
 
 @pytest.mark.django_db
