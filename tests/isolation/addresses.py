@@ -328,17 +328,14 @@ ADDRESSES = [
     Address("api-contract-versions", BETWEEN_THEM, arguments=CONTRACT_ID),
     Address("api-amendments", BETWEEN_THEM, arguments=CONTRACT_ID),
     Address("api-amendments", programs(tenant=422, provider=422, outsider=404), "post", CONTRACT_ID, {"changes": []}),
-    Address("api-amendment", programs(tenant=404, provider=404, outsider=404), arguments=NO_AMENDMENT),
-    Address("api-amendment-offer", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
-    Address(
-        "api-amendment-accept",
-        programs(tenant=404, provider=404, outsider=404),
-        "post",
-        NO_AMENDMENT,
-        {"name": "A", "sha256": "0"},
+    *(
+        Address(f"api-amendment{verb}", programs(tenant=404, provider=404, outsider=404), method, NO_AMENDMENT, body)
+        for verb, method, body in (
+            ("", "get", {}),
+            ("-accept", "post", {"name": "A", "sha256": "0"}),
+            *((verb, "post", {}) for verb in ("-offer", "-decline", "-withdraw")),
+        )
     ),
-    Address("api-amendment-decline", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
-    Address("api-amendment-withdraw", programs(tenant=404, provider=404, outsider=404), "post", NO_AMENDMENT),
     Address(
         "api-enrolment-tokens",
         programs(tenant=404, provider=201, outsider=404),
