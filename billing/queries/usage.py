@@ -18,7 +18,7 @@ from billing.money import exact_sum, from_minor
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.by_day import Slot, divided
 from billing.rating.lines import InvoiceLine, make_bill
-from billing.rating.rated import Rated, RatedLine, TermKind
+from billing.rating.rated import Rated, RatedLine, TermKind, Unit
 from billing.rating.versions import version_in_force
 from billing.usage_spans import Window
 from tenants.models import Organization
@@ -284,7 +284,7 @@ class _Sums:
             total=total,
             token_amount=total - lease_amount,
             lease_amount=lease_amount,
-            gpu_seconds=exact_sum(line.quantity for _, line in leases if line.quantity is not None),
+            gpu_seconds=exact_sum(line.quantity or Decimal(0) for _, line in leases if line.unit is Unit.GPU_SECONDS),
             tokens=_counts(self._tokens.values()),
             days=days,
             models=self._models([row.day for row in days]),
@@ -307,7 +307,7 @@ class _Sums:
                 day=day,
                 amount=exact_sum(line.amount for line in lines[day]),
                 lease_amount=exact_sum(line.amount for line in lines[day] if _is_lease(line)),
-                gpu_seconds=exact_sum(line.quantity for line in lines[day] if _is_lease(line)),
+                gpu_seconds=exact_sum(line.quantity for line in lines[day] if line.unit is Unit.GPU_SECONDS),
                 tokens=_counts(counts[day].values()),
                 tokens_by_model={model: count.frozen().total for model, count in sorted(counts[day].items())},
             )
@@ -360,7 +360,7 @@ def _lease_row(basis: PeriodBasis, line: InvoiceLine) -> LeaseRow:
         ref=line.term_ref,
         title=titles[line.term_ref],
         model=line.model,
-        gpu_seconds=line.quantity or Decimal(0),
+        gpu_seconds=(line.quantity or Decimal(0)) if line.unit is Unit.GPU_SECONDS else Decimal(0),
         unit_price=None if line.price is None else line.price.amount,
         amount=line.amount,
     )
