@@ -37,6 +37,10 @@ PAGES = (
     "/p/substitutions/",
     "/p/substitutions/hour/?at={hour}",
     "/p/substitutions/new/?meter={meter}&from={part}",
+    "/p/margin/",
+    "/p/margin/simulate/",
+    "/p/costs/sample-east/",
+    "/p/compare/?gpus=1",
     "/api/docs",
 )
 
