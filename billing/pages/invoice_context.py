@@ -126,11 +126,12 @@ def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
 
 
 def _note(line: LineRow, currency: str, locale: str) -> str:
-    """What the classes of a line come to together; a line without classes says it itself."""
+    """What the classes of a line come to together, or what a line without classes is."""
     if line.term_kind == TermKind.TOKEN_SHARE:
         return _share_words(line, currency, locale)
     if not line.classes:
-        return ""
+        # Beneath the row, where it can wrap: amounts stay in view.
+        return "" if line.unit == Unit.GPU_SECONDS else line.description
     words = {
         "description": line.description,
         "exact": shown_amount(line.exact_amount, currency, locale),
@@ -169,7 +170,7 @@ def _whole_item(line: LineRow, currency: str, locale: str) -> Item:
     counted = line.unit != Unit.AMOUNT
     priced = counted and line.unit_price is not None
     return Item(
-        name=line.description,
+        name=line.term_ref,
         tier="",
         quantity=number(line.quantity) if counted else "",
         unit="",
