@@ -36,6 +36,7 @@ from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
 from metering.models import Batch, UsageGap, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, make_world
+from tests.metering.forging import forge
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 VERSIONS = (
@@ -239,7 +240,7 @@ def make_invoice() -> Invoice:
         *shared.use({"output": 1}, at=NOON + HOUR, records=5),
     ]
     for number, row in enumerate(rows, 2):
-        type(row).objects.filter(pk=row.pk).update(first_batch_seq=number, last_batch_seq=number)
+        forge(type(row).objects.filter(pk=row.pk), first_batch_seq=number, last_batch_seq=number)
     shared.use({"output": 399_000}, at=NOON, witness=Witness.GATEWAY)
     UsageGap.objects.create(node=node, subject="node", from_at=NOON, to_at=NOON + timedelta(minutes=5), reason="silent")
     ensure_periods(contract=world.contract, now=MARCH)

@@ -20,7 +20,8 @@ def unguarded(table: str) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        # What is due at commit is due then again for whatever follows in this transaction.
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER; SET CONSTRAINTS ALL DEFERRED")
 
 
 def forge(rows: QuerySet[Any], **values: object) -> int:
