@@ -187,6 +187,31 @@ def _receivables_are_unpaid_invoices() -> tuple[int, Iterable[str]]:
     ]
 
 
+def _deposits_are_held() -> tuple[int, Iterable[str]]:
+    """What is held for tenants is what they were invoiced as deposits less what went back."""
+    wrong = _rows(
+        """
+        WITH invoiced AS (
+            SELECT invoice.issuer_id AS organization_id, invoice.currency, sum(line.amount) AS amount
+            FROM billing_invoiceline line JOIN billing_invoice invoice ON invoice.id = line.invoice_id
+            WHERE invoice.state <> 'draft' AND line.rule IN ('lease_deposit_taken', 'lease_deposit_returned')
+            GROUP BY 1, 2
+        ), held AS (
+            SELECT account.organization_id, account.currency, -sum(entry.amount) AS amount
+            FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+            WHERE account.kind = 'deposit_held' GROUP BY 1, 2
+        )
+        SELECT organization_id, currency, coalesce(invoiced.amount, 0), coalesce(held.amount, 0)
+        FROM invoiced FULL JOIN held USING (organization_id, currency)
+        WHERE coalesce(invoiced.amount, 0) <> coalesce(held.amount, 0) ORDER BY 1, 2
+        """
+    )
+    return _issued_count(), [
+        f"organization {owner}: {due} {currency} of deposits invoiced, {held} held"
+        for owner, currency, due, held in wrong
+    ]
+
+
 def _numbers_are_gapless() -> tuple[int, Iterable[str]]:
     wrong = []
     sequences = list(IssuerSequence.objects.select_related("issuer").order_by("prefix"))
@@ -271,6 +296,7 @@ CHECKS: dict[str, Callable[[], tuple[int, Iterable[str]]]] = {
     "lines are the charges of their period": _lines_are_charges,
     "invoices are booked as receivable": _invoices_are_booked,
     "receivables are invoices less payments": _receivables_are_unpaid_invoices,
+    "deposits are held until they go back": _deposits_are_held,
     "invoice numbers have no gap": _numbers_are_gapless,
     "evidence is unchanged and recomputes": _evidence_recomputes,
     "no slice has two holders": _slices_have_one_holder,

@@ -29,6 +29,7 @@ from billing.models import (
 from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
 from billing.rating.kinds import KINDS
+from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.price_rules import price_row
 from billing.rating.rated import Rated, TermKind
 from billing.rating.words import line_words
@@ -58,12 +59,16 @@ class EvidenceBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of an invoice in its currency's minor unit."""
+    """The sums of an invoice in its currency's minor unit.
+
+    `deposit` is what of the total is held for the tenant, below zero where it goes back; the fee is of the rest.
+    """
 
     subtotal: Decimal
     tax: Decimal
     total: Decimal
     operator_fee: Decimal
+    deposit: Decimal
 
 
 def issue_invoice(
@@ -80,12 +85,13 @@ def issue_invoice(
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
     same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no
-    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is booked or collected.
+    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is collected, and nothing booked but a deposit
+    that went back by it.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
     ordered = sorted(bill.lines, key=lambda line: (_rank(line), line.model, line.term_ref))
-    totals = _totals(contract, bill.total)
+    totals = _totals(contract, bill)
     assert totals.total >= 0
     invoice = Invoice.objects.create(
         issuer_id=contract.provider_id,
@@ -119,10 +125,12 @@ def issue_invoice(
     return invoice
 
 
-def _totals(contract: Contract, subtotal: Decimal) -> Totals:
+def _totals(contract: Contract, bill: rating_lines.Bill) -> Totals:
     tax = from_minor(0, contract.currency)
-    fee = round_to_minor(Fraction(subtotal) * Fraction(contract.operator_fee_percent) / 100, contract.currency)
-    return Totals(subtotal, tax, subtotal + tax, fee)
+    deposit = sum((line.amount for line in bill.lines if line.sublines[0].rule in DEPOSIT_RULES), start=tax)
+    earned = Fraction(bill.total - deposit)
+    fee = round_to_minor(earned * Fraction(contract.operator_fee_percent) / 100, contract.currency)
+    return Totals(bill.total, tax, bill.total + tax, fee, deposit)
 
 
 def _store_lines(
@@ -232,15 +240,16 @@ def _seal(invoice: Invoice, document: dict[str, object]) -> None:
 
 
 def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now: datetime) -> None:
-    """Dr tenant receivable total; Cr provider payable the rest, Cr operator fee, Cr tax payable."""
-    if not totals.total:
+    """Dr tenant receivable total; Cr deposit held, operator fee, tax payable, and provider payable the rest."""
+    if not totals.total and not totals.deposit:
         return
     currency = contract.currency
-    payable = totals.total - totals.operator_fee - totals.tax
+    payable = totals.total - totals.operator_fee - totals.tax - totals.deposit
     entries = [
         Entry(contract.tenant_id, AccountKind.TENANT_RECEIVABLE, currency, totals.total),
         Entry(contract.provider_id, AccountKind.PROVIDER_PAYABLE, currency, -payable),
         Entry(contract.provider_id, AccountKind.TAX_PAYABLE, currency, -totals.tax),
+        Entry(contract.provider_id, AccountKind.DEPOSIT_HELD, currency, -totals.deposit),
     ]
     if totals.operator_fee:
         operator = Organization.objects.filter(is_operator=True).first()

@@ -40,6 +40,8 @@ RULE_HOLDOVER = "lease_holdover"
 RULE_PROVIDER_FAULT = "lease_provider_fault"
 RULE_DEPOSIT_TAKEN = "lease_deposit_taken"
 RULE_DEPOSIT_RETURNED = "lease_deposit_returned"
+DEPOSIT_RULES = (RULE_DEPOSIT_TAKEN, RULE_DEPOSIT_RETURNED)
+"""Lines of money that is held for the tenant, and earned by nobody."""
 RULE_IN_ADVANCE = "lease_in_advance"
 RULE_PAID_IN_ADVANCE = "lease_paid_in_advance"
 RULE_EARLY_END = {

@@ -23,7 +23,7 @@ from billing.models import (
     SettlementState,
 )
 from billing.pricing import publish_price_version
-from metering.models import Witness
+from metering.models import Quality, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
 
@@ -289,8 +289,7 @@ def test_engine_usage_is_invoiced_with_estimates_marked() -> None:
     world = make_world(tokens=PRICES)
     shared = world.share(percent="100", witness=Witness.ENGINE, rolled_to_at=APRIL)
     shared.use({"output": 600_000}, at=NOON)
-    [estimate] = shared.use({"output": 400_000}, at=NOON + HOUR)
-    type(estimate).objects.filter(pk=estimate.pk).update(quality="E")
+    shared.use({"output": 400_000}, at=NOON + HOUR, quality=Quality.ESTIMATED)
     line = issue(world).lines.get()
     assert line.quality == {"A": "600000", "E": "400000"}
     assert line.amount == Decimal("1.10")
