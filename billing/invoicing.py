@@ -85,8 +85,8 @@ def issue_invoice(
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
     same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no
-    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is collected, and nothing booked but a deposit
-    that went back by it.
+    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is collected, and nothing is booked
+    but a deposit that went back by it.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -33,7 +33,7 @@ def let_with_deposit(end_at_days: int) -> World:
     return world
 
 
-def close(world: World, from_at: object) -> Invoice:
+def close(world: World, from_at: datetime) -> Invoice:
     ensure_periods(contract=world.contract, now=MAY + DAY)
     period = world.contract.periods.get(from_at=from_at)
     closed = close_period(period_id=period.id, now=period.to_at + timedelta(days=3))
