@@ -39,28 +39,52 @@ def is_adjustment(line: RatedLine) -> bool:
     return line.term_kind in SECOND_STAGE and bool(line.about_ref)
 
 
-def net_by_term(lines: Collection[RatedLine], scope: Scope, from_at: datetime, to_at: datetime) -> dict[str, Fraction]:
-    """Return what is left to pay, by term, of lines in a scope that begin in `[from_at, to_at)`; at least 0.
+About = tuple[str, str, str]
+"""What a discount is about: a term, a model and a quantity; "" where the discount names none of that."""
 
-    What was adjusted on a term before is spread over all its lines in proportion. Deposits and what is billed in
+
+def net_by_about(
+    lines: Collection[RatedLine], scope: Scope, from_at: datetime, to_at: datetime
+) -> dict[About, Fraction]:
+    """Return what is left to pay of lines in a scope that begin in `[from_at, to_at)`, where that is more than 0.
+
+    It is told apart by term, and by model and quantity where the scope names some: so a line that is taken off says
+    what it was taken off, and the next discount finds exactly what is left of that. Deposits and what is billed in
     advance of its period are nothing to take a discount off.
     """
-    gross: dict[str, Fraction] = {}
-    inside: dict[str, Fraction] = {}
-    adjusted: dict[str, Fraction] = {}
-    for line in lines:
-        if is_adjustment(line):
-            adjusted[line.about_ref] = adjusted.get(line.about_ref, Fraction(0)) + line.exact
-        elif line.term_kind not in SECOND_STAGE and line.rule not in NOT_CREDITED:
-            amount = line.exact
-            gross[line.term_ref] = gross.get(line.term_ref, Fraction(0)) + amount
-            if scope.holds(line) and from_at <= line.from_at < to_at:
-                inside[line.term_ref] = inside.get(line.term_ref, Fraction(0)) + amount
-    return {
-        ref: amount * max(Fraction(0), 1 + adjusted.get(ref, Fraction(0)) / gross[ref])
-        for ref, amount in sorted(inside.items())
-        if amount > 0
-    }
+    net: dict[About, Fraction] = {}
+    for line, amount in _left(lines):
+        if scope.holds(line) and from_at <= line.from_at < to_at:
+            about = (line.term_ref, line.model if scope.models else "", line.token_class if scope.quantities else "")
+            net[about] = net.get(about, Fraction(0)) + amount
+    return {about: amount for about, amount in sorted(net.items()) if amount > 0}
+
+
+def _left(lines: Collection[RatedLine]) -> list[tuple[RatedLine, Fraction]]:
+    """Return the lines of the first stage, each with what is left of it after the adjustments, one after the other.
+
+    An adjustment lies on the lines that it was made of, in proportion to what was left of them: those of its term,
+    model and quantity that begin in its time.
+    """
+    first = [each for each in lines if each.term_kind not in SECOND_STAGE and each.rule not in NOT_CREDITED]
+    left = [line.exact for line in first]
+    for adjustment in filter(is_adjustment, lines):
+        covered = [place for place, line in enumerate(first) if _lies_on(adjustment, line)]
+        whole = sum((left[place] for place in covered), Fraction(0))
+        if whole:
+            part = max(Fraction(0), 1 + adjustment.exact / whole)
+            for place in covered:
+                left[place] *= part
+    return list(zip(first, left, strict=True))
+
+
+def _lies_on(adjustment: RatedLine, line: RatedLine) -> bool:
+    return (
+        adjustment.about_ref == line.term_ref
+        and adjustment.model in ("", line.model)
+        and adjustment.token_class in ("", line.token_class)
+        and adjustment.from_at <= line.from_at < adjustment.to_at
+    )
 
 
 def amount_line(
@@ -74,6 +98,8 @@ def amount_line(
     from_at: datetime,
     to_at: datetime,
     about_ref: str = "",
+    model: str = "",
+    token_class: str = "",
 ) -> RatedLine:
     """Return a line that is an amount: owed where it is positive, taken off where it is negative."""
     quantity = Decimal(-1 if amount < 0 else 1)
@@ -84,8 +110,8 @@ def amount_line(
         contract_version=contract_version,
         price_version_id=None,
         rule=rule,
-        model="",
-        token_class="",
+        model=model,
+        token_class=token_class,
         quantity=quantity,
         unit=Unit.AMOUNT,
         price=whole_amount(abs(Fraction(amount))),

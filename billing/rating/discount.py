@@ -12,7 +12,7 @@ from fractions import Fraction
 import msgspec
 
 from billing.money import to_charge
-from billing.rating.adjusting import Scope, amount_line, net_by_term
+from billing.rating.adjusting import About, Scope, amount_line, net_by_about
 from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKind
@@ -73,7 +73,7 @@ class Redeemed(Fact, frozen=True, kw_only=True, tag="coupon_redeemed"):
 
 
 def adjust_discount(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
-    """Take a discount off the lines before it: one line per wording and term that it is about."""
+    """Take a discount off the lines before it: one line per wording and term, model and quantity in scope."""
     codes = {fact.code for fact in facts_of(term.facts, Redeemed)}
     used = term.carried(PERIODS_USED)
     found: list[RatedLine] = []
@@ -95,41 +95,43 @@ def _lines(
     term: TermInput, stretch: Stretch[DiscountWording], window: RatingWindow, lines: Sequence[RatedLine]
 ) -> Iterator[RatedLine]:
     wording = stretch.wording
-    net = net_by_term(lines, wording.scope, stretch.from_at, stretch.to_at)
+    net = net_by_about(lines, wording.scope, stretch.from_at, stretch.to_at)
     if wording.percent is not None:
         rule = RULE_PERCENT
-        parts = {ref: to_charge(amount * Fraction(wording.percent) / 100) for ref, amount in net.items()}
+        parts = {about: to_charge(amount * Fraction(wording.percent) / 100) for about, amount in net.items()}
     else:
         assert wording.amount_per_period is not None
         rule = RULE_AMOUNT
         seconds = unix_second(stretch.to_at) - unix_second(stretch.from_at)
         agreed = Fraction(wording.amount_per_period) * seconds / window.seconds_per_period
         parts = _shared_out(min(agreed, sum(net.values(), Fraction(0))), net)
-    for ref, amount in parts.items():
+    for (ref, model, quantity), amount in parts.items():
         if amount:
             yield amount_line(
                 TermKind.DISCOUNT,
                 term.ref,
                 stretch.contract_version,
-                about=(ref,),
+                about=(ref, model, quantity) if model or quantity else (ref,),
                 rule=rule,
                 amount=-amount,
                 from_at=max(stretch.from_at, window.from_at),
                 to_at=min(stretch.to_at, window.period_to_at),
                 about_ref=ref,
+                model=model,
+                token_class=quantity,
             )
 
 
-def _shared_out(amount: Fraction, over: dict[str, Fraction]) -> dict[str, Decimal]:
+def _shared_out(amount: Fraction, over: dict[About, Fraction]) -> dict[About, Decimal]:
     """Share an amount out in proportion; the last takes what rounding to 18 decimals left, so that the sum is exact."""
     whole = sum(over.values(), Fraction(0))
     if not whole:
         return {}
-    parts: dict[str, Decimal] = {}
+    parts: dict[About, Decimal] = {}
     left = Fraction(to_charge(amount))
-    for place, (ref, weight) in enumerate(over.items(), 1):
+    for place, (about, weight) in enumerate(over.items(), 1):
         part = left if place == len(over) else min(left, Fraction(to_charge(amount * weight / whole)))
-        parts[ref] = to_charge(part)
+        parts[about] = to_charge(part)
         left -= part
     return parts
 

@@ -14,19 +14,13 @@ About = tuple[str, str, str]
 
 
 def take_off(contract: GivenContract, amounts: dict[About, Fraction]) -> dict[str, Fraction]:
-    """Return what each discount takes off; those with a scope of models or quantities only while they are the first.
-
-    How an earlier discount on a whole term lies on its models is not said, so nothing is said of the later one then.
-    """
+    """Return what each discount takes off: it lies on what it was taken off in proportion, and on nothing else."""
     taken: dict[str, Fraction] = {}
     left = dict(amounts)
     for term in contract.terms:
         for _, _, document in term.stretches:
             if document["kind"] != "discount":
                 continue
-            narrow = "models" in document or "quantities" in document
-            if narrow and taken:
-                return taken
             covered = {about: amount for about, amount in left.items() if _covers(document, about)}
             whole = sum(covered.values(), Fraction(0))
             if "percent" in document:
@@ -36,8 +30,6 @@ def take_off(contract: GivenContract, amounts: dict[About, Fraction]) -> dict[st
                     min(Fraction(1), Fraction(Decimal(document["amount_per_period"])) / whole) if whole else Fraction(0)
                 )
             taken[term.ref] = -whole * part
-            if narrow:
-                return taken
             left |= {about: amount * (1 - part) for about, amount in covered.items()}
     return taken
 

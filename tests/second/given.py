@@ -258,5 +258,5 @@ def discount_term(random: Random, ref: str) -> GivenTerm:
     if random.random() < 0.3:
         document["models"] = [random.choice(MODELS)]
     if random.random() < 0.3:
-        document["quantities"] = [random.choice(["input", "output"])]
+        document["quantities"] = random.choice([["input"], ["output"], ["output", "input"]])
     return GivenTerm(ref, START, [(START, END, document)])

@@ -33,7 +33,7 @@ def contract(random: Random) -> GivenContract:
     makers = random.sample([lease_term, on_demand_term, storage_term], random.randint(0 if terms else 1, 1))
     terms += [make(random, f"T-{number}") for number, make in enumerate(makers)]
     if random.random() < 0.5:
-        terms += [discount_term(random, f"D-{number}") for number in range(random.randint(1, 2))]
+        terms += [discount_term(random, f"D-{number}") for number in range(random.randint(1, 3))]
     return GivenContract(random.choice(CURRENCIES), random.choice(ZONES), versions(random), terms)
 
 

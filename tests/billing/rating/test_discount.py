@@ -69,3 +69,37 @@ def test_only_what_is_in_scope_and_begins_in_its_time_is_discounted() -> None:
 def test_an_amount_off_terms_that_come_to_nothing_takes_nothing() -> None:
     lines = tuple(replace(line, term_ref=ref, line_key=ref) for ref, line in zip(("A", "B"), made([0, 0]), strict=True))
     assert adjust_discount(discount(amount_per_period="2.00"), WINDOW, lines).lines == ()
+
+
+def test_what_was_taken_off_one_model_is_not_taken_off_another() -> None:
+    """All of `sample` is free: the tenth off `other` is a tenth of it, and nothing is left of `sample` to take off."""
+    lines: tuple[RatedLine, ...] = (token_line("a", 10**6), token_line("b", 10**6, model="other"))
+    lines += adjust_discount(discount("D-1", percent="100", models=["sample"]), WINDOW, lines).lines
+    assert adjust_discount(discount("D-2", percent="100", models=["sample"]), WINDOW, lines).lines == ()
+    (line,) = adjust_discount(discount("D-3", percent="10", models=["other"]), WINDOW, lines).lines
+    assert (line.amount, line.model, line.token_class, line.about_ref) == (Decimal("-0.1"), "other", "", "S-1")
+
+
+def test_a_discount_says_what_it_was_taken_off_as_finely_as_it_names_it() -> None:
+    lines = (
+        token_line("a", 10**6, token_class="input"),
+        token_line("b", 2 * 10**6),
+        token_line("c", 4 * 10**6, model="other"),
+    )
+    by_quantity = adjust_discount(discount(percent="50", quantities=["input", "output"]), WINDOW, lines).lines
+    assert [(line.model, line.token_class, line.amount) for line in by_quantity] == [
+        ("", "input", Decimal("-0.5")),
+        ("", "output", Decimal(-3)),
+    ]
+    both = adjust_discount(discount(percent="50", models=["sample"], quantities=["output"]), WINDOW, lines).lines
+    assert [(line.model, line.token_class, line.amount) for line in both] == [("sample", "output", Decimal(-1))]
+    assert len({line.line_key for line in (*by_quantity, *both)}) == 3
+
+
+def test_what_was_taken_off_in_one_part_of_the_period_is_not_taken_off_the_rest() -> None:
+    early, late = token_line("a", 10**6, from_at=FROM), replace(token_line("b", 10**6), from_at=MIDDLE, to_at=TO)
+    wording = read_wording(DiscountWording, {"kind": "discount", "percent": "100"})
+    first = TermInput("D-1", "", FROM, None, (Stretch(1, FROM, MIDDLE, wording),))
+    lines = (early, late, *adjust_discount(first, WINDOW, [early, late]).lines)
+    (second,) = adjust_discount(discount("D-2", percent="100"), WINDOW, lines).lines
+    assert second.amount == -1
