@@ -27,6 +27,7 @@ from billing.price_rules import window_versions
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.lines import make_bill
 from billing.rating.price_rules import price_row
+from billing.rating.rated import Unit
 from billing.usage_spans import Window, billed_usage, usage_records, usage_spans
 from tenants.models import Organization
 
@@ -197,7 +198,7 @@ def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str
         base_amount=line.base_amount,
         exact_amount=line.exact_amount,
         amount=line.amount,
-        classes=_classes(sublines),
+        classes=() if line.unit == Unit.AMOUNT else _classes(sublines),
         sublines=sublines,
     )
 
