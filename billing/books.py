@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from billing.canonical import digest
+from billing.credit_grants import prepaid_against_ledger
 from billing.evidence import differences
 from billing.models import (
     Charge,
@@ -284,6 +285,11 @@ def _hours_are_registers() -> tuple[int, Iterable[str]]:
     return hours_against_registers()
 
 
+def _prepaid_is_booked() -> tuple[int, Iterable[str]]:
+    """What grants have left by their movements is what the ledger owes tenants, and given credit what it cost."""
+    return prepaid_against_ledger()
+
+
 def _issued_count() -> int:
     return Invoice.objects.exclude(state=InvoiceState.DRAFT).count()
 
@@ -299,6 +305,7 @@ CHECKS: dict[str, Callable[[], tuple[int, Iterable[str]]]] = {
     "deposits are held until they go back": _deposits_are_held,
     "invoice numbers have no gap": _numbers_are_gapless,
     "evidence is unchanged and recomputes": _evidence_recomputes,
+    "prepaid credit is grants less what left them": _prepaid_is_booked,
     "no slice has two holders": _slices_have_one_holder,
     "gateway usage is the sum of its events": _events_are_usage,
     "metered usage is the difference of its registers": _hours_are_registers,

@@ -101,7 +101,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
             stripe_ready=stripe_ready,
         )
     _hand_on(period, charged.rated or Rated())
-    keep_movements(period=period, basis=basis, rated=charged.rated or Rated())
+    keep_movements(period=period, basis=basis, rated=charged.rated or Rated(), now=now)
     period.state = PeriodState.CLOSED
     period.closed_at = now
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])

@@ -8,14 +8,15 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.basis import PeriodBasis
+from billing.credit_books import post_grants, post_movements
+from billing.credit_grants import grants_of
 from billing.holding import WrongTerms
 from billing.models import BillingPeriod, Contract, CreditMovement, MovementKind, Term, TermFact
 from billing.money import exact_sum
 from billing.rating.credit import RULE_DRAWN, Grant, Granted, balances, check_grant, grant_of
-from billing.rating.kinds import read_fact, write_fact
+from billing.rating.kinds import write_fact
 from billing.rating.rated import Rated, TermKind
 from billing.rating.wording import WrongWording
-from billing.terms import terms_by_id
 from tenants.problems import Problem
 
 
@@ -40,7 +41,7 @@ def grant_credit(*, term: Term, grant: Grant, recorded_by: str, now: datetime) -
         check_grant("grant", grant)
     except WrongWording as error:
         raise WrongTerms(str(error)) from error
-    for known in _grants(term):
+    for known in grants_of([term.pk])[term.pk].values():
         if known == grant:
             return grant
         if known.name == grant.name:
@@ -52,11 +53,12 @@ def grant_credit(*, term: Term, grant: Grant, recorded_by: str, now: datetime) -
         recorded_by=recorded_by,
         recorded_at=now,
     )
+    post_grants(term=term, now=now)
     return grant
 
 
-def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated) -> None:
-    """Store what a period that closes takes from each grant: what it paid for, and what is left of those that expire.
+def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated, now: datetime) -> None:
+    """Store and book what a period that closes takes from each grant: what it paid for, and what then expires of it.
 
     Must run in the closing transaction.
     """
@@ -84,10 +86,4 @@ def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated) -
                         )
                     )
     CreditMovement.objects.bulk_create(rows)
-
-
-def _grants(term: Term) -> list[Grant]:
-    stated = [read_fact(document) for document in TermFact.objects.filter(term=term).values_list("document", flat=True)]
-    said = [stretch.wording for stretch in terms_by_id([term.pk])[term.pk].stretches()]
-    agreed = [grant for wording in said for grant in getattr(wording, "grants", ())]
-    return [*agreed, *(fact.grant for fact in stated if isinstance(fact, Granted))]
+    post_movements(contract=period.contract, movements=rows, now=now)

@@ -12,7 +12,7 @@ from django.db import connection
 from billing.basis import PeriodBasis
 from billing.canonical import canonical, digest
 from billing.evidence import Header, Proof, differences, make_document
-from billing.ledger import Entry, post
+from billing.ledger import Entry, operator_for, post
 from billing.models import (
     AccountKind,
     BillingPeriod,
@@ -35,7 +35,6 @@ from billing.rating.rated import Rated, TermKind
 from billing.rating.words import line_words
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
 from tenants.models import Organization
-from tenants.problems import Problem
 
 LEASES_HEADING = "GPU leases"
 OTHER_HEADING = "Other"
@@ -43,14 +42,6 @@ NUMBER_DIGITS_MIN = 4
 PREFIX = "INV-"
 SLUG_CHARS_MAX = 11
 SUBLINE_BATCH_ROWS = 2_000
-
-
-class OperatorMissing(Problem):
-    """The contract gives the operator a fee, and there is no operator to book it for."""
-
-    status = 409
-    code = "operator_missing"
-    title = "There is no operator organization"
 
 
 class EvidenceBroken(Exception):
@@ -252,9 +243,7 @@ def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now
         Entry(contract.provider_id, AccountKind.DEPOSIT_HELD, currency, -totals.deposit),
     ]
     if totals.operator_fee:
-        operator = Organization.objects.filter(is_operator=True).first()
-        if operator is None:
-            raise OperatorMissing(f"{contract.number} has a fee of {contract.operator_fee_percent} %.")
+        operator = operator_for(contract)
         entries.append(Entry(operator.id, AccountKind.OPERATOR_FEE, currency, -totals.operator_fee))
     post(
         key=f"invoice:{invoice.pk}:issued",

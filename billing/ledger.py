@@ -14,10 +14,19 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, Sum
 
-from billing.models import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models import AccountKind, Contract, LedgerAccount, LedgerEntry, LedgerPosting
+from tenants.models import Organization
 from tenants.problems import Problem
 
 ENTRY_DECIMALS = Decimal("0.0001")
+
+
+class OperatorMissing(Problem):
+    """The contract gives the operator a fee, and there is no operator to book it for."""
+
+    status = 409
+    code = "operator_missing"
+    title = "There is no operator organization"
 
 
 class PostingDiffers(Problem):
@@ -76,6 +85,14 @@ def post(
         for entry in sides
     )
     return stored, True
+
+
+def operator_for(contract: Contract) -> Organization:
+    """Return who has the fee of a contract; raises `OperatorMissing`."""
+    operator = Organization.objects.filter(is_operator=True).first()
+    if operator is None:
+        raise OperatorMissing(f"{contract.number} has a fee of {contract.operator_fee_percent} %.")
+    return operator
 
 
 def balance(*, organization_id: UUID, kind: AccountKind, currency: str) -> Decimal:

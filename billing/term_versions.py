@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from billing.canonical import canonical, digest
+from billing.credit_books import post_grants
 from billing.models import Contract, ContractVersion, Term, TermWording
+from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Said, Wording, plain, stretches_of, write_wording
 from billing.terms import terms_of
 from tenants.problems import Problem
@@ -126,6 +128,9 @@ def add_version(
     )
     contract.version = number
     contract.save(update_fields=["version"])
+    for change in changes:
+        if change.term.kind == TermKind.CREDIT:
+            post_grants(term=change.term, now=now)
     return version
 
 

@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from billing.agreeing import add_adjustment
 from billing.books import CHECKS, FINDINGS_MAX, check_books
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.models import IssuerSequence
+from billing.rating.credit import CreditWording, Grant
 from metering.event_models import WaitingEvents
 from metering.models import Witness
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
@@ -29,6 +31,14 @@ def make_books() -> World:
     store_event(gateway.tenant, NOON, model=MODEL, deployment=gateway.deployment)
     WaitingEvents.objects.all().delete()
     gateway.use({"input": 10, "output": 1}, at=NOON)
+    add_adjustment(
+        contract=world.contract,
+        wording=CreditWording(grants=(Grant(name="gift", amount=Decimal(100), from_at=MARCH),)),
+        from_at=MARCH,
+        to_at=None,
+        now=MARCH,
+        title="Prepaid",
+    )
     other = make_world(parties=(world.provider, world.tenant))
     other.lease(1, rolled_to_at=APRIL)
     for each in (world, other):

@@ -11,8 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from billing.charging import charge_period, ensure_periods
 from billing.closing import CloseState, close_period
-from billing.invoicing import OperatorMissing
-from billing.ledger import balances
+from billing.ledger import OperatorMissing, balances
 from billing.models import (
     AccountKind,
     Charge,
