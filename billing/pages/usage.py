@@ -68,6 +68,7 @@ def tenant_usage(request: HttpRequest, organization: Organization) -> HttpRespon
         "price_notice": price_notice(organization, now, locale),
         "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),
+        "part_notice": usage_figures.part_notice(sheet.overview),
         "model_lines": usage_figures.model_lines(
             sheet, usage_context.model_urls(request.path, period, kept, sheet), locale
         ),

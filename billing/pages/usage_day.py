@@ -75,6 +75,7 @@ def _context(period: Period, found: UsageDay, currency: str) -> dict[str, Any]:
             _("Nothing used on this day"), _("No tokens were metered and no GPUs were held for you."), icon="chart"
         ),
         "notice": usage_figures.unpriced_notice(overview.unpriced, locale),
+        "part_notice": usage_figures.part_notice(overview),
         "kpis": usage_figures.day_kpis(overview, locale),
         "chart": stacked_columns(
             columns,

@@ -177,6 +177,19 @@ def lease_hours(lease: LeaseRow) -> str:
     return gpu_hours(int(lease.gpu_seconds), digits=2)
 
 
+def part_notice(overview: UsageOverview) -> Notice | None:
+    """Return what says that a time shown is only a part of a billing period, where that moves amounts."""
+    if not overview.is_part:
+        return None
+    return Notice(
+        _("This is a part of a billing period."),
+        _(
+            "Amounts agreed per period are shown by the seconds of this part; tiers, minimums and allowances count "
+            "over the whole period. The invoice of the period decides."
+        ),
+    )
+
+
 def unpriced_notice(unpriced: Sequence[UnpricedRow], locale: str) -> Notice | None:
     """Return what shouts that usage has no price; None where all has one."""
     waiting = [row for row in unpriced if row.reason != UnpricedReason.PART_EXCEEDS_WHOLE]

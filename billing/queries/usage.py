@@ -15,12 +15,12 @@ from billing.bases import Grain, read_bases
 from billing.basis import PeriodBasis, rate
 from billing.models import Contract, ContractState
 from billing.money import exact_sum, from_minor
+from billing.queries.usage_windows import begins_inside, counts_by_period, windows_of
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.by_day import Slot, divided
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind, Unit
 from billing.rating.versions import version_in_force
-from billing.usage_spans import Window
 from tenants.models import Organization
 
 DEFAULT_CURRENCY = "USD"
@@ -118,6 +118,8 @@ class UsageOverview:
     """Use and cost over `[from_at, to_at)` in one currency.
 
     `total` is rounded as invoices over the window would be, so a month's page and its invoice show one figure.
+    Where it `is_part` of a billing period, amounts of the period are by the seconds of the part, and tiers count from
+    its start.
     """
 
     from_at: datetime
@@ -134,11 +136,15 @@ class UsageOverview:
     models: tuple[ModelRow, ...]
     leases: tuple[LeaseRow, ...]
     unpriced: tuple[UnpricedRow, ...]
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RatedUsage:
-    """What contracts in one currency used over `[from_at, to_at)`, and what it is worth, contract by contract."""
+    """What contracts in one currency used over `[from_at, to_at)`, and what it is worth, period by period.
+
+    `is_part` says that the time begins inside a billing period and that amounts depend on the period as a whole.
+    """
 
     from_at: datetime
     to_at: datetime
@@ -146,6 +152,7 @@ class RatedUsage:
     currency: str
     currencies: tuple[str, ...]
     parts: tuple[tuple[PeriodBasis, Rated], ...]
+    is_part: bool = False
 
 
 def usage_overview(
@@ -181,10 +188,12 @@ def rated_usage(
     contracts = _contracts(organization, from_at, to_at, side, contract_id)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
-    windows = [_window(contract, from_at, to_at) for contract in contracts if contract.currency == chosen]
+    shown = [contract for contract in contracts if contract.currency == chosen]
+    windows = [window for contract in shown for window in windows_of(contract, from_at, to_at)]
     bases = read_bases(windows, zone=zone, grain=Grain.HOUR if by_hour else Grain.DAY) if windows else []
     parts = tuple((basis, _rated(basis, _slot(zone, by_hour=by_hour))) for basis in bases)
-    return RatedUsage(from_at, to_at, zone, chosen, currencies, parts)
+    is_part = begins_inside(windows) and counts_by_period(bases)
+    return RatedUsage(from_at, to_at, zone, chosen, currencies, parts, is_part)
 
 
 def _rated(basis: PeriodBasis, slot: Slot) -> Rated:
@@ -207,7 +216,7 @@ def overview_of(usage: RatedUsage) -> UsageOverview:
     sums = _Sums(usage.currency, usage.zone)
     for basis, rated in usage.parts:
         sums.add(basis, rated)
-    return sums.overview(usage.from_at, usage.to_at, usage.currencies)
+    return replace(sums.overview(usage.from_at, usage.to_at, usage.currencies), is_part=usage.is_part)
 
 
 def _contracts(
@@ -219,11 +228,6 @@ def _contracts(
     if contract_id is not None:
         found = found.filter(pk=contract_id)
     return list(found.order_by("from_at", "pk"))
-
-
-def _window(contract: Contract, from_at: datetime, to_at: datetime) -> Window:
-    end = to_at if contract.to_at is None else min(to_at, contract.to_at)
-    return Window(contract, max(from_at, contract.from_at), end)
 
 
 @dataclass(slots=True)

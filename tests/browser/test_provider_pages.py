@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from metering.adjustment_models import Substitution
+from tests.billing.agreements.agreed import offered_end
 from tests.billing.pages.let_floor import LetFloor, let_floor
 from tests.factories import make_cast
 from tests.metering.checked import make_checked
@@ -41,6 +42,12 @@ PAGES = (
     "/p/margin/simulate/",
     "/p/costs/sample-east/",
     "/p/compare/?gpus=1",
+    "/p/contracts/",
+    "/p/contracts/{contract}/",
+    "/p/contracts/{contract}/amend/?kind=token_share",
+    "/p/contracts/{contract}/amend/?term={lease}",
+    "/p/contracts/new/?kind=lease",
+    "/p/amendments/{amendment}/",
     "/api/docs",
 )
 
@@ -62,10 +69,14 @@ def made(db: None) -> LetFloor:
 
 @pytest.fixture(scope="module")
 def places(made: LetFloor) -> dict[str, str]:
-    """What addresses name: a lease, and a part of an hour in which a proposal waits."""
+    """What addresses name: a lease, an offer to change it, and a part of an hour in which a proposal waits."""
+    contract = made.contracts[0]
+    proposed = offered_end(contract, made.long, by=contract.provider, now=datetime.now(UTC))
     waits = Substitution.objects.filter(state="proposed").earliest("id")
     return {
         "lease": made.long.ref,
+        "contract": str(contract.id),
+        "amendment": str(proposed.id),
         "meter": str(waits.meter_id),
         "part": f"{waits.from_at:%Y%m%dT%H%M%S.%f}",
         "hour": f"{waits.from_at:%Y%m%dT%H}",

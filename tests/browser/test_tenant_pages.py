@@ -13,9 +13,10 @@ from django.test import Client
 from playwright.sync_api import expect
 
 import billing
-from billing.models import Invoice
+from billing.models import Invoice, Term
 from billing.pages.periods import next_month, previous_month
 from portal.catalogue import compile_catalogue
+from tests.billing.agreements.agreed import offered_end
 from tests.billing.pages.made import BUSY, make_running
 from tests.billing.sharing import make_stated
 from tests.factories import PASSWORD, make_cast
@@ -53,6 +54,8 @@ def addresses(cast: Cast) -> dict[str, str]:
     make_running(cast, now)
     make_checked(cast.provider, cast.petra, now)
     make_stated(cast.provider, cast.tenant)
+    lease = Term.objects.filter(contract__tenant=cast.tenant, kind="lease", to_at=None).earliest("ref")
+    proposed = offered_end(lease.contract, lease, by=cast.tenant, now=now)
     number = Invoice.objects.order_by("-issued_at").values_list("number", flat=True)[0]
     month = previous_month(now.date())  # a whole one, whatever day it is
     return {
@@ -72,6 +75,11 @@ def addresses(cast: Cast) -> dict[str, str]:
         "no lease": "/t/leases/",
         "lease request": "/t/leases/new/",
         "revenue": "/t/revenue/",
+        "contracts": "/t/contracts/",
+        "contract": f"/t/contracts/{lease.contract_id}/",
+        "changed term": f"/t/contracts/{lease.contract_id}/amend/?term={lease.ref}",
+        "new contract": "/t/contracts/new/?kind=credit",
+        "amendment": f"/t/amendments/{proposed.id}/",
     }
 
 
@@ -213,7 +221,7 @@ def test_pages_speak_chinese(  # noqa: PLR0917  fixtures
     watched.goto(lasting_server.url + addresses["usage"])
     expect(watched.get_by_role("heading", level=1)).to_have_text("用量")
     expect(watched.locator("#tokens")).to_contain_text("每日词元")
-    for name in ("running", "usage", "invoice"):
+    for name in ("running", "usage", "invoice", "contract", "changed term", "amendment"):
         watched.goto(lasting_server.url + addresses[name])
         assert axe(watched) == []
         assert fits_phone(watched) == []

@@ -9,8 +9,9 @@ from typing import Any
 from billing.agreements.accepting import accept
 from billing.agreements.drafting import Actor, draft_contract, offer, propose
 from billing.contract_headers import Header
-from billing.models import Amendment
+from billing.models import Amendment, Contract, Term
 from clusters.models import Slice
+from tenants.models import Organization
 from tests.billing.world import H100, MARCH, MODEL, World, make_world
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -61,6 +62,14 @@ def offered(world: World, *changes: dict[str, Any], now: datetime = MARCH) -> Am
     """An amendment of the world's contract that the provider has offered."""
     drafted = propose(contract_id=world.contract.id, changes=list(changes), by=provider(world), now=now)
     return offer(amendment_id=drafted.id, by=provider(world), now=now)
+
+
+def offered_end(contract: Contract, term: Term, *, by: Organization, now: datetime) -> Amendment:
+    """An amendment by which a term ends in two days, offered by one of the parties."""
+    actor, ends = Actor(by, "drafter@sample.example"), (now + 2 * DAY).replace(microsecond=0)
+    change = {"ref": term.ref, "from_at": ends.isoformat(), "wording": None}
+    drafted = propose(contract_id=contract.id, changes=[change], by=actor, now=now)
+    return offer(amendment_id=drafted.id, by=actor, now=now)
 
 
 def accepted(world: World, amendment: Amendment, now: datetime = MARCH) -> Amendment:
