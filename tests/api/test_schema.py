@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
 
-EXAMPLES_PER_OPERATION = 30
+EXAMPLES_PER_OPERATION = 10
 OPERATIONS_MIN = 11
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = ("get", "post", "put", "patch", "delete")
