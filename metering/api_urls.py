@@ -7,6 +7,7 @@ from metering.control_api import AlertsView, CompletenessView, CompleteView, Gap
 from metering.events_api import EventsView
 from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
+from metering.reporting_api import ReportersView
 
 urlpatterns = [
     path("batches", batches, name="api-batches"),
@@ -20,5 +21,6 @@ urlpatterns = [
     path("usage/substitutions", SubstitutionsView.as_view(), name="api-usage-substitutions"),
     path("usage/completeness", CompletenessView.as_view(), name="api-usage-completeness"),
     path("usage/alerts", AlertsView.as_view(), name="api-usage-alerts"),
+    path("usage/reporters", ReportersView.as_view(), name="api-usage-reporters"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
 ]

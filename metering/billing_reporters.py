@@ -67,7 +67,7 @@ def reporting_of(deployment_ids: Collection[UUID]) -> Reporting:
 
 
 def note_reporters(calls: Iterable[ReceivedEvents], now: datetime) -> None:
-    """Keep who reported each deployment of these calls first, where nobody did before.
+    """Keep who reported each deployment of these calls first, where nobody did before; that party bills from EVER on.
 
     Must run in the transaction that adds to usage hours: of two at once the second waits and finds the first.
     """
@@ -76,7 +76,10 @@ def note_reporters(calls: Iterable[ReceivedEvents], now: datetime) -> None:
         for owner in call.events.owners:
             if owner.deployment_id != NOBODY:
                 first.setdefault(owner.deployment_id, call.reporter_id)
-    known = BillingReporter.objects.filter(deployment_id__in=first).values_list("deployment_id", flat=True)
+    # A hand-over may have been named before anybody reported: who bills until then is still to be kept.
+    known = BillingReporter.objects.filter(deployment_id__in=first, from_at=EVER).values_list(
+        "deployment_id", flat=True
+    )
     missing = sorted(first.keys() - set(known))
     BillingReporter.objects.bulk_create(
         [BillingReporter(deployment_id=one, reporter_id=first[one], from_at=EVER, named_at=now) for one in missing],
@@ -90,29 +93,38 @@ def hand_over(
     """Let another organization's reports bill a deployment from a UTC hour on.
 
     `by` is whose word it is: the organization whose reports bill by then, so that nobody can take what another has;
-    None is the operator's. Raises HandOverRefused.
+    None is the operator's. The same hand-over again is the one that stands. Raises HandOverRefused.
     """
-    if from_at != from_at.replace(minute=0, second=0, microsecond=0) or from_at < now + AHEAD:
-        raise HandOverRefused(f"It begins at {from_at.isoformat()}; expected a full UTC hour, an hour ahead or more.")
-    if not to.is_operator and to.id not in (deployment.tenant_id, deployment.provider_id):
-        raise HandOverRefused(f"{to.slug} is no party of {deployment.slug}; expected its tenant or its provider.")
     with transaction.atomic():
         Deployment.objects.select_for_update().get(id=deployment.id)
         last = BillingReporter.objects.filter(deployment=deployment).order_by("from_at").last()
+        if last is not None and (last.from_at, last.reporter_id) == (from_at, to.id):
+            return last
+        _refuse_wrong(deployment, to, from_at, now)
         if last is not None and last.from_at >= from_at:
             raise HandOverRefused(f"A hand-over at {last.from_at.isoformat()} is settled; expected a later one.")
         if by is not None and (last is None or last.reporter_id != by.id):
             raise HandOverRefused(f"The reports of {by.slug} do not bill then; only whose do can hand over.")
+        if last is not None and last.reporter_id == to.id:
+            raise HandOverRefused(f"The reports of {to.slug} bill then already.")
         named = BillingReporter.objects.create(
             deployment=deployment, reporter=to, from_at=from_at, named_by=actor, named_at=now
         )
         for party_id in {deployment.provider_id, deployment.tenant_id}:
             AuditEntry.objects.create(
                 organization_id=party_id,
-                actor=actor,
+                # The other party is told which organization it was, not which of its people.
+                actor=actor if by is None or by.id == party_id else by.slug,
                 action="deployment.reporter_named",
                 subject=str(deployment.id),
                 after={"deployment": deployment.slug, "reporter": to.slug, "from_at": from_at.isoformat()},
                 at=now,
             )
     return named
+
+
+def _refuse_wrong(deployment: Deployment, to: Organization, from_at: datetime, now: datetime) -> None:
+    if from_at != from_at.replace(minute=0, second=0, microsecond=0) or from_at < now + AHEAD:
+        raise HandOverRefused(f"It begins at {from_at.isoformat()}; expected a full UTC hour, an hour ahead or more.")
+    if not to.is_operator and to.id not in (deployment.tenant_id, deployment.provider_id):
+        raise HandOverRefused(f"{to.slug} is no party of {deployment.slug}; expected its tenant or its provider.")

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from metering.pages import findings, fleet, gaps, node, proposal, substitutions, witnesses
+from metering.pages import findings, fleet, gaps, hand_over, node, proposal, substitutions, witnesses
 
 
 class NodeNameConverter:
@@ -25,6 +25,7 @@ urlpatterns = [
     path("witnesses/", witnesses.provider_witnesses, name="provider-witnesses"),
     path("witnesses.csv", witnesses.provider_witnesses_csv, name="provider-witnesses-csv"),
     path("witnesses/<uuid:alert>/seen/", witnesses.provider_alert_seen, name="provider-alert-seen"),
+    path("witnesses/<uuid:alert>/hand-over/", hand_over.provider_hand_over, name="provider-hand-over"),
     path("gaps/", gaps.provider_gaps, name="provider-gaps"),
     path("findings/", findings.provider_findings, name="provider-findings"),
     path("findings.csv", findings.provider_findings_csv, name="provider-findings-csv"),

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from metering.pages import findings, gaps, substitutions, witnesses
+from metering.pages import findings, gaps, hand_over, substitutions, witnesses
 
 urlpatterns = [
     path("witnesses/", witnesses.tenant_witnesses, name="tenant-witnesses"),
     path("witnesses.csv", witnesses.tenant_witnesses_csv, name="tenant-witnesses-csv"),
     path("witnesses/<uuid:alert>/seen/", witnesses.tenant_alert_seen, name="tenant-alert-seen"),
+    path("witnesses/<uuid:alert>/hand-over/", hand_over.tenant_hand_over, name="tenant-hand-over"),
     path("gaps/", gaps.tenant_gaps, name="tenant-gaps"),
     path("findings/", findings.tenant_findings, name="tenant-findings"),
     path("findings.csv", findings.tenant_findings_csv, name="tenant-findings-csv"),

@@ -27,6 +27,7 @@ LAST_USED_STEP: Final = timedelta(minutes=1)
 SCOPES: Final = {
     "usage:read": "read usage, gaps and residuals",
     "events:write": "send usage events",
+    "reporting:write": "hand over whose reports bill a deployment",
     "invoices:read": "read invoices, their lines and evidence",
     "costs:write": "say what clusters cost",
     "contracts:read": "read contracts, their versions and amendments",

@@ -32,6 +32,8 @@ class ShownAlert:
     seen: str
     pill: Pill
     url: str
+    hand_over_url: str = ""
+    """Where the party lets the reports told of bill; empty where it cannot."""
 
 
 def quantity_words(quantity: str) -> str:
@@ -88,7 +90,7 @@ def residual_pill(residual: Residual, tolerance_percent: Decimal) -> Pill:
     return Pill(_("beyond tolerance"), "bad", small=True)
 
 
-def shown_alert(row: AlertRow, area: str, locale: str) -> ShownAlert:
+def shown_alert(row: AlertRow, area: str, locale: str, hand_over_url: str = "") -> ShownAlert:
     """Return an alert in words for a party's page."""
     kind = AlertKind(row.kind)
     place = row.deployment or row.node
@@ -108,6 +110,7 @@ def shown_alert(row: AlertRow, area: str, locale: str) -> ShownAlert:
         seen=f"{row.seen_by}, {seen_at}: {row.note}" if row.seen_by else "",
         pill=_alert_pill(row),
         url=reverse(f"{area}-alert-seen", args=[row.id]),
+        hand_over_url=hand_over_url,
     )
 
 

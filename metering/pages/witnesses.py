@@ -18,6 +18,7 @@ from metering.alerts import alert_rows
 from metering.comparison import TOLERANCE_PERCENT, terms_of
 from metering.models import Quantity
 from metering.pages.files import csv_file
+from metering.pages.hand_over import begin_choices, hand_over_urls
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import Shown, shown
 from metering.pages.witness_words import (
@@ -127,6 +128,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     terms = terms_of({one.deployment_id for one in totals})
     lines = [_line(one, terms.get(one.deployment_id), window, request.path) for one in totals]
     alerts = alert_rows(organization=organization, from_at=window.from_at, to_at=now)
+    hand_overs = hand_over_urls(request, organization, area, alerts)
     hours = []
     if "deployment" in filters and "class" in filters:
         found = residual_hours(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
@@ -136,7 +138,8 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "sub": _("Engines and gateways count the same tokens apart. What the one counts more must be explained."),
         "kpis": _kpis(totals, terms, sum(alert.waits for alert in alerts), locale),
         "choices": window.choices(request.path),
-        "alerts": [shown_alert(alert, area, locale) for alert in alerts],
+        "alerts": [shown_alert(alert, area, locale, hand_overs.get(alert.id, "")) for alert in alerts],
+        "begins": begin_choices(now, locale),
         "lines": lines,
         "hours": hours,
         "chosen": " · ".join(filters.values()),

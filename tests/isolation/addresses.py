@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.filled import Filled
 
 DAY = "2026-03-05"
+HOUR = "2026-03-05T09:00:00Z"
 WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
 
@@ -150,6 +151,7 @@ ADDRESSES = [
     Address("tenant-witnesses-csv", OWN_TENANT, body={"days": "31"}),
     Address("tenant-gaps", OWN_TENANT),
     Address("tenant-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
+    Address("tenant-hand-over", people(alice=404, bob=403, charlie=404, petra=404), "post", NO_ALERT, {"from": HOUR}),
     Address("tenant-findings", OWN_TENANT, body={"month": "2026-03"}),
     Address("tenant-findings-csv", OWN_TENANT, body={"month": "2026-03"}),
     Address("tenant-substitutions", OWN_TENANT),
@@ -198,6 +200,7 @@ ADDRESSES = [
         {"decision": "approve"},
     ),
     Address("provider-alert-seen", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT),
+    Address("provider-hand-over", people(alice=404, bob=404, charlie=404, petra=404), "post", NO_ALERT, {"from": HOUR}),
     Address("provider-fleet", OWN_PROVIDER),
     Address("provider-cluster", PROVIDERS, arguments={"cluster": "{cluster}"}),
     Address("provider-node", PROVIDERS, arguments=NODE),
@@ -235,6 +238,13 @@ ADDRESSES = [
     Address("api-usage-substitutions", OWN_API, body=WINDOW),
     Address("api-usage-residuals", OWN_API, body=WINDOW),
     Address("api-usage-completeness", OWN_API, body=WINDOW),
+    Address("api-usage-reporters", OWN_API, body=WINDOW),
+    Address(
+        "api-usage-reporters",
+        programs(tenant=409, provider=409, outsider=404),
+        "post",
+        body={"tenant": "tenant", "deployment": "{deployment}", "to": "provider", "from": HOUR},
+    ),
     Address("api-usage-alerts", OWN_API, body=WINDOW),
     Address("api-invoices", OWN_API),
     Address("api-margins", OWN_API, body={"first_day": "2026-03-01", "last_day": "2026-03-31"}),
