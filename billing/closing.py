@@ -4,9 +4,9 @@ Everything a close does happens in one transaction, so a worker that dies at any
 and the next sweep does it again; a period that is closed stays closed whoever asks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -19,10 +19,12 @@ from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
 from billing.credits import keep_movements
 from billing.invoicing import issue_invoice
-from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState
+from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState, Term
 from billing.proving import prove
 from billing.rating.rated import Rated
+from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
+from billing.terms import terms_of
 
 
 class CloseState(StrEnum):
@@ -56,8 +58,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
 
     1. Every node that served the contract must have rolled past the period's end, every gateway must have said that it
        sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
-       most the contract's grace, and then closes with what is missing on record. Certified revenue that a share is
-       taken of is waited for until it is due; from then on an estimate stands in for it.
+       most the contract's grace, or that of a share, and then closes with what is missing on record. Certified revenue
+       that a share is taken of is waited for until it is due; from then on an estimate stands in for it.
     2. The last charges are booked, and the invoice is issued from the whole rating. A period in which nothing was
        used or held closes without an invoice.
     3. The next period is stored, or the contract that has come to its end is ended.
@@ -76,9 +78,10 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
         contract_id=contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
     ).exists():
         return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
-    in_grace = now < period.to_at + timedelta(hours=period.contract.grace_hours)
+    terms = terms_of({contract_id})
+    in_grace = now < _settling(period, terms).open_until(period.to_at)
     gaps = missing_reports(period=period, now=now)
-    unstated = missing_statements(period)
+    unstated = missing_statements(period, terms)
     if (gaps and in_grace) or any(now < due.due_at for due in unstated):
         return Closed(CloseState.WAITING, waiting_for=(*gaps, *map(_due_row, unstated)))
     gaps += map(_due_row, unstated)
@@ -107,6 +110,15 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])
     _go_on(period, now)
     return Closed(CloseState.CLOSED, invoice)
+
+
+def _settling(period: BillingPeriod, terms: Iterable[Term]) -> Settling:
+    contract = period.contract
+    return settle_by(
+        (term.stretches(period.from_at, period.to_at) for term in terms),
+        due_days=contract.due_days,
+        grace_hours=contract.grace_hours,
+    )
 
 
 def _locked(period_id: UUID) -> BillingPeriod:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ from billing.rating.kinds import KINDS
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.price_rules import price_row
 from billing.rating.rated import Rated, TermKind
+from billing.rating.share_settling import settle_by
 from billing.rating.words import line_words
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
 from tenants.models import Organization
@@ -95,7 +96,9 @@ def issue_invoice(
     )
     _store_lines(invoice, period, ordered, basis)
     number = _next_number(contract.provider)
-    due_at = now + timedelta(days=contract.due_days)
+    settling = settle_by(
+        (term.stretches for term in basis.terms), due_days=contract.due_days, grace_hours=contract.grace_hours
+    )
     Invoice.objects.filter(pk=invoice.pk).update(
         number=number,
         state=InvoiceState.ISSUED,
@@ -103,7 +106,7 @@ def issue_invoice(
         tax=totals.tax,
         total=totals.total,
         issued_at=now,
-        due_at=due_at,
+        due_at=settling.due_at(now),
         updated_at=now,
     )
     header = Header(

@@ -41,9 +41,9 @@ def revenue_dues(periods: Sequence[BillingPeriod], terms: Iterable[Term] | None 
     ]
 
 
-def missing_statements(period: BillingPeriod) -> list[RevenueDue]:
+def missing_statements(period: BillingPeriod, terms: Iterable[Term] | None = None) -> list[RevenueDue]:
     """Return what a period's certified base still waits for."""
-    return [due for due in revenue_dues([period]) if due.statement is None]
+    return [due for due in revenue_dues([period], terms) if due.statement is None]
 
 
 def certified_wording(term: Term, period: BillingPeriod) -> TokenShareWording | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Max, Q
 
 from billing.agreements.proposals import Change, Known
+from billing.agreements.settlements import check_settlements
 from billing.holding import SliceTaken, WrongTerms
 from billing.models import BillingPeriod, Contract, PeriodState, Term, TermDeployment
 from billing.rating.kinds import KINDS
@@ -54,6 +55,7 @@ def check_changes(contract: Contract, changes: Sequence[Change]) -> None:
         _check_deployments(contract, change, where, changes)
         _check_slices(contract, change, where)
     _check_among_themselves(changes)
+    check_settlements(contract, changes)
 
 
 def _no(field: str, reason: str, example: str) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billing.charging import charge_period, ensure_periods
-from billing.closing import close_period
+from billing.closing import CloseState, close_period
 from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, PeriodCarry
 from metering.models import Witness
@@ -75,3 +75,29 @@ def test_three_months_hand_on_what_each_other_needs() -> None:
     carried = {carry.name: carry.value for carry in PeriodCarry.objects.filter(period=invoices[-1].period)}
     assert carried["tier_base_amount||"] == 16 + 80 + 320
     assert "recoupable_amount" not in carried
+
+
+def test_a_share_says_how_long_its_period_stays_open_and_when_its_bill_is_due() -> None:
+    world = make_world(tokens={(MODEL, "output"): "1"})
+    settlement = {"due_days": 30, "cut_off_grace_hours": 100, "dispute_days": 10}
+    shared = share(world, Witness.GATEWAY, settlement=settlement)
+    shared.use({"output": 10 * MTOK})
+    ensure_periods(contract=world.contract, now=APRIL)
+    assert (world.contract.due_days, world.contract.grace_hours) == (14, 48)
+    waiting = close_period(period_id=world.period().id, now=APRIL + 99 * HOUR)
+    assert waiting.state is CloseState.WAITING
+    closed_at = APRIL + 100 * HOUR
+    closed = close_period(period_id=world.period().id, now=closed_at)
+    assert closed.invoice is not None
+    assert closed.invoice.due_at == closed_at + timedelta(days=30)
+    assert [gap["kind"] for gap in closed.invoice.period.accepted_gaps] == ["node"]
+
+
+def test_a_share_can_shorten_the_grace_and_the_contract_s_stands_for_what_it_leaves_out() -> None:
+    world = make_world(tokens={(MODEL, "output"): "1"})
+    shared = share(world, Witness.GATEWAY, settlement={"cut_off_grace_hours": 0})
+    shared.use({"output": 10 * MTOK})
+    ensure_periods(contract=world.contract, now=APRIL)
+    closed = close_period(period_id=world.period().id, now=APRIL)
+    assert closed.invoice is not None
+    assert closed.invoice.due_at == APRIL + timedelta(days=14)
