@@ -28,6 +28,7 @@ from billing.lease_api import (
 )
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
+from billing.share_facts_api import AuditFindingsView, RefundsView
 
 urlpatterns = [
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
@@ -85,4 +86,6 @@ urlpatterns = [
         RevenueDocumentView.as_view(),
         name="api-revenue-document",
     ),
+    path("contracts/<uuid:contract_id>/refunds", RefundsView.as_view(), name="api-share-refunds"),
+    path("contracts/<uuid:contract_id>/audit-findings", AuditFindingsView.as_view(), name="api-share-audits"),
 ]

@@ -72,7 +72,7 @@ def state_revenue(
     latest = RevenueStatement.objects.filter(term=term, period=period).order_by("-created_at", "-pk").first()
     if latest is not None and (latest.sha256, latest.certified_by) == (sha256, certified_by):
         return latest, False
-    at = _counts_at(contract, period)
+    at = _counts_at(contract, term, period)
     key = new_id()
     fact = CertifiedRevenue(
         statement=str(key), from_at=period.from_at, to_at=period.to_at, net_revenue_amount=net_revenue(rows)
@@ -126,16 +126,20 @@ def _period(contract: Contract, term: Term, from_at: datetime, now: datetime) ->
     return period
 
 
-def _counts_at(contract: Contract, period: BillingPeriod) -> datetime:
+def _counts_at(contract: Contract, term: Term, period: BillingPeriod) -> datetime:
     """Return the instant whose period the statement counts in: its own while that is open, else the first open one."""
     if period.state == PeriodState.OPEN:
         return period.from_at
     periods = BillingPeriod.objects.filter(contract=contract, from_at__gt=period.from_at).order_by("from_at")
-    first = periods.filter(state=PeriodState.OPEN).first()
+    first = next(
+        # A share that is over by then is rated no more.
+        (one for one in periods.filter(state=PeriodState.OPEN) if term.stretches(one.from_at, one.to_at)),
+        None,
+    )
     closed_since = periods.filter(state=PeriodState.CLOSED).count()
     if first is None or closed_since >= STATED_PERIODS_MAX:
         raise StatementTooLate(
             f"The period from {period.from_at.isoformat()} is closed; statements can come or change for "
-            f"{STATED_PERIODS_MAX} periods, while the contract has an open one."
+            f"{STATED_PERIODS_MAX} periods, while the share has an open one."
         )
     return first.from_at

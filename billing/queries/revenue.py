@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from billing.bases import read_bases, window_of
-from billing.models import BillingPeriod, Contract, RevenueStatement
+from billing.models import BillingPeriod, Contract, RevenueStatement, TermFact
 from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.share_base import StatementCheck, check_statement
 from billing.rating.share_rating import share_rating
@@ -74,6 +74,15 @@ def statements_of(organization: Organization, contract_id: UUID) -> Sequence[Rev
         return None
     statements = RevenueStatement.objects.filter(term__contract=contract_id).select_related("term", "period")
     return list(statements.defer("document").order_by("-created_at", "-pk")[:STATEMENTS_MAX])
+
+
+def stated_facts(organization: Organization, contract_id: UUID, kind: str) -> Sequence[TermFact] | None:
+    """Return what was stated of a contract's shares by one kind of fact, the latest first; None where the organization
+    is no party of it."""
+    if not Contract.objects.for_org(organization).filter(pk=contract_id).exists():
+        return None
+    facts = TermFact.objects.filter(term__contract=contract_id, document__fact=kind).select_related("term")
+    return list(facts.order_by("-recorded_at", "-pk")[:STATEMENTS_MAX])
 
 
 def statement_file(organization: Organization, statement_id: UUID) -> RevenueStatement | None:

@@ -35,7 +35,10 @@ class InterruptedCounts(Fact, frozen=True, kw_only=True, tag="interrupted_counts
 
 
 class RefundedCounts(Fact, frozen=True, kw_only=True, tag="refunded_counts"):
-    """Tokens of a whole class whose price the tenant has given back to its buyers; they count as unsold."""
+    """Tokens of a whole class whose price the tenant has given back to its buyers; they count as unsold.
+
+    `refund` is the tenant's reference of it.
+    """
 
     deployment: str
     model: str
@@ -43,6 +46,7 @@ class RefundedCounts(Fact, frozen=True, kw_only=True, tag="refunded_counts"):
     from_at: datetime
     to_at: datetime
     tokens: int
+    refund: str = ""
 
 
 class CertifiedRevenue(Fact, frozen=True, kw_only=True, tag="certified_revenue"):

@@ -166,6 +166,10 @@ ADDRESSES = [
         "api-revenue-statements", programs(tenant=400, provider=403, outsider=404), method="post", arguments=CONTRACT_ID
     ),
     Address("api-revenue-document", BETWEEN_THEM, arguments={**CONTRACT_ID, **STATEMENT}),
+    Address("api-share-refunds", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address("api-share-refunds", programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID),
+    Address("api-share-audits", BETWEEN_THEM, arguments=CONTRACT_ID),
+    Address("api-share-audits", programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID),
     Address("tenant-prices", OWN_TENANT),
     Address("tenant-prices-csv", OWN_TENANT),
     Address("tenant-price-change", TENANTS, arguments={"notice_id": "{notice}"}),

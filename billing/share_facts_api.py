@@ -1,0 +1,206 @@
+"""The API of what parties state of a token share: a tenant's refunds and a provider's findings of audits."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.models import Contract, TermFact
+from billing.queries.revenue import stated_facts
+from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_refund
+from tenants.authentication import organization_of
+from tenants.problems import Problem
+
+
+class MalformedFact(Problem):
+    """The body is not what can be stated."""
+
+    status = 400
+    code = "fact_malformed"
+    title = "What was stated cannot be read"
+
+
+class RefundRequestSerializer(serializers.Serializer[Any]):
+    """Tokens that were paid back."""
+
+    term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
+    refund = serializers.CharField(max_length=REFERENCE_CHARS_MAX, help_text="your reference; stated once")
+    period_from = serializers.DateTimeField(help_text="where the billing period begins in which they are paid back")
+    deployment = serializers.UUIDField()
+    model = serializers.CharField(max_length=200)
+    token_class = serializers.ChoiceField(["input", "output"], help_text="cached input is input")
+    tokens = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class AuditRequestSerializer(serializers.Serializer[Any]):
+    """What an audit found to be owed for a closed period."""
+
+    term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
+    audit = serializers.CharField(max_length=REFERENCE_CHARS_MAX, help_text="your reference; stated once")
+    period_from = serializers.DateTimeField(help_text="where the billing period begins that was audited")
+    reported_share_amount = serializers.DecimalField(max_digits=19, decimal_places=4, min_value=0)
+    found_share_amount = serializers.DecimalField(max_digits=19, decimal_places=4, min_value=0)
+    cost_amount = serializers.DecimalField(max_digits=19, decimal_places=4, min_value=0)
+
+
+class RefundSerializer(serializers.Serializer[Any]):
+    """A refund as it was stated; `from_at` and `to_at` are the time in which it is excluded."""
+
+    id = serializers.UUIDField()
+    term = serializers.CharField()
+    refund = serializers.CharField()
+    deployment = serializers.UUIDField()
+    model = serializers.CharField()
+    token_class = serializers.CharField()
+    tokens = serializers.IntegerField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField()
+    recorded_by = serializers.CharField()
+    recorded_at = serializers.DateTimeField()
+
+
+class AuditSerializer(serializers.Serializer[Any]):
+    """A finding as it was stated; it is billed in the period in which `found_at` lies."""
+
+    id = serializers.UUIDField()
+    term = serializers.CharField()
+    audit = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField()
+    found_at = serializers.DateTimeField()
+    reported_share_amount = serializers.CharField()
+    found_share_amount = serializers.CharField()
+    cost_amount = serializers.CharField()
+    recorded_by = serializers.CharField()
+    recorded_at = serializers.DateTimeField()
+
+
+class RefundsView(APIView):
+    """Refunds of a contract's shares."""
+
+    required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
+
+    @extend_schema(
+        operation_id="share_refunds_list",
+        tags=["contracts"],
+        summary="List a contract's refunds of tokens",
+        responses={200: RefundSerializer(many=True)},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """List the latest 500 refunds, the latest first."""
+        return _listed(request, contract_id, "refunded_counts")
+
+    @extend_schema(
+        operation_id="share_refunds_create",
+        tags=["contracts"],
+        summary="State tokens that were paid back",
+        request=RefundRequestSerializer,
+        responses={
+            201: RefundSerializer,
+            200: OpenApiResponse(RefundSerializer, description="It was stated already."),
+        },
+    )
+    def post(self, request: Request, contract_id: UUID) -> Response:
+        """State that the price of tokens was paid back in an open period, where refunds are excluded."""
+        contract, given, by = _given(request, contract_id, RefundRequestSerializer)
+        stated, is_new = state_refund(
+            contract=contract,
+            term_ref=given["term"],
+            refund=given["refund"],
+            period_from_at=given["period_from"],
+            deployment=given["deployment"],
+            model=given["model"],
+            token_class=given["token_class"],
+            tokens=given["tokens"],
+            by=by,
+            now=timezone.now(),  # noqa: TID251  an entry point
+        )
+        return _answered(stated, is_new)
+
+
+class AuditFindingsView(APIView):
+    """Findings of audits of a contract's shares."""
+
+    required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
+
+    @extend_schema(
+        operation_id="share_audit_findings_list",
+        tags=["contracts"],
+        summary="List what audits of a contract found",
+        responses={200: AuditSerializer(many=True)},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """List the latest 500 findings, the latest first."""
+        return _listed(request, contract_id, "audit_finding")
+
+    @extend_schema(
+        operation_id="share_audit_findings_create",
+        tags=["contracts"],
+        summary="State what an audit found",
+        request=AuditRequestSerializer,
+        responses={
+            201: AuditSerializer,
+            200: OpenApiResponse(AuditSerializer, description="It was stated already."),
+        },
+    )
+    def post(self, request: Request, contract_id: UUID) -> Response:
+        """State what is owed for a closed period instead of what was reported; the difference is billed."""
+        contract, given, by = _given(request, contract_id, AuditRequestSerializer)
+        stated, is_new = state_audit(
+            contract=contract,
+            term_ref=given["term"],
+            audit=given["audit"],
+            period_from_at=given["period_from"],
+            reported_share_amount=given["reported_share_amount"],
+            found_share_amount=given["found_share_amount"],
+            cost_amount=given["cost_amount"],
+            by=by,
+            now=timezone.now(),  # noqa: TID251  an entry point
+        )
+        return _answered(stated, is_new)
+
+
+def _given(
+    request: Request, contract_id: UUID, serializer_class: type[serializers.Serializer[Any]]
+) -> tuple[Contract, dict[str, Any], By]:
+    organization = organization_of(request)
+    contract = get_object_or_404(Contract.objects.for_org(organization), pk=contract_id)
+    serializer = serializer_class(data=request.data)
+    if not serializer.is_valid():
+        errors = [
+            {"field": str(name), "detail": str(detail)}
+            for name, details in serializer.errors.items()
+            for detail in details
+        ]
+        raise MalformedFact("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
+    program: Any = request.user
+    return contract, dict(serializer.validated_data), By(organization, program.key.prefix)
+
+
+def _listed(request: Request, contract_id: UUID, kind: str) -> Response:
+    found = stated_facts(organization_of(request), contract_id, kind)
+    if found is None:
+        raise Http404
+    return Response([_row(stated) for stated in found])
+
+
+def _answered(stated: TermFact, is_new: bool) -> Response:
+    return Response(_row(stated), status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+def _row(stated: TermFact) -> dict[str, Any]:
+    said = {name: value for name, value in stated.document.items() if name != "fact"}
+    return {
+        "id": str(stated.pk),
+        "term": stated.term.ref,
+        **said,
+        "recorded_by": stated.recorded_by,
+        "recorded_at": stated.recorded_at,
+    }

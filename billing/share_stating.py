@@ -1,0 +1,258 @@
+"""Stating what no meter knows of a token share: tokens that a tenant paid back, and what a provider's audit found.
+
+Each is a fact that is never changed: a mistake of one is settled by another. What is stated under a reference a second
+time changes nothing, and is refused where it says something else.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.bases import Grain, read_basis, window_of
+from billing.models import BillingPeriod, Contract, PeriodState, Term, TermFact
+from billing.rating.inputs import Fact
+from billing.rating.kinds import write_fact
+from billing.rating.rated import TermKind
+from billing.rating.share_facts import AuditFinding, RefundedCounts
+from billing.rating.share_wording import TokenShareWording
+from billing.rating.share_words import ExclusionRule
+from tenants.ids import new_id
+from tenants.models import AuditEntry, Organization
+from tenants.problems import Problem
+
+REFERENCE_CHARS_MAX = 100
+AMOUNT_MAX = Decimal(10) ** 15
+AMOUNT_DECIMALS_MAX = 4
+WHOLE_CLASSES = ("input", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who states something: a party, and the person's e-mail or the prefix of the program's key."""
+
+    organization: Organization
+    name: str
+
+
+class WrongFact(Problem):
+    """What was stated does not fit the share: which field, why, and what a right one looks like."""
+
+    status = 422
+    code = "wrong_fact"
+    title = "This cannot be stated of the share"
+
+    def __init__(self, field: str, reason: str, example: str = "") -> None:
+        super().__init__(f"{field}: {reason}" + (f" Example: {example}" if example else ""), field=field)
+
+
+class FactTooLate(Problem):
+    """No open period is left in which it could count."""
+
+    status = 409
+    code = "fact_too_late"
+    title = "No open billing period is left for it"
+
+
+class NotTheParty(Problem):
+    """Refunds are the tenant's to state, findings of audits the provider's."""
+
+    status = 403
+    code = "not_the_party"
+    title = "Only the other party can state this"
+
+
+@transaction.atomic
+def state_refund(
+    *,
+    contract: Contract,
+    term_ref: str,
+    refund: str,
+    period_from_at: datetime,
+    deployment: UUID,
+    model: str,
+    token_class: str,
+    tokens: int,
+    by: By,
+    now: datetime,
+) -> tuple[TermFact, bool]:
+    """State tokens whose price the tenant has paid back to its buyers in an open period; return it, and if it is new.
+
+    They are excluded at the price and share that they were counted at. A closed period takes none: what is paid back
+    later is stated in the period in which it is. Raises `NotTheParty`, `WrongFact` and `FactTooLate`.
+    """
+    if by.organization.pk != contract.tenant_id:
+        raise NotTheParty(f"{contract.number}'s tenant states refunds.")
+    contract, term = _locked(contract, term_ref)
+    refund = _reference("refund", refund, "R-2026-0042")
+    period = _period(contract, period_from_at)
+    start, end = _refundable(term, period)
+    fact = RefundedCounts(
+        deployment=str(deployment),
+        model=model,
+        token_class=token_class,
+        from_at=start,
+        to_at=end,
+        tokens=tokens,
+        refund=refund,
+    )
+    stated = _again(term, "refund", refund, fact)
+    if stated is not None:
+        return stated, False
+    if period.state != PeriodState.OPEN:
+        raise FactTooLate(f"The period from {period.from_at.isoformat()} is closed; state it in the one it is paid in.")
+    if now < period.from_at:
+        raise WrongFact("period_from", f"The period begins at {period.from_at.isoformat()}.")
+    _check_tokens(term, period, fact, now)
+    return _keep(term, fact, at=period.from_at, by=by, now=now), True
+
+
+@transaction.atomic
+def state_audit(
+    *,
+    contract: Contract,
+    term_ref: str,
+    audit: str,
+    period_from_at: datetime,
+    reported_share_amount: Decimal,
+    found_share_amount: Decimal,
+    cost_amount: Decimal,
+    by: By,
+    now: datetime,
+) -> tuple[TermFact, bool]:
+    """State what an audit found to be owed for a closed period; return it, and whether it is new.
+
+    It counts in the open period that it is stated in, or in the first open one of the share. Raises `NotTheParty`,
+    `WrongFact` and `FactTooLate`.
+    """
+    if by.organization.pk != contract.provider_id:
+        raise NotTheParty(f"{contract.number}'s provider states what audits found.")
+    contract, term = _locked(contract, term_ref)
+    audit = _reference("audit", audit, "A-2026-01")
+    amounts = {
+        "reported_share_amount": reported_share_amount,
+        "found_share_amount": found_share_amount,
+        "cost_amount": cost_amount,
+    }
+    for field, amount in amounts.items():
+        _check_amount(field, amount)
+    period = _period(contract, period_from_at)
+    before = _stated(term, "audit", audit)
+    about = {"audit": audit, "from_at": period.from_at, "to_at": period.to_at, **amounts}
+    if before is not None:
+        said = AuditFinding(**{**about, "found_at": datetime.fromisoformat(before.document["found_at"])})
+        return _same(before, "audit", audit, said), False
+    if period.state != PeriodState.CLOSED:
+        raise WrongFact("period_from", "The period is open: what is found of it still changes its own bill.")
+    if reported_share_amount == found_share_amount:
+        raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
+    found_at = _counts_at(contract, term, now)
+    fact = AuditFinding(**{**about, "found_at": found_at})
+    return _keep(term, fact, at=found_at, by=by, now=now), True
+
+
+def _locked(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
+    contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    term = Term.objects.filter(contract=contract, ref=term_ref, kind=TermKind.TOKEN_SHARE).first()
+    if term is None:
+        raise WrongFact("term", f"{contract.number} has no token share {term_ref[:40]!r}.", "S-0001")
+    return contract, term
+
+
+def _reference(field: str, given: str, example: str) -> str:
+    found = given.strip()
+    if not 0 < len(found) <= REFERENCE_CHARS_MAX or not found.isprintable():
+        raise WrongFact(field, f"1 to {REFERENCE_CHARS_MAX} characters are your reference of it.", example)
+    return found
+
+
+def _period(contract: Contract, from_at: datetime) -> BillingPeriod:
+    period = BillingPeriod.objects.select_related("contract").filter(contract=contract, from_at=from_at).first()
+    if period is None:
+        reason = f"No billing period of {contract.number} begins at {from_at.isoformat()}."
+        raise WrongFact("period_from", reason, contract.from_at.isoformat())
+    return period
+
+
+def _refundable(term: Term, period: BillingPeriod) -> tuple[datetime, datetime]:
+    """Return the time of a period in which the wording excludes refunds."""
+    excluding = [
+        stretch
+        for stretch in term.stretches(period.from_at, period.to_at)
+        if isinstance(stretch.wording, TokenShareWording) and stretch.wording.excludes(ExclusionRule.REFUNDS)
+    ]
+    if not excluding:
+        raise WrongFact("term", f"{term.ref} does not exclude refunds in that period.", '{"rule": "refunds"}')
+    return excluding[0].from_at, excluding[-1].to_at
+
+
+def _check_tokens(term: Term, period: BillingPeriod, fact: RefundedCounts, now: datetime) -> None:
+    if fact.token_class not in WHOLE_CLASSES:
+        raise WrongFact("token_class", f"{fact.token_class[:40]!r} is none of {', '.join(WHOLE_CLASSES)}.", "output")
+    if fact.tokens < 1:
+        raise WrongFact("tokens", "At least one token was paid back.", "125000")
+    basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD)
+    (rated,) = (each for each in basis.terms if each.ref == term.ref)
+    about = (fact.deployment, fact.model, fact.token_class)
+    counted = sum(
+        used.count
+        for used in rated.usage
+        if (used.deployment, used.model, used.quantity) == about and fact.from_at <= used.from_at < fact.to_at
+    )
+    before = sum(
+        each.tokens
+        for each in rated.facts
+        if isinstance(each, RefundedCounts) and (each.deployment, each.model, each.token_class) == about
+    )
+    if not counted:
+        reason = f"No {fact.token_class} of {fact.model[:40]!r} was counted for that deployment in the period."
+        raise WrongFact("model", reason)
+    if fact.tokens > counted - before:
+        raise WrongFact("tokens", f"{counted} were counted and {before} paid back before.", str(counted - before))
+
+
+def _check_amount(field: str, amount: Decimal) -> None:
+    if not amount.is_finite() or not 0 <= amount < AMOUNT_MAX or amount != round(amount, AMOUNT_DECIMALS_MAX):
+        raise WrongFact(field, f"An amount of 0 or more with at most {AMOUNT_DECIMALS_MAX} decimals.", "1250.00")
+
+
+def _counts_at(contract: Contract, term: Term, now: datetime) -> datetime:
+    """Return the instant that a finding counts at: now, or the start of the first open period of the share."""
+    periods = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN).order_by("from_at")
+    mine = [period for period in periods if term.stretches(period.from_at, period.to_at)]
+    if not mine:
+        raise FactTooLate(f"{term.ref} has no open billing period left.")
+    return now if any(period.from_at <= now < period.to_at for period in mine) else mine[0].from_at
+
+
+def _stated(term: Term, name: str, reference: str) -> TermFact | None:
+    return TermFact.objects.filter(term=term, **{f"document__{name}": reference}).first()
+
+
+def _again(term: Term, name: str, reference: str, fact: Fact) -> TermFact | None:
+    stated = _stated(term, name, reference)
+    return None if stated is None else _same(stated, name, reference, fact)
+
+
+def _same(stated: TermFact, name: str, reference: str, fact: Fact) -> TermFact:
+    if stated.document != write_fact(fact):
+        raise WrongFact(name, f"{reference} was stated already, and otherwise.", "another reference")
+    return stated
+
+
+def _keep(term: Term, fact: RefundedCounts | AuditFinding, *, at: datetime, by: By, now: datetime) -> TermFact:
+    stated = TermFact.objects.create(
+        id=new_id(), term=term, at=at, document=write_fact(fact), recorded_by=by.name, recorded_at=now
+    )
+    AuditEntry.objects.create(
+        organization=by.organization,
+        actor=by.name,
+        action="revenue.refunded" if isinstance(fact, RefundedCounts) else "revenue.audited",
+        subject=f"{term.ref} {fact.refund if isinstance(fact, RefundedCounts) else fact.audit}",
+        before={},
+        after=stated.document,
+        at=now,
+    )
+    return stated
