@@ -10,6 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from msgspec.structs import replace
 
 from billing.bases import Grain, read_basis, window_of
 from billing.models import BillingPeriod, Contract, PeriodState, Term, TermFact
@@ -131,26 +132,29 @@ def state_audit(
         raise NotTheParty(f"{contract.number}'s provider states what audits found.")
     contract, term = _locked(contract, term_ref)
     audit = _reference("audit", audit, "A-2026-01")
-    amounts = {
-        "reported_share_amount": reported_share_amount,
-        "found_share_amount": found_share_amount,
-        "cost_amount": cost_amount,
-    }
-    for field, amount in amounts.items():
-        _check_amount(field, amount)
+    _check_amount("reported_share_amount", reported_share_amount)
+    _check_amount("found_share_amount", found_share_amount)
+    _check_amount("cost_amount", cost_amount)
     period = _period(contract, period_from_at)
+    fact = AuditFinding(
+        audit=audit,
+        from_at=period.from_at,
+        to_at=period.to_at,
+        found_at=now,
+        reported_share_amount=reported_share_amount,
+        found_share_amount=found_share_amount,
+        cost_amount=cost_amount,
+    )
     before = _stated(term, "audit", audit)
-    about = {"audit": audit, "from_at": period.from_at, "to_at": period.to_at, **amounts}
     if before is not None:
-        said = AuditFinding(**{**about, "found_at": datetime.fromisoformat(before.document["found_at"])})
-        return _same(before, "audit", audit, said), False
+        counted_at = datetime.fromisoformat(before.document["found_at"])
+        return _same(before, "audit", audit, replace(fact, found_at=counted_at)), False
     if period.state != PeriodState.CLOSED:
         raise WrongFact("period_from", "The period is open: what is found of it still changes its own bill.")
     if reported_share_amount == found_share_amount:
         raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
     found_at = _counts_at(contract, term, now)
-    fact = AuditFinding(**{**about, "found_at": found_at})
-    return _keep(term, fact, at=found_at, by=by, now=now), True
+    return _keep(term, replace(fact, found_at=found_at), at=found_at, by=by, now=now), True
 
 
 def _locked(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
