@@ -7,7 +7,7 @@ comes out as an addition, a correction as a negative charge. The order and numbe
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ from billing.rating.rated import Rated, RatedLine, Unpriced
 
 CHARGE_BATCH_ROWS = 2_000
 INSTANT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,34 @@ def needed_from(*, now: datetime) -> datetime:
 
 
 def due_for_charging(*, now: datetime) -> list[tuple[UUID, datetime]]:
-    """Return (period id, up to) of the open periods that have a full hour which was never charged."""
+    """Return (period id, up to) of the open periods that have a full hour which was never charged.
+
+    What was not charged for more than a day is charged day by day, in the contract's days, so that each charge of a
+    line of the whole period stands on the day of its usage. The sum does not depend on it.
+    """
     hour = now.replace(minute=0, second=0, microsecond=0)
     due = BillingPeriod.objects.filter(
         Q(rated_at__isnull=True) | (Q(rated_at__lt=F("to_at")) & Q(rated_at__lt=hour)),
         state=PeriodState.OPEN,
         from_at__lt=hour,
     )
-    return [(key, hour) for key in due.order_by("pk").values_list("pk", flat=True)]
+    rows = due.order_by("pk").values_list("pk", "from_at", "to_at", "rated_at", "contract__time_zone")
+    return [
+        (key, up_to)
+        for key, from_at, to_at, rated_at, zone in rows
+        for up_to in (*_days_over(rated_at or from_at, min(hour, to_at), ZoneInfo(zone)), hour)
+    ]
+
+
+def _days_over(from_at: datetime, to_at: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the ends of the local days that end within `(from_at, to_at)`."""
+    ends: list[datetime] = []
+    day = from_at.astimezone(zone).date() + DAY
+    while (end := datetime.combine(day, time.min, zone).astimezone(UTC)) < to_at:
+        if end > from_at:
+            ends.append(end)
+        day += DAY
+    return ends
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from billing.charging import charge_period, due_for_charging, ensure_periods, needed_from, unresolved, without_period
 from billing.contracting import Hold, add_lease_allocations, open_lease
-from billing.models import BillingPeriod, Charge, ContractState, PeriodKind, PeriodState, UnpricedUsage
+from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodKind, PeriodState, UnpricedUsage
 from billing.pricing import publish_price_version
 from metering.models import Quality, UsageCut, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
@@ -290,13 +291,35 @@ def test_a_closed_period_is_left_as_it_is() -> None:
     assert owed() == 0
 
 
+def test_what_is_behind_is_charged_day_by_day_in_the_contracts_days() -> None:
+    world, shanghai = make_world(tokens=PRICES), ZoneInfo("Asia/Shanghai")
+    Contract.objects.update(time_zone="Asia/Shanghai")
+    shared = world.share()
+    ensure_periods(contract=world.contract, now=MARCH)
+    period = world.period()
+    late = period.from_at + timedelta(days=3, hours=5)
+    for days in range(3):
+        shared.use({"output": 1_000_000}, at=period.from_at + timedelta(days=days, hours=2))
+    due = due_for_charging(now=late)
+    first = period.from_at.astimezone(shanghai).date()
+    assert [up_to.astimezone(shanghai).hour for _, up_to in due[:-1]] == [0] * (len(due) - 1)
+    assert due[-1] == (period.id, late)
+    for key, up_to in due:
+        charge_period(period_id=key, up_to=up_to, now=late)
+    days_of = Charge.objects.order_by("day").values_list("day", flat=True).distinct()
+    assert len(days_of) == 3
+    assert min(days_of) >= first
+    assert due_for_charging(now=late) == []
+
+
 def test_open_periods_are_due_once_an_hour() -> None:
     world = make_world()
     ensure_periods(contract=world.contract, now=MARCH)
     key = world.period().id
     assert due_for_charging(now=MARCH + timedelta(minutes=59)) == []
     now = NOON + timedelta(minutes=5)
-    assert due_for_charging(now=now) == [(key, NOON)]
+    behind = [(key, MARCH + timedelta(days=days)) for days in range(1, 5)]
+    assert due_for_charging(now=now) == [*behind, (key, NOON)]
     charge_period(period_id=key, up_to=NOON, now=now)
     assert due_for_charging(now=now) == []
     assert due_for_charging(now=now + HOUR) == [(key, NOON + HOUR)]
