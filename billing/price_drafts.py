@@ -1,11 +1,13 @@
 """Writing a price list before it is published: drafts are edited, compared, and thrown away or published."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
+from billing.economics.repricing import scaled
 from billing.models import PriceBook, PriceDraft, PriceVersion
 from billing.money import UnknownCurrency, minor_digits
 from billing.price_versions import load_versions
@@ -53,13 +55,24 @@ class Edit:
 
 
 @transaction.atomic
-def start_draft(*, book: PriceBook, effective_at: datetime, by: str, now: datetime) -> PriceDraft:
-    """Store a draft with the prices that are in force at its instant by now."""
+def start_draft(
+    *,
+    book: PriceBook,
+    effective_at: datetime,
+    by: str,
+    now: datetime,
+    percent: int = 0,
+    models: Collection[str] | None = None,
+) -> PriceDraft:
+    """Store a draft with the prices that are in force at its instant by now.
+
+    With a percentage they are raised by it, or those of some models only, as a simulation raises them.
+    """
     versions = load_versions(book_ids=[book.id], from_at=effective_at, to_at=effective_at).get(book.id, ())
     return PriceDraft.objects.create(
         book=book,
         effective_at=effective_at,
-        prices=rows_of(prices_of(versions[-1]) if versions else {}),
+        prices=rows_of(prices_of(scaled(versions[-1], percent, models)) if versions else {}),
         created_at=now,
         changed_at=now,
         changed_by=by,

@@ -15,6 +15,7 @@ from billing.pages import (
     price_index,
     prices,
     revenue,
+    simulated_draft,
     simulation,
 )
 
@@ -39,6 +40,7 @@ urlpatterns = [
     path("margin/", margin.provider_margin, name="provider-margin"),
     path("margin.csv", margin.provider_margin_csv, name="provider-margin-csv"),
     path("margin/simulate/", simulation.provider_simulate, name="provider-simulate"),
+    path("margin/simulate/draft/", simulated_draft.provider_simulate_draft, name="provider-simulate-draft"),
     path("margin/<path:model>/", margin.provider_margin_model, name="provider-margin-model"),
     path("contracts/", contracts.provider_contracts, name="provider-contracts"),
     path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),

@@ -77,6 +77,7 @@ ITEM_OF_PAGE = {
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
+    "provider-simulate-draft": "margin",
     "provider-costs": "margin",
     "provider-cluster-costs": "margin",
 }

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.economics.repricing import STRESS_PERCENTS, at_percent
-from billing.models import PriceVersion
+from billing.models import PriceBook, PriceVersion
 from billing.pages import margin_words as words
 from billing.pages.periods import UnreadablePeriod, offered_months, read_period
+from billing.pages.prices import sets_prices
 from billing.queries.margin import Grouping, margin
 from billing.queries.simulation import (
     SimulatedLine,
@@ -109,6 +110,7 @@ def provider_simulate(request: HttpRequest, organization: Organization) -> HttpR
         "models": _models(organization, asked),
         "percents": [change(Decimal(percent) / 100, digits=0) for percent in found.stress_percents] if found else [],
         "kpis": _kpis(found, asked.locale) if found else (),
+        "books": _books(request, organization, found, asked),
         "tenants": [_line(one, found.currency, asked.locale) for one in found.tenants] if found else [],
         "lines": [_line(one, found.currency, asked.locale) for one in found.lines] if found else [],
         "total": _line(found.total, found.currency, asked.locale) if found else None,
@@ -268,6 +270,16 @@ def _versions(organization: Organization, asked: Asked) -> list[tuple[str, str, 
         )
         for row in rows[:50]
     ]
+
+
+def _books(
+    request: HttpRequest, organization: Organization, found: Simulation | None, asked: Asked
+) -> list[tuple[str, str]]:
+    """The books of which a draft may be made: of the currency that was simulated; none where a version was."""
+    if found is None or not found.periods or asked.version is not None or not sets_prices(request):
+        return []
+    books = PriceBook.objects.filter(provider=organization, currency=found.currency).order_by("name")
+    return [(str(book.id), book.name) for book in books]
 
 
 def _models(organization: Organization, asked: Asked) -> list[tuple[str, str, bool]]:

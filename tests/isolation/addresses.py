@@ -222,6 +222,9 @@ ADDRESSES = [
     Address("provider-margin-csv", OWN_PROVIDER),
     Address("provider-margin-model", PROVIDERS, arguments={"model": "{model}"}, body={"month": "2026-03"}),
     Address("provider-simulate", OWN_PROVIDER, body={"month": "2026-03"}),
+    Address(
+        "provider-simulate-draft", people(alice=404, bob=404, charlie=404, petra=302), "post", body={**BOOK, "pct": "5"}
+    ),
     Address("provider-simulate", PROVIDERS, body={"month": "2026-03", "version": "{version}"}),
     *(
         Address(f"{side}-{page}", who, arguments=arguments)
