@@ -14,10 +14,15 @@ class MarginLineSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField(help_text="idle, unplaced, or empty")
     revenue = serializers.CharField(help_text=EXACT)
-    gpu_cost = serializers.CharField(help_text="cards and rent; " + EXACT)
+    gpu_cost = serializers.CharField(
+        allow_null=True, help_text="cards and rent, of gpu_hours_costed; null: not known; " + EXACT
+    )
     energy_cost = serializers.CharField(allow_null=True, help_text="null: no energy was metered; " + EXACT)
-    overhead_cost = serializers.CharField(help_text=EXACT)
-    profit = serializers.CharField(help_text=EXACT)
+    overhead_cost = serializers.CharField(allow_null=True, help_text="null: not known; " + EXACT)
+    profit = serializers.CharField(
+        allow_null=True, help_text="null where any cost is not known; without energy that no card told; " + EXACT
+    )
+    margin = serializers.CharField(allow_null=True, help_text="of what was earned, 1 is all; null: not known")
     gpu_hours = serializers.CharField()
     gpu_hours_costed = serializers.CharField(help_text="of cards whose price is known")
     gpu_hours_metered = serializers.CharField(help_text="with metered energy")
@@ -53,10 +58,12 @@ class MarginsSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     lines = MarginLineSerializer(many=True)
     total = MarginLineSerializer()
-    workload_cost = serializers.CharField(help_text="workload + idle + overhead = cost")
-    idle_cost = serializers.CharField()
-    overhead_cost = serializers.CharField()
-    cost = serializers.CharField()
+    workload_cost = serializers.CharField(
+        allow_null=True, help_text="workload + idle + overhead = cost; null where any cost is not known"
+    )
+    idle_cost = serializers.CharField(allow_null=True)
+    overhead_cost = serializers.CharField(allow_null=True)
+    cost = serializers.CharField(allow_null=True)
     below_cost = InvertedSerializer(many=True)
 
 

@@ -24,7 +24,8 @@ class UseCost:
     """What one use of a cluster took and cost over a day.
 
     `costed_ms` is the GPU time of cards with a known price and `metered_ms` that with metered energy: amounts are
-    those of this time, and the rest is unknown. `energy_cost` is None where no energy was metered at all, `carbon_g`
+    those of this time, and the rest is unknown. `energy_cost` is None where no energy was metered at all or nobody
+    entered what power costs, `carbon_g`
     also where the grid's factor is not known for all of it.
     """
 
@@ -49,6 +50,7 @@ class _Sum:
     metered_ms: int = 0
     energy_mj: int = 0
     tokens: Tokens = field(default_factory=Tokens)
+    powered: bool = False
     gpu: Fraction = Fraction(0)
     energy: Fraction = Fraction(0)
     overhead: Fraction = Fraction(0)
@@ -77,7 +79,7 @@ def cost_of_day(hours: Sequence[datetime], nodes: Iterable[NodeHour], rates: Seq
             energy_mj=one.energy_mj,
             tokens=one.tokens,
             gpu_cost=gpu,
-            energy_cost=energy if one.metered_ms or one.energy_mj else None,
+            energy_cost=energy if one.powered else None,
             overhead_cost=overhead,
             carbon_g=_grams(one.carbon) if (one.metered_ms or one.energy_mj) and one.carbon is not None else None,
             card_ms=dict(one.cards_ms),
@@ -133,6 +135,7 @@ def _add_cost(one: _Sum, used: Used, rates: CostRates) -> None:
         if per_ms is not None:
             one.gpu += per_ms * ms
             one.costed_ms += ms
+    one.powered = one.powered or bool(used.metered_ms or used.energy_mj)
     one.energy += rates.energy_amount(used.energy_mj)
     carbon = rates.carbon_g(used.energy_mj)
     if carbon is None:

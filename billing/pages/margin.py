@@ -97,7 +97,8 @@ def provider_margin(request: HttpRequest, organization: Organization) -> HttpRes
         "sub": _subtitle(asked),
         "asked": asked,
         "margin": found,
-        "notice": words.inversion_notice(inversions_of(organization, asked.judged_at), asked.locale, simulate_url),
+        "notice": words.inversion_notice(inversions_of(organization, asked.judged_at), asked.locale, simulate_url)
+        or words.unknown_notice(found.total),
         "kpis": words.kpis(found, asked.locale),
         "months": _months(asked),
         "clusters": clusters,
@@ -270,8 +271,8 @@ def _csv_rows(found: Margin, by: Grouping) -> Iterator[tuple[object, ...]]:
     for line in found.lines:
         figures = line.figures
         yield (
-            by.value, line.name or line.key, line.kind, found.currency, figures.revenue, figures.gpu_cost,
-            figures.energy_cost, figures.overhead_cost, figures.profit, words.hours(figures.gpu_ms),
+            by.value, line.name or line.key, line.kind, found.currency, figures.revenue, figures.known_gpu_cost,
+            figures.energy_cost, figures.known_overhead_cost, figures.profit, words.hours(figures.gpu_ms),
             words.hours(figures.costed_ms), words.hours(figures.metered_ms), words.kwh(figures.energy_mj),
             figures.carbon_g, figures.input_tokens, figures.cached_input_tokens, figures.cache_write_tokens,
             figures.output_tokens,

@@ -90,10 +90,10 @@ def rate_words(value: Fraction | None, currency: str, locale: str) -> str:
 
 def margin_pill(figures: Figures) -> Pill:
     """Say the margin; without a wholly known cost there is none to say."""
-    if figures.margin is None:
+    if not figures.revenue:
         return Pill(_("no income"), small=True)
-    if not figures.cost_known and figures.gpu_ms:
-        return Pill(_("cost not known"), "", small=True)
+    if figures.margin is None:
+        return Pill(DASH, small=True)
     tone: PillTone = "bad" if figures.margin < 0 else "warn" if figures.margin < THIN_MARGIN else "good"
     return Pill(change(decimal_of(figures.margin)), tone, small=True)
 
@@ -150,7 +150,7 @@ def cost_lines(
                     height_px=10,
                 ),
                 price=rate_words(price, currency, locale),
-                cost=rate_words(cost, currency, locale) if figures.cost_known else _("not known"),
+                cost=rate_words(cost if figures.cost_known else None, currency, locale),
                 spark=sparkline(
                     [value for each in trend if (value := decimal_of(each)) is not None],
                     small=True,
@@ -180,16 +180,12 @@ def sum_line(line: MarginLine, currency: str, locale: str, *, name: str = "", ur
         name=name or line_name(line, currency),
         url=url,
         earned=money(figures.revenue, currency, locale=locale),
-        gpu=_known(figures.gpu_cost, currency, locale, known=figures.costed_ms > 0 or figures.gpu_cost > 0),
-        energy=_known(figures.energy_cost, currency, locale, known=figures.energy_cost is not None),
-        overhead=money(figures.overhead_cost, currency, locale=locale),
+        gpu=money(figures.known_gpu_cost, currency, locale=locale),
+        energy=money(figures.energy_cost, currency, locale=locale),
+        overhead=money(figures.known_overhead_cost, currency, locale=locale),
         profit=money(figures.profit, currency, locale=locale),
         pill=margin_pill(figures),
     )
-
-
-def _known(amount: Decimal | None, currency: str, locale: str, *, known: bool) -> str:
-    return money(amount, currency, locale=locale) if known else DASH
 
 
 def yield_line(line: MarginLine, locale: str) -> YieldLine:
@@ -264,20 +260,30 @@ def inversion_notice(found: Sequence[Inverted], locale: str, url: str) -> Notice
     return Notice(title, text, "bad", Action(_("Try a new price"), url))
 
 
+def unknown_notice(total: Figures) -> Notice | None:
+    """Say that no profit is claimed, and where the costs are entered that it lacks; None where all is known."""
+    if total.cost_known or not (total.gpu_ms or total.revenue):
+        return None
+    text = _("%(known)s of %(hours)s GPU-hours have a cost in this currency. Unknown is not zero.") % {
+        "known": number(hours(total.costed_ms), digits=1),
+        "hours": number(hours(total.gpu_ms), digits=1),
+    }
+    return Notice(_("Profit is not known."), text, "warn", Action(_("Enter costs"), reverse("provider-costs")))
+
+
 def kpis(margins: Margin, locale: str) -> tuple[Kpi, ...]:
     """The strip above the page."""
     total, currency = margins.total, margins.currency
-    profit_share = decimal_of(total.margin)
     held = total.gpu_ms - margins.idle.gpu_ms
     used = Fraction(held, total.gpu_ms) if total.gpu_ms else None
     return (
         Kpi(
             _("Profit"),
             money(total.profit, currency, locale=locale, digits=0),
-            foot=_("%(margin)s of %(earned)s earned")
-            % {"margin": share(profit_share), "earned": money(total.revenue, currency, locale=locale, digits=0)},
+            foot=_profit_foot(total, money(total.revenue, currency, locale=locale, digits=0)),
             lead=True,
-            alert=total.profit < 0,
+            alert=total.profit is not None and total.profit < 0,
+            url="" if total.cost_known else reverse("provider-costs"),
         ),
         Kpi(
             _("Workload"),
@@ -291,8 +297,8 @@ def kpis(margins: Margin, locale: str) -> tuple[Kpi, ...]:
         ),
         Kpi(
             _("Overhead"),
-            money(total.overhead_cost, currency, locale=locale, digits=0),
-            foot=_("%(cost)s is all that it cost") % {"cost": money(total.cost, currency, locale=locale, digits=0)},
+            money(margins.overhead_cost, currency, locale=locale, digits=0),
+            foot=_("%(cost)s is all that it cost") % {"cost": money(margins.cost, currency, locale=locale, digits=0)},
         ),
         Kpi(
             _("Energy"),
@@ -300,6 +306,15 @@ def kpis(margins: Margin, locale: str) -> tuple[Kpi, ...]:
             foot=_energy_foot(total),
         ),
     )
+
+
+def _profit_foot(total: Figures, earned: str) -> str:
+    if not total.cost_known:
+        return _("%(earned)s earned; enter the costs to see what is left") % {"earned": earned}
+    said = _("%(margin)s of %(earned)s earned") % {"margin": share(decimal_of(total.margin)), "earned": earned}
+    if total.metered_ms < total.gpu_ms:
+        said += ", " + _("without the energy that no GPU told")
+    return said
 
 
 def _energy_foot(total: Figures) -> str:

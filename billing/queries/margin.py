@@ -9,7 +9,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 
 from billing.economics.cost import MILLIJOULES_PER_KWH, MS_PER_HOUR
 from billing.economics.revenue import UNPLACED
@@ -38,7 +38,10 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums of margin rows. Unknown is not zero: `costed_ms` and `metered_ms` say of how much GPU time a figure is."""
+    """Sums of margin rows. Unknown is not zero: `costed_ms` and `metered_ms` say of how much GPU time a figure is.
+
+    `uncosted_rows` counts what was earned on a cluster whose costs are in another currency: its cost is not here.
+    """
 
     revenue: Decimal = Decimal(0)
     gpu_cost: Decimal = Decimal(0)
@@ -53,6 +56,7 @@ class Figures:
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     output_tokens: int = 0
+    uncosted_rows: int = 0
 
     @property
     def tokens(self) -> int:
@@ -65,19 +69,29 @@ class Figures:
         return exact_sum((self.gpu_cost, self.energy_cost or Decimal(0), self.overhead_cost))
 
     @property
-    def profit(self) -> Decimal:
-        """What is left, negative for a loss."""
-        return exact_sum((self.revenue, -self.cost))
+    def profit(self) -> Decimal | None:
+        """What is left, negative for a loss; None where any cost is not known. Unmetered energy is not in it."""
+        return exact_sum((self.revenue, -self.cost)) if self.cost_known else None
 
     @property
     def margin(self) -> Fraction | None:
-        """What is left of each unit earned; None where nothing was earned."""
-        return Fraction(self.profit) / Fraction(self.revenue) if self.revenue else None
+        """What is left of each unit earned; None where nothing was earned, or any cost is not known."""
+        return Fraction(self.profit) / Fraction(self.revenue) if self.revenue and self.profit is not None else None
 
     @property
     def cost_known(self) -> bool:
-        """Whether every card behind the figures has a price."""
-        return self.gpu_ms > 0 and self.costed_ms == self.gpu_ms
+        """Whether there is a cost, and every card behind the figures has a price in this currency."""
+        return self.costed_ms == self.gpu_ms and not self.uncosted_rows and (self.gpu_ms > 0 or self.cost > 0)
+
+    @property
+    def known_gpu_cost(self) -> Decimal | None:
+        """Cards and rent, of the GPU time `costed_ms`; None where neither is known."""
+        return self.gpu_cost if self.costed_ms or self.gpu_cost else None
+
+    @property
+    def known_overhead_cost(self) -> Decimal | None:
+        """Overhead; None where no cost at all is known."""
+        return self.overhead_cost if self.costed_ms or self.cost else None
 
     @property
     def metered_share(self) -> Fraction | None:
@@ -141,20 +155,38 @@ class Margin:
     elsewhere: tuple[tuple[str, Decimal], ...]
 
     @property
-    def idle_cost(self) -> Decimal:
-        """Cards, rent and energy of GPU time that nobody used."""
-        return exact_sum((self.idle.gpu_cost, self.idle.energy_cost or Decimal(0)))
+    def idle_cost(self) -> Decimal | None:
+        """Cards, rent and energy of GPU time that nobody used; None where any of the cost is not known."""
+        return self._idle_cost if self.total.cost_known else None
 
     @property
-    def workload_cost(self) -> Decimal:
-        """Cards, rent and energy of GPU time in use."""
-        return exact_sum((self.total.cost, -self.total.overhead_cost, -self.idle_cost))
+    def workload_cost(self) -> Decimal | None:
+        """Cards, rent and energy of GPU time in use; None where any of the cost is not known."""
+        if not self.total.cost_known:
+            return None
+        return exact_sum((self.total.cost, -self.total.overhead_cost, -self._idle_cost))
+
+    @property
+    def overhead_cost(self) -> Decimal | None:
+        """What no card spends; None where any of the cost is not known."""
+        return self.total.overhead_cost if self.total.cost_known else None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Workload, idle and overhead; None where any of it is not known."""
+        return self.total.cost if self.total.cost_known else None
+
+    @property
+    def _idle_cost(self) -> Decimal:
+        return exact_sum((self.idle.gpu_cost, self.idle.energy_cost or Decimal(0)))
 
 
 SUMMED: Final = (
     "revenue", "gpu_cost", "energy_cost", "overhead_cost", "carbon_g", "gpu_ms", "costed_ms", "metered_ms", "energy_mj",
-    "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
+    "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "uncosted_rows",
 )  # fmt: skip
+UNCOSTED: Final = Q(kind__in=(UseKind.HELD, UseKind.SERVED), gpu_ms=0, input_tokens=0, output_tokens=0) & ~Q(revenue=0)
+"""Rows that hold what was earned on a cluster and nothing of the cluster: its own rows are in another currency."""
 COUNTS: Final = frozenset(SUMMED[5:])
 
 
@@ -238,7 +270,12 @@ def _lines(rows: Any, by: Grouping) -> list[MarginLine]:
     lines = [MarginLine(key, name, kind, total_of(figures)) for (key, name, kind), figures in parts.items()]
     if by is Grouping.DAY:
         return sorted(lines, key=lambda line: line.key)
-    return sorted(lines, key=lambda line: (line.kind == UseKind.IDLE, -line.figures.profit, line.name))
+    return sorted(lines, key=lambda line: (line.kind == UseKind.IDLE, _unearned(line.figures), line.name))
+
+
+def _unearned(figures: Figures) -> Decimal:
+    """By what lines are ordered: what is left by what is known, the most first."""
+    return exact_sum((figures.cost, -figures.revenue))
 
 
 def _kind(kind: str, key: str, by: Grouping) -> str:
@@ -253,7 +290,8 @@ def _idle(rows: Any) -> Figures:
 
 
 def _summed(rows: Any, *keys: str) -> Any:
-    return rows.order_by().values(*keys).annotate(**{f"sum_{name}": Sum(name) for name in SUMMED})
+    sums: dict[str, Any] = {f"sum_{name}": Sum(name) for name in SUMMED if name != "uncosted_rows"}
+    return rows.order_by().values(*keys).annotate(**sums, sum_uncosted_rows=Count("pk", filter=UNCOSTED))
 
 
 def _figures(row: dict[str, Any]) -> Figures:

@@ -198,7 +198,7 @@ def _repriced(
 def _costs(
     provider: Organization, periods: Sequence[BillingPeriod], currency: str
 ) -> dict[tuple[str, str], Decimal | None]:
-    """What the days of the periods cost, by tenant and model, in the currency; None where cards have no price."""
+    """What the days of the periods cost, by tenant and model, in the currency; None where cards have no price in it."""
     if not periods:
         return {}
     first, last = _days(periods)
@@ -207,19 +207,21 @@ def _costs(
             provider=provider,
             day__gte=first,
             day__lte=last,
-            currency=currency,
             tenant__in={period.contract.tenant_id for period in periods},
             gpu_ms__gt=0,
         )
         .order_by()
-        .values_list("tenant__slug", "model")
+        .values_list("tenant__slug", "model", "currency")
         .annotate(
             spent=Sum(F("gpu_cost") + Coalesce(F("energy_cost"), NOTHING) + F("overhead_cost")),
             whole=Sum("gpu_ms"),
             costed=Sum("costed_ms"),
         )
     )
-    return {(slug or "", model): spent if whole == costed else None for slug, model, spent, whole, costed in rows}
+    found: dict[tuple[str, str], list[Decimal | None]] = defaultdict(list)
+    for slug, model, code, spent, whole, costed in rows:
+        found[slug or "", model].append(spent if whole == costed and code == currency else None)
+    return {key: _known_sum(costs) for key, costs in found.items()}
 
 
 def _days(periods: Sequence[BillingPeriod]) -> tuple[date, date]:

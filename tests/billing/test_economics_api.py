@@ -92,6 +92,23 @@ def test_margins_sum_to_the_total_and_say_what_sells_below_cost(
     assert answer["below_cost"] == []
 
 
+def test_without_costs_profit_and_sums_of_costs_are_null(
+    client: Client, cast: Cast, costly: Costly, key: dict[str, str]
+) -> None:
+    sum_day(provider_id=cast.provider.id, day=date(2026, 3, 5), now=AT + DAY)
+    answer = client.get(f"/api/v1/margins?{DAYS}", headers=key).json()
+    assert answer["total"]["revenue"] == "58"
+    for name in ("cost", "workload_cost", "idle_cost", "overhead_cost"):
+        assert answer[name] is None
+    for line in (*answer["lines"], answer["total"]):
+        assert {line[name] for name in ("profit", "margin", "gpu_cost", "energy_cost", "overhead_cost")} == {None}
+    enter(costly.cluster)
+    sum_day(provider_id=cast.provider.id, day=date(2026, 3, 5), now=AT + DAY)
+    known = client.get(f"/api/v1/margins?{DAYS}", headers=key).json()
+    assert known["total"]["profit"] == "-14.375"
+    assert float(known["total"]["margin"]) == pytest.approx(-14.375 / 58)
+
+
 def test_other_prices_and_other_terms_are_simulated(
     client: Client, cast: Cast, costly: Costly, key: dict[str, str]
 ) -> None:

@@ -76,9 +76,18 @@ def test_without_costs_no_margin_is_claimed(cast: Cast, client: Client) -> None:
     made(cast, costs=False)
     client.force_login(cast.petra)
     page = text_of(client.get(PAGE))
-    assert "cost not known" in page
-    assert "not known" in page
+    assert "Profit – $58 earned; enter the costs to see what is left" in page
+    assert "Profit is not known. 0.0 of " in page
     assert "sells below cost" not in page
+    assert "100.0%" not in page
+    assert 'href="/p/costs/"' in client.get(PAGE).content.decode()
+    by_model = text_of(client.get(f"/p/margin/{MODEL}/?month=2026-03"))
+    assert "Profit – $10 earned" in by_model
+    for by in ("model", "tenant", "cluster", "day"):
+        rows = rows_of(client.get(f"/p/margin.csv?month=2026-03&by={by}"))
+        unknown = {(row["profit"], row["gpu_cost"], row["energy_cost"], row["overhead_cost"]) for row in rows}
+        assert unknown == {("", "", "", "")}
+        assert sum(Decimal(row["earned"]) for row in rows) == 58
 
 
 def test_a_models_page_has_its_clusters_tenants_and_days(cast: Cast, client: Client) -> None:

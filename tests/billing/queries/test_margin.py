@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.margins import sum_day
+from billing.money import exact_sum
 from billing.queries.margin import Figures, Grouping, daily, margin, total_of
 from tests import factories
-from tests.billing.costly import AT, DAY, Costly, enter, make_costly
+from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
 
 FIRST, FIFTH, LAST = date(2026, 3, 1), date(2026, 3, 5), date(2026, 3, 31)
 
 
-def summed() -> Costly:
+def summed(*, costs: bool = True) -> Costly:
     costly = make_costly()
-    enter(costly.cluster)
+    if costs:
+        enter(costly.cluster)
     for day in (FIFTH, FIFTH + DAY):
         sum_day(provider_id=costly.world.provider.id, day=day, now=AT + 2 * DAY)
     return costly
@@ -35,7 +39,9 @@ def test_sums_agree_across_groupings_and_add_up_to_the_cost() -> None:
     assert len({(one.idle, one.workload_cost, one.idle_cost) for one in found}) == 1
     whole = found[0]
     assert whole.total.revenue == 58
-    assert whole.workload_cost + whole.idle_cost + whole.total.overhead_cost == whole.total.cost
+    parts = [whole.workload_cost, whole.idle_cost, whole.overhead_cost]
+    assert exact_sum(part for part in parts if part is not None) == whole.cost == whole.total.cost
+    assert None not in parts
     assert whole.total.cost == 96 + Decimal("0.375") + 48
 
 
@@ -105,6 +111,61 @@ def test_what_is_not_known_is_none_and_never_a_figure() -> None:
     assert nothing.per_mtok(Decimal(1)) is nothing.per_gpu_hour(Decimal(1)) is nothing.tokens_per_unit is None
     partly = Figures(gpu_cost=Decimal(4), gpu_ms=2, costed_ms=1, metered_ms=1, energy_mj=5, input_tokens=1)
     assert partly.tokens_per_unit is partly.tokens_per_kwh is partly.per_mtok(partly.energy_cost) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"costed_ms": 9},
+        {"costed_ms": 0, "gpu_cost": Decimal(0)},
+        {"uncosted_rows": 1},
+        {"gpu_ms": 0, "costed_ms": 0, "gpu_cost": Decimal(0)},
+    ],
+)
+def test_one_unknown_cost_leaves_no_profit_and_no_margin(changed: dict[str, Any]) -> None:
+    known = Figures(revenue=Decimal(5), gpu_cost=Decimal(4), gpu_ms=10, costed_ms=10)
+    assert known.profit == 1
+    assert known.margin == Fraction(1, 5)
+    assert known.known_gpu_cost == 4
+    unknown = replace(known, **changed)
+    assert unknown.profit is None
+    assert unknown.margin is None
+    assert total_of([known, unknown]).cost_known == (unknown.gpu_ms == 0)
+    assert unknown.known_gpu_cost == (4 if unknown.gpu_cost else None)
+
+
+def test_rent_of_a_cluster_without_cards_is_a_known_cost() -> None:
+    empty = Figures(gpu_cost=Decimal(4), overhead_cost=Decimal(2))
+    assert empty.profit == -6
+    assert empty.margin is None
+    assert empty.known_overhead_cost == 2
+    assert Figures().known_overhead_cost is Figures().known_gpu_cost is Figures().profit is None
+
+
+@pytest.mark.django_db
+def test_without_costs_every_sum_of_costs_is_unknown_however_grouped() -> None:
+    provider = summed(costs=False).world.provider
+    for by in Grouping:
+        found = margin(provider, FIRST, LAST, by=by)
+        assert found.total.revenue == 58
+        assert (found.cost, found.workload_cost, found.idle_cost, found.overhead_cost) == (None,) * 4
+        assert {line.figures.profit for line in found.lines} == {found.total.profit} == {None}
+        assert found.total.energy_cost is None
+
+
+@pytest.mark.django_db
+def test_what_is_earned_on_a_cluster_with_costs_in_another_currency_has_no_profit() -> None:
+    costly = summed(costs=False)
+    other = factories.make_cluster(costly.world.provider)
+    factories.make_accelerator(factories.make_node(other, "other"), 0)
+    enter(costly.cluster, replace(RATES, currency="EUR"))
+    enter(other, RATES)
+    for day in (FIFTH, FIFTH + DAY):
+        sum_day(provider_id=costly.world.provider.id, day=day, now=AT + 3 * DAY)
+    dollars = margin(costly.world.provider, FIRST, LAST, currency="USD")
+    assert dollars.total.revenue == 58
+    assert dollars.total.uncosted_rows
+    assert dollars.total.profit is dollars.cost is None
 
 
 amounts = st.decimals(-(10**9), 10**9, places=18)
