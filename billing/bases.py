@@ -78,18 +78,26 @@ class Grain(StrEnum):
     HOUR = "hour"
 
 
-def read_basis(window: Window, *, grain: Grain = Grain.DAY) -> PeriodBasis:
-    """Return what one contract is rated from over a window."""
-    return read_bases([window], grain=grain)[0]
+def read_basis(
+    window: Window, *, grain: Grain = Grain.DAY, versions: tuple[PriceVersion, ...] | None = None
+) -> PeriodBasis:
+    """Return what one contract is rated from over a window, at other price versions than those in force where given."""
+    return read_bases([window], grain=grain, versions=None if versions is None else [versions])[0]
 
 
-def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Grain = Grain.DAY) -> list[PeriodBasis]:
+def read_bases(
+    windows: Sequence[Window],
+    *,
+    zone: str | None = None,
+    grain: Grain = Grain.DAY,
+    versions: Sequence[tuple[PriceVersion, ...]] | None = None,
+) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
     Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
     hours are cut at the ends of periods.
     """
-    versions = window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
+    versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows})
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
@@ -100,9 +108,7 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated = _stated(windows, terms)
     carried = _carried(windows)
-    by_contract: dict[UUID, list[Term]] = defaultdict(list)
-    for term in terms:
-        by_contract[term.contract_id].append(term)
+    by_contract = _terms_by_contract(terms)
     found: list[PeriodBasis] = []
     for index, window in enumerate(windows):
         contract = window.contract
@@ -138,6 +144,13 @@ def read_bases(windows: Sequence[Window], *, zone: str | None = None, grain: Gra
                 facts=tuple(carried[index, contract.number]),
             )
         )
+    return found
+
+
+def _terms_by_contract(terms: Iterable[Term]) -> Mapping[UUID, list[Term]]:
+    found: dict[UUID, list[Term]] = defaultdict(list)
+    for term in terms:
+        found[term.contract_id].append(term)
     return found
 
 

@@ -1,14 +1,19 @@
-"""Agreeing how a contract follows its price book, and that a book's currency is its contracts'."""
+"""Agreeing how a contract follows its price book."""
 
 from datetime import datetime
 
 from django.db import transaction
 
+from billing.contracting import add_term, checked
 from billing.cuts import ensure_cuts
-from billing.models import BillingPeriod, Contract, ContractPriceRule, PriceVersion
+from billing.models import BillingPeriod, Contract, PriceVersion, Term
 from billing.rating.price_rules import PriceRule
-from billing.rating.wording import WrongWording, write_wording
+from billing.rating.rated import TermKind
+from billing.rating.wording import WrongWording
+from billing.term_versions import TermChange, add_version
 from tenants.problems import Problem
+
+TITLE = "Price rule"
 
 
 class WrongPriceRule(Problem):
@@ -20,39 +25,43 @@ class WrongPriceRule(Problem):
 
 
 @transaction.atomic
-def agree_price_rule(
-    *, contract: Contract, rule: PriceRule, from_at: datetime, now: datetime, contract_version: int | None = None
-) -> ContractPriceRule:
-    """Let a contract's prices follow a rule from an instant on, by its present version or the one given.
+def agree_price_rule(*, contract: Contract, rule: PriceRule, from_at: datetime, now: datetime) -> Term:
+    """Let a contract's prices follow a rule from an instant on: its next version says so, as when both accept it.
 
     The instant may not lie before what is charged of the contract. Raises `WrongPriceRule` with field and example.
     """
     locked = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     try:
         rule.check()
+        check_price_rule(locked, rule, from_at)
     except WrongWording as wrong:
         raise WrongPriceRule(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
-    if locked.price_book_id is None and not rule.overrides:
-        raise _wrong("price_book", f"{locked.number} has no price book that a rule could be about.", "a price book")
-    if from_at < locked.from_at:
-        raise _wrong("from_at", f"{locked.number} begins later.", locked.from_at.isoformat())
-    rated_at = BillingPeriod.objects.filter(contract=locked, rated_at__gt=from_at).order_by("-rated_at").first()
+    contract, from_at, _ = checked(locked, from_at, None)
+    term = Term.objects.filter(contract=contract, kind=TermKind.PRICE_RULE).order_by("ref").first()
+    if term is None:
+        term = add_term(contract=contract, wording=rule, from_at=from_at, to_at=None, now=now, title=TITLE)
+    else:
+        change = TermChange(term, [(from_at, rule)], {})
+        add_version(contract=contract, changes=[change], effective_at=from_at, now=now)
+    ensure_cuts(contract=contract)
+    return term
+
+
+def check_price_rule(contract: Contract, rule: PriceRule | None, from_at: datetime) -> None:
+    """Raise `WrongWording` where a contract cannot take a rule, or the end of one (None), from an instant on."""
+    if from_at < contract.from_at:
+        raise WrongWording("from_at", f"{contract.number} begins later.", contract.from_at.isoformat())
+    rated_at = BillingPeriod.objects.filter(contract=contract, rated_at__gt=from_at).order_by("-rated_at").first()
     if rated_at is not None and rated_at.rated_at is not None:
-        raise _wrong("from_at", f"{locked.number} is charged beyond it already.", rated_at.rated_at.isoformat())
+        raise WrongWording("from_at", f"{contract.number} is charged beyond it already.", rated_at.rated_at.isoformat())
+    if rule is None:
+        return
+    if contract.price_book_id is None and not rule.overrides:
+        reason = f"{contract.number} has no price book that a rule could be about."
+        raise WrongWording("overrides", reason, "prices of the contract's own")
     if rule.pin is not None:
-        versions = PriceVersion.objects.filter(pk=rule.pin.price_version_id, book=locked.price_book_id)
+        versions = PriceVersion.objects.filter(pk=rule.pin.price_version_id, book=contract.price_book_id)
         if not versions.exists():
-            raise _wrong("pin.price_version_id", "it is no version of the contract's price book.", "a version's id")
-    agreed = ContractPriceRule.objects.create(
-        contract=locked,
-        contract_version=contract_version or locked.version,
-        from_at=from_at,
-        document=write_wording(rule),
-        created_at=now,
-    )
-    ensure_cuts(contract=locked)
-    return agreed
-
-
-def _wrong(field: str, reason: str, example: str) -> WrongPriceRule:
-    return WrongPriceRule(f"{field}: {reason} Example: {example}", field=field, reason=reason, example=example)
+            raise WrongWording(
+                "pin.price_version_id", "it is no version of the contract's price book.", "a version's id"
+            )

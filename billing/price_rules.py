@@ -2,41 +2,47 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from billing.models import Contract, ContractPriceRule, PriceBook
+from billing.models import Contract, PriceBook, Term
 from billing.price_versions import all_versions, load_versions
 from billing.rating.book import PriceVersion
 from billing.rating.price_rules import PriceRule, RuleStretches, contract_versions, takes_effect_at
-from billing.rating.wording import Stretch, read_wording
-
-FOREVER = datetime.max.replace(tzinfo=UTC)
+from billing.rating.rated import TermKind
+from billing.rating.wording import Stretch
+from billing.terms import with_wordings
 
 
 def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
-    """Return the rules of the contracts that have agreed any, by contract id; one query.
+    """Return the rules of the contracts that have agreed any, by contract id; two queries.
 
     A later version of a contract replaces everything that earlier ones said of the time from its rule's start on.
     """
-    rows: dict[UUID, list[ContractPriceRule]] = defaultdict(list)
-    found = ContractPriceRule.objects.filter(contract__in=contract_ids).order_by("contract_version", "from_at")
-    for row in found:
-        rows[row.contract_id] = [earlier for earlier in rows[row.contract_id] if earlier.from_at < row.from_at]
-        rows[row.contract_id].append(row)
-    return {key: _stretches(agreed) for key, agreed in rows.items()}
+    found: dict[UUID, list[Stretch[PriceRule]]] = defaultdict(list)
+    for term in with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.PRICE_RULE)):
+        found[term.contract_id].extend(cast("tuple[Stretch[PriceRule], ...]", term.stretches()))
+    return {key: sorted(rules, key=lambda rule: rule.from_at) for key, rules in found.items() if rules}
 
 
 def ruled_contracts(book: PriceBook) -> list[Contract]:
     """Return the contracts on a book whose prices do not simply float with it."""
-    return list(Contract.objects.filter(price_book=book, price_rules__isnull=False).distinct().order_by("pk"))
+    ruled = Contract.objects.filter(price_book=book, terms__kind=TermKind.PRICE_RULE)
+    return list(ruled.distinct().order_by("pk"))
 
 
-def window_versions(windows: Sequence[tuple[Contract, datetime, datetime]]) -> list[tuple[PriceVersion, ...]]:
-    """Return for each window `[from_at, to_at)` of a contract the versions in force at some instant of it."""
+def window_versions(
+    windows: Sequence[tuple[Contract, datetime, datetime]], *, rules: Mapping[UUID, RuleStretches] | None = None
+) -> list[tuple[PriceVersion, ...]]:
+    """Return for each window `[from_at, to_at)` of a contract the versions in force at some instant of it.
+
+    `rules` are taken in place of those agreed: by contract id, for all contracts of the windows.
+    """
     if not windows:
         return []
-    rules = rules_of({contract.id for contract, _, _ in windows})
+    if rules is None:
+        rules = rules_of({contract.id for contract, _, _ in windows})
     of_rules = {one.price_book_id for one, _, _ in windows if one.id in rules and one.price_book_id is not None}
     floating = {one.price_book_id for one, _, _ in windows if one.price_book_id is not None} - of_rules
     books = all_versions(of_rules) if of_rules else {}
@@ -66,11 +72,3 @@ def effect_by_contract(
         )
         for contract in contracts
     }
-
-
-def _stretches(rows: Sequence[ContractPriceRule]) -> RuleStretches:
-    ends = [row.from_at for row in rows[1:]] + [FOREVER]
-    return [
-        Stretch(row.contract_version, row.from_at, end, read_wording(PriceRule, row.document))
-        for row, end in zip(rows, ends, strict=True)
-    ]

@@ -11,7 +11,9 @@ from billing.agreements.proposals import Change, Known
 from billing.agreements.settlements import check_settlements
 from billing.holding import SliceTaken, WrongTerms
 from billing.models import BillingPeriod, Contract, PeriodState, Term, TermDeployment
+from billing.price_agreements import check_price_rule
 from billing.rating.kinds import KINDS
+from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.share_words import CollectedBy
 from billing.rating.wording import WrongWording
@@ -54,6 +56,7 @@ def check_changes(contract: Contract, changes: Sequence[Change]) -> None:
         _check_scope(change, where, refs)
         _check_deployments(contract, change, where, changes)
         _check_slices(contract, change, where)
+        _check_price_rule(contract, change, where, known, changes)
     _check_among_themselves(changes)
     check_settlements(contract, changes)
 
@@ -148,6 +151,29 @@ def _check_slices(contract: Contract, change: Change, where: str) -> None:
         until = to_at.isoformat() if to_at else "further notice"
         detail = f"{card} is held from {from_at.isoformat()} to {until}."
         raise SliceTaken(detail, field=field, reason=detail, example="another slice, or another time")
+
+
+def _check_price_rule(
+    contract: Contract, change: Change, where: str, known: Mapping[str, Known], changes: Sequence[Change]
+) -> None:
+    """One rule at a time decides prices, and none decides what is charged already."""
+    if change.kind is not TermKind.PRICE_RULE:
+        return
+    rule = change.wording if isinstance(change.wording, PriceRule) else None
+    try:
+        check_price_rule(contract, rule, change.from_at)
+    except WrongWording as wrong:
+        field = wrong.field if wrong.field == "from_at" else f"wording.{wrong.field}"
+        raise refuse(WrongWording(f"{where}.{field}", wrong.reason, wrong.example)) from wrong
+    others = {ref: (term.from_at, term.to_at) for ref, term in known.items() if term.kind is TermKind.PRICE_RULE}
+    for each in changes:
+        if each.kind is TermKind.PRICE_RULE:
+            begins_at, _end = others.get(each.ref, (each.from_at, None))
+            others[each.ref] = (begins_at, each.to_at if each.wording else each.from_at)
+    for ref, (begins_at, to_at) in others.items():
+        apart = (to_at is not None and to_at <= change.from_at) or not _after(change.to_at, begins_at)
+        if rule is not None and ref != change.ref and not apart:
+            _no(f"{where}.ref", f"{ref} is the contract's price rule: change it, or end it first.", ref)
 
 
 def _check_among_themselves(changes: Sequence[Change]) -> None:

@@ -16,10 +16,13 @@ from billing.bases import read_basis, read_usage, window_of
 from billing.basis import PeriodBasis, rate
 from billing.models import BillingPeriod, Contract, Term, TermDeployment
 from billing.money import exact_sum, from_minor
+from billing.price_rules import rules_of, window_versions
 from billing.rating.inputs import TermInput, Used
 from billing.rating.kinds import KINDS
 from billing.rating.lines import make_bill
-from billing.rating.wording import Stretch, Wording
+from billing.rating.price_rules import FLOAT, PriceRule
+from billing.rating.rated import TermKind
+from billing.rating.wording import FOREVER, Stretch, Wording
 from billing.terms import terms_of
 from billing.usage_spans import Span, Window, stretch_spans
 from clusters.models import Slice
@@ -40,6 +43,7 @@ class TermPreview:
     is_new: bool
     ends: bool
     words: tuple[Difference, ...]
+    wordings: tuple[Wording | None, Wording | None]
     before: Decimal
     after: Decimal
 
@@ -65,7 +69,7 @@ def preview(contract: Contract, changes: Sequence[Change], now: datetime) -> Pre
     window = _window(contract, now)
     stored = {term.ref: term for term in terms_of([contract.pk])}
     basis = read_basis(window)
-    proposed = _proposed(basis, window, stored, changes)
+    proposed = _proposed(_ruled(basis, window, changes), window, stored, changes)
     before, after = rate(basis), rate(proposed)
     old, new = make_bill(before.lines, contract.currency), make_bill(after.lines, contract.currency)
     zero = from_minor(0, contract.currency)
@@ -98,9 +102,7 @@ def wording_before(term: Term | None, at: datetime) -> Wording | None:
 def _row(
     ref: str, title: str, change: Change | None, term: Term | None, amounts: tuple[Decimal, Decimal]
 ) -> TermPreview:
-    words: tuple[Difference, ...] = ()
-    if change is not None:
-        words = differences(wording_before(term, change.from_at), change.wording)
+    wordings = (wording_before(term, change.from_at), change.wording) if change is not None else (None, None)
     return TermPreview(
         ref=ref,
         title=(change.title if change else "") or title,
@@ -109,7 +111,8 @@ def _row(
         to_at=change.to_at if change else None,
         is_new=change is not None and change.is_new,
         ends=change is not None and change.wording is None,
-        words=words,
+        words=differences(*wordings),
+        wordings=wordings,
         before=amounts[0],
         after=amounts[1],
     )
@@ -122,6 +125,20 @@ def _window(contract: Contract, now: datetime) -> Window:
         return window_of(period)
     to_at = now.replace(minute=0, second=0, microsecond=0)
     return Window(contract, to_at - timedelta(days=DAYS_WITHOUT_PERIODS), to_at)
+
+
+def _ruled(basis: PeriodBasis, window: Window, changes: Sequence[Change]) -> PeriodBasis:
+    """The basis at the prices that a proposed price rule makes, as if it had held from the window's start on."""
+    rules = [change for change in changes if change.kind is TermKind.PRICE_RULE]
+    if not rules:
+        return basis
+    contract = window.contract
+    rule = next((change.wording for change in rules if isinstance(change.wording, PriceRule)), FLOAT)
+    before = [each for each in rules_of([contract.pk]).get(contract.pk, ()) if each.from_at < window.from_at]
+    earlier = [replace(each, to_at=min(each.to_at, window.from_at)) for each in before]
+    proposed = {contract.pk: [*earlier, Stretch(basis.contract_version + 1, window.from_at, FOREVER, rule)]}
+    [versions] = window_versions([(contract, window.from_at, window.to_at)], rules=proposed)
+    return read_basis(window, versions=versions)
 
 
 def _proposed(basis: PeriodBasis, window: Window, stored: dict[str, Term], changes: Sequence[Change]) -> PeriodBasis:

@@ -22,7 +22,7 @@ from billing.models.invoices import (
 )
 from billing.models.leasing import LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
-from billing.models.price_changes import ContractPriceRule, PriceDraft, PriceMail, PriceNotice
+from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
 from billing.models.revenue import RevenueStatement
@@ -57,7 +57,6 @@ __all__ = [
     "ClusterCost",
     "Collection",
     "Contract",
-    "ContractPriceRule",
     "ContractState",
     "ContractVersion",
     "Coupon",

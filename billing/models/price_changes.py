@@ -1,4 +1,4 @@
-"""What precedes and follows a price version: drafts, the rules of contracts, and who is told."""
+"""What precedes and follows a price version: drafts, and who is told."""
 
 from __future__ import annotations
 
@@ -28,25 +28,6 @@ class PriceDraft(models.Model):
 
     def __str__(self) -> str:
         return f"draft of {self.book_id} for {self.effective_at:%F}"
-
-
-class ContractPriceRule(models.Model):
-    """How a contract follows its price book from an instant until its next rule. Append-only."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="price_rules")
-    contract_version = models.PositiveIntegerField()
-    from_at = models.DateTimeField()
-    document = models.JSONField(help_text="billing.rating.price_rules.PriceRule")
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["contract", "contract_version", "from_at"], name="price_rule_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.contract_id} {self.from_at:%F}"
 
 
 class PriceNotice(models.Model):

@@ -145,7 +145,7 @@ def _shown(
         "accepted": accepted_rows(list(amendment.acceptances.all()), zone, locale),
         "actions": actions,
         "edit_url": f"{reverse(f'{side}-amendment-new', args=[contract.id])}?draft={amendment.id}",
-        "changes": change_words(found, zone, locale) if found else [],
+        "changes": change_words(found, contract, locale) if found else [],
         "person": request.user.name if isinstance(request.user, User) else "",
         "crumbs": (
             Crumb(_("Contracts"), reverse(f"{side}-contracts")),

@@ -22,6 +22,13 @@ CARDS_MAX: Final = 10_000
 TEXT_MAX: Final = 20_000
 _PREFIX = "w-"
 _NUMBERS = (msgspec.inspect.DecimalType, msgspec.inspect.IntType, msgspec.inspect.FloatType)
+_TEXTS = (
+    msgspec.inspect.StrType,
+    msgspec.inspect.DateTimeType,
+    msgspec.inspect.DateType,
+    msgspec.inspect.UUIDType,
+)
+_SINGLE = (*_NUMBERS, *_TEXTS)
 
 
 class HeaderForm(forms.Form):
@@ -85,7 +92,7 @@ class ChangeForm(forms.Form):
         rule = KINDS[kind]
         said = write_wording(wording) if wording is not None else {}
         for field in msgspec.structs.fields(rule.wording):
-            self.fields[_PREFIX + field.name] = _field(field, said.get(field.name))
+            self.fields.update(_fields(field, said.get(field.name)))
         if not rule.takes_slices or known:
             del self.fields["cards"]
         if not rule.quantities or known:
@@ -116,7 +123,14 @@ class ChangeForm(forms.Form):
             for name, value in given.items()
             if name.startswith(_PREFIX) and value not in ("", None)
         }
-        return {"kind": str(self.kind), **values}
+        document: dict[str, Any] = {"kind": str(self.kind)}
+        for name, value in values.items():
+            outer, _dot, inner = name.partition(".")
+            if inner:
+                document.setdefault(outer, {})[inner] = value
+            else:
+                document[outer] = value
+        return document
 
 
 def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
@@ -165,11 +179,31 @@ class _JsonField(forms.CharField):
             raise forms.ValidationError(_("This is no JSON. Example: %(example)s") % {"example": "[]"}) from error
 
 
-def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
-    label = field_words(field.name)
+def _fields(field: msgspec.structs.FieldInfo, value: Any) -> dict[str, forms.Field]:
+    """The form's fields for one of a wording; one for each part of what has parts of single values."""
+    kind = _kind(field)
+    parts = msgspec.structs.fields(kind.cls) if isinstance(kind, msgspec.inspect.StructType) else ()
+    if not parts or not all(isinstance(_kind(part), _SINGLE) for part in parts):
+        return {_PREFIX + field.name: _field(field, value)}
+    found: dict[str, forms.Field] = {}
+    for part in parts:
+        made = _field(part, (value or {}).get(part.name))
+        made.required = False
+        made.label = f"{field_words(field.name)} · {field_words(part.name)}"
+        found[f"{_PREFIX}{field.name}.{part.name}"] = made
+    return found
+
+
+def _kind(field: msgspec.structs.FieldInfo) -> Any:
     kind: Any = msgspec.inspect.type_info(field.type)
     if isinstance(kind, msgspec.inspect.UnionType):
         kind = next(each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType))
+    return kind
+
+
+def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
+    label = field_words(field.name)
+    kind = _kind(field)
     required = field.required
     shown = value if value is not None else (field.default if field.default is not msgspec.NODEFAULT else None)
     if isinstance(kind, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
@@ -180,10 +214,14 @@ def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
         return forms.BooleanField(label=label, required=False, initial=bool(shown))
     if isinstance(kind, msgspec.inspect.IntType):
         return forms.IntegerField(label=label, required=required, initial=shown)
-    if isinstance(kind, (*_NUMBERS, msgspec.inspect.StrType)):
+    if isinstance(kind, _SINGLE):
         text = forms.CharField(label=label, required=required, initial=shown, max_length=200)
         if isinstance(kind, _NUMBERS):
             text.widget.attrs["inputmode"] = "decimal"
+        elif isinstance(kind, msgspec.inspect.DateTimeType):
+            text.help_text = _("An instant with its offset from UTC. Example: %(example)s") % {
+                "example": "2026-12-01T00:00:00Z"
+            }
         return text
     written = json.dumps(value) if value else ""
     return _JsonField(

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
 from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
+from billing.pages.price_rule_words import rule_words
+from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
 from portal.figures import moment, money, money_change
@@ -101,6 +103,7 @@ def kind_words(kind: str) -> str:
         TermKind.DISCOUNT: _("Discount"),
         TermKind.COMMITMENT: _("Commitment"),
         TermKind.CREDIT: _("Credit"),
+        TermKind.PRICE_RULE: _("Price rule"),
     }.get(TermKind(kind), kind)
 
 
@@ -118,6 +121,15 @@ def field_words(field: str) -> str:
         "percent": _("percent"),
         "amount_per_period": _("amount per period"),
         "price_per_gb_month": _("price per GB and month"),
+        "notice_days": _("notice in days"),
+        "lock": _("lock"),
+        "pin": _("pin"),
+        "rise_cap": _("cap on rises"),
+        "overrides": _("own prices"),
+        "percent_per_year": _("percent a year"),
+        "price_version_id": _("price version"),
+        "from_at": _("begins"),
+        "to_at": _("ends"),
     }
     return known.get(field, field.replace("_", " ").replace(".", " · "))
 
@@ -131,14 +143,19 @@ def span_words(from_at: datetime, to_at: datetime | None, zone: str, locale: str
     return _("%(start)s to %(end)s") % {"start": start, "end": moment(to_at, local, locale=locale)}
 
 
-def said_rows(before: Wording | None, after: Wording | None) -> tuple[SaidRow, ...]:
-    """Return what two wordings say differently; of one alone all that it says."""
+def said_rows(before: Wording | None, after: Wording | None, contract: Contract, locale: str) -> tuple[SaidRow, ...]:
+    """Return what two wordings of a contract say differently; of one alone all that it says."""
+    if isinstance(before or after, PriceRule):
+        rules = [each if isinstance(each, PriceRule) else None for each in (before, after)]
+        old, new = (rule_words(rule, contract.time_zone, contract.currency, locale) for rule in rules)
+        names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+        return tuple(SaidRow(name, old.get(name, ""), new.get(name, "")) for name in names)
     return tuple(
         SaidRow(field_words(each.field), each.before or "", each.after or "") for each in differences(before, after)
     )
 
 
-def term_words(terms: Iterable[Term], zone: str, locale: str) -> list[TermWords]:
+def term_words(terms: Iterable[Term], contract: Contract, locale: str) -> list[TermWords]:
     """Return terms with everything they say."""
     return [
         TermWords(
@@ -148,8 +165,8 @@ def term_words(terms: Iterable[Term], zone: str, locale: str) -> list[TermWords]
             stretches=tuple(
                 StretchRow(
                     stretch.contract_version,
-                    span_words(stretch.from_at, stretch.to_at, zone, locale),
-                    said_rows(None, stretch.wording),
+                    span_words(stretch.from_at, stretch.to_at, contract.time_zone, locale),
+                    said_rows(None, stretch.wording, contract, locale),
                 )
                 for stretch in term.stretches()
             ),
@@ -158,12 +175,13 @@ def term_words(terms: Iterable[Term], zone: str, locale: str) -> list[TermWords]
     ]
 
 
-def change_words(found: Preview, zone: str, locale: str) -> list[ChangeWords]:
+def change_words(found: Preview, contract: Contract, locale: str) -> list[ChangeWords]:
     """Return what a proposal does, term by term."""
-    return [_change(each, found.currency, zone, locale) for each in found.terms]
+    return [_change(each, contract, locale) for each in found.terms]
 
 
-def _change(term: TermPreview, currency: str, zone: str, locale: str) -> ChangeWords:
+def _change(term: TermPreview, contract: Contract, locale: str) -> ChangeWords:
+    currency, zone = contract.currency, contract.time_zone
     difference = term.after - term.before
     return ChangeWords(
         ref=term.ref,
@@ -171,7 +189,7 @@ def _change(term: TermPreview, currency: str, zone: str, locale: str) -> ChangeW
         title=term.title,
         pill=_change_pill(term),
         time=span_words(term.from_at, term.to_at, zone, locale) if term.from_at else "",
-        rows=tuple(SaidRow(field_words(row.field), row.before or "", row.after or "") for row in term.words),
+        rows=said_rows(*term.wordings, contract, locale),
         before=money(term.before, currency, locale=locale),
         after=money(term.after, currency, locale=locale),
         change=money_change(difference, currency, locale=locale) if difference else "",

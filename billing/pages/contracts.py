@@ -107,7 +107,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
         "contract": contract,
         "pill": contract_pill(contract),
         "time": span_words(contract.from_at, contract.to_at, zone, locale),
-        "terms": term_words([term for term in contract.terms.all() if term.stretches()], zone, locale),
+        "terms": term_words([term for term in contract.terms.all() if term.stretches()], contract, locale),
         "versions": [_version_row(each, zone, locale) for each in versions_of(contract)],
         "amendments": [
             {

@@ -15,19 +15,19 @@ from billing.basis import rate
 from billing.models import (
     BillingPeriod,
     Charge,
-    ContractPriceRule,
     Invoice,
     InvoiceEvidence,
     InvoiceLine,
     InvoiceSubline,
     PriceVersion,
+    Term,
 )
 from billing.money import exact_sum, minor_digits, round_to_minor
 from billing.price_rules import window_versions
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.lines import make_bill
 from billing.rating.price_rules import price_row
-from billing.rating.rated import Unit
+from billing.rating.rated import TermKind, Unit
 from billing.usage_spans import Window, billed_usage, usage_records, usage_spans
 from tenants.models import Organization
 
@@ -282,7 +282,7 @@ def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
 def _priced_by_date(invoice: Invoice) -> EvidenceCheck:
     """Every charge at a book's price lies within the time in which its price version was in force for the contract."""
     priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
-    ruled = ContractPriceRule.objects.filter(contract=invoice.contract).exists()
+    ruled = Term.objects.filter(contract=invoice.contract, kind=TermKind.PRICE_RULE).exists()
     wrong = _outside_rules(invoice, priced) if ruled else _outside_book(priced)
     versions = sorted(set(priced.values_list("price_version__number", flat=True)))
     facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}

@@ -17,6 +17,7 @@ from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
 from billing.rating.lease_term import rate_lease_term
 from billing.rating.lease_wording import LeaseAgreed, LeaseEnded, LeaseExtended, LeaseWording, NextPeriod
 from billing.rating.on_demand import OnDemandWording, SpotWording, StateSpan, TakenBack, rate_on_demand, rate_spot
+from billing.rating.price_rules import PriceRule, rate_price_rule
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.share_facts import AuditFinding, CertifiedRevenue, InterruptedCounts, RefundedCounts, WitnessCounts
@@ -85,6 +86,7 @@ KINDS: Mapping[TermKind, Kind] = {
     TermKind.DISCOUNT: Kind(wording=DiscountWording, ref_prefix="D", adjust=adjust_discount),
     TermKind.COMMITMENT: Kind(wording=CommitmentWording, ref_prefix="M", adjust=adjust_commitment),
     TermKind.CREDIT: Kind(wording=CreditWording, ref_prefix="CR", adjust=adjust_credit),
+    TermKind.PRICE_RULE: Kind(wording=PriceRule, ref_prefix="R", rate=rate_price_rule),
 }
 """Every kind that can be agreed."""
 

@@ -24,8 +24,10 @@ import msgspec
 
 from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.book import PriceVersion
+from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_of
 from billing.rating.price_rows import PriceRow, prices_in
+from billing.rating.rated import Rated
 from billing.rating.wording import Stretch, Wording, WrongWording
 
 NOTICE_DAYS_MAX: Final = 3_650
@@ -66,7 +68,7 @@ class RiseCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
-    """How a contract follows its price book: the head of a contract carries one. As it stands here it floats."""
+    """How a contract follows its price book: the one term of its kind in a contract. As it stands here it floats."""
 
     notice_days: int = 0
     lock: PriceLock | None = None
@@ -113,6 +115,11 @@ FLOAT: Final = PriceRule()
 
 RuleStretches = Sequence[Stretch[PriceRule]]
 """The rules of a contract one after the other, as its versions say them."""
+
+
+def rate_price_rule(_term: TermInput, _window: RatingWindow) -> Rated:
+    """Rate nothing: a rule owes no money, it decides the prices in force that other terms are rated at."""
+    return Rated()
 
 
 def row_id(version_id: str) -> str:

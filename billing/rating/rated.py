@@ -32,6 +32,7 @@ class TermKind(StrEnum):
     DISCOUNT = "discount"
     COMMITMENT = "commitment"
     CREDIT = "credit"
+    PRICE_RULE = "price_rule"
 
 
 class Unit(StrEnum):

@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.charging import charge_period, ensure_periods
-from billing.models import ContractPriceRule
+from billing.models import Term
 from billing.price_agreements import WrongPriceRule, agree_price_rule
 from billing.price_rules import rules_of
 from billing.rating.price_rows import PriceRow
@@ -31,19 +31,19 @@ DAY = timedelta(days=1)
 PRICES = {(MODEL, "output"): "1.00"}
 
 
-def agree(contract: Contract, rule: PriceRule, from_at: datetime = MARCH, version: int | None = None) -> None:
-    agree_price_rule(contract=contract, rule=rule, from_at=from_at, now=MARCH, contract_version=version)
+def agree(contract: Contract, rule: PriceRule, from_at: datetime = MARCH) -> None:
+    agree_price_rule(contract=contract, rule=rule, from_at=from_at, now=MARCH)
 
 
 def test_rules_follow_each_other_and_a_later_version_replaces_what_earlier_ones_said() -> None:
     contract = make_world(tokens=PRICES).contract
     agree(contract, PriceRule(notice_days=1))
     agree(contract, PriceRule(notice_days=2), MARCH + 9 * DAY)
-    agree(contract, PriceRule(notice_days=3), MARCH + 5 * DAY, version=2)
+    agree(contract, PriceRule(notice_days=3), MARCH + 5 * DAY)
     stretches = rules_of([contract.id])[contract.id]
     assert [(one.wording.notice_days, one.from_at, one.contract_version) for one in stretches] == [
         (1, MARCH, 1),
-        (3, MARCH + 5 * DAY, 2),
+        (3, MARCH + 5 * DAY, 3),
     ]
     assert rules_of([UUID(int=0)]) == {}
 
@@ -64,7 +64,7 @@ def test_a_rule_that_does_not_fit_is_refused_with_field_reason_and_example(
     assert caught.value.extra["field"] == field
     assert caught.value.extra["reason"]
     assert caught.value.extra["example"]
-    assert not ContractPriceRule.objects.exists()
+    assert not Term.objects.filter(kind="price_rule").exists()
 
 
 def test_a_version_of_another_book_cannot_be_pinned_and_one_of_the_own_can() -> None:
@@ -109,4 +109,4 @@ def test_usage_is_cut_where_a_lock_ends() -> None:
 def test_what_was_agreed_stands(statement: str) -> None:
     agree(make_world(tokens=PRICES).contract, PriceRule(notice_days=1))
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement.format("billing_contractpricerule"))
+        cursor.execute(statement.format("billing_termwording"))

@@ -11,6 +11,7 @@ import pytest
 
 from billing.charging import charge_period, ensure_periods
 from billing.closing import close_period
+from billing.contracting import add_term
 from billing.evidence import differences
 from billing.models import Charge
 from billing.price_agreements import agree_price_rule
@@ -86,8 +87,13 @@ def test_a_charge_at_a_price_that_the_rules_held_back_is_found(cast: Cast) -> No
     later = PriceRule(lock=PriceLock(from_at=MARCH))
     with pytest.raises(Exception, match="charged beyond it"):
         agree_price_rule(contract=world.contract, rule=later, from_at=MARCH, now=APRIL)
-    world.contract.price_rules.create(
-        contract_version=1, from_at=MARCH, created_at=APRIL, document={"kind": "price_rule", "notice_days": 365}
+    add_term(
+        contract=world.contract,
+        wording=PriceRule(notice_days=365),
+        from_at=MARCH,
+        to_at=None,
+        now=APRIL,
+        title="after the fact",
     )
     detail = invoice_detail(cast.tenant, invoice.id)
     assert detail is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from billing.charging import ensure_periods
 from billing.models import Amendment, Contract
 from tests.billing.agreements.agreed import PRICES, accepted, lease_wording, new_lease, offered, provider, share_wording
 from tests.billing.pages.reading import text_of
-from tests.billing.world import H100, World, make_world
+from tests.billing.world import H100, MODEL, World, make_world
 from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -166,3 +167,43 @@ def test_who_may_only_read_decides_nothing(cast: Cast) -> None:
     assert "Withdrawn" in read(alice, f"/t/amendments/{again.id}/")
     last = offered(world, made.changes[0], now=datetime.now(UTC))
     assert accepted(world, last, now=datetime.now(UTC)).version is not None
+
+
+def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast) -> None:
+    world = make_agreed(cast)
+    assert world.book is not None
+    version = world.book.versions.get()
+    petra = signed_in(cast.petra)
+    address = f"/p/contracts/{world.contract.id}/amend/"
+    stamp = AHEAD.strftime("%Y-%m-%dT%H:%M:%S")
+    given = {**filled(petra, f"{address}?kind=price_rule"), "kind": "price_rule", "from_at": stamp}
+    given |= {"w-notice_days": "30", "w-lock.from_at": AHEAD.isoformat()}
+    given |= {"w-rise_cap.percent_per_year": "5", "w-rise_cap.from_at": AHEAD.isoformat()}
+    own = {"model": MODEL, "quantity": "output", "price_per_mtok": "0.5"}
+    given["w-overrides"] = json.dumps([own])
+    both = petra.post(address, {**given, "w-pin.price_version_id": str(version.id)})
+    assert both.status_code == 422
+    assert "locked or pinned, not both" in text_of(both)
+    wrong = petra.post(address, {**given, "w-lock.from_at": "soon"})
+    assert wrong.status_code == 422
+    assert "lock.from_at" in text_of(wrong) or "datetime" in text_of(wrong)
+    answer = petra.post(address, given)
+    assert answer.status_code == 302, text_of(answer)
+    made = Amendment.objects.get()
+    assert petra.post(f"/p/amendments/{made.id}/", {"action": "offer"}).status_code == 302
+    made.refresh_from_db()
+    alice = signed_in(cast.alice)
+    said = ("Price rule", "30 days after it is announced", "prices are locked", "as long as the contract runs", "5%")
+    for client, side in ((alice, "t"), (petra, "p")):
+        words = read(client, f"/{side}/amendments/{made.id}/")
+        for text in (*said, "$0.50", "Costs differ"):
+            assert text in words, (side, text)
+    accepted(world, made, datetime.now(UTC))
+    for client, side in ((alice, "t"), (petra, "p")):
+        words = read(client, f"/{side}/contracts/{world.contract.id}/")
+        for text in (*said, "$0.50"):
+            assert text in words, (side, text)
+    assert signed_in(cast.charlie).get(f"/t/contracts/{world.contract.id}/").status_code == 404
+    ref = world.contract.terms.get(kind="price_rule").ref
+    again = filled(petra, f"{address}?term={ref}")
+    assert (again["w-notice_days"], again["w-rise_cap.percent_per_year"]) == (30, "5")

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from billing.charging import charge_period, ensure_periods
+from billing.contracting import add_term
 from billing.economics.repricing import at_percent, unchanged
 from billing.margins import sum_day
-from billing.models import Charge, ContractPriceRule
+from billing.models import Charge
 from billing.money import exact_sum
 from billing.queries.simulation import TooManyPeriods, simulate, version_changes
+from billing.rating.price_rules import PriceLock, PriceRule
 from tests import factories
 from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, make_world
@@ -87,10 +89,8 @@ def test_a_version_is_in_force_throughout_for_who_floats_and_not_for_who_locked(
         costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=version_changes(version), book_id=book.id
     )
     assert found.total.new - found.total.old == 10
-    lock = {"kind": "price_rule", "lock": {"from_at": "2026-03-01T00:00:00Z"}}
-    ContractPriceRule.objects.create(
-        contract=costly.world.contract, contract_version=1, from_at=MARCH, document=lock, created_at=MARCH
-    )
+    rule = PriceRule(lock=PriceLock(from_at=MARCH))
+    add_term(contract=costly.world.contract, wording=rule, from_at=MARCH, to_at=None, now=MARCH, title="rule")
     locked = simulate(
         costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=version_changes(version), book_id=book.id
     )
@@ -104,10 +104,8 @@ def test_a_rule_with_notice_gives_the_prices_once_they_take_effect() -> None:
     version = make_price_version(
         book, number=2, effective_at=APRIL, tokens={(MODEL, "input"): "20", (MODEL, "output"): "20"}
     )
-    notice = {"kind": "price_rule", "notice_days": 90}
-    ContractPriceRule.objects.create(
-        contract=costly.world.contract, contract_version=1, from_at=MARCH, document=notice, created_at=MARCH
-    )
+    rule = PriceRule(notice_days=90)
+    add_term(contract=costly.world.contract, wording=rule, from_at=MARCH, to_at=None, now=MARCH, title="rule")
     found = simulate(
         costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=version_changes(version), book_id=book.id
     )
