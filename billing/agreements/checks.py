@@ -1,10 +1,11 @@
 """Refuses proposals that contradict the contract, each other, what others hold, or what is invoiced already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
+import msgspec
 from django.db.models import Max, Q
 
 from billing.agreements.proposals import Change, Known
@@ -21,7 +22,7 @@ from billing.term_binding import DeploymentTaken
 from clusters.models import Allocation, Deployment, Slice
 
 SCOPES = ("refs", "terms")
-"""Fields of wordings that name other terms of the contract."""
+"""Fields of wordings, and of their parts, that name other terms of the contract."""
 
 
 def refuse(error: WrongWording) -> WrongTerms:
@@ -84,10 +85,26 @@ def _check_time(contract: Contract, change: Change, where: str, term: Known | No
 
 
 def _check_scope(change: Change, where: str, refs: set[str]) -> None:
-    for field in SCOPES:
-        for name in getattr(change.wording, field, ()):
-            if name not in refs:
-                _no(f"{where}.wording.{field}", f"There is no term {name}.", ", ".join(sorted(refs)))
+    others = ", ".join(sorted(refs - {change.ref})) or "leave it out: all terms"
+    for field, name in _named(change.wording, f"{where}.wording"):
+        if name not in refs:
+            _no(field, f"There is no term {name}.", others)
+        if name == change.ref:
+            _no(field, f"{name} is this term itself, and has nothing of its own to count.", others)
+
+
+def _named(part: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the terms that a wording names, each with the field that does: its own and those of its parts."""
+    if isinstance(part, tuple):
+        for place, each in enumerate(part):
+            yield from _named(each, f"{where}[{place}]")
+    elif isinstance(part, msgspec.Struct):
+        for field in msgspec.structs.fields(type(part)):
+            value = getattr(part, field.name)
+            if field.name in SCOPES:
+                yield from ((f"{where}.{field.name}", name) for name in value)
+            else:
+                yield from _named(value, f"{where}.{field.name}")
 
 
 def _check_deployments(contract: Contract, change: Change, where: str, changes: Sequence[Change]) -> None:
@@ -115,7 +132,7 @@ def _check_parties(contract: Contract, change: Change, where: str) -> None:
         _no(f"{where}.wording", "The contract has no price book, so usage has no list price.", "a contract with a book")
     if getattr(change.wording, "collected_by", None) == CollectedBy.OPERATOR and not contract.tenant.is_operator:
         _no(f"{where}.wording.collected_by", "The operator owes it, so it must be the contract's tenant.", "tenant")
-    if change.is_new and not change.deployments:
+    if not change.deployments and (change.is_new or change.deployments is not None):
         _no(field, "A term that prices usage needs at least one deployment.", '["<id of a deployment>"]')
     ids = change.deployments or ()
     parties = Deployment.objects.filter(id__in=ids, provider_id=contract.provider_id, tenant_id=contract.tenant_id)
@@ -131,10 +148,11 @@ def _check_slices(contract: Contract, change: Change, where: str) -> None:
         return
     if change.wording is None:
         return
-    if change.is_new and change.kind is TermKind.LEASE and not change.slices:
+    none_named = not change.slices and (change.is_new or change.slices is not None)
+    if none_named and change.kind is TermKind.LEASE:
         _no(field, "A lease needs at least one slice.", '["<id of a slice>"]')
-    ids = change.slices or ()
     model = getattr(change.wording, "accelerator_model", "")
+    ids = _kept_slices(contract, change) if change.slices is None else change.slices
     fitting = Slice.objects.filter(
         Q(retired_at__isnull=True) | Q(retired_at__gt=change.from_at),
         id__in=ids,
@@ -174,6 +192,14 @@ def _check_price_rule(
         apart = (to_at is not None and to_at <= change.from_at) or not _after(change.to_at, begins_at)
         if rule is not None and ref != change.ref and not apart:
             _no(f"{where}.ref", f"{ref} is the contract's price rule: change it, or end it first.", ref)
+
+
+def _kept_slices(contract: Contract, change: Change) -> tuple[UUID, ...]:
+    """Return what a known term holds from the change on, where the change names no slices."""
+    held = Allocation.objects.filter(
+        _overlapping(change), term_allocation__term__ref=change.ref, term_allocation__term__contract=contract
+    )
+    return tuple(sorted(set(held.values_list("slice_id", flat=True))))
 
 
 def _check_among_themselves(changes: Sequence[Change]) -> None:

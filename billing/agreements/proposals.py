@@ -186,7 +186,16 @@ def _wording(document: Mapping[str, Any], where: str) -> Wording:
     try:
         return read_any_wording(document)
     except WrongWording as error:
-        raise WrongWording(f"{where}.wording.{error.field}", error.reason, error.example) from error
+        raise WrongWording(f"{where}.wording.{error.field}", error.reason, error.example or _shape(document)) from error
+
+
+def _shape(document: Mapping[str, Any]) -> str:
+    """Return what can be said at all: the fields of the kind that is named, else the kinds."""
+    kind = next((each for each in KINDS if each == document.get("kind")), None)
+    if kind is None:
+        return " or ".join(f'{{"kind": "{each}"}}' for each in KINDS)
+    fields = [field.encode_name for field in msgspec.structs.fields(KINDS[kind].wording)]
+    return 'numbers as text such as "2.35"; fields: ' + ", ".join(fields)
 
 
 def _instant(text: str, where: str, zone: str) -> datetime:
@@ -200,9 +209,9 @@ def _ids(ids: tuple[UUID, ...] | None, where: str) -> tuple[UUID, ...] | None:
     if ids is None:
         return None
     if len(ids) > SLICES_MAX:
-        raise WrongWording(where, f"{len(ids)} are more than {SLICES_MAX}.")
+        raise WrongWording(where, f"{len(ids)} are more than {SLICES_MAX}.", "the rest in another term")
     if len(set(ids)) < len(ids):
-        raise WrongWording(where, "One is named twice.")
+        raise WrongWording(where, "One is named twice.", "each once")
     return tuple(sorted(ids))
 
 

@@ -24,8 +24,10 @@ from billing.pages.contract_forms import (
     ChangeForm,
     HeaderForm,
     deployments_between,
+    deployments_of,
     free_slices,
     kind_choices,
+    slices_of,
 )
 from billing.pages.contract_words import (
     accepted_rows,
@@ -272,6 +274,8 @@ def _change_form(request: HttpRequest, contract: Contract, kind: TermKind, term:
         wording=wording,
         known=term is not None,
         deployments=deployments_between(contract),
+        bound=deployments_of(term) if term else (),
+        held=slices_of(term) if term and KINDS[kind].takes_slices else (),
     )
 
 
@@ -285,8 +289,11 @@ def _change(contract: Contract, form: ChangeForm, term: Term | None) -> dict[str
         "to_at": given["to_at"] or None,
         "wording": document,
     }
-    if "cards" in form.fields and document is not None:
-        change["slices"] = free_slices(contract, str(document.get("accelerator_model", "")), form)
+    if document is None or (term is not None and not form.is_about_others):
+        return change
+    if "cards" in form.fields:
+        more = free_slices(contract, str(document.get("accelerator_model", "")), form)
+        change["slices"] = [*given.get("kept", form.held), *more]
     if "deployments" in form.fields:
         change["deployments"] = list(given["deployments"])
     return change

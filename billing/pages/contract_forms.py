@@ -1,7 +1,7 @@
 """The forms of a contract: its header, and one change of a term with the fields of its kind."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.local_instants import WrongInstant, read_instant
-from billing.models import Contract, PriceBook
+from billing.models import Contract, PriceBook, Term, TermDeployment
 from billing.pages.contract_words import field_words, kind_words
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
@@ -19,6 +19,8 @@ from billing.rating.wording import Wording, write_wording
 from clusters.models import Allocation, Deployment, Slice
 
 CARDS_MAX: Final = 10_000
+KEPT_SHOWN_MAX: Final = 200
+"""Of slices that a form shows one by one; a term that holds more keeps them all."""
 TEXT_MAX: Final = 20_000
 _PREFIX = "w-"
 _NUMBERS = (msgspec.inspect.DecimalType, msgspec.inspect.IntType, msgspec.inspect.FloatType)
@@ -71,6 +73,7 @@ class ChangeForm(forms.Form):
         help_text=gettext_lazy("Left empty, no end is set, and a term that has one keeps it."),
     )
     ends = forms.BooleanField(label=gettext_lazy("The term ends at the first instant"), required=False)
+    kept = forms.MultipleChoiceField(label=gettext_lazy("Slices to keep"), required=False)
     cards = forms.IntegerField(
         label=gettext_lazy("Free slices to hold"), required=False, min_value=1, max_value=CARDS_MAX
     )
@@ -85,21 +88,33 @@ class ChangeForm(forms.Form):
         wording: Wording | None = None,
         known: bool = False,
         deployments: Iterable[Deployment] = (),
+        bound: Collection[str] = (),
+        held: Collection[tuple[str, str]] = (),
     ) -> None:
-        """Offer the fields of a kind of term, filled with what it says now."""
+        """Offer the fields of a kind of term, filled with what it says now.
+
+        `bound` are the deployments of a known term, `held` its slices with their words; left as they are, they stay.
+        """
         super().__init__(data)
         self.kind = kind
         rule = KINDS[kind]
         said = write_wording(wording) if wording is not None else {}
         for field in msgspec.structs.fields(rule.wording):
             self.fields.update(_fields(field, said.get(field.name)))
-        if not rule.takes_slices or known:
+        self.held, self.bound = [key for key, _words in held], sorted(bound)
+        if not rule.takes_slices:
             del self.fields["cards"]
-        if not rule.quantities or known:
+        if not rule.takes_slices or not 0 < len(held) <= KEPT_SHOWN_MAX:
+            del self.fields["kept"]
+        else:
+            self.fields["kept"].choices = list(held)  # type: ignore[attr-defined]  # a ChoiceField's
+            self.fields["kept"].initial = self.held
+        if not rule.quantities:
             del self.fields["deployments"]
         else:
             choices = [(str(each.id), each.name) for each in deployments]
             self.fields["deployments"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField's
+            self.fields["deployments"].initial = self.bound
         if not known:
             del self.fields["ends"]
 
@@ -112,6 +127,13 @@ class ChangeForm(forms.Form):
     def about_fields(self) -> list[forms.BoundField]:
         """The fields of when and what it is about."""
         return [self[name] for name in self.fields if not name.startswith(_PREFIX)]
+
+    @property
+    def is_about_others(self) -> bool:
+        """Whether the form asks for other slices or deployments than a known term has."""
+        given = self.cleaned_data
+        kept = sorted(given.get("kept", self.held)) == sorted(self.held) and not given.get("cards")
+        return not kept or sorted(given.get("deployments", self.bound)) != self.bound
 
     def document(self) -> dict[str, Any] | None:
         """Return the wording as the form says it, without the fields left empty; None where the term ends."""
@@ -153,6 +175,21 @@ def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
         words = _("Only %(free)s slices of this card model are free then.") % {"free": len(ids)}
         form.add_error("cards", words)
     return ids
+
+
+def slices_of(term: Term) -> list[tuple[str, str]]:
+    """Return the slices that a term holds to its end, with words that tell them apart."""
+    rows = Allocation.objects.filter(Q(to_at__isnull=True) | Q(to_at=term.to_at), term_allocation__term=term)
+    names = rows.order_by("slice__accelerator__node__name", "slice__accelerator__position", "slice_id").values_list(
+        "slice_id", "slice__accelerator__node__name", "slice__accelerator__position", "slice__accelerator__model"
+    )
+    return [(str(key), f"{node} · {position} · {model}") for key, node, position, model in names.distinct()]
+
+
+def deployments_of(term: Term) -> list[str]:
+    """Return the ids of the deployments that a term prices to its end."""
+    rows = TermDeployment.objects.filter(Q(to_at__isnull=True) | Q(to_at=term.to_at), term=term)
+    return sorted({str(key) for key in rows.values_list("deployment_id", flat=True)})
 
 
 def kind_choices() -> list[tuple[str, str]]:
