@@ -17,10 +17,12 @@ from billing.rating.share_lines import EXCLUDED, Written, percent_on_tokens, wri
 from billing.rating.share_pieces import Piece
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, LateEstimate, ShareBase, ShareOf
+from clusters.occupancy import unix_second
 
 RULE_CERTIFIED = "share_certified_difference"
 RULE_ESTIMATED = "share_estimated_difference"
 CARRY_STATED = "stated_base_amount"
+CARRY_STATED_SHARE = "stated_share_percent"
 CARRY_SECONDS = "stated_seconds"
 HISTORY_STATEMENTS = 3
 """How many earlier statements the estimate of a late one is the mean of, by time."""
@@ -103,7 +105,7 @@ def certify(
     if fact is not None:
         return _spread(written, stated, cells, Fraction(fact.net_revenue_amount), RULE_CERTIFIED)
     late = stated[-1].wording.statements
-    amount = _history(term, stated) if late and late.late_estimate is LateEstimate.HISTORY else None
+    amount = _history(term, window, stated) if late and late.late_estimate is LateEstimate.HISTORY else None
     if amount is None or not window.is_whole:
         return list(cells)
     return _spread(written, stated, cells, amount, RULE_ESTIMATED)
@@ -172,14 +174,32 @@ def _spread(
     return sorted([*rest, *mine], key=lambda cell: (cell.segment.number, cell.row_key))
 
 
-def _history(term: TermInput, stated: Sequence[Segment]) -> Fraction | None:
+def _history(term: TermInput, window: RatingWindow, stated: Sequence[Segment]) -> Fraction | None:
     """Return the mean of the last statements by time, for the seconds stated now; None without any."""
-    bases, seconds = by_instant(term, CARRY_STATED), by_instant(term, CARRY_SECONDS)
+    bases, seconds = stated_before(term, window)
     last = sorted(seconds)[-HISTORY_STATEMENTS:]
     if not last:
         return None
     total = sum((bases.get(at, Fraction(0)) for at in last), Fraction(0))
     return total * sum(part.seconds for part in stated) / sum(seconds[at] for at in last)
+
+
+def stated_before(term: TermInput, window: RatingWindow) -> tuple[dict[datetime, Fraction], dict[datetime, Fraction]]:
+    """Return the bases of earlier periods and the seconds of those that were stated, by where a period begins.
+
+    Statements that came or were corrected since their period closed are in.
+    """
+    bases, seconds = by_instant(term, CARRY_STATED), by_instant(term, CARRY_SECONDS)
+    kept = {*bases, *seconds, *by_instant(term, CARRY_STATED_SHARE)}
+    for fact in facts_of(term.facts, CertifiedRevenue):
+        if fact.from_at in kept and fact.from_at < window.from_at:
+            bases[fact.from_at], seconds[fact.from_at] = Fraction(fact.net_revenue_amount), seconds_of(fact)
+    return bases, seconds
+
+
+def seconds_of(fact: CertifiedRevenue) -> Fraction:
+    """Return how many seconds a statement is of."""
+    return Fraction(unix_second(fact.to_at) - unix_second(fact.from_at))
 
 
 def by_instant(term: TermInput, name: str) -> dict[datetime, Fraction]:

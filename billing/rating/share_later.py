@@ -2,29 +2,37 @@
 
 Statements that come or change after their period closed are trued up at the average share of that period. An audit's
 difference is owed, and its cost where the difference is above the agreed tolerance. A reserve is held for some days
-after a period's end and released in the period that its last day lies in; the last period of a term holds nothing.
+after a period's end and released in the period that its last day lies in, also where both end together; the last
+period of a term holds nothing.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from billing.rating.inputs import RatingWindow, TermInput, facts_of
 from billing.rating.rated import line_key
-from billing.rating.share_base import CARRY_SECONDS, CARRY_STATED, Cell, by_instant, statement_of
+from billing.rating.share_base import (
+    CARRY_SECONDS,
+    CARRY_STATED,
+    CARRY_STATED_SHARE,
+    Cell,
+    by_instant,
+    seconds_of,
+    stated_before,
+    statement_of,
+)
 from billing.rating.share_facts import AuditFinding, CertifiedRevenue
 from billing.rating.share_lines import Written, write_amount
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ShareBase
-from clusters.occupancy import unix_second
 
 RULE_TRUE_UP = "share_true_up"
 RULE_AUDIT = "share_audit_difference"
 RULE_AUDIT_COST = "share_audit_cost"
 RULE_HELD = "share_reserve_held"
 RULE_RELEASED = "share_reserve_released"
-CARRY_STATED_SHARE = "stated_share_percent"
 CARRY_RESERVE = "reserve_amount"
 STATED_PERIODS_MAX = 12
 """For how many periods a statement can still come or be corrected."""
@@ -43,12 +51,12 @@ def true_up(
 
     `share` is what the certified cells came to: it over their base is the average share at which they are trued up.
     """
-    bases, percents = by_instant(term, CARRY_STATED), by_instant(term, CARRY_STATED_SHARE)
-    seconds = by_instant(term, CARRY_SECONDS)
+    before, percents = by_instant(term, CARRY_STATED), by_instant(term, CARRY_STATED_SHARE)
+    bases, seconds = stated_before(term, window)
     stated = {fact.from_at: fact for fact in facts_of(term.facts, CertifiedRevenue)}
     for at in sorted(set(percents) & set(stated)):
         fact = stated[at]
-        difference = Fraction(fact.net_revenue_amount) - bases.get(at, Fraction(0))
+        difference = Fraction(fact.net_revenue_amount) - before.get(at, Fraction(0))
         write_amount(
             written,
             parts[0],
@@ -58,7 +66,6 @@ def true_up(
             from_at=fact.from_at,
             to_at=fact.to_at,
         )
-        bases[at], seconds[at] = Fraction(fact.net_revenue_amount), Fraction(_seconds(fact))
     if not window.is_whole:
         return
     mine = [cell for cell in cells if cell.segment.wording.base is ShareBase.CERTIFIED_REVENUE]
@@ -67,10 +74,11 @@ def true_up(
         bases[window.from_at], percents[window.from_at] = base, 100 * share / base if base else _first_percent(parts)
         own = statement_of(term, window)
         if own is not None:
-            seconds[window.from_at] = Fraction(_seconds(own))
-    for at in sorted(percents)[-STATED_PERIODS_MAX:]:
+            seconds[window.from_at] = seconds_of(own)
+    # A period whose share came to nothing is one of them: what was stated for it still counts for estimates.
+    for at in sorted({*bases, *percents, *seconds})[-STATED_PERIODS_MAX:]:
         written.carry(line_key(CARRY_STATED, at.isoformat()), bases.get(at, Fraction(0)))
-        written.carry(line_key(CARRY_STATED_SHARE, at.isoformat()), percents[at])
+        written.carry(line_key(CARRY_STATED_SHARE, at.isoformat()), percents.get(at, Fraction(0)))
         written.carry(line_key(CARRY_SECONDS, at.isoformat()), seconds.get(at, Fraction(0)))
 
 
@@ -108,21 +116,21 @@ def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts:
     reserve = parts[-1].wording.reserve
     owed = written.owed if reserve is not None and window.is_whole else Fraction(0)
     ends = term.to_at is not None and term.to_at <= window.period_to_at
+    kept: dict[datetime, Fraction] = {}
     for at, amount in sorted(by_instant(term, CARRY_RESERVE).items()):
-        if at < window.to_at or (ends and window.is_whole):
+        if at <= window.to_at or (ends and window.is_whole):
             write_amount(written, parts[-1], rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
-        elif window.is_whole:
+        else:
+            kept[at] = amount
+    if reserve is not None and not ends and owed > 0:
+        held = owed * Fraction(reserve.percent) / 100
+        release_at = window.period_to_at + timedelta(days=reserve.held_days)
+        held = -write_amount(written, parts[-1], rule=RULE_HELD, about=(release_at.isoformat(),), amount=-held)
+        # Held for a shorter time since an amendment, two periods' reserves may be released at one instant.
+        kept[release_at] = kept.get(release_at, Fraction(0)) + held
+    if window.is_whole:
+        for at, amount in sorted(kept.items()):
             written.carry(line_key(CARRY_RESERVE, at.isoformat()), amount)
-    if reserve is None or ends or owed <= 0:
-        return
-    held = owed * Fraction(reserve.percent) / 100
-    release_at = window.period_to_at + timedelta(days=reserve.held_days)
-    held = -write_amount(written, parts[-1], rule=RULE_HELD, about=(release_at.isoformat(),), amount=-held)
-    written.carry(line_key(CARRY_RESERVE, release_at.isoformat()), held)
-
-
-def _seconds(fact: CertifiedRevenue) -> int:
-    return unix_second(fact.to_at) - unix_second(fact.from_at)
 
 
 def _first_percent(parts: Sequence[Segment]) -> Fraction:

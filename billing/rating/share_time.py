@@ -90,12 +90,6 @@ def tiers_of(row: ShareOf) -> tuple[ShareTier, ...]:
     return (ShareTier(from_base_amount=Decimal(0), share_percent=row.share_percent),)
 
 
-def has_tiers(wording: TokenShareWording) -> bool:
-    """Whether any row of any step has tiers."""
-    tables = ((wording.tiers, wording.share_by), *((step.tiers, step.share_by) for step in wording.schedule))
-    return any(tiers or any(row.tiers for row in rows) for tiers, rows in tables)
-
-
 def span_at(kind: SpanKind, begin: SpansBegin, term_from_at: datetime, zone: str, at: datetime) -> Span:
     """Return the span of a kind that holds an instant.
 
@@ -149,7 +143,8 @@ def share_cuts(
     anchor = term_from_at.astimezone(local).replace(tzinfo=None)
     starts = {_after_months(anchor, step.from_month, local) for step in wording.schedule}
     kinds = {(part.span, wording.spans_begin) for part in (wording.guarantee, wording.cap, wording.hybrid) if part}
-    if wording.tier_period is TierPeriod.MONTH and has_tiers(wording):
+    if wording.tier_period is TierPeriod.MONTH:
+        # Also without tiers: those of an amendment go on from the position that was reached in this month.
         kinds.add((SpanKind.MONTH, wording.spans_begin))
     if wording.tier_period is TierPeriod.CONTRACT_YEAR:
         kinds.add((SpanKind.YEAR, SpansBegin.TERM))

@@ -1,6 +1,6 @@
 """What comes later: statements trued up once, audits with their cost, reserves held and released."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -127,9 +127,10 @@ def test_a_reserve_is_held_at_the_end_and_released_when_its_days_are_over() -> N
     assert by_rule(held) == {"token_share_list_price": 30, "share_reserve_held": -3}
     assert {carry.name: carry.value for carry in held.carries} == {"reserve_amount|2026-06-10T00:00:00+00:00": 3}
     due = Carried(name="reserve_amount|2026-04-30T00:00:00+00:00", value=Decimal(5))
-    later = Carried(name="reserve_amount|2026-05-01T00:00:00+00:00", value=Decimal(2))
-    released = reserved(100, due, later)
-    assert by_rule(released)["share_reserve_released"] == 5
+    last_day_is_the_thirtieth = Carried(name="reserve_amount|2026-05-01T00:00:00+00:00", value=Decimal(4))
+    later = Carried(name="reserve_amount|2026-05-02T00:00:00+00:00", value=Decimal(2))
+    released = reserved(100, due, last_day_is_the_thirtieth, later)
+    assert by_rule(released)["share_reserve_released"] == 9
     assert [carry.name for carry in released.carries] == [later.name, "reserve_amount|2026-06-10T00:00:00+00:00"]
 
 
@@ -166,3 +167,39 @@ def test_all_that_is_held_comes_back(months: list[int], days: int) -> None:
         at = window.period_to_at
     assert facts == ()
     assert abs(owed - Fraction(sum(months) * 30, 100 * MTOK)) < Fraction(1, 10**15)
+
+
+def test_two_reserves_released_at_one_instant_are_handed_on_together() -> None:
+    """Held for 71 days and then, since an amendment, for 40: both until the tenth of June."""
+    before = Carried(name="reserve_amount|2026-06-10T00:00:00+00:00", value=Decimal(5))
+    assert {carry.name: carry.value for carry in reserved(100, before).carries} == {before.name: 8}
+
+
+def test_a_statement_whose_share_came_to_nothing_still_counts_for_estimates() -> None:
+    """Below the first tier's end the share is 0 %, but what was stated stays known from period to period."""
+    stated = (
+        Carried(name="stated_base_amount|2026-02-01T00:00:00+00:00", value=Decimal(280)),
+        Carried(name="stated_seconds|2026-02-01T00:00:00+00:00", value=Decimal(28 * 86_400)),
+    )
+    words = wording(base="certified_revenue", statements={"due_days": 9, "late_estimate": "history"})
+    rated = rate_share(term(words, used(100 * MTOK), facts=stated), month())
+    assert by_rule(rated)["share_of_base"] == 90
+    assert {fact.name: fact.value for fact in stated}.items() <= {c.name: c.value for c in rated.carries}.items()
+
+
+def test_an_estimate_counts_what_is_stated_by_now() -> None:
+    """February was estimated at 999 and is stated at 280 in April, in which no statement of April comes."""
+    before = (
+        Carried(name="stated_base_amount|2026-02-01T00:00:00+00:00", value=Decimal(999)),
+        Carried(name="stated_share_percent|2026-02-01T00:00:00+00:00", value=Decimal(30)),
+    )
+    february = CertifiedRevenue(
+        statement="february",
+        from_at=datetime(2026, 2, 1, tzinfo=UTC),
+        to_at=datetime(2026, 3, 1, tzinfo=UTC),
+        net_revenue_amount=Decimal(280),
+    )
+    words = wording(base="certified_revenue", statements={"due_days": 9, "late_estimate": "history"})
+    rated = rate_share(term(words, used(100 * MTOK), facts=(*before, february)), month())
+    assert by_rule(rated)["share_of_base"] == 90
+    assert by_rule(rated)["share_true_up"] == Decimal("-215.7")

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from billing.rating.share_rating import rate_share
 from billing.rating.share_time import segments, share_cuts, span_at
 from billing.rating.share_words import SpanKind, SpansBegin
-from tests.billing.rating.share_made import APRIL, MAY, april, month, term, wording
+from tests.billing.rating.share_made import APRIL, MAY, MTOK, april, by_rule, month, term, used, wording
 
 BERLIN = "Europe/Berlin"
 
@@ -67,3 +68,19 @@ def test_a_window_is_cut_where_anything_changes() -> None:
 def test_a_lifetime_has_no_end() -> None:
     (part,) = segments(term(wording(tier_period="lifetime")), month())
     assert part.tier_span is None
+
+
+def test_tiers_of_an_amendment_go_on_from_the_position_reached_in_their_month() -> None:
+    """Months begin on the tenth: 400 used on the tenth at one percentage are below 600 used on the twentieth."""
+    later = wording(
+        spans_begin="term",
+        tiers=[
+            {"from_base_amount": "0", "to_base_amount": "500", "share_percent": "40"},
+            {"from_base_amount": "500", "share_percent": "10"},
+        ],
+    )
+    words = {APRIL: wording(spans_begin="term"), april(15): later}
+    usage = (used(700 * MTOK, at=april(9)), used(400 * MTOK, at=april(10)), used(600 * MTOK, at=april(20)))
+    rated = rate_share(term(words, *usage, from_at=datetime(2026, 1, 10, tzinfo=UTC)), month())
+    assert by_rule(rated)["token_share_list_price"] == 330
+    assert by_rule(rated)["share_tier_marginal"] == 40 + 50
