@@ -15,7 +15,8 @@ from billing.agreements.api import (
     WithdrawView,
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
-from billing.credit_api import CouponsView, CreditsView, StandingView
+from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
+from billing.credit_api import CreditsView, StandingView
 from billing.lease_api import (
     CapacityView,
     EndView,
@@ -54,7 +55,9 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/evidence", InvoiceEvidenceView.as_view(), name="api-invoice-evidence"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
-    path("contracts/<str:number>/coupons", CouponsView.as_view(), name="api-contract-coupons"),
+    path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),
+    path("coupons", CouponsView.as_view(), name="api-coupons"),
+    path("coupons/<uuid:coupon_id>/end", CouponEndView.as_view(), name="api-coupon-end"),
     path("capacity", CapacityView.as_view(), name="api-capacity"),
     path("quotes", QuotesView.as_view(), name="api-quotes"),
     path("quotes/<uuid:quote_id>", QuoteView.as_view(), name="api-quote"),

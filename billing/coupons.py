@@ -1,17 +1,30 @@
 """Coupons: a provider offers a discount by a code, and a contract takes it once, as long as there are some left."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, F, QuerySet
 
 from billing.agreeing import add_adjustment
 from billing.holding import WrongTerms
-from billing.models import Contract, Coupon, CouponRedemption, Term, TermFact
+from billing.models import Contract, Coupon, CouponEnd, CouponRedemption, CouponTry, Term, TermFact
 from billing.rating.discount import CouponWording, DiscountWording, Redeemed
 from billing.rating.kinds import write_fact
 from billing.rating.wording import WrongWording, read_wording, write_wording
 from tenants.models import Organization
 from tenants.problems import Problem
+
+TRIES_MAX = 10
+TRIES_WITHIN = timedelta(hours=1)
+
+
+class TooManyCouponTries(Problem):
+    """Codes were tried under the contract as often as they can be for now."""
+
+    status = 429
+    code = "too_many_coupon_tries"
+    title = "Too many codes were tried"
 
 
 class UnknownCoupon(Problem):
@@ -87,6 +100,8 @@ def redeem_coupon(*, contract: Contract, code: str, now: datetime) -> Term:
     taken = CouponRedemption.objects.filter(coupon=coupon)
     if taken.filter(contract=contract).exists():
         raise CouponUsed(f"{contract.number} has redeemed {code!r}.")
+    if CouponEnd.objects.filter(coupon=coupon).exists():
+        raise CouponOver(f"{code!r} is no longer offered.")
     if coupon.redeem_by is not None and now >= coupon.redeem_by:
         raise CouponOver(f"{code!r} could be redeemed until {coupon.redeem_by.isoformat()}.")
     if coupon.redemptions_most is not None and taken.count() >= coupon.redemptions_most:
@@ -103,3 +118,35 @@ def redeem_coupon(*, contract: Contract, code: str, now: datetime) -> Term:
     )
     CouponRedemption.objects.create(coupon=coupon, contract=contract, term=term, at=now)
     return term
+
+
+def redeem_code(*, contract: Contract, code: str, now: datetime) -> Term:
+    """Do `redeem_coupon` for a tenant, who may try so many codes an hour: codes cannot be found out by guessing.
+
+    A try counts whatever comes of it, and is counted before it is made. Raises `TooManyCouponTries` beside the others.
+    """
+    _count_try(contract, now)
+    return redeem_coupon(contract=contract, code=code, now=now)
+
+
+@transaction.atomic
+def end_coupon(*, coupon: Coupon, now: datetime) -> None:
+    """Offer a coupon no longer; ended again it changes nothing. Who is redeeming it now comes before."""
+    Coupon.objects.select_for_update().get(pk=coupon.pk)
+    CouponEnd.objects.get_or_create(coupon=coupon, defaults={"at": now})
+
+
+def offered_coupons(provider: Organization) -> QuerySet[Coupon, Any]:
+    """Return the coupons of a provider, the latest first, with `redeemed` (how often) and `ended_at`."""
+    coupons = Coupon.objects.filter(provider=provider).annotate(redeemed=Count("redemptions"), ended_at=F("end__at"))
+    return coupons.order_by("-created_at", "-pk")
+
+
+@transaction.atomic
+def _count_try(contract: Contract, now: datetime) -> None:
+    Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    CouponTry.objects.filter(contract=contract, at__lte=now - TRIES_WITHIN).delete()
+    tries = CouponTry.objects.filter(contract=contract)
+    if tries.count() >= TRIES_MAX:
+        raise TooManyCouponTries(f"{contract.number}: {TRIES_MAX} codes an hour can be tried.")
+    CouponTry.objects.create(contract=contract, at=now)

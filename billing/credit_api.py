@@ -1,4 +1,4 @@
-"""The API of prepaid credit: where a contract stands, granting credit, and redeeming coupons."""
+"""The API of prepaid credit: where a contract stands, and granting credit."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,12 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.coupons import redeem_coupon
 from billing.credit_shapes import (
-    CouponRequestSerializer,
     GrantRequestSerializer,
     GrantSerializer,
-    RedeemedSerializer,
     StandingSerializer,
 )
 from billing.credits import grant_credit
@@ -74,29 +71,6 @@ class CreditsView(APIView):
         made = grant_credit(term=term, grant=grant, recorded_by=organization.slug, now=now)
         shown = GrantStanding(term.ref, made, made.amount, is_open=made.from_at <= now)
         return Response(_grant(shown), status=status.HTTP_201_CREATED)
-
-
-class CouponsView(APIView):
-    """Coupons of a contract."""
-
-    required_scopes = WRITES
-
-    @extend_schema(
-        operation_id="contracts_coupons_create",
-        tags=["contracts"],
-        summary="Redeem a coupon",
-        request=CouponRequestSerializer,
-        responses={201: RedeemedSerializer},
-    )
-    def post(self, request: Request, number: str) -> Response:
-        """Redeem a coupon of the provider for a contract. Only its tenant can, and once."""
-        contract = _contract(request, number)
-        if contract.tenant_id != organization_of(request).id:
-            raise Http404
-        given = _valid(CouponRequestSerializer, request)
-        term = redeem_coupon(contract=contract, code=given["code"], now=_now())
-        body = {"term": term.ref, "title": term.title, "from_at": _instant(term.from_at)}
-        return Response(body, status=status.HTTP_201_CREATED)
 
 
 def _contract(request: Request, number: str) -> Contract:

@@ -77,3 +77,45 @@ class RedeemedSerializer(serializers.Serializer[Any]):
     term = serializers.CharField()
     title = serializers.CharField()
     from_at = serializers.DateTimeField()
+
+
+class NewCouponSerializer(serializers.Serializer[Any]):
+    """A coupon to offer: a percentage, or an amount of each billing period, never both."""
+
+    code = serializers.CharField(max_length=32)
+    title = serializers.CharField(max_length=200)
+    percent = serializers.DecimalField(max_digits=9, decimal_places=6, required=False, allow_null=True, default=None)
+    amount_per_period = serializers.DecimalField(**AMOUNT, required=False, allow_null=True, default=None)
+    models = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
+    quantities = serializers.ListField(child=serializers.CharField(max_length=32), required=False, default=list)
+    periods_most = serializers.IntegerField(
+        required=False, allow_null=True, default=None, help_text="billing periods in which it holds; null: all"
+    )
+    redeem_by = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    redemptions_most = serializers.IntegerField(
+        required=False, allow_null=True, default=None, max_value=2**31 - 1, help_text="contracts that can redeem it"
+    )
+
+
+class CouponSerializer(serializers.Serializer[Any]):
+    """A coupon as its provider sees it."""
+
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    title = serializers.CharField()
+    percent = serializers.CharField(allow_null=True)
+    amount_per_period = serializers.CharField(allow_null=True)
+    models = serializers.ListField(child=serializers.CharField())
+    quantities = serializers.ListField(child=serializers.CharField())
+    periods_most = serializers.IntegerField(allow_null=True)
+    redeem_by = serializers.DateTimeField(allow_null=True)
+    redemptions_most = serializers.IntegerField(allow_null=True)
+    redemptions = serializers.IntegerField(help_text="contracts that have redeemed it")
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class CouponsSerializer(serializers.Serializer[Any]):
+    """Coupons of a provider, the latest first."""
+
+    coupons = CouponSerializer(many=True)

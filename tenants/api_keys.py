@@ -37,7 +37,7 @@ SCOPES: Final = {
     "prices:read": "read price books, their versions, and public prices",
     "revenue:write": "state certified revenue under a share",
     "prices:write": "open price books, publish and announce versions",
-    "credits:write": "grant prepaid credit, redeem coupons",
+    "credits:write": "grant prepaid credit, offer and redeem coupons",
     "leases:write": "ask for quotes, reserve, extend and end leases",
 }
 

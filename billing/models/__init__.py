@@ -10,7 +10,7 @@ from billing.models.contracts import (
     PeriodKind,
     PeriodState,
 )
-from billing.models.credits import Coupon, CouponRedemption, CreditMovement, MovementKind
+from billing.models.credits import Coupon, CouponEnd, CouponRedemption, CouponTry, CreditMovement, MovementKind
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
     Invoice,
@@ -60,7 +60,9 @@ __all__ = [
     "ContractState",
     "ContractVersion",
     "Coupon",
+    "CouponEnd",
     "CouponRedemption",
+    "CouponTry",
     "CreditMovement",
     "GpuPrice",
     "IndexImport",

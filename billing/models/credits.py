@@ -76,3 +76,25 @@ class CouponRedemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coupon_id} {self.contract_id}"
+
+
+class CouponEnd(models.Model):
+    """When a provider stopped offering a coupon. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    coupon = models.OneToOneField(Coupon, models.PROTECT, related_name="end")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.coupon_id} {self.at}"
+
+
+class CouponTry(models.Model):
+    """A try to redeem a code under a contract; kept for as long as it counts (see `billing.coupons`)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="coupon_tries")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.contract_id} {self.at}"

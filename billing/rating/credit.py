@@ -21,6 +21,7 @@ import msgspec
 from billing.money import SECONDS_PER_HOUR, exact_sum, to_decimals
 from billing.rating.adjusting import amount_line, is_adjustment
 from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
+from billing.rating.lease_term import RULE_DEPOSIT_TAKEN
 from billing.rating.lines import make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.token_price_wording import check_decimal, check_name
@@ -152,13 +153,16 @@ class _Owed:
 
 
 def _owed(lines: Sequence[RatedLine], currency: str) -> list[_Owed]:
-    """Return what the bill's lines leave to be paid; what is taken off a term comes off its own lines first."""
+    """Return what the bill's lines leave to be paid; what is taken off a term comes off its own lines first.
+
+    No credit pays a deposit: it would come back as money.
+    """
     owed: list[_Owed] = []
     taken: list[tuple[str, Decimal]] = []
     for line in make_bill(lines, currency).lines:
         first = line.sublines[0]
         ref = first.about_ref if is_adjustment(first) else ""
-        if line.amount > 0:
+        if line.amount > 0 and first.rule != RULE_DEPOSIT_TAKEN:
             owed.append(_Owed(ref or line.term_ref, line.from_at, line.to_at, line.amount))
         elif line.amount < 0:
             taken.append((ref, -line.amount))

@@ -11,9 +11,21 @@ from billing.bases import read_basis, window_of
 from billing.basis import rate
 from billing.charging import ensure_periods
 from billing.closing import close_period
-from billing.coupons import CouponOver, CouponUsed, UnknownCoupon, offer_coupon, redeem_coupon
+from billing.coupons import (
+    TRIES_MAX,
+    TRIES_WITHIN,
+    CouponOver,
+    CouponUsed,
+    TooManyCouponTries,
+    UnknownCoupon,
+    end_coupon,
+    offer_coupon,
+    offered_coupons,
+    redeem_code,
+    redeem_coupon,
+)
 from billing.holding import WrongTerms
-from billing.models import Coupon
+from billing.models import Coupon, CouponEnd, CouponTry, Term
 from billing.rating.discount import CouponWording, DiscountWording
 from tests.billing.test_agreeing import priced
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
@@ -84,3 +96,45 @@ def test_a_code_is_offered_once() -> None:
     offer(world)
     with pytest.raises(WrongTerms, match="offered already"):
         offer(world)
+
+
+def test_a_coupon_that_was_ended_is_over_and_what_was_redeemed_stays() -> None:
+    world = make_world()
+    second = make_world(parties=(world.provider, world.tenant))
+    coupon = offer(world)
+    term = redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    for at in (MARCH, APRIL):
+        end_coupon(coupon=coupon, now=at)
+    assert CouponEnd.objects.get().at == MARCH
+    with pytest.raises(CouponOver, match="no longer offered"):
+        redeem_coupon(contract=second.contract, code="HALF", now=MARCH)
+    assert Term.objects.get(pk=term.pk).to_at is None
+    assert offered_coupons(world.provider).get().ended_at == MARCH
+
+
+def test_a_provider_lists_its_own_coupons_with_how_often_they_were_redeemed() -> None:
+    world = make_world()
+    other = make_world()
+    offer(world)
+    offer(other)
+    redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
+    assert [(each.code, each.redeemed, each.ended_at) for each in offered_coupons(world.provider)] == [
+        ("HALF", 1, None)
+    ]
+    assert [each.redeemed for each in offered_coupons(other.provider)] == [0]
+    assert not offered_coupons(world.tenant).exists()
+
+
+def test_codes_cannot_be_guessed_without_end_and_the_bound_is_the_contracts_own() -> None:
+    world, other = make_world(), make_world()
+    offer(world)
+    for number in range(TRIES_MAX):
+        with pytest.raises(UnknownCoupon):
+            redeem_code(contract=world.contract, code=f"GUESS-{number}", now=MARCH)
+    with pytest.raises(TooManyCouponTries, match="10 codes an hour"):
+        redeem_code(contract=world.contract, code="HALF", now=MARCH + TRIES_WITHIN - timedelta(seconds=1))
+    assert CouponTry.objects.filter(contract=world.contract).count() == TRIES_MAX
+    with pytest.raises(UnknownCoupon):
+        redeem_code(contract=other.contract, code="HALF", now=MARCH)
+    redeem_code(contract=world.contract, code="HALF", now=MARCH + TRIES_WITHIN)
+    assert CouponTry.objects.filter(contract=world.contract).count() == 1

@@ -100,6 +100,8 @@ def admin_path(name: str) -> str:
 BOOK = {"book": "{book}"}
 DRAFT = {"draft_id": "{draft}"}
 NO_AMENDMENT = {"amendment_id": "00000000-0000-0000-0000-000000000009"}
+NO_COUPON = {"coupon_id": "00000000-0000-0000-0000-000000000009"}
+BY_NUMBER = {"number": "{contract}"}
 NO_ALERT = {"alert": "00000000-0000-0000-0000-000000000009"}
 PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
@@ -306,13 +308,10 @@ ADDRESSES = [
         {"number": "{contract}"},
         {"term": "CR-404", "name": "a", "amount": "1", "from_at": "2026-03-01T00:00:00Z"},
     ),
-    Address(
-        "api-contract-coupons",
-        programs(tenant=404, provider=404, outsider=404),
-        "post",
-        {"number": "{contract}"},
-        {"code": "NONE"},
-    ),
+    Address("api-contract-coupons", programs(tenant=404, provider=404, outsider=404), "post", BY_NUMBER, {"code": "A"}),
+    Address("api-coupons", OWN_API),
+    Address("api-coupons", programs(tenant=404, provider=400, outsider=400), "post"),
+    Address("api-coupon-end", programs(tenant=404, provider=404, outsider=404), "post", NO_COUPON),
     Address("api-capacity", OWN_API, body={**WINDOW, "model": "H100", "count": "1"}),
     Address("api-capacity", BETWEEN_THEM, body={**WINDOW, "model": "H100", "count": "1", "contract": "{contract}"}),
     Address(

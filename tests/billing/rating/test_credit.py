@@ -1,5 +1,6 @@
 """Credits are drawn in order, never below zero and never beyond the bill; a stop holds what it promises."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -65,6 +66,33 @@ def test_a_grant_pays_for_lines_of_its_time_and_scope_only() -> None:
     over = grant("over", 5, from_at=datetime(2025, 1, 1, tzinfo=UTC), expires_at=FROM)
     later = grant("later", 5, from_at=TO)
     assert not adjust_credit(prepaid(elsewhere, over, later), WINDOW, [token_line("a", 10**7, from_at=FROM)]).lines
+
+
+HOURS = st.integers(0, 31 * 24 - 1)
+
+
+@given(HOURS, st.integers(1, 40), HOURS, st.integers(1, 40))
+def test_a_grant_pays_exactly_for_lines_that_reach_into_its_time(
+    line_from: int, line_hours: int, grant_from: int, grant_hours: int
+) -> None:
+    hour = timedelta(hours=1)
+    line = replace(
+        token_line("a", 10**7, from_at=FROM),
+        from_at=FROM + line_from * hour,
+        to_at=FROM + (line_from + line_hours) * hour,
+    )
+    one = grant("g", from_at=FROM + grant_from * hour, expires_at=FROM + (grant_from + grant_hours) * hour)
+    reaches = line_from < grant_from + grant_hours and grant_from < line_from + line_hours
+    assert bool(adjust_credit(prepaid(one), WINDOW, [line]).lines) == reaches
+
+
+def test_no_credit_pays_a_deposit_which_would_come_back_as_money() -> None:
+    lease = token_line("lease", 10**7, from_at=FROM)
+    deposit = replace(token_line("deposit", 10**8, model="m", from_at=FROM), rule="lease_deposit_taken")
+    due = make_bill([lease], "USD").total
+    drawn = adjust_credit(prepaid(grant("g", 10_000)), WINDOW, [lease, deposit]).lines
+    assert [-line.amount for line in drawn] == [due]
+    assert not adjust_credit(prepaid(grant("g", 10_000)), WINDOW, [deposit]).lines
 
 
 def test_what_was_drawn_before_is_gone() -> None:
