@@ -135,7 +135,7 @@ def cost_lines(
         trend = [
             _rate(past[at], past[at].cost, by_token)
             for back in reversed(range(SPARK_DAYS))
-            if (at := last - timedelta(days=back)) in past
+            if (at := last - timedelta(days=back)) in past and past[at].cost_known
         ]
         made.append(
             CostLine(
@@ -298,7 +298,9 @@ def kpis(margins: Margin, locale: str) -> tuple[Kpi, ...]:
         Kpi(
             _("Overhead"),
             money(margins.overhead_cost, currency, locale=locale, digits=0),
-            foot=_("%(cost)s is all that it cost") % {"cost": money(margins.cost, currency, locale=locale, digits=0)},
+            foot=_("%(cost)s is all that it cost") % {"cost": money(margins.cost, currency, locale=locale, digits=0)}
+            if margins.cost is not None
+            else _("not known"),
         ),
         Kpi(
             _("Energy"),

@@ -129,3 +129,24 @@ def test_the_task_works_out_what_is_due() -> None:
     sum_margins()
     assert MarginDay.objects.get().provider == cluster.provider
     assert [(row.kind, row.gpu_ms) for row in MarginRow.objects.all()] == []
+
+
+def test_a_sum_that_fails_leaves_the_day_as_it_was_and_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    costly = make_costly()
+    enter(costly.cluster)
+    provider = costly.world.provider.id
+    sum_day(provider_id=provider, day=FIFTH, now=AT + DAY)
+    before = list(MarginRow.objects.order_by("id").values_list("id", "revenue", "gpu_cost"))
+
+    def fail(*_rows: object, **_options: object) -> None:
+        raise OSError("the database is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MarginRow.objects, "bulk_create", fail)
+        with pytest.raises(OSError, match="gone"):
+            sum_day(provider_id=provider, day=FIFTH, now=AT + DAY + HOUR)
+    assert list(MarginRow.objects.order_by("id").values_list("id", "revenue", "gpu_cost")) == before
+    assert latest_sum(provider) == AT + DAY
+    sum_day(provider_id=provider, day=FIFTH, now=AT + DAY + HOUR)
+    assert latest_sum(provider) == AT + DAY + HOUR
+    assert MarginRow.objects.filter(day=FIFTH).count() == len(before)
