@@ -32,6 +32,8 @@ from billing.queries.lease_list import LeaseRow, lease_of, lease_rows, quote_of
 from billing.quoting import quote_lease, reserve_quote
 from clusters.capacity import Wish
 from tenants.authentication import organization_of
+from tenants.calls import KEY_HEADER, made_once
+from tenants.idempotency import Answered
 from tenants.models import Organization
 from tenants.problems import Problem
 
@@ -90,6 +92,7 @@ class QuotesView(APIView):
 
     @extend_schema(
         operation_id="quotes_create",
+        parameters=[KEY_HEADER],
         tags=["leases"],
         summary="Ask for a quote",
         request=QuoteRequestSerializer,
@@ -98,12 +101,18 @@ class QuotesView(APIView):
     def post(self, request: Request) -> Response:
         """Quote the price in force for slices over a span. It stands for a week, until the start at most, and holds
         nothing: `POST /quotes/<id>/reserve` does."""
+        body = request._request.body
         given = _valid(QuoteRequestSerializer, _object(request))
         organization, now = organization_of(request), _now()
-        (contract,) = _contracts(organization, given["contract"], now)
-        wish = _wish(given, contract.time_zone)
-        quote = quote_lease(contract=contract, wish=wish, asked_by=organization, now=now)
-        return Response(_quote(quote), status=status.HTTP_201_CREATED)
+
+        def make() -> Answered:
+            (contract,) = _contracts(organization, given["contract"], now)
+            wish = _wish(given, contract.time_zone)
+            return status.HTTP_201_CREATED, _quote(
+                quote_lease(contract=contract, wish=wish, asked_by=organization, now=now)
+            )
+
+        return made_once(request, body, now, make)
 
 
 class QuoteView(APIView):

@@ -49,13 +49,10 @@ from billing.rating.price_rows import FIELD_OF_UNIT, read_rows, rows_of
 from billing.rating.wording import WrongWording, plain
 from clusters.bodies import read_body
 from tenants.authentication import organization_of
-from tenants.idempotency import answer_once
+from tenants.calls import KEY_HEADER, made_once
 
 SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
 BODY_BYTES_MAX: Final = 4_000_000
-KEY_HEADER: Final = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again is answered as the first time"
-)
 CSV_HEAD: Final = (
     "book_id",
     "version_id",
@@ -112,7 +109,7 @@ class PriceBooksView(APIView):
             book = open_book(provider=provider, name=name, currency=currency, by=_program(request), now=now)
             return 201, _book(book)
 
-        return _once(request, body, now, make)
+        return made_once(request, body, now, make)
 
 
 class PriceVersionsView(APIView):
@@ -183,7 +180,7 @@ class PriceVersionsView(APIView):
             assert row is not None
             return 201, _version(row)
 
-        return _once(request, body, now, make)
+        return made_once(request, body, now, make)
 
 
 class PriceVersionView(APIView):
@@ -257,18 +254,6 @@ def _now() -> datetime:
 def _after(found: Any, at: datetime) -> datetime | None:
     later = found.filter(effective_at__gt=at).order_by("effective_at").values_list("effective_at", flat=True).first()
     return later if isinstance(later, datetime) else None
-
-
-def _once(request: Request, body: bytes, now: datetime, make: Any) -> Response:
-    status, answer = answer_once(
-        organization=organization_of(request),
-        key=request.headers.get("Idempotency-Key", ""),
-        address=f"{request.method} {request.path}",
-        body=body,
-        now=now,
-        make=make,
-    )
-    return Response(answer, status=status)
 
 
 def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> tuple[bytes, dict[str, Any]]:

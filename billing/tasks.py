@@ -26,6 +26,7 @@ from billing import (
 from billing.agreements import drafting
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
+from tenants import idempotency
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,12 @@ def charge_usage(**_: object) -> None:
 def expire_offers(**_: object) -> None:
     """Close the offers of terms that nobody accepted in their time."""
     drafting.expire_offers(now=datetime.now(UTC))
+
+
+@shared_task(name="billing.tasks.forget_calls")
+def forget_calls(**_: object) -> None:
+    """Forget idempotency keys that nobody tries again."""
+    idempotency.forget_calls(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.state_needs")

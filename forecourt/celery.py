@@ -31,6 +31,7 @@ SWEEPS = {
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.record_lease_steps": 10.0,
     "billing.tasks.expire_offers": 60.0,
+    "billing.tasks.forget_calls": 600.0,
     "billing.tasks.state_needs": 600.0,
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.settle_invoices": 5.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
@@ -12,9 +13,11 @@ from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 KEY_CHARACTERS_MAX: Final = 200
+KEPT: Final = timedelta(days=7)
+"""How long a key is remembered: whoever tries again after that makes it again."""
+FORGOTTEN_MAX: Final = 10_000
 
 Answered = tuple[int, dict[str, Any]]
 """An HTTP status and a JSON body."""
@@ -61,3 +64,15 @@ def answer_once(
         call.status, call.answer = make()
         call.save(update_fields=["status", "answer"])
     return call.status, dict(call.answer or {})
+
+
+@transaction.atomic
+def forget_calls(*, now: datetime, limit: int = FORGOTTEN_MAX) -> int:
+    """Delete keys that came longer ago than they are kept, the oldest first; return how many.
+
+    A key that a call is at just now is left to the next sweep.
+    """
+    old = IdempotentCall.objects.filter(at__lt=now - KEPT).order_by("at")
+    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    IdempotentCall.objects.filter(pk__in=ids).delete()
+    return len(ids)

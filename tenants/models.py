@@ -178,6 +178,7 @@ class IdempotentCall(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="idempotency_key_once")]
+        indexes: ClassVar = [models.Index(fields=["at"], name="idempotent_call_by_time")]
 
     def __str__(self) -> str:
         return self.key

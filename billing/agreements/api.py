@@ -43,6 +43,8 @@ from billing.models import Contract, PriceBook
 from billing.queries.agreements import amendment_of, amendments_of, contract_of, contracts_of, versions_of
 from billing.rating.wording import WrongWording
 from tenants.authentication import organization_of
+from tenants.calls import KEY_HEADER, made_once
+from tenants.idempotency import Answered
 from tenants.models import Organization
 
 READ: Final = "contracts:read"
@@ -67,6 +69,7 @@ class ContractsView(APIView):
 
     @extend_schema(
         operation_id="contracts_create",
+        parameters=[KEY_HEADER],
         tags=["contracts"],
         summary="Draft a contract",
         request=DraftSerializer,
@@ -74,10 +77,15 @@ class ContractsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Draft a contract between the caller and another party; nobody else sees it until it is offered."""
+        body = request._request.body
         given, by, now = _read(request, DraftSerializer), _actor(request), timezone.now()
-        header = _header(given, by.organization)
-        made = draft_contract(header=header, changes=given["changes"], by=by, now=now, note=given["note"])
-        return _amendment(by, made.id, now, status.HTTP_201_CREATED)
+
+        def make() -> Answered:
+            header = _header(given, by.organization)
+            made = draft_contract(header=header, changes=given["changes"], by=by, now=now, note=given["note"])
+            return status.HTTP_201_CREATED, _amendment_of(by, made.id, now)
+
+        return made_once(request, body, now, make)
 
 
 class ContractView(APIView):
@@ -133,6 +141,7 @@ class AmendmentsView(APIView):
 
     @extend_schema(
         operation_id="contracts_amendments_create",
+        parameters=[KEY_HEADER],
         tags=["contracts"],
         summary="Draft an amendment",
         request=ProposalSerializer,
@@ -140,10 +149,15 @@ class AmendmentsView(APIView):
     )
     def post(self, request: Request, contract_id: UUID) -> Response:
         """Draft a change of terms; the answer says what it would have cost in the latest period."""
+        body = request._request.body
         contract = _contract(request, contract_id)
         given, by, now = _read(request, ProposalSerializer), _actor(request), timezone.now()
-        made = propose(contract_id=contract.id, changes=given["changes"], by=by, now=now, note=given["note"])
-        return _amendment(by, made.id, now, status.HTTP_201_CREATED)
+
+        def make() -> Answered:
+            made = propose(contract_id=contract.id, changes=given["changes"], by=by, now=now, note=given["note"])
+            return status.HTTP_201_CREATED, _amendment_of(by, made.id, now)
+
+        return made_once(request, body, now, make)
 
 
 class AmendmentView(APIView):
@@ -270,11 +284,15 @@ def _contract(request: Request, contract_id: UUID) -> Contract:
     return found
 
 
-def _amendment(by: Actor, amendment_id: UUID, now: datetime, code: int = status.HTTP_200_OK) -> Response:
+def _amendment(by: Actor, amendment_id: UUID, now: datetime) -> Response:
+    return Response(_amendment_of(by, amendment_id, now))
+
+
+def _amendment_of(by: Actor, amendment_id: UUID, now: datetime) -> dict[str, Any]:
     found = amendment_of(by.organization, amendment_id)
     if found is None:
         raise Http404
-    return Response(amendment_json(found, actions_of(found, by.organization), preview_of(found, now)), status=code)
+    return amendment_json(found, actions_of(found, by.organization), preview_of(found, now))
 
 
 def _header(given: dict[str, Any], organization: Organization) -> Header:

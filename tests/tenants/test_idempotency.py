@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tenants.idempotency import Answered, KeyReused, WrongKey, answer_once
+from billing.tasks import forget_calls as sweep
+from tenants.idempotency import KEPT, Answered, KeyReused, WrongKey, answer_once, forget_calls
 from tenants.models import IdempotentCall
 
 if TYPE_CHECKING:
@@ -66,3 +67,26 @@ def test_what_failed_may_be_tried_again_with_the_same_key(cast: Cast) -> None:
 def test_a_key_that_cannot_be_kept_is_refused(cast: Cast, key: str) -> None:
     with pytest.raises(WrongKey, match="at most 200 printable characters"):
         Counter().call(cast.tenant, key=key)
+
+
+def test_keys_are_forgotten_when_their_time_is_over_the_oldest_first(cast: Cast) -> None:
+    now = datetime.now(UTC)
+    for days in range(10):
+        IdempotentCall.objects.create(organization=cast.tenant, key=f"k-{days}", sha256="0", at=now - timedelta(days))
+    assert forget_calls(now=now, limit=1) == 1
+    assert not IdempotentCall.objects.filter(key="k-9").exists()
+    assert forget_calls(now=now) == 1
+    assert forget_calls(now=now) == 0
+    assert IdempotentCall.objects.filter(key="k-7").get().at == now - KEPT
+    assert forget_calls(now=now + timedelta(microseconds=1)) == 1
+    assert IdempotentCall.objects.count() == 7
+
+
+def test_the_sweep_forgets_and_the_key_makes_anew(cast: Cast) -> None:
+    counter = Counter()
+    counter.call(cast.tenant)
+    sweep()
+    assert counter.call(cast.tenant) == (201, {"made": 1})
+    IdempotentCall.objects.update(at=datetime.now(UTC) - KEPT - timedelta(minutes=1))
+    sweep()
+    assert counter.call(cast.tenant) == (201, {"made": 2})
