@@ -31,7 +31,7 @@ def coverage_strip(hours: Sequence[datetime], shares: Sequence[int | None]) -> S
     filled = percent(width * FILLED)
     cells = []
     for place, (hour, known) in enumerate(zip(hours, shares, strict=True)):
-        said = _("not expected") if known is None else share(Decimal(known) / WHOLE, digits=0)
+        said = _("not expected") if known is None else _share(known)
         x = percent(place * width)
         inside = element("title", words(f"{hour:%H}:00 UTC: {said}"))
         if known is None:
@@ -114,6 +114,11 @@ def clock_facts(clock: ClockState | None, locale: str) -> Iterator[tuple[str, st
     if clock.stepped_at_ms is not None:
         at = moment(instant_of(clock.stepped_at_ms), UTC, locale=locale, year=False)
         yield _("Last step"), _("%(seconds)s s at %(at)s") % {"seconds": _seconds(clock.stepped_ms), "at": at}
+
+
+def _share(known: int) -> str:
+    # To the tenth where it is no full per cent: 99.9 % must not read as the whole, nor 0.1 % as nothing.
+    return share(Decimal(known) / WHOLE, digits=1 if known % 10 else 0)
 
 
 def _seconds(ms: int) -> str:
