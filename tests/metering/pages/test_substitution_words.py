@@ -11,13 +11,13 @@ import pytest
 from metering import substituting
 from metering.adjustment_models import SubstitutionState
 from metering.pages.substitution_words import (
-    MINUS,
     difference_words,
     refusal_words,
     shown_substitution,
     span_words,
     state_pill,
 )
+from metering.pages.witness_words import MINUS
 from metering.substitutions import SubstitutionRow
 from tenants.problems import Problem
 
