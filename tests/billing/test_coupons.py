@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from billing.bases import read_basis, window_of
 from billing.basis import rate
@@ -138,3 +140,29 @@ def test_codes_cannot_be_guessed_without_end_and_the_bound_is_the_contracts_own(
         redeem_code(contract=other.contract, code="HALF", now=MARCH)
     redeem_code(contract=world.contract, code="HALF", now=MARCH + TRIES_WITHIN)
     assert CouponTry.objects.filter(contract=world.contract).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_coupon_goes_to_one_of_all_who_want_it_at_once() -> None:
+    first = make_world()
+    worlds = [first, *(make_world(parties=(first.provider, first.tenant)) for _ in range(3))]
+    offer(first, redemptions_most=1)
+    ready, seen = threading.Barrier(len(worlds)), []
+
+    def redeem(world: World) -> None:
+        try:
+            ready.wait(30)
+            redeem_code(contract=world.contract, code="HALF", now=MARCH)
+            seen.append("redeemed")
+        except CouponOver:
+            seen.append("over")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=redeem, args=(world,)) for world in worlds]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(seen) == ["over", "over", "over", "redeemed"]
+    assert offered_coupons(first.provider).get().redeemed == 1
