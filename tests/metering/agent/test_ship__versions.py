@@ -82,4 +82,4 @@ def test_a_lost_answer_of_a_newer_server_does_not_stop_the_chain(bench: Bench, s
     wait_for(lambda: bench.spool.head() is None)
     assert [batch.version for batch in server.batches] == [2, 1]
     assert server.values("input") == [10, 20]
-    assert bench.shipper.status.alarm == ""
+    wait_for(lambda: bench.shipper.status.alarm == "")
