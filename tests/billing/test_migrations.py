@@ -13,18 +13,23 @@ from django.db.migrations.executor import MigrationExecutor
 
 from billing.bases import read_basis
 from billing.basis import rate
+from billing.contracting import add_term
 from billing.models import Contract, Term, TermAllocation, TermDeployment
+from billing.price_rules import rules_of
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.share_wording import TokenShareWording
 from billing.term_versions import broken_links
 from billing.usage_spans import Window
 from clusters.models import Allocation
+from tests.billing.world import make_world
 from tests.factories import make_accelerator, make_cluster, make_deployment, make_node, make_organization, make_slice
 
 BEFORE = [("billing", "0011_price_guards")]
+WITH_RULES = [("billing", "0020_granted_credit")]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 CARD = "NVIDIA H100"
+FLOAT_LEASE = LeaseWording(accelerator_model=CARD)
 
 
 @pytest.mark.django_db
@@ -60,6 +65,41 @@ def test_leases_and_shares_become_terms_with_the_same_line_keys() -> None:
     [line] = rate(read_basis(Window(contract, START, START + DAY))).lines
     assert line.line_key == f"lease|L-0001|1|{CARD}|fixed|{int(START.timestamp())}"
     assert line.amount == Decimal("56.4")
+
+
+@pytest.mark.django_db
+def test_price_rules_become_terms_that_say_the_same_from_the_same_instants() -> None:
+    world = make_world(tokens={("sample", "output"): "1"})
+    add_term(
+        contract=world.contract, wording=FLOAT_LEASE, from_at=world.contract.from_at, to_at=None, now=START, title="x"
+    )
+    executor = MigrationExecutor(connection)
+    leaves = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "billing"]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    executor.migrate(WITH_RULES)
+    rules = executor.loader.project_state(WITH_RULES).apps.get_model("billing", "ContractPriceRule").objects
+    for days, notice, version in ((5, 30, 1), (2, 60, 2), (9, 7, 2)):
+        rules.create(
+            contract_id=world.contract.pk,
+            contract_version=version,
+            from_at=START + days * DAY,
+            document={"kind": "price_rule", "notice_days": notice},
+            created_at=START,
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    MigrationExecutor(connection).migrate(leaves)
+
+    stretches = rules_of([world.contract.pk])[world.contract.pk]
+    assert [(one.wording.notice_days, one.from_at, one.contract_version) for one in stretches] == [
+        (60, START + 2 * DAY, 2),
+        (7, START + 9 * DAY, 2),
+    ]
+    term = Term.objects.get(kind="price_rule")
+    assert (term.from_at, term.to_at, term.title) == (START + 2 * DAY, None, "Price rule")
+    assert broken_links(world.contract) == []
 
 
 def _fill(old: Any, parties: tuple[Any, Any], allocation_id: Any, deployment_id: Any) -> None:
