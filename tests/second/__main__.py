@@ -8,8 +8,9 @@ from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Final
 
-from tests.second import compare_lives
+from tests.second import compare_bills, compare_lives
 from tests.second.compare import differences
+from tests.second.given_bills import bills
 from tests.second.given_lives import share_life
 from tests.second.given_shares import share_contract
 from tests.second.given_time import contract
@@ -28,9 +29,14 @@ def compare_life(seed: int) -> list[str]:
     return compare_lives.differences(share_life(Random(seed)))
 
 
+def compare_bills_of(seed: int) -> list[str]:
+    """Return in which months the bills of a seed differ."""
+    return compare_bills.differences(bills(Random(seed)))
+
+
 def compare_any(seed: int) -> list[str]:
-    """Compare one period of a contract, or every fourth time all of a share."""
-    return compare_life(seed) if seed % 4 == 0 else compare(seed)
+    """Compare one period of a contract; of eight contracts one is a share over its life, and one its bills."""
+    return {0: compare_life, 4: compare_bills_of}.get(seed % 8, compare)(seed)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.second.__main__ import compare, compare_life
+from tests.second.__main__ import compare, compare_bills_of, compare_life
 
 SEEDS = 300
 LIVES = 150
@@ -19,4 +19,9 @@ def test_random_contracts_come_to_the_same_by_a_second_way(part: int) -> None:
 
 def test_random_shares_come_to_the_same_over_all_their_periods() -> None:
     found = {seed: compare_life(seed) for seed in range(LIVES)}
+    assert {seed: each for seed, each in found.items() if each} == {}
+
+
+def test_random_bills_come_to_the_same_month_after_month() -> None:
+    found = {seed: compare_bills_of(seed) for seed in range(LIVES)}
     assert {seed: each for seed, each in found.items() if each} == {}
