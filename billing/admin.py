@@ -8,7 +8,9 @@ from django.contrib import admin
 
 from billing.models import (
     BillingPeriod,
+    CardCost,
     Charge,
+    ClusterCost,
     Contract,
     Invoice,
     InvoiceLine,
@@ -56,6 +58,29 @@ class Entries(Inline):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
         """Nothing is changed here."""
         return False
+
+
+class CardCosts(Inline):
+    """What cards cost, on the page of a cluster's costs."""
+
+    model = CardCost
+    fields = ["accelerator_model", "capex_per_gpu", "life_days"]
+    readonly_fields = ["accelerator_model", "capex_per_gpu", "life_days"]
+    can_delete = False
+    extra = 0
+    max_num = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """Nothing is changed here."""
+        return False
+
+
+@admin.register(ClusterCost)
+class ClusterCostAdmin(ReadOnly):
+    """What clusters cost by their owners' figures."""
+
+    list_display = ["cluster", "number", "effective_at", "currency", "entered_by", "created_at"]
+    inlines = [CardCosts]
 
 
 @admin.register(Contract)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from billing.models import (
     BillingPeriod,
     Charge,
+    ClusterCost,
     Contract,
     Invoice,
     LedgerPosting,
@@ -20,6 +21,7 @@ from billing.models import (
 )
 from billing.payments import PaymentMethod, record_payment
 from tests.admin_pages import assert_read_only, open_every_page, operator, page_of, tables_of
+from tests.billing.costly import enter
 from tests.billing.world import APRIL
 from tests.filled import Filled, fill
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 SHOWN: set[type[Model]] = {
     BillingPeriod,
     Charge,
+    ClusterCost,
     Contract,
     Invoice,
     LedgerPosting,
@@ -59,6 +62,7 @@ def settle(filled: Filled) -> None:
     StripeEvent.objects.create(
         event_id="evt_1", type="invoice.paid", object_id="in_1", payload={"id": "evt_1"}, received_at=APRIL
     )
+    enter(filled.cluster)
     UnpricedUsage.objects.create(
         period=invoice.period,
         term_ref="S-1",
