@@ -30,6 +30,7 @@ from billing.lease_api import (
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 from billing.share_facts_api import AuditFindingsView, RefundsView
+from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
@@ -91,4 +92,9 @@ urlpatterns = [
     ),
     path("contracts/<uuid:contract_id>/refunds", RefundsView.as_view(), name="api-share-refunds"),
     path("contracts/<uuid:contract_id>/audit-findings", AuditFindingsView.as_view(), name="api-share-audits"),
+    path(
+        "contracts/<uuid:contract_id>/witness-differences",
+        WitnessDifferencesView.as_view(),
+        name="api-witness-differences",
+    ),
 ]

@@ -86,7 +86,7 @@ def state_refund(
     """
     if by.organization.pk != contract.tenant_id:
         raise NotTheParty(f"{contract.number}'s tenant states refunds.")
-    contract, term = _locked(contract, term_ref)
+    contract, term = locked_term(contract, term_ref)
     refund = _reference("refund", refund, "R-2026-0042")
     period = _period(contract, period_from_at)
     start, end = _refundable(term, period)
@@ -130,7 +130,7 @@ def state_audit(
     """
     if by.organization.pk != contract.provider_id:
         raise NotTheParty(f"{contract.number}'s provider states what audits found.")
-    contract, term = _locked(contract, term_ref)
+    contract, term = locked_term(contract, term_ref)
     audit = _reference("audit", audit, "A-2026-01")
     _check_amount("reported_share_amount", reported_share_amount)
     _check_amount("found_share_amount", found_share_amount)
@@ -153,11 +153,12 @@ def state_audit(
         raise WrongFact("period_from", "The period is open: what is found of it still changes its own bill.")
     if reported_share_amount == found_share_amount:
         raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
-    found_at = _counts_at(contract, term, now)
+    found_at = counts_at(contract, term, now)
     return _keep(term, replace(fact, found_at=found_at), at=found_at, by=by, now=now), True
 
 
-def _locked(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
+def locked_term(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
+    """Lock a contract and return it with its share; raises `WrongFact`."""
     contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     term = Term.objects.filter(contract=contract, ref=term_ref, kind=TermKind.TOKEN_SHARE).first()
     if term is None:
@@ -222,7 +223,7 @@ def _check_amount(field: str, amount: Decimal) -> None:
         raise WrongFact(field, f"An amount of 0 or more with at most {AMOUNT_DECIMALS_MAX} decimals.", "1250.00")
 
 
-def _counts_at(contract: Contract, term: Term, now: datetime) -> datetime:
+def counts_at(contract: Contract, term: Term, now: datetime) -> datetime:
     """Return the instant that a finding counts at: now, or the start of the first open period of the share."""
     periods = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN).order_by("from_at")
     mine = [period for period in periods if term.stretches(period.from_at, period.to_at)]

@@ -25,7 +25,7 @@ from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, Ledge
 from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
-from billing.models.revenue import RevenueStatement
+from billing.models.revenue import RevenueStatement, WitnessAnswer
 from billing.models.settlement import (
     IntentState,
     Payment,
@@ -107,4 +107,5 @@ __all__ = [
     "TokenPrice",
     "UnitPrice",
     "UnpricedUsage",
+    "WitnessAnswer",
 ]

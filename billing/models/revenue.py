@@ -1,4 +1,4 @@
-"""Revenue that tenants certify, where a share is taken of it."""
+"""Revenue that tenants certify, where a share is taken of it, and counts that parties state of what is held."""
 
 from typing import ClassVar
 
@@ -7,7 +7,9 @@ from django.db.models import Q
 
 from billing.models.contracts import BillingPeriod
 from billing.models.terms import Term, TermFact
+from clusters.models import Deployment
 from tenants.ids import new_id
+from tenants.models import Organization
 
 
 class RevenueStatement(models.Model):
@@ -36,3 +38,28 @@ class RevenueStatement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.term_id} {self.created_at:%F}"
+
+
+class WitnessAnswer(models.Model):
+    """A count that one party of a share states for a difference of witnesses that is held. Append-only.
+
+    The latest of each party counts; once both state the same, it is agreed on (`AgreedCounts`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    term = models.ForeignKey(Term, models.PROTECT, related_name="witness_answers")
+    deployment = models.ForeignKey(Deployment, models.PROTECT, related_name="+")
+    model = models.CharField(max_length=200)
+    token_class = models.CharField(max_length=16)
+    from_at = models.DateTimeField(help_text="where the time begins that the counts are of")
+    tokens = models.DecimalField(max_digits=40, decimal_places=0)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    stated_by = models.CharField(max_length=200, help_text="user e-mail or API key prefix")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(tokens__gte=0), name="witness_answer_not_negative")]
+        indexes: ClassVar = [models.Index(fields=["term", "from_at", "created_at"], name="witness_answer_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.term_id} {self.tokens}"

@@ -8,9 +8,13 @@ from enum import StrEnum
 from uuid import UUID
 
 from billing.bases import read_bases, window_of
-from billing.models import BillingPeriod, Contract, RevenueStatement, TermFact
+from billing.models import BillingPeriod, Contract, RevenueStatement, Term, TermFact, WitnessAnswer
 from billing.rating.inputs import RatingWindow, TermInput
+from billing.rating.kinds import read_fact
+from billing.rating.rated import TermKind
 from billing.rating.share_base import StatementCheck, check_statement
+from billing.rating.share_facts import AgreedCounts
+from billing.rating.share_held import Held, Key, key_of
 from billing.rating.share_rating import share_rating
 from billing.rating.share_words import ShareBase
 from billing.revenue_dues import RevenueDue, certified_wording, revenue_dues
@@ -100,3 +104,50 @@ def _row(contract: Contract, due: RevenueDue, rated: tuple[TermInput, RatingWind
     stated = due.statement.net_revenue_amount if due.statement else Decimal(0)
     state = DueState.STATED if due.statement else DueState.WAITING if now < due.due_at else DueState.ESTIMATED
     return DueRow(contract, due, state, check_statement(certified, stated, due.wording.audit_tolerance_percent))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A difference of witnesses that is held, and the count that each party last stated for it, if one did."""
+
+    term: Term
+    period: BillingPeriod
+    held: Held
+    provider_tokens: int | None
+    tenant_tokens: int | None
+
+
+def held_rows(organization: Organization, contract_id: UUID, now: datetime) -> Sequence[HeldRow] | None:
+    """Return what is held of the latest periods that are over, the latest first; None where the organization is no
+    party of the contract."""
+    contract = Contract.objects.for_org(organization).filter(pk=contract_id).first()
+    if contract is None:
+        return None
+    over = BillingPeriod.objects.filter(contract=contract, to_at__lte=now).select_related("contract__price_book")
+    periods = list(over.order_by("-from_at")[:PERIODS_MAX])
+    terms = {term.ref: term for term in terms_of({contract.pk}) if term.kind == TermKind.TOKEN_SHARE}
+    if not terms or not periods:
+        return []
+    settled = {
+        (fact.term_id, key_of(counts))
+        for fact in TermFact.objects.filter(term__in=list(terms.values()), document__fact="agreed_counts")
+        if isinstance(counts := read_fact(fact.document), AgreedCounts)
+    }
+    answers: dict[tuple[UUID, Key, UUID], int] = {}
+    for one in WitnessAnswer.objects.filter(term__in=list(terms.values())).order_by("created_at", "pk"):
+        key = (str(one.deployment_id), one.model, one.token_class, one.from_at)
+        answers[one.term_id, key, one.organization_id] = int(one.tokens)
+    return [
+        HeldRow(
+            terms[term.ref],
+            period,
+            held,
+            answers.get((terms[term.ref].pk, key_of(held.fact), contract.provider_id)),
+            answers.get((terms[term.ref].pk, key_of(held.fact), contract.tenant_id)),
+        )
+        for period, basis in zip(periods, read_bases([window_of(period) for period in periods]), strict=True)
+        for term in basis.terms
+        if term.ref in terms
+        for held in share_rating(term, basis.window).held
+        if (terms[term.ref].pk, key_of(held.fact)) not in settled
+    ]

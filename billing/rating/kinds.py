@@ -20,7 +20,14 @@ from billing.rating.on_demand import OnDemandWording, SpotWording, StateSpan, Ta
 from billing.rating.price_rules import PriceRule, rate_price_rule
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Rated, RatedLine, TermKind
-from billing.rating.share_facts import AuditFinding, CertifiedRevenue, InterruptedCounts, RefundedCounts, WitnessCounts
+from billing.rating.share_facts import (
+    AgreedCounts,
+    AuditFinding,
+    CertifiedRevenue,
+    InterruptedCounts,
+    RefundedCounts,
+    WitnessCounts,
+)
 from billing.rating.share_rating import rate_share
 from billing.rating.share_time import share_cuts
 from billing.rating.share_wording import TokenShareWording
@@ -95,6 +102,7 @@ ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermK
 
 FACTS: tuple[type[Fact], ...] = (
     Carried,
+    AgreedCounts,
     AuditFinding,
     CertifiedRevenue,
     Drawn,

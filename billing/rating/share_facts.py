@@ -22,6 +22,17 @@ class WitnessCounts(Fact, frozen=True, kw_only=True, tag="witness_counts"):
     explained: int = 0
 
 
+class AgreedCounts(Fact, frozen=True, kw_only=True, tag="agreed_counts"):
+    """The count that both parties agreed on where the witnesses' differed in `[from_at, to_at)` and were held."""
+
+    deployment: str
+    model: str
+    token_class: str
+    from_at: datetime
+    to_at: datetime
+    tokens: int
+
+
 class InterruptedCounts(Fact, frozen=True, kw_only=True, tag="interrupted_counts"):
     """Of interrupted answers of a whole class: what the engine made, and what of it reached the client."""
 

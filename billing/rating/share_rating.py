@@ -2,7 +2,8 @@
 
 The order is fixed: tokens counted, exclusions of requests, interrupted streams, differing witnesses, refunds, taxes and
 fees, revenue base (metered or certified), share by row and tier, base rent and breakpoint, minimum guarantee and
-recoupment, cap, true-ups of earlier statements, audits, reserve. Each step sees what those before it came to.
+recoupment, cap, true-ups of earlier statements, counts agreed on late, audits, reserve. Each step sees what those
+before it came to.
 """
 
 from dataclasses import dataclass
@@ -13,23 +14,25 @@ from billing.rating.rated import Rated
 from billing.rating.share_base import Cell, certify, metered_cells
 from billing.rating.share_cap import take_above_cap
 from billing.rating.share_guarantee import GuaranteeTest, apply_guarantee
+from billing.rating.share_held import Held, settle_held
 from billing.rating.share_hybrid import add_rent
 from billing.rating.share_later import hold_reserve, settle_audits, true_up
 from billing.rating.share_lines import Written, write_tokens
 from billing.rating.share_pieces import price_usage
 from billing.rating.share_tiers import share_cells
 from billing.rating.share_time import segments
-from billing.rating.share_witness import settle_interrupted, settle_refunds, settle_witnesses
+from billing.rating.share_witness import questions, settle_interrupted, settle_refunds, settle_witnesses
 from billing.rating.share_words import ShareBase
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRating:
-    """A share's rating with what its statement shows beside the rows: the base by cell, and the guarantee's tests."""
+    """A share's rating and what its statement shows beside: base by cell, the guarantee's tests, what is held."""
 
     rated: Rated
     cells: tuple[Cell, ...] = ()
     tests: tuple[GuaranteeTest, ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 def rate_share(term: TermInput, window: RatingWindow) -> Rated:
@@ -45,9 +48,9 @@ def share_rating(term: TermInput, window: RatingWindow) -> ShareRating:
         return ShareRating(Rated())
     pieces, unpriced = price_usage(term, window, parts)
     pieces = settle_interrupted(term, parts, pieces)
-    pieces, asked = settle_witnesses(term, parts, pieces)
+    pieces, held = settle_witnesses(term, parts, pieces)
     pieces = settle_refunds(term, parts, pieces)
-    written.unpriced += [*unpriced, *asked]
+    written.unpriced += [*unpriced, *questions(term, parts, held)]
     write_tokens(written, parts, pieces)
     cells = certify(written, term, window, parts, metered_cells(written, parts, pieces))
     shares = share_cells(written, term, window, parts, cells)
@@ -58,7 +61,8 @@ def share_rating(term: TermInput, window: RatingWindow) -> ShareRating:
     certified = {part.number for part in parts if part.wording.base is ShareBase.CERTIFIED_REVENUE}
     stated = sum((share for number, share in shares.items() if number in certified), Fraction(0))
     true_up(written, term, window, parts, cells=cells, share=stated)
+    settle_held(written, term, window, parts, held=held, cells=cells, shares=shares)
     settle_audits(written, term, window, parts)
     hold_reserve(written, term, window, parts)
     rated = Rated(tuple(written.lines), tuple(written.unpriced), tuple(written.carries))
-    return ShareRating(rated, tuple(cells), tuple(tests))
+    return ShareRating(rated, tuple(cells), tuple(tests), tuple(held))

@@ -15,10 +15,12 @@ from billing.rating.rated import Price, RatedLine, TermKind, Unit
 from billing.rating.share_base import RULE_CERTIFIED, RULE_ESTIMATED
 from billing.rating.share_cap import RULE_CAP
 from billing.rating.share_guarantee import RULE_RECOUPED, RULE_SHORTFALL
+from billing.rating.share_held import RULE_SETTLED
 from billing.rating.share_hybrid import RULE_AGREED, RULE_CREDITED, RULE_NATURAL, RULE_RENT
 from billing.rating.share_later import RULE_AUDIT, RULE_AUDIT_COST, RULE_HELD, RULE_RELEASED, RULE_TRUE_UP
 from billing.rating.share_lines import ADDED, EXCLUDED, RULE_LIST_PRICE, RULE_TRANSFER_PRICE
 from billing.rating.share_tiers import RULE_FLAT, RULE_MARGINAL, RULE_WHOLE
+from billing.rating.share_witness import RULE_AGREED as RULE_AGREED_COUNT
 from billing.rating.share_witness import (
     RULE_ENGINE,
     RULE_INTERRUPTED_ADDED,
@@ -51,6 +53,7 @@ _NOT_SHARED = (
     RULE_LOWER,
     RULE_ENGINE,
     RULE_HELD_FOR_ANSWER,
+    RULE_AGREED_COUNT,
 )
 _RULES = {
     Section.GROSS: (RULE_LIST_PRICE, RULE_TRANSFER_PRICE),
@@ -58,13 +61,14 @@ _RULES = {
         *(EXCLUDED + rule for rule in _NOT_SHARED),
         ADDED + RULE_INTERRUPTED_ADDED,
         ADDED + RULE_ENGINE,
+        ADDED + RULE_AGREED_COUNT,
     ),
     Section.BASE: (RULE_CERTIFIED, RULE_ESTIMATED),
     Section.SHARE: (RULE_FLAT, RULE_MARGINAL, RULE_WHOLE),
     Section.RENT: (RULE_RENT, RULE_NATURAL, RULE_AGREED, RULE_CREDITED),
     Section.GUARANTEE: (RULE_SHORTFALL, RULE_RECOUPED),
     Section.CAP: (RULE_CAP,),
-    Section.ADJUSTMENTS: (RULE_TRUE_UP, RULE_AUDIT, RULE_AUDIT_COST),
+    Section.ADJUSTMENTS: (RULE_TRUE_UP, RULE_SETTLED, RULE_AUDIT, RULE_AUDIT_COST),
     Section.RESERVE: (RULE_RELEASED, RULE_HELD),
 }
 SECTION_OF: Mapping[str, Section] = MappingProxyType(

@@ -4,7 +4,7 @@ Interrupted streams come first, then the tolerance between witnesses. Tokens mov
 not, or are added; none is invented: both figures of a rule were counted by a witness.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +12,7 @@ from fractions import Fraction
 from billing.rating.inputs import TermInput, facts_of
 from billing.rating.rated import TermKind, Unit, Unpriced, UnpricedReason
 from billing.rating.share_facts import InterruptedCounts, RefundedCounts, WitnessCounts
+from billing.rating.share_held import Held, agreed_counts, key_of
 from billing.rating.share_pieces import MARK_INTERRUPTED, Piece, add, rule_of_class, take, whole_class
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, InterruptedStreams, OutsideTolerance
@@ -25,6 +26,7 @@ RULE_INTERRUPTED_ADDED = "interrupted_added"
 RULE_LOWER = "witness_lower"
 RULE_ENGINE = "witness_engine"
 RULE_HELD = "witness_held"
+RULE_AGREED = "witness_agreed"
 RULES = {OutsideTolerance.BILL_ENGINE: RULE_ENGINE, OutsideTolerance.HOLD_AND_ASK: RULE_HELD}
 
 
@@ -63,35 +65,57 @@ def settle_refunds(term: TermInput, parts: Sequence[Segment], pieces: Sequence[P
 
 def settle_witnesses(
     term: TermInput, parts: Sequence[Segment], pieces: Sequence[Piece]
-) -> tuple[list[Piece], list[Unpriced]]:
-    """Apply what is agreed for differences beyond the tolerance; within it the billing witness bills."""
-    result, asked = list(pieces), []
+) -> tuple[list[Piece], list[Held]]:
+    """Apply what is agreed for differences beyond the tolerance; within it the billing witness bills.
+
+    What is held for an answer is returned beside the pieces; where both parties have agreed on a count, that bills.
+    """
+    result, held = list(pieces), []
+    agreed = agreed_counts(term)
     for fact in facts_of(term.facts, WitnessCounts):
         segment = _segment_of(parts, fact)
-        if segment is None or _within(segment, fact):
+        if segment is None:
             continue
         rule = segment.wording.outside_tolerance
-        billed, control = fact.gateway, fact.engine
-        if segment.wording.witness == ENGINE:
-            billed, control = control, billed
-        target = {
-            OutsideTolerance.BILL_WITNESS: billed,
-            OutsideTolerance.BILL_LOWER: min(billed, control),
-            OutsideTolerance.BILL_ENGINE: fact.engine,
-            OutsideTolerance.HOLD_AND_ASK: min(billed, control),
-        }[rule]
-        name = {OutsideTolerance.BILL_ENGINE: RULE_ENGINE, OutsideTolerance.HOLD_AND_ASK: RULE_HELD}.get(
-            rule, RULE_LOWER
-        )
+        count = agreed.get(key_of(fact)) if rule is OutsideTolerance.HOLD_AND_ASK else None
+        if count is None and _within(segment, fact):
+            continue
+        billed = fact.engine if segment.wording.witness == ENGINE else fact.gateway
+        lower, higher = sorted((fact.engine, fact.gateway))
+        target = count if count is not None else _billed_at(rule, fact, billed)
+        name = RULE_AGREED if count is not None else RULES.get(rule, RULE_LOWER)
         shared = _which(result, fact, "")
-        result = (
-            take(result, shared, billed - target, name)
-            if target < billed
-            else add(result, shared, target - billed, name)
-        )
-        if rule is OutsideTolerance.HOLD_AND_ASK:
-            asked.append(_question(term, segment, fact, abs(billed - control)))
-    return [piece for piece in result if piece.tokens], asked
+        before = len(result)
+        if count is None and rule is OutsideTolerance.HOLD_AND_ASK:
+            surplus = (
+                take(result, shared, billed - lower, name)
+                if billed > lower
+                else add(result, shared, higher - lower, name)
+            )
+            held.append(Held(fact, lower, higher - lower, tuple(surplus[before:])))
+        moved = take if target < billed else add
+        result = moved(result, shared, abs(target - billed), name)
+    return [piece for piece in result if piece.tokens], held
+
+
+def questions(term: TermInput, parts: Sequence[Segment], held: Iterable[Held]) -> list[Unpriced]:
+    """Return what is held as usage that waits."""
+    found = []
+    for each in held:
+        segment = _segment_of(parts, each.fact)
+        assert segment is not None
+        found.append(_question(term, segment, each.fact, each.tokens))
+    return found
+
+
+def _billed_at(rule: OutsideTolerance, fact: WitnessCounts, billed: int) -> int:
+    match rule:
+        case OutsideTolerance.BILL_WITNESS:
+            return billed
+        case OutsideTolerance.BILL_ENGINE:
+            return fact.engine
+        case _:
+            return min(fact.engine, fact.gateway)
 
 
 def _target(rule: InterruptedStreams, fact: InterruptedCounts, counted: int) -> int:

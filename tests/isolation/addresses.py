@@ -107,6 +107,7 @@ PART = {"meter": "{meter}", "from": "{part}"}
 INVOICE_ID = {"invoice_id": "{invoice}"}
 INVOICE = {"number": "{number}"}
 CONTRACT_ID = {"contract_id": "{contract id}"}
+OF_SHARES = ("api-share-refunds", "api-share-audits", "api-witness-differences")
 STATEMENT = {"statement_id": "{statement}"}
 NODE_ID = {"node_id": "{node id}"}
 NODE = {"cluster": "{cluster}", "node": "{node}"}
@@ -168,10 +169,8 @@ ADDRESSES = [
         "api-revenue-statements", programs(tenant=400, provider=403, outsider=404), method="post", arguments=CONTRACT_ID
     ),
     Address("api-revenue-document", BETWEEN_THEM, arguments={**CONTRACT_ID, **STATEMENT}),
-    Address("api-share-refunds", BETWEEN_THEM, arguments=CONTRACT_ID),
-    Address("api-share-refunds", programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID),
-    Address("api-share-audits", BETWEEN_THEM, arguments=CONTRACT_ID),
-    Address("api-share-audits", programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID),
+    *(Address(name, BETWEEN_THEM, arguments=CONTRACT_ID) for name in OF_SHARES),
+    *(Address(name, programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID) for name in OF_SHARES),
     Address("tenant-prices", OWN_TENANT),
     Address("tenant-prices-csv", OWN_TENANT),
     Address("tenant-price-change", TENANTS, arguments={"notice_id": "{notice}"}),

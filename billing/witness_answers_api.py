@@ -1,0 +1,133 @@
+"""The API of differences of witnesses that are held for an answer: both parties read them and state a count."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.models import Contract
+from billing.queries.revenue import HeldRow, held_rows
+from billing.share_stating import By
+from billing.witness_answers import answer_difference
+from tenants.authentication import organization_of
+from tenants.problems import Problem
+
+
+class MalformedAnswer(Problem):
+    """The body is not a count of a difference."""
+
+    status = 400
+    code = "answer_malformed"
+    title = "The answer cannot be read"
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A difference that is held, and what each party last stated; null where it has stated nothing."""
+
+    term = serializers.CharField()
+    deployment = serializers.UUIDField()
+    model = serializers.CharField()
+    token_class = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField()
+    engine_tokens = serializers.IntegerField()
+    gateway_tokens = serializers.IntegerField()
+    provider_tokens = serializers.IntegerField(allow_null=True)
+    tenant_tokens = serializers.IntegerField(allow_null=True)
+    period_state = serializers.CharField(help_text="of a closed period an agreed count is billed in an open one")
+
+
+class AnswerRequestSerializer(serializers.Serializer[Any]):
+    """A party's count for a difference, which lies between those of the witnesses."""
+
+    term = serializers.CharField(max_length=32)
+    deployment = serializers.UUIDField()
+    model = serializers.CharField(max_length=200)
+    token_class = serializers.ChoiceField(["input", "output"])
+    from_at = serializers.DateTimeField()
+    tokens = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """What became of an answer: `settled` once both parties have stated the same count."""
+
+    tokens = serializers.IntegerField()
+    settled = serializers.BooleanField()
+
+
+class WitnessDifferencesView(APIView):
+    """Differences of witnesses of one contract that are held."""
+
+    required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
+
+    @extend_schema(
+        operation_id="witness_differences_list",
+        tags=["contracts"],
+        summary="List differences of witnesses that are held",
+        responses={200: DifferenceSerializer(many=True)},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """List what is held of the latest 24 billing periods that are over."""
+        now = timezone.now()  # noqa: TID251  an entry point
+        found = held_rows(organization_of(request), contract_id, now)
+        if found is None:
+            raise Http404
+        return Response([_row(row) for row in found])
+
+    @extend_schema(
+        operation_id="witness_differences_answer",
+        tags=["contracts"],
+        summary="State a count for a difference that is held",
+        request=AnswerRequestSerializer,
+        responses={200: AnswerSerializer},
+    )
+    def post(self, request: Request, contract_id: UUID) -> Response:
+        """State your count; once both parties have stated the same, it bills."""
+        organization = organization_of(request)
+        contract = get_object_or_404(Contract.objects.for_org(organization), pk=contract_id)
+        serializer = AnswerRequestSerializer(data=request.data)
+        if not serializer.is_valid():
+            errors = [
+                {"field": str(name), "detail": str(detail)}
+                for name, details in serializer.errors.items()
+                for detail in details
+            ]
+            raise MalformedAnswer("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
+        given = serializer.validated_data
+        program: Any = request.user
+        settled = answer_difference(
+            contract=contract,
+            term_ref=given["term"],
+            deployment=given["deployment"],
+            model=given["model"],
+            token_class=given["token_class"],
+            from_at=given["from_at"],
+            tokens=given["tokens"],
+            by=By(organization, program.key.prefix),
+            now=timezone.now(),  # noqa: TID251  an entry point
+        )
+        return Response({"tokens": given["tokens"], "settled": settled})
+
+
+def _row(row: HeldRow) -> dict[str, Any]:
+    fact = row.held.fact
+    return {
+        "term": row.term.ref,
+        "deployment": fact.deployment,
+        "model": fact.model,
+        "token_class": fact.token_class,
+        "from_at": fact.from_at,
+        "to_at": fact.to_at,
+        "engine_tokens": fact.engine,
+        "gateway_tokens": fact.gateway,
+        "provider_tokens": row.provider_tokens,
+        "tenant_tokens": row.tenant_tokens,
+        "period_state": row.period.state,
+    }
