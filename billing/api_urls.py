@@ -29,6 +29,14 @@ from billing.lease_api import (
 )
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
+from billing.session_api import (
+    SessionStateView,
+    SessionStopView,
+    SessionsView,
+    SessionView,
+    TakeBacksView,
+    VolumesView,
+)
 from billing.share_facts_api import AuditFindingsView, RefundsView
 from billing.witness_answers_api import WitnessDifferencesView
 
@@ -67,6 +75,12 @@ urlpatterns = [
     path("leases/<str:ref>", LeaseView.as_view(), name="api-lease"),
     path("leases/<str:ref>/extend", ExtendView.as_view(), name="api-lease-extend"),
     path("leases/<str:ref>/end", EndView.as_view(), name="api-lease-end"),
+    path("sessions", SessionsView.as_view(), name="api-sessions"),
+    path("sessions/<uuid:session_id>", SessionView.as_view(), name="api-session"),
+    path("sessions/<uuid:session_id>/state", SessionStateView.as_view(), name="api-session-state"),
+    path("sessions/<uuid:session_id>/stop", SessionStopView.as_view(), name="api-session-stop"),
+    path("take-backs", TakeBacksView.as_view(), name="api-take-backs"),
+    path("volumes", VolumesView.as_view(), name="api-volumes"),
     path("price-books", PriceBooksView.as_view(), name="api-price-books"),
     path("price-index", PriceIndexView.as_view(), name="api-price-index"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),

@@ -35,6 +35,7 @@ from billing.rating.book import PriceVersion
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.kinds import KINDS, read_fact
 from billing.rating.rated import TermKind
+from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
 from billing.terms import terms_of
 from billing.usage_spans import Span, Window, billed_usage, by_deployment, usage_spans
@@ -106,12 +107,11 @@ def read_bases(
     measured = measured_facts(spans, terms)
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
-    stated = _stated(windows, terms)
+    stated, sessions = _stated(windows, terms), session_facts(windows, terms)
     carried = _carried(windows)
     by_contract = _terms_by_contract(terms)
     found: list[PeriodBasis] = []
-    for index, window in enumerate(windows):
-        contract = window.contract
+    for index, (window, contract) in enumerate((window, window.contract) for window in windows):
         inputs = tuple(
             TermInput(
                 ref=term.ref,
@@ -125,6 +125,7 @@ def read_bases(
                     *carried[index, term.ref],
                     *measured[index, term.id],
                     *leased.facts[index, term.id],
+                    *sessions.get((index, term.id), ()),
                     *credit[index, term.id],
                     *stated[index, term.id],
                 ),

@@ -19,6 +19,7 @@ from billing.lease_shapes import (
     CapacitySerializer,
     EndSerializer,
     ExtendSerializer,
+    InvalidInstant,
     LeaseSerializer,
     LeasesSerializer,
     QuoteRequestSerializer,
@@ -35,18 +36,9 @@ from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.models import Organization
-from tenants.problems import Problem
 
 READS: Final = {"GET": "fleet:read"}
 WRITES: Final = {"POST": "leases:write"}
-
-
-class InvalidInstant(Problem):
-    """A time that is none, or that cannot be told: `field`, and the instants that can have been meant."""
-
-    status = 400
-    code = "invalid_instant"
-    title = "This is no instant"
 
 
 class CapacityView(APIView):

@@ -8,8 +8,17 @@ from rest_framework import serializers
 from billing.models import LeaseStep
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
+from tenants.problems import Problem
 
 INSTANT = "RFC 3339, or local time of the contract's zone; what is twice or never there is refused with both instants"
+
+
+class InvalidInstant(Problem):
+    """A time that is none, or that cannot be told: `field`, and the instants that can have been meant."""
+
+    status = 400
+    code = "invalid_instant"
+    title = "This is no instant"
 
 
 class SpanSerializer(serializers.Serializer[Any]):

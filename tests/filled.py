@@ -18,18 +18,20 @@ from billing.pricing import publish_prices
 from billing.rating.kinds import write_fact
 from billing.rating.price_rows import read_rows
 from billing.rating.share_facts import CertifiedRevenue
+from billing.sessions import stop_session
 from metering.finding_models import UsageFinding
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
 from tenants.api_keys import SCOPES, issue_key
 from tenants.models import Role
+from tests.billing.taken import ON_DEMAND, agree, start
 from tests.billing.world import APRIL, H100, MARCH, make_world
 from tests.factories import make_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import Contract, PriceDraft, Term
+    from billing.models import Contract, PriceDraft, Session, Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
@@ -55,6 +57,7 @@ class Filled:
     draft: PriceDraft
     notice: PriceNotice
     quote: Quote
+    session: Session
     statement: RevenueStatement
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
@@ -107,6 +110,7 @@ def fill(cast: Cast) -> Filled:
         substitution,
         *_announced(world),
         _quoted(world.contract, cast),
+        _session(world),
         _statement(world, shared.term),
         words,
     )
@@ -149,6 +153,13 @@ def _quoted(contract: Contract, cast: Cast) -> Quote:
         to_at=APRIL + DAY, price_per_gpu_hour=2, amount=48, wording={"kind": "lease"}, created_at=MARCH,
         expires_at=APRIL,
     )  # fmt: skip
+
+
+def _session(world: World) -> Session:
+    """A card taken on demand for an hour of April."""
+    session = start(agree(world, ON_DEMAND, ref="D-quartz"), at=APRIL)
+    stop_session(session=session, at=APRIL + timedelta(hours=1), by="alice", now=APRIL + timedelta(hours=1))
+    return session
 
 
 def _name(node: Node, deployment: Deployment) -> None:

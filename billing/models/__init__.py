@@ -26,6 +26,7 @@ from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
 from billing.models.revenue import RevenueStatement, WitnessAnswer
+from billing.models.sessions import Session, SessionAllocation, SessionEvent, SessionStep, VolumeSize
 from billing.models.settlement import (
     IntentState,
     Payment,
@@ -94,6 +95,10 @@ __all__ = [
     "PriceVersion",
     "Quote",
     "RevenueStatement",
+    "Session",
+    "SessionAllocation",
+    "SessionEvent",
+    "SessionStep",
     "Settlement",
     "SettlementState",
     "StripeCustomer",
@@ -107,5 +112,6 @@ __all__ = [
     "TokenPrice",
     "UnitPrice",
     "UnpricedUsage",
+    "VolumeSize",
     "WitnessAnswer",
 ]

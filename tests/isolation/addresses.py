@@ -21,6 +21,7 @@ from tests.isolation.callers import (
     people,
     programs,
 )
+from tests.isolation.session_addresses import SESSION_ADDRESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.filled import Filled
 
 DAY = "2026-03-05"
+NOT_IN_MARCH = programs(tenant=422, provider=422, outsider=404)
 HOUR = "2026-03-05T09:00:00Z"
 WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
 
@@ -56,6 +58,8 @@ def places(filled: Filled) -> dict[str, str]:
         "node id": str(filled.node.id),
         "deployment": filled.deployment.slug,
         "lease": filled.lease.ref,
+        "on demand": filled.session.term.ref,
+        "session": str(filled.session.id),
         "model": MODEL,
         "contract id": str(filled.lease.contract_id),
         "number": filled.number,
@@ -323,20 +327,9 @@ ADDRESSES = [
     Address("api-quote-reserve", programs(tenant=409, provider=409, outsider=404), "post", {"quote_id": "{quote}"}),
     Address("api-leases", OWN_API),
     Address("api-lease", BETWEEN_THEM, arguments={"ref": "{lease}"}),
-    Address(
-        "api-lease-extend",
-        programs(tenant=422, provider=422, outsider=404),
-        "post",
-        {"ref": "{lease}"},
-        {"to": "2026-03-05T09:00:00Z"},
-    ),
-    Address(
-        "api-lease-end",
-        programs(tenant=422, provider=422, outsider=404),
-        "post",
-        {"ref": "{lease}"},
-        {"at": "2026-03-05T09:00:00Z"},
-    ),
+    Address("api-lease-extend", NOT_IN_MARCH, "post", {"ref": "{lease}"}, {"to": "2026-03-05T09:00:00Z"}),
+    Address("api-lease-end", NOT_IN_MARCH, "post", {"ref": "{lease}"}, {"at": "2026-03-05T09:00:00Z"}),
+    *(Address(*call) for call in SESSION_ADDRESSES),
     Address("api-contracts", OWN_API),
     Address("api-contracts", programs(tenant=400, provider=400, outsider=400), "post"),
     Address("api-contract", BETWEEN_THEM, arguments=CONTRACT_ID),
