@@ -8,11 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Final
 
-from tests.second import compare_bills, compare_lives
+from tests.second import compare_bills, compare_lives, compare_stays
 from tests.second.compare import differences
 from tests.second.given_bills import bills
 from tests.second.given_lives import share_life
 from tests.second.given_shares import share_contract
+from tests.second.given_stays import stay
 from tests.second.given_time import contract
 
 CHUNK: Final = 200
@@ -34,9 +35,14 @@ def compare_bills_of(seed: int) -> list[str]:
     return compare_bills.differences(bills(Random(seed)))
 
 
+def compare_stay(seed: int) -> list[str]:
+    """Return in which months the lease, the sessions or the credits of a seed differ."""
+    return compare_stays.differences(stay(Random(seed)))
+
+
 def compare_any(seed: int) -> list[str]:
-    """Compare one period of a contract; of eight contracts one is a share over its life, and one its bills."""
-    return {0: compare_life, 4: compare_bills_of}.get(seed % 8, compare)(seed)
+    """Compare one period of a contract; of eight one is a share over its life, one its bills, one its stays."""
+    return {0: compare_life, 4: compare_bills_of, 6: compare_stay}.get(seed % 8, compare)(seed)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.second.__main__ import compare, compare_bills_of, compare_life
+from tests.second.__main__ import compare, compare_bills_of, compare_life, compare_stay
 
 SEEDS = 300
 LIVES = 150
@@ -24,4 +24,9 @@ def test_random_shares_come_to_the_same_over_all_their_periods() -> None:
 
 def test_random_bills_come_to_the_same_month_after_month() -> None:
     found = {seed: compare_bills_of(seed) for seed in range(LIVES)}
+    assert {seed: each for seed, each in found.items() if each} == {}
+
+
+def test_random_leases_sessions_and_ladders_come_to_the_same_month_after_month() -> None:
+    found = {seed: compare_stay(seed) for seed in range(LIVES)}
     assert {seed: each for seed, each in found.items() if each} == {}
