@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
@@ -101,12 +101,17 @@ def due_for_charging(*, now: datetime) -> list[tuple[UUID, datetime]]:
     return [
         (key, up_to)
         for key, from_at, to_at, rated_at, zone in rows
-        for up_to in (*_days_over(rated_at or from_at, min(hour, to_at), ZoneInfo(zone)), hour)
+        for up_to in (*_days_over(rated_at or from_at, min(hour, to_at), zone), hour)
     ]
 
 
-def _days_over(from_at: datetime, to_at: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Return the ends of the local days that end within `(from_at, to_at)`."""
+def _days_over(from_at: datetime, to_at: datetime, zone_name: str) -> list[datetime]:
+    """Return the ends of the local days that end within `(from_at, to_at)`; none in a zone that nobody knows."""
+    try:
+        zone = ZoneInfo(zone_name)
+    except (ZoneInfoNotFoundError, ValueError):
+        # Charging itself fails on it, and by itself: other contracts are not held up.
+        return []
     ends: list[datetime] = []
     day = from_at.astimezone(zone).date() + DAY
     while (end := datetime.combine(day, time.min, zone).astimezone(UTC)) < to_at:
