@@ -118,15 +118,20 @@ def _world_ms(plan: Plan) -> int | None:
 
 
 def _kill(target: str, run: DemoRun) -> int | None:
-    """Kill it as soon as it is there: perhaps it is just coming back. None where the run ends before."""
+    """Kill it as soon as it is there: perhaps it is just coming back. None where the run ends before.
+
+    An agent without its child waits before it starts another: the child of another agent is killed then.
+    """
     name, _, child = target.partition("/")
     deadline_s = time.monotonic() + APPEAR_S
     while run.process.poll() is None:
-        pid = run.pids().get(name)
-        found = _child_of(pid) if child and pid else pid
-        if found and _is_ours(pid, run):
-            os.kill(found, signal.SIGKILL)
-            return found
+        pids = run.pids()
+        others = [other for other in sorted(pids) if child and name.startswith("agent-") and other.startswith("agent-")]
+        for pid in filter(None, map(pids.get, (name, *others))):
+            found = _child_of(pid) if child else pid
+            if found and _is_ours(pid, run):
+                os.kill(found, signal.SIGKILL)
+                return found
         assert time.monotonic() < deadline_s, f"{target} did not come back\n{run.said}"
         time.sleep(POLL_S)
     return None
