@@ -23,7 +23,7 @@ from billing.queries.revenue import DueRow, due_rows, statement_file, statements
 from billing.rating.wording import plain
 from billing.revenue_csv import BYTES_MAX
 from billing.revenue_statements import state_revenue
-from clusters.bodies import read_body
+from clusters.bodies import checked, read_body
 from tenants.authentication import organization_of
 from tenants.problems import Problem
 
@@ -175,14 +175,7 @@ def _read(request: Request) -> Mapping[str, Any]:
         document = json.loads(body)
     except (ValueError, RecursionError) as broken:
         raise MalformedStatement("The body is not JSON; expected an object.") from broken
-    serializer = StatementRequestSerializer(data=document)
-    if not serializer.is_valid():
-        errors = [
-            {"field": name, "detail": str(detail)} for name, details in serializer.errors.items() for detail in details
-        ]
-        raise MalformedStatement("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
-    found: dict[str, Any] = serializer.validated_data
-    return found
+    return checked(StatementRequestSerializer(data=document), MalformedStatement)
 
 
 def _statement(statement: RevenueStatement) -> dict[str, object]:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from billing.models import Contract, TermFact
 from billing.queries.revenue import stated_facts
 from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_refund
+from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.problems import Problem
 
@@ -172,16 +173,9 @@ def _given(
 ) -> tuple[Contract, dict[str, Any], By]:
     organization = organization_of(request)
     contract = get_object_or_404(Contract.objects.for_org(organization), pk=contract_id)
-    serializer = serializer_class(data=request.data)
-    if not serializer.is_valid():
-        errors = [
-            {"field": str(name), "detail": str(detail)}
-            for name, details in serializer.errors.items()
-            for detail in details
-        ]
-        raise MalformedFact("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
+    given = checked(serializer_class(data=request.data), MalformedFact)
     program: Any = request.user
-    return contract, dict(serializer.validated_data), By(organization, program.key.prefix)
+    return contract, given, By(organization, program.key.prefix)
 
 
 def _listed(request: Request, contract_id: UUID, kind: str) -> Response:

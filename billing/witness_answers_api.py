@@ -16,6 +16,7 @@ from billing.models import Contract
 from billing.queries.revenue import HeldRow, held_rows
 from billing.share_stating import By
 from billing.witness_answers import answer_difference
+from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.problems import Problem
 
@@ -92,15 +93,7 @@ class WitnessDifferencesView(APIView):
         """State your count; once both parties have stated the same, it bills."""
         organization = organization_of(request)
         contract = get_object_or_404(Contract.objects.for_org(organization), pk=contract_id)
-        serializer = AnswerRequestSerializer(data=request.data)
-        if not serializer.is_valid():
-            errors = [
-                {"field": str(name), "detail": str(detail)}
-                for name, details in serializer.errors.items()
-                for detail in details
-            ]
-            raise MalformedAnswer("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
-        given = serializer.validated_data
+        given = checked(AnswerRequestSerializer(data=request.data), MalformedAnswer)
         program: Any = request.user
         settled = answer_difference(
             contract=contract,

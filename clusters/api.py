@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from clusters.bodies import read_body
+from clusters.bodies import checked, read_body
 from clusters.enrolment import enrol, issue_token, read_public_key, revoke
 from clusters.models import Cluster, KeyOrigin, Node
 from tenants.authentication import organization_of
@@ -221,13 +221,4 @@ def _read(request: Request, serializer_class: type[serializers.Serializer[Any]])
         document = json.loads(body)
     except (ValueError, RecursionError) as broken:
         raise BadRequest("The body is not JSON; expected an object.") from broken
-    serializer = serializer_class(data=document)
-    if not serializer.is_valid():
-        errors = [
-            {"field": name, "detail": str(detail)}
-            for name, details in serializer.errors.items()
-            for detail in (details if isinstance(details, list) else [details])
-        ]
-        raise BadRequest("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
-    found: dict[str, Any] = serializer.validated_data
-    return found
+    return checked(serializer_class(data=document), BadRequest)

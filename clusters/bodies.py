@@ -1,13 +1,14 @@
-"""Reading a request's body within a limit, before anything of it is parsed."""
+"""Reading a request's body within a limit before it is parsed, and refusing its fields by name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from rest_framework import serializers
 
 
 class BodyTooLarge(Problem):
@@ -31,3 +32,15 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
     if announced > limit or len(body) > limit:
         raise BodyTooLarge(f"At most {limit} bytes are taken here.", limit=limit)
     return body
+
+
+def checked(serializer: serializers.Serializer[Any], problem: type[Problem]) -> dict[str, Any]:
+    """Return what a serializer read, or raise `problem` with every field that is not what it must be."""
+    if not serializer.is_valid():
+        errors = [
+            {"field": str(name), "detail": str(detail)}
+            for name, details in serializer.errors.items()
+            for detail in (details if isinstance(details, list) else [details])
+        ]
+        raise problem("; ".join(f"{one['field']}: {one['detail']}" for one in errors), errors=errors)
+    return dict(serializer.validated_data)
