@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from billing.stripe_gateway import StripeGateway, StripeRefused, StripeSettings, StripeUnavailable
-from tests.billing.test_stripe_gateway import FINALIZE, INVOICES, PAY, draft, gateway_to, line, pushed
+from tests.billing.stripe_gateway.test_invoices import FINALIZE, INVOICES, PAY, draft, gateway_to, line, pushed
 from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
 
 

@@ -9,11 +9,11 @@ import pytest
 import stripe
 
 from billing.stripe_gateway import (
-    WEBHOOK_TOLERANCE_S,
     StripeGateway,
     StripeSettings,
     WebhookSignatureInvalid,
 )
+from billing.stripe_gateway.deliveries import WEBHOOK_TOLERANCE_S
 from tests.fakes.stripe_double.fixture import Mode, StripeDouble, stripe_double
 from tests.fakes.stripe_double.inbox import Inbox, webhook_inbox
 
