@@ -1,6 +1,6 @@
 """Pricing of time held, for every term that bills by the GPU-hour: leases, on demand, spot.
 
-The holds are laid over each other into stretches of constant share (`billing.rating.lease.shapes`), cut at local days
+The holds are laid over each other into stretches of constant share (`billing.rating.shapes`), cut at local days
 and where the book's price changes, and each is priced. What is not to be billed, because it is the provider's fault,
 is a row of its own that takes it off at the same price: the time held stays as it was.
 """
@@ -17,7 +17,6 @@ from billing.money import to_decimals
 from billing.periods import day_edges
 from billing.rating.book import PriceVersion
 from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
-from billing.rating.lease import QUALITY_ACTUAL, Shape, shapes
 from billing.rating.rated import (
     WHOLE_PERCENT,
     Rated,
@@ -30,6 +29,7 @@ from billing.rating.rated import (
     per_gpu_hour,
     whole_amount,
 )
+from billing.rating.shapes import QUALITY_ACTUAL, Shape, shapes
 from billing.rating.spans import Span, common, parts_of, span_of
 from billing.rating.versions import version_in_force
 from billing.rating.wording import Stretch

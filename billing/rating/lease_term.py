@@ -20,7 +20,6 @@ from billing.money import to_charge
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.held_time import About, Rates, Row, amount_line, at_fault, bounds, rate_time, together
 from billing.rating.inputs import RatingWindow, TermInput, facts_of
-from billing.rating.lease import QUALITY_ACTUAL, RULE_BOOK_RATE, RULE_FIXED_RATE, RULE_FLAT
 from billing.rating.lease_wording import (
     Billed,
     EarlyEnd,
@@ -31,10 +30,14 @@ from billing.rating.lease_wording import (
     NextPeriod,
 )
 from billing.rating.rated import Carry, Rated, RatedLine, TermKind, Unit, line_key, per_period
+from billing.rating.shapes import QUALITY_ACTUAL
 from billing.rating.spans import Span
 from billing.rating.wording import Stretch
 from clusters.occupancy import Hold, clip, instant_of_second, unix_second
 
+RULE_FIXED_RATE = "lease_fixed_rate"
+RULE_BOOK_RATE = "lease_book_rate"
+RULE_FLAT = "lease_flat_per_period"
 RULE_FLAT_DAY = "lease_flat_per_day"
 RULE_HOLDOVER = "lease_holdover"
 RULE_PROVIDER_FAULT = "lease_provider_fault"

@@ -12,11 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from billing.money import exact_amount, round_to_minor
-from billing.periods import PeriodKind, PeriodSpec, iter_periods
 from billing.rating.book import PriceVersion, TokenClass
-from billing.rating.cumulative import book, difference
-from billing.rating.lease import FlatTerms, LeaseTerms, rate_flat, rate_lease
-from billing.rating.lines import by_rate, by_term_and_model, make_bill
+from billing.rating.lines import by_term_and_model, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind, Unit, per_mtok
 from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
 from clusters.occupancy import (
@@ -34,7 +31,7 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import economics, platform, price_rules, share, terms, time_terms
+from tests.cases import economics, leases, platform, price_rules, share, terms, time_terms
 from tests.cases.load import Case
 from tests.cases.plainly import plain
 
@@ -47,56 +44,6 @@ A_DAY = (datetime.fromisoformat("2026-03-10T00:00:00Z"), datetime.fromisoformat(
 def run(case: Case) -> Gives:
     """Return what the case gives now."""
     return KINDS[case.kind](case.given)
-
-
-def lease(given: Given) -> Gives:
-    """A lease's holds at a fixed rate or at the prices of a book."""
-    rated = rate_lease(_lease_terms(given), _holds(given["holds"]), given["from"], given["to"])
-    bill = make_bill(rated.lines, given["currency"], by_rate)
-    gpu_seconds = sum((Fraction(line.quantity) for line in rated.lines), Fraction(0))
-    return {
-        "rows": [_row(line) for line in rated.lines],
-        "unpriced": _unpriced(rated),
-        "gpu_hours": plain(gpu_seconds / 3_600),
-        "exact": plain(rated.exact_total),
-        "billed": str(bill.total),
-    }
-
-
-def lease_late_stop(given: Given) -> Gives:
-    """A lease rated and booked as known first, then rated again with what is known later."""
-    terms = _lease_terms(given)
-    first = rate_lease(terms, _holds(given["holds_first"]), given["from"], given["to"])
-    booked = book({}, difference(first.lines, {}))
-    then = rate_lease(terms, _holds(given["holds_then"]), given["from"], given["to"])
-    deltas = difference(then.lines, booked)
-    again = difference(then.lines, book(booked, deltas))
-    return {
-        "booked_first": [plain(line.quantity) for line in first.lines],
-        "booked_then": [
-            {
-                "kind": delta.kind.value,
-                "gpu_seconds": plain(delta.quantity),
-                "amount": plain(delta.amount),
-                "same_line": delta.line_key in booked,
-            }
-            for delta in deltas
-        ],
-        "booked_on_a_third_run": len(again),
-    }
-
-
-def flat_lease(given: Given) -> Gives:
-    """One lease by the GPU-hour and at a flat amount per period, side by side."""
-    spec = PeriodSpec(PeriodKind(given["period"]), given["zone"], given["from"], given["to"])
-    periods = list(iter_periods(spec, before=given["to"]))
-    flat = FlatTerms("flat", 1, Decimal(given["flat_amount_per_period"]))
-    rated = rate_flat(flat, periods, given["from"], given["to"])
-    return {
-        "gpu_hours": plain(Fraction(held_gpu_ms(_holds(given["holds"]), given["from"], given["to"]), 3_600_000)),
-        "periods": len(periods),
-        "flat": plain(rated.exact_total),
-    }
 
 
 def token_share(given: Given) -> Gives:
@@ -294,15 +241,13 @@ PLATFORM_KINDS: dict[str, Callable[[Given], Gives]] = {
 }
 KINDS: dict[str, Callable[[Given], Gives]] = (
     PLATFORM_KINDS
+    | leases.KINDS
     | time_terms.KINDS
     | economics.KINDS
     | {
         function.__name__: function
         for function in (
             stream,
-            lease,
-            lease_late_stop,
-            flat_lease,
             token_share,
             long_requests,
             many_charges,
@@ -334,7 +279,6 @@ def _versions(given: list[Given]) -> list[PriceVersion]:
                 for model, prices in each.get("per_mtok", {}).items()
                 for token_class, price in prices.items()
             },
-            gpu_prices={model: Decimal(price) for model, price in each.get("per_gpu_hour", {}).items()},
             tier_prices={
                 (tier["model"], TokenClass(token_class), tier["over"]): Decimal(tier[token_class])
                 for tier in each.get("per_mtok_of_long_requests", [])
@@ -344,12 +288,6 @@ def _versions(given: list[Given]) -> list[PriceVersion]:
         )
         for each in given
     ]
-
-
-def _lease_terms(given: Given) -> LeaseTerms:
-    rate = given.get("rate_per_gpu_hour")
-    versions = _versions(given.get("versions", []))
-    return LeaseTerms("lease", 1, None if rate is None else Decimal(rate), versions)
 
 
 def _holds(given: list[Given]) -> list[Hold]:
@@ -367,12 +305,11 @@ def _holds(given: list[Given]) -> list[Hold]:
 
 
 def _row(line: RatedLine) -> Gives:
-    what = "gpu_seconds" if line.unit is Unit.GPU_SECONDS else line.token_class
     tier = {"tier": tier_id(line.context_over)} if line.context_over else {}
     return {
         "model": line.model,
         **tier,
-        what: plain(line.quantity),
+        line.token_class: plain(line.quantity),
         line.price.unit.value: plain(line.price.amount),
         "amount": plain(line.exact),
     }

@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating.lease import LeaseTerms, rate_lease
+from billing.rating.held_time import About, Rates, Row, rate_time
 from billing.rating.lines import by_rate, make_bill
-from billing.rating.rated import Unit
+from billing.rating.rated import Rated, TermKind, Unit
+from clusters.occupancy import unix_second
 from tests.billing.rating.made import END, START, at, hold, token_line
+
+
+def held(price: Decimal, hours: tuple[float, float], model: str = "H100") -> Rated:
+    day = (unix_second(START), unix_second(END))
+    row = Row("lease_fixed_rate", "lease_book_rate")
+    return rate_time(About(TermKind.LEASE, "S-1", 1), Rates(price, ()), [hold(*hours, model=model)], day, row=row)
 
 
 def test_a_line_gathers_the_classes_of_a_model_under_a_term() -> None:
@@ -39,7 +46,7 @@ def test_a_line_of_one_price_shows_it() -> None:
 
 
 def test_quantities_of_two_units_are_not_added() -> None:
-    lease = rate_lease(LeaseTerms("S-1", 1, Decimal(1)), [hold(0, 1, model="sample")], START, END)
+    lease = held(Decimal(1), (0, 1), model="sample")
     rated = [token_line("a", 1), *lease.lines]
     assert [line.unit for line in make_bill(rated, "USD").lines] == [Unit.TOKENS, Unit.GPU_SECONDS]
     (line,) = make_bill(rated, "USD", lambda _: "all").lines
@@ -77,8 +84,10 @@ def test_a_thousand_small_charges_are_rounded_once(currency: str, each: str, tot
 
 
 def test_the_amount_is_rounded_from_the_exact_sum_and_not_from_stored_parts() -> None:
-    terms = LeaseTerms("L-1", 1, Decimal("0.065"))
-    lease = rate_lease(terms, [hold(0, 1)], START, END, cut_at=[at(1 / 3_600), at(2 / 3_600)])
+    second = 1 / 3_600
+    lease = Rated()
+    for part in ((0, second), (second, 2 * second), (2 * second, 1)):
+        lease += held(Decimal("0.065"), part)
     (line,) = make_bill(lease.lines, "USD").lines
     assert lease.exact_total == Fraction("0.065")
     assert line.exact_amount > Decimal("0.065")
