@@ -36,7 +36,7 @@ class InvoiceSerializer(serializers.Serializer[Any]):
     subtotal = serializers.CharField(help_text=MONEY)
     tax = serializers.CharField(help_text=MONEY)
     total = serializers.CharField(help_text=MONEY)
-    outstanding = serializers.CharField(help_text="the total less payments received; " + MONEY)
+    outstanding = serializers.CharField(help_text="what is left to pay; " + MONEY)
     issued_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import models, transaction
-from django.db.models import Sum
 
+from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, Payment, Settlement, SettlementState
 from billing.money import minor_digits, round_to_minor
@@ -98,10 +98,10 @@ def record_payment(
     if known is not None:
         _require_same(known, invoice=invoice, method=method, amount=amount)
         return known
-    paid_before = Payment.objects.filter(invoice=invoice).aggregate(paid=Sum("amount"))["paid"] or Decimal(0)
-    surplus = _surplus(invoice, paid_before=paid_before, amount=amount)
+    owed = max(dues_of(invoice).left, Decimal(0))
+    surplus = round_to_minor(max(amount - owed, Decimal(0)), invoice.currency)
     if method == PaymentMethod.BANK_TRANSFER:
-        _require_owed(invoice, paid_before=paid_before, surplus=surplus)
+        _require_owed(invoice, owed=owed, surplus=surplus)
     elif surplus:
         _flag(invoice, reference=reference, surplus=surplus, now=now)
     payment = Payment.objects.create(
@@ -113,7 +113,7 @@ def record_payment(
         received_at=received_at,
     )
     _book(invoice, payment)
-    if invoice.state in PAYABLE and paid_before + amount >= invoice.total:
+    if invoice.state in PAYABLE and amount >= owed:
         _mark_paid(invoice, method=method, received_at=received_at, now=now)
     return payment
 
@@ -137,18 +137,11 @@ def _require_same(known: Payment, *, invoice: Invoice, method: PaymentMethod, am
         )
 
 
-def _surplus(invoice: Invoice, *, paid_before: Decimal, amount: Decimal) -> Decimal:
-    """How much of the amount is not owed; nothing is owed on a void invoice."""
-    total = Decimal(0) if invoice.state == InvoiceState.VOID else invoice.total
-    owed = max(total - paid_before, Decimal(0))
-    return round_to_minor(max(amount - owed, Decimal(0)), invoice.currency)
-
-
-def _require_owed(invoice: Invoice, *, paid_before: Decimal, surplus: Decimal) -> None:
+def _require_owed(invoice: Invoice, *, owed: Decimal, surplus: Decimal) -> None:
     if invoice.state not in PAYABLE:
         raise NotPayable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
     if surplus:
-        owed = round_to_minor(max(invoice.total - paid_before, Decimal(0)), invoice.currency)
+        owed = round_to_minor(owed, invoice.currency)
         raise Overpaid(
             f"Invoice {invoice} has {owed} {invoice.currency} left to pay; the payment is {surplus} more.",
             owed=str(owed),

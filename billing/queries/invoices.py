@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, QuerySet
 
-from billing.models import Invoice, InvoiceState, Payment
+from billing.dues import read_dues, with_dues
+from billing.models import Invoice, InvoiceState
 from tenants.models import Organization
 
 PAGE_ROWS_MAX = 500
@@ -26,7 +26,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRow:
-    """An issued invoice as a list shows it; `outstanding` is the total less the payments received."""
+    """An issued invoice as a list shows it; `outstanding` is what is left to pay (`billing.dues`)."""
 
     id: UUID
     number: str
@@ -105,19 +105,10 @@ def invoice_page(
 
 def invoices_for(organization: Organization) -> QuerySet[Invoice]:
     """Return the issued invoices an organization may see, with what `row_of` needs."""
-    paid = (
-        Payment.objects.filter(invoice=OuterRef("pk"))
-        .values("invoice")
-        .order_by("invoice")
-        .annotate(sum=Sum("amount"))
-        .values("sum")
-    )
-    money = DecimalField(max_digits=38, decimal_places=4)
-    return (
+    return with_dues(
         Invoice.objects.for_org(organization)
         .exclude(state=InvoiceState.DRAFT)
         .select_related("issuer", "tenant", "contract", "period", "settlement")
-        .annotate(paid_amount=Coalesce(Subquery(paid, output_field=money), Value(Decimal(0)), output_field=money))
     )
 
 
@@ -127,7 +118,6 @@ def row_of(invoice: Invoice) -> InvoiceRow:
     assert invoice.issued_at is not None
     assert invoice.due_at is not None
     settlement = getattr(invoice, "settlement", None)
-    paid: Decimal = getattr(invoice, "paid_amount")  # noqa: B009  an annotation, which the type does not know
     return InvoiceRow(
         id=invoice.id,
         number=invoice.number,
@@ -144,7 +134,7 @@ def row_of(invoice: Invoice) -> InvoiceRow:
         subtotal=invoice.subtotal,
         tax=invoice.tax,
         total=invoice.total,
-        outstanding=invoice.total - paid,
+        outstanding=read_dues(invoice).left,
         state=invoice.state,
         issued_at=invoice.issued_at,
         due_at=invoice.due_at,

@@ -1,0 +1,71 @@
+"""Dues: one invoice and a list say the same, whatever became of the invoice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db.models import Q
+
+from billing.dues import Dues, dues_of, read_dues, with_dues
+from billing.models import Invoice, InvoiceState
+from billing.payments import PaymentMethod, record_payment
+from tests.billing.issued import Line, make_draft, make_issued, make_parties
+
+NOW = datetime(2026, 4, 11, 7, tzinfo=UTC)
+
+
+def listed(invoice: Invoice) -> Decimal:
+    return read_dues(with_dues(Invoice.objects.filter(pk=invoice.pk)).get()).left
+
+
+def pay(invoice: Invoice, amount: str, reference: str, method: PaymentMethod = PaymentMethod.BANK_TRANSFER) -> None:
+    record_payment(
+        invoice_id=invoice.pk,
+        method=method,
+        reference=reference,
+        amount=Decimal(amount),
+        currency=invoice.currency,
+        received_at=NOW,
+        now=NOW,
+    )
+
+
+@pytest.mark.django_db
+def test_payments_take_from_the_total_until_nothing_is_left() -> None:
+    invoice = make_issued([Line("100.00"), Line("23.45")])
+    assert dues_of(invoice) == Dues(total=Decimal("123.45"), paid=Decimal(0))
+    pay(invoice, "23.45", "first")
+    assert dues_of(invoice).left == listed(invoice) == Decimal(100)
+    pay(invoice, "100", "second")
+    assert dues_of(invoice).left == listed(invoice) == Decimal(0)
+
+
+@pytest.mark.django_db
+def test_a_draft_and_a_void_invoice_owe_nothing() -> None:
+    provider, tenant = make_parties()
+    draft = make_draft([Line("10.00")], provider=provider, tenant=tenant)
+    assert dues_of(draft).left == listed(draft) == Decimal(0)
+    void = make_issued([Line("10.00")])
+    Invoice.objects.filter(pk=void.pk).update(state=InvoiceState.VOID)
+    assert dues_of(void).left == listed(void) == Decimal(0)
+
+
+@pytest.mark.django_db
+def test_an_uncollectible_invoice_is_still_owed_and_another_ones_payments_are_not_its_own() -> None:
+    parties = make_parties()
+    first = make_issued([Line("10.00")], parties=parties)
+    other = make_issued([Line("20.00")], parties=make_parties())
+    Invoice.objects.filter(pk=first.pk).update(state=InvoiceState.UNCOLLECTIBLE)
+    pay(other, "20", "of the other")
+    assert dues_of(first).left == listed(first) == Decimal(10)
+    assert dues_of(other).left == listed(other) == Decimal(0)
+
+
+@pytest.mark.django_db
+def test_a_list_is_chosen_by_what_is_left() -> None:
+    open_invoice, settled = make_issued([Line("10.00")]), make_issued([Line("20.00")])
+    pay(settled, "20", "all of it")
+    owing = with_dues(Invoice.objects.all()).filter(Q(left_amount__gt=0))
+    assert list(owing) == [open_invoice]
