@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from billing.api_parameters import INVOICE_PARAMETERS, read_invoice_query, write_cursor
 from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer
-from billing.csv_files import csv_answer
+from billing.csv_files import CsvRenderer, csv_answer
 from billing.models import InvoiceState
 from billing.money import round_to_minor
 from billing.queries.invoice_changes import ChangedInvoice, changed_invoice, invoice_changes
@@ -37,13 +37,6 @@ from tenants.models import Organization
 
 SCOPES: Final = {"GET": "invoices:read"}
 PAYABLE: Final = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
-
-
-class CsvRenderer(JSONRenderer):
-    """Lets a list be asked for as `text/csv`; what goes wrong is still said in JSON."""
-
-    media_type = "text/csv"
-    format = "csv"
 
 
 class InvoicesView(APIView):

@@ -5,10 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
 
 from billing.models import RevenueStatement
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CsvRenderer(JSONRenderer):
+    """Lets a list be asked for as `text/csv`; what goes wrong is still said in JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
 
 
 class _Echo:
