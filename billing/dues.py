@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, DecimalField, F, OuterRef, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from billing.models import Invoice, InvoiceState, Payment
+from billing.models import Invoice, InvoiceState, Payment, PaymentReversal
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -29,8 +29,8 @@ _NOTHING = Decimal(0)
 class Dues:
     """What became of an invoice's total, in its currency.
 
-    `total` is 0 for a draft and a void invoice. `paid` is the payments received, `left` what is still to be paid:
-    below zero where more was paid than was owed.
+    `total` is 0 for a draft and a void invoice. `paid` is the payments received less what was taken back of them,
+    `left` what is still to be paid: below zero where more was paid than was owed.
     """
 
     total: Decimal
@@ -56,16 +56,17 @@ def with_dues(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """Annotate invoices with `owed_total`, `paid_amount` and `left_amount`, which say what `dues_of` says."""
     return invoices.annotate(
         owed_total=Case(When(state__in=OWING, then=F("total")), default=Value(_NOTHING), output_field=_MONEY),
-        paid_amount=_sum_of(Payment, "amount"),
+        paid_amount=_sum_of(Payment, "amount", of="invoice")
+        - _sum_of(PaymentReversal, "amount", of="payment__invoice"),
     ).annotate(left_amount=F("owed_total") - F("paid_amount"))
 
 
-def _sum_of(model: type[Model], amount: str) -> Combinable:
+def _sum_of(model: type[Model], amount: str, *, of: str) -> Combinable:
     """The sum of an amount over a model's rows of the invoice at hand, 0 without any."""
     sums = (
-        model._default_manager.filter(invoice=OuterRef("pk"))
-        .values("invoice")
-        .order_by("invoice")
+        model._default_manager.filter(**{of: OuterRef("pk")})
+        .values(of)
+        .order_by(of)
         .annotate(sum=Sum(amount))
         .values("sum")
     )

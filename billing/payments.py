@@ -80,14 +80,17 @@ def record_payment(
     currency: str,
     received_at: datetime,
     now: datetime,
+    paid_from: AccountKind | None = None,
 ) -> Payment:
     """Record money received for an invoice and book it; return the payment, the same one however often it is told.
+
+    `paid_from` is the issuer's account that has the money, where that is not the clearing account of the method.
 
     1. The invoice's row is locked, so that two payments of one invoice are weighed one after the other.
     2. A reference recorded before is returned as it is; with other contents it raises `PaymentDiffers`.
     3. Money by hand that is not owed is refused (`NotPayable`, `Overpaid`). Money that Stripe already holds cannot be
        refused: it is recorded, and what is not owed is flagged in the log and the audit log for a person to return.
-    4. The posting: clearing account of the issuer, debit; receivable of the tenant, credit.
+    4. The posting: clearing account of the issuer, or `paid_from`, debit; receivable of the tenant, credit.
     5. The invoice becomes paid when payments reach its total, and its settlement with it.
 
     Raises Invoice.DoesNotExist, and `WrongPayment` for an amount that is not positive or finer than the currency.
@@ -112,7 +115,7 @@ def record_payment(
         currency=currency,
         received_at=received_at,
     )
-    _book(invoice, payment)
+    _book(invoice, payment, paid_from or CLEARING[method])
     if invoice.state in PAYABLE and amount >= owed:
         _mark_paid(invoice, method=method, received_at=received_at, now=now)
     return payment
@@ -167,8 +170,7 @@ def _flag(invoice: Invoice, *, reference: str, surplus: Decimal, now: datetime) 
     )
 
 
-def _book(invoice: Invoice, payment: Payment) -> None:
-    clearing = CLEARING[PaymentMethod(payment.method)]
+def _book(invoice: Invoice, payment: Payment, clearing: AccountKind) -> None:
     post(
         key=f"payment:{payment.pk}",
         cause="payment",

@@ -30,6 +30,7 @@ from billing.models.sessions import Session, SessionAllocation, SessionEvent, Se
 from billing.models.settlement import (
     IntentState,
     Payment,
+    PaymentReversal,
     Settlement,
     SettlementState,
     StripeCustomer,
@@ -85,6 +86,7 @@ __all__ = [
     "MarginRow",
     "MovementKind",
     "Payment",
+    "PaymentReversal",
     "PeriodCarry",
     "PeriodKind",
     "PeriodState",

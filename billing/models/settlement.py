@@ -124,3 +124,24 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+class PaymentReversal(models.Model):
+    """Money of a payment that did not stay: matched to the wrong invoice, sent back, charged back. Append-only.
+
+    The database refuses to take back more than came. `reference` makes a second record of the same event impossible.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="reversals")
+    reference = models.CharField(max_length=200, unique=True)
+    amount = models.DecimalField(max_digits=38, decimal_places=4)
+    reason = models.CharField(max_length=200)
+    by = models.CharField(max_length=200, help_text="user e-mail, API key prefix or job name")
+    reversed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(amount__gt=0), name="payment_reversal_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.payment_id}"

@@ -50,14 +50,21 @@ def _receivables_are_unpaid_invoices() -> Proved:
         ), paid AS (
             SELECT invoice.tenant_id, payment.currency, sum(payment.amount) AS amount FROM billing_payment payment
             JOIN billing_invoice invoice ON invoice.id = payment.invoice_id GROUP BY 1, 2
+        ), taken AS (
+            SELECT invoice.tenant_id, payment.currency, sum(reversal.amount) AS amount
+            FROM billing_paymentreversal reversal JOIN billing_payment payment ON payment.id = reversal.payment_id
+            JOIN billing_invoice invoice ON invoice.id = payment.invoice_id GROUP BY 1, 2
         ), booked AS (
             SELECT account.organization_id AS tenant_id, account.currency, sum(entry.amount) AS amount
             FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
             JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
-            WHERE account.kind = 'tenant_receivable' AND posting.cause IN ('invoice', 'payment') GROUP BY 1, 2
+            WHERE account.kind = 'tenant_receivable' AND posting.cause IN ('invoice', 'payment', 'payment_reversal')
+            GROUP BY 1, 2
         )
-        SELECT tenant_id, currency, coalesce(owed.amount, 0) - coalesce(paid.amount, 0), coalesce(booked.amount, 0)
-        FROM owed FULL JOIN paid USING (tenant_id, currency) FULL JOIN booked USING (tenant_id, currency) ORDER BY 1, 2
+        SELECT tenant_id, currency, coalesce(owed.amount, 0) - coalesce(paid.amount, 0) + coalesce(taken.amount, 0),
+            coalesce(booked.amount, 0)
+        FROM owed FULL JOIN paid USING (tenant_id, currency) FULL JOIN taken USING (tenant_id, currency)
+        FULL JOIN booked USING (tenant_id, currency) ORDER BY 1, 2
         """
     )
     return len(found), [
