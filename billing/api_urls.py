@@ -28,6 +28,7 @@ from billing.lease_api import (
     ReserveView,
 )
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
+from billing.profile_api import ProfileView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 from billing.session_api import (
     SessionStateView,
@@ -85,6 +86,7 @@ urlpatterns = [
     path("price-index", PriceIndexView.as_view(), name="api-price-index"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
     path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),
+    path("profile", ProfileView.as_view(), name="api-profile"),
     path("contracts", ContractsView.as_view(), name="api-contracts"),
     path("contracts/<uuid:contract_id>", ContractView.as_view(), name="api-contract"),
     path("contracts/<uuid:contract_id>/versions", VersionsView.as_view(), name="api-contract-versions"),

@@ -35,6 +35,7 @@ from billing.rating.rated import Rated, TermKind
 from billing.rating.share_settling import settle_by
 from billing.rating.words import line_words
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
+from billing.tax.parties import freeze_parties
 from tenants.models import Organization
 
 LEASES_HEADING = "GPU leases"
@@ -94,6 +95,7 @@ def issue_invoice(
         currency=contract.currency,
         updated_at=now,
     )
+    freeze_parties(invoice, now)
     _store_lines(invoice, period, ordered, basis)
     number = _next_number(contract.provider)
     settling = settle_by(

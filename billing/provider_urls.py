@@ -15,6 +15,7 @@ from billing.pages import (
     price_index,
     prices,
     revenue,
+    settings,
     simulated_draft,
     simulation,
 )
@@ -42,6 +43,8 @@ urlpatterns = [
     path("margin/simulate/", simulation.provider_simulate, name="provider-simulate"),
     path("margin/simulate/draft/", simulated_draft.provider_simulate_draft, name="provider-simulate-draft"),
     path("margin/<path:model>/", margin.provider_margin_model, name="provider-margin-model"),
+    path("settings/", settings.provider_settings, name="provider-settings"),
+    path("settings/logo", settings.provider_logo, name="provider-logo"),
     path("contracts/", contracts.provider_contracts, name="provider-contracts"),
     path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),
     path("contracts/<uuid:contract_id>/", contracts.provider_contract, name="provider-contract"),

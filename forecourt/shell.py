@@ -67,6 +67,8 @@ ITEM_OF_PAGE = {
     "tenant-price-change": "tenant-prices",
     "tenant-revenue": "tenant-revenue",
     "provider-revenue": "revenue",
+    "tenant-settings": "tenant-settings",
+    "provider-settings": "settings",
     "provider-compare": "compare",
     "tenant-compare": "tenant-compare",
     **{
@@ -169,6 +171,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
+        (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (
         NavGroup(_("Fleet"), _open_to(role, fleet)),
@@ -192,6 +195,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),
+        (READ_INVOICES, NavItem("tenant-settings", _("Settings"), reverse("tenant-settings"), "gear")),
     )
     return NavGroup(_("Consumption"), _open_to(role, usage)), NavGroup(_("Billing"), _open_to(role, bills))
 

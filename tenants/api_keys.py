@@ -38,6 +38,7 @@ SCOPES: Final = {
     "revenue:write": "state certified revenue under a share",
     "prices:write": "open price books, publish and announce versions",
     "credits:write": "grant prepaid credit, offer and redeem coupons",
+    "profile:write": "say how the organization stands on bills and taxes its supplies",
     "leases:write": "ask for quotes, reserve, extend and end leases",
 }
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from tenants.ids import new_id
+from tenants.profile_models import BillingProfile as BillingProfile  # and so Django finds that module's models
 
 if TYPE_CHECKING:
     from datetime import datetime

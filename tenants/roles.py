@@ -24,6 +24,9 @@ READ_CONTRACTS = "contracts:read"
 AGREE_CONTRACTS = "contracts:agree"
 """Draft and offer contracts and amendments, and accept them in the organization's name."""
 
+EDIT_PROFILE = "profile:edit"
+"""Say how the organization stands on bills, and how its supplies are taxed."""
+
 _EVERYTHING = frozenset(
     {
         READ_USAGE,
@@ -37,13 +40,16 @@ _EVERYTHING = frozenset(
         STATE_REVENUE,
         READ_CONTRACTS,
         AGREE_CONTRACTS,
+        EDIT_PROFILE,
     }
 )
 
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
     Role.OWNER: _EVERYTHING,
     Role.ADMIN: _EVERYTHING,
-    Role.BILLING: frozenset({READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE, READ_CONTRACTS}),
+    Role.BILLING: frozenset(
+        {READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE, READ_CONTRACTS, EDIT_PROFILE}
+    ),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}),
 }

@@ -37,6 +37,7 @@ from billing.models.settlement import (
     StripeEvent,
     StripeIntent,
 )
+from billing.models.tax import InvoiceParties
 from billing.models.terms import (
     ContractVersion,
     PeriodCarry,
@@ -74,6 +75,7 @@ __all__ = [
     "Invoice",
     "InvoiceEvidence",
     "InvoiceLine",
+    "InvoiceParties",
     "InvoiceState",
     "InvoiceSubline",
     "IssuerSequence",

@@ -43,8 +43,9 @@ PROVIDER = (
     "/p/margin/",
     "/p/compare/",
     "/p/revenue/",
+    "/p/settings/",
 )
-PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/")
+PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/",)

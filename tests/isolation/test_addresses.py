@@ -62,7 +62,8 @@ def call(client: Client, address: Address, filled: Filled) -> Any:
         return client.get(path, body)
     if path.startswith(("/api/", "/compat/")):
         content = [EVENT] if address.name == "api-events" else body
-        return client.post(path, json.dumps(content), content_type="application/json")
+        send = client.put if address.method == "put" else client.post
+        return send(path, json.dumps(content), content_type="application/json")
     return client.post(path, body)
 
 

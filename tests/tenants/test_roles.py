@@ -7,6 +7,7 @@ from tenants.roles import (
     AGREE_CONTRACTS,
     CORRECT_USAGE,
     EDIT_COSTS,
+    EDIT_PROFILE,
     MANAGE_LEASES,
     READ_CONTRACTS,
     READ_FLEET,
@@ -31,13 +32,14 @@ PERMISSIONS = (
     STATE_REVENUE,
     READ_CONTRACTS,
     AGREE_CONTRACTS,
+    EDIT_PROFILE,
 )
 CELLS = {
-    Role.OWNER: (True,) * 11,
-    Role.ADMIN: (True,) * 11,
-    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False),
-    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False),
+    Role.OWNER: (True,) * 12,
+    Role.ADMIN: (True,) * 12,
+    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False, True),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False, False),
+    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False, False),
 }
 
 
