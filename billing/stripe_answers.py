@@ -55,6 +55,10 @@ class StripeCardDeclined(StripeRefused):
         self.needs_customer = code in {"invoice_payment_intent_requires_action", "authentication_required"}
 
 
+class BalanceInsufficient(StripeRefused):
+    """The balance at Stripe does not cover what should leave it: wait for funds, then ask under a new key."""
+
+
 class TooManyLines(StripeRefused):
     """More than Stripe's 250 lines on one invoice: group them and attach the detail. Nothing was sent."""
 

@@ -10,6 +10,7 @@ Facts: the `stripe` package as pinned, and docs.stripe.com.
 
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minimum_charge_minor, minor_units
 from billing.stripe_answers import (
+    BalanceInsufficient,
     StripeCardDeclined,
     StripeError,
     StripeEventSeen,
@@ -23,15 +24,22 @@ from billing.stripe_answers import (
     TooManyLines,
     WebhookSignatureInvalid,
 )
+from billing.stripe_gateway.accounts import Accounts
+from billing.stripe_gateway.checkout import Checkout
 from billing.stripe_gateway.customers import METADATA_ORGANIZATION, Customers
 from billing.stripe_gateway.deliveries import Deliveries
 from billing.stripe_gateway.invoices import LINES_MAX, METADATA_INVOICE, Invoices
+from billing.stripe_gateway.listings import Listings
+from billing.stripe_gateway.refunds import Refunds
+from billing.stripe_gateway.taxes import Taxes
+from billing.stripe_gateway.transfers import Transfers
 
 __all__ = [
     "LINES_MAX",
     "METADATA_INVOICE",
     "METADATA_ORGANIZATION",
     "AmountNotRepresentable",
+    "BalanceInsufficient",
     "StripeCardDeclined",
     "StripeError",
     "StripeEventSeen",
@@ -51,7 +59,7 @@ __all__ = [
 ]
 
 
-class StripeGateway(Customers, Invoices, Deliveries):
+class StripeGateway(Customers, Invoices, Deliveries, Refunds, Transfers, Accounts, Checkout, Listings, Taxes):
     """Stripe, for one account. Threads may share it.
 
     Every method may raise StripeUnavailable and StripeRefused.

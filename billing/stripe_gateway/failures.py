@@ -5,9 +5,16 @@ from contextlib import contextmanager
 
 import stripe
 
-from billing.stripe_answers import RETRY_AFTER_DEFAULT_S, StripeCardDeclined, StripeRefused, StripeUnavailable
+from billing.stripe_answers import (
+    RETRY_AFTER_DEFAULT_S,
+    BalanceInsufficient,
+    StripeCardDeclined,
+    StripeRefused,
+    StripeUnavailable,
+)
 
 RETRY_AFTER_MAX_S = 3600
+_FUNDS_MISSING = frozenset({"balance_insufficient", "insufficient_funds"})
 
 
 @contextmanager
@@ -24,7 +31,8 @@ def our_errors() -> Iterator[None]:
         if status in (0, 409, 429) or status >= 500:
             raise _unavailable(error) from error
         kind = error.error.type if error.error else type(error).__name__
-        raise StripeRefused(error.code or kind, _message(error), getattr(error, "param", None)) from error
+        refused = BalanceInsufficient if error.code in _FUNDS_MISSING else StripeRefused
+        raise refused(error.code or kind, _message(error), getattr(error, "param", None)) from error
 
 
 def _unavailable(error: stripe.StripeError) -> StripeUnavailable:

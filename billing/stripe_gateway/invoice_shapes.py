@@ -1,11 +1,10 @@
 """Lines as the package takes them, invoices and payments as it gives them."""
 
-from datetime import UTC, datetime
-
 import stripe
 from stripe.params import InvoiceAddLinesParamsLine, InvoiceAddLinesParamsLineTaxAmount
 
 from billing.stripe_answers import StripeInvoice, StripeLine, StripePayment
+from billing.stripe_gateway.references import id_of, instant
 
 
 def line_params(line: StripeLine) -> InvoiceAddLinesParamsLine:
@@ -42,7 +41,7 @@ def invoice_seen(invoice: stripe.Invoice, line_count: int, payments: tuple[Strip
         id=invoice.id,
         status=str(invoice.status),
         number=invoice.number,
-        customer_id=_id_of(invoice.customer) or "",
+        customer_id=id_of(invoice.customer) or "",
         currency=invoice.currency.upper(),
         subtotal_minor=invoice.subtotal,
         tax_minor=sum(tax.amount for tax in invoice.total_taxes or ()),
@@ -66,12 +65,7 @@ def payment_seen(payment: stripe.InvoicePayment) -> StripePayment:
         id=payment.id,
         status=payment.status,
         amount_paid_minor=payment.amount_paid or 0,
-        payment_intent_id=_id_of(intent),
-        charge_ids=tuple(charge_id for charge_id in map(_id_of, charges) if charge_id),
-        paid_at=datetime.fromtimestamp(paid_at, UTC) if paid_at else None,
+        payment_intent_id=id_of(intent),
+        charge_ids=tuple(charge_id for charge_id in map(id_of, charges) if charge_id),
+        paid_at=instant(paid_at) if paid_at else None,
     )
-
-
-def _id_of(reference: str | stripe.Customer | stripe.PaymentIntent | stripe.Charge | None) -> str | None:
-    """The id of what Stripe sends as an id or, expanded, as an object."""
-    return reference if reference is None or isinstance(reference, str) else reference.id

@@ -20,6 +20,7 @@ from billing.stripe_answers import (
 from billing.stripe_gateway.connection import PAGE, Connection
 from billing.stripe_gateway.failures import our_errors
 from billing.stripe_gateway.invoice_shapes import invoice_seen, line_params, payment_seen
+from billing.stripe_gateway.references import METADATA_REFERENCE, written
 
 METADATA_INVOICE = "forecourt_invoice"
 LINES_MAX = 250
@@ -151,6 +152,30 @@ class Invoices(Connection):
             lambda: self._v1.invoices.void_invoice(stripe_invoice_id, {}, {"idempotency_key": idempotency_key}),
             frozenset({"void"}),
         )
+
+    def credit(self, stripe_invoice_id: str, *, amount_minor: int, reference: str, idempotency_key: str) -> str:
+        """Ask for less on an open invoice, by a credit note of Stripe's; its id.
+
+        What was paid already is given back by `refund`, never by this. Credited down to nothing it counts as paid.
+        """
+        with our_errors():
+            made = self._v1.credit_notes.create(
+                {
+                    "invoice": stripe_invoice_id,
+                    "amount": amount_minor,
+                    "metadata": {METADATA_REFERENCE: reference},
+                    "email_type": "none",
+                },
+                {"idempotency_key": idempotency_key},
+            )
+        return made.id
+
+    def find_credit(self, stripe_invoice_id: str, reference: str) -> str | None:
+        """The credit note made for our reference on an invoice; None if there is none."""
+        with our_errors():
+            listed = self._v1.credit_notes.list({"invoice": stripe_invoice_id, "limit": PAGE})
+            mine = [one.id for one in listed.auto_paging_iter() if written(one.metadata) == reference]
+        return mine[-1] if mine else None
 
     def _step(self, stripe_invoice_id: str, step: Callable[[], stripe.Invoice], done: frozenset[str]) -> StripeInvoice:
         try:

@@ -347,3 +347,33 @@ def test_below_the_minimum_stripe_swallows_the_invoice_which_shows_in_what_is_du
 ) -> None:
     swallowed = pushed(gateway, customer, 49)
     assert (swallowed.status, swallowed.total_minor, swallowed.amount_due_minor) == ("paid", 49, 0)
+
+
+def test_an_open_invoice_is_credited_down_to_nothing(
+    double: StripeDouble, gateway: StripeGateway, customer: str
+) -> None:
+    opened = pushed(gateway, customer, 1_000)
+    note = gateway.credit(opened.id, amount_minor=400, reference="cn-1", idempotency_key=f"cn:{opened.id}:1")
+    assert gateway.find_credit(opened.id, "cn-1") == note
+    assert gateway.find_credit(opened.id, "cn-2") is None
+    seen = gateway.get_invoice(opened.id)
+    assert (seen.status, seen.total_minor, seen.amount_remaining_minor) == ("open", 1_000, 600)
+    with pytest.raises(StripeRefused, match="from 1 to 600"):
+        gateway.credit(opened.id, amount_minor=601, reference="cn-2", idempotency_key=f"cn:{opened.id}:2")
+    gateway.credit(opened.id, amount_minor=600, reference="cn-3", idempotency_key=f"cn:{opened.id}:3")
+    closed = gateway.get_invoice(opened.id)
+    assert (closed.status, closed.amount_paid_minor, [one.status for one in closed.payments]) == (
+        "paid",
+        0,
+        ["canceled"],
+    )
+
+
+def test_what_is_left_after_a_credit_is_what_is_charged(
+    double: StripeDouble, gateway: StripeGateway, customer: str
+) -> None:
+    opened = pushed(gateway, customer, 1_000)
+    gateway.credit(opened.id, amount_minor=250, reference="cn-1", idempotency_key=f"cn:{opened.id}")
+    double.pay(opened.id)
+    seen = gateway.get_invoice(opened.id)
+    assert (seen.status, seen.amount_paid_minor, seen.payments[0].amount_paid_minor) == ("paid", 750, 750)

@@ -6,21 +6,51 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.stripe_double import contract, customers, invoices, listing, payments, webhooks
+from tests.fakes.stripe_double import (
+    accounts,
+    checkout,
+    contract,
+    credit_notes,
+    customers,
+    disputes,
+    invoices,
+    listing,
+    money,
+    payments,
+    refunds,
+    taxes,
+    transfers,
+    webhooks,
+)
 from tests.fakes.stripe_double.calls import Call, Handlers
 from tests.fakes.stripe_double.faults import Fault, FaultQueue
+from tests.fakes.stripe_double.funds import Funds
 from tests.fakes.stripe_double.objects import JsonObject, new_secret, public
 from tests.fakes.stripe_double.refusals import Refusal
 from tests.fakes.stripe_double.store import Store, StoredAnswer, Work
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 REQUESTS_REMEMBERED_MAX = 10_000
-HANDLERS: Handlers = {**customers.HANDLERS, **payments.HANDLERS, **invoices.HANDLERS, **webhooks.HANDLERS}
+_ACTED_OUT = (
+    accounts,
+    checkout,
+    credit_notes,
+    customers,
+    disputes,
+    invoices,
+    money,
+    payments,
+    refunds,
+    taxes,
+    transfers,
+    webhooks,
+)
+HANDLERS: Handlers = {asked: handler for module in _ACTED_OUT for asked, handler in module.HANDLERS.items()}
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?\Z")
 
 
@@ -142,26 +172,34 @@ class Double:
         if work is not None:
             self.deliverer.schedule(row for row in work.changed.values() if row["object"] == "event")
 
-    def pay(self, invoice_id: str, token: str) -> JsonObject:
-        """Act as a customer who pays on the hosted page; raises the refusal when the card is declined."""
+    def act(self, deed: Callable[[Work], JsonObject | None]) -> JsonObject:
+        """Do something that Stripe or a customer does of their own accord; a refusal's facts stay where it says so."""
         with self._lock:
             work = Work(self._store, now=int(time.time()), request_id=None, idempotency_key=None)
             try:
-                paid = invoices.pay_as_customer(work, invoice_id, token)
+                done = deed(work)
             except Refusal as refusal:
                 if refusal.commit:
                     self._commit(work, None, None)
                 raise
             self._commit(work, None, None)
-            shown: JsonObject = public(paid)
+            shown: JsonObject = public(done or {})
             return shown
 
-    def invoice(self, invoice_id: str) -> JsonObject:
-        """The invoice as it is now, for the hosted page."""
+    def set_funds(self, given: JsonObject) -> JsonObject:
+        """Change what Stripe takes of charges and how long they are pending: members of ``funds.Funds``."""
+        with self._lock:
+            known = {member.name for member in fields(Funds)}
+            if not set(given) <= known:
+                raise Refusal(400, f"Unknown members of funds: {sorted(set(given) - known)}")
+            self._store.funds = replace(self._store.funds, **given)
+            return asdict(self._store.funds)
+
+    def shown(self, object_id: str, kind: str) -> JsonObject:
+        """The object as it is now, for a page; 404 if there is none."""
         with self._lock:
             work = Work(self._store, now=0, request_id=None, idempotency_key=None)
-            shown: JsonObject = public(work.get(invoice_id, "invoice"))
-            return shown
+            return dict(work.get(object_id, kind))
 
     def line_count(self, invoice_id: str) -> int:
         """How many lines the invoice has."""
@@ -169,13 +207,16 @@ class Double:
             found = self._store.peek(invoice_id)
             return len(found["_lines"]) if found is not None and found["object"] == "invoice" else 0
 
-    def deliver_to(self, url: str, secret: str) -> str:
-        """Make sure that events go to ``url``, signed with ``secret``; the endpoint's id."""
+    def deliver_to(self, url: str, secret: str, *, connect: bool = False) -> str:
+        """Make sure that events go to ``url``, signed with ``secret``; the endpoint's id.
+
+        With ``connect`` those of connected accounts, else those of the account itself.
+        """
         with self._lock:
             work = Work(self._store, now=int(time.time()), request_id=None, idempotency_key=None)
             known = next((row for row in work.all_of("webhook_endpoint") if row["url"] == url), None)
             if known is None:
-                endpoint = webhooks.new_endpoint(work, url, secret, ["*"])
+                endpoint = webhooks.new_endpoint(work, url, secret, ["*"], _connect=connect)
             else:
                 endpoint = work.get(known["id"], "webhook_endpoint")
                 endpoint["_secret"] = secret

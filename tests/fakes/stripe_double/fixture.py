@@ -67,9 +67,13 @@ class StripeDouble:
         state: dict[str, Any] = self._control("GET", "state")
         return state
 
-    def deliver_to(self, url: str, secret: str, mode: Mode = "prompt", *, seed: int = 0) -> None:
-        """Send every event from now on to ``url``; an address given before keeps getting them too."""
-        self._control("POST", "webhooks", {**MANNERS[mode], "seed": seed, "url": url, "secret": secret})
+    def deliver_to(self, url: str, secret: str, mode: Mode = "prompt", *, seed: int = 0, connect: bool = False) -> None:
+        """Send every event from now on to ``url``; an address given before keeps getting them too.
+
+        With ``connect`` the events of connected accounts, else those of the account itself.
+        """
+        given = {**MANNERS[mode], "seed": seed, "url": url, "secret": secret, "connect": connect}
+        self._control("POST", "webhooks", given)
 
     def manner(self, **members: Any) -> None:
         """Change single members of the manner of delivery (``webhooks.Manner``)."""
@@ -96,6 +100,50 @@ class StripeDouble:
         """A customer pays the hosted invoice page; PaymentRefused when the card is declined."""
         paid: dict[str, Any] = self._control("POST", "pay", {"invoice": invoice_id, "payment_method": payment_method})
         return paid
+
+    def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> dict[str, Any]:
+        """A customer leaves a card on a Checkout page, or pays there; PaymentRefused when the card is declined."""
+        return self._do("checkout", session=session_id, payment_method=payment_method)
+
+    def onboard(self, account_id: str) -> dict[str, Any]:
+        """The owner of a connected account fills in all that Stripe asks for."""
+        return self._do("account", account=account_id, does="onboard")
+
+    def restrict(self, account_id: str) -> dict[str, Any]:
+        """Stripe stops transfers to a connected account and its payouts."""
+        return self._do("account", account=account_id, does="restrict")
+
+    def pay_out_account(self, account_id: str, currency: str = "eur") -> dict[str, Any]:
+        """What a connected account holds goes to its owner's bank, so that nothing can be taken back of it."""
+        return self._do("account", account=account_id, does="pay_out", currency=currency)
+
+    def funds(self, **members: int) -> None:
+        """Change fees and how long charges are pending (``funds.Funds``)."""
+        self._control("POST", "funds", members)
+
+    def top_up(self, amount_minor: int, currency: str = "eur") -> dict[str, Any]:
+        """Put money into the account's balance; refunds that waited for it then go."""
+        return self._do("balance", currency=currency, top_up=amount_minor)
+
+    def pay_out(self, currency: str = "eur") -> dict[str, Any]:
+        """All that is available leaves for the account's bank."""
+        return self._do("balance", currency=currency)
+
+    def fail_refund(self, refund_id: str, reason: str = "expired_or_canceled_card") -> dict[str, Any]:
+        """The bank sends a refund back, days after it succeeded."""
+        return self._do("refund_fails", refund=refund_id, reason=reason)
+
+    def dispute(self, charge_id: str, **given: Any) -> dict[str, Any]:
+        """A card holder's bank takes a charge back, or ``amount`` of it, for a ``reason``."""
+        return self._do("dispute", charge=charge_id, **given)
+
+    def close_dispute(self, dispute_id: str, outcome: Literal["won", "lost"]) -> dict[str, Any]:
+        """The bank decides; what was won comes back."""
+        return self._do("dispute_closes", dispute=dispute_id, outcome=outcome)
+
+    def _do(self, deed: str, **given: Any) -> dict[str, Any]:
+        done: dict[str, Any] = self._control("POST", deed, given)
+        return done
 
     def kill(self) -> None:
         """``kill -9``, and wait until it is dead."""

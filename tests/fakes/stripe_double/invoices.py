@@ -1,6 +1,6 @@
 """Invoices: draft → lines → finalized → paid, void or uncollectible; totals, numbers, edits, lists."""
 
-from tests.fakes.stripe_double import listing, payments
+from tests.fakes.stripe_double import listing, money, payments
 from tests.fakes.stripe_double.calls import Call, Handlers, check_metadata
 from tests.fakes.stripe_double.customers import new_card_method
 from tests.fakes.stripe_double.objects import JsonObject, merged_metadata
@@ -10,8 +10,6 @@ from tests.fakes.stripe_double.store import Work
 LINES_MAX = 250
 LINES_SHOWN = 10
 DAY_S = 86_400
-# Smallest charge in minor units (docs.stripe.com/currencies); 50 where the page names none.
-_MINIMUM_CHARGE = {"czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17_500, "mxn": 1000, "nok": 300, "sek": 300}
 _SEARCHABLE = frozenset({"currency", "customer", "metadata", "number", "status"})
 _DRAFT_FIELDS = (
     "collection_method",
@@ -142,6 +140,7 @@ def _line(work: Work, invoice: JsonObject, given: JsonObject, at: str) -> JsonOb
     if "amount" not in given:
         raise Refusal(400, f"The double bills amounts only, not prices: {at}[amount] is missing", param=f"{at}[amount]")
     check_metadata(given)
+    money.require_whole(given["amount"], invoice["currency"], f"{at}[amount]")
     period = given.get("period") or {"start": work.now, "end": work.now}
     if period["end"] < period["start"]:
         raise Refusal(400, "The period's end must not be before its start", param=f"{at}[period][end]")
@@ -237,20 +236,21 @@ def _finalize(call: Call) -> JsonObject:
     if invoice["amount_due"]:
         payments.open_payment(work, invoice)
     else:
-        _paid(work, invoice, by_stripe=False)
+        mark_paid(work, invoice, by_stripe=False)
     return invoice
 
 
 def _take_balance(customer: JsonObject, invoice: JsonObject) -> None:
     """Net the customer's balance; what is below the minimum charge moves to the balance, and nothing is due."""
     due = invoice["total"] + customer["balance"]
-    collectible = due >= _MINIMUM_CHARGE.get(invoice["currency"], 50)
+    collectible = due >= money.minimum_charge(invoice["currency"])
     invoice["starting_balance"] = customer["balance"]
     invoice["ending_balance"] = customer["balance"] = 0 if collectible else due
     invoice["amount_due"] = invoice["amount_remaining"] = due if collectible else 0
 
 
-def _paid(work: Work, invoice: JsonObject, *, by_stripe: bool) -> None:
+def mark_paid(work: Work, invoice: JsonObject, *, by_stripe: bool) -> None:
+    """Nothing is left to pay, because Stripe collected it or because it came by other means."""
     invoice.update(
         status="paid",
         amount_paid=invoice["amount_due"],
@@ -269,7 +269,7 @@ def _pay(call: Call) -> JsonObject:
     invoice = _payable(call.work, call.id)
     if call.params.get("paid_out_of_band"):
         payments.cancel_payment(call.work, invoice)
-        _paid(call.work, invoice, by_stripe=False)
+        mark_paid(call.work, invoice, by_stripe=False)
         return invoice
     customer = call.work.get(invoice["customer"], "customer")
     default = invoice["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
@@ -306,7 +306,7 @@ def _collect(work: Work, invoice: JsonObject, method: JsonObject, *, customer_pr
     if refusal is not None:
         raise refusal
     invoice["attempt_count"] += 1
-    _paid(work, invoice, by_stripe=True)
+    mark_paid(work, invoice, by_stripe=True)
     return invoice
 
 

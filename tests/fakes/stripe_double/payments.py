@@ -7,7 +7,7 @@ attempt to pay it makes a charge. Test cards decide how an attempt ends (docs.st
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.stripe_double import listing
+from tests.fakes.stripe_double import listing, money
 from tests.fakes.stripe_double.calls import Call, Handler, Handlers
 from tests.fakes.stripe_double.objects import JsonObject, new_secret
 from tests.fakes.stripe_double.refusals import Refusal, missing
@@ -67,22 +67,7 @@ def open_payment(work: Work, invoice: JsonObject) -> None:
     """Prepare to collect what a just finalized invoice asks for."""
     if invoice["amount_due"] > CHARGE_AMOUNT_MAX:
         raise Refusal(400, f"Amount must be no more than {CHARGE_AMOUNT_MAX} in minor units", code="amount_too_large")
-    intent = work.add(
-        "payment_intent",
-        amount=invoice["amount_due"],
-        amount_capturable=0,
-        amount_received=0,
-        capture_method="automatic",
-        client_secret=new_secret("pi_secret"),
-        confirmation_method="automatic",
-        currency=invoice["currency"],
-        customer=invoice["customer"],
-        metadata={},
-        payment_method_types=["card"],
-        status="requires_payment_method",
-        _invoice=invoice["id"],
-    )
-    work.emit("payment_intent.created", intent)
+    intent = new_intent(work, invoice["amount_due"], invoice["currency"], invoice["customer"], _invoice=invoice["id"])
     work.add(
         "invoice_payment",
         amount_requested=invoice["amount_due"],
@@ -93,6 +78,26 @@ def open_payment(work: Work, invoice: JsonObject) -> None:
         status="open",
         status_transitions={"canceled_at": None, "paid_at": None},
     )
+
+
+def new_intent(work: Work, amount: int, currency: str, customer: str | None, **given: Any) -> JsonObject:
+    """A payment intent that waits for a payment method."""
+    intent = work.add(
+        "payment_intent",
+        **{"metadata": {}, **given},
+        amount=amount,
+        amount_capturable=0,
+        amount_received=0,
+        capture_method="automatic",
+        client_secret=new_secret("pi_secret"),
+        confirmation_method="automatic",
+        currency=currency,
+        customer=customer,
+        payment_method_types=["card"],
+        status="requires_payment_method",
+    )
+    work.emit("payment_intent.created", intent)
+    return intent
 
 
 def default_payment(work: Work, invoice: JsonObject) -> JsonObject:
@@ -116,6 +121,15 @@ def attempt(work: Work, invoice: JsonObject, method: JsonObject, *, customer_pre
         return _wait_for_customer(work, invoice, intent, method)
     if card.decline_code:
         return _declined(work, invoice, intent, method, card)
+    succeed(work, intent, method)
+    payment.update(status="paid", amount_paid=intent["amount"])
+    payment["status_transitions"]["paid_at"] = work.now
+    work.emit("invoice_payment.paid", payment)
+    return None
+
+
+def succeed(work: Work, intent: JsonObject, method: JsonObject) -> JsonObject:
+    """The payment method pays: answers the charge."""
     charge = _charge(work, intent, method, status="succeeded")
     intent.update(
         status="succeeded",
@@ -125,15 +139,55 @@ def attempt(work: Work, invoice: JsonObject, method: JsonObject, *, customer_pre
         last_payment_error=None,
         next_action=None,
     )
-    payment.update(status="paid", amount_paid=intent["amount"])
-    payment["status_transitions"]["paid_at"] = work.now
-    for event_type, subject in (
-        ("charge.succeeded", charge),
-        ("payment_intent.succeeded", intent),
-        ("invoice_payment.paid", payment),
-    ):
-        work.emit(event_type, subject)
-    return None
+    fee, pending_s = work.funds.fee_of(intent["amount"]), work.funds.pending_s
+    moved = money.move(work, "charge", intent["amount"], intent["currency"], charge["id"], fee=fee, pending_s=pending_s)
+    charge["balance_transaction"] = moved["id"]
+    work.emit("charge.succeeded", charge)
+    work.emit("payment_intent.succeeded", intent)
+    return charge
+
+
+def fail(work: Work, intent: JsonObject, method: JsonObject, card: TestCard) -> Refusal:
+    """The payment method is declined: the refusal to answer after the attempt is kept."""
+    charge = _charge(work, intent, method, status="failed")
+    charge.update(failure_code="card_declined", failure_message="Your card was declined.")
+    refusal = decline(card, charge=charge["id"], payment_intent={"id": intent["id"], "object": "payment_intent"})
+    intent.update(status="requires_payment_method", latest_charge=charge["id"], last_payment_error=dict(refusal.error))
+    work.emit("charge.failed", charge)
+    work.emit("payment_intent.payment_failed", intent)
+    return refusal
+
+
+def ask_customer(work: Work, intent: JsonObject) -> Refusal:
+    """The bank wants the customer, who is not there: the refusal to answer after the attempt is kept."""
+    refusal = Refusal(
+        402,
+        "Your card was declined. This transaction requires authentication.",
+        code="authentication_required",
+        kind="card_error",
+        commit=True,
+        decline_code="authentication_required",
+        payment_intent={"id": intent["id"], "object": "payment_intent"},
+    )
+    intent.update(status="requires_payment_method", last_payment_error=dict(refusal.error))
+    work.emit("payment_intent.payment_failed", intent)
+    return refusal
+
+
+def change_amount(work: Work, invoice: JsonObject) -> None:
+    """Ask for what an open invoice still has left to pay."""
+    payment = default_payment(work, invoice)
+    payment["amount_requested"] = invoice["amount_remaining"]
+    work.get(payment["payment"]["payment_intent"], "payment_intent")["amount"] = invoice["amount_remaining"]
+
+
+def charge_of_invoice(work: Work, invoice: JsonObject) -> JsonObject:
+    """The charge that paid the invoice; 400 where it was paid by other means."""
+    for row in work.all_of("invoice_payment"):
+        if row["invoice"] == invoice["id"] and row["status"] == "paid":
+            intent = work.get(row["payment"]["payment_intent"], "payment_intent")
+            return work.get(intent["latest_charge"], "charge")
+    raise Refusal(400, "This invoice was not paid by a charge; nothing can be refunded.", param="refund_amount")
 
 
 def cancel_payment(work: Work, invoice: JsonObject) -> None:
@@ -149,12 +203,7 @@ def cancel_payment(work: Work, invoice: JsonObject) -> None:
 
 
 def _declined(work: Work, invoice: JsonObject, intent: JsonObject, method: JsonObject, card: TestCard) -> Refusal:
-    charge = _charge(work, intent, method, status="failed")
-    charge.update(failure_code="card_declined", failure_message="Your card was declined.")
-    refusal = decline(card, charge=charge["id"], payment_intent={"id": intent["id"], "object": "payment_intent"})
-    intent.update(status="requires_payment_method", latest_charge=charge["id"], last_payment_error=dict(refusal.error))
-    work.emit("charge.failed", charge)
-    work.emit("payment_intent.payment_failed", intent)
+    refusal = fail(work, intent, method, card)
     _count_attempt(work, invoice)
     work.emit("invoice.payment_failed", invoice)
     return refusal

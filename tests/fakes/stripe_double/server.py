@@ -7,7 +7,16 @@
 | ``POST /_double/reset`` | forget everything: a double as it was when it started (not with a journal) |
 | ``GET /_double/state`` | everything: objects by kind, requests seen, deliveries made |
 | ``POST /_double/webhooks`` | members of ``webhooks.Manner``, and ``url`` + ``secret`` to add an endpoint |
-| ``GET /_double/hosted/<invoice>`` | the page that ``hosted_invoice_url`` names |
+| ``POST /_double/checkout`` | ``{"session": id, "payment_method": …}``: a customer completes a Checkout session |
+| ``POST /_double/account`` | ``{"account": id, "does": "onboard"}``, ``restrict``, or ``pay_out`` + ``currency`` |
+| ``POST /_double/funds`` | members of ``funds.Funds``: fees, and how long a charge is pending |
+| ``POST /_double/balance`` | ``{"currency": …, "top_up": minor units}``; without ``top_up`` all leaves for the bank |
+| ``POST /_double/refund_fails`` | ``{"refund": id}``: the bank sends a refund back |
+| ``POST /_double/dispute`` | ``{"charge": id}``, with ``amount`` and ``reason`` if wanted: a chargeback |
+| ``POST /_double/dispute_closes`` | ``{"dispute": id, "outcome": "won"}``, or ``lost`` |
+| ``/_double/hosted/<invoice>`` | the page that ``hosted_invoice_url`` names; POST pays |
+| ``/_double/checkout/<session>`` | the page of a Checkout session; POST completes it and leads on |
+| ``/_double/onboarding/<account>/<token>`` | the page of an account link; POST fills it in and leads back |
 """
 
 import argparse
@@ -15,13 +24,13 @@ import http.server
 import json
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.fakes.stripe_double.double import Double, Request, read_json
-from tests.fakes.stripe_double.hosted import hosted_page
+from tests.fakes.stripe_double.controls import control
+from tests.fakes.stripe_double.double import Double, Request
+from tests.fakes.stripe_double.hosted import PAGES, Page
 from tests.fakes.stripe_double.refusals import Refusal
 
 LOOPBACK = "127.0.0.1"
@@ -69,35 +78,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send_json(answer.status, answer.body, answer.headers)
 
     def _control(self, name: str, body: str) -> None:
-        control = _CONTROLS.get((self.command, name))
         try:
+            kind, *ids = name.split("/")
             if (self.command, name) == ("POST", "reset"):
                 self.server.double = self.server.double.renewed()
                 self._send_json(200, {})
-                return
-            if name.startswith("hosted/"):
-                self._hosted(*name.split("/")[1:], body=body)
-            elif control is None:
-                self._send_json(404, Refusal(404, f"No such control: {self.command} {name}").body)
+            elif ids and kind in PAGES:
+                self._page(PAGES[kind], tuple(ids), body)
             else:
-                self._send_json(200, control(self.server.double, body))
+                self._send_json(200, control(self.server.double, self.command, name, body))
         except Refusal as refusal:
             self._send_json(refusal.status, refusal.body)
 
-    def _hosted(self, invoice_id: str, action: str = "", *, body: str) -> None:
-        double, notice = self.server.double, ""
-        if self.command == "POST" and action == "pay":
-            token = parse_qs(body).get("payment_method", ["pm_card_visa"])[0]
-            try:
-                double.pay(invoice_id, token)
-            except Refusal as refusal:
-                notice = str(refusal)
-        elif action:
-            raise Refusal(404, f"No such page: {action}")
-        invoice = double.invoice(invoice_id)
-        self._send(
-            200, "text/html; charset=utf-8", hosted_page(invoice, double.line_count(invoice_id), notice).encode()
-        )
+    def _page(self, page: Page, ids: tuple[str, ...], body: str) -> None:
+        form = {name: values[0] for name, values in parse_qs(body).items()} if self.command == "POST" else None
+        shown = page(self.server.double, ids, form)
+        head = {"Location": shown.location} if shown.location else None
+        self._send(303 if shown.location else 200, "text/html; charset=utf-8", shown.body.encode(), head)
 
     def _send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         self._send(status, "application/json", json.dumps(body).encode(), headers)
@@ -108,38 +105,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-
-def _queue_faults(double: Double, body: str) -> Any:
-    given = read_json(body)
-    double.faults.add(given if isinstance(given, list) else [given])
-    return {"faults_waiting": double.faults.waiting()}
-
-
-def _clear_faults(double: Double, body: str) -> Any:
-    double.faults.clear()
-    return {"faults_waiting": 0}
-
-
-def _pay(double: Double, body: str) -> Any:
-    given = read_json(body)
-    return double.pay(str(given.get("invoice")), str(given.get("payment_method", "pm_card_visa")))
-
-
-def _set_webhooks(double: Double, body: str) -> Any:
-    given = read_json(body)
-    url, secret = given.pop("url", None), given.pop("secret", None)
-    manner = double.deliverer.set_manner(given)
-    return {**manner, "endpoint": double.deliver_to(url, secret) if url else None}
-
-
-_CONTROLS: dict[tuple[str, str], Callable[[Double, str], Any]] = {
-    ("POST", "faults"): _queue_faults,
-    ("DELETE", "faults"): _clear_faults,
-    ("POST", "pay"): _pay,
-    ("GET", "state"): lambda double, _body: double.state(),
-    ("POST", "webhooks"): _set_webhooks,
-}
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import stripe
 
 from tests.fakes.stripe_double import objects
+from tests.fakes.stripe_double.funds import Funds
 from tests.fakes.stripe_double.objects import JsonObject
 from tests.fakes.stripe_double.refusals import missing
 
@@ -38,6 +39,7 @@ class Store:
         self._ids: dict[str, dict[str, None]] = {kind: {} for kind in objects.CLASSES}
         self._answers: dict[str, StoredAnswer] = {}
         self._journal_fd: int | None = None
+        self.funds = Funds()
         if journal is not None:
             self._recover(journal)
 
@@ -112,6 +114,7 @@ class Work:
     def __init__(self, store: Store, *, now: int, request_id: str | None, idempotency_key: str | None) -> None:
         self._store = store
         self.now = now
+        self.funds = store.funds
         self.changed: dict[str, JsonObject] = {}
         self.removed: set[str] = set()
         self._request: JsonObject = {"id": request_id, "idempotency_key": idempotency_key}
@@ -149,16 +152,22 @@ class Work:
         self.changed.pop(found["id"], None)
         return {"id": found["id"], "object": found["object"], "deleted": True}
 
-    def emit(self, event_type: str, subject: JsonObject) -> None:
-        """Record an event with the object as it is now, to be delivered to every endpoint that wants it."""
+    def emit(self, event_type: str, subject: JsonObject, *, account: str | None = None) -> None:
+        """Record an event with the object as it is now, to be delivered to every endpoint that wants it.
+
+        What happens at a connected ``account`` goes to the endpoints for those, and to no other.
+        """
         assert event_type in objects.event_types(), event_type
         waiting = [
             endpoint["id"]
             for endpoint in self.all_of("webhook_endpoint")
-            if endpoint["status"] == "enabled" and {"*", event_type} & set(endpoint["enabled_events"])
+            if endpoint["status"] == "enabled"
+            and {"*", event_type} & set(endpoint["enabled_events"])
+            and endpoint.get("_connect", False) is (account is not None)
         ]
         self.add(
             "event",
+            **({} if account is None else {"account": account}),
             type=event_type,
             api_version=stripe.api_version,
             data={"object": objects.public(copy.deepcopy(subject))},

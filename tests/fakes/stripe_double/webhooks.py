@@ -48,6 +48,7 @@ def _create(call: Call) -> JsonObject:
         api_version=call.params.get("api_version"),
         description=call.params.get("description") or None,
         metadata=call.params.get("metadata") or {},
+        _connect=call.params.get("connect", False),
     )
     return {**endpoint, "secret": endpoint["_secret"]}
 
