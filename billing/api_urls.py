@@ -39,6 +39,7 @@ from billing.session_api import (
     VolumesView,
 )
 from billing.share_facts_api import AuditFindingsView, RefundsView
+from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
@@ -63,6 +64,9 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>", InvoiceView.as_view(), name="api-invoice"),
     path("invoices/<uuid:invoice_id>/lines", InvoiceLinesView.as_view(), name="api-invoice-lines"),
     path("invoices/<uuid:invoice_id>/evidence", InvoiceEvidenceView.as_view(), name="api-invoice-evidence"),
+    path("statements", StatementsView.as_view(), name="api-statements"),
+    path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
+    path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),

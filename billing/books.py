@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from billing.proofs import invoices, ledger, sources
 from billing.proofs.proof import Checks, Proved
+from billing.statements import checks as statements
 
 FINDINGS_MAX = 20
 """Findings shown of one check; the rest is counted."""
@@ -13,6 +14,7 @@ CHECKS: Checks = {
     **ledger.CHECKS,
     **invoices.CHECKS,
     **sources.CHECKS,
+    **statements.CHECKS,
 }
 """Every invariant by its name for people; a room of billing adds its own by one line."""
 

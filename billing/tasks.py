@@ -24,6 +24,7 @@ from billing import (
     unpriced,
 )
 from billing.agreements import drafting
+from billing.statements import stating
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
 from tenants import idempotency
@@ -118,6 +119,17 @@ def close_periods(**_: object) -> None:
             closing.close_period(period_id=period_id, now=now, stripe_ready=stripe_ready, wait=False)
         except Exception:
             logger.exception("closing period %s", period_id)
+
+
+@shared_task(name="billing.tasks.make_statements")
+def make_statements(**_: object) -> None:
+    """Make the statements of the months that are closed, or have waited long enough."""
+    now = datetime.now(UTC)
+    for due in stating.due_statements(now=now):
+        try:
+            stating.make_statement(provider_id=due.provider_id, currency=due.currency, month=due.month, now=now)
+        except Exception:
+            logger.exception("statement of %s for %s in %s", due.provider_id, due.month, due.currency)
 
 
 @shared_task(name="billing.tasks.settle_invoices")

@@ -19,6 +19,7 @@ from billing.rating.kinds import write_fact
 from billing.rating.price_rows import read_rows
 from billing.rating.share_facts import CertifiedRevenue
 from billing.sessions import stop_session
+from billing.statements.stating import make_statement
 from metering.finding_models import UsageFinding
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
@@ -31,7 +32,7 @@ from tests.factories import make_user
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import Contract, PriceDraft, Session, Term
+    from billing.models import Contract, PriceDraft, ProviderStatement, Session, Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
@@ -59,6 +60,7 @@ class Filled:
     quote: Quote
     session: Session
     statement: RevenueStatement
+    stated: ProviderStatement
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -112,6 +114,7 @@ def fill(cast: Cast) -> Filled:
         _quoted(world.contract, cast),
         _session(world),
         _statement(world, shared.term),
+        _stated(cast.provider),
         words,
     )
 
@@ -134,6 +137,13 @@ def _statement(world: World, term: Term) -> RevenueStatement:
         uploaded_by="alice@example.com",
         created_at=APRIL,
     )
+
+
+def _stated(provider: Organization) -> ProviderStatement:
+    """What the provider earned in March."""
+    made = make_statement(provider_id=provider.id, currency="USD", month=MARCH.date(), now=APRIL + 31 * DAY)
+    assert made is not None
+    return made
 
 
 def _announced(world: World) -> tuple[PriceDraft, PriceNotice]:

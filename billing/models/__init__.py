@@ -37,6 +37,7 @@ from billing.models.settlement import (
     StripeEvent,
     StripeIntent,
 )
+from billing.models.statements import ProviderStatement, StatementEntry, StatementSequence
 from billing.models.tax import InvoiceParties
 from billing.models.terms import (
     ContractVersion,
@@ -97,6 +98,7 @@ __all__ = [
     "PriceMail",
     "PriceNotice",
     "PriceVersion",
+    "ProviderStatement",
     "Quote",
     "RevenueStatement",
     "Session",
@@ -105,6 +107,8 @@ __all__ = [
     "SessionStep",
     "Settlement",
     "SettlementState",
+    "StatementEntry",
+    "StatementSequence",
     "StripeCustomer",
     "StripeEvent",
     "StripeIntent",

@@ -65,6 +65,8 @@ def places(filled: Filled) -> dict[str, str]:
         "number": filled.number,
         "invoice": str(filled.invoice.id),
         "statement": str(filled.statement.id),
+        "stated": str(filled.stated.id),
+        "stated number": filled.stated.number,
         "meter": str(filled.substitution.meter_id),
         "part": f"{filled.substitution.from_at:%Y%m%dT%H%M%S.%f}",
         "substitution": str(filled.substitution.id),
@@ -267,6 +269,11 @@ ADDRESSES = [
     Address("api-profile", OWN_API),
     Address("api-profile", programs(tenant=422, provider=422, outsider=422), "put", body={"country": "XX"}),
     Address("api-invoices", OWN_API),
+    Address("api-statements", OWN_API),
+    *(
+        Address(name, programs(tenant=404, provider=200, outsider=404), arguments={"statement_id": "{stated}"})
+        for name in ("api-statement", "api-statement-document")
+    ),
     Address("api-margins", OWN_API, body={"first_day": "2026-03-01", "last_day": "2026-03-31"}),
     Address("api-cluster-costs", OWN_API),
     Address(

@@ -1,0 +1,90 @@
+"""What must hold of statements, proved from stored rows."""
+
+import json
+from decimal import Decimal
+
+from billing.canonical import digest
+from billing.models import ProviderStatement, StatementSequence
+from billing.proofs.proof import Checks, Proved, rows
+from billing.statements.document import differences
+
+FIGURES = {"earned": "net", "tax": "tax", "moved": "moved", "paid_out": "paid_out", "closing": "closing"}
+"""Columns of a statement, and what its document calls them."""
+
+_AGAINST_LEDGER = """
+    WITH taken AS (
+        SELECT statement_entry.statement_id, -sum(entry.amount) AS amount,
+            coalesce(-sum(entry.amount) FILTER (WHERE posting.cause = 'payout'), 0) AS paid_out,
+            count(*) FILTER (WHERE account.organization_id <> statement.provider_id
+                OR account.currency <> statement.currency
+                OR account.kind NOT IN ('provider_payable', 'tax_payable')) AS foreign_entries
+        FROM billing_statemententry statement_entry
+        JOIN billing_providerstatement statement ON statement.id = statement_entry.statement_id
+        JOIN billing_ledgerentry entry ON entry.id = statement_entry.entry_id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+        GROUP BY 1
+    )
+    SELECT provider.slug, statement.number, statement.closing - statement.opening, coalesce(taken.amount, 0),
+        statement.paid_out, coalesce(taken.paid_out, 0), coalesce(taken.foreign_entries, 0)
+    FROM billing_providerstatement statement
+    JOIN tenants_organization provider ON provider.id = statement.provider_id
+    LEFT JOIN taken ON taken.statement_id = statement.id
+    WHERE statement.closing - statement.opening <> coalesce(taken.amount, 0)
+        OR statement.paid_out <> coalesce(taken.paid_out, 0) OR coalesce(taken.foreign_entries, 0) > 0
+    ORDER BY 1, 2
+"""
+_CHAIN = """
+    SELECT provider.slug, chained.number, chained.opening, chained.closed FROM (
+        SELECT provider_id, number, opening, coalesce(
+            lag(closing) OVER (PARTITION BY provider_id, currency ORDER BY month), 0
+        ) AS closed FROM billing_providerstatement
+    ) chained JOIN tenants_organization provider ON provider.id = chained.provider_id
+    WHERE chained.opening <> chained.closed ORDER BY 1, 2
+"""
+
+
+def statements_are_the_ledger() -> Proved:
+    """A statement says what its entries of the ledger sum to, and begins with what the one before it ended with."""
+    wrong = [
+        f"{provider} {number}: moves {stated}, its entries {booked}; {paid} paid out, {paid_booked} booked; "
+        f"{strangers} entries of others"
+        for provider, number, stated, booked, paid, paid_booked, strangers in rows(_AGAINST_LEDGER)
+    ]
+    unchained = rows(_CHAIN)
+    wrong += [
+        f"{provider} {number}: opens with {opening} after {closed}" for provider, number, opening, closed in unchained
+    ]
+    for sequence in StatementSequence.objects.select_related("provider").order_by("pk"):
+        made = ProviderStatement.objects.filter(provider=sequence.provider)
+        numbers = sorted(made.values_list("sequence", flat=True))
+        if numbers != list(range(1, sequence.next_number)):
+            wrong.append(f"{sequence.provider.slug}: {len(numbers)} numbers below {sequence.next_number}")
+    return ProviderStatement.objects.count(), wrong
+
+
+def statements_are_unchanged() -> Proved:
+    """A statement's document has its hash, is the sum of its own rows, and says what the statement says."""
+    looked_at, wrong = 0, []
+    for statement in ProviderStatement.objects.select_related("provider").order_by("pk").iterator(chunk_size=50):
+        looked_at += 1
+        name = f"{statement.provider.slug} {statement.number}"
+        if digest(statement.document) != statement.sha256:
+            wrong.append(f"{name}: the document does not have the hash {statement.sha256}")
+            continue
+        document = json.loads(statement.document)
+        wrong += [f"{name}: {difference}" for difference in differences(document)]
+        said = {column: Decimal(document["totals"][figure]) for column, figure in FIGURES.items()}
+        said["opening"] = Decimal(document["opening"])
+        wrong += [
+            f"{name}: {column} {getattr(statement, column)}, in its document {amount}"
+            for column, amount in said.items()
+            if amount != getattr(statement, column)
+        ]
+    return looked_at, wrong
+
+
+CHECKS: Checks = {
+    "statements are the ledger of their providers": statements_are_the_ledger,
+    "statements are unchanged and add up": statements_are_unchanged,
+}
