@@ -28,6 +28,7 @@ from django.db.models import (
 
 from billing.basis import PeriodBasis
 from billing.credit_facts import credit_facts
+from billing.late_facts import adjusted_facts
 from billing.lease_measured import measure_leases
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
 from billing.price_rules import window_versions
@@ -108,7 +109,7 @@ def read_bases(
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated, sessions = _stated(windows, terms), session_facts(windows, terms)
-    carried = _carried(windows)
+    carried, adjusted = _carried(windows), adjusted_facts(windows)
     by_contract = _terms_by_contract(terms)
     found: list[PeriodBasis] = []
     for index, (window, contract) in enumerate((window, window.contract) for window in windows):
@@ -142,7 +143,7 @@ def read_bases(
                 ),
                 window=_rating_window(window, versions[index], zone),
                 terms=inputs,
-                facts=tuple(carried[index, contract.number]),
+                facts=(*carried[index, contract.number], *adjusted[index]),
             )
         )
     return found
@@ -347,12 +348,12 @@ def _carried(windows: Sequence[Window]) -> Mapping[tuple[int, str], list[Fact]]:
     carries = PeriodCarry.objects.filter(
         period__contract__in=list(indexes), period__to_at__in={window.from_at for window in windows}
     )
-    rows = carries.order_by("term_ref", "name").values_list(
-        "period__contract_id", "period__to_at", "term_ref", "name", "value"
-    )
+    # What a period handed on as it closed, unless usage that came late made it something else.
+    latest = carries.order_by("period_id", "term_ref", "name", "-seq").distinct("period_id", "term_ref", "name")
+    rows = latest.values_list("period__contract_id", "period__to_at", "term_ref", "name", "value")
     for contract_id, to_at, term_ref, name, value in rows:
         for index in indexes[contract_id]:
-            if windows[index].from_at == to_at:
+            if value and windows[index].from_at == to_at:
                 found[index, term_ref].append(Carried(name=name, value=value))
     return found
 

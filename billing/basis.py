@@ -13,6 +13,7 @@ from billing.rating.below_zero import CREDIT_AMOUNT, settle_below_zero
 from billing.rating.book import PriceVersion
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used, facts_of
 from billing.rating.kinds import ADJUSTED, KINDS, TOKEN_CLASSES, kind_of
+from billing.rating.late import rate_late
 from billing.rating.rated import Carry, Rated, RatedLine, TermKind, Unpriced
 
 BILLED_QUALITIES = ("A", "E", "S")
@@ -92,6 +93,9 @@ def rate(basis: PeriodBasis) -> Rated:
         if rater is not None:
             add(rater(term, basis.window))
     for kind in ADJUSTED:
+        if kind is TermKind.CREDIT:
+            # What comes late for closed periods was rated with them; prepaid credit pays for it like for the rest.
+            add(rate_late(basis.contract_version, basis.facts))
         for term in basis.of_kind(kind):
             adjust = KINDS[kind].adjust
             assert adjust is not None, kind

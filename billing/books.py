@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing.proofs import invoices, ledger, sources
+from billing.proofs import adjustments, invoices, ledger, sources
 from billing.proofs.proof import Checks, Proved
 from billing.statements import checks as statements
 
@@ -13,6 +13,7 @@ FINDINGS_MAX = 20
 CHECKS: Checks = {
     **ledger.CHECKS,
     **invoices.CHECKS,
+    **adjustments.CHECKS,
     **sources.CHECKS,
     **statements.CHECKS,
 }

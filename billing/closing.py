@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from billing.adjusting.restatements import restate_into
 from billing.bases import Grain, read_basis, window_of
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
@@ -60,8 +61,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
        sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
        most the contract's grace, or that of a share, and then closes with what is missing on record. Certified revenue
        that a share is taken of is waited for until it is due; from then on an estimate stands in for it.
-    2. The last charges are booked, and the invoice is issued from the whole rating. A period in which nothing was
-       used or held closes without an invoice.
+    2. What came late for the periods before it is put on its bill, the last charges are booked, and the invoice is
+       issued from the whole rating. A period in which nothing was used, held or adjusted closes without an invoice.
     3. The next period is stored, or the contract that has come to its end is ended.
     """
     contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
@@ -85,6 +86,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     if (gaps and in_grace) or any(now < due.due_at for due in unstated):
         return Closed(CloseState.WAITING, waiting_for=(*gaps, *map(_due_row, unstated)))
     gaps += map(_due_row, unstated)
+    restated = restate_into(into=period, now=now)
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
     basis = read_basis(window_of(period), grain=Grain.HOUR)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
@@ -102,6 +104,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
             proof=prove(period=period, basis=basis, gaps=gaps, unpriced=unpriced),
             now=now,
             stripe_ready=stripe_ready,
+            restated=restated,
         )
     _hand_on(period, charged.rated or Rated())
     keep_movements(period=period, basis=basis, rated=charged.rated or Rated(), now=now)

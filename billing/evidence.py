@@ -14,6 +14,7 @@ from typing import Any
 
 from billing.basis import PeriodBasis, rate
 from billing.canonical import Document
+from billing.evidence_adjustments import Restated, billed_differences, section_differences, write_restated
 from billing.evidence_formats import FORMAT, present
 from billing.evidence_terms import read_term, read_version, write_term, write_version
 from billing.money import CHARGE_DECIMALS
@@ -78,9 +79,18 @@ class Proof:
 
 
 def make_document(
-    header: Header, basis: PeriodBasis, proof: Proof, bill: Bill, carries: Iterable[Carry] = ()
+    header: Header,
+    basis: PeriodBasis,
+    proof: Proof,
+    bill: Bill,
+    *,
+    carries: Iterable[Carry] = (),
+    restated: Iterable[Restated] = (),
 ) -> dict[str, Any]:
-    """Return the evidence document of an invoice; `basis` holds usage by the hour, `carries` go to the next period."""
+    """Return the evidence document of an invoice; `basis` holds usage by the hour, `carries` go to the next period.
+
+    `restated` are the closed periods that its adjustments come from.
+    """
     return {
         "format": FORMAT,
         "invoice": {
@@ -92,20 +102,7 @@ def make_document(
             "tax": str(header.tax),
             "total": str(header.total),
         },
-        "contract": {
-            "number": basis.contract,
-            "version": basis.contract_version,
-            "currency": basis.currency,
-            "time_zone": basis.zone,
-        },
-        "period": {
-            "from_at": basis.from_at.isoformat(),
-            "to_at": basis.to_at.isoformat(),
-            "whole_seconds": basis.window.whole_seconds,
-        },
-        "price_versions": [write_version(version, proof.version_numbers) for version in basis.versions],
-        "terms": [write_term(term) for term in basis.terms],
-        "facts": [write_fact(fact) for fact in basis.facts],
+        **_basis(basis, proof.version_numbers),
         "usage_records": str(proof.usage_records),
         "batches": [
             {
@@ -123,6 +120,27 @@ def make_document(
         "unpriced": {name: str(quantity) for name, quantity in proof.unpriced.items()},
         "lines": [_line(line) for line in bill.lines],
         "carries": [_carry(carry) for carry in carries],
+        "adjustments": [write_restated(each, _basis(each.basis, {})) for each in restated],
+    }
+
+
+def _basis(basis: PeriodBasis, version_numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a period was rated from."""
+    return {
+        "contract": {
+            "number": basis.contract,
+            "version": basis.contract_version,
+            "currency": basis.currency,
+            "time_zone": basis.zone,
+        },
+        "period": {
+            "from_at": basis.from_at.isoformat(),
+            "to_at": basis.to_at.isoformat(),
+            "whole_seconds": basis.window.whole_seconds,
+        },
+        "price_versions": [write_version(version, version_numbers) for version in basis.versions],
+        "terms": [write_term(term) for term in basis.terms],
+        "facts": [write_fact(fact) for fact in basis.facts],
     }
 
 
@@ -134,7 +152,10 @@ def recompute(document: Document) -> Bill:
 
 def read_basis(document: Document) -> PeriodBasis:
     """Return what the document says the invoice was rated from; its lines are not looked at."""
-    document = present(document)
+    return _read_basis(present(document))
+
+
+def _read_basis(document: Document) -> PeriodBasis:
     contract, period = document["contract"], document["period"]
     to_at = datetime.fromisoformat(period["to_at"])
     return PeriodBasis(
@@ -164,9 +185,10 @@ def differences(document: Document) -> list[str]:
         basis = read_basis(document)
         rated = rate(basis)
         bill = make_bill(rated.lines, basis.currency)
+        adjusted = _compare_adjustments(document, basis)
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
         return [f"cannot be recomputed: {type(error).__name__} {error}"]
-    return [*_compare(document, bill), *_compare_carries(document, rated)]
+    return [*_compare(document, bill), *_compare_carries(document, rated), *adjusted]
 
 
 def _compare(document: Document, bill: Bill) -> list[str]:
@@ -181,6 +203,12 @@ def _compare(document: Document, bill: Bill) -> list[str]:
     if Decimal(invoice["total"]) != Decimal(invoice["subtotal"]) + Decimal(invoice["tax"]):
         found.append(f"total: {invoice['total']} is not subtotal and tax")
     return found
+
+
+def _compare_adjustments(document: Document, basis: PeriodBasis) -> list[str]:
+    sections = [(section, _read_basis(section)) for section in document["adjustments"]]
+    found = [difference for section in sections for difference in section_differences(*section)]
+    return [*found, *billed_differences(sections, basis)]
 
 
 def _compare_carries(document: Document, rated: Rated) -> list[str]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from billing.canonical import Document
 
-FORMAT = "forecourt-evidence-3"
+FORMAT = "forecourt-evidence-4"
+FORMAT_WITHOUT_ADJUSTMENTS = "forecourt-evidence-3"
+"""What was sealed before usage that came late was billed on later invoices."""
 FORMAT_WITHOUT_WORDINGS = "forecourt-evidence-2"
 """What was sealed while a contract held leases and token shares only, each with one wording."""
 FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
@@ -18,8 +20,10 @@ def present(document: Document) -> Document:
         document = _with_tiers(document)
     if document["format"] == FORMAT_WITHOUT_WORDINGS:
         document = _with_wordings(document)
+    if document["format"] == FORMAT_WITHOUT_ADJUSTMENTS:
+        document = _with_adjustments(document)
     if document["format"] != FORMAT:
-        known = ", ".join((FORMAT, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS))
+        known = ", ".join((FORMAT, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS))
         raise ValueError(f"format: found {document['format']!r}, expected one of {known}")
     return document
 
@@ -43,6 +47,11 @@ def _with_tiers(document: Document) -> Document:
     }
 
 
+def _with_adjustments(document: Document) -> Document:
+    """Nothing was billed of earlier periods."""
+    return {**document, "format": FORMAT, "adjustments": []}
+
+
 def _with_wordings(document: Document) -> Document:
     """Every lease and share is a term with one wording, by the contract's version, over the whole period."""
     leases, shares = document["leases"], document["token_shares"]
@@ -59,7 +68,7 @@ def _with_wordings(document: Document) -> Document:
     rules |= {lease["ref"]: "lease_fixed_rate" for lease in leases if lease["rate_per_gpu_hour"] is not None}
     return {
         **document,
-        "format": FORMAT,
+        "format": FORMAT_WITHOUT_ADJUSTMENTS,
         "period": {**document["period"], "whole_seconds": None},
         "terms": terms,
         "facts": [],

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -12,9 +13,11 @@ from django.db import connection
 from billing.basis import PeriodBasis
 from billing.canonical import canonical, digest
 from billing.evidence import Header, Proof, differences, make_document
+from billing.evidence_adjustments import Restated
 from billing.ledger import Entry, operator_for, post
 from billing.models import (
     AccountKind,
+    Adjustment,
     BillingPeriod,
     Contract,
     Invoice,
@@ -28,17 +31,21 @@ from billing.models import (
 )
 from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
-from billing.rating.kinds import KINDS
+from billing.rating.inputs import facts_of
+from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.price_rules import price_row
-from billing.rating.rated import Rated, TermKind
+from billing.rating.rated import Rated, TermKind, Unit
 from billing.rating.share_settling import settle_by
+from billing.rating.wording import plain
 from billing.rating.words import line_words
+from billing.restating import in_order, rank
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
 from billing.tax.parties import freeze_parties
 from tenants.models import Organization
 
 LEASES_HEADING = "GPU leases"
+LATE_HEADING = "Adjustments of earlier periods"
 OTHER_HEADING = "Other"
 NUMBER_DIGITS_MIN = 4
 PREFIX = "INV-"
@@ -72,18 +79,19 @@ def issue_invoice(
     proof: Proof,
     now: datetime,
     stripe_ready: bool,
+    restated: Sequence[Restated] = (),
 ) -> Invoice:
     """Issue the invoice of a period from its final rating. Must run in the closing transaction.
 
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
-    same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`). There is no
-    tax rule yet, so tax is 0. An invoice of 0.00 is paid as it is issued: nothing is collected, and nothing is booked
-    but a deposit that went back by it.
+    same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`); `restated` are
+    the closed periods that its adjustments come from. There is no tax rule yet, so tax is 0. An invoice of 0.00 is paid
+    as it is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
-    ordered = sorted(bill.lines, key=lambda line: (_rank(line), line.model, line.term_ref))
+    ordered = in_order(bill.lines)
     totals = _totals(contract, bill)
     assert totals.total >= 0
     invoice = Invoice.objects.create(
@@ -114,7 +122,7 @@ def issue_invoice(
     header = Header(
         number, contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
     )
-    _seal(invoice, make_document(header, basis, proof, bill, rated.carries))
+    _seal(invoice, make_document(header, basis, proof, bill, carries=rated.carries, restated=restated))
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
     invoice.refresh_from_db()
@@ -136,25 +144,39 @@ def _store_lines(
     stored: list[InvoiceLine] = []
     sublines: list[InvoiceSubline] = []
     zone = ZoneInfo(basis.zone)
+    late = {fact.source: fact for fact in facts_of(basis.facts, Adjusted)}
+    originals = _originals(period) if late else {}
     for position, line in enumerate(lines, 1):
         row = _line(invoice, position, line, _heading(line), _description(line, titles.get(line.term_ref, "")))
-        row.from_at, row.to_at = max(line.from_at, period.from_at), min(line.to_at, period.to_at)
+        if line.sublines[0].rule == RULE_LATE:
+            source = line.sublines[0].about_ref
+            row.adjusts_period_id, row.adjusts_id = originals[source]
+            row.description = _late_words(late[source], zone)
+            row.from_at, row.to_at = line.from_at, line.to_at
+        else:
+            row.from_at, row.to_at = max(line.from_at, period.from_at), min(line.to_at, period.to_at)
         stored.append(row)
         sublines.extend(_sublines(row, line, zone))
     InvoiceLine.objects.bulk_create(stored)
     InvoiceSubline.objects.bulk_create(sublines, batch_size=SUBLINE_BATCH_ROWS)
 
 
-def _rank(line: rating_lines.InvoiceLine) -> int:
-    """Tokens by model first, then what holds slices, then what is of neither."""
-    kind = KINDS.get(_kind(line))
-    if kind is not None and kind.takes_slices:
-        return 1
-    return 0 if line.model else 2
+def _originals(period: BillingPeriod) -> dict[str, tuple[UUID, UUID | None]]:
+    """Return of what is adjusted on the bill of a period which period and which invoice line it is."""
+    rows = Adjustment.objects.filter(into=period).values_list("source", "period_id", "original_id").distinct()
+    return {source: (period_id, original_id) for source, period_id, original_id in rows}
+
+
+def _late_words(fact: Adjusted, zone: ZoneInfo) -> str:
+    first, last = (at.astimezone(zone).date() for at in (fact.from_at, fact.to_at - timedelta(microseconds=1)))
+    about = f"{fact.invoice} line {fact.line}" if fact.invoice and fact.line else fact.invoice
+    counted = "" if fact.unit == Unit.AMOUNT else f"{plain(fact.quantity)} {fact.unit}"
+    words = " · ".join(filter(None, (fact.term, f"came late for {first} to {last}", about, counted)))
+    return words[: InvoiceLine._meta.get_field("description").max_length]
 
 
 def _heading(line: rating_lines.InvoiceLine) -> str:
-    return (line.model, LEASES_HEADING, OTHER_HEADING)[_rank(line)]
+    return (line.model, LEASES_HEADING, LATE_HEADING, OTHER_HEADING)[rank(line)]
 
 
 def _description(line: rating_lines.InvoiceLine, title: str) -> str:

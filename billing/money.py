@@ -99,6 +99,11 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return total
 
 
+def less(whole: Decimal, *parts: Decimal) -> Decimal:
+    """Return what is left of a whole, exactly."""
+    return exact_sum((whole, *(part.copy_negate() for part in parts)))
+
+
 def token_amount(tokens: int, price_per_mtok: Decimal) -> Decimal:
     """Return what `tokens` cost at a price per 1M tokens, exactly."""
     assert price_per_mtok.is_finite()

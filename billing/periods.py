@@ -113,6 +113,12 @@ def iter_periods(spec: PeriodSpec, *, before: datetime) -> Iterator[Period]:
         period = next_period(spec, period)
 
 
+def months_later(at: datetime, months: int, zone: ZoneInfo) -> datetime:
+    """Return the instant so many months after another, at its local time: on the last day of a shorter month."""
+    local = at.astimezone(zone)
+    return _utc(_month_day(local.date(), months, local.day), local.time(), zone)
+
+
 def day_edges(zone: str, from_at: datetime, to_at: datetime) -> tuple[datetime, ...]:
     """Return the starts of local days strictly inside `[from_at, to_at)`, in UTC: where a bill is cut into days."""
     assert from_at <= to_at

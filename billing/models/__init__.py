@@ -1,5 +1,6 @@
 """Tables of money: prices, contracts, charges, ledger, invoices, settlement."""
 
+from billing.models.adjusting import BACK_BILLING_MONTHS, Adjustment, IssuingRule
 from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.contracts import (
@@ -50,9 +51,11 @@ from billing.models.terms import (
 )
 
 __all__ = [
+    "BACK_BILLING_MONTHS",
     "OPEN_STATES",
     "Acceptance",
     "AccountKind",
+    "Adjustment",
     "Amendment",
     "AmendmentState",
     "BillingPeriod",
@@ -80,6 +83,7 @@ __all__ = [
     "InvoiceState",
     "InvoiceSubline",
     "IssuerSequence",
+    "IssuingRule",
     "LeaseEvent",
     "LeaseStep",
     "LedgerAccount",

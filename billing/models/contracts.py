@@ -118,6 +118,7 @@ class BillingPeriod(models.Model):
     state = models.CharField(max_length=8, choices=PeriodState.choices, default=PeriodState.OPEN)
     rated_at = models.DateTimeField(null=True, help_text="usage before this instant is charged")
     closed_at = models.DateTimeField(null=True)
+    restated_at = models.DateTimeField(null=True, help_text="usage stored before this instant is on some bill")
     accepted_gaps = models.JSONField(default=list, help_text="nodes that had not reported when grace ran out")
 
     class Meta:

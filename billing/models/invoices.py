@@ -113,9 +113,22 @@ class InvoiceLine(models.Model):
     base_amount = models.DecimalField(max_digits=50, decimal_places=18)
     exact_amount = models.DecimalField(max_digits=50, decimal_places=18)
     amount = models.DecimalField(max_digits=38, decimal_places=4)
+    adjusts = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="adjusted_by", help_text="the line of an earlier invoice"
+    )
+    adjusts_period = models.ForeignKey(
+        BillingPeriod, models.PROTECT, null=True, related_name="+", help_text="the closed period that it is about"
+    )
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position"),
+            models.CheckConstraint(
+                condition=Q(rule="late_usage", adjusts_period__isnull=False)
+                | (~Q(rule="late_usage") & Q(adjusts_period__isnull=True, adjusts__isnull=True)),
+                name="late_usage_is_linked",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.description

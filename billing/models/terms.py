@@ -174,16 +174,20 @@ class TermFact(models.Model):
 
 
 class PeriodCarry(models.Model):
-    """What a period handed to the next as it closed: a shortfall, a tier's position, a balance. Append-only."""
+    """What a period handed to the next: a shortfall, a tier's position, a balance. Append-only.
+
+    The first of a name is what it handed on as it closed; usage that came late makes later ones, and the latest holds.
+    """
 
     period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="carries")
     term_ref = models.CharField(max_length=32, help_text="the contract's number where it is of the contract as a whole")
     name = models.CharField(max_length=300)
     value = models.DecimalField(max_digits=50, decimal_places=18)
+    seq = models.PositiveIntegerField(default=1, db_default=1, help_text="1, 2, 3 … within the name")
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["period", "term_ref", "name"], name="period_carry_once")
+            models.UniqueConstraint(fields=["period", "term_ref", "name", "seq"], name="period_carry_once")
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.rating.availability import NOT_CREDITED
+from billing.rating.late import RULE_LATE
 from billing.rating.rated import RatedLine, TermKind, Unit, line_key, whole_amount
 
 QUALITY_ACTUAL = "A"
@@ -36,7 +37,7 @@ class Scope:
 
 def is_adjustment(line: RatedLine) -> bool:
     """Whether a line was made by a term of the second stage and takes from, or adds to, another term's amounts."""
-    return line.term_kind in SECOND_STAGE and bool(line.about_ref)
+    return line.term_kind in SECOND_STAGE and bool(line.about_ref) and line.rule != RULE_LATE
 
 
 About = tuple[str, str, str]

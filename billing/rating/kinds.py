@@ -14,6 +14,7 @@ from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
 from billing.rating.held_time import Outage
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
+from billing.rating.late import Adjusted
 from billing.rating.lease_term import rate_lease_term
 from billing.rating.lease_wording import LeaseAgreed, LeaseEnded, LeaseExtended, LeaseWording, NextPeriod
 from billing.rating.on_demand import OnDemandWording, SpotWording, StateSpan, TakenBack, rate_on_demand, rate_spot
@@ -101,6 +102,7 @@ ADJUSTED = (TermKind.AVAILABILITY, TermKind.DISCOUNT, TermKind.COMMITMENT, TermK
 """The kinds of the second stage, in the order in which they see each other's lines."""
 
 FACTS: tuple[type[Fact], ...] = (
+    Adjusted,
     Carried,
     AgreedCounts,
     AuditFinding,

@@ -11,6 +11,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from billing.money import exact_sum
+from billing.rating.late import RULE_LATE
 from billing.rating.rated import Price, RatedLine, TermKind, Unit
 from billing.rating.share_base import RULE_CERTIFIED, RULE_ESTIMATED
 from billing.rating.share_cap import RULE_CAP
@@ -139,10 +140,11 @@ class ShareStatement:
 
 
 def share_statements(lines: Iterable[RatedLine]) -> tuple[ShareStatement, ...]:
-    """Return the statement of each share term among rated lines, by term; lines of other kinds are left out."""
+    """Return the statement of each share term among rated lines, by term; lines of other kinds are left out,
+    and what came late for closed periods, which belongs to theirs."""
     terms: dict[str, dict[tuple[object, ...], list[RatedLine]]] = {}
     for line in lines:
-        if line.term_kind is TermKind.TOKEN_SHARE:
+        if line.term_kind is TermKind.TOKEN_SHARE and line.rule != RULE_LATE:
             same = (line.rule, line.model, line.token_class, line.context_over, line.unit, line.share_percent)
             key = (*same, line.price if line.unit is not Unit.AMOUNT else None)
             terms.setdefault(line.term_ref, {}).setdefault(key, []).append(line)

@@ -77,6 +77,7 @@ RULE_WORDS: Mapping[str, str] = {
     "share_reserve_released": "reserve released",
     "credit_brought_forward": "credit brought forward",
     "credit_carried_forward": "credit carried forward to the next period",
+    "late_usage": "came after the invoice",
     "rounded_below_zero": "rounding below zero, evened out",
 }
 """`{share}` stands for the percentage of the line, or for "a share" where it has several."""

@@ -160,5 +160,5 @@ def test_any_number_of_contracts_takes_the_same_queries(
     for _ in range(4):
         make_used()
     windows = [Window(contract, MARCH, APRIL) for contract in Contract.objects.all()]
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert len(read_bases(windows)) == 4

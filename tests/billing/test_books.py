@@ -15,19 +15,21 @@ from billing.rating.credit import CreditWording, Grant
 from billing.statements.stating import make_statement
 from metering.event_models import WaitingEvents
 from metering.models import Witness
-from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.metering.stored import store_event
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+MAY = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def make_books() -> World:
-    """Two invoices of one issuer, with a lease, an engine's and a gateway's share."""
+def make_books(*, late: bool = False) -> World:
+    """Two invoices of one issuer, with a lease, an engine's and a gateway's share; a third with late usage."""
     world = make_world(tokens={(MODEL, "input"): "0.60", (MODEL, "output"): "0.80"})
     world.lease(2, rolled_to_at=APRIL)
-    world.share(witness=Witness.ENGINE, rolled_to_at=APRIL).use({"input": 5_000_000, "output": 3_000_000}, at=NOON)
+    engine = world.share(witness=Witness.ENGINE, rolled_to_at=APRIL)
+    engine.use({"input": 5_000_000, "output": 3_000_000}, at=NOON)
     gateway = world.share(rolled_to_at=APRIL)
     store_event(gateway.tenant, NOON, model=MODEL, deployment=gateway.deployment)
     WaitingEvents.objects.all().delete()
@@ -46,6 +48,9 @@ def make_books() -> World:
         ensure_periods(contract=each.contract, now=MARCH)
         close_period(period_id=each.period().id, now=APRIL)
     assert make_statement(provider_id=world.provider.id, currency="USD", month=MARCH.date(), now=APRIL + timedelta(1))
+    if late:
+        engine.use({"output": 1_000_000}, at=NOON, version=2, stored_at=APRIL + HOUR)
+        close_period(period_id=world.period(APRIL).id, now=MAY)
     return world
 
 
@@ -65,7 +70,7 @@ def broken() -> list[str]:
 
 
 def test_sound_books_hold_and_every_check_looked_at_something() -> None:
-    make_books()
+    make_books(late=True)
     checks = check_books()
     assert [check.name for check in checks] == list(CHECKS)
     assert [check.wrong for check in checks] == [()] * len(checks)

@@ -122,7 +122,7 @@ def test_what_the_period_before_handed_over_and_what_the_next_is_handed_is_seale
     rated = rate(whole)
     bill = make_bill(rated.lines, "USD")
     header = Header("INV-0001", "Provider", "Tenant", APRIL, bill.total, bill.total, bill.total)
-    made = json.loads(canonical(make_document(header, whole, Proof(), bill, rated.carries)))
+    made = json.loads(canonical(make_document(header, whole, Proof(), bill, carries=rated.carries)))
     assert read_basis(made) == whole
     assert differences(made) == []
     assert Decimal(made["carries"][0]["value"]) == 100 - make_bill(rate(basis(used(0, 7_000_000))).lines, "USD").total

@@ -116,7 +116,7 @@ def test_the_present_format_is_left_alone_however_often_it_is_read() -> None:
     assert present(found) is found
 
 
-@pytest.mark.parametrize("name", ["forecourt-evidence-4", "", None])
+@pytest.mark.parametrize("name", ["forecourt-evidence-0", "", None])
 def test_an_unknown_format_is_refused_with_those_that_are_known(name: str | None) -> None:
     with pytest.raises(ValueError, match=f"^format: found {name!r}, expected one of {FORMAT}, "):
         present({**oldest(), "format": name})

@@ -121,6 +121,7 @@ class Shared:
         records: int = 1,
         context_over: int = 0,
         marks: str = "",
+        stored_at: datetime | None = None,
     ) -> list[UsageHour]:
         """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
         meters = {token_class: self._meter(witness or self.witness, model, token_class) for token_class in tokens}
@@ -147,7 +148,7 @@ class Shared:
                 marks=marks,
                 value=count_of,
                 records=records,
-                updated_at=at,
+                updated_at=stored_at or at,
             )
             for token_class, count_of in tokens.items()
         ]
