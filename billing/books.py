@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from billing.corrections import checks as corrections
 from billing.proofs import adjustments, invoices, ledger, sources
 from billing.proofs.proof import Checks, Proved
 from billing.statements import checks as statements
@@ -16,6 +17,7 @@ CHECKS: Checks = {
     **adjustments.CHECKS,
     **sources.CHECKS,
     **statements.CHECKS,
+    **corrections.CHECKS,
 }
 """Every invariant by its name for people; a room of billing adds its own by one line."""
 

@@ -1,6 +1,7 @@
 """What an invoice has left to pay: the one place that says it, for one invoice and for lists of them.
 
-Left is the total less what was paid and stayed paid; a void invoice has nothing left. A draft owes nothing either.
+Left is the total less what was paid and stayed paid, what credit notes took off it, and what was written off. A void
+invoice has nothing left, and a draft owes nothing yet.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, DecimalField, F, OuterRef, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from billing.models import Invoice, InvoiceState, Payment, PaymentReversal
+from billing.models import CreditNote, Invoice, InvoiceState, Payment, PaymentReversal, WriteOff
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -24,22 +25,34 @@ OWING = (InvoiceState.ISSUED, InvoiceState.PAID, InvoiceState.UNCOLLECTIBLE)
 _MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=38, decimal_places=4)
 _NOTHING = Decimal(0)
 
+ANNOTATIONS = ("owed_total", "paid_amount", "credited_amount", "written_off_amount")
+"""What `with_dues` names the parts of `Dues`, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dues:
     """What became of an invoice's total, in its currency.
 
     `total` is 0 for a draft and a void invoice. `paid` is the payments received less what was taken back of them,
-    `left` what is still to be paid: below zero where more was paid than was owed.
+    `credited` what credit notes took off what was left to pay, `written_off` what its issuer no longer expects. `left`
+    is still to be paid: below zero where more was paid than was owed. `payable` is what a payment may be of: a tenant
+    can pay what was written off.
     """
 
     total: Decimal
     paid: Decimal
+    credited: Decimal = _NOTHING
+    written_off: Decimal = _NOTHING
 
     @property
     def left(self) -> Decimal:
         """What is still to be paid."""
-        return self.total - self.paid
+        return self.payable - self.written_off
+
+    @property
+    def payable(self) -> Decimal:
+        """What a payment may still be of."""
+        return self.total - self.paid - self.credited
 
 
 def dues_of(invoice: Invoice) -> Dues:
@@ -49,16 +62,18 @@ def dues_of(invoice: Invoice) -> Dues:
 
 def read_dues(invoice: Invoice) -> Dues:
     """Return the dues that `with_dues` annotated an invoice with; AttributeError for any other invoice."""
-    return Dues(*(getattr(invoice, name) for name in ("owed_total", "paid_amount")))
+    return Dues(*(getattr(invoice, name) for name in ANNOTATIONS))
 
 
 def with_dues(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Annotate invoices with `owed_total`, `paid_amount` and `left_amount`, which say what `dues_of` says."""
+    """Annotate invoices with `ANNOTATIONS` and `left_amount`, which say what `dues_of` says."""
     return invoices.annotate(
         owed_total=Case(When(state__in=OWING, then=F("total")), default=Value(_NOTHING), output_field=_MONEY),
         paid_amount=_sum_of(Payment, "amount", of="invoice")
         - _sum_of(PaymentReversal, "amount", of="payment__invoice"),
-    ).annotate(left_amount=F("owed_total") - F("paid_amount"))
+        credited_amount=_sum_of(CreditNote, "applied", of="invoice"),
+        written_off_amount=_sum_of(WriteOff, "amount", of="invoice"),
+    ).annotate(left_amount=F("owed_total") - F("paid_amount") - F("credited_amount") - F("written_off_amount"))
 
 
 def _sum_of(model: type[Model], amount: str, *, of: str) -> Combinable:

@@ -12,6 +12,7 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, Payment, Settlement, SettlementState
 from billing.money import minor_digits, round_to_minor
+from billing.write_offs import recover
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -30,11 +31,13 @@ class PaymentMethod(models.TextChoices):
 
     STRIPE = "stripe"
     BANK_TRANSFER = "bank_transfer"
+    BALANCE = "balance"
 
 
 CLEARING = {
     PaymentMethod.STRIPE: AccountKind.STRIPE_CLEARING,
     PaymentMethod.BANK_TRANSFER: AccountKind.BANK_CLEARING,
+    PaymentMethod.BALANCE: AccountKind.TENANT_BALANCE,
 }
 
 
@@ -91,7 +94,8 @@ def record_payment(
     3. Money by hand that is not owed is refused (`NotPayable`, `Overpaid`). Money that Stripe already holds cannot be
        refused: it is recorded, and what is not owed is flagged in the log and the audit log for a person to return.
     4. The posting: clearing account of the issuer, or `paid_from`, debit; receivable of the tenant, credit.
-    5. The invoice becomes paid when payments reach its total, and its settlement with it.
+    5. The invoice becomes paid when nothing is left to pay, and its settlement with it. Of what was written off, the
+       payment is recovered.
 
     Raises Invoice.DoesNotExist, and `WrongPayment` for an amount that is not positive or finer than the currency.
     """
@@ -101,9 +105,9 @@ def record_payment(
     if known is not None:
         _require_same(known, invoice=invoice, method=method, amount=amount)
         return known
-    owed = max(dues_of(invoice).left, Decimal(0))
+    owed = max(dues_of(invoice).payable, Decimal(0))
     surplus = round_to_minor(max(amount - owed, Decimal(0)), invoice.currency)
-    if method == PaymentMethod.BANK_TRANSFER:
+    if method != PaymentMethod.STRIPE:
         _require_owed(invoice, owed=owed, surplus=surplus)
     elif surplus:
         _flag(invoice, reference=reference, surplus=surplus, now=now)
@@ -116,8 +120,9 @@ def record_payment(
         received_at=received_at,
     )
     _book(invoice, payment, paid_from or CLEARING[method])
+    recover(invoice=invoice, amount=min(amount, owed), reason=f"payment {reference}", now=now)
     if invoice.state in PAYABLE and amount >= owed:
-        _mark_paid(invoice, method=method, received_at=received_at, now=now)
+        mark_settled(invoice, paid_at=received_at, now=now, by_stripe=method == PaymentMethod.STRIPE)
     return payment
 
 
@@ -178,18 +183,24 @@ def _book(invoice: Invoice, payment: Payment, clearing: AccountKind) -> None:
         memo=f"Payment of invoice {invoice.number}",
         at=payment.received_at,
         entries=(
-            Entry(invoice.issuer_id, clearing, payment.currency, payment.amount),
+            Entry(
+                invoice.tenant_id if payment.method == PaymentMethod.BALANCE else invoice.issuer_id,
+                clearing,
+                payment.currency,
+                payment.amount,
+            ),
             Entry(invoice.tenant_id, AccountKind.TENANT_RECEIVABLE, payment.currency, -payment.amount),
         ),
     )
 
 
-def _mark_paid(invoice: Invoice, *, method: PaymentMethod, received_at: datetime, now: datetime) -> None:
+def mark_settled(invoice: Invoice, *, paid_at: datetime, now: datetime, by_stripe: bool = False) -> None:
+    """Mark a locked invoice of which nothing is left as paid; what Stripe has of it is closed there by the sweep."""
     Invoice.objects.filter(pk=invoice.pk, state__in=PAYABLE).update(
-        state=InvoiceState.PAID, paid_at=received_at, updated_at=now
+        state=InvoiceState.PAID, paid_at=paid_at, updated_at=now
     )
     settlement = Settlement.objects.filter(pk=invoice.pk).exclude(state=SettlementState.PAID)
-    if method == PaymentMethod.STRIPE:
+    if by_stripe:
         settlement.update(state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now)
         return
     # What Stripe may know of the invoice is closed there first; the sweep does that and then marks it paid.

@@ -11,6 +11,16 @@ from billing.models.contracts import (
     PeriodKind,
     PeriodState,
 )
+from billing.models.corrections import (
+    BalanceAccount,
+    BalanceKind,
+    BalanceMovement,
+    CreditNote,
+    CreditNoteLine,
+    CreditNoteSequence,
+    CreditReason,
+    WriteOff,
+)
 from billing.models.credits import Coupon, CouponEnd, CouponRedemption, CouponTry, CreditMovement, MovementKind
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
@@ -58,6 +68,9 @@ __all__ = [
     "Adjustment",
     "Amendment",
     "AmendmentState",
+    "BalanceAccount",
+    "BalanceKind",
+    "BalanceMovement",
     "BillingPeriod",
     "CardCost",
     "Charge",
@@ -71,6 +84,10 @@ __all__ = [
     "CouponRedemption",
     "CouponTry",
     "CreditMovement",
+    "CreditNote",
+    "CreditNoteLine",
+    "CreditNoteSequence",
+    "CreditReason",
     "GpuPrice",
     "IndexImport",
     "IndexPrice",
@@ -126,4 +143,5 @@ __all__ = [
     "UnpricedUsage",
     "VolumeSize",
     "WitnessAnswer",
+    "WriteOff",
 ]

@@ -42,29 +42,35 @@ def _invoices_are_booked() -> Proved:
 
 
 def _receivables_are_unpaid_invoices() -> Proved:
-    """A tenant's receivable is what it was invoiced less what it paid, unless something else was booked on it."""
+    """A tenant's receivable is what its invoices have left to pay, unless something else was booked on it."""
     found = rows(
         """
-        WITH owed AS (
-            SELECT tenant_id, currency, sum(total) AS amount FROM billing_invoice WHERE state <> 'draft' GROUP BY 1, 2
-        ), paid AS (
-            SELECT invoice.tenant_id, payment.currency, sum(payment.amount) AS amount FROM billing_payment payment
-            JOIN billing_invoice invoice ON invoice.id = payment.invoice_id GROUP BY 1, 2
-        ), taken AS (
-            SELECT invoice.tenant_id, payment.currency, sum(reversal.amount) AS amount
+        WITH due AS (
+            SELECT tenant_id, currency, total AS amount FROM billing_invoice WHERE state NOT IN ('draft', 'void')
+            UNION ALL
+            SELECT invoice.tenant_id, payment.currency, -payment.amount FROM billing_payment payment
+            JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
+            UNION ALL
+            SELECT invoice.tenant_id, payment.currency, reversal.amount
             FROM billing_paymentreversal reversal JOIN billing_payment payment ON payment.id = reversal.payment_id
-            JOIN billing_invoice invoice ON invoice.id = payment.invoice_id GROUP BY 1, 2
+            JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
+            UNION ALL
+            SELECT tenant_id, currency, -applied FROM billing_creditnote
+            UNION ALL
+            SELECT invoice.tenant_id, invoice.currency, -write_off.amount FROM billing_writeoff write_off
+            JOIN billing_invoice invoice ON invoice.id = write_off.invoice_id
+        ), owed AS (
+            SELECT tenant_id, currency, sum(amount) AS amount FROM due GROUP BY 1, 2
         ), booked AS (
             SELECT account.organization_id AS tenant_id, account.currency, sum(entry.amount) AS amount
             FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
             JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
-            WHERE account.kind = 'tenant_receivable' AND posting.cause IN ('invoice', 'payment', 'payment_reversal')
-            GROUP BY 1, 2
+            WHERE account.kind = 'tenant_receivable' AND posting.cause IN (
+                'invoice', 'payment', 'payment_reversal', 'credit_note', 'balance', 'write_off'
+            ) GROUP BY 1, 2
         )
-        SELECT tenant_id, currency, coalesce(owed.amount, 0) - coalesce(paid.amount, 0) + coalesce(taken.amount, 0),
-            coalesce(booked.amount, 0)
-        FROM owed FULL JOIN paid USING (tenant_id, currency) FULL JOIN taken USING (tenant_id, currency)
-        FULL JOIN booked USING (tenant_id, currency) ORDER BY 1, 2
+        SELECT tenant_id, currency, coalesce(owed.amount, 0), coalesce(booked.amount, 0)
+        FROM owed FULL JOIN booked USING (tenant_id, currency) ORDER BY 1, 2
         """
     )
     return len(found), [

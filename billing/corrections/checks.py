@@ -1,0 +1,139 @@
+"""Checks of the books that corrections answer for."""
+
+from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, WriteOff
+from billing.proofs.proof import Checks, Proved, rows
+
+
+def _credit_notes_fit() -> Proved:
+    """A credit note is the sum of its lines, and all of an invoice's are within it, line by line."""
+    sums = rows(
+        """
+        SELECT note.number, note.subtotal, note.tax, note.total, coalesce(sum(line.amount), 0),
+            coalesce(sum(line.tax), 0)
+        FROM billing_creditnote note LEFT JOIN billing_creditnoteline line ON line.credit_note_id = note.id
+        GROUP BY note.id
+        HAVING note.subtotal <> coalesce(sum(line.amount), 0) OR note.tax <> coalesce(sum(line.tax), 0)
+            OR note.total <> note.subtotal + note.tax ORDER BY 1
+        """
+    )
+    beyond = rows(
+        """
+        SELECT invoice.number, line.position, line.amount, sum(credited.amount)
+        FROM billing_creditnoteline credited JOIN billing_invoiceline line ON line.id = credited.line_id
+        JOIN billing_invoice invoice ON invoice.id = line.invoice_id GROUP BY invoice.id, line.id
+        HAVING abs(sum(credited.amount)) > abs(line.amount) OR sum(credited.amount) * sign(line.amount) < 0
+        ORDER BY 1, 2
+        """
+    )
+    whole = rows(
+        """
+        SELECT invoice.number, invoice.total, sum(note.total) FROM billing_creditnote note
+        JOIN billing_invoice invoice ON invoice.id = note.invoice_id GROUP BY invoice.id
+        HAVING sum(note.total) > invoice.total OR sum(note.tax) > invoice.tax ORDER BY 1
+        """
+    )
+    return CreditNote.objects.count(), [
+        *(
+            f"{number}: subtotal {subtotal}, tax {tax}, total {total}, lines {lines} and tax {taxes}"
+            for number, subtotal, tax, total, lines, taxes in sums
+        ),
+        *(f"{number} line {position}: {amount}, credited {credited}" for number, position, amount, credited in beyond),
+        *(f"{number}: {total}, credited {credited}" for number, total, credited in whole),
+    ]
+
+
+def _credit_notes_are_booked() -> Proved:
+    """What a credit note gives back is off the receivable, and what was paid before is on the tenant's balance."""
+    wrong = rows(
+        """
+        SELECT note.number, note.total, note.applied, -coalesce(sum(entry.amount) FILTER (
+            WHERE account.kind = 'tenant_receivable'), 0), coalesce(-sum(entry.amount) FILTER (
+            WHERE account.kind = 'tenant_balance'), 0)
+        FROM billing_creditnote note
+        LEFT JOIN billing_ledgerposting posting
+            ON posting.key IN ('credit_note:' || note.id, 'credit_note:' || note.id || ':balance')
+        LEFT JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        LEFT JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        GROUP BY note.id
+        HAVING note.applied <> -coalesce(sum(entry.amount) FILTER (WHERE account.kind = 'tenant_receivable'), 0)
+            OR note.total - note.applied
+                <> coalesce(-sum(entry.amount) FILTER (WHERE account.kind = 'tenant_balance'), 0)
+        ORDER BY 1
+        """
+    )
+    return CreditNote.objects.count(), [
+        f"{number}: {total} of which {applied} applied; {off} off the receivable, {kept} on the balance"
+        for number, total, applied, off, kept in wrong
+    ]
+
+
+def _numbers_are_gapless() -> Proved:
+    wrong = []
+    sequences = list(CreditNoteSequence.objects.select_related("issuer").order_by("prefix"))
+    for sequence in sequences:
+        numbers = CreditNote.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
+        found = sorted(int(number[len(sequence.prefix) :]) for number in numbers.values_list("number", flat=True))
+        if found != list(range(1, sequence.next_number)):
+            wrong.append(f"{sequence.issuer.slug}: {len(found)} numbers below {sequence.next_number}, {found[:5]} …")
+    return len(sequences), wrong
+
+
+def _balances_are_movements() -> Proved:
+    """What tenants' balances hold by their movements is what the ledger owes them; none is below zero."""
+    differing = rows(
+        """
+        WITH moved AS (
+            SELECT account.tenant_id AS owner, account.currency, sum(movement.amount) AS amount
+            FROM billing_balancemovement movement
+            JOIN billing_balanceaccount account ON account.id = movement.account_id GROUP BY 1, 2
+        ), booked AS (
+            SELECT account.organization_id AS owner, account.currency, -sum(entry.amount) AS amount
+            FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+            WHERE account.kind = 'tenant_balance' GROUP BY 1, 2
+        )
+        SELECT owner, currency, coalesce(moved.amount, 0), coalesce(booked.amount, 0)
+        FROM moved FULL JOIN booked USING (owner, currency)
+        WHERE coalesce(moved.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        """
+    )
+    below = rows(
+        "SELECT account_id, sum(amount) FROM billing_balancemovement GROUP BY 1 HAVING sum(amount) < 0 ORDER BY 1"
+    )
+    return BalanceAccount.objects.count(), [
+        *(
+            f"organization {owner}: {moved} {currency} by movements, {booked} booked"
+            for owner, currency, moved, booked in differing
+        ),
+        *(f"balance {account} stands at {amount}" for account, amount in below),
+    ]
+
+
+def _write_offs_are_booked() -> Proved:
+    wrong = rows(
+        """
+        WITH written AS (
+            SELECT invoice.issuer_id AS owner, invoice.currency, sum(written.amount) AS amount
+            FROM billing_writeoff written JOIN billing_invoice invoice ON invoice.id = written.invoice_id GROUP BY 1, 2
+        ), booked AS (
+            SELECT account.organization_id AS owner, account.currency, sum(entry.amount) AS amount
+            FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+            WHERE account.kind = 'write_off' GROUP BY 1, 2
+        )
+        SELECT owner, currency, coalesce(written.amount, 0), coalesce(booked.amount, 0)
+        FROM written FULL JOIN booked USING (owner, currency)
+        WHERE coalesce(written.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        """
+    )
+    return WriteOff.objects.count(), [
+        f"organization {owner}: {written} {currency} written off, {booked} booked"
+        for owner, currency, written, booked in wrong
+    ]
+
+
+CHECKS: Checks = {
+    "credit notes are within their invoices": _credit_notes_fit,
+    "credit notes are booked": _credit_notes_are_booked,
+    "credit note numbers have no gap": _numbers_are_gapless,
+    "balances of tenants are their movements": _balances_are_movements,
+    "write-offs are booked": _write_offs_are_booked,
+}

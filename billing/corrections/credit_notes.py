@@ -1,0 +1,288 @@
+"""Issuing a credit note: number, frozen lines, posting, and what it does to what is left to pay, in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+
+from billing.corrections.amounts import (
+    Creditable,
+    Given,
+    MoreThanLeft,
+    Wanted,
+    WrongCredit,
+    all_left,
+    by_line,
+    of_amount,
+    of_lines,
+    running_share,
+)
+from billing.corrections.numbers import next_credit_note_number
+from billing.dues import dues_of
+from billing.ledger import Entry, post
+from billing.models import (
+    AccountKind,
+    BalanceKind,
+    CreditNote,
+    CreditNoteLine,
+    CreditReason,
+    Invoice,
+    InvoiceState,
+    LedgerEntry,
+)
+from billing.money import round_to_minor
+from billing.payments import mark_settled
+from billing.rating.lease_term import DEPOSIT_RULES
+from billing.tenant_balances import locked_balance, move_balance
+from billing.write_offs import recover
+from tenants.ids import new_id
+from tenants.models import AuditEntry
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+NOTE_CHARACTERS_MAX = 500
+CAUSE = "credit_note"
+
+
+class NotCreditable(Problem):
+    """The invoice is a draft or void."""
+
+    status = 409
+    code = "invoice_not_creditable"
+    title = "The invoice takes no credit note"
+
+
+class CreditNoteDiffers(Problem):
+    """The id was used before for another credit note."""
+
+    status = 409
+    code = "credit_note_differs"
+    title = "This credit note was issued before with other contents"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of an invoice is given back: named lines, a net amount over all, or with neither all that is left."""
+
+    lines: Sequence[Wanted] = ()
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What a credit note comes to; `before` is the subtotal of the invoice's earlier ones."""
+
+    subtotal: Decimal
+    tax: Decimal
+    fee: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal + self.tax
+
+
+@transaction.atomic
+def issue_credit_note(
+    *,
+    invoice_id: UUID,
+    scope: Scope,
+    reason: CreditReason,
+    note: str,
+    by: str,
+    now: datetime,
+    credit_note_id: UUID | None = None,
+) -> CreditNote:
+    """Give back something of an issued invoice; return the credit note, the same one however often its id is asked for.
+
+    1. The invoice's row is locked, so that credit notes and payments of one invoice are weighed one after the other.
+    2. What is given back is never more than what is left of the line, and of the invoice (`MoreThanLeft` says how much
+       that is), and never nothing.
+    3. The tax and the operator's fee on it are given back with it. A deposit goes back by its lease, not by this.
+    4. It takes off what is left to pay; what was paid already goes to the tenant's balance with the issuer.
+    5. An invoice with nothing left is paid.
+
+    Raises Invoice.DoesNotExist, `NotCreditable`, `WrongCredit`, `MoreThanLeft`, `CreditNoteDiffers`.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    known = CreditNote.objects.filter(pk=credit_note_id).first() if credit_note_id else None
+    if known is not None:
+        if known.invoice_id != invoice.pk or known.reason != reason or known.note != note:
+            raise CreditNoteDiffers(f"{known.number} was issued at {known.issued_at.isoformat()}.")
+        return known
+    if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
+        raise NotCreditable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
+    if not 0 < len(note.strip()) <= NOTE_CHARACTERS_MAX:
+        raise WrongCredit(f"note: expected 1 to {NOTE_CHARACTERS_MAX} characters.", field="note")
+    given = _given(invoice, scope)
+    sums = _sums(invoice, given)
+    left = max(dues_of(invoice).payable, Decimal(0))
+    made = CreditNote.objects.create(
+        id=credit_note_id or new_id(),
+        number=next_credit_note_number(invoice.issuer),
+        invoice=invoice,
+        issuer_id=invoice.issuer_id,
+        tenant_id=invoice.tenant_id,
+        currency=invoice.currency,
+        reason=reason,
+        note=note,
+        subtotal=sums.subtotal,
+        tax=sums.tax,
+        total=sums.total,
+        applied=min(sums.total, left),
+        operator_fee=sums.fee,
+        issued_by=by,
+        issued_at=now,
+    )
+    _store_lines(made, invoice, given)
+    _book(made, now)
+    recover(invoice=invoice, amount=made.applied, reason=f"credit note {made.number}", now=now)
+    if left and made.applied == left:
+        mark_settled(invoice, paid_at=now, now=now)
+    else:
+        Invoice.objects.filter(pk=invoice.pk).update(updated_at=now)
+    _audit(made, invoice, now)
+    return made
+
+
+def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
+    """Return what can be credited of an invoice's lines; deposits, which go back by their lease, are left out."""
+    sums = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line_id")
+    credited = {key: rest for key, *rest in sums.annotate(amount=Sum("amount"), quantity=Sum("quantity"))}
+    found = []
+    for line in invoice.lines.exclude(rule__in=DEPOSIT_RULES).order_by("position"):
+        amount, quantity = credited.get(line.pk, (None, None))
+        found.append(
+            Creditable(
+                position=line.position,
+                amount=round_to_minor(line.amount, invoice.currency),
+                exact_amount=line.exact_amount,
+                quantity=line.quantity,
+                unit=line.unit,
+                credited=round_to_minor(amount or Decimal(0), invoice.currency),
+                credited_quantity=quantity or Decimal(0),
+            )
+        )
+    return tuple(found)
+
+
+def _given(invoice: Invoice, scope: Scope) -> tuple[Given, ...]:
+    lines = creditable_lines(invoice)
+    if scope.lines and scope.amount is not None:
+        raise WrongCredit("Expected lines or an amount, not both.", field="amount")
+    if scope.lines:
+        return of_lines(lines, scope.lines, invoice.currency)
+    if scope.amount is not None:
+        return of_amount(lines, scope.amount, invoice.currency)
+    return all_left(lines)
+
+
+def _sums(invoice: Invoice, given: Sequence[Given]) -> _Sums:
+    """Weigh the credit note against the whole invoice: its lines below zero count, so not every line can go back."""
+    currency = invoice.currency
+    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(subtotal=Sum("subtotal"), total=Sum("total"))
+    before = earlier["subtotal"] or Decimal(0)
+    subtotal = sum((line.amount for line in given), Decimal(0))
+    tax = running_share(invoice.tax, invoice.subtotal, before, before + subtotal, currency)
+    left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
+    if subtotal <= 0 or subtotal + tax > left:
+        raise MoreThanLeft(
+            f"{left} {currency} of invoice {invoice.number} are left to credit; the credit note would be "
+            f"{subtotal + tax}, and must be above 0.",
+            left=str(left),
+        )
+    fee, earned = _booked_fee(invoice)
+    return _Sums(subtotal, tax, running_share(fee, earned, before, before + subtotal, currency))
+
+
+def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:
+    """Return the operator's fee on an invoice as it was booked, and what it was taken of."""
+    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+    entries = LedgerEntry.objects.filter(posting__key=f"invoice:{invoice.pk}:issued")
+    for kind, amount in entries.values_list("account__kind", "amount"):
+        booked[kind] -= amount
+    fee = booked[AccountKind.OPERATOR_FEE]
+    return fee, fee + booked[AccountKind.PROVIDER_PAYABLE]
+
+
+def _store_lines(made: CreditNote, invoice: Invoice, given: Sequence[Given]) -> None:
+    taxes = by_line(made.tax, given, made.currency)
+    ids = dict(invoice.lines.values_list("position", "pk"))
+    CreditNoteLine.objects.bulk_create(
+        CreditNoteLine(
+            credit_note=made,
+            line_id=ids[line.position],
+            position=position,
+            quantity=line.quantity,
+            amount=line.amount,
+            tax=taxes[line.position],
+        )
+        for position, line in enumerate(given, 1)
+    )
+
+
+def _book(made: CreditNote, now: datetime) -> None:
+    """Dr provider payable, operator fee and tax payable; Cr receivable; what was paid already, on to the balance."""
+    currency = made.currency
+    entries = [
+        Entry(made.tenant_id, AccountKind.TENANT_RECEIVABLE, currency, -made.total),
+        Entry(made.issuer_id, AccountKind.PROVIDER_PAYABLE, currency, made.subtotal - made.operator_fee),
+        Entry(made.issuer_id, AccountKind.TAX_PAYABLE, currency, made.tax),
+    ]
+    if made.operator_fee:
+        operator = _operator_of(made)
+        entries.append(Entry(operator, AccountKind.OPERATOR_FEE, currency, made.operator_fee))
+    post(
+        key=f"credit_note:{made.pk}",
+        cause=CAUSE,
+        cause_id=made.pk,
+        memo=f"Credit note {made.number} for invoice {made.invoice.number}",
+        at=now,
+        entries=entries,
+    )
+    rest = made.total - made.applied
+    if rest:
+        move_balance(
+            account=locked_balance(tenant_id=made.tenant_id, issuer_id=made.issuer_id, currency=currency),
+            kind=BalanceKind.CREDIT_NOTE,
+            amount=rest,
+            key=f"credit_note:{made.pk}:balance",
+            cause_id=made.pk,
+            memo=f"Credit note {made.number}: paid before, kept for the tenant",
+            at=now,
+            against=(Entry(made.tenant_id, AccountKind.TENANT_RECEIVABLE, currency, rest),),
+        )
+
+
+def _operator_of(made: CreditNote) -> UUID:
+    """Who had the fee has it to give back."""
+    fees = LedgerEntry.objects.filter(
+        posting__key=f"invoice:{made.invoice_id}:issued", account__kind=AccountKind.OPERATOR_FEE
+    )
+    return UUID(str(fees.values_list("account__organization_id", flat=True).get()))
+
+
+def _audit(made: CreditNote, invoice: Invoice, now: datetime) -> None:
+    AuditEntry.objects.create(
+        organization_id=invoice.issuer_id,
+        actor=made.issued_by,
+        action="credit_note.issued",
+        subject=f"invoice {invoice.number}",
+        after={
+            "number": made.number,
+            "total": str(round_to_minor(made.total, made.currency)),
+            "applied": str(round_to_minor(made.applied, made.currency)),
+            "currency": made.currency,
+            "reason": made.reason,
+            "note": made.note,
+        },
+        at=now,
+    )

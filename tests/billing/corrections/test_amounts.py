@@ -1,0 +1,168 @@
+"""How much a credit note gives back: rules by example, and that parts always end at the whole."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.corrections.amounts import (
+    Creditable,
+    Given,
+    MoreThanLeft,
+    Wanted,
+    WrongCredit,
+    all_left,
+    by_line,
+    of_amount,
+    of_lines,
+    running_share,
+)
+
+
+def line(
+    amount: str = "36.00",
+    *,
+    position: int = 1,
+    exact: str = "",
+    quantity: str = "12",
+    credited: str = "0",
+    gone: str = "0",
+) -> Creditable:
+    return Creditable(
+        position,
+        Decimal(amount),
+        Decimal(exact or amount),
+        Decimal(quantity),
+        "hours",
+        Decimal(credited),
+        Decimal(gone),
+    )
+
+
+def one(wish: Wanted, *lines: Creditable) -> Given:
+    (given_back,) = of_lines(lines, [wish], "USD")
+    return given_back
+
+
+def test_a_line_gives_back_all_that_is_left_a_quantity_or_an_amount() -> None:
+    assert one(Wanted(1), line(credited="6.00")) == Given(1, Decimal("30.00"))
+    assert one(Wanted(1, amount=Decimal("10.50")), line()) == Given(1, Decimal("10.50"))
+    assert one(Wanted(1, quantity=Decimal(3)), line()) == Given(1, Decimal("9.00"), Decimal(3))
+
+
+def test_a_quantity_is_of_the_exact_amount_rounded_once_and_the_last_of_it_is_what_is_left() -> None:
+    third = line("10.00", exact="9.999", quantity="3")
+    assert one(Wanted(1, quantity=Decimal(1)), third).amount == Decimal("3.33")
+    rest = line("10.00", exact="9.999", quantity="3", credited="3.33", gone="1")
+    assert one(Wanted(1, quantity=Decimal(2)), rest).amount == Decimal("6.67")
+
+
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [
+        (Wanted(1, amount=Decimal("30.01")), "30.00"),
+        (Wanted(1, quantity=Decimal("10.5")), "30.00"),
+        (Wanted(1, amount=Decimal(1000000)), "30.00"),
+    ],
+)
+def test_more_than_is_left_of_a_line_is_refused_with_what_is_left(wish: Wanted, left: str) -> None:
+    with pytest.raises(MoreThanLeft, match="left to credit") as refused:
+        of_lines([line(credited="6.00", gone="2")], [wish], "USD")
+    assert refused.value.extra["left"] == left
+    assert refused.value.extra["position"] == 1
+
+
+def test_an_amount_beyond_the_line_is_refused_though_its_quantity_is_there() -> None:
+    with pytest.raises(MoreThanLeft, match=r"1.00 USD left to credit; 9.00 is more"):
+        one(Wanted(1, quantity=Decimal(3)), line(credited="35.00"))
+
+
+def test_nothing_is_never_silently_credited() -> None:
+    with pytest.raises(MoreThanLeft, match=r"0\.00 USD left"):
+        one(Wanted(1), line(credited="36.00"))
+    with pytest.raises(WrongCredit, match="come to 0"):
+        one(Wanted(1, quantity=Decimal("0.000001")), line())
+    with pytest.raises(MoreThanLeft, match="Everything was credited"):
+        all_left([line(credited="36.00")])
+    with pytest.raises(WrongCredit, match="at least one"):
+        of_lines([line()], [], "USD")
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wanted(2),
+        Wanted(1, quantity=Decimal(1), amount=Decimal(1)),
+        Wanted(1, quantity=Decimal(0)),
+        Wanted(1, quantity=Decimal(-1)),
+        Wanted(1, quantity=Decimal("NaN")),
+        Wanted(1, amount=Decimal(0)),
+        Wanted(1, amount=Decimal("0.001")),
+        Wanted(1, amount=Decimal("Infinity")),
+    ],
+)
+def test_what_does_not_fit_a_line_is_refused(wish: Wanted) -> None:
+    with pytest.raises(WrongCredit):
+        one(wish, line())
+
+
+def test_a_line_is_named_once() -> None:
+    with pytest.raises(WrongCredit, match=r"each once \(1 to 2\)"):
+        of_lines([line(), line(position=2)], [Wanted(1), Wanted(1)], "USD")
+    with pytest.raises(WrongCredit, match="it has none"):
+        of_lines([], [Wanted(1)], "USD")
+
+
+def test_a_discount_goes_back_with_its_own_sign() -> None:
+    discount = line("-6.00", position=2)
+    assert one(Wanted(2), line(), discount) == Given(2, Decimal("-6.00"))
+    assert one(Wanted(2, amount=Decimal("-2.00")), line(), discount).amount == Decimal("-2.00")
+    with pytest.raises(MoreThanLeft):
+        one(Wanted(2, amount=Decimal("2.00")), line(), discount)
+
+
+def test_an_amount_is_shared_out_over_what_is_left() -> None:
+    lines = [line("10.00"), line("20.00", position=2, credited="10.00"), line("-3.00", position=3)]
+    assert of_amount(lines, Decimal("5.01"), "USD") == (Given(1, Decimal("2.51")), Given(2, Decimal("2.50")))
+    assert of_amount(lines, Decimal("17.00"), "USD") == all_left(lines)
+    with pytest.raises(MoreThanLeft, match=r"17.00 USD are left") as refused:
+        of_amount(lines, Decimal("17.01"), "USD")
+    assert refused.value.extra["left"] == "17.00"
+
+
+cents = st.integers(1, 10_000_00).map(lambda minor: Decimal(minor).scaleb(-2))
+
+
+@settings(max_examples=60)
+@given(amounts=st.lists(cents, min_size=1, max_size=6), parts=st.lists(st.integers(1, 100), min_size=1, max_size=5))
+def test_parts_of_an_invoice_sum_to_it_with_tax_and_fee_and_never_pass_a_line(
+    amounts: list[Decimal], parts: list[int]
+) -> None:
+    """However an invoice is credited in pieces, the pieces end at its lines, its tax and its fee exactly."""
+    whole = sum(amounts, Decimal(0))
+    tax, fee = (whole * Decimal("0.19")).quantize(Decimal("0.01")), (whole / 30).quantize(Decimal("0.01"))
+    credited = [Decimal(0)] * len(amounts)
+    sums = {"tax": Decimal(0), "fee": Decimal(0)}
+    done = Decimal(0)
+    for part in [*parts, None]:
+        lines = [line(str(each), position=n, credited=str(credited[n])) for n, each in enumerate(amounts)]
+        asked = whole - done if part is None else min((whole * part / 400).quantize(Decimal("0.01")), whole - done)
+        if not asked:
+            continue
+        for back in of_amount(lines, asked, "USD"):
+            credited[back.position] += back.amount
+            assert 0 < credited[back.position] <= amounts[back.position]
+        for name, of in (("tax", tax), ("fee", fee)):
+            sums[name] += running_share(of, whole, done, done + asked, "USD")
+        done += asked
+    assert credited == amounts
+    assert sums == {"tax": tax, "fee": fee}
+
+
+def test_tax_of_a_credit_note_is_shared_out_over_its_lines() -> None:
+    back = [Given(1, Decimal("10.00")), Given(4, Decimal("20.01"))]
+    assert by_line(Decimal("5.70"), back, "USD") == {1: Decimal("1.90"), 4: Decimal("3.80")}
+    assert running_share(Decimal("5.70"), Decimal(0), Decimal(0), Decimal(0), "USD") == 0
