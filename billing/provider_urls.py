@@ -18,6 +18,7 @@ from billing.pages import (
     settings,
     simulated_draft,
     simulation,
+    statements,
 )
 
 urlpatterns = [
@@ -36,6 +37,14 @@ urlpatterns = [
     path("prices/draft/<uuid:draft_id>/", price_draft.provider_price_draft, name="provider-price-draft"),
     path("prices/draft/<uuid:draft_id>/announce/", price_draft.provider_price_announce, name="provider-price-announce"),
     path("compare/", comparing.provider_compare, name="provider-compare"),
+    path("statements/", statements.provider_statements, name="provider-statements"),
+    path("statements/<str:number>/", statements.provider_statement, name="provider-statement"),
+    path(
+        "statements/<str:number>/document.json",
+        statements.provider_statement_document,
+        name="provider-statement-document",
+    ),
+    path("statements/<str:number>/statement.csv", statements.provider_statement_csv, name="provider-statement-csv"),
     path("costs/", costs.provider_costs, name="provider-costs"),
     path("costs/<slug:slug>/", costs.provider_cluster_costs, name="provider-cluster-costs"),
     path("margin/", margin.provider_margin, name="provider-margin"),

@@ -69,6 +69,8 @@ ITEM_OF_PAGE = {
     "provider-revenue": "revenue",
     "tenant-settings": "tenant-settings",
     "provider-settings": "settings",
+    "provider-statements": "statements",
+    "provider-statement": "statements",
     "provider-compare": "compare",
     "tenant-compare": "tenant-compare",
     **{
@@ -171,6 +173,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
+        (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (

@@ -43,6 +43,7 @@ PROVIDER = (
     "/p/margin/",
     "/p/compare/",
     "/p/revenue/",
+    "/p/statements/",
     "/p/settings/",
 )
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")

@@ -226,6 +226,11 @@ ADDRESSES = [
     Address("provider-lease", PROVIDERS, arguments={"ref": "{lease}"}),
     Address("provider-compare", OWN_PROVIDER, body={"month": "2026-03"}),
     Address("tenant-compare", OWN_TENANT, body={"month": "2026-03"}),
+    Address("provider-statements", OWN_PROVIDER),
+    *(
+        Address(f"provider-statement{what}", PROVIDERS, arguments={"number": "{stated number}"})
+        for what in ("", "-document", "-csv")
+    ),
     Address("provider-costs", OWN_PROVIDER),
     Address("provider-cluster-costs", PROVIDERS, arguments={"slug": "{cluster}"}),
     Address(
