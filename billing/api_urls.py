@@ -17,6 +17,7 @@ from billing.agreements.api import (
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
+from billing.documents_api import InvoiceDocumentsView, InvoicePdfView
 from billing.lease_api import (
     CapacityView,
     EndView,
@@ -67,6 +68,8 @@ urlpatterns = [
     path("statements", StatementsView.as_view(), name="api-statements"),
     path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
+    path("invoices/<uuid:invoice_id>/documents", InvoiceDocumentsView.as_view(), name="api-invoice-documents"),
+    path("invoices/<uuid:invoice_id>/pdf", InvoicePdfView.as_view(), name="api-invoice-pdf"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),

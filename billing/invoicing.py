@@ -12,6 +12,7 @@ from django.db import connection
 
 from billing.basis import PeriodBasis
 from billing.canonical import canonical, digest
+from billing.documents.beginning import begin_documents
 from billing.evidence import Header, Proof, differences, make_document
 from billing.evidence_adjustments import Restated
 from billing.ledger import Entry, operator_for, post
@@ -125,6 +126,7 @@ def issue_invoice(
     _seal(invoice, make_document(header, basis, proof, bill, carries=rated.carries, restated=restated))
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
+    begin_documents(invoice, now)
     invoice.refresh_from_db()
     return invoice
 

@@ -24,6 +24,7 @@ from billing import (
     unpriced,
 )
 from billing.agreements import drafting
+from billing.documents import making
 from billing.statements import stating
 from billing.stripe_answers import StripeUnavailable
 from metering.retention import state_hold
@@ -35,6 +36,7 @@ SETTLEMENTS_MAX = 100
 LEASES_MAX = 500
 SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
+DOCUMENTS_MAX = 500
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
@@ -130,6 +132,19 @@ def make_statements(**_: object) -> None:
             stating.make_statement(provider_id=due.provider_id, currency=due.currency, month=due.month, now=now)
         except Exception:
             logger.exception("statement of %s for %s in %s", due.provider_id, due.month, due.currency)
+
+
+@shared_task(name="billing.tasks.make_documents")
+def make_documents(**_: object) -> None:
+    """Make the papers of what was issued, until the time of a sweep is over."""
+    stop_at = time.monotonic() + SWEEP_S_MAX
+    for subject_id in making.due_documents(now=datetime.now(UTC), limit=DOCUMENTS_MAX):
+        if time.monotonic() > stop_at:
+            return
+        try:
+            making.make_documents(subject_id=subject_id, public_url=settings.PUBLIC_URL, now=datetime.now(UTC))
+        except Exception:
+            logger.exception("documents of %s", subject_id)
 
 
 @shared_task(name="billing.tasks.settle_invoices")

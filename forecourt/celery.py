@@ -35,6 +35,7 @@ SWEEPS = {
     "billing.tasks.forget_calls": 600.0,
     "billing.tasks.state_needs": 600.0,
     "billing.tasks.sum_margins": 60.0,
+    "billing.tasks.make_documents": 5.0,
     "billing.tasks.settle_invoices": 5.0,
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.tell_price_changes": 30.0,

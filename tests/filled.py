@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from billing.charging import ensure_periods
 from billing.closing import close_period
+from billing.documents.making import make_documents
 from billing.margins import sum_day
 from billing.models import Invoice, PriceNotice, Quote, RevenueStatement, TermFact
 from billing.price_drafts import start_draft
@@ -89,6 +90,7 @@ def fill(cast: Cast) -> Filled:
     invoice = close_period(period_id=world.period().id, now=APRIL + DAY).invoice
     sum_day(provider_id=cast.provider.id, day=MARCH.date(), now=APRIL + DAY)
     assert invoice is not None
+    assert make_documents(subject_id=invoice.pk, public_url="https://bills.example", now=APRIL + DAY)
     assert invoice.number is not None
     words = (
         MODEL,

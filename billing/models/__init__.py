@@ -22,6 +22,7 @@ from billing.models.corrections import (
     WriteOff,
 )
 from billing.models.credits import Coupon, CouponEnd, CouponRedemption, CouponTry, CreditMovement, MovementKind
+from billing.models.documents import DocumentFile, DocumentFormat, DocumentState, DocumentStep
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
     Invoice,
@@ -88,6 +89,10 @@ __all__ = [
     "CreditNoteLine",
     "CreditNoteSequence",
     "CreditReason",
+    "DocumentFile",
+    "DocumentFormat",
+    "DocumentState",
+    "DocumentStep",
     "GpuPrice",
     "IndexImport",
     "IndexPrice",

@@ -84,6 +84,7 @@ def invoice_context(detail: InvoiceDetail, issuer_email: str, now: datetime, loc
         "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
         "paid": row.total - row.outstanding,
         "lines_url": reverse("tenant-invoice-lines", args=[row.number]),
+        "pdf_url": reverse("tenant-invoice-pdf", args=[row.number]) if detail.has_pdf else "",
         "evidence_url": reverse("tenant-invoice-evidence", args=[row.number]),
         "crumbs": (Crumb(_("Billing")), Crumb(_("Invoices"), reverse("tenant-invoices")), Crumb(row.number)),
     }

@@ -15,6 +15,8 @@ from billing.basis import rate
 from billing.models import (
     BillingPeriod,
     Charge,
+    DocumentFile,
+    DocumentFormat,
     Invoice,
     InvoiceEvidence,
     InvoiceLine,
@@ -111,6 +113,7 @@ class InvoiceDetail:
     sha256: str
     closed_at: str
     accepted_gaps: tuple[Mapping[str, object], ...]
+    has_pdf: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def invoice_detail(organization: Organization, invoice_id: UUID) -> InvoiceDetai
         sha256=evidence.sha256 if evidence else "",
         closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
         accepted_gaps=tuple(invoice.period.accepted_gaps),
+        has_pdf=DocumentFile.objects.filter(step_id=invoice.pk, format=DocumentFormat.PDF).exists(),
     )
 
 

@@ -21,6 +21,8 @@ from tests.isolation.callers import (
     people,
     programs,
 )
+from tests.isolation.compat_addresses import COMPAT_ADDRESSES
+from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
 
 if TYPE_CHECKING:
@@ -380,22 +382,7 @@ ADDRESSES = [
     ),
     Address("api-events", OWN_API, "post"),
     Address("api-events-complete", OWN_API, "post", body={"source": "sample", "complete_to": "2026-03-05T09:00:00Z"}),
-    # Other programs' own shapes; a subject or customer that is not the caller's is not there.
-    Address("compat-openmeter-events", OWN_API),
-    Address("compat-openmeter-events", programs(tenant=400, provider=400, outsider=400), "post"),
-    Address("compat-openmeter-meters", OWN_API),
-    Address("compat-openmeter-meter", OWN_API, arguments={"id_or_slug": "output_tokens"}),
-    Address("compat-openmeter-query", OWN_API, arguments={"id_or_slug": "output_tokens"}, body=WINDOW),
-    Address("compat-lago-events", OWN_API),
-    Address("compat-lago-events", programs(tenant=400, provider=400, outsider=400), "post"),
-    Address("compat-lago-batch", programs(tenant=400, provider=400, outsider=400), "post"),
-    Address("compat-lago-event", programs(tenant=404, provider=404, outsider=404), arguments={"transaction_id": "x"}),
-    Address("compat-lago-usage", BETWEEN_THEM, arguments={"external_id": "tenant"}),
-    Address("compat-litellm-logs", programs(tenant=200, provider=200, outsider=200), "post"),
-    Address("compat-prometheus-write", programs(tenant=415, provider=415, outsider=415), "post"),
-    Address("compat-otlp-metrics", programs(tenant=200, provider=200, outsider=200), "post"),
-    Address("compat-subjects", OWN_API),
-    Address("compat-subjects", programs(tenant=400, provider=400, outsider=400), "post"),
+    *(Address(*call) for call in (*COMPAT_ADDRESSES, *DOCUMENT_ADDRESSES)),
     # These know their callers by what is signed or by a one-time token, never by a session or a key.
     Address("api-enrol", everyone(400), "post"),
     Address("api-batches", everyone(404), "post"),

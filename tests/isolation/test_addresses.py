@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pypdf import PdfReader
 
 from tests.filled import Filled, api_key, fill
 from tests.isolation.addresses import ADDRESSES, ELSEWHERE, OPEN_IN_ADMIN, Address, admin_path, places, site
@@ -69,6 +71,8 @@ def call(client: Client, address: Address, filled: Filled) -> Any:
 
 def text_of(answer: Any) -> str:
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    if content.startswith(b"%PDF"):
+        return "\n".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
     return str(content.decode())
 
 

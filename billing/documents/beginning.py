@@ -1,0 +1,55 @@
+"""Having the papers of something made, and made again after a person has seen to what stopped them.
+
+Apart from the making itself, which brings a typesetter with it: issuing and the pages need none.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.documents.inputs import DocumentKind
+from billing.models import DocumentState, DocumentStep, Invoice
+from tenants.models import AuditEntry
+from tenants.problems import Problem
+
+
+class NothingToMake(Problem):
+    """The papers are made already, or are being made."""
+
+    status = 409
+    code = "document_not_retryable"
+    title = "There is no document to make again"
+
+
+def begin_documents(invoice: Invoice, now: datetime) -> DocumentStep:
+    """Have the papers of an invoice made; in the transaction that issues it, so that none is forgotten."""
+    return DocumentStep.objects.create(
+        subject_id=invoice.pk,
+        subject=DocumentKind.INVOICE,
+        issuer_id=invoice.issuer_id,
+        recipient_id=invoice.tenant_id,
+        next_try_at=now,
+        updated_at=now,
+    )
+
+
+def retry_documents(*, subject_id: UUID, actor: str, now: datetime) -> DocumentStep:
+    """Try a stopped step again. Raises `NothingToMake` from any other state, and DocumentStep.DoesNotExist."""
+    with transaction.atomic():
+        step = DocumentStep.objects.select_for_update().get(pk=subject_id)
+        if step.state != DocumentState.FAILED:
+            raise NothingToMake(f"The documents are {step.get_state_display()}.", state=step.state)
+        before = step.last_error
+        step.state, step.attempts, step.next_try_at, step.updated_at = DocumentState.WAITING, 0, now, now
+        step.save(update_fields=["state", "attempts", "next_try_at", "updated_at"])
+        AuditEntry.objects.create(
+            organization_id=step.issuer_id,
+            actor=actor,
+            action="document.retried",
+            subject=f"{step.subject} {step.pk}",
+            before={"error": before},
+            after={"state": step.state},
+            at=now,
+        )
+        return step

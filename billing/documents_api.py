@@ -1,0 +1,144 @@
+"""The API of invoices' papers: for the tenant that owes one and the provider that issued it, and for nobody else."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.documents.found import FoundFile, find_documents, find_file
+from billing.models import DocumentFormat, DocumentState
+from tenants.authentication import organization_of
+from tenants.models import Organization
+from tenants.problems import Problem
+
+SCOPES: Final = {"GET": "invoices:read"}
+
+
+class DocumentNotReady(Problem):
+    """The file is not made yet, or a person must see to what stopped it."""
+
+    status = 409
+    code = "document_not_ready"
+    title = "The document is not there yet"
+
+
+class NoEinvoice(Problem):
+    """There is no electronic invoice, since something that it must say was not known as it was issued."""
+
+    status = 409
+    code = "no_einvoice"
+    title = "There is no electronic invoice of it"
+
+
+class PdfRenderer(JSONRenderer):
+    """Lets a paper be asked for as `application/pdf`; what goes wrong is still said in JSON."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+
+
+class XmlRenderer(JSONRenderer):
+    """Lets an electronic invoice be asked for as `application/xml`; what goes wrong is still said in JSON."""
+
+    media_type = "application/xml"
+    format = "xml"
+
+
+class DocumentFileSerializer(serializers.Serializer[Any]):
+    """One file."""
+
+    format = serializers.ChoiceField(DocumentFormat.values, help_text="pdf; cii and ubl are electronic invoices")
+    name = serializers.CharField()
+    sha256 = serializers.CharField(help_text="of the file; it never changes once it is made")
+
+
+class DocumentsSerializer(serializers.Serializer[Any]):
+    """The papers of an invoice."""
+
+    state = serializers.ChoiceField(DocumentState.values)
+    error = serializers.CharField(help_text="what stopped it, if anything")
+    einvoice_lacks = serializers.ListField(
+        child=serializers.CharField(), help_text="what was not known that an electronic invoice must say"
+    )
+    files = DocumentFileSerializer(many=True)
+
+
+class InvoiceDocumentsView(APIView):
+    """How far the papers of an invoice are."""
+
+    required_scopes = SCOPES
+
+    @extend_schema(
+        operation_id="invoices_documents_retrieve",
+        tags=["invoices"],
+        summary="See which documents an invoice has",
+        responses={200: DocumentsSerializer},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> Response:
+        """Say which files are made; they are made once, some seconds after the invoice is issued."""
+        found = find_documents(organization_of(request), invoice_id)
+        if found is None:
+            raise Http404
+        files = [{"format": one, "name": name, "sha256": sha256} for one, name, sha256 in found.files]
+        lacks = list(found.einvoice_lacks)
+        return Response({"state": found.state, "error": found.error, "einvoice_lacks": lacks, "files": files})
+
+
+class InvoicePdfView(APIView):
+    """The paper of an invoice."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="invoices_pdf_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice as PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read the PDF/A-3, byte for byte as it was made; its SHA-256 is the ETag. 409 `document_not_ready` before."""
+        return _file(request, organization_of(request), invoice_id, DocumentFormat.PDF)
+
+
+def _file(request: Request, organization: Organization, invoice_id: UUID, wanted: DocumentFormat) -> HttpResponseBase:
+    found = find_file(organization, invoice_id, wanted)
+    if found is None:
+        _refuse(organization, invoice_id, wanted)
+    assert found is not None
+    return file_answer(request, found)
+
+
+def _refuse(organization: Organization, invoice_id: UUID, wanted: DocumentFormat) -> None:
+    documents = find_documents(organization, invoice_id)
+    if documents is None:
+        raise Http404
+    if documents.state == DocumentState.DONE and wanted != DocumentFormat.PDF:
+        raise NoEinvoice("; ".join(documents.einvoice_lacks), lacks=list(documents.einvoice_lacks))
+    words = "It could not be made" if documents.state == DocumentState.FAILED else "It is made in some seconds"
+    raise DocumentNotReady(
+        f"{words}{f': {documents.error}' if documents.error else ''}.".replace("..", "."), state=documents.state
+    )
+
+
+def file_answer(request: Request, found: FoundFile) -> HttpResponseBase:
+    """Return a file to save, or 304 where the caller has these very bytes."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.name}"',
+        "ETag": f'"{found.sha256}"',
+        "Cache-Control": "private, no-cache",
+    }
+    response = HttpResponse(found.body, content_type=found.media_type, headers=headers)
+    answer: HttpResponseBase | None = get_conditional_response(
+        request._request, etag=headers["ETag"], response=response
+    )
+    return answer or response

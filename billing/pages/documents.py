@@ -1,0 +1,37 @@
+"""The papers of invoices, to save from the portal."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from billing.documents.found import find_file
+from billing.models import DocumentFormat, Invoice
+from billing.queries.invoices import invoices_for
+from tenants.models import Organization
+from tenants.roles import READ_INVOICES
+from tenants.scoping import provider_page, tenant_page
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the PDF of an invoice that the tenant owes out, byte for byte as it was made."""
+    return _answer(organization, invoices_for(organization).filter(tenant=organization, number=number).first())
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_invoice_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the PDF of an invoice that the provider issued out, byte for byte as it was made."""
+    return _answer(organization, invoices_for(organization).filter(issuer=organization, number=number).first())
+
+
+def _answer(organization: Organization, invoice: Invoice | None) -> HttpResponse:
+    found = find_file(organization, invoice.pk, DocumentFormat.PDF) if invoice is not None else None
+    if found is None:
+        raise Http404
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.name}"',
+        "ETag": f'"{found.sha256}"',
+        "Cache-Control": "private, no-cache",
+    }
+    return HttpResponse(found.body, content_type=found.media_type, headers=headers)

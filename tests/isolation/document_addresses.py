@@ -1,0 +1,17 @@
+"""Addresses of invoices' papers: name, what each caller gets, method, arguments, body."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.isolation.callers import BETWEEN_THEM, PROVIDERS, TENANTS
+
+INVOICE_ID: Final = {"invoice_id": "{invoice}"}
+INVOICE: Final = {"number": "{number}"}
+
+DOCUMENT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("api-invoice-documents", BETWEEN_THEM, "get", INVOICE_ID, {}),
+    ("api-invoice-pdf", BETWEEN_THEM, "get", INVOICE_ID, {}),
+    ("tenant-invoice-pdf", TENANTS, "get", INVOICE, {}),
+    ("provider-invoice-pdf", PROVIDERS, "get", INVOICE, {}),
+)
