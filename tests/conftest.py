@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.factories import Cast
 
 pytest_plugins = [
+    "tests.plugins.quiet_garbage",
     "tests.plugins.embedded_postgres",
     "tests.plugins.migrated_database",
     "tests.plugins.browser",

@@ -107,6 +107,7 @@ class Shared:
     deployment: Deployment
     endpoint: Endpoint
     tenant: Organization
+    meters: dict[tuple[str, str, str], Meter] = field(default_factory=dict, repr=False, compare=False)
 
     def use(
         self,
@@ -130,8 +131,8 @@ class Shared:
                 register = {"epoch": "sample", "seq": 1, "value": 0, "read_at": at}
                 MeterState.objects.get_or_create(meter=meter, defaults=register)
                 MeterState.objects.filter(meter=meter).update(value=F("value") + tokens[token_class])
-        return [
-            UsageHour.objects.create(
+        return UsageHour.objects.bulk_create(
+            UsageHour(
                 meter=meters[token_class],
                 witness=witness or self.witness,
                 quantity=token_class,
@@ -151,9 +152,16 @@ class Shared:
                 updated_at=stored_at or at,
             )
             for token_class, count_of in tokens.items()
-        ]
+        )
 
     def _meter(self, witness: Witness, model: str, token_class: str) -> Meter:
+        """Looked for in the database once for all hours of it."""
+        key = (witness, model, token_class)
+        if key not in self.meters:
+            self.meters[key] = self._stored_meter(witness, model, token_class)
+        return self.meters[key]
+
+    def _stored_meter(self, witness: Witness, model: str, token_class: str) -> Meter:
         if witness == Witness.GATEWAY:
             return Meter.objects.get_or_create(
                 witness=witness, reporter=self.tenant, source="sample", model=model, quantity=token_class
