@@ -15,10 +15,10 @@ from tests.billing.agreements.agreed import offered_end
 from tests.billing.pages.let_floor import LetFloor, let_floor
 from tests.factories import make_cast
 from tests.metering.checked import make_checked
-from tests.plugins.browser import AxeCheck, PhoneCheck
+from tests.plugins.browser import AxeCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,6 @@ PAGES = (
     "/p/contracts/{contract}/amend/?term={lease}",
     "/p/contracts/new/?kind=lease",
     "/p/amendments/{amendment}/",
-    "/api/docs",
 )
 
 
@@ -98,26 +97,11 @@ def petra(watched: Page, cookies: list[dict[str, str]]) -> Page:
     return watched
 
 
-@pytest.fixture
-def looked_at(axe: AxeCheck, fits_phone: PhoneCheck) -> Callable[[Page], list[object]]:
-    """What is wrong with a page, all its tables open, on a desktop and on a phone; it is left on a desktop."""
-
-    def look(page: Page) -> list[object]:
-        for details in page.locator("main details.tbl").all():
-            details.evaluate("node => node.open = true")
-        found: list[object] = [*axe(page), *fits_phone(page)]
-        page.set_viewport_size({"width": 1440, "height": 900})
-        return found
-
-    return look
-
-
 def test_every_page_is_accessible_and_fits_a_phone(
     places: dict[str, str],
     lasting_server: LiveServer,
     petra: Page,
-    scheme: str,
-    looked_at: Callable[[Page], list[object]],
+    looked_at: AxeCheck,
 ) -> None:
     for path in PAGES:
         petra.goto(lasting_server.url + path.format(**places))
@@ -195,7 +179,7 @@ def test_the_pages_work_without_scripts(
 
 
 def test_the_documentation_of_the_api_is_open_to_everyone(
-    lasting_server: LiveServer, watched: Page, scheme: str, looked_at: Callable[[Page], list[object]]
+    lasting_server: LiveServer, watched: Page, looked_at: AxeCheck
 ) -> None:
     watched.goto(f"{lasting_server.url}/api/docs")
     assert looked_at(watched) == []

@@ -5,7 +5,7 @@ Django's database calls beside an event loop, because Playwright's synchronous i
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import pytest
@@ -28,7 +28,9 @@ WCAG = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "resultTypes": ["violations"],
 }
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 PHONE = {"width": 320, "height": 700}
+DESKTOP = {"width": 1440, "height": 900}
 SCHEMES = ("light", "dark")
 
 AxeCheck = Callable[[Page], list[tuple[str, str]]]
@@ -59,7 +61,7 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     """One reader for all tests: a British desktop in UTC without animations."""
     return {
         **browser_context_args,
-        "viewport": {"width": 1440, "height": 900},
+        "viewport": DESKTOP,
         "locale": "en-GB",
         "timezone_id": "UTC",
         "reduced_motion": "reduce",
@@ -146,10 +148,38 @@ def axe() -> AxeCheck:
     checker = Axe()
 
     def run(page: Page) -> list[tuple[str, str]]:
-        found = checker.run(page, options=WCAG).response["violations"]
-        return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
+        return _violations(checker, page, WCAG)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def looked_at() -> AxeCheck:
+    """``looked_at(page)``: what is wrong with an open page on a desktop and a phone, in light and in dark.
+
+    All its tables are opened. The page is loaded once: its colours follow the reader's system at once, and of the rules
+    only that of contrast can be broken by them. It is left on a desktop, in light.
+    """
+    checker = Axe()
+
+    def run(page: Page) -> list[tuple[str, str]]:
+        page.evaluate("document.querySelectorAll('main details.tbl').forEach(each => { each.open = true })")
+        found = _violations(checker, page, WCAG)
+        page.emulate_media(color_scheme="dark")
+        found += [("dark: " + rule, html) for rule, html in _violations(checker, page, CONTRAST)]
+        page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        found += [("wider than a phone", html) for html in _outside(page)]
+        page.emulate_media(color_scheme="light")
+        found += [("on a phone: " + rule, html) for rule, html in _violations(checker, page, WCAG)]
+        page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+        return found
+
+    return run
+
+
+def _violations(checker: Axe, page: Page, options: Mapping[str, object]) -> list[tuple[str, str]]:
+    found = checker.run(page, options=options).response["violations"]
+    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
 
 
 @pytest.fixture
@@ -161,16 +191,20 @@ def fits_phone() -> PhoneCheck:
 
     def run(page: Page) -> list[str]:
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-        outside: list[str] = page.evaluate(
-            """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-                [...document.querySelectorAll('body *')]
-                    .filter(node => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.scroll'))
-                    .map(node => node.outerHTML.slice(0, 120))"""
-        )
-        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        return (outside or ["something wider than the page"]) if wide else []
+        return _outside(page)
 
     return run
+
+
+def _outside(page: Page) -> list[str]:
+    outside: list[str] = page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+            [...document.querySelectorAll('body *')]
+                .filter(node => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.scroll'))
+                .map(node => node.outerHTML.slice(0, 120))"""
+    )
+    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return (outside or ["something wider than the page"]) if wide else []
 
 
 @pytest.fixture(scope="session")
