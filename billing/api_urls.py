@@ -15,6 +15,7 @@ from billing.agreements.api import (
     WithdrawView,
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
+from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import InvoiceDocumentsView, InvoicePdfView
@@ -61,6 +62,11 @@ urlpatterns = [
         economics_api.PriceVersionSimulateView.as_view(),
         name="api-price-version-simulate",
     ),
+    path("books/accounts", BookAccountsView.as_view(), name="api-books-accounts"),
+    path("books/accounts/<uuid:account_id>/entries", BookEntriesView.as_view(), name="api-books-entries"),
+    path("books/postings/<uuid:posting_id>", BookPostingView.as_view(), name="api-books-posting"),
+    path("books/journal", JournalView.as_view(), name="api-books-journal"),
+    path("books/beancount", BeancountView.as_view(), name="api-books-beancount"),
     path("invoices", InvoicesView.as_view(), name="api-invoices"),
     path("invoices/<uuid:invoice_id>", InvoiceView.as_view(), name="api-invoice"),
     path("invoices/<uuid:invoice_id>/lines", InvoiceLinesView.as_view(), name="api-invoice-lines"),

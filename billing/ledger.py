@@ -12,9 +12,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 
-from billing.models import AccountKind, Contract, LedgerAccount, LedgerEntry, LedgerPosting
+from billing.checkpoints import sums
+from billing.models import NEVER_A_PROVIDERS, AccountKind, Contract, LedgerAccount, LedgerEntry, LedgerPosting
 from tenants.models import Organization
 from tenants.problems import Problem
 
@@ -57,9 +58,19 @@ class Entry:
 
 @transaction.atomic
 def post(
-    *, key: str, cause: str, cause_id: UUID, memo: str, at: datetime, entries: Sequence[Entry]
+    *,
+    key: str,
+    cause: str,
+    cause_id: UUID,
+    memo: str,
+    at: datetime,
+    entries: Sequence[Entry],
+    provider_id: UUID | None = None,
 ) -> tuple[LedgerPosting, bool]:
     """Book the entries under `key`, once; return the posting and whether this call made it.
+
+    A posting stands in the book of one provider: of `provider_id`, or else of whose accounts are in it. Give it where
+    only accounts of a tenant are.
 
     Entries of 0 are left out. Accounts are made on demand. A second call with the same key and the same entries
     changes nothing, whoever comes first; with other entries it raises `PostingDiffers`. Raises
@@ -68,6 +79,7 @@ def post(
     sides = [entry for entry in entries if entry.amount]
     _require_balance(key, sides)
     posting = LedgerPosting(key=key, cause=cause, cause_id=cause_id, memo=memo, at=at)
+    posting.provider_id = provider_id or _provider_of(sides)
     # ON CONFLICT DO NOTHING waits for a concurrent poster of the same key, so the row read next is the one that won.
     LedgerPosting.objects.bulk_create([posting], ignore_conflicts=True)
     stored = LedgerPosting.objects.get(key=key)
@@ -102,23 +114,28 @@ def balance(*, organization_id: UUID, kind: AccountKind, currency: str) -> Decim
 
 def balances(*, organization_id: UUID) -> Mapping[tuple[AccountKind, str], Decimal]:
     """Return every balance of an organization by account kind and currency."""
-    rows = (
-        LedgerEntry.objects.filter(account__organization_id=organization_id)
-        .values_list("account__kind", "account__currency")
-        .annotate(balance=Sum("amount"))
-        .order_by("account__kind", "account__currency")
-    )
-    return {(AccountKind(kind), currency): amount for kind, currency, amount in rows}
+    accounts = LedgerAccount.objects.filter(organization_id=organization_id).in_bulk()
+    found: dict[tuple[AccountKind, str], Decimal] = {}
+    for (account_id, _provider_id), booked in sums(owner_id=organization_id).items():
+        key = AccountKind(accounts[account_id].kind), accounts[account_id].currency
+        found[key] = found.get(key, Decimal(0)) + booked.balance
+    return dict(sorted(found.items()))
+
+
+def _provider_of(entries: Iterable[Entry]) -> UUID | None:
+    """The one organization with accounts in a posting that are a provider's; None where that is not one."""
+    providers = {entry.organization_id for entry in entries if entry.kind not in NEVER_A_PROVIDERS}
+    return providers.pop() if len(providers) == 1 else None
 
 
 def _require_balance(key: str, entries: Sequence[Entry]) -> None:
-    sums: dict[str, Decimal] = {}
+    totals: dict[str, Decimal] = {}
     for entry in entries:
         if entry.amount != entry.amount.quantize(ENTRY_DECIMALS):
             raise PostingOutOfBalance(f"{key}: {entry.amount} has more decimals than the books keep.")
-        sums[entry.currency] = sums.get(entry.currency, Decimal(0)) + entry.amount
-    if not entries or any(sums.values()):
-        found = ", ".join(f"{amount} {currency}" for currency, amount in sums.items()) or "no entries"
+        totals[entry.currency] = totals.get(entry.currency, Decimal(0)) + entry.amount
+    if not entries or any(totals.values()):
+        found = ", ".join(f"{amount} {currency}" for currency, amount in totals.items()) or "no entries"
         raise PostingOutOfBalance(f"{key}: expected a sum of 0, found {found}.")
 
 

@@ -191,6 +191,7 @@ def _book(invoice: Invoice, payment: Payment, clearing: AccountKind) -> None:
             ),
             Entry(invoice.tenant_id, AccountKind.TENANT_RECEIVABLE, payment.currency, -payment.amount),
         ),
+        provider_id=invoice.issuer_id,
     )
 
 

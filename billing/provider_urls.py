@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing.bookkeeping import pages as books
 from billing.pages import (
     amendment,
     comparing,
@@ -23,6 +24,12 @@ from billing.pages import (
 )
 
 urlpatterns = [
+    path("books/", books.provider_books, name="provider-books"),
+    path("books.csv", books.provider_books_csv, name="provider-books-csv"),
+    path("books/journal.csv", books.provider_journal_csv, name="provider-journal-csv"),
+    path("books/journal.beancount", books.provider_beancount, name="provider-journal-beancount"),
+    path("books/<uuid:account_id>/", books.provider_account, name="provider-book-account"),
+    path("books/postings/<uuid:posting_id>/", books.provider_posting, name="provider-book-posting"),
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
     path("leases/", leases.provider_leases, name="provider-leases"),
     path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),

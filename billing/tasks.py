@@ -12,6 +12,7 @@ from django.conf import settings
 
 from billing import (
     charging,
+    checkpoints,
     closing,
     inversions,
     leasing,
@@ -83,6 +84,12 @@ def state_needs(**_: object) -> None:
     """Say from when on metered facts must stay in the database."""
     now = datetime.now(UTC)
     state_hold(name="billing", needed_from_at=charging.needed_from(now=now), now=now)
+
+
+@shared_task(name="billing.tasks.sum_books")
+def sum_books(**_: object) -> None:
+    """Sum what was booked since the last checkpoint, so that no balance need sum all of the past."""
+    checkpoints.take_checkpoint(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.sum_margins")

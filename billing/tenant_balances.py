@@ -99,5 +99,13 @@ def move_balance(
     )
     if against:
         own = Entry(account.tenant_id, AccountKind.TENANT_BALANCE, account.currency, -amount)
-        post(key=key, cause=CAUSE, cause_id=cause_id, memo=memo, at=at, entries=(own, *against))
+        post(
+            key=key,
+            cause=CAUSE,
+            cause_id=cause_id,
+            memo=memo,
+            at=at,
+            entries=(own, *against),
+            provider_id=account.issuer_id,
+        )
     return movement

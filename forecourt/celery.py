@@ -34,6 +34,7 @@ SWEEPS = {
     "billing.tasks.expire_offers": 60.0,
     "billing.tasks.forget_calls": 600.0,
     "billing.tasks.state_needs": 600.0,
+    "billing.tasks.sum_books": 21_600.0,
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.make_documents": 5.0,
     "billing.tasks.settle_invoices": 5.0,

@@ -78,6 +78,11 @@ ITEM_OF_PAGE = {
         for side in ("tenant", "provider")
         for page in ("contracts", "contract", "contract-new", "amendment", "amendment-new")
     },
+    **{
+        f"{side}-{page}": f"{side}-books"
+        for side in ("provider", "operator")
+        for page in ("books", "book-account", "book-posting")
+    },
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -118,7 +123,7 @@ def shell(request: HttpRequest) -> dict[str, Shell]:
 def _area(page: str, organization: Organization) -> Area:
     if page.startswith("tenant-"):
         return "tenant"
-    if page.startswith("provider-") or organization.is_provider:
+    if page.startswith(("provider-", "operator-")) or organization.is_provider:
         return "provider"
     return "tenant"
 
@@ -152,11 +157,18 @@ def _choices(memberships: list[Membership], current: Membership) -> tuple[Organi
 def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
     organization, role = membership.organization, membership.role
     groups: list[NavGroup] = []
+    if organization.is_operator:
+        groups.append(_operator_group(role))
     if organization.is_provider:
         groups += _provider_groups(role)
     if organization.is_tenant:
         groups += _tenant_groups(role, alone=not organization.is_provider)
     return without_empty(groups)
+
+
+def _operator_group(role: str) -> NavGroup:
+    books = NavItem("operator-books", _("Books of the installation"), reverse("operator-books"), "ledger")
+    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books),)))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
@@ -174,6 +186,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
         (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
+        (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (

@@ -29,6 +29,7 @@ SCOPES: Final = {
     "events:write": "send usage events",
     "reporting:write": "hand over whose reports bill a deployment",
     "invoices:read": "read invoices, their lines and evidence",
+    "books:read": "read accounts, trial balances and postings, and export the journal",
     "costs:write": "say what clusters cost",
     "contracts:read": "read contracts, their versions and amendments",
     "contracts:write": "draft contracts and amendments, offer, accept, decline and withdraw them",

@@ -80,6 +80,16 @@ def provider_page(
     return _page(permission, lambda organization: organization.is_provider)
 
 
+def operator_page(
+    permission: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """Give the view the acting organization, which must be the operator (else 404), by role (else 403)."""
+    return _page(permission, lambda organization: organization.is_operator)
+
+
 def _page(
     permission: str, is_kind: Callable[[Organization], bool]
 ) -> Callable[

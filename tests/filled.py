@@ -13,7 +13,7 @@ from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.documents.making import make_documents
 from billing.margins import sum_day
-from billing.models import Invoice, PriceNotice, Quote, RevenueStatement, TermFact
+from billing.models import AccountKind, Invoice, LedgerEntry, PriceNotice, Quote, RevenueStatement, TermFact
 from billing.price_drafts import start_draft
 from billing.pricing import publish_prices
 from billing.rating.kinds import write_fact
@@ -62,6 +62,8 @@ class Filled:
     session: Session
     statement: RevenueStatement
     stated: ProviderStatement
+    books: dict[str, str]
+    """The tenant's account and a posting on it, by their ids."""
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -117,8 +119,15 @@ def fill(cast: Cast) -> Filled:
         _session(world),
         _statement(world, shared.term),
         _stated(cast.provider),
+        _booked(invoice),
         words,
     )
+
+
+def _booked(invoice: Invoice) -> dict[str, str]:
+    """Where the invoice stands in the books."""
+    entry = LedgerEntry.objects.get(posting__cause_id=invoice.id, account__kind=AccountKind.TENANT_RECEIVABLE)
+    return {"account": str(entry.account_id), "posting": str(entry.posting_id)}
 
 
 def _statement(world: World, term: Term) -> RevenueStatement:

@@ -2,6 +2,7 @@
 
 from billing.models.adjusting import BACK_BILLING_MONTHS, Adjustment, IssuingRule
 from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState
+from billing.models.bookkeeping import CheckpointBalance, LedgerCheckpoint
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.contracts import (
     BillingPeriod,
@@ -33,7 +34,7 @@ from billing.models.invoices import (
     IssuerSequence,
 )
 from billing.models.leasing import LeaseEvent, LeaseStep, Quote
-from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models.ledger import NEVER_A_PROVIDERS, AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
@@ -63,6 +64,7 @@ from billing.models.terms import (
 
 __all__ = [
     "BACK_BILLING_MONTHS",
+    "NEVER_A_PROVIDERS",
     "OPEN_STATES",
     "Acceptance",
     "AccountKind",
@@ -75,6 +77,7 @@ __all__ = [
     "BillingPeriod",
     "CardCost",
     "Charge",
+    "CheckpointBalance",
     "ClusterCost",
     "Collection",
     "Contract",
@@ -109,6 +112,7 @@ __all__ = [
     "LeaseEvent",
     "LeaseStep",
     "LedgerAccount",
+    "LedgerCheckpoint",
     "LedgerEntry",
     "LedgerPosting",
     "MarginDay",

@@ -30,6 +30,17 @@ class AccountKind(models.TextChoices):
     ROUNDING = "rounding"
 
 
+NEVER_A_PROVIDERS = frozenset(
+    {
+        AccountKind.TENANT_RECEIVABLE,
+        AccountKind.PREPAID_CREDIT,
+        AccountKind.TENANT_BALANCE,
+        AccountKind.OPERATOR_FEE,
+    }
+)
+"""Accounts of the parties that a provider's book names beside it: its tenants, and the operator."""
+
+
 class LedgerAccount(models.Model):
     """One organization's account of a kind in a currency; its balance is the sum of its entries."""
 
@@ -56,6 +67,15 @@ class LedgerPosting(models.Model):
     cause_id = models.UUIDField()
     memo = models.CharField(max_length=200)
     at = models.DateTimeField()
+    provider = models.ForeignKey(
+        Organization, models.PROTECT, null=True, related_name="+", help_text="in whose book it stands"
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["provider", "at"], name="postings_of_a_book"),
+            models.Index(fields=["cause", "cause_id"], name="postings_of_a_cause"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -1,7 +1,8 @@
 """Checks of the ledger itself, and of the sums that it must show."""
 
+from billing.checkpoints import wrong_checkpoints
 from billing.credit_grants import prepaid_against_ledger
-from billing.models import LedgerPosting
+from billing.models import NEVER_A_PROVIDERS, LedgerPosting
 from billing.proofs.invoices import issued_count
 from billing.proofs.proof import Checks, Proved, rows
 
@@ -110,9 +111,36 @@ def _prepaid_is_booked() -> Proved:
     return prepaid_against_ledger()
 
 
+def _postings_stand_in_a_book() -> Proved:
+    """A posting with accounts of one provider stands in that provider's book; one with none stands in some book."""
+    wrong = rows(
+        """
+        SELECT posting.key, posting.provider_id, array_agg(DISTINCT account.organization_id) FILTER (
+            WHERE account.kind <> ALL (%s) AND account.organization_id IS DISTINCT FROM posting.provider_id
+        ) FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id GROUP BY posting.id
+        HAVING posting.provider_id IS NULL OR count(*) FILTER (
+            WHERE account.kind <> ALL (%s) AND account.organization_id <> posting.provider_id
+        ) > 0 ORDER BY 1
+        """,
+        [str(kind) for kind in NEVER_A_PROVIDERS],
+        [str(kind) for kind in NEVER_A_PROVIDERS],
+    )
+    return LedgerPosting.objects.count(), [
+        f"{key}: in the book of {provider or 'nobody'}, with accounts of {others}" for key, provider, others in wrong
+    ]
+
+
+def _checkpoints_are_sums() -> Proved:
+    """What a checkpoint says an account stood at is the sum of the entries behind it."""
+    return wrong_checkpoints()
+
+
 CHECKS: Checks = {
     "every posting balances": _postings_balance,
     "the ledger nets to zero": _ledger_nets_to_zero,
+    "every posting stands in one provider's book": _postings_stand_in_a_book,
+    "checkpoints are the sums of their entries": _checkpoints_are_sums,
     "invoices are booked as receivable": _invoices_are_booked,
     "receivables are invoices less payments": _receivables_are_unpaid_invoices,
     "deposits are held until they go back": _deposits_are_held,

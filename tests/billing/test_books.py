@@ -9,6 +9,7 @@ from django.db import connection
 from billing.agreeing import add_adjustment
 from billing.books import CHECKS, FINDINGS_MAX, check_books
 from billing.charging import ensure_periods
+from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
 from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.models import CreditReason, Invoice, IssuerSequence
@@ -54,6 +55,7 @@ def make_books(*, late: bool = False) -> World:
     if late:
         engine.use({"output": 1_000_000}, at=NOON, version=2, stored_at=APRIL + HOUR)
         close_period(period_id=world.period(APRIL).id, now=MAY)
+    take_checkpoint(now=datetime.now(UTC), margin=-timedelta(seconds=5))
     return world
 
 
@@ -117,6 +119,12 @@ def test_empty_books_hold() -> None:
         ("UPDATE billing_ledgerentry SET amount = amount + 0.01 WHERE amount > 0", "the ledger nets to zero"),
         ("DELETE FROM billing_ledgerentry WHERE amount > 0", "every posting balances"),
         ("DELETE FROM billing_ledgerentry WHERE amount > 0", "invoices are booked as receivable"),
+        ("UPDATE billing_ledgerposting SET provider_id = NULL", "every posting stands in one provider's book"),
+        (
+            "UPDATE billing_ledgerposting SET provider_id = (SELECT tenant_id FROM billing_invoice LIMIT 1)",
+            "every posting stands in one provider's book",
+        ),
+        ("UPDATE billing_checkpointbalance SET debit = debit + 1", "checkpoints are the sums of their entries"),
         ("UPDATE billing_invoice SET total = total + 1", "invoices are the sum of their lines"),
         ("UPDATE billing_invoice SET total = total + 1", "receivables are invoices less payments"),
         ("UPDATE billing_invoiceline SET amount = amount + 0.01", "lines are their sublines, rounded once"),

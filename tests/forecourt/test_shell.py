@@ -16,7 +16,7 @@ from forecourt.shell import ITEM_OF_PAGE, shell
 from metering.models import RollupCursor
 from tenants.models import Membership, Organization, Role, User
 from tenants.scoping import choose_organization
-from tests.factories import EPOCH, PASSWORD, make_cluster, make_node
+from tests.factories import EPOCH, PASSWORD, make_cluster, make_node, make_user
 
 if TYPE_CHECKING:
     from portal.shell import Shell
@@ -44,6 +44,7 @@ PROVIDER = (
     "/p/compare/",
     "/p/revenue/",
     "/p/statements/",
+    "/p/books/",
     "/p/settings/",
 )
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
@@ -96,6 +97,13 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
     organization = frame(cast.charlie).organization
     assert organization is not None
     assert organization.kind == "Provider · Tenant"
+
+
+def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
+    olga = make_user("olga@example.com", cast.operator)
+    found = frame(olga, "/o/books/")
+    assert links(found) == ["/o/books/"]
+    assert (found.area, found.current) == ("provider", "operator-books")
 
 
 @pytest.mark.parametrize(
@@ -157,5 +165,6 @@ def test_the_words_follow_the_language(cast: Cast, built_look: None) -> None:
 
 
 def test_every_page_marks_an_item_that_it_offers(cast: Cast) -> None:
-    keys = {item.key for group in frame(cast.charlie).navigation for item in group.items}
+    people = (cast.charlie, make_user("olga@example.com", cast.operator))
+    keys = {item.key for person in people for group in frame(person).navigation for item in group.items}
     assert set(ITEM_OF_PAGE.values()) == keys

@@ -21,9 +21,7 @@ from tests.isolation.callers import (
     people,
     programs,
 )
-from tests.isolation.compat_addresses import COMPAT_ADDRESSES
-from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
-from tests.isolation.session_addresses import SESSION_ADDRESSES
+from tests.isolation.room_addresses import ROOM_ADDRESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +76,7 @@ def places(filled: Filled) -> dict[str, str]:
         "version": str(filled.notice.version_id),
         "contract": filled.invoice.period.contract.number,
         "quote": str(filled.quote.id),
+        **filled.books,
     }
 
 
@@ -273,14 +272,7 @@ ADDRESSES = [
         body={"tenant": "tenant", "deployment": "{deployment}", "to": "provider", "from": HOUR},
     ),
     Address("api-usage-alerts", OWN_API, body=WINDOW),
-    Address("api-profile", OWN_API),
-    Address("api-profile", programs(tenant=422, provider=422, outsider=422), "put", body={"country": "XX"}),
     Address("api-invoices", OWN_API),
-    Address("api-statements", OWN_API),
-    *(
-        Address(name, programs(tenant=404, provider=200, outsider=404), arguments={"statement_id": "{stated}"})
-        for name in ("api-statement", "api-statement-document")
-    ),
     Address("api-margins", OWN_API, body={"first_day": "2026-03-01", "last_day": "2026-03-31"}),
     Address("api-cluster-costs", OWN_API),
     Address(
@@ -351,7 +343,7 @@ ADDRESSES = [
     Address("api-lease", BETWEEN_THEM, arguments={"ref": "{lease}"}),
     Address("api-lease-extend", NOT_IN_MARCH, "post", {"ref": "{lease}"}, {"to": "2026-03-05T09:00:00Z"}),
     Address("api-lease-end", NOT_IN_MARCH, "post", {"ref": "{lease}"}, {"at": "2026-03-05T09:00:00Z"}),
-    *(Address(*call) for call in SESSION_ADDRESSES),
+    *(Address(*call) for call in ROOM_ADDRESSES),
     Address("api-contracts", OWN_API),
     Address("api-contracts", programs(tenant=400, provider=400, outsider=400), "post"),
     Address("api-contract", BETWEEN_THEM, arguments=CONTRACT_ID),
@@ -382,7 +374,6 @@ ADDRESSES = [
     ),
     Address("api-events", OWN_API, "post"),
     Address("api-events-complete", OWN_API, "post", body={"source": "sample", "complete_to": "2026-03-05T09:00:00Z"}),
-    *(Address(*call) for call in (*COMPAT_ADDRESSES, *DOCUMENT_ADDRESSES)),
     # These know their callers by what is signed or by a one-time token, never by a session or a key.
     Address("api-enrol", everyone(400), "post"),
     Address("api-batches", everyone(404), "post"),

@@ -1,0 +1,14 @@
+"""The operator's pages of money."""
+
+from django.urls import path
+
+from billing.bookkeeping import pages as books
+
+urlpatterns = [
+    path("books/", books.operator_books, name="operator-books"),
+    path("books.csv", books.operator_books_csv, name="operator-books-csv"),
+    path("books/journal.csv", books.operator_journal_csv, name="operator-journal-csv"),
+    path("books/journal.beancount", books.operator_beancount, name="operator-journal-beancount"),
+    path("books/<uuid:account_id>/", books.operator_account, name="operator-book-account"),
+    path("books/postings/<uuid:posting_id>/", books.operator_posting, name="operator-book-posting"),
+]

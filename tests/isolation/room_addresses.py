@@ -1,0 +1,17 @@
+"""Addresses that rooms list for themselves, as the arguments of an `Address`."""
+
+from __future__ import annotations
+
+from tests.isolation.book_addresses import BOOK_ADDRESSES
+from tests.isolation.compat_addresses import COMPAT_ADDRESSES
+from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
+from tests.isolation.party_addresses import PARTY_ADDRESSES
+from tests.isolation.session_addresses import SESSION_ADDRESSES
+
+ROOM_ADDRESSES = (
+    *SESSION_ADDRESSES,
+    *BOOK_ADDRESSES,
+    *PARTY_ADDRESSES,
+    *COMPAT_ADDRESSES,
+    *DOCUMENT_ADDRESSES,
+)
