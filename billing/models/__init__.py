@@ -50,8 +50,19 @@ from billing.models.settlement import (
     StripeEvent,
     StripeIntent,
 )
+<<<<<<< HEAD
 from billing.models.statements import ProviderStatement, StatementEntry, StatementSequence
 from billing.models.tax import InvoiceParties
+=======
+from billing.models.tax import (
+    InvoiceLineTax,
+    InvoiceParties,
+    InvoiceTax,
+    TaxExemption,
+    TaxRate,
+    TaxSettings,
+)
+>>>>>>> c9dcac2 (wip)
 from billing.models.terms import (
     ContractVersion,
     PeriodCarry,
@@ -104,9 +115,11 @@ __all__ = [
     "Invoice",
     "InvoiceEvidence",
     "InvoiceLine",
+    "InvoiceLineTax",
     "InvoiceParties",
     "InvoiceState",
     "InvoiceSubline",
+    "InvoiceTax",
     "IssuerSequence",
     "IssuingRule",
     "LeaseEvent",
@@ -142,6 +155,9 @@ __all__ = [
     "StripeCustomer",
     "StripeEvent",
     "StripeIntent",
+    "TaxExemption",
+    "TaxRate",
+    "TaxSettings",
     "Term",
     "TermAllocation",
     "TermDeployment",

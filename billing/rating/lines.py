@@ -48,6 +48,15 @@ class Bill:
     total: Decimal
 
 
+DRAWN_APART = "credit_drawn"
+"""The rule whose lines stand apart by the grant they are drawn from: bought and given credit are not taxed alike."""
+
+
+def by_term_model_and_grant(line: RatedLine) -> tuple[Hashable, ...]:
+    """Gather as by term and model, but what is drawn from each grant into a line of its own."""
+    return (*by_term_and_model(line), line.line_key if line.rule == DRAWN_APART else "")
+
+
 def by_term_and_model(line: RatedLine) -> tuple[Hashable, ...]:
     """Gather the classes, days and price versions of one model under one term and rule into one line.
 
@@ -65,7 +74,7 @@ def by_rate(line: RatedLine) -> tuple[Hashable, ...]:
 def make_bill(
     rated: Iterable[RatedLine],
     currency: str,
-    gather: Callable[[RatedLine], Hashable] = by_term_and_model,
+    gather: Callable[[RatedLine], Hashable] = by_term_model_and_grant,
 ) -> Bill:
     """Gather rated lines into invoice lines, in the order of their first subline, and round each once."""
     gathered: dict[Hashable, list[RatedLine]] = {}

@@ -1,0 +1,161 @@
+"""The taxes of a bill: one rounding per rate, shared out over the lines so that both sums are exact.
+
+The lines of one treatment are added up, the tax of that sum is rounded once, half-even, to the minor unit. A line's
+part is its own exact tax rounded down or up, so that the parts are the rounded tax: the remainders decide which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from math import floor
+from typing import Final
+
+from billing.money import exact_sum, from_minor, minor_digits, round_to_minor, to_minor
+from billing.tax_rules.deciding import Given, Method, TaxBasis, treatment_on
+from billing.tax_rules.treatments import Category, Source, Treatment
+
+
+class Nature(StrEnum):
+    """What a line is to the tax."""
+
+    SUPPLY = "supply"
+    HELD = "held"
+    """Money held for the tenant, or given back to it."""
+    PAYMENT = "payment"
+    """Something paid before that this bill is smaller by."""
+
+
+UNTAXED_REASON: Final = {
+    Nature.HELD: "Money held for the buyer: no supply",
+    Nature.PAYMENT: "Paid before: no supply",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaxedLine:
+    """A line as far as tax asks: its rounded amount, its nature, and the last day on which it was supplied."""
+
+    amount: Decimal
+    on: date
+    nature: Nature = Nature.SUPPLY
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRow:
+    """The tax of one treatment: of so much, so much."""
+
+    treatment: Treatment
+    taxable: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TaxBill:
+    """The taxes of a bill: `places` and `line_taxes` say, for each line, its row and its part of the row's tax."""
+
+    rows: tuple[TaxRow, ...]
+    places: tuple[int, ...]
+    line_taxes: tuple[Decimal, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the rows' taxes."""
+        return exact_sum(row.tax for row in self.rows)
+
+
+def make_tax_bill(basis: TaxBasis, lines: Sequence[TaxedLine], currency: str) -> TaxBill:
+    """Return the taxes of lines whose sum is not below zero; raises `RateMissing`.
+
+    Tax that credits take back never takes more off than is there to be paid: the bill stays at or above zero.
+    """
+    treatments = [_treatment(basis, line, place) for place, line in enumerate(lines)]
+    order = list(dict.fromkeys(treatments))
+    places = tuple(order.index(treatment) for treatment in treatments)
+    zero = from_minor(0, currency)
+    taxable = [
+        exact_sum([zero, *(line.amount for line, at in zip(lines, places, strict=True) if at == row)])
+        for row in range(len(order))
+    ]
+    if basis.method is Method.STRIPE:
+        line_taxes = [given.tax + zero for given in basis.given]
+        taxes = [
+            exact_sum([zero, *(tax for tax, at in zip(line_taxes, places, strict=True) if at == row)])
+            for row in range(len(order))
+        ]
+    else:
+        taxes = _not_below_zero(
+            [round_to_minor(_exact(base, one), currency) for base, one in zip(taxable, order, strict=True)],
+            exact_sum([zero, *taxable]),
+        )
+        line_taxes = _shared_out(lines, places, order, taxes, currency)
+    rows = tuple(TaxRow(*row) for row in zip(order, taxable, taxes, strict=True))
+    bill = TaxBill(rows, places, tuple(line_taxes))
+    assert exact_sum(bill.line_taxes) == bill.total
+    return bill
+
+
+def _treatment(basis: TaxBasis, line: TaxedLine, place: int) -> Treatment:
+    if basis.method is Method.STRIPE:
+        return _as_given(basis.given[place])
+    if line.nature is Nature.SUPPLY or basis.method is Method.NONE:
+        return treatment_on(basis, line.on)
+    return Treatment(
+        Category.EXEMPT, Decimal(0), basis.seller.country, Source.BUILT_IN, reason=UNTAXED_REASON[line.nature]
+    )
+
+
+def _as_given(given: Given) -> Treatment:
+    category = Category.STANDARD if given.percent else Category.EXEMPT
+    return Treatment(category, given.percent, given.country, Source.STRIPE, reason=given.reason)
+
+
+def _exact(amount: Decimal, treatment: Treatment) -> Fraction:
+    return Fraction(amount) * Fraction(treatment.percent) / 100
+
+
+def _not_below_zero(taxes: list[Decimal], subtotal: Decimal) -> list[Decimal]:
+    """Take what credits give back of the tax only so far as the bill has it."""
+    assert subtotal >= 0
+    short = -exact_sum([subtotal, *taxes])
+    found = []
+    for tax in taxes:
+        back = max(Decimal(0), min(short, -tax))
+        short -= back
+        found.append(tax + back)
+    return found
+
+
+def _shared_out(
+    lines: Sequence[TaxedLine],
+    places: Sequence[int],
+    treatments: Sequence[Treatment],
+    taxes: Sequence[Decimal],
+    currency: str,
+) -> list[Decimal]:
+    found = [from_minor(0, currency)] * len(lines)
+    scale = 10 ** minor_digits(currency)
+    for row, (treatment, tax) in enumerate(zip(treatments, taxes, strict=True)):
+        mine = [place for place, at in enumerate(places) if at == row]
+        exact = [_exact(lines[place].amount, treatment) * scale for place in mine]
+        for place, units in zip(mine, _near(exact, to_minor(tax, currency)), strict=True):
+            found[place] = from_minor(units, currency)
+    return found
+
+
+def _near(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Return whole units that sum to `total`, each its exact value rounded down or up while that can be.
+
+    The largest remainders are rounded up, the earlier of equals first. What a total beyond those needs (a tax that was
+    cut at zero) is laid on the lines in turn.
+    """
+    units = [floor(one) for one in exact]
+    left = total - sum(units)
+    order = sorted(range(len(units)), key=lambda place: (units[place] - exact[place], place))
+    for turn in range(abs(left)):
+        units[order[turn % len(order)]] += 1 if left > 0 else -1
+    return units
