@@ -16,11 +16,12 @@ from billing.basis import PeriodBasis, rate
 from billing.canonical import Document
 from billing.evidence_adjustments import Restated, billed_differences, section_differences, write_restated
 from billing.evidence_formats import FORMAT, present
+from billing.evidence_taxes import Taxes, tax_differences, write_taxes
 from billing.evidence_terms import read_term, read_version, write_term, write_version
 from billing.money import CHARGE_DECIMALS
 from billing.rating.inputs import RatingWindow
 from billing.rating.kinds import read_fact, write_fact
-from billing.rating.lines import Bill, InvoiceLine, make_bill
+from billing.rating.lines import Bill, InvoiceLine, by_term_and_model, by_term_model_and_grant, make_bill
 from billing.rating.rated import Carry, Rated
 from billing.rating.wording import plain
 
@@ -86,6 +87,7 @@ def make_document(
     *,
     carries: Iterable[Carry] = (),
     restated: Iterable[Restated] = (),
+    taxes: Taxes | None = None,
 ) -> dict[str, Any]:
     """Return the evidence document of an invoice; `basis` holds usage by the hour, `carries` go to the next period.
 
@@ -121,6 +123,8 @@ def make_document(
         "lines": [_line(line) for line in bill.lines],
         "carries": [_carry(carry) for carry in carries],
         "adjustments": [write_restated(each, _basis(each.basis, {})) for each in restated],
+        "grants_apart": True,
+        "taxes": None if taxes is None else write_taxes(taxes),
     }
 
 
@@ -146,8 +150,9 @@ def _basis(basis: PeriodBasis, version_numbers: Mapping[str, int]) -> dict[str, 
 
 def recompute(document: Document) -> Bill:
     """Rate the document's terms, prices, holds and usage anew, and return the bill they give."""
+    document = present(document)
     basis = read_basis(document)
-    return make_bill(rate(basis).lines, basis.currency)
+    return _bill(document, rate(basis), basis.currency)
 
 
 def read_basis(document: Document) -> PeriodBasis:
@@ -184,11 +189,17 @@ def differences(document: Document) -> list[str]:
         document = present(document)
         basis = read_basis(document)
         rated = rate(basis)
-        bill = make_bill(rated.lines, basis.currency)
+        bill = _bill(document, rated, basis.currency)
+        of_taxes = list(tax_differences(document, basis, bill))
         adjusted = _compare_adjustments(document, basis)
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
         return [f"cannot be recomputed: {type(error).__name__} {error}"]
-    return [*_compare(document, bill), *_compare_carries(document, rated), *adjusted]
+    return [*_compare(document, bill), *of_taxes, *_compare_carries(document, rated), *adjusted]
+
+
+def _bill(document: Document, rated: Rated, currency: str) -> Bill:
+    gather = by_term_model_and_grant if document["grants_apart"] else by_term_and_model
+    return make_bill(rated.lines, currency, gather)
 
 
 def _compare(document: Document, bill: Bill) -> list[str]:

@@ -13,6 +13,9 @@ FORMAT_WITHOUT_WORDINGS = "forecourt-evidence-2"
 FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
 """What was sealed before long requests had prices of their own."""
 
+WITHOUT_TAXES = {"taxes": None, "grants_apart": False}
+"""What was sealed before taxes were worked out, while what was drawn from all grants of a term was one line."""
+
 
 def present(document: Document) -> Document:
     """Return a document of any format as one of the present format; raises ValueError for an unknown format."""
@@ -25,7 +28,7 @@ def present(document: Document) -> Document:
     if document["format"] != FORMAT:
         known = ", ".join((FORMAT, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS))
         raise ValueError(f"format: found {document['format']!r}, expected one of {known}")
-    return document
+    return {**WITHOUT_TAXES, **document}
 
 
 def _with_tiers(document: Document) -> Document:

@@ -19,6 +19,7 @@ from billing.adjusting.rules import upward_until
 from billing.bases import Grain, read_basis, window_of
 from billing.basis import PeriodBasis, rate
 from billing.evidence import read_basis as read_sealed
+from billing.evidence import recompute
 from billing.evidence_adjustments import Restated
 from billing.models import Adjustment, BillingPeriod, Invoice, InvoiceEvidence, InvoiceLine, PeriodCarry
 from billing.money import exact_sum, less
@@ -96,8 +97,9 @@ def _original(period: BillingPeriod) -> _Original:
     evidence = InvoiceEvidence.objects.select_related("invoice").filter(invoice__period=period).first()
     if evidence is None:
         return _Original(None, "", None, {})
-    sealed = read_sealed(json.loads(evidence.document))
-    bill = in_order(make_bill(rate(sealed).lines, sealed.currency).lines)
+    document = json.loads(evidence.document)
+    sealed = read_sealed(document)
+    bill = in_order(recompute(document).lines)
     stored = InvoiceLine.objects.filter(invoice=evidence.invoice).order_by("position")
     lines = {
         key_of(line): row for line, row in zip(bill, stored, strict=True) if is_restated(line.sublines[0].term_kind)

@@ -50,10 +50,7 @@ from billing.models.settlement import (
     StripeEvent,
     StripeIntent,
 )
-<<<<<<< HEAD
 from billing.models.statements import ProviderStatement, StatementEntry, StatementSequence
-from billing.models.tax import InvoiceParties
-=======
 from billing.models.tax import (
     InvoiceLineTax,
     InvoiceParties,
@@ -62,7 +59,6 @@ from billing.models.tax import (
     TaxRate,
     TaxSettings,
 )
->>>>>>> c9dcac2 (wip)
 from billing.models.terms import (
     ContractVersion,
     PeriodCarry,

@@ -110,7 +110,7 @@ class TaxExemption(models.Model):
 
 
 class InvoiceTax(models.Model):
-    """The tax of one rate on an invoice: of `taxable` so much, rounded once. Made with its draft, frozen as it issues."""
+    """The tax of one rate on an invoice: of `taxable` so much, rounded once. Frozen as its invoice is issued."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="taxes")

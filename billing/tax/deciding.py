@@ -1,0 +1,132 @@
+"""What the taxes of a bill are decided from: profiles of both parties, what the provider says, what was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing.evidence_taxes import Taxes, work_out
+from billing.models import InvoiceLineTax, TaxExemption, TaxRate, TaxSettings
+from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
+from billing.tax_rules.deciding import (
+    Buyers,
+    Exemption,
+    Method,
+    Party,
+    Rate,
+    RateMissing,
+    TaxBasis,
+    known_rates,
+)
+from billing.tax_rules.treatments import Category
+from billing.tax_rules.working_out import UNTAXED_REASON, Nature
+from tenants.profiles import ensure_profiles
+from tenants.tax_ids import is_eu_vat_id, vat_id_country
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from billing.basis import PeriodBasis
+    from billing.models import BillingPeriod
+    from billing.rating.lines import Bill
+    from tenants.models import BillingProfile, Organization
+
+
+class TaxWaits(Exception):
+    """The taxes cannot be worked out yet; `missing` says what is waited for, as a period's gaps are told."""
+
+    def __init__(self, missing: Mapping[str, Any]) -> None:
+        super().__init__(str(missing))
+        self.missing = missing
+
+
+def taxes_of(*, period: BillingPeriod, basis: PeriodBasis, bill: Bill, now: datetime) -> Taxes:
+    """Return the taxes of a period's bill by what is in force now. Raises `TaxWaits`; stores first profiles alone."""
+    contract = period.contract
+    profiles = ensure_profiles([contract.provider, contract.tenant], now)
+    seller, buyer = profiles[contract.provider_id], profiles[contract.tenant_id]
+    brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
+    decided_from = tax_basis(seller, buyer, brought_untaxed=brought and _brought_untaxed(period))
+    try:
+        return work_out(decided_from, basis, bill)
+    except RateMissing as missing:
+        raise TaxWaits({"kind": "tax_rate", "country": missing.country, "on": missing.on.isoformat()}) from missing
+
+
+def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought_untaxed: bool = False) -> TaxBasis:
+    """Return what decides taxes between two parties by what the provider says now."""
+    settings = settings_of(seller.organization_id)
+    if settings.method == Method.NONE:
+        return TaxBasis(
+            method=Method.NONE,
+            seller=_party(seller),
+            buyer=_party(buyer),
+            no_tax_reason=settings.no_tax_reason,
+            brought_untaxed=brought_untaxed,
+        )
+    return TaxBasis(
+        method=Method(settings.method),
+        seller=_party(seller),
+        buyer=_party(buyer),
+        provider_rates=_provider_rates(seller.organization_id, buyer.country),
+        standard_rates=known_rates(seller.country, buyer.country),
+        exemptions=_exemptions(seller.organization_id, buyer.organization_id),
+        brought_untaxed=brought_untaxed,
+    )
+
+
+def settings_of(provider_id: object) -> TaxSettings:
+    """Return how a provider's supplies are taxed; one that never said charges no tax (an unsaved version 0)."""
+    found = TaxSettings.objects.filter(provider_id=provider_id).order_by("-version").first()
+    return found or TaxSettings(provider_id=provider_id, version=0, method=Method.NONE)
+
+
+def rates_of(provider: Organization) -> list[TaxRate]:
+    """Return the rates that a provider entered, by country, in the order in which they count."""
+    return list(TaxRate.objects.filter(provider=provider).order_by("country", "from_on", "created_at", "pk"))
+
+
+def _provider_rates(provider_id: object, country: str) -> tuple[Rate, ...]:
+    rows = TaxRate.objects.filter(provider_id=provider_id, country=country).order_by("from_on", "created_at", "pk")
+    return tuple(
+        Rate(
+            country=row.country,
+            from_on=row.from_on,
+            category=Category(row.category) if row.category else None,
+            percent=row.percent.normalize(),
+            buyers=Buyers(row.buyers),
+            reason_code=row.reason_code,
+            reason=row.reason,
+        )
+        for row in rows
+    )
+
+
+def _exemptions(provider_id: object, tenant_id: object) -> tuple[Exemption, ...]:
+    rows = TaxExemption.objects.filter(provider_id=provider_id, tenant_id=tenant_id).order_by("from_on", "pk")
+    return tuple(
+        Exemption(
+            reference=row.reference,
+            reason=row.reason,
+            reason_code=row.reason_code,
+            from_on=row.from_on,
+            to_on=row.to_on,
+        )
+        for row in rows
+    )
+
+
+def _party(profile: BillingProfile) -> Party:
+    valid = is_eu_vat_id(profile.vat_id) and vat_id_country(profile.vat_id) == profile.country
+    return Party(country=profile.country, vat_id=profile.vat_id, eu_vat_id_valid=valid)
+
+
+def _brought_untaxed(period: BillingPeriod) -> bool:
+    """Say whether what the bill before carried forward was no supply there."""
+    return InvoiceLineTax.objects.filter(
+        line__rule=RULE_CARRIED,
+        line__invoice__contract=period.contract_id,
+        line__invoice__period__to_at=period.from_at,
+        rate__reason=UNTAXED_REASON[Nature.PAYMENT],
+    ).exists()
