@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from billing.corrections import checks as corrections
-from billing.proofs import adjustments, invoices, ledger, sources
+from billing.proofs import adjustments, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
 from billing.statements import checks as statements
 
@@ -15,6 +15,7 @@ CHECKS: Checks = {
     **ledger.CHECKS,
     **invoices.CHECKS,
     **adjustments.CHECKS,
+    **taxes.CHECKS,
     **sources.CHECKS,
     **statements.CHECKS,
     **corrections.CHECKS,

@@ -25,6 +25,7 @@ from billing.proving import prove
 from billing.rating.rated import Rated
 from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
+from billing.tax.deciding import TaxWaits
 from billing.terms import terms_of
 
 
@@ -60,7 +61,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     1. Every node that served the contract must have rolled past the period's end, every gateway must have said that it
        sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
        most the contract's grace, or that of a share, and then closes with what is missing on record. Certified revenue
-       that a share is taken of is waited for until it is due; from then on an estimate stands in for it.
+       that a share is taken of is waited for until it is due; from then on an estimate stands in for it. Taxes that
+       cannot be worked out are waited for without end.
     2. What came late for the periods before it is put on its bill, the last charges are booked, and the invoice is
        issued from the whole rating. A period in which nothing was used, held or adjusted closes without an invoice.
     3. The next period is stored, or the contract that has come to its end is ended.
@@ -79,7 +81,15 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
         contract_id=contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
     ).exists():
         return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
-    terms = terms_of({contract_id})
+    try:
+        return _close(period, now=now, stripe_ready=stripe_ready)
+    except TaxWaits as waits:
+        return Closed(CloseState.WAITING, waiting_for=(waits.missing,))
+
+
+def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Closed:
+    """Close a locked period whose turn it is, if nothing is waited for. Raises TaxWaits with no invoice stored."""
+    terms = terms_of({period.contract_id})
     in_grace = now < _settling(period, terms).open_until(period.to_at)
     gaps = missing_reports(period=period, now=now)
     unstated = missing_statements(period, terms)

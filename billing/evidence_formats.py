@@ -28,7 +28,7 @@ def present(document: Document) -> Document:
     if document["format"] != FORMAT:
         known = ", ".join((FORMAT, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS))
         raise ValueError(f"format: found {document['format']!r}, expected one of {known}")
-    return {**WITHOUT_TAXES, **document}
+    return document
 
 
 def _with_tiers(document: Document) -> Document:
@@ -51,8 +51,8 @@ def _with_tiers(document: Document) -> Document:
 
 
 def _with_adjustments(document: Document) -> Document:
-    """Nothing was billed of earlier periods."""
-    return {**document, "format": FORMAT, "adjustments": []}
+    """Nothing was billed of earlier periods, and nothing taxed."""
+    return {**document, "format": FORMAT, "adjustments": [], **WITHOUT_TAXES}
 
 
 def _with_wordings(document: Document) -> Document:

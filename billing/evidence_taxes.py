@@ -1,4 +1,4 @@
-"""Taxes in the evidence file: what they were decided from, each rate's sum, each line's part; and working them out anew.
+"""Taxes in the evidence file: what they were decided from, each rate's sum and each line's part; worked out anew.
 
 Evidence that was sealed before taxes were worked out has none, and no tax on its invoice.
 """
@@ -6,6 +6,7 @@ Evidence that was sealed before taxes were worked out has none, and no tax on it
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -71,9 +72,7 @@ def tax_differences(document: Document, basis: PeriodBasis, bill: Bill) -> Itera
         yield f"tax: {missing}"
         return
     for name in ("rates", "lines"):
-        if len(stated[name]) != len(computed[name]):
-            yield f"tax {name}: {len(stated[name])} stated, {len(computed[name])} computed"
-        for place, (left, right) in enumerate(zip(stated[name], computed[name], strict=False), 1):
+        for place, (left, right) in enumerate(zip_longest(stated[name], computed[name]), 1):
             if left != right:
                 yield f"tax {name} {place}: {left} stated, {right} computed"
     given = sum((Decimal(rate["tax"]) for rate in computed["rates"]), Decimal(0))

@@ -15,6 +15,7 @@ from billing.canonical import canonical, digest
 from billing.documents.beginning import begin_documents
 from billing.evidence import Header, Proof, differences, make_document
 from billing.evidence_adjustments import Restated
+from billing.evidence_taxes import Taxes
 from billing.ledger import Entry, operator_for, post
 from billing.models import (
     AccountKind,
@@ -42,8 +43,11 @@ from billing.rating.wording import plain
 from billing.rating.words import line_words
 from billing.restating import in_order, rank
 from billing.stripe_amounts import from_minor_units, minimum_charge_minor
+from billing.tax.deciding import taxes_of
 from billing.tax.parties import freeze_parties
+from billing.tax.storing import store_taxes
 from tenants.models import Organization
+from tenants.profiles import ensure_profiles
 
 LEASES_HEADING = "GPU leases"
 LATE_HEADING = "Adjustments of earlier periods"
@@ -87,13 +91,15 @@ def issue_invoice(
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
     same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`); `restated` are
-    the closed periods that its adjustments come from. There is no tax rule yet, so tax is 0. An invoice of 0.00 is paid
-    as it is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
+    the closed periods that its adjustments come from. Taxes are by what both parties and the provider's rates say now;
+    raises `TaxWaits`, before anything is stored, where they cannot be worked out yet. An invoice of 0.00 is paid as it
+    is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
-    ordered = in_order(bill.lines)
-    totals = _totals(contract, bill)
+    parties = ensure_profiles([contract.provider, contract.tenant], now)
+    taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties)
+    totals = _totals(contract, bill, taxes.bill.total)
     assert totals.total >= 0
     invoice = Invoice.objects.create(
         issuer_id=contract.provider_id,
@@ -104,8 +110,8 @@ def issue_invoice(
         currency=contract.currency,
         updated_at=now,
     )
-    freeze_parties(invoice, now)
-    _store_lines(invoice, period, ordered, basis)
+    freeze_parties(invoice, parties)
+    _store_lines(invoice, period, bill, basis, taxes)
     number = _next_number(contract.provider)
     settling = settle_by(
         (term.stretches for term in basis.terms), due_days=contract.due_days, grace_hours=contract.grace_hours
@@ -123,7 +129,7 @@ def issue_invoice(
     header = Header(
         number, contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
     )
-    _seal(invoice, make_document(header, basis, proof, bill, carries=rated.carries, restated=restated))
+    _seal(invoice, make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes))
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
     begin_documents(invoice, now)
@@ -131,17 +137,19 @@ def issue_invoice(
     return invoice
 
 
-def _totals(contract: Contract, bill: rating_lines.Bill) -> Totals:
-    tax = from_minor(0, contract.currency)
-    deposit = sum((line.amount for line in bill.lines if line.sublines[0].rule in DEPOSIT_RULES), start=tax)
+def _totals(contract: Contract, bill: rating_lines.Bill, tax: Decimal) -> Totals:
+    zero = from_minor(0, contract.currency)
+    deposit = sum((line.amount for line in bill.lines if line.sublines[0].rule in DEPOSIT_RULES), start=zero)
     earned = Fraction(bill.total - deposit)
     fee = round_to_minor(earned * Fraction(contract.operator_fee_percent) / 100, contract.currency)
     return Totals(bill.total, tax, bill.total + tax, fee, deposit)
 
 
 def _store_lines(
-    invoice: Invoice, period: BillingPeriod, lines: Sequence[rating_lines.InvoiceLine], basis: PeriodBasis
+    invoice: Invoice, period: BillingPeriod, bill: rating_lines.Bill, basis: PeriodBasis, taxes: Taxes
 ) -> None:
+    places = {id(line): place for place, line in enumerate(bill.lines)}
+    lines = in_order(bill.lines)
     titles = {term.ref: term.title for term in basis.terms}
     stored: list[InvoiceLine] = []
     sublines: list[InvoiceSubline] = []
@@ -161,6 +169,7 @@ def _store_lines(
         sublines.extend(_sublines(row, line, zone))
     InvoiceLine.objects.bulk_create(stored)
     InvoiceSubline.objects.bulk_create(sublines, batch_size=SUBLINE_BATCH_ROWS)
+    store_taxes(invoice, taxes, [(row, places[id(line)]) for row, line in zip(stored, lines, strict=True)])
 
 
 def _originals(period: BillingPeriod) -> dict[str, tuple[UUID, UUID | None]]:
@@ -261,7 +270,7 @@ def _seal(invoice: Invoice, document: dict[str, object]) -> None:
 
 def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now: datetime) -> None:
     """Dr tenant receivable total; Cr deposit held, operator fee, tax payable, and provider payable the rest."""
-    if not totals.total and not totals.deposit:
+    if not totals.total and not totals.tax and not totals.deposit:
         return
     currency = contract.currency
     payable = totals.total - totals.operator_fee - totals.tax - totals.deposit

@@ -19,13 +19,12 @@ from billing.tax_rules.deciding import (
 )
 from billing.tax_rules.treatments import Category
 from billing.tax_rules.working_out import UNTAXED_REASON, Nature
-from tenants.profiles import ensure_profiles
 from tenants.tax_ids import is_eu_vat_id, vat_id_country
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from typing import Any
+    from uuid import UUID
 
     from billing.basis import PeriodBasis
     from billing.models import BillingPeriod
@@ -41,11 +40,12 @@ class TaxWaits(Exception):
         self.missing = missing
 
 
-def taxes_of(*, period: BillingPeriod, basis: PeriodBasis, bill: Bill, now: datetime) -> Taxes:
-    """Return the taxes of a period's bill by what is in force now. Raises `TaxWaits`; stores first profiles alone."""
-    contract = period.contract
-    profiles = ensure_profiles([contract.provider, contract.tenant], now)
-    seller, buyer = profiles[contract.provider_id], profiles[contract.tenant_id]
+def taxes_of(*, period: BillingPeriod, basis: PeriodBasis, bill: Bill, parties: Mapping[UUID, BillingProfile]) -> Taxes:
+    """Return the taxes of a period's bill by what is in force now; raises `TaxWaits`.
+
+    `parties` are the profiles of both organizations in force.
+    """
+    seller, buyer = parties[period.contract.provider_id], parties[period.contract.tenant_id]
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
     decided_from = tax_basis(seller, buyer, brought_untaxed=brought and _brought_untaxed(period))
     try:
@@ -76,7 +76,7 @@ def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought_untaxed:
     )
 
 
-def settings_of(provider_id: object) -> TaxSettings:
+def settings_of(provider_id: UUID) -> TaxSettings:
     """Return how a provider's supplies are taxed; one that never said charges no tax (an unsaved version 0)."""
     found = TaxSettings.objects.filter(provider_id=provider_id).order_by("-version").first()
     return found or TaxSettings(provider_id=provider_id, version=0, method=Method.NONE)
@@ -87,7 +87,7 @@ def rates_of(provider: Organization) -> list[TaxRate]:
     return list(TaxRate.objects.filter(provider=provider).order_by("country", "from_on", "created_at", "pk"))
 
 
-def _provider_rates(provider_id: object, country: str) -> tuple[Rate, ...]:
+def _provider_rates(provider_id: UUID, country: str) -> tuple[Rate, ...]:
     rows = TaxRate.objects.filter(provider_id=provider_id, country=country).order_by("from_on", "created_at", "pk")
     return tuple(
         Rate(
@@ -103,7 +103,7 @@ def _provider_rates(provider_id: object, country: str) -> tuple[Rate, ...]:
     )
 
 
-def _exemptions(provider_id: object, tenant_id: object) -> tuple[Exemption, ...]:
+def _exemptions(provider_id: UUID, tenant_id: UUID) -> tuple[Exemption, ...]:
     rows = TaxExemption.objects.filter(provider_id=provider_id, tenant_id=tenant_id).order_by("from_on", "pk")
     return tuple(
         Exemption(

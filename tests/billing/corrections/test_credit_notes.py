@@ -18,7 +18,9 @@ from billing.models import (
     CreditReason,
     Invoice,
     InvoiceLine,
+    InvoiceLineTax,
     InvoiceState,
+    InvoiceTax,
     LedgerPosting,
     Settlement,
     SettlementState,
@@ -44,6 +46,18 @@ def with_fee_and_tax() -> Invoice:
     operator = make_organization("the-operator", is_operator=True)
     draft = make_draft([Line("150.00"), Line("50.00")], provider=provider, tenant=tenant)
     with transaction.atomic():
+        rate = InvoiceTax.objects.create(
+            invoice=draft,
+            position=1,
+            category="S",
+            percent=19,
+            country="DE",
+            source="built_in",
+            taxable=Decimal(200),
+            tax=Decimal(38),
+        )
+        for line in draft.lines.all():
+            InvoiceLineTax.objects.create(line=line, rate=rate, tax=line.amount * 19 / 100)
         Invoice.objects.filter(pk=draft.pk).update(
             state=InvoiceState.ISSUED,
             number="F-1",

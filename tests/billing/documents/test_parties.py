@@ -7,7 +7,7 @@ import pytest
 from billing.documents.inputs import BankAccount, Language
 from billing.documents.parties import parties_of
 from billing.tax.parties import freeze_parties
-from tenants.profiles import LogoChange, ProfileFields, keep_profile
+from tenants.profiles import LogoChange, ProfileFields, ensure_profiles, keep_profile
 from tests.billing.documents.test_press import picture
 from tests.billing.issued import ISSUED_AT, make_issued
 
@@ -45,7 +45,7 @@ def test_profiles_stand_on_it_as_they_were_when_it_was_issued(cast: Cast) -> Non
         logo = LogoChange(picture()) if organization is cast.provider else None
         keep_profile(organization=organization, given=given, by="petra@example.com", now=ISSUED_AT, logo=logo)
     invoice = make_issued(parties=(cast.provider, cast.tenant))
-    freeze_parties(invoice, ISSUED_AT)
+    freeze_parties(invoice, ensure_profiles([cast.provider, cast.tenant], ISSUED_AT))
     later = ProfileFields(legal_name="Renamed", country="DE", email="x@compute.example")
     keep_profile(organization=cast.provider, given=later, by="petra@example.com", now=ISSUED_AT)
 

@@ -94,7 +94,7 @@ def test_credits_take_their_tax_back_but_never_more_than_there_is() -> None:
 
 def test_a_bill_without_lines_has_no_tax() -> None:
     bill = make_tax_bill(german(), [], "EUR")
-    assert (bill.rows, bill.places, bill.line_taxes, bill.total) == ((), (), (), 0)
+    assert not any([bill.rows, bill.places, bill.line_taxes, bill.total])
 
 
 def test_what_a_service_answered_is_taken_as_it_is() -> None:

@@ -90,7 +90,7 @@ FROZEN_TAXES = RunSQL(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0028_statements'),
+        ('billing', '0033_bookkeeping'),
         ('tenants', '0006_billing_profiles'),
     ]
 
