@@ -12,6 +12,7 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
+    BalanceKind,
     Invoice,
     InvoiceState,
     LedgerPosting,
@@ -21,7 +22,8 @@ from billing.models import (
     SettlementState,
 )
 from billing.money import minor_digits, round_to_minor
-from billing.payments import REFERENCE_CHARACTERS_MAX
+from billing.payments import REFERENCE_CHARACTERS_MAX, PaymentMethod
+from billing.tenant_balances import locked_balance, move_balance
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -82,6 +84,8 @@ def reverse_payment(
         payment=payment, reference=reference, amount=taken, reason=reason, by=by, reversed_at=now
     )
     _book(invoice, reversal, now)
+    if payment.method == PaymentMethod.BALANCE:
+        _back_on_the_balance(invoice, reversal, now)
     if invoice.state == InvoiceState.PAID and dues_of(invoice).left > 0:
         _owe_again(invoice, now)
     AuditEntry.objects.create(
@@ -123,6 +127,7 @@ def _book(invoice: Invoice, reversal: PaymentReversal, now: datetime) -> None:
         key=f"payment_reversal:{reversal.pk}",
         cause=CAUSE,
         cause_id=reversal.payment_id,
+        provider_id=invoice.issuer_id,
         memo=f"Payment of invoice {invoice.number} taken back",
         at=now,
         entries=[
@@ -134,6 +139,20 @@ def _book(invoice: Invoice, reversal: PaymentReversal, now: datetime) -> None:
             )
             for entry in booked
         ],
+    )
+
+
+def _back_on_the_balance(invoice: Invoice, reversal: PaymentReversal, now: datetime) -> None:
+    """The posting gave the tenant its balance back; its movement goes with it."""
+    move_balance(
+        account=locked_balance(tenant_id=invoice.tenant_id, issuer_id=invoice.issuer_id, currency=invoice.currency),
+        kind=BalanceKind.APPLIED_BACK,
+        amount=reversal.amount,
+        key=f"payment_reversal:{reversal.pk}",
+        cause_id=reversal.payment_id,
+        memo="",
+        at=now,
+        against=(),
     )
 
 

@@ -25,6 +25,7 @@ from billing import (
     unpriced,
 )
 from billing.agreements import drafting
+from billing.corrections import applying, sending
 from billing.documents import making
 from billing.statements import stating
 from billing.stripe_answers import StripeUnavailable
@@ -38,6 +39,8 @@ LEASES_MAX = 500
 SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
 DOCUMENTS_MAX = 500
+BALANCES_MAX = 500
+REFUNDS_MAX = 100
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
@@ -170,6 +173,30 @@ def settle_invoices(**_: object) -> None:
                     break
         except Exception:
             logger.exception("collecting invoice %s; tried again when its lease ends", invoice_id)
+
+
+@shared_task(name="billing.tasks.apply_balances")
+def apply_balances(**_: object) -> None:
+    """Let tenants' balances pay their invoices, as far as they go."""
+    now = datetime.now(UTC)
+    for account_id in applying.due_balances(limit=BALANCES_MAX):
+        try:
+            applying.apply_balance(account_id=account_id, now=now)
+        except Exception:
+            logger.exception("applying balance %s", account_id)
+
+
+@shared_task(name="billing.tasks.send_refunds")
+def send_refunds(**_: object) -> None:
+    """Send the refunds to cards that are due, and look how those on their way are doing."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    for refund_id in sending.due_refunds(now=datetime.now(UTC), limit=REFUNDS_MAX):
+        try:
+            sending.send_refund(refund_id=refund_id, gateway=gateway, now=datetime.now(UTC))
+        except Exception:
+            logger.exception("refund %s; tried again when its lease ends", refund_id)
 
 
 @shared_task(name="billing.tasks.apply_stripe_events")

@@ -38,6 +38,8 @@ SWEEPS = {
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.make_documents": 5.0,
     "billing.tasks.settle_invoices": 5.0,
+    "billing.tasks.apply_balances": 60.0,
+    "billing.tasks.send_refunds": 15.0,
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.tell_price_changes": 30.0,
 }

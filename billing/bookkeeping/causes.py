@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from billing.credit_books import CAUSE_GRANT, CAUSE_MOVEMENT
-from billing.models import CreditMovement, Invoice, LedgerPosting, Payment, Term
+from billing.models import CreditMovement, CreditNote, Invoice, LedgerPosting, Payment, Refund, Term, WriteOff
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,43 @@ def _movements(ids: list[UUID]) -> Mapping[UUID, Origin]:
     }
 
 
+def _credit_notes(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    rows = CreditNote.objects.filter(pk__in=ids).values_list(
+        "pk", "number", "invoice_id", "invoice__number", "invoice__contract__number"
+    )
+    return {
+        key: Origin(gettext_lazy("Credit note"), f"{number} · {invoice}", invoice_id, contract)
+        for key, number, invoice_id, invoice, contract in rows
+    }
+
+
+def _write_offs(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    rows = WriteOff.objects.filter(pk__in=ids).values_list(
+        "pk", "invoice_id", "invoice__number", "invoice__contract__number"
+    )
+    return {
+        key: Origin(gettext_lazy("Write-off"), number or "", invoice_id, contract)
+        for key, invoice_id, number, contract in rows
+    }
+
+
+def _refunds(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    rows = Refund.objects.filter(pk__in=ids).values_list("pk", "reference", "account__tenant__name")
+    return {key: Origin(gettext_lazy("Refund"), " · ".join(filter(None, (name, ref)))) for key, ref, name in rows}
+
+
+def _of_balances(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    """What moved a tenant's balance: a credit note or a refund."""
+    return {**_credit_notes(ids), **_refunds(ids)}
+
+
 ORIGINS: Mapping[str, Callable[[list[UUID]], Mapping[UUID, Origin]]] = {
     "invoice": _invoices,
     "payment": _payments,
+    "credit_note": _credit_notes,
+    "balance": _of_balances,
+    "refund": _refunds,
+    "write_off": _write_offs,
     CAUSE_GRANT: _grants,
     CAUSE_MOVEMENT: _movements,
 }

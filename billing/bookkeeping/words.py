@@ -24,6 +24,7 @@ ACCOUNT_WORDS: Final[Mapping[str, Promise]] = {
     AccountKind.OPERATOR_FEE: gettext_lazy("Operator's fee"),
     AccountKind.TAX_PAYABLE: gettext_lazy("Tax to hand on"),
     AccountKind.SLA_CREDITS: gettext_lazy("Service credits"),
+    AccountKind.REFUND_IN_TRANSIT: gettext_lazy("Refunds on their way"),
     AccountKind.WRITE_OFF: gettext_lazy("Written off"),
     AccountKind.STRIPE_CLEARING: gettext_lazy("Held by Stripe"),
     AccountKind.BANK_CLEARING: gettext_lazy("Received by bank"),

@@ -1,6 +1,6 @@
 """Checks of the books that corrections answer for."""
 
-from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, WriteOff
+from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, Refund, WriteOff
 from billing.proofs.proof import Checks, Proved, rows
 
 
@@ -130,10 +130,35 @@ def _write_offs_are_booked() -> Proved:
     ]
 
 
+def _refunds_in_transit() -> Proved:
+    """What refunds on their way come to is what their issuers' accounts hold for them."""
+    wrong = rows(
+        """
+        WITH going AS (
+            SELECT account.issuer_id AS owner, account.currency, sum(refund.amount) AS amount FROM billing_refund refund
+            JOIN billing_balanceaccount account ON account.id = refund.account_id
+            WHERE refund.state IN ('pending', 'sent') GROUP BY 1, 2
+        ), booked AS (
+            SELECT account.organization_id AS owner, account.currency, -sum(entry.amount) AS amount
+            FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+            WHERE account.kind = 'refund_in_transit' GROUP BY 1, 2
+        )
+        SELECT owner, currency, coalesce(going.amount, 0), coalesce(booked.amount, 0)
+        FROM going FULL JOIN booked USING (owner, currency)
+        WHERE coalesce(going.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        """
+    )
+    return Refund.objects.count(), [
+        f"organization {owner}: {going} {currency} of refunds on their way, {booked} booked"
+        for owner, currency, going, booked in wrong
+    ]
+
+
 CHECKS: Checks = {
     "credit notes are within their invoices": _credit_notes_fit,
     "credit notes are booked": _credit_notes_are_booked,
     "credit note numbers have no gap": _numbers_are_gapless,
     "balances of tenants are their movements": _balances_are_movements,
     "write-offs are booked": _write_offs_are_booked,
+    "refunds in transit are those on their way": _refunds_in_transit,
 }

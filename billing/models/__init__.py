@@ -23,6 +23,16 @@ from billing.models.corrections import (
     WriteOff,
 )
 from billing.models.credits import Coupon, CouponEnd, CouponRedemption, CouponTry, CreditMovement, MovementKind
+from billing.models.disputes import (
+    CorrectionPolicy,
+    Dispute,
+    DisputeMessage,
+    DisputeSide,
+    DisputeState,
+    Refund,
+    RefundMethod,
+    RefundState,
+)
 from billing.models.documents import DocumentFile, DocumentFormat, DocumentState, DocumentStep
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
@@ -90,6 +100,7 @@ __all__ = [
     "Contract",
     "ContractState",
     "ContractVersion",
+    "CorrectionPolicy",
     "Coupon",
     "CouponEnd",
     "CouponRedemption",
@@ -99,6 +110,10 @@ __all__ = [
     "CreditNoteLine",
     "CreditNoteSequence",
     "CreditReason",
+    "Dispute",
+    "DisputeMessage",
+    "DisputeSide",
+    "DisputeState",
     "DocumentFile",
     "DocumentFormat",
     "DocumentState",
@@ -139,6 +154,9 @@ __all__ = [
     "PriceVersion",
     "ProviderStatement",
     "Quote",
+    "Refund",
+    "RefundMethod",
+    "RefundState",
     "RevenueStatement",
     "Session",
     "SessionAllocation",

@@ -17,6 +17,7 @@ class AccountKind(models.TextChoices):
     TENANT_RECEIVABLE = "tenant_receivable"
     PREPAID_CREDIT = "prepaid_credit"
     TENANT_BALANCE = "tenant_balance"
+    REFUND_IN_TRANSIT = "refund_in_transit"
     GRANTED_CREDIT = "granted_credit"
     DEPOSIT_HELD = "deposit_held"
     PROVIDER_PAYABLE = "provider_payable"

@@ -12,7 +12,8 @@ from billing.charging import ensure_periods
 from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
 from billing.corrections.credit_notes import Scope, issue_credit_note
-from billing.models import CreditReason, Invoice, IssuerSequence
+from billing.corrections.refunds import Order, request_refund
+from billing.models import BalanceAccount, CreditReason, Invoice, IssuerSequence, RefundMethod
 from billing.payments import PaymentMethod, record_payment
 from billing.rating.credit import CreditWording, Grant
 from billing.statements.stating import make_statement
@@ -97,6 +98,12 @@ def correct() -> None:
         now=APRIL,
     )
     write_off(invoice_id=second.pk, reason="Insolvent", by="petra", now=APRIL)
+    request_refund(
+        account_id=BalanceAccount.objects.get().pk,
+        order=Order(Decimal(1), RefundMethod.BANK_TRANSFER, "It was asked for."),
+        by="petra",
+        now=APRIL,
+    )
 
 
 def test_sound_books_hold_and_every_check_looked_at_something() -> None:

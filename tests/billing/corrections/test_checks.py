@@ -11,6 +11,7 @@ from billing.corrections.checks import CHECKS
 from billing.models import CreditNote, LedgerEntry
 from billing.write_offs import write_off
 from tests.billing.corrections.corrected import BY, NOW, credit, pay, wrong_in_the_books
+from tests.billing.corrections.kept import keep, refund
 from tests.billing.issued import Line, make_issued
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,15 @@ def test_a_write_off_that_is_not_booked_is_found() -> None:
     assert "receivables are invoices less payments" in wrong
 
 
+def test_a_refund_that_is_not_in_transit_is_found() -> None:
+    going = refund(keep("5.00"), "2.00")
+    assert not wrong_in_the_books()
+    around_the_guards("UPDATE billing_refund SET state = 'done' WHERE id = %s", str(going.pk))
+    assert list(wrong_in_the_books()) == ["refunds in transit are those on their way"]
+
+
 def test_each_check_looks_at_something(note: CreditNote) -> None:
     write_off(invoice_id=make_issued([Line("10.00")]).pk, reason="Insolvent", by=BY, now=NOW)
+    refund(keep("5.00"), "2.00")
     assert all(check()[0] for check in CHECKS.values())
     assert note.total == Decimal(30)
