@@ -31,6 +31,7 @@ from billing.queries.invoice_detail import (
     invoice_evidence,
     invoice_lines,
 )
+from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
 from metering.context_bands import tier_id
 from tenants.authentication import organization_of
 from tenants.models import Organization
@@ -98,7 +99,11 @@ class InvoiceView(APIView):
         found = changed_invoice(organization, invoice_id)
         if found is None:
             raise Http404
-        body = {**_invoice(found, datetime.now(UTC)), "actions": _actions(found, organization, request)}
+        body = {
+            **_invoice(found, datetime.now(UTC)),
+            "taxes": [_tax(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
+            "actions": _actions(found, organization, request),
+        }
         return _json(request, body)
 
 
@@ -122,7 +127,12 @@ class InvoiceLinesView(APIView):
         if _wants_csv(request):
             return csv_answer(f"invoice-{found.row.number}.csv", _PART_HEAD, _parts(found))
         row = found.row
-        lines = [_line(group.heading, line, row.currency) for group in found.groups for line in group.lines]
+        taxes = line_taxes(invoice_id)
+        lines = [
+            {**_line(group.heading, line, row.currency), "tax": _line_tax(taxes.get(line.position), row.currency)}
+            for group in found.groups
+            for line in group.lines
+        ]
         return _json(request, {"invoice": str(row.id), "number": row.number, "currency": row.currency, "lines": lines})
 
 
@@ -252,6 +262,31 @@ def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:
         "exact_amount": f"{line.exact_amount:f}",
         "amount": _money(line.amount, currency),
         "sublines": [_subline(subline) for subline in line.sublines],
+    }
+
+
+def _tax(rate: RateRow, currency: str) -> dict[str, object]:
+    return {
+        "position": rate.position,
+        "category": rate.category,
+        "percent": _plain(rate.percent),
+        "country": rate.country,
+        "said_by": rate.source,
+        "reason_code": rate.reason_code,
+        "reason": rate.reason,
+        "taxable": _money(rate.taxable, currency),
+        "tax": _money(rate.tax, currency),
+    }
+
+
+def _line_tax(found: LineTax | None, currency: str) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "rate": found.rate,
+        "category": found.category,
+        "percent": _plain(found.percent),
+        "tax": _money(found.tax, currency),
     }
 
 

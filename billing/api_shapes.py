@@ -44,9 +44,33 @@ class InvoiceSerializer(serializers.Serializer[Any]):
     collection = serializers.CharField(help_text="charge_automatically or send_invoice")
 
 
+class TaxSerializer(serializers.Serializer[Any]):
+    """The tax of one rate on an invoice."""
+
+    position = serializers.IntegerField()
+    category = serializers.CharField(help_text="of EN 16931: S, Z, E, AE, K, G or O")
+    percent = serializers.CharField()
+    country = serializers.CharField(help_text="whose tax it is; empty where it is nobody's")
+    said_by = serializers.CharField(help_text="who says so: none, built_in, provider, certificate or stripe")
+    reason_code = serializers.CharField(help_text="VATEX code, or empty")
+    reason = serializers.CharField()
+    taxable = serializers.CharField(help_text=MONEY)
+    tax = serializers.CharField(help_text="rounded once; " + MONEY)
+
+
+class LineTaxSerializer(serializers.Serializer[Any]):
+    """A line's rate and its part of that rate's tax; parts of a rate sum to it."""
+
+    rate = serializers.IntegerField(help_text="position among the invoice's taxes")
+    category = serializers.CharField()
+    percent = serializers.CharField()
+    tax = serializers.CharField(help_text=MONEY)
+
+
 class InvoiceWithActionsSerializer(InvoiceSerializer):
     """An issued invoice, and what may be done with it now."""
 
+    taxes = TaxSerializer(many=True)
     actions = ActionSerializer(many=True)
 
 
@@ -94,6 +118,7 @@ class LineSerializer(serializers.Serializer[Any]):
     base_amount = serializers.CharField(help_text="before the share; " + EXACT)
     exact_amount = serializers.CharField(help_text=EXACT)
     amount = serializers.CharField(help_text="rounded once, half to even; " + MONEY)
+    tax = LineTaxSerializer(allow_null=True)
     sublines = SublineSerializer(many=True)
 
 

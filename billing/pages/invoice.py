@@ -14,6 +14,7 @@ from billing.models import Invoice
 from billing.money import round_to_minor
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
+from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_detail import (
     InvoiceLines,
@@ -24,6 +25,7 @@ from billing.queries.invoice_detail import (
     invoice_lines,
 )
 from billing.queries.invoice_list import find_invoice as find_invoice
+from billing.queries.invoice_taxes import invoice_rates
 from metering.context_bands import tier_id
 from portal.figures import locale_for
 from tenants.models import Organization
@@ -61,6 +63,7 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
     locale = locale_for(translation.get_language() or "en")
     context = invoice_context(detail, invoice.issuer.billing_email, datetime.now(UTC), locale)
     row = detail.row
+    context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return render(request, "billing/tenant_invoice.html", context)
 

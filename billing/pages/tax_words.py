@@ -1,0 +1,68 @@
+"""Taxes in words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from babel import Locale
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.queries.invoice_taxes import RateRow
+from billing.tax_rules.treatments import Category
+from portal.figures import money, share
+
+CATEGORY_WORDS: Mapping[str, Promise] = {
+    Category.STANDARD: gettext_lazy("Value added tax"),
+    Category.ZERO: gettext_lazy("Zero rated"),
+    Category.EXEMPT: gettext_lazy("Exempt"),
+    Category.REVERSE_CHARGE: gettext_lazy("Reverse charge"),
+    Category.INTRA_COMMUNITY: gettext_lazy("Supply within the EU"),
+    Category.EXPORT: gettext_lazy("Supplied abroad"),
+    Category.NOT_SUBJECT: gettext_lazy("Not subject to tax"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """One rate of an invoice in words."""
+
+    name: str
+    base: str
+    note: str
+    amount: Decimal
+
+
+def tax_lines(rates: Iterable[RateRow], currency: str, locale: str) -> tuple[TaxLine, ...]:
+    """Return the rates of an invoice as its page names them; none where no tax is charged and no reason was given."""
+    shown = [rate for rate in rates if rate.category != Category.NOT_SUBJECT]
+    return tuple(
+        TaxLine(_name(rate, locale), money(rate.taxable, currency, locale=locale), rate.reason, rate.tax)
+        for rate in shown
+    )
+
+
+def rate_words(category: str, percent: Decimal) -> str:
+    """Return a category with its percentage, where it has one."""
+    words = CATEGORY_WORDS.get(category)
+    if category != Category.STANDARD:
+        return str(words or _("By the built-in rules"))
+    return f"{words} {share(percent / 100, digits=_digits(percent))}"
+
+
+def country_words(country: str, locale: str) -> str:
+    """Return a country's name, or its code where no name is known."""
+    return str(Locale.parse(locale).territories.get(country, country))
+
+
+def _name(rate: RateRow, locale: str) -> str:
+    words = rate_words(rate.category, rate.percent)
+    if rate.category != Category.STANDARD or not rate.country:
+        return words
+    return _("%(tax)s (%(country)s)") % {"tax": words, "country": country_words(rate.country, locale)}
+
+
+def _digits(percent: Decimal) -> int:
+    exponent = percent.normalize().as_tuple().exponent
+    return max(0, -int(exponent))
