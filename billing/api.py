@@ -1,7 +1,7 @@
 """The API of invoices: read by the tenant that owes them and the provider that issued them, and by nobody else."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -32,6 +32,7 @@ from billing.queries.invoice_detail import (
     invoice_lines,
 )
 from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
+from billing.queries.invoice_steps import InvoiceStep, invoice_steps
 from metering.context_bands import tier_id
 from tenants.authentication import organization_of
 from tenants.models import Organization
@@ -103,6 +104,11 @@ class InvoiceView(APIView):
             **_invoice(found, datetime.now(UTC)),
             "taxes": [_tax(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
             "actions": _actions(found, organization, request),
+        steps = invoice_steps(invoice_id)
+        body = {
+            **_invoice(found, datetime.now(UTC)),
+            "steps": [_step(step) for step in steps],
+            "actions": [*_actions(found, organization, request), *_retries(found, steps, organization, request)],
         }
         return _json(request, body)
 
@@ -241,6 +247,34 @@ def _actions(found: ChangedInvoice, organization: Organization, request: Request
     if owes and row.hosted_url:
         actions.append({"name": "pay", "method": "GET", "url": row.hosted_url})
     return actions
+
+
+def _step(step: InvoiceStep) -> dict[str, object]:
+    return {
+        "name": str(step.name),
+        "state": str(step.state),
+        "detail": step.detail,
+        "error": step.error,
+        "attempts": step.attempts,
+        "next_try_at": _instant(step.next_try_at) if step.next_try_at else None,
+    }
+
+
+def _retries(
+    found: ChangedInvoice, steps: Iterable[InvoiceStep], organization: Organization, request: Request
+) -> list[dict[str, str]]:
+    """What the issuer may have tried again."""
+    if found.row.issuer_id != organization.id:
+        return []
+    return [
+        {
+            "name": f"retry_{step.name}",
+            "method": "POST",
+            "url": request.build_absolute_uri(reverse("api-invoice-step-retry", args=[found.row.id, step.name])),
+        }
+        for step in steps
+        if step.retry
+    ]
 
 
 def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:

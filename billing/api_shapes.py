@@ -11,7 +11,7 @@ EXACT = "unrounded, to 18 decimals, as a string"
 class ActionSerializer(serializers.Serializer[Any]):
     """Something that may be done with an invoice now."""
 
-    name = serializers.CharField(help_text="read_lines, read_evidence or pay")
+    name = serializers.CharField(help_text="read_lines, read_evidence, pay, retry_stripe_push or retry_collect")
     method = serializers.CharField()
     url = serializers.CharField()
 
@@ -69,8 +69,22 @@ class LineTaxSerializer(serializers.Serializer[Any]):
 
 class InvoiceWithActionsSerializer(InvoiceSerializer):
     """An issued invoice, and what may be done with it now."""
+class StepSerializer(serializers.Serializer[Any]):
+    """A step of an issued invoice; each stands, fails and is tried again by itself."""
 
     taxes = TaxSerializer(many=True)
+    name = serializers.CharField(help_text="tax, document, stripe_push or collect")
+    state = serializers.CharField(help_text="not_needed, waiting, done or failed")
+    detail = serializers.CharField(help_text="where within the step, for people")
+    error = serializers.CharField(help_text="what went wrong last")
+    attempts = serializers.IntegerField()
+    next_try_at = serializers.DateTimeField(allow_null=True)
+
+
+class InvoiceWithActionsSerializer(InvoiceSerializer):
+    """An issued invoice, the steps that follow its issue, and what may be done with it now."""
+
+    steps = StepSerializer(many=True)
     actions = ActionSerializer(many=True)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import comparison_api, economics_api
+from billing import closing_api, comparison_api, economics_api
 from billing.agreements.api import (
     AcceptView,
     AmendmentsView,
@@ -45,6 +45,15 @@ from billing.statements.api import StatementDocumentView, StatementsView, Statem
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
+    path("drafts", closing_api.DraftsView.as_view(), name="api-drafts"),
+    path("drafts/<uuid:period_id>", closing_api.DraftView.as_view(), name="api-draft"),
+    path("drafts/<uuid:period_id>/approve", closing_api.DraftApproveView.as_view(), name="api-draft-approve"),
+    path("issuing-rule", closing_api.IssuingRuleView.as_view(), name="api-issuing-rule"),
+    path(
+        "invoices/<uuid:invoice_id>/steps/<str:step>/retry",
+        closing_api.StepRetryView.as_view(),
+        name="api-invoice-step-retry",
+    ),
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
     path(
         "contracts/<uuid:contract_id>/compare",

@@ -6,27 +6,34 @@ and the next sweep does it again; a period that is closed stays closed whoever a
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from billing.adjusting.restatements import restate_into
+from billing.adjusting.rules import is_approved
 from billing.bases import Grain, read_basis, window_of
+from billing.basis import PeriodBasis
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
 from billing.credits import keep_movements
 from billing.invoicing import issue_invoice
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState, Term
 from billing.proving import prove
+from billing.rating.lines import make_bill
 from billing.rating.rated import Rated
 from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
 from billing.tax.deciding import TaxWaits
 from billing.terms import terms_of
+
+READY_FOR = timedelta(hours=1)
+"""After how long a period that waits for its approval is rated again."""
 
 
 class CloseState(StrEnum):
@@ -36,6 +43,7 @@ class CloseState(StrEnum):
     ALREADY_CLOSED = "already_closed"
     NOT_OVER = "not_over"
     WAITING = "waiting"
+    AWAITING_APPROVAL = "awaiting_approval"
     BUSY = "busy"
 
 
@@ -49,8 +57,12 @@ class Closed:
 
 
 def due_periods(*, now: datetime) -> list[UUID]:
-    """Return the ids of open periods that are over, in the order they ended."""
-    due = BillingPeriod.objects.filter(state=PeriodState.OPEN, to_at__lte=now).order_by("to_at", "pk")
+    """Return the ids of open periods that are over, in the order they ended.
+
+    One that waits for its approval is looked at every now and then: what comes meanwhile changes what is approved.
+    """
+    looked_at = Q(ready_at__isnull=True) | Q(approved_at__isnull=False) | Q(ready_at__lte=now - READY_FOR)
+    due = BillingPeriod.objects.filter(looked_at, state=PeriodState.OPEN, to_at__lte=now).order_by("to_at", "pk")
     return list(due.values_list("pk", flat=True))
 
 
@@ -65,7 +77,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
        cannot be worked out are waited for without end.
     2. What came late for the periods before it is put on its bill, the last charges are booked, and the invoice is
        issued from the whole rating. A period in which nothing was used, held or adjusted closes without an invoice.
-    3. The next period is stored, or the contract that has come to its end is ended.
+    3. Where the provider approves its invoices, one that was not approved at this very amount waits for that.
+    4. The next period is stored, or the contract that has come to its end is ended.
     """
     contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
     # The contract first, then the period: the order in which a termination takes them.
@@ -73,14 +86,8 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     if locked.first() is None:
         return Closed(CloseState.BUSY)
     period = _locked(period_id)
-    if period.state == PeriodState.CLOSED:
-        return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.filter(period=period).first())
-    if now < period.to_at:
-        return Closed(CloseState.NOT_OVER)
-    if BillingPeriod.objects.filter(
-        contract_id=contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
-    ).exists():
-        return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},))
+    if (other := _cannot_close(period, now)) is not None:
+        return other
     try:
         return _close(period, now=now, stripe_ready=stripe_ready)
     except TaxWaits as waits:
@@ -89,40 +96,75 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
 
 def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Closed:
     """Close a locked period whose turn it is, if nothing is waited for. Raises TaxWaits with no invoice stored."""
-    terms = terms_of({period.contract_id})
-    in_grace = now < _settling(period, terms).open_until(period.to_at)
-    gaps = missing_reports(period=period, now=now)
-    unstated = missing_statements(period, terms)
-    if (gaps and in_grace) or any(now < due.due_at for due in unstated):
-        return Closed(CloseState.WAITING, waiting_for=(*gaps, *map(_due_row, unstated)))
-    gaps += map(_due_row, unstated)
+    gate = gate_of(period, now)
+    if gate.waits:
+        return Closed(CloseState.WAITING, waiting_for=gate.missing)
     restated = restate_into(into=period, now=now)
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
     basis = read_basis(window_of(period), grain=Grain.HOUR)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
     unpriced = unresolved(period=period)
-    missing = (*gaps, *_unpriced_rows(unpriced))
-    if missing and in_grace:
+    missing = (*gate.missing, *_unpriced_rows(unpriced))
+    if missing and gate.in_grace:
         return Closed(CloseState.WAITING, waiting_for=missing)
+    rated = charged.rated or Rated()
+    if rated.lines and not is_approved(period=period, amount=make_bill(rated.lines, basis.currency).total, now=now):
+        return Closed(CloseState.AWAITING_APPROVAL, waiting_for=({"kind": "approval"},))
     period.accepted_gaps = list(missing)
+    proof = prove(period=period, basis=basis, gaps=gate.missing, unpriced=unpriced) if rated.lines else None
     invoice = None
-    if charged.rated is not None and charged.rated.lines:
+    if proof is not None:
         invoice = issue_invoice(
             period=period,
-            rated=charged.rated,
+            rated=rated,
             basis=basis,
-            proof=prove(period=period, basis=basis, gaps=gaps, unpriced=unpriced),
+            proof=proof,
             now=now,
             stripe_ready=stripe_ready,
             restated=restated,
         )
-    _hand_on(period, charged.rated or Rated())
-    keep_movements(period=period, basis=basis, rated=charged.rated or Rated(), now=now)
+    _finish(period, basis, rated, now)
+    return Closed(CloseState.CLOSED, invoice)
+
+
+def _cannot_close(period: BillingPeriod, now: datetime) -> Closed | None:
+    """Return why it is not the turn of a period, whatever is known of it."""
+    if period.state == PeriodState.CLOSED:
+        return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.filter(period=period).first())
+    if now < period.to_at:
+        return Closed(CloseState.NOT_OVER)
+    earlier = BillingPeriod.objects.filter(
+        contract=period.contract_id, state=PeriodState.OPEN, from_at__lt=period.from_at
+    )
+    return Closed(CloseState.WAITING, waiting_for=({"kind": "earlier_period"},)) if earlier.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a period that is over still waits for; `waits`: whether it does not close without it."""
+
+    missing: tuple[Mapping[str, Any], ...]
+    in_grace: bool
+    waits: bool
+
+
+def gate_of(period: BillingPeriod, now: datetime) -> Gate:
+    """Return what is missing of a period before it can close, and whether it still waits for that."""
+    terms = terms_of({period.contract_id})
+    in_grace = now < _settling(period, terms).open_until(period.to_at)
+    gaps = missing_reports(period=period, now=now)
+    unstated = missing_statements(period, terms)
+    waits = (bool(gaps) and in_grace) or any(now < due.due_at for due in unstated)
+    return Gate((*gaps, *map(_due_row, unstated)), in_grace, waits)
+
+
+def _finish(period: BillingPeriod, basis: PeriodBasis, rated: Rated, now: datetime) -> None:
+    _hand_on(period, rated)
+    keep_movements(period=period, basis=basis, rated=rated, now=now)
     period.state = PeriodState.CLOSED
     period.closed_at = now
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])
     _go_on(period, now)
-    return Closed(CloseState.CLOSED, invoice)
 
 
 def _settling(period: BillingPeriod, terms: Iterable[Term]) -> Settling:

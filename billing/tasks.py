@@ -24,6 +24,7 @@ from billing import (
     stripe_events,
     unpriced,
 )
+from billing.adjusting import last_bills
 from billing.agreements import drafting
 from billing.corrections import applying, sending
 from billing.documents import making
@@ -155,6 +156,17 @@ def make_documents(**_: object) -> None:
             making.make_documents(subject_id=subject_id, public_url=settings.PUBLIC_URL, now=datetime.now(UTC))
         except Exception:
             logger.exception("documents of %s", subject_id)
+
+
+@shared_task(name="billing.tasks.bill_late_usage")
+def bill_late_usage(**_: object) -> None:
+    """Put usage that came after its period closed on the draft of the open one, or on a last bill."""
+    now = datetime.now(UTC)
+    for contract_id in last_bills.contracts_with_late_usage():
+        try:
+            last_bills.bill_late(contract_id=contract_id, now=now, wait=False)
+        except Exception:
+            logger.exception("late usage of contract %s", contract_id)
 
 
 @shared_task(name="billing.tasks.settle_invoices")

@@ -29,6 +29,7 @@ SWEEPS = {
     "metering.tasks.forget_event_keys": 600.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
+    "billing.tasks.bill_late_usage": 900.0,
     "billing.tasks.make_statements": 300.0,
     "billing.tasks.record_lease_steps": 10.0,
     "billing.tasks.expire_offers": 60.0,

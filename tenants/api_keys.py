@@ -30,6 +30,7 @@ SCOPES: Final = {
     "reporting:write": "hand over whose reports bill a deployment",
     "invoices:read": "read invoices, their lines and evidence",
     "books:read": "read accounts, trial balances and postings, and export the journal",
+    "invoices:write": "approve drafts, say how invoices are issued, try steps again",
     "costs:write": "say what clusters cost",
     "contracts:read": "read contracts, their versions and amendments",
     "contracts:write": "draft contracts and amendments, offer, accept, decline and withdraw them",

@@ -1,11 +1,42 @@
-"""What a provider wants of its closing, with defaults where it said nothing."""
+"""What a provider wants of its closing, with defaults where it said nothing; and approving what is to be issued."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from billing.models import BACK_BILLING_MONTHS, BillingPeriod, IssuingRule
+from django.db import transaction
+
+from billing.models import BACK_BILLING_MONTHS, BillingPeriod, Contract, IssuingRule, PeriodState
 from billing.periods import months_later
+from tenants.models import AuditEntry, Organization
+from tenants.problems import Problem
+
+BACK_BILLING_MONTHS_MAX = 120
+
+
+class WrongIssuingRule(Problem):
+    """What was asked of drafts or of issuing makes no sense."""
+
+    status = 422
+    code = "wrong_issuing"
+    title = "This cannot be asked of drafts or of issuing"
+
+
+class InvoiceDraftNotReady(Problem):
+    """The draft is not one that waits for an approval."""
+
+    status = 409
+    code = "invoice_draft_not_ready"
+    title = "This draft does not wait for an approval"
+
+
+class InvoiceDraftChanged(Problem):
+    """The draft comes to something else than what is approved."""
+
+    status = 409
+    code = "invoice_draft_changed"
+    title = "The invoice draft comes to something else by now"
 
 
 def issuing_rule(provider_id: UUID) -> IssuingRule:
@@ -14,7 +45,83 @@ def issuing_rule(provider_id: UUID) -> IssuingRule:
     return stored or IssuingRule(provider_id=provider_id, back_billing_months=BACK_BILLING_MONTHS)
 
 
+@transaction.atomic
+def set_issuing_rule(
+    *, provider: Organization, back_billing_months: int | None, approves: bool, actor: str, now: datetime
+) -> IssuingRule:
+    """Store what a provider wants of its closing, from now on."""
+    assert back_billing_months is None or 0 <= back_billing_months <= BACK_BILLING_MONTHS_MAX
+    Organization.objects.select_for_update(no_key=True).get(pk=provider.pk)
+    before = issuing_rule(provider.pk)
+    rule, _ = IssuingRule.objects.update_or_create(
+        provider=provider,
+        defaults={"back_billing_months": back_billing_months, "approves": approves, "changed_at": now},
+    )
+    AuditEntry.objects.create(
+        organization=provider,
+        actor=actor,
+        action="issuing_rule.set",
+        subject=f"organization {provider.slug}",
+        before=_said(before),
+        after=_said(rule),
+        at=now,
+    )
+    return rule
+
+
+def _said(rule: IssuingRule) -> dict[str, object]:
+    return {"back_billing_months": rule.back_billing_months, "approves": rule.approves}
+
+
 def upward_until(*, period: BillingPeriod) -> datetime | None:
     """Return from when on more of a closed period is no longer billed; None where it always is."""
     months = issuing_rule(period.contract.provider_id).back_billing_months
     return None if months is None else months_later(period.to_at, months, ZoneInfo(period.contract.time_zone))
+
+
+def is_approved(*, period: BillingPeriod, amount: Decimal, now: datetime) -> bool:
+    """Whether a complete period may be issued at an amount; if it may not, it is marked as waiting for its approval.
+
+    The caller has locked the period. An approval of another amount is void.
+    """
+    if not issuing_rule(period.contract.provider_id).approves:
+        return True
+    if period.approved_at is not None and period.ready_amount == amount:
+        return True
+    period.ready_at, period.ready_amount, period.approved_at, period.approved_by = now, amount, None, ""
+    period.save(update_fields=["ready_at", "ready_amount", "approved_at", "approved_by"])
+    return False
+
+
+@transaction.atomic
+def approve_draft(*, period_id: UUID, amount: Decimal, actor: str, now: datetime) -> BillingPeriod:
+    """Approve that a complete period is issued at an amount, before tax; approving it again changes nothing.
+
+    Raises `InvoiceDraftNotReady`, `InvoiceDraftChanged` where it comes to something else by now, and
+    BillingPeriod.DoesNotExist.
+    """
+    contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
+    Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
+    period = BillingPeriod.objects.select_for_update(of=("self",)).select_related("contract").get(pk=period_id)
+    if period.state != PeriodState.OPEN or period.ready_amount is None:
+        raise InvoiceDraftNotReady(
+            f"The period of {period.contract.number} from {period.from_at.isoformat()} is not ready."
+        )
+    if period.ready_amount != amount:
+        raise InvoiceDraftChanged(
+            f"It comes to {period.ready_amount} {period.contract.currency} by now; {amount} was approved.",
+            amount=str(period.ready_amount),
+        )
+    if period.approved_at is None:
+        period.approved_at, period.approved_by = now, actor
+        period.save(update_fields=["approved_at", "approved_by"])
+        AuditEntry.objects.create(
+            organization_id=period.contract.provider_id,
+            actor=actor,
+            action="draft.approved",
+            subject=f"contract {period.contract.number}",
+            before={},
+            after={"period": period.from_at.isoformat(), "amount": str(amount), "currency": period.contract.currency},
+            at=now,
+        )
+    return period

@@ -24,6 +24,7 @@ class IssuingRule(models.Model):
         default=BACK_BILLING_MONTHS,
         help_text="for how long after a period's end more can be billed of it; null: without end, 0: never",
     )
+    approves = models.BooleanField(default=False, help_text="whether invoices wait for a person to approve them")
     changed_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -119,12 +119,22 @@ class BillingPeriod(models.Model):
     rated_at = models.DateTimeField(null=True, help_text="usage before this instant is charged")
     closed_at = models.DateTimeField(null=True)
     restated_at = models.DateTimeField(null=True, help_text="usage stored before this instant is on some bill")
+    ready_at = models.DateTimeField(null=True, help_text="when it last was complete and waited for its approval")
+    ready_amount = models.DecimalField(
+        max_digits=38, decimal_places=4, null=True, help_text="what its invoice came to then, before tax"
+    )
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=200, blank=True, default="")
     accepted_gaps = models.JSONField(default=list, help_text="nodes that had not reported when grace ran out")
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["contract", "from_at"], name="billing_period_once"),
             models.CheckConstraint(condition=Q(to_at__gt=F("from_at")), name="billing_period_span"),
+            models.CheckConstraint(
+                condition=Q(approved_at__isnull=True) | Q(ready_at__isnull=False, ready_amount__isnull=False),
+                name="approved_is_ready",
+            ),
             ExclusionConstraint(
                 name="billing_periods_apart",
                 expressions=[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.isolation.book_addresses import BOOK_ADDRESSES
+from tests.isolation.closing_addresses import CLOSING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
@@ -11,6 +12,7 @@ from tests.isolation.session_addresses import SESSION_ADDRESSES
 ROOM_ADDRESSES = (
     *SESSION_ADDRESSES,
     *BOOK_ADDRESSES,
+    *CLOSING_ADDRESSES,
     *PARTY_ADDRESSES,
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,

@@ -1,0 +1,339 @@
+"""The API of closing: drafts that grow and wait, their approval, what a provider wants of it, and steps tried again."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.adjusting.rules import (
+    BACK_BILLING_MONTHS_MAX,
+    WrongIssuingRule,
+    approve_draft,
+    issuing_rule,
+    set_issuing_rule,
+)
+from billing.closing import close_period
+from billing.documents.beginning import retry_documents
+from billing.models import BillingPeriod, Invoice, InvoiceState, IssuingRule
+from billing.queries.draft_detail import (
+    PAGE_ROWS_MAX,
+    DraftDetail,
+    DraftEntry,
+    DraftState,
+    draft_detail,
+    draft_entries,
+)
+from billing.queries.invoice_steps import StepName
+from billing.rating.wording import plain
+from billing.settlement import NotRetryable, retry_settlement
+from clusters.bodies import checked
+from tenants.authentication import organization_of
+from tenants.models import Organization
+
+READ: Final = "invoices:read"
+WRITE: Final = "invoices:write"
+MONEY: Final = "a decimal in the draft's currency, as a string"
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    """An invoice that is not issued yet."""
+
+    id = serializers.UUIDField(help_text="of its billing period")
+    contract = serializers.CharField()
+    issuer = serializers.CharField()
+    tenant = serializers.CharField()
+    currency = serializers.CharField()
+    time_zone = serializers.CharField()
+    period_from = serializers.DateTimeField()
+    period_to = serializers.DateTimeField(help_text="the period is [from, to)")
+    state = serializers.ChoiceField([str(each) for each in DraftState])
+    amount = serializers.CharField(help_text="as charged so far, before tax; " + MONEY)
+    previous_number = serializers.CharField(allow_null=True, help_text="the invoice of the period before")
+    previous_amount = serializers.CharField(allow_null=True, help_text="before tax; " + MONEY)
+
+
+class DraftLineSerializer(serializers.Serializer[Any]):
+    """A line as it would be issued now."""
+
+    term_ref = serializers.CharField()
+    title = serializers.CharField()
+    model = serializers.CharField()
+    rule = serializers.CharField()
+    unit = serializers.CharField()
+    quantity = serializers.CharField()
+    amount = serializers.CharField(help_text=MONEY)
+    previous_amount = serializers.CharField(allow_null=True, help_text="of the same line a period before; " + MONEY)
+    adjusts = serializers.CharField(help_text="the invoice that a late line adjusts, or when its period began")
+
+
+class DraftActionSerializer(serializers.Serializer[Any]):
+    """Something that may be done with a draft now."""
+
+    name = serializers.CharField(help_text="approve")
+    method = serializers.CharField()
+    url = serializers.CharField()
+
+
+class DraftDetailSerializer(DraftSerializer):
+    """A draft with its lines, as they rate now."""
+
+    lines = DraftLineSerializer(many=True)
+    withheld_amount = serializers.CharField(help_text="of closed periods, too late to be billed; " + MONEY)
+    ready_amount = serializers.CharField(allow_null=True, help_text="what is approved, before tax; " + MONEY)
+    approved_by = serializers.CharField()
+    actions = DraftActionSerializer(many=True)
+
+
+class DraftsSerializer(serializers.Serializer[Any]):
+    """Drafts in the order of their ids."""
+
+    drafts = DraftSerializer(many=True)
+    next_after = serializers.UUIDField(allow_null=True)
+
+
+class ApproveSerializer(serializers.Serializer[Any]):
+    """What is approved."""
+
+    amount = serializers.DecimalField(38, 4, help_text="`ready_amount` as it was read")
+
+
+class ApprovedSerializer(serializers.Serializer[Any]):
+    """What an approval led to: an invoice, or the draft that something came to in the meantime."""
+
+    state = serializers.CharField(help_text="closed, awaiting_approval or waiting")
+    invoice = serializers.UUIDField(allow_null=True)
+
+
+class IssuingRuleSerializer(serializers.Serializer[Any]):
+    """What a provider wants of its closing."""
+
+    back_billing_months = serializers.IntegerField(
+        min_value=0,
+        max_value=BACK_BILLING_MONTHS_MAX,
+        allow_null=True,
+        help_text="for how long after a period's end more is billed of it; null: without end",
+    )
+    approves = serializers.BooleanField(help_text="whether invoices wait for a person to approve them")
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    """Where the step is now."""
+
+    step = serializers.CharField()
+    state = serializers.CharField(help_text="of the collection, or of the papers")
+
+
+class DraftsView(APIView):
+    """Invoices that are not issued yet, of the organization as tenant and as provider."""
+
+    required_scopes = {"GET": READ}
+
+    @extend_schema(
+        operation_id="drafts_list",
+        tags=["invoices"],
+        summary="List invoice drafts",
+        parameters=[
+            OpenApiParameter("state", str, enum=[str(each) for each in DraftState]),
+            OpenApiParameter("after", str, description="`next_after` of the page before"),
+            OpenApiParameter("limit", int, description=f"1 to {PAGE_ROWS_MAX}, 100 where not given"),
+        ],
+        responses={200: DraftsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List drafts with what was charged so far, beside the invoice of the period before."""
+        query = checked(_DraftQuery(data=request.query_params), WrongIssuingRule)
+        state = query.get("state")
+        found = draft_entries(
+            organization_of(request),
+            _now(),
+            state=DraftState(state) if state else None,
+            after=query.get("after"),
+            limit=query["limit"] + 1,
+        )
+        shown = found[: query["limit"]]
+        after = str(shown[-1].period_id) if len(found) > len(shown) else None
+        return Response({"drafts": [_entry(each) for each in shown], "next_after": after})
+
+
+class _DraftQuery(serializers.Serializer[Any]):
+    state = serializers.ChoiceField([str(each) for each in DraftState], required=False)
+    after = serializers.UUIDField(required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=PAGE_ROWS_MAX - 1, default=100)
+
+
+class DraftView(APIView):
+    """One draft."""
+
+    required_scopes = {"GET": READ}
+
+    @extend_schema(
+        operation_id="drafts_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice draft",
+        responses={200: DraftDetailSerializer},
+    )
+    def get(self, request: Request, period_id: UUID) -> Response:
+        """Read a draft line by line as it rates now, beside the period before, and what may be done with it."""
+        organization = organization_of(request)
+        found = draft_detail(organization, period_id, _now())
+        if found is None:
+            raise Http404
+        return Response(_detail(found, organization, request))
+
+
+class DraftApproveView(APIView):
+    """Approves a draft."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="drafts_approve",
+        tags=["invoices"],
+        summary="Approve an invoice draft",
+        request=ApproveSerializer,
+        responses={200: ApprovedSerializer},
+    )
+    def post(self, request: Request, period_id: UUID) -> Response:
+        """Approve that a complete draft is issued at its amount, and issue it. For the provider."""
+        organization = organization_of(request)
+        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+            raise Http404
+        given = checked(ApproveSerializer(data=request.data), WrongIssuingRule)
+        now = _now()
+        approve_draft(period_id=period_id, amount=given["amount"], actor=_caller(request), now=now)
+        closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
+        invoice = str(closed.invoice.pk) if closed.invoice else None
+        return Response({"state": str(closed.state), "invoice": invoice})
+
+
+class IssuingRuleView(APIView):
+    """What the organization wants of its closing, as a provider."""
+
+    required_scopes = {"GET": READ, "PUT": WRITE}
+
+    @extend_schema(
+        operation_id="issuing_rule_read",
+        tags=["invoices"],
+        summary="Read how invoices are issued",
+        responses={200: IssuingRuleSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Read for how long more is billed of a closed period, and whether invoices wait for an approval."""
+        return Response(_rule(issuing_rule(_provider(request).pk)))
+
+    @extend_schema(
+        operation_id="issuing_rule_set",
+        tags=["invoices"],
+        summary="Say how invoices are issued",
+        request=IssuingRuleSerializer,
+        responses={200: IssuingRuleSerializer},
+    )
+    def put(self, request: Request) -> Response:
+        """Say so for every invoice that is issued from now on."""
+        provider = _provider(request)
+        given = checked(IssuingRuleSerializer(data=request.data), WrongIssuingRule)
+        return Response(_rule(set_issuing_rule(provider=provider, actor=_caller(request), now=_now(), **given)))
+
+
+class StepRetryView(APIView):
+    """Tries a step of an issued invoice again."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="invoices_step_retry",
+        tags=["invoices"],
+        summary="Try a step of an invoice again",
+        request=None,
+        responses={200: RetriedSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID, step: str) -> Response:
+        """Let a step that stopped go on, or a card that was declined be charged again. For the issuer."""
+        issued = Invoice.objects.filter(pk=invoice_id, issuer=organization_of(request))
+        if step not in set(StepName) or not issued.exclude(state=InvoiceState.DRAFT).exists():
+            raise Http404
+        if step == StepName.DOCUMENT:
+            document = retry_documents(subject_id=invoice_id, actor=_caller(request), now=_now())
+            return Response({"step": step, "state": document.state})
+        if step not in (StepName.STRIPE_PUSH, StepName.COLLECT):
+            raise NotRetryable(f"The step {step} of this invoice is done.", state="done")
+        settlement = retry_settlement(invoice_id=invoice_id, actor=_caller(request), now=_now())
+        return Response({"step": step, "state": settlement.state})
+
+
+def _provider(request: Request) -> Organization:
+    organization = organization_of(request)
+    if not organization.is_provider:
+        raise Http404
+    return organization
+
+
+def _caller(request: Request) -> str:
+    program: Any = request.user
+    return f"key {program.key.prefix}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  an entry point
+
+
+def _rule(rule: IssuingRule) -> dict[str, object]:
+    return {"back_billing_months": rule.back_billing_months, "approves": rule.approves}
+
+
+def _entry(entry: DraftEntry) -> dict[str, object]:
+    return {
+        "id": str(entry.period_id),
+        "contract": entry.contract,
+        "issuer": entry.issuer,
+        "tenant": entry.tenant,
+        "currency": entry.currency,
+        "time_zone": entry.time_zone,
+        "period_from": entry.from_at.isoformat(),
+        "period_to": entry.to_at.isoformat(),
+        "state": str(entry.state),
+        "amount": str(entry.amount),
+        "previous_number": entry.previous_number,
+        "previous_amount": _text(entry.previous_amount),
+    }
+
+
+def _detail(found: DraftDetail, organization: Organization, request: Request) -> dict[str, object]:
+    entry = found.entry
+    waits = entry.state is DraftState.AWAITING_APPROVAL
+    issues = BillingPeriod.objects.filter(pk=entry.period_id, contract__provider=organization).exists()
+    url = request.build_absolute_uri(reverse("api-draft-approve", args=[entry.period_id]))
+    return {
+        **_entry(entry),
+        "lines": [
+            {
+                "term_ref": line.term_ref,
+                "title": line.title,
+                "model": line.model,
+                "rule": line.rule,
+                "unit": line.unit,
+                "quantity": plain(line.quantity),
+                "amount": str(line.amount),
+                "previous_amount": _text(line.previous_amount),
+                "adjusts": line.adjusts,
+            }
+            for line in found.lines
+        ],
+        "withheld_amount": str(found.withheld_amount),
+        "ready_amount": _text(found.ready_amount),
+        "approved_by": found.approved_by,
+        "actions": [{"name": "approve", "method": "POST", "url": url}] if waits and issues else [],
+    }
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)

@@ -1,0 +1,104 @@
+"""Approving a draft: it is issued at the approved amount, or not at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.adjusting.rules import (
+    InvoiceDraftChanged,
+    InvoiceDraftNotReady,
+    approve_draft,
+    issuing_rule,
+    set_issuing_rule,
+)
+from billing.charging import ensure_periods
+from billing.closing import CloseState, close_period, due_periods
+from billing.models import Charge, Invoice
+from tenants.models import AuditEntry
+from tests.billing.adjusting.late import Late, late_world
+from tests.billing.world import APRIL, MARCH
+
+pytestmark = pytest.mark.django_db
+
+MILLION = 1_000_000
+
+
+def approving_world() -> Late:
+    late = late_world()
+    set_issuing_rule(provider=late.world.provider, back_billing_months=6, approves=True, actor="petra", now=MARCH)
+    late.use(25 * MILLION)
+    ensure_periods(contract=late.world.contract, now=MARCH)
+    return late
+
+
+def close(late: Late, hours: int = 0) -> CloseState:
+    return close_period(period_id=late.world.period().pk, now=APRIL + timedelta(hours=hours)).state
+
+
+def approve(late: Late, amount: str) -> None:
+    approve_draft(period_id=late.world.period().pk, amount=Decimal(amount), actor="petra", now=APRIL)
+
+
+def test_nothing_is_issued_before_it_is_approved() -> None:
+    late = approving_world()
+    assert close(late) is CloseState.AWAITING_APPROVAL
+    period = late.world.period()
+    assert (period.ready_amount, period.approved_at) == (Decimal(36), None)
+    assert Charge.objects.exists()
+    assert not Invoice.objects.exists()
+    approve(late, "36.00")
+    approve(late, "36.00")
+    assert close(late) is CloseState.CLOSED
+    assert Invoice.objects.get().total == 36
+    assert AuditEntry.objects.filter(action="draft.approved").count() == 1
+
+
+def test_what_is_ready_is_looked_at_again_after_a_while_or_when_approved() -> None:
+    late = approving_world()
+    close(late)
+    assert due_periods(now=APRIL + timedelta(minutes=59)) == []
+    assert due_periods(now=APRIL + timedelta(minutes=60)) == [late.world.period().pk]
+    approve(late, "36")
+    assert due_periods(now=APRIL) == [late.world.period().pk]
+
+
+def test_an_approval_of_another_amount_is_void() -> None:
+    late = approving_world()
+    with pytest.raises(InvoiceDraftNotReady):
+        approve(late, "36")
+    close(late)
+    with pytest.raises(InvoiceDraftChanged) as raised:
+        approve(late, "35")
+    assert raised.value.extra == {"amount": "36.0000"}
+    approve(late, "36")
+    late.use(MILLION)
+    assert close(late) is CloseState.AWAITING_APPROVAL
+    period = late.world.period()
+    assert (period.ready_amount, period.approved_at, period.approved_by) == (Decimal(37), None, "")
+    approve(late, "37")
+    assert close(late) is CloseState.CLOSED
+    with pytest.raises(InvoiceDraftNotReady):
+        approve(late, "37")
+
+
+def test_a_period_of_nothing_needs_no_approval() -> None:
+    late = late_world()
+    set_issuing_rule(provider=late.world.provider, back_billing_months=None, approves=True, actor="petra", now=MARCH)
+    ensure_periods(contract=late.world.contract, now=MARCH)
+    assert close(late) is CloseState.CLOSED
+
+
+def test_a_rule_is_stored_with_what_it_was_before() -> None:
+    late = late_world()
+    provider = late.world.provider
+    rule = issuing_rule(provider.pk)
+    assert (rule.back_billing_months, rule.approves) == (12, False)
+    set_issuing_rule(provider=provider, back_billing_months=None, approves=True, actor="petra", now=MARCH)
+    rule = issuing_rule(provider.pk)
+    assert (rule.back_billing_months, rule.approves) == (None, True)
+    entry = AuditEntry.objects.get(action="issuing_rule.set")
+    assert entry.before == {"back_billing_months": 12, "approves": False}
+    assert entry.after == {"back_billing_months": None, "approves": True}

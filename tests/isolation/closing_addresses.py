@@ -1,0 +1,21 @@
+"""Addresses of drafts and of issuing: name, what each caller gets, method, arguments, body."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, programs
+
+DRAFT: Final = {"period_id": "{open period}"}
+STEP: Final = {"invoice_id": "{invoice}", "step": "collect"}
+PROVIDERS_OWN: Final = programs(tenant=404, provider=200, outsider=200)
+RULE: Final[dict[str, Any]] = {"back_billing_months": 12, "approves": False}
+
+CLOSING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("api-drafts", OWN_API, "get", {}, {}),
+    ("api-draft", BETWEEN_THEM, "get", DRAFT, {}),
+    ("api-draft-approve", programs(tenant=404, provider=409, outsider=404), "post", DRAFT, {"amount": "1.00"}),
+    ("api-issuing-rule", PROVIDERS_OWN, "get", {}, {}),
+    ("api-issuing-rule", PROVIDERS_OWN, "put", {}, RULE),
+    ("api-invoice-step-retry", programs(tenant=404, provider=409, outsider=404), "post", STEP, {}),
+)
