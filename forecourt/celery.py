@@ -27,6 +27,7 @@ SWEEPS = {
     "metering.tasks.check_figures": 300.0,
     "metering.tasks.keep_partitions": 600.0,
     "metering.tasks.forget_event_keys": 600.0,
+    "tenants.tasks.deliver_webhooks": 3.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,
@@ -73,4 +74,4 @@ app.config_from_object(
         },
     }
 )
-app.autodiscover_tasks(["metering", "billing"])
+app.autodiscover_tasks(["tenants", "metering", "billing"])

@@ -42,6 +42,7 @@ NAMES = (
     "FORECOURT_METRICS_TOKEN",
     "FORECOURT_MAIL_URL",
     "FORECOURT_MAIL_FROM",
+    "FORECOURT_WEBHOOK_NETWORKS",
 )
 # The node agent has its own settings; on a machine that runs both they are none of the platform's business.
 AGENT_PREFIX = "FORECOURT_AGENT_"
@@ -88,6 +89,8 @@ class Environment:
     mail_url: str = field(repr=False)
     """Empty: no letters are sent, they wait."""
     mail_from: str
+    webhook_networks: tuple[str, ...]
+    """Private networks that webhooks may be sent to."""
 
 
 def read_environment(environ: Mapping[str, str], directory: Path | None = None) -> Environment:
@@ -139,6 +142,7 @@ def read_environment(environ: Mapping[str, str], directory: Path | None = None) 
         metrics_token=read("FORECOURT_METRICS_TOKEN", "", _metrics_token),
         mail_url=read("FORECOURT_MAIL_URL", "", _mail_url),
         mail_from=read("FORECOURT_MAIL_FROM", f"forecourt@{urlsplit(public_url).hostname}", _mail_address),
+        webhook_networks=read("FORECOURT_WEBHOOK_NETWORKS", (), _networks),
     )
 
 
@@ -245,6 +249,13 @@ def _metrics_token(name: str, value: str) -> str:
     if len(value) < METRICS_TOKEN_CHARACTERS_MIN or not value.isascii():
         raise WrongSetting(name, _hidden(value), f"at least {METRICS_TOKEN_CHARACTERS_MIN} random characters")
     return value
+
+
+def _networks(name: str, value: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(each.strip())) for each in value.split(","))
+    except ValueError as error:
+        raise WrongSetting(name, value, "networks with commas between, such as 10.20.0.0/16,127.0.0.1/32") from error
 
 
 def _mail_url(name: str, value: str) -> str:

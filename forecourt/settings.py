@@ -19,6 +19,8 @@ PUBLIC_URL = ENVIRONMENT.public_url
 OPERATOR_SLUG = ENVIRONMENT.operator_slug
 ARCHIVE_DIR = ENVIRONMENT.archive_dir
 METRICS_TOKEN = ENVIRONMENT.metrics_token
+# Private networks that webhooks may be sent to; everywhere else only public addresses are called.
+WEBHOOK_NETWORKS = ENVIRONMENT.webhook_networks
 # A server of letters on loopback (a relay on this very machine) is talked to in the clear, any other one by TLS.
 MAIL = urlsplit(ENVIRONMENT.mail_url)
 MAIL_READY = bool(ENVIRONMENT.mail_url)

@@ -1,0 +1,66 @@
+"""Every kind of event that outsiders are told of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tenants.problems import Problem
+
+KINDS: Final[Mapping[str, str]] = {
+    "invoice.issued": "an invoice was issued",
+    "invoice.paid": "nothing is left to pay of an invoice",
+    "invoice.overdue": "an invoice is due and not paid",
+    "invoice.voided": "an invoice is void",
+    "invoice.uncollectible": "what is left of an invoice was written off",
+    "payment.received": "money came in for an invoice",
+    "payment.failed": "a payment was tried and failed",
+    "payment.reversed": "a payment was taken back",
+    "credit_note.issued": "a credit note was issued",
+    "refund.paid": "money went back to a tenant",
+    "statement.ready": "a statement to the provider is frozen",
+    "payout.created": "a payout was decided",
+    "payout.paid": "a payout arrived",
+    "payout.failed": "a payout did not arrive",
+    "dispute.opened": "a line of an invoice was questioned",
+    "dispute.answered": "a question was answered",
+    "dispute.closed": "a question has its outcome",
+    "dunning.reminded": "a reminder of an overdue invoice went out",
+    "dunning.suspended": "use was suspended for unpaid invoices",
+    "dunning.lifted": "a suspension was lifted",
+    "price.announced": "a change of prices was announced",
+    "contract.offered": "terms of a contract were offered",
+    "contract.accepted": "terms of a contract are in force or will be",
+    "contract.declined": "an offer was declined",
+    "lease.ending": "a lease ends soon",
+    "balance.low": "prepaid credit is nearly used up",
+    "budget.threshold": "a budget has reached a threshold",
+    "meter.gap": "something could not be metered",
+    "meter.residual": "two witnesses differ by more than the contract allows",
+    "node.lost": "a node has fallen silent",
+    "endpoint.test": "somebody asked for a test",
+}
+"""Kinds by what has happened. A consumer must accept kinds that it does not know."""
+
+TEST: Final = "endpoint.test"
+ALL: Final = "*"
+
+
+class UnknownKind(Problem):
+    """An endpoint was asked for with a kind that does not exist."""
+
+    status = 422
+    code = "unknown_event_kind"
+    title = "There is no such kind of event"
+
+
+def checked_kinds(kinds: Sequence[str]) -> list[str]:
+    """Return kinds and families (`invoice.*`) in order, each once; nothing stands for all. Raises `UnknownKind`."""
+    families = {f"{kind.partition('.')[0]}.*" for kind in KINDS}
+    for kind in kinds:
+        if kind not in KINDS and kind not in families:
+            raise UnknownKind(f"kinds: {kind!r} is not one of {', '.join(KINDS)}, or of a family like invoice.*")
+    return sorted(set(kinds))
+
+
+def wants(kinds: Sequence[str], kind: str) -> bool:
+    """Say whether an endpoint with these kinds is told of one; tests reach every endpoint."""
+    return not kinds or kind == TEST or kind in kinds or f"{kind.partition('.')[0]}.*" in kinds
