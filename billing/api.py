@@ -31,8 +31,8 @@ from billing.queries.invoice_detail import (
     invoice_evidence,
     invoice_lines,
 )
-from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
 from billing.queries.invoice_steps import InvoiceStep, invoice_steps
+from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
 from metering.context_bands import tier_id
 from tenants.authentication import organization_of
 from tenants.models import Organization
@@ -100,13 +100,10 @@ class InvoiceView(APIView):
         found = changed_invoice(organization, invoice_id)
         if found is None:
             raise Http404
-        body = {
-            **_invoice(found, datetime.now(UTC)),
-            "taxes": [_tax(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
-            "actions": _actions(found, organization, request),
         steps = invoice_steps(invoice_id)
         body = {
             **_invoice(found, datetime.now(UTC)),
+            "taxes": [_tax(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
             "steps": [_step(step) for step in steps],
             "actions": [*_actions(found, organization, request), *_retries(found, steps, organization, request)],
         }

@@ -67,12 +67,9 @@ class LineTaxSerializer(serializers.Serializer[Any]):
     tax = serializers.CharField(help_text=MONEY)
 
 
-class InvoiceWithActionsSerializer(InvoiceSerializer):
-    """An issued invoice, and what may be done with it now."""
 class StepSerializer(serializers.Serializer[Any]):
     """A step of an issued invoice; each stands, fails and is tried again by itself."""
 
-    taxes = TaxSerializer(many=True)
     name = serializers.CharField(help_text="tax, document, stripe_push or collect")
     state = serializers.CharField(help_text="not_needed, waiting, done or failed")
     detail = serializers.CharField(help_text="where within the step, for people")
@@ -84,6 +81,7 @@ class StepSerializer(serializers.Serializer[Any]):
 class InvoiceWithActionsSerializer(InvoiceSerializer):
     """An issued invoice, the steps that follow its issue, and what may be done with it now."""
 
+    taxes = TaxSerializer(many=True)
     steps = StepSerializer(many=True)
     actions = ActionSerializer(many=True)
 
