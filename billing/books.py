@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from billing.banking import checks as banking
 from billing.corrections import checks as corrections
 from billing.proofs import adjustments, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
@@ -19,6 +20,7 @@ CHECKS: Checks = {
     **sources.CHECKS,
     **statements.CHECKS,
     **corrections.CHECKS,
+    **banking.CHECKS,
 }
 """Every invariant by its name for people; a room of billing adds its own by one line."""
 

@@ -5,6 +5,8 @@ from django.urls import path
 from billing.bookkeeping import pages as books
 from billing.pages import (
     amendment,
+    bank,
+    bank_line,
     comparing,
     contracts,
     costs,
@@ -33,6 +35,10 @@ urlpatterns = [
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
     path("leases/", leases.provider_leases, name="provider-leases"),
     path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),
+    path("bank/", bank.provider_bank, name="provider-bank"),
+    path("bank/accounts/", bank.provider_bank_accounts, name="provider-bank-accounts"),
+    path("bank/files/<uuid:import_id>/", bank.provider_bank_import, name="provider-bank-import"),
+    path("bank/<uuid:line_id>/", bank_line.provider_bank_line, name="provider-bank-line"),
     path("revenue/", revenue.provider_revenue, name="provider-revenue"),
     path("revenue/<uuid:statement_id>.csv", revenue.provider_revenue_document, name="provider-revenue-document"),
     path("prices/", prices.provider_prices, name="provider-prices"),

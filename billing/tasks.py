@@ -26,6 +26,7 @@ from billing import (
 )
 from billing.adjusting import last_bills
 from billing.agreements import drafting
+from billing.banking import deciding
 from billing.corrections import applying, sending
 from billing.documents import making
 from billing.statements import stating
@@ -45,6 +46,7 @@ REFUNDS_MAX = 100
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
+BANK_LINES_MAX = 500
 MAIL_LEASE = timedelta(minutes=10)
 MAIL_RETRY = timedelta(minutes=2)
 MAIL_ATTEMPTS_MAX = 10
@@ -229,6 +231,12 @@ def apply_stripe_events(**_: object) -> None:
         except Exception as error:
             logger.exception("applying Stripe event %s", event_id)
             stripe_events.note_failure(event_id=event_id, reason=f"failed: {error}")
+
+
+@shared_task(name="billing.tasks.match_bank_lines")
+def match_bank_lines(**_: object) -> None:
+    """Look at bank movements that came in: match what their words name for sure, and say what waits for a person."""
+    deciding.match_new(now=datetime.now(UTC), limit=BANK_LINES_MAX)
 
 
 @shared_task(name="billing.tasks.tell_price_changes")

@@ -44,6 +44,7 @@ SWEEPS = {
     "billing.tasks.send_refunds": 15.0,
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.tell_price_changes": 30.0,
+    "billing.tasks.match_bank_lines": 10.0,
 }
 
 app = Celery("forecourt")

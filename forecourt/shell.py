@@ -83,6 +83,10 @@ ITEM_OF_PAGE = {
         for side in ("provider", "operator")
         for page in ("books", "book-account", "book-posting")
     },
+    "provider-bank": "bank",
+    "provider-bank-accounts": "bank",
+    "provider-bank-import": "bank",
+    "provider-bank-line": "bank",
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -187,6 +191,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
         (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
         (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
+        (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (

@@ -40,6 +40,7 @@ SCOPES: Final = {
     "revenue:write": "state certified revenue under a share",
     "prices:write": "open price books, publish and announce versions",
     "credits:write": "grant prepaid credit, offer and redeem coupons",
+    "bank:write": "take in bank statements, and say what movements were",
     "profile:write": "say how the organization stands on bills and taxes its supplies",
     "leases:write": "ask for quotes, reserve, extend and end leases",
 }

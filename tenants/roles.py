@@ -24,6 +24,9 @@ READ_CONTRACTS = "contracts:read"
 AGREE_CONTRACTS = "contracts:agree"
 """Draft and offer contracts and amendments, and accept them in the organization's name."""
 
+MATCH_PAYMENTS = "payments:match"
+"""Take in bank statements, and say what movements were."""
+
 EDIT_PROFILE = "profile:edit"
 """Say how the organization stands on bills, and how its supplies are taxed."""
 
@@ -41,6 +44,7 @@ _EVERYTHING = frozenset(
         READ_CONTRACTS,
         AGREE_CONTRACTS,
         EDIT_PROFILE,
+        MATCH_PAYMENTS,
     }
 )
 
@@ -48,7 +52,16 @@ ROLE_ALLOWS: dict[Role, frozenset[str]] = {
     Role.OWNER: _EVERYTHING,
     Role.ADMIN: _EVERYTHING,
     Role.BILLING: frozenset(
-        {READ_USAGE, READ_INVOICES, READ_PRICES, EDIT_COSTS, STATE_REVENUE, READ_CONTRACTS, EDIT_PROFILE}
+        {
+            READ_USAGE,
+            READ_INVOICES,
+            READ_PRICES,
+            EDIT_COSTS,
+            STATE_REVENUE,
+            READ_CONTRACTS,
+            EDIT_PROFILE,
+            MATCH_PAYMENTS,
+        }
     ),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}),

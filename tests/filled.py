@@ -26,6 +26,7 @@ from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
 from tenants.api_keys import SCOPES, issue_key
 from tenants.models import Role
+from tests.billing.banking.statements import Movement, make_account, take_one
 from tests.billing.taken import ON_DEMAND, agree, start
 from tests.billing.world import APRIL, H100, MARCH, make_world
 from tests.factories import make_user
@@ -33,7 +34,7 @@ from tests.factories import make_user
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from billing.models import Contract, PriceDraft, ProviderStatement, Session, Term
+    from billing.models import BankLine, Contract, PriceDraft, ProviderStatement, Session, Term
     from clusters.models import Cluster, Deployment, Node
     from metering.adjustment_models import Substitution
     from tenants.models import Organization
@@ -64,6 +65,7 @@ class Filled:
     stated: ProviderStatement
     books: dict[str, str]
     """The tenant's account and a posting on it, by their ids."""
+    movement: BankLine
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -120,6 +122,7 @@ def fill(cast: Cast) -> Filled:
         _statement(world, shared.term),
         _stated(cast.provider),
         _booked(invoice),
+        _came_in(cast.provider),
         words,
     )
 
@@ -155,6 +158,12 @@ def _stated(provider: Organization) -> ProviderStatement:
     made = make_statement(provider_id=provider.id, currency="USD", month=MARCH.date(), now=APRIL + 31 * DAY)
     assert made is not None
     return made
+
+
+def _came_in(provider: Organization) -> BankLine:
+    """A movement on the provider's account that nobody knows yet."""
+    make_account(provider)
+    return take_one(provider, Movement("9.00", "quartz"))
 
 
 def _announced(world: World) -> tuple[PriceDraft, PriceNotice]:

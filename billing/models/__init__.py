@@ -2,6 +2,15 @@
 
 from billing.models.adjusting import BACK_BILLING_MONTHS, Adjustment, IssuingRule
 from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState
+from billing.models.banking import (
+    BankAccount,
+    BankImport,
+    BankLine,
+    BankLineState,
+    BankMatch,
+    BankMatchKind,
+    BankUnmatch,
+)
 from billing.models.bookkeeping import CheckpointBalance, LedgerCheckpoint
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.contracts import (
@@ -91,6 +100,13 @@ __all__ = [
     "BalanceAccount",
     "BalanceKind",
     "BalanceMovement",
+    "BankAccount",
+    "BankImport",
+    "BankLine",
+    "BankLineState",
+    "BankMatch",
+    "BankMatchKind",
+    "BankUnmatch",
     "BillingPeriod",
     "CardCost",
     "Charge",

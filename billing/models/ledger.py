@@ -28,6 +28,7 @@ class AccountKind(models.TextChoices):
     WRITE_OFF = "write_off"
     STRIPE_CLEARING = "stripe_clearing"
     BANK_CLEARING = "bank_clearing"
+    BANK_UNMATCHED = "bank_unmatched"
     ROUNDING = "rounding"
 
 

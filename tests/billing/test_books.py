@@ -20,6 +20,7 @@ from billing.statements.stating import make_statement
 from billing.write_offs import write_off
 from metering.event_models import WaitingEvents
 from metering.models import Witness
+from tests.billing.banking.statements import Movement, make_account, take
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.metering.stored import store_event
 
@@ -57,6 +58,8 @@ def make_books(*, late: bool = False) -> World:
         engine.use({"output": 1_000_000}, at=NOON, version=2, stored_at=APRIL + HOUR)
         close_period(period_id=world.period(APRIL).id, now=MAY)
     take_checkpoint(now=datetime.now(UTC), margin=-timedelta(seconds=5))
+    make_account(world.provider)
+    take(world.provider, Movement("5.00", "nothing known"))
     return world
 
 

@@ -45,6 +45,7 @@ PROVIDER = (
     "/p/revenue/",
     "/p/statements/",
     "/p/books/",
+    "/p/bank/",
     "/p/settings/",
 )
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")

@@ -78,6 +78,8 @@ def places(filled: Filled) -> dict[str, str]:
         "quote": str(filled.quote.id),
         **filled.books,
         "open period": str(filled.invoice.contract.periods.get(state="open").id),
+        "movement": str(filled.movement.id),
+        "bank file": str(filled.movement.imported_id),
     }
 
 

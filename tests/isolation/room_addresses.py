@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.isolation.bank_addresses import BANK_ADDRESSES
 from tests.isolation.book_addresses import BOOK_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
@@ -16,4 +17,5 @@ ROOM_ADDRESSES = (
     *PARTY_ADDRESSES,
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,
+    *BANK_ADDRESSES,
 )

@@ -1,0 +1,96 @@
+"""What a movement could pay, from stored rows: the invoices that its words name, and those that are owed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Q
+
+from billing.banking.matching import Candidate, Incoming, propose
+from billing.banking.references import numbers_named
+from billing.dues import with_dues
+from billing.invoicing import NUMBER_DIGITS_MIN
+from billing.models import BankMatch, Invoice, InvoiceState, IssuerSequence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from billing.banking.matching import Proposal
+    from billing.models import BankLine
+
+PAYABLE: Final = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
+OWED_MAX: Final = 2_000
+"""Open invoices that are looked through for an amount, those due first."""
+
+
+def proposals_for(line: BankLine, left: Decimal, *, lock: bool = False) -> tuple[Proposal, ...]:
+    """Return what the part of a movement that is left could pay, the best first; without it, nothing.
+
+    With `lock` the invoices that its words name are locked, in the order of their keys, before they are read.
+    """
+    if left <= 0:
+        return ()
+    incoming = Incoming(left, line.currency, line.payer, line.payer_account)
+    named = _named(line, lock=lock)
+    owed = [] if named else _owed(line)
+    known = _accounts_before(line) if owed else {}
+    return propose(incoming, [_candidate(one, {}) for one in named], [_candidate(one, known) for one in owed])
+
+
+def _named(line: BankLine, *, lock: bool) -> Sequence[Invoice]:
+    sequence = IssuerSequence.objects.filter(issuer=line.account.provider_id).first()
+    if sequence is None:
+        return ()
+    numbers = numbers_named(
+        prefix=sequence.prefix,
+        digits_min=NUMBER_DIGITS_MIN,
+        texts=(line.structured, line.text, line.end_to_end),
+    )
+    if not numbers:
+        return ()
+    found = Invoice.objects.filter(issuer=line.account.provider_id, number__in=numbers).order_by("pk")
+    if lock:
+        list(found.select_for_update().values_list("pk"))
+    return list(_with_names(found))
+
+
+def _owed(line: BankLine) -> Sequence[Invoice]:
+    found = Invoice.objects.filter(issuer=line.account.provider_id, state__in=PAYABLE, currency=line.currency)
+    owed = _with_names(found).filter(Q(("left_amount__gt", 0)))  # an annotation, which the type does not know
+    return list(owed.order_by("due_at", "pk")[:OWED_MAX])
+
+
+def _with_names(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    return with_dues(found.select_related("tenant"))
+
+
+def _accounts_before(line: BankLine) -> Mapping[UUID, frozenset[str]]:
+    """Which tenants' invoices this very payer's account has paid before."""
+    if not line.payer_account:
+        return {}
+    before = BankMatch.objects.filter(
+        ~Q(tenant=None),
+        line__account__provider=line.account.provider_id,
+        line__payer_account=line.payer_account,
+        unmatch__isnull=True,
+    )
+    tenants: Iterable[UUID | None] = before.values_list("tenant_id", flat=True).distinct()
+    return {tenant: frozenset([line.payer_account]) for tenant in tenants if tenant is not None}
+
+
+def _candidate(invoice: Invoice, known: Mapping[UUID, frozenset[str]]) -> Candidate:
+    left: Decimal = getattr(invoice, "left_amount")  # noqa: B009  an annotation, which the type does not know
+    assert invoice.due_at is not None
+    return Candidate(
+        id=invoice.pk,
+        tenant_id=invoice.tenant_id,
+        tenant=invoice.tenant.name,
+        currency=invoice.currency,
+        left=left if invoice.state in PAYABLE else Decimal(0),
+        due_at=invoice.due_at,
+        accounts=known.get(invoice.tenant_id, frozenset()),
+    )

@@ -1,0 +1,139 @@
+"""Reads bank statements as CSV files: one movement a row, columns by the names in the first row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from billing.banking.entries import (
+    AMOUNT_DIGITS_MAX,
+    DOCUMENT_BYTES_MAX,
+    ENTRIES_MAX,
+    NAME_CHARACTERS_MAX,
+    REFERENCE_CHARACTERS_MAX,
+    TEXT_CHARACTERS_MAX,
+    AccountStatement,
+    Fault,
+    StatementEntry,
+    UnreadableStatement,
+)
+from billing.banking.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REQUIRED: Final = ("booked_on", "amount", "currency")
+OPTIONAL: Final = (
+    "entry_reference",
+    "value_on",
+    "payer",
+    "payer_account",
+    "reference",
+    "end_to_end",
+    "text",
+)
+_AMOUNT = re.compile(rf"-?\d{{1,{AMOUNT_DIGITS_MAX}}}(?:[.,]\d{{1,5}})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class _Faulty(Exception):
+    """A row that cannot be read; the message says what is expected."""
+
+
+def read_csv(content: bytes, *, account: str) -> AccountStatement:
+    """Return the movements of a file, which are all of one account.
+
+    UTF-8, fields separated by commas or semicolons; days as 2026-11-22; amounts with a point or a comma before the
+    cents, below zero where money went out. Raises UnreadableStatement for what is no such file; a row that cannot be
+    read is a fault beside the others.
+    """
+    lines = io.StringIO(_decoded(content), newline="")
+    first = lines.readline()
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    try:
+        head = [name.strip().lower() for name in next(reader, [])]
+        _require_columns(head)
+        rows = [(reader.line_num, row) for row in reader if any(row)]
+    except csv.Error as broken:
+        raise UnreadableStatement(f"Line {reader.line_num} is no CSV: {broken}") from broken
+    if len(rows) > ENTRIES_MAX:
+        raise UnreadableStatement(f"The file has {len(rows)} rows; at most {ENTRIES_MAX} are read. Split it by days.")
+    entries: list[StatementEntry] = []
+    faults: list[Fault] = []
+    occurrences: Counter[str] = Counter()
+    for line, row in rows:
+        where = f"line {line}"
+        try:
+            entries.append(_named(_entry(dict(zip(head, row, strict=False)), where), occurrences))
+        except _Faulty as faulty:
+            faults.append(Fault(where, str(faulty)))
+    return AccountStatement(account, tuple(entries), tuple(faults))
+
+
+def _decoded(content: bytes) -> str:
+    if len(content) > DOCUMENT_BYTES_MAX:
+        raise UnreadableStatement(f"The file has {len(content)} bytes; at most {DOCUMENT_BYTES_MAX} are read.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        raise UnreadableStatement(f"The file is not in UTF-8: {broken}") from broken
+    if "\0" in text:
+        raise UnreadableStatement("The file holds a NUL character: it is no text.")
+    return text
+
+
+def _require_columns(head: list[str]) -> None:
+    missing = [name for name in REQUIRED if name not in head]
+    if missing or len(set(head)) != len(head):
+        raise UnreadableStatement(
+            f"The first row names {', '.join(head)[:200] or 'no columns'}; expected {', '.join(REQUIRED)}, each once, "
+            f"and as far as known {', '.join(OPTIONAL)}."
+        )
+
+
+def _entry(row: Mapping[str, str], where: str) -> StatementEntry:
+    def text(name: str, most: int) -> str:
+        return " ".join(row.get(name, "").split())[:most]
+
+    amount, currency = text("amount", 40), text("currency", 10).upper()
+    if not _AMOUNT.fullmatch(amount):
+        raise _Faulty(f"amount: found {amount!r}; expected such as 1234.50, without signs between thousands.")
+    if not _CURRENCY.fullmatch(currency):
+        raise _Faulty(f"currency: found {currency!r}; expected three letters such as EUR.")
+    if not Decimal(amount.replace(",", ".")):
+        raise _Faulty("amount: 0 moves nothing.")
+    return StatementEntry(
+        place=where,
+        reference=text("entry_reference", REFERENCE_CHARACTERS_MAX),
+        booked_on=_day(text("booked_on", 40), "booked_on"),
+        value_on=_day(text("value_on", 40), "value_on") if text("value_on", 40) else None,
+        amount=Decimal(amount.replace(",", ".")),
+        currency=currency,
+        payer=text("payer", NAME_CHARACTERS_MAX),
+        payer_account=text("payer_account", NAME_CHARACTERS_MAX).replace(" ", ""),
+        structured=text("reference", REFERENCE_CHARACTERS_MAX),
+        end_to_end=text("end_to_end", REFERENCE_CHARACTERS_MAX),
+        text=text("text", TEXT_CHARACTERS_MAX),
+    )
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _Faulty(f"{name}: found {text!r}; expected a day such as 2026-11-22.") from None
+
+
+def _named(found: StatementEntry, occurrences: Counter[str]) -> StatementEntry:
+    if found.reference:
+        return found
+    digest = fingerprint(found)
+    occurrences[digest] += 1
+    return replace(found, reference=f"{digest}/{occurrences[digest]}")

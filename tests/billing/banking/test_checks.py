@@ -1,0 +1,58 @@
+"""A forged movement, match or state is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.banking.deciding import match_new, unmatch
+from billing.books import check_books
+from billing.models import BankMatch
+from tests.billing.banking.statements import BY, NOW, Movement, make_account, take
+from tests.billing.issued import Line, make_issued, make_parties
+from tests.billing.test_books import forge
+
+pytestmark = pytest.mark.django_db
+
+NAME = "bank movements are payments and what is unmatched"
+
+
+def make_bank() -> None:
+    """One movement that pays, one taken back, one that waits, one that went out."""
+    parties = make_parties()
+    make_account(parties[0])
+    for number in ("S-0001", "S-0002"):
+        make_issued([Line("100.00")], parties=parties, number=number)
+    take(
+        parties[0],
+        Movement("100.00", "S-0001", "A1"),
+        Movement("100.00", "S-0002", "A2"),
+        Movement("3.00", "?", "A3"),
+        Movement("-1.00", "fee", "A4"),
+    )
+    match_new(now=NOW, limit=10)
+    match = BankMatch.objects.get(invoice__number="S-0002")
+    unmatch(provider=parties[0], match_id=match.pk, reason="wrong", by=BY, now=NOW)
+
+
+def holds() -> bool:
+    return next(check.holds for check in check_books() if check.name == NAME)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE billing_bankline SET amount = amount + 1 WHERE reference = 'A3'",
+        "DELETE FROM billing_bankunmatch",
+        "UPDATE billing_bankmatch SET amount = amount - 1",
+        "UPDATE billing_bankline SET state = 'matched' WHERE reference = 'A3'",
+        "UPDATE billing_bankline SET state = 'unmatched' WHERE reference = 'A1'",
+        "UPDATE billing_bankline SET state = 'outgoing' WHERE reference = 'A1'",
+        "UPDATE billing_ledgerentry SET amount = amount * 2",
+        "UPDATE billing_paymentreversal SET amount = amount - 1",
+    ],
+)
+def test_what_was_forged_is_found(statement: str) -> None:
+    make_bank()
+    assert holds()
+    forge(statement)
+    assert not holds()
