@@ -54,6 +54,15 @@ from billing.models.invoices import (
 )
 from billing.models.leasing import LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import NEVER_A_PROVIDERS, AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
+from billing.models.payouts import (
+    Payout,
+    PayoutMethod,
+    PayoutReversal,
+    PayoutSchedule,
+    PayoutState,
+    PayoutTerms,
+    StripePayee,
+)
 from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
@@ -160,6 +169,12 @@ __all__ = [
     "MovementKind",
     "Payment",
     "PaymentReversal",
+    "Payout",
+    "PayoutMethod",
+    "PayoutReversal",
+    "PayoutSchedule",
+    "PayoutState",
+    "PayoutTerms",
     "PeriodCarry",
     "PeriodKind",
     "PeriodState",
@@ -185,6 +200,7 @@ __all__ = [
     "StripeCustomer",
     "StripeEvent",
     "StripeIntent",
+    "StripePayee",
     "TaxExemption",
     "TaxRate",
     "TaxSettings",

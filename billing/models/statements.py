@@ -34,7 +34,9 @@ class ProviderStatement(models.Model):
     """What a provider was owed before a month, what was booked since, and what it is owed after it. Append-only.
 
     Amounts are above zero where they are owed to the provider. `earned` is net of deposits, fee and tax; `tax` is what
-    tenants paid as tax and the provider hands on; `moved` are corrections and the like; `paid_out` is below zero.
+    tenants owe as tax and the provider hands on; `deposit` is what it holds for tenants; `received` is what reached it
+    past the operator (its own bank, prepaid credit), below zero; `moved` are corrections and the like; `paid_out` is
+    below zero.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -47,6 +49,8 @@ class ProviderStatement(models.Model):
     opening = models.DecimalField(max_digits=38, decimal_places=4)
     earned = models.DecimalField(max_digits=38, decimal_places=4)
     tax = models.DecimalField(max_digits=38, decimal_places=4)
+    deposit = models.DecimalField(max_digits=38, decimal_places=4, default=0, db_default=0)
+    received = models.DecimalField(max_digits=38, decimal_places=4, default=0, db_default=0)
     moved = models.DecimalField(max_digits=38, decimal_places=4)
     paid_out = models.DecimalField(max_digits=38, decimal_places=4)
     closing = models.DecimalField(max_digits=38, decimal_places=4)
@@ -61,7 +65,15 @@ class ProviderStatement(models.Model):
             models.UniqueConstraint(fields=["provider", "number"], name="statement_number_once"),
             models.UniqueConstraint(fields=["provider", "currency", "month"], name="statement_month_once"),
             models.CheckConstraint(
-                condition=Q(closing=F("opening") + F("earned") + F("tax") + F("moved") + F("paid_out")),
+                condition=Q(
+                    closing=F("opening")
+                    + F("earned")
+                    + F("tax")
+                    + F("deposit")
+                    + F("received")
+                    + F("moved")
+                    + F("paid_out")
+                ),
                 name="statement_adds_up",
             ),
         ]

@@ -50,7 +50,8 @@ def kpis(statement: ProviderStatement, locale: str) -> list[Kpi]:
     return [
         Kpi(_("Opening balance"), amount(statement.opening)),
         Kpi(_("Earned"), amount(statement.earned), foot=_("net of deposits, fee and tax")),
-        Kpi(_("Tax to hand on"), amount(statement.tax)),
+        Kpi(_("Tax and deposits"), amount(statement.tax + statement.deposit)),
+        Kpi(_("Received directly"), amount(statement.received), foot=_("by your bank, or paid ahead")),
         Kpi(_("Corrections"), amount(statement.moved)),
         Kpi(_("Paid out"), amount(statement.paid_out)),
         Kpi(

@@ -39,7 +39,7 @@ def provider_statements(request: HttpRequest, organization: Organization) -> Htt
             "month": words.month_words(one.month, locale),
             **{
                 name: money(getattr(one, name), one.currency, locale=locale)
-                for name in ("opening", "earned", "moved", "paid_out", "closing")
+                for name in ("opening", "earned", "received", "moved", "paid_out", "closing")
             },
         }
         for one in statements_of(organization)
@@ -66,6 +66,7 @@ def provider_statement(request: HttpRequest, organization: Organization, *, numb
         "crumbs": [Crumb(_("Statements"), reverse("provider-statements")), Crumb(statement.number)],
         "kpis": words.kpis(statement, locale),
         "earned": words.earned_rows(document, currency, locale),
+        "received": words.moved_rows(document["received"], currency, locale),
         "moved": words.moved_rows(document["moved"], currency, locale),
         "paid_out": words.moved_rows(document["paid_out"], currency, locale),
         "terms": words.term_rows(document, currency, locale),
@@ -118,10 +119,10 @@ def _csv_rows(statement: ProviderStatement) -> Iterator[tuple[object, ...]]:
     yield ("opening", *nothing, plain(statement.opening), None)
     for one in document["earned"]:
         amounts = [Decimal(one[name]) for name in ("total", "deposit", "fee", "tax")]
-        owed = Decimal(one["net"]) + Decimal(one["tax"])
+        owed = Decimal(one["net"]) + Decimal(one["tax"]) + Decimal(one["deposit"])
         about = (one["kind"], one["number"], one["contract"], one["tenant"], one["booked_at"])
         yield (*about, *amounts, owed, None)
-    for name in ("moved", "paid_out"):
+    for name in ("received", "moved", "paid_out"):
         for one in document[name]:
             yield (
                 one["cause"],

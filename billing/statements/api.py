@@ -34,6 +34,8 @@ class StatementSerializer(serializers.Serializer[Any]):
     opening = serializers.CharField(help_text="what the statement before ended with")
     earned = serializers.CharField(help_text="net of deposits, fee and tax")
     tax = serializers.CharField(help_text="what tenants owe as tax, for the provider to hand on")
+    deposit = serializers.CharField(help_text="what the provider holds for tenants")
+    received = serializers.CharField(help_text="what reached it past the operator, below zero")
     moved = serializers.CharField(help_text="corrections and the like")
     paid_out = serializers.CharField(help_text="payouts, below zero")
     closing = serializers.CharField()
@@ -129,6 +131,8 @@ def _statement(statement: ProviderStatement) -> dict[str, object]:
         "opening": money(statement.opening),
         "earned": money(statement.earned),
         "tax": money(statement.tax),
+        "deposit": money(statement.deposit),
+        "received": money(statement.received),
         "moved": money(statement.moved),
         "paid_out": money(statement.paid_out),
         "closing": money(statement.closing),

@@ -4,20 +4,24 @@ import json
 from decimal import Decimal
 
 from billing.canonical import digest
-from billing.models import ProviderStatement, StatementSequence
+from billing.models import Payout, ProviderStatement, StatementSequence
 from billing.proofs.proof import Checks, Proved, rows
 from billing.statements.document import differences
 
-FIGURES = {"earned": "net", "tax": "tax", "moved": "moved", "paid_out": "paid_out", "closing": "closing"}
+FIGURES = {"earned": "net", **{name: name for name in ("tax", "deposit", "received", "moved", "paid_out", "closing")}}
 """Columns of a statement, and what its document calls them."""
 
 _AGAINST_LEDGER = """
     WITH taken AS (
         SELECT statement_entry.statement_id, -sum(entry.amount) AS amount,
             coalesce(-sum(entry.amount) FILTER (WHERE posting.cause = 'payout'), 0) AS paid_out,
-            count(*) FILTER (WHERE account.organization_id <> statement.provider_id
-                OR account.currency <> statement.currency
-                OR account.kind NOT IN ('provider_payable', 'tax_payable')) AS foreign_entries
+            count(*) FILTER (WHERE account.currency <> statement.currency
+                OR posting.provider_id IS DISTINCT FROM statement.provider_id
+                OR account.kind IN
+                    ('tenant_receivable', 'tenant_balance', 'refund_in_transit', 'operator_fee', 'stripe_clearing',
+                    'payout_in_transit')
+                OR (account.organization_id <> statement.provider_id
+                    AND account.kind <> 'prepaid_credit')) AS foreign_entries
         FROM billing_statemententry statement_entry
         JOIN billing_providerstatement statement ON statement.id = statement_entry.statement_id
         JOIN billing_ledgerentry entry ON entry.id = statement_entry.entry_id
@@ -84,7 +88,41 @@ def statements_are_unchanged() -> Proved:
     return looked_at, wrong
 
 
+_PAYOUTS = """
+    WITH booked AS (
+        SELECT posting.cause_id AS payout_id,
+            coalesce(sum(entry.amount) FILTER (WHERE account.kind = 'provider_payable'), 0) AS payable,
+            coalesce(sum(entry.amount) FILTER (WHERE account.kind = 'payout_in_transit'), 0) AS in_transit
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'payout' GROUP BY 1
+    ), back AS (
+        SELECT payout_id, sum(amount) AS amount FROM billing_payoutreversal GROUP BY 1
+    )
+    SELECT coalesce(payout.number, booked.payout_id::text), payout.state, payout.amount, coalesce(back.amount, 0),
+        coalesce(booked.payable, 0), coalesce(booked.in_transit, 0)
+    FROM billing_payout payout FULL JOIN booked ON booked.payout_id = payout.id
+    LEFT JOIN back ON back.payout_id = payout.id
+    WHERE payout.id IS NULL
+        OR coalesce(booked.payable, 0) <>
+            CASE WHEN payout.state = 'failed' THEN 0 ELSE payout.amount - coalesce(back.amount, 0) END
+        OR coalesce(booked.in_transit, 0) <> CASE WHEN payout.state = 'in_transit' THEN -payout.amount ELSE 0 END
+        OR (payout.state = 'reversed') <> (coalesce(back.amount, 0) = payout.amount)
+    ORDER BY 1
+"""
+
+
+def payouts_are_booked() -> Proved:
+    """What was paid out is off what providers are owed, once, and what is in transit is what is on its way."""
+    wrong = [
+        f"{number}: {state} {amount}, {back} came back; booked {payable} as paid out and {in_transit} in transit"
+        for number, state, amount, back, payable, in_transit in rows(_PAYOUTS)
+    ]
+    return Payout.objects.count(), wrong
+
+
 CHECKS: Checks = {
     "statements are the ledger of their providers": statements_are_the_ledger,
     "statements are unchanged and add up": statements_are_unchanged,
+    "payouts are booked, once": payouts_are_booked,
 }

@@ -22,6 +22,9 @@ FORMAT = "forecourt-statement-1"
 SALES = "sales"
 DEPOSITS = "deposits"
 EARNED_PARTS = ("deposit", "fee", "tax", "net")
+MOVEMENTS = ("received", "moved", "paid_out")
+OWED_PARTS = ("net", "tax", "deposit", *MOVEMENTS)
+"""What closing is more than opening: all that was earned but for the operator's fee, and what moved."""
 PERCENT_DECIMALS = 4
 
 
@@ -29,8 +32,8 @@ PERCENT_DECIMALS = 4
 class Earned:
     """One posting by which the provider earned: an issued invoice, or prepaid credit that was drawn.
 
-    `total` is what the tenant owes by it; it is `deposit` (held for the tenant), `fee` (the operator's), `tax` (to be
-    handed on) and `net` together.
+    `total` is what the tenant owes by it; it is `deposit` (the provider holds it for the tenant), `fee` (the
+    operator's), `tax` (to be handed on) and `net` together.
     """
 
     kind: str
@@ -49,7 +52,10 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Any other posting on the provider's accounts: a correction, a payout; `amount` above zero is owed to it."""
+    """Any other movement on the provider's accounts: money that reached it, a correction, a payout.
+
+    `amount` above zero is owed to it.
+    """
 
     cause: str
     key: str
@@ -111,6 +117,7 @@ class Statement:
     made_at: datetime
     opening: Decimal
     earned: Sequence[Earned]
+    received: Sequence[Moved]
     moved: Sequence[Moved]
     paid_out: Sequence[Moved]
     terms: Sequence[TermPart]
@@ -121,11 +128,8 @@ class Statement:
     def sums(self) -> dict[str, Decimal]:
         """The figures of the statement, each the sum of its rows."""
         sums = {name: exact_sum(getattr(one, name) for one in self.earned) for name in ("total", *EARNED_PARTS)}
-        sums["moved"] = exact_sum(one.amount for one in self.moved)
-        sums["paid_out"] = exact_sum(one.amount for one in self.paid_out)
-        sums["closing"] = exact_sum(
-            [self.opening, *(sums[name] for name in ("net", "tax", "moved", "paid_out"))],
-        )
+        sums |= {name: exact_sum(one.amount for one in getattr(self, name)) for name in MOVEMENTS}
+        sums["closing"] = exact_sum([self.opening, *(sums[name] for name in OWED_PARTS)])
         return sums
 
 
@@ -147,8 +151,7 @@ def make_document(statement: Statement) -> dict[str, Any]:
         "opening": money(statement.opening),
         "totals": {name: money(amount) for name, amount in statement.sums.items()},
         "earned": [_earned(one, money) for one in statement.earned],
-        "moved": [_moved(one, money) for one in statement.moved],
-        "paid_out": [_moved(one, money) for one in statement.paid_out],
+        **{name: [_moved(one, money) for one in getattr(statement, name)] for name in MOVEMENTS},
         "terms": [_term(one, money) for one in statement.terms],
         "reconciliation": [_reconciled(one) for one in statement.reconciliation],
         "missing": [dict(one) for one in statement.missing],
@@ -177,12 +180,12 @@ def section_of(kind: str, rule: str) -> str:
 def _sums_differ(document: Document) -> Iterator[str]:
     totals = {name: Decimal(amount) for name, amount in document["totals"].items()}
     parts = {name: [one[name] for one in document["earned"]] for name in ("total", *EARNED_PARTS)}
-    parts |= {name: [one["amount"] for one in document[name]] for name in ("moved", "paid_out")}
+    parts |= {name: [one["amount"] for one in document[name]] for name in MOVEMENTS}
     for name, amounts in parts.items():
         total = exact_sum(map(Decimal, amounts))
         if total != totals[name]:
             yield f"{name}: {totals[name]} stated, its rows come to {total}"
-    owed = exact_sum([Decimal(document["opening"]), *(totals[name] for name in ("net", "tax", "moved", "paid_out"))])
+    owed = exact_sum([Decimal(document["opening"]), *(totals[name] for name in OWED_PARTS)])
     if owed != totals["closing"]:
         yield f"closing: {totals['closing']} stated, opening and movements come to {owed}"
 

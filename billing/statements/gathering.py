@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 
 from billing.models import (
     AccountKind,
@@ -31,16 +31,38 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
 CAUSE_INVOICE = "invoice"
 CAUSE_CREDIT = "credit_moved"
 CAUSE_PAYOUT = "payout"
-OWED_KINDS = (AccountKind.PROVIDER_PAYABLE, AccountKind.TAX_PAYABLE)
-"""The accounts of a provider whose balance is what it is owed: what it earned, and tax that it hands on."""
+CAUSE_BANK = "payout_bank"
+"""What the operator's bank paid of a payout: between accounts of the operator, and of no concern to a provider."""
+PAYABLE, TAX, DEPOSIT = (
+    str(kind) for kind in (AccountKind.PROVIDER_PAYABLE, AccountKind.TAX_PAYABLE, AccountKind.DEPOSIT_HELD)
+)
+FEE = str(AccountKind.OPERATOR_FEE)
+PAID_AHEAD = str(AccountKind.PREPAID_CREDIT)
+"""What a tenant paid ahead, or was given, is the provider's to serve: as it is drawn it counts as received."""
+OF_TENANTS = tuple(
+    str(kind)
+    for kind in (
+        AccountKind.TENANT_RECEIVABLE,
+        AccountKind.PREPAID_CREDIT,
+        AccountKind.TENANT_BALANCE,
+        AccountKind.REFUND_IN_TRANSIT,
+    )
+)
+"""What tenants owe, and what is theirs: until an invoice has it, nobody is owed it but they."""
+OF_OPERATOR = (FEE, str(AccountKind.STRIPE_CLEARING), str(AccountKind.PAYOUT_IN_TRANSIT))
+"""What the operator has: its fee, and money of the provider that it holds or has sent."""
+OWED_KINDS = tuple(kind for kind in AccountKind.values if kind not in (*OF_TENANTS, *OF_OPERATOR))
+"""The accounts of a provider that say what it is owed; the rest of each posting is the tenant's or the operator's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A posting on the accounts of a provider, with its entries there; `owed` and `tax` are above zero where owed."""
+    """A posting about a provider, with its entries there; `parts` by account kind are above zero where owed to it."""
 
     posting_id: UUID
     key: str
@@ -49,8 +71,16 @@ class Taken:
     memo: str
     at: datetime
     entry_ids: tuple[UUID, ...]
-    owed: Decimal
-    tax: Decimal
+    parts: Mapping[str, Decimal]
+
+    @property
+    def owed(self) -> Decimal:
+        """What the provider is owed by it."""
+        return sum(self.parts.values(), Decimal(0))
+
+    def part(self, kind: str) -> Decimal:
+        """What it is owed on one kind of account."""
+        return self.parts.get(kind, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +96,20 @@ class Service:
     to_at: datetime
 
 
+def entries_of(provider_id: UUID, currency: str) -> QuerySet[LedgerEntry]:
+    """Return the entries that say what a provider is owed: on its own accounts, and on what tenants paid it ahead."""
+    return LedgerEntry.objects.filter(
+        Q(account__organization_id=provider_id, account__kind__in=OWED_KINDS) | Q(account__kind=PAID_AHEAD),
+        posting__provider_id=provider_id,
+        currency=currency,
+    ).exclude(posting__cause=CAUSE_BANK)
+
+
 def unstated(provider_id: UUID, currency: str) -> list[Taken]:
-    """Return the postings on a provider's accounts that have entries which no statement took, in their order."""
+    """Return the postings about a provider that have entries which no statement took, in their order."""
     rows = (
-        LedgerEntry.objects.filter(
-            account__organization_id=provider_id,
-            account__currency=currency,
-            account__kind__in=OWED_KINDS,
-            statement_entry__isnull=True,
-        )
+        entries_of(provider_id, currency)
+        .filter(statement_entry__isnull=True)
         .order_by("posting__at", "posting_id", "pk")
         .values_list(
             "posting_id",
@@ -88,25 +123,16 @@ def unstated(provider_id: UUID, currency: str) -> list[Taken]:
             "amount",
         )
     )
-    postings: dict[UUID, list[tuple[UUID, str, Decimal]]] = defaultdict(list)
+    entries: dict[UUID, list[UUID]] = defaultdict(list)
+    parts: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
     heads = {}
     for posting_id, key, cause, cause_id, memo, at, entry_id, kind, amount in rows:
         heads[posting_id] = (key, cause, cause_id, memo, at)
-        postings[posting_id].append((entry_id, kind, -amount))
+        entries[posting_id].append(entry_id)
+        parts[posting_id][kind] = parts[posting_id].get(kind, Decimal(0)) - amount
     return [
-        Taken(
-            posting_id,
-            *heads[posting_id],
-            tuple(entry_id for entry_id, _kind, _amount in entries),
-            _sum(entries, AccountKind.PROVIDER_PAYABLE),
-            _sum(entries, AccountKind.TAX_PAYABLE),
-        )
-        for posting_id, entries in postings.items()
+        Taken(posting_id, *head, tuple(entries[posting_id]), parts[posting_id]) for posting_id, head in heads.items()
     ]
-
-
-def _sum(entries: Iterable[tuple[UUID, str, Decimal]], wanted: AccountKind) -> Decimal:
-    return sum((amount for _entry, kind, amount in entries if kind == wanted), Decimal(0))
 
 
 def services_of(taken: Iterable[Taken]) -> dict[UUID, Service]:
@@ -176,12 +202,12 @@ def unstored_periods(provider_id: UUID, currency: str, month: date) -> list[dict
 
 
 def earned_of(taken: Sequence[Taken], services: Mapping[UUID, Service]) -> list[Earned]:
-    """Return the postings by which the provider earned, each with what the others had of it."""
+    """Return the postings by which the provider earned, each with the operator's fee of it."""
     wanted = {one.posting_id: one for one in taken if one.posting_id in services}
-    others: dict[UUID, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    entries = LedgerEntry.objects.filter(posting_id__in=wanted).exclude(account__kind__in=OWED_KINDS)
-    for posting_id, kind, amount in entries.values_list("posting_id", "account__kind", "amount"):
-        others[posting_id][kind] -= amount
+    fees: dict[UUID, Decimal] = defaultdict(Decimal)
+    entries = LedgerEntry.objects.filter(posting_id__in=wanted, account__kind=FEE)
+    for posting_id, amount in entries.values_list("posting_id", "amount"):
+        fees[posting_id] -= amount
     return [
         Earned(
             kind=services[posting_id].kind,
@@ -191,25 +217,36 @@ def earned_of(taken: Sequence[Taken], services: Mapping[UUID, Service]) -> list[
             from_at=services[posting_id].from_at,
             to_at=services[posting_id].to_at,
             booked_at=one.at,
-            total=one.owed + one.tax + others[posting_id][FEE] + others[posting_id][DEPOSIT],
-            deposit=others[posting_id][DEPOSIT],
-            fee=others[posting_id][FEE],
-            tax=one.tax,
-            net=one.owed,
+            total=one.part(PAYABLE) + one.part(TAX) + one.part(DEPOSIT) + fees[posting_id],
+            deposit=one.part(DEPOSIT),
+            fee=fees[posting_id],
+            tax=one.part(TAX),
+            net=one.part(PAYABLE),
         )
         for posting_id, one in wanted.items()
     ]
 
 
-FEE, DEPOSIT = str(AccountKind.OPERATOR_FEE), str(AccountKind.DEPOSIT_HELD)
+def moved_of(taken: Sequence[Taken], services: Mapping[UUID, Service]) -> dict[str, list[Moved]]:
+    """Return every other movement: what reached the provider past the operator, corrections and the like, payouts."""
+    moved: dict[str, list[Moved]] = {"received": [], "moved": [], "paid_out": []}
+    for one in taken:
+        amount = one.owed
+        if one.posting_id in services:
+            amount -= one.part(PAYABLE) + one.part(TAX) + one.part(DEPOSIT)
+        if amount:
+            where = MOVED_BY.get(one.cause, "moved")
+            moved[where].append(Moved(one.cause, one.key, one.memo, one.at, amount))
+    return moved
 
 
-def moved_of(taken: Sequence[Taken], services: Mapping[UUID, Service]) -> tuple[list[Moved], list[Moved]]:
-    """Return every other posting: corrections and the like, and payouts."""
-    others = [one for one in taken if one.posting_id not in services]
-    rows = [(one.cause, Moved(one.cause, one.key, one.memo, one.at, one.owed + one.tax)) for one in others]
-    payouts = [row for cause, row in rows if cause == CAUSE_PAYOUT]
-    return [row for cause, row in rows if cause != CAUSE_PAYOUT], payouts
+MOVED_BY = {
+    CAUSE_PAYOUT: "paid_out",
+    "payment": "received",
+    "payment_reversal": "received",
+    CAUSE_CREDIT: "received",
+}
+"""Which movements a posting belongs to, by its cause; all others are corrections and the like."""
 
 
 def invoices_of(taken: Iterable[Taken]) -> list[UUID]:

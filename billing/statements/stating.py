@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F
 
 from billing.canonical import canonical, digest
 from billing.models import LedgerEntry, ProviderStatement, StatementEntry, StatementSequence
@@ -98,7 +99,6 @@ def make_statement(*, provider_id: UUID, currency: str, month: date, now: dateti
     last = made.order_by("-month").first()
     provider = Organization.objects.get(pk=provider_id)
     invoice_ids = gathering.invoices_of(taken)
-    moved, paid_out = gathering.moved_of(taken, services)
     statement = _stored(
         provider,
         sequence.next_number,
@@ -110,8 +110,7 @@ def make_statement(*, provider_id: UUID, currency: str, month: date, now: dateti
             made_at=now,
             opening=last.closing if last else Decimal(0),
             earned=gathering.earned_of(taken, services),
-            moved=moved,
-            paid_out=paid_out,
+            **gathering.moved_of(taken, services),
             terms=gathering.terms_of(invoice_ids),
             reconciliation=gathering.reconciled_of(invoice_ids),
             missing=_missing(provider_id, currency, month),
@@ -139,10 +138,7 @@ def _stored(provider: Organization, sequence: int, said: Statement) -> ProviderS
         made_at=said.made_at,
         opening=said.opening,
         earned=sums["net"],
-        tax=sums["tax"],
-        moved=sums["moved"],
-        paid_out=sums["paid_out"],
-        closing=sums["closing"],
+        **{name: sums[name] for name in ("tax", "deposit", "received", "moved", "paid_out", "closing")},
         document=text,
         sha256=digest(text),
     )
@@ -173,8 +169,13 @@ def _locked_sequence(provider_id: UUID) -> StatementSequence:
 
 def _accounts_with_unstated() -> list[tuple[UUID, str]]:
     """Providers and currencies with entries that no statement took."""
-    rows = LedgerEntry.objects.filter(account__kind__in=gathering.OWED_KINDS, statement_entry__isnull=True)
-    found = rows.values_list("account__organization_id", "account__currency").distinct()
+    rows = LedgerEntry.objects.filter(
+        account__kind__in=gathering.OWED_KINDS,
+        account__organization_id=F("posting__provider_id"),
+        account__organization__is_provider=True,
+        statement_entry__isnull=True,
+    )
+    found = rows.values_list("posting__provider_id", "currency").distinct()
     return sorted(found, key=lambda one: (str(one[0]), one[1]))
 
 

@@ -8,10 +8,12 @@ from decimal import Decimal
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.models import Invoice, ProviderStatement
+from billing.payments import PaymentMethod, record_payment
 from billing.proofs import ledger
 from billing.statements import checks
 from billing.statements.stating import make_statement
 from metering.models import Witness
+from tenants.ids import new_id
 from tenants.models import Organization
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
@@ -59,6 +61,21 @@ def stated_march(world: World) -> ProviderStatement:
 
 def _operator_there() -> bool:
     return Organization.objects.filter(is_operator=True).exists()
+
+
+def pay(
+    invoice: Invoice, amount: str = "", *, method: PaymentMethod = PaymentMethod.STRIPE, at: datetime = APRIL
+) -> None:
+    """The tenant pays, by card unless told otherwise, the whole unless told otherwise."""
+    record_payment(
+        invoice_id=invoice.id,
+        method=method,
+        reference=f"pay-{new_id()}",
+        amount=Decimal(amount) if amount else invoice.total,
+        currency=invoice.currency,
+        received_at=at,
+        now=at,
+    )
 
 
 def broken() -> list[str]:

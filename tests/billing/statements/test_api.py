@@ -31,6 +31,8 @@ def test_a_provider_reads_its_statements_and_their_documents(cast: Cast, client:
         "opening": "0.00",
         "earned": "1663.83",
         "tax": "0.00",
+        "deposit": "0.00",
+        "received": "0.00",
         "moved": "0.00",
         "paid_out": "0.00",
         "closing": "1663.83",

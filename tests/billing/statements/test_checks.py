@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from billing.canonical import digest
 from billing.models import ProviderStatement
+from billing.statements.paying_out import record_paid, record_reversal
 from tests.billing.statements.stated import broken, make_month, stated_march
+from tests.billing.statements.test_paying_out import LATER, make_paid, payout_of
 from tests.billing.test_books import forge
 
 pytestmark = pytest.mark.django_db
@@ -42,3 +46,23 @@ def test_a_forged_document_with_a_hash_that_fits_is_found() -> None:
     forge(f"UPDATE billing_providerstatement SET document = '{text}', sha256 = '{digest(text)}'")
     assert broken() == [UNCHANGED]
     assert ProviderStatement.objects.get().sha256 == digest(text)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE billing_payout SET amount = amount - 1",
+        "UPDATE billing_payout SET state = 'paid', settled_at = now() WHERE state = 'in_transit'",
+        "DELETE FROM billing_payoutreversal",
+        "UPDATE billing_ledgerposting SET cause_id = gen_random_uuid() WHERE key LIKE 'payout:%:made'",
+    ],
+)
+def test_a_payout_that_is_not_booked_as_it_stands_is_found(statement: str) -> None:
+    world = make_paid()
+    payout = payout_of(world)
+    record_paid(payout_id=payout.id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
+    record_reversal(payout_id=payout.id, amount=Decimal(100), reference="back-1", reason="sample", by="sam", at=LATER)
+    payout_of(world)
+    assert broken() == []
+    forge(statement)
+    assert broken() == ["payouts are booked, once"]

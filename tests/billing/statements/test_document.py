@@ -65,6 +65,7 @@ SAMPLE = Statement(
     made_at=AT,
     opening=Decimal(0),
     earned=[earned(Decimal(95), Decimal(5))],
+    received=[],
     moved=[],
     paid_out=[],
     terms=[],
@@ -76,22 +77,29 @@ SAMPLE = Statement(
 @given(
     opening=cents,
     nets=st.lists(st.tuples(cents, cents, cents, cents), max_size=5),
+    direct=st.lists(cents, max_size=3),
     corrections=st.lists(cents, max_size=3),
     payouts=st.lists(cents, max_size=3),
 )
 def test_every_statement_adds_up(
-    opening: Decimal, nets: list[tuple[Decimal, ...]], corrections: list[Decimal], payouts: list[Decimal]
+    opening: Decimal,
+    nets: list[tuple[Decimal, ...]],
+    direct: list[Decimal],
+    corrections: list[Decimal],
+    payouts: list[Decimal],
 ) -> None:
     statement = replace(
         SAMPLE,
         opening=opening,
         earned=[earned(*parts) for parts in nets],
+        received=[moved(amount, "payment") for amount in direct],
         moved=[moved(amount) for amount in corrections],
         paid_out=[moved(amount, "payout") for amount in payouts],
     )
     document = make_document(statement)
     assert differences(document) == []
-    owed = opening + sum(net + tax for net, _fee, tax, _deposit in nets) + sum(corrections) + sum(payouts)
+    owed = opening + sum(net + tax + deposit for net, _fee, tax, deposit in nets)
+    owed += sum(direct) + sum(corrections) + sum(payouts)
     assert Decimal(document["totals"]["closing"]) == owed
 
 

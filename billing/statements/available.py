@@ -1,0 +1,105 @@
+"""What can be paid out to a provider: what it is owed, less what tenants have not paid and what is held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+
+from billing.dues import read_dues, with_dues
+from billing.models import (
+    AccountKind,
+    Invoice,
+    InvoiceState,
+    LedgerEntry,
+    Payment,
+    PayoutTerms,
+    ProviderStatement,
+)
+from billing.money import round_to_minor
+from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+OPEN = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """How what can be paid out comes about, in one currency.
+
+    `owed` is the provider's balance, below zero where it owes; `uncollected` is what of it tenants have not paid yet;
+    `recent` are card payments of the last days, which may be taken back; `reserve` always stays; `held` is the money
+    that the operator holds for the provider, and no more than that goes out.
+    """
+
+    currency: str
+    owed: Decimal
+    uncollected: Decimal
+    recent: Decimal
+    reserve: Decimal
+    held: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """What can be paid out now; never below zero."""
+        free = min(self.owed - self.uncollected, self.held) - self.recent - self.reserve
+        return round_to_minor(max(free, NOTHING), self.currency)
+
+
+def available(*, terms: PayoutTerms, currency: str, now: datetime) -> Available:
+    """Return what can be paid out to a provider; lock its terms before if the answer is acted upon."""
+    provider_id = terms.provider_id
+    held = LedgerEntry.objects.filter(
+        account__organization_id=provider_id,
+        account__kind__in=(AccountKind.STRIPE_CLEARING, AccountKind.PAYOUT_IN_TRANSIT),
+        currency=currency,
+    )
+    return Available(
+        currency=currency,
+        owed=owed_to(provider_id, currency),
+        uncollected=_uncollected(provider_id, currency),
+        recent=_recent(provider_id, currency, now - timedelta(days=terms.hold_days)),
+        reserve=terms.reserve_amount,
+        held=held.aggregate(sum=Sum("amount"))["sum"] or NOTHING,
+    )
+
+
+def owed_to(provider_id: UUID, currency: str) -> Decimal:
+    """Return the balance of a provider: that of its last statement and all that was booked since."""
+    last = ProviderStatement.objects.filter(provider_id=provider_id, currency=currency).order_by("-month").first()
+    since = entries_of(provider_id, currency).filter(statement_entry__isnull=True)
+    return (last.closing if last else NOTHING) - (since.aggregate(sum=Sum("amount"))["sum"] or NOTHING)
+
+
+def _uncollected(provider_id: UUID, currency: str) -> Decimal:
+    """What unpaid invoices have left of the provider's part: of a part payment the operator's fee is taken first."""
+    unpaid = with_dues(Invoice.objects.filter(issuer_id=provider_id, currency=currency, state__in=OPEN))
+    lefts = {one.pk: (one.total, max(read_dues(one).left, NOTHING)) for one in unpaid}
+    fees = _fees(lefts)
+    return sum((min(left, total - fees.get(pk, NOTHING)) for pk, (total, left) in lefts.items()), NOTHING)
+
+
+def _fees(invoices: Mapping[UUID, object]) -> dict[UUID, Decimal]:
+    rows = (
+        LedgerEntry.objects.filter(
+            posting__cause=CAUSE_INVOICE, posting__cause_id__in=list(invoices), account__kind=FEE
+        )
+        .values_list("posting__cause_id")
+        .annotate(sum=Sum("amount"))
+    )
+    return {pk: -amount for pk, amount in rows}
+
+
+def _recent(provider_id: UUID, currency: str, since: datetime) -> Decimal:
+    payments = Payment.objects.filter(
+        invoice__issuer_id=provider_id, currency=currency, method="stripe", received_at__gt=since
+    )
+    return payments.aggregate(sum=Sum("amount"))["sum"] or NOTHING

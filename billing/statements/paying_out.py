@@ -1,0 +1,321 @@
+"""Paying providers out: a payout is made and booked at once, and then it is paid, it fails, or it comes back.
+
+A payout moves its amount from `provider_payable` to `payout_in_transit`, and back where it fails. Paid by a transfer at
+Stripe it leaves the provider's `stripe_clearing`. Paid by bank it leaves the operator's `bank_clearing`, and what is
+held at Stripe for the provider becomes the operator's. What comes back is booked the other way round, and owed again.
+
+What is below zero is carried: nothing goes out until what is earned later has made up for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Sum
+
+from billing.ledger import Entry, post
+from billing.models import (
+    AccountKind,
+    LedgerAccount,
+    Payout,
+    PayoutMethod,
+    PayoutReversal,
+    PayoutSchedule,
+    PayoutState,
+    PayoutTerms,
+    ProviderStatement,
+    StripePayee,
+)
+from billing.money import minor_digits, round_to_minor
+from billing.statements.available import available
+from billing.statements.gathering import CAUSE_BANK, CAUSE_PAYOUT
+from tenants.models import AuditEntry, Organization
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+PREFIX = "PO-"
+NUMBER_DIGITS_MIN = 4
+TEXT_CHARACTERS_MAX = 200
+MONDAY = 0
+
+
+class NoPayout(Problem):
+    """Nothing can be paid out now; the detail says why."""
+
+    status = 409
+    code = "no_payout"
+    title = "Nothing can be paid out now"
+
+
+class WrongPayout(Problem):
+    """The amount or reference cannot be one of this payout."""
+
+    status = 422
+    code = "wrong_payout"
+    title = "This cannot be said of the payout"
+
+
+class PayoutSettled(Problem):
+    """The payout is in a state in which this cannot happen to it any more, or not by hand."""
+
+    status = 409
+    code = "payout_settled"
+    title = "The payout is in another state"
+
+
+@dataclass(frozen=True, slots=True)
+class DuePayout:
+    """A payout that the provider's schedule asks for now."""
+
+    provider_id: UUID
+    currency: str
+
+
+def due_payouts(*, now: datetime) -> list[DuePayout]:
+    """Return which providers are to be paid out by their schedules, and in which currencies."""
+    held = LedgerAccount.objects.filter(
+        kind=AccountKind.STRIPE_CLEARING, organization__is_provider=True, organization__is_operator=False
+    ).order_by("organization_id", "currency")
+    return [
+        DuePayout(provider_id, currency)
+        for provider_id, currency in held.values_list("organization_id", "currency")
+        if _is_time(provider_id, currency, now)
+    ]
+
+
+def _is_time(provider_id: UUID, currency: str, now: datetime) -> bool:
+    terms = PayoutTerms.objects.filter(pk=provider_id).first() or PayoutTerms(provider_id=provider_id)
+    if terms.held_reason:
+        return False
+    last = Payout.objects.filter(provider_id=provider_id, currency=currency).order_by("-created_at").first()
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    match terms.schedule:
+        case PayoutSchedule.DAILY:
+            since = today
+        case PayoutSchedule.WEEKLY:
+            since = today - timedelta(days=today.weekday() - MONDAY)
+        case _:
+            made = ProviderStatement.objects.filter(provider_id=provider_id, currency=currency)
+            latest = made.order_by("-month").values_list("made_at", flat=True).first()
+            if latest is None:
+                return False
+            since = latest
+    return last is None or last.created_at < since
+
+
+def terms_of(provider_id: UUID) -> PayoutTerms:
+    """Return the terms of a provider, locked until the transaction ends; made where it has none."""
+    PayoutTerms.objects.bulk_create([PayoutTerms(provider_id=provider_id)], ignore_conflicts=True)
+    return PayoutTerms.objects.select_for_update().get(pk=provider_id)
+
+
+@transaction.atomic
+def make_payout(*, provider_id: UUID, currency: str, by: str, now: datetime, scheduled: bool = False) -> Payout:
+    """Pay out all that is available to a provider, and book it as in transit; raises `NoPayout` where nothing is.
+
+    The provider's terms are locked, and what is in transit is not available any more, so nothing goes out twice. A
+    payout that the schedule asked for is made once per turn, however often and by whomever it is asked for.
+    """
+    terms = terms_of(provider_id)
+    provider = Organization.objects.get(pk=provider_id)
+    if scheduled and not _is_time(provider_id, currency, now):
+        raise NoPayout("It is not time for a payout by the schedule.")
+    account_id = _require_ready(provider, terms)
+    found = available(terms=terms, currency=currency, now=now)
+    if found.amount <= 0 or found.amount < terms.minimum_amount:
+        least = round_to_minor(terms.minimum_amount, currency)
+        raise NoPayout(
+            f"{found.amount} {currency} is available, and the least is {least}.", available=str(found.amount)
+        )
+    statement = ProviderStatement.objects.filter(provider_id=provider_id, currency=currency).order_by("-month").first()
+    payout = Payout.objects.create(
+        provider=provider,
+        number=f"{PREFIX}{terms.next_number:0{NUMBER_DIGITS_MIN}d}",
+        currency=currency,
+        amount=found.amount,
+        method=terms.method,
+        statement=statement,
+        account_id=account_id,
+        created_at=now,
+        created_by=by,
+        next_try_at=now if terms.method == PayoutMethod.STRIPE else None,
+        updated_at=now,
+    )
+    PayoutTerms.objects.filter(pk=provider_id).update(next_number=terms.next_number + 1)
+    _book(
+        payout,
+        "made",
+        now,
+        (AccountKind.PROVIDER_PAYABLE, payout.amount),
+        (AccountKind.PAYOUT_IN_TRANSIT, -payout.amount),
+    )
+    note(payout, by=by, action="payout.made", now=now)
+    return payout
+
+
+def _require_ready(provider: Organization, terms: PayoutTerms) -> str:
+    """Return the account at Stripe that it goes to, if it goes there."""
+    if provider.is_operator:
+        raise NoPayout(f"{provider.name} is the operator: it holds its money itself.")
+    if terms.held_reason:
+        raise NoPayout(f"Payouts are held: {terms.held_reason}", held=terms.held_reason)
+    if terms.method != PayoutMethod.STRIPE:
+        return ""
+    payee = StripePayee.objects.filter(pk=provider.pk).first()
+    if payee is None or not payee.can_receive:
+        raise NoPayout("The provider's account at Stripe cannot receive transfers yet.")
+    return payee.account_id
+
+
+@transaction.atomic
+def record_paid(*, payout_id: UUID, reference: str, by: str, at: datetime, now: datetime) -> Payout:
+    """Record that a payout reached the provider, under the reference of the bank or the transfer; the same again is
+    no-op. Raises Payout.DoesNotExist, `WrongPayout` for a reference that is none, `PayoutSettled` from another state.
+    """
+    payout = _locked(payout_id)
+    _require_text(reference, "reference")
+    if payout.state == PayoutState.PAID and payout.reference == reference:
+        return payout
+    if payout.state != PayoutState.IN_TRANSIT:
+        raise PayoutSettled(
+            f"{payout.number} is {payout.state}, by {payout.reference or 'nobody'}.", state=payout.state
+        )
+    _move(payout, PayoutState.PAID, reference=reference, settled_at=at, now=now)
+    _book(
+        payout,
+        "paid",
+        at,
+        (AccountKind.PAYOUT_IN_TRANSIT, payout.amount),
+        (AccountKind.STRIPE_CLEARING, -payout.amount),
+    )
+    _book_bank(payout, "paid", at, payout.amount)
+    note(payout, by=by, action="payout.paid", now=now)
+    return payout
+
+
+@transaction.atomic
+def record_failed(*, payout_id: UUID, reason: str, by: str, now: datetime) -> Payout:
+    """Record that a payout did not go out: it is owed again. The same again is no-op; raises like `record_paid`."""
+    payout = _locked(payout_id)
+    _require_text(reason, "reason")
+    if payout.state == PayoutState.FAILED:
+        return payout
+    if payout.state != PayoutState.IN_TRANSIT:
+        raise PayoutSettled(f"{payout.number} is {payout.state}: record what came back of it.", state=payout.state)
+    payout.last_error = reason
+    _move(payout, PayoutState.FAILED, reference="", settled_at=now, now=now)
+    _book(
+        payout,
+        "failed",
+        now,
+        (AccountKind.PAYOUT_IN_TRANSIT, payout.amount),
+        (AccountKind.PROVIDER_PAYABLE, -payout.amount),
+    )
+    note(payout, by=by, action="payout.failed", now=now)
+    return payout
+
+
+@transaction.atomic
+def record_reversal(
+    *, payout_id: UUID, amount: Decimal, reference: str, reason: str, by: str, at: datetime
+) -> PayoutReversal:
+    """Record that part or all of a paid payout came back, once by its reference: it is owed again.
+
+    Raises `WrongPayout` for more than is left of the payout or another amount under the same reference, and
+    `PayoutSettled` for a payout that was not paid.
+    """
+    payout = _locked(payout_id)
+    _require_text(reference, "reference")
+    known = payout.reversals.filter(reference=reference).first()
+    if known is not None:
+        if known.amount != amount:
+            raise WrongPayout(f"{reference} was recorded before as {known.amount} {payout.currency}.")
+        return known
+    if payout.state != PayoutState.PAID:
+        raise PayoutSettled(f"{payout.number} is {payout.state}: nothing of it can come back.", state=payout.state)
+    left = payout.amount - (payout.reversals.aggregate(sum=Sum("amount"))["sum"] or Decimal(0))
+    if not 0 < amount <= left or amount != round(amount, minor_digits(payout.currency)):
+        left = round_to_minor(left, payout.currency)
+        raise WrongPayout(f"{left} {payout.currency} of {payout.number} can come back, not {amount}.", left=str(left))
+    reversal = PayoutReversal.objects.create(
+        payout=payout, amount=amount, reason=reason[:TEXT_CHARACTERS_MAX], reference=reference, by=by, at=at
+    )
+    what = f"back:{reversal.pk}"
+    _book(payout, what, at, (AccountKind.PROVIDER_PAYABLE, -amount), (AccountKind.STRIPE_CLEARING, amount))
+    _book_bank(payout, what, at, -amount)
+    if amount == left:
+        _move(payout, PayoutState.REVERSED, reference=payout.reference, settled_at=at, now=at)
+    note(payout, by=by, action="payout.reversed", now=at, amount=amount)
+    return reversal
+
+
+def note(payout: Payout, *, by: str, action: str, now: datetime, amount: Decimal | None = None) -> None:
+    """Write to the provider's audit log what happened to a payout."""
+    AuditEntry.objects.create(
+        organization_id=payout.provider_id,
+        actor=by,
+        action=action,
+        subject=f"payout {payout.number}",
+        after={
+            "state": payout.state,
+            "amount": str(round_to_minor(payout.amount if amount is None else amount, payout.currency)),
+            "currency": payout.currency,
+            "reference": payout.reference,
+            "reason": payout.last_error,
+        },
+        at=now,
+    )
+
+
+Side = tuple[AccountKind, Decimal]
+"""An account kind of the provider and an amount, debit above zero."""
+
+
+def _book(payout: Payout, what: str, at: datetime, *sides: Side) -> None:
+    _post(payout, what, at, payout.provider_id, sides)
+
+
+def _book_bank(payout: Payout, what: str, at: datetime, amount: Decimal) -> None:
+    """Where the operator's bank pays, what Stripe holds of the provider becomes the operator's."""
+    if payout.method == PayoutMethod.BANK:
+        operator = Organization.objects.get(is_operator=True)
+        sides = ((AccountKind.STRIPE_CLEARING, amount), (AccountKind.BANK_CLEARING, -amount))
+        _post(payout, f"{what}:bank", at, operator.pk, sides)
+
+
+def _post(payout: Payout, what: str, at: datetime, whose: UUID, sides: Sequence[Side]) -> None:
+    post(
+        key=f"payout:{payout.pk}:{what}",
+        cause=CAUSE_PAYOUT if whose == payout.provider_id else CAUSE_BANK,
+        cause_id=payout.pk,
+        memo=f"Payout {payout.number} {what.partition(':')[0]}",
+        at=at,
+        entries=[Entry(whose, kind, payout.currency, amount) for kind, amount in sides],
+        provider_id=whose,
+    )
+
+
+def _locked(payout_id: UUID) -> Payout:
+    """The payout with its provider's terms locked first, as they are where one is made."""
+    provider_id = Payout.objects.values_list("provider_id", flat=True).get(pk=payout_id)
+    terms_of(provider_id)
+    return Payout.objects.select_for_update().get(pk=payout_id)
+
+
+def _move(payout: Payout, state: PayoutState, *, reference: str, settled_at: datetime, now: datetime) -> None:
+    payout.state, payout.reference, payout.settled_at = state, reference, settled_at
+    payout.next_try_at, payout.updated_at = None, now
+    payout.save(update_fields=["state", "reference", "settled_at", "next_try_at", "last_error", "updated_at"])
+
+
+def _require_text(text: str, name: str) -> None:
+    if not 0 < len(text) <= TEXT_CHARACTERS_MAX:
+        raise WrongPayout(f"The {name} must have 1 to {TEXT_CHARACTERS_MAX} characters.", field=name)

@@ -1,0 +1,106 @@
+"""What can be paid out: only what was collected, and never what the operator does not hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.agreeing import add_adjustment
+from billing.models import PayoutTerms
+from billing.payments import PaymentMethod
+from billing.rating.credit import CreditWording, Grant
+from billing.statements.available import Available, available, owed_to
+from tests.billing.statements.stated import STATED_AT, close_march, make_month, pay, state_march
+from tests.billing.statements.test_stating import correct
+from tests.billing.world import APRIL, MARCH, World
+
+pytestmark = pytest.mark.django_db
+
+NET, TOTAL = Decimal("1663.83"), Decimal("1751.40")
+LATER = APRIL + timedelta(days=30)
+
+
+def found(world: World, **terms: object) -> Available:
+    return available(terms=PayoutTerms(provider=world.provider, **{"hold_days": 0, **terms}), currency="USD", now=LATER)
+
+
+def test_nothing_is_available_before_the_tenant_paid() -> None:
+    world = make_month()
+    close_march(world)
+    seen = found(world)
+    assert (seen.owed, seen.uncollected) == (NET, NET)
+    assert seen.held == seen.amount == 0
+
+
+def test_what_was_paid_by_card_is_available_less_the_fee() -> None:
+    world = make_month()
+    pay(close_march(world))
+    seen = found(world)
+    assert (seen.owed, seen.amount, seen.held) == (NET, NET, TOTAL)
+
+
+def test_a_statement_changes_nothing_of_it() -> None:
+    world = make_month()
+    pay(close_march(world))
+    before = found(world)
+    assert state_march(world) is not None
+    assert found(world) == before
+    correct(world, "63.83", at=STATED_AT)
+    assert owed_to(world.provider.id, "USD") == found(world).amount == Decimal(1600)
+
+
+@pytest.mark.parametrize(
+    ("paid", "amount"), [("50.00", "0.00"), ("87.57", "0.00"), ("100.00", "12.43"), ("1751.39", "1663.82")]
+)
+def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str) -> None:
+    world = make_month()
+    pay(close_march(world), paid)
+    assert found(world).amount == Decimal(amount)
+
+
+def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed() -> None:
+    world = make_month()
+    pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
+    seen = found(world)
+    assert seen.owed == NET - TOTAL
+    assert seen.uncollected == seen.held == seen.amount == 0
+
+
+def test_what_is_owed_by_the_provider_is_taken_of_what_comes_next() -> None:
+    world = make_month()
+    pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
+    other = make_month(parties=(world.provider, world.tenant))
+    pay(close_march(other))
+    assert found(world).amount == NET - Decimal("87.57")
+
+
+def test_recent_card_payments_and_the_reserve_are_held_back() -> None:
+    world = make_month()
+    invoice = close_march(world)
+    pay(invoice, "1000.00", at=LATER - timedelta(days=8))
+    pay(invoice, "751.40", at=LATER - timedelta(days=2))
+    assert found(world, hold_days=7).amount == NET - Decimal("751.40")
+    assert found(world, hold_days=9).amount == 0
+    assert found(world, reserve_amount=Decimal(100)).amount == NET - 100
+
+
+def test_credit_that_was_given_away_is_never_paid_out() -> None:
+    world = make_month()
+    add_adjustment(
+        contract=world.contract,
+        wording=CreditWording(grants=(Grant(name="gift", amount=Decimal(500), from_at=MARCH),)),
+        from_at=MARCH,
+        to_at=None,
+        now=MARCH,
+        title="Gift",
+    )
+    assert found(world).owed == 0
+    pay(close_march(world))
+    seen = found(world)
+    assert seen.held == TOTAL - 500
+    assert seen.amount == seen.owed == seen.held - Decimal("62.57")
+    statement = state_march(world)
+    assert statement is not None
+    assert (statement.received, statement.closing) == (Decimal(-500), seen.owed)
