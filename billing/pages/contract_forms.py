@@ -1,18 +1,19 @@
 """The forms of a contract: its header, and one change of a term with the fields of its kind."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 from django import forms
 from django.db.models import Q
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook, Term, TermDeployment
 from billing.pages.contract_words import field_words, kind_words
+from billing.pages.row_fields import Column, JsonField, NestedField, RowsField, WordsField
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
@@ -31,6 +32,7 @@ _TEXTS = (
     msgspec.inspect.UUIDType,
 )
 _SINGLE = (*_NUMBERS, *_TEXTS)
+_FLAT = (*_SINGLE, msgspec.inspect.EnumType, msgspec.inspect.LiteralType, msgspec.inspect.BoolType)
 
 
 class HeaderForm(forms.Form):
@@ -152,7 +154,10 @@ class ChangeForm(forms.Form):
                 document.setdefault(outer, {})[inner] = value
             else:
                 document[outer] = value
-        return document
+        # A box left empty in a part that says nothing else is no part.
+        return {
+            name: said for name, said in document.items() if not isinstance(said, dict) or set(said.values()) != {False}
+        }
 
 
 def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
@@ -203,30 +208,19 @@ def deployments_between(contract: Contract) -> list[Deployment]:
     return [row for row in rows.order_by("name", "pk") if isinstance(row, Deployment)]
 
 
-class _JsonField(forms.CharField):
-    """A list or an object, written as JSON."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return ""
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise forms.ValidationError(_("This is no JSON. Example: %(example)s") % {"example": "[]"}) from error
-
-
 def _fields(field: msgspec.structs.FieldInfo, value: Any) -> dict[str, forms.Field]:
     """The form's fields for one of a wording; one for each part of what has parts of single values."""
     kind = _kind(field)
     parts = msgspec.structs.fields(kind.cls) if isinstance(kind, msgspec.inspect.StructType) else ()
-    if not parts or not all(isinstance(_kind(part), _SINGLE) for part in parts):
+    if not parts or not all(isinstance(_kind(part), _FLAT) for part in parts):
         return {_PREFIX + field.name: _field(field, value)}
     found: dict[str, forms.Field] = {}
     for part in parts:
         made = _field(part, (value or {}).get(part.name))
         made.required = False
-        made.label = f"{field_words(field.name)} · {field_words(part.name)}"
+        if value is None and not field.required:
+            _leave_open(made)  # a default of one part alone would say the whole
+        made.label = capfirst(f"{field_words(field.name)} · {field_words(part.name)}")
         found[f"{_PREFIX}{field.name}.{part.name}"] = made
     return found
 
@@ -239,13 +233,15 @@ def _kind(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
-    label = field_words(field.name)
+    label = capfirst(field_words(field.name))
     kind = _kind(field)
     required = field.required
     shown = value if value is not None else (field.default if field.default is not msgspec.NODEFAULT else None)
     if isinstance(kind, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
         values = kind.values if isinstance(kind, msgspec.inspect.LiteralType) else [each.value for each in kind.cls]
         choices = [(str(each), str(each).replace("_", " ")) for each in values]
+        if not required and shown is None:
+            choices.insert(0, ("", "–"))
         return forms.ChoiceField(label=label, choices=choices, required=required, initial=shown and str(shown))
     if isinstance(kind, msgspec.inspect.BoolType):
         return forms.BooleanField(label=label, required=False, initial=bool(shown))
@@ -260,12 +256,43 @@ def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
                 "example": "2026-12-01T00:00:00Z"
             }
         return text
-    written = json.dumps(value) if value else ""
-    return _JsonField(
-        label=label,
-        required=required,
-        initial=written,
+    return _list_field(kind, label=label, required=required, initial=value)
+
+
+def _list_field(kind: Any, **given: Any) -> forms.Field:
+    """The field for a list: words, a table of entries, or JSON for what no table can show."""
+    entry = getattr(kind, "item_type", None)
+    if isinstance(entry, msgspec.inspect.StrType):
+        return WordsField(**given)
+    if isinstance(entry, msgspec.inspect.StructType):
+        parts = msgspec.structs.fields(entry.cls)
+        return RowsField(columns=[Column(part.name, _cell_field(part)) for part in parts], **given)
+    return JsonField(
         max_length=TEXT_MAX,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=_("A list or an object, as JSON."),
+        **given,
     )
+
+
+def _cell_field(part: msgspec.structs.FieldInfo) -> forms.Field:
+    """The field for one part of a table's rows."""
+    entry = getattr(_kind(part), "item_type", None)
+    if isinstance(entry, msgspec.inspect.StructType):
+        inner = msgspec.structs.fields(entry.cls)
+        if all(isinstance(_kind(each), _SINGLE) for each in inner):
+            parts = {each.name: _field(each, None) for each in inner}
+            return NestedField(parts=parts, label=capfirst(field_words(part.name)), required=False)
+        return JsonField(max_length=TEXT_MAX, label=capfirst(field_words(part.name)), required=False)
+    made = _field(part, None)
+    if isinstance(made, forms.ChoiceField):
+        _leave_open(made)
+    return made
+
+
+def _leave_open(field: forms.Field) -> None:
+    """Let a field that stands for a part of something optional say nothing until somebody does."""
+    field.initial = None
+    if isinstance(field, forms.ChoiceField):
+        choices = [each for each in field.widget.choices if each[0] != ""]
+        field.choices = [("", "–"), *choices]

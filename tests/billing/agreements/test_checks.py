@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -157,9 +156,24 @@ def form_of(change: dict[str, Any]) -> dict[str, Any]:
     """What a browser sends of a change."""
     wording = dict(change["wording"])
     kind = wording.pop("kind")
-    fields = {f"w-{name}": json.dumps(value) if isinstance(value, list) else value for name, value in wording.items()}
+    fields: dict[str, Any] = {}
+    for name, value in wording.items():
+        fields |= fields_of(f"w-{name}", value)
     more = {"cards": "1"} if kind == "lease" else {}
     return {"kind": kind, "from_at": change["from_at"], "to_at": change.get("to_at", ""), **fields, **more}
+
+
+def fields_of(name: str, value: Any) -> dict[str, Any]:
+    """A list of words is one field, a list of entries a table."""
+    if not isinstance(value, list):
+        return {name: value}
+    if not all(isinstance(each, dict) for each in value):
+        return {name: ", ".join(value)}
+    return {
+        f"{name}.{row}.{part}": "" if said is None else ", ".join(said) if isinstance(said, list) else said
+        for row, entry in enumerate(value)
+        for part, said in entry.items()
+    }
 
 
 def refused(world: World, change: dict[str, Any], match: str) -> WrongTerms:

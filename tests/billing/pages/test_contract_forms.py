@@ -66,11 +66,12 @@ def test_parts_of_a_price_rule_are_said_inside_it() -> None:
     assert "pin" not in document
 
 
-def test_what_is_no_json_is_refused_in_its_field() -> None:
-    given = {"from_at": AT, "w-ladder": "[{", "w-refs": "[]"}
-    form = ChangeForm(given, kind=TermKind.AVAILABILITY)
-    assert not form.is_valid()
-    assert "This is no JSON" in str(form.errors["w-ladder"])
+def test_a_list_is_a_table_with_a_row_for_each_entry() -> None:
+    cells = {"w-ladder.0.below_percent": "99.9", "w-ladder.0.credit_percent": "10", "w-ladder.1.below_percent": ""}
+    document = said(TermKind.AVAILABILITY, {**cells, "w-refs": "L-1, L-2"})
+    assert document is not None
+    assert document["ladder"] == [{"below_percent": "99.9", "credit_percent": "10"}]
+    assert document["refs"] == ["L-1", "L-2"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,7 +93,7 @@ def test_a_provider_drafts_an_amendment_by_form_adds_a_change_and_offers_it(cast
     share = world.contract.terms.get(kind="token_share")
     petra = signed_in(cast.petra)
     address = f"/p/contracts/{world.contract.id}/amend/"
-    assert "share in percent" in read(petra, f"{address}?term={share.ref}")
+    assert "Share in percent" in read(petra, f"{address}?term={share.ref}")
     stamp = AHEAD.strftime("%Y-%m-%dT%H:%M:%S")
     given = {**filled(petra, f"{address}?term={share.ref}"), "term": share.ref, "from_at": stamp}
     assert given["w-share_percent"] == "30"
@@ -135,7 +134,7 @@ def test_a_contract_is_drafted_by_form(cast: Cast) -> None:
         "w-price_per_gb_month": "0.07",
     }
     petra = signed_in(cast.petra)
-    assert "price per GB and month" in read(petra, "/p/contracts/new/?kind=storage")
+    assert "Price per GB and month" in read(petra, "/p/contracts/new/?kind=storage")
     for changed, said in (
         ({"party": "nobody"}, "no organization of this name"),
         ({"time_zone": "Mars/Olympus"}, "no IANA time zone"),
@@ -180,7 +179,7 @@ def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast) -
     given |= {"w-notice_days": "30", "w-lock.from_at": AHEAD.isoformat()}
     given |= {"w-rise_cap.percent_per_year": "5", "w-rise_cap.from_at": AHEAD.isoformat()}
     own = {"model": MODEL, "quantity": "output", "price_per_mtok": "0.5"}
-    given["w-overrides"] = json.dumps([own])
+    given |= {f"w-overrides.0.{part}": value for part, value in own.items()}
     both = petra.post(address, {**given, "w-pin.price_version_id": str(version.id)})
     assert both.status_code == 422
     assert "locked or pinned, not both" in text_of(both)
