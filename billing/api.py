@@ -1,7 +1,7 @@
 """The API of invoices: read by the tenant that owes them and the provider that issued them, and by nobody else."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -21,11 +21,11 @@ from rest_framework.views import APIView
 from billing.api_parameters import INVOICE_PARAMETERS, read_invoice_query, write_cursor
 from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer
 from billing.csv_files import CsvRenderer, csv_answer
+from billing.invoice_csv import PART_HEAD, part_rows
 from billing.models import InvoiceState
 from billing.money import round_to_minor
 from billing.queries.invoice_changes import ChangedInvoice, changed_invoice, invoice_changes
 from billing.queries.invoice_detail import (
-    InvoiceLines,
     LineRow,
     SublineRow,
     invoice_evidence,
@@ -128,7 +128,7 @@ class InvoiceLinesView(APIView):
         if found is None:
             raise Http404
         if _wants_csv(request):
-            return csv_answer(f"invoice-{found.row.number}.csv", _PART_HEAD, _parts(found))
+            return csv_answer(f"invoice-{found.row.number}.csv", PART_HEAD, part_rows(found))
         row = found.row
         taxes = line_taxes(invoice_id)
         lines = [
@@ -183,24 +183,6 @@ _INVOICE_HEAD = (
     "paid_at",
     "updated_at",
     "collection",
-)
-_PART_HEAD = (
-    "line",
-    "heading",
-    "description",
-    "model",
-    "day",
-    "token_class",
-    "tier",
-    "quantity",
-    "unit",
-    "unit_price",
-    "unit_price_unit",
-    "price_version",
-    "share_percent",
-    "base_amount",
-    "exact_amount",
-    "line_amount",
 )
 
 
@@ -332,31 +314,6 @@ def _subline(subline: SublineRow) -> dict[str, object]:
         "base_amount": f"{subline.base_amount:f}",
         "exact_amount": f"{subline.exact_amount:f}",
     }
-
-
-def _parts(found: InvoiceLines) -> Iterator[tuple[object, ...]]:
-    """One row per part; a line's rounded amount stands on its first part only, so that the column sums to the total."""
-    for group in found.groups:
-        for line in group.lines:
-            for place, part in enumerate(line.sublines):
-                yield (
-                    line.position,
-                    group.heading,
-                    line.description,
-                    line.model,
-                    part.day,
-                    part.token_class,
-                    tier_id(part.context_over),
-                    part.quantity,
-                    line.unit,
-                    part.unit_price,
-                    line.unit_price_unit,
-                    part.version,
-                    line.share_percent,
-                    part.base_amount,
-                    part.exact_amount,
-                    None if place else round_to_minor(line.amount, found.row.currency),
-                )
 
 
 def _wants_csv(request: Request) -> bool:

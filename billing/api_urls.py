@@ -18,7 +18,7 @@ from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, Inv
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
-from billing.documents_api import InvoiceDocumentsView, InvoicePdfView
+from billing.documents_api import InvoiceCsvView, InvoiceDocumentsView, InvoicePdfView, InvoiceXmlView
 from billing.lease_api import (
     CapacityView,
     EndView,
@@ -85,6 +85,8 @@ urlpatterns = [
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
     path("invoices/<uuid:invoice_id>/documents", InvoiceDocumentsView.as_view(), name="api-invoice-documents"),
     path("invoices/<uuid:invoice_id>/pdf", InvoicePdfView.as_view(), name="api-invoice-pdf"),
+    path("invoices/<uuid:invoice_id>/xml", InvoiceXmlView.as_view(), name="api-invoice-xml"),
+    path("invoices/<uuid:invoice_id>/csv", InvoiceCsvView.as_view(), name="api-invoice-csv"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),

@@ -7,20 +7,24 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.csv_files import CsvRenderer, csv_answer
 from billing.documents.found import FoundFile, find_documents, find_file
+from billing.invoice_csv import PART_HEAD, part_rows
 from billing.models import DocumentFormat, DocumentState
+from billing.queries.invoice_detail import invoice_lines
 from tenants.authentication import organization_of
 from tenants.models import Organization
 from tenants.problems import Problem
 
 SCOPES: Final = {"GET": "invoices:read"}
+SYNTAXES: Final = {"cii": DocumentFormat.CII, "ubl": DocumentFormat.UBL}
 
 
 class DocumentNotReady(Problem):
@@ -37,6 +41,14 @@ class NoEinvoice(Problem):
     status = 409
     code = "no_einvoice"
     title = "There is no electronic invoice of it"
+
+
+class UnknownSyntax(Problem):
+    """No electronic invoice is written so."""
+
+    status = 400
+    code = "unknown_syntax"
+    title = "There is no such syntax"
 
 
 class PdfRenderer(JSONRenderer):
@@ -108,6 +120,54 @@ class InvoicePdfView(APIView):
     def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
         """Read the PDF/A-3, byte for byte as it was made; its SHA-256 is the ETag. 409 `document_not_ready` before."""
         return _file(request, organization_of(request), invoice_id, DocumentFormat.PDF)
+
+
+class InvoiceXmlView(APIView):
+    """The electronic invoice."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, XmlRenderer]
+
+    @extend_schema(
+        operation_id="invoices_xml_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice as EN 16931 XML",
+        parameters=[
+            OpenApiParameter(
+                "syntax", str, enum=list(SYNTAXES), description="cii is what the PDF carries (Factur-X); cii by default"
+            )
+        ],
+        responses={(200, "application/xml"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read the electronic invoice as UN/CEFACT CII or OASIS UBL, as it was checked by the standard's own rules.
+
+        409 `no_einvoice` says what was not known that the standard demands; `document_not_ready` that it is not made.
+        """
+        syntax = request.query_params.get("syntax", "cii")
+        if syntax not in SYNTAXES:
+            raise UnknownSyntax(f"{syntax!r} is not one of {', '.join(SYNTAXES)}.", field="syntax")
+        return _file(request, organization_of(request), invoice_id, SYNTAXES[syntax])
+
+
+class InvoiceCsvView(APIView):
+    """The lines of an invoice as a file."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, CsvRenderer]
+
+    @extend_schema(
+        operation_id="invoices_csv_retrieve",
+        tags=["invoices"],
+        summary="Read an invoice's lines as CSV",
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
+        """Read one row per part of a line, whatever is accepted: the same as its lines asked for as `text/csv`."""
+        found = invoice_lines(organization_of(request), invoice_id)
+        if found is None:
+            raise Http404
+        return csv_answer(f"invoice-{found.row.number}.csv", PART_HEAD, part_rows(found))
 
 
 def _file(request: Request, organization: Organization, invoice_id: UUID, wanted: DocumentFormat) -> HttpResponseBase:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from billing.documents.composing import compose
-from billing.documents.inputs import DocumentInput
-from billing.documents.press import CannotPrint, print_paper
+from billing.documents.press import CannotPrint
+from billing.documents.printing import Papers, RulesBroken, print_document
 from billing.documents.reading import read_invoice
-from billing.models import DocumentFile, DocumentFormat, DocumentState, DocumentStep
+from billing.models import DocumentFile, DocumentState, DocumentStep
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -32,17 +29,6 @@ LEASE = timedelta(minutes=5)
 BACKOFF_FIRST = timedelta(seconds=30)
 BACKOFF_MAX = timedelta(hours=1)
 ERROR_CHARACTERS_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A file that was made and is not stored yet."""
-
-    format: DocumentFormat
-    name: str
-    media_type: str
-    body: bytes
-    made_with: str
 
 
 def due_documents(*, now: datetime, limit: int) -> list[UUID]:
@@ -58,21 +44,22 @@ def make_documents(*, subject_id: UUID, public_url: str, now: datetime) -> bool:
     2. The papers are made from frozen rows, outside of any transaction.
     3. Files and state are stored in one; a second maker meets the unique key of step and format, and stores nothing.
 
-    What a person must see to (a letter without a font, a logo that is no picture) stops the step; anything else is
-    tried again, each time later.
+    What a person must see to (a letter without a font, a logo that is no picture, an electronic invoice that breaks
+    the standard's rules) stops the step; anything else, a checker that is not there too, is tried again, each time
+    later.
     """
     step = _claim(subject_id=subject_id, now=now)
     if step is None:
         return False
     try:
-        files = _print(read_invoice(subject_id, public_url=public_url))
-    except CannotPrint as error:
+        papers = print_document(read_invoice(subject_id, public_url=public_url))
+    except (CannotPrint, RulesBroken) as error:
         _stop(step, str(error), now)
         return False
     except Exception as error:
         _try_later(step, f"{type(error).__name__}: {error}", now)
         raise
-    return _store(step, files, now)
+    return _store(step, papers, now)
 
 
 def _claim(*, subject_id: UUID, now: datetime) -> DocumentStep | None:
@@ -82,14 +69,8 @@ def _claim(*, subject_id: UUID, now: datetime) -> DocumentStep | None:
     return DocumentStep.objects.get(pk=subject_id)
 
 
-def _print(document: DocumentInput) -> Sequence[Made]:
-    printed = print_paper(compose(document), issued_at=document.issued_at, logo=document.seller.logo)
-    name = f"{document.kind.replace('_', '-')}-{document.number}.pdf"
-    return [Made(DocumentFormat.PDF, name, "application/pdf", printed.body, printed.made_with)]
-
-
 @transaction.atomic
-def _store(step: DocumentStep, files: Sequence[Made], now: datetime) -> bool:
+def _store(step: DocumentStep, papers: Papers, now: datetime) -> bool:
     held = DocumentStep.objects.select_for_update().get(pk=step.pk)
     if held.state == DocumentState.DONE:
         return False
@@ -104,10 +85,11 @@ def _store(step: DocumentStep, files: Sequence[Made], now: datetime) -> bool:
             made_with=made.made_with,
             made_at=now,
         )
-        for made in files
+        for made in papers.files
     )
     held.state, held.last_error, held.updated_at = DocumentState.DONE, "", now
-    held.save(update_fields=["state", "last_error", "updated_at"])
+    held.einvoice_lacks = list(papers.lacks)
+    held.save(update_fields=["state", "last_error", "einvoice_lacks", "updated_at"])
     return True
 
 

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Min, Sum
 
-from billing.documents.inputs import DocumentInput, DocumentKind, Language, Line, Part, Payment, Totals
+from billing.documents.inputs import DocumentInput, DocumentKind, Language, Line, Part, Payment, Tax, Totals
 from billing.documents.parties import Parties, parties_of
 from billing.documents.rule_words import line_name
 from billing.documents.words import class_words, say
-from billing.models import Collection, Invoice, InvoiceEvidence, InvoiceLine, InvoiceSubline
+from billing.models import Collection, Invoice, InvoiceEvidence, InvoiceLine, InvoiceLineTax, InvoiceSubline, InvoiceTax
 from billing.money import round_to_minor
 from portal.figures import number
 
@@ -28,7 +28,7 @@ def read_invoice(invoice_id: UUID, *, public_url: str) -> DocumentInput:
     """
     invoice = Invoice.objects.select_related("issuer", "tenant", "contract", "period").get(pk=invoice_id)
     parties = parties_of(invoice)
-    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
+    lines = list(InvoiceLine.objects.select_related("taxed__rate").filter(invoice=invoice).order_by("position"))
     parts = _parts(lines, parties.language)
     return DocumentInput(
         kind=DocumentKind.INVOICE,
@@ -44,7 +44,7 @@ def read_invoice(invoice_id: UUID, *, public_url: str) -> DocumentInput:
         seller=parties.seller,
         buyer=parties.buyer,
         lines=tuple(_line(line, parts.get(line.pk, ()), parties.language, invoice.currency) for line in lines),
-        taxes=(),
+        taxes=_taxes(invoice),
         totals=_totals(invoice),
         payment=_payment(invoice, parties, public_url),
         notes=parties.notes,
@@ -64,6 +64,20 @@ def _totals(invoice: Invoice) -> Totals:
     return Totals(subtotal=subtotal, tax=tax, total=total, due=total)
 
 
+def _taxes(invoice: Invoice) -> tuple[Tax, ...]:
+    return tuple(
+        Tax(
+            category=rate.category,
+            percent=rate.percent,
+            base=round_to_minor(rate.taxable, invoice.currency),
+            amount=round_to_minor(rate.tax, invoice.currency),
+            reason=rate.reason,
+            reason_code=rate.reason_code,
+        )
+        for rate in InvoiceTax.objects.filter(invoice=invoice).order_by("position")
+    )
+
+
 def _payment(invoice: Invoice, parties: Parties, public_url: str) -> Payment:
     return Payment(
         account=parties.account,
@@ -80,6 +94,7 @@ def _sealed(invoice: Invoice) -> str:
 
 
 def _line(line: InvoiceLine, parts: tuple[Part, ...], language: Language, currency: str) -> Line:
+    taxed: InvoiceLineTax | None = getattr(line, "taxed", None)
     return Line(
         position=line.position,
         heading=_heading(line.group, language),
@@ -94,6 +109,8 @@ def _line(line: InvoiceLine, parts: tuple[Part, ...], language: Language, curren
         from_at=line.from_at,
         to_at=line.to_at,
         parts=parts,
+        tax_category=taxed.rate.category if taxed else "",
+        tax_percent=taxed.rate.percent if taxed else None,
     )
 
 

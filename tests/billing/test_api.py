@@ -257,8 +257,10 @@ def test_the_openapi_document_describes_every_operation() -> None:
         "invoices_retrieve",
         "invoices_lines_list",
         "invoices_evidence_retrieve",
+        "invoices_csv_retrieve",
         "invoices_documents_retrieve",
         "invoices_pdf_retrieve",
+        "invoices_xml_retrieve",
         "invoices_step_retry",
     }
     assert "text/csv" in operations["invoices_list"]["responses"]["200"]["content"]

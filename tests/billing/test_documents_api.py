@@ -79,3 +79,53 @@ def test_an_invoice_from_before_there_were_papers_has_none(cast: Cast) -> None:
     client = client_of(cast.tenant)
     assert client.get(reverse("api-invoice-pdf", args=[bare.pk])).status_code == 404
     assert client.get(reverse("api-invoice-documents", args=[bare.pk])).status_code == 404
+
+
+@pytest.fixture
+def electronic(cast: Cast, invoice: Invoice) -> Invoice:
+    """One whose electronic invoice was made, as it would be with taxes."""
+    make(invoice)
+    for syntax in ("cii", "ubl"):
+        DocumentFile.objects.create(
+            step_id=invoice.pk,
+            format=syntax,
+            name=f"invoice-{syntax}.xml",
+            media_type="application/xml",
+            body=f"<{syntax}/>".encode(),
+            sha256=syntax * 20,
+            made_at=ISSUED_AT,
+        )
+    return invoice
+
+
+@pytest.mark.parametrize(("query", "body"), [("", b"<cii/>"), ("?syntax=cii", b"<cii/>"), ("?syntax=ubl", b"<ubl/>")])
+def test_an_electronic_invoice_comes_in_the_syntax_asked_for(
+    cast: Cast, electronic: Invoice, query: str, body: bytes
+) -> None:
+    client, path = client_of(cast.tenant), reverse("api-invoice-xml", args=[electronic.pk])
+    answer = client.get(path + query, headers={"Accept": "application/xml"})
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "application/xml", body)
+
+
+def test_another_syntax_is_refused_with_those_there_are(cast: Cast, electronic: Invoice) -> None:
+    client, path = client_of(cast.tenant), reverse("api-invoice-xml", args=[electronic.pk])
+    answer = client.get(path, {"syntax": "edifact"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_syntax")
+    assert answer.json()["detail"] == "'edifact' is not one of cii, ubl."
+
+
+def test_why_there_is_no_electronic_invoice_is_said(cast: Cast, invoice: Invoice) -> None:
+    client, path = client_of(cast.tenant), reverse("api-invoice-xml", args=[invoice.pk])
+    assert client.get(path).json()["code"] == "document_not_ready"
+    make(invoice)
+    answer = client.get(path).json()
+    assert (answer["code"], answer["status"]) == ("no_einvoice", 409)
+    assert "No tax rule was applied to its lines." in answer["lacks"]
+
+
+def test_the_lines_come_as_a_file_whatever_is_accepted(cast: Cast, invoice: Invoice) -> None:
+    path = reverse("api-invoice-csv", args=[invoice.pk])
+    answer = client_of(cast.provider).get(path)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert b"".join(answer.streaming_content).decode().startswith("line,heading,description")  # type: ignore[attr-defined]  # a stream
+    assert client_of(cast.outsider).get(path).status_code == 404

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import BETWEEN_THEM, PROVIDERS, TENANTS
+from tests.isolation.callers import BETWEEN_THEM, PROVIDERS, TENANTS, programs
 
+# The provider of the sample has no VAT id, so that no electronic invoice can be made.
+EINVOICE: Final = programs(tenant=409, provider=409, outsider=404)
 INVOICE_ID: Final = {"invoice_id": "{invoice}"}
 INVOICE: Final = {"number": "{number}"}
 
 DOCUMENT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-invoice-documents", BETWEEN_THEM, "get", INVOICE_ID, {}),
     ("api-invoice-pdf", BETWEEN_THEM, "get", INVOICE_ID, {}),
+    ("api-invoice-xml", EINVOICE, "get", INVOICE_ID, {}),
+    ("api-invoice-csv", BETWEEN_THEM, "get", INVOICE_ID, {}),
     ("tenant-invoice-pdf", TENANTS, "get", INVOICE, {}),
     ("provider-invoice-pdf", PROVIDERS, "get", INVOICE, {}),
 )

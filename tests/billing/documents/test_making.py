@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from billing.documents import making
 from billing.documents.beginning import NothingToMake, begin_documents, retry_documents
 from billing.documents.making import due_documents, make_documents
+from billing.documents.printing import Papers
 from billing.models import DocumentFile, DocumentState, DocumentStep, Invoice, InvoiceLine
 from tenants.ids import new_id
 from tenants.models import AuditEntry
@@ -63,7 +64,7 @@ def test_the_slower_of_two_makers_stores_nothing() -> None:
     step = making._claim(subject_id=invoice.pk, now=LATER)
     assert step is not None
     assert make(invoice, seconds=600)
-    assert not making._store(step, (), LATER)
+    assert not making._store(step, Papers((), ()), LATER)
     assert step_of(invoice).state == DocumentState.DONE
 
 
