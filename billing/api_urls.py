@@ -42,6 +42,7 @@ from billing.session_api import (
 )
 from billing.share_facts_api import AuditFindingsView, RefundsView
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
+from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
@@ -110,6 +111,10 @@ urlpatterns = [
     path("price-index", PriceIndexView.as_view(), name="api-price-index"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
     path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),
+    path("tax-settings", TaxSettingsView.as_view(), name="api-tax-settings"),
+    path("tax-rates", TaxRatesView.as_view(), name="api-tax-rates"),
+    path("tax-exemptions", TaxExemptionsView.as_view(), name="api-tax-exemptions"),
+    path("tax-exemptions/<uuid:exemption_id>/end", TaxExemptionEndView.as_view(), name="api-tax-exemption-end"),
     path("profile", ProfileView.as_view(), name="api-profile"),
     path("contracts", ContractsView.as_view(), name="api-contracts"),
     path("contracts/<uuid:contract_id>", ContractView.as_view(), name="api-contract"),

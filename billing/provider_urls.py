@@ -23,6 +23,7 @@ from billing.pages import (
     simulated_draft,
     simulation,
     statements,
+    taxes,
 )
 
 urlpatterns = [
@@ -68,6 +69,7 @@ urlpatterns = [
     path("margin/simulate/draft/", simulated_draft.provider_simulate_draft, name="provider-simulate-draft"),
     path("margin/<path:model>/", margin.provider_margin_model, name="provider-margin-model"),
     path("settings/", settings.provider_settings, name="provider-settings"),
+    path("settings/taxes/", taxes.provider_taxes, name="provider-taxes"),
     path("settings/logo", settings.provider_logo, name="provider-logo"),
     path("contracts/", contracts.provider_contracts, name="provider-contracts"),
     path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),

@@ -69,6 +69,7 @@ ITEM_OF_PAGE = {
     "provider-revenue": "revenue",
     "tenant-settings": "tenant-settings",
     "provider-settings": "settings",
+    "provider-taxes": "settings",
     "provider-statements": "statements",
     "provider-statement": "statements",
     "provider-compare": "compare",

@@ -173,7 +173,7 @@ def _settings(request: HttpRequest, organization: Organization, side: str) -> Ht
         "form": form,
         "edits": edits,
         "logo_url": reverse(f"{side}-logo") if profile.logo_id else "",
-        "is_kept": profile.version > 0,
+        "taxes_url": reverse("provider-taxes") if side == "provider" else "",
         "versions": [
             {
                 "number": one.version,

@@ -9,12 +9,14 @@ from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
+from tests.isolation.tax_addresses import TAX_ADDRESSES
 
 ROOM_ADDRESSES = (
     *SESSION_ADDRESSES,
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,
     *PARTY_ADDRESSES,
+    *TAX_ADDRESSES,
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,
     *BANK_ADDRESSES,
