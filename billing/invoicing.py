@@ -46,6 +46,7 @@ from billing.stripe_amounts import from_minor_units, minimum_charge_minor
 from billing.tax.deciding import taxes_of
 from billing.tax.parties import freeze_parties
 from billing.tax.storing import store_taxes
+from billing.telling import tell_invoice
 from tenants.models import Organization
 from tenants.profiles import ensure_profiles
 
@@ -133,7 +134,15 @@ def issue_invoice(
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
     begin_documents(invoice, now)
+    return _told(invoice, now)
+
+
+def _told(invoice: Invoice, now: datetime) -> Invoice:
+    """Tell both parties of the invoice as it is stored."""
     invoice.refresh_from_db()
+    tell_invoice(invoice, "invoice.issued", at=now)
+    if invoice.state == InvoiceState.PAID:
+        tell_invoice(invoice, "invoice.paid", at=now, occasion=now.isoformat())
     return invoice
 
 

@@ -12,6 +12,7 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, Payment, Settlement, SettlementState
 from billing.money import minor_digits, round_to_minor
+from billing.telling import tell_invoice, tell_payment
 from billing.write_offs import recover
 from tenants.models import AuditEntry
 from tenants.problems import Problem
@@ -193,13 +194,15 @@ def _book(invoice: Invoice, payment: Payment, clearing: AccountKind) -> None:
         ),
         provider_id=invoice.issuer_id,
     )
+    tell_payment(invoice, payment)
 
 
 def mark_settled(invoice: Invoice, *, paid_at: datetime, now: datetime, by_stripe: bool = False) -> None:
     """Mark a locked invoice of which nothing is left as paid; what Stripe has of it is closed there by the sweep."""
-    Invoice.objects.filter(pk=invoice.pk, state__in=PAYABLE).update(
-        state=InvoiceState.PAID, paid_at=paid_at, updated_at=now
-    )
+    open_one = Invoice.objects.filter(pk=invoice.pk, state__in=PAYABLE)
+    if open_one.update(state=InvoiceState.PAID, paid_at=paid_at, updated_at=now):
+        # A payment that is taken back opens an invoice again: each time that it is paid is an occasion.
+        tell_invoice(invoice, "invoice.paid", at=now, occasion=now.isoformat())
     settlement = Settlement.objects.filter(pk=invoice.pk).exclude(state=SettlementState.PAID)
     if by_stripe:
         settlement.update(state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now)

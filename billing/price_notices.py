@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from billing.models import Contract, ContractState, PriceMail, PriceNotice, PriceVersion
 from billing.price_rules import effect_by_contract
 from billing.price_versions import all_versions
+from billing.telling import tell_prices
 from tenants.models import Membership, Organization, Role
 
 LOOKED_AHEAD: Final = timedelta(days=3_650)
@@ -54,7 +55,12 @@ def write_notices(*, version: PriceVersion, now: datetime) -> list[PriceNotice]:
         ignore_conflicts=True,
     )
     _write_mails(version, [one.tenant for one in contracts if effects[one.id] is not None], now)
-    return list(PriceNotice.objects.filter(version=version, contract__in=contracts))
+    written = list(PriceNotice.objects.filter(version=version, contract__in=contracts))
+    tenants = {one.id: one.tenant_id for one in contracts}
+    for notice in written:
+        if notice.takes_effect_at is not None:
+            tell_prices(notice, tenant_id=tenants[notice.contract_id], at=now)
+    return written
 
 
 def untold_versions(*, now: datetime) -> list[PriceVersion]:

@@ -22,6 +22,7 @@ from billing import (
     settlement,
     stripe_account,
     stripe_events,
+    telling,
     unpriced,
 )
 from billing.adjusting import last_bills
@@ -96,6 +97,12 @@ def state_needs(**_: object) -> None:
 def sum_books(**_: object) -> None:
     """Sum what was booked since the last checkpoint, so that no balance need sum all of the past."""
     checkpoints.take_checkpoint(now=datetime.now(UTC))
+
+
+@shared_task(name="billing.tasks.tell_overdue")
+def tell_overdue(**_: object) -> None:
+    """Tell programs outside of invoices that are overdue by now."""
+    telling.tell_overdue(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.sum_margins")

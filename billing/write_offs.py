@@ -10,6 +10,7 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, WriteOff
 from billing.money import round_to_minor
+from billing.telling import tell_invoice
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -62,6 +63,7 @@ def write_off(*, invoice_id: UUID, reason: str, by: str, now: datetime) -> Write
         after={"amount": str(round_to_minor(left, invoice.currency)), "reason": reason},
         at=now,
     )
+    tell_invoice(invoice, "invoice.uncollectible", at=now, occasion=str(made.pk))
     return made
 
 

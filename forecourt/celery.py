@@ -37,6 +37,7 @@ SWEEPS = {
     "billing.tasks.forget_calls": 600.0,
     "billing.tasks.state_needs": 600.0,
     "billing.tasks.sum_books": 21_600.0,
+    "billing.tasks.tell_overdue": 60.0,
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.make_documents": 5.0,
     "billing.tasks.settle_invoices": 5.0,

@@ -40,6 +40,7 @@ from billing.models import (
 from billing.money import round_to_minor
 from billing.payments import mark_settled
 from billing.rating.lease_term import DEPOSIT_RULES
+from billing.telling import tell_credit_note
 from billing.tenant_balances import locked_balance, move_balance
 from billing.write_offs import recover
 from tenants.ids import new_id
@@ -286,3 +287,4 @@ def _audit(made: CreditNote, invoice: Invoice, now: datetime) -> None:
         },
         at=now,
     )
+    tell_credit_note(made, at=now)

@@ -18,6 +18,7 @@ from billing.models import (
     InvoiceState,
 )
 from billing.money import round_to_minor
+from billing.telling import tell_subject
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 
@@ -103,6 +104,7 @@ def answer_dispute(*, dispute_id: UUID, organization: Organization, text: str, b
     if dispute.messages.count() >= MESSAGES_MAX:
         raise WrongDispute(f"A question takes at most {MESSAGES_MAX} messages: decide it, or ask anew.")
     _say(dispute, _side(dispute, organization), text, by, now)
+    _tell(dispute, "dispute.answered", now, occasion=str(dispute.messages.count()))
     return dispute
 
 
@@ -203,4 +205,19 @@ def _audit(dispute: Dispute, action: str, by: str, now: datetime) -> None:
             at=now,
         )
         for owner in (dispute.issuer_id, dispute.tenant_id)
+    )
+    opened = action == "dispute.opened"
+    _tell(dispute, "dispute.opened" if opened else "dispute.closed", now)
+
+
+def _tell(dispute: Dispute, kind: str, now: datetime, occasion: str = "") -> None:
+    tell_subject(
+        (dispute.issuer_id, dispute.tenant_id),
+        kind,
+        subject_id=dispute.pk,
+        at=now,
+        occasion=occasion,
+        invoice_id=str(dispute.invoice_id),
+        line=dispute.line.position if dispute.line else None,
+        state=str(dispute.state),
     )

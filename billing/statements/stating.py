@@ -15,6 +15,7 @@ from billing.models import LedgerEntry, ProviderStatement, StatementEntry, State
 from billing.statements import gathering
 from billing.statements.document import Statement, differences, make_document
 from billing.statements.months import next_month, over_at
+from billing.telling import tell_statement
 from tenants.models import AuditEntry, Organization
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def make_statement(*, provider_id: UUID, currency: str, month: date, now: dateti
     StatementEntry.objects.bulk_create(entries, batch_size=ENTRIES_BATCH_ROWS)
     StatementSequence.objects.filter(pk=provider_id).update(next_number=sequence.next_number + 1)
     _note(statement)
+    tell_statement(statement, at=now)
     return statement
 
 

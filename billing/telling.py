@@ -1,0 +1,153 @@
+"""What of money is told to programs outside: bodies of events, and the sweep of what time alone brings.
+
+Each function is called in the transaction in which the thing happens (`tenants.hooks.emitting`). Bodies hold what a
+program needs to decide whether to ask further; the API has the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from billing.models import Invoice, InvoiceState
+from billing.money import round_to_minor
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.emitting import emit_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+    from uuid import UUID
+
+    from billing.models import Amendment, Contract, CreditNote, Payment, PriceNotice, ProviderStatement
+
+OVERDUE_KEPT: Final = timedelta(days=7)
+"""An invoice that was overdue for longer when somebody began to listen is not told any more."""
+OVERDUE_MAX: Final = 500
+TOLD_OUTSIDE: Final = ("offered", "accepted", "declined")
+"""What of an amendment's life both parties are told of."""
+
+
+def tell_invoice(invoice: Invoice, kind: str, *, at: datetime, occasion: str = "") -> None:
+    """Tell both parties of what became of an invoice."""
+    body = {
+        "id": str(invoice.pk),
+        "number": invoice.number,
+        "currency": invoice.currency,
+        "total": money(invoice.total, invoice.currency),
+        "issuer_id": str(invoice.issuer_id),
+        "tenant_id": str(invoice.tenant_id),
+        "issued_at": instant(invoice.issued_at),
+        "due_at": instant(invoice.due_at),
+    }
+    _tell((invoice.issuer_id, invoice.tenant_id), kind, invoice.pk, at=at, body=body, occasion=occasion)
+
+
+def tell_payment(invoice: Invoice, payment: Payment) -> None:
+    """Tell both parties that money came in for an invoice."""
+    body = {
+        "id": str(payment.pk),
+        "invoice_id": str(invoice.pk),
+        "invoice": invoice.number,
+        "currency": payment.currency,
+        "amount": money(payment.amount, payment.currency),
+        "method": str(payment.method),
+        "received_at": instant(payment.received_at),
+    }
+    _tell((invoice.issuer_id, invoice.tenant_id), "payment.received", payment.pk, at=payment.received_at, body=body)
+
+
+def tell_credit_note(made: CreditNote, *, at: datetime) -> None:
+    """Tell both parties that a credit note was issued."""
+    body = {
+        "id": str(made.pk),
+        "number": made.number,
+        "invoice_id": str(made.invoice_id),
+        "currency": made.currency,
+        "total": money(made.total, made.currency),
+        "reason": str(made.reason),
+    }
+    _tell((made.issuer_id, made.tenant_id), "credit_note.issued", made.pk, at=at, body=body)
+
+
+def tell_statement(made: ProviderStatement, *, at: datetime) -> None:
+    """Tell a provider that its statement is frozen."""
+    body = {
+        "id": str(made.pk),
+        "number": made.number,
+        "month": f"{made.month:%Y-%m}",
+        "currency": made.currency,
+        "closing": money(made.closing, made.currency),
+    }
+    _tell((made.provider_id,), "statement.ready", made.pk, at=at, body=body)
+
+
+def tell_amendment(amendment: Amendment, what: str, *, at: datetime, occasion: str = "") -> None:
+    """Tell both parties that terms were offered, accepted or declined."""
+    contract: Contract = amendment.contract
+    body = {"id": str(amendment.pk), "contract_id": str(contract.pk), "contract": contract.number}
+    _tell(
+        (contract.provider_id, contract.tenant_id),
+        f"contract.{what}",
+        amendment.pk,
+        at=at,
+        body=body,
+        occasion=occasion,
+    )
+
+
+def tell_prices(notice: PriceNotice, *, tenant_id: UUID, at: datetime) -> None:
+    """Tell a tenant that prices of its contract change."""
+    body = {
+        "id": str(notice.pk),
+        "contract_id": str(notice.contract_id),
+        "price_version_id": str(notice.version_id),
+        "takes_effect_at": instant(notice.takes_effect_at),
+    }
+    _tell((tenant_id,), "price.announced", notice.pk, at=at, body=body)
+
+
+def tell_subject(
+    parties: Iterable[UUID], kind: str, *, subject_id: UUID, at: datetime, occasion: str = "", **body: str | int | None
+) -> None:
+    """Tell parties of something that has no body of its own here; `body` is sent beside its id."""
+    _tell(parties, kind, subject_id, at=at, body={"id": str(subject_id), **body}, occasion=occasion)
+
+
+def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:
+    """Tell of invoices that are due and not paid, to whoever listens and was not told; return how many."""
+    told = WebhookEvent.objects.filter(kind="invoice.overdue", subject_id=OuterRef("pk"))
+    listening = WebhookEndpoint.objects.filter(
+        Q(organization=OuterRef("issuer")) | Q(organization=OuterRef("tenant")),
+        disabled_at__isnull=True,
+        removed_at__isnull=True,
+    )
+    due = Invoice.objects.filter(
+        Exists(listening), ~Exists(told), state=InvoiceState.ISSUED, due_at__lte=now, due_at__gt=now - OVERDUE_KEPT
+    )
+    found = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
+    for invoice_id in found:
+        with transaction.atomic():
+            invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+            if invoice.state == InvoiceState.ISSUED:
+                tell_invoice(invoice, "invoice.overdue", at=now)
+    return len(found)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount as the API writes it."""
+    return f"{round_to_minor(amount, currency):f}"
+
+
+def instant(at: datetime | None) -> str | None:
+    """Return an instant as the API writes it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def _tell(
+    parties: Iterable[UUID], kind: str, about: UUID, *, at: datetime, body: dict[str, Any], occasion: str = ""
+) -> None:
+    emit_to(parties, kind=kind, subject_id=about, at=at, body=body, occasion=occasion)
