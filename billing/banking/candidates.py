@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Q
 
 from billing.banking.matching import Candidate, Incoming, propose
-from billing.banking.references import numbers_named
 from billing.dues import with_dues
 from billing.invoicing import NUMBER_DIGITS_MIN
 from billing.models import BankMatch, Invoice, InvoiceState, IssuerSequence
+from billing.payment_references import numbers_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

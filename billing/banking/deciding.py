@@ -14,16 +14,19 @@ from billing.banking.importing import booked_at
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
+    BalanceKind,
     BankLine,
     BankLineState,
     BankMatch,
     BankMatchKind,
     BankUnmatch,
+    Contract,
     Invoice,
 )
 from billing.money import minor_digits, round_to_minor
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
+from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
@@ -72,6 +75,8 @@ class AlreadyUnmatched(Problem):
 def match_line(*, line_id: UUID, now: datetime) -> BankLineState:
     """Look at a movement that came in; match it where its words name for sure what it paid. Return its state after.
 
+    What comes above all that is named goes to the tenant's balance.
+
     The invoices that it could pay are locked after the movement, in the order of their keys, and weighed as they are
     then. What is matched already, or by now, is left as it is.
     """
@@ -82,6 +87,8 @@ def match_line(*, line_id: UUID, now: datetime) -> BankLineState:
     best = next(iter(proposals_for(line, left, lock=True)), None)
     if best is not None and best.is_sure and left == line.amount:
         _pay(line, best.parts, rule=best.rule, by=SWEEP, now=now)
+        if best.surplus:
+            _keep(line, best.tenant_id, best.surplus, rule=best.rule, by=SWEEP, now=now)
     return _settle_state(line, now, suggested=best is not None)
 
 
@@ -131,6 +138,31 @@ def match_by_hand(
 
 
 @transaction.atomic
+def keep_for_tenant(
+    *,
+    provider: Organization,
+    line_id: UUID,
+    tenant_id: UUID,
+    by: str,
+    now: datetime,
+    amount: Decimal | None = None,
+    note: str = "",
+) -> BankMatch:
+    """Put what is left of a movement, or an amount of it, to a tenant's balance with the provider: it pays what comes.
+
+    Raises `BankLineUnknown`, and `WrongMatch` for an organization that never had a contract with the provider.
+    """
+    line = _locked_line(provider, line_id)
+    _require_note(note)
+    if not Contract.objects.filter(provider=provider, tenant_id=tenant_id).exists():
+        raise WrongMatch("tenant: no contract of yours is with this organization.", field="tenant")
+    taken = _taken(line, amount)
+    match = _keep(line, tenant_id, taken, rule=BY_HAND, by=by, now=now, note=note)
+    _settle_state(line, now)
+    return match
+
+
+@transaction.atomic
 def set_aside(
     *, provider: Organization, line_id: UUID, note: str, by: str, now: datetime, amount: Decimal | None = None
 ) -> BankMatch:
@@ -142,11 +174,7 @@ def set_aside(
     if not note.strip():
         raise WrongMatch("note: say what the money is.", field="note")
     _require_note(note)
-    left = left_of_line(line)
-    taken = left if amount is None else amount
-    _require_amount(line, taken)
-    if taken > left:
-        raise _too_much(line, taken, left)
+    taken = _taken(line, amount)
     match = BankMatch.objects.create(
         line=line, kind=BankMatchKind.ASIDE, amount=taken, rule=BY_HAND, note=note.strip(), by=by, at=now
     )
@@ -167,8 +195,8 @@ def set_aside(
 def unmatch(*, provider: Organization, match_id: UUID, reason: str, by: str, now: datetime) -> BankUnmatch:
     """Take a match back by the opposite of what it booked; the money is unmatched again, an invoice owed again.
 
-    Raises `BankLineUnknown` where the provider has no such match, `AlreadyUnmatched`, and `WrongMatch` without a
-    reason.
+    Raises `BankLineUnknown` where the provider has no such match, `AlreadyUnmatched`, `WrongMatch` without a reason,
+    and `BalanceTooLow` for money of a tenant's balance that has paid something since.
     """
     found = BankMatch.objects.filter(pk=match_id, line__account__provider=provider).values_list("line_id").first()
     if found is None:
@@ -185,6 +213,8 @@ def unmatch(*, provider: Organization, match_id: UUID, reason: str, by: str, now
         reversal = reverse_payment(
             payment_id=match.payment_id, reference=f"bank_match:{match.pk}:undone", reason=reason, by=by, now=now
         )
+    elif match.tenant_id is not None:
+        _take_from_balance(line, match, now)
     else:
         post(
             key=f"bank_match:{match.pk}:undone",
@@ -242,6 +272,53 @@ def _pay(line: BankLine, parts: Sequence[Part], *, rule: str, by: str, now: date
         )
 
 
+def _keep(
+    line: BankLine, tenant_id: UUID, amount: Decimal, *, rule: str, by: str, now: datetime, note: str = ""
+) -> BankMatch:
+    """Put an amount of a locked movement to a tenant's balance; invoices that it pays are locked before."""
+    match_id = new_id()
+    account = locked_balance(tenant_id=tenant_id, issuer_id=line.account.provider_id, currency=line.currency)
+    move_balance(
+        account=account,
+        kind=BalanceKind.OVERPAID,
+        amount=amount,
+        key=f"bank_match:{match_id}",
+        cause_id=match_id,
+        memo="Received by bank, more than was owed",
+        at=now,
+        against=(Entry(line.account.provider_id, AccountKind.BANK_UNMATCHED, line.currency, amount),),
+    )
+    match = BankMatch.objects.create(
+        pk=match_id,
+        line=line,
+        kind=BankMatchKind.BALANCE,
+        amount=amount,
+        tenant_id=tenant_id,
+        rule=rule,
+        note=note.strip(),
+        by=by,
+        at=now,
+    )
+    _note(line, "bank_line.kept", by, now, {"amount": _shown(amount, line), "tenant": str(tenant_id)})
+    return match
+
+
+def _take_from_balance(line: BankLine, match: BankMatch, now: datetime) -> None:
+    assert match.tenant_id is not None
+    owner = line.account.provider_id
+    account = locked_balance(tenant_id=match.tenant_id, issuer_id=owner, currency=line.currency)
+    move_balance(
+        account=account,
+        kind=BalanceKind.OVERPAID_BACK,
+        amount=-match.amount,
+        key=f"bank_match:{match.pk}:undone",
+        cause_id=match.pk,
+        memo="Received by bank, and not of this tenant",
+        at=now,
+        against=(Entry(owner, AccountKind.BANK_UNMATCHED, line.currency, -match.amount),),
+    )
+
+
 def _aside(line: BankLine, amount: Decimal) -> tuple[Entry, Entry]:
     owner = line.account.provider_id
     return (
@@ -269,6 +346,16 @@ def _settle_state(line: BankLine, now: datetime, *, suggested: bool | None = Non
     BankLine.objects.filter(pk=line.pk).update(state=state, looked_at=now)
     line.state, line.looked_at = state, now
     return state
+
+
+def _taken(line: BankLine, amount: Decimal | None) -> Decimal:
+    """What is left of a locked movement, or the amount of it that was asked for."""
+    left = left_of_line(line)
+    taken = left if amount is None else amount
+    _require_amount(line, taken)
+    if taken > left:
+        raise _too_much(line, taken, left)
+    return taken
 
 
 def _require_amount(line: BankLine, amount: Decimal) -> None:

@@ -68,7 +68,7 @@ def lines_of(provider: Organization) -> QuerySet[BankLine]:
     nothing = Value(Decimal(0), output_field=_MONEY)
     return (
         BankLine.objects.filter(account__provider=provider)
-        .select_related("account")
+        .select_related("account__provider")
         .annotate(
             left_amount=Greatest(F("amount"), nothing, output_field=_MONEY)
             - Coalesce(Subquery(matched, output_field=_MONEY), nothing, output_field=_MONEY)

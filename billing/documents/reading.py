@@ -14,6 +14,7 @@ from billing.documents.rule_words import line_name
 from billing.documents.words import class_words, say
 from billing.models import Collection, Invoice, InvoiceEvidence, InvoiceLine, InvoiceLineTax, InvoiceSubline, InvoiceTax
 from billing.money import round_to_minor
+from billing.payment_references import payment_reference, printed_reference
 from portal.figures import number
 
 CLASSES_ORDER = ("input", "cached_input", "cache_write", "output", "reasoning")
@@ -81,7 +82,7 @@ def _taxes(invoice: Invoice) -> tuple[Tax, ...]:
 def _payment(invoice: Invoice, parties: Parties, public_url: str) -> Payment:
     return Payment(
         account=parties.account,
-        reference=invoice.number or "",
+        reference=printed_reference(payment_reference(invoice.number)) if invoice.number else "",
         terms=parties.terms,
         url=f"{public_url.rstrip('/')}/t/invoices/{invoice.number}/",
         by_card=invoice.contract.collection == Collection.CHARGE_AUTOMATICALLY,

@@ -131,6 +131,7 @@ class BalanceKind(models.TextChoices):
 
     CREDIT_NOTE = "credit_note", "a credit note for what was paid"
     OVERPAID = "overpaid", "paid more than was owed"
+    OVERPAID_BACK = "overpaid_back", "a transfer that was taken for the tenant's was not"
     APPLIED = "applied", "paid an invoice"
     APPLIED_BACK = "applied_back", "a payment from the balance was taken back"
     REFUND = "refund", "paid out"

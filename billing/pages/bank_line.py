@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from billing.banking.accounts import printed_number
 from billing.banking.candidates import proposals_for
-from billing.banking.deciding import NOTE_CHARACTERS_MAX, match_by_hand, set_aside, unmatch
+from billing.banking.deciding import NOTE_CHARACTERS_MAX, keep_for_tenant, match_by_hand, set_aside, unmatch
 from billing.banking.lists import find_line
 from billing.banking.matching import Part
 from billing.models import BankMatchKind, Invoice
@@ -27,6 +27,7 @@ from billing.pages.bank import may_match
 from billing.pages.bank_words import rule_words, state_pill
 from portal.figures import day, locale_for, moment, money
 from portal.shell import Crumb
+from tenants.models import Organization as TenantOrganization
 from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
@@ -87,6 +88,20 @@ class PayForm(forms.Form):
         return parts
 
 
+class TenantForm(forms.Form):
+    """Whose balance the money goes to."""
+
+    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"))
+
+    def __init__(self, data: Any = None, *, provider: Organization) -> None:
+        """Offer everyone who had a contract with the provider."""
+        super().__init__(data)
+        tenant = self.fields["tenant"]
+        assert isinstance(tenant, forms.ChoiceField)
+        found = TenantOrganization.objects.filter(contracts_taken__provider=provider).distinct().order_by("name")
+        tenant.choices = [(str(key), name) for key, name in found.values_list("pk", "name")]
+
+
 class NoteForm(forms.Form):
     """Words that say why."""
 
@@ -120,6 +135,7 @@ def _decided(request: HttpRequest, organization: Organization, line: BankLine) -
     acts: dict[str, Callable[[], HttpResponse | None]] = {
         "confirm": lambda: _confirm(request, organization, line),
         "pay": lambda: _pay(request, organization, line),
+        "keep": lambda: _keep(request, organization, line),
         "aside": lambda: _aside(request, organization, line),
         "unmatch": lambda: _unmatch(request, organization, line),
     }
@@ -130,7 +146,7 @@ def _decided(request: HttpRequest, organization: Organization, line: BankLine) -
 
 def _confirm(request: HttpRequest, organization: Organization, line: BankLine) -> HttpResponse | None:
     """Take a proposal as the page showed it: its parts come with it, so that nobody confirms what they did not see."""
-    parts = []
+    parts: list[Part] = []
     for text in request.POST.getlist("part"):
         invoice, _separator, amount = text.partition(":")
         try:
@@ -159,6 +175,19 @@ def _pay(request: HttpRequest, organization: Organization, line: BankLine) -> Ht
         line,
         _("Matched."),
         lambda by, now: match_by_hand(provider=organization, line_id=line.pk, parts=parts, by=by, now=now, note=note),
+    )
+
+
+def _keep(request: HttpRequest, organization: Organization, line: BankLine) -> HttpResponse | None:
+    form = TenantForm(request.POST, provider=organization)
+    if not form.is_valid():
+        raise Http404
+    tenant_id = UUID(form.cleaned_data["tenant"])
+    return _done(
+        request,
+        line,
+        _("Kept for the tenant: its next invoices are paid with it."),
+        lambda by, now: keep_for_tenant(provider=organization, line_id=line.pk, tenant_id=tenant_id, by=by, now=now),
     )
 
 
@@ -232,6 +261,7 @@ def _context(line: BankLine, decides: bool, pay: PayForm, aside: NoteForm) -> di
         "decides": decides,
         "pay": pay,
         "aside": aside,
+        "keep": TenantForm(provider=line.account.provider),
         "crumbs": (Crumb(_("Bank"), reverse("provider-bank")), Crumb(_("Movement"))),
     }
 
@@ -277,5 +307,6 @@ def _proposal(proposal: Proposal, currency: str, locale: str) -> dict[str, Any]:
     return {
         "why": rule_words(proposal.rule),
         "lines": lines,
+        "tenant": proposal.tenant_id,
         "surplus": money(proposal.surplus, currency, locale=locale) if proposal.surplus else "",
     }

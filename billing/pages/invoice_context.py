@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import InvoiceState, SettlementState
-from billing.pages.invoice_words import day_words, pay_action, pays_by_transfer, period_words, shown_amount, state_pill
+from billing.models import InvoiceState
+from billing.pages.invoice_words import day_words, pay_action, period_words, shown_amount, state_pill
+from billing.pages.payment_words import payment_words, reference_words
 from billing.pages.price_words import unit_words
 from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
@@ -79,7 +80,8 @@ def invoice_context(detail: InvoiceDetail, issuer_email: str, now: datetime, loc
         "pay": pay,
         "checks": [_check(check, detail, locale) for check in detail.checks],
         "gap_notice": _gap_notice(detail),
-        "payment": _payment_words(row, issuer_email, locale),
+        "payment": payment_words(row, issuer_email, locale),
+        "reference": reference_words(row),
         "state_words": _state_words(row, locale),
         "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
         "paid": row.total - row.outstanding,
@@ -268,31 +270,6 @@ def _state_words(row: InvoiceRow, locale: str) -> str:
         }
         return _("%(paid)s received, %(left)s to pay") % amounts
     return _("%(amount)s to pay") % {"amount": money(row.outstanding, row.currency, locale=locale)}
-
-
-def _payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
-    """How to pay where no page takes the payment; empty where one does or nothing is owed."""
-    words = {
-        "amount": money(row.outstanding, row.currency, locale=locale),
-        "issuer": row.issuer,
-        "number": row.number,
-        "email": issuer_email,
-    }
-    if pays_by_transfer(row):
-        return (
-            _(
-                "Transfer %(amount)s to %(issuer)s with %(number)s as the reference; %(email)s has the account data. "
-                "The invoice turns to paid when the money is in."
-            )
-            % words
-        )
-    if row.state == InvoiceState.ISSUED and row.settlement_state == SettlementState.FAILED:
-        return (
-            _("The payment could not be collected. %(issuer)s was told; write to %(email)s to pay another way.") % words
-        )
-    if row.state == InvoiceState.ISSUED and not row.hosted_url:
-        return _("The payment page is being made. Reload in a minute.")
-    return ""
 
 
 def _gap_notice(detail: InvoiceDetail) -> Notice | None:

@@ -13,6 +13,7 @@ from billing.banking.deciding import (
     AlreadyUnmatched,
     BankLineUnknown,
     WrongMatch,
+    keep_for_tenant,
     left_of_line,
     match_by_hand,
     match_line,
@@ -20,11 +21,12 @@ from billing.banking.deciding import (
     unmatch,
 )
 from billing.banking.matching import Part
-from billing.banking.references import payment_reference
+from billing.corrections.applying import apply_balance
 from billing.dues import dues_of
 from billing.ledger import balance
 from billing.models import (
     AccountKind,
+    BalanceAccount,
     BankLine,
     BankLineState,
     BankMatch,
@@ -32,8 +34,12 @@ from billing.models import (
     Invoice,
     InvoiceState,
     Payment,
+    Settlement,
+    SettlementState,
 )
+from billing.payment_references import payment_reference
 from billing.payments import Overpaid
+from billing.tenant_balances import BalanceTooLow, balance_of
 from tests.billing.banking.statements import BY, NOW, Movement, make_account, take_one
 from tests.billing.issued import Line, make_issued, make_parties
 
@@ -66,6 +72,10 @@ def unmatched_amount(parties: Parties) -> float:
 
 def in_bank(parties: Parties) -> float:
     return float(balance(organization_id=parties[0].pk, kind=AccountKind.BANK_CLEARING, currency="USD"))
+
+
+def balance_with(parties: Parties) -> float:
+    return float(balance_of(tenant_id=parties[1].pk, issuer_id=parties[0].pk, currency="USD"))
 
 
 def look(line: BankLine) -> BankLineState:
@@ -105,6 +115,44 @@ def test_one_transfer_pays_many_invoices(parties: Parties) -> None:
     assert look(came(parties, "300.00", "for S-0001, S-0002 and S-0003")) == BankLineState.MATCHED
     assert {Invoice.objects.get(pk=one.pk).state for one in invoices} == {InvoiceState.PAID}
     assert BankMatch.objects.count() == 3
+
+
+def test_what_is_more_than_owed_goes_to_the_tenants_balance_and_comes_back(parties: Parties) -> None:
+    invoice = issued(parties, "S-0001")
+    line = came(parties, "130.00", "S-0001")
+    assert look(line) == BankLineState.MATCHED
+    kept = BankMatch.objects.get(kind="balance")
+    assert (float(kept.amount), kept.tenant_id, kept.rule) == (30, parties[1].pk, "named")
+    assert (balance_with(parties), unmatched_amount(parties), in_bank(parties)) == (30, 0, 130)
+    assert balance(organization_id=parties[1].pk, kind=AccountKind.TENANT_BALANCE, currency="USD") == -30
+
+    for match in line.matches.all():
+        unmatch(provider=parties[0], match_id=match.pk, reason="of another tenant", by=BY, now=NOW)
+
+    invoice.refresh_from_db()
+    assert invoice.state == InvoiceState.ISSUED
+    assert (balance_with(parties), unmatched_amount(parties)) == (0, 130)
+
+
+def test_money_for_a_paid_invoice_is_kept_by_a_person_and_cannot_go_back_once_it_paid(parties: Parties) -> None:
+    issued(parties, "S-0001")
+    look(came(parties, "100.00", "S-0001"))
+    again = came(parties, "100.00", "S-0001 again")
+    assert look(again) == BankLineState.SUGGESTED
+    kept = keep_for_tenant(provider=parties[0], line_id=again.pk, tenant_id=parties[1].pk, by=BY, now=NOW)
+    again.refresh_from_db()
+    assert (again.state, balance_with(parties)) == (BankLineState.MATCHED, 100)
+    owed = issued(parties, "S-0002", "60.00")
+    Settlement.objects.create(invoice=owed, state=SettlementState.BY_HAND, next_try_at=NOW, updated_at=NOW)
+    apply_balance(account_id=BalanceAccount.objects.get().pk, now=NOW)
+    assert balance_with(parties) == 40
+    with pytest.raises(BalanceTooLow), transaction.atomic():
+        unmatch(provider=parties[0], match_id=kept.pk, reason="wrong", by=BY, now=NOW)
+    other = came(parties, "5.00", "?")
+    with pytest.raises(WrongMatch, match="no contract of yours"):
+        keep_for_tenant(provider=parties[0], line_id=other.pk, tenant_id=make_parties()[1].pk, by=BY, now=NOW)
+    keep_for_tenant(provider=parties[0], line_id=other.pk, tenant_id=parties[1].pk, by=BY, now=NOW, amount=Decimal(2))
+    assert left_of_line(other) == 3
 
 
 def test_less_than_several_invoices_waits_for_a_person(parties: Parties) -> None:

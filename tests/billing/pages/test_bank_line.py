@@ -102,6 +102,17 @@ def test_what_is_no_money_of_a_tenant_is_set_aside(bank: Cast, client: Client) -
     assert line.state == BankLineState.MATCHED
 
 
+def test_what_came_for_a_paid_invoice_is_kept_for_the_tenant(bank: Cast, client: Client) -> None:
+    issued(bank, "S-0001", "42.00")
+    came(bank, "42.00", "S-0001")
+    line = came(bank, "42.00", "S-0001 once more")
+    assert "$42.00 more than is owed" in text_of(client.get(f"/p/bank/{line.pk}/"))
+    page = text_of(decide(client, line, action="keep", tenant=str(bank.tenant.pk)))
+    assert "Balance of Tenant" in page
+    assert "Kept for the tenant" in page
+    assert decide(client, line, action="keep", tenant=str(bank.outsider.pk)).status_code == 404
+
+
 @pytest.mark.parametrize(
     "form",
     [{"action": "nonsense"}, {"action": "confirm", "part": ["x:1"]}, {"action": "unmatch", "match": "x"}],

@@ -97,7 +97,7 @@ def test_without_a_collector_it_says_how_to_pay(cast: Cast, client: Client) -> N
     month = make_march(cast)
     client.force_login(cast.alice)
     page = text_of(client.get(address(month.invoice)))
-    assert f"Transfer $2,487.98 to {cast.provider.name} with {month.invoice.number} as the reference" in page
+    assert f"Transfer $2,487.98 to {cast.provider.name} with the reference RF40 INV0 001" in page
     assert cast.provider.billing_email in page
     assert "Pay $" not in page
 

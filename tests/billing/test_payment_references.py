@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import iso11649
 
-from billing.banking.references import is_reference, numbers_named, payment_reference, printed_reference
+from billing.payment_references import is_reference, numbers_named, payment_reference, printed_reference
 
 PREFIXES = ("INV-", "ACME-CLOUD2-", "X", "2026/")
 

@@ -1,0 +1,41 @@
+"""How a tenant is told to pay: to whom, where, and with which reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.models import Settlement, SettlementState
+from tests.billing.banking.statements import make_account
+from tests.billing.issued import ISSUED_AT, Line, make_issued
+from tests.billing.pages.reading import text_of
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("state", "with_account", "words"),
+    [
+        (SettlementState.BY_HAND, True, "to Sample Compute, DE89 3704 0044 0532 0130 00, with the reference RF40"),
+        (SettlementState.BY_HAND, False, "the reference RF40 INV0 001; billing@provider.example.com has the account"),
+        (SettlementState.FAILED, True, "The payment could not be collected."),
+        (SettlementState.DRAFT, True, "The payment page is being made."),
+    ],
+)  # fmt: skip
+def test_the_page_says_how_to_pay(
+    cast: Cast, client: Client, state: SettlementState, with_account: bool, words: str
+) -> None:
+    invoice = make_issued([Line("10.00")], parties=(cast.provider, cast.tenant), number="INV-0001")
+    Settlement.objects.create(invoice=invoice, state=state, next_try_at=ISSUED_AT, updated_at=ISSUED_AT)
+    if with_account:
+        make_account(cast.provider)
+    client.force_login(cast.alice)
+    page = text_of(client.get("/t/invoices/INV-0001/"))
+    assert words in page
+    assert "Payment reference RF40 INV0 001" in page
