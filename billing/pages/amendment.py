@@ -28,6 +28,7 @@ from billing.pages.contract_forms import (
     free_slices,
     kind_choices,
     slices_of,
+    versions_of,
 )
 from billing.pages.contract_words import (
     accepted_rows,
@@ -268,6 +269,7 @@ def _instant(text: str, field: str, zone: str) -> datetime:
 
 def _change_form(request: HttpRequest, contract: Contract, kind: TermKind, term: Term | None) -> ChangeForm:
     wording: Wording | None = term.stretches()[-1].wording if term else None
+    locale = locale_for(translation.get_language() or "en")
     return ChangeForm(
         request.POST if request.method == "POST" else None,
         kind=kind,
@@ -276,6 +278,7 @@ def _change_form(request: HttpRequest, contract: Contract, kind: TermKind, term:
         deployments=deployments_between(contract),
         bound=deployments_of(term) if term else (),
         held=slices_of(term) if term and KINDS[kind].takes_slices else (),
+        versions=versions_of(contract, locale) if kind == TermKind.PRICE_RULE else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django import forms
@@ -18,12 +19,14 @@ from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
 from clusters.models import Allocation, Deployment, Slice
+from portal.figures import moment
 
 CARDS_MAX: Final = 10_000
 KEPT_SHOWN_MAX: Final = 200
 """Of slices that a form shows one by one; a term that holds more keeps them all."""
 TEXT_MAX: Final = 20_000
 _PREFIX = "w-"
+_PIN = f"{_PREFIX}pin.price_version_id"
 _NUMBERS = (msgspec.inspect.DecimalType, msgspec.inspect.IntType, msgspec.inspect.FloatType)
 _TEXTS = (
     msgspec.inspect.StrType,
@@ -92,10 +95,12 @@ class ChangeForm(forms.Form):
         deployments: Iterable[Deployment] = (),
         bound: Collection[str] = (),
         held: Collection[tuple[str, str]] = (),
+        versions: Collection[tuple[str, str]] = (),
     ) -> None:
         """Offer the fields of a kind of term, filled with what it says now.
 
         `bound` are the deployments of a known term, `held` its slices with their words; left as they are, they stay.
+        `versions` are the price versions that a pin can name, with their words.
         """
         super().__init__(data)
         self.kind = kind
@@ -103,6 +108,12 @@ class ChangeForm(forms.Form):
         said = write_wording(wording) if wording is not None else {}
         for field in msgspec.structs.fields(rule.wording):
             self.fields.update(_fields(field, said.get(field.name)))
+        if _PIN in self.fields:
+            typed = self.fields[_PIN]
+            choices = [("", "–"), *versions]
+            self.fields[_PIN] = forms.ChoiceField(
+                label=typed.label, choices=choices, required=False, initial=typed.initial
+            )
         self.held, self.bound = [key for key, _words in held], sorted(bound)
         if not rule.takes_slices:
             del self.fields["cards"]
@@ -200,6 +211,17 @@ def deployments_of(term: Term) -> list[str]:
 def kind_choices() -> list[tuple[str, str]]:
     """Return the kinds of terms that can be agreed, with their words."""
     return [(str(kind), kind_words(kind)) for kind in KINDS]
+
+
+def versions_of(contract: Contract, locale: str) -> list[tuple[str, str]]:
+    """Return the versions of the contract's price book, the latest first, with words that tell them apart."""
+    if contract.price_book is None:
+        return []
+    found: list[tuple[str, str]] = []
+    for version in contract.price_book.versions.order_by("-number"):
+        start = moment(version.effective_at, ZoneInfo(contract.time_zone), locale=locale)
+        found.append((str(version.pk), f"v{version.number} · " + _("from %(start)s") % {"start": start}))
+    return found
 
 
 def deployments_between(contract: Contract) -> list[Deployment]:

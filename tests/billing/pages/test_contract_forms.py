@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from billing.pages.contract_forms import KEPT_SHOWN_MAX, ChangeForm, HeaderForm, kind_choices
+from billing.pages.contract_forms import KEPT_SHOWN_MAX, ChangeForm, HeaderForm, kind_choices, versions_of
 from billing.rating.kinds import KINDS
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
-from tests.billing.world import H100
+from tests.billing.world import APRIL, H100, make_world
+from tests.factories import Cast, make_price_version
 
 AT = "2026-03-05T12:00"
 LEASE = LeaseWording(accelerator_model=H100, price_per_gpu_hour=Decimal("2.35"))
@@ -134,3 +135,21 @@ def test_a_header_out_of_shape_is_refused_in_its_field(changed: dict[str, Any], 
     good = {"party": "user", "currency": "USD", "time_zone": "UTC", "begins_at": AT}
     assert HeaderForm(good, books=()).is_valid()
     assert set(HeaderForm({**good, **changed}, books=()).errors) == {field}
+
+
+def test_a_pin_names_one_of_the_books_versions(cast: Cast) -> None:
+    world = make_world(tokens={("m", "output"): "1"}, time_zone="Asia/Shanghai")
+    assert world.book is not None
+    make_price_version(world.book, number=2, effective_at=APRIL, tokens={("m", "output"): "2"})
+    versions = versions_of(world.contract, "en")
+    assert [words for _key, words in versions] == ["v2 · from Apr 1, 2026 08:00 CST", "v1 · from Mar 1, 2026 08:00 CST"]
+    form = ChangeForm(
+        {"from_at": AT, "w-pin.price_version_id": versions[1][0]}, kind=TermKind.PRICE_RULE, versions=versions
+    )
+    assert form.is_valid(), form.errors
+    document = form.document()
+    assert document is not None
+    assert document["pin"] == {"price_version_id": versions[1][0]}
+    assert "w-pin.price_version_id" in ChangeForm({"w-pin.price_version_id": "v1"}, kind=TermKind.PRICE_RULE).errors
+    world.contract.price_book = None
+    assert versions_of(world.contract, "en") == []
