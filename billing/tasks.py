@@ -30,8 +30,8 @@ from billing.agreements import drafting
 from billing.banking import deciding
 from billing.corrections import applying, sending
 from billing.documents import making
-from billing.statements import stating
-from billing.stripe_answers import StripeUnavailable
+from billing.statements import onboarding, paying_out, stating, transfers
+from billing.stripe_answers import StripeError, StripeUnavailable
 from metering.retention import state_hold
 from tenants import idempotency
 
@@ -176,6 +176,40 @@ def bill_late_usage(**_: object) -> None:
             last_bills.bill_late(contract_id=contract_id, now=now, wait=False)
         except Exception:
             logger.exception("late usage of contract %s", contract_id)
+
+
+@shared_task(name="billing.tasks.make_payouts")
+def make_payouts(**_: object) -> None:
+    """Make the payouts that are due by the schedules of providers; what cannot go out now is looked at again."""
+    now = datetime.now(UTC)
+    for due in paying_out.due_payouts(now=now):
+        try:
+            paying_out.make_payout(
+                provider_id=due.provider_id, currency=due.currency, by="payouts", now=now, scheduled=True
+            )
+        except paying_out.NoPayout as reason:
+            logger.info("no payout of %s in %s: %s", due.provider_id, due.currency, reason)
+        except Exception:
+            logger.exception("payout of %s in %s", due.provider_id, due.currency)
+
+
+@shared_task(name="billing.tasks.send_transfers")
+def send_transfers(**_: object) -> None:
+    """Send the payouts that go by transfer, and look how the accounts of providers stand; without Stripe there are
+    none."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    for payout_id in transfers.due_transfers(now=datetime.now(UTC), limit=SETTLEMENTS_MAX):
+        try:
+            transfers.send_transfer(payout_id=payout_id, gateway=gateway, now=datetime.now(UTC))
+        except Exception:
+            logger.exception("transfer of payout %s; tried again when its lease ends", payout_id)
+    for provider_id in onboarding.payees_to_look_at(now=datetime.now(UTC), limit=SETTLEMENTS_MAX):
+        try:
+            onboarding.look_at_payee(provider_id=provider_id, gateway=gateway, now=datetime.now(UTC))
+        except StripeError as error:
+            logger.warning("account of provider %s: %s", provider_id, error)
 
 
 @shared_task(name="billing.tasks.settle_invoices")

@@ -32,6 +32,8 @@ SWEEPS = {
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,
     "billing.tasks.make_statements": 300.0,
+    "billing.tasks.make_payouts": 300.0,
+    "billing.tasks.send_transfers": 10.0,
     "billing.tasks.record_lease_steps": 10.0,
     "billing.tasks.expire_offers": 60.0,
     "billing.tasks.forget_calls": 600.0,
