@@ -22,7 +22,7 @@ from billing.basis import PeriodBasis
 from billing.charging import charge_locked, ensure_periods, unresolved
 from billing.completeness import missing_reports
 from billing.credits import keep_movements
-from billing.invoicing import issue_invoice
+from billing.invoicing import issue_invoice, prepare_invoice
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState, Term
 from billing.proving import prove
 from billing.rating.lines import make_bill
@@ -111,20 +111,14 @@ def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Close
     if rated.lines and not is_approved(period=period, amount=make_bill(rated.lines, basis.currency).total, now=now):
         return Closed(CloseState.AWAITING_APPROVAL, waiting_for=({"kind": "approval"},))
     period.accepted_gaps = list(missing)
-    proof = prove(period=period, basis=basis, gaps=gate.missing, unpriced=unpriced) if rated.lines else None
-    invoice = None
-    if proof is not None:
-        invoice = issue_invoice(
-            period=period,
-            rated=rated,
-            basis=basis,
-            proof=proof,
-            now=now,
-            stripe_ready=stripe_ready,
-            restated=restated,
-        )
+    prepared = None
+    if rated.lines:
+        proof = prove(period=period, basis=basis, gaps=gate.missing, unpriced=unpriced)
+        prepared = prepare_invoice(period=period, rated=rated, basis=basis, proof=proof, now=now, restated=restated)
     _finish(period, basis, rated, now)
-    return Closed(CloseState.CLOSED, invoice)
+    if prepared is None:
+        return Closed(CloseState.CLOSED)
+    return Closed(CloseState.CLOSED, issue_invoice(prepared, now=now, stripe_ready=stripe_ready))
 
 
 def _cannot_close(period: BillingPeriod, now: datetime) -> Closed | None:

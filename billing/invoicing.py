@@ -1,5 +1,6 @@
 """Issuing an invoice: number, frozen lines, totals, evidence and ledger posting, in the transaction that closes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -77,24 +78,36 @@ class Totals:
     deposit: Decimal
 
 
-def issue_invoice(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An invoice that lacks nothing but its number: its draft and lines are stored, its evidence recomputes.
+
+    `text` is the evidence with the draft's id where the number goes.
+    """
+
+    invoice: Invoice
+    contract: Contract
+    totals: Totals
+    text: str
+    due_at: datetime
+
+
+def prepare_invoice(
     *,
     period: BillingPeriod,
     rated: Rated,
     basis: PeriodBasis,
     proof: Proof,
     now: datetime,
-    stripe_ready: bool,
     restated: Sequence[Restated] = (),
-) -> Invoice:
-    """Issue the invoice of a period from its final rating. Must run in the closing transaction.
+) -> Prepared:
+    """Store the draft and lines of a period's invoice from its final rating. Must run in the closing transaction.
 
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
     same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`); `restated` are
     the closed periods that its adjustments come from. Taxes are by what both parties and the provider's rates say now;
-    raises `TaxWaits`, before anything is stored, where they cannot be worked out yet. An invoice of 0.00 is paid as it
-    is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
+    raises `TaxWaits`, before anything is stored, where they cannot be worked out yet.
     """
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
@@ -113,10 +126,28 @@ def issue_invoice(
     )
     freeze_parties(invoice, parties)
     _store_lines(invoice, period, bill, basis, taxes)
-    number = _next_number(contract.provider)
     settling = settle_by(
         (term.stretches for term in basis.terms), due_days=contract.due_days, grace_hours=contract.grace_hours
     )
+    header = Header(
+        str(invoice.pk), contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
+    )
+    document = make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes)
+    wrong = differences(document)
+    if wrong:
+        raise EvidenceBroken(f"invoice of period {period.pk}: {'; '.join(wrong)}")
+    return Prepared(invoice, contract, totals, canonical(document), settling.due_at(now))
+
+
+def issue_invoice(prepared: Prepared, *, now: datetime, stripe_ready: bool) -> Invoice:
+    """Number, seal and book a prepared invoice: the last that a closing transaction does.
+
+    From the number on, every other invoice of the issuer waits for this transaction's end. An invoice of 0.00 is paid
+    as it is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
+    """
+    invoice, contract, totals = prepared.invoice, prepared.contract, prepared.totals
+    begin_documents(invoice, now)
+    number = _next_number(contract.provider)
     Invoice.objects.filter(pk=invoice.pk).update(
         number=number,
         state=InvoiceState.ISSUED,
@@ -124,16 +155,12 @@ def issue_invoice(
         tax=totals.tax,
         total=totals.total,
         issued_at=now,
-        due_at=settling.due_at(now),
+        due_at=prepared.due_at,
         updated_at=now,
     )
-    header = Header(
-        number, contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
-    )
-    _seal(invoice, make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes))
+    _seal(invoice, prepared.text, number)
     _post(invoice, contract, number, totals, now)
     _begin_settlement(invoice, totals.total, now, stripe_ready)
-    begin_documents(invoice, now)
     return _told(invoice, now)
 
 
@@ -269,12 +296,11 @@ def _make_sequence(issuer: Organization) -> None:
     IssuerSequence.objects.bulk_create([IssuerSequence(issuer=issuer, prefix=prefix)], ignore_conflicts=True)
 
 
-def _seal(invoice: Invoice, document: dict[str, object]) -> None:
-    text = canonical(document)
-    wrong = differences(document)
-    if wrong:
-        raise EvidenceBroken(f"invoice of period {invoice.period_id}: {'; '.join(wrong)}")
-    InvoiceEvidence.objects.create(invoice=invoice, document=text, sha256=digest(text))
+def _seal(invoice: Invoice, text: str, number: str) -> None:
+    place = json.dumps(str(invoice.pk))
+    assert text.count(place) == 1, "the draft's id stands where the number goes, and nowhere else"
+    sealed = text.replace(place, json.dumps(number, ensure_ascii=False))
+    InvoiceEvidence.objects.create(invoice=invoice, document=sealed, sha256=digest(sealed))
 
 
 def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now: datetime) -> None:
