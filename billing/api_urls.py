@@ -16,6 +16,8 @@ from billing.agreements.api import (
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
+from billing.corrections import api as corrections_api
+from billing.corrections import dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import InvoiceCsvView, InvoiceDocumentsView, InvoicePdfView, InvoiceXmlView
@@ -88,6 +90,34 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/pdf", InvoicePdfView.as_view(), name="api-invoice-pdf"),
     path("invoices/<uuid:invoice_id>/xml", InvoiceXmlView.as_view(), name="api-invoice-xml"),
     path("invoices/<uuid:invoice_id>/csv", InvoiceCsvView.as_view(), name="api-invoice-csv"),
+    path(
+        "invoices/<uuid:invoice_id>/credit-notes",
+        corrections_api.InvoiceCreditNotesView.as_view(),
+        name="api-invoice-credit-notes",
+    ),
+    path(
+        "invoices/<uuid:invoice_id>/write-off",
+        corrections_api.InvoiceWriteOffView.as_view(),
+        name="api-invoice-write-off",
+    ),
+    path(
+        "invoices/<uuid:invoice_id>/disputes",
+        dispute_api.InvoiceDisputesView.as_view(),
+        name="api-invoice-disputes",
+    ),
+    path("credit-notes", corrections_api.CreditNotesView.as_view(), name="api-credit-notes"),
+    path("credit-notes/<uuid:credit_note_id>", corrections_api.CreditNoteView.as_view(), name="api-credit-note"),
+    path("disputes", dispute_api.DisputesView.as_view(), name="api-disputes"),
+    path("disputes/<uuid:dispute_id>", dispute_api.DisputeView.as_view(), name="api-dispute"),
+    path("disputes/<uuid:dispute_id>/answer", dispute_api.DisputeAnswerView.as_view(), name="api-dispute-answer"),
+    path("disputes/<uuid:dispute_id>/grant", dispute_api.DisputeGrantView.as_view(), name="api-dispute-grant"),
+    path("disputes/<uuid:dispute_id>/uphold", dispute_api.DisputeUpholdView.as_view(), name="api-dispute-uphold"),
+    path("disputes/<uuid:dispute_id>/withdraw", dispute_api.DisputeWithdrawView.as_view(), name="api-dispute-withdraw"),
+    path("tenant-balances", refund_api.TenantBalancesView.as_view(), name="api-tenant-balances"),
+    path("refunds", refund_api.BalanceRefundsView.as_view(), name="api-refunds"),
+    path("refunds/<uuid:refund_id>", refund_api.BalanceRefundView.as_view(), name="api-refund"),
+    path("refunds/<uuid:refund_id>/sent", refund_api.RefundSentView.as_view(), name="api-refund-sent"),
+    path("refunds/<uuid:refund_id>/back", refund_api.RefundBackView.as_view(), name="api-refund-back"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),

@@ -31,6 +31,7 @@ SCOPES: Final = {
     "invoices:read": "read invoices, their lines and evidence",
     "books:read": "read accounts, trial balances and postings, and export the journal",
     "invoices:write": "approve drafts, say how invoices are issued, try steps again",
+    "invoices:correct": "issue credit notes, pay balances out, ask and answer questions about lines",
     "costs:write": "say what clusters cost",
     "contracts:read": "read contracts, their versions and amendments",
     "contracts:write": "draft contracts and amendments, offer, accept, decline and withdraw them",

@@ -30,6 +30,9 @@ MATCH_PAYMENTS = "payments:match"
 EDIT_PROFILE = "profile:edit"
 """Say how the organization stands on bills, and how its supplies are taxed."""
 
+CORRECT_INVOICES = "invoices:correct"
+"""Question what was billed, as a tenant; credit, write off, pay out and answer, as a provider."""
+
 _EVERYTHING = frozenset(
     {
         READ_USAGE,
@@ -45,6 +48,7 @@ _EVERYTHING = frozenset(
         AGREE_CONTRACTS,
         EDIT_PROFILE,
         MATCH_PAYMENTS,
+        CORRECT_INVOICES,
     }
 )
 
@@ -61,6 +65,7 @@ ROLE_ALLOWS: dict[Role, frozenset[str]] = {
             READ_CONTRACTS,
             EDIT_PROFILE,
             MATCH_PAYMENTS,
+            CORRECT_INVOICES,
         }
     ),
     Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),

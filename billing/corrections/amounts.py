@@ -41,6 +41,7 @@ class Creditable:
     unit: str
     credited: Decimal
     credited_quantity: Decimal
+    tax: Decimal = Decimal(0)
 
     @property
     def left(self) -> Decimal:
@@ -114,10 +115,16 @@ def running_share(whole: Decimal, of: Decimal, before: Decimal, after: Decimal, 
     return shares[1] - shares[0]
 
 
-def by_line(tax: Decimal, given: Sequence[Given], currency: str) -> Mapping[int, Decimal]:
-    """Share the tax of a credit note out over its lines, in proportion to their size."""
-    parts = largest_remainder(tax, [abs(line.amount) for line in given], currency)
-    return {line.position: part for line, part in zip(given, parts, strict=True)}
+def line_taxes(lines: Iterable[Creditable], given: Iterable[Given], currency: str) -> Mapping[int, Decimal]:
+    """Return the tax that goes back with what is given back of each line: its part of that line's own tax."""
+    by_position = {line.position: line for line in lines}
+    taxes = {}
+    for back in given:
+        line = by_position[back.position]
+        taxes[back.position] = running_share(
+            line.tax, line.amount, line.credited, line.credited + back.amount, currency
+        )
+    return taxes
 
 
 def _of_line(line: Creditable, wish: Wanted, currency: str) -> Given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from billing.corrections.amounts import (
     Wanted,
     WrongCredit,
     all_left,
-    by_line,
+    line_taxes,
     of_amount,
     of_lines,
     running_share,
@@ -114,17 +114,17 @@ def issue_credit_note(
     Raises Invoice.DoesNotExist, `NotCreditable`, `WrongCredit`, `MoreThanLeft`, `CreditNoteDiffers`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    known = CreditNote.objects.filter(pk=credit_note_id).first() if credit_note_id else None
+    known = _known(credit_note_id, invoice, reason, note)
     if known is not None:
-        if known.invoice_id != invoice.pk or known.reason != reason or known.note != note:
-            raise CreditNoteDiffers(f"{known.number} was issued at {known.issued_at.isoformat()}.")
         return known
     if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
         raise NotCreditable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
     if not 0 < len(note.strip()) <= NOTE_CHARACTERS_MAX:
         raise WrongCredit(f"note: expected 1 to {NOTE_CHARACTERS_MAX} characters.", field="note")
-    given = _given(invoice, scope)
-    sums = _sums(invoice, given)
+    lines = creditable_lines(invoice)
+    given = _given(lines, scope, invoice.currency)
+    taxes = line_taxes(lines, given, invoice.currency)
+    sums = _sums(invoice, given, sum(taxes.values(), Decimal(0)))
     left = max(dues_of(invoice).payable, Decimal(0))
     made = CreditNote.objects.create(
         id=credit_note_id or new_id(),
@@ -143,7 +143,7 @@ def issue_credit_note(
         issued_by=by,
         issued_at=now,
     )
-    _store_lines(made, invoice, given)
+    _store_lines(made, invoice, given, taxes)
     _book(made, now)
     recover(invoice=invoice, amount=made.applied, reason=f"credit note {made.number}", now=now)
     if left and made.applied == left:
@@ -154,12 +154,21 @@ def issue_credit_note(
     return made
 
 
+def _known(credit_note_id: UUID | None, invoice: Invoice, reason: CreditReason, note: str) -> CreditNote | None:
+    known = CreditNote.objects.filter(pk=credit_note_id).first() if credit_note_id else None
+    if known is not None and (known.invoice_id, known.reason, known.note) != (invoice.pk, reason, note):
+        raise CreditNoteDiffers(f"{known.number} was issued at {known.issued_at.isoformat()}.")
+    return known
+
+
 def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
     """Return what can be credited of an invoice's lines; deposits, which go back by their lease, are left out."""
     sums = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line_id")
     credited = {key: rest for key, *rest in sums.annotate(amount=Sum("amount"), quantity=Sum("quantity"))}
     found = []
-    for line in invoice.lines.exclude(rule__in=DEPOSIT_RULES).order_by("position"):
+    lines = invoice.lines.exclude(rule__in=DEPOSIT_RULES).select_related("taxed")
+    for line in lines.order_by("position"):
+        taxed = getattr(line, "taxed", None)
         amount, quantity = credited.get(line.pk, (None, None))
         found.append(
             Creditable(
@@ -170,29 +179,28 @@ def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
                 unit=line.unit,
                 credited=round_to_minor(amount or Decimal(0), invoice.currency),
                 credited_quantity=quantity or Decimal(0),
+                tax=taxed.tax if taxed else Decimal(0),
             )
         )
     return tuple(found)
 
 
-def _given(invoice: Invoice, scope: Scope) -> tuple[Given, ...]:
-    lines = creditable_lines(invoice)
+def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Given, ...]:
     if scope.lines and scope.amount is not None:
         raise WrongCredit("Expected lines or an amount, not both.", field="amount")
     if scope.lines:
-        return of_lines(lines, scope.lines, invoice.currency)
+        return of_lines(lines, scope.lines, currency)
     if scope.amount is not None:
-        return of_amount(lines, scope.amount, invoice.currency)
+        return of_amount(lines, scope.amount, currency)
     return all_left(lines)
 
 
-def _sums(invoice: Invoice, given: Sequence[Given]) -> _Sums:
+def _sums(invoice: Invoice, given: Sequence[Given], tax: Decimal) -> _Sums:
     """Weigh the credit note against the whole invoice: its lines below zero count, so not every line can go back."""
     currency = invoice.currency
     earlier = CreditNote.objects.filter(invoice=invoice).aggregate(subtotal=Sum("subtotal"), total=Sum("total"))
     before = earlier["subtotal"] or Decimal(0)
     subtotal = sum((line.amount for line in given), Decimal(0))
-    tax = running_share(invoice.tax, invoice.subtotal, before, before + subtotal, currency)
     left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
     if subtotal <= 0 or subtotal + tax > left:
         raise MoreThanLeft(
@@ -214,8 +222,7 @@ def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:
     return fee, fee + booked[AccountKind.PROVIDER_PAYABLE]
 
 
-def _store_lines(made: CreditNote, invoice: Invoice, given: Sequence[Given]) -> None:
-    taxes = by_line(made.tax, given, made.currency)
+def _store_lines(made: CreditNote, invoice: Invoice, given: Sequence[Given], taxes: Mapping[int, Decimal]) -> None:
     ids = dict(invoice.lines.values_list("position", "pk"))
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(

@@ -6,6 +6,7 @@ from tests.isolation.bank_addresses import BANK_ADDRESSES
 from tests.isolation.book_addresses import BOOK_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
+from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
@@ -20,4 +21,5 @@ ROOM_ADDRESSES = (
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,
     *BANK_ADDRESSES,
+    *CORRECTION_ADDRESSES,
 )

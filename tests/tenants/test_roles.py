@@ -5,6 +5,7 @@ import pytest
 from tenants.models import Role
 from tenants.roles import (
     AGREE_CONTRACTS,
+    CORRECT_INVOICES,
     CORRECT_USAGE,
     EDIT_COSTS,
     EDIT_PROFILE,
@@ -33,13 +34,14 @@ PERMISSIONS = (
     READ_CONTRACTS,
     AGREE_CONTRACTS,
     EDIT_PROFILE,
+    CORRECT_INVOICES,
 )
 CELLS = {
-    Role.OWNER: (True,) * 12,
-    Role.ADMIN: (True,) * 12,
-    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False, True),
-    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False, False),
+    Role.OWNER: (True,) * 13,
+    Role.ADMIN: (True,) * 13,
+    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False, True, True),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False, False, False),
+    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False, False, False),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from billing.corrections.amounts import (
     Wanted,
     WrongCredit,
     all_left,
-    by_line,
+    line_taxes,
     of_amount,
     of_lines,
     running_share,
@@ -162,7 +163,10 @@ def test_parts_of_an_invoice_sum_to_it_with_tax_and_fee_and_never_pass_a_line(
     assert sums == {"tax": tax, "fee": fee}
 
 
-def test_tax_of_a_credit_note_is_shared_out_over_its_lines() -> None:
-    back = [Given(1, Decimal("10.00")), Given(4, Decimal("20.01"))]
-    assert by_line(Decimal("5.70"), back, "USD") == {1: Decimal("1.90"), 4: Decimal("3.80")}
+def test_the_tax_of_each_line_goes_back_with_it_and_ends_at_it() -> None:
+    lines = [replace(line("10.00"), tax=Decimal("1.90")), line("20.01", position=4)]
+    parts = [line_taxes(lines, [Given(1, Decimal("3.33")), Given(4, Decimal("20.01"))], "USD")]
+    rest = [replace(lines[0], credited=Decimal("3.33"))]
+    parts.append(line_taxes(rest, [Given(1, Decimal("6.67"))], "USD"))
+    assert parts == [{1: Decimal("0.63"), 4: 0}, {1: Decimal("1.27")}]
     assert running_share(Decimal("5.70"), Decimal(0), Decimal(0), Decimal(0), "USD") == 0

@@ -1,0 +1,234 @@
+"""The API of credit notes and write-offs: issued by the provider of an invoice, read by both parties."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.reading import PAGE_ROWS, ROWS_MAX, credit_notes_of, find_credit_note, issued_invoice
+from billing.corrections.shapes import (
+    CreditNoteSerializer,
+    CreditNotesSerializer,
+    NewCreditNoteSerializer,
+    ReasonSerializer,
+    WriteOffSerializer,
+    read_scope,
+)
+from billing.models import CreditNote, CreditReason, Invoice
+from billing.money import round_to_minor
+from billing.write_offs import write_off
+from tenants.authentication import organization_of
+from tenants.calls import KEY_HEADER, made_once
+from tenants.idempotency import Answered
+
+READS: Final = {"GET": "invoices:read"}
+WRITES: Final = {"POST": "invoices:correct"}
+LIMIT: Final = OpenApiParameter("limit", int, description=f"1 to {ROWS_MAX}, {PAGE_ROWS} if not given")
+
+
+class CreditNotesView(APIView):
+    """Credit notes of the organization, as tenant and as issuer."""
+
+    required_scopes = READS
+
+    @extend_schema(
+        operation_id="credit_notes_list",
+        tags=["corrections"],
+        summary="List credit notes",
+        parameters=[LIMIT, OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after it")],
+        responses={200: CreditNotesSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List credit notes issued and received, the latest first."""
+        after, limit = _read_cursor(request.query_params.get("cursor")), _limit(request)
+        rows = credit_notes_of(organization_of(request), after=after, limit=limit)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Response(
+            {
+                "credit_notes": [credit_note_row(each) for each in rows[:limit]],
+                "next_cursor": _write_cursor(last) if last else None,
+            }
+        )
+
+
+class CreditNoteView(APIView):
+    """One credit note."""
+
+    required_scopes = READS
+
+    @extend_schema(
+        operation_id="credit_notes_retrieve",
+        tags=["corrections"],
+        summary="Read a credit note",
+        responses={200: CreditNoteSerializer},
+    )
+    def get(self, request: Request, credit_note_id: UUID) -> Response:
+        """Read a credit note with its lines."""
+        return Response(_whole(organization_of(request), credit_note_id))
+
+
+class InvoiceCreditNotesView(APIView):
+    """Credit notes of one invoice."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="invoices_credit_notes_create",
+        parameters=[KEY_HEADER],
+        tags=["corrections"],
+        summary="Issue a credit note",
+        request=NewCreditNoteSerializer,
+        responses={201: CreditNoteSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Give back lines, quantities or an amount of an invoice, or all that is left of it. Only its issuer can.
+
+        More than is left is refused with what is left (`more_than_left`).
+        """
+        body, now = request._request.body, _now()
+        invoice = _issued(request, invoice_id)
+        given = valid(NewCreditNoteSerializer, request)
+
+        def make() -> Answered:
+            made = issue_credit_note(
+                invoice_id=invoice.pk,
+                scope=read_scope(given),
+                reason=CreditReason(given["reason"]),
+                note=given["note"],
+                by=str(request.user),
+                now=now,
+            )
+            return status.HTTP_201_CREATED, _whole(organization_of(request), made.pk)
+
+        return made_once(request, body, now, make)
+
+
+class InvoiceWriteOffView(APIView):
+    """The end of an issuer's hope."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="invoices_write_off_create",
+        parameters=[KEY_HEADER],
+        tags=["corrections"],
+        summary="Write an invoice off",
+        request=ReasonSerializer,
+        responses={201: WriteOffSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Write off what an invoice has left and call it uncollectible. A payment that comes later still counts."""
+        body, now = request._request.body, _now()
+        invoice = _issued(request, invoice_id)
+        given = valid(ReasonSerializer, request)
+
+        def make() -> Answered:
+            made = write_off(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
+            return status.HTTP_201_CREATED, {
+                "invoice": str(invoice.pk),
+                "amount": money(made.amount, invoice.currency),
+                "currency": invoice.currency,
+                "reason": made.reason,
+                "at": instant(made.at),
+            }
+
+        return made_once(request, body, now, make)
+
+
+def credit_note_row(note: CreditNote) -> dict[str, object]:
+    """Return a credit note as an answer, without its lines."""
+    amounts = ("subtotal", "tax", "total", "applied")
+    return {
+        "id": str(note.pk),
+        "number": note.number,
+        "invoice": str(note.invoice_id),
+        "invoice_number": note.invoice.number,
+        "issuer": note.issuer.slug,
+        "tenant": note.tenant.slug,
+        "currency": note.currency,
+        "reason": note.reason,
+        "note": note.note,
+        **{name: money(getattr(note, name), note.currency) for name in amounts},
+        "to_balance": money(note.total - note.applied, note.currency),
+        "issued_at": instant(note.issued_at),
+    }
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount with the decimals of its currency."""
+    return f"{round_to_minor(amount, currency):f}"
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return a call's body as `shape` reads it; raises ValidationError with the fields that are wrong."""
+    serializer = shape(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _issued(request: Request, invoice_id: UUID) -> Invoice:
+    invoice = issued_invoice(organization_of(request), pk=invoice_id)
+    if invoice is None:
+        raise Http404
+    return invoice
+
+
+def _whole(organization: Any, credit_note_id: UUID) -> dict[str, Any]:
+    note = find_credit_note(organization, pk=credit_note_id)
+    if note is None:
+        raise Http404
+    lines = [
+        {
+            "line": each.line.position,
+            "description": each.line.description,
+            "quantity": None if each.quantity is None else f"{each.quantity.normalize():f}",
+            "unit": each.line.unit,
+            "amount": money(each.amount, note.currency),
+            "tax": money(each.tax, note.currency),
+        }
+        for each in note.lines.all()
+    ]
+    return {**credit_note_row(note), "lines": lines}
+
+
+def _write_cursor(note: CreditNote) -> str:
+    plain = f"{note.issued_at.isoformat()}|{note.pk.hex}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def _read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
+    if not text:
+        return None
+    try:
+        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+        at, _separator, key = plain.partition("|")
+        place = (datetime.fromisoformat(at), UUID(hex=key))
+    except (ValueError, binascii.Error) as error:
+        raise serializers.ValidationError({"cursor": ["This is no cursor of this list."]}) from error
+    if place[0].tzinfo is None:
+        raise serializers.ValidationError({"cursor": ["This is no cursor of this list."]})
+    return place
+
+
+def _limit(request: Request) -> int:
+    field = serializers.IntegerField(min_value=1, max_value=ROWS_MAX)
+    return int(field.run_validation(request.query_params.get("limit", PAGE_ROWS)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,223 @@
+"""Shapes of what the API of corrections takes and gives. Amounts are decimals as text."""
+
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from billing.corrections.amounts import Wanted
+from billing.corrections.credit_notes import NOTE_CHARACTERS_MAX, Scope
+from billing.corrections.disputes import TEXT_CHARACTERS_MAX
+from billing.corrections.refunds import REASON_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX
+from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+
+LINES_MAX: Final = 5_000
+NET: Final[Any] = {
+    "max_digits": 38,
+    "decimal_places": 4,
+    "required": False,
+    "allow_null": True,
+    "default": None,
+    "help_text": "net",
+}
+
+
+class WantedSerializer(serializers.Serializer[Any]):
+    """What to give back of a line: a quantity, a net amount, or with neither all that is left."""
+
+    line = serializers.IntegerField(min_value=1, help_text="its position on the invoice")
+    quantity = serializers.DecimalField(max_digits=40, decimal_places=6, required=False, allow_null=True, default=None)
+    amount = serializers.DecimalField(
+        max_digits=38, decimal_places=4, required=False, allow_null=True, default=None, help_text="net"
+    )
+
+
+class ScopeSerializer(serializers.Serializer[Any]):
+    """What of an invoice to give back: lines, a net amount over all of them, or with neither all that is left."""
+
+    lines = WantedSerializer(many=True, required=False, default=list)
+    amount = serializers.DecimalField(
+        max_digits=38, decimal_places=4, required=False, allow_null=True, default=None, help_text="net"
+    )
+
+    def validate_lines(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Bound what one call may name."""
+        if len(given) > LINES_MAX:
+            raise serializers.ValidationError(f"Expected at most {LINES_MAX} lines.")
+        return given
+
+
+class NewCreditNoteSerializer(ScopeSerializer):
+    """A credit note to be issued."""
+
+    reason = serializers.ChoiceField(choices=[(str(each), str(each)) for each in CreditReason])
+    note = serializers.CharField(max_length=NOTE_CHARACTERS_MAX, help_text="why, in words the tenant reads")
+
+
+class CreditNoteLineSerializer(serializers.Serializer[Any]):
+    """What was given back of a line; the amounts have the line's sign."""
+
+    line = serializers.IntegerField()
+    description = serializers.CharField()
+    quantity = serializers.CharField(allow_null=True)
+    unit = serializers.CharField()
+    amount = serializers.CharField(help_text="net")
+    tax = serializers.CharField()
+
+
+class CreditNoteSerializer(serializers.Serializer[Any]):
+    """A credit note; amounts are positive. `applied` came off what was left to pay, `to_balance` was paid before."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    invoice = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    issuer = serializers.CharField()
+    tenant = serializers.CharField()
+    currency = serializers.CharField()
+    reason = serializers.CharField()
+    note = serializers.CharField()
+    subtotal = serializers.CharField()
+    tax = serializers.CharField()
+    total = serializers.CharField()
+    applied = serializers.CharField()
+    to_balance = serializers.CharField()
+    issued_at = serializers.DateTimeField()
+    lines = CreditNoteLineSerializer(many=True, required=False, help_text="where one credit note is read")
+
+
+class CreditNotesSerializer(serializers.Serializer[Any]):
+    """Credit notes, the latest first."""
+
+    credit_notes = CreditNoteSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
+
+
+class WriteOffSerializer(serializers.Serializer[Any]):
+    """What was written off."""
+
+    invoice = serializers.UUIDField()
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    """What a tenant has with an issuer and no invoice."""
+
+    id = serializers.UUIDField()
+    tenant = serializers.CharField()
+    issuer = serializers.CharField()
+    currency = serializers.CharField()
+    amount = serializers.CharField()
+
+
+class BalancesSerializer(serializers.Serializer[Any]):
+    """Balances of the organization, as tenant and as issuer."""
+
+    balances = BalanceSerializer(many=True)
+
+
+class NewRefundSerializer(serializers.Serializer[Any]):
+    """A balance, or a part of it, to be paid out."""
+
+    balance = serializers.UUIDField()
+    amount = serializers.DecimalField(max_digits=38, decimal_places=4)
+    method = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundMethod])
+    payment = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="the card's payment")
+    reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
+
+
+class SentSerializer(serializers.Serializer[Any]):
+    """That a refund by bank transfer was sent."""
+
+    reference = serializers.CharField(max_length=REFERENCE_CHARACTERS_MAX, help_text="the bank's")
+
+
+class RefundSerializer(serializers.Serializer[Any]):
+    """A refund and where it stands."""
+
+    id = serializers.UUIDField()
+    balance = serializers.UUIDField()
+    tenant = serializers.CharField()
+    issuer = serializers.CharField()
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    method = serializers.CharField()
+    payment = serializers.UUIDField(allow_null=True)
+    state = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundState])
+    reference = serializers.CharField()
+    reason = serializers.CharField()
+    last_error = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class RefundsSerializer(serializers.Serializer[Any]):
+    """Refunds, the latest first."""
+
+    refunds = RefundSerializer(many=True)
+
+
+class NewDisputeSerializer(serializers.Serializer[Any]):
+    """A question about an invoice or one of its lines."""
+
+    line = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None)
+    text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    """What a side says."""
+
+    text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)
+
+
+class GrantSerializer(ScopeSerializer):
+    """What is granted, and why."""
+
+    text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)
+
+
+class DisputeMessageSerializer(serializers.Serializer[Any]):
+    """What a side said."""
+
+    side = serializers.CharField(help_text="tenant or provider")
+    author = serializers.CharField()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class DisputeSerializer(serializers.Serializer[Any]):
+    """A question and where it stands."""
+
+    id = serializers.UUIDField()
+    invoice = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    line = serializers.IntegerField(allow_null=True)
+    tenant = serializers.CharField()
+    issuer = serializers.CharField()
+    state = serializers.ChoiceField(choices=[(str(each), str(each)) for each in DisputeState])
+    pauses_dunning = serializers.BooleanField()
+    credit_note = serializers.CharField(allow_null=True, help_text="number of the credit note that granted it")
+    opened_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    messages = DisputeMessageSerializer(many=True)
+    actions = serializers.ListField(child=serializers.CharField(), help_text="what the caller may do now")
+
+
+class DisputesSerializer(serializers.Serializer[Any]):
+    """Questions, the latest first."""
+
+    disputes = DisputeSerializer(many=True)
+
+
+def read_scope(given: dict[str, Any]) -> Scope:
+    """Return the scope that a validated body names."""
+    lines = tuple(Wanted(each["line"], each["quantity"], each["amount"]) for each in given["lines"])
+    return Scope(lines, given["amount"])

@@ -1,0 +1,39 @@
+"""Addresses of corrections. What a body or an id names is not there for anybody; both sides' tests name what is."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.isolation.callers import OWN_API, programs
+
+NOBODYS: Final = "0198c5a0-0000-7000-8000-000000000000"
+NOT_THERE: Final = programs(tenant=404, provider=404, outsider=404)
+INVOICE: Final = {"invoice_id": "{invoice}"}
+DISPUTE: Final = {"dispute_id": NOBODYS}
+REFUND: Final = {"refund_id": NOBODYS}
+
+CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("api-credit-notes", OWN_API, "get", {}, {}),
+    ("api-credit-note", NOT_THERE, "get", {"credit_note_id": NOBODYS}, {}),
+    ("api-invoice-credit-notes", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
+    ("api-invoice-write-off", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
+    ("api-invoice-disputes", programs(tenant=400, provider=404, outsider=404), "post", INVOICE, {}),
+    ("api-disputes", OWN_API, "get", {}, {}),
+    ("api-dispute", NOT_THERE, "get", DISPUTE, {}),
+    *(
+        (f"api-dispute-{act}", NOT_THERE, "post", DISPUTE, {"text": "No."})
+        for act in ("answer", "grant", "uphold", "withdraw")
+    ),
+    ("api-tenant-balances", OWN_API, "get", {}, {}),
+    ("api-refunds", OWN_API, "get", {}, {}),
+    (
+        "api-refunds",
+        NOT_THERE,
+        "post",
+        {},
+        {"balance": NOBODYS, "amount": "1", "method": "bank_transfer", "reason": "Over."},
+    ),
+    ("api-refund", NOT_THERE, "get", REFUND, {}),
+    ("api-refund-sent", NOT_THERE, "post", REFUND, {"reference": "TRX"}),
+    ("api-refund-back", NOT_THERE, "post", REFUND, {"reason": "Came back."}),
+)
