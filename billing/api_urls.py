@@ -16,6 +16,7 @@ from billing.agreements.api import (
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
+from billing.card_api import CardView
 from billing.corrections import api as corrections_api
 from billing.corrections import dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
@@ -121,6 +122,7 @@ urlpatterns = [
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),
+    path("card", CardView.as_view(), name="api-card"),
     path("coupons", CouponsView.as_view(), name="api-coupons"),
     path("coupons/<uuid:coupon_id>/end", CouponEndView.as_view(), name="api-coupon-end"),
     path("capacity", CapacityView.as_view(), name="api-capacity"),

@@ -31,16 +31,19 @@ class FrozenLine:
     to_at: datetime
 
 
-def push_lines(lines: Sequence[FrozenLine], *, tax: Decimal, currency: str) -> tuple[StripeLine, ...]:
-    """Return what to push; its amounts and taxes sum to those of `lines` and `tax`.
+def push_lines(
+    lines: Sequence[FrozenLine], *, tax: Decimal, currency: str, beside: Sequence[StripeLine] = ()
+) -> tuple[StripeLine, ...]:
+    """Return what to push; its amounts and taxes sum to those of `lines` and `tax`, and `beside` follows as it is.
 
     More lines than Stripe takes are summed up by model, in the order in which models first appear; should there be
     more models than that, the last line holds the rest. Raises AmountNotRepresentable where Stripe has no integer
     for an amount.
     """
-    pushed = lines if len(lines) <= LINES_MAX else _by_model(lines)
+    most = LINES_MAX - len(beside)
+    pushed = lines if len(lines) <= most else _by_model(lines, most)
     taxes = _tax_shares(pushed, tax=tax, currency=currency)
-    return tuple(
+    own = tuple(
         StripeLine(
             amount_minor=minor_units(line.amount, currency),
             description=line.description,
@@ -51,6 +54,7 @@ def push_lines(lines: Sequence[FrozenLine], *, tax: Decimal, currency: str) -> t
         )
         for line, share in zip(pushed, taxes, strict=True)
     )
+    return (*own, *beside)
 
 
 def chunk_bounds(line_count: int) -> tuple[tuple[int, int], ...]:
@@ -59,14 +63,14 @@ def chunk_bounds(line_count: int) -> tuple[tuple[int, int], ...]:
     return tuple((start, min(start + CHUNK_LINES_MAX, line_count)) for start in range(0, line_count, CHUNK_LINES_MAX))
 
 
-def _by_model(lines: Sequence[FrozenLine]) -> list[FrozenLine]:
+def _by_model(lines: Sequence[FrozenLine], most: int) -> list[FrozenLine]:
     groups: dict[str, list[FrozenLine]] = {}
     for line in lines:
         groups.setdefault(line.model, []).append(line)
     parts = list(groups.items())
-    if len(parts) > LINES_MAX:
-        rest = [line for _, group in parts[LINES_MAX - 1 :] for line in group]
-        parts = [*parts[: LINES_MAX - 1], ("Other models", rest)]
+    if len(parts) > most:
+        rest = [line for _, group in parts[most - 1 :] for line in group]
+        parts = [*parts[: most - 1], ("Other models", rest)]
     return [_summed(name, group, position) for position, (name, group) in enumerate(parts, start=1)]
 
 

@@ -13,11 +13,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Sum
 
-from billing.models import Collection, Invoice, InvoiceState, Payment, Settlement, SettlementState
-from billing.money import round_to_minor
-from billing.payments import PaymentMethod
+from billing.collecting.notices import write_notice
+from billing.models import (
+    Collection,
+    CollectionNotice,
+    Invoice,
+    InvoiceState,
+    Settlement,
+    SettlementState,
+)
 from billing.settlement_steps import (
     RESOURCE_MISSING,
     STEPS,
@@ -53,7 +58,7 @@ BEFORE_FINALIZING = (
     SettlementState.GUARD,
     SettlementState.FINALIZE,
 )
-BEFORE_COLLECTING = (*BEFORE_FINALIZING, SettlementState.COLLECT)
+RETRYABLE = (SettlementState.FAILED, SettlementState.WAIT, SettlementState.ACTION)
 OWED = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
 
 
@@ -102,11 +107,11 @@ def settle(*, invoice_id: UUID, gateway: StripeGateway, now: datetime) -> bool:
 def retry_settlement(*, invoice_id: UUID, actor: str, now: datetime) -> Settlement:
     """Let a stopped collection go on, or a declined card be charged again; `actor` is who asks.
 
-    Raises `NotRetryable` from any state but failed and wait, and Settlement.DoesNotExist.
+    Raises `NotRetryable` from any state but failed, wait and action, and Settlement.DoesNotExist.
     """
     with transaction.atomic():
         settlement = Settlement.objects.select_for_update().get(pk=invoice_id)
-        if settlement.state not in (SettlementState.FAILED, SettlementState.WAIT):
+        if settlement.state not in RETRYABLE:
             raise NotRetryable(f"The settlement is in state {settlement.state}.", state=settlement.state)
         invoice = Invoice.objects.select_related("contract").get(pk=invoice_id)
         before, settlement.state = settlement.state, _resumed(settlement, invoice)
@@ -148,8 +153,6 @@ def _next(work: Work) -> Next | None:
     if work.invoice.state not in OWED:
         return close(work)
     state = SettlementState(work.settlement.state)
-    if state in BEFORE_COLLECTING:
-        _require_nothing_paid(work.invoice)
     try:
         return STEPS[state](work)
     except StripeRefused as refused:
@@ -159,21 +162,10 @@ def _next(work: Work) -> Next | None:
         raise
 
 
-def _require_nothing_paid(invoice: Invoice) -> None:
-    """Stripe would collect the whole total, so what is partly paid by hand is finished by hand."""
-    paid = Payment.objects.filter(invoice=invoice, method=PaymentMethod.BANK_TRANSFER).aggregate(paid=Sum("amount"))[
-        "paid"
-    ]
-    if paid:
-        raise NeedsPerson(
-            f"{round_to_minor(paid, invoice.currency)} of {round_to_minor(invoice.total, invoice.currency)} "
-            f"{invoice.currency} came by bank transfer: collect the rest by hand."
-        )
-
-
+@transaction.atomic
 def _store(work: Work, following: Next) -> bool:
-    """Store where a step led, if the lease still stands; False if it does not."""
-    return _update(
+    """Store where a step led, and what the tenant is told of it, if the lease still stands; False if it does not."""
+    stored = _update(
         work,
         state=following.state,
         next_try_at=following.next_try_at,
@@ -181,6 +173,12 @@ def _store(work: Work, following: Next) -> bool:
         attempts=0,
         **following.changes,
     )
+    if stored and following.told is not None:
+        tries = CollectionNotice.objects.filter(invoice=work.invoice).count()
+        write_notice(
+            invoice=work.invoice, kind=following.told, attempt=tries + 1, reason=following.last_error, now=work.now
+        )
+    return stored
 
 
 def _try_later(work: Work, error: StripeUnavailable) -> None:
@@ -190,7 +188,8 @@ def _try_later(work: Work, error: StripeUnavailable) -> None:
     delay_s = max(backoff_s, error.retry_after_s)
     delay_s += work.invoice.pk.int % (delay_s // 4 + 1)
     # A card's decline stays to be seen while a look at the invoice fails.
-    kept = work.settlement.last_error if work.settlement.state == SettlementState.WAIT else ""
+    waits = work.settlement.state in (SettlementState.WAIT, SettlementState.ACTION)
+    kept = work.settlement.last_error if waits else ""
     _update(
         work,
         attempts=attempts,

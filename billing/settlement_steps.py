@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from billing.asking import asked_for, beside_lines, is_too_small, release, take_up
 from billing.models import (
     Collection,
     Invoice,
     InvoiceState,
+    NoticeKind,
     Settlement,
     SettlementState,
     StripeCustomer,
 )
 from billing.push_lines import FrozenLine, chunk_bounds, push_lines
-from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
-from billing.stripe_answers import StripeRefused, StripeUnavailable
+from billing.stripe_amounts import AmountNotRepresentable, minor_units
+from billing.stripe_answers import StripeCardDeclined, StripeRefused
+from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
 from billing.stripe_results import Applied, apply_stripe_invoice
 
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
 
 POLL_S = 900
 """How often an invoice that waits for its payment is looked at, in case no webhook comes."""
-
-SEARCH_LAG_S = 120
-"""Stripe's search, by which a customer is found, may not show what was made less than a minute ago."""
 
 RESOURCE_MISSING = "resource_missing"
 METADATA_REVISION = "forecourt_revision"
@@ -82,60 +82,41 @@ class Work:
                 return f"{key}:{generation}"
             return key if generation == 1 else f"{key}:g{generation}"
 
-        subject_id = self.invoice.tenant_id if step == SettlementState.CUSTOMER else self.invoice.pk
-        return carry_out(key_of=key_of, step=step, subject_id=subject_id, look_up=look_up, call=call, now=self.now)
+        return carry_out(key_of=key_of, step=step, subject_id=self.invoice.pk, look_up=look_up, call=call, now=self.now)
 
 
 @dataclass(frozen=True)
 class Next:
-    """What a step leads to; `changes` are further fields of the settlement."""
+    """What a step leads to; `changes` are further fields of the settlement, `told` what the tenant is told of."""
 
     state: SettlementState
     next_try_at: datetime
     last_error: str = ""
+    told: NoticeKind | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_customer(work: Work) -> Next:
     """Make sure that Stripe knows the tenant, if the invoice is one that Stripe can collect."""
-    tenant = work.invoice.tenant
     at_rest = _not_for_stripe(work)
     if at_rest is not None:
         return at_rest
-
-    def look_up() -> Result | None:
-        found = work.gateway.find_customer(str(tenant.pk))
-        return {"id": found} if found else None
-
-    def call(key: str) -> Result:
-        return {"id": work.gateway.create_customer(str(tenant.pk), tenant.name, tenant.billing_email, key)}
-
-    if not StripeCustomer.objects.filter(pk=tenant.pk).exists():
-        try:
-            made = work.call(
-                SettlementState.CUSTOMER, f"org:{tenant.pk}:cust", look_up=look_up, call=call, numbered=True
-            )
-        except StripeUnavailable as error:
-            retry_after_s = max(error.retry_after_s, SEARCH_LAG_S) if error.is_kept else error.retry_after_s
-            raise StripeUnavailable(str(error), retry_after_s=retry_after_s, is_kept=error.is_kept) from error
-        StripeCustomer.objects.get_or_create(
-            organization=tenant, defaults={"customer_id": made["id"], "created_at": work.now}
-        )
+    ensure_customer(organization=work.invoice.tenant, gateway=work.gateway, now=work.now)
     return Next(SettlementState.DRAFT, work.now)
 
 
 def _not_for_stripe(work: Work) -> Next | None:
-    """Where an invoice rests that must not be pushed.
-
-    What is below the smallest charge Stripe would call paid, and move the debt to the customer's balance.
-    """
+    """Where an invoice rests that must not be pushed: what Stripe has no integer for, or would not charge."""
     invoice = work.invoice
     try:
+        take_up(invoice=invoice, now=work.now)
         _lines_of(invoice)
-        total_minor = minor_units(invoice.total, invoice.currency)
+        is_small = is_too_small(asked_for(invoice).total, invoice.currency)
     except AmountNotRepresentable as error:
+        release(carrier_id=invoice.pk, now=work.now)
         return Next(SettlementState.BY_HAND, work.now, last_error=f"Stripe cannot take {error}.")
-    if total_minor < max(minimum_charge_minor(invoice.currency) or 0, 1):
+    if is_small:
+        release(carrier_id=invoice.pk, now=work.now)
         return Next(SettlementState.BELOW_MINIMUM, work.now)
     return None
 
@@ -191,13 +172,14 @@ def compare(work: Work) -> Next:
     """Compare what Stripe made of the draft with ours; if anything differs, delete it and raise DraftThrownAway."""
     seen = work.seen()
     invoice = work.invoice
+    asked = asked_for(invoice)
     expected = {
         "number": invoice.number,
         "currency": invoice.currency,
         "line_count": len(_lines_of(invoice)),
-        "subtotal_minor": minor_units(invoice.subtotal, invoice.currency),
+        "subtotal_minor": minor_units(invoice.subtotal + asked.beside, invoice.currency),
         "tax_minor": minor_units(invoice.tax, invoice.currency),
-        "total_minor": minor_units(invoice.total, invoice.currency),
+        "total_minor": minor_units(asked.total, invoice.currency),
     }
     found = {name: getattr(seen, name) for name in expected}
     if found == expected:
@@ -227,11 +209,10 @@ def finalize(work: Work) -> Next:
 
     key = f"inv:{work.invoice.pk}:fin:{work.settlement.revision}"
     done = work.call(SettlementState.FINALIZE, key, look_up=look_up, call=call)
-    total_minor = minor_units(work.invoice.total, work.invoice.currency)
-    if int(done["amount_due_minor"]) != total_minor:
+    if done["amount_due_minor"] != done["total_minor"]:
         raise NeedsPerson(
-            f"Invoice {work.stripe_invoice_id} asks for {done['amount_due_minor']} instead of {total_minor} minor "
-            "units: the customer's balance at Stripe is not 0."
+            f"Invoice {work.stripe_invoice_id} asks for {done['amount_due_minor']} instead of {done['total_minor']} "
+            "minor units: the customer's balance at Stripe is not 0."
         )
     return Next(SettlementState.COLLECT, work.now, changes={"hosted_url": done["hosted_url"]})
 
@@ -239,14 +220,20 @@ def finalize(work: Work) -> Next:
 def _finalized(seen: StripeInvoice) -> Result | None:
     if seen.status == "draft":
         return None
-    return {"hosted_url": seen.hosted_url or "", "amount_due_minor": str(seen.amount_due_minor)}
+    return {
+        "hosted_url": seen.hosted_url or "",
+        "amount_due_minor": str(seen.amount_due_minor),
+        "total_minor": str(seen.total_minor),
+    }
 
 
 def collect(work: Work) -> Next:
     """Charge the card on file, or leave it to the tenant to pay the hosted page.
 
     An invoice that the card did not pay is still open and payable on its page, so it waits with the reason shown.
+    What came by bank or was credited meanwhile is taken off first.
     """
+    _ask_less(work, work.seen())
     if work.invoice.contract.collection == Collection.SEND_INVOICE:
         return Next(SettlementState.WAIT, work.now + timedelta(seconds=POLL_S))
 
@@ -260,17 +247,51 @@ def collect(work: Work) -> Next:
     try:
         work.call(SettlementState.COLLECT, f"inv:{work.invoice.pk}:pay", look_up=look_up, call=call, numbered=True)
     except StripeRefused as refused:
-        poll_at = work.now + timedelta(seconds=POLL_S)
-        return Next(SettlementState.WAIT, poll_at, last_error=str(refused))
+        needs_customer = isinstance(refused, StripeCardDeclined) and refused.needs_customer
+        state = SettlementState.ACTION if needs_customer else SettlementState.WAIT
+        return Next(state, work.now + timedelta(seconds=POLL_S), last_error=str(refused), told=_what_to_tell(refused))
     return Next(SettlementState.WAIT, work.now)
 
 
+def _what_to_tell(refused: StripeRefused) -> NoticeKind:
+    """Why the tenant must do something: consent, another card, or a first one."""
+    if not isinstance(refused, StripeCardDeclined):
+        return NoticeKind.CARD_MISSING
+    return NoticeKind.CONSENT_NEEDED if refused.needs_customer else NoticeKind.CARD_DECLINED
+
+
 def wait(work: Work) -> Next | None:
-    """Look whether it was paid, whatever webhooks came; None where the books have moved the settlement on."""
-    if apply_stripe_invoice(invoice_id=work.invoice.pk, seen=work.seen(), now=work.now) != Applied.UNCHANGED:
+    """Look whether it was paid, whatever webhooks came; None where the books have moved the settlement on.
+
+    What was credited or came by bank since is taken off what Stripe asks for.
+    """
+    seen = work.seen()
+    if apply_stripe_invoice(invoice_id=work.invoice.pk, seen=seen, now=work.now) != Applied.UNCHANGED:
         return None
+    _ask_less(work, seen)
     poll_at = work.now + timedelta(seconds=POLL_S)
-    return Next(SettlementState.WAIT, poll_at, last_error=work.settlement.last_error)
+    return Next(SettlementState(work.settlement.state), poll_at, last_error=work.settlement.last_error)
+
+
+def _ask_less(work: Work, seen: StripeInvoice) -> None:
+    """Lower what an open invoice asks for to what is left in our books; never to nothing, which closes it."""
+    left_minor = minor_units(asked_for(work.invoice).total, work.invoice.currency)
+    surplus = seen.amount_remaining_minor - left_minor
+    if seen.status != "open" or surplus <= 0 or left_minor <= 0:
+        return
+    reference = f"{work.invoice.pk}:{left_minor}"
+
+    def look_up() -> Result | None:
+        found = work.gateway.find_credit(work.stripe_invoice_id, reference)
+        return {"id": found} if found else None
+
+    def call(key: str) -> Result:
+        made = work.gateway.credit(
+            work.stripe_invoice_id, amount_minor=surplus, reference=reference, idempotency_key=key
+        )
+        return {"id": made}
+
+    work.call("ask_less", f"inv:{work.invoice.pk}:less:{left_minor}", look_up=look_up, call=call)
 
 
 def close(work: Work) -> Next:
@@ -282,6 +303,7 @@ def close(work: Work) -> Next:
         seen = _closed(work, seen.id)
     if seen is not None:
         apply_stripe_invoice(invoice_id=work.invoice.pk, seen=seen, now=work.now)
+    release(carrier_id=work.invoice.pk, now=work.now)
     if work.invoice.state == InvoiceState.VOID:
         return Next(SettlementState.BY_HAND, work.now, last_error="The invoice is void: nothing is collected.")
     return Next(SettlementState.PAID, work.now)
@@ -328,7 +350,8 @@ def _lines_of(invoice: Invoice) -> tuple[StripeLine, ...]:
         FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at)
         for line in invoice.lines.order_by("position")
     ]
-    return push_lines(lines, tax=invoice.tax, currency=invoice.currency)
+    beside = beside_lines(invoice, asked_for(invoice))
+    return push_lines(lines, tax=invoice.tax, currency=invoice.currency, beside=beside)
 
 
 STEPS: Mapping[SettlementState, Callable[[Work], Next | None]] = {
@@ -339,4 +362,5 @@ STEPS: Mapping[SettlementState, Callable[[Work], Next | None]] = {
     SettlementState.FINALIZE: finalize,
     SettlementState.COLLECT: collect,
     SettlementState.WAIT: wait,
+    SettlementState.ACTION: wait,
 }

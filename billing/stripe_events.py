@@ -7,19 +7,21 @@ missing events end in the same state.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
+from billing.collecting.cards import look_at_session
+from billing.collecting.chargebacks import apply_dispute
 from billing.models import Invoice, Settlement, StripeEvent
 from billing.stripe_answers import StripeRefused
 from billing.stripe_gateway import METADATA_INVOICE
 from billing.stripe_results import apply_stripe_invoice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from billing.stripe_answers import StripeEventSeen, StripeInvoice
@@ -43,6 +45,16 @@ ABOUT_INVOICES = frozenset(
         "invoice_payment.paid",
     }
 )
+ABOUT_DISPUTES = frozenset(
+    {
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    }
+)
+ABOUT_SESSIONS = frozenset({"checkout.session.completed", "checkout.session.expired"})
 MONEY_BACK = frozenset(
     {
         "credit_note.created",
@@ -51,15 +63,14 @@ MONEY_BACK = frozenset(
         "refund.created",
         "refund.updated",
         "refund.failed",
-        "charge.dispute.created",
-        "charge.dispute.updated",
-        "charge.dispute.closed",
-        "charge.dispute.funds_withdrawn",
-        "charge.dispute.funds_reinstated",
     }
 )
-SUBSCRIBED = ABOUT_INVOICES | MONEY_BACK
+SUBSCRIBED = ABOUT_INVOICES | ABOUT_DISPUTES | ABOUT_SESSIONS | MONEY_BACK
 """What the endpoint at Stripe should send; anything else is answered and not kept."""
+
+Deed = Callable[[], str]
+"""Applies what was seen, in a transaction, and says what came of it."""
+Look = Callable[["StripeEvent", "StripeGateway", "datetime"], Deed]
 
 OUTCOME_CHARACTERS_MAX = 200
 
@@ -101,12 +112,12 @@ def apply_event(*, event_id: str, gateway: StripeGateway, now: datetime) -> bool
     event = StripeEvent.objects.get(pk=event_id)
     if event.processed_at is not None:
         return False
-    seen, reason = _look(event, gateway)
+    deed = _look(event, gateway, now)
     with transaction.atomic():
         mine = StripeEvent.objects.select_for_update(skip_locked=True).filter(pk=event_id, processed_at__isnull=True)
         if not mine.exists():
             return False
-        outcome = reason if seen is None else _apply(seen, now)
+        outcome = deed()
         StripeEvent.objects.filter(pk=event_id).update(processed_at=now, outcome=outcome[:OUTCOME_CHARACTERS_MAX])
     return True
 
@@ -116,18 +127,44 @@ def note_failure(*, event_id: str, reason: str) -> None:
     StripeEvent.objects.filter(pk=event_id, processed_at__isnull=True).update(outcome=reason[:OUTCOME_CHARACTERS_MAX])
 
 
-def _look(event: StripeEvent, gateway: StripeGateway) -> tuple[StripeInvoice | None, str]:
-    """The invoice that an event is about as it is now, or why there is none to look at."""
-    if event.type in MONEY_BACK:
-        logger.error("Stripe event %s (%s) is not in our books: a person must book it", event.pk, event.type)
-        return None, "money back or disputed: not in our books, book it by hand"
+def _look(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    """Fetch what an event is about as it is now: what to do with it in the transaction that closes the event."""
+    look = next((look for types, look in _LOOKS.items() if event.type in types), _look_at_nothing)
+    try:
+        return look(event, gateway, now)
+    except StripeRefused as refused:
+        outcome = f"unknown object: {refused}"
+        return lambda: outcome
+
+
+def _look_at_invoice(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
     invoice_id = _invoice_named(event)
     if not invoice_id:
-        return None, "names no invoice"
-    try:
-        return gateway.get_invoice(invoice_id), ""
-    except StripeRefused as refused:
-        return None, f"unknown object: {refused}"
+        return lambda: "names no invoice"
+    seen = gateway.get_invoice(invoice_id)
+    return lambda: _apply(seen, now)
+
+
+def _look_at_dispute(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    seen = gateway.get_dispute(event.object_id)
+
+    def book() -> str:
+        row = apply_dispute(seen=seen, now=now)
+        return f"{row.status}, {row.withdrawn} withdrawn" if row.payment_id else "unknown object: pays nothing of ours"
+
+    return book
+
+
+def _look_at_session(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    """A visit's card is made the one that pays by calls to Stripe, so all of it happens before the transaction."""
+    session = gateway.get_session(event.object_id)
+    ours = look_at_session(session=session, gateway=gateway, now=now)
+    return lambda: f"visit is {session.status}" if ours else "unknown object: no visit of ours"
+
+
+def _look_at_nothing(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:  # noqa: ARG001  as the others
+    logger.error("Stripe event %s (%s) is not in our books: a person must book it", event.pk, event.type)
+    return lambda: "money back: not in our books, book it by hand"
 
 
 def _invoice_named(event: StripeEvent) -> str:
@@ -158,3 +195,10 @@ def _our_invoice(seen: StripeInvoice) -> UUID | None:
     except ValueError:
         return None
     return Invoice.objects.filter(pk=written).values_list("pk", flat=True).first()
+
+
+_LOOKS: Mapping[frozenset[str], Look] = {
+    ABOUT_INVOICES: _look_at_invoice,
+    ABOUT_DISPUTES: _look_at_dispute,
+    ABOUT_SESSIONS: _look_at_session,
+}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from billing.models import Invoice, InvoiceState, Settlement, SettlementState
+from billing.models import CarriedDue, Invoice, InvoiceState, PaymentSource, Settlement, SettlementState
 from billing.payments import PaymentMethod, record_payment
 from billing.stripe_amounts import from_minor_units
 from tenants.models import AuditEntry
@@ -42,15 +43,7 @@ def apply_stripe_invoice(*, invoice_id: UUID, seen: StripeInvoice, now: datetime
     """
     try:
         for payment in _held(seen):
-            record_payment(
-                invoice_id=invoice_id,
-                method=PaymentMethod.STRIPE,
-                reference=payment.id,
-                amount=from_minor_units(payment.amount_paid_minor, seen.currency),
-                currency=seen.currency,
-                received_at=payment.paid_at or now,
-                now=now,
-            )
+            _record(invoice_id, seen, payment, now)
     except Problem as problem:
         flag(invoice_id=invoice_id, reason=f"{seen.id} at Stripe: {problem.detail}", now=now)
         return Applied.FLAGGED
@@ -66,6 +59,39 @@ def apply_stripe_invoice(*, invoice_id: UUID, seen: StripeInvoice, now: datetime
         now=now,
     )
     return Applied.FLAGGED
+
+
+@transaction.atomic
+def _record(invoice_id: UUID, seen: StripeInvoice, held: StripePayment, now: datetime) -> None:
+    """Record one payment of Stripe's for the invoice and for what it carried, each under a reference of its own."""
+    carried = CarriedDue.objects.filter(carrier_id=invoice_id, released_at__isnull=True).order_by("invoice_id")
+    parts = [(one.invoice_id, f"{held.id}:{one.invoice_id}", one.amount) for one in carried]
+    amount = from_minor_units(held.amount_paid_minor, seen.currency)
+    own = amount - sum((part for *_, part in parts), Decimal(0))
+    if own > 0:
+        parts.append((invoice_id, held.id, own))
+    else:
+        # Less came than is asked for: it pays the invoice that asked.
+        parts = [(invoice_id, held.id, amount)]
+    for paid_id, reference, part in sorted(parts, key=lambda one: one[0]):
+        payment = record_payment(
+            invoice_id=paid_id,
+            method=PaymentMethod.STRIPE,
+            reference=reference,
+            amount=part,
+            currency=seen.currency,
+            received_at=held.paid_at or now,
+            now=now,
+        )
+        PaymentSource.objects.get_or_create(
+            payment=payment,
+            defaults={
+                "payment_intent_id": held.payment_intent_id or "",
+                "charge_id": held.charge_ids[0] if held.charge_ids else "",
+                "stripe_invoice_id": seen.id,
+                "noted_at": now,
+            },
+        )
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from celery import shared_task
 from django.conf import settings
 
 from billing import (
+    asking,
     charging,
     checkpoints,
     closing,
@@ -28,6 +29,7 @@ from billing import (
 from billing.adjusting import last_bills
 from billing.agreements import drafting
 from billing.banking import deciding
+from billing.collecting import cards, letters, notices
 from billing.corrections import applying, sending
 from billing.documents import making
 from billing.statements import onboarding, paying_out, stating, transfers
@@ -44,6 +46,7 @@ EVENTS_MAX = 100
 DOCUMENTS_MAX = 500
 BALANCES_MAX = 500
 REFUNDS_MAX = 100
+VISITS_MAX = 50
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
@@ -219,6 +222,7 @@ def settle_invoices(**_: object) -> None:
     if gateway is None:
         return
     stop_at = time.monotonic() + SWEEP_S_MAX
+    asking.wake_small(now=datetime.now(UTC))
     for invoice_id in settlement.due_settlements(now=datetime.now(UTC), limit=SETTLEMENTS_MAX):
         if time.monotonic() > stop_at:
             return
@@ -303,3 +307,39 @@ def tell_price_changes(**_: object) -> None:
             price_notices.mail_failed(mail_id=mail.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
         else:
             price_notices.mail_sent(mail_id=mail.pk, now=datetime.now(UTC))
+
+
+@shared_task(name="billing.tasks.look_at_card_visits")
+def look_at_card_visits(**_: object) -> None:
+    """See what became of visits to Stripe's page, in case nobody came back and no webhook came."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    for visit_id in cards.open_visits(now=datetime.now(UTC), limit=VISITS_MAX):
+        try:
+            cards.look_at_visit(visit_id=visit_id, gateway=gateway, now=datetime.now(UTC))
+        except StripeUnavailable as error:
+            logger.warning("Card visit %s: Stripe is unavailable (%s)", visit_id, error)
+            return
+        except Exception:
+            logger.exception("card visit %s", visit_id)
+
+
+@shared_task(name="billing.tasks.tell_collections")
+def tell_collections(**_: object) -> None:
+    """Send the letters about invoices that could not be charged; without a server of letters they wait."""
+    if not settings.MAIL_READY:
+        return
+    now = datetime.now(UTC)
+    due = notices.claim_letters(now=now, lease=MAIL_LEASE, limit=MAILS_MAX, attempts_max=MAIL_ATTEMPTS_MAX)
+    for notice in due:
+        addresses = notices.readers_of(notice.invoice.tenant)
+        try:
+            if addresses:
+                letters.notice_letter(notice, addresses, settings.PUBLIC_URL).send(fail_silently=False)
+        except Exception as error:
+            logger.exception("letter %s", notice.pk)
+            retry_at = now + MAIL_RETRY * 2**notice.attempts
+            notices.letter_failed(notice_id=notice.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
+        else:
+            notices.letter_sent(notice_id=notice.pk, addresses=addresses, now=datetime.now(UTC))

@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 
 from billing.pages import (
     amendment,
+    card,
     comparing,
     contracts,
     documents,
@@ -49,6 +50,7 @@ urlpatterns = [
     path("leases/<str:ref>/", leases.tenant_lease, name="tenant-lease"),
     path("leases/<str:ref>/extend/", lease_requests.tenant_lease_extend, name="tenant-lease-extend"),
     path("leases/<str:ref>/end/", lease_requests.tenant_lease_end, name="tenant-lease-end"),
+    path("card/", card.tenant_card, name="tenant-card"),
     path("invoices/", invoices.tenant_invoices, name="tenant-invoices"),
     path("invoices.csv", invoices.tenant_invoices_csv, name="tenant-invoices-csv"),
     path("invoices/<str:number>/", invoice.tenant_invoice, name="tenant-invoice"),

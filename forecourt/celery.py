@@ -46,6 +46,8 @@ SWEEPS = {
     "billing.tasks.apply_balances": 60.0,
     "billing.tasks.send_refunds": 15.0,
     "billing.tasks.apply_stripe_events": 3.0,
+    "billing.tasks.look_at_card_visits": 30.0,
+    "billing.tasks.tell_collections": 30.0,
     "billing.tasks.tell_price_changes": 30.0,
     "billing.tasks.match_bank_lines": 10.0,
 }

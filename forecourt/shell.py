@@ -41,6 +41,7 @@ ITEM_OF_PAGE = {
     "tenant-substitutions": "witnesses",
     "tenant-invoices": "invoices",
     "tenant-invoice": "invoices",
+    "tenant-card": "card",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
@@ -214,6 +215,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
     bills = (
         *(((READ_CONTRACTS, contracts),) if alone else ()),
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
+        (READ_INVOICES, NavItem("card", _("Card"), reverse("tenant-card"), "key")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),

@@ -13,6 +13,16 @@ from billing.models.banking import (
 )
 from billing.models.bookkeeping import CheckpointBalance, LedgerCheckpoint
 from billing.models.charges import Charge, UnpricedUsage
+from billing.models.collecting import (
+    CardOnFile,
+    CardVisit,
+    CarriedDue,
+    Chargeback,
+    CollectionNotice,
+    NoticeKind,
+    PaymentSource,
+    VisitState,
+)
 from billing.models.contracts import (
     BillingPeriod,
     Collection,
@@ -118,10 +128,15 @@ __all__ = [
     "BankUnmatch",
     "BillingPeriod",
     "CardCost",
+    "CardOnFile",
+    "CardVisit",
+    "CarriedDue",
     "Charge",
+    "Chargeback",
     "CheckpointBalance",
     "ClusterCost",
     "Collection",
+    "CollectionNotice",
     "Contract",
     "ContractState",
     "ContractVersion",
@@ -167,8 +182,10 @@ __all__ = [
     "MarginDay",
     "MarginRow",
     "MovementKind",
+    "NoticeKind",
     "Payment",
     "PaymentReversal",
+    "PaymentSource",
     "Payout",
     "PayoutMethod",
     "PayoutReversal",
@@ -212,6 +229,7 @@ __all__ = [
     "TokenPrice",
     "UnitPrice",
     "UnpricedUsage",
+    "VisitState",
     "VolumeSize",
     "WitnessAnswer",
     "WriteOff",

@@ -22,6 +22,7 @@ class SettlementState(models.TextChoices):
     FINALIZE = "finalize", "finalize"
     COLLECT = "collect", "collect"
     WAIT = "wait", "wait for the payment"
+    ACTION = "action", "wait for the card holder's consent"
     PAID = "paid", "paid"
     BELOW_MINIMUM = "below_minimum", "below the smallest charge, carried in our books"
     BY_HAND = "by_hand", "payable by bank transfer"

@@ -17,9 +17,13 @@ from billing.models import (
     Collection,
     Invoice,
     InvoiceLine,
+    InvoiceLineTax,
     InvoiceState,
+    InvoiceTax,
     PeriodState,
 )
+from billing.money import largest_remainder
+from billing.tax_rules.treatments import Category, Source
 from tenants.models import Organization
 from tests.factories import make_contract, make_organization, make_price_book
 
@@ -62,6 +66,8 @@ def make_issued(
     subtotal = sum((Decimal(line.amount) for line in lines), Decimal(0))
     total = subtotal + Decimal(tax)
     with transaction.atomic():
+        if Decimal(tax):
+            _tax(draft, subtotal, Decimal(tax))
         Invoice.objects.filter(pk=draft.pk).update(
             state=InvoiceState.ISSUED,
             number=number or f"S-{next(_numbers):06d}",
@@ -75,6 +81,25 @@ def make_issued(
         if total:
             _book(draft, total, issued_at)
     return Invoice.objects.get(pk=draft.pk)
+
+
+def _tax(draft: Invoice, subtotal: Decimal, tax: Decimal) -> None:
+    """One rate on all lines; the first line bears what rounding leaves."""
+    percent = round(tax * 100 / subtotal, 4)
+    rate = InvoiceTax.objects.create(
+        invoice=draft,
+        position=1,
+        category=Category.STANDARD.value,
+        percent=percent,
+        source=Source.PROVIDER.value,
+        taxable=subtotal,
+        tax=tax,
+    )
+    lines = list(draft.lines.order_by("position"))
+    parts = largest_remainder(tax, [max(line.amount, Decimal(0)) for line in lines], draft.currency)
+    InvoiceLineTax.objects.bulk_create(
+        InvoiceLineTax(line=line, rate=rate, tax=part) for line, part in zip(lines, parts, strict=True)
+    )
 
 
 def make_draft(

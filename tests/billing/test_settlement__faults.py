@@ -12,7 +12,7 @@ from django.db import connection
 from billing.models import Collection, Invoice, InvoiceState, Settlement, SettlementState, StripeIntent
 from billing.settlement import BACKOFF_MAX_S, LEASE_S, retry_settlement, settle
 from billing.stripe_gateway import StripeGateway
-from tests.billing.collecting import (
+from tests.billing.collected import (
     CALLS,
     add_card,
     assert_paid_once,

@@ -20,7 +20,7 @@ from billing.settlement import (
     settle,
 )
 from tenants.models import AuditEntry
-from tests.billing.collecting import (
+from tests.billing.collected import (
     add_card,
     begin,
     collect,
@@ -192,18 +192,6 @@ def test_a_balance_of_the_customer_at_stripe_stops_the_collection_for_good(doubl
         assert stopped.state == SettlementState.FAILED
         assert "asks for 11845 instead of 12345 minor units" in stopped.last_error
         retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
-    assert "pay" not in gateway.calls
-
-
-def test_an_invoice_partly_paid_by_bank_is_not_charged(double: StripeDouble) -> None:
-    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
-    add_card(double, invoice)
-    begin(invoice)
-    gateway = gateway_of(double)
-    for _ in range(5):
-        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
-    pay_by_hand(invoice, "23.45")
-    assert collect(invoice, gateway).state == SettlementState.FAILED
     assert "pay" not in gateway.calls
 
 

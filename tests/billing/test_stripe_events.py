@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection, transaction
 
-from billing.models import Collection, InvoiceState, Payment, Settlement, SettlementState, StripeEvent
+from billing.collecting.cards import open_visit, start_visit
+from billing.models import (
+    CardOnFile,
+    Collection,
+    Invoice,
+    InvoiceState,
+    Payment,
+    Settlement,
+    SettlementState,
+    StripeEvent,
+)
 from billing.stripe_answers import StripeUnavailable
 from billing.stripe_events import apply_event, note_failure, unprocessed_events
 from billing.stripe_gateway import StripeGateway
 from tenants.models import AuditEntry
-from tests.billing.collecting import (
+from tests.billing.collected import (
     WEBHOOK_SECRET,
     add_card,
     assert_books,
@@ -26,6 +36,7 @@ from tests.billing.collecting import (
     settings_of,
 )
 from tests.billing.issued import ISSUED_AT, make_issued
+from tests.billing.stripe_gateway.paid import charged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,14 +247,56 @@ def test_an_invoice_under_our_id_that_we_do_not_have_is_unknown(double: StripeDo
     assert Settlement.objects.get(pk=invoice.pk).next_try_at == waiting.next_try_at
 
 
-@pytest.mark.parametrize("event_type", ["charge.dispute.created", "refund.created", "credit_note.created"])
+@pytest.mark.parametrize("event_type", ["refund.created", "credit_note.created"])
 def test_money_that_goes_back_is_shown_to_a_person(
     double: StripeDouble, event_type: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     keep("evt_back", event_type, "dp_1")
     apply_all(double)
-    assert outcome("evt_back") == "money back or disputed: not in our books, book it by hand"
+    assert outcome("evt_back") == "money back: not in our books, book it by hand"
     assert any(record.levelname == "ERROR" and "evt_back" in record.getMessage() for record in caplog.records)
+
+
+def test_a_disputed_charge_of_nothing_of_ours_is_kept_as_unknown(double: StripeDouble) -> None:
+    gateway = gateway_of(double)
+    customer = gateway.create_customer("other", "Sample Tenant", "a@b.example", "cust:other")
+    disputed = double.dispute(str(charged(gateway, customer).charge_id))
+    keep("evt_dispute", "charge.dispute.created", disputed["id"])
+    keep("evt_gone", "charge.dispute.closed", "dp_gone")
+    apply_all(double)
+    assert outcome("evt_dispute") == "unknown object: pays nothing of ours"
+    assert outcome("evt_gone").startswith("unknown object: resource_missing")
+
+
+def test_a_chargeback_walks_from_the_bank_to_the_books_and_back(double: StripeDouble) -> None:
+    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
+    add_card(double, invoice)
+    begin(invoice)
+    collect(invoice, gateway_of(double))
+    (charge,) = [each for each in double.state()["charge"] if each["paid"]]
+    opened = double.dispute(charge["id"], reason="product_not_received")
+    for number in range(3):
+        keep(f"evt_{number}", "charge.dispute.funds_withdrawn", opened["id"])
+    apply_all(double)
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.ISSUED
+    double.close_dispute(opened["id"], "won")
+    keep("evt_late", "charge.dispute.created", opened["id"])
+    keep("evt_won", "charge.dispute.closed", opened["id"])
+    apply_all(double)
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
+    assert_books(invoice, cleared=invoice.total)
+
+
+def test_a_card_left_on_the_page_is_kept_by_the_webhook_alone(double: StripeDouble) -> None:
+    tenant = make_issued().tenant
+    visit = start_visit(organization=tenant, currency="EUR", by="alice@example.com", now=ISSUED_AT)
+    open_visit(visit_id=visit.pk, return_url="http://127.0.0.1:9/", gateway=gateway_of(double), now=ISSUED_AT)
+    visit.refresh_from_db()
+    double.complete_checkout(visit.session_id)
+    keep("evt_visit", "checkout.session.completed", visit.session_id)
+    apply_all(double)
+    assert outcome("evt_visit") == "visit is complete"
+    assert CardOnFile.objects.filter(pk=tenant.pk).exists()
 
 
 def test_while_stripe_is_away_events_wait_behind_those_never_tried(double: StripeDouble) -> None:

@@ -19,7 +19,7 @@ from billing.models import (
 from billing.stripe_answers import StripeInvoice, StripePayment
 from billing.stripe_results import Applied, apply_stripe_invoice, flag
 from tenants.models import AuditEntry
-from tests.billing.collecting import (
+from tests.billing.collected import (
     assert_books,
     begin,
     collect,

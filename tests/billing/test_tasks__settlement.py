@@ -19,7 +19,7 @@ from django.db import connection
 from billing.models import Collection, Settlement, SettlementState, StripeEvent
 from billing.settlement import LEASE_S
 from billing.tasks import apply_stripe_events, settle_invoices
-from tests.billing.collecting import WEBHOOK_SECRET, add_card, assert_paid_once, begin
+from tests.billing.collected import WEBHOOK_SECRET, add_card, assert_paid_once, begin
 from tests.billing.issued import ISSUED_AT, make_issued
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from django.test import Client
 from billing.models import StripeEvent
 from billing.stripe_events import SUBSCRIBED
 from billing.webhooks import BODY_BYTES_MAX
-from tests.billing.collecting import WEBHOOK_SECRET
+from tests.billing.collected import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
     from pytest_django import Settings

@@ -49,7 +49,7 @@ from metering.agent import keys
 from metering.models import Batch, NodeCursor, Quality, UsageHour, Witness
 from metering.tasks import rollup_batches
 from metering.wire import FIRST_PREV_HASH, batch_hash, decode_batch, verify
-from tests.billing.collecting import WEBHOOK_SECRET, assert_paid_once, only_invoice_at
+from tests.billing.collected import WEBHOOK_SECRET, assert_paid_once, only_invoice_at
 from tests.factories import make_cluster, make_deployment
 from tests.fakes.engine_pages import PageServer, page
 from tests.fakes.nvml import StubMachine, compile_stub

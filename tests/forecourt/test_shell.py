@@ -51,7 +51,10 @@ PROVIDER = (
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
-BILLS = ("/t/invoices/",)
+BILLS = (
+    "/t/invoices/",
+    "/t/card/",
+)
 
 
 def links(found: Shell) -> list[str]:
@@ -78,7 +81,15 @@ def test_who_belongs_nowhere_sees_themselves_only() -> None:
 
 def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
     found = frame(cast.alice, "/t/usage/")
-    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/contracts/", "/t/invoices/", *PRICED]
+    assert links(found) == [
+        "/t/usage/",
+        "/t/witnesses/",
+        "/t/leases/",
+        "/t/contracts/",
+        "/t/invoices/",
+        "/t/card/",
+        *PRICED,
+    ]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")

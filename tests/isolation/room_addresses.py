@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.isolation.bank_addresses import BANK_ADDRESSES
 from tests.isolation.book_addresses import BOOK_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
+from tests.isolation.collecting_addresses import COLLECTING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
@@ -18,6 +19,7 @@ ROOM_ADDRESSES = (
     *CLOSING_ADDRESSES,
     *PARTY_ADDRESSES,
     *TAX_ADDRESSES,
+    *COLLECTING_ADDRESSES,
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,
     *BANK_ADDRESSES,

@@ -45,6 +45,10 @@ CALLS = (
     "pay",
     "mark_paid_out_of_band",
     "void",
+    "create_setup_session",
+    "get_session",
+    "set_default_payment_method",
+    "credit",
 )
 
 
@@ -114,7 +118,7 @@ def collect(invoice: Invoice, gateway: StripeGateway, *, now: datetime = ISSUED_
         before = (settlement.state, settlement.attempts)
         settle(invoice_id=invoice.pk, gateway=gateway, now=now)
         settlement.refresh_from_db()
-        waits = settlement.state == SettlementState.WAIT and settlement.next_try_at > now
+        waits = settlement.state in (SettlementState.WAIT, SettlementState.ACTION) and settlement.next_try_at > now
         if waits and before == (settlement.state, settlement.attempts):
             return settlement
     raise AssertionError(f"no end after {STEPS_MAX} steps: {settlement.state} {settlement.last_error}")

@@ -1,0 +1,1 @@
+"""Collecting through Stripe beside the invoices' own steps: cards on file, notices, chargebacks."""

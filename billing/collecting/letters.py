@@ -1,0 +1,68 @@
+"""The letter that an invoice could not be charged: why, how much, until when, and where to pay."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.core.mail import EmailMessage
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from billing.dues import dues_of
+from billing.models import CollectionNotice, NoticeKind
+from portal.figures import EN, moment, money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LANGUAGE = "en"
+"""People choose a language in the browser only; letters are in the product's first one."""
+
+
+def notice_letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:
+    """Return the letter; sent twice (a worker died in between) it has the same id, and is one letter to its reader."""
+    with override(LANGUAGE):
+        return _letter(notice, addresses, public_url)
+
+
+def why(kind: str) -> str:
+    """Say in a sentence why an invoice was not charged."""
+    return {
+        NoticeKind.CONSENT_NEEDED: _("Your bank asks you to confirm this payment; without you it cannot be made."),
+        NoticeKind.CARD_DECLINED: _("Your card was declined."),
+        NoticeKind.CARD_MISSING: _("There is no card on file that could be charged."),
+    }[NoticeKind(kind)]
+
+
+def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:
+    invoice = notice.invoice
+    assert invoice.number is not None, invoice
+    assert invoice.due_at is not None, invoice
+    words = {
+        "number": invoice.number,
+        "issuer": invoice.issuer.name,
+        "amount": money(dues_of(invoice).left, invoice.currency, locale=EN),
+        "day": moment(invoice.due_at, UTC, locale=EN),
+        "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
+        "cards": f"{public_url}{reverse('tenant-card')}",
+    }
+    lines = [
+        _("Invoice %(number)s of %(issuer)s over %(amount)s is not paid. It is due on %(day)s.") % words,
+        why(notice.kind),
+        "",
+        _("Pay it here: %(address)s") % words,
+        _("Leave another card here: %(cards)s") % words,
+        "",
+    ]
+    return EmailMessage(
+        subject=_("Invoice %(number)s needs you") % words,
+        body="\n".join(lines),
+        to=list(addresses),
+        headers={
+            "Message-ID": f"<collection-{notice.pk}@{urlsplit(public_url).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )

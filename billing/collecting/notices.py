@@ -1,0 +1,81 @@
+"""Telling tenants that an invoice could not be charged: one notice a try, shown in the portal and sent once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import F
+
+from billing.models import CollectionNotice, Invoice, InvoiceState, NoticeKind
+from tenants.models import Membership, Role
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+READERS: Final = (Role.OWNER, Role.ADMIN, Role.BILLING)
+"""Whose address gets a letter, beside the organization's own."""
+REASON_CHARACTERS_MAX = 500
+ERROR_CHARACTERS_MAX = 300
+
+
+def write_notice(*, invoice: Invoice, kind: NoticeKind, attempt: int, reason: str, now: datetime) -> bool:
+    """Tell the tenant once of one try; whether this call wrote it. Joins the caller's transaction."""
+    _, is_new = CollectionNotice.objects.get_or_create(
+        invoice=invoice,
+        kind=kind,
+        attempt=attempt,
+        defaults={"reason": reason[:REASON_CHARACTERS_MAX], "created_at": now, "due_at": now},
+    )
+    return is_new
+
+
+def standing_notices(tenant: Organization) -> list[CollectionNotice]:
+    """Return the latest notice of each of the tenant's invoices that is still to be paid, the oldest invoice first."""
+    found = (
+        CollectionNotice.objects.filter(invoice__tenant=tenant, invoice__state=InvoiceState.ISSUED)
+        .select_related("invoice__settlement", "invoice__issuer")
+        .order_by("invoice__issued_at", "invoice_id", "-created_at")
+    )
+    latest: dict[UUID, CollectionNotice] = {}
+    for notice in found:
+        latest.setdefault(notice.invoice_id, notice)
+    return list(latest.values())
+
+
+def readers_of(tenant: Organization) -> list[str]:
+    """Return the addresses of those who pay for an organization, its own first."""
+    own = [tenant.billing_email.lower()] if tenant.billing_email else []
+    people = Membership.objects.filter(organization=tenant, role__in=READERS, user__is_active=True)
+    emails = sorted(email.lower() for email in people.values_list("user__email", flat=True))
+    return list(dict.fromkeys([*own, *emails]))
+
+
+def claim_letters(*, now: datetime, lease: timedelta, limit: int, attempts_max: int) -> list[CollectionNotice]:
+    """Return notices whose letter is due, each put off by `lease`: whoever else looks meanwhile leaves them alone.
+
+    Of an invoice that was paid or voided since, nobody is told any more.
+    """
+    due = CollectionNotice.objects.filter(
+        sent_at__isnull=True, due_at__lte=now, attempts__lt=attempts_max, invoice__state=InvoiceState.ISSUED
+    ).order_by("due_at", "pk")
+    claimed = []
+    for notice in due.select_related("invoice__tenant", "invoice__issuer", "invoice__settlement")[:limit]:
+        mine = CollectionNotice.objects.filter(pk=notice.pk, sent_at__isnull=True, due_at=notice.due_at)
+        if mine.update(due_at=now + lease, attempts=F("attempts") + 1):
+            claimed.append(notice)
+    return claimed
+
+
+def letter_sent(*, notice_id: UUID, addresses: list[str], now: datetime) -> None:
+    """Note that a letter is out, and to whom."""
+    unsent = CollectionNotice.objects.filter(pk=notice_id, sent_at__isnull=True)
+    unsent.update(sent_at=now, sent_to=addresses, last_error="")
+
+
+def letter_failed(*, notice_id: UUID, error: str, retry_at: datetime) -> None:
+    """Note why a letter could not be sent, and when to try it again."""
+    unsent = CollectionNotice.objects.filter(pk=notice_id, sent_at__isnull=True)
+    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=retry_at)
