@@ -11,7 +11,7 @@ import pytest
 from billing.corrections.sending import LEASE_S, POLL_S, apply_refund, due_refunds, send_refund
 from billing.models import BalanceAccount, Collection, Payment, Refund, RefundMethod, RefundState
 from billing.stripe_gateway import StripeGateway
-from tests.billing.collecting import Killed, add_card, begin, collect, gateway_of, settings_of
+from tests.billing.collected import Killed, add_card, begin, collect, gateway_of, settings_of
 from tests.billing.corrections.corrected import NOW, books, credit, wrong_in_the_books
 from tests.billing.corrections.kept import refund, stands
 from tests.billing.issued import Line, make_issued
