@@ -18,7 +18,7 @@ from billing.statements.onboarding import (
     payees_to_look_at,
 )
 from tenants.models import AuditEntry
-from tests.billing.collecting import Killed
+from tests.billing.collected import Killed
 from tests.billing.statements.test_transfers import Mortal
 from tests.billing.world import APRIL
 from tests.factories import make_organization

@@ -16,7 +16,7 @@ from billing.statements.paying_out import PayoutSettled, WrongPayout
 from billing.statements.transfers import LEASE, UNCOVERED_RETRY, due_transfers, send_transfer, take_back
 from billing.stripe_answers import BalanceInsufficient
 from billing.stripe_gateway import StripeGateway
-from tests.billing.collecting import Killed, settings_of
+from tests.billing.collected import Killed, settings_of
 from tests.billing.statements.stated import broken
 from tests.billing.statements.test_paying_out import LATER, NET, make_paid, payout_of, standing
 
