@@ -25,6 +25,7 @@ from billing.corrections.amounts import (
     running_share,
 )
 from billing.corrections.numbers import next_credit_note_number
+from billing.documents.beginning import begin_documents
 from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import (
@@ -145,6 +146,7 @@ def issue_credit_note(
     )
     _store_lines(made, invoice, given, taxes)
     _book(made, now)
+    begin_documents(made, now)
     recover(invoice=invoice, amount=made.applied, reason=f"credit note {made.number}", now=now)
     if left and made.applied == left:
         mark_settled(invoice, paid_at=now, now=now)

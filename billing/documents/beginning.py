@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.documents.inputs import DocumentKind
-from billing.models import DocumentState, DocumentStep, Invoice
+from billing.models import CreditNote, DocumentState, DocumentStep, Invoice
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -22,13 +22,14 @@ class NothingToMake(Problem):
     title = "There is no document to make again"
 
 
-def begin_documents(invoice: Invoice, now: datetime) -> DocumentStep:
-    """Have the papers of an invoice made; in the transaction that issues it, so that none is forgotten."""
+def begin_documents(issued: Invoice | CreditNote, now: datetime) -> DocumentStep:
+    """Have the papers of an invoice or a credit note made; in the transaction that issues it: none is forgotten."""
+    kind = DocumentKind.CREDIT_NOTE if isinstance(issued, CreditNote) else DocumentKind.INVOICE
     return DocumentStep.objects.create(
-        subject_id=invoice.pk,
-        subject=DocumentKind.INVOICE,
-        issuer_id=invoice.issuer_id,
-        recipient_id=invoice.tenant_id,
+        subject_id=issued.pk,
+        subject=kind,
+        issuer_id=issued.issuer_id,
+        recipient_id=issued.tenant_id,
         next_try_at=now,
         updated_at=now,
     )

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from billing.documents.inputs import DocumentKind
 from billing.documents.press import CannotPrint
-from billing.documents.printing import Papers, RulesBroken, print_document
+from billing.documents.printing import Papers, print_document
 from billing.documents.reading import read_invoice
+from billing.documents.reading_credit import read_credit_note
 from billing.models import DocumentFile, DocumentState, DocumentStep
 from tenants.models import AuditEntry
 
@@ -29,6 +31,7 @@ LEASE = timedelta(minutes=5)
 BACKOFF_FIRST = timedelta(seconds=30)
 BACKOFF_MAX = timedelta(hours=1)
 ERROR_CHARACTERS_MAX = 1000
+READERS = {DocumentKind.INVOICE: read_invoice, DocumentKind.CREDIT_NOTE: read_credit_note}
 
 
 def due_documents(*, now: datetime, limit: int) -> list[UUID]:
@@ -44,21 +47,24 @@ def make_documents(*, subject_id: UUID, public_url: str, now: datetime) -> bool:
     2. The papers are made from frozen rows, outside of any transaction.
     3. Files and state are stored in one; a second maker meets the unique key of step and format, and stores nothing.
 
-    What a person must see to (a letter without a font, a logo that is no picture, an electronic invoice that breaks
-    the standard's rules) stops the step; anything else, a checker that is not there too, is tried again, each time
-    later.
+    What a person must see to (a letter without a font, a logo that is no picture) stops the step; anything else, a
+    checker of electronic invoices that is not there too, is tried again, each time later. An electronic invoice that
+    breaks the standard's rules is not handed out: what it is made of is frozen, so the paper comes without it, and
+    which rules it would break is logged, kept and shown.
     """
     step = _claim(subject_id=subject_id, now=now)
     if step is None:
         return False
     try:
-        papers = print_document(read_invoice(subject_id, public_url=public_url))
-    except (CannotPrint, RulesBroken) as error:
+        papers = print_document(READERS[DocumentKind(step.subject)](subject_id, public_url=public_url))
+    except CannotPrint as error:
         _stop(step, str(error), now)
         return False
     except Exception as error:
         _try_later(step, f"{type(error).__name__}: {error}", now)
         raise
+    if papers.broken:
+        logger.error("Electronic invoice of %s %s: %s", step.subject, step.pk, "; ".join(papers.lacks))
     return _store(step, papers, now)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from billing.documents.cii import FILE_NAME, write_cii
 from billing.documents.composing import compose
-from billing.documents.einvoice import Einvoice, Lacks, einvoice_of
+from billing.documents.einvoice import Lacks, einvoice_of
 from billing.documents.inputs import DocumentInput
 from billing.documents.press import Attachment, print_paper
 from billing.documents.rules import Rules, broken_rules, checked_with
@@ -14,10 +14,6 @@ from billing.models import DocumentFormat
 
 BROKEN_SHOWN_MAX = 5
 XML_TYPE = "application/xml"
-
-
-class RulesBroken(Exception):
-    """The electronic invoice breaks rules of EN 16931: nothing of the document is handed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +29,38 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """The files of a document, and why there is no electronic invoice among them, if there is none."""
+    """The files of a document, and why there is no electronic invoice among them, if there is none.
+
+    `broken` where one could be written, and breaks the rules that `lacks` then names.
+    """
 
     files: tuple[Made, ...]
-    lacks: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
+    broken: bool = False
 
 
 def print_document(document: DocumentInput) -> Papers:
     """Return the files of an invoice or a credit note.
 
-    Where something is not known that EN 16931 demands, there is the PDF alone. What is written is checked by the
-    standard's own rules before it is embedded. Raises `RulesBroken`, `NoChecker` and `CannotPrint`.
+    Where something is not known that EN 16931 demands, there is the PDF alone, and where what is written breaks the
+    standard's own rules, by which it is checked before it is embedded. Raises `NoChecker` and `CannotPrint`.
     """
     einvoice = einvoice_of(document)
     stem = f"{document.kind.replace('_', '-')}-{document.number}"
     if isinstance(einvoice, Lacks):
         return Papers((_pdf(document, stem, b""),), einvoice.reasons)
-    cii, ubl = _checked(einvoice)
+    cii, ubl = write_cii(einvoice), write_ubl(einvoice)
+    broken = (*broken_rules(cii, Rules.CII), *broken_rules(ubl, Rules.UBL))
+    if broken:
+        said = tuple(dict.fromkeys(f"Rule {one}" for one in broken))[:BROKEN_SHOWN_MAX]
+        return Papers((_pdf(document, stem, b""),), said, broken=True)
     return Papers(
         (
             _pdf(document, stem, cii),
             Made(DocumentFormat.CII, f"{stem}.xml", XML_TYPE, cii, checked_with()),
             Made(DocumentFormat.UBL, f"{stem}-ubl.xml", XML_TYPE, ubl, checked_with()),
-        ),
-        (),
+        )
     )
-
-
-def _checked(einvoice: Einvoice) -> tuple[bytes, bytes]:
-    written = (write_cii(einvoice), write_ubl(einvoice))
-    for body, rules in zip(written, (Rules.CII, Rules.UBL), strict=True):
-        broken = broken_rules(body, rules)
-        if broken:
-            shown = " ".join(str(one) for one in broken[:BROKEN_SHOWN_MAX])
-            raise RulesBroken(f"It breaks {len(broken)} rules of EN 16931 ({rules.name}). {shown}")
-    return written
 
 
 def _pdf(document: DocumentInput, stem: str, cii: bytes) -> Made:

@@ -11,15 +11,13 @@ from django.db.models import Count, Max, Min, Sum
 from billing.documents.inputs import DocumentInput, DocumentKind, Language, Line, Part, Payment, Tax, Totals
 from billing.documents.parties import Parties, parties_of
 from billing.documents.rule_words import line_name
-from billing.documents.words import class_words, say
+from billing.documents.words import class_words, heading_words
 from billing.models import Collection, Invoice, InvoiceEvidence, InvoiceLine, InvoiceLineTax, InvoiceSubline, InvoiceTax
 from billing.money import round_to_minor
 from billing.payment_references import payment_reference, printed_reference
 from portal.figures import number
 
 CLASSES_ORDER = ("input", "cached_input", "cache_write", "output", "reasoning")
-LEASES_HEADING = "GPU leases"
-OTHER_HEADING = "Other"
 
 
 def read_invoice(invoice_id: UUID, *, public_url: str) -> DocumentInput:
@@ -98,7 +96,7 @@ def _line(line: InvoiceLine, parts: tuple[Part, ...], language: Language, curren
     taxed: InvoiceLineTax | None = getattr(line, "taxed", None)
     return Line(
         position=line.position,
-        heading=_heading(line.group, language),
+        heading=heading_words(line.group, language),
         name=line_name(line.description, rule=line.rule, share_percent=line.share_percent, language=language),
         rule=line.rule,
         quantity=line.quantity,
@@ -113,11 +111,6 @@ def _line(line: InvoiceLine, parts: tuple[Part, ...], language: Language, curren
         tax_category=taxed.rate.category if taxed else "",
         tax_percent=taxed.rate.percent if taxed else None,
     )
-
-
-def _heading(group: str, language: Language) -> str:
-    own = {LEASES_HEADING: "leases", OTHER_HEADING: "other"}.get(group)
-    return say(language, own) if own else group
 
 
 def _parts(lines: Iterable[InvoiceLine], language: Language) -> Mapping[UUID, tuple[Part, ...]]:

@@ -229,6 +229,34 @@ CLASSES: Mapping[Language, Mapping[str, str]] = {
 }
 
 
+CREDIT_REASONS: Mapping[Language, Mapping[str, str]] = {
+    Language.EN: {
+        "billing_error": "Billed wrongly",
+        "service": "The service was not as agreed",
+        "dispute": "A question was granted",
+        "goodwill": "Goodwill",
+        "cancelled": "The order was cancelled",
+    },
+    Language.ZH: {
+        "billing_error": "计费有误",
+        "service": "服务与约定不符",
+        "dispute": "异议成立",
+        "goodwill": "优惠补偿",
+        "cancelled": "订单已取消",
+    },
+}
+"""By `billing.models.CreditReason`."""
+
+HEADINGS: Mapping[str, str] = {"GPU leases": "leases", "Other": "other"}
+"""The headings that are words of ours, as they are stored; others are names of models."""
+
+
+def heading_words(stored: str, language: Language) -> str:
+    """Return what lines stand under, in the document's language."""
+    own = HEADINGS.get(stored)
+    return say(language, own) if own else stored
+
+
 def say(language: Language, key: str, **figures: str) -> str:
     """Return a text of a document; an unknown key is a KeyError."""
     return WORDS[language][key].format(**figures)

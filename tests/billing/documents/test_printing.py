@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from billing.documents.inputs import DocumentInput
-from billing.documents.printing import Made, Papers, RulesBroken, print_document
+from billing.documents.printing import Made, Papers, print_document
 from billing.models import DocumentFormat
 from tests.billing.documents.invoiced import credit_note, untaxed
 from tests.billing.documents.made import BUYER, SELLER, invoice
@@ -60,6 +60,9 @@ def test_a_credit_note_is_one_in_every_syntax() -> None:
     assert b"CreditNote-2" in file_of(found, DocumentFormat.UBL).body
 
 
-def test_what_breaks_a_rule_is_not_printed() -> None:
-    with pytest.raises(RulesBroken, match=r"CII\)\. BR-CO-09"):
-        print_document(replace(untaxed("AE"), buyer=replace(BUYER, vat_id="123")))
+def test_what_breaks_a_rule_is_not_handed_out_and_said() -> None:
+    found = print_document(replace(untaxed("AE"), buyer=replace(BUYER, vat_id="123")))
+    assert [made.format for made in found.files] == [DocumentFormat.PDF]
+    assert found.broken
+    assert found.lacks[0].startswith("Rule BR-CO-09: [BR-CO-09]")
+    assert b"factur-x.xml" not in found.files[0].body

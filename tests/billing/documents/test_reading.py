@@ -8,9 +8,8 @@ import pytest
 from billing.documents.inputs import Part
 from billing.documents.printing import print_document
 from billing.documents.reading import read_invoice
-from billing.models import Collection, Invoice, InvoiceLineTax, InvoiceSubline, InvoiceTax
-from billing.tax.parties import freeze_parties
-from tenants.profiles import ProfileFields, ensure_profiles, keep_profile
+from billing.models import Collection, InvoiceSubline
+from tests.billing.documents.taxed import taxed_invoice
 from tests.billing.issued import ISSUED_AT, Line, make_draft, make_issued, make_parties
 from tests.factories import Cast
 from tests.filled import MODEL, fill
@@ -80,34 +79,7 @@ def test_a_class_whose_price_changed_has_none_and_tiers_stand_apart() -> None:
 
 
 def test_taxes_stand_on_it_by_rate_and_line_and_make_the_electronic_invoice() -> None:
-    parties = make_parties()
-    draft = make_draft((Line("100.00"), Line("50.00")), provider=parties[0], tenant=parties[1], currency="EUR")
-    rates = [
-        InvoiceTax.objects.create(
-            invoice=draft,
-            position=position,
-            category=category,
-            percent=percent,
-            source="built_in",
-            reason=reason,
-            taxable=taxable,
-            tax=tax,
-        )
-        for position, (category, percent, reason, taxable, tax) in enumerate(
-            (("S", 19, "", 100, 19), ("E", 0, "Exempt by law.", 50, 0)), 1
-        )
-    ]
-    for line, rate in zip(draft.lines.order_by("position"), rates, strict=True):
-        InvoiceLineTax.objects.create(line=line, rate=rate, tax=rate.tax)
-    for organization, vat_id in zip(parties, ("DE136695976", "FR40303265045"), strict=True):
-        given = ProfileFields(legal_name=organization.name, country=vat_id[:2], email="a@b.example", vat_id=vat_id)
-        keep_profile(organization=organization, given=given, by="x@y.example", now=ISSUED_AT)
-    freeze_parties(draft, ensure_profiles(parties, ISSUED_AT))
-    totals = {"subtotal": 150, "tax": 19, "total": 169}
-    Invoice.objects.filter(pk=draft.pk).update(
-        number="X-2", state="issued", issued_at=ISSUED_AT, due_at=ISSUED_AT, **totals
-    )
-    document = read_invoice(draft.pk, public_url=URL)
+    document = read_invoice(taxed_invoice().pk, public_url=URL)
     assert [(tax.category, tax.percent, tax.base, tax.amount, tax.reason) for tax in document.taxes] == [
         ("S", Decimal(19), Decimal("100.00"), Decimal("19.00"), ""),
         ("E", Decimal(0), Decimal("50.00"), Decimal("0.00"), "Exempt by law."),
