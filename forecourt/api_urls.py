@@ -23,6 +23,7 @@ urlpatterns = [
         name="api-schema",
     ),
     path("docs", api_docs.docs, name="api-docs"),
+    path("v1/", include("tenants.hooks.api_urls")),
     path("v1/", include("clusters.api_urls")),
     path("v1/", include("metering.api_urls")),
     path("v1/", include("billing.api_urls")),

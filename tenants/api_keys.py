@@ -43,6 +43,8 @@ SCOPES: Final = {
     "credits:write": "grant prepaid credit, offer and redeem coupons",
     "bank:write": "take in bank statements, and say what movements were",
     "profile:write": "say how the organization stands on bills and taxes its supplies",
+    "webhooks:read": "read webhook endpoints and deliveries",
+    "webhooks:write": "add and change webhook endpoints, turn their secrets, send tests and again",
     "leases:write": "ask for quotes, reserve, extend and end leases",
 }
 

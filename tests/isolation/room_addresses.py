@@ -9,6 +9,7 @@ from tests.isolation.collecting_addresses import COLLECTING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
+from tests.isolation.hook_addresses import HOOK_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
 from tests.isolation.tax_addresses import TAX_ADDRESSES
@@ -18,6 +19,7 @@ ROOM_ADDRESSES = (
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,
     *PARTY_ADDRESSES,
+    *HOOK_ADDRESSES,
     *TAX_ADDRESSES,
     *COLLECTING_ADDRESSES,
     *COMPAT_ADDRESSES,

@@ -64,7 +64,7 @@ def call(client: Client, address: Address, filled: Filled) -> Any:
         return client.get(path, body)
     if path.startswith(("/api/", "/compat/")):
         content = [EVENT] if address.name == "api-events" else body
-        send = client.put if address.method == "put" else client.post
+        send = {"put": client.put, "delete": client.delete}.get(address.method, client.post)
         return send(path, json.dumps(content), content_type="application/json")
     return client.post(path, body)
 
