@@ -15,13 +15,15 @@ from billing.asking import asked_for, beside_lines, is_too_small, release, take_
 from billing.models import (
     Collection,
     Invoice,
+    InvoiceLine,
+    InvoiceLineTax,
     InvoiceState,
     NoticeKind,
     Settlement,
     SettlementState,
     StripeCustomer,
 )
-from billing.push_lines import FrozenLine, chunk_bounds, push_lines
+from billing.push_lines import FrozenLine, FrozenTax, chunk_bounds, push_lines
 from billing.stripe_amounts import AmountNotRepresentable, minor_units
 from billing.stripe_answers import StripeCardDeclined, StripeRefused
 from billing.stripe_customers import ensure_customer
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 POLL_S = 900
 """How often an invoice that waits for its payment is looked at, in case no webhook comes."""
+
+TAX_NAME = "VAT"
+"""What Stripe's page calls a tax that has a rate."""
 
 RESOURCE_MISSING = "resource_missing"
 METADATA_REVISION = "forecourt_revision"
@@ -347,11 +352,19 @@ def _days_until_due(invoice: Invoice) -> int | None:
 
 def _lines_of(invoice: Invoice) -> tuple[StripeLine, ...]:
     lines = [
-        FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at)
-        for line in invoice.lines.order_by("position")
+        FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at, _taxes_of(line))
+        for line in invoice.lines.select_related("taxed__rate").order_by("position")
     ]
     beside = beside_lines(invoice, asked_for(invoice))
-    return push_lines(lines, tax=invoice.tax, currency=invoice.currency, beside=beside)
+    return push_lines(lines, currency=invoice.currency, beside=beside)
+
+
+def _taxes_of(line: InvoiceLine) -> tuple[FrozenTax, ...]:
+    """A line's part of its rate; none of what was issued before taxes were worked out."""
+    taxed: InvoiceLineTax | None = getattr(line, "taxed", None)
+    if taxed is None:
+        return ()
+    return (FrozenTax(taxed.rate.position, TAX_NAME, taxed.rate.percent, line.amount, taxed.tax),)
 
 
 STEPS: Mapping[SettlementState, Callable[[Work], Next | None]] = {
