@@ -45,6 +45,7 @@ from billing.session_api import (
 )
 from billing.share_facts_api import AuditFindingsView, RefundsView
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
+from billing.statements.balance_api import AccountView, BalanceView
 from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
 from billing.witness_answers_api import WitnessDifferencesView
 
@@ -84,6 +85,8 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>", InvoiceView.as_view(), name="api-invoice"),
     path("invoices/<uuid:invoice_id>/lines", InvoiceLinesView.as_view(), name="api-invoice-lines"),
     path("invoices/<uuid:invoice_id>/evidence", InvoiceEvidenceView.as_view(), name="api-invoice-evidence"),
+    path("balance", BalanceView.as_view(), name="api-balance"),
+    path("account", AccountView.as_view(), name="api-account"),
     path("statements", StatementsView.as_view(), name="api-statements"),
     path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),

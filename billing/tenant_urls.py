@@ -5,6 +5,7 @@ from datetime import date
 from django.urls import path, register_converter
 
 from billing.pages import (
+    account_statement,
     amendment,
     card,
     comparing,
@@ -57,6 +58,8 @@ urlpatterns = [
     path("invoices/<str:number>/lines.csv", invoice.tenant_invoice_lines, name="tenant-invoice-lines"),
     path("invoices/<str:number>/evidence.json", invoice.tenant_invoice_evidence, name="tenant-invoice-evidence"),
     path("invoices/<str:number>/invoice.pdf", documents.tenant_invoice_pdf, name="tenant-invoice-pdf"),
+    path("statement/", account_statement.tenant_statement, name="tenant-statement"),
+    path("statement.csv", account_statement.tenant_statement_csv, name="tenant-statement-csv"),
     path("compare/", comparing.tenant_compare, name="tenant-compare"),
     path("revenue/", revenue.tenant_revenue, name="tenant-revenue"),
     path("revenue/<uuid:statement_id>.csv", revenue.tenant_revenue_document, name="tenant-revenue-document"),

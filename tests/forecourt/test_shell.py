@@ -55,6 +55,7 @@ BILLS = (
     "/t/invoices/",
     "/t/card/",
 )
+BILLS = ("/t/invoices/", "/t/statement/")
 
 
 def links(found: Shell) -> list[str]:
@@ -90,6 +91,7 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
         "/t/card/",
         *PRICED,
     ]
+    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/contracts/", *BILLS, *PRICED]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")

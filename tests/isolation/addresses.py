@@ -157,6 +157,8 @@ ADDRESSES = [
     Address("tenant-lease-end", people(alice=422, bob=403, charlie=404, petra=404), "post", {"ref": "{lease}"}),
     Address("tenant-invoices", OWN_TENANT),
     Address("tenant-invoices-csv", OWN_TENANT),
+    Address("tenant-statement", OWN_TENANT, body={"month": "2026-04"}),
+    Address("tenant-statement-csv", people(alice=200, bob=200, charlie=404, petra=404), body={"month": "2026-04"}),
     Address("tenant-invoice", TENANTS, arguments=INVOICE),
     Address("tenant-invoice-lines", TENANTS, arguments=INVOICE),
     Address("tenant-invoice-evidence", TENANTS, arguments=INVOICE),

@@ -29,7 +29,7 @@ def statement(cast: Cast) -> ProviderStatement:
 def test_the_list_shows_every_month_with_what_is_owed(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
     text = text_of(client.get("/p/statements/"))
-    assert "STM-0001 March 2026 $0.00 $1,663.83 $0.00 $0.00 $1,663.83" in text
+    assert "STM-0001 March 2026 $0.00 $1,663.83 $0.00 $0.00 $0.00 $1,663.83" in text
 
 
 def test_without_a_statement_the_list_says_when_there_will_be_one(cast: Cast, client: Client) -> None:

@@ -1,0 +1,112 @@
+"""A tenant's statement of account with one provider: what it owed, was invoiced and paid, and owes, over any span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+
+from billing.models import AccountKind, LedgerEntry, Payment
+from tenants.models import Organization
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+KINDS = (AccountKind.TENANT_RECEIVABLE, AccountKind.TENANT_BALANCE)
+"""What a tenant owes on invoices, less what its provider has of it without one."""
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A provider and a currency in which a tenant has an account with it; `balance` above zero: the tenant owes it."""
+
+    provider_id: UUID
+    provider: str
+    slug: str
+    currency: str
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that moved the account; `amount` above zero is owed by the tenant, `balance` is after it."""
+
+    at: datetime
+    cause: str
+    memo: str
+    reference: str
+    amount: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account over `[from_at, to_at)`: `closing` is `opening` and all lines."""
+
+    party: Party
+    from_at: datetime
+    to_at: datetime
+    opening: Decimal
+    lines: tuple[Line, ...]
+
+    @property
+    def closing(self) -> Decimal:
+        """What the tenant owes at the end."""
+        return self.lines[-1].balance if self.lines else self.opening
+
+    @property
+    def charged(self) -> Decimal:
+        """What was added: invoices and the like."""
+        return sum((line.amount for line in self.lines if line.amount > 0), NOTHING)
+
+    @property
+    def settled(self) -> Decimal:
+        """What was taken off: payments, credits and the like; below zero."""
+        return sum((line.amount for line in self.lines if line.amount < 0), NOTHING)
+
+
+def parties_of(tenant: Organization) -> list[Party]:
+    """Return with whom a tenant has accounts, by name and currency."""
+    rows = (
+        LedgerEntry.objects.filter(account__organization=tenant, account__kind__in=KINDS)
+        .values_list("posting__provider_id", "posting__provider__name", "posting__provider__slug", "currency")
+        .annotate(balance=Sum("amount"))
+        .order_by("posting__provider__name", "posting__provider__slug", "currency")
+    )
+    return [Party(*row) for row in rows if row[0] is not None]
+
+
+def account_of(tenant: Organization, party: Party, *, from_at: datetime, to_at: datetime) -> Account:
+    """Return a tenant's account with a provider over `[from_at, to_at)`, by when things were booked for."""
+    opening = _entries(tenant, party).filter(posting__at__lt=from_at).aggregate(sum=Sum("amount"))["sum"] or NOTHING
+    rows = (
+        _entries(tenant, party)
+        .filter(posting__at__gte=from_at, posting__at__lt=to_at)
+        .values_list("posting__at", "posting_id", "posting__cause", "posting__cause_id", "posting__memo")
+        .annotate(amount=Sum("amount"))
+        .order_by("posting__at", "posting_id")
+    )
+    moved = [row for row in rows if row[5]]
+    paid = [cause_id for _at, _posting, cause, cause_id, _memo, _amount in moved if cause == "payment"]
+    references = dict(Payment.objects.filter(pk__in=paid).values_list("pk", "reference"))
+    lines: list[Line] = []
+    stands = opening
+    for at, _posting, cause, cause_id, memo, amount in moved:
+        stands += amount
+        lines.append(Line(at, cause, memo, references.get(cause_id, ""), amount, stands))
+    return Account(party, from_at, to_at, opening, tuple(lines))
+
+
+def _entries(tenant: Organization, party: Party) -> QuerySet[LedgerEntry]:
+    return LedgerEntry.objects.filter(
+        account__organization=tenant,
+        account__kind__in=KINDS,
+        posting__provider_id=party.provider_id,
+        currency=party.currency,
+    )

@@ -1,0 +1,172 @@
+"""The API of balances and statements of account: what a tenant owes, and what a provider is owed and can be paid."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.models import LedgerAccount, PayoutTerms
+from billing.money import round_to_minor
+from billing.statements.account import Line, Party, account_of, parties_of
+from billing.statements.available import available
+from billing.statements.gathering import OWED_KINDS
+from tenants.authentication import organization_of
+from tenants.models import Organization
+
+READ: Final = {"GET": "invoices:read"}
+FIGURES: Final = ("owed", "uncollected", "recent", "reserve", "held", "amount")
+
+
+class OwingSerializer(serializers.Serializer[Any]):
+    """What the organization owes a provider."""
+
+    provider = serializers.CharField(help_text="its slug")
+    currency = serializers.CharField()
+    balance = serializers.CharField(help_text="above zero: to be paid; below: paid ahead of any invoice")
+
+
+class OwedSerializer(serializers.Serializer[Any]):
+    """What the organization is owed as a provider, and what of it can be paid out now."""
+
+    currency = serializers.CharField()
+    owed = serializers.CharField(help_text="below zero: it is carried")
+    uncollected = serializers.CharField(help_text="what tenants have not paid yet of it")
+    recent = serializers.CharField(help_text="card payments that are too new")
+    reserve = serializers.CharField(help_text="what is always held back")
+    held = serializers.CharField(help_text="what the operator holds for it")
+    amount = serializers.CharField(help_text="what can be paid out now")
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    """Balances of the organization."""
+
+    as_tenant = OwingSerializer(many=True)
+    as_provider = OwedSerializer(many=True)
+
+
+class AccountLineSerializer(serializers.Serializer[Any]):
+    """One line of an account."""
+
+    at = serializers.DateTimeField()
+    cause = serializers.CharField(help_text="invoice, payment, credit_note and so on")
+    memo = serializers.CharField()
+    reference = serializers.CharField(help_text="of a payment")
+    amount = serializers.CharField(help_text="above zero: owed by the tenant")
+    balance = serializers.CharField(help_text="after this line")
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """A statement of account."""
+
+    provider = serializers.CharField()
+    currency = serializers.CharField()
+    opening = serializers.CharField()
+    closing = serializers.CharField()
+    lines = AccountLineSerializer(many=True)
+
+
+class AccountQuerySerializer(serializers.Serializer[Any]):
+    """What account is asked for."""
+
+    provider = serializers.CharField(max_length=63)
+    currency = serializers.CharField(max_length=3)
+    window_from = serializers.DateTimeField()
+    window_to = serializers.DateTimeField()
+
+
+class BalanceView(APIView):
+    """Balances, now."""
+
+    required_scopes = READ
+
+    @extend_schema(
+        operation_id="balance_retrieve",
+        tags=["statements"],
+        summary="Read balances",
+        responses={200: BalanceSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Read what the organization owes each provider, and what it is owed as one."""
+        organization = organization_of(request)
+        owing = [
+            {"provider": one.slug, "currency": one.currency, "balance": _money(one.balance, one.currency)}
+            for one in parties_of(organization)
+        ]
+        return Response({"as_tenant": owing, "as_provider": list(_owed(organization, timezone.now()))})  # noqa: TID251  an entry point
+
+
+class AccountView(APIView):
+    """A statement of account."""
+
+    required_scopes = READ
+
+    @extend_schema(
+        operation_id="account_retrieve",
+        tags=["statements"],
+        summary="Read a statement of account",
+        parameters=[
+            OpenApiParameter("provider", str, required=True, description="its slug"),
+            OpenApiParameter("currency", str, required=True),
+            OpenApiParameter("from", datetime, required=True),
+            OpenApiParameter("to", datetime, required=True),
+        ],
+        responses={200: AccountSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Read what was invoiced, paid and credited over any span, with what was owed before and after."""
+        given = request.query_params.dict()
+        asked = {"window_from": given.pop("from", None), "window_to": given.pop("to", None), **given}
+        serializer = AccountQuerySerializer(data=asked)
+        serializer.is_valid(raise_exception=True)
+        tenant, query = organization_of(request), serializer.validated_data
+        party = party_named(tenant, query["provider"], query["currency"])
+        if party is None:
+            raise Http404
+        account = account_of(tenant, party, from_at=query["window_from"], to_at=query["window_to"])
+        return Response(
+            {
+                "provider": party.slug,
+                "currency": party.currency,
+                "opening": _money(account.opening, party.currency),
+                "closing": _money(account.closing, party.currency),
+                "lines": [_line(line, party.currency) for line in account.lines],
+            }
+        )
+
+
+def party_named(tenant: Organization, slug: str, currency: str) -> Party | None:
+    """Return the account of a tenant with a provider in a currency, or None."""
+    return next((one for one in parties_of(tenant) if (one.slug, one.currency) == (slug, currency)), None)
+
+
+def _owed(provider: Organization, now: datetime) -> Iterator[dict[str, str]]:
+    if not provider.is_provider:
+        return
+    terms = PayoutTerms.objects.filter(pk=provider.pk).first() or PayoutTerms(provider=provider)
+    accounts = LedgerAccount.objects.filter(organization=provider, kind__in=OWED_KINDS)
+    for currency in sorted(set(accounts.values_list("currency", flat=True))):
+        found = available(terms=terms, currency=currency, now=now)
+        yield {"currency": currency, **{name: _money(getattr(found, name), currency) for name in FIGURES}}
+
+
+def _line(line: Line, currency: str) -> dict[str, str]:
+    return {
+        "at": line.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "cause": line.cause,
+        "memo": line.memo,
+        "reference": line.reference,
+        "amount": _money(line.amount, currency),
+        "balance": _money(line.balance, currency),
+    }
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return f"{round_to_minor(amount, currency):f}"
