@@ -129,6 +129,7 @@ def _drafts(rows: Iterable[DraftRow], now: datetime, locale: str) -> list[dict[s
             if row.is_over(now)
             else _("grows until %(day)s") % {"day": day_words(row.to_at, row.time_zone, locale)},
             "url": reverse("tenant-usage"),
+            "draft_url": reverse("tenant-draft", args=[row.period_id]),
         }
         for row in rows
     ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from billing.bases import Grain, read_bases, window_of
 from billing.basis import rate
@@ -15,6 +16,7 @@ from tenants.models import Organization
 class DraftRow:
     """A period that is not invoiced yet; `amount` is what its invoice would be if it ended now."""
 
+    period_id: UUID
     contract: str
     issuer: str
     currency: str
@@ -42,6 +44,7 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
     bases = read_bases([window_of(period, to_at=min(now, period.to_at)) for period in periods], grain=Grain.PERIOD)
     rows = [
         DraftRow(
+            period_id=period.pk,
             contract=period.contract.number,
             issuer=period.contract.provider.name,
             currency=period.contract.currency,

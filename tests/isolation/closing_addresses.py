@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import BETWEEN_THEM, OWN_API, programs
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, PROVIDERS, TENANTS, people, programs
 
 DRAFT: Final = {"period_id": "{open period}"}
 STEP: Final = {"invoice_id": "{invoice}", "step": "collect"}
@@ -12,6 +12,16 @@ PROVIDERS_OWN: Final = programs(tenant=404, provider=200, outsider=200)
 RULE: Final[dict[str, Any]] = {"back_billing_months": 12, "approves": False}
 
 CLOSING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("provider-drafts", OWN_PROVIDER, "get", {}, {}),
+    ("provider-draft", PROVIDERS, "get", DRAFT, {}),
+    (
+        "provider-draft-approve",
+        people(alice=404, bob=404, charlie=404, petra=302),
+        "post",
+        DRAFT,
+        {"amount": "1.00"},
+    ),
+    ("tenant-draft", TENANTS, "get", DRAFT, {}),
     ("api-drafts", OWN_API, "get", {}, {}),
     ("api-draft", BETWEEN_THEM, "get", DRAFT, {}),
     ("api-draft-approve", programs(tenant=404, provider=409, outsider=404), "post", DRAFT, {"amount": "1.00"}),

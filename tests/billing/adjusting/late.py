@@ -12,6 +12,7 @@ from billing.closing import close_period
 from billing.models import Invoice
 from billing.rating.token_price_wording import Span, Tier, TierMode, TierTable, TokenPriceWording
 from metering.models import UsageHour, Witness
+from tenants.models import Organization
 from tests import factories
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 
@@ -52,8 +53,8 @@ class Late:
         return close_period(period_id=self.world.period(start).id, now=end + timedelta(days=1)).invoice
 
 
-def late_world(table: TierTable = GRADUATED) -> Late:
-    world = make_world()
+def late_world(table: TierTable = GRADUATED, parties: tuple[Organization, Organization] | None = None) -> Late:
+    world = make_world(parties=parties)
     endpoint = factories.make_endpoint(world.make_node(rolled_to_at=FAR), MODEL)
     deployment = factories.make_deployment(world.provider, world.tenant, endpoint, MODEL)
     term = add_token_price(

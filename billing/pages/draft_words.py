@@ -1,0 +1,82 @@
+"""How a draft is said: where it stands, how it compares with the period before, what it waits for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from billing.closing import gate_of
+from billing.models import BillingPeriod
+from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
+from billing.rating.late import RULE_LATE
+from billing.rating.rated import Unit
+from billing.rating.words import line_words
+from portal.figures import moment, money, number
+from portal.parts import Pill
+
+HUNDRED = Decimal(100)
+
+
+def state_pill(state: DraftState) -> Pill:
+    """Return where a draft stands, in a word and a colour."""
+    return {
+        DraftState.RUNNING: Pill(_("Draft")),
+        DraftState.CLOSING: Pill(_("Closing"), "info"),
+        DraftState.AWAITING_APPROVAL: Pill(_("To approve"), "warn"),
+        DraftState.APPROVED: Pill(_("Approved"), "good"),
+    }[state]
+
+
+def change_words(amount: Decimal, before: Decimal | None) -> str:
+    """Return by how many percent an amount is more or less than the one before."""
+    if not before:
+        return "–"
+    percent = (amount - before) * HUNDRED / before
+    sign = "+" if percent > 0 else ""
+    return f"{sign}{number(percent, digits=1)}%"
+
+
+def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
+    """Return the lines of a draft beside those of the period before."""
+    currency = found.entry.currency
+    rows = []
+    for line in found.lines:
+        late = line.rule == RULE_LATE
+        words = _("came late for %(invoice)s") % {"invoice": line.adjusts} if late else line_words(line.rule, "")
+        before = line.previous_amount
+        rows.append(
+            {
+                "title": " · ".join(filter(None, (line.model or line.term_ref, line.title))),
+                "about": words.strip(),
+                "quantity": "" if line.unit == Unit.AMOUNT else f"{number(line.quantity)} {line.unit}",
+                "amount": money(line.amount, currency, locale=locale),
+                "before": "–" if before is None else money(before, currency, locale=locale),
+                "change": "" if late else change_words(line.amount, before),
+                "late": late,
+            }
+        )
+    return rows
+
+
+def waiting_rows(period_id: UUID, entry: DraftEntry, now: datetime, locale: str) -> list[str]:
+    """Return what a draft that is over still waits for, in words."""
+    if entry.state is not DraftState.CLOSING:
+        return []
+    period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
+    return [_missing_words(row, entry, locale) for row in gate_of(period, now).missing]
+
+
+def _missing_words(row: Mapping[str, Any], entry: DraftEntry, locale: str) -> str:
+    if row["kind"] == "node":
+        at = row["rolled_to_at"]
+        said = moment(datetime.fromisoformat(at), ZoneInfo(entry.time_zone), locale=locale) if at else _("nothing")
+        return _("%(node)s has reported up to: %(at)s") % {"node": row["name"], "at": said}
+    if row["kind"] == "events":
+        return _("Events that are not counted yet: %(count)s") % {"count": number(row["waiting"])}
+    if row["kind"] == "revenue_statement":
+        return _("Certified revenue under %(term)s") % {"term": row["term"]}
+    return _("A gateway that has not sent everything")

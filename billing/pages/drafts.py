@@ -1,0 +1,204 @@
+"""Invoices that are not issued yet: a provider's list with approvals, and one draft for both sides."""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
+from billing.closing import CloseState, close_period
+from billing.models import BillingPeriod
+from billing.pages.draft_words import change_words, line_rows, state_pill, waiting_rows
+from billing.pages.invoice_words import period_words
+from billing.pages.periods import with_query
+from billing.queries.draft_detail import DraftDetail, DraftState, draft_detail, draft_entries
+from portal.figures import locale_for, money
+from portal.parts import Choice, Empty, Kpi
+from portal.shell import Crumb
+from tenants.models import Organization, User
+from tenants.problems import Problem
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, allows
+from tenants.scoping import acting_membership, provider_page, tenant_page
+
+ROWS = 50
+
+
+class IssuingForm(forms.Form):
+    """How a provider issues its invoices."""
+
+    back_billing_months = forms.IntegerField(
+        label=gettext_lazy("Months in which more can be billed"),
+        min_value=0,
+        max_value=BACK_BILLING_MONTHS_MAX,
+        required=False,
+        help_text=gettext_lazy("After the end of a period. Empty: without end. What is less is always given back."),
+    )
+    approves = forms.BooleanField(label=gettext_lazy("Invoices wait for an approval"), required=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@provider_page(READ_INVOICES)
+def provider_drafts(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what is not issued yet, and take how invoices are issued."""
+    edits = _may_issue(request)
+    posted = request.method == "POST"
+    if posted and not edits:
+        return HttpResponse(status=403)
+    rule = issuing_rule(organization.pk)
+    form = IssuingForm(
+        request.POST if posted else None,
+        initial={"back_billing_months": rule.back_billing_months, "approves": rule.approves},
+    )
+    if posted and form.is_valid():
+        set_issuing_rule(provider=organization, actor=_actor(request), now=datetime.now(UTC), **form.cleaned_data)
+        messages.success(request, _("This holds for every invoice that is issued from now on."))
+        return redirect("provider-drafts")
+    context = {**_list(request, organization), "form": form if edits else None}
+    return render(request, "billing/drafts.html", context, status=422 if posted else 200)
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_draft(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Show a draft to the provider that will issue it."""
+    return _one(request, organization, period_id, as_provider=True)
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_draft(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Show a draft to the tenant that will owe it."""
+    return _one(request, organization, period_id, as_provider=False)
+
+
+@require_POST
+@provider_page(READ_INVOICES)
+def provider_draft_approve(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Approve a draft at the amount that was shown, and issue it."""
+    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+        raise Http404
+    if not _may_issue(request):
+        return HttpResponse(status=403)
+    now = datetime.now(UTC)
+    try:
+        amount = Decimal(request.POST.get("amount", ""))
+        approve_draft(period_id=period_id, amount=amount, actor=_actor(request), now=now)
+        closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
+    except InvalidOperation:
+        messages.error(request, _("The draft comes to something else by now. Look at it again."))
+    except Problem as problem:
+        messages.error(request, f"{_('The draft comes to something else by now. Look at it again.')} {problem.detail}")
+    else:
+        if closed.state is CloseState.CLOSED and closed.invoice is not None:
+            messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})
+            return redirect("provider-drafts")
+        messages.error(request, _("The draft comes to something else by now. Look at it again."))
+    return redirect("provider-draft", period_id=period_id)
+
+
+def _may_issue(request: HttpRequest) -> bool:
+    membership = acting_membership(request)
+    return membership is not None and allows(membership.role, CORRECT_INVOICES)
+
+
+def _actor(request: HttpRequest) -> str:
+    assert isinstance(request.user, User)
+    return request.user.email
+
+
+def _list(request: HttpRequest, organization: Organization) -> dict[str, Any]:
+    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    wanted = request.GET.get("state", "")
+    state = DraftState(wanted) if wanted in set(DraftState) else None
+    found = draft_entries(organization, now, as_provider=True, state=state, after=_after(request), limit=ROWS + 1)
+    shown = found[:ROWS]
+    more = with_query(request.path, {"state": state or "", "after": str(shown[-1].period_id)}) if shown else ""
+    words = {
+        None: _("All"),
+        DraftState.AWAITING_APPROVAL: _("To approve"),
+        DraftState.CLOSING: _("Closing"),
+        DraftState.RUNNING: _("Running"),
+    }
+    return {
+        "rows": [
+            {
+                "entry": each,
+                "url": reverse("provider-draft", args=[each.period_id]),
+                "period": period_words(each.from_at, each.to_at, each.time_zone, locale),
+                "pill": state_pill(each.state),
+                "change": change_words(each.amount, each.previous_amount),
+            }
+            for each in shown
+        ],
+        "choices": [
+            Choice(title, with_query(request.path, {"state": each or ""}), current=each is state)
+            for each, title in words.items()
+        ],
+        "more_url": more if len(found) > ROWS else "",
+        "empty": Empty(_("No drafts"), _("What your contracts come to stands here until it is issued.")),
+    }
+
+
+def _after(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
+
+
+def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, as_provider: bool) -> HttpResponse:
+    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    found = draft_detail(organization, period_id, now, as_provider=as_provider)
+    if found is None:
+        raise Http404
+    entry = found.entry
+    side = "provider" if as_provider else "tenant"
+    approves = as_provider and entry.state is DraftState.AWAITING_APPROVAL and _may_issue(request)
+    lists = {
+        "provider": Crumb(_("Drafts"), reverse("provider-drafts")),
+        "tenant": Crumb(_("Invoices"), reverse("tenant-invoices")),
+    }
+    context = {
+        "draft": found,
+        "entry": entry,
+        "sub": " · ".join(
+            (
+                period_words(entry.from_at, entry.to_at, entry.time_zone, locale),
+                entry.tenant if as_provider else entry.issuer,
+            )
+        ),
+        "pill": state_pill(entry.state),
+        "kpis": _kpis(found, locale),
+        "lines": line_rows(found, locale),
+        "waiting": waiting_rows(period_id, entry, now, locale),
+        "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",
+        "approve_url": reverse("provider-draft-approve", args=[period_id]) if approves else "",
+        "ready": money(found.ready_amount, entry.currency, locale=locale) if found.ready_amount is not None else "",
+        "crumbs": (lists[side], Crumb(entry.contract)),
+    }
+    return render(request, "billing/draft.html", context)
+
+
+def _kpis(found: DraftDetail, locale: str) -> list[Kpi]:
+    entry = found.entry
+    before = entry.previous_amount
+    return [
+        Kpi(_("So far, before tax"), money(entry.amount, entry.currency, locale=locale), lead=True),
+        Kpi(
+            _("Period before"),
+            "–" if before is None else money(before, entry.currency, locale=locale),
+            foot=entry.previous_number or "",
+        ),
+        Kpi(_("Change"), change_words(entry.amount, before)),
+    ]

@@ -1,0 +1,107 @@
+"""A month's drafts in the portal: seen by both sides, approved by the provider."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.adjusting.last_bills import bill_late
+from billing.adjusting.rules import set_issuing_rule
+from billing.models import Contract, Invoice, IssuingRule
+from tenants.models import Membership, Role
+from tests.billing.adjusting.late import MAY, Late, late_world
+from tests.billing.pages.reading import text_of
+from tests.billing.world import APRIL, MARCH
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+MILLION = 1_000_000
+
+
+@pytest.fixture
+def waiting(cast: Cast) -> Late:
+    """March was 36.00; April comes to 37.00 and a late million of March, and waits for its approval."""
+    late = late_world(parties=(cast.provider, cast.tenant))
+    late.use(25 * MILLION)
+    late.close()
+    late.use(MILLION, stored_at=APRIL + timedelta(days=9))
+    late.use(26 * MILLION, at=APRIL)
+    set_issuing_rule(provider=cast.provider, back_billing_months=12, approves=True, actor="petra", now=APRIL)
+    assert late.close(APRIL) is None
+    return late
+
+
+def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiting: Late) -> None:
+    client.force_login(cast.petra)
+    period = waiting.world.period(APRIL)
+    listed = text_of(client.get("/p/drafts/?state=awaiting_approval"))
+    assert "To approve $38.00 $36.00 +5.6%" in listed
+    address = f"/p/drafts/{period.pk}/"
+    shown = text_of(client.get(address))
+    number = Invoice.objects.get().number
+    for said in (
+        "It waits for your approval. It is complete, and is issued at $38.00 before tax.",
+        f"came late for {number} 1,000,000 tokens $1.00",
+        "26,000,000 tokens $37.00 $36.00 +2.8%",
+    ):
+        assert said in shown, said
+    for amount in ("37.00", "nothing"):
+        answer = client.post(f"{address}approve/", {"amount": amount}, follow=True)
+        assert "comes to something else by now" in text_of(answer)
+    answer = client.post(f"{address}approve/", {"amount": "38.00"}, follow=True)
+    assert "is issued." in text_of(answer)
+    assert Invoice.objects.count() == 2
+    assert client.get(address).status_code == 404
+
+
+def test_the_tenant_sees_its_draft_and_approves_nothing(cast: Cast, client: Client, waiting: Late) -> None:
+    client.force_login(cast.alice)
+    period = waiting.world.period(APRIL)
+    assert f"/t/drafts/{period.pk}/" in client.get("/t/invoices/").content.decode()
+    shown = text_of(client.get(f"/t/drafts/{period.pk}/"))
+    assert "$38.00" in shown
+    assert "Approve" not in shown
+    assert client.post(f"/p/drafts/{period.pk}/approve/", {"amount": "38.00"}).status_code == 404
+
+
+def test_a_viewer_of_the_provider_sees_it_and_may_not_approve(cast: Cast, client: Client, waiting: Late) -> None:
+    Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
+    client.force_login(cast.petra)
+    period = waiting.world.period(APRIL)
+    assert "Approve and issue" not in text_of(client.get(f"/p/drafts/{period.pk}/"))
+    assert client.post(f"/p/drafts/{period.pk}/approve/", {"amount": "38.00"}).status_code == 403
+    assert client.post("/p/drafts/", {"approves": "on"}).status_code == 403
+    assert "How invoices are issued" not in text_of(client.get("/p/drafts/"))
+
+
+def test_how_invoices_are_issued_is_taken_from_its_form(cast: Cast, client: Client) -> None:
+    client.force_login(cast.petra)
+    assert "No drafts" in text_of(client.get("/p/drafts/?after=nonsense"))
+    assert client.post("/p/drafts/", {"back_billing_months": "-1"}).status_code == 422
+    client.post("/p/drafts/", {"back_billing_months": "", "approves": "on"})
+    rule = IssuingRule.objects.get()
+    assert (rule.back_billing_months, rule.approves) == (None, True)
+
+
+def test_a_draft_that_is_over_says_what_it_waits_for_and_what_is_not_billed(cast: Cast, client: Client) -> None:
+    late = late_world(parties=(cast.provider, cast.tenant))
+    set_issuing_rule(provider=cast.provider, back_billing_months=0, approves=False, actor="petra", now=MARCH)
+    late.use(25 * MILLION)
+    late.close()
+    late.use(MILLION, stored_at=APRIL + timedelta(days=9))
+    [node] = late.world.nodes
+    late.world.rolled(node, APRIL)
+    Contract.objects.update(grace_hours=30_000)
+    bill_late(contract_id=late.world.contract.pk, now=APRIL + timedelta(days=10))
+    client.force_login(cast.petra)
+    shown = text_of(client.get(f"/p/drafts/{late.world.period(APRIL).pk}/"))
+    assert f"It waits until this is known: {node.name} has reported up to: " in shown
+    assert datetime.now(UTC) > MAY
+    assert "Not billed: $1.00 of earlier periods came too late." in shown
+    assert "$0.00 $36.00 -100.0%" in shown.replace("−", "-")
