@@ -229,7 +229,7 @@ def _money(amount: Decimal, currency: str, locale: str) -> str:
 def _balanced(trial: Trial) -> Pill | None:
     if not trial.rows:
         return None
-    return Pill(_("Debits are credits"), "good") if trial.balances else Pill(_("Out of balance"), "bad")
+    return Pill(_("Debits equal credits"), "good") if trial.balances else Pill(_("Out of balance"), "bad")
 
 
 def _groups(trial: Trial, side: str, locale: str) -> list[dict[str, Any]]:

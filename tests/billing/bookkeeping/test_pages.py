@@ -40,7 +40,7 @@ def kept(cast: Cast) -> Kept:
 def test_a_provider_walks_from_the_trial_balance_to_the_invoice(cast: Cast, client: Client, kept: Kept) -> None:
     client.force_login(cast.petra)
     page = text_of(client.get("/p/books/"))
-    for words in ("Debits are credits", "Trial balance, USD", "Receivable", "$44.00", "Owed to the provider"):
+    for words in ("Debits equal credits", "Trial balance, USD", "Receivable", "$44.00", "Owed to the provider"):
         assert words in page
     account = LedgerAccount.objects.get(organization=cast.tenant, kind=AccountKind.TENANT_RECEIVABLE)
     address = reverse("provider-book-account", args=[account.pk])
