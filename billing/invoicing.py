@@ -112,7 +112,7 @@ def prepare_invoice(
     contract = period.contract
     bill = rating_lines.make_bill(rated.lines, contract.currency)
     parties = ensure_profiles([contract.provider, contract.tenant], now)
-    taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties)
+    taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties, now=now)
     totals = _totals(contract, bill, taxes.bill.total)
     assert totals.total >= 0
     invoice = Invoice.objects.create(

@@ -34,6 +34,7 @@ from billing.corrections import applying, sending
 from billing.documents import making
 from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
+from billing.tax import service
 from metering.retention import state_hold
 from tenants import idempotency
 
@@ -45,6 +46,7 @@ SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
 DOCUMENTS_MAX = 500
 BALANCES_MAX = 500
+TAX_QUESTIONS_MAX = 100
 REFUNDS_MAX = 100
 VISITS_MAX = 50
 UNAVAILABLE_MAX = 3
@@ -232,6 +234,20 @@ def settle_invoices(**_: object) -> None:
                     break
         except Exception:
             logger.exception("collecting invoice %s; tried again when its lease ends", invoice_id)
+
+
+@shared_task(name="billing.tasks.ask_taxes")
+def ask_taxes(**_: object) -> None:
+    """Ask Stripe Tax about the bills that wait for it; without Stripe they go on waiting."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    now = datetime.now(UTC)
+    for question_id in service.open_questions(now=now, limit=TAX_QUESTIONS_MAX):
+        try:
+            service.ask(question_id=question_id, gateway=gateway, now=now)
+        except Exception:
+            logger.exception("asking for the tax of question %s; tried again when its lease ends", question_id)
 
 
 @shared_task(name="billing.tasks.apply_balances")

@@ -42,6 +42,7 @@ SWEEPS = {
     "billing.tasks.tell_overdue": 60.0,
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.make_documents": 5.0,
+    "billing.tasks.ask_taxes": 5.0,
     "billing.tasks.settle_invoices": 5.0,
     "billing.tasks.apply_balances": 60.0,
     "billing.tasks.send_refunds": 15.0,

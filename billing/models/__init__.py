@@ -94,6 +94,8 @@ from billing.models.tax import (
     InvoiceParties,
     InvoiceTax,
     TaxExemption,
+    TaxQuestion,
+    TaxQuestionState,
     TaxRate,
     TaxSettings,
 )
@@ -219,6 +221,8 @@ __all__ = [
     "StripeIntent",
     "StripePayee",
     "TaxExemption",
+    "TaxQuestion",
+    "TaxQuestionState",
     "TaxRate",
     "TaxSettings",
     "Term",

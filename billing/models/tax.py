@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from billing.models.contracts import BillingPeriod
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category, Source
@@ -140,3 +141,33 @@ class InvoiceLineTax(models.Model):
 
     def __str__(self) -> str:
         return str(self.tax)
+
+
+class TaxQuestionState(models.TextChoices):
+    """What became of a question to a tax service."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
+class TaxQuestion(models.Model):
+    """What a tax service was asked about the bill of a period, and what it answered; once for the same question."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="tax_questions")
+    sha256 = models.CharField(max_length=64, help_text="of what is asked")
+    asked = models.JSONField(help_text="currency, amount, tax code, and where and who the buyer is")
+    state = models.CharField(max_length=10, choices=TaxQuestionState.choices, default=TaxQuestionState.WAITING)
+    answer = models.JSONField(null=True, help_text="tax, percentage and reason")
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    last_error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["period", "sha256"], name="tax_question_once")]
+        indexes: ClassVar = [models.Index(fields=["state", "next_try_at"], name="tax_question_by_try")]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.sha256[:8]}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from billing.evidence_taxes import Taxes, work_out
 from billing.models import InvoiceLineTax, TaxExemption, TaxRate, TaxSettings
 from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
+from billing.tax.service import TaxNotAnswered, answer_for
 from billing.tax_rules.deciding import (
     Buyers,
     Exemption,
@@ -17,12 +20,15 @@ from billing.tax_rules.deciding import (
     TaxBasis,
     known_rates,
 )
+from billing.tax_rules.natures import taxed_lines
 from billing.tax_rules.treatments import Category
-from billing.tax_rules.working_out import UNTAXED_REASON, Nature
+from billing.tax_rules.working_out import UNTAXED_REASON, Nature, asked_for
 from tenants.tax_ids import is_eu_vat_id, vat_id_country
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
     from typing import Any
     from uuid import UUID
 
@@ -40,18 +46,34 @@ class TaxWaits(Exception):
         self.missing = missing
 
 
-def taxes_of(*, period: BillingPeriod, basis: PeriodBasis, bill: Bill, parties: Mapping[UUID, BillingProfile]) -> Taxes:
+def taxes_of(
+    *, period: BillingPeriod, basis: PeriodBasis, bill: Bill, parties: Mapping[UUID, BillingProfile], now: datetime
+) -> Taxes:
     """Return the taxes of a period's bill by what is in force now; raises `TaxWaits`.
 
-    `parties` are the profiles of both organizations in force.
+    `parties` are the profiles of both organizations in force. A question to a tax service is stored, and waited for.
     """
     seller, buyer = parties[period.contract.provider_id], parties[period.contract.tenant_id]
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
     decided_from = tax_basis(seller, buyer, brought_untaxed=brought and _brought_untaxed(period))
+    if decided_from.method is Method.STRIPE:
+        lines = taxed_lines(bill.lines, basis, brought_untaxed=decided_from.brought_untaxed)
+        decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now)
     try:
         return work_out(decided_from, basis, bill)
     except RateMissing as missing:
         raise TaxWaits({"kind": "tax_rate", "country": missing.country, "on": missing.on.isoformat()}) from missing
+
+
+def _answered(
+    period: BillingPeriod, decided_from: TaxBasis, buyer: BillingProfile, taxable: Decimal, now: datetime
+) -> TaxBasis:
+    tax_code = settings_of(period.contract.provider_id).stripe_tax_code
+    try:
+        given = answer_for(period=period, buyer=buyer, taxable=taxable, tax_code=tax_code, now=now)
+    except TaxNotAnswered as waits:
+        raise TaxWaits({"kind": "tax_service", "state": waits.state, "error": waits.error}) from waits
+    return msgspec.structs.replace(decided_from, given=given)
 
 
 def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought_untaxed: bool = False) -> TaxBasis:

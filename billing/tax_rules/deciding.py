@@ -88,10 +88,12 @@ class Exemption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a tax service answered for one line of the bill."""
+    """What a tax service answered for all that was asked of it: so much tax on so much, shown at a percentage."""
 
+    taxable: Decimal
     tax: Decimal
     percent: Decimal
+    category: Category
     country: str = ""
     reason: str = ""
 
@@ -110,7 +112,7 @@ class TaxBasis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     provider_rates: tuple[Rate, ...] = ()
     standard_rates: tuple[Rate, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
-    given: tuple[Given, ...] = ()
+    given: Given | None = None
     brought_untaxed: bool = False
 
 
@@ -127,6 +129,21 @@ def treatment_on(basis: TaxBasis, on: date) -> Treatment:
     """Return how a supply on a day is taxed; raises `RateMissing`."""
     if basis.method is Method.NONE:
         return _no_tax(basis)
+    exempt = exempt_on(basis, on)
+    if exempt is not None:
+        return exempt
+    if basis.method is Method.STRIPE:
+        assert basis.given is not None, "a service was asked before"
+        given = basis.given
+        return Treatment(given.category, given.percent, given.country, Source.STRIPE, reason=given.reason)
+    own = _own_rate(basis, on)
+    if own is not None:
+        return own
+    return _by_countries(basis, on)
+
+
+def exempt_on(basis: TaxBasis, on: date) -> Treatment | None:
+    """Return what a certificate of the buyer makes of a supply on a day, if one is in force then."""
     for exemption in basis.exemptions:
         if exemption.from_on <= on and (exemption.to_on is None or on < exemption.to_on):
             return Treatment(
@@ -137,10 +154,7 @@ def treatment_on(basis: TaxBasis, on: date) -> Treatment:
                 exemption.reason_code,
                 f"{exemption.reason} ({exemption.reference})",
             )
-    own = _own_rate(basis, on)
-    if own is not None:
-        return own
-    return _by_countries(basis, on)
+    return None
 
 
 def _no_tax(basis: TaxBasis) -> Treatment:

@@ -16,7 +16,7 @@ from math import floor
 from typing import Final
 
 from billing.money import exact_sum, from_minor, minor_digits, round_to_minor, to_minor
-from billing.tax_rules.deciding import Given, Method, TaxBasis, treatment_on
+from billing.tax_rules.deciding import Method, TaxBasis, exempt_on, treatment_on
 from billing.tax_rules.treatments import Category, Source, Treatment
 
 
@@ -73,7 +73,7 @@ def make_tax_bill(basis: TaxBasis, lines: Sequence[TaxedLine], currency: str) ->
 
     Tax that credits take back never takes more off than is there to be paid: the bill stays at or above zero.
     """
-    treatments = [_treatment(basis, line, place) for place, line in enumerate(lines)]
+    treatments = [_treatment(basis, line) for line in lines]
     order = list(dict.fromkeys(treatments))
     places = tuple(order.index(treatment) for treatment in treatments)
     zero = from_minor(0, currency)
@@ -81,27 +81,24 @@ def make_tax_bill(basis: TaxBasis, lines: Sequence[TaxedLine], currency: str) ->
         exact_sum([zero, *(line.amount for line, at in zip(lines, places, strict=True) if at == row)])
         for row in range(len(order))
     ]
-    if basis.method is Method.STRIPE:
-        line_taxes = [given.tax + zero for given in basis.given]
-        taxes = [
-            exact_sum([zero, *(tax for tax, at in zip(line_taxes, places, strict=True) if at == row)])
-            for row in range(len(order))
-        ]
-    else:
-        taxes = _not_below_zero(
-            [round_to_minor(_exact(base, one), currency) for base, one in zip(taxable, order, strict=True)],
-            exact_sum([zero, *taxable]),
-        )
-        line_taxes = _shared_out(lines, places, order, taxes, currency)
+    taxes = _not_below_zero(
+        [_tax_of(basis, one, base, currency) for base, one in zip(taxable, order, strict=True)],
+        exact_sum([zero, *taxable]),
+    )
     rows = tuple(TaxRow(*row) for row in zip(order, taxable, taxes, strict=True))
-    bill = TaxBill(rows, places, tuple(line_taxes))
+    bill = TaxBill(rows, places, tuple(_shared_out(lines, places, rows, currency)))
     assert exact_sum(bill.line_taxes) == bill.total
     return bill
 
 
-def _treatment(basis: TaxBasis, line: TaxedLine, place: int) -> Treatment:
-    if basis.method is Method.STRIPE:
-        return _as_given(basis.given[place])
+def asked_for(basis: TaxBasis, lines: Sequence[TaxedLine]) -> Decimal:
+    """Return the sum of what a tax service is asked about: supplies that no certificate exempts."""
+    return exact_sum(
+        line.amount for line in lines if line.nature is Nature.SUPPLY and exempt_on(basis, line.on) is None
+    )
+
+
+def _treatment(basis: TaxBasis, line: TaxedLine) -> Treatment:
     if line.nature is Nature.SUPPLY or basis.method is Method.NONE:
         return treatment_on(basis, line.on)
     return Treatment(
@@ -109,9 +106,12 @@ def _treatment(basis: TaxBasis, line: TaxedLine, place: int) -> Treatment:
     )
 
 
-def _as_given(given: Given) -> Treatment:
-    category = Category.STANDARD if given.percent else Category.EXEMPT
-    return Treatment(category, given.percent, given.country, Source.STRIPE, reason=given.reason)
+def _tax_of(basis: TaxBasis, treatment: Treatment, taxable: Decimal, currency: str) -> Decimal:
+    if treatment.source is not Source.STRIPE:
+        return round_to_minor(_exact(taxable, treatment), currency)
+    assert basis.given is not None
+    assert basis.given.taxable == taxable, f"{basis.given.taxable} was asked for, {taxable} is taxed"
+    return basis.given.tax + from_minor(0, currency)
 
 
 def _exact(amount: Decimal, treatment: Treatment) -> Fraction:
@@ -131,18 +131,19 @@ def _not_below_zero(taxes: list[Decimal], subtotal: Decimal) -> list[Decimal]:
 
 
 def _shared_out(
-    lines: Sequence[TaxedLine],
-    places: Sequence[int],
-    treatments: Sequence[Treatment],
-    taxes: Sequence[Decimal],
-    currency: str,
+    lines: Sequence[TaxedLine], places: Sequence[int], rows: Sequence[TaxRow], currency: str
 ) -> list[Decimal]:
     found = [from_minor(0, currency)] * len(lines)
     scale = 10 ** minor_digits(currency)
-    for row, (treatment, tax) in enumerate(zip(treatments, taxes, strict=True)):
+    for row, of_row in enumerate(rows):
         mine = [place for place, at in enumerate(places) if at == row]
-        exact = [_exact(lines[place].amount, treatment) * scale for place in mine]
-        for place, units in zip(mine, _near(exact, to_minor(tax, currency)), strict=True):
+        if of_row.treatment.source is Source.STRIPE and of_row.taxable:
+            # What a service answered need not be its percentage of the sum.
+            rate = Fraction(of_row.tax) / Fraction(of_row.taxable)
+        else:
+            rate = Fraction(of_row.treatment.percent) / 100
+        exact = [Fraction(lines[place].amount) * rate * scale for place in mine]
+        for place, units in zip(mine, _near(exact, to_minor(of_row.tax, currency)), strict=True):
             found[place] = from_minor(units, currency)
     return found
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import minor_digits, round_to_minor
-from billing.tax_rules.deciding import Given, Method, Party, Rate, TaxBasis, known_rates
+from billing.tax_rules.deciding import Exemption, Given, Method, Party, Rate, TaxBasis, known_rates
 from billing.tax_rules.treatments import Category, Source
-from billing.tax_rules.working_out import Nature, TaxBill, TaxedLine, make_tax_bill
+from billing.tax_rules.working_out import Nature, TaxBill, TaxedLine, asked_for, make_tax_bill
 
 MARCH, APRIL = date(2026, 3, 31), date(2026, 4, 30)
 
@@ -97,17 +97,41 @@ def test_a_bill_without_lines_has_no_tax() -> None:
     assert not any([bill.rows, bill.places, bill.line_taxes, bill.total])
 
 
-def test_what_a_service_answered_is_taken_as_it_is() -> None:
-    given_taxes = (
-        Given(tax=Decimal("8.88"), percent=Decimal("8.875"), country="US", reason="New York"),
-        Given(tax=Decimal("0.89"), percent=Decimal("8.875"), country="US", reason="New York"),
-        Given(tax=Decimal(0), percent=Decimal(0), country="US", reason="not taxable"),
+def asked(taxable: str, tax: str, percent: str = "8.875", category: Category = Category.STANDARD) -> TaxBasis:
+    given_tax = Given(
+        taxable=Decimal(taxable), tax=Decimal(tax), percent=Decimal(percent), category=category, country="US"
     )
-    basis = TaxBasis(method=Method.STRIPE, seller=Party(country="US"), buyer=Party(country="US"), given=given_taxes)
-    bill = make_tax_bill(basis, [line("100"), line("10"), line("5")], "USD")
+    return TaxBasis(
+        method=Method.STRIPE,
+        seller=Party(country="US"),
+        buyer=Party(country="US"),
+        given=given_tax,
+        exemptions=(Exemption(reference="C-1", reason="resale", from_on=APRIL),),
+    )
+
+
+def test_what_a_service_answered_is_taken_as_it_is_and_shared_out() -> None:
+    # 9.77 is not 8.875 % of 110.00 rounded half to even (9.76): the service rounds by itself.
+    bill = make_tax_bill(asked("110.00", "9.77"), [line("100"), line("10"), line("5", nature=Nature.HELD)], "USD")
     assert shown(bill) == [("S", "8.875", "110.00", "9.77"), ("E", "0", "5.00", "0.00")]
-    assert {row.treatment.source for row in bill.rows} == {Source.STRIPE}
+    assert [row.treatment.source for row in bill.rows] == [Source.STRIPE, Source.BUILT_IN]
     assert [str(tax) for tax in bill.line_taxes] == ["8.88", "0.89", "0.00"]
+
+
+def test_a_service_is_asked_about_supplies_that_no_certificate_exempts() -> None:
+    lines = [line("100"), line("50", APRIL), line("-10"), line("70", nature=Nature.PAYMENT)]
+    basis = asked("90", "7.99")
+    assert asked_for(basis, lines) == Decimal(90)
+    assert shown(make_tax_bill(basis, lines, "USD")) == [
+        ("S", "8.875", "90.00", "7.99"),
+        ("E", "0", "50.00", "0.00"),
+        ("E", "0", "70.00", "0.00"),
+    ]
+
+
+def test_an_answer_about_another_sum_is_no_answer() -> None:
+    with pytest.raises(AssertionError, match=r"90 was asked for, 100\.00 is taxed"):
+        make_tax_bill(asked("90", "7.99"), [line("100")], "USD")
 
 
 MINOR = st.integers(-10_000_000, 100_000_000)
