@@ -81,10 +81,17 @@ class Grain(StrEnum):
 
 
 def read_basis(
-    window: Window, *, grain: Grain = Grain.DAY, versions: tuple[PriceVersion, ...] | None = None
+    window: Window,
+    *,
+    grain: Grain = Grain.DAY,
+    versions: tuple[PriceVersion, ...] | None = None,
+    terms: Sequence[Term] | None = None,
 ) -> PeriodBasis:
-    """Return what one contract is rated from over a window, at other price versions than those in force where given."""
-    return read_bases([window], grain=grain, versions=None if versions is None else [versions])[0]
+    """Return what one contract is rated from over a window, at other price versions than those in force where given.
+
+    `terms` are all of the contract's, where they were read already.
+    """
+    return read_bases([window], grain=grain, versions=None if versions is None else [versions], terms=terms)[0]
 
 
 def read_bases(
@@ -93,6 +100,7 @@ def read_bases(
     zone: str | None = None,
     grain: Grain = Grain.DAY,
     versions: Sequence[tuple[PriceVersion, ...]] | None = None,
+    terms: Sequence[Term] | None = None,
 ) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
@@ -100,7 +108,7 @@ def read_bases(
     hours are cut at the ends of periods.
     """
     versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
-    terms = terms_of({window.contract.id for window in windows})
+    terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
     changes = _price_changes(windows, versions)

@@ -4,7 +4,7 @@ Everything a close does happens in one transaction, so a worker that dies at any
 and the next sweep does it again; a period that is closed stays closed whoever asks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -96,12 +96,13 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
 
 def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Closed:
     """Close a locked period whose turn it is, if nothing is waited for. Raises TaxWaits with no invoice stored."""
-    gate = gate_of(period, now)
+    terms = terms_of({period.contract_id})
+    gate = gate_of(period, now, terms)
     if gate.waits:
         return Closed(CloseState.WAITING, waiting_for=gate.missing)
     restated = restate_into(into=period, now=now)
     # By the hour, since the evidence shows it so; rating gives the same from hours as from days.
-    basis = read_basis(window_of(period), grain=Grain.HOUR)
+    basis = read_basis(window_of(period), grain=Grain.HOUR, terms=terms)
     charged = charge_locked(period=period, up_to=period.to_at, now=now, basis=basis)
     unpriced = unresolved(period=period)
     missing = (*gate.missing, *_unpriced_rows(unpriced))
@@ -113,7 +114,7 @@ def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Close
     period.accepted_gaps = list(missing)
     prepared = None
     if rated.lines:
-        proof = prove(period=period, basis=basis, gaps=gate.missing, unpriced=unpriced)
+        proof = prove(period=period, basis=basis, gaps=gate.missing, unpriced=unpriced, terms=terms)
         prepared = prepare_invoice(period=period, rated=rated, basis=basis, proof=proof, now=now, restated=restated)
     _finish(period, basis, rated, now)
     if prepared is None:
@@ -142,11 +143,10 @@ class Gate:
     waits: bool
 
 
-def gate_of(period: BillingPeriod, now: datetime) -> Gate:
+def gate_of(period: BillingPeriod, now: datetime, terms: Sequence[Term]) -> Gate:
     """Return what is missing of a period before it can close, and whether it still waits for that."""
-    terms = terms_of({period.contract_id})
     in_grace = now < _settling(period, terms).open_until(period.to_at)
-    gaps = missing_reports(period=period, now=now)
+    gaps = missing_reports(period=period, now=now, terms=terms)
     unstated = missing_statements(period, terms)
     waits = (bool(gaps) and in_grace) or any(now < due.due_at for due in unstated)
     return Gate((*gaps, *map(_due_row, unstated)), in_grace, waits)

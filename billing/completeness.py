@@ -1,6 +1,6 @@
 """What a billing period still waits for: nodes that have not reported past its end, events not yet rolled up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,20 +9,22 @@ from django.db.models import Max, Q, Value
 from django.db.models.functions import Coalesce
 
 from billing.bases import window_of
-from billing.models import BillingPeriod, TermAllocation, TermDeployment
+from billing.models import BillingPeriod, Term, TermAllocation, TermDeployment
 from billing.usage_spans import usage_spans
 from clusters.models import Binding, Node
 from metering.completeness import pending_events, reported_to, source_reaches
 from metering.models import Witness
 
 
-def missing_reports(*, period: BillingPeriod, now: datetime | None = None) -> list[dict[str, Any]]:
+def missing_reports(
+    *, period: BillingPeriod, now: datetime | None = None, terms: Sequence[Term] | None = None
+) -> list[dict[str, Any]]:
     """Return a row for every node that served the contract and is not rolled up as far as it served within the
     period, for every gateway whose events bill and that has not sent everything of the period, and one for the
     tenant's events of before the period's end that wait to be rolled up.
 
     Nodes without an agent, or whose agent was revoked before the period, are not expected to report. A gateway that
-    never says how far it is gets the contract's time for it, by `now`.
+    never says how far it is gets the contract's time for it, by `now`. `terms` are the contract's, if they were read.
     """
     needed = serving_nodes(period=period)
     nodes = Node.objects.filter(
@@ -44,7 +46,7 @@ def missing_reports(*, period: BillingPeriod, now: datetime | None = None) -> li
                     "needed_to_at": needed[key].isoformat(),
                 }
             )
-    found += _gateways_behind(period, now)
+    found += _gateways_behind(period, now, terms)
     events = _events_waiting(period)
     if events:
         found.append({"kind": "events", "waiting": events})
@@ -81,8 +83,10 @@ def serving_nodes(*, period: BillingPeriod) -> dict[UUID, datetime]:
     return needed
 
 
-def _gateways_behind(period: BillingPeriod, now: datetime | None) -> Iterator[dict[str, Any]]:
-    spans = usage_spans([window_of(period)])
+def _gateways_behind(
+    period: BillingPeriod, now: datetime | None, terms: Sequence[Term] | None
+) -> Iterator[dict[str, Any]]:
+    spans = usage_spans([window_of(period)], terms)
     ids = sorted({span.deployment_id for span in spans if span.witness == Witness.GATEWAY})
     if not ids:
         return

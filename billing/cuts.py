@@ -12,7 +12,7 @@ from django.db.models import Max, Min
 
 from billing.models import BillingPeriod, Contract, PriceVersion, TermDeployment, TermWording
 from billing.periods import day_starts
-from billing.price_rules import window_versions
+from billing.price_rules import rules_of, window_versions
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.terms import terms_of
@@ -69,7 +69,11 @@ def _instants(contract: Contract) -> set[datetime]:
 
 def _of_rules(contract: Contract, from_at: datetime, to_at: datetime) -> set[datetime]:
     """Return when prices change for the contract by its own rules within `[from_at, to_at)`."""
-    [versions] = window_versions([(contract, from_at, to_at)])
+    rules = rules_of({contract.id})
+    if not rules:
+        # Its prices change when its book's do, and nowhere else.
+        return set()
+    [versions] = window_versions([(contract, from_at, to_at)], rules=rules)
     return {version.effective_at for version in versions}
 
 

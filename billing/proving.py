@@ -13,7 +13,7 @@ from billing.bases import window_of
 from billing.basis import BILLED_QUALITIES, PeriodBasis
 from billing.completeness import serving_nodes
 from billing.evidence import BatchRange, Proof, Residual
-from billing.models import BillingPeriod, PriceVersion
+from billing.models import BillingPeriod, PriceVersion, Term
 from billing.rating.kinds import TOKEN_CLASSES
 from billing.rating.price_rules import price_row
 from billing.usage_spans import Span, billed_usage, usage_records, usage_spans
@@ -26,9 +26,10 @@ def prove(
     basis: PeriodBasis,
     gaps: Sequence[Mapping[str, Any]],
     unpriced: Mapping[str, Decimal],
+    terms: Sequence[Term] | None = None,
 ) -> Proof:
-    """Return the proof that goes with the basis of a period."""
-    spans = usage_spans([window_of(period)])
+    """Return the proof that goes with the basis of a period; `terms` are its contract's, where they were read."""
+    spans = usage_spans([window_of(period)], terms)
     billed = billed_usage(spans)
     versions = {row for version in basis.versions if (row := price_row(version.version_id)) is not None}
     return Proof(

@@ -15,6 +15,7 @@ from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
 from billing.rating.rated import Unit
 from billing.rating.words import line_words
+from billing.terms import terms_of
 from portal.figures import moment, money, number
 from portal.parts import Pill
 
@@ -67,7 +68,7 @@ def waiting_rows(period_id: UUID, entry: DraftEntry, now: datetime, locale: str)
     if entry.state is not DraftState.CLOSING:
         return []
     period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
-    return [_missing_words(row, entry, locale) for row in gate_of(period, now).missing]
+    return [_missing_words(row, entry, locale) for row in gate_of(period, now, terms_of({period.contract_id})).missing]
 
 
 def _missing_words(row: Mapping[str, Any], entry: DraftEntry, locale: str) -> str:
