@@ -43,6 +43,19 @@ ITEM_OF_PAGE = {
     "tenant-invoice": "invoices",
     "tenant-card": "card",
     "tenant-statement": "tenant-statement",
+    "tenant-invoice-question": "tenant-disputes",
+    **{
+        f"{side}-{page}": f"{side}-{item}"
+        for side in ("tenant", "provider")
+        for page, item in (
+            ("disputes", "disputes"),
+            ("dispute", "disputes"),
+            ("credit-notes", "credit-notes"),
+            ("credit-note", "credit-notes"),
+        )
+    },
+    "provider-invoice-correct": "provider-credit-notes",
+    "provider-balances": "provider-balances",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
@@ -197,6 +210,9 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
         (READ_INVOICES, NavItem("drafts", _("Drafts"), reverse("provider-drafts"), "clock", go="d")),
         (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
+        (READ_INVOICES, NavItem("provider-credit-notes", _("Credit notes"), reverse("provider-credit-notes"), "doc")),
+        (READ_INVOICES, NavItem("provider-disputes", _("Questions"), reverse("provider-disputes"), "info")),
+        (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
         (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
@@ -222,6 +238,8 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
         (READ_INVOICES, NavItem("card", _("Card"), reverse("tenant-card"), "key")),
         (READ_INVOICES, NavItem("tenant-statement", _("Account"), reverse("tenant-statement"), "ledger")),
+        (READ_INVOICES, NavItem("tenant-credit-notes", _("Credit notes"), reverse("tenant-credit-notes"), "doc")),
+        (READ_INVOICES, NavItem("tenant-disputes", _("Questions"), reverse("tenant-disputes"), "info")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),

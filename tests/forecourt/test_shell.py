@@ -43,7 +43,11 @@ PROVIDER = (
     "/p/margin/",
     "/p/compare/",
     "/p/revenue/",
+    "/p/drafts/",
     "/p/statements/",
+    "/p/credit-notes/",
+    "/p/disputes/",
+    "/p/balances/",
     "/p/books/",
     "/p/bank/",
     "/p/settings/",
@@ -51,11 +55,7 @@ PROVIDER = (
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
-BILLS = (
-    "/t/invoices/",
-    "/t/card/",
-)
-BILLS = ("/t/invoices/", "/t/statement/")
+BILLS = ("/t/invoices/", "/t/card/", "/t/statement/", "/t/credit-notes/", "/t/disputes/")
 
 
 def links(found: Shell) -> list[str]:
@@ -87,8 +87,7 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
         "/t/witnesses/",
         "/t/leases/",
         "/t/contracts/",
-        "/t/invoices/",
-        "/t/card/",
+        *BILLS,
         *PRICED,
     ]
     assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/contracts/", *BILLS, *PRICED]

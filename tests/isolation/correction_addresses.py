@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_API, programs
+from tests.isolation.callers import OWN_API, OWN_PROVIDER, OWN_TENANT, PROVIDERS, people, programs
 
 NOBODYS: Final = "0198c5a0-0000-7000-8000-000000000000"
 NOT_THERE: Final = programs(tenant=404, provider=404, outsider=404)
 INVOICE: Final = {"invoice_id": "{invoice}"}
 DISPUTE: Final = {"dispute_id": NOBODYS}
 REFUND: Final = {"refund_id": NOBODYS}
+NUMBER: Final = {"number": "{number}"}
+NOBODYS_PAGE: Final = people(alice=404, bob=404, charlie=404, petra=404)
 
 CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-credit-notes", OWN_API, "get", {}, {}),
@@ -36,4 +38,16 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
     ("api-refund", NOT_THERE, "get", REFUND, {}),
     ("api-refund-sent", NOT_THERE, "post", REFUND, {"reference": "TRX"}),
     ("api-refund-back", NOT_THERE, "post", REFUND, {"reason": "Came back."}),
+    ("tenant-credit-notes", OWN_TENANT, "get", {}, {}),
+    ("tenant-disputes", OWN_TENANT, "get", {}, {}),
+    ("tenant-invoice-question", people(alice=200, bob=403, charlie=404, petra=404), "get", NUMBER, {}),
+    ("provider-credit-notes", OWN_PROVIDER, "get", {}, {}),
+    ("provider-disputes", OWN_PROVIDER, "get", {}, {}),
+    ("provider-balances", OWN_PROVIDER, "get", {}, {}),
+    ("provider-invoice-correct", PROVIDERS, "get", NUMBER, {}),
+    *(
+        (f"{side}-{page}", NOBODYS_PAGE, "get", arguments, {})
+        for side in ("tenant", "provider")
+        for page, arguments in (("credit-note", {"number": "CN-NOBODYS"}), ("dispute", DISPUTE))
+    ),
 )

@@ -1,0 +1,119 @@
+"""Words and figures that pages of corrections share."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.corrections.amounts import MoreThanLeft, WrongCredit
+from billing.corrections.credit_notes import NotCreditable
+from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
+from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
+from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+from billing.tenant_balances import BalanceTooLow
+from billing.write_offs import NotWrittenOff, ReasonMissing
+from portal.figures import locale_for
+from portal.parts import Pill
+from tenants.roles import CORRECT_INVOICES, allows
+from tenants.scoping import acting_membership
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest
+    from django.utils.functional import Promise
+
+    from portal.parts import PillTone
+    from tenants.problems import Problem
+
+AMOUNT_CHARACTERS_MAX: Final = 40
+
+REASONS: Final[Mapping[str, Promise]] = {
+    CreditReason.BILLING_ERROR: gettext_lazy("Billed wrongly"),
+    CreditReason.SERVICE: gettext_lazy("Service not as agreed"),
+    CreditReason.DISPUTE: gettext_lazy("Question granted"),
+    CreditReason.GOODWILL: gettext_lazy("Goodwill"),
+    CreditReason.CANCELLED: gettext_lazy("Order cancelled"),
+}
+
+DISPUTE_STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
+    DisputeState.OPEN: (gettext_lazy("Open"), "warn"),
+    DisputeState.CREDITED: (gettext_lazy("Credited"), "good"),
+    DisputeState.UPHELD: (gettext_lazy("Invoice stands"), ""),
+    DisputeState.WITHDRAWN: (gettext_lazy("Withdrawn"), ""),
+}
+
+REFUND_STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
+    RefundState.PENDING: (gettext_lazy("To be sent"), "warn"),
+    RefundState.SENT: (gettext_lazy("On its way"), "info"),
+    RefundState.DONE: (gettext_lazy("Arrived"), "good"),
+    RefundState.FAILED: (gettext_lazy("Came back"), "bad"),
+}
+
+METHODS: Final[Mapping[str, Promise]] = {
+    RefundMethod.CARD: gettext_lazy("To the card that paid"),
+    RefundMethod.BANK_TRANSFER: gettext_lazy("By bank transfer"),
+}
+
+
+def page_locale() -> str:
+    """Return the locale of the page's figures."""
+    return locale_for(translation.get_language() or "en")
+
+
+def may_correct(request: HttpRequest) -> bool:
+    """Whether the reader's role may correct, and not only read."""
+    membership = acting_membership(request)
+    return membership is not None and allows(membership.role, CORRECT_INVOICES)
+
+
+def dispute_pill(state: str) -> Pill:
+    """Return a question's state as a pill."""
+    words, tone = DISPUTE_STATES[state]
+    return Pill(str(words), tone)
+
+
+def refund_pill(state: str) -> Pill:
+    """Return a refund's state as a pill."""
+    words, tone = REFUND_STATES[state]
+    return Pill(str(words), tone)
+
+
+def read_decimal(text: str) -> Decimal | None:
+    """Return what a person typed as a number, None for nothing. Raises ValueError for anything else."""
+    plain = text.strip()
+    if not plain:
+        return None
+    if len(plain) > AMOUNT_CHARACTERS_MAX:
+        raise ValueError(plain)
+    try:
+        found = Decimal(plain)
+    except InvalidOperation as error:
+        raise ValueError(plain) from error
+    if not found.is_finite():
+        raise ValueError(plain)
+    return found
+
+
+def refusal_words(refused: Problem) -> str:
+    """Return why something was not done, and what to do."""
+    left = str(refused.extra.get("left", ""))
+    words = {
+        MoreThanLeft: _("That is more than what is left to credit: %(left)s.") % {"left": left},
+        WrongCredit: _("Nothing of the invoice can be credited like that. Look at the amounts and quantities."),
+        NotCreditable: _("The invoice takes no credit note."),
+        NotWrittenOff: _("Nothing is left of the invoice to write off."),
+        ReasonMissing: _("Say why."),
+        WrongDispute: _("Say what is wrong, in at most 4,000 characters."),
+        AlreadyDisputed: _("There is an open question about this already."),
+        DisputeOver: _("The question is closed."),
+        BalanceTooLow: _("The balance has no more than %(left)s.") % {"left": left},
+        CardHasNotPaid: _("No more than %(left)s of that payment can go back to its card.") % {"left": left},
+        WrongRefund: _("Nothing can be paid out like that. Look at the amount and the reason."),
+        RefundIsOver: _("The refund has gone on since."),
+    }
+    return words.get(type(refused), refused.detail)

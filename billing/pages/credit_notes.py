@@ -1,0 +1,257 @@
+"""Credit notes on both sides: the list with what is on balances, one of them, and correcting an invoice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.corrections.amounts import Wanted
+from billing.corrections.credit_notes import Scope, creditable_lines, issue_credit_note
+from billing.corrections.reading import (
+    balances_of,
+    credit_notes_of,
+    find_credit_note,
+    issued_invoice,
+    stands_at,
+)
+from billing.dues import dues_of
+from billing.models import CreditReason
+from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
+from billing.write_offs import write_off
+from portal.figures import moment, money, number
+from portal.parts import Empty
+from portal.shell import Crumb
+from tenants.ids import new_id
+from tenants.problems import Problem
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES
+from tenants.scoping import provider_page, tenant_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest
+
+    from billing.models import CreditNote, Invoice
+    from tenants.models import Organization
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_credit_notes(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what a tenant was credited, and what its providers have of it."""
+    return _list(request, organization, "tenant")
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_credit_notes(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """List what a provider credited; a number asked for leads to where that invoice is corrected."""
+    asked = request.GET.get("invoice", "").strip()
+    if asked:
+        if may_correct(request) and issued_invoice(organization, number=asked) is not None:
+            return redirect("provider-invoice-correct", number=asked)
+        messages.error(request, _("You issued no invoice %(number)s.") % {"number": asked[:32]})
+    return _list(request, organization, "provider")
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_credit_note(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Show one credit note that a tenant got."""
+    return _one(request, organization, "tenant", number)
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_credit_note(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Show one credit note that a provider issued."""
+    return _one(request, organization, "provider", number)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@provider_page(CORRECT_INVOICES)
+def provider_invoice_correct(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Credit an invoice or write it off; what is left of every line stands beside what is given back."""
+    invoice = issued_invoice(organization, number=number)
+    if invoice is None:
+        raise Http404
+    problem = ""
+    if request.method == "POST":
+        try:
+            note = _corrected(request, invoice)
+        except Problem as refused:
+            problem = refusal_words(refused)
+        except ValueError as refused:
+            problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
+        else:
+            if note is None:
+                messages.success(request, _("%(number)s is written off.") % {"number": invoice.number})
+                return redirect("provider-invoice-correct", number=number)
+            messages.success(request, _("%(number)s is issued.") % {"number": note.number})
+            return redirect("provider-credit-note", number=note.number)
+    return render(
+        request,
+        "billing/invoice_correct.html",
+        _correcting(request, invoice, problem),
+        status=422 if problem else 200,
+    )
+
+
+def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | None:
+    now, given = datetime.now(UTC), request.POST
+    if given.get("action") == "write_off":
+        write_off(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
+        return None
+    reason = given.get("why", "")
+    return issue_credit_note(
+        invoice_id=invoice.pk,
+        scope=_scope(request, invoice),
+        reason=CreditReason(reason) if reason in CreditReason else CreditReason.BILLING_ERROR,
+        note=given.get("note", ""),
+        by=str(request.user),
+        now=now,
+        credit_note_id=_uuid(given.get("id", "")),
+    )
+
+
+def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
+    """What the form names: everything, an amount over all lines, or lines by quantity or amount."""
+    given = request.POST
+    if given.get("all"):
+        return Scope()
+    amount = read_decimal(given.get("amount", ""))
+    wanted = []
+    for line in creditable_lines(invoice):
+        quantity = read_decimal(given.get(f"quantity-{line.position}", ""))
+        part = read_decimal(given.get(f"amount-{line.position}", ""))
+        if quantity is not None or part is not None:
+            wanted.append(Wanted(line.position, quantity, part))
+    # Nothing named is refused, and does not mean everything.
+    return Scope(wanted, amount) if wanted or amount is not None else Scope([Wanted(0)])
+
+
+def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[str, Any]:
+    locale, dues, currency = page_locale(), dues_of(invoice), invoice.currency
+    described = dict(invoice.lines.values_list("position", "description"))
+    title = _("Correct %(number)s") % {"number": invoice.number}
+    return {
+        "title": title,
+        "crumbs": (Crumb(_("Credit notes"), reverse("provider-credit-notes")), Crumb(title)),
+        "sub": f"{invoice.tenant.name} · {invoice.contract.number}",
+        "problem": problem,
+        "given": request.POST,
+        "id": request.POST.get("id") or str(new_id()),
+        "reasons": [(str(key), words, request.POST.get("why") == key) for key, words in REASONS.items()],
+        "currency": currency,
+        "facts": [
+            (_("Total"), money(invoice.total, currency, locale=locale)),
+            (_("Received"), money(dues.paid, currency, locale=locale)),
+            (_("Credited"), money(dues.credited, currency, locale=locale)),
+            (_("Written off"), money(dues.written_off, currency, locale=locale)),
+            (_("Left to pay"), money(dues.left, currency, locale=locale)),
+        ],
+        "can_write_off": dues.left > 0,
+        "lines": [
+            {
+                "position": line.position,
+                "description": described[line.position],
+                "amount": money(line.amount, currency, locale=locale),
+                "left": money(line.left, currency, locale=locale),
+                "quantity_left": number(line.quantity - line.credited_quantity),
+                "unit": line.unit,
+                "open": bool(line.left),
+                "given_quantity": request.POST.get(f"quantity-{line.position}", ""),
+                "given_amount": request.POST.get(f"amount-{line.position}", ""),
+            }
+            for line in creditable_lines(invoice)
+        ],
+    }
+
+
+def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
+    locale = page_locale()
+    rows = [note for note in credit_notes_of(organization) if _is_on(note, organization, side)]
+    context = {
+        "side": side,
+        "rows": [_row(note, side, locale) for note in rows],
+        "balances": _balances(organization, side, locale),
+        "corrects": side == "provider" and may_correct(request),
+        "empty": Empty(
+            _("No credit notes"),
+            _("A credit note gives back something of an invoice that was issued."),
+            icon="doc",
+        ),
+    }
+    return render(request, "billing/credit_notes.html", context)
+
+
+def _balances(organization: Organization, side: str, locale: str) -> list[dict[str, str]]:
+    found = []
+    for account in balances_of(organization):
+        other = account.issuer if side == "tenant" else account.tenant
+        if stands_at(account) and other.pk != organization.pk:
+            found.append({"party": other.name, "amount": money(stands_at(account), account.currency, locale=locale)})
+    return found
+
+
+def _row(note: CreditNote, side: str, locale: str) -> dict[str, Any]:
+    return {
+        "number": note.number,
+        "url": reverse(f"{side}-credit-note", args=[note.number]),
+        "invoice": note.invoice.number,
+        "invoice_url": reverse("tenant-invoice", args=[note.invoice.number]) if side == "tenant" else "",
+        "party": note.issuer.name if side == "tenant" else note.tenant.name,
+        "reason": REASONS[note.reason],
+        "at": moment(note.issued_at, UTC, locale=locale),
+        "total": money(note.total, note.currency, locale=locale),
+    }
+
+
+def _one(request: HttpRequest, organization: Organization, side: str, number: str) -> HttpResponse:
+    which = {"tenant": organization} if side == "tenant" else {"issuer": organization}
+    note = find_credit_note(organization, number=number, **which)
+    if note is None:
+        raise Http404
+    locale, currency = page_locale(), note.currency
+    context = {
+        **_row(note, side, locale),
+        "crumbs": (Crumb(_("Credit notes"), reverse(f"{side}-credit-notes")), Crumb(note.number)),
+        "note": note.note,
+        "lines": _lines(note, locale),
+        "subtotal": money(note.subtotal, currency, locale=locale),
+        "tax": money(note.tax, currency, locale=locale),
+        "applied": money(note.applied, currency, locale=locale),
+        "to_balance": money(note.total - note.applied, currency, locale=locale),
+    }
+    return render(request, "billing/credit_note.html", context)
+
+
+def _lines(note: CreditNote, locale: str) -> Sequence[dict[str, str]]:
+    return [
+        {
+            "description": each.line.description,
+            "quantity": "" if each.quantity is None else f"{number(each.quantity)} {each.line.unit}",
+            "amount": money(each.amount, note.currency, locale=locale),
+            "tax": money(each.tax, note.currency, locale=locale),
+        }
+        for each in note.lines.all()
+    ]
+
+
+def _is_on(note: CreditNote, organization: Organization, side: str) -> bool:
+    return organization.pk == (note.tenant_id if side == "tenant" else note.issuer_id)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

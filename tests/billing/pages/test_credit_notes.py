@@ -1,0 +1,125 @@
+"""Pages of credit notes on both sides, and correcting an invoice by its form."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+
+from billing.corrections.amounts import Wanted
+from billing.models import CreditNote, Invoice, InvoiceState
+from tenants.ids import new_id
+from tenants.models import Role
+from tests.billing.corrections.corrected import credit, pay
+from tests.billing.issued import Line, make_issued
+from tests.factories import make_organization, make_user
+
+if TYPE_CHECKING:
+    from tenants.models import Organization
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(organization: Organization, role: Role = Role.OWNER) -> Client:
+    client = Client()
+    client.force_login(make_user(f"{role}@{organization.slug}.example", organization, role))
+    return client
+
+
+@pytest.fixture
+def invoice() -> Invoice:
+    return make_issued([Line("100.00"), Line("20.00")])
+
+
+def correct(client: Client, invoice: Invoice, **given: str) -> tuple[int, str]:
+    body = {"action": "credit", "id": str(new_id()), "why": "service", "note": "Slow on two days.", **given}
+    answer = client.post(f"/p/invoices/{invoice.number}/correct/", body)
+    return answer.status_code, answer.content.decode()
+
+
+def test_a_provider_credits_lines_by_quantity_and_amount_and_both_sides_read_it(invoice: Invoice) -> None:
+    petra = signed_in(invoice.issuer)
+    page = petra.get(f"/p/invoices/{invoice.number}/correct/").content.decode()
+    assert "sample-model, output tokens (1)" in page
+    assert correct(petra, invoice, **{"quantity-1": "250000", "amount-2": "5.00"})[0] == 302
+    note = CreditNote.objects.get()
+    assert (note.total, note.reason, note.note) == (Decimal(30), "service", "Slow on two days.")
+    for client, side in ((petra, "p"), (signed_in(invoice.tenant, Role.VIEWER), "t")):
+        listed = client.get(f"/{side}/credit-notes/").content.decode()
+        assert note.number in listed
+        shown = client.get(f"/{side}/credit-notes/{note.number}/").content.decode()
+        assert "Slow on two days." in shown
+        assert "$30.00" in shown
+        assert "250,000 tokens" in shown
+
+
+def test_what_was_paid_before_is_shown_as_a_balance(invoice: Invoice) -> None:
+    pay(invoice, "120")
+    credit(invoice, Wanted(2))
+    page = signed_in(invoice.tenant).get("/t/credit-notes/").content.decode()
+    assert invoice.issuer.name in page
+    assert "Kept balances" in page
+    assert "$20.00" in page
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"amount-2": "20.01"}, "what is left to credit: 20.00"),
+        ({"amount": "x"}, "“x” is no number"),
+        ({"amount": "NaN"}, "is no number"),
+        ({}, "Look at the amounts and quantities"),
+        ({"quantity-1": "1", "amount-1": "1"}, "Look at the amounts and quantities"),
+        ({"all": "1", "note": " "}, "Look at the amounts and quantities"),
+    ],
+)
+def test_what_cannot_be_credited_is_said_and_the_form_keeps_what_was_typed(
+    invoice: Invoice, given: dict[str, str], words: str
+) -> None:
+    status, page = correct(signed_in(invoice.issuer), invoice, **given)
+    assert status == 422
+    assert words in page
+    assert all(f'value="{value}"' in page for value in given.values() if value.strip() and value != "1")
+    assert not CreditNote.objects.exists()
+
+
+def test_a_form_that_is_sent_twice_makes_one_credit_note(invoice: Invoice) -> None:
+    petra, chosen = signed_in(invoice.issuer), str(new_id())
+    assert [correct(petra, invoice, id=chosen, amount="10")[0] for _ in range(2)] == [302, 302]
+    assert CreditNote.objects.get().total == Decimal(10)
+
+
+def test_everything_that_is_left_and_a_write_off(invoice: Invoice) -> None:
+    petra = signed_in(invoice.issuer)
+    assert correct(petra, invoice, action="write_off", reason="")[0] == 422
+    assert correct(petra, invoice, action="write_off", reason="Insolvent")[0] == 302
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.UNCOLLECTIBLE
+    assert correct(petra, invoice, all="1")[0] == 302
+    assert CreditNote.objects.get().total == Decimal(120)
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
+
+
+def test_the_list_leads_to_an_invoice_of_ones_own_alone(invoice: Invoice) -> None:
+    petra = signed_in(invoice.issuer)
+    found = petra.get("/p/credit-notes/", {"invoice": str(invoice.number)})
+    assert (found.status_code, found["Location"]) == (302, f"/p/invoices/{invoice.number}/correct/")
+    assert "You issued no invoice" in petra.get("/p/credit-notes/", {"invoice": "INV-9"}).content.decode()
+
+
+def test_readers_see_and_do_not_correct_and_charlie_finds_nothing(invoice: Invoice) -> None:
+    note = credit(invoice, amount="10")
+    viewer = signed_in(invoice.issuer, Role.VIEWER)
+    assert viewer.get("/p/credit-notes/").status_code == 200
+    assert viewer.get(f"/p/invoices/{invoice.number}/correct/").status_code == 403
+    charlie = signed_in(make_organization("charlie-inc", is_provider=True))
+    for address in (
+        f"/p/invoices/{invoice.number}/correct/",
+        f"/p/credit-notes/{note.number}/",
+        f"/t/credit-notes/{note.number}/",
+    ):
+        assert charlie.get(address).status_code == 404
+    assert charlie.post(f"/p/invoices/{invoice.number}/correct/", {"all": "1", "note": "x"}).status_code == 404
+    assert note.number not in charlie.get("/p/credit-notes/").content.decode()
+    assert signed_in(invoice.tenant).get(f"/p/credit-notes/{note.number}/").status_code == 404
