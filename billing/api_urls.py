@@ -22,6 +22,7 @@ from billing.corrections import dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import InvoiceCsvView, InvoiceDocumentsView, InvoicePdfView, InvoiceXmlView
+from billing.exports_api import ExportsView, FocusView
 from billing.lease_api import (
     CapacityView,
     EndView,
@@ -90,6 +91,8 @@ urlpatterns = [
     path("statements", StatementsView.as_view(), name="api-statements"),
     path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
+    path("exports", ExportsView.as_view(), name="api-exports"),
+    path("exports/focus", FocusView.as_view(), name="api-exports-focus"),
     path("invoices/<uuid:invoice_id>/documents", InvoiceDocumentsView.as_view(), name="api-invoice-documents"),
     path("invoices/<uuid:invoice_id>/pdf", InvoicePdfView.as_view(), name="api-invoice-pdf"),
     path("invoices/<uuid:invoice_id>/xml", InvoiceXmlView.as_view(), name="api-invoice-xml"),

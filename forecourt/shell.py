@@ -56,6 +56,8 @@ ITEM_OF_PAGE = {
     },
     "provider-invoice-correct": "provider-credit-notes",
     "provider-balances": "provider-balances",
+    "tenant-exports": "tenant-exports",
+    "provider-exports": "exports",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
@@ -215,6 +217,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
         (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
+        (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (
@@ -240,6 +243,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("tenant-statement", _("Account"), reverse("tenant-statement"), "ledger")),
         (READ_INVOICES, NavItem("tenant-credit-notes", _("Credit notes"), reverse("tenant-credit-notes"), "doc")),
         (READ_INVOICES, NavItem("tenant-disputes", _("Questions"), reverse("tenant-disputes"), "info")),
+        (READ_INVOICES, NavItem("tenant-exports", _("Exports"), reverse("tenant-exports"), "down")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),

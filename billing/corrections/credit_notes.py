@@ -111,7 +111,6 @@ def issue_credit_note(
     3. The tax and the operator's fee on it are given back with it. A deposit goes back by its lease, not by this.
     4. It takes off what is left to pay; what was paid already goes to the tenant's balance with the issuer.
     5. An invoice with nothing left is paid.
-
     Raises Invoice.DoesNotExist, `NotCreditable`, `WrongCredit`, `MoreThanLeft`, `CreditNoteDiffers`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)

@@ -50,12 +50,14 @@ PROVIDER = (
     "/p/balances/",
     "/p/books/",
     "/p/bank/",
+    "/p/exports/",
     "/p/settings/",
 )
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/", "/t/card/", "/t/statement/", "/t/credit-notes/", "/t/disputes/")
+    "/t/exports/",
 
 
 def links(found: Shell) -> list[str]:
@@ -88,6 +90,7 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
         "/t/leases/",
         "/t/contracts/",
         *BILLS,
+        "/t/exports/",
         *PRICED,
     ]
     assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/contracts/", *BILLS, *PRICED]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import BETWEEN_THEM, PROVIDERS, TENANTS, programs
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, OWN_TENANT, PROVIDERS, TENANTS, programs
 
 # The provider of the sample has no VAT id, so that no electronic invoice can be made.
 EINVOICE: Final = programs(tenant=409, provider=409, outsider=404)
+SPAN: Final = {"from": "2026-04-01T00:00:00Z", "to": "2026-05-01T00:00:00Z"}
+DAYS: Final = {"from": "2026-04-01", "to": "2026-04-30"}
 INVOICE_ID: Final = {"invoice_id": "{invoice}"}
 INVOICE: Final = {"number": "{number}"}
 
@@ -16,6 +18,12 @@ DOCUMENT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], 
     ("api-invoice-pdf", BETWEEN_THEM, "get", INVOICE_ID, {}),
     ("api-invoice-xml", EINVOICE, "get", INVOICE_ID, {}),
     ("api-invoice-csv", BETWEEN_THEM, "get", INVOICE_ID, {}),
+    ("api-exports", OWN_API, "get", {}, {}),
+    ("api-exports-focus", OWN_API, "get", {}, SPAN),
+    ("tenant-exports", OWN_TENANT, "get", {}, {}),
+    ("tenant-exports-focus", OWN_TENANT, "get", {}, DAYS),
+    ("provider-exports", OWN_PROVIDER, "get", {}, {}),
+    ("provider-exports-focus", OWN_PROVIDER, "get", {}, DAYS),
     ("tenant-invoice-pdf", TENANTS, "get", INVOICE, {}),
     ("provider-invoice-pdf", PROVIDERS, "get", INVOICE, {}),
 )
