@@ -93,6 +93,7 @@ def _standing(found: ContractStanding) -> Mapping[str, object]:
         "currency": found.contract.currency,
         "as_of": _instant(found.as_of),
         "standing": "allowed" if found.allowed else "stop",
+        "suspended": found.suspended,
         "left_amount": plain(found.left_amount),
         "unpaid_amount": plain(found.unpaid_amount),
         "overdrawn_amount_most": stop and plain(stop.overdrawn_amount_most),

@@ -41,6 +41,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     as_of = serializers.DateTimeField()
     standing = serializers.ChoiceField(["allowed", "stop"])
+    suspended = serializers.BooleanField(help_text="for invoices that are long unpaid; lifted as they are paid")
     left_amount = serializers.CharField(help_text="of open grants, less what nothing pays for; below 0: overdrawn")
     unpaid_amount = serializers.CharField(help_text="what open periods owe and no credit pays for")
     overdrawn_amount_most = serializers.CharField(allow_null=True, help_text="by the contract; null without a stop")

@@ -10,6 +10,7 @@ from django.db.models import Q
 from psycopg.errors import ExclusionViolation
 
 from billing.models import Contract, Term, TermAllocation
+from billing.suspensions import require_not_suspended
 from clusters.models import Allocation, Slice
 from tenants.problems import Problem
 
@@ -46,10 +47,11 @@ def hold_slices(
 ) -> list[Allocation]:
     """Allocate every hold, of slices of one model, to the contract's tenant under a term, all or none.
 
-    Raises `SliceTaken`, and `WrongTerms` for slices of another model or provider.
+    Raises `SliceTaken`, `WrongTerms` for slices of another model or provider, and `ContractSuspended`.
 
     Must run in the transaction of the use case that leases.
     """
+    require_not_suspended(contract.pk, contract.number)
     _require_slices(term, contract, [hold.slice for hold in holds], accelerator_model)
     ordered = sorted(holds, key=lambda hold: (hold.slice.id, hold.from_at))
     # Two who lease the same slices wait for each other here, in one order; the exclusion constraint decides.

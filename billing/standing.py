@@ -30,6 +30,7 @@ from billing.rating.inputs import TermInput
 from billing.rating.kinds import KINDS, kind_of
 from billing.rating.lines import make_bill
 from billing.rating.rated import RatedLine, TermKind
+from billing.suspensions import is_suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class ContractStanding:
     """A contract at an instant.
 
     `left_amount` is what open grants have left, less what open periods owe that no grant pays for: below 0 it is
-    overdrawn. `stop` holds the agreed figures where a stop is agreed; without one use is always allowed.
+    overdrawn. `suspended` where invoices are long unpaid: then use is not allowed either. `stop` holds the agreed
+    figures where a stop is agreed; without one use is allowed else.
     """
 
     contract: Contract
@@ -58,6 +60,7 @@ class ContractStanding:
     stop: HardStop | None
     grants: tuple[GrantStanding, ...]
     commitments: tuple[tuple[str, str, Drawdown], ...]
+    suspended: bool = False
 
 
 def standing_of(contract: Contract, now: datetime) -> ContractStanding:
@@ -82,8 +85,10 @@ def standing_of(contract: Contract, now: datetime) -> ContractStanding:
     metered = {term.ref for basis in bases for term in basis.terms if KINDS[kind_of(term)].quantities}
     grants = _grants(terms, drawn, metered, now)
     stop = _stop(terms)
+    suspended = is_suspended(contract.pk)
     left = exact_sum([*(each.left_amount for each in grants if each.is_open), -unpaid])
-    return ContractStanding(contract, now, may_go_on(stop, left), left, unpaid, stop, grants, commitments)
+    allowed = may_go_on(stop, left) and not suspended
+    return ContractStanding(contract, now, allowed, left, unpaid, stop, grants, commitments, suspended)
 
 
 def _less(basis: PeriodBasis, drawn: Mapping[str, Sequence[Drawn]]) -> PeriodBasis:

@@ -32,6 +32,8 @@ from billing.banking import deciding
 from billing.collecting import cards, letters, notices
 from billing.corrections import applying, sending
 from billing.documents import making
+from billing.dunning import letters as dunning_letters
+from billing.dunning import stepping
 from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
 from billing.tax import service
@@ -53,6 +55,7 @@ UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
 BANK_LINES_MAX = 500
+DUNNING_MAX = 200
 MAIL_LEASE = timedelta(minutes=10)
 MAIL_RETRY = timedelta(minutes=2)
 MAIL_ATTEMPTS_MAX = 10
@@ -298,6 +301,32 @@ def apply_stripe_events(**_: object) -> None:
 def match_bank_lines(**_: object) -> None:
     """Look at bank movements that came in: match what their words name for sure, and say what waits for a person."""
     deciding.match_new(now=datetime.now(UTC), limit=BANK_LINES_MAX)
+
+
+@shared_task(name="billing.tasks.dun_invoices")
+def dun_invoices(**_: object) -> None:
+    """Follow overdue invoices: take the steps that are due, lift what is paid, and send the letters.
+
+    Without a server of letters they wait, and nobody is suspended without one.
+    """
+    now = datetime.now(UTC)
+    stepping.begin_cases(now=now, limit=DUNNING_MAX)
+    for invoice_id in stepping.due_cases(now=now, limit=DUNNING_MAX):
+        try:
+            stepping.take_step(invoice_id=invoice_id, now=now)
+        except Exception:
+            logger.exception("dunning of invoice %s", invoice_id)
+    stepping.lift_paid(now=now)
+    if not settings.MAIL_READY:
+        return
+    for mail in dunning_letters.claim_mails(now=now, limit=MAILS_MAX):
+        try:
+            dunning_letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
+        except Exception as error:
+            logger.exception("letter %s", mail.pk)
+            dunning_letters.mail_failed(mail=mail, error=f"{type(error).__name__}: {error}", now=now)
+        else:
+            dunning_letters.mail_sent(mail=mail, now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.tell_price_changes")

@@ -51,6 +51,7 @@ SWEEPS = {
     "billing.tasks.tell_collections": 30.0,
     "billing.tasks.tell_price_changes": 30.0,
     "billing.tasks.match_bank_lines": 10.0,
+    "billing.tasks.dun_invoices": 60.0,
 }
 
 app = Celery("forecourt")

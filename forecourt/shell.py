@@ -104,6 +104,8 @@ ITEM_OF_PAGE = {
         for side in ("provider", "operator")
         for page in ("books", "book-account", "book-posting")
     },
+    "provider-dunning": "dunning",
+    "provider-dunning-case": "dunning",
     "provider-bank": "bank",
     "provider-bank-accounts": "bank",
     "provider-bank-import": "bank",
@@ -218,6 +220,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),
+        (READ_INVOICES, NavItem("dunning", _("Dunning"), reverse("provider-dunning"), "bell")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (

@@ -53,6 +53,16 @@ from billing.models.disputes import (
     RefundState,
 )
 from billing.models.documents import DocumentFile, DocumentFormat, DocumentState, DocumentStep
+from billing.models.dunning import (
+    DunningCase,
+    DunningHold,
+    DunningMail,
+    DunningPolicy,
+    DunningStep,
+    DunningTakenBack,
+    Suspension,
+    SuspensionEnd,
+)
 from billing.models.economics import CardCost, ClusterCost, MarginDay, MarginRow
 from billing.models.invoices import (
     Invoice,
@@ -160,6 +170,12 @@ __all__ = [
     "DocumentFormat",
     "DocumentState",
     "DocumentStep",
+    "DunningCase",
+    "DunningHold",
+    "DunningMail",
+    "DunningPolicy",
+    "DunningStep",
+    "DunningTakenBack",
     "GpuPrice",
     "IndexImport",
     "IndexPrice",
@@ -220,6 +236,8 @@ __all__ = [
     "StripeEvent",
     "StripeIntent",
     "StripePayee",
+    "Suspension",
+    "SuspensionEnd",
     "TaxExemption",
     "TaxQuestion",
     "TaxQuestionState",

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_safe
 from billing.csv_files import csv_answer
 from billing.models import Invoice
 from billing.money import round_to_minor
+from billing.pages.dunning import steps_of
+from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
 from billing.pages.tax_words import tax_lines
@@ -64,6 +66,7 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
     context = invoice_context(detail, invoice.issuer.billing_email, datetime.now(UTC), locale)
     row = detail.row
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
+    context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return render(request, "billing/tenant_invoice.html", context)
 

@@ -109,7 +109,7 @@ def test_queries_do_not_grow_with_grants_terms_and_open_periods(
         grant_credit(term=credit, grant=grant(f"more-{number}", 1), recorded_by="provider", now=MARCH)
         term.use({"output": 1_000}, at=MARCH + number * HOUR)
         term.use({"output": 1_000}, at=APRIL + number * HOUR)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         standing = standing_of(world.contract, APRIL + 9 * HOUR)
     assert sum(left(standing).values()) == 10**6 + 8 - 16
 

@@ -51,6 +51,7 @@ PROVIDER = (
     "/p/books/",
     "/p/bank/",
     "/p/exports/",
+    "/p/dunning/",
     "/p/settings/",
 )
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")

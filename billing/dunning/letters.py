@@ -1,0 +1,124 @@
+"""Letters of dunning: what is owed, since when, how to pay, and what happens otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from billing.banking.accounts import account_to_pay, printed_number
+from billing.dues import dues_of
+from billing.dunning.schedule import Action
+from billing.models import DunningMail
+from billing.payment_references import payment_reference, printed_reference
+from portal.figures import EN, moment, money
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.models import DunningStep, Invoice
+
+LANGUAGE = "en"
+"""People choose a language in the browser only; letters are in the product's first one."""
+LEASE = timedelta(minutes=10)
+RETRY = timedelta(minutes=2)
+ATTEMPTS_MAX = 10
+
+
+def claim_mails(*, now: datetime, limit: int) -> list[DunningMail]:
+    """Return letters that are due, each put off: whoever else looks meanwhile leaves them alone.
+
+    A letter of a step that was taken back is not sent any more.
+    """
+    due = DunningMail.objects.filter(
+        sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX, step__taken_back__isnull=True
+    )
+    claimed = []
+    for mail in due.select_related("step__invoice__issuer", "step__invoice__contract").order_by("due_at")[:limit]:
+        mine = DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True, due_at=mail.due_at)
+        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
+            claimed.append(mail)
+    return claimed
+
+
+def mail_sent(*, mail: DunningMail, now: datetime) -> None:
+    """Note that a letter is out."""
+    DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(sent_at=now, last_error="")
+
+
+def mail_failed(*, mail: DunningMail, error: str, now: datetime) -> None:
+    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
+    retry_at = now + RETRY * 2**mail.attempts
+    DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(last_error=error[:300], due_at=retry_at)
+
+
+def send_letter(*, mail: DunningMail, public_url: str) -> None:
+    """Send one letter. Raises whatever the server of letters answers."""
+    with override(LANGUAGE):
+        letter = _letter(mail, public_url)
+    letter.send(fail_silently=False)
+
+
+def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
+    """Return the letter; sent twice (a worker died in between) it has the same id, and is one letter to its reader."""
+    step, invoice = mail.step, mail.step.invoice
+    assert invoice.number is not None
+    assert invoice.due_at is not None
+    words = {
+        "number": invoice.number,
+        "issuer": invoice.issuer.name,
+        "contract": invoice.contract.number,
+        "left": money(dues_of(invoice).left, invoice.currency, locale=EN),
+        "due": moment(invoice.due_at, UTC, locale=EN),
+        "reference": printed_reference(payment_reference(invoice.number)),
+        "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
+    }
+    lines = [
+        _("%(left)s of invoice %(number)s from %(issuer)s were due on %(due)s and are not paid.") % words,
+        *_what_follows(step, words),
+        "",
+        *_how_to_pay(invoice, words),
+        _("The invoice: %(address)s") % words,
+        _("If it was paid in the last days, nothing is to be done."),
+        "",
+    ]
+    subject = {
+        Action.REMIND: _("Reminder: invoice %(number)s is overdue"),
+        Action.NOTICE: _("Notice: use will be suspended for invoice %(number)s"),
+        Action.SUSPEND: _("Use is suspended: invoice %(number)s is not paid"),
+    }[Action(step.action)]
+    return EmailMessage(
+        subject=subject % words,
+        body="\n".join(lines),
+        to=[mail.address],
+        headers={
+            "Message-ID": f"<dunning-{mail.id}@{urlsplit(public_url).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+
+
+def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
+    if step.action == Action.NOTICE and step.announces_at is not None:
+        told = {**words, "day": moment(step.announces_at, UTC, locale=EN)}
+        return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
+    if step.action == Action.SUSPEND:
+        return [
+            _("Use under contract %(contract)s is suspended from now on. It goes on as soon as the invoice is paid.")
+            % words
+        ]
+    return []
+
+
+def _how_to_pay(invoice: Invoice, words: dict[str, str]) -> list[str]:
+    account = account_to_pay(provider_id=invoice.issuer_id, currency=invoice.currency)
+    if account is None:
+        return [_("Please name the reference %(reference)s with your payment.") % words]
+    told = {**words, "holder": account.holder, "account": printed_number(account.number)}
+    return [_("Please transfer it to %(holder)s, %(account)s, with the reference %(reference)s.") % told]

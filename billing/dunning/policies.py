@@ -1,0 +1,67 @@
+"""Setting a schedule of dunning, for a provider or one contract; without one nothing is ever sent or suspended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from billing.dunning.schedule import Planned, WrongSchedule, read_schedule, write_schedule
+from billing.models import Contract, DunningCase, DunningPolicy
+from tenants.models import AuditEntry
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+
+class WrongDunning(Problem):
+    """The schedule or the step cannot be."""
+
+    status = 422
+    code = "wrong_dunning"
+    title = "This cannot be a schedule or step of dunning"
+
+
+@transaction.atomic
+def set_policy(
+    *,
+    provider: Organization,
+    steps: Sequence[Mapping[str, Any]],
+    by: str,
+    now: datetime,
+    contract: Contract | None = None,
+) -> DunningPolicy:
+    """Store a schedule, which counts from now on for every open case too: steps that were taken stay taken.
+
+    Raises `WrongDunning`.
+    """
+    try:
+        schedule = read_schedule(steps)
+    except WrongSchedule as wrong:
+        raise WrongDunning(str(wrong), field="steps") from wrong
+    policy = DunningPolicy.objects.create(
+        provider=provider, contract=contract, steps=write_schedule(schedule), by=by, created_at=now
+    )
+    DunningCase.objects.filter(invoice__issuer=provider, is_open=True).update(next_at=now)
+    AuditEntry.objects.create(
+        organization=provider,
+        actor=by,
+        action="dunning.schedule_set",
+        subject=contract.number if contract else provider.slug,
+        after={"steps": policy.steps},
+        at=now,
+    )
+    return policy
+
+
+def schedule_of(provider_id: UUID, contract_id: UUID | None = None) -> tuple[Planned, ...]:
+    """Return the schedule that counts for a contract: its own, else its provider's; empty without one."""
+    found = DunningPolicy.objects.filter(provider_id=provider_id).order_by("-created_at", "-pk")
+    own = found.filter(contract_id=contract_id).first() if contract_id else None
+    policy = own or found.filter(contract__isnull=True).first()
+    return read_schedule(policy.steps) if policy else ()

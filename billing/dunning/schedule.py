@@ -1,0 +1,89 @@
+"""Schedules of dunning as data: which step comes how many days after the due date, and what must have come before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+DAYS_MAX: Final = 365
+STEPS_MAX: Final = 20
+NOTICE_DAYS_MIN: Final = 3
+"""Between the notice and the suspension that it announces."""
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    REMIND = "remind"
+    RETRY_CARD = "retry_card"
+    NOTICE = "notice"
+    SUSPEND = "suspend"
+
+
+class WrongSchedule(ValueError):
+    """The steps cannot be a schedule; the message says which, and what is expected."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Planned:
+    """One step of a schedule."""
+
+    after_days: int
+    action: Action
+
+
+def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
+    """Return the steps in the order of their days. Raises WrongSchedule."""
+    if len(steps) > STEPS_MAX:
+        raise WrongSchedule(f"steps: at most {STEPS_MAX}.")
+    found = []
+    for place, step in enumerate(steps, 1):
+        after_days, action = step.get("after_days"), step.get("action")
+        if not isinstance(after_days, int) or isinstance(after_days, bool) or not 0 <= after_days <= DAYS_MAX:
+            raise WrongSchedule(f"step {place}: after_days: expected 0 to {DAYS_MAX}.")
+        if action not in list(Action):
+            raise WrongSchedule(f"step {place}: action: expected one of {', '.join(Action)}.")
+        found.append(Planned(after_days, Action(action)))
+    if len(set(found)) != len(found):
+        raise WrongSchedule("steps: one action stands twice on one day.")
+    ordered = tuple(sorted(found))
+    _require_notice(ordered)
+    return ordered
+
+
+def write_schedule(steps: Iterable[Planned]) -> list[dict[str, object]]:
+    """Return steps as they are stored."""
+    return [{"after_days": step.after_days, "action": step.action.value} for step in steps]
+
+
+def next_step(schedule: Sequence[Planned], done: Collection[tuple[str, int]]) -> Planned | None:
+    """Return the first step that was not taken; a later one never comes before it."""
+    return next((step for step in schedule if (step.action.value, step.after_days) not in done), None)
+
+
+def planned_at(step: Planned, due_at: datetime) -> datetime:
+    """Return the instant from which a step may be taken."""
+    return due_at + timedelta(days=step.after_days)
+
+
+def days_of_notice(schedule: Sequence[Planned]) -> int:
+    """Return how many days lie between the notice and the suspension; 0 where nothing is suspended."""
+    days = {step.action: step.after_days for step in schedule}
+    return days[Action.SUSPEND] - days[Action.NOTICE] if Action.SUSPEND in days else 0
+
+
+def _require_notice(ordered: Sequence[Planned]) -> None:
+    """Nobody is suspended without notice, and each of the two comes once."""
+    for action in (Action.NOTICE, Action.SUSPEND):
+        if sum(step.action is action for step in ordered) > 1:
+            raise WrongSchedule(f"{action}: at most one step.")
+    days = {step.action: step.after_days for step in ordered}
+    if Action.SUSPEND not in days:
+        return
+    if Action.NOTICE not in days or days[Action.SUSPEND] - days[Action.NOTICE] < NOTICE_DAYS_MIN:
+        raise WrongSchedule(f"suspend: expected a notice at least {NOTICE_DAYS_MIN} days before it.")

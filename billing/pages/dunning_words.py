@@ -1,0 +1,70 @@
+"""How steps of dunning are said, to both sides."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.dunning.schedule import Action
+from billing.dunning.stepping import DISPUTED, HELD, NOTICE_NOT_OUT
+from portal.figures import moment
+
+if TYPE_CHECKING:
+    from billing.models import DunningStep
+
+
+def action_words(action: str) -> str:
+    """Return what a step does."""
+    return {
+        Action.REMIND: _("Reminder by mail"),
+        Action.RETRY_CARD: _("Card charged again"),
+        Action.NOTICE: _("Notice of suspension"),
+        Action.SUSPEND: _("Use suspended"),
+    }[Action(action)]
+
+
+def wait_words(waits_for: str) -> str:
+    """Return why the next step does not come; empty where nothing keeps it back."""
+    return {
+        "": "",
+        DISPUTED: _("waits: a line is questioned"),
+        HELD: _("waits: held by a person"),
+        NOTICE_NOT_OUT: _("waits: the notice has not been out long enough"),
+    }[waits_for]
+
+
+def step_words(step: DunningStep, locale: str) -> dict[str, Any]:
+    """Return a step in words, with what became of its letters and whether it was taken back or lifted."""
+    mails = list(step.mails.all())
+    sent = sum(mail.sent_at is not None for mail in mails)
+    back = getattr(step, "taken_back", None)
+    suspension = getattr(step, "suspension", None)
+    end = getattr(suspension, "end", None)
+    said = [step.detail]
+    if mails:
+        counts = {"sent": sent, "count": len(mails)}
+        said.append(
+            ngettext("%(sent)s of %(count)s letter is out", "%(sent)s of %(count)s letters are out", len(mails))
+            % counts
+        )
+    if step.announces_at is not None:
+        said.append(_("suspended no earlier than %(day)s") % {"day": moment(step.announces_at, UTC, locale=locale)})
+    if end is not None:
+        said.append(
+            _("lifted %(moment)s: %(reason)s") % {"moment": moment(end.at, UTC, locale=locale), "reason": end.reason}
+        )
+    return {
+        "id": step.pk,
+        "what": action_words(step.action),
+        "at": moment(step.at, UTC, locale=locale),
+        "detail": " · ".join(filter(None, said)),
+        "errors": [mail.last_error for mail in mails if mail.last_error],
+        "taken_back": ""
+        if back is None
+        else _("Taken back %(moment)s by %(by)s: %(reason)s")
+        % {"moment": moment(back.at, UTC, locale=locale), "by": back.by, "reason": back.reason},
+        "is_standing_suspension": suspension is not None and end is None,
+    }
