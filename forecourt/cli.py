@@ -29,6 +29,7 @@ commands:
   seed     make a minimal world in an empty database and print its ids and keys
   setup    compile texts, build fonts, collect static files, migrate
   manage   Django's management commands, with the embedded database up if none is running
+  verify   evidence files of invoices, recomputed without a database
   agent    the node agent, for a GPU server: enroll, run, doctor
 
 `forecourt COMMAND --help` tells more. Settings come from the environment and from .env in the current folder;
@@ -66,6 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _agent(argv: list[str]) -> int:
     return int(importlib.import_module("metering.agent.command").main(argv))
+
+
+def _verify(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: forecourt verify FILE…\n\nRecomputes invoices from their evidence files alone.")
+        return SUCCESS if argv else USAGE
+    return int(importlib.import_module("billing.verifying").main(argv))
 
 
 def _demo(argv: list[str]) -> int:
@@ -177,7 +185,15 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-COMMANDS = {"up": _up, "demo": _demo, "seed": _seed, "setup": _setup, "manage": _manage, "agent": _agent}
+COMMANDS = {
+    "up": _up,
+    "demo": _demo,
+    "seed": _seed,
+    "setup": _setup,
+    "manage": _manage,
+    "verify": _verify,
+    "agent": _agent,
+}
 OWN_PACKAGES = ("forecourt", "billing", "metering", "clusters", "tenants", "portal")
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Printing the worked cases into the pages on metering, rating and economics, between two markers of each.
+"""Printing the worked cases into the pages on metering, rating, economics and the ledger, between two markers of each.
 
 `python -m tests.cases.render` rewrites the pages; a test checks that it would change nothing.
 """
@@ -8,11 +8,13 @@ from pathlib import Path
 from tests.cases.load import Case, load_cases
 
 DOCS = Path(__file__).parents[2] / "docs"
-METERING, RATING, ECONOMICS = DOCS / "metering.md", DOCS / "rating.md", DOCS / "economics.md"
-PAGES = (METERING, RATING, ECONOMICS)
+METERING, RATING, ECONOMICS, LEDGER = (DOCS / f"{name}.md" for name in ("metering", "rating", "economics", "ledger"))
+PAGES = (METERING, RATING, ECONOMICS, LEDGER)
 OF_ECONOMICS = "t_economics_"
-METERED = {*range(1, 19), 22, 33}
+METERED = {*range(1, 17), 18, 22, 33}
 """Numbers of the cases whose subject is what was used; of the others it is what that costs."""
+BOOKED = {17, 21, 24, 27, 28, 29, 30}
+"""Numbers of the cases whose subject is what is booked: nothing lost, doubled, or wrong by a cent."""
 BEGIN = "<!-- worked cases: printed by tests/cases/render.py, do not edit -->\n"
 END = "<!-- end of worked cases -->\n"
 
@@ -37,7 +39,10 @@ def with_cases(page: str, cases: list[Case]) -> str:
 def _page_of(name: str) -> Path:
     if name.startswith(OF_ECONOMICS):
         return ECONOMICS
-    return METERING if not name.startswith("t_") and int(name[1:3]) in METERED else RATING
+    number = 0 if name.startswith("t_") else int(name[1:3])
+    if number in BOOKED:
+        return LEDGER
+    return METERING if number in METERED else RATING
 
 
 def _render(case: Case) -> str:

@@ -31,7 +31,7 @@ from metering.context_bands import band_of, tier_id
 from metering.deltas import RegisterBound, RegisterReading, fold
 from metering.hours import cut, unix_ms_of
 from metering.stream_usage import usage_of_stream
-from tests.cases import economics, leases, platform, price_rules, share, terms, time_terms
+from tests.cases import economics, leases, money, platform, price_rules, share, terms, time_terms
 from tests.cases.load import Case
 from tests.cases.plainly import plain
 
@@ -237,7 +237,7 @@ def stream(given: Given) -> Gives:
 
 PLATFORM_KINDS: dict[str, Callable[[Given], Gives]] = {
     function.__name__: function
-    for function in (platform.outage, platform.events, platform.killed, platform.many_workers)
+    for function in (platform.outage, platform.events, platform.killed, platform.many_workers, money.refunds)
 }
 KINDS: dict[str, Callable[[Given], Gives]] = (
     PLATFORM_KINDS
@@ -251,6 +251,7 @@ KINDS: dict[str, Callable[[Given], Gives]] = (
             token_share,
             long_requests,
             many_charges,
+            money.currency_forms,
             register,
             ticks,
             overlap,

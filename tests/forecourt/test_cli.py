@@ -63,7 +63,10 @@ def test_version_of_a_checkout_that_is_not_installed_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "hint"),
-    [("agnet", "Did you mean `forecourt agent`?"), ("frobnicate", "There are: up, demo, seed, setup, manage, agent.")],
+    [
+        ("agnet", "Did you mean `forecourt agent`?"),
+        ("frobnicate", "There are: up, demo, seed, setup, manage, verify, agent."),
+    ],
 )
 def test_unknown_command_is_met_with_a_hint(typed: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([typed]) == 2
