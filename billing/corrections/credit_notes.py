@@ -37,6 +37,8 @@ from billing.models import (
     Invoice,
     InvoiceState,
     LedgerEntry,
+    Settlement,
+    SettlementState,
 )
 from billing.money import round_to_minor
 from billing.payments import mark_settled
@@ -146,13 +148,19 @@ def issue_credit_note(
     _store_lines(made, invoice, given, taxes)
     _book(made, now)
     begin_documents(made, now)
-    recover(invoice=invoice, amount=made.applied, reason=f"credit note {made.number}", now=now)
-    if left and made.applied == left:
-        mark_settled(invoice, paid_at=now, now=now)
-    else:
-        Invoice.objects.filter(pk=invoice.pk).update(updated_at=now)
+    _take_off(made, invoice, settles=0 < left == made.applied, now=now)
     _audit(made, invoice, now)
     return made
+
+
+def _take_off(made: CreditNote, invoice: Invoice, *, settles: bool, now: datetime) -> None:
+    recover(invoice=invoice, amount=made.applied, reason=f"credit note {made.number}", now=now)
+    if settles:
+        mark_settled(invoice, paid_at=now, now=now)
+        return
+    Invoice.objects.filter(pk=invoice.pk).update(updated_at=now)
+    # What Stripe asks for is lowered at once, and not at its next look.
+    Settlement.objects.filter(pk=invoice.pk, state=SettlementState.WAIT).update(next_try_at=now)
 
 
 def _known(credit_note_id: UUID | None, invoice: Invoice, reason: CreditReason, note: str) -> CreditNote | None:

@@ -22,6 +22,7 @@ from billing.models import (
 )
 from billing.money import minor_digits, round_to_minor
 from billing.payments import PaymentMethod
+from billing.telling import tell_subject
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
@@ -169,6 +170,16 @@ def finish(refund: Refund, *, reference: str, now: datetime) -> None:
     """Book a locked refund as paid: Dr `refund_in_transit`; Cr the clearing account it left."""
     _store(refund, RefundState.DONE, now, reference=reference, last_error="", finished_at=now)
     _post(refund, "paid", "paid out", now, _left_by(refund, 1))
+    account = refund.account
+    tell_subject(
+        (account.issuer_id, account.tenant_id),
+        "refund.paid",
+        subject_id=refund.pk,
+        at=now,
+        amount=str(round_to_minor(refund.amount, account.currency)),
+        currency=account.currency,
+        method=str(refund.method),
+    )
 
 
 def give_up(refund: Refund, *, reason: str, now: datetime) -> None:

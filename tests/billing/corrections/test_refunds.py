@@ -22,6 +22,8 @@ from billing.models import BalanceAccount, Payment, Refund, RefundMethod, Refund
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod
 from billing.tenant_balances import BalanceTooLow
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.signing import new_secret
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tests.billing.corrections.corrected import BY, NOW, books, credit, pay, wrong_in_the_books
@@ -175,3 +177,18 @@ def test_the_database_refuses_more_to_a_card_than_it_paid() -> None:
 def test_an_unknown_balance_is_nobodys() -> None:
     with pytest.raises(BalanceAccount.DoesNotExist):
         request_refund(account_id=new_id(), order=Order(Decimal(1), RefundMethod.BANK_TRANSFER, "x"), by=BY, now=NOW)
+
+
+def test_both_parties_programs_are_told_that_it_went() -> None:
+    account = keep("50.00")
+    for each in (account.issuer, account.tenant):
+        WebhookEndpoint.objects.create(
+            organization=each, url="https://hooks.example/", kinds=["refund.*"], secret=new_secret(), created_at=NOW
+        )
+    asked = refund(account, "30.00")
+    assert not WebhookEvent.objects.exists()
+    mark_sent(refund_id=asked.pk, reference="TRX-1", by=BY, now=NOW)
+    for event in WebhookEvent.objects.all():
+        assert (event.kind, event.subject_id) == ("refund.paid", asked.pk)
+        assert (event.body["amount"], event.body["method"]) == ("30.00", "bank_transfer")
+    assert {event.organization_id for event in WebhookEvent.objects.all()} == {account.issuer_id, account.tenant_id}
