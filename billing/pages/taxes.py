@@ -21,6 +21,7 @@ from billing.pages.tax_words import CATEGORY_WORDS, country_words, rate_words
 from billing.tax.keeping import end_exemption, enter_rate, grant_exemption, keep_tax_settings
 from billing.tax.standing import is_in_force, tax_standing, tenants_of
 from billing.tax_rules.deciding import Buyers, Method
+from billing.tax_rules.treatments import Category
 from portal.figures import day, locale_for
 from portal.shell import Crumb
 from tenants.models import User
@@ -83,6 +84,7 @@ class RateForm(forms.Form):
     category = forms.ChoiceField(
         label=gettext_lazy("Category"),
         required=False,
+        initial=Category.STANDARD,
         choices=[
             *((code, words) for code, words in CATEGORY_WORDS.items()),
             ("", gettext_lazy("By the built-in rules")),

@@ -42,6 +42,8 @@ PAGES = (
     "/p/margin/simulate/",
     "/p/costs/sample-east/",
     "/p/compare/?gpus=1",
+    "/p/settings/",
+    "/p/settings/taxes/",
     "/p/contracts/",
     "/p/contracts/{contract}/",
     "/p/contracts/{contract}/amend/?kind=token_share",
