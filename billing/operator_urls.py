@@ -3,8 +3,11 @@
 from django.urls import path
 
 from billing.bookkeeping import pages as books
+from billing.reconciling import pages as reconciling
 
 urlpatterns = [
+    path("reconciliation/", reconciling.operator_reconciliation, name="operator-reconciliation"),
+    path("reconciliation/<uuid:difference_id>/", reconciling.operator_difference, name="operator-difference"),
     path("books/", books.operator_books, name="operator-books"),
     path("books.csv", books.operator_books_csv, name="operator-books-csv"),
     path("books/journal.csv", books.operator_journal_csv, name="operator-journal-csv"),

@@ -16,7 +16,9 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from billing.collecting.cards import look_at_session
 from billing.collecting.chargebacks import apply_dispute
-from billing.models import Invoice, Settlement, StripeEvent
+from billing.corrections.sending import apply_refund
+from billing.models import Invoice, Refund, Settlement, StripeEvent
+from billing.statements.onboarding import apply_account
 from billing.stripe_answers import StripeRefused
 from billing.stripe_gateway import METADATA_INVOICE
 from billing.stripe_results import apply_stripe_invoice
@@ -55,17 +57,10 @@ ABOUT_DISPUTES = frozenset(
     }
 )
 ABOUT_SESSIONS = frozenset({"checkout.session.completed", "checkout.session.expired"})
-MONEY_BACK = frozenset(
-    {
-        "credit_note.created",
-        "credit_note.updated",
-        "credit_note.voided",
-        "refund.created",
-        "refund.updated",
-        "refund.failed",
-    }
-)
-SUBSCRIBED = ABOUT_INVOICES | ABOUT_DISPUTES | ABOUT_SESSIONS | MONEY_BACK
+ABOUT_REFUNDS = frozenset({"refund.created", "refund.updated", "refund.failed"})
+ABOUT_ACCOUNTS = frozenset({"account.updated"})
+MONEY_BACK = frozenset({"credit_note.created", "credit_note.updated", "credit_note.voided"})
+SUBSCRIBED = ABOUT_INVOICES | ABOUT_DISPUTES | ABOUT_SESSIONS | ABOUT_REFUNDS | ABOUT_ACCOUNTS | MONEY_BACK
 """What the endpoint at Stripe should send; anything else is answered and not kept."""
 
 Deed = Callable[[], str]
@@ -162,6 +157,25 @@ def _look_at_session(event: StripeEvent, gateway: StripeGateway, now: datetime) 
     return lambda: f"visit is {session.status}" if ours else "unknown object: no visit of ours"
 
 
+def _look_at_refund(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    seen = gateway.get_refund(event.object_id)
+
+    def apply() -> str:
+        refund_id = _uuid(seen.reference)
+        if refund_id is None or not Refund.objects.filter(pk=refund_id).exists():
+            logger.error("Stripe's refund %s is not in our books: the reconciliation lists it", seen.id)
+            return f"unknown object: {seen.id} is no refund of ours"
+        apply_refund(refund_id=refund_id, seen=seen, now=now)
+        return f"refund is {seen.status}"
+
+    return apply
+
+
+def _look_at_account(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    seen = gateway.get_account(event.object_id)
+    return lambda: "looked at" if apply_account(seen, now=now) else f"unknown object: {seen.id} is no account of ours"
+
+
 def _look_at_nothing(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:  # noqa: ARG001  as the others
     logger.error("Stripe event %s (%s) is not in our books: a person must book it", event.pk, event.type)
     return lambda: "money back: not in our books, book it by hand"
@@ -190,15 +204,23 @@ def _our_invoice(seen: StripeInvoice) -> UUID | None:
     settlement = Settlement.objects.filter(stripe_invoice_id=seen.id).first()
     if settlement is not None:
         return settlement.invoice_id
-    try:
-        written = UUID(seen.metadata.get(METADATA_INVOICE, ""))
-    except ValueError:
+    written = _uuid(seen.metadata.get(METADATA_INVOICE, ""))
+    if written is None:
         return None
     return Invoice.objects.filter(pk=written).values_list("pk", flat=True).first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 _LOOKS: Mapping[frozenset[str], Look] = {
     ABOUT_INVOICES: _look_at_invoice,
     ABOUT_DISPUTES: _look_at_dispute,
     ABOUT_SESSIONS: _look_at_session,
+    ABOUT_REFUNDS: _look_at_refund,
+    ABOUT_ACCOUNTS: _look_at_account,
 }

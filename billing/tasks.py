@@ -34,6 +34,7 @@ from billing.corrections import applying, sending
 from billing.documents import making
 from billing.dunning import letters as dunning_letters
 from billing.dunning import stepping
+from billing.reconciling import looking
 from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
 from billing.tax import service
@@ -51,6 +52,8 @@ BALANCES_MAX = 500
 TAX_QUESTIONS_MAX = 100
 REFUNDS_MAX = 100
 VISITS_MAX = 50
+RECONCILES_FROM_HOUR = 2
+"""UTC; a night's look is begun at the first sweep after it."""
 UNAVAILABLE_MAX = 3
 SWEEP_S_MAX = 60
 MAILS_MAX = 50
@@ -388,3 +391,19 @@ def tell_collections(**_: object) -> None:
             notices.letter_failed(notice_id=notice.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
         else:
             notices.letter_sent(notice_id=notice.pk, addresses=addresses, now=datetime.now(UTC))
+
+
+@shared_task(name="billing.tasks.reconcile_stripe")
+def reconcile_stripe(**_: object) -> None:
+    """Compare our books with Stripe's once a night; a look that was killed or found Stripe away is begun anew."""
+    gateway = stripe_account.gateway()
+    now = datetime.now(UTC)
+    if gateway is None or now.hour < RECONCILES_FROM_HOUR:
+        return
+    run = looking.begin(by="reconciliation", now=now, day=now.date())
+    if run is None:
+        return
+    try:
+        looking.look(run=run, gateway=gateway, now=now)
+    except StripeError:
+        logger.exception("reconciliation of %s", run.day)

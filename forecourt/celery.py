@@ -49,6 +49,7 @@ SWEEPS = {
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.look_at_card_visits": 30.0,
     "billing.tasks.tell_collections": 30.0,
+    "billing.tasks.reconcile_stripe": 600.0,
     "billing.tasks.tell_price_changes": 30.0,
     "billing.tasks.match_bank_lines": 10.0,
     "billing.tasks.dun_invoices": 60.0,

@@ -58,6 +58,7 @@ ITEM_OF_PAGE = {
     "provider-balances": "provider-balances",
     "tenant-exports": "tenant-exports",
     "provider-exports": "exports",
+    "operator-reconciliation": "operator-reconciliation",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
@@ -195,7 +196,10 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
 
 def _operator_group(role: str) -> NavGroup:
     books = NavItem("operator-books", _("Books of the installation"), reverse("operator-books"), "ledger")
-    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books),)))
+    reconciliation = NavItem(
+        "operator-reconciliation", _("Reconciliation"), reverse("operator-reconciliation"), "scale"
+    )
+    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books), (READ_INVOICES, reconciliation))))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:

@@ -27,6 +27,7 @@ ACCOUNT_WORDS: Final[Mapping[str, Promise]] = {
     AccountKind.REFUND_IN_TRANSIT: gettext_lazy("Refunds on their way"),
     AccountKind.WRITE_OFF: gettext_lazy("Written off"),
     AccountKind.STRIPE_CLEARING: gettext_lazy("Held by Stripe"),
+    AccountKind.STRIPE_FEES: gettext_lazy("Fees of Stripe"),
     AccountKind.BANK_CLEARING: gettext_lazy("Received by bank"),
     AccountKind.ROUNDING: gettext_lazy("Rounding"),
 }

@@ -86,6 +86,7 @@ from billing.models.payouts import (
 from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
+from billing.models.reconciling import Difference, DifferenceKind, Reconciliation, StripeMovement
 from billing.models.revenue import RevenueStatement, WitnessAnswer
 from billing.models.sessions import Session, SessionAllocation, SessionEvent, SessionStep, VolumeSize
 from billing.models.settlement import (
@@ -162,6 +163,8 @@ __all__ = [
     "CreditNoteLine",
     "CreditNoteSequence",
     "CreditReason",
+    "Difference",
+    "DifferenceKind",
     "Dispute",
     "DisputeMessage",
     "DisputeSide",
@@ -220,6 +223,7 @@ __all__ = [
     "PriceVersion",
     "ProviderStatement",
     "Quote",
+    "Reconciliation",
     "Refund",
     "RefundMethod",
     "RefundState",
@@ -235,6 +239,7 @@ __all__ = [
     "StripeCustomer",
     "StripeEvent",
     "StripeIntent",
+    "StripeMovement",
     "StripePayee",
     "Suspension",
     "SuspensionEnd",

@@ -27,6 +27,7 @@ class AccountKind(models.TextChoices):
     SLA_CREDITS = "sla_credits"
     WRITE_OFF = "write_off"
     STRIPE_CLEARING = "stripe_clearing"
+    STRIPE_FEES = "stripe_fees"
     BANK_CLEARING = "bank_clearing"
     BANK_UNMATCHED = "bank_unmatched"
     ROUNDING = "rounding"

@@ -247,7 +247,7 @@ def test_an_invoice_under_our_id_that_we_do_not_have_is_unknown(double: StripeDo
     assert Settlement.objects.get(pk=invoice.pk).next_try_at == waiting.next_try_at
 
 
-@pytest.mark.parametrize("event_type", ["refund.created", "credit_note.created"])
+@pytest.mark.parametrize("event_type", ["credit_note.created", "credit_note.voided"])
 def test_money_that_goes_back_is_shown_to_a_person(
     double: StripeDouble, event_type: str, caplog: pytest.LogCaptureFixture
 ) -> None:
