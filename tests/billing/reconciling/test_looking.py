@@ -89,9 +89,18 @@ def settle(double: StripeDouble, difference: Difference, way: str, note: str = "
 def plant(table: str, sql: str) -> None:
     """Plant a bug behind the guards."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled = 'O'"
+            " AND tgname NOT LIKE '%%no_truncate'",
+            [table],
+        )
+        guards = [name for (name,) in cursor.fetchall()]
+        for guard in guards:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
         cursor.execute(f"UPDATE {table} SET {sql}")
-        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for guard in guards:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {guard}")
 
 
 def test_sound_books_differ_in_nothing_and_fees_are_booked(double: StripeDouble, operator: Organization) -> None:
