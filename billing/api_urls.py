@@ -21,7 +21,14 @@ from billing.corrections import api as corrections_api
 from billing.corrections import dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
-from billing.documents_api import InvoiceCsvView, InvoiceDocumentsView, InvoicePdfView, InvoiceXmlView
+from billing.documents_api import (
+    CreditNotePdfView,
+    CreditNoteXmlView,
+    InvoiceCsvView,
+    InvoiceDocumentsView,
+    InvoicePdfView,
+    InvoiceXmlView,
+)
 from billing.exports_api import ExportsView, FocusView
 from billing.lease_api import (
     CapacityView,
@@ -91,6 +98,8 @@ urlpatterns = [
     path("statements", StatementsView.as_view(), name="api-statements"),
     path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
+    path("credit-notes/<uuid:credit_note_id>/pdf", CreditNotePdfView.as_view(), name="api-credit-note-pdf"),
+    path("credit-notes/<uuid:credit_note_id>/xml", CreditNoteXmlView.as_view(), name="api-credit-note-xml"),
     path("exports", ExportsView.as_view(), name="api-exports"),
     path("exports/focus", FocusView.as_view(), name="api-exports-focus"),
     path("invoices/<uuid:invoice_id>/documents", InvoiceDocumentsView.as_view(), name="api-invoice-documents"),

@@ -27,6 +27,11 @@ SCOPES: Final = {"GET": "invoices:read"}
 SYNTAXES: Final = {"cii": DocumentFormat.CII, "ubl": DocumentFormat.UBL}
 
 
+SYNTAX: Final = OpenApiParameter(
+    "syntax", str, enum=list(SYNTAXES), description="cii is what the PDF carries (Factur-X); cii by default"
+)
+
+
 class DocumentNotReady(Problem):
     """The file is not made yet, or a person must see to what stopped it."""
 
@@ -132,11 +137,7 @@ class InvoiceXmlView(APIView):
         operation_id="invoices_xml_retrieve",
         tags=["invoices"],
         summary="Read an invoice as EN 16931 XML",
-        parameters=[
-            OpenApiParameter(
-                "syntax", str, enum=list(SYNTAXES), description="cii is what the PDF carries (Factur-X); cii by default"
-            )
-        ],
+        parameters=[SYNTAX],
         responses={(200, "application/xml"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
@@ -144,10 +145,42 @@ class InvoiceXmlView(APIView):
 
         409 `no_einvoice` says what was not known that the standard demands; `document_not_ready` that it is not made.
         """
-        syntax = request.query_params.get("syntax", "cii")
-        if syntax not in SYNTAXES:
-            raise UnknownSyntax(f"{syntax!r} is not one of {', '.join(SYNTAXES)}.", field="syntax")
-        return _file(request, organization_of(request), invoice_id, SYNTAXES[syntax])
+        return _file(request, organization_of(request), invoice_id, _syntax(request))
+
+
+class CreditNotePdfView(APIView):
+    """The paper of a credit note."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="credit_notes_pdf_retrieve",
+        tags=["credit notes"],
+        summary="Read a credit note as PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, credit_note_id: UUID) -> HttpResponseBase:
+        """Read the PDF/A-3, byte for byte as it was made; its SHA-256 is the ETag. 409 `document_not_ready` before."""
+        return _file(request, organization_of(request), credit_note_id, DocumentFormat.PDF)
+
+
+class CreditNoteXmlView(APIView):
+    """The electronic credit note."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, XmlRenderer]
+
+    @extend_schema(
+        operation_id="credit_notes_xml_retrieve",
+        tags=["credit notes"],
+        summary="Read a credit note as EN 16931 XML",
+        parameters=[SYNTAX],
+        responses={(200, "application/xml"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, credit_note_id: UUID) -> HttpResponseBase:
+        """Read it as UN/CEFACT CII or OASIS UBL. 409 `no_einvoice` says what was not known; else as an invoice."""
+        return _file(request, organization_of(request), credit_note_id, _syntax(request))
 
 
 class InvoiceCsvView(APIView):
@@ -168,6 +201,13 @@ class InvoiceCsvView(APIView):
         if found is None:
             raise Http404
         return csv_answer(f"invoice-{found.row.number}.csv", PART_HEAD, part_rows(found))
+
+
+def _syntax(request: Request) -> DocumentFormat:
+    syntax = request.query_params.get("syntax", "cii")
+    if syntax not in SYNTAXES:
+        raise UnknownSyntax(f"{syntax!r} is not one of {', '.join(SYNTAXES)}.", field="syntax")
+    return SYNTAXES[syntax]
 
 
 def _file(request: Request, organization: Organization, invoice_id: UUID, wanted: DocumentFormat) -> HttpResponseBase:

@@ -69,6 +69,11 @@ urlpatterns = [
     path("credit-notes/", credit_notes.provider_credit_notes, name="provider-credit-notes"),
     path("credit-notes/<str:number>/", credit_notes.provider_credit_note, name="provider-credit-note"),
     path("balances/", balances.provider_balances, name="provider-balances"),
+    path(
+        "credit-notes/<str:number>/credit-note.pdf",
+        documents.provider_credit_note_pdf,
+        name="provider-credit-note-pdf",
+    ),
     path("exports/", exports.provider_exports, name="provider-exports"),
     path("exports/focus.csv", exports.provider_exports_focus, name="provider-exports-focus"),
     path("compare/", comparing.provider_compare, name="provider-compare"),

@@ -70,6 +70,11 @@ urlpatterns = [
     path("disputes/<uuid:dispute_id>/", disputes.tenant_dispute, name="tenant-dispute"),
     path("credit-notes/", credit_notes.tenant_credit_notes, name="tenant-credit-notes"),
     path("credit-notes/<str:number>/", credit_notes.tenant_credit_note, name="tenant-credit-note"),
+    path(
+        "credit-notes/<str:number>/credit-note.pdf",
+        documents.tenant_credit_note_pdf,
+        name="tenant-credit-note-pdf",
+    ),
     path("exports/", exports.tenant_exports, name="tenant-exports"),
     path("exports/focus.csv", exports.tenant_exports_focus, name="tenant-exports-focus"),
     path("compare/", comparing.tenant_compare, name="tenant-compare"),

@@ -45,6 +45,11 @@ def find_documents(organization: Organization, subject_id: UUID) -> FoundDocumen
     )
 
 
+def has_pdf(subject_id: UUID) -> bool:
+    """Whether the PDF of something is made; whose it is was asked before."""
+    return DocumentFile.objects.filter(step_id=subject_id, format=DocumentFormat.PDF).exists()
+
+
 def find_file(organization: Organization, subject_id: UUID, wanted: DocumentFormat) -> FoundFile | None:
     """Return a file of what the organization issued or was sent, or None."""
     steps = DocumentStep.objects.for_org(organization)

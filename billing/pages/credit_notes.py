@@ -22,6 +22,7 @@ from billing.corrections.reading import (
     issued_invoice,
     stands_at,
 )
+from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason
 from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
@@ -224,6 +225,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, number: st
     context = {
         **_row(note, side, locale),
         "crumbs": (Crumb(_("Credit notes"), reverse(f"{side}-credit-notes")), Crumb(note.number)),
+        "pdf_url": reverse(f"{side}-credit-note-pdf", args=[note.number]) if has_pdf(note.pk) else "",
         "note": note.note,
         "lines": _lines(note, locale),
         "subtotal": money(note.subtotal, currency, locale=locale),

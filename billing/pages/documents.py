@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from billing.documents.found import find_file
-from billing.models import DocumentFormat, Invoice
+from billing.models import CreditNote, DocumentFormat, Invoice
 from billing.queries.invoices import invoices_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -25,8 +25,22 @@ def provider_invoice_pdf(request: HttpRequest, organization: Organization, *, nu
     return _answer(organization, invoices_for(organization).filter(issuer=organization, number=number).first())
 
 
-def _answer(organization: Organization, invoice: Invoice | None) -> HttpResponse:
-    found = find_file(organization, invoice.pk, DocumentFormat.PDF) if invoice is not None else None
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_credit_note_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the PDF of a credit note that the tenant got out, byte for byte as it was made."""
+    return _answer(organization, CreditNote.objects.filter(tenant=organization, number=number).first())
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_credit_note_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the PDF of a credit note that the provider issued out, byte for byte as it was made."""
+    return _answer(organization, CreditNote.objects.filter(issuer=organization, number=number).first())
+
+
+def _answer(organization: Organization, issued: Invoice | CreditNote | None) -> HttpResponse:
+    found = find_file(organization, issued.pk, DocumentFormat.PDF) if issued is not None else None
     if found is None:
         raise Http404
     headers = {

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, OWN_TENANT, PROVIDERS, TENANTS, programs
+from tests.isolation.callers import (
+    BETWEEN_THEM,
+    OWN_API,
+    OWN_PROVIDER,
+    OWN_TENANT,
+    PROVIDERS,
+    TENANTS,
+    people,
+    programs,
+)
 
 # The provider of the sample has no VAT id, so that no electronic invoice can be made.
 EINVOICE: Final = programs(tenant=409, provider=409, outsider=404)
+# There is none here; whose they are is tried in tests/billing/documents/test_found.py.
+NOT_THERE: Final = programs(tenant=404, provider=404, outsider=404)
+NOBODYS: Final = people(alice=404, bob=404, charlie=404, petra=404)
+NO_CREDIT_NOTE: Final = {"credit_note_id": "00000000-0000-0000-0000-000000000009"}
 SPAN: Final = {"from": "2026-04-01T00:00:00Z", "to": "2026-05-01T00:00:00Z"}
 DAYS: Final = {"from": "2026-04-01", "to": "2026-04-30"}
 INVOICE_ID: Final = {"invoice_id": "{invoice}"}
@@ -18,6 +31,10 @@ DOCUMENT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], 
     ("api-invoice-pdf", BETWEEN_THEM, "get", INVOICE_ID, {}),
     ("api-invoice-xml", EINVOICE, "get", INVOICE_ID, {}),
     ("api-invoice-csv", BETWEEN_THEM, "get", INVOICE_ID, {}),
+    ("api-credit-note-pdf", NOT_THERE, "get", NO_CREDIT_NOTE, {}),
+    ("api-credit-note-xml", NOT_THERE, "get", NO_CREDIT_NOTE, {}),
+    ("tenant-credit-note-pdf", NOBODYS, "get", {"number": "CN-0"}, {}),
+    ("provider-credit-note-pdf", NOBODYS, "get", {"number": "CN-0"}, {}),
     ("api-exports", OWN_API, "get", {}, {}),
     ("api-exports-focus", OWN_API, "get", {}, SPAN),
     ("tenant-exports", OWN_TENANT, "get", {}, {}),
