@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from billing.adjusting.last_credit import keep_last_credit
 from billing.adjusting.restatements import restate_into
 from billing.adjusting.rules import is_approved
 from billing.bases import Grain, read_basis, window_of
@@ -158,7 +159,7 @@ def _finish(period: BillingPeriod, basis: PeriodBasis, rated: Rated, now: dateti
     period.state = PeriodState.CLOSED
     period.closed_at = now
     period.save(update_fields=["state", "closed_at", "accepted_gaps"])
-    _go_on(period, now)
+    _go_on(period, rated, now)
 
 
 def _settling(period: BillingPeriod, terms: Iterable[Term]) -> Settling:
@@ -195,9 +196,10 @@ def _due_row(due: RevenueDue) -> dict[str, Any]:
     return {"kind": "revenue_statement", "term": due.term.ref, "due_at": due.due_at.isoformat()}
 
 
-def _go_on(period: BillingPeriod, now: datetime) -> None:
+def _go_on(period: BillingPeriod, rated: Rated, now: datetime) -> None:
     contract = period.contract
     if contract.to_at is not None and period.to_at >= contract.to_at:
+        keep_last_credit(period=period, rated=rated, now=now)
         Contract.objects.filter(pk=contract.pk, state=ContractState.ACTIVE).update(state=ContractState.ENDED)
     else:
         ensure_periods(contract=contract, now=max(now, period.to_at))

@@ -10,7 +10,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from billing.credit_books import CAUSE_GRANT, CAUSE_MOVEMENT
-from billing.models import CreditMovement, CreditNote, Invoice, LedgerPosting, Payment, Refund, Term, WriteOff
+from billing.models import (
+    BillingPeriod,
+    CreditMovement,
+    CreditNote,
+    Invoice,
+    LedgerPosting,
+    Payment,
+    Refund,
+    Term,
+    WriteOff,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,13 @@ def _refunds(ids: list[UUID]) -> Mapping[UUID, Origin]:
 
 
 def _of_balances(ids: list[UUID]) -> Mapping[UUID, Origin]:
-    """What moved a tenant's balance: a credit note or a refund."""
-    return {**_credit_notes(ids), **_refunds(ids)}
+    """What moved a tenant's balance: a credit note, a refund, or the last period of a contract."""
+    return {**_credit_notes(ids), **_refunds(ids), **_last_periods(ids)}
+
+
+def _last_periods(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    rows = BillingPeriod.objects.filter(pk__in=ids).values_list("pk", "contract__number")
+    return {key: Origin(gettext_lazy("Contract"), contract=number) for key, number in rows}
 
 
 ORIGINS: Mapping[str, Callable[[list[UUID]], Mapping[UUID, Origin]]] = {

@@ -134,6 +134,7 @@ class BalanceKind(models.TextChoices):
     OVERPAID_BACK = "overpaid_back", "a transfer that was taken for the tenant's was not"
     APPLIED = "applied", "paid an invoice"
     APPLIED_BACK = "applied_back", "a payment from the balance was taken back"
+    CREDIT_LEFT = "credit_left", "credit that a contract left at its end"
     REFUND = "refund", "paid out"
     REFUND_BACK = "refund_back", "a refund that did not arrive"
 

@@ -56,7 +56,7 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
                 "quantity": "" if line.unit == Unit.AMOUNT else f"{number(line.quantity)} {line.unit}",
                 "amount": money(line.amount, currency, locale=locale),
                 "before": "–" if before is None else money(before, currency, locale=locale),
-                "change": "" if late else change_words(line.amount, before),
+                "change": "–" if late else change_words(line.amount, before),
                 "late": late,
             }
         )

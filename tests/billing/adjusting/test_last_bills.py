@@ -10,11 +10,14 @@ import pytest
 from billing.adjusting.last_bills import bill_late, contracts_with_late_usage
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period, due_periods
-from billing.models import BillingPeriod, Contract, ContractState, PeriodState
+from billing.ledger import balances
+from billing.models import AccountKind, BillingPeriod, Contract, ContractState, PeriodState
 from billing.rating.late import RULE_LATE
+from billing.tenant_balances import balance_of
 from tests.billing.adjusting.late import JUNE, MAY, Late, late_world
 from tests.billing.adjusting.test_restatements import MILLION, wrong
 from tests.billing.world import APRIL
+from tests.factories import make_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +73,25 @@ def test_a_contract_that_goes_on_shows_it_in_its_draft() -> None:
     assert bill_late(contract_id=late.world.contract.pk, now=LATER)
     assert [row.amount for row in late.world.period(APRIL).adjusted_by.all()] == [1]
     assert BillingPeriod.objects.count() == 2
+
+
+def test_credit_that_the_last_bill_leaves_goes_to_the_balance_of_the_tenant() -> None:
+    late = ended_world()
+    make_organization("operator", is_operator=True, is_tenant=False)
+    Contract.objects.update(operator_fee_percent=Decimal(10))
+    late.use(-25 * MILLION, stored_at=LATER)
+    assert bill_late(contract_id=late.world.contract.pk, now=LATER)
+    closed = close_period(period_id=late.world.period(APRIL).pk, now=MAY)
+    assert closed.invoice is not None
+    assert closed.invoice.total == 0
+    world = late.world
+    kept = balance_of(tenant_id=world.tenant.pk, issuer_id=world.provider.pk, currency="USD")
+    assert kept == 36
+    payable = {kind: amount for (kind, _), amount in balances(organization_id=world.provider.pk).items()}
+    assert payable[AccountKind.PROVIDER_PAYABLE] == Decimal("-36.00") + Decimal("32.40")
+    late.use(25 * MILLION, stored_at=MAY + timedelta(days=2))
+    assert bill_late(contract_id=world.contract.pk, now=MAY + timedelta(days=3))
+    again = close_period(period_id=world.period(MAY).pk, now=JUNE)
+    assert again.invoice is not None
+    assert again.invoice.total == 36
+    assert wrong() == []
