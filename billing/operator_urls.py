@@ -4,10 +4,15 @@ from django.urls import path
 
 from billing.bookkeeping import pages as books
 from billing.reconciling import pages as reconciling
+from billing.pages import operator_payouts as payouts
 
 urlpatterns = [
     path("reconciliation/", reconciling.operator_reconciliation, name="operator-reconciliation"),
     path("reconciliation/<uuid:difference_id>/", reconciling.operator_difference, name="operator-difference"),
+    path("payouts/", payouts.operator_payouts, name="operator-payouts"),
+    path("payouts/to/<uuid:provider_id>/", payouts.operator_payout_make, name="operator-payout-make"),
+    path("payouts/hold/<uuid:provider_id>/", payouts.operator_payout_hold, name="operator-payout-hold"),
+    path("payouts/<uuid:payout_id>/", payouts.operator_payout_act, name="operator-payout-act"),
     path("books/", books.operator_books, name="operator-books"),
     path("books.csv", books.operator_books_csv, name="operator-books-csv"),
     path("books/journal.csv", books.operator_journal_csv, name="operator-journal-csv"),

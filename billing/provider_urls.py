@@ -21,6 +21,7 @@ from billing.pages import (
     leases,
     margin,
     occupancy,
+    payouts,
     price_draft,
     price_index,
     prices,
@@ -77,6 +78,8 @@ urlpatterns = [
     path("exports/", exports.provider_exports, name="provider-exports"),
     path("exports/focus.csv", exports.provider_exports_focus, name="provider-exports-focus"),
     path("compare/", comparing.provider_compare, name="provider-compare"),
+    path("payouts/", payouts.provider_payouts, name="provider-payouts"),
+    path("payouts/stripe/", payouts.provider_payouts_stripe, name="provider-payouts-stripe"),
     path("statements/", statements.provider_statements, name="provider-statements"),
     path("statements/<str:number>/", statements.provider_statement, name="provider-statement"),
     path(

@@ -93,6 +93,8 @@ ITEM_OF_PAGE = {
     "tenant-draft": "invoices",
     "provider-statements": "statements",
     "provider-statement": "statements",
+    "provider-payouts": "payouts",
+    "operator-payouts": "operator-payouts",
     "provider-compare": "compare",
     "tenant-compare": "tenant-compare",
     **{
@@ -200,6 +202,8 @@ def _operator_group(role: str) -> NavGroup:
         "operator-reconciliation", _("Reconciliation"), reverse("operator-reconciliation"), "scale"
     )
     return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books), (READ_INVOICES, reconciliation))))
+    payouts = NavItem("operator-payouts", _("Payouts to providers"), reverse("operator-payouts"), "ledger")
+    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books), (READ_INVOICES, payouts))))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
@@ -221,6 +225,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("provider-credit-notes", _("Credit notes"), reverse("provider-credit-notes"), "doc")),
         (READ_INVOICES, NavItem("provider-disputes", _("Questions"), reverse("provider-disputes"), "info")),
         (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
+        (READ_INVOICES, NavItem("payouts", _("Payouts"), reverse("provider-payouts"), "ledger")),
         (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_API, programs
+from tests.isolation.callers import OWN_API, OWN_PROVIDER, people, programs
 
 ACCOUNT: Final = {
     "from": "2026-03-01T00:00:00Z",
@@ -12,6 +12,9 @@ ACCOUNT: Final = {
     "provider": "provider",
     "currency": "USD",
 }
+NONE: Final = "00000000-0000-0000-0000-000000000009"
+NOBODY: Final = people(alice=404, bob=404, charlie=404, petra=404)
+"""Nobody of the cast is of the operator, and there is no Stripe."""
 PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-profile", OWN_API, "get", {}, {}),
     ("api-profile", programs(tenant=422, provider=422, outsider=422), "put", {}, {"country": "XX"}),
@@ -22,4 +25,11 @@ PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dic
         (name, programs(tenant=404, provider=200, outsider=404), "get", {"statement_id": "{stated}"}, {})
         for name in ("api-statement", "api-statement-document")
     ),
+    ("provider-payouts", OWN_PROVIDER, "get", {}, {}),
+    ("provider-payouts", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {"method": "cash"}),
+    ("provider-payouts-stripe", NOBODY, "get", {}, {}),
+    ("operator-payouts", NOBODY, "get", {}, {}),
+    ("operator-payout-make", NOBODY, "post", {"provider_id": NONE}, {}),
+    ("operator-payout-hold", NOBODY, "post", {"provider_id": NONE}, {}),
+    ("operator-payout-act", NOBODY, "post", {"payout_id": NONE}, {}),
 )

@@ -1,0 +1,66 @@
+"""Payouts in words and figures."""
+
+from datetime import UTC
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from billing.models import Payout, PayoutMethod, PayoutSchedule, PayoutState
+from billing.statements.payouts import Standing
+from portal.figures import moment, money
+from portal.parts import Kpi, Pill
+
+
+def method_words() -> dict[str, str]:
+    """Return how money goes to a provider, by its name."""
+    return {PayoutMethod.BANK: _("Bank transfer"), PayoutMethod.STRIPE: _("Transfer to its Stripe account")}
+
+
+def schedule_words() -> dict[str, str]:
+    """Return when payouts are made, by its name."""
+    return {
+        PayoutSchedule.WITH_STATEMENT: _("After each statement"),
+        PayoutSchedule.WEEKLY: _("Each Monday"),
+        PayoutSchedule.DAILY: _("Each day"),
+    }
+
+
+def state_pill(payout: Payout) -> Pill:
+    """Return where a payout stands."""
+    return {
+        PayoutState.IN_TRANSIT: Pill(_("On its way"), "info"),
+        PayoutState.PAID: Pill(_("Paid"), "good"),
+        PayoutState.FAILED: Pill(_("Failed"), "bad"),
+        PayoutState.REVERSED: Pill(_("Came back"), "warn"),
+    }[PayoutState(payout.state)]
+
+
+def payout_row(payout: Payout, locale: str) -> dict[str, Any]:
+    """Return a payout as a list shows it."""
+    return {
+        "payout": payout,
+        "provider": payout.provider.name,
+        "amount": money(payout.amount, payout.currency, locale=locale),
+        "made": moment(payout.created_at, UTC, locale=locale),
+        "method": method_words()[payout.method],
+        "statement": payout.statement.number if payout.statement else "",
+        "pill": state_pill(payout),
+        "by_hand": payout.state == PayoutState.IN_TRANSIT and payout.method == PayoutMethod.BANK,
+        "can_come_back": payout.state == PayoutState.PAID,
+    }
+
+
+def standing_kpis(standing: Standing, locale: str) -> list[Kpi]:
+    """Return how what can be paid out comes about."""
+    found = standing.found
+
+    def amount(name: str) -> str:
+        return money(getattr(found, name), found.currency, locale=locale)
+
+    return [
+        Kpi(_("Can be paid out"), amount("amount"), lead=True),
+        Kpi(_("Balance"), amount("owed"), foot=_("carried until it is made up for") if found.owed < 0 else ""),
+        Kpi(_("Not collected yet"), amount("uncollected")),
+        Kpi(_("Recent card payments"), amount("recent")),
+        Kpi(_("Held for you"), amount("held")),
+    ]

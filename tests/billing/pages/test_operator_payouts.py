@@ -1,0 +1,101 @@
+"""The operator's page of payouts: paid out, held, paid, failed and back by its buttons alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.models import Payout, PayoutTerms
+from tenants.models import Membership, Role
+from tests.billing.pages.reading import text_of
+from tests.billing.statements.stated import broken, close_march, make_month, pay
+from tests.factories import make_user
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tenants.models import User
+    from tests.billing.world import World
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    made = make_month(parties=(cast.provider, cast.tenant))
+    pay(close_march(made))
+    return made
+
+
+@pytest.fixture
+def omar(cast: Cast, client: Client) -> User:
+    person = make_user("omar@example.com", cast.operator, Role.BILLING)
+    client.force_login(person)
+    return person
+
+
+def pay_out(client: Client, world: World) -> Payout:
+    client.post(f"/o/payouts/to/{world.provider.id}/", {"currency": "USD"})
+    return Payout.objects.latest("created_at")
+
+
+@pytest.mark.usefixtures("omar")
+def test_a_payout_is_made_and_recorded_as_paid(client: Client, world: World) -> None:
+    text = text_of(client.get("/o/payouts/"))
+    assert f"{world.provider.name} USD $1,663.83 $0.00 $0.00 $1,751.40 $1,663.83" in text
+    payout = pay_out(client, world)
+    assert "PO-0001 to Provider is on its way." in text_of(client.get("/o/payouts/"))
+    client.post(f"/o/payouts/{payout.id}/", {"action": "paid", "text": "SEPA-1"})
+    assert "PO-0001 is paid." in text_of(client.get("/o/payouts/"))
+    payout.refresh_from_db()
+    assert (payout.state, payout.reference) == ("paid", "SEPA-1")
+    client.post(f"/o/payouts/{payout.id}/", {"action": "back", "amount": "663.83", "text": "SEPA-R1"})
+    assert "PO-0001 came back and is owed again." in text_of(client.get("/o/payouts/"))
+    assert payout.reversals.get().amount == Decimal("663.83")
+    assert broken() == []
+
+
+@pytest.mark.usefixtures("omar")
+def test_one_that_failed_can_be_made_again(client: Client, world: World) -> None:
+    payout = pay_out(client, world)
+    client.post(f"/o/payouts/{payout.id}/", {"action": "failed", "text": "account closed"})
+    text = text_of(client.get("/o/payouts/"))
+    assert "PO-0001 failed and is owed again." in text
+    assert "Failed account closed" in text
+    assert pay_out(client, world).number == "PO-0002"
+
+
+@pytest.mark.usefixtures("omar")
+def test_what_cannot_be_is_said_and_changes_nothing(client: Client, world: World) -> None:
+    payout = pay_out(client, world)
+    pay_out(client, world)
+    assert "0.00 USD is available" in text_of(client.get("/o/payouts/"))
+    for amount in ("much", "NaN", ""):
+        client.post(f"/o/payouts/{payout.id}/", {"action": "back", "amount": amount, "text": "x"})
+        assert "is no amount" in text_of(client.get("/o/payouts/"))
+    client.post(f"/o/payouts/{payout.id}/", {"action": "paid", "text": ""})
+    assert "The reference must have 1 to 200 characters." in text_of(client.get("/o/payouts/"))
+    assert Payout.objects.get().state == "in_transit"
+
+
+@pytest.mark.usefixtures("omar")
+def test_payouts_are_held_and_go_on(client: Client, world: World) -> None:
+    client.post(f"/o/payouts/hold/{world.provider.id}/", {"reason": "Identity is being checked."})
+    text = text_of(client.get("/o/payouts/"))
+    assert "Payouts are held." in text
+    assert "Identity is being checked." in text
+    assert "Pay out now" not in text
+    client.post(f"/o/payouts/to/{world.provider.id}/", {"currency": "USD"})
+    assert not Payout.objects.exists()
+    client.post(f"/o/payouts/hold/{world.provider.id}/", {"reason": ""})
+    assert PayoutTerms.objects.get().held_reason == ""
+    assert "Pay out now" in text_of(client.get("/o/payouts/"))
+
+
+def test_who_only_reads_gets_no_buttons(client: Client, world: World, omar: User) -> None:
+    Membership.objects.filter(user=omar).update(role=Role.VIEWER)
+    assert "Pay out now" not in text_of(client.get("/o/payouts/"))
+    assert client.post(f"/o/payouts/to/{world.provider.id}/", {"currency": "USD"}).status_code == 403
