@@ -3,8 +3,8 @@
 from django.urls import path
 
 from billing.bookkeeping import pages as books
-from billing.reconciling import pages as reconciling
 from billing.pages import operator_payouts as payouts
+from billing.reconciling import pages as reconciling
 
 urlpatterns = [
     path("reconciliation/", reconciling.operator_reconciliation, name="operator-reconciliation"),

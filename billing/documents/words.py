@@ -126,6 +126,9 @@ ZH: Mapping[str, str] = {
     "over_tokens": "输入超过 {count} 词元",
 }
 
+WIDE = str.maketrans({",": "\N{FULLWIDTH COMMA}", ";": "\N{FULLWIDTH SEMICOLON}", ":": "\N{FULLWIDTH COLON}"})
+"""Marks between Chinese words are as wide as they are; figures keep theirs."""
+
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: EN, Language.ZH: ZH}
 
 TITLES: Mapping[DocumentKind, str] = {DocumentKind.INVOICE: "invoice", DocumentKind.CREDIT_NOTE: "credit_note"}
@@ -259,10 +262,12 @@ def heading_words(stored: str, language: Language) -> str:
 
 def say(language: Language, key: str, **figures: str) -> str:
     """Return a text of a document; an unknown key is a KeyError."""
-    return WORDS[language][key].format(**figures)
+    words = WORDS[language][key]
+    return (words.translate(WIDE) if language is Language.ZH else words).format(**figures)
 
 
 def class_words(language: Language, token_class: str, context_over: str = "") -> str:
     """Return what a class of tokens is called, with its tier where it has one."""
     name = CLASSES[language].get(token_class, token_class)
-    return f"{name}, {say(language, 'over_tokens', count=context_over)}" if context_over else name
+    between = WIDE[ord(",")] if language is Language.ZH else ", "
+    return f"{name}{between}{say(language, 'over_tokens', count=context_over)}" if context_over else name

@@ -65,6 +65,7 @@ def addresses(cast: Cast) -> dict[str, str]:
         "day": f"/t/usage/{month.replace(day=10)}/",
         "invoices": "/t/invoices/",
         "invoice": f"/t/invoices/{number}/",
+        "exports": "/t/exports/",
         "empty": "/t/usage/?month=2001-01",
         "nothing": "/t/invoices/?q=unknown",
         "witnesses": f"/t/witnesses/?month={month:%Y-%m}",

@@ -216,11 +216,11 @@ def test_papers_are_of_the_size_of_the_sellers_country() -> None:
 
 def test_it_speaks_chinese() -> None:
     paper = compose(invoice(language=Language.ZH, time_zone="Asia/Shanghai"))
-    assert (paper.title, paper.headline) == ("账单", "应付 €11,662.00,2026年4月17日前")
+    assert (paper.title, paper.headline) == ("账单", "应付 €11,662.00\N{FULLWIDTH COMMA}2026年4月17日前")
     assert paper.parties[0].lines[3] == "德国"
     assert [column.title for column in paper.tables[0].columns] == ["项目", "数量", "单价", "税", "金额"]
     assert paper.tables[0].rows[1].cells[1] == "4,176 GPU 小时"
-    assert paper.page_words == "第 {page} 页,共 {pages} 页"
+    assert paper.page_words == "第 {page} 页\N{FULLWIDTH COMMA}共 {pages} 页"
 
 
 def test_an_unknown_country_stands_as_its_code() -> None:
