@@ -116,6 +116,7 @@ urlpatterns = [
         corrections_api.InvoiceWriteOffView.as_view(),
         name="api-invoice-write-off",
     ),
+    path("invoices/<uuid:invoice_id>/void", corrections_api.InvoiceVoidView.as_view(), name="api-invoice-void"),
     path(
         "invoices/<uuid:invoice_id>/disputes",
         dispute_api.InvoiceDisputesView.as_view(),

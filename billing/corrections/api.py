@@ -21,9 +21,11 @@ from billing.corrections.shapes import (
     CreditNotesSerializer,
     NewCreditNoteSerializer,
     ReasonSerializer,
+    VoidedSerializer,
     WriteOffSerializer,
     read_scope,
 )
+from billing.corrections.voiding import void_invoice
 from billing.models import CreditNote, CreditReason, Invoice
 from billing.money import round_to_minor
 from billing.write_offs import write_off
@@ -141,6 +143,32 @@ class InvoiceWriteOffView(APIView):
                 "reason": made.reason,
                 "at": instant(made.at),
             }
+
+        return made_once(request, body, now, make)
+
+
+class InvoiceVoidView(APIView):
+    """An invoice that should never have been issued."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="invoices_void_create",
+        parameters=[KEY_HEADER],
+        tags=["corrections"],
+        summary="Void an invoice",
+        request=ReasonSerializer,
+        responses={200: VoidedSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Void an invoice of which nothing was paid, credited or written off. Only its issuer can."""
+        body, now = request._request.body, _now()
+        invoice = _issued(request, invoice_id)
+        given = valid(ReasonSerializer, request)
+
+        def make() -> Answered:
+            voided = void_invoice(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
+            return status.HTTP_200_OK, {"invoice": str(voided.pk), "number": voided.number, "state": voided.state}
 
         return made_once(request, body, now, make)
 

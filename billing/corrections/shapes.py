@@ -108,6 +108,14 @@ class WriteOffSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class VoidedSerializer(serializers.Serializer[Any]):
+    """An invoice that is void."""
+
+    invoice = serializers.UUIDField()
+    number = serializers.CharField()
+    state = serializers.CharField()
+
+
 class BalanceSerializer(serializers.Serializer[Any]):
     """What a tenant has with an issuer and no invoice."""
 

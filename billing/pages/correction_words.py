@@ -13,6 +13,7 @@ from billing.corrections.amounts import MoreThanLeft, WrongCredit
 from billing.corrections.credit_notes import NotCreditable
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
+from billing.corrections.voiding import NotVoidable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
@@ -107,6 +108,7 @@ def refusal_words(refused: Problem) -> str:
         WrongCredit: _("Nothing of the invoice can be credited like that. Look at the amounts and quantities."),
         NotCreditable: _("The invoice takes no credit note."),
         NotWrittenOff: _("Nothing is left of the invoice to write off."),
+        NotVoidable: _("The invoice can no longer be voided: credit it instead."),
         ReasonMissing: _("Say why."),
         WrongDispute: _("Say what is wrong, in at most 4,000 characters."),
         AlreadyDisputed: _("There is an open question about this already."),

@@ -22,6 +22,7 @@ from billing.corrections.reading import (
     issued_invoice,
     stands_at,
 )
+from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason
@@ -94,7 +95,10 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
         else:
             if note is None:
-                messages.success(request, _("%(number)s is written off.") % {"number": invoice.number})
+                words = (
+                    _("%(number)s is void.") if request.POST["action"] == "void" else _("%(number)s is written off.")
+                )
+                messages.success(request, words % {"number": invoice.number})
                 return redirect("provider-invoice-correct", number=number)
             messages.success(request, _("%(number)s is issued.") % {"number": note.number})
             return redirect("provider-credit-note", number=note.number)
@@ -110,6 +114,9 @@ def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | None:
     now, given = datetime.now(UTC), request.POST
     if given.get("action") == "write_off":
         write_off(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
+        return None
+    if given.get("action") == "void":
+        void_invoice(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
         return None
     reason = given.get("why", "")
     return issue_credit_note(
@@ -160,6 +167,7 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
             (_("Left to pay"), money(dues.left, currency, locale=locale)),
         ],
         "can_write_off": dues.left > 0,
+        "can_void": voidable(invoice),
         "lines": [
             {
                 "position": line.position,

@@ -19,6 +19,7 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
     ("api-credit-note", NOT_THERE, "get", {"credit_note_id": NOBODYS}, {}),
     ("api-invoice-credit-notes", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-write-off", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
+    ("api-invoice-void", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-disputes", programs(tenant=400, provider=404, outsider=404), "post", INVOICE, {}),
     ("api-disputes", OWN_API, "get", {}, {}),
     ("api-dispute", NOT_THERE, "get", DISPUTE, {}),

@@ -101,6 +101,17 @@ def test_everything_that_is_left_and_a_write_off(invoice: Invoice) -> None:
     assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
 
 
+def test_an_invoice_that_nothing_hangs_on_is_voided(invoice: Invoice) -> None:
+    petra = signed_in(invoice.issuer)
+    assert "Void this invoice" in petra.get(f"/p/invoices/{invoice.number}/correct/").content.decode()
+    assert correct(petra, invoice, action="void", reason="Wrong company")[0] == 302
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.VOID
+    other = make_issued([Line("100.00")], parties=(invoice.issuer, invoice.tenant))
+    pay(other, "1")
+    status, page = correct(petra, other, action="void", reason="Wrong company")
+    assert (status, "can no longer be voided" in page) == (422, True)
+
+
 def test_the_list_leads_to_an_invoice_of_ones_own_alone(invoice: Invoice) -> None:
     petra = signed_in(invoice.issuer)
     found = petra.get("/p/credit-notes/", {"invoice": str(invoice.number)})
