@@ -201,9 +201,9 @@ def _operator_group(role: str) -> NavGroup:
     reconciliation = NavItem(
         "operator-reconciliation", _("Reconciliation"), reverse("operator-reconciliation"), "scale"
     )
-    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books), (READ_INVOICES, reconciliation))))
     payouts = NavItem("operator-payouts", _("Payouts to providers"), reverse("operator-payouts"), "ledger")
-    return NavGroup(_("Operator"), _open_to(role, ((READ_INVOICES, books), (READ_INVOICES, payouts))))
+    items = tuple((READ_INVOICES, item) for item in (books, reconciliation, payouts))
+    return NavGroup(_("Operator"), _open_to(role, items))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
