@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from billing.banking import checks as banking
 from billing.corrections import checks as corrections
-from billing.proofs import adjustments, invoices, ledger, sources, taxes
+from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
 from billing.statements import checks as statements
 
@@ -14,6 +14,7 @@ FINDINGS_MAX = 20
 
 CHECKS: Checks = {
     **ledger.CHECKS,
+    **causes.CHECKS,
     **invoices.CHECKS,
     **adjustments.CHECKS,
     **taxes.CHECKS,
