@@ -283,8 +283,8 @@ def _stripe_secret_key(name: str, value: str) -> str:
 
 
 def _stripe_webhook_secret(name: str, value: str) -> str:
-    if not re.fullmatch(r"whsec_\S+", value):
-        raise WrongSetting(name, _hidden(value), "an endpoint's signing secret, whsec_…")
+    if not re.fullmatch(r"whsec_[^\s,]+(, ?whsec_[^\s,]+)*", value):
+        raise WrongSetting(name, _hidden(value), "an endpoint's signing secret, whsec_…, or several with commas")
     return value
 
 

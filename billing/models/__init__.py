@@ -98,6 +98,7 @@ from billing.models.settlement import (
     StripeCustomer,
     StripeEvent,
     StripeIntent,
+    StripeRate,
 )
 from billing.models.statements import ProviderStatement, StatementEntry, StatementSequence
 from billing.models.tax import (
@@ -241,6 +242,7 @@ __all__ = [
     "StripeIntent",
     "StripeMovement",
     "StripePayee",
+    "StripeRate",
     "Suspension",
     "SuspensionEnd",
     "TaxExemption",

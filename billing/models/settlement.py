@@ -74,6 +74,16 @@ class StripeIntent(models.Model):
         return self.key
 
 
+class StripeRate(models.Model):
+    """When the next call to an endpoint of Stripe may be made; moved on by each call (`billing.stripe_pacing`)."""
+
+    endpoint = models.CharField(primary_key=True, max_length=200)
+    free_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.endpoint
+
+
 class StripeCustomer(models.Model):
     """An organization's customer at Stripe."""
 

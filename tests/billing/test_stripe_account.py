@@ -13,6 +13,8 @@ from tests.fakes.stripe_double.fixture import StripeDouble
 if TYPE_CHECKING:
     from pytest_django import Settings
 
+pytestmark = pytest.mark.django_db  # every call is paced by a row
+
 
 def test_without_a_key_there_is_no_gateway(settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = ""

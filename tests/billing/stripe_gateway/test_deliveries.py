@@ -171,3 +171,22 @@ def test_real_deliveries_verify_however_untidy(
     assert len(seen) == len({event.id for event in seen}) * (2 if mode == "doubled" else 1)
     for endpoint in api.v1.webhook_endpoints.list().data:
         api.v1.webhook_endpoints.delete(endpoint.id)
+
+
+def test_each_of_several_secrets_is_taken() -> None:
+    both = StripeGateway(StripeSettings(secret_key="sk_test_x", webhook_secret=f"{SECRET}, whsec_connect"))
+    body = json.dumps(EVENT)
+    for secret in (SECRET, "whsec_connect"):
+        header = stripe.WebhookSignature.generate_signature_header(body, secret, int(NOW.timestamp()))
+        assert both.verify_event(body.encode(), header, now=NOW).id == "evt_1"
+    wrong = stripe.WebhookSignature.generate_signature_header(body, "whsec_other", int(NOW.timestamp()))
+    with pytest.raises(WebhookSignatureInvalid):
+        both.verify_event(body.encode(), wrong, now=NOW)
+
+
+def test_every_attempt_is_paced(double: StripeDouble) -> None:
+    asked: list[tuple[str, str]] = []
+    settings = StripeSettings(secret_key=StripeDouble.SECRET_KEY, webhook_secret=SECRET, api_base=double.base_url)
+    gateway = StripeGateway(settings, pace=lambda method, url: asked.append((method, url)))
+    assert gateway.find_account("nobody") is None
+    assert asked == [("get", f"{double.base_url}/v1/accounts?limit=100")]
