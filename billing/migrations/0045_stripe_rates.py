@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0043_reconciling'),
+        ('billing', '0044_credit_left'),
     ]
 
     operations = [
