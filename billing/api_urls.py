@@ -15,6 +15,7 @@ from billing.agreements.api import (
     WithdrawView,
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
+from billing.banking import api as bank
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
 from billing.card_api import CardView
 from billing.corrections import api as corrections_api
@@ -29,6 +30,7 @@ from billing.documents_api import (
     InvoicePdfView,
     InvoiceXmlView,
 )
+from billing.dunning import api as dunning
 from billing.exports_api import ExportsView, FocusView
 from billing.lease_api import (
     CapacityView,
@@ -141,6 +143,13 @@ urlpatterns = [
     path("card", CardView.as_view(), name="api-card"),
     path("coupons", CouponsView.as_view(), name="api-coupons"),
     path("coupons/<uuid:coupon_id>/end", CouponEndView.as_view(), name="api-coupon-end"),
+    path("bank-statements", bank.BankStatementsView.as_view(), name="api-bank-statements"),
+    path("bank-lines", bank.BankLinesView.as_view(), name="api-bank-lines"),
+    path("bank-lines/<uuid:line_id>", bank.BankLineView.as_view(), name="api-bank-line"),
+    path("bank-lines/<uuid:line_id>/match", bank.BankLineMatchView.as_view(), name="api-bank-line-match"),
+    path("bank-matches/<uuid:match_id>/undo", bank.BankMatchUndoView.as_view(), name="api-bank-match-undo"),
+    path("dunning-schedule", dunning.DunningScheduleView.as_view(), name="api-dunning-schedule"),
+    path("invoices/<uuid:invoice_id>/dunning", dunning.InvoiceDunningView.as_view(), name="api-invoice-dunning"),
     path("capacity", CapacityView.as_view(), name="api-capacity"),
     path("quotes", QuotesView.as_view(), name="api-quotes"),
     path("quotes/<uuid:quote_id>", QuoteView.as_view(), name="api-quote"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_PROVIDER, PROVIDERS, people
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, PROVIDERS, people, programs
 
 POSTED_NOTHING: Final = people(alice=404, bob=404, charlie=422, petra=422)
+NO_ID: Final = "00000000-0000-0000-0000-000000000009"
+NOT_THEIRS: Final = {"parts": [{"invoice": NO_ID, "amount": "1.00"}]}
+NOBODY: Final = programs(tenant=404, provider=404, outsider=404)
 NO_STEP: Final = people(alice=404, bob=404, charlie=404, petra=404)
 FILE: Final = {"import_id": "{bank file}"}
 MOVEMENT: Final = {"line_id": "{movement}"}
@@ -21,6 +24,14 @@ BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("provider-dunning", POSTED_NOTHING, "post", {}, {"remind": "soon"}),
     ("provider-dunning-case", PROVIDERS, "get", {"invoice_id": "{invoice}"}, {}),
     ("provider-dunning-case", NO_STEP, "post", {"invoice_id": "{invoice}"}, {"action": "take_back"}),
+    ("api-bank-statements", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-bank-lines", OWN_API, "get", {}, {}),
+    ("api-bank-line", programs(tenant=404, provider=200, outsider=404), "get", MOVEMENT, {}),
+    ("api-bank-line-match", programs(tenant=404, provider=422, outsider=404), "post", MOVEMENT, NOT_THEIRS),
+    ("api-bank-match-undo", NOBODY, "post", {"match_id": NO_ID}, {"reason": "a"}),
+    ("api-dunning-schedule", programs(tenant=404, provider=200, outsider=200), "get", {}, {}),
+    ("api-dunning-schedule", programs(tenant=404, provider=400, outsider=400), "put", {}, {}),
+    ("api-invoice-dunning", BETWEEN_THEM, "get", {"invoice_id": "{invoice}"}, {}),
     ("provider-bank-import", PROVIDERS, "get", FILE, {}),
     ("provider-bank-line", PROVIDERS, "get", MOVEMENT, {}),
     ("provider-bank-line", people(alice=404, bob=404, charlie=404, petra=302), "post", MOVEMENT, ASIDE),

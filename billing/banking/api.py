@@ -1,0 +1,324 @@
+"""The API of bank statements and movements: a provider's own, to take in, read and decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.banking.candidates import proposals_for
+from billing.banking.deciding import match_by_hand, match_new, unmatch
+from billing.banking.entries import DOCUMENT_BYTES_MAX
+from billing.banking.importing import import_statement
+from billing.banking.lists import Shown, find_line, line_list
+from billing.banking.matching import Part
+from billing.money import round_to_minor
+from clusters.bodies import checked
+from tenants.authentication import organization_of
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rest_framework.request import Request
+
+    from billing.models import BankLine
+    from tenants.models import Organization
+
+MATCHED_AT_ONCE_MAX: Final = 200
+SHOWN: Final = {"to_decide": Shown.TO_DECIDE, "matched": Shown.MATCHED, "outgoing": Shown.OUTGOING, "all": Shown.ALL}
+PAGE_MAX: Final = 1_000_000
+
+
+class MalformedBankCall(Problem):
+    """The body is not what this address takes."""
+
+    status = 400
+    code = "bank_call_malformed"
+    title = "The call cannot be read"
+
+
+class BankStatementRequestSerializer(serializers.Serializer[Any]):
+    """A statement file as text."""
+
+    document = serializers.CharField(max_length=DOCUMENT_BYTES_MAX, help_text="camt.053, or CSV", trim_whitespace=False)
+    account = serializers.CharField(max_length=60, required=False, default="", help_text="of a CSV file")
+    name = serializers.CharField(max_length=200, required=False, default="")
+
+
+class BankFaultSerializer(serializers.Serializer[Any]):
+    """An entry that was refused."""
+
+    place = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BankStatementOutcomeSerializer(serializers.Serializer[Any]):
+    """What became of the entries of a file."""
+
+    id = serializers.UUIDField()
+    stored = serializers.IntegerField()
+    known = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    faults = BankFaultSerializer(many=True)
+
+
+class BankPartSerializer(serializers.Serializer[Any]):
+    """What of a movement an invoice gets."""
+
+    invoice = serializers.UUIDField()
+    amount = serializers.DecimalField(max_digits=38, decimal_places=4)
+
+
+class BankMatchSerializer(serializers.Serializer[Any]):
+    """A part of a movement and what it was; `undone` where that was taken back."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(["invoice", "balance", "aside"])
+    amount = serializers.CharField()
+    invoice = serializers.UUIDField(allow_null=True)
+    rule = serializers.CharField()
+    undone = serializers.BooleanField()
+
+
+class BankProposalSerializer(serializers.Serializer[Any]):
+    """What a movement could pay."""
+
+    rule = serializers.CharField()
+    parts = BankPartSerializer(many=True)
+    surplus = serializers.CharField()
+
+
+class BankLineSerializer(serializers.Serializer[Any]):
+    """A movement as the bank told it."""
+
+    id = serializers.UUIDField()
+    account = serializers.CharField()
+    booked_on = serializers.DateField()
+    amount = serializers.CharField()
+    left = serializers.CharField(help_text="what no match has")
+    currency = serializers.CharField()
+    payer = serializers.CharField()
+    text = serializers.CharField()
+    reference = serializers.CharField()
+    state = serializers.ChoiceField(["new", "suggested", "unmatched", "matched", "outgoing"])
+
+
+class BankLinesSerializer(serializers.Serializer[Any]):
+    """A page of movements, the latest day first."""
+
+    lines = BankLineSerializer(many=True)
+    found = serializers.IntegerField()
+    page = serializers.IntegerField()
+
+
+class BankLineDetailSerializer(BankLineSerializer):
+    """A movement with what it was matched to, and what it could be."""
+
+    matches = BankMatchSerializer(many=True)
+    proposals = BankProposalSerializer(many=True)
+
+
+class BankMatchRequestSerializer(serializers.Serializer[Any]):
+    """Which invoices a movement pays."""
+
+    parts = BankPartSerializer(many=True, allow_empty=False)
+    note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class BankUndoRequestSerializer(serializers.Serializer[Any]):
+    """Why a match was wrong."""
+
+    reason = serializers.CharField(max_length=200)
+
+
+class BankLineQuerySerializer(serializers.Serializer[Any]):
+    """The query of the list."""
+
+    state = serializers.ChoiceField(list(SHOWN), default="to_decide")
+    page = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=1)
+
+
+class BankStatementsView(APIView):
+    """Statement files."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_statements_create",
+        tags=["payments"],
+        summary="Take in a bank statement",
+        request=BankStatementRequestSerializer,
+        responses={200: BankStatementOutcomeSerializer, 201: BankStatementOutcomeSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Take in a file. The same file again answers 200 and changes nothing; every entry has one outcome."""
+        provider, now = _provider(request), timezone.now()
+        given = checked(BankStatementRequestSerializer(data=request.data), MalformedBankCall)
+        imported, is_new = import_statement(
+            provider=provider,
+            content=given["document"].encode(),
+            name=given["name"],
+            by=_by(request),
+            now=now,
+            account_number=given["account"],
+        )
+        match_new(now=now, limit=MATCHED_AT_ONCE_MAX, import_id=imported.pk)
+        names = ("stored", "known", "pending", "refused", "faults")
+        body = {"id": str(imported.pk), **{name: getattr(imported, name) for name in names}}
+        return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class BankLinesView(APIView):
+    """Movements."""
+
+    required_scopes = {"GET": "invoices:read"}
+
+    @extend_schema(
+        operation_id="bank_lines_list",
+        tags=["payments"],
+        summary="List bank movements",
+        parameters=[
+            OpenApiParameter("state", str, enum=list(SHOWN), description="to_decide if not given"),
+            OpenApiParameter("page", int, description="from 1; 50 movements each"),
+        ],
+        responses={200: BankLinesSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """List movements of the organization's accounts, the latest day first."""
+        query = checked(BankLineQuerySerializer(data=request.query_params.dict()), MalformedBankCall)
+        found = line_list(organization_of(request), shown=SHOWN[query["state"]], page=query["page"])
+        return Response({"lines": [_line(one) for one in found.lines], "found": found.found, "page": found.page})
+
+
+class BankLineView(APIView):
+    """One movement."""
+
+    required_scopes = {"GET": "invoices:read"}
+
+    @extend_schema(
+        operation_id="bank_lines_retrieve",
+        tags=["payments"],
+        summary="Read a bank movement",
+        responses={200: BankLineDetailSerializer},
+    )
+    def get(self, request: Request, line_id: UUID) -> Response:
+        """Read a movement, what it was matched to, and what it could be."""
+        return Response(_detail(organization_of(request), line_id))
+
+
+class BankLineMatchView(APIView):
+    """What a movement pays."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_lines_match",
+        tags=["payments"],
+        summary="Pay invoices with a movement",
+        request=BankMatchRequestSerializer,
+        responses={200: BankLineDetailSerializer},
+    )
+    def post(self, request: Request, line_id: UUID) -> Response:
+        """Pay invoices with parts of a movement; what is left of it stays unmatched."""
+        provider = organization_of(request)
+        given = checked(BankMatchRequestSerializer(data=request.data), MalformedBankCall)
+        match_by_hand(
+            provider=provider,
+            line_id=line_id,
+            parts=[Part(part["invoice"], part["amount"]) for part in given["parts"]],
+            note=given["note"],
+            by=_by(request),
+            now=timezone.now(),
+        )
+        return Response(_detail(provider, line_id))
+
+
+class BankMatchUndoView(APIView):
+    """A match taken back."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_matches_undo",
+        tags=["payments"],
+        summary="Take a match back",
+        request=BankUndoRequestSerializer,
+        responses={200: BankLineDetailSerializer},
+    )
+    def post(self, request: Request, match_id: UUID) -> Response:
+        """Take a match back: what was paid by it is owed again, and the money is unmatched."""
+        provider = organization_of(request)
+        given = checked(BankUndoRequestSerializer(data=request.data), MalformedBankCall)
+        now = timezone.now()
+        undone = unmatch(provider=provider, match_id=match_id, reason=given["reason"], by=_by(request), now=now)
+        return Response(_detail(provider, undone.match.line_id))
+
+
+def _provider(request: Request) -> Organization:
+    provider = organization_of(request)
+    if not provider.is_provider:
+        raise Http404
+    return provider
+
+
+def _by(request: Request) -> str:
+    program: Any = request.user
+    prefix: str = program.key.prefix
+    return prefix
+
+
+def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:
+    line = find_line(provider, line_id)
+    if line is None:
+        raise Http404
+    matches = [
+        {
+            "id": str(one.pk),
+            "kind": one.kind,
+            "amount": _money(one.amount, line),
+            "invoice": None if one.invoice_id is None else str(one.invoice_id),
+            "rule": one.rule,
+            "undone": hasattr(one, "unmatch"),
+        }
+        for one in line.matches.all()
+    ]
+    proposals = [
+        {
+            "rule": one.rule.value,
+            "parts": [{"invoice": str(part.invoice_id), "amount": _money(part.amount, line)} for part in one.parts],
+            "surplus": _money(one.surplus, line),
+        }
+        for one in proposals_for(line, _left(line))
+    ]
+    return {**_line(line), "matches": matches, "proposals": proposals}
+
+
+def _line(line: BankLine) -> dict[str, Any]:
+    return {
+        "id": str(line.pk),
+        "account": line.account.number,
+        "booked_on": line.booked_on.isoformat(),
+        "amount": _money(line.amount, line),
+        "left": _money(_left(line), line),
+        "currency": line.currency,
+        "payer": line.payer,
+        "text": line.text,
+        "reference": line.structured,
+        "state": line.state,
+    }
+
+
+def _left(line: BankLine) -> Any:
+    return getattr(line, "left_amount")  # noqa: B009  an annotation, which the type does not know
+
+
+def _money(amount: Any, line: BankLine) -> str:
+    return f"{round_to_minor(amount, line.currency):f}"

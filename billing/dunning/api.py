@@ -1,0 +1,139 @@
+"""The API of dunning: a provider's schedule, and the steps of an invoice for both of its parties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.dunning.policies import schedule_of, set_policy
+from billing.dunning.schedule import DAYS_MAX, Action, write_schedule
+from billing.models import DunningStep, Invoice
+from clusters.bodies import checked
+from tenants.authentication import organization_of
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rest_framework.request import Request
+
+    from tenants.models import Organization
+
+
+class MalformedDunning(Problem):
+    """The body is no schedule."""
+
+    status = 400
+    code = "dunning_malformed"
+    title = "The schedule cannot be read"
+
+
+class DunningPlannedSerializer(serializers.Serializer[Any]):
+    """One step of a schedule."""
+
+    after_days = serializers.IntegerField(min_value=0, max_value=DAYS_MAX, help_text="after the due date")
+    action = serializers.ChoiceField([action.value for action in Action])
+
+
+class DunningScheduleSerializer(serializers.Serializer[Any]):
+    """A schedule; without steps nothing is sent, and nobody is suspended."""
+
+    steps = DunningPlannedSerializer(many=True)
+
+
+class DunningTakenSerializer(serializers.Serializer[Any]):
+    """A step that was taken; `taken_back` and `lifted_at` where it was."""
+
+    id = serializers.UUIDField()
+    action = serializers.CharField()
+    after_days = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    detail = serializers.CharField()
+    announces_at = serializers.DateTimeField(allow_null=True)
+    taken_back = serializers.BooleanField()
+    lifted_at = serializers.DateTimeField(allow_null=True)
+
+
+class DunningTakenListSerializer(serializers.Serializer[Any]):
+    """The steps of an invoice, the first one first."""
+
+    steps = DunningTakenSerializer(many=True)
+
+
+class DunningScheduleView(APIView):
+    """The schedule of a provider."""
+
+    required_scopes = {"GET": "invoices:read", "PUT": "bank:write"}
+
+    @extend_schema(
+        operation_id="dunning_schedule_retrieve",
+        tags=["payments"],
+        summary="Read the schedule of dunning",
+        responses={200: DunningScheduleSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Read what counts for all contracts without a schedule of their own."""
+        return Response({"steps": write_schedule(schedule_of(_provider(request).pk))})
+
+    @extend_schema(
+        operation_id="dunning_schedule_update",
+        tags=["payments"],
+        summary="Set the schedule of dunning",
+        request=DunningScheduleSerializer,
+        responses={200: DunningScheduleSerializer},
+    )
+    def put(self, request: Request) -> Response:
+        """Set it; steps that were taken stay taken. Suspension needs a notice at least 3 days before it."""
+        provider = _provider(request)
+        given = checked(DunningScheduleSerializer(data=request.data), MalformedDunning)
+        program: Any = request.user
+        now = timezone.now()
+        policy = set_policy(provider=provider, steps=given["steps"], by=program.key.prefix, now=now)
+        return Response({"steps": policy.steps})
+
+
+class InvoiceDunningView(APIView):
+    """The steps of one invoice."""
+
+    required_scopes = {"GET": "invoices:read"}
+
+    @extend_schema(
+        operation_id="invoices_dunning_list",
+        tags=["payments"],
+        summary="Read what was done about an overdue invoice",
+        responses={200: DunningTakenListSerializer},
+    )
+    def get(self, request: Request, invoice_id: UUID) -> Response:
+        """Read every step that was taken, for both parties."""
+        found = Invoice.objects.for_org(organization_of(request)).filter(pk=invoice_id).exclude(state="draft")
+        if not found.exists():
+            raise Http404
+        steps = DunningStep.objects.filter(invoice=invoice_id).select_related("taken_back", "suspension__end")
+        return Response({"steps": [_step(step) for step in steps.order_by("at", "pk")]})
+
+
+def _provider(request: Request) -> Organization:
+    provider = organization_of(request)
+    if not provider.is_provider:
+        raise Http404
+    return provider
+
+
+def _step(step: DunningStep) -> dict[str, Any]:
+    end = getattr(getattr(step, "suspension", None), "end", None)
+    return {
+        "id": str(step.pk),
+        "action": step.action,
+        "after_days": step.after_days,
+        "at": step.at,
+        "detail": step.detail,
+        "announces_at": step.announces_at,
+        "taken_back": hasattr(step, "taken_back"),
+        "lifted_at": None if end is None else end.at,
+    }

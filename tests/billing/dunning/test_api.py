@@ -1,0 +1,40 @@
+"""The schedule and the steps by the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.billing.banking.test_api import call
+from tests.billing.dunning.overdue import STEPS, after, make_overdue, sweep
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_schedule_is_set_and_read(cast: Cast, client: Client) -> None:
+    assert call(client, cast.provider, "dunning-schedule").json() == {"steps": []}
+    answer = call(client, cast.provider, "dunning-schedule", {"steps": STEPS}, "put")
+    assert (answer.status_code, answer.json()) == (200, {"steps": STEPS})
+    assert call(client, cast.provider, "dunning-schedule").json() == {"steps": STEPS}
+    wrong = call(client, cast.provider, "dunning-schedule", {"steps": STEPS[3:]}, "put")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "wrong_dunning")
+    assert call(client, cast.provider, "dunning-schedule", {"steps": [{}]}, "put").json()["code"] == "dunning_malformed"
+    assert call(client, cast.tenant, "dunning-schedule").status_code == 404
+
+
+def test_both_parties_read_the_steps(cast: Cast, client: Client) -> None:
+    invoice = make_overdue(cast)
+    for days in (3, 10):
+        sweep(after(invoice, days))
+    for party in (cast.tenant, cast.provider):
+        steps = call(client, party, f"invoices/{invoice.pk}/dunning").json()["steps"]
+        assert [step["action"] for step in steps] == ["remind", "retry_card", "notice"]
+        assert steps[2]["announces_at"] is not None
+        assert (steps[0]["taken_back"], steps[0]["lifted_at"]) == (False, None)
+    assert call(client, cast.outsider, f"invoices/{invoice.pk}/dunning").status_code == 404
