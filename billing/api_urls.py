@@ -57,6 +57,7 @@ from billing.share_facts_api import AuditFindingsView, RefundsView
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.statements.balance_api import AccountView, BalanceView
 from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
+from billing.topup_api import TopUpsView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
@@ -139,6 +140,7 @@ urlpatterns = [
     path("refunds/<uuid:refund_id>/back", refund_api.RefundBackView.as_view(), name="api-refund-back"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
+    path("contracts/<str:number>/top-ups", TopUpsView.as_view(), name="api-contract-top-ups"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),
     path("card", CardView.as_view(), name="api-card"),
     path("coupons", CouponsView.as_view(), name="api-coupons"),

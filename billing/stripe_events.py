@@ -22,6 +22,7 @@ from billing.statements.onboarding import apply_account
 from billing.stripe_answers import StripeRefused
 from billing.stripe_gateway import METADATA_INVOICE
 from billing.stripe_results import apply_stripe_invoice
+from billing.topups import buying
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -153,7 +154,9 @@ def _look_at_dispute(event: StripeEvent, gateway: StripeGateway, now: datetime) 
 def _look_at_session(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
     """A visit's card is made the one that pays by calls to Stripe, so all of it happens before the transaction."""
     session = gateway.get_session(event.object_id)
-    ours = look_at_session(session=session, gateway=gateway, now=now)
+    ours = look_at_session(session=session, gateway=gateway, now=now) or buying.look_at_session(
+        session=session, gateway=gateway, now=now
+    )
     return lambda: f"visit is {session.status}" if ours else "unknown object: no visit of ours"
 
 

@@ -38,6 +38,7 @@ from billing.reconciling import looking
 from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
 from billing.tax import service
+from billing.topups import buying
 from metering.retention import state_hold
 from tenants import idempotency
 
@@ -371,6 +372,22 @@ def look_at_card_visits(**_: object) -> None:
             return
         except Exception:
             logger.exception("card visit %s", visit_id)
+
+
+@shared_task(name="billing.tasks.look_at_top_ups")
+def look_at_top_ups(**_: object) -> None:
+    """See which top-ups were paid on Stripe's page, in case no webhook came."""
+    gateway = stripe_account.gateway()
+    if gateway is None:
+        return
+    for top_up_id in buying.open_top_ups(now=datetime.now(UTC), limit=VISITS_MAX):
+        try:
+            buying.look_at_top_up(top_up_id=top_up_id, gateway=gateway, now=datetime.now(UTC))
+        except StripeUnavailable as error:
+            logger.warning("Top-up %s: Stripe is unavailable (%s)", top_up_id, error)
+            return
+        except Exception:
+            logger.exception("top-up %s", top_up_id)
 
 
 @shared_task(name="billing.tasks.tell_collections")

@@ -48,6 +48,7 @@ SWEEPS = {
     "billing.tasks.send_refunds": 15.0,
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.look_at_card_visits": 30.0,
+    "billing.tasks.look_at_top_ups": 30.0,
     "billing.tasks.tell_collections": 30.0,
     "billing.tasks.reconcile_stripe": 600.0,
     "billing.tasks.tell_price_changes": 30.0,

@@ -120,6 +120,7 @@ from billing.models.terms import (
     TermFact,
     TermWording,
 )
+from billing.models.topups import TopUp, TopUpState
 
 __all__ = [
     "BACK_BILLING_MONTHS",
@@ -256,6 +257,8 @@ __all__ = [
     "TermFact",
     "TermWording",
     "TokenPrice",
+    "TopUp",
+    "TopUpState",
     "UnitPrice",
     "UnpricedUsage",
     "VisitState",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.isolation.callers import OWN_PROVIDER, people, programs
+from tests.isolation.callers import BETWEEN_THEM, OWN_PROVIDER, people, programs
 
 EXEMPTION = {"tenant": "tenant", "reference": "C-1", "reason": "sample", "from_on": "2026-03-01"}
+CONTRACT = {"number": "{contract}"}
 NOBODYS = {"exemption_id": "00000000-0000-7000-8000-000000000000"}
 PROVIDERS_OWN = programs(tenant=404, provider=200, outsider=200)
 WRONG_OWN = programs(tenant=404, provider=422, outsider=422)
@@ -14,6 +15,8 @@ WRONG_OWN = programs(tenant=404, provider=422, outsider=422)
 TAX_ADDRESSES: tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...] = (
     ("provider-taxes", OWN_PROVIDER, "get", {}, {}),
     ("provider-taxes", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
+    ("api-contract-top-ups", BETWEEN_THEM, "get", CONTRACT, {}),
+    ("api-contract-top-ups", programs(tenant=422, provider=404, outsider=404), "post", CONTRACT, {}),
     ("api-tax-settings", PROVIDERS_OWN, "get", {}, {}),
     ("api-tax-settings", WRONG_OWN, "put", {}, {}),
     ("api-tax-rates", PROVIDERS_OWN, "get", {}, {}),

@@ -1,0 +1,1 @@
+"""Prepaid credit bought through Stripe's page."""

@@ -1,0 +1,61 @@
+"""The API of top-ups."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from billing.agreeing import add_adjustment
+from billing.models import TopUp
+from billing.rating.credit import CreditWording
+from tests.billing.collected import settings_of
+from tests.billing.world import MARCH, World, make_world
+from tests.filled import api_key
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.factories import Cast
+    from tests.fakes.stripe_double.fixture import StripeDouble
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    world = make_world(parties=(cast.provider, cast.tenant), currency="EUR")
+    add_adjustment(
+        contract=world.contract, wording=CreditWording(), from_at=MARCH, to_at=None, now=MARCH, title="Prepaid"
+    )
+    return world
+
+
+def test_a_tenant_is_given_stripes_page(
+    client: Client, cast: Cast, world: World, double: StripeDouble, settings: Any
+) -> None:
+    known = settings_of(double)
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = known.secret_key, known.api_base
+    key = {"authorization": f"Bearer {api_key(cast.tenant)}"}
+    address = f"/api/v1/contracts/{world.contract.number}/top-ups"
+    answer = client.post(address, {"amount": "25.00"}, content_type="application/json", headers=key)
+    assert answer.status_code == 201, answer.content
+    made = answer.json()
+    assert (made["amount"], made["currency"], made["state"]) == ("25.00", "EUR", "open")
+    assert made["url"]
+    assert client.get(address, headers=key).json() == {"top_ups": [made]}
+    assert TopUp.objects.get().next_look_at > MARCH + timedelta(days=1)
+    wrong = client.post(address, {"amount": "0"}, content_type="application/json", headers=key)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "wrong_top_up")
+    provider = {"authorization": f"Bearer {api_key(cast.provider)}"}
+    assert client.post(address, {"amount": "1"}, content_type="application/json", headers=provider).status_code == 404
+    assert client.get(address, headers=provider).json() == {"top_ups": [made]}
+
+
+def test_without_stripe_none_is_sold(client: Client, cast: Cast, world: World) -> None:
+    key = {"authorization": f"Bearer {api_key(cast.tenant)}"}
+    address = f"/api/v1/contracts/{world.contract.number}/top-ups"
+    answer = client.post(address, {"amount": "25.00"}, content_type="application/json", headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (503, "top_ups_not_taken")
+    assert not TopUp.objects.exists()

@@ -1,0 +1,113 @@
+"""Credit bought on Stripe's page: granted once when it is paid, booked as held by Stripe, whoever looks first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.agreeing import add_adjustment
+from billing.books import check_books
+from billing.credit_grants import grants_of
+from billing.ledger import balances
+from billing.models import AccountKind, Contract, TopUp
+from billing.rating.credit import CreditWording
+from billing.topups.buying import (
+    FORGOTTEN_AFTER,
+    LOOK_EVERY,
+    WrongTopUp,
+    look_at_session,
+    look_at_top_up,
+    open_top_up,
+    open_top_ups,
+    start_top_up,
+)
+from tests.billing.collected import gateway_of
+from tests.billing.world import MARCH, make_world
+
+if TYPE_CHECKING:
+    from tests.fakes.stripe_double.fixture import StripeDouble
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BACK = "http://127.0.0.1:9/t/contracts/"
+NOW = MARCH + timedelta(days=3)
+
+
+@pytest.fixture
+def contract() -> Contract:
+    world = make_world(currency="EUR")
+    add_adjustment(
+        contract=world.contract, wording=CreditWording(), from_at=MARCH, to_at=None, now=MARCH, title="Prepaid"
+    )
+    return world.contract
+
+
+def started(contract: Contract, amount: str = "250.00") -> TopUp:
+    return start_top_up(contract=contract, amount=Decimal(amount), by="alice@example.com", now=NOW)
+
+
+def opened(contract: Contract, double: StripeDouble) -> TopUp:
+    top_up = started(contract)
+    open_top_up(top_up_id=top_up.pk, return_url=BACK, gateway=gateway_of(double), now=NOW)
+    top_up.refresh_from_db()
+    return top_up
+
+
+def test_what_is_paid_is_granted_and_booked_once(contract: Contract, double: StripeDouble) -> None:
+    top_up = opened(contract, double)
+    gateway = gateway_of(double)
+    assert not look_at_top_up(top_up_id=top_up.pk, gateway=gateway, now=NOW)
+    double.complete_checkout(top_up.session_id)
+    session = gateway.get_session(top_up.session_id)
+    for _time in range(3):
+        assert look_at_session(session=session, gateway=gateway, now=NOW)
+    [grant] = grants_of([top_up.term_id])[top_up.term_id].values()
+    assert (grant.amount, grant.bought, grant.from_at) == (Decimal("250.00"), True, NOW)
+    held = balances(organization_id=contract.provider_id)
+    assert held[AccountKind.STRIPE_CLEARING, "EUR"] == Decimal(250)
+    assert held[AccountKind.BANK_CLEARING, "EUR"] == 0
+    assert balances(organization_id=contract.tenant_id)[AccountKind.PREPAID_CREDIT, "EUR"] == Decimal(-250)
+    top_up.refresh_from_db()
+    assert (top_up.state, top_up.url) == ("paid", "")
+    assert top_up.payment_intent_id
+    assert [check.name for check in check_books() if not check.holds] == []
+
+
+def test_a_page_is_opened_once(contract: Contract, double: StripeDouble) -> None:
+    top_up = opened(contract, double)
+    again = open_top_up(top_up_id=top_up.pk, return_url=BACK, gateway=gateway_of(double), now=NOW)
+    assert again == top_up.url
+    assert again
+
+
+def test_the_sweep_looks_until_it_is_over(contract: Contract, double: StripeDouble) -> None:
+    top_up = started(contract)
+    assert open_top_ups(now=NOW, limit=9) == []
+    assert open_top_ups(now=NOW + LOOK_EVERY, limit=9) == [top_up.pk]
+    later = NOW + FORGOTTEN_AFTER + timedelta(seconds=1)
+    assert look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=later)
+    assert open_top_ups(now=later + LOOK_EVERY, limit=9) == []
+    assert TopUp.objects.get().state == "expired"
+
+
+def test_another_amount_than_was_asked_for_is_left_to_a_person(contract: Contract, double: StripeDouble) -> None:
+    top_up = opened(contract, double)
+    double.complete_checkout(top_up.session_id)
+    TopUp.objects.update(amount=Decimal(300))
+    assert look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=NOW)
+    assert TopUp.objects.get().state == "differs"
+    assert not grants_of([top_up.term_id])[top_up.term_id]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "0.01", "1.234", "1000000.01", "NaN"])
+def test_an_amount_that_cannot_be_charged_is_refused(contract: Contract, amount: str) -> None:
+    with pytest.raises(WrongTopUp):
+        started(contract, amount)
+    assert not TopUp.objects.exists()
+
+
+def test_a_contract_without_credit_takes_none() -> None:
+    with pytest.raises(WrongTopUp, match="no such term"):
+        started(make_world().contract)
