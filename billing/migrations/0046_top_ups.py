@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0044_credit_left'),
+        ('billing', '0045_stripe_rates'),
     ]
 
     operations = [
