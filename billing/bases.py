@@ -117,8 +117,7 @@ def read_bases(
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated, sessions = _stated(windows, terms), session_facts(windows, terms)
-    carried, adjusted = _carried(windows), adjusted_facts(windows)
-    by_contract = _terms_by_contract(terms)
+    carried, adjusted, by_contract = _carried(windows), adjusted_facts(windows), _terms_by_contract(terms)
     found: list[PeriodBasis] = []
     for index, (window, contract) in enumerate((window, window.contract) for window in windows):
         inputs = tuple(

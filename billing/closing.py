@@ -4,6 +4,7 @@ Everything a close does happens in one transaction, so a worker that dies at any
 and the next sweep does it again; a period that is closed stays closed whoever asks.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
 from billing.tax.deciding import TaxWaits
 from billing.terms import terms_of
+
+logger = logging.getLogger(__name__)
 
 READY_FOR = timedelta(hours=1)
 """After how long a period that waits for its approval is rated again."""
@@ -65,6 +68,20 @@ def due_periods(*, now: datetime) -> list[UUID]:
     looked_at = Q(ready_at__isnull=True) | Q(approved_at__isnull=False) | Q(ready_at__lte=now - READY_FOR)
     due = BillingPeriod.objects.filter(looked_at, state=PeriodState.OPEN, to_at__lte=now).order_by("to_at", "pk")
     return list(due.values_list("pk", flat=True))
+
+
+def close_due(*, now: datetime, stripe_ready: bool) -> None:
+    """Do `close_period` for every period that is due; one that fails holds up no other.
+
+    Sweeps that overlap begin at different places, so that workers share the periods out among them.
+    """
+    due = due_periods(now=now)
+    begin = now.microsecond % len(due) if due else 0
+    for period_id in (*due[begin:], *due[:begin]):
+        try:
+            close_period(period_id=period_id, now=now, stripe_ready=stripe_ready, wait=False)
+        except Exception:
+            logger.exception("closing period %s", period_id)
 
 
 @transaction.atomic

@@ -146,13 +146,7 @@ def record_lease_steps(**_: object) -> None:
 @shared_task(name="billing.tasks.close_periods")
 def close_periods(**_: object) -> None:
     """Close every billing period that is over and complete, or over its grace."""
-    now = datetime.now(UTC)
-    stripe_ready = bool(settings.STRIPE_SECRET_KEY)
-    for period_id in closing.due_periods(now=now):
-        try:
-            closing.close_period(period_id=period_id, now=now, stripe_ready=stripe_ready, wait=False)
-        except Exception:
-            logger.exception("closing period %s", period_id)
+    closing.close_due(now=datetime.now(UTC), stripe_ready=bool(settings.STRIPE_SECRET_KEY))
 
 
 @shared_task(name="billing.tasks.make_statements")
@@ -182,12 +176,7 @@ def make_documents(**_: object) -> None:
 @shared_task(name="billing.tasks.bill_late_usage")
 def bill_late_usage(**_: object) -> None:
     """Put usage that came after its period closed on the draft of the open one, or on a last bill."""
-    now = datetime.now(UTC)
-    for contract_id in last_bills.contracts_with_late_usage():
-        try:
-            last_bills.bill_late(contract_id=contract_id, now=now, wait=False)
-        except Exception:
-            logger.exception("late usage of contract %s", contract_id)
+    last_bills.bill_all_late(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.make_payouts")

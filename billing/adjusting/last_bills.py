@@ -1,5 +1,6 @@
 """The last bill of a contract that is over, where usage came late and no next period takes it."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from billing.adjusting.restatements import restate_into
 from billing.models import Adjustment, BillingPeriod, Contract, PeriodState
 from billing.periods import PeriodKind, PeriodSpec, period_containing
 
+logger = logging.getLogger(__name__)
+
 CONTRACTS_PER_QUERY = 200
 
 
@@ -19,6 +22,15 @@ def contracts_with_late_usage() -> list[UUID]:
     ids = sorted(set(closed.values_list("contract_id", flat=True)))
     pages = [ids[first : first + CONTRACTS_PER_QUERY] for first in range(0, len(ids), CONTRACTS_PER_QUERY)]
     return [contract_id for page in pages for contract_id in late_contracts(page)]
+
+
+def bill_all_late(*, now: datetime) -> None:
+    """Do `bill_late` for every contract with late usage; one that fails holds up no other."""
+    for contract_id in contracts_with_late_usage():
+        try:
+            bill_late(contract_id=contract_id, now=now, wait=False)
+        except Exception:
+            logger.exception("late usage of contract %s", contract_id)
 
 
 @transaction.atomic

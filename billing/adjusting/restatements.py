@@ -22,7 +22,7 @@ from billing.evidence import read_basis as read_sealed
 from billing.evidence import recompute
 from billing.evidence_adjustments import Restated
 from billing.models import Adjustment, BillingPeriod, Invoice, InvoiceEvidence, InvoiceLine, PeriodCarry
-from billing.money import exact_sum, less
+from billing.money import exact_sum, less, round_to_minor
 from billing.rating.lines import make_bill
 from billing.rating.rated import Carry, TermKind
 from billing.restating import (
@@ -109,8 +109,9 @@ def _original(period: BillingPeriod) -> _Original:
 
 def _billed(period: BillingPeriod, into: BillingPeriod, original: _Original) -> dict[LineKey, Billed]:
     """Return what was billed of each line, on its invoice and by adjustments on invoices before that of `into`."""
+    currency = period.contract.currency
     billed = {
-        key: Billed(TermKind(row.term_kind), row.position, row.quantity, row.amount)
+        key: Billed(TermKind(row.term_kind), row.position, row.quantity, round_to_minor(row.amount, currency))
         for key, row in original.lines.items()
     }
     rows = (
@@ -126,7 +127,7 @@ def _billed(period: BillingPeriod, into: BillingPeriod, original: _Original) -> 
             before.kind,
             before.position,
             exact_sum((before.quantity, row["quantities"])),
-            exact_sum((before.amount, row["amounts"])),
+            round_to_minor(exact_sum((before.amount, row["amounts"])), currency),
         )
     return billed
 
