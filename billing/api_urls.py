@@ -29,6 +29,7 @@ from billing.documents_api import (
     InvoiceDocumentsView,
     InvoicePdfView,
     InvoiceXmlView,
+    StatementPdfView,
 )
 from billing.dunning import api as dunning
 from billing.exports_api import ExportsView, FocusView
@@ -103,6 +104,7 @@ urlpatterns = [
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),
     path("credit-notes/<uuid:credit_note_id>/pdf", CreditNotePdfView.as_view(), name="api-credit-note-pdf"),
     path("credit-notes/<uuid:credit_note_id>/xml", CreditNoteXmlView.as_view(), name="api-credit-note-xml"),
+    path("statements/<uuid:statement_id>/pdf", StatementPdfView.as_view(), name="api-statement-pdf"),
     path("exports", ExportsView.as_view(), name="api-exports"),
     path("exports/focus", FocusView.as_view(), name="api-exports-focus"),
     path("invoices/<uuid:invoice_id>/documents", InvoiceDocumentsView.as_view(), name="api-invoice-documents"),

@@ -183,6 +183,23 @@ class CreditNoteXmlView(APIView):
         return _file(request, organization_of(request), credit_note_id, _syntax(request))
 
 
+class StatementPdfView(APIView):
+    """The paper of a statement."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="statements_pdf_retrieve",
+        tags=["statements"],
+        summary="Read a statement as PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, statement_id: UUID) -> HttpResponseBase:
+        """Read the PDF/A-3, byte for byte as it was made; its SHA-256 is the ETag. 409 `document_not_ready` before."""
+        return _file(request, organization_of(request), statement_id, DocumentFormat.PDF)
+
+
 class InvoiceCsvView(APIView):
     """The lines of an invoice as a file."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.documents.inputs import DocumentKind
-from billing.models import CreditNote, DocumentState, DocumentStep, Invoice
+from billing.models import CreditNote, DocumentState, DocumentStep, Invoice, ProviderStatement
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -20,6 +20,18 @@ class NothingToMake(Problem):
     status = 409
     code = "document_not_retryable"
     title = "There is no document to make again"
+
+
+def begin_statement(statement: ProviderStatement, now: datetime) -> DocumentStep:
+    """Have the paper of a statement made, which is for its provider alone; in the transaction that makes it."""
+    return DocumentStep.objects.create(
+        subject_id=statement.pk,
+        subject=DocumentKind.STATEMENT,
+        issuer_id=statement.provider_id,
+        recipient_id=statement.provider_id,
+        next_try_at=now,
+        updated_at=now,
+    )
 
 
 def begin_documents(issued: Invoice | CreditNote, now: datetime) -> DocumentStep:

@@ -18,6 +18,7 @@ from billing.documents.press import CannotPrint
 from billing.documents.printing import Papers, print_document
 from billing.documents.reading import read_invoice
 from billing.documents.reading_credit import read_credit_note
+from billing.documents.stating import print_statement
 from billing.models import DocumentFile, DocumentState, DocumentStep
 from tenants.models import AuditEntry
 
@@ -56,7 +57,7 @@ def make_documents(*, subject_id: UUID, public_url: str, now: datetime) -> bool:
     if step is None:
         return False
     try:
-        papers = print_document(READERS[DocumentKind(step.subject)](subject_id, public_url=public_url))
+        papers = _print(step, public_url)
     except CannotPrint as error:
         _stop(step, str(error), now)
         return False
@@ -73,6 +74,13 @@ def _claim(*, subject_id: UUID, now: datetime) -> DocumentStep | None:
     if not due.update(next_try_at=now + LEASE):
         return None
     return DocumentStep.objects.get(pk=subject_id)
+
+
+def _print(step: DocumentStep, public_url: str) -> Papers:
+    kind = DocumentKind(step.subject)
+    if kind is DocumentKind.STATEMENT:
+        return print_statement(step.pk)
+    return print_document(READERS[kind](step.pk, public_url=public_url))
 
 
 @transaction.atomic

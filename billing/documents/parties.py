@@ -32,7 +32,7 @@ def parties_of(invoice: Invoice) -> Parties:
 def between(seller: BillingProfile, buyer: BillingProfile) -> Parties:
     """Return what two billing profiles put on a document from one to the other; in the buyer's language."""
     return Parties(
-        seller=_party(seller, logo=bytes(seller.logo.content) if seller.logo else b""),
+        seller=party_of(seller),
         buyer=_party(buyer, logo=b""),
         account=BankAccount(
             holder=seller.legal_name if seller.iban or seller.bank_account else "",
@@ -45,6 +45,11 @@ def between(seller: BillingProfile, buyer: BillingProfile) -> Parties:
         notes=tuple(line for line in seller.notes.splitlines() if line.strip()),
         language=LANGUAGES.get(buyer.language, Language.EN),
     )
+
+
+def party_of(profile: BillingProfile) -> Party:
+    """Return how an organization names itself, with its logo."""
+    return _party(profile, logo=bytes(profile.logo.content) if profile.logo else b"")
 
 
 def _named(organization: Organization) -> Party:

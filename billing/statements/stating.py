@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from billing.canonical import canonical, digest
+from billing.documents.beginning import begin_statement
 from billing.models import LedgerEntry, ProviderStatement, StatementEntry, StatementSequence
 from billing.statements import gathering
 from billing.statements.document import Statement, differences, make_document
@@ -121,6 +122,7 @@ def make_statement(*, provider_id: UUID, currency: str, month: date, now: dateti
     StatementEntry.objects.bulk_create(entries, batch_size=ENTRIES_BATCH_ROWS)
     StatementSequence.objects.filter(pk=provider_id).update(next_number=sequence.next_number + 1)
     _note(statement)
+    begin_statement(statement, now)
     tell_statement(statement, at=now)
     return statement
 

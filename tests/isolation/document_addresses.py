@@ -20,6 +20,7 @@ EINVOICE: Final = programs(tenant=409, provider=409, outsider=404)
 # There is none here; whose they are is tried in tests/billing/documents/test_found.py.
 NOT_THERE: Final = programs(tenant=404, provider=404, outsider=404)
 NOBODYS: Final = people(alice=404, bob=404, charlie=404, petra=404)
+NO_STATEMENT: Final = {"statement_id": "00000000-0000-0000-0000-000000000009"}
 NO_CREDIT_NOTE: Final = {"credit_note_id": "00000000-0000-0000-0000-000000000009"}
 SPAN: Final = {"from": "2026-04-01T00:00:00Z", "to": "2026-05-01T00:00:00Z"}
 DAYS: Final = {"from": "2026-04-01", "to": "2026-04-30"}
@@ -35,6 +36,7 @@ DOCUMENT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], 
     ("api-credit-note-xml", NOT_THERE, "get", NO_CREDIT_NOTE, {}),
     ("tenant-credit-note-pdf", NOBODYS, "get", {"number": "CN-0"}, {}),
     ("provider-credit-note-pdf", NOBODYS, "get", {"number": "CN-0"}, {}),
+    ("api-statement-pdf", NOT_THERE, "get", NO_STATEMENT, {}),
     ("api-exports", OWN_API, "get", {}, {}),
     ("api-exports-focus", OWN_API, "get", {}, SPAN),
     ("tenant-exports", OWN_TENANT, "get", {}, {}),

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.documents.inputs import Party
+from billing.documents.press import print_paper
+from billing.documents.statement_paper import compose_statement
+from tests.billing.statements.stated import make_month, stated_march
+
+if TYPE_CHECKING:
+    from billing.documents.paper import Paper
+    from billing.models import ProviderStatement
+
+PROVIDER = Party(name="Sample Compute GmbH", address=("Musterweg 1",), city="Musterstadt", postcode="10999")
+
+
+@pytest.fixture
+def statement(db: None) -> ProviderStatement:
+    return stated_march(make_month())
+
+
+@pytest.fixture
+def paper(statement: ProviderStatement) -> Paper:
+    return compose_statement(statement.document, provider=PROVIDER, sha256=statement.sha256)
+
+
+def test_it_goes_from_what_was_owed_to_what_is_owed(statement: ProviderStatement, paper: Paper) -> None:
+    facts = {fact.label: fact.value for fact in paper.totals}
+    assert next(iter(facts)) == "Owed before"
+    assert facts["Owed now"] in paper.headline
+    assert f"{statement.closing:,.2f}" in facts["Owed now"]
+    assert f"{statement.earned:,.2f}" in facts["Earned, net of fee and tax"]
+    assert statement.sha256 in paper.notes[1]
+    assert (paper.number, paper.facts[1].value) == (statement.number, "March 2026")
+
+
+def test_every_invoice_is_a_row_with_its_parts(paper: Paper) -> None:
+    earned = next(table for table in paper.tables if table.title == "What was earned")
+    assert [column.title for column in earned.columns] == ["Invoice", "Total", "Fee", "Tax", "Net"]
+    assert earned.rows
+    assert all(len(row.cells) == len(table.columns) for table in paper.tables for row in table.rows)
+
+
+def test_it_is_printed_the_same_each_time(statement: ProviderStatement, paper: Paper) -> None:
+    first, again = (print_paper(paper, issued_at=statement.made_at).body for _ in range(2))
+    assert first.startswith(b"%PDF-1.7")
+    assert first == again

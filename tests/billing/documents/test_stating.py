@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from billing.documents.making import due_documents, make_documents
+from billing.documents.stating import print_statement
+from tests.billing.statements.stated import STATED_AT, make_month, stated_march
+from tests.factories import make_organization
+from tests.filled import api_key
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_statements_paper_is_begun_with_it_made_once_and_its_providers_alone() -> None:
+    statement = stated_march(make_month())
+    assert statement.pk in due_documents(now=STATED_AT, limit=10)
+    assert make_documents(subject_id=statement.pk, public_url="https://bills.example", now=STATED_AT)
+    [made] = print_statement(statement.pk).files
+    assert made.name == f"statement-{statement.number}.pdf"
+    path = reverse("api-statement-pdf", args=[statement.pk])
+
+    def ask(organization: object) -> object:
+        headers = {"Authorization": f"Bearer {api_key(organization)}"}  # type: ignore[arg-type]  # of a test
+        return Client(headers=headers).get(path)
+
+    assert ask(statement.provider).content == made.body  # type: ignore[attr-defined]  # an answer
+    assert ask(make_organization("elsewhere")).status_code == 404  # type: ignore[attr-defined]  # an answer
