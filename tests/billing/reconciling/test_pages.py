@@ -1,0 +1,88 @@
+"""The operator's page of differences: shown with their ways out, settled by those who may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.models import Difference, DifferenceKind, Reconciliation
+from billing.reconciling.comparing import Moved, compare_amounts
+from billing.reconciling.settling import ACCEPT, WAYS
+from tenants.models import Role
+from tests.billing.pages.reading import text_of
+from tests.factories import make_organization, make_user
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tenants.models import User
+
+PAGE = "/o/reconciliation/"
+AT = datetime(2026, 4, 3, 2, tzinfo=UTC)
+
+
+def operator_person(role: Role = Role.OWNER) -> User:
+    operator = make_organization("operator", is_operator=True, is_tenant=False, is_provider=False)
+    return make_user("owen@operator.example", operator, role)
+
+
+def difference(kind: str = "customer_balance", stripe_id: str = "cus_1") -> Difference:
+    return Difference.objects.create(
+        kind=kind,
+        stripe_id=stripe_id,
+        ours="0",
+        theirs="-700 minor units",
+        object_at=AT,
+        first_seen_at=AT,
+        last_seen_at=AT,
+    )
+
+
+@pytest.mark.django_db
+def test_every_kind_is_shown_with_its_ways_out(client: Client) -> None:
+    client.force_login(operator_person())
+    assert "Nothing was compared yet." in text_of(client.get(PAGE))
+    for kind in DifferenceKind:
+        difference(kind, f"x_{kind}")
+    page = client.get(PAGE)
+    assert page.content.decode().count('name="note"') == len(DifferenceKind)
+    assert page.content.decode().count('value="accept"') == len(DifferenceKind)
+    others = sum(1 for ways in WAYS.values() for way in ways if way != ACCEPT)
+    assert page.content.decode().count('class="btn pri" name="way"') == others
+    assert "This installation has no account at Stripe." in text_of(page)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_difference_is_accepted_with_a_reason_only(client: Client) -> None:
+    client.force_login(operator_person())
+    Reconciliation.objects.create(from_at=AT, to_at=AT, started_at=AT, started_by="night", finished_at=AT)
+    found = difference()
+    address = f"{PAGE}{found.pk}/"
+    client.post(address, {"way": "accept", "note": " "})
+    assert "characters that say why" in text_of(client.get(PAGE))
+    client.post(address, {"way": "accept", "note": "agreed on the phone"})
+    found.refresh_from_db()
+    assert (found.way, found.note, found.settled_by) == ("accept", "agreed on the phone", "owen@operator.example")
+    page = text_of(client.get(PAGE))
+    assert "Nothing differs." in page
+    assert "agreed on the phone" in page
+    client.post(address, {"way": "accept", "note": "again"})
+    assert "was settled before" in text_of(client.get(PAGE))
+
+
+@pytest.mark.django_db
+def test_a_reader_of_the_operator_changes_nothing(client: Client) -> None:
+    client.force_login(operator_person(Role.VIEWER))
+    found = difference()
+    assert 'name="way"' not in client.get(PAGE).content.decode()
+    assert client.post(f"{PAGE}{found.pk}/", {"way": "accept", "note": "x"}).status_code == 403
+    assert client.post(PAGE).status_code == 403
+
+
+def test_movements_of_one_source_count_together() -> None:
+    moved = [Moved("ch_1", 60, "EUR", AT), Moved("ch_1", 40, "EUR", AT), Moved("ch_2", 5, "EUR", AT)]
+    booked = {"ch_1": (100, None), "ch_2": (6, None)}
+    found = list(compare_amounts(booked, [*moved, Moved("ch_3", 1, "EUR", AT)], unbooked="u", differs="d"))
+    assert [(one.kind, one.stripe_id) for one in found] == [("d", "ch_2"), ("u", "ch_3")]
