@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from uuid import UUID
 
-    from billing.models import Amendment, Contract, CreditNote, Payment, PriceNotice, ProviderStatement
+    from billing.models import Amendment, Contract, CreditNote, Payment, Payout, PriceNotice, ProviderStatement
 
 OVERDUE_KEPT: Final = timedelta(days=7)
 """An invoice that was overdue for longer when somebody began to listen is not told any more."""
@@ -83,6 +83,18 @@ def tell_statement(made: ProviderStatement, *, at: datetime) -> None:
         "closing": money(made.closing, made.currency),
     }
     _tell((made.provider_id,), "statement.ready", made.pk, at=at, body=body)
+
+
+def tell_payout(payout: Payout, what: str, *, at: datetime, occasion: str = "") -> None:
+    """Tell a provider that a payout was created, arrived, failed or came back."""
+    body = {
+        "id": str(payout.pk),
+        "number": payout.number,
+        "currency": payout.currency,
+        "amount": money(payout.amount, payout.currency),
+        "state": str(payout.state),
+    }
+    _tell((payout.provider_id,), f"payout.{what}", payout.pk, at=at, body=body, occasion=occasion)
 
 
 def tell_amendment(amendment: Amendment, what: str, *, at: datetime, occasion: str = "") -> None:

@@ -33,6 +33,7 @@ from billing.models import (
 from billing.money import minor_digits, round_to_minor
 from billing.statements.available import available
 from billing.statements.gathering import CAUSE_BANK, CAUSE_PAYOUT
+from billing.telling import tell_payout
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 PREFIX = "PO-"
+TOLD = {"payout.made": "created", "payout.paid": "paid", "payout.failed": "failed"}
+"""What of a payout's life programs are told, by what the audit log says."""
 NUMBER_DIGITS_MIN = 4
 TEXT_CHARACTERS_MAX = 200
 MONDAY = 0
@@ -258,7 +261,10 @@ def record_reversal(
 
 
 def note(payout: Payout, *, by: str, action: str, now: datetime, amount: Decimal | None = None) -> None:
-    """Write to the provider's audit log what happened to a payout."""
+    """Write to the provider's audit log what happened to a payout, and tell its programs."""
+    told = TOLD.get(action)
+    if told:
+        tell_payout(payout, told, at=now)
     AuditEntry.objects.create(
         organization_id=payout.provider_id,
         actor=by,

@@ -37,6 +37,7 @@ from billing.statements.stating import WAIT, make_statement
 from tenants.models import AuditEntry, Organization
 from tests.billing.statements.stated import APRIL_MONTH, STATED_AT, broken, close_march, make_month, pay, state_march
 from tests.billing.statements.test_stating import correct
+from tests.billing.test_telling import kinds, listen
 from tests.billing.world import APRIL, World
 
 pytestmark = pytest.mark.django_db
@@ -284,3 +285,11 @@ def test_the_database_refuses_more_back_than_was_paid() -> None:
         PayoutReversal.objects.create(
             payout=payout, amount=NET + 1, reason="x", reference="x", by="x", at=LATER
         )  # fmt: skip
+
+
+def test_programs_of_the_provider_are_told() -> None:
+    world = make_paid()
+    listen(world.provider)
+    record_failed(payout_id=payout_of(world).id, reason="account closed", by="sam", now=LATER)
+    record_paid(payout_id=payout_of(world).id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
+    assert kinds(world.provider) == ["payout.created", "payout.failed", "payout.created", "payout.paid"]
