@@ -68,6 +68,10 @@ class PayForm(forms.Form):
             label=_("Note"), max_length=NOTE_CHARACTERS_MAX, required=False, help_text=_("How it is known, for later.")
         )
 
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Return the fields of each row."""
+        return [(self[f"number_{place}"], self[f"amount_{place}"]) for place in range(PARTS_SHOWN)]
+
     def parts(self, provider: Organization) -> list[Part]:
         """Return the rows that are filled in; an empty amount is all that the invoice has left, so it must be given.
 
