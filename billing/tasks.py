@@ -30,7 +30,6 @@ from billing.adjusting import last_bills
 from billing.agreements import drafting
 from billing.banking import deciding
 from billing.collecting import cards, letters, notices
-from billing.corrections import applying, sending
 from billing.documents import making
 from billing.dunning import letters as dunning_letters
 from billing.dunning import stepping
@@ -244,30 +243,6 @@ def ask_taxes(**_: object) -> None:
             service.ask(question_id=question_id, gateway=gateway, now=now)
         except Exception:
             logger.exception("asking for the tax of question %s; tried again when its lease ends", question_id)
-
-
-@shared_task(name="billing.tasks.apply_balances")
-def apply_balances(**_: object) -> None:
-    """Let tenants' balances pay their invoices, as far as they go."""
-    now = datetime.now(UTC)
-    for account_id in applying.due_balances(limit=BALANCES_MAX):
-        try:
-            applying.apply_balance(account_id=account_id, now=now)
-        except Exception:
-            logger.exception("applying balance %s", account_id)
-
-
-@shared_task(name="billing.tasks.send_refunds")
-def send_refunds(**_: object) -> None:
-    """Send the refunds to cards that are due, and look how those on their way are doing."""
-    gateway = stripe_account.gateway()
-    if gateway is None:
-        return
-    for refund_id in sending.due_refunds(now=datetime.now(UTC), limit=REFUNDS_MAX):
-        try:
-            sending.send_refund(refund_id=refund_id, gateway=gateway, now=datetime.now(UTC))
-        except Exception:
-            logger.exception("refund %s; tried again when its lease ends", refund_id)
 
 
 @shared_task(name="billing.tasks.apply_stripe_events")

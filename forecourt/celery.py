@@ -44,8 +44,8 @@ SWEEPS = {
     "billing.tasks.make_documents": 5.0,
     "billing.tasks.ask_taxes": 5.0,
     "billing.tasks.settle_invoices": 5.0,
-    "billing.tasks.apply_balances": 60.0,
-    "billing.tasks.send_refunds": 15.0,
+    "billing.corrections.tasks.apply_balances": 60.0,
+    "billing.corrections.tasks.send_refunds": 15.0,
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.look_at_card_visits": 30.0,
     "billing.tasks.look_at_top_ups": 30.0,
@@ -84,4 +84,4 @@ app.config_from_object(
         },
     }
 )
-app.autodiscover_tasks(["tenants", "metering", "billing"])
+app.autodiscover_tasks(["tenants", "metering", "billing", "billing.corrections"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from billing.corrections.tasks import apply_balances, send_refunds
 from billing.models import Payment, Refund, RefundMethod, RefundState
 from billing.payments import PaymentMethod
-from billing.tasks import apply_balances, send_refunds
 from tests.billing.corrections.corrected import credit, pay, wrong_in_the_books
 from tests.billing.corrections.kept import by_hand, keep, refund, stands
 from tests.billing.issued import Line, make_issued, make_parties
