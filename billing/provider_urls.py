@@ -75,6 +75,7 @@ urlpatterns = [
         documents.provider_credit_note_pdf,
         name="provider-credit-note-pdf",
     ),
+    path("statements/<str:number>/statement.pdf", documents.provider_statement_pdf, name="provider-statement-pdf"),
     path("exports/", exports.provider_exports, name="provider-exports"),
     path("exports/focus.csv", exports.provider_exports_focus, name="provider-exports-focus"),
     path("compare/", comparing.provider_compare, name="provider-compare"),

@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from billing.documents.found import find_file
-from billing.models import CreditNote, DocumentFormat, Invoice
+from billing.models import CreditNote, DocumentFormat, Invoice, ProviderStatement
 from billing.queries.invoices import invoices_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -39,7 +39,14 @@ def provider_credit_note_pdf(request: HttpRequest, organization: Organization, *
     return _answer(organization, CreditNote.objects.filter(issuer=organization, number=number).first())
 
 
-def _answer(organization: Organization, issued: Invoice | CreditNote | None) -> HttpResponse:
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_statement_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the PDF of a provider's statement out, byte for byte as it was made."""
+    return _answer(organization, ProviderStatement.objects.for_org(organization).filter(number=number).first())
+
+
+def _answer(organization: Organization, issued: Invoice | CreditNote | ProviderStatement | None) -> HttpResponse:
     found = find_file(organization, issued.pk, DocumentFormat.PDF) if issued is not None else None
     if found is None:
         raise Http404

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
+from billing.documents.found import has_pdf
 from billing.models import ProviderStatement
 from billing.money import round_to_minor
 from billing.pages import statement_words as words
@@ -76,6 +77,7 @@ def provider_statement(request: HttpRequest, organization: Organization, *, numb
             name: money(Decimal(amount), currency, locale=locale) for name, amount in document["totals"].items()
         },
         "document_url": reverse("provider-statement-document", args=[statement.number]),
+        "pdf_url": reverse("provider-statement-pdf", args=[statement.number]) if has_pdf(statement.pk) else "",
         "csv_url": reverse("provider-statement-csv", args=[statement.number]),
     }
     return render(request, "billing/provider_statement.html", context)

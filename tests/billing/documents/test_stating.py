@@ -6,8 +6,9 @@ from django.urls import reverse
 
 from billing.documents.making import due_documents, make_documents
 from billing.documents.stating import print_statement
+from tenants.models import Role
 from tests.billing.statements.stated import STATED_AT, make_month, stated_march
-from tests.factories import make_organization
+from tests.factories import make_organization, make_user
 from tests.filled import api_key
 
 pytestmark = pytest.mark.django_db
@@ -26,4 +27,9 @@ def test_a_statements_paper_is_begun_with_it_made_once_and_its_providers_alone()
         return Client(headers=headers).get(path)
 
     assert ask(statement.provider).content == made.body  # type: ignore[attr-defined]  # an answer
+    page = Client()
+    page.force_login(make_user("pia@example.com", statement.provider, Role.OWNER))
+    file = reverse("provider-statement-pdf", args=[statement.number])
+    assert f'href="{file}"' in page.get(reverse("provider-statement", args=[statement.number])).content.decode()
+    assert page.get(file).content == made.body
     assert ask(make_organization("elsewhere")).status_code == 404  # type: ignore[attr-defined]  # an answer
