@@ -22,7 +22,7 @@ from portal.shell import (
 )
 from portal.shell import Organization as ShownOrganization
 from tenants.models import User
-from tenants.roles import READ_CONTRACTS, READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
+from tenants.roles import MANAGE_HOOKS, READ_CONTRACTS, READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
 from tenants.scoping import acting_membership, memberships_in
 
 if TYPE_CHECKING:
@@ -113,6 +113,11 @@ ITEM_OF_PAGE = {
     "provider-bank-accounts": "bank",
     "provider-bank-import": "bank",
     "provider-bank-line": "bank",
+    **{
+        f"{side}-{page}": item
+        for side, item in (("tenant", "tenant-webhooks"), ("provider", "webhooks"))
+        for page in ("webhooks", "webhook", "webhook-act")
+    },
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -230,6 +235,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),
         (READ_INVOICES, NavItem("dunning", _("Dunning"), reverse("provider-dunning"), "bell")),
+        (MANAGE_HOOKS, NavItem("webhooks", _("Webhooks"), reverse("provider-webhooks"), "link")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (
@@ -259,6 +265,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),
+        (MANAGE_HOOKS, NavItem("tenant-webhooks", _("Webhooks"), reverse("tenant-webhooks"), "link")),
         (READ_INVOICES, NavItem("tenant-settings", _("Settings"), reverse("tenant-settings"), "gear")),
     )
     return NavGroup(_("Consumption"), _open_to(role, usage)), NavGroup(_("Billing"), _open_to(role, bills))

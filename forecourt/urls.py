@@ -15,6 +15,8 @@ urlpatterns = [
     path("", include("portal.urls")),
     path("i18n/", include(language_urls)),
     path("admin/", admin.site.urls),
+    path("t/", include("tenants.hooks.tenant_urls")),
+    path("p/", include("tenants.hooks.provider_urls")),
     path("t/", include("billing.tenant_urls")),
     path("t/", include("metering.tenant_urls")),
     path("p/", include("metering.provider_urls")),

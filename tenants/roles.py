@@ -33,6 +33,9 @@ EDIT_PROFILE = "profile:edit"
 CORRECT_INVOICES = "invoices:correct"
 """Question what was billed, as a tenant; credit, write off, pay out and answer, as a provider."""
 
+MANAGE_HOOKS = "webhooks:manage"
+"""Say which programs are told what happens, and read what was sent to them."""
+
 _EVERYTHING = frozenset(
     {
         READ_USAGE,
@@ -49,6 +52,7 @@ _EVERYTHING = frozenset(
         EDIT_PROFILE,
         MATCH_PAYMENTS,
         CORRECT_INVOICES,
+        MANAGE_HOOKS,
     }
 )
 
@@ -68,7 +72,7 @@ ROLE_ALLOWS: dict[Role, frozenset[str]] = {
             CORRECT_INVOICES,
         }
     ),
-    Role.DEVELOPER: frozenset({READ_USAGE, READ_FLEET, READ_PRICES}),
+    Role.DEVELOPER: frozenset({MANAGE_HOOKS, READ_USAGE, READ_FLEET, READ_PRICES}),
     Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}),
 }
 

@@ -61,8 +61,19 @@ HELD = ("/t/leases/",)
 BILLS = ("/t/invoices/", "/t/card/", "/t/statement/", "/t/credit-notes/", "/t/disputes/", "/t/exports/")
 
 
+WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
+
+
 def links(found: Shell) -> list[str]:
-    return [item.url for group in found.navigation for item in group.items]
+    """The links of a menu, but those to webhooks, which other roles have."""
+    return [item.url for group in found.navigation for item in group.items if item.url not in WEBHOOKS]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_manages_webhooks_sees_them(cast: Cast, role: Role) -> None:
+    Membership.objects.filter(user=cast.charlie).update(role=role)
+    shown = {item.url for group in frame(cast.charlie).navigation for item in group.items}
+    assert shown & WEBHOOKS == (WEBHOOKS if role in (Role.OWNER, Role.ADMIN, Role.DEVELOPER) else set())
 
 
 def test_who_is_not_signed_in_sees_an_empty_frame() -> None:

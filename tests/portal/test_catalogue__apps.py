@@ -7,8 +7,8 @@ import pytest
 from portal.catalogue import catalogue_messages, folder_messages
 
 ROOT = Path(__file__).parents[2]
-APPS = ("forecourt", "billing", "metering", "portal")
-APPS_WITHOUT_PAGES = ("clusters", "tenants")
+APPS = ("forecourt", "billing", "metering", "portal", "tenants")
+APPS_WITHOUT_PAGES = ("clusters",)
 
 
 @pytest.fixture(params=APPS)

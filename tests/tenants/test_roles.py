@@ -9,6 +9,7 @@ from tenants.roles import (
     CORRECT_USAGE,
     EDIT_COSTS,
     EDIT_PROFILE,
+    MANAGE_HOOKS,
     MANAGE_LEASES,
     READ_CONTRACTS,
     READ_FLEET,
@@ -35,13 +36,14 @@ PERMISSIONS = (
     AGREE_CONTRACTS,
     EDIT_PROFILE,
     CORRECT_INVOICES,
+    MANAGE_HOOKS,
 )
 CELLS = {
-    Role.OWNER: (True,) * 13,
-    Role.ADMIN: (True,) * 13,
-    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False, True, True),
-    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False, False, False),
-    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False, False, False),
+    Role.OWNER: (True,) * 14,
+    Role.ADMIN: (True,) * 14,
+    Role.BILLING: (True, True, False, False, True, False, True, False, True, True, False, True, True, False),
+    Role.DEVELOPER: (True, False, True, False, True, False, False, False, False, False, False, False, False, True),
+    Role.VIEWER: (True, True, True, False, True, False, False, False, False, True, False, False, False, False),
 }
 
 
