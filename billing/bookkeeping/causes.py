@@ -19,6 +19,7 @@ from billing.models import (
     Payment,
     Refund,
     Term,
+    TopUp,
     WriteOff,
 )
 
@@ -64,6 +65,11 @@ def _payments(ids: list[UUID]) -> Mapping[UUID, Origin]:
 def _grants(ids: list[UUID]) -> Mapping[UUID, Origin]:
     rows = Term.objects.filter(pk__in=ids).values_list("pk", "ref", "contract__number")
     return {key: Origin(gettext_lazy("Prepaid credit"), ref, None, contract) for key, ref, contract in rows}
+
+
+def _top_ups(ids: list[UUID]) -> Mapping[UUID, Origin]:
+    rows = TopUp.objects.filter(pk__in=ids).values_list("pk", "term__ref", "term__contract__number")
+    return {key: Origin(gettext_lazy("Top-up"), ref, None, contract) for key, ref, contract in rows}
 
 
 def _movements(ids: list[UUID]) -> Mapping[UUID, Origin]:
@@ -116,6 +122,7 @@ ORIGINS: Mapping[str, Callable[[list[UUID]], Mapping[UUID, Origin]]] = {
     "balance": _of_balances,
     "refund": _refunds,
     "write_off": _write_offs,
+    "top_up": _top_ups,
     CAUSE_GRANT: _grants,
     CAUSE_MOVEMENT: _movements,
 }

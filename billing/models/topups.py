@@ -31,6 +31,7 @@ class TopUp(models.Model):
     session_id = models.CharField(max_length=100, blank=True, default="")
     url = models.TextField(blank=True, default="", help_text="Stripe's page, while the top-up is open")
     payment_intent_id = models.CharField(max_length=100, blank=True, default="")
+    charge_id = models.CharField(max_length=100, blank=True, default="", help_text="what Stripe took; '' until asked")
     started_by = models.CharField(max_length=254)
     created_at = models.DateTimeField()
     next_look_at = models.DateTimeField()

@@ -14,6 +14,7 @@ ONCE: Final[Mapping[str, str]] = {
     "credit_note": "billing_creditnote",
     "write_off": "billing_writeoff",
     "payment_reversal": "billing_paymentreversal",
+    "top_up": "billing_topup",
 }
 """Causes that are booked by one posting each, and the table whose rows they are."""
 

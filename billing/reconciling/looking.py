@@ -25,6 +25,8 @@ from billing.models import (
     Reconciliation,
     Refund,
     Settlement,
+    TopUp,
+    TopUpState,
 )
 from billing.money import round_to_minor
 from billing.reconciling.comparing import Found, Moved, OurInvoice, compare_amounts, compare_invoices
@@ -32,6 +34,7 @@ from billing.reconciling.movements import keep_movements
 from billing.stripe_amounts import from_minor_units, minor_units
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_events import keep_event
+from billing.topups.charges import note_charges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -121,6 +124,7 @@ def _heal(run: Reconciliation, gateway: StripeGateway, counts: Counter[str], now
         counts["events_missed"] += 1
         subject = {"object": event.object_type, "id": event.object_id}
         keep_event(seen=event, payload={"id": event.id, "type": event.type, "data": {"object": subject}}, now=now)
+    note_charges(gateway=gateway)
 
 
 def _invoices(run: Reconciliation, gateway: StripeGateway, counts: Counter[str], now: datetime) -> Iterator[Found]:
@@ -174,6 +178,9 @@ def _charges(movements: Iterable[Seen], counts: Counter[str]) -> Iterator[Found]
     for charge_id, currency, invoice_id, amount in rows:
         before = booked.get(charge_id, (0, None))[0]
         booked[charge_id] = (before + minor_units(amount, currency), invoice_id)
+    bought = TopUp.objects.filter(state=TopUpState.PAID, charge_id__in=[one.source_id for one in moved])
+    for charge_id, currency, amount in bought.values_list("charge_id", "currency", "amount").order_by("charge_id"):
+        booked[charge_id] = (minor_units(amount, currency), None)
     yield from compare_amounts(booked, moved, unbooked="charge_unbooked", differs="charge_amount")
 
 

@@ -36,6 +36,7 @@ LOOK_EVERY: Final = timedelta(minutes=5)
 FORGOTTEN_AFTER: Final = timedelta(days=3)
 AMOUNT_MAX: Final = 1_000_000
 STEP: Final = "top_up"
+CAUSE: Final = "top_up"
 
 
 class WrongTopUp(Problem):
@@ -158,7 +159,7 @@ def _take(top_up: TopUp, seen: StripeSession, now: datetime) -> bool:
     grant_credit(term=held.term, grant=grant, recorded_by=held.started_by, now=now)
     post(
         key=f"topup:{held.pk}",
-        cause="payment",
+        cause=CAUSE,
         cause_id=held.pk,
         memo=f"Top-up of {held.term.ref} paid through Stripe",
         at=now,

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.agreeing import add_adjustment
+from billing.bookkeeping.causes import origins
 from billing.books import check_books
 from billing.credit_grants import grants_of
 from billing.ledger import balances
-from billing.models import AccountKind, Contract, TopUp
-from billing.rating.credit import CreditWording
+from billing.models import AccountKind, Contract, LedgerPosting, TopUp
 from billing.topups.buying import (
     FORGOTTEN_AFTER,
     LOOK_EVERY,
@@ -25,23 +24,19 @@ from billing.topups.buying import (
     start_top_up,
 )
 from tests.billing.collected import gateway_of
+from tests.billing.topups.prepaid import BACK, prepaid_contract
 from tests.billing.world import MARCH, make_world
 
 if TYPE_CHECKING:
     from tests.fakes.stripe_double.fixture import StripeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BACK = "http://127.0.0.1:9/t/contracts/"
 NOW = MARCH + timedelta(days=3)
 
 
 @pytest.fixture
 def contract() -> Contract:
-    world = make_world(currency="EUR")
-    add_adjustment(
-        contract=world.contract, wording=CreditWording(), from_at=MARCH, to_at=None, now=MARCH, title="Prepaid"
-    )
-    return world.contract
+    return prepaid_contract()
 
 
 def started(contract: Contract, amount: str = "250.00") -> TopUp:
@@ -111,3 +106,35 @@ def test_an_amount_that_cannot_be_charged_is_refused(contract: Contract, amount:
 def test_a_contract_without_credit_takes_none() -> None:
     with pytest.raises(WrongTopUp, match="no such term"):
         started(make_world().contract)
+
+
+def test_a_top_up_is_found_behind_its_posting(contract: Contract, double: StripeDouble) -> None:
+    top_up = opened(contract, double)
+    double.complete_checkout(top_up.session_id)
+    look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=NOW)
+    posting = LedgerPosting.objects.get(cause="top_up")
+    assert posting.cause_id == top_up.pk
+    origin = origins([posting])[posting.pk]
+    assert (str(origin.words), origin.name, origin.contract) == ("Top-up", top_up.term.ref, contract.number)
+
+
+def test_a_posting_without_its_top_up_is_found(contract: Contract, double: StripeDouble) -> None:
+    top_up = opened(contract, double)
+    double.complete_checkout(top_up.session_id)
+    look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=NOW)
+    TopUp.objects.all().delete()
+    assert "every posting has its cause" in {check.name for check in check_books() if not check.holds}
+
+
+def test_money_of_a_top_up_is_neither_earned_nor_paid_twice(contract: Contract, double: StripeDouble) -> None:
+    """Beside the grant's posting the provider's share of the bank is nothing: Stripe has the money."""
+    top_up = opened(contract, double)
+    double.complete_checkout(top_up.session_id)
+    look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=NOW)
+    entries = LedgerPosting.objects.filter(cause__in=("top_up", "credit_grant")).values_list(
+        "entries__account__kind", "entries__amount"
+    )
+    by_kind: dict[str, Decimal] = {}
+    for kind, amount in entries:
+        by_kind[kind] = by_kind.get(kind, Decimal(0)) + amount
+    assert by_kind == {"stripe_clearing": 250, "bank_clearing": 0, "prepaid_credit": -250}
