@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 
 from tenants.hook_models import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tenants.hooks.outbound import Answer
@@ -47,7 +48,10 @@ def deliver_due(*, now: datetime, limit: int, call: Callable[[str, bytes, Mappin
 
 
 def claim(*, now: datetime, limit: int) -> list[WebhookDelivery]:
-    """Return deliveries that are due and were nobody's, the oldest first, a few of each endpoint."""
+    """Return deliveries that are due and were nobody's, the oldest first, a few of each endpoint.
+
+    The few are chosen before the oldest are: however long one receiver's queue is, it hides nobody else's.
+    """
     due = (
         WebhookDelivery.objects.filter(
             state=DeliveryState.WAITING,
@@ -55,19 +59,16 @@ def claim(*, now: datetime, limit: int) -> list[WebhookDelivery]:
             endpoint__disabled_at__isnull=True,
             endpoint__removed_at__isnull=True,
         )
+        .annotate(place=Window(RowNumber(), partition_by=["endpoint_id"], order_by=["due_at", "pk"]))
+        .filter(place__lte=OF_ONE_ENDPOINT_MAX)
         .select_related("endpoint", "event")
         .order_by("due_at", "pk")
     )
     claimed: list[WebhookDelivery] = []
-    of_endpoint: dict[object, int] = {}
-    for delivery in due[: 10 * limit]:
-        taken = of_endpoint.get(delivery.endpoint_id, 0)
-        if len(claimed) == limit or taken == OF_ONE_ENDPOINT_MAX:
-            continue
+    for delivery in due[:limit]:
         mine = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, due_at=delivery.due_at)
         if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
             delivery.due_at, delivery.attempts = now + LEASE, delivery.attempts + 1
-            of_endpoint[delivery.endpoint_id] = taken + 1
             claimed.append(delivery)
     return claimed
 
