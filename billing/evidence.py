@@ -190,11 +190,14 @@ def differences(document: Document) -> list[str]:
         basis = read_basis(document)
         rated = rate(basis)
         bill = _bill(document, rated, basis.currency)
-        of_taxes = list(tax_differences(document, basis, bill))
-        adjusted = _compare_adjustments(document, basis)
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+        return [
+            *_compare(document, bill),
+            *tax_differences(document, basis, bill),
+            *_compare_carries(document, rated),
+            *_compare_adjustments(document, basis),
+        ]
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         return [f"cannot be recomputed: {type(error).__name__} {error}"]
-    return [*_compare(document, bill), *of_taxes, *_compare_carries(document, rated), *adjusted]
 
 
 def _bill(document: Document, rated: Rated, currency: str) -> Bill:
@@ -219,6 +222,11 @@ def _compare(document: Document, bill: Bill) -> list[str]:
 def _compare_adjustments(document: Document, basis: PeriodBasis) -> list[str]:
     sections = [(section, _read_basis(section)) for section in document["adjustments"]]
     found = [difference for section in sections for difference in section_differences(*section)]
+    for _, restated in sections:
+        if (restated.contract, restated.currency, restated.zone) != (basis.contract, basis.currency, basis.zone):
+            found.append(f"adjustment of {restated.contract} on a bill of {basis.contract}")
+        if restated.to_at > basis.from_at:
+            found.append(f"adjustment of a period to {restated.to_at.isoformat()}, after the bill's began")
     return [*found, *billed_differences(sections, basis)]
 
 

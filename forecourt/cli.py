@@ -70,9 +70,6 @@ def _agent(argv: list[str]) -> int:
 
 
 def _verify(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help"):
-        print("usage: forecourt verify FILE…\n\nRecomputes invoices from their evidence files alone.")
-        return SUCCESS if argv else USAGE
     return int(importlib.import_module("billing.verifying").main(argv))
 
 
