@@ -54,7 +54,7 @@ ITEM_OF_PAGE = {
             ("credit-note", "credit-notes"),
         )
     },
-    "provider-invoice-correct": "provider-credit-notes",
+    "provider-invoice-correct": "provider-invoices",
     "provider-balances": "provider-balances",
     "tenant-exports": "tenant-exports",
     "provider-exports": "exports",
@@ -118,6 +118,8 @@ ITEM_OF_PAGE = {
         for side, item in (("tenant", "tenant-webhooks"), ("provider", "webhooks"))
         for page in ("webhooks", "webhook", "webhook-act")
     },
+    "provider-invoices": "provider-invoices",
+    "provider-invoice": "provider-invoices",
     "provider-margin": "margin",
     "provider-margin-model": "margin",
     "provider-simulate": "margin",
@@ -225,16 +227,21 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
+    )
+    money = (
+        (READ_INVOICES, NavItem("provider-invoices", _("Invoices"), reverse("provider-invoices"), "doc")),
         (READ_INVOICES, NavItem("drafts", _("Drafts"), reverse("provider-drafts"), "clock", go="d")),
-        (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
         (READ_INVOICES, NavItem("provider-credit-notes", _("Credit notes"), reverse("provider-credit-notes"), "doc")),
         (READ_INVOICES, NavItem("provider-disputes", _("Questions"), reverse("provider-disputes"), "info")),
-        (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
-        (READ_INVOICES, NavItem("payouts", _("Payouts"), reverse("provider-payouts"), "ledger")),
-        (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "bank")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
-        (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),
+        (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
         (READ_INVOICES, NavItem("dunning", _("Dunning"), reverse("provider-dunning"), "bell")),
+        (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
+        (READ_INVOICES, NavItem("payouts", _("Payouts"), reverse("provider-payouts"), "ledger")),
+        (READ_INVOICES, NavItem("provider-books", _("Books"), reverse("provider-books"), "ledger")),
+        (READ_INVOICES, NavItem("exports", _("Exports"), reverse("provider-exports"), "down")),
+    )
+    settings = (
         (MANAGE_HOOKS, NavItem("webhooks", _("Webhooks"), reverse("provider-webhooks"), "link")),
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
@@ -242,6 +249,8 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         NavGroup(_("Fleet"), _open_to(role, fleet)),
         NavGroup(_("Metering"), _open_to(role, metering)),
         NavGroup(_("Selling"), _open_to(role, selling)),
+        NavGroup(_("Money"), _open_to(role, money)),
+        NavGroup(_("Organization"), _open_to(role, settings)),
     )
 
 

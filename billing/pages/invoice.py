@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
+from billing.dues import read_dues
 from billing.models import Invoice
 from billing.money import round_to_minor
+from billing.pages.correction_words import may_correct
 from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
@@ -19,6 +23,7 @@ from billing.pages.invoice_context import invoice_context
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_detail import (
+    InvoiceDetail,
     InvoiceLines,
     LineRow,
     SublineRow,
@@ -63,11 +68,9 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
     if detail is None:
         raise Http404
     locale = locale_for(translation.get_language() or "en")
-    context = invoice_context(detail, invoice.issuer.billing_email, datetime.now(UTC), locale)
-    row = detail.row
-    context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
-    context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
-    context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
+    context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant")
+    if may_correct(request):
+        context["question_url"] = reverse("tenant-invoice-question", args=[number])
     return render(request, "billing/tenant_invoice.html", context)
 
 
@@ -75,7 +78,29 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
 @tenant_page(READ_INVOICES)
 def tenant_invoice_lines(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponseBase:  # noqa: ARG001  a view takes it
     """Write the parts of every line: one row per class, tier, price version and day."""
-    found = invoice_lines(organization, _find(organization, number).pk)
+    return lines_answer(organization, _find(organization, number))
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice_evidence(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
+    """Hand the evidence file out."""
+    return evidence_answer(organization, _find(organization, number))
+
+
+def shown_invoice(invoice: Invoice, detail: InvoiceDetail, now: datetime, locale: str, *, side: str) -> dict[str, Any]:
+    """Return what the page of an invoice shows to one side, "tenant" or "provider"."""
+    context = invoice_context(detail, read_dues(invoice), invoice.issuer.billing_email, now, locale, side=side)
+    row = detail.row
+    context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
+    context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
+    context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
+    return context
+
+
+def lines_answer(organization: Organization, invoice: Invoice) -> HttpResponseBase:
+    """Return the lines of an invoice that an organization may see, as a file."""
+    found = invoice_lines(organization, invoice.pk)
     if found is None:
         raise Http404
     row = found.row
@@ -83,13 +108,12 @@ def tenant_invoice_lines(request: HttpRequest, organization: Organization, *, nu
     return csv_answer(name, (f"day ({row.time_zone})", *LINES_HEAD), _line_rows(found))
 
 
-@require_safe
-@tenant_page(READ_INVOICES)
-def tenant_invoice_evidence(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
-    """Hand the evidence file out, byte for byte as it was sealed."""
-    found = invoice_evidence(organization, _find(organization, number).pk)
+def evidence_answer(organization: Organization, invoice: Invoice) -> HttpResponse:
+    """Return the evidence file of an invoice that an organization may see, byte for byte as it was sealed."""
+    found = invoice_evidence(organization, invoice.pk)
     if found is None:
         raise Http404
+    number = invoice.number
     headers = {"Content-Disposition": f'attachment; filename="{number}-evidence.json"'}
     return HttpResponse(found[0].encode(), content_type="application/json", headers=headers)
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from billing.dues import Dues
 from billing.models import InvoiceState
 from billing.pages.invoice_words import day_words, pay_action, period_words, shown_amount, state_pill
 from billing.pages.payment_words import payment_words, reference_words
@@ -67,28 +68,34 @@ class ShownLine:
     parts_label: str
 
 
-def invoice_context(detail: InvoiceDetail, issuer_email: str, now: datetime, locale: str) -> dict[str, Any]:
-    """Return the context of the page."""
+def invoice_context(
+    detail: InvoiceDetail, dues: Dues, issuer_email: str, now: datetime, locale: str, *, side: str = "tenant"
+) -> dict[str, Any]:
+    """Return the context of the page of one `side`, "tenant" or "provider"."""
     row = detail.row
-    pay = pay_action(row, locale)
+    pay = pay_action(row, locale) if side == "tenant" else None
+    group = _("Billing") if side == "tenant" else _("Money")
     return {
         "row": row,
         "detail": detail,
         "groups": [(group.heading_words, group.amount, group.lines) for group in _groups(detail, locale)],
         "pill": state_pill(row, now),
-        "sub": _subtitle(row, locale),
+        "sub": _subtitle(row, locale, side),
         "pay": pay,
-        "checks": [_check(check, detail, locale) for check in detail.checks],
+        "side": side,
+        "checks": [_check(check, detail, locale, side) for check in detail.checks],
         "gap_notice": _gap_notice(detail),
         "payment": payment_words(row, issuer_email, locale),
         "reference": reference_words(row),
-        "state_words": _state_words(row, locale),
+        "state_words": _state_words(row, dues, locale),
         "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
-        "paid": row.total - row.outstanding,
-        "lines_url": reverse("tenant-invoice-lines", args=[row.number]),
-        "pdf_url": reverse("tenant-invoice-pdf", args=[row.number]) if detail.has_pdf else "",
-        "evidence_url": reverse("tenant-invoice-evidence", args=[row.number]),
-        "crumbs": (Crumb(_("Billing")), Crumb(_("Invoices"), reverse("tenant-invoices")), Crumb(row.number)),
+        "paid": dues.paid,
+        "credited": dues.credited,
+        "written_off": dues.written_off,
+        "lines_url": reverse(f"{side}-invoice-lines", args=[row.number]),
+        "pdf_url": reverse(f"{side}-invoice-pdf", args=[row.number]) if detail.has_pdf else "",
+        "evidence_url": reverse(f"{side}-invoice-evidence", args=[row.number]),
+        "crumbs": (Crumb(group), Crumb(_("Invoices"), reverse(f"{side}-invoices")), Crumb(row.number)),
     }
 
 
@@ -247,25 +254,28 @@ def _hours(seconds: Decimal) -> str:
     return number(hours) if hours == hours.to_integral_value() else number(hours, digits=2)
 
 
-def _subtitle(row: InvoiceRow, locale: str) -> str:
+def _subtitle(row: InvoiceRow, locale: str, side: str) -> str:
     words = {
         "period": period_words(row.from_at, row.to_at, row.time_zone, locale),
         "issued": day_words(row.issued_at, row.time_zone, locale),
         "due": day_words(row.due_at, row.time_zone, locale),
         "issuer": row.issuer,
+        "tenant": row.tenant,
     }
+    if side == "provider":
+        return _("%(period)s · issued %(issued)s · due %(due)s · to %(tenant)s") % words
     return _("%(period)s · issued %(issued)s · due %(due)s · from %(issuer)s") % words
 
 
-def _state_words(row: InvoiceRow, locale: str) -> str:
+def _state_words(row: InvoiceRow, dues: Dues, locale: str) -> str:
     zone = ZoneInfo(row.time_zone)
     if row.state == InvoiceState.PAID and row.paid_at is not None:
         return _("Paid on %(moment)s") % {"moment": moment(row.paid_at, zone, locale=locale)}
     if row.state == InvoiceState.VOID:
         return _("Void: nothing is owed")
-    if row.outstanding != row.total:
+    if dues.paid:
         amounts = {
-            "paid": money(row.total - row.outstanding, row.currency, locale=locale),
+            "paid": money(dues.paid, row.currency, locale=locale),
             "left": money(row.outstanding, row.currency, locale=locale),
         }
         return _("%(paid)s received, %(left)s to pay") % amounts
@@ -287,10 +297,15 @@ def _gap_notice(detail: InvoiceDetail) -> Notice | None:
     )
 
 
-def _check(check: EvidenceCheck, detail: InvoiceDetail, locale: str) -> Check:
+def _check(check: EvidenceCheck, detail: InvoiceDetail, locale: str, side: str) -> Check:
+    own = side == "tenant"
     title, words = {
         "adds_up": (_("Adds up"), _adds_up_words),
-        "same_as_dashboard": (_("Same as your usage page"), _dashboard_words),
+        "same_as_dashboard": (
+            (_("Same as your usage page"), _dashboard_words)
+            if own
+            else (_("Same as the tenant's usage page"), _tenant_page_words)
+        ),
         "priced_by_date": (_("Priced by date"), _price_words),
         "sealed": (_("Sealed"), _seal_words),
     }[check.key]
@@ -323,6 +338,16 @@ def _dashboard_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:
     if difference > 0:
         return _("Your usage page shows %(amount)s more: usage came in after the invoice") % amount
     return _("Your usage page shows %(amount)s less: usage was corrected after the invoice") % amount
+
+
+def _tenant_page_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:
+    difference = Decimal(check.facts["difference"])
+    if not difference:
+        return _("The tenant's usage page shows the same sum for this period; nothing came in late")
+    amount = {"amount": money(abs(difference), row.currency, locale=locale)}
+    if difference > 0:
+        return _("The tenant's usage page shows %(amount)s more: usage came in after the invoice") % amount
+    return _("The tenant's usage page shows %(amount)s less: usage was corrected after the invoice") % amount
 
 
 def _price_words(check: EvidenceCheck, row: InvoiceRow, locale: str) -> str:  # noqa: ARG001  one shape for all four

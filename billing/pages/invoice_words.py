@@ -33,17 +33,19 @@ class InvoiceEntry:
     pay: Action | None
 
 
-def invoice_entries(rows: Iterable[InvoiceRow], now: datetime, locale: str) -> list[InvoiceEntry]:
-    """Return the entries of a list of invoices."""
+def invoice_entries(
+    rows: Iterable[InvoiceRow], now: datetime, locale: str, *, side: str = "tenant"
+) -> list[InvoiceEntry]:
+    """Return the entries of one side's list of invoices, "tenant" or "provider"; a provider's are not paid here."""
     return [
         InvoiceEntry(
             row=row,
-            url=reverse("tenant-invoice", args=[row.number]),
+            url=reverse(f"{side}-invoice", args=[row.number]),
             period=period_words(row.from_at, row.to_at, row.time_zone, locale),
             issued=day_words(row.issued_at, row.time_zone, locale),
             due=day_words(row.due_at, row.time_zone, locale),
             pill=state_pill(row, now),
-            pay=pay_action(row, locale),
+            pay=pay_action(row, locale) if side == "tenant" else None,
         )
         for row in rows
     ]

@@ -52,17 +52,17 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
     """List what a tenant owes: what grows now, then what was issued, the latest first."""
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
-    shown, search = _filters(request)
-    found = invoice_list(organization, now=now, shown=shown, search=search, page=_page(request))
+    shown, search = filters_of(request)
+    found = invoice_list(organization, now=now, shown=shown, search=search, page=page_of(request))
     kept = {"state": shown.value, "q": search}
     context = {
         "entries": invoice_entries(found.rows, now, locale),
         "drafts": _drafts(draft_rows(organization, now), now, locale),
         "search": search,
         "shown": shown.value,
-        "choices": _choices(request.path, shown, search),
+        "choices": state_choices(request.path, shown, search),
         "export_url": with_query(reverse("tenant-invoices-csv"), kept),
-        "pagination": _pagination(request.path, found, kept),
+        "pagination": pages_of(request.path, found, kept),
         "empty": _empty(request.path, filtered=bool(shown or search)),
     }
     return render(request, "billing/tenant_invoices.html", context)
@@ -73,12 +73,13 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
 def tenant_invoices_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
     """Write every invoice that the list shows with the same address, on all its pages."""
     now = datetime.now(UTC)
-    shown, search = _filters(request)
+    shown, search = filters_of(request)
     rows = all_invoices(organization, now=now, shown=shown, search=search)
-    return csv_answer(f"invoices-{organization.slug}-UTC.csv", CSV_HEAD, _csv_rows(rows, now))
+    return csv_answer(f"invoices-{organization.slug}-UTC.csv", CSV_HEAD, csv_rows(rows, now))
 
 
-def _csv_rows(rows: Iterable[InvoiceRow], now: datetime) -> Iterator[tuple[object, ...]]:
+def csv_rows(rows: Iterable[InvoiceRow], now: datetime) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a file of invoices, under `CSV_HEAD`."""
     for row in rows:
         yield (
             row.number,
@@ -100,18 +101,21 @@ def _csv_rows(rows: Iterable[InvoiceRow], now: datetime) -> Iterator[tuple[objec
         )
 
 
-def _filters(request: HttpRequest) -> tuple[Shown, str]:
+def filters_of(request: HttpRequest) -> tuple[Shown, str]:
+    """Return which invoices an address asks for: their state and words to search."""
     wanted = request.GET.get("state", "")
     shown = Shown(wanted) if wanted in set(Shown) else Shown.ALL
     return shown, request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
 
 
-def _page(request: HttpRequest) -> int:
+def page_of(request: HttpRequest) -> int:
+    """Return the page that an address asks for, 1 where it names none."""
     asked = request.GET.get("page", "1")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
 
 
-def _choices(path: str, shown: Shown, search: str) -> list[Choice]:
+def state_choices(path: str, shown: Shown, search: str) -> list[Choice]:
+    """Return the states that a list can be limited to."""
     words = {Shown.ALL: _("All"), Shown.OPEN: _("Open"), Shown.OVERDUE: _("Overdue"), Shown.PAID: _("Paid")}
     return [
         Choice(title, with_query(path, {"state": each.value, "q": search}), current=each is shown)
@@ -135,7 +139,8 @@ def _drafts(rows: Iterable[DraftRow], now: datetime, locale: str) -> list[dict[s
     ]
 
 
-def _pagination(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination | None:
+def pages_of(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination | None:
+    """Return where the pages before and after are, None for an empty list."""
     if not found.rows:
         return None
     words = {"first": number(found.first), "last": number(found.last), "found": number(found.found)}

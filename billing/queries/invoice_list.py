@@ -1,4 +1,4 @@
-"""A tenant's invoices as its list shows them: searched, filtered and paged."""
+"""A tenant's or a provider's invoices as its list shows them: searched, filtered and paged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,10 +45,19 @@ class InvoiceList:
 
 
 def invoice_list(
-    organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = "", page: int = 1
+    organization: Organization,
+    *,
+    now: datetime,
+    shown: Shown = Shown.ALL,
+    search: str = "",
+    page: int = 1,
+    issued: bool = False,
 ) -> InvoiceList:
-    """Return a page of what a tenant owes, the latest first; a page beyond the end is the last one; two queries."""
-    found = _chosen(organization, now, shown, search)
+    """Return a page of what a tenant owes, or a provider `issued`, the latest first; two queries.
+
+    A page beyond the end is the last one.
+    """
+    found = _chosen(organization, now, shown, search, issued=issued)
     count = found.count()
     page = max(1, min(page, -(-count // PAGE_ROWS)))
     start = (page - 1) * PAGE_ROWS
@@ -57,28 +66,33 @@ def invoice_list(
 
 
 def all_invoices(
-    organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = ""
+    organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = "", issued: bool = False
 ) -> Iterator[InvoiceRow]:
     """Yield every row that the list would show, read in chunks."""
-    found = _chosen(organization, now, shown, search).order_by("-issued_at", "-pk")
+    found = _chosen(organization, now, shown, search, issued=issued).order_by("-issued_at", "-pk")
     for invoice in found.iterator(chunk_size=EXPORT_CHUNK_ROWS):
         yield row_of(invoice)
 
 
-def find_invoice(organization: Organization, number: str) -> Invoice | None:
-    """Return the issued invoice of that number that a tenant owes, or None."""
-    return invoices_for(organization).filter(tenant=organization, number=number).first()
+def find_invoice(organization: Organization, number: str, *, issued: bool = False) -> Invoice | None:
+    """Return the issued invoice of that number that a tenant owes, or a provider `issued`; or None."""
+    return invoices_for(organization).filter(_party(organization, issued=issued), number=number).first()
 
 
-def _chosen(organization: Organization, now: datetime, shown: Shown, search: str) -> QuerySet[Invoice]:
+def _party(organization: Organization, *, issued: bool) -> Q:
+    return Q(issuer=organization) if issued else Q(tenant=organization)
+
+
+def _chosen(organization: Organization, now: datetime, shown: Shown, search: str, *, issued: bool) -> QuerySet[Invoice]:
     which = {
         Shown.ALL: Q(),
         Shown.OPEN: Q(state=InvoiceState.ISSUED),
         Shown.OVERDUE: Q(state=InvoiceState.ISSUED, due_at__lte=now),
         Shown.PAID: Q(state=InvoiceState.PAID),
     }[shown]
-    found = invoices_for(organization).filter(which, tenant=organization)
+    found = invoices_for(organization).filter(which, _party(organization, issued=issued))
     words = search.split()
     for word in words:
-        found = found.filter(Q(number__icontains=word) | Q(contract__number__icontains=word))
+        named = Q(number__icontains=word) | Q(contract__number__icontains=word)
+        found = found.filter(named | Q(tenant__name__icontains=word) if issued else named)
     return found
