@@ -16,9 +16,11 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from billing.collecting.cards import look_at_session
 from billing.collecting.chargebacks import apply_dispute
+from billing.collecting.movements import keep_movements
 from billing.corrections.sending import apply_refund
 from billing.models import Invoice, Refund, Settlement, StripeEvent
 from billing.statements.onboarding import apply_account
+from billing.statements.transfers import apply_transfer
 from billing.stripe_answers import StripeRefused
 from billing.stripe_gateway import METADATA_INVOICE
 from billing.stripe_results import apply_stripe_invoice
@@ -60,8 +62,19 @@ ABOUT_DISPUTES = frozenset(
 ABOUT_SESSIONS = frozenset({"checkout.session.completed", "checkout.session.expired"})
 ABOUT_REFUNDS = frozenset({"refund.created", "refund.updated", "refund.failed"})
 ABOUT_ACCOUNTS = frozenset({"account.updated"})
+ABOUT_TRANSFERS = frozenset({"transfer.created", "transfer.updated", "transfer.reversed"})
+ABOUT_PAYOUTS = frozenset({"payout.created", "payout.updated", "payout.paid", "payout.failed", "payout.canceled"})
 MONEY_BACK = frozenset({"credit_note.created", "credit_note.updated", "credit_note.voided"})
-SUBSCRIBED = ABOUT_INVOICES | ABOUT_DISPUTES | ABOUT_SESSIONS | ABOUT_REFUNDS | ABOUT_ACCOUNTS | MONEY_BACK
+SUBSCRIBED = frozenset().union(
+    ABOUT_INVOICES,
+    ABOUT_DISPUTES,
+    ABOUT_SESSIONS,
+    ABOUT_REFUNDS,
+    ABOUT_ACCOUNTS,
+    ABOUT_TRANSFERS,
+    ABOUT_PAYOUTS,
+    MONEY_BACK,
+)
 """What the endpoint at Stripe should send; anything else is answered and not kept."""
 
 Deed = Callable[[], str]
@@ -179,6 +192,26 @@ def _look_at_account(event: StripeEvent, gateway: StripeGateway, now: datetime) 
     return lambda: "looked at" if apply_account(seen, now=now) else f"unknown object: {seen.id} is no account of ours"
 
 
+def _look_at_transfer(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    seen = gateway.get_transfer(event.object_id)
+    reversals = gateway.list_reversals(seen.id)
+    return lambda: apply_transfer(seen=seen, reversals=reversals, now=now)
+
+
+def _look_at_payout(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:
+    """Ours goes to the operator's bank, and is booked from the balance; a provider's own says how its account stands.
+
+    What reached a provider's account at Stripe is paid to it: its own payout from there moves nothing in our books.
+    """
+    account_id = event.payload.get("account") if isinstance(event.payload, dict) else None
+    if isinstance(account_id, str) and account_id:
+        account = gateway.get_account(account_id)
+        ours = f"account of a provider, {'' if account.can_pay_out else 'not '}paid out"
+        return lambda: ours if apply_account(account, now=now) else f"unknown object: {account_id} is not ours"
+    movements = gateway.movements_of(event.object_id)
+    return lambda: f"{keep_movements(movements, now=now)} of {len(movements)} movements were new"
+
+
 def _look_at_nothing(event: StripeEvent, gateway: StripeGateway, now: datetime) -> Deed:  # noqa: ARG001  as the others
     logger.error("Stripe event %s (%s) is not in our books: a person must book it", event.pk, event.type)
     return lambda: "money back: not in our books, book it by hand"
@@ -226,4 +259,6 @@ _LOOKS: Mapping[frozenset[str], Look] = {
     ABOUT_SESSIONS: _look_at_session,
     ABOUT_REFUNDS: _look_at_refund,
     ABOUT_ACCOUNTS: _look_at_account,
+    ABOUT_TRANSFERS: _look_at_transfer,
+    ABOUT_PAYOUTS: _look_at_payout,
 }

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Min, Sum
 
 from billing.collecting.chargebacks import apply_dispute
+from billing.collecting.movements import keep_movements
 from billing.models import (
     AccountKind,
     Chargeback,
@@ -30,7 +31,7 @@ from billing.models import (
 )
 from billing.money import round_to_minor
 from billing.reconciling.comparing import Found, Moved, OurInvoice, compare_amounts, compare_invoices
-from billing.reconciling.movements import keep_movements
+from billing.statements.transfers import apply_transfer
 from billing.stripe_amounts import from_minor_units, minor_units
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_events import keep_event
@@ -120,6 +121,10 @@ def _heal(run: Reconciliation, gateway: StripeGateway, counts: Counter[str], now
     for dispute in gateway.list_disputes(run.from_at, run.to_at):
         counts["disputes"] += 1
         apply_dispute(seen=dispute, now=now)
+    for transfer in gateway.list_transfers(run.from_at, run.to_at):
+        if transfer.reversed_minor:
+            counts["transfers_reversed"] += 1
+            apply_transfer(seen=transfer, reversals=gateway.list_reversals(transfer.id), now=now)
     for event in gateway.undelivered_events(run.from_at, run.to_at):
         counts["events_missed"] += 1
         subject = {"object": event.object_type, "id": event.object_id}

@@ -185,7 +185,7 @@ def record_paid(*, payout_id: UUID, reference: str, by: str, at: datetime, now: 
     """
     payout = _locked(payout_id)
     _require_text(reference, "reference")
-    if payout.state == PayoutState.PAID and payout.reference == reference:
+    if payout.state in (PayoutState.PAID, PayoutState.REVERSED) and payout.reference == reference:
         return payout
     if payout.state != PayoutState.IN_TRANSIT:
         raise PayoutSettled(

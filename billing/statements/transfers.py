@@ -6,9 +6,12 @@ fails, and its amount is owed again.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Sum
 
 from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutState
@@ -18,11 +21,13 @@ from billing.stripe_answers import BalanceInsufficient, StripeRefused, StripeUna
 from billing.stripe_intents import Result, carry_out
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from decimal import Decimal
-    from uuid import UUID
 
     from billing.stripe_seen import StripeReversal, StripeTransfer
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
 BACKOFF_FIRST = timedelta(seconds=10)
@@ -30,6 +35,7 @@ BACKOFF_MAX = timedelta(minutes=15)
 UNCOVERED_RETRY = timedelta(hours=1)
 ERROR_CHARACTERS_MAX = 500
 ACTOR = "payouts"
+STRIPE = "stripe"
 
 
 class Transferring(Protocol):
@@ -154,6 +160,47 @@ def take_back(
     return record_reversal(
         payout_id=payout_id, amount=taken, reference=done["id"], reason=reason, by=by, at=now
     )  # fmt: skip
+
+
+@transaction.atomic
+def apply_transfer(*, seen: StripeTransfer, reversals: Iterable[StripeReversal], now: datetime) -> str:
+    """Record of a payout's transfer what came back of it, whoever took it back; what came of that, in words.
+
+    What Stripe has is compared with what is recorded, so it may come any number of times and in any order. A transfer
+    that is faster than our record of it is recorded as paid first. What does not fit is logged for a person.
+    """
+    payout = _payout_of(seen)
+    if payout is None:
+        return f"unknown object: {seen.id} is no payout of ours"
+    try:
+        record_paid(payout_id=payout.pk, reference=seen.id, by=STRIPE, at=seen.created, now=now)
+        for one in reversals:
+            record_reversal(
+                payout_id=payout.pk,
+                amount=from_minor_units(one.amount_minor, one.currency),
+                reference=one.id,
+                reason="taken back at Stripe",
+                by=STRIPE,
+                at=one.created,
+            )
+    except (PayoutSettled, WrongPayout) as differs:
+        logger.error("Transfer %s of payout %s differs from our books: %s", seen.id, payout.number, differs.detail)  # noqa: TRY400  what is wrong is known
+        return f"differs from our books: {differs.detail}"
+    payout.refresh_from_db()
+    return f"payout is {payout.state}"
+
+
+def _payout_of(seen: StripeTransfer) -> Payout | None:
+    """Ours by what we stored, or by what we wrote on it, where Stripe was faster than our storing."""
+    ours = Payout.objects.filter(method=PayoutMethod.STRIPE)
+    stored = ours.filter(reference=seen.id).first()
+    if stored is not None:
+        return stored
+    try:
+        written = UUID(seen.reference)
+    except ValueError:
+        return None
+    return ours.filter(pk=written, reference="").first()
 
 
 def _try_later(payout: Payout, reason: str, wait: timedelta, now: datetime) -> Payout:

@@ -68,6 +68,12 @@ class Listings(Connection):
             for one in listed.auto_paging_iter():
                 yield _movement_seen(one)
 
+    def movements_of(self, source_id: str) -> tuple[StripeMovement, ...]:
+        """The changes of the account's balance that one object caused: what a payout took, and what came back."""
+        with our_errors():
+            listed = self._v1.balance_transactions.list({"source": source_id, "limit": PAGE})
+            return tuple(_movement_seen(one) for one in listed.auto_paging_iter())
+
     def balance(self) -> tuple[StripeFunds, ...]:
         """The account's balance now, by currency."""
         with our_errors():

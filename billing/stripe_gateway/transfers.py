@@ -67,11 +67,14 @@ class Transfers(Connection):
 
     def find_reversal(self, transfer_id: str, reference: str) -> StripeReversal | None:
         """What was taken back of a transfer for our reference, the oldest; None if nothing was."""
+        mine = [one for one in self.list_reversals(transfer_id) if one.reference == reference]
+        return mine[0] if mine else None
+
+    def list_reversals(self, transfer_id: str) -> tuple[StripeReversal, ...]:
+        """Everything that came back of a transfer, the oldest first, whoever took it back."""
         with our_errors():
             listed = self._v1.transfers.reversals.list(transfer_id, {"limit": PAGE})
-            found = [_reversal_seen(one) for one in listed.auto_paging_iter()]
-        mine = [one for one in found if one.reference == reference]
-        return mine[-1] if mine else None
+            return tuple(_reversal_seen(one) for one in listed.auto_paging_iter())[::-1]
 
 
 def transfer_seen(transfer: stripe.Transfer) -> StripeTransfer:
