@@ -16,6 +16,7 @@ from billing.models import (
     InvoiceState,
     LedgerEntry,
     Payment,
+    PaymentReversal,
     PayoutTerms,
     ProviderStatement,
 )
@@ -99,7 +100,10 @@ def _fees(invoices: Mapping[UUID, object]) -> dict[UUID, Decimal]:
 
 
 def _recent(provider_id: UUID, currency: str, since: datetime) -> Decimal:
+    """What of late card payments can still be taken back; what was taken back is held by nobody any more."""
     payments = Payment.objects.filter(
         invoice__issuer_id=provider_id, currency=currency, method="stripe", received_at__gt=since
     )
-    return payments.aggregate(sum=Sum("amount"))["sum"] or NOTHING
+    taken_back = PaymentReversal.objects.filter(payment__in=payments)
+    came, went = (found.aggregate(sum=Sum("amount"))["sum"] or NOTHING for found in (payments, taken_back))
+    return came - went

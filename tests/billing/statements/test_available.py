@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from billing.agreeing import add_adjustment
-from billing.models import PayoutTerms
+from billing.models import Payment, PayoutTerms
+from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod
 from billing.rating.credit import CreditWording, Grant
 from billing.statements.available import Available, available, owed_to
@@ -84,6 +85,35 @@ def test_recent_card_payments_and_the_reserve_are_held_back() -> None:
     assert found(world, hold_days=7).amount == NET - Decimal("751.40")
     assert found(world, hold_days=9).amount == 0
     assert found(world, reserve_amount=Decimal(100)).amount == NET - 100
+
+
+@pytest.mark.parametrize(("taken", "amount"), [("1751.40", "1663.83"), ("1000.00", "1576.26"), ("0.01", "1576.26")])
+def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, amount: str) -> None:
+    """An old payment and a new one, of which some is charged back: it is uncollected again, and recent no more."""
+    world = make_month()
+    pay(close_march(world))
+    second = close_march(make_month(parties=(world.provider, world.tenant)))
+    pay(second, at=LATER - timedelta(days=2))
+    assert (found(world, hold_days=7).recent, found(world).recent) == (TOTAL, Decimal(0))
+    reverse_payment(
+        payment_id=Payment.objects.get(invoice=second).pk,
+        reference="dp-1",
+        reason="charged back",
+        by="stripe",
+        now=LATER,
+        amount=Decimal(taken),
+    )
+    seen = found(world, hold_days=7)
+    assert seen.recent == TOTAL - Decimal(taken)
+    assert seen.held == 2 * TOTAL - Decimal(taken)
+    assert str(seen.amount) == amount
+
+
+@pytest.mark.parametrize(("seconds", "recent"), [(-1, "0"), (0, "0"), (1, "1751.40")])
+def test_a_payment_is_free_from_the_instant_at_which_its_days_are_over(seconds: int, recent: str) -> None:
+    world = make_month()
+    pay(close_march(world), at=LATER - timedelta(days=7) + timedelta(seconds=seconds))
+    assert found(world, hold_days=7).recent == Decimal(recent)
 
 
 def test_credit_that_was_given_away_is_never_paid_out() -> None:
