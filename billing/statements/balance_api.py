@@ -13,11 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.models import LedgerAccount, PayoutTerms
 from billing.money import round_to_minor
 from billing.statements.account import Line, Party, account_of, parties_of
-from billing.statements.available import available
-from billing.statements.gathering import OWED_KINDS
+from billing.statements.payouts import standings_of
 from tenants.authentication import organization_of
 from tenants.models import Organization
 
@@ -78,8 +76,17 @@ class AccountQuerySerializer(serializers.Serializer[Any]):
 
     provider = serializers.CharField(max_length=63)
     currency = serializers.CharField(max_length=3)
-    window_from = serializers.DateTimeField()
-    window_to = serializers.DateTimeField()
+    to = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields with `from`, which Python keeps for itself: what is refused is named as it was asked."""
+        return {**super().get_fields(), "from": serializers.DateTimeField()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a span that ends before it begins: its closing would not be the balance at its end."""
+        if attrs["to"] < attrs["from"]:
+            raise serializers.ValidationError({"to": ["must not be before from"]})
+        return attrs
 
 
 class BalanceView(APIView):
@@ -122,15 +129,13 @@ class AccountView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Read what was invoiced, paid and credited over any span, with what was owed before and after."""
-        given = request.query_params.dict()
-        asked = {"window_from": given.pop("from", None), "window_to": given.pop("to", None), **given}
-        serializer = AccountQuerySerializer(data=asked)
+        serializer = AccountQuerySerializer(data=request.query_params.dict())
         serializer.is_valid(raise_exception=True)
         tenant, query = organization_of(request), serializer.validated_data
         party = party_named(tenant, query["provider"], query["currency"])
         if party is None:
             raise Http404
-        account = account_of(tenant, party, from_at=query["window_from"], to_at=query["window_to"])
+        account = account_of(tenant, party, from_at=query["from"], to_at=query["to"])
         return Response(
             {
                 "provider": party.slug,
@@ -150,11 +155,9 @@ def party_named(tenant: Organization, slug: str, currency: str) -> Party | None:
 def _owed(provider: Organization, now: datetime) -> Iterator[dict[str, str]]:
     if not provider.is_provider:
         return
-    terms = PayoutTerms.objects.filter(pk=provider.pk).first() or PayoutTerms(provider=provider)
-    accounts = LedgerAccount.objects.filter(organization=provider, kind__in=OWED_KINDS)
-    for currency in sorted(set(accounts.values_list("currency", flat=True))):
-        found = available(terms=terms, currency=currency, now=now)
-        yield {"currency": currency, **{name: _money(getattr(found, name), currency) for name in FIGURES}}
+    for standing in standings_of(provider, now):
+        found = standing.found
+        yield {"currency": found.currency, **{name: _money(getattr(found, name), found.currency) for name in FIGURES}}
 
 
 def _line(line: Line, currency: str) -> dict[str, str]:

@@ -54,3 +54,44 @@ def test_what_is_no_account_is_not_found_and_what_is_no_span_is_said(
 ) -> None:
     asked = {**SPAN, "provider": "provider", "currency": "USD", **changed}
     assert client.get("/api/v1/account", asked, headers=bearer(api_key(cast.tenant))).status_code == status
+
+
+def test_a_span_that_ends_before_it_begins_is_refused_where_it_is_wrong(cast: Cast, client: Client) -> None:
+    asked = {"from": SPAN["to"], "to": SPAN["from"], "provider": "provider", "currency": "USD"}
+    answer = client.get("/api/v1/account", asked, headers=bearer(api_key(cast.tenant)))
+    assert answer.status_code == 400
+    assert [(one["field"], one["detail"]) for one in answer.json()["errors"]] == [("to", "must not be before from")]
+
+
+@pytest.mark.parametrize(
+    ("from_at", "to_at", "seen"),
+    [
+        ("2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z", ("0.00", "0.00", 0)),
+        ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", ("0.00", "0.00", 0)),
+        ("2026-04-01T00:00:00Z", "2026-04-01T00:00:01Z", ("0.00", "1000.00", 2)),
+        ("2026-04-01T08:00:00%2B08:00", "2026-04-01T08:00:01%2B08:00", ("0.00", "1000.00", 2)),
+        ("2026-04-01T00:00:01Z", "2026-05-01T00:00:00Z", ("1000.00", "1000.00", 0)),
+    ],
+)
+def test_the_end_of_a_span_is_not_in_it_in_whatever_zone_it_is_asked(
+    cast: Cast, client: Client, from_at: str, to_at: str, seen: tuple[str, str, int]
+) -> None:
+    """Invoiced and paid at midnight of the first of April, in UTC."""
+    query = f"provider=provider&currency=USD&from={from_at}&to={to_at}"
+    found = client.get(f"/api/v1/account?{query}", headers=bearer(api_key(cast.tenant))).json()
+    assert (found["opening"], found["closing"], len(found["lines"])) == seen
+
+
+@pytest.mark.parametrize("missing", ["provider", "currency", "from", "to"])
+def test_what_is_missing_is_named(cast: Cast, client: Client, missing: str) -> None:
+    asked = {**SPAN, "provider": "provider", "currency": "USD"}
+    del asked[missing]
+    answer = client.get("/api/v1/account", asked, headers=bearer(api_key(cast.tenant)))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert [one["field"] for one in answer.json()["errors"]] == [missing], "as it was asked"
+
+
+def test_nobody_reads_the_account_of_another(cast: Cast, client: Client) -> None:
+    asked = {**SPAN, "provider": "provider", "currency": "USD"}
+    for other in (cast.outsider, cast.provider, cast.operator):
+        assert client.get("/api/v1/account", asked, headers=bearer(api_key(other))).status_code == 404
