@@ -19,7 +19,7 @@ ARGS ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills second fuzz lock clean system
+.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills second worlds fuzz lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ faults: $(VENV)/dev.stamp ## a thousand seeded faults between counter and usage 
 
 second: $(VENV)/dev.stamp ## rate 100,000 random contracts by two engines; ARGS chooses how many
 	$(BIN)/python -m tests.second $(ARGS)
+
+worlds: $(VENV)/dev.stamp system ## 1,000 random worlds: books and evidence files agree; ARGS goes to pytest
+	WORLDS=1000 $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/flows/test_worlds.py $(ARGS)
 
 kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS chooses seeds
 	$(BIN)/python -m tests.faults $(ARGS)
