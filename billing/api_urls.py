@@ -123,6 +123,9 @@ urlpatterns = [
     ),
     path("invoices/<uuid:invoice_id>/void", corrections_api.InvoiceVoidView.as_view(), name="api-invoice-void"),
     path(
+        "invoices/<uuid:invoice_id>/reissue", corrections_api.InvoiceReissueView.as_view(), name="api-invoice-reissue"
+    ),
+    path(
         "invoices/<uuid:invoice_id>/disputes",
         dispute_api.InvoiceDisputesView.as_view(),
         name="api-invoice-disputes",

@@ -143,7 +143,7 @@ def _close(period: BillingPeriod, *, now: datetime, stripe_ready: bool) -> Close
 def _cannot_close(period: BillingPeriod, now: datetime) -> Closed | None:
     """Return why it is not the turn of a period, whatever is known of it."""
     if period.state == PeriodState.CLOSED:
-        return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.filter(period=period).first())
+        return Closed(CloseState.ALREADY_CLOSED, Invoice.objects.standing().filter(period=period).first())
     if now < period.to_at:
         return Closed(CloseState.NOT_OVER)
     earlier = BillingPeriod.objects.filter(

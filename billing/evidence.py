@@ -95,15 +95,7 @@ def make_document(
     """
     return {
         "format": FORMAT,
-        "invoice": {
-            "number": header.number,
-            "issuer": header.issuer,
-            "tenant": header.tenant,
-            "issued_at": header.issued_at.isoformat(),
-            "subtotal": str(header.subtotal),
-            "tax": str(header.tax),
-            "total": str(header.total),
-        },
+        "invoice": _header(header),
         **_basis(basis, proof.version_numbers),
         "usage_records": str(proof.usage_records),
         "batches": [
@@ -125,6 +117,23 @@ def make_document(
         "adjustments": [write_restated(each, _basis(each.basis, {})) for each in restated],
         "grants_apart": True,
         "taxes": None if taxes is None else write_taxes(taxes),
+    }
+
+
+def issued_again(document: Document, header: Header, taxes: Taxes) -> dict[str, Any]:
+    """Return the evidence of an invoice that bills what another billed: all of that one's but its header and taxes."""
+    return {**present(document), "invoice": _header(header), "taxes": write_taxes(taxes)}
+
+
+def _header(header: Header) -> dict[str, str]:
+    return {
+        "number": header.number,
+        "issuer": header.issuer,
+        "tenant": header.tenant,
+        "issued_at": header.issued_at.isoformat(),
+        "subtotal": str(header.subtotal),
+        "tax": str(header.tax),
+        "total": str(header.total),
     }
 
 

@@ -1,20 +1,21 @@
 """Issuing an invoice: number, frozen lines, totals, evidence and ledger posting, in the transaction that closes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from billing.basis import PeriodBasis
+from billing.basis import PeriodBasis, rate
 from billing.canonical import canonical, digest
 from billing.documents.beginning import begin_documents
-from billing.evidence import Header, Proof, differences, make_document
+from billing.evidence import Header, Proof, differences, issued_again, make_document, read_basis
 from billing.evidence_adjustments import Restated
 from billing.evidence_taxes import Taxes
 from billing.ledger import Entry, operator_for, post
@@ -58,6 +59,10 @@ NUMBER_DIGITS_MIN = 4
 PREFIX = "INV-"
 SLUG_CHARS_MAX = 11
 SUBLINE_BATCH_ROWS = 2_000
+
+
+DocumentOf = Callable[[Header, Taxes], dict[str, Any]]
+"""Makes the evidence of a bill with its taxes."""
 
 
 class EvidenceBroken(Exception):
@@ -109,8 +114,41 @@ def prepare_invoice(
     the closed periods that its adjustments come from. Taxes are by what both parties and the provider's rates say now;
     raises `TaxWaits`, before anything is stored, where they cannot be worked out yet.
     """
+
+    bill = rating_lines.make_bill(rated.lines, period.contract.currency)
+
+    def document(header: Header, taxes: Taxes) -> dict[str, Any]:
+        return make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes)
+
+    return _prepared(period, bill, basis, now, document_of=document)
+
+
+def prepare_again(*, voided: Invoice, now: datetime) -> Prepared:
+    """Store the draft and lines of a void invoice once more, from its own evidence, linked to it; no transaction ends.
+
+    What was billed is what is billed: usage that came since is adjusted on the next invoice, as ever. Parties, taxes
+    and the due date are those of now. Raises `TaxWaits`, InvoiceEvidence.DoesNotExist.
+    """
+    sealed = json.loads(voided.evidence.document)
+    basis = read_basis(sealed)
+    bill = rating_lines.make_bill(rate(basis).lines, basis.currency)
+
+    def document(header: Header, taxes: Taxes) -> dict[str, Any]:
+        return issued_again(sealed, header, taxes)
+
+    return _prepared(voided.period, bill, basis, now, document_of=document, voided=voided)
+
+
+def _prepared(
+    period: BillingPeriod,
+    bill: rating_lines.Bill,
+    basis: PeriodBasis,
+    now: datetime,
+    *,
+    document_of: DocumentOf,
+    voided: Invoice | None = None,
+) -> Prepared:
     contract = period.contract
-    bill = rating_lines.make_bill(rated.lines, contract.currency)
     parties = ensure_profiles([contract.provider, contract.tenant], now)
     taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties, now=now)
     totals = _totals(contract, bill, taxes.bill.total)
@@ -120,6 +158,7 @@ def prepare_invoice(
         tenant_id=contract.tenant_id,
         contract=contract,
         period=period,
+        reissues=voided,
         kind=_invoice_kind(bill.lines),
         currency=contract.currency,
         updated_at=now,
@@ -132,7 +171,7 @@ def prepare_invoice(
     header = Header(
         str(invoice.pk), contract.provider.name, contract.tenant.name, now, totals.subtotal, totals.tax, totals.total
     )
-    document = make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes)
+    document = document_of(header, taxes)
     wrong = differences(document)
     if wrong:
         raise EvidenceBroken(f"invoice of period {period.pk}: {'; '.join(wrong)}")
@@ -210,7 +249,8 @@ def _store_lines(
 
 def _originals(period: BillingPeriod) -> dict[str, tuple[UUID, UUID | None]]:
     """Return of what is adjusted on the bill of a period which period and which invoice line it is."""
-    rows = Adjustment.objects.filter(into=period).values_list("source", "period_id", "original_id").distinct()
+    # Where an invoice was issued again meanwhile, the latest says which line it is now.
+    rows = Adjustment.objects.filter(into=period).order_by("seq").values_list("source", "period_id", "original_id")
     return {source: (period_id, original_id) for source, period_id, original_id in rows}
 
 

@@ -126,7 +126,7 @@ def _book(invoice: Invoice, reversal: PaymentReversal, now: datetime) -> None:
     post(
         key=f"payment_reversal:{reversal.pk}",
         cause=CAUSE,
-        cause_id=reversal.payment_id,
+        cause_id=reversal.pk,
         provider_id=invoice.issuer_id,
         memo=f"Payment of invoice {invoice.number} taken back",
         at=now,

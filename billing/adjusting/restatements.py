@@ -94,7 +94,8 @@ def _restate(period: BillingPeriod, into: BillingPeriod, now: datetime) -> tuple
 
 
 def _original(period: BillingPeriod) -> _Original:
-    evidence = InvoiceEvidence.objects.select_related("invoice").filter(invoice__period=period).first()
+    issued = InvoiceEvidence.objects.select_related("invoice").filter(invoice__period=period)
+    evidence = issued.filter(invoice__reissued_by__isnull=True).first()
     if evidence is None:
         return _Original(None, "", None, {})
     document = json.loads(evidence.document)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -16,11 +17,13 @@ from rest_framework.views import APIView
 
 from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.reading import PAGE_ROWS, ROWS_MAX, credit_notes_of, find_credit_note, issued_invoice
+from billing.corrections.reissuing import reissue_invoice
 from billing.corrections.shapes import (
     CreditNoteSerializer,
     CreditNotesSerializer,
     NewCreditNoteSerializer,
     ReasonSerializer,
+    ReissuedSerializer,
     VoidedSerializer,
     WriteOffSerializer,
     read_scope,
@@ -171,6 +174,37 @@ class InvoiceVoidView(APIView):
             return status.HTTP_200_OK, {"invoice": str(voided.pk), "number": voided.number, "state": voided.state}
 
         return made_once(request, body, now, make)
+
+
+class InvoiceReissueView(APIView):
+    """The invoice that takes the place of a void one."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="invoices_reissue_create",
+        tags=["corrections"],
+        summary="Issue a void invoice again",
+        request=None,
+        responses={201: ReissuedSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Bill the period of a void invoice again, under a new number. The same call again gives the same invoice."""
+        made = reissue_invoice(
+            invoice_id=_issued(request, invoice_id).pk,
+            by=str(request.user),
+            now=_now(),
+            stripe_ready=bool(settings.STRIPE_SECRET_KEY),
+        )
+        answer = {
+            "invoice": str(made.pk),
+            "number": made.number,
+            "state": made.state,
+            "reissues": str(made.reissues_id),
+            "total": money(made.total, made.currency),
+            "currency": made.currency,
+        }
+        return Response(answer, status=status.HTTP_201_CREATED)
 
 
 def credit_note_row(note: CreditNote) -> dict[str, object]:

@@ -116,6 +116,17 @@ class VoidedSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
 
 
+class ReissuedSerializer(serializers.Serializer[Any]):
+    """An invoice that was issued in place of a void one."""
+
+    invoice = serializers.UUIDField()
+    number = serializers.CharField()
+    state = serializers.CharField()
+    reissues = serializers.UUIDField(help_text="the void invoice")
+    total = serializers.CharField()
+    currency = serializers.CharField()
+
+
 class BalanceSerializer(serializers.Serializer[Any]):
     """What a tenant has with an issuer and no invoice."""
 

@@ -46,8 +46,8 @@ def void_invoice(*, invoice_id: UUID, reason: str, by: str, now: datetime) -> In
     """Void an issued invoice of which nothing was paid, credited or written off; said again it changes nothing.
 
     What was booked as it was issued is booked the other way round, and what Stripe has of it is voided there by the
-    sweep. Its period is not billed again. An invoice on which prepaid credit was drawn or a deposit moved is corrected
-    by a credit note. Raises Invoice.DoesNotExist, `NotVoidable`, `ReasonMissing`.
+    sweep. Its period is billed again where its issuer says so (`reissuing`). An invoice on which prepaid credit was
+    drawn or a deposit moved is corrected by a credit note. Raises Invoice.DoesNotExist, `NotVoidable`, `ReasonMissing`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
     if invoice.state == InvoiceState.VOID:
@@ -84,7 +84,7 @@ def _obstacle(invoice: Invoice) -> str:
         return "something was paid, credited or written off of it."
     if invoice.lines.filter(rule__in=DEPOSIT_RULES).exists():
         return "a deposit moved by it."
-    if CreditMovement.objects.filter(period__invoice=invoice).exists():
+    if CreditMovement.objects.filter(period=invoice.period_id).exists():
         return "prepaid credit was drawn on it."
     return ""
 

@@ -42,16 +42,26 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Invoices that `organization` owes or issued."""
         return self.filter(Q(tenant=organization) | Q(issuer=organization))
 
+    def standing(self) -> InvoiceQuerySet:
+        """The one invoice of each period that no other was issued in place of."""
+        return self.filter(reissued_by__isnull=True)
+
 
 class Invoice(models.Model):
-    """What a tenant owes for one period of a contract. Once issued, only state, paid_at and updated_at may change."""
+    """What a tenant owes for one period of a contract. Once issued, only state, paid_at and updated_at may change.
+
+    A period has one invoice that is not void; each that was issued again names the void one that it `reissues`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     number = models.CharField(max_length=32, null=True, help_text="given when issued, gapless per issuer")  # noqa: DJ001  a draft has no number, and numbers are unique
     issuer = models.ForeignKey(Organization, models.PROTECT, related_name="invoices_issued")
     tenant = models.ForeignKey(Organization, models.PROTECT, related_name="invoices")
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="invoices")
-    period = models.OneToOneField(BillingPeriod, models.PROTECT, related_name="invoice")
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="invoices")
+    reissues = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="reissued_by", help_text="the void invoice that it stands for"
+    )
     kind = models.CharField(max_length=16, help_text="lease, token_share or mixed")
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=16, choices=InvoiceState.choices, default=InvoiceState.DRAFT)
@@ -71,6 +81,7 @@ class Invoice(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["issuer", "number"], name="invoice_number_once"),
+            models.UniqueConstraint(fields=["period"], condition=~Q(state="void"), name="invoice_once_per_period"),
             models.CheckConstraint(
                 condition=Q(state="draft", number__isnull=True, issued_at__isnull=True)
                 | (~Q(state="draft") & Q(number__isnull=False, issued_at__isnull=False)),

@@ -13,6 +13,7 @@ from billing.corrections.amounts import MoreThanLeft, WrongCredit
 from billing.corrections.credit_notes import NotCreditable
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
+from billing.corrections.reissuing import NotReissuable, TaxNotKnown
 from billing.corrections.voiding import NotVoidable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from billing.tenant_balances import BalanceTooLow
@@ -109,6 +110,8 @@ def refusal_words(refused: Problem) -> str:
         NotCreditable: _("The invoice takes no credit note."),
         NotWrittenOff: _("Nothing is left of the invoice to write off."),
         NotVoidable: _("The invoice can no longer be voided: credit it instead."),
+        NotReissuable: _("Only a void invoice can be issued again."),
+        TaxNotKnown: _("The taxes of the invoice are not known yet. Enter the rate, or try again in a minute."),
         ReasonMissing: _("Say why."),
         WrongDispute: _("Say what is wrong, in at most 4,000 characters."),
         AlreadyDisputed: _("There is an open question about this already."),

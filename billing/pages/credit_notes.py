@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,10 +23,11 @@ from billing.corrections.reading import (
     issued_invoice,
     stands_at,
 )
+from billing.corrections.reissuing import reissuable, reissue_invoice
 from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
-from billing.models import CreditReason
+from billing.models import CreditReason, Invoice
 from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
 from billing.write_offs import write_off
 from portal.figures import moment, money, number
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from billing.models import CreditNote, Invoice
+    from billing.models import CreditNote
     from tenants.models import Organization
 
 
@@ -101,6 +103,8 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
                 messages.success(request, words % {"number": invoice.number})
                 return redirect("provider-invoice-correct", number=number)
             messages.success(request, _("%(number)s is issued.") % {"number": note.number})
+            if isinstance(note, Invoice):
+                return redirect("provider-invoice-correct", number=note.number)
             return redirect("provider-credit-note", number=note.number)
     return render(
         request,
@@ -110,7 +114,7 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
     )
 
 
-def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | None:
+def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | Invoice | None:
     now, given = datetime.now(UTC), request.POST
     if given.get("action") == "write_off":
         write_off(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
@@ -118,6 +122,10 @@ def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | None:
     if given.get("action") == "void":
         void_invoice(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
         return None
+    if given.get("action") == "reissue":
+        return reissue_invoice(
+            invoice_id=invoice.pk, by=str(request.user), now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY)
+        )
     reason = given.get("why", "")
     return issue_credit_note(
         invoice_id=invoice.pk,
@@ -168,6 +176,8 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
         ],
         "can_write_off": dues.left > 0,
         "can_void": voidable(invoice),
+        "can_reissue": reissuable(invoice),
+        "links": _links(invoice),
         "lines": [
             {
                 "position": line.position,
@@ -183,6 +193,17 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
             for line in creditable_lines(invoice)
         ],
     }
+
+
+def _links(invoice: Invoice) -> list[tuple[str, str, str]]:
+    """The invoices that this one takes the place of, and that takes its place."""
+    before, after = invoice.reissues, Invoice.objects.filter(reissues=invoice).first()
+    found = ((_("Issued in place of"), before), (_("Issued again as"), after))
+    return [
+        (words, each.number or "", reverse("provider-invoice-correct", args=[each.number]))
+        for words, each in found
+        if each is not None
+    ]
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from billing.models import Adjustment, Invoice, InvoiceEvidence, InvoiceLine
 from billing.money import exact_sum
@@ -27,7 +26,9 @@ def _adjustments_are_linked() -> Proved:
             SELECT invoice.period_id AS into_id, line.adjusts_period_id AS period_id, line.adjusts_id AS original_id,
                 line.term_ref, line.model, sum(line.amount) AS amount
             FROM billing_invoiceline line JOIN billing_invoice invoice ON invoice.id = line.invoice_id
-            WHERE line.rule = %s AND invoice.state <> 'draft' GROUP BY 1, 2, 3, 4, 5
+            WHERE line.rule = %s AND invoice.state <> 'draft'
+                AND NOT EXISTS (SELECT FROM billing_invoice again WHERE again.reissues_id = invoice.id)
+            GROUP BY 1, 2, 3, 4, 5
         )
         SELECT coalesce(found.into_id, billed.into_id), coalesce(found.term_ref, billed.term_ref),
             coalesce(found.model, billed.model), coalesce(found.amount, 0), coalesce(billed.amount, 0)
@@ -61,7 +62,7 @@ def _section_wrong(invoice: Invoice, section: Mapping[str, Any]) -> Iterator[str
     if section["invoice"] and (original is None or original.evidence.sha256 != section["sha256"]):
         yield f"{section['invoice']} was not sealed with {section['sha256']}"
         return
-    billed = _billed_before(invoice, section, original.pk if original else None)
+    billed = _billed_before(invoice, section)
     for line in section["lines"]:
         about = (line["term"], line["model"], line["rule"], line["unit"], line["about"])
         on_invoice = Decimal(0)
@@ -72,15 +73,12 @@ def _section_wrong(invoice: Invoice, section: Mapping[str, Any]) -> Iterator[str
             yield f"{section['invoice']} line {line['line']}: {line['billed_amount']} stated as billed, {before} was"
 
 
-def _billed_before(
-    invoice: Invoice, section: Mapping[str, Any], original_id: UUID | None
-) -> Mapping[tuple[str, ...], Decimal]:
+def _billed_before(invoice: Invoice, section: Mapping[str, Any]) -> Mapping[tuple[str, ...], Decimal]:
     """Return what adjustments on bills before an invoice's came to, by what they are about."""
     found: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     before = Adjustment.objects.filter(
         period__contract=invoice.contract_id,
         period__from_at=section["period"]["from_at"],
-        invoice=original_id,
         into__from_at__lt=invoice.period.from_at,
     )
     for *about, amount in before.values_list("term_ref", "model", "rule", "unit", "about", "amount"):

@@ -56,7 +56,9 @@ def _lines_are_charges() -> Proved:
             SELECT invoice.period_id, line.term_ref, line.model, sum(line.exact_amount) AS amount,
                 sum(line.quantity) AS quantity
             FROM billing_invoiceline line JOIN billing_invoice invoice ON invoice.id = line.invoice_id
-            WHERE invoice.state <> 'draft' GROUP BY 1, 2, 3
+            WHERE invoice.state <> 'draft'
+                AND NOT EXISTS (SELECT FROM billing_invoice again WHERE again.reissues_id = invoice.id)
+            GROUP BY 1, 2, 3
         )
         SELECT coalesce(charged.period_id, billed.period_id), coalesce(charged.term_ref, billed.term_ref),
             coalesce(charged.model, billed.model), coalesce(charged.amount, 0), coalesce(billed.amount, 0)

@@ -183,7 +183,9 @@ _About = tuple[str, str, str]
 def _previous_lines(period: BillingPeriod) -> Mapping[_About, InvoiceLine]:
     """Return what the invoice of the period before came to, by term, model and rule; adjustments are left out."""
     lines = InvoiceLine.objects.filter(
-        invoice__period__contract=period.contract_id, invoice__period__to_at=period.from_at
+        invoice__period__contract=period.contract_id,
+        invoice__period__to_at=period.from_at,
+        invoice__reissued_by__isnull=True,
     ).exclude(rule=RULE_LATE)
     found: dict[_About, InvoiceLine] = {}
     for line in lines.order_by("position"):

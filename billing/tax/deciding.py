@@ -150,5 +150,6 @@ def _brought_untaxed(period: BillingPeriod) -> bool:
         line__rule=RULE_CARRIED,
         line__invoice__contract=period.contract_id,
         line__invoice__period__to_at=period.from_at,
+        line__invoice__reissued_by__isnull=True,
         rate__reason=UNTAXED_REASON[Nature.PAYMENT],
     ).exists()

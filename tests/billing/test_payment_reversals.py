@@ -88,7 +88,7 @@ def test_a_payment_taken_back_leaves_the_books_as_before_it_and_the_invoice_owed
     ):
         assert balance(organization_id=owner, kind=kind, currency="USD") == Decimal(expected)
     posting = LedgerPosting.objects.get(key=f"payment_reversal:{reversal.pk}")
-    assert (posting.cause, posting.cause_id, posting.at) == ("payment_reversal", payment.pk, LATER)
+    assert (posting.cause, posting.cause_id, posting.at) == ("payment_reversal", reversal.pk, LATER)
     entry = AuditEntry.objects.get(action="payment.reversed")
     assert entry.after is not None
     assert (entry.actor, entry.after["amount"]) == ("petra@example.com", "123.45")

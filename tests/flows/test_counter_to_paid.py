@@ -255,7 +255,7 @@ def test_from_a_counter_to_a_paid_invoice_and_back(
 
 def assert_invoice_is_right(invoice: Invoice, seconds: int) -> None:
     """Tokens at list price less nothing, of which the share; the card for every second of the span."""
-    assert BillingPeriod.objects.get(invoice=invoice).state == PeriodState.CLOSED
+    assert BillingPeriod.objects.get(invoices=invoice).state == PeriodState.CLOSED
     uncached = (INPUT - CACHED) * PRICES["input"]
     base = (uncached + CACHED * PRICES["cached_input"] + OUTPUT * PRICES["output"]) / 1_000_000
     share = (base * SHARE / 100).quantize(Decimal("0.01"))

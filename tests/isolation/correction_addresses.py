@@ -20,6 +20,7 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
     ("api-invoice-credit-notes", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-write-off", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-void", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
+    ("api-invoice-reissue", programs(tenant=404, provider=409, outsider=404), "post", INVOICE, {}),
     ("api-invoice-disputes", programs(tenant=400, provider=404, outsider=404), "post", INVOICE, {}),
     ("api-disputes", OWN_API, "get", {}, {}),
     ("api-dispute", NOT_THERE, "get", DISPUTE, {}),
