@@ -1,4 +1,4 @@
-"""Payouts in words: every state, way and time has one, and what can be paid out is shown with how it comes about."""
+"""Words of payouts: every state, way and schedule has one, and what a row offers is what can happen next."""
 
 from __future__ import annotations
 
@@ -11,77 +11,103 @@ from billing.models import Payout, PayoutMethod, PayoutSchedule, PayoutState, Pa
 from billing.pages.payout_words import method_words, payout_row, schedule_words, standing_kpis, state_pill
 from billing.statements.available import Available
 from billing.statements.payouts import Standing
+from portal.figures import EN
 from tenants.models import Organization
 
-MADE_AT = datetime(2026, 4, 6, 22, 30, tzinfo=UTC)
+AT = datetime(2026, 4, 1, 22, 30, tzinfo=UTC)
+PROVIDER = Organization(slug="sample", name="Sample")
 
 
-def payout(state: PayoutState, method: PayoutMethod = PayoutMethod.BANK, *, statement: str = "") -> Payout:
-    return Payout(
-        provider=Organization(name="Sample Compute"),
-        amount=Decimal("1234.5000"),
-        currency="USD",
-        state=state,
-        method=method,
-        created_at=MADE_AT,
-        statement=ProviderStatement(number=statement) if statement else None,
-    )
+def payout(**given: object) -> Payout:
+    fields: dict[str, object] = {
+        "provider": PROVIDER,
+        "number": "PO-0001",
+        "currency": "USD",
+        "amount": Decimal("1663.83"),
+        "method": PayoutMethod.BANK,
+        "created_at": AT,
+        "state": PayoutState.IN_TRANSIT,
+        **given,
+    }
+    return Payout(**fields)
 
 
-def standing(owed: str, *, uncollected: str = "0", recent: str = "0", held: str = "1000") -> Standing:
-    found = Available("EUR", Decimal(owed), Decimal(uncollected), Decimal(recent), Decimal(0), Decimal(held))
-    return Standing(Organization(name="Sample Compute"), PayoutTerms(), found)
+def available(currency: str = "USD", **figures: str) -> Available:
+    names = ("owed", "uncollected", "recent", "reserve", "held")
+    return Available(currency=currency, **{name: Decimal(figures.get(name, "0")) for name in names})
 
 
-def test_every_way_time_and_state_has_words_of_its_own() -> None:
+def kpis(found: Available, locale: str = EN) -> list[tuple[str, str]]:
+    shown = standing_kpis(Standing(PROVIDER, PayoutTerms(), found), locale)
+    return [(one.value.replace("\N{NO-BREAK SPACE}", " "), one.foot) for one in shown]
+
+
+def test_every_way_schedule_and_state_has_words_of_its_own() -> None:
     assert set(method_words()) == set(PayoutMethod.values)
     assert set(schedule_words()) == set(PayoutSchedule.values)
-    texts = [state_pill(payout(state)).text for state in PayoutState]
-    assert len(set(texts)) == len(PayoutState)
-    assert state_pill(payout(PayoutState.FAILED)).tone == "bad"
-    assert state_pill(payout(PayoutState.PAID)).tone == "good"
+    assert len({state_pill(payout(state=state)).text for state in PayoutState}) == len(PayoutState)
 
 
 @pytest.mark.parametrize(
-    ("state", "method", "by_hand", "can_come_back"),
+    ("state", "tone"),
     [
-        (PayoutState.IN_TRANSIT, PayoutMethod.BANK, True, False),
-        (PayoutState.IN_TRANSIT, PayoutMethod.STRIPE, False, False),
-        (PayoutState.PAID, PayoutMethod.BANK, False, True),
-        (PayoutState.PAID, PayoutMethod.STRIPE, False, True),
-        (PayoutState.FAILED, PayoutMethod.BANK, False, False),
-        (PayoutState.REVERSED, PayoutMethod.BANK, False, False),
+        (PayoutState.IN_TRANSIT, "info"),
+        (PayoutState.PAID, "good"),
+        (PayoutState.FAILED, "bad"),
+        (PayoutState.REVERSED, "warn"),
     ],
 )
-def test_a_person_reports_what_a_bank_does_and_only_what_was_paid_comes_back(
-    state: PayoutState, method: PayoutMethod, *, by_hand: bool, can_come_back: bool
-) -> None:
-    row = payout_row(payout(state, method), "en_GB")
-    assert (row["by_hand"], row["can_come_back"]) == (by_hand, can_come_back)
+def test_a_state_has_the_tone_of_what_it_means(state: PayoutState, tone: str) -> None:
+    assert state_pill(payout(state=state)).tone == tone
 
 
-def test_a_row_names_amount_instant_way_and_statement() -> None:
-    row = payout_row(payout(PayoutState.PAID, statement="ST-0007"), "en_GB")
-    assert (row["provider"], row["amount"], row["method"], row["statement"]) == (
-        "Sample Compute",
-        "$1,234.50",
-        "Bank transfer",
-        "ST-0007",
-    )
-    assert "6 Apr 2026" in row["made"]
+@pytest.mark.parametrize("method", list(PayoutMethod))
+@pytest.mark.parametrize("state", list(PayoutState))
+def test_a_row_offers_what_a_person_can_do_next(method: PayoutMethod, state: PayoutState) -> None:
+    """A transfer at Stripe is sent by the worker; only what was paid can come back."""
+    row = payout_row(payout(method=method, state=state), EN)
+    assert row["by_hand"] == (method == PayoutMethod.BANK and state == PayoutState.IN_TRANSIT)
+    assert row["can_come_back"] == (state == PayoutState.PAID)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "shown"),
+    [("USD", "1663.83", "$1,663.83"), ("JPY", "1663", "JP¥1,663"), ("KWD", "1663.835", "KWD 1,663.835")],
+)
+def test_a_row_says_how_much_when_and_by_which_statement(currency: str, amount: str, shown: str) -> None:
+    row = payout_row(payout(currency=currency, amount=Decimal(amount)), EN)
+    assert row["amount"].replace("\N{NO-BREAK SPACE}", " ") == shown
+    assert (row["provider"], row["method"], row["statement"]) == ("Sample", "Bank transfer", "")
     assert "22:30" in row["made"]
-    assert payout_row(payout(PayoutState.PAID), "en_GB")["statement"] == ""
+    assert payout_row(payout(statement=ProviderStatement(number="STM-0007")), EN)["statement"] == "STM-0007"
 
 
-def test_the_figures_lead_with_what_can_be_paid_out() -> None:
-    first, balance, *rest = standing_kpis(standing("900", uncollected="200", recent="50", held="650"), "en_GB")
-    assert (first.title, first.value, first.lead) == ("Can be paid out", "€600.00", True)
-    assert (balance.value, balance.foot) == ("€900.00", "")
-    assert [one.value for one in rest] == ["€200.00", "€50.00", "€650.00"]
+def test_how_what_can_be_paid_comes_about_is_shown_whole() -> None:
+    found = available(owed="1663.83", uncollected="600.00", recent="63.83", held="1751.40")
+    assert [value for value, _ in kpis(found)] == ["$1,000.00", "$1,663.83", "$600.00", "$63.83", "$1,751.40"]
 
 
-@pytest.mark.parametrize(("owed", "foot"), [("-0.01", True), ("0", False), ("0.01", False)])
-def test_a_balance_below_zero_is_said_to_be_carried_and_nothing_goes_out(owed: str, *, foot: bool) -> None:
-    first, balance, *_ = standing_kpis(standing(owed), "en_GB")
-    assert bool(balance.foot) == foot
-    assert first.value == ("€0.01" if owed == "0.01" else "€0.00")
+@pytest.mark.parametrize(("owed", "foot"), [("-0.01", "carried until it is made up for"), ("0", ""), ("0.01", "")])
+def test_what_is_below_zero_is_carried(owed: str, foot: str) -> None:
+    assert kpis(available(owed=owed))[1][1] == foot
+
+
+@pytest.mark.parametrize(
+    ("figures", "amount"),
+    [
+        ({"owed": "10", "held": "7"}, "7"),
+        ({"owed": "7", "held": "10"}, "7"),
+        ({"owed": "10", "held": "10", "uncollected": "4"}, "6"),
+        ({"owed": "10", "held": "10", "recent": "4", "reserve": "5"}, "1"),
+        ({"owed": "10", "held": "10", "recent": "4", "reserve": "7"}, "0"),
+        ({"owed": "-10", "held": "10"}, "0"),
+        ({"owed": "10", "held": "-3"}, "0"),
+    ],
+)
+def test_no_more_is_paid_than_is_owed_collected_held_and_free(figures: dict[str, str], amount: str) -> None:
+    assert available(**figures).amount == Decimal(amount)
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("USD", "1.25"), ("JPY", "1"), ("KWD", "1.250")])
+def test_what_is_paid_is_on_the_minor_unit(currency: str, shown: str) -> None:
+    assert str(available(currency, owed="1.25", held="9").amount) == shown

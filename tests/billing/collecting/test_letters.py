@@ -1,0 +1,162 @@
+"""The letter of a failed charge: its figures in every currency, its day, its addresses, and that it is one letter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import translation
+
+from billing.collecting.letters import notice_letter, why
+from billing.collecting.notices import claim_letters, letter_failed, letter_sent, readers_of, write_notice
+from billing.models import CollectionNotice, Invoice, NoticeKind
+from billing.payments import PaymentMethod, record_payment
+from tenants.models import Membership, Role
+from tests.billing.issued import ISSUED_AT, Line, make_issued
+from tests.factories import make_user
+
+if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
+
+pytestmark = pytest.mark.django_db
+PORTAL = "https://bills.example"
+SECOND, LEASE = timedelta(seconds=1), timedelta(minutes=10)
+
+
+def noticed(invoice: Invoice, attempt: int = 1, kind: NoticeKind = NoticeKind.CARD_DECLINED) -> CollectionNotice:
+    write_notice(invoice=invoice, kind=kind, attempt=attempt, reason="no funds", now=ISSUED_AT)
+    return CollectionNotice.objects.select_related("invoice__issuer").get(attempt=attempt)
+
+
+def letter_of(invoice: Invoice, attempt: int = 1) -> EmailMessage:
+    return notice_letter(noticed(invoice, attempt), ["a@b.example"], PORTAL)
+
+
+def paid(invoice: Invoice, amount: str) -> Invoice:
+    record_payment(
+        invoice_id=invoice.pk,
+        method=PaymentMethod.BANK_TRANSFER,
+        reference=f"sample {amount}",
+        amount=Decimal(amount),
+        currency=invoice.currency,
+        received_at=ISSUED_AT,
+        now=ISSUED_AT,
+    )
+    return Invoice.objects.get(pk=invoice.pk)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "part", "shown"),
+    [
+        ("USD", "1234.50", "0.01", "$1,234.49"),
+        ("EUR", "1234.50", "", "€1,234.50"),
+        ("JPY", "1234", "4", "JP¥1,230"),
+        ("KWD", "1234.567", "0.001", "KWD 1,234.566"),
+    ],
+)
+def test_what_is_left_is_asked_for_in_the_minor_unit_of_its_currency(
+    currency: str, amount: str, part: str, shown: str
+) -> None:
+    invoice = make_issued((Line(amount),), currency=currency)
+    if part:
+        paid(invoice, part)
+    body = letter_of(Invoice.objects.get(pk=invoice.pk)).body.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"over {shown} is not paid" in body
+
+
+def test_the_day_on_which_it_is_due_is_said_in_utc() -> None:
+    body = letter_of(make_issued(issued_at=datetime(2026, 4, 3, 23, 30, tzinfo=UTC))).body
+    assert "It is due on" in body
+    assert "17 Apr" in body or "Apr 17" in body
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_it_is_in_the_language_of_letters_whatever_the_worker_speaks(language: str) -> None:
+    invoice = make_issued()
+    with translation.override(language):
+        letter = letter_of(invoice)
+        assert translation.get_language() == language
+    assert letter.subject == f"Invoice {invoice.number} needs you"
+    assert "Your card was declined." in letter.body
+
+
+def test_sent_again_it_is_the_same_letter_and_the_next_try_is_another() -> None:
+    invoice = make_issued()
+    first, again, second = letter_of(invoice), letter_of(invoice), letter_of(invoice, attempt=2)
+    assert first.extra_headers == again.extra_headers
+    assert first.body == again.body
+    assert first.extra_headers["Message-ID"] != second.extra_headers["Message-ID"]
+    assert first.extra_headers["Message-ID"].endswith("@bills.example>")
+    assert first.extra_headers["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize("kind", list(NoticeKind))
+def test_every_kind_of_notice_has_a_sentence(kind: NoticeKind) -> None:
+    assert why(kind).endswith(".")
+    assert len({why(each) for each in NoticeKind}) == len(NoticeKind)
+
+
+def test_a_kind_that_does_not_exist_has_none() -> None:
+    with pytest.raises(ValueError, match="rain"):
+        why("rain")
+
+
+@pytest.mark.parametrize(("after", "count"), [(-SECOND, 0), (0 * SECOND, 1), (SECOND, 1)])
+def test_a_letter_is_due_at_its_instant(after: timedelta, count: int) -> None:
+    noticed(make_issued())
+    assert len(claim_letters(now=ISSUED_AT + after, lease=LEASE, limit=9, attempts_max=9)) == count
+
+
+def test_letters_are_claimed_the_oldest_first_and_a_few_at_a_time() -> None:
+    made = [noticed(make_issued(), attempt=place) for place in (1, 2, 3)]
+    for place, one in enumerate(made):
+        CollectionNotice.objects.filter(pk=one.pk).update(due_at=ISSUED_AT - place * SECOND)
+    found = claim_letters(now=ISSUED_AT, lease=LEASE, limit=2, attempts_max=9)
+    assert [one.pk for one in found] == [made[2].pk, made[1].pk]
+
+
+@pytest.mark.parametrize(("tries", "count"), [(2, 1), (3, 0), (4, 0)])
+def test_after_so_many_tries_nobody_is_written_to(tries: int, count: int) -> None:
+    noticed(make_issued())
+    CollectionNotice.objects.update(attempts=tries)
+    assert len(claim_letters(now=ISSUED_AT, lease=LEASE, limit=9, attempts_max=3)) == count
+
+
+def test_what_is_sent_stays_sent() -> None:
+    notice = noticed(make_issued())
+    letter_sent(notice_id=notice.pk, addresses=["a@b.example"], now=ISSUED_AT)
+    letter_sent(notice_id=notice.pk, addresses=["other@b.example"], now=ISSUED_AT + LEASE)
+    letter_failed(notice_id=notice.pk, error="late", retry_at=ISSUED_AT + LEASE)
+    kept = CollectionNotice.objects.get()
+    assert (kept.sent_at, kept.sent_to, kept.last_error) == (ISSUED_AT, ["a@b.example"], "")
+
+
+def test_a_long_reason_or_error_is_cut_off_to_what_is_kept() -> None:
+    invoice = make_issued()
+    write_notice(invoice=invoice, kind=NoticeKind.CARD_DECLINED, attempt=1, reason="r" * 900, now=ISSUED_AT)
+    letter_failed(notice_id=CollectionNotice.objects.get().pk, error="e" * 900, retry_at=ISSUED_AT)
+    kept = CollectionNotice.objects.get()
+    assert (kept.reason, kept.last_error) == ("r" * 500, "e" * 300)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_letters_go_to_owners_admins_and_those_who_pay(role: Role) -> None:
+    tenant = make_issued().tenant
+    person = make_user("Some.One@Example.com", tenant, role)
+    reads = role in {Role.OWNER, Role.ADMIN, Role.BILLING}
+    assert (person.email.lower() in readers_of(tenant)) == reads
+
+
+def test_nobody_is_written_to_twice_or_after_leaving() -> None:
+    tenant = make_issued().tenant
+    tenant.billing_email = "BILLS@example.com"
+    person = make_user("bills@example.com", tenant, Role.BILLING)
+    gone = make_user("gone@example.com", tenant, Role.OWNER)
+    gone.is_active = False
+    gone.save(update_fields=["is_active"])
+    assert readers_of(tenant) == ["bills@example.com"]
+    tenant.billing_email = ""
+    Membership.objects.filter(user=person).delete()
+    assert readers_of(tenant) == []
