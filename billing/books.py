@@ -7,6 +7,7 @@ from billing.banking import checks as banking
 from billing.corrections import checks as corrections
 from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
+from billing.reconciling import checks as reconciling
 from billing.statements import checks as statements
 
 FINDINGS_MAX = 20
@@ -22,6 +23,7 @@ CHECKS: Checks = {
     **statements.CHECKS,
     **corrections.CHECKS,
     **banking.CHECKS,
+    **reconciling.CHECKS,
 }
 """Every invariant by its name for people; a room of billing adds its own by one line."""
 

@@ -11,6 +11,7 @@ from billing.books import CHECKS, FINDINGS_MAX, check_books
 from billing.charging import ensure_periods
 from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
+from billing.collecting.movements import keep_movements
 from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.corrections.refunds import Order, request_refund
 from billing.models import BalanceAccount, CreditReason, Invoice, IssuerSequence, RefundMethod
@@ -22,6 +23,7 @@ from billing.write_offs import write_off
 from metering.event_models import WaitingEvents
 from metering.models import Witness
 from tests.billing.banking.statements import Movement, make_account, take
+from tests.billing.moved import movement
 from tests.billing.statements.stated import pay
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.metering.stored import store_event
@@ -60,6 +62,7 @@ def make_books(*, late: bool = False) -> World:
         engine.use({"output": 1_000_000}, at=NOON, version=2, stored_at=APRIL + HOUR)
         close_period(period_id=world.period(APRIL).id, now=MAY)
     take_checkpoint(now=datetime.now(UTC), margin=-timedelta(seconds=5))
+    keep_movements([movement("charge", 10_000, source="ch_1")], now=APRIL)
     make_account(world.provider)
     take(world.provider, Movement("5.00", "nothing known"))
     return world
