@@ -1,12 +1,13 @@
 """Making contracts and their terms, and ending them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Extract
 
 from billing.contract_headers import Header, full_second
 from billing.cuts import ensure_cuts, write_cuts
@@ -49,6 +50,8 @@ __all__ = [
     "add_term",
     "add_token_share",
     "checked",
+    "earliest_end",
+    "ends_of_terms",
     "open_contract",
     "open_lease",
     "terminate_contract",
@@ -247,28 +250,35 @@ def add_token_share(
 
 
 @transaction.atomic
-def terminate_contract(*, contract: Contract, at: datetime, now: datetime, actor: str = "contracting") -> Contract:
+def terminate_contract(
+    *, contract: Contract, at: datetime, now: datetime, actor: str = "contracting", agreed_sha256: str = ""
+) -> Contract:
     """End a contract at an instant: its open leases, allocations and shares end there, and so does its open period.
 
     What lay wholly after the instant is taken back. Deployments go on (their usage is no longer billed). Raises
-    `TerminationTooEarly` for an instant before the latest billing period's start, which may be invoiced already.
+    `TerminationTooEarly` for an instant before the latest billing period's start, which may be invoiced already, and
+    `VersionChanged` where the version that says the end has not the text whose hash was agreed to.
     """
     contract = _locked_active(contract)
     at = full_second(at)
-    latest = BillingPeriod.objects.select_for_update().filter(contract=contract).order_by("-from_at").first()
-    earliest = latest.from_at if latest else contract.from_at
-    if at <= earliest or (latest is not None and latest.state == PeriodState.CLOSED and at < latest.to_at):
+    # The rows are locked first, so that nothing closes between looking and cutting.
+    list(BillingPeriod.objects.select_for_update().filter(contract=contract, state=PeriodState.OPEN).order_by("pk"))
+    earliest = earliest_end(contract)
+    if at < earliest:
         raise TerminationTooEarly(
-            f"{contract.number} can end after {earliest.isoformat()} at the earliest; asked for {at.isoformat()}."
+            f"{contract.number} can end at {earliest.isoformat()} at the earliest; asked for {at.isoformat()}."
         )
     if _after(at, contract.to_at):
         raise WrongTerms(f"{contract.number} ends before {at.isoformat()} by itself.")
-    BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__gt=at).update(to_at=at)
+    # What is owed per period is owed for the part of it that is left: the length that it had is kept.
+    whole = Coalesce("whole_seconds", Extract(F("to_at") - F("from_at"), "epoch"))
+    cut = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__gt=at)
+    cut.update(whole_seconds=whole, to_at=at)
     contract.state = ContractState.TERMINATED
     contract.to_at = at
     contract.save(update_fields=["state", "to_at"])
     _end_allocations(contract, at)
-    _end_terms(contract, at, now)
+    _end_terms(contract, at, now, agreed_sha256)
     AuditEntry.objects.create(
         organization_id=contract.provider_id,
         actor=actor,
@@ -281,6 +291,21 @@ def terminate_contract(*, contract: Contract, at: datetime, now: datetime, actor
     return contract
 
 
+def earliest_end(contract: Contract) -> datetime:
+    """Return the first instant at which a contract can end: after its latest period began, or where that is closed,
+    as it ended."""
+    latest = BillingPeriod.objects.filter(contract=contract).order_by("-from_at").first()
+    if latest is not None and latest.state == PeriodState.CLOSED:
+        return latest.to_at
+    return (latest.from_at if latest else contract.from_at) + timedelta(seconds=1)
+
+
+def ends_of_terms(contract: Contract, at: datetime) -> list[TermChange]:
+    """Return what a version says that ends a contract at an instant: the end of every term that goes on after it."""
+    terms = Term.objects.filter(_open_at(at), contract=contract).exclude(to_at__lte=F("from_at")).order_by("ref")
+    return [TermChange(term, [(max(at, term.from_at), None)], {}) for term in terms]
+
+
 def _end_allocations(contract: Contract, at: datetime) -> None:
     held = TermAllocation.objects.filter(term__contract=contract)
     ids = sorted(held.filter(_open_at(at, "allocation__")).values_list("allocation_id", flat=True))
@@ -291,15 +316,14 @@ def _end_allocations(contract: Contract, at: datetime) -> None:
     Allocation.objects.filter(id__in=ids, from_at__lt=at).update(to_at=at)
 
 
-def _end_terms(contract: Contract, at: datetime, now: datetime) -> None:
+def _end_terms(contract: Contract, at: datetime, now: datetime, agreed_sha256: str) -> None:
     bound = TermDeployment.objects.filter(term__contract=contract)
     deployment_ids = set(bound.values_list("deployment_id", flat=True))
     bound.filter(from_at__gte=at).delete()
     bound.filter(_open_at(at)).update(to_at=at)
     write_cuts(deployment_ids=sorted(deployment_ids), instants=[at])
-    terms = Term.objects.filter(_open_at(at), contract=contract).order_by("ref")
-    changes = [TermChange(term, [(max(at, term.from_at), None)], {}) for term in terms]
-    add_version(contract=contract, changes=changes, effective_at=at, now=now)
+    changes = ends_of_terms(contract, at)
+    add_version(contract=contract, changes=changes, effective_at=at, now=now, agreed_sha256=agreed_sha256)
 
 
 def add_term(

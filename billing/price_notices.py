@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from billing.models import Contract, ContractState, PriceMail, PriceNotice, PriceVersion
+from billing.models import RUNNING_STATES, Contract, ContractState, PriceMail, PriceNotice, PriceVersion
 from billing.price_rules import effect_by_contract
 from billing.price_versions import all_versions
 from billing.telling import tell_prices
@@ -34,7 +34,7 @@ def write_notices(*, version: PriceVersion, now: datetime) -> list[PriceNotice]:
             ~Exists(told),
             Q(to_at__isnull=True) | Q(to_at__gt=version.effective_at),
             price_book=version.book_id,
-            state__in=(ContractState.ACTIVE, ContractState.OFFERED),
+            state__in=(*RUNNING_STATES, ContractState.OFFERED),
         )
         .select_related("tenant")
         .order_by("pk")
@@ -67,7 +67,7 @@ def untold_versions(*, now: datetime) -> list[PriceVersion]:
     """Return the versions that are announced and not in force, and whose notice a contract of the book lacks."""
     told = PriceNotice.objects.filter(version=OuterRef(OuterRef("pk")), contract=OuterRef("pk"))
     lacking = Contract.objects.filter(
-        ~Exists(told), price_book=OuterRef("book"), state__in=(ContractState.ACTIVE, ContractState.OFFERED)
+        ~Exists(told), price_book=OuterRef("book"), state__in=(*RUNNING_STATES, ContractState.OFFERED)
     ).filter(Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("effective_at")))
     earlier = PriceVersion.objects.filter(book=OuterRef("book"), effective_at__lt=OuterRef("effective_at"))
     return list(PriceVersion.objects.filter(Exists(lacking), Exists(earlier), effective_at__gt=now).order_by("pk"))

@@ -9,6 +9,7 @@ from billing.pages import (
     bank,
     bank_line,
     comparing,
+    contract_end,
     contracts,
     costs,
     credit_notes,
@@ -112,6 +113,7 @@ urlpatterns = [
     path("contracts/", contracts.provider_contracts, name="provider-contracts"),
     path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),
     path("contracts/<uuid:contract_id>/", contracts.provider_contract, name="provider-contract"),
+    path("contracts/<uuid:contract_id>/end/", contract_end.provider_contract_end, name="provider-contract-end"),
     path("contracts/<uuid:contract_id>/amend/", amendment.provider_amendment_new, name="provider-amendment-new"),
     path("amendments/<uuid:amendment_id>/", amendment.provider_amendment, name="provider-amendment"),
 ]

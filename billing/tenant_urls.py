@@ -9,6 +9,7 @@ from billing.pages import (
     amendment,
     card,
     comparing,
+    contract_end,
     contracts,
     credit_notes,
     disputes,
@@ -88,6 +89,7 @@ urlpatterns = [
     path("contracts/", contracts.tenant_contracts, name="tenant-contracts"),
     path("contracts/new/", amendment.tenant_contract_new, name="tenant-contract-new"),
     path("contracts/<uuid:contract_id>/", contracts.tenant_contract, name="tenant-contract"),
+    path("contracts/<uuid:contract_id>/end/", contract_end.tenant_contract_end, name="tenant-contract-end"),
     path("contracts/<uuid:contract_id>/amend/", amendment.tenant_amendment_new, name="tenant-amendment-new"),
     path("amendments/<uuid:amendment_id>/", amendment.tenant_amendment, name="tenant-amendment"),
 ]

@@ -9,9 +9,10 @@ from django.db import transaction
 from billing.agreements.checks import known_terms, refuse
 from billing.agreements.drafting import Actor, AmendmentClosed, audit, locked_amendment, read_for
 from billing.agreements.effects import take_effect, term_changes
-from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState
+from billing.contracting import terminate_contract
+from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState, ContractVersion
 from billing.rating.wording import WrongWording
-from billing.term_versions import add_version
+from billing.term_versions import add_version, latest_version
 from tenants.problems import Problem
 
 NAME_CHARACTERS_MAX: Final = 200
@@ -73,6 +74,28 @@ def accept(*, amendment_id: UUID, by: Actor, name: str, sha256: str, now: dateti
 
 def _put_in_force(amendment: Amendment, now: datetime) -> None:
     contract = amendment.contract
+    version = _end(amendment, now) if amendment.ends_at is not None else _change(amendment, now)
+    amendment.state, amendment.version, amendment.decided_at = AmendmentState.ACCEPTED, version, now
+    amendment.save(update_fields=["state", "version", "decided_at"])
+    Contract.objects.filter(pk=contract.pk, state=ContractState.OFFERED).update(state=ContractState.ACTIVE)
+
+
+def _end(amendment: Amendment, now: datetime) -> ContractVersion | None:
+    """End the contract: its terms, what it holds, and the period that runs."""
+    assert amendment.ends_at is not None
+    read_for(amendment.contract, (), amendment.ends_at)
+    ended = terminate_contract(
+        contract=amendment.contract,
+        at=amendment.ends_at,
+        now=now,
+        actor=f"amendment {amendment.number}",
+        agreed_sha256=amendment.sha256,
+    )
+    return latest_version(ended)
+
+
+def _change(amendment: Amendment, now: datetime) -> ContractVersion:
+    contract = amendment.contract
     changes = read_for(contract, amendment.changes)
     old_ends = {ref: term.to_at for ref, term in known_terms(contract).items()}
     version = add_version(
@@ -83,6 +106,4 @@ def _put_in_force(amendment: Amendment, now: datetime) -> None:
         agreed_sha256=amendment.sha256,
     )
     take_effect(contract, changes, old_ends, now)
-    amendment.state, amendment.version, amendment.decided_at = AmendmentState.ACCEPTED, version, now
-    amendment.save(update_fields=["state", "version", "decided_at"])
-    Contract.objects.filter(pk=contract.pk, state=ContractState.OFFERED).update(state=ContractState.ACTIVE)
+    return version

@@ -61,6 +61,7 @@ def amendment_json(amendment: Amendment, actions: Sequence[str], preview: Previe
         "proposed_by": amendment.proposed_by.name,
         "note": amendment.note,
         "effective_at": _instant(amendment.effective_at),
+        "ends_at": _instant(amendment.ends_at),
         "offered_at": _instant(amendment.offered_at),
         "expires_at": _instant(amendment.expires_at),
         "decided_at": _instant(amendment.decided_at),

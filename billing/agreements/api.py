@@ -17,6 +17,7 @@ from billing.agreements.answers import amendment_json, contract_json, version_js
 from billing.agreements.checks import refuse
 from billing.agreements.drafting import (
     Actor,
+    AmendmentUnknown,
     decline,
     draft_contract,
     edit_draft,
@@ -24,8 +25,10 @@ from billing.agreements.drafting import (
     propose,
     withdraw,
 )
+from billing.agreements.ending import read_end
 from billing.agreements.shapes import (
     AcceptSerializer,
+    AmendingSerializer,
     AmendmentSerializer,
     AmendmentsSerializer,
     ContractSerializer,
@@ -33,7 +36,6 @@ from billing.agreements.shapes import (
     DraftSerializer,
     EmptySerializer,
     OfferSerializer,
-    ProposalSerializer,
     VersionsSerializer,
 )
 from billing.agreements.standing import actions_of, preview_of
@@ -144,17 +146,17 @@ class AmendmentsView(APIView):
         parameters=[KEY_HEADER],
         tags=["contracts"],
         summary="Draft an amendment",
-        request=ProposalSerializer,
+        request=AmendingSerializer,
         responses={201: AmendmentSerializer},
     )
     def post(self, request: Request, contract_id: UUID) -> Response:
-        """Draft a change of terms; the answer says what it would have cost in the latest period."""
+        """Draft a change of terms, or the contract's end; the answer says what the latest period would have cost."""
         body = request._request.body
         contract = _contract(request, contract_id)
-        given, by, now = _read(request, ProposalSerializer), _actor(request), timezone.now()
+        given, by, now = _read(request, AmendingSerializer), _actor(request), timezone.now()
 
         def make() -> Answered:
-            made = propose(contract_id=contract.id, changes=given["changes"], by=by, now=now, note=given["note"])
+            made = propose(contract_id=contract.id, by=by, now=now, **_proposal(contract, given))
             return status.HTTP_201_CREATED, _amendment_of(by, made.id, now)
 
         return made_once(request, body, now, make)
@@ -179,13 +181,16 @@ class AmendmentView(APIView):
         operation_id="amendments_update",
         tags=["contracts"],
         summary="Edit a draft",
-        request=ProposalSerializer,
+        request=AmendingSerializer,
         responses={200: AmendmentSerializer},
     )
     def put(self, request: Request, amendment_id: UUID) -> Response:
         """Replace what a draft proposes."""
-        given, by = _read(request, ProposalSerializer), _actor(request)
-        edit_draft(amendment_id=amendment_id, changes=given["changes"], by=by, note=given["note"])
+        given, by = _read(request, AmendingSerializer), _actor(request)
+        found = amendment_of(by.organization, amendment_id)
+        if found is None:
+            raise AmendmentUnknown("There is no such amendment.")
+        edit_draft(amendment_id=amendment_id, by=by, **_proposal(found.contract, given))
         return _amendment(by, amendment_id, timezone.now())
 
 
@@ -270,6 +275,13 @@ def _read(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[st
     serializer.is_valid(raise_exception=True)
     read: dict[str, Any] = serializer.validated_data
     return read
+
+
+def _proposal(contract: Contract, given: dict[str, Any]) -> dict[str, Any]:
+    """What is proposed of a contract: changes of its terms, or its end."""
+    end, changes = given["ends_at"], given["changes"]
+    ends_at = None if end is None else read_end(contract, end, changes)
+    return {"changes": changes, "ends_at": ends_at, "note": given["note"]}
 
 
 def _actor(request: Request) -> Actor:

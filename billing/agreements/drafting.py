@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from billing.agreements.checks import check_changes, known_terms, refuse
 from billing.agreements.effects import term_changes
+from billing.agreements.ending import end_changes, ending_text
 from billing.agreements.proposals import Change, read_changes, write_changes
 from billing.canonical import digest
 from billing.contract_headers import Header
@@ -75,29 +76,36 @@ def draft_contract(*, header: Header, changes: Any, by: Actor, now: datetime, no
         created_at=now,
         **header.values(),
     )
-    return _store(contract, changes, by, now, note)
+    return _store(contract, changes, by, now, note=note)
 
 
 @transaction.atomic
-def propose(*, contract_id: UUID, changes: Any, by: Actor, now: datetime, note: str = "") -> Amendment:
-    """Store a draft of an amendment of a contract that both parties see only once it is offered."""
+def propose(
+    *, contract_id: UUID, changes: Any, by: Actor, now: datetime, note: str = "", ends_at: datetime | None = None
+) -> Amendment:
+    """Store a draft of an amendment of a contract that both parties see only once it is offered.
+
+    With `ends_at` it proposes the contract's end then, and `changes` are not looked at.
+    """
     contract = locked_contract(contract_id)
     if contract.state not in (ContractState.ACTIVE, ContractState.DRAFT):
         raise AmendmentClosed(f"{contract.number} is {contract.state}: it cannot be amended.")
     if Amendment.objects.filter(contract=contract, state__in=OPEN_STATES).exists():
         raise AmendmentOpen(f"{contract.number} has an amendment that is not decided yet: decide or withdraw it first.")
-    return _store(contract, changes, by, now, note)
+    return _store(contract, changes, by, now, note=note, ends_at=ends_at)
 
 
 @transaction.atomic
-def edit_draft(*, amendment_id: UUID, changes: Any, by: Actor, note: str = "") -> Amendment:
+def edit_draft(
+    *, amendment_id: UUID, changes: Any, by: Actor, note: str = "", ends_at: datetime | None = None
+) -> Amendment:
     """Replace what a draft proposes; what is offered changes no more."""
     amendment = locked_amendment(amendment_id, by.organization)
     _require(amendment, by, AmendmentState.DRAFT)
-    read = read_for(amendment.contract, changes)
-    amendment.changes, amendment.effective_at = write_changes(read), _effective_at(read)
-    amendment.note, amendment.person = note[:NOTE_CHARACTERS_MAX], by.person
-    amendment.save(update_fields=["changes", "effective_at", "note", "person"])
+    read = read_for(amendment.contract, changes, ends_at)
+    amendment.changes, amendment.effective_at = write_changes(read), ends_at or _effective_at(read)
+    amendment.ends_at, amendment.note, amendment.person = ends_at, note[:NOTE_CHARACTERS_MAX], by.person
+    amendment.save(update_fields=["changes", "effective_at", "ends_at", "note", "person"])
     return amendment
 
 
@@ -112,8 +120,13 @@ def offer(*, amendment_id: UUID, by: Actor, now: datetime, days: int = OFFER_DAY
     amendment = locked_amendment(amendment_id, by.organization)
     _require(amendment, by, AmendmentState.DRAFT)
     contract = amendment.contract
-    changes = read_for(contract, amendment.changes)
-    number, _, text = next_text(contract, term_changes(contract, changes, now), amendment.effective_at)
+    changes = read_for(contract, amendment.changes, amendment.ends_at)
+    if amendment.ends_at is not None:
+        # Terms may have been agreed since it was drafted: they end too.
+        amendment.changes = write_changes(changes)
+        number, _, text = ending_text(contract, amendment.ends_at)
+    else:
+        number, _, text = next_text(contract, term_changes(contract, changes, now), amendment.effective_at)
     amendment.state = AmendmentState.OFFERED
     amendment.base_version, amendment.document, amendment.sha256 = number - 1, text, digest(text)
     amendment.offered_at, amendment.expires_at = now, now + timedelta(days=days)
@@ -182,8 +195,13 @@ def locked_amendment(amendment_id: UUID, organization: Organization) -> Amendmen
     return amendment
 
 
-def read_for(contract: Contract, changes: Any) -> tuple[Change, ...]:
-    """Return proposed changes of a contract, checked; raises `WrongTerms`, `SliceTaken` or `DeploymentTaken`."""
+def read_for(contract: Contract, changes: Any, ends_at: datetime | None = None) -> tuple[Change, ...]:
+    """Return proposed changes of a contract, checked; raises `WrongTerms`, `SliceTaken` or `DeploymentTaken`.
+
+    Where the contract is to end they are the ends of all its terms, whatever is given.
+    """
+    if ends_at is not None:
+        return end_changes(contract, ends_at)
     try:
         read = read_changes(
             changes,
@@ -214,8 +232,10 @@ def audit(amendment: Amendment, by: Actor, action: str, now: datetime) -> None:
         tell_amendment(amendment, what, at=now, occasion=by.organization.slug)
 
 
-def _store(contract: Contract, changes: Any, by: Actor, now: datetime, note: str) -> Amendment:
-    read = read_for(contract, changes)
+def _store(
+    contract: Contract, changes: Any, by: Actor, now: datetime, *, note: str, ends_at: datetime | None = None
+) -> Amendment:
+    read = read_for(contract, changes, ends_at)
     latest = Amendment.objects.filter(contract=contract).aggregate(number=Max("number"))["number"] or 0
     return Amendment.objects.create(
         contract=contract,
@@ -223,7 +243,8 @@ def _store(contract: Contract, changes: Any, by: Actor, now: datetime, note: str
         proposed_by=by.organization,
         person=by.person,
         changes=write_changes(read),
-        effective_at=_effective_at(read),
+        effective_at=ends_at or _effective_at(read),
+        ends_at=ends_at,
         note=note[:NOTE_CHARACTERS_MAX],
         created_at=now,
     )

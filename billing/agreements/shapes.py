@@ -29,6 +29,18 @@ class ProposalSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
 
 
+class AmendingSerializer(ProposalSerializer):
+    """A proposed amendment of a contract that there is: changes of its terms, or its end."""
+
+    changes = serializers.ListField(child=serializers.JSONField(), required=False, default=list, help_text="see Change")
+    ends_at = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="when the contract is to end, RFC 3339 or local time; then without `changes`",
+    )
+
+
 class DraftSerializer(ProposalSerializer):
     """A contract to be drafted, with the terms it is to begin with."""
 
@@ -151,6 +163,7 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     proposed_by = serializers.CharField()
     note = serializers.CharField(allow_blank=True)
     effective_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="when the contract is to end")
     offered_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)

@@ -26,7 +26,7 @@ def preview_of(amendment: Amendment, now: datetime) -> Preview | None:
     if amendment.state not in OPEN_STATES:
         return None
     try:
-        changes = read_for(amendment.contract, amendment.changes)
+        changes = read_for(amendment.contract, amendment.changes, amendment.ends_at)
     except Problem:
         return None
     return preview(amendment.contract, changes, now)

@@ -24,6 +24,7 @@ from billing.models.collecting import (
     VisitState,
 )
 from billing.models.contracts import (
+    RUNNING_STATES,
     BillingPeriod,
     Collection,
     Contract,
@@ -126,6 +127,7 @@ __all__ = [
     "BACK_BILLING_MONTHS",
     "NEVER_A_PROVIDERS",
     "OPEN_STATES",
+    "RUNNING_STATES",
     "Acceptance",
     "AccountKind",
     "Adjustment",

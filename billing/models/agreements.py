@@ -51,6 +51,7 @@ class Amendment(models.Model):
     person = models.CharField(max_length=254, help_text="who wrote it, as they sign in, or the key's name")
     changes = models.JSONField()
     effective_at = models.DateTimeField(help_text="the first instant of which it says something new")
+    ends_at = models.DateTimeField(null=True, help_text="when the contract is to end; null: it goes on")
     note = models.CharField(max_length=1000, blank=True, default="")
     base_version = models.PositiveIntegerField(default=0, help_text="the contract's version that it was offered on")
     document = models.TextField(blank=True, default="")

@@ -25,6 +25,10 @@ class ContractState(models.TextChoices):
     TERMINATED = "terminated"
 
 
+RUNNING_STATES = (ContractState.ACTIVE, ContractState.TERMINATED)
+"""States in which a contract is billed until `to_at`; under one that is to end nothing new begins."""
+
+
 class PeriodKind(models.TextChoices):
     """How billing periods follow each other."""
 

@@ -139,6 +139,7 @@ def _shown(
     locale, zone = locale_for(translation.get_language() or "en"), contract.time_zone
     found = preview_of(amendment, now)
     actions = actions_of(amendment, organization) if may_agree(request) else ()
+    edited_by = "amendment-new" if amendment.ends_at is None else "contract-end"
     context: dict[str, Any] = {
         "amendment": amendment,
         "contract": contract,
@@ -147,7 +148,7 @@ def _shown(
         "expires": amendment.expires_at,
         "accepted": accepted_rows(list(amendment.acceptances.all()), zone, locale),
         "actions": actions,
-        "edit_url": f"{reverse(f'{side}-amendment-new', args=[contract.id])}?draft={amendment.id}",
+        "edit_url": f"{reverse(f'{side}-{edited_by}', args=[contract.id])}?draft={amendment.id}",
         "changes": change_words(found, contract, locale) if found else [],
         "person": request.user.name if isinstance(request.user, User) else "",
         "crumbs": (
@@ -316,7 +317,7 @@ def _draft(organization: Organization, contract: Contract, text: str) -> Amendme
     except ValueError:
         return None
     found = amendment_of(organization, amendment_id)
-    if found is None or found.contract_id != contract.id:
+    if found is None or found.contract_id != contract.id or found.ends_at is not None:
         raise Http404
     return found
 

@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.models import Amendment, Contract, ContractVersion
+from billing.models import Amendment, Contract, ContractState, ContractVersion
 from billing.pages.contract_words import (
     accepted_rows,
     amendment_pill,
@@ -103,6 +103,8 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
     zone = contract.time_zone
     amendments = amendments_of(organization, contract)
     is_open = any(each.state in ("draft", "offered") for each in amendments)
+    may_amend = not is_open and may_agree(request) and contract.state in (ContractState.DRAFT, ContractState.ACTIVE)
+    may_end = may_amend and contract.state == ContractState.ACTIVE
     context: dict[str, Any] = {
         "contract": contract,
         "pill": contract_pill(contract),
@@ -118,7 +120,8 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
             }
             for each in amendments
         ],
-        "amend_url": "" if is_open or not may_agree(request) else reverse(f"{side}-amendment-new", args=[contract.id]),
+        "amend_url": reverse(f"{side}-amendment-new", args=[contract.id]) if may_amend else "",
+        "end_url": reverse(f"{side}-contract-end", args=[contract.id]) if may_end else "",
         "crumbs": (Crumb(_("Contracts"), reverse(f"{side}-contracts")), Crumb(contract.number)),
         "now": datetime.now(UTC),
     }

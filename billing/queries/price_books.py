@@ -10,7 +10,16 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from billing.models import Contract, ContractState, PriceBook, PriceDraft, PriceMail, PriceNotice, PriceVersion
+from billing.models import (
+    RUNNING_STATES,
+    Contract,
+    ContractState,
+    PriceBook,
+    PriceDraft,
+    PriceMail,
+    PriceNotice,
+    PriceVersion,
+)
 from billing.price_rules import rules_of
 from billing.price_versions import all_versions, prices_by_version
 from billing.rating.book import PriceVersion as RatedVersion
@@ -220,7 +229,7 @@ def contract_prices(tenant: Organization, now: datetime) -> list[ContractPrices]
         Contract.objects.filter(
             Q(to_at__isnull=True) | Q(to_at__gt=now),
             tenant=tenant,
-            state__in=(ContractState.ACTIVE, ContractState.OFFERED),
+            state__in=(*RUNNING_STATES, ContractState.OFFERED),
         )
         .select_related("provider", "price_book")
         .order_by("number")

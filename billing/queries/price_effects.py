@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from billing.bases import read_bases
 from billing.basis import PeriodBasis, rate
-from billing.models import Contract, ContractState, PriceBook, PriceNotice
+from billing.models import RUNNING_STATES, Contract, ContractState, PriceBook, PriceNotice
 from billing.money import exact_sum
 from billing.price_rules import rules_of
 from billing.price_versions import all_versions
@@ -80,7 +80,7 @@ def effect_of_notice(notice: PriceNotice, *, now: datetime) -> ContractEffect:
 
 def _running(at: datetime) -> QuerySet[Contract]:
     return Contract.objects.filter(
-        Q(to_at__isnull=True) | Q(to_at__gt=at), state__in=(ContractState.ACTIVE, ContractState.OFFERED)
+        Q(to_at__isnull=True) | Q(to_at__gt=at), state__in=(*RUNNING_STATES, ContractState.OFFERED)
     ).select_related("tenant")
 
 

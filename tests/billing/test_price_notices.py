@@ -45,6 +45,20 @@ def announce(made: World) -> PriceVersion:
     return publish_price_version(book=made.book, effective_at=APRIL, token_prices=AFTER, gpu_prices={}, now=MARCH + DAY)
 
 
+def test_who_runs_on_until_an_agreed_end_is_told_of_what_takes_effect_before_it(cast: Cast) -> None:
+    made = world(cast)
+    ends_after, ends_before = (
+        make_contract(cast.provider, make_organization(name), made.book) for name in ("later", "sooner")
+    )
+    for contract, to_at in ((ends_after, APRIL + DAY), (ends_before, APRIL)):
+        contract.state, contract.to_at = ContractState.TERMINATED, to_at
+        contract.save()
+    announce(made)
+    told = set(PriceNotice.objects.values_list("contract__number", flat=True))
+    assert told == {made.contract.number, ends_after.number}
+    assert untold_versions(now=MARCH + DAY) == []
+
+
 def test_every_tenant_with_a_running_contract_on_the_book_is_told(cast: Cast) -> None:
     made = world(cast)
     other = make_contract(cast.provider, make_organization("second"), made.book)

@@ -258,6 +258,8 @@ ADDRESSES = [
     Address("tenant-contract-new", people(alice=200, bob=403, charlie=200, petra=404)),
     Address("tenant-amendment-new", people(alice=200, bob=403, charlie=404, petra=404), arguments=CONTRACT_ID),
     Address("tenant-amendment", people(alice=404, bob=404, charlie=404, petra=404), arguments=NO_AMENDMENT),
+    Address("tenant-contract-end", people(alice=200, bob=403, charlie=404, petra=404), arguments=CONTRACT_ID),
+    Address("provider-contract-end", PROVIDERS, arguments=CONTRACT_ID),
     Address("provider-contract-new", OWN_PROVIDER),
     Address("provider-amendment-new", PROVIDERS, arguments=CONTRACT_ID),
     Address("provider-amendment", people(alice=404, bob=404, charlie=404, petra=404), arguments=NO_AMENDMENT),
