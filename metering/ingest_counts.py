@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from django.db import connection
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["batch", "reading", "event", "compat"]
 UNKNOWN_REPORTER: Final = "unknown"
+OUTCOME_CHARS_MAX: Final = 48
 UPSERT: Final = """
     INSERT INTO metering_ingestcount AS kept (id, reporter, kind, outcome, hour_at, count)
     SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[])
@@ -26,7 +28,11 @@ def count_outcomes(*, reporter: str, counts: Mapping[tuple[Kind, str], int], now
 
     Takes row locks: call it last in a transaction, or in one of its own.
     """
-    counted = sorted((kind, outcome[:48], count) for (kind, outcome), count in counts.items() if count)
+    # Outcomes that differ only in what is cut off are one row, which a statement may not touch twice.
+    sums: Counter[tuple[Kind, str]] = Counter()
+    for (kind, outcome), count in counts.items():
+        sums[kind, outcome[:OUTCOME_CHARS_MAX]] += count
+    counted = sorted((kind, outcome, count) for (kind, outcome), count in sums.items() if count)
     if not counted:
         return
     hour_at = now.replace(minute=0, second=0, microsecond=0)
