@@ -1,0 +1,213 @@
+"""What other prices would have made of the last 30 days: to the cent, at their boundaries, and nothing written."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from billing.models import Charge, ContractState, PriceNotice
+from billing.price_agreements import agree_price_rule
+from billing.price_versions import all_versions
+from billing.pricing import publish_prices
+from billing.queries.price_effects import LOOKED_BACK, ContractEffect, effect_of_notice, effects_on_book, total_effect
+from billing.rating.book import PriceVersion as RatedVersion
+from billing.rating.price_lists import PriceKey
+from billing.rating.price_rows import PriceRow
+from billing.rating.price_rules import PriceRule
+from billing.rating.rated import PriceUnit
+from tests.billing.world import MARCH, MODEL, World, make_world
+
+if TYPE_CHECKING:
+    from billing.models import PriceBook
+    from tests.billing.world import Shared
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+OUTPUT = PriceKey(PriceUnit.PER_MTOK, MODEL, "output")
+INPUT = PriceKey(PriceUnit.PER_MTOK, MODEL, "input")
+NOW = MARCH + 40 * DAY
+LATER = NOW + 20 * DAY
+MILLION = 1_000_000
+NOTHING = Decimal(0)
+
+
+def make_used(cast: Cast, *, zone: str = "UTC") -> tuple[World, Shared]:
+    """All tokens at list price: output 1.00, input 0.50 a million."""
+    world = make_world(
+        tokens={(MODEL, "output"): "1.00", (MODEL, "input"): "0.50"},
+        parties=(cast.provider, cast.tenant),
+        time_zone=zone,
+    )
+    return world, world.share(percent="100", rolled_to_at=NOW)
+
+
+def announce(world: World, at: datetime = LATER, **prices: str) -> RatedVersion:
+    """Publish prices by class; what is not named costs as before."""
+    assert world.book is not None
+    given = {OUTPUT: "1.00", INPUT: "0.50"} | {
+        PriceKey(PriceUnit.PER_MTOK, MODEL, token_class): price for token_class, price in prices.items()
+    }
+    version = publish_prices(
+        book=world.book, effective_at=at, prices={key: Decimal(price) for key, price in given.items()}, now=NOW
+    )
+    return stored(world.book, str(version.id))
+
+
+def stored(book: PriceBook, version_id: str) -> RatedVersion:
+    [found] = [one for one in all_versions([book.id])[book.id] if one.version_id == version_id]
+    return found
+
+
+def effect(world: World, new: RatedVersion, now: datetime = NOW) -> ContractEffect:
+    assert world.book is not None
+    [found] = effects_on_book(world.book, new, now=now)
+    return found
+
+
+def test_a_rise_of_one_price_costs_what_its_tokens_cost_more(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION, "input": 8 * MILLION}, at=NOW - DAY)
+    found = effect(world, announce(world, output="1.25"))
+    assert (found.before, found.after, found.difference) == (Decimal("14.00"), Decimal("16.50"), Decimal("2.50"))
+    assert found.by_price == {(MODEL, "output", 0): Fraction(5, 2)}
+    assert [(change.key, change.before, change.after) for change in found.changes] == [
+        (OUTPUT, Decimal("1.00"), Decimal("1.25"))
+    ]
+    assert (found.used, found.unpriced, found.takes_effect_at) == (found.changes, 0, LATER)
+    assert (found.from_at, found.to_at) == (NOW - LOOKED_BACK, NOW)
+
+
+def test_a_fall_is_a_difference_below_zero(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    assert effect(world, announce(world, output="0.90")).difference == Decimal("-1.00")
+
+
+def test_a_price_that_nothing_used_changes_nothing_and_is_not_said_to_be_used(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    found = effect(world, announce(world, input="9.00"))
+    assert (found.difference, dict(found.by_price), len(found.used)) == (NOTHING, {}, 0)
+    assert [change.key for change in found.changes] == [INPUT]
+
+
+@pytest.mark.parametrize(
+    ("at", "counts"),
+    [
+        (NOW - LOOKED_BACK - HOUR, False),
+        (NOW - LOOKED_BACK, True),
+        (NOW - HOUR, True),
+        (NOW, False),
+    ],
+)
+def test_the_window_is_the_thirty_days_up_to_the_full_hour(cast: Cast, at: datetime, *, counts: bool) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": MILLION}, at=at)
+    found = effect(world, announce(world, output="2.00"), NOW + timedelta(minutes=59, seconds=59))
+    assert (found.to_at, found.before) == (NOW, Decimal("1.00") if counts else 0)
+
+
+def test_a_contract_younger_than_the_window_is_looked_at_since_it_began(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": MILLION}, at=MARCH)
+    found = effect(world, announce(world, output="2.00"), MARCH + 2 * HOUR)
+    assert (found.from_at, found.to_at, found.difference) == (MARCH, MARCH + 2 * HOUR, Decimal("1.00"))
+
+
+def test_a_contract_that_has_not_begun_has_no_window_but_knows_what_changes(cast: Cast) -> None:
+    world, _ = make_used(cast)
+    new = announce(world, output="2.00")
+    found = effect(world, new, MARCH + timedelta(minutes=59))
+    assert (found.from_at, found.to_at, found.before, found.after) == (MARCH, MARCH, NOTHING, NOTHING)
+    assert [change.key for change in found.changes] == [OUTPUT]
+
+
+def test_what_would_have_no_price_any_more_is_counted(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": MILLION, "input": MILLION}, at=NOW - DAY)
+    assert world.book is not None
+    version = publish_prices(book=world.book, effective_at=LATER, prices={OUTPUT: Decimal(1)}, now=NOW)
+    found = effect(world, stored(world.book, str(version.id)))
+    assert found.unpriced > 0
+    assert found.difference == Decimal("-0.50")
+
+
+def test_a_contract_with_a_price_of_its_own_keeps_it(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    row = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.9"))
+    agree_price_rule(contract=world.contract, rule=PriceRule(overrides=(row,)), from_at=MARCH, now=MARCH)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    found = effect(world, announce(world, output="2.00"))
+    assert (found.before, found.after, found.changes) == (Decimal("9.00"), Decimal("9.00"), ())
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "found"),
+    [
+        (ContractState.ACTIVE, None, True),
+        (ContractState.OFFERED, None, True),
+        (ContractState.DRAFT, None, False),
+        (ContractState.ENDED, None, False),
+        (ContractState.ACTIVE, LATER, False),
+        (ContractState.ACTIVE, LATER + HOUR, True),
+    ],
+)
+def test_contracts_that_run_when_the_prices_change_are_concerned(
+    cast: Cast, state: ContractState, ends: datetime | None, *, found: bool
+) -> None:
+    world, _ = make_used(cast)
+    new = announce(world, output="2.00")
+    world.contract.state, world.contract.to_at = state, ends
+    world.contract.save()
+    assert world.book is not None
+    assert bool(effects_on_book(world.book, new, now=NOW)) == found
+
+
+def test_a_version_only_thought_of_has_the_effect_of_one_that_is_published(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    assert world.book is not None
+    before = all_versions([world.book.id])[world.book.id]
+    new = announce(world, output="1.25")
+    [thought] = effects_on_book(world.book, new, now=NOW, versions=before)
+    assert thought == effect(world, new)
+
+
+def test_the_notice_of_a_contract_tells_of_that_contract_alone(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    new = announce(world, output="1.25")
+    notice = PriceNotice.objects.get(contract=world.contract, version__id=UUID(new.version_id))
+    assert effect_of_notice(notice, now=NOW) == effect(world, new)
+
+
+def test_the_sum_over_contracts_is_exact_and_of_none_it_is_nothing(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    shared.use({"output": 10 * MILLION}, at=NOW - DAY)
+    found = effect(world, announce(world, output="1.25"))
+    assert total_effect([found, found]) == (Decimal("20.00"), Decimal("25.00"))
+    assert total_effect(iter(())) == (NOTHING, NOTHING)
+
+
+def test_looking_writes_nothing_and_takes_no_more_queries_for_more_usage(cast: Cast) -> None:
+    world, shared = make_used(cast)
+    new = announce(world, output="1.25")
+    counts = []
+    for days in (1, 9):
+        for day in range(days):
+            shared.use({"output": MILLION}, at=NOW - days * DAY + day * HOUR)
+        with CaptureQueriesContext(connection) as queries:
+            effect(world, new)
+        counts.append(len(queries))
+        assert not [one["sql"] for one in queries if one["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert counts[0] == counts[1]
+    assert not Charge.objects.exists()
