@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
-from billing.models import Chargeback, Payment, PaymentSource
+from billing.models import Chargeback, Payment, PaymentReversal, PaymentSource
 from billing.payment_reversals import left_of, reverse_payment
 from billing.payments import PaymentMethod, record_payment
 from billing.stripe_amounts import from_minor_units
@@ -59,8 +60,9 @@ def apply_dispute(*, seen: StripeDispute, now: datetime) -> Chargeback:
         logger.error("Stripe's dispute %s is of charge %s, which pays nothing of ours", seen.id, seen.charge_id)
     if withdrawn > 0 and not row.withdrawn:
         row.round += 1
+    if withdrawn > 0:
         _take(row, payments, withdrawn, now)
-    elif not withdrawn and row.withdrawn:
+    elif row.withdrawn:
         _return(row, now)
     if (row.status, row.withdrawn) != (seen.status, withdrawn) or is_new:
         _audit(row, payments, seen, withdrawn, now)
@@ -72,17 +74,30 @@ def apply_dispute(*, seen: StripeDispute, now: datetime) -> Chargeback:
 
 
 def _payments_of(seen: StripeDispute) -> Sequence[Payment]:
-    """The payments that came in by the charge, in the order of their keys, which is the order of locks."""
+    """The payments that came in by the charge, in the order of their keys, which is the order of locks.
+
+    What came back of a dispute that was won pays by the same charge, and can be taken again.
+    """
     sources = PaymentSource.objects.filter(charge_id=seen.charge_id)
     if seen.payment_intent_id and not sources.exists():
         sources = PaymentSource.objects.filter(payment_intent_id=seen.payment_intent_id)
-    found = sources.select_related("payment__invoice").order_by("payment__invoice_id", "payment_id")
-    return [one.payment for one in found]
+    wanted = Q(source__in=sources)
+    for dispute_id in Chargeback.objects.filter(charge_id=seen.charge_id).values_list("dispute_id", flat=True):
+        wanted |= Q(reference__startswith=f"{dispute_id}:won:", method=PaymentMethod.STRIPE)
+    return list(Payment.objects.filter(wanted).select_related("invoice").order_by("invoice_id", "pk"))
 
 
 def _take(row: Chargeback, payments: Sequence[Payment], withdrawn: Decimal, now: datetime) -> None:
-    left = withdrawn
+    """Take back what this round has not taken yet: a dispute may be told of before the payment that it is of."""
+    before = dict(
+        PaymentReversal.objects.filter(reference__startswith=f"{row.dispute_id}:{row.round}:").values_list(
+            "payment_id", "amount"
+        )
+    )
+    left = withdrawn - sum(before.values(), NOTHING)
     for payment in payments:
+        if payment.pk in before:
+            continue
         taken = min(left, left_of(payment))
         if taken > 0:
             reverse_payment(
