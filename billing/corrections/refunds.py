@@ -22,6 +22,7 @@ from billing.models import (
 )
 from billing.money import minor_digits, round_to_minor
 from billing.payments import PaymentMethod
+from billing.stripe_amounts import smallest_amount
 from billing.telling import tell_subject
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
@@ -237,6 +238,9 @@ def _require_plausible(account: BalanceAccount, order: Order) -> None:
     left = round_to_minor(payable.get(order.payment_id, Decimal(0)), currency)
     if amount > left:
         raise CardHasNotPaid(f"{left} {currency} of that payment can go back to its card.", left=str(left))
+    if amount % smallest_amount(currency):
+        step = smallest_amount(currency)
+        raise WrongRefund(f"amount: a card takes whole steps of {step} {currency}, found {amount}.", field="amount")
 
 
 def _left_by(refund: Refund, sign: int) -> tuple[Entry, Entry]:

@@ -192,3 +192,14 @@ def test_both_parties_programs_are_told_that_it_went() -> None:
         assert (event.kind, event.subject_id) == ("refund.paid", asked.pk)
         assert (event.body["amount"], event.body["method"]) == ("30.00", "bank_transfer")
     assert {event.organization_id for event in WebhookEvent.objects.all()} == {account.issuer_id, account.tenant_id}
+
+
+def test_a_card_takes_only_what_stripe_can_send() -> None:
+    invoice = make_issued([Line("10.000")], currency="BHD")
+    payment = pay(invoice, "10.000", PaymentMethod.STRIPE)
+    credit(invoice, amount="5.000")
+    account = BalanceAccount.objects.get()
+    with pytest.raises(WrongRefund, match=r"whole steps of 0\.01 BHD, found 3\.363"):
+        refund(account, "3.363", method=RefundMethod.CARD, payment_id=payment.pk)
+    assert refund(account, "3.360", method=RefundMethod.CARD, payment_id=payment.pk).amount == Decimal("3.360")
+    assert refund(account, "1.363").amount == Decimal("1.363")
