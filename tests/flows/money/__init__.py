@@ -1,0 +1,1 @@
+"""Seeded runs of the whole flow of money: what can happen, and what holds after each of it."""
