@@ -3,7 +3,8 @@
 Comments name business terms (BT) and rules (BR) of the standard. The modules of the syntaxes (`cii`, `ubl`) only write.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from billing.documents.inputs import BankAccount, DocumentInput, DocumentKind, Line, Party, Tax
-from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, minor_digits, round_to_minor, to_decimals
+from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_sum, minor_digits, round_to_minor, to_decimals
 from billing.rating.rated import PriceUnit, Unit
 
 SPECIFICATION = "urn:cen.eu:en16931:2017"
@@ -29,7 +30,7 @@ SEPA_TRANSFER, TRANSFER, CARD = "58", "30", "48"
 """UNTDID 4461 (BT-81)."""
 EXEMPT = frozenset({"E", "AE", "K", "G", "O"})
 """Categories that must say why no tax is due (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10)."""
-NOT_SUBJECT, WITHIN_EU, REVERSE = "O", "K", "AE"
+NOT_SUBJECT, EXEMPTED, WITHIN_EU, REVERSE = "O", "E", "K", "AE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def einvoice_of(document: DocumentInput) -> Einvoice | Lacks:
         return Lacks(reasons)
     zone = ZoneInfo(document.time_zone)
     from_on, to_on = _days(document.from_at, document.to_at, zone)
-    untaxed = {tax.category for tax in document.taxes} == {NOT_SUBJECT}
+    untaxed = _not_subject(document.taxes)
     return Einvoice(
         number=document.number,
         type_code=CREDIT_NOTE_CODE if document.kind is DocumentKind.CREDIT_NOTE else INVOICE_CODE,
@@ -114,7 +115,7 @@ def einvoice_of(document: DocumentInput) -> Einvoice | Lacks:
         buyer=_party(document.buyer, untaxed=untaxed),
         deliver_to=document.buyer.country if any(tax.category == WITHIN_EU for tax in document.taxes) else "",
         items=tuple(_item(line, document, zone) for line in document.lines),
-        taxes=document.taxes,
+        taxes=_by_rate(document.taxes),
         subtotal=document.totals.subtotal,
         tax=document.totals.tax,
         total=document.totals.total,
@@ -135,7 +136,9 @@ def _lacking_of_parties(document: DocumentInput) -> Iterator[str]:
     if not (seller.vat_id or seller.legal_id):  # BR-CO-26
         yield "The seller has neither a VAT id nor a registration."
     categories = {line.tax_category for line in document.lines}
-    if categories - {NOT_SUBJECT, ""} and not (seller.vat_id or seller.tax_id):  # BR-S-02, BR-Z-02, BR-E-02 and on
+    if (
+        not _not_subject(document.taxes) and categories - {NOT_SUBJECT, ""} and not (seller.vat_id or seller.tax_id)
+    ):  # BR-S-02, BR-Z-02, BR-E-02 and on
         yield "The seller has neither a VAT id nor a tax number."
     if categories & {REVERSE, WITHIN_EU} and not buyer.vat_id:  # BR-AE-02, BR-IC-02
         yield "The buyer's VAT id is not known."
@@ -150,8 +153,36 @@ def _lacking_of_figures(document: DocumentInput) -> Iterator[str]:
         yield "No tax rule was applied to its lines."
     if any(tax.category in EXEMPT and not (tax.reason or tax.reason_code) for tax in document.taxes):
         yield "It does not say why no tax is due."
+    categories = {tax.category for tax in document.taxes}
+    if NOT_SUBJECT in categories and not _not_subject(document.taxes):  # BR-O-11, BR-O-12
+        yield "Something on it is not subject to tax while something else is."
     if document.totals.total < 0:
         yield "Its total is below zero."
+
+
+def _not_subject(taxes: Sequence[Tax]) -> bool:
+    """Whether nothing is subject to tax: what is exempt beside it (money held, paid before) is not either."""
+    categories = {tax.category for tax in taxes}
+    return NOT_SUBJECT in categories and categories <= {NOT_SUBJECT, EXEMPTED}
+
+
+def _by_rate(taxes: Sequence[Tax]) -> tuple[Tax, ...]:
+    """One row for each category and rate (BR-S-08, BR-E-01 and their like): ours stand apart by country and reason."""
+    rows: dict[tuple[str, Decimal], list[Tax]] = defaultdict(list)
+    for tax in taxes:
+        rows[NOT_SUBJECT if _not_subject(taxes) else tax.category, tax.percent].append(tax)
+    return tuple(
+        Tax(
+            category=category,
+            percent=percent,
+            base=exact_sum(each.base for each in same),
+            amount=exact_sum(each.amount for each in same),
+            reason="; ".join(dict.fromkeys(each.reason for each in same if each.reason)),
+            # A code is for one reason: beside others the words stand alone.
+            reason_code=same[0].reason_code if len({each.reason_code for each in same}) == 1 else "",
+        )
+        for (category, percent), same in rows.items()
+    )
 
 
 def _days(from_at: datetime, to_at: datetime, zone: ZoneInfo) -> tuple[date, date]:
@@ -189,6 +220,7 @@ def _means(document: DocumentInput) -> str:
 
 
 def _item(line: Line, document: DocumentInput, zone: ZoneInfo) -> Item:
+    category = NOT_SUBJECT if _not_subject(document.taxes) else line.tax_category
     quantity, unit, price, per = _counted(line, document.currency)
     from_on, to_on = _days(line.from_at, line.to_at, zone)
     whole_from, whole_to = _days(document.from_at, document.to_at, zone)
@@ -204,8 +236,8 @@ def _item(line: Line, document: DocumentInput, zone: ZoneInfo) -> Item:
         # A line's period lies within the document's (BR-29 and on look at each; some countries at both).
         from_on=min(max(from_on, whole_from), whole_to),
         to_on=max(min(to_on, whole_to), whole_from),
-        category=line.tax_category,
-        percent=None if line.tax_category == NOT_SUBJECT else line.tax_percent,
+        category=category,
+        percent=None if category == NOT_SUBJECT else line.tax_percent,
     )
 
 
