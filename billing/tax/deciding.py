@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from billing.evidence_taxes import Taxes, work_out
 from billing.models import InvoiceLineTax, TaxExemption, TaxRate, TaxSettings
 from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
+from billing.rating.wording import plain
 from billing.tax.service import TaxNotAnswered, answer_for
 from billing.tax_rules.deciding import (
     Buyers,
@@ -21,14 +23,13 @@ from billing.tax_rules.deciding import (
     known_rates,
 )
 from billing.tax_rules.natures import taxed_lines
-from billing.tax_rules.treatments import Category
+from billing.tax_rules.treatments import Category, Source, Treatment
 from billing.tax_rules.working_out import UNTAXED_REASON, Nature, asked_for
 from tenants.tax_ids import is_eu_vat_id, vat_id_country
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from decimal import Decimal
     from typing import Any
     from uuid import UUID
 
@@ -55,7 +56,7 @@ def taxes_of(
     """
     seller, buyer = parties[period.contract.provider_id], parties[period.contract.tenant_id]
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
-    decided_from = tax_basis(seller, buyer, brought_untaxed=brought and _brought_untaxed(period))
+    decided_from = tax_basis(seller, buyer, brought=_brought(period) if brought else None)
     if decided_from.method is Method.STRIPE:
         lines = taxed_lines(bill.lines, basis, brought_untaxed=decided_from.brought_untaxed)
         decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now)
@@ -76,8 +77,12 @@ def _answered(
     return msgspec.structs.replace(decided_from, given=given)
 
 
-def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought_untaxed: bool = False) -> TaxBasis:
-    """Return what decides taxes between two parties by what the provider says now."""
+def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought: Treatment | None = None) -> TaxBasis:
+    """Return what decides taxes between two parties by what the provider says now.
+
+    `brought` is how the bill before taxed what it carried forward, if it did.
+    """
+    brought_untaxed = brought is not None and brought.reason == UNTAXED_REASON[Nature.PAYMENT]
     settings = settings_of(seller.organization_id)
     if settings.method == Method.NONE:
         return TaxBasis(
@@ -95,6 +100,8 @@ def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought_untaxed:
         standard_rates=known_rates(seller.country, buyer.country),
         exemptions=_exemptions(seller.organization_id, buyer.organization_id),
         brought_untaxed=brought_untaxed,
+        # A tax service answers for all of a bill's supplies at once.
+        brought=None if brought_untaxed or settings.method == Method.STRIPE else brought,
     )
 
 
@@ -144,12 +151,27 @@ def _party(profile: BillingProfile) -> Party:
     return Party(country=profile.country, vat_id=profile.vat_id, eu_vat_id_valid=valid)
 
 
-def _brought_untaxed(period: BillingPeriod) -> bool:
-    """Say whether what the bill before carried forward was no supply there."""
-    return InvoiceLineTax.objects.filter(
-        line__rule=RULE_CARRIED,
-        line__invoice__contract=period.contract_id,
-        line__invoice__period__to_at=period.from_at,
-        line__invoice__reissued_by__isnull=True,
-        rate__reason=UNTAXED_REASON[Nature.PAYMENT],
-    ).exists()
+def _brought(period: BillingPeriod) -> Treatment | None:
+    """Return how the bill before taxed what it carried forward."""
+    found = (
+        InvoiceLineTax.objects.select_related("rate")
+        .filter(
+            line__rule=RULE_CARRIED,
+            line__invoice__contract=period.contract_id,
+            line__invoice__period__to_at=period.from_at,
+            line__invoice__reissued_by__isnull=True,
+        )
+        .first()
+    )
+    # What a tax service said of one bill says nothing of another.
+    if found is None or found.rate.source == Source.STRIPE:
+        return None
+    rate = found.rate
+    return Treatment(
+        Category(rate.category),
+        Decimal(plain(rate.percent)),
+        rate.country,
+        Source(rate.source),
+        rate.reason_code,
+        rate.reason,
+    )

@@ -102,7 +102,8 @@ class TaxBasis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything that decides the taxes of a bill beside its lines.
 
     `provider_rates` and `standard_rates` are in the order of their days (of one day the last one counts), those of the
-    countries of both parties alone. `brought_untaxed`: what was brought forward from the bill before was no supply.
+    countries of both parties alone. `brought_untaxed`: what was brought forward from the bill before was no supply;
+    `brought`: how it was taxed there where it was one, which it is taken off by too.
     """
 
     method: Method
@@ -114,6 +115,7 @@ class TaxBasis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     exemptions: tuple[Exemption, ...] = ()
     given: Given | None = None
     brought_untaxed: bool = False
+    brought: Treatment | None = None
 
 
 def known_rates(*countries: str) -> tuple[Rate, ...]:

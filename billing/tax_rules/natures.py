@@ -30,6 +30,7 @@ def taxed_lines(
 
     Credit that was bought is a payment, credit that was given away takes off what is supplied. What a bill carries
     forward is no supply where its supplies do not come to less than nothing, and stays what it was on the next bill.
+    Where it is one it is taxed like what is most below zero: else a rate that changed would keep tax of the buyer's.
     """
     bought = _bought(basis)
     natures = [_nature(line, bought, brought_untaxed=brought_untaxed) for line in lines]
@@ -40,14 +41,23 @@ def taxed_lines(
     )
     carried = Nature.PAYMENT if supplies >= Decimal(0) else Nature.SUPPLY
     zone = ZoneInfo(basis.zone)
+    back = _given_back(lines, natures)
     return tuple(
         TaxedLine(
             line.amount,
-            last_day(line.from_at, min(line.to_at, basis.to_at), zone),
+            last_day(like.from_at, min(like.to_at, basis.to_at), zone),
             carried if _rule(line) == RULE_CARRIED else nature,
+            as_brought=_rule(like) == RULE_BROUGHT,
         )
         for line, nature in zip(lines, natures, strict=True)
+        for like in (back if _rule(line) == RULE_CARRIED and back is not None else line,)
     )
+
+
+def _given_back(lines: Sequence[InvoiceLine], natures: Sequence[Nature]) -> InvoiceLine | None:
+    """Return the supply that is most below zero, which is what a bill carries forward."""
+    below = [line for line, nature in zip(lines, natures, strict=True) if nature is Nature.SUPPLY and line.amount < 0]
+    return min(below, key=lambda line: line.amount, default=None)
 
 
 def last_day(from_at: datetime, to_at: datetime, zone: ZoneInfo) -> date:

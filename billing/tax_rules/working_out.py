@@ -43,6 +43,8 @@ class TaxedLine:
     amount: Decimal
     on: date
     nature: Nature = Nature.SUPPLY
+    as_brought: bool = False
+    """Whether it is taxed as what the bill before carried forward, or is what hands that on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ def asked_for(basis: TaxBasis, lines: Sequence[TaxedLine]) -> Decimal:
 
 
 def _treatment(basis: TaxBasis, line: TaxedLine) -> Treatment:
+    if line.nature is Nature.SUPPLY and line.as_brought and basis.brought is not None:
+        return basis.brought
     if line.nature is Nature.SUPPLY or basis.method is Method.NONE:
         return treatment_on(basis, line.on)
     return Treatment(

@@ -15,6 +15,8 @@ from billing.models import AccountKind, Invoice, InvoiceTax, PeriodCarry
 from billing.rating.credit import CreditWording, Grant
 from billing.tax.deciding import rates_of, settings_of, tax_basis
 from billing.tax_rules.deciding import Method
+from billing.tax_rules.treatments import Category, Source, Treatment
+from billing.tax_rules.working_out import UNTAXED_REASON, Nature
 from tenants.profiles import profile_of
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, closed, exempts, issued, own_rate, stands, two_leases
 from tests.billing.world import APRIL, MARCH, make_world
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
+PAID = Treatment(Category.EXEMPT, Decimal(0), "DE", Source.BUILT_IN, reason=UNTAXED_REASON[Nature.PAYMENT])
 
 
 def rates(invoice: Invoice) -> list[tuple[str, str, str, str]]:
@@ -132,8 +135,8 @@ def test_what_is_brought_forward_takes_its_tax_off_unless_it_was_carried_without
     world.lease(1, from_at=MARCH, price="1.00", rolled_to_at=APRIL)
     first = issued(world)
     assert rates(first) == [("S", "19", "744.00", "141.36")]
-    basis = tax_basis(profile_of(cast.provider), profile_of(cast.tenant), brought_untaxed=True)
-    assert (basis.method, basis.brought_untaxed) == (Method.RULES, True)
+    basis = tax_basis(profile_of(cast.provider), profile_of(cast.tenant), brought=PAID)
+    assert (basis.method, basis.brought_untaxed, basis.brought) == (Method.RULES, True, None)
     PeriodCarry.objects.create(
         period=first.period, term_ref=world.contract.number, name="credit_amount", value=Decimal("100.00")
     )

@@ -93,3 +93,44 @@ def test_a_line_that_reaches_beyond_its_period_has_the_periods_last_day() -> Non
     billed = Billed(Decimal(1), (Sub("lease_in_advance"),), to_at=APRIL + timedelta(days=30))
     [found] = taxed_lines(cast("list[InvoiceLine]", [billed]), cast("PeriodBasis", Period()))
     assert found.on == date(2026, 3, 31)
+
+
+FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def taxed(*lines: tuple[str, str, datetime]) -> list[tuple[int, bool]]:
+    """The month that each line is taxed by, and whether it is taxed as what was brought."""
+    billed = [
+        Billed(Decimal(amount), (Sub(rule),), from_at=to_at - timedelta(days=28), to_at=to_at)
+        for rule, amount, to_at in lines
+    ]
+    found = taxed_lines(cast("list[InvoiceLine]", billed), cast("PeriodBasis", Period()))
+    return [(each.on.month, each.as_brought) for each in found]
+
+
+def test_what_is_carried_is_taxed_like_what_is_most_below_zero() -> None:
+    lines = (
+        ("lease_fixed_rate", "10", APRIL),
+        ("availability_credit", "-5", APRIL),
+        ("late_usage", "-30", FEBRUARY + timedelta(days=28)),
+        ("credit_carried_forward", "25", APRIL),
+    )
+    assert taxed(*lines) == [(3, False), (3, False), (2, False), (2, False)]
+
+
+def test_what_is_carried_on_is_taxed_as_it_was_brought() -> None:
+    lines = (
+        ("lease_fixed_rate", "10", APRIL),
+        ("credit_brought_forward", "-30", APRIL),
+        ("credit_carried_forward", "20", APRIL),
+    )
+    assert taxed(*lines) == [(3, False), (3, True), (3, True)]
+
+
+def test_a_deposit_that_goes_back_taxes_nothing_that_is_carried() -> None:
+    lines = (
+        ("lease_deposit_returned", "-500", FEBRUARY + timedelta(days=28)),
+        ("lease_fixed_rate", "10", APRIL),
+        ("credit_carried_forward", "490", APRIL),
+    )
+    assert taxed(*lines) == [(2, False), (3, False), (3, False)]

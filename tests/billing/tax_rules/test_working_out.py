@@ -7,13 +7,14 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import minor_digits, round_to_minor
 from billing.tax_rules.deciding import Exemption, Given, Method, Party, Rate, TaxBasis, known_rates
-from billing.tax_rules.treatments import Category, Source
+from billing.tax_rules.treatments import Category, Source, Treatment
 from billing.tax_rules.working_out import Nature, TaxBill, TaxedLine, asked_for, make_tax_bill
 
 MARCH, APRIL = date(2026, 3, 31), date(2026, 4, 30)
@@ -196,3 +197,35 @@ def test_built_in_rates_make_a_bill() -> None:
         standard_rates=known_rates("FI"),
     )
     assert shown(make_tax_bill(basis, [line("9813.60")], "EUR")) == [("S", "25.5", "9813.60", "2502.47")]
+
+
+def test_what_was_brought_is_taken_off_at_the_rate_it_was_carried_at() -> None:
+    old = Treatment(Category.STANDARD, Decimal(25), "DE", Source.PROVIDER)
+    basis = msgspec.structs.replace(german(), brought=old)
+    brought = TaxedLine(Decimal("-20.00"), MARCH, as_brought=True)
+    bill = make_tax_bill(basis, [line("100.00"), brought], "EUR")
+    assert [(row.treatment.percent, row.taxable, row.tax) for row in bill.rows] == [
+        (Decimal(19), Decimal("100.00"), Decimal("19.00")),
+        (Decimal(25), Decimal("-20.00"), Decimal("-5.00")),
+    ]
+    assert bill.line_taxes == (Decimal("19.00"), Decimal("-5.00"))
+
+
+def test_what_was_brought_as_a_payment_or_before_taxes_is_as_ever() -> None:
+    paid = TaxedLine(Decimal("-20.00"), MARCH, Nature.PAYMENT, as_brought=True)
+    old = Treatment(Category.STANDARD, Decimal(25), "DE", Source.PROVIDER)
+    for basis in (german(), msgspec.structs.replace(german(), brought=old)):
+        rows = make_tax_bill(basis, [line("100.00"), paid], "EUR").rows
+        assert [(row.treatment.category, row.tax) for row in rows] == [("S", Decimal("19.00")), ("E", Decimal("0.00"))]
+    unknown = TaxedLine(Decimal("-20.00"), MARCH, as_brought=True)
+    [row] = make_tax_bill(german(), [line("100.00"), unknown], "EUR").rows
+    assert (row.taxable, row.tax) == (Decimal("80.00"), Decimal("15.20"))
+
+
+@pytest.mark.parametrize(("currency", "amount", "tax"), [("JPY", "-15", "-3"), ("BHD", "-0.010", "-0.002")])
+def test_what_was_brought_is_rounded_to_the_currencys_own_unit(currency: str, amount: str, tax: str) -> None:
+    old = Treatment(Category.STANDARD, Decimal(17), "DE", Source.PROVIDER)
+    basis = msgspec.structs.replace(german(), brought=old)
+    brought = TaxedLine(Decimal(amount), MARCH, as_brought=True)
+    bill = make_tax_bill(basis, [line("100"), brought], currency)
+    assert bill.rows[1].tax == Decimal(tax)
