@@ -42,6 +42,7 @@ ITEM_OF_PAGE = {
     "tenant-invoices": "invoices",
     "tenant-invoice": "invoices",
     "tenant-card": "card",
+    "tenant-credit": "tenant-credit",
     "tenant-statement": "tenant-statement",
     "tenant-invoice-question": "tenant-disputes",
     **{
@@ -267,6 +268,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         *(((READ_CONTRACTS, contracts),) if alone else ()),
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
         (READ_INVOICES, NavItem("card", _("Card"), reverse("tenant-card"), "key")),
+        (READ_INVOICES, NavItem("tenant-credit", _("Prepaid credit"), reverse("tenant-credit"), "bank")),
         (READ_INVOICES, NavItem("tenant-statement", _("Account"), reverse("tenant-statement"), "ledger")),
         (READ_INVOICES, NavItem("tenant-credit-notes", _("Credit notes"), reverse("tenant-credit-notes"), "doc")),
         (READ_INVOICES, NavItem("tenant-disputes", _("Questions"), reverse("tenant-disputes"), "info")),

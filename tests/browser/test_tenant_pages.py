@@ -76,6 +76,7 @@ def addresses(cast: Cast) -> dict[str, str]:
         "no lease": "/t/leases/",
         "lease request": "/t/leases/new/",
         "revenue": "/t/revenue/",
+        "credit": "/t/credit/",
         "contracts": "/t/contracts/",
         "contract": f"/t/contracts/{lease.contract_id}/",
         "changed term": f"/t/contracts/{lease.contract_id}/amend/?term={lease.ref}",

@@ -59,7 +59,15 @@ PROVIDER = (
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
-BILLS = ("/t/invoices/", "/t/card/", "/t/statement/", "/t/credit-notes/", "/t/disputes/", "/t/exports/")
+BILLS = (
+    "/t/invoices/",
+    "/t/card/",
+    "/t/credit/",
+    "/t/statement/",
+    "/t/credit-notes/",
+    "/t/disputes/",
+    "/t/exports/",
+)
 
 
 WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}

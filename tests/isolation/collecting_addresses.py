@@ -12,6 +12,8 @@ NOBODY: Final = people(alice=404, bob=404, charlie=404, petra=404)
 COLLECTING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("tenant-card", OWN_TENANT, "get", {}, {}),
     ("tenant-card", people(alice=302, bob=403, charlie=302, petra=404), "post", {}, {}),
+    ("tenant-credit", OWN_TENANT, "get", {}, {}),
+    ("tenant-credit", people(alice=302, bob=403, charlie=302, petra=404), "post", {}, {}),
     ("operator-reconciliation", NOBODY, "get", {}, {}),
     ("operator-reconciliation", NOBODY, "post", {}, {}),
     ("operator-difference", NOBODY, "post", {"difference_id": "00000000-0000-0000-0000-000000000009"}, {}),

@@ -1,0 +1,138 @@
+"""The page of prepaid credit: what is left and until when, buying more on Stripe's page, and what was bought."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from billing import stripe_account
+from billing.models import Term, TopUp, TopUpState
+from billing.pages.correction_words import read_decimal
+from billing.pages.prepaid import prepaid
+from billing.rating.rated import TermKind
+from billing.stripe_answers import StripeError
+from billing.topups.buying import WrongTopUp, look_at_top_up, open_top_up, start_top_up
+from portal.figures import locale_for, moment, money
+from portal.parts import Pill, PillTone
+from tenants.models import User
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.scoping import acting_membership, tenant_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest
+    from django.utils.functional import Promise
+
+    from billing.stripe_gateway import StripeGateway
+    from tenants.models import Organization
+
+logger = logging.getLogger(__name__)
+
+SHOWN_MAX: Final = 100
+LOOKED_AT_MAX: Final = 3
+STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
+    TopUpState.OPEN: (gettext_lazy("Not paid yet"), "info"),
+    TopUpState.PAID: (gettext_lazy("Paid"), "good"),
+    TopUpState.EXPIRED: (gettext_lazy("Not paid in time"), "warn"),
+    TopUpState.DIFFERS: (gettext_lazy("Another amount was paid"), "warn"),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@tenant_page(READ_INVOICES)
+def tenant_credit(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show what is left of prepaid credit and what was bought; begin to buy more."""
+    membership = acting_membership(request)
+    edits = membership is not None and allows(membership.role, EDIT_PROFILE)
+    gateway = stripe_account.gateway()
+    if request.method == "POST":
+        if not edits:
+            return HttpResponse(status=403)
+        _buy(request, organization, gateway)
+        return redirect("tenant-credit")
+    now = datetime.now(UTC)
+    bought = TopUp.objects.filter(term__contract__tenant=organization).select_related("term__contract")
+    if gateway is not None:
+        for top_up in bought.filter(state=TopUpState.OPEN).exclude(url="").order_by("-created_at")[:LOOKED_AT_MAX]:
+            _look(top_up, gateway, now)
+    locale = locale_for(translation.get_language() or "en")
+    context = {
+        "prepaid": prepaid(organization, now),
+        "terms": _terms(organization),
+        "rows": [_shown(one, locale) for one in bought.order_by("-created_at", "-pk")[:SHOWN_MAX]],
+        "edits": edits,
+        "takes": gateway is not None,
+    }
+    return render(request, "billing/tenant_credit.html", context)
+
+
+def _buy(request: HttpRequest, organization: Organization, gateway: StripeGateway | None) -> None:
+    """Stripe's page is opened by a link and not by a redirect: forms of this site lead nowhere else."""
+    assert isinstance(request.user, User)
+    if gateway is None:
+        messages.error(request, _("This installation takes no cards."))
+        return
+    term = _terms(organization).get(_id(request.POST.get("term", "")))
+    if term is None:
+        messages.error(request, _("Choose the credit that it goes to."))
+        return
+    now = datetime.now(UTC)
+    try:
+        amount = read_decimal(request.POST.get("amount", "")) or Decimal(0)
+        made = start_top_up(contract=term.contract, amount=amount, term_ref=term.ref, by=request.user.email, now=now)
+    except (ValueError, WrongTopUp):
+        messages.error(request, _("That amount cannot be bought. Give one in whole cents, not too small to charge."))
+        return
+    try:
+        back = f"{settings.PUBLIC_URL}{reverse('tenant-credit')}"
+        open_top_up(top_up_id=made.pk, return_url=back, gateway=gateway, now=now)
+    except StripeError:
+        logger.exception("top-up %s", made.pk)
+        messages.error(request, _("Stripe could not be reached. Try again in a minute."))
+
+
+def _look(top_up: TopUp, gateway: StripeGateway, now: datetime) -> None:
+    """Whoever comes back from Stripe's page sees what came of it; if Stripe is silent, the sweep looks again."""
+    try:
+        look_at_top_up(top_up_id=top_up.pk, gateway=gateway, now=now)
+    except StripeError as error:
+        logger.warning("top-up %s: %s", top_up.pk, error)
+
+
+def _terms(organization: Organization) -> dict[UUID | None, Term]:
+    """The credit terms that a tenant can buy for."""
+    found = Term.objects.filter(contract__tenant=organization, kind=TermKind.CREDIT).select_related("contract__tenant")
+    return {term.pk: term for term in found.order_by("contract__number", "ref")}
+
+
+def _shown(top_up: TopUp, locale: str) -> dict[str, object]:
+    words, tone = STATES[top_up.state]
+    contract = top_up.term.contract
+    return {
+        "row": top_up,
+        "contract": contract.number,
+        "at": moment(top_up.created_at, UTC, locale=locale),
+        "amount": money(top_up.amount, top_up.currency, locale=locale),
+        "pill": Pill(str(words), tone),
+    }
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
