@@ -16,6 +16,7 @@ from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefun
 from billing.corrections.reissuing import NotReissuable, TaxNotKnown
 from billing.corrections.voiding import NotVoidable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+from billing.rating.rated import Unit
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
 from portal.figures import locale_for
@@ -55,6 +56,18 @@ REFUND_STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
     RefundState.DONE: (gettext_lazy("Arrived"), "good"),
     RefundState.FAILED: (gettext_lazy("Came back"), "bad"),
 }
+
+UNITS: Final[Mapping[str, Promise]] = {
+    Unit.TOKENS: gettext_lazy("tokens"),
+    Unit.REQUESTS: gettext_lazy("requests"),
+    Unit.IMAGES: gettext_lazy("images"),
+    Unit.STEPS: gettext_lazy("steps"),
+    Unit.GPU_SECONDS: gettext_lazy("GPU-seconds"),
+    Unit.GB_SECONDS: gettext_lazy("GB-seconds"),
+    Unit.PACKAGES: gettext_lazy("packages"),
+    Unit.SECONDS: gettext_lazy("seconds"),
+}
+"""What a quantity of a line counts, as it is given back; an amount has none."""
 
 METHODS: Final[Mapping[str, Promise]] = {
     RefundMethod.CARD: gettext_lazy("To the card that paid"),

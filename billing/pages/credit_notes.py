@@ -28,7 +28,7 @@ from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Invoice
-from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
+from billing.pages.correction_words import REASONS, UNITS, may_correct, page_locale, read_decimal, refusal_words
 from billing.write_offs import write_off
 from portal.figures import moment, money, number
 from portal.parts import Empty
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from billing.models import CreditNote
+    from billing.models import CreditNote, CreditNoteLine
     from tenants.models import Organization
 
 
@@ -184,8 +184,8 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
                 "description": described[line.position],
                 "amount": money(line.amount, currency, locale=locale),
                 "left": money(line.left, currency, locale=locale),
-                "quantity_left": number(line.quantity - line.credited_quantity),
-                "unit": line.unit,
+                "quantity_left": number(line.quantity - line.credited_quantity) if line.unit in UNITS else "",
+                "unit": UNITS.get(line.unit, ""),
                 "open": bool(line.left),
                 "given_quantity": request.POST.get(f"quantity-{line.position}", ""),
                 "given_amount": request.POST.get(f"amount-{line.position}", ""),
@@ -269,12 +269,16 @@ def _lines(note: CreditNote, locale: str) -> Sequence[dict[str, str]]:
     return [
         {
             "description": each.line.description,
-            "quantity": "" if each.quantity is None else f"{number(each.quantity)} {each.line.unit}",
+            "quantity": _quantity_words(each),
             "amount": money(each.amount, note.currency, locale=locale),
             "tax": money(each.tax, note.currency, locale=locale),
         }
         for each in note.lines.all()
     ]
+
+
+def _quantity_words(line: CreditNoteLine) -> str:
+    return f"{number(line.quantity)} {UNITS[line.line.unit]}" if line.quantity and line.line.unit in UNITS else ""
 
 
 def _is_on(note: CreditNote, organization: Organization, side: str) -> bool:

@@ -10,11 +10,14 @@ from django.test import Client
 
 from billing.corrections.amounts import Wanted
 from billing.models import CreditNote, Invoice, InvoiceState
+from billing.pages.correction_words import UNITS
+from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
 from tests.billing.corrections.corrected import credit, pay
 from tests.billing.issued import Line, make_issued
-from tests.factories import make_organization, make_user
+from tests.billing.pages.made import make_march
+from tests.factories import Cast, make_organization, make_user
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -134,3 +137,11 @@ def test_readers_see_and_do_not_correct_and_charlie_finds_nothing(invoice: Invoi
     assert charlie.post(f"/p/invoices/{invoice.number}/correct/", {"all": "1", "note": "x"}).status_code == 404
     assert note.number not in charlie.get("/p/credit-notes/").content.decode()
     assert signed_in(invoice.tenant).get(f"/p/credit-notes/{note.number}/").status_code == 404
+
+
+def test_quantities_are_said_in_words_and_an_amount_has_none(cast: Cast) -> None:
+    march = make_march(cast).invoice
+    page = signed_in(march.issuer, Role.ADMIN).get(f"/p/invoices/{march.number}/correct/").content.decode()
+    assert "3,801,600 GPU-seconds" in page
+    assert "gpu_seconds" not in page
+    assert set(UNITS) == set(Unit) - {Unit.AMOUNT}
