@@ -70,11 +70,14 @@ def _focus(request: HttpRequest, organization: Organization) -> HttpResponseBase
 
 
 def _day(request: HttpRequest, name: str) -> date:
-    """A day of the query; an address with something else is none."""
+    """A day of the query that another follows; an address with something else is none."""
     try:
-        return date.fromisoformat(request.GET.get(name, ""))
+        found = date.fromisoformat(request.GET.get(name, ""))
     except ValueError as error:
         raise Http404 from error
+    if found == date.max:
+        raise Http404
+    return found
 
 
 def _midnight(day: date) -> datetime:
