@@ -1,11 +1,12 @@
-"""A provider's statement in words and figures: read from the frozen document, nothing worked out anew but sums."""
+"""A statement's page: every figure of the frozen document in words, in its currency, and no longer than a page."""
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,165 +21,145 @@ from billing.pages.statement_words import (
     section_words,
     term_rows,
 )
+from billing.rating.share_statement import Section
+from billing.statements.document import DEPOSITS, SALES, Reconciled, Statement, make_document
+from portal.figures import EN
+from tests.billing.statements.test_document import SAMPLE, TERM, earned, moved, row
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-SECTIONS = (
-    "gross", "excluded", "base", "share", "rent", "guarantee", "cap", "adjustments", "reserve", "sales", "deposits",
-)  # fmt: skip
+FIGURES = ("opening", "earned", "tax", "deposit", "received", "moved", "paid_out", "closing")
+MARCH = date(2026, 3, 1)
 
 
-def statement(closing: str = "0") -> ProviderStatement:
-    figures = {"opening": "10", "earned": "100", "tax": "19", "deposit": "5", "received": "-3", "moved": "-1"}
-    return ProviderStatement(
-        currency="EUR",
-        paid_out=Decimal(-30),
-        closing=Decimal(closing),
-        **{name: Decimal(value) for name, value in figures.items()},
+def document(**changes: Any) -> Any:
+    made = make_document(replace(SAMPLE, **changes))
+    return json.loads(json.dumps(made))
+
+
+def shown(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def statement(currency: str = "USD", **figures: str) -> ProviderStatement:
+    given = {name: Decimal(figures.get(name, "0")) for name in FIGURES}
+    return ProviderStatement(number="STM-0001", currency=currency, month=MARCH, **given)
+
+
+def test_a_month_is_said_as_people_say_it() -> None:
+    assert month_words(MARCH, EN) == "March 2026"
+
+
+@pytest.mark.parametrize("section", [*(str(one) for one in Section), SALES, DEPOSITS])
+def test_every_section_of_a_waterfall_has_a_name(section: str) -> None:
+    assert section_words(section)
+
+
+def test_the_figures_at_the_top_run_from_opening_to_closing() -> None:
+    given = statement(
+        opening="1", earned="95", tax="19", deposit="50", received="-5", moved="-3", paid_out="-100", closing="57"
     )
+    values = [shown(one.value) for one in kpis(given, EN)]
+    assert [value.replace("\N{MINUS SIGN}", "-") for value in values] == [
+        "$1.00",
+        "$95.00",
+        "$69.00",
+        "-$5.00",
+        "-$3.00",
+        "-$100.00",
+        "$57.00",
+    ]
 
 
-def term(
-    kind: str = "token_share",
-    *,
-    rows: int = 1,
-    percent: str | None = "30",
-    sections: Mapping[str, tuple[str, str]] = MappingProxyType({}),
-) -> Any:
-    row = {
-        "rule": "token_share_list_price",
-        "share_percent": percent,
-        "model": "sample-model",
-        "class": "output",
-        "quantity": "2500000",
-        "base": "2.75",
-        "exact": "0.825",
-    }
-    return {
-        "term": "T-1",
-        "contract": "C-1",
-        "tenant": "Tenant",
-        "kind": kind,
-        "amount": "0.83",
-        "rounding": "0.005",
-        "sections": {name: {"base": base, "exact": exact} for name, (base, exact) in sections.items()},
-        "rows": [row] * rows,
-    }
-
-
-def reconciled(**parts: Any) -> dict[str, Any]:
-    row = {
-        "contract": "C-1",
-        "model": "sample-model",
-        "class": "output",
-        "billed": "1000000",
-        "control": "999000",
-        "residual": "1000",
-        "compared": "1",
-        "residual_percent": "0.1",
-        "within": True,
-    }
-    [said] = reconciled_rows({"reconciliation": [{**row, **parts}]})
-    return said
+@pytest.mark.parametrize(("closing", "foot"), [("0.01", "owed to you"), ("0", "owed to you"), ("-0.01", "carried")])
+def test_what_is_below_zero_at_the_end_is_carried(closing: str, foot: str) -> None:
+    assert kpis(statement(closing=closing), EN)[-1].foot == foot
 
 
 @pytest.mark.parametrize(
-    ("month", "locale", "words"),
-    [
-        (date(2026, 3, 1), "en_GB", "March 2026"),
-        (date(2026, 12, 1), "en_GB", "December 2026"),
-        (date(2026, 3, 1), "zh_Hans_CN", "2026年3月"),
-    ],
+    ("currency", "net", "text"),
+    [("USD", "95.00", "$95.00"), ("JPY", "95", "JP¥95"), ("KWD", "95.125", "KWD 95.125")],
 )
-def test_a_month_is_said_in_the_readers_language(month: date, locale: str, words: str) -> None:
-    assert month_words(month, locale) == words
+def test_an_invoice_is_shown_in_the_minor_unit_of_its_currency(currency: str, net: str, text: str) -> None:
+    made = document(currency=currency, earned=[earned(Decimal(net))])
+    (found,) = earned_rows(made, currency, EN)
+    assert (shown(found["net"]), shown(found["total"])) == (text, text)
+    assert (found["number"], found["tenant"], found["contract"]) == ("INV-0001", "Sample tenant", "C-0001")
 
 
-def test_every_part_of_a_waterfall_has_a_name_of_its_own() -> None:
-    assert len({section_words(section) for section in SECTIONS}) == len(SECTIONS)
+@pytest.mark.parametrize(("kind", "words"), [("invoice", ""), ("credit", "drawn credit")])
+def test_drawn_credit_says_that_it_is_none_of_the_invoices(kind: str, words: str) -> None:
+    made = document(earned=[replace(earned(Decimal(95)), kind=kind)])
+    assert [one["kind"] for one in earned_rows(made, "USD", EN)] == [words]
+
+
+def test_a_movement_has_its_instant_words_and_sign() -> None:
+    made = document(moved=[moved(Decimal("-5.00"))])
+    (found,) = moved_rows(made["moved"], "USD", EN)
+    assert found["memo"] == "Sample"
+    assert shown(found["amount"]).replace("\N{MINUS SIGN}", "-") == "-$5.00"
+    assert "2 Apr" in found["at"]
+
+
+def test_a_term_shows_its_base_its_rounding_and_its_rows() -> None:
+    (found,) = term_rows(document(terms=[TERM], earned=[earned(Decimal("3.00"))]), "USD", EN)
+    assert (found["term"], found["contract"], found["tenant"]) == ("S-0001", "C-0001", "Sample tenant")
+    assert (shown(found["amount"]), shown(found["base"])) == ("$3.00", "$10.0033")
+    assert shown(found["rounding"]).replace("\N{MINUS SIGN}", "-") == "-$0.0010"
+    (line,) = found["rows"]
+    assert (line["model"], line["quantity"]) == ("sample-model · output", "10")
+    assert shown(line["amount"]) == "$3.0010"
+    assert found["parts"] == "1 rows"
+
+
+def test_only_a_share_has_a_base() -> None:
+    (found,) = term_rows(document(terms=[replace(TERM, kind="lease")]), "USD", EN)
+    assert found["base"] == ""
+
+
+@pytest.mark.parametrize(("percent", "words"), [(None, "a share"), (Decimal(30), "30 %"), (Decimal("0.5"), "0.5 %")])
+def test_a_row_says_which_share_it_is(percent: Decimal | None, words: str) -> None:
+    rows = (replace(row(TERM.rows[0].rule, "3.001", "10.0033"), share_percent=percent),)
+    (found,) = term_rows(document(terms=[replace(TERM, rows=rows)]), "USD", EN)
+    assert words in found["rows"][0]["name"]
 
 
 @pytest.mark.parametrize(
-    ("closing", "shown", "foot"),
+    ("counts", "tolerance", "seen"),
     [
-        ("0.01", "€0.01", "owed to you"),
-        ("0", "€0.00", "owed to you"),
-        ("-0.01", "\N{MINUS SIGN}€0.01", "carried"),
+        ((100, 0, 0), Decimal(1), ("–", "–", "–", "One witness")),
+        ((100, 100, 100), Decimal(1), ("100", "0", "0.00%", "Within tolerance")),
+        ((100, 100, 99), Decimal(1), ("99", "1", "1.00%", "Within tolerance")),
+        ((100, 100, 98), Decimal(1), ("98", "2", "2.00%", "Outside tolerance")),
     ],
 )
-def test_a_balance_below_zero_is_carried_and_never_said_to_be_owed(closing: str, shown: str, foot: str) -> None:
-    last = kpis(statement(closing), "en_GB")[-1]
-    assert (last.value, last.foot) == (shown, foot)
+def test_both_witnesses_are_compared_where_both_saw_something(
+    counts: tuple[int, int, int], tolerance: Decimal, seen: tuple[str, str, str, str]
+) -> None:
+    made = document(reconciliation=[Reconciled("C-0001", "m", "output", *counts, tolerance)])
+    (found,) = reconciled_rows(made)
+    assert (found["control"], found["residual"], found["percent"], found["pill"].text) == seen
+    assert found["billed"] == "100"
 
 
-def test_the_figures_are_those_that_lead_from_one_balance_to_the_other() -> None:
-    values = [one.value for one in kpis(statement("100"), "en_GB")]
-    minus = "\N{MINUS SIGN}"
-    assert values == ["€10.00", "€100.00", "€24.00", f"{minus}€3.00", f"{minus}€1.00", f"{minus}€30.00", "€100.00"]
-
-
-def test_earned_rows_tell_drawn_credit_from_invoices() -> None:
-    row = {
-        "number": "INV-1", "kind": "invoice", "tenant": "Tenant", "contract": "C-1",
-        "total": "119", "deposit": "0", "fee": "-5", "tax": "19", "net": "95",
-    }  # fmt: skip
-    invoice, credit = earned_rows({"earned": [row, {**row, "kind": "credit"}]}, "EUR", "en_GB")
-    assert (invoice["kind"], credit["kind"]) == ("", "drawn credit")
-    assert (invoice["total"], invoice["fee"], invoice["net"]) == ("€119.00", "\N{MINUS SIGN}€5.00", "€95.00")
-
-
-def test_more_rows_than_a_page_shows_are_cut() -> None:
-    moved = [{"at": "2026-03-05T06:07:00+00:00", "memo": f"{place}", "amount": "1"} for place in range(300)]
-    assert len(moved_rows(moved, "EUR", "en_GB")) == ROWS_SHOWN_MAX
-    assert len(moved_rows(iter(moved[:ROWS_SHOWN_MAX]), "EUR", "en_GB")) == ROWS_SHOWN_MAX
-    assert moved_rows([], "EUR", "en_GB") == []
-    [told] = term_rows({"terms": [term(rows=ROWS_SHOWN_MAX + 1)]}, "EUR", "en_GB")
-    assert (len(told["rows"]), told["parts"]) == (ROWS_SHOWN_MAX, f"{ROWS_SHOWN_MAX + 1} rows")
-
-
-def test_a_movement_names_its_instant_in_utc() -> None:
-    [row] = moved_rows([{"at": "2026-03-31T23:30:00+00:00", "memo": "paid", "amount": "-12.5"}], "USD", "en_GB")
-    assert row["amount"] == "\N{MINUS SIGN}$12.50"
-    assert "31 Mar 2026" in row["at"]
-    [east] = moved_rows([{"at": "2026-04-01T01:30:00+02:00", "memo": "paid", "amount": "1"}], "USD", "en_GB")
-    assert east["at"] == row["at"]
-
-
-def test_the_base_of_a_share_is_what_was_certified_without_what_is_not_shared() -> None:
-    sections = {"gross": ("100", "0"), "excluded": ("-20", "0"), "share": ("80", "24")}
-    [shared] = term_rows({"terms": [term(sections=sections)]}, "EUR", "en_GB")
-    assert shared["base"] == "€80.0000"
-    assert [(one["name"], one["amount"]) for one in shared["sections"]][-1] == ("Share", "€24.0000")
-    [other] = term_rows({"terms": [term(kind="lease", sections=sections)]}, "EUR", "en_GB")
-    assert other["base"] == ""
-
-
-def test_a_row_names_its_share_or_that_it_is_one() -> None:
-    [told] = term_rows({"terms": [term()]}, "EUR", "en_GB")
-    [row] = told["rows"]
-    assert (row["name"], row["model"], row["quantity"], row["amount"]) == (
-        "30 % of list price",
-        "sample-model · output",
-        "2,500,000",
-        "€0.8250",
+def test_a_page_shows_no_more_rows_than_it_can() -> None:
+    many = ROWS_SHOWN_MAX + 1
+    made: Statement = replace(
+        SAMPLE,
+        earned=[earned(Decimal(1))] * many,
+        moved=[moved(Decimal(1))] * many,
+        reconciliation=[Reconciled("C-0001", "m", "output", 1, 0, 0, None)] * many,
     )
-    [told] = term_rows({"terms": [term(percent=None)]}, "EUR", "en_GB")
-    assert told["rows"][0]["name"] == "a share of list price"
+    whole = json.loads(json.dumps(make_document(made)))
+    assert len(whole["earned"]) == many, "the document has them all"
+    assert len(earned_rows(whole, "USD", EN)) == ROWS_SHOWN_MAX
+    assert len(moved_rows(whole["moved"], "USD", EN)) == ROWS_SHOWN_MAX
+    assert len(reconciled_rows(whole)) == ROWS_SHOWN_MAX
 
 
-@pytest.mark.parametrize(("within", "tone"), [(True, "good"), (False, "warn"), (None, "")])
-def test_two_witnesses_agree_or_not_or_there_is_one(within: bool | None, tone: str) -> None:
-    assert reconciled(within=within)["pill"].tone == tone
-
-
-def test_figures_of_a_witness_that_was_not_compared_are_not_shown_as_zero() -> None:
-    said = reconciled(compared="0", control="0", residual="0", residual_percent=None, within=None)
-    assert (said["control"], said["residual"], said["percent"]) == ("–", "–", "–")
-    both = reconciled()
-    assert (both["billed"], both["control"], both["residual"], both["percent"]) == (
-        "1,000,000",
-        "999,000",
-        "1,000",
-        "0.10%",
-    )
+def test_instants_of_a_document_are_read_in_any_zone() -> None:
+    at = datetime(2026, 4, 2, 1, tzinfo=UTC).isoformat()
+    rows = [
+        {"at": at, "memo": "Sample", "amount": "1.00"},
+        {"at": "2026-04-02T03:00:00+02:00", "memo": "", "amount": "1"},
+    ]
+    first, second = moved_rows(rows, "USD", EN)
+    assert first["at"] == second["at"]
