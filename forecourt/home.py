@@ -29,4 +29,6 @@ def act_as(request: HttpRequest, slug: str) -> HttpResponse:
 
 def first_room(organization: Organization) -> str:
     """Name the address that an organization's people start at."""
-    return "provider-fleet" if organization.is_provider else "tenant-usage"
+    if organization.is_provider:
+        return "provider-fleet"
+    return "operator-payouts" if organization.is_operator and not organization.is_tenant else "tenant-usage"

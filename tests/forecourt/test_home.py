@@ -10,7 +10,7 @@ from django.test import Client
 from forecourt.home import first_room
 from tenants.models import Membership, Role, User
 from tenants.scoping import SESSION_KEY
-from tests.factories import EPOCH, PASSWORD
+from tests.factories import EPOCH, PASSWORD, make_user
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -39,6 +39,16 @@ def test_a_tenant_starts_at_usage_and_a_provider_at_the_fleet(cast: Cast) -> Non
     assert first_room(cast.provider) == "provider-fleet"
     assert client_of(cast.alice).get("/").headers["Location"] == "/t/usage/"
     assert client_of(cast.petra).get("/").headers["Location"] == "/p/fleet/"
+
+
+def test_an_operator_alone_starts_at_a_page_of_its_own(cast: Cast) -> None:
+    owen = client_of(make_user("owen@example.com", cast.operator))
+    answer = owen.get("/", follow=True)
+    assert (answer.status_code, answer.redirect_chain) == (200, [("/o/payouts/", 302)])
+    cast.operator.is_tenant = True
+    assert first_room(cast.operator) == "tenant-usage"
+    cast.operator.is_provider = True
+    assert first_room(cast.operator) == "provider-fleet"
 
 
 def test_who_belongs_nowhere_is_told_what_to_do(db: None) -> None:
