@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from billing.corrections.amounts import Wanted
 from billing.evidence import differences
 from billing.models import Invoice, InvoiceEvidence, Settlement, SettlementState
 from tenants.models import Role
+from tests.billing.corrections.corrected import credit
 from tests.billing.pages.made import LARGE, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.pages.test_invoices import pay
@@ -175,3 +177,22 @@ def test_the_number_of_queries_does_not_grow_with_lines(
     assert month.invoice.issued_at < datetime.now(UTC)
     with django_assert_max_num_queries(36):
         client.get(address(month.invoice))
+
+
+def test_who_may_correct_is_led_to_question_a_line(cast: Cast, client: Client) -> None:
+    month = make_march(cast)
+    link = f'href="{address(month.invoice, "question/")}"'
+    client.force_login(cast.alice)
+    assert link in client.get(address(month.invoice)).content.decode()
+    assert client.get(address(month.invoice, "question/")).status_code == 200
+    client.force_login(cast.bob)
+    assert link not in client.get(address(month.invoice)).content.decode()
+
+
+def test_what_was_credited_is_not_shown_as_received(cast: Cast, client: Client) -> None:
+    month = make_march(cast)
+    credit(month.invoice, Wanted(1, amount=Decimal("1.37")))
+    client.force_login(cast.alice)
+    words = text_of(client.get(address(month.invoice)))
+    assert "Total $2,487.98 Credited $1.37 Left to pay $2,486.61" in words
+    assert "Received" not in words
