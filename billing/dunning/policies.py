@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from billing.dunning.schedule import Planned, WrongSchedule, read_schedule, write_schedule
+from billing.dunning.schedule import Planned, WrongSchedule, announces_nothing, read_schedule, write_schedule
 from billing.models import Contract, DunningCase, DunningPolicy
 from tenants.models import AuditEntry
 from tenants.problems import Problem
@@ -44,6 +44,8 @@ def set_policy(
         schedule = read_schedule(steps)
     except WrongSchedule as wrong:
         raise WrongDunning(str(wrong), field="steps") from wrong
+    if announces_nothing(schedule):
+        raise WrongDunning("notice: expected a suspension that it announces.", field="steps")
     policy = DunningPolicy.objects.create(
         provider=provider, contract=contract, steps=write_schedule(schedule), by=by, created_at=now
     )

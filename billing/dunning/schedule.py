@@ -77,6 +77,12 @@ def days_of_notice(schedule: Sequence[Planned]) -> int:
     return days[Action.SUSPEND] - days[Action.NOTICE] if Action.SUSPEND in days else 0
 
 
+def announces_nothing(schedule: Iterable[Planned]) -> bool:
+    """Whether a notice names a suspension that never comes: its letter would threaten for nothing."""
+    actions = {step.action for step in schedule}
+    return Action.NOTICE in actions and Action.SUSPEND not in actions
+
+
 def _require_notice(ordered: Sequence[Planned]) -> None:
     """Nobody is suspended without notice, and each of the two comes once."""
     for action in (Action.NOTICE, Action.SUSPEND):

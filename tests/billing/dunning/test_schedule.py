@@ -14,6 +14,7 @@ from billing.dunning.schedule import (
     Action,
     Planned,
     WrongSchedule,
+    announces_nothing,
     days_of_notice,
     next_step,
     planned_at,
@@ -70,3 +71,10 @@ def test_every_schedule_that_is_taken_gives_notice_before_it_suspends(steps: lis
     assert list(schedule) == sorted(schedule)
     if any(one.action is Action.SUSPEND for one in schedule):
         assert days_of_notice(schedule) >= NOTICE_DAYS_MIN
+
+
+def test_a_notice_without_a_suspension_announces_nothing() -> None:
+    assert announces_nothing(read_schedule([step(3), step(10, "notice")]))
+    assert not announces_nothing(read_schedule([step(3), step(10, "notice"), step(17, "suspend")]))
+    assert not announces_nothing(read_schedule([step(3)]))
+    assert not announces_nothing(())

@@ -32,6 +32,8 @@ def test_a_schedule_is_set_and_wrong_ones_are_refused(cast: Cast, client: Client
     wrong = client.post("/p/dunning/", {**FORM, "notice": ""})
     assert wrong.status_code == 422
     assert "expected a notice at least 3 days before it" in text_of(wrong)
+    threat = text_of(client.post("/p/dunning/", {**FORM, "suspend": ""}))
+    assert "expected a suspension that it announces" in threat
     assert "Enter days as whole numbers" in text_of(client.post("/p/dunning/", {"remind": "soon"}))
     assert DunningPolicy.objects.count() == 1
 
