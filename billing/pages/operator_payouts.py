@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -29,6 +29,8 @@ from tenants.problems import Problem
 from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
 from tenants.scoping import acting_membership, operator_page
 
+DAYS_DIGITS_MAX: Final = 3
+
 
 @require_safe
 @operator_page(READ_INVOICES)
@@ -36,8 +38,13 @@ def operator_payouts(request: HttpRequest, organization: Organization) -> HttpRe
     """Show what every provider can be paid, and the latest payouts with what can be done about them."""
     locale = locale_for(translation.get_language() or "en")
     membership = acting_membership(request)
+    found = all_standings(datetime.now(UTC))
     context = {
-        "standings": [_standing(one, locale) for one in all_standings(datetime.now(UTC))],
+        "standings": [_standing(one, locale) for one in found],
+        "held_back": [
+            (one.provider, one.terms.hold_days, f"{Decimal(one.terms.reserve_amount).normalize():f}")
+            for one in {one.provider.pk: one for one in found}.values()
+        ],
         "rows": [payout_row(one, locale) for one in payouts_of(organization)],
         "may_act": membership is not None and allows(membership.role, MATCH_PAYMENTS),
         "empty": Empty(
@@ -64,18 +71,18 @@ def operator_payout_make(request: HttpRequest, organization: Organization, *, pr
 @require_POST
 @operator_page(MATCH_PAYMENTS)
 def operator_payout_hold(request: HttpRequest, organization: Organization, *, provider_id: UUID) -> HttpResponseBase:
-    """Hold a provider's payouts for a reason; without one, hold them no longer."""
+    """Hold a provider's payouts for a reason, without one no longer; or set what of them is always held back."""
     provider = get_object_or_404(Organization, pk=provider_id, is_provider=True)
     reason = request.POST.get("reason", "").strip()
+    always = "hold_days" in request.POST
 
     def act() -> str:
-        set_terms(
-            provider=provider,
-            changes={"held_reason": reason},
-            actor=organization,
-            by=_who(request),
-            now=datetime.now(UTC),
+        changes = (
+            {"hold_days": _days(request), "reserve_amount": _amount(request)} if always else {"held_reason": reason}
         )
+        set_terms(provider=provider, changes=changes, actor=organization, by=_who(request), now=datetime.now(UTC))
+        if always:
+            return _("It is held back so from now on.")
         return _("Payouts are held.") if reason else _("Payouts go on.")
 
     return _done(request, act)
@@ -108,6 +115,13 @@ def _take_back(payout: Payout, amount: Decimal, text: str, who: str, now: dateti
         take_back(payout_id=payout.pk, amount=amount, reason=text, by=who, gateway=gateway, now=now)
         return
     record_reversal(payout_id=payout.pk, amount=amount, reference=text, reason=text, by=who, at=now)
+
+
+def _days(request: HttpRequest) -> int:
+    text = request.POST.get("hold_days", "").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) <= DAYS_DIGITS_MAX):
+        raise WrongPayout(f"{text[:40]!r} is no number of days.", field="hold_days")
+    return int(text)
 
 
 def _amount(request: HttpRequest) -> Decimal:

@@ -99,3 +99,36 @@ def test_who_only_reads_gets_no_buttons(client: Client, world: World, omar: User
     Membership.objects.filter(user=omar).update(role=Role.VIEWER)
     assert "Pay out now" not in text_of(client.get("/o/payouts/"))
     assert client.post(f"/o/payouts/to/{world.provider.id}/", {"currency": "USD"}).status_code == 403
+
+
+@pytest.mark.usefixtures("omar")
+def test_what_is_always_held_back_is_set_for_each_provider_once(client: Client, world: World) -> None:
+    assert "Provider: card payments for 7 days, and 0 of each currency" in text_of(client.get("/o/payouts/"))
+    client.post(f"/o/payouts/hold/{world.provider.id}/", {"hold_days": "14", "amount": "500"})
+    text = text_of(client.get("/o/payouts/"))
+    assert "It is held back so from now on." in text
+    assert text.count("Provider: card payments for 14 days, and 500 of each currency") == 1
+    assert "$1,163.83" in text, "1,663.83 less what always stays"
+    terms = PayoutTerms.objects.get()
+    assert (terms.hold_days, terms.reserve_amount, terms.held_reason) == (14, Decimal(500), "")
+
+
+@pytest.mark.usefixtures("omar")
+@pytest.mark.parametrize(
+    ("days", "amount", "words"),
+    [
+        ("soon", "0", "is no number of days"),
+        ("-1", "0", "is no number of days"),
+        ("", "0", "is no number of days"),
+        ("1234", "0", "is no number of days"),
+        ("999", "0", "hold_days"),
+        ("7", "all", "is no amount"),
+        ("7", "-5", "reserve_amount"),
+    ],
+)
+def test_what_cannot_be_held_back_changes_nothing(
+    client: Client, world: World, days: str, amount: str, words: str
+) -> None:
+    client.post(f"/o/payouts/hold/{world.provider.id}/", {"hold_days": days, "amount": amount})
+    assert words in text_of(client.get("/o/payouts/"))
+    assert not PayoutTerms.objects.exclude(hold_days=7, reserve_amount=0).exists()
