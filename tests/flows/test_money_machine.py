@@ -17,7 +17,7 @@ from tests.flows.money.state import make_money
 
 pytestmark = pytest.mark.django_db
 
-RUNS = int(os.environ.get("MONEY_RUNS", "15"))
+RUNS = int(os.environ.get("MONEY_RUNS", "10"))
 STEPS = int(os.environ.get("MONEY_STEPS", "24"))
 
 
