@@ -121,9 +121,9 @@ class AccountView(APIView):
         summary="Read a statement of account",
         parameters=[
             OpenApiParameter("provider", str, required=True, description="its slug"),
-            OpenApiParameter("currency", str, required=True),
-            OpenApiParameter("from", datetime, required=True),
-            OpenApiParameter("to", datetime, required=True),
+            OpenApiParameter("currency", str, required=True, description="a code of ISO 4217"),
+            OpenApiParameter("from", datetime, required=True, description="what was booked before is the opening"),
+            OpenApiParameter("to", datetime, required=True, description="not in it, and not before `from`"),
         ],
         responses={200: AccountSerializer},
     )
