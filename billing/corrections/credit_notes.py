@@ -116,7 +116,7 @@ def issue_credit_note(
     Raises Invoice.DoesNotExist, `NotCreditable`, `WrongCredit`, `MoreThanLeft`, `CreditNoteDiffers`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    known = _known(credit_note_id, invoice, reason, note)
+    known = _known(credit_note_id, invoice, scope, (reason, note))
     if known is not None:
         return known
     if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
@@ -163,11 +163,29 @@ def _take_off(made: CreditNote, invoice: Invoice, *, settles: bool, now: datetim
     Settlement.objects.filter(pk=invoice.pk, state=SettlementState.WAIT).update(next_try_at=now)
 
 
-def _known(credit_note_id: UUID | None, invoice: Invoice, reason: CreditReason, note: str) -> CreditNote | None:
+def _known(
+    credit_note_id: UUID | None, invoice: Invoice, scope: Scope, words: tuple[CreditReason, str]
+) -> CreditNote | None:
     known = CreditNote.objects.filter(pk=credit_note_id).first() if credit_note_id else None
-    if known is not None and (known.invoice_id, known.reason, known.note) != (invoice.pk, reason, note):
+    if known is None:
+        return None
+    if (known.invoice_id, known.reason, known.note) != (invoice.pk, *words) or not _gave(known, scope):
         raise CreditNoteDiffers(f"{known.number} was issued at {known.issued_at.isoformat()}.")
     return known
+
+
+def _gave(known: CreditNote, scope: Scope) -> bool:
+    """Whether a credit note gave back what is asked for; "all that is left" was what was left then."""
+    if scope.amount is not None:
+        return known.subtotal == scope.amount
+    if not scope.lines:
+        return True
+    lines = {place: rest for place, *rest in known.lines.values_list("line__position", "amount", "quantity")}
+    asked = {wish.position: wish for wish in scope.lines}
+    return asked.keys() == lines.keys() and all(
+        wish.amount in (None, lines[place][0]) and wish.quantity in (None, lines[place][1])
+        for place, wish in asked.items()
+    )
 
 
 def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
@@ -207,15 +225,26 @@ def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Gi
 def _sums(invoice: Invoice, given: Sequence[Given], tax: Decimal) -> _Sums:
     """Weigh the credit note against the whole invoice: its lines below zero count, so not every line can go back."""
     currency = invoice.currency
-    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(subtotal=Sum("subtotal"), total=Sum("total"))
+    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(
+        subtotal=Sum("subtotal"), total=Sum("total"), tax=Sum("tax")
+    )
     before = earlier["subtotal"] or Decimal(0)
     subtotal = sum((line.amount for line in given), Decimal(0))
     left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
-    if subtotal <= 0 or subtotal + tax > left:
+    # Nothing net with its tax is what may be left where lines have different rates.
+    if subtotal < 0 or not 0 < subtotal + tax <= left:
         raise MoreThanLeft(
             f"{left} {currency} of invoice {invoice.number} are left to credit; the credit note would be "
             f"{subtotal + tax}, and must be above 0.",
             left=str(left),
+        )
+    tax_left = round_to_minor(invoice.tax - (earlier["tax"] or Decimal(0)), currency)
+    if tax > tax_left:
+        raise MoreThanLeft(
+            f"{tax_left} {currency} of the tax of invoice {invoice.number} are left to credit; the lines named bear "
+            f"{tax}: name those below zero with them.",
+            left=str(left),
+            tax_left=str(tax_left),
         )
     fee, earned = _booked_fee(invoice)
     return _Sums(subtotal, tax, running_share(fee, earned, before, before + subtotal, currency))

@@ -96,7 +96,8 @@ def request_refund(*, account_id: UUID, order: Order, by: str, now: datetime, re
     account = locked_balance(tenant_id=found.tenant_id, issuer_id=found.issuer_id, currency=found.currency)
     known = Refund.objects.filter(pk=refund_id).first() if refund_id else None
     if known is not None:
-        if (known.account_id, known.amount, known.method) != (account.pk, order.amount, order.method):
+        asked = (account.pk, order.amount, order.method, order.payment_id)
+        if (known.account_id, known.amount, known.method, known.payment_id) != asked:
             raise RefundDiffers(f"It was asked for at {known.requested_at.isoformat()} as {known}.")
         return known
     _require_plausible(account, order)

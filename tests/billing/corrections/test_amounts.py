@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from billing.corrections.amounts import (
     of_lines,
     running_share,
 )
+from billing.money import round_to_minor
 
 
 def line(
@@ -170,3 +172,47 @@ def test_the_tax_of_each_line_goes_back_with_it_and_ends_at_it() -> None:
     parts.append(line_taxes(rest, [Given(1, Decimal("6.67"))], "USD"))
     assert parts == [{1: Decimal("0.63"), 4: 0}, {1: Decimal("1.27")}]
     assert running_share(Decimal("5.70"), Decimal(0), Decimal(0), Decimal(0), "USD") == 0
+
+
+@settings(max_examples=80)
+@given(
+    currency=st.sampled_from(["USD", "JPY", "BHD"]),
+    minor=st.lists(st.integers(-50_000, 100_000).filter(bool), min_size=1, max_size=5),
+    percent=st.integers(0, 27),
+    cuts=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 99)), max_size=8),
+)
+def test_the_parts_of_every_line_end_at_it_with_its_tax(
+    currency: str, minor: list[int], percent: int, cuts: list[tuple[int, int]]
+) -> None:
+    """By quantity, in any order and any currency; what is left at the end is the rest of each line and of its tax."""
+    digits = {"USD": 2, "JPY": 0, "BHD": 3}[currency]
+    lines = [
+        replace(
+            line(str(Decimal(each).scaleb(-digits)), position=n, quantity="100"),
+            tax=round_to_minor(Fraction(each * percent, 100 * 10**digits), currency),
+        )
+        for n, each in enumerate(minor)
+    ]
+    whole, taxed = list(lines), [Decimal(0)] * len(lines)
+
+    def take(backs: tuple[Given, ...]) -> None:
+        for position, tax in line_taxes(lines, backs, currency).items():
+            taxed[position] += tax
+        for back in backs:
+            before = lines[back.position]
+            lines[back.position] = replace(
+                before,
+                credited=before.credited + back.amount,
+                credited_quantity=before.credited_quantity + (back.quantity or 0),
+            )
+
+    for place, quantity in cuts:
+        try:
+            take(of_lines(lines, [Wanted(place % len(lines), quantity=Decimal(quantity))], currency))
+        except (MoreThanLeft, WrongCredit):
+            continue
+    assert all(abs(each.credited) <= abs(each.amount) for each in lines)
+    if any(each.left for each in lines):
+        take(all_left(lines))
+    assert [each.credited for each in lines] == [each.amount for each in whole]
+    assert taxed == [each.tax for each in whole]

@@ -14,6 +14,7 @@ from billing.pages.correction_words import UNITS
 from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
+from tests.billing.adjusting.late import late_world
 from tests.billing.corrections.corrected import credit, pay
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.made import make_march
@@ -145,3 +146,37 @@ def test_quantities_are_said_in_words_and_an_amount_has_none(cast: Cast) -> None
     assert "3,801,600 GPU-seconds" in page
     assert "gpu_seconds" not in page
     assert set(UNITS) == set(Unit) - {Unit.AMOUNT}
+
+
+def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so() -> None:
+    late = late_world()
+    late.use(25_000_000)
+    first = late.close()
+    assert first is not None
+    petra = signed_in(first.issuer)
+    address = f"/p/invoices/{first.number}/correct/"
+    assert 'value="reissue"' not in petra.get(address).content.decode()
+    assert correct(petra, first, action="reissue")[0] == 422
+    assert correct(petra, first, action="void", reason="Wrong company")[0] == 302
+    assert 'value="reissue"' in petra.get(address).content.decode()
+    answer = petra.post(address, {"action": "reissue"})
+    again = Invoice.objects.get(reissues=first)
+    assert answer.headers["Location"] == f"/p/invoices/{again.number}/correct/"
+    old, new = (petra.get(f"/p/invoices/{each.number}/correct/").content.decode() for each in (first, again))
+    assert 'value="reissue"' not in old
+    assert "Issued again as" in old
+    assert answer.headers["Location"] in old
+    assert "Issued in place of" in new
+    assert address in new
+    assert (again.state, again.total) == (InvoiceState.ISSUED, first.total)
+
+
+def test_only_who_may_correct_issues_again() -> None:
+    late = late_world()
+    late.use(25_000_000)
+    first = late.close()
+    assert first is not None
+    assert correct(signed_in(first.issuer), first, action="void", reason="Wrong company")[0] == 302
+    for client in (signed_in(first.issuer, Role.VIEWER), signed_in(first.tenant)):
+        assert correct(client, first, action="reissue")[0] in {403, 404}
+    assert not Invoice.objects.filter(reissues=first).exists()
