@@ -67,7 +67,7 @@ class LineTaxSerializer(serializers.Serializer[Any]):
     tax = serializers.CharField(help_text=MONEY)
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class InvoiceStepSerializer(serializers.Serializer[Any]):
     """A step of an issued invoice; each stands, fails and is tried again by itself."""
 
     name = serializers.CharField(help_text="tax, document, stripe_push or collect")
@@ -82,7 +82,7 @@ class InvoiceWithActionsSerializer(InvoiceSerializer):
     """An issued invoice, the steps that follow its issue, and what may be done with it now."""
 
     taxes = TaxSerializer(many=True)
-    steps = StepSerializer(many=True)
+    steps = InvoiceStepSerializer(many=True)
     actions = ActionSerializer(many=True)
 
 

@@ -44,7 +44,7 @@ WRITE: Final = "invoices:write"
 MONEY: Final = "a decimal in the draft's currency, as a string"
 
 
-class DraftSerializer(serializers.Serializer[Any]):
+class InvoiceDraftSerializer(serializers.Serializer[Any]):
     """An invoice that is not issued yet."""
 
     id = serializers.UUIDField(help_text="of its billing period")
@@ -83,7 +83,7 @@ class DraftActionSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
-class DraftDetailSerializer(DraftSerializer):
+class DraftDetailSerializer(InvoiceDraftSerializer):
     """A draft with its lines, as they rate now."""
 
     lines = DraftLineSerializer(many=True)
@@ -96,7 +96,7 @@ class DraftDetailSerializer(DraftSerializer):
 class DraftsSerializer(serializers.Serializer[Any]):
     """Drafts in the order of their ids."""
 
-    drafts = DraftSerializer(many=True)
+    drafts = InvoiceDraftSerializer(many=True)
     next_after = serializers.UUIDField(allow_null=True)
 
 

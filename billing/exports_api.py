@@ -46,7 +46,7 @@ class ExportsSerializer(serializers.Serializer[Any]):
     exports = ExportSerializer(many=True)
 
 
-class SpanSerializer(serializers.Serializer[Any]):
+class ExportSpanSerializer(serializers.Serializer[Any]):
     """When the invoices were issued: `[from, to)`."""
 
     to = serializers.DateTimeField(default_timezone=UTC)
@@ -95,7 +95,7 @@ class FocusView(APIView):
 
         The rows of an invoice sum to its total.
         """
-        span = checked(SpanSerializer(data=request.query_params.dict()), WrongExport)
+        span = checked(ExportSpanSerializer(data=request.query_params.dict()), WrongExport)
         if span["from"] >= span["to"]:
             raise WrongExport("to must be after from.", field="to")
         rows = focus_rows(organization_of(request), issued_from=span["from"], issued_to=span["to"])

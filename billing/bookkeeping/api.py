@@ -66,7 +66,7 @@ class BookAccountsView(APIView):
         parameters=[
             BOOK,
             OpenApiParameter("at", datetime, description="at this instant (included), else now"),
-            OpenApiParameter("currency", str),
+            OpenApiParameter("currency", str, description="ISO 4217; without it every currency"),
             CSV,
         ],
         responses={(200, "application/json"): TrialBalanceSerializer, (200, "text/csv"): OpenApiTypes.STR},

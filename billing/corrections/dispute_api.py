@@ -22,9 +22,9 @@ from billing.corrections.disputes import (
 )
 from billing.corrections.reading import ROWS_MAX, dispute_actions, disputes_of, owed_invoice
 from billing.corrections.shapes import (
+    DisputeGrantSerializer,
     DisputeSerializer,
     DisputesSerializer,
-    GrantSerializer,
     NewDisputeSerializer,
     TextSerializer,
     read_scope,
@@ -150,12 +150,12 @@ class DisputeGrantView(_ActView):
         parameters=[KEY_HEADER],
         tags=["corrections"],
         summary="Grant with a credit note",
-        request=GrantSerializer,
+        request=DisputeGrantSerializer,
         responses={200: DisputeSerializer},
     )
     def post(self, request: Request, dispute_id: UUID) -> Response:
         """Grant a question, whole or in part, with a credit note. Only the issuer of the invoice can."""
-        return self._act(request, dispute_id, GrantSerializer, grant_dispute)
+        return self._act(request, dispute_id, DisputeGrantSerializer, grant_dispute)
 
 
 class DisputeUpholdView(_ActView):

@@ -17,9 +17,9 @@ from billing.corrections.reading import ROWS_MAX, balances_of, refunds_of, stand
 from billing.corrections.refunds import Order, mark_sent, request_refund, take_back
 from billing.corrections.shapes import (
     BalancesSerializer,
+    MoneyRefundSerializer,
     NewRefundSerializer,
     ReasonSerializer,
-    RefundSerializer,
     RefundsSerializer,
     SentSerializer,
 )
@@ -78,7 +78,7 @@ class BalanceRefundsView(APIView):
         tags=["corrections"],
         summary="Pay a balance out",
         request=NewRefundSerializer,
-        responses={201: RefundSerializer},
+        responses={201: MoneyRefundSerializer},
     )
     def post(self, request: Request) -> Response:
         """Pay a tenant's balance out, to the card that paid or by bank transfer. Only the provider that has it can."""
@@ -105,7 +105,7 @@ class BalanceRefundView(APIView):
         operation_id="refunds_retrieve",
         tags=["corrections"],
         summary="Read a refund",
-        responses={200: RefundSerializer},
+        responses={200: MoneyRefundSerializer},
     )
     def get(self, request: Request, refund_id: UUID) -> Response:
         """Read a refund and where it stands."""
@@ -141,7 +141,7 @@ class RefundSentView(_StepView):
         tags=["corrections"],
         summary="Say that a transfer was sent",
         request=SentSerializer,
-        responses={200: RefundSerializer},
+        responses={200: MoneyRefundSerializer},
     )
     def post(self, request: Request, refund_id: UUID) -> Response:
         """Say that a refund by bank transfer was sent, with the bank's reference."""
@@ -157,7 +157,7 @@ class RefundBackView(_StepView):
         tags=["corrections"],
         summary="Put a refund on the balance again",
         request=ReasonSerializer,
-        responses={200: RefundSerializer},
+        responses={200: MoneyRefundSerializer},
     )
     def post(self, request: Request, refund_id: UUID) -> Response:
         """Put a refund by bank transfer that was not sent, or came back, on the balance again."""

@@ -127,7 +127,7 @@ class ReissuedSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
 
 
-class BalanceSerializer(serializers.Serializer[Any]):
+class TenantBalanceSerializer(serializers.Serializer[Any]):
     """What a tenant has with an issuer and no invoice."""
 
     id = serializers.UUIDField()
@@ -140,7 +140,7 @@ class BalanceSerializer(serializers.Serializer[Any]):
 class BalancesSerializer(serializers.Serializer[Any]):
     """Balances of the organization, as tenant and as issuer."""
 
-    balances = BalanceSerializer(many=True)
+    balances = TenantBalanceSerializer(many=True)
 
 
 class NewRefundSerializer(serializers.Serializer[Any]):
@@ -159,7 +159,7 @@ class SentSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField(max_length=REFERENCE_CHARACTERS_MAX, help_text="the bank's")
 
 
-class RefundSerializer(serializers.Serializer[Any]):
+class MoneyRefundSerializer(serializers.Serializer[Any]):
     """A refund and where it stands."""
 
     id = serializers.UUIDField()
@@ -181,7 +181,7 @@ class RefundSerializer(serializers.Serializer[Any]):
 class RefundsSerializer(serializers.Serializer[Any]):
     """Refunds, the latest first."""
 
-    refunds = RefundSerializer(many=True)
+    refunds = MoneyRefundSerializer(many=True)
 
 
 class NewDisputeSerializer(serializers.Serializer[Any]):
@@ -197,7 +197,7 @@ class TextSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)
 
 
-class GrantSerializer(ScopeSerializer):
+class DisputeGrantSerializer(ScopeSerializer):
     """What is granted, and why."""
 
     text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)

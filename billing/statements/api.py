@@ -23,7 +23,7 @@ from tenants.authentication import organization_of
 READ: Final = {"GET": "invoices:read"}
 
 
-class StatementSerializer(serializers.Serializer[Any]):
+class ProviderStatementSerializer(serializers.Serializer[Any]):
     """A statement; amounts above zero are owed to the provider."""
 
     id = serializers.UUIDField()
@@ -42,10 +42,10 @@ class StatementSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(help_text="of the document")
 
 
-class StatementsSerializer(serializers.Serializer[Any]):
+class ProviderStatementsSerializer(serializers.Serializer[Any]):
     """Statements, the latest first."""
 
-    statements = StatementSerializer(many=True)
+    statements = ProviderStatementSerializer(many=True)
 
 
 class StatementsView(APIView):
@@ -57,7 +57,7 @@ class StatementsView(APIView):
         operation_id="statements_list",
         tags=["statements"],
         summary="List statements",
-        responses={200: StatementsSerializer},
+        responses={200: ProviderStatementsSerializer},
     )
     def get(self, request: Request) -> Response:
         """List the latest 500 statements, one a month and currency, the latest first."""
@@ -74,7 +74,7 @@ class StatementView(APIView):
         operation_id="statements_retrieve",
         tags=["statements"],
         summary="Read a statement",
-        responses={200: StatementSerializer},
+        responses={200: ProviderStatementSerializer},
     )
     def get(self, request: Request, statement_id: UUID) -> Response:
         """Read the figures of a statement."""

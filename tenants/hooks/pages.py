@@ -98,7 +98,8 @@ def _endpoint_page(request: HttpRequest, actor: Actor, side: str, *, endpoint_id
 
 def _act(request: HttpRequest, actor: Actor, side: str, *, endpoint_id: UUID) -> HttpResponse:
     """Do what a button of an endpoint's page says."""
-    action, given = request.POST.get("do", ""), {"actor": actor, "endpoint_id": endpoint_id, "now": _now()}
+    action = request.POST.get("do", "")
+    given: dict[str, Any] = {"actor": actor, "endpoint_id": endpoint_id, "now": _now()}
     try:
         if action == "secret":
             turned = endpoints.turn_secret(**given)
