@@ -106,7 +106,7 @@ class BookEntriesView(APIView):
             BOOK,
             FROM,
             TO,
-            OpenApiParameter("limit", int),
+            OpenApiParameter("limit", int, description="entries in an answer, 1 to 500"),
             OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after its last entry"),
         ],
         responses={200: AccountEntriesSerializer},
