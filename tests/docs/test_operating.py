@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from billing.books import check_books
 from billing.models import Term
+from billing.stripe_events import SUBSCRIBED
 from clusters.inventory import SeenAccelerator, record_accelerators
 from clusters.models import Cluster
 from forecourt.embedded.folder import FREE_BYTES_MIN
@@ -42,3 +44,9 @@ def test_limits_are_those_of_the_code() -> None:
     assert f"keeps {config.spool_hours_max} hours or {config.spool_mib_max // 1024} GiB" in text
     assert f"127.0.0.1:{config.status_port}/healthz" in text
     assert f"less than {FREE_BYTES_MIN >> 20} MiB are free" in text
+
+
+def test_the_events_that_stripe_sends_are_those_that_are_kept() -> None:
+    section = text_of(PAGE).partition("## What Stripe calls")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)} == SUBSCRIBED
