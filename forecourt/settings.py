@@ -171,7 +171,12 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"SliceKindEnum": "clusters.models.SliceKind", "SessionKindEnum": ["on_demand", "spot"]},
+    "ENUM_NAME_OVERRIDES": {
+        "SliceKindEnum": "clusters.models.SliceKind",
+        "SessionKindEnum": ["on_demand", "spot"],
+        "InvoiceDraftStateEnum": ["running", "closing", "awaiting_approval", "approved"],
+        "BankLineStateEnum": ["new", "suggested", "unmatched", "matched", "outgoing"],
+    },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "forecourt.api_schema.complete"],
 }
 

@@ -123,7 +123,7 @@ def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(
     watched.keyboard.press("g")
     watched.keyboard.press("i")
     expect(watched.get_by_role("heading", level=1)).to_have_text("Invoices")
-    watched.get_by_role("rowheader").get_by_role("link").first.click()
+    watched.locator("#issued").get_by_role("rowheader").get_by_role("link").first.click()
     expect(watched.get_by_role("heading", level=1)).to_contain_text("INV-")
     details = watched.locator("details.tbl").first
     details.locator("summary").click()

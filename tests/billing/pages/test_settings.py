@@ -77,11 +77,11 @@ def test_a_logo_is_shown_and_taken_off(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
     png = picture("PNG")
     client.post("/p/settings/", {**FORM, "logo": SimpleUploadedFile("a.png", png)})
-    shown = client.get("/p/settings/logo")
+    shown = client.get("/p/settings/logo/")
     assert (shown.content, shown["Content-Type"]) == (png, "image/png")
-    assert 'src="/p/settings/logo"' in client.get("/p/settings/").content.decode()
+    assert 'src="/p/settings/logo/"' in client.get("/p/settings/").content.decode()
     client.post("/p/settings/", {**FORM, "without_logo": "on"})
-    assert client.get("/p/settings/logo").status_code == 404
+    assert client.get("/p/settings/logo/").status_code == 404
     refused = client.post("/p/settings/", {**FORM, "logo": SimpleUploadedFile("a.png", b"<svg/>")})
     assert "neither PNG nor JPEG" in text_of(refused)
     large = client.post("/p/settings/", {**FORM, "logo": SimpleUploadedFile("a.png", b"x" * 204_801)})
