@@ -20,10 +20,10 @@ from rest_framework.views import APIView
 
 from billing.api_parameters import INVOICE_PARAMETERS, read_invoice_query, write_cursor
 from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer
+from billing.api_words import instant, money
 from billing.csv_files import CsvRenderer, csv_answer
 from billing.invoice_csv import PART_HEAD, part_rows
 from billing.models import InvoiceState
-from billing.money import round_to_minor
 from billing.queries.invoice_changes import ChangedInvoice, changed_invoice, invoice_changes
 from billing.queries.invoice_detail import (
     LineRow,
@@ -201,16 +201,16 @@ def _invoice(found: ChangedInvoice, now: datetime) -> dict[str, object]:
         "overdue": row.is_overdue(now),
         "currency": row.currency,
         "time_zone": row.time_zone,
-        "period_from": _instant(row.from_at),
-        "period_to": _instant(row.to_at),
-        "subtotal": _money(row.subtotal, row.currency),
-        "tax": _money(row.tax, row.currency),
-        "total": _money(row.total, row.currency),
-        "outstanding": _money(row.outstanding, row.currency),
-        "issued_at": _instant(row.issued_at),
-        "due_at": _instant(row.due_at),
-        "paid_at": _instant(row.paid_at) if row.paid_at else None,
-        "updated_at": _instant(found.changed_at),
+        "period_from": instant(row.from_at),
+        "period_to": instant(row.to_at),
+        "subtotal": money(row.subtotal, row.currency),
+        "tax": money(row.tax, row.currency),
+        "total": money(row.total, row.currency),
+        "outstanding": money(row.outstanding, row.currency),
+        "issued_at": instant(row.issued_at),
+        "due_at": instant(row.due_at),
+        "paid_at": instant(row.paid_at) if row.paid_at else None,
+        "updated_at": instant(found.changed_at),
         "collection": row.collection,
     }
 
@@ -235,7 +235,7 @@ def _step(step: InvoiceStep) -> dict[str, object]:
         "detail": step.detail,
         "error": step.error,
         "attempts": step.attempts,
-        "next_try_at": _instant(step.next_try_at) if step.next_try_at else None,
+        "next_try_at": instant(step.next_try_at) if step.next_try_at else None,
     }
 
 
@@ -273,7 +273,7 @@ def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:
         "quality": dict(line.quality),
         "base_amount": f"{line.base_amount:f}",
         "exact_amount": f"{line.exact_amount:f}",
-        "amount": _money(line.amount, currency),
+        "amount": money(line.amount, currency),
         "sublines": [_subline(subline) for subline in line.sublines],
     }
 
@@ -287,8 +287,8 @@ def _tax(rate: RateRow, currency: str) -> dict[str, object]:
         "said_by": rate.source,
         "reason_code": rate.reason_code,
         "reason": rate.reason,
-        "taxable": _money(rate.taxable, currency),
-        "tax": _money(rate.tax, currency),
+        "taxable": money(rate.taxable, currency),
+        "tax": money(rate.tax, currency),
     }
 
 
@@ -299,7 +299,7 @@ def _line_tax(found: LineTax | None, currency: str) -> dict[str, object] | None:
         "rate": found.rate,
         "category": found.category,
         "percent": _plain(found.percent),
-        "tax": _money(found.tax, currency),
+        "tax": money(found.tax, currency),
     }
 
 
@@ -338,14 +338,6 @@ def _tagged(request: Request, content: bytes, digest: str) -> HttpResponseBase:
 def _next_url(request: Request, cursor: str) -> str:
     query = {**request.query_params.dict(), "cursor": cursor}
     return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    return f"{round_to_minor(amount, currency):f}"
 
 
 def _plain(amount: Decimal) -> str:

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.coupons import end_coupon, offer_coupon, offered_coupons, redeem_code
 from billing.credit_shapes import (
     CouponRequestSerializer,
@@ -113,7 +114,7 @@ class RedemptionsView(APIView):
         given = CouponRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         term = redeem_code(contract=contract, code=given.validated_data["code"], now=_now())
-        body = {"term": term.ref, "title": term.title, "from_at": _instant(term.from_at)}
+        body = {"term": term.ref, "title": term.title, "from_at": instant(term.from_at)}
         return Response(body, status=status.HTTP_201_CREATED)
 
 
@@ -136,17 +137,13 @@ def _coupon(coupon: Any) -> Mapping[str, object]:
         "models": wording.get("models", []),
         "quantities": wording.get("quantities", []),
         "periods_most": wording["coupon"].get("periods_most"),
-        "redeem_by": coupon.redeem_by and _instant(coupon.redeem_by),
+        "redeem_by": coupon.redeem_by and instant(coupon.redeem_by),
         "redemptions_most": coupon.redemptions_most,
         "redemptions": coupon.redeemed,
-        "created_at": _instant(coupon.created_at),
-        "ended_at": coupon.ended_at and _instant(coupon.ended_at),
+        "created_at": instant(coupon.created_at),
+        "ended_at": coupon.ended_at and instant(coupon.ended_at),
     }
 
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

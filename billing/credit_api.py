@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.credit_shapes import (
     GrantRequestSerializer,
     GrantSerializer,
@@ -91,7 +92,7 @@ def _standing(found: ContractStanding) -> Mapping[str, object]:
     return {
         "contract": found.contract.number,
         "currency": found.contract.currency,
-        "as_of": _instant(found.as_of),
+        "as_of": instant(found.as_of),
         "standing": "allowed" if found.allowed else "stop",
         "suspended": found.suspended,
         "left_amount": plain(found.left_amount),
@@ -104,8 +105,8 @@ def _standing(found: ContractStanding) -> Mapping[str, object]:
             {
                 "term": ref,
                 "title": title,
-                "from_at": _instant(table.from_at),
-                "to_at": _instant(table.to_at),
+                "from_at": instant(table.from_at),
+                "to_at": instant(table.to_at),
                 "committed_amount": plain(table.committed_amount),
                 "used_amount": plain(table.used_amount),
                 "left_amount": plain(table.left_amount),
@@ -123,8 +124,8 @@ def _grant(found: GrantStanding) -> Mapping[str, object]:
         "name": grant.name,
         "amount": plain(grant.amount),
         "left_amount": plain(found.left_amount),
-        "from_at": _instant(grant.from_at),
-        "expires_at": grant.expires_at and _instant(grant.expires_at),
+        "from_at": instant(grant.from_at),
+        "expires_at": grant.expires_at and instant(grant.expires_at),
         "priority": grant.priority,
         "bought": grant.bought,
         "open": found.is_open,
@@ -133,7 +134,3 @@ def _grant(found: GrantStanding) -> Mapping[str, object]:
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.lease_shapes import (
     CAPACITY_PARAMETERS,
     CapacityQuerySerializer,
@@ -70,7 +71,7 @@ class CapacityView(APIView):
                 "free": found.free,
                 "enough": found.enough,
                 "nodes": found.nodes,
-                "earliest_start": found.earliest_start and _instant(found.earliest_start),
+                "earliest_start": found.earliest_start and instant(found.earliest_start),
                 "price_per_gpu_hour": None if price is None else plain(price),
                 "currency": found.currency,
             }
@@ -285,8 +286,8 @@ def _wished(wish: Wish) -> dict[str, Any]:
         "count": wish.count,
         "kind": wish.kind,
         "profile": wish.profile,
-        "from": _instant(wish.from_at),
-        "to": wish.to_at and _instant(wish.to_at),
+        "from": instant(wish.from_at),
+        "to": wish.to_at and instant(wish.to_at),
     }
 
 
@@ -299,12 +300,12 @@ def _quote(quote: Quote) -> dict[str, Any]:
         "count": quote.count,
         "kind": quote.kind,
         "profile": quote.profile,
-        "from": _instant(quote.from_at),
-        "to": _instant(quote.to_at),
+        "from": instant(quote.from_at),
+        "to": instant(quote.to_at),
         "price_per_gpu_hour": plain(quote.price_per_gpu_hour),
         "amount": plain(quote.amount),
         "currency": quote.contract.currency,
-        "expires_at": _instant(quote.expires_at),
+        "expires_at": instant(quote.expires_at),
         "lease": quote.term.ref if quote.term else None,
     }
 
@@ -321,14 +322,13 @@ def _lease(row: LeaseRow) -> dict[str, Any]:
         "share_permille": row.share_permille,
         "price_per_gpu_hour": None if row.price_per_gpu_hour is None else plain(row.price_per_gpu_hour),
         "currency": row.currency,
-        "from": _instant(row.from_at),
-        "to": row.to_at and _instant(row.to_at),
+        "from": instant(row.from_at),
+        "to": row.to_at and instant(row.to_at),
         "state": row.state,
         "gpu_seconds_held": plain(Decimal(row.gpu_ms_held) / 1_000),
         "charged": plain(row.charged),
         "steps": [
-            {"step": step.step, "at": _instant(step.at), "to": step.to_at and _instant(step.to_at)}
-            for step in row.steps
+            {"step": step.step, "at": instant(step.at), "to": step.to_at and instant(step.to_at)} for step in row.steps
         ],
     }
 
@@ -341,7 +341,3 @@ def plain(number: Decimal) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

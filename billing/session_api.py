@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.lease_shapes import InvalidInstant
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Session, Term
@@ -230,7 +231,7 @@ def _at(given: Mapping[str, Any], term: Term, now: datetime) -> datetime | None:
     try:
         return read_instant(given["at"], term.contract.time_zone)
     except WrongInstant as error:
-        raise InvalidInstant(f"at: {error}", field="at", examples=list(error.examples) or [_instant(now)]) from error
+        raise InvalidInstant(f"at: {error}", field="at", examples=list(error.examples) or [instant(now)]) from error
 
 
 def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -256,9 +257,9 @@ def _session(row: SessionRow) -> dict[str, Any]:
         "count": row.count,
         "state": row.state,
         "ending": row.ending,
-        "noticed_at": row.noticed_at and _instant(row.noticed_at),
-        "from": _instant(row.from_at),
-        "to": row.to_at and _instant(row.to_at),
+        "noticed_at": row.noticed_at and instant(row.noticed_at),
+        "from": instant(row.from_at),
+        "to": row.to_at and instant(row.to_at),
     }
 
 
@@ -268,13 +269,9 @@ def _volume(row: VolumeRow) -> dict[str, Any]:
         "contract": row.contract,
         "volume": row.volume,
         "gigabytes": row.gigabytes,
-        "at": _instant(row.at),
+        "at": instant(row.at),
     }
 
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

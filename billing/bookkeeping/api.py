@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.bookkeeping.causes import origins
 from billing.bookkeeping.files import JOURNAL_HEAD, TRIAL_HEAD, beancount_answer, journal_rows, trial_rows
 from billing.bookkeeping.reading import (
@@ -85,7 +86,7 @@ class BookAccountsView(APIView):
         return Response(
             {
                 "book": book.name,
-                "at": given["at"] and _instant(given["at"]),
+                "at": given["at"] and instant(given["at"]),
                 "balanced": trial.balances,
                 "totals": totals,
                 "accounts": [_account(row) for row in trial.rows],
@@ -174,7 +175,7 @@ class BookPostingView(APIView):
                 "id": str(posting.pk),
                 "key": posting.key,
                 "memo": posting.memo,
-                "at": _instant(posting.at),
+                "at": instant(posting.at),
                 "cause": posting.cause,
                 "cause_id": str(posting.cause_id),
                 "invoice_id": origin.invoice_id and str(origin.invoice_id),
@@ -284,7 +285,7 @@ def _entry(row: EntryRow) -> dict[str, object]:
         "posting_id": str(entry.posting_id),
         "key": entry.posting.key,
         "memo": entry.posting.memo,
-        "at": _instant(entry.posting.at),
+        "at": instant(entry.posting.at),
         "amount": _money(entry.amount, entry.currency),
         "balance": _money(row.balance, entry.currency),
     }
@@ -298,7 +299,3 @@ def _money(amount: Decimal, currency: str) -> str:
     """In the currency's minor unit; what is finer (there should be nothing) is shown as it is."""
     rounded = round_to_minor(amount, currency)
     return f"{rounded:f}" if rounded == amount else f"{amount.normalize():f}"
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant, money
 from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.reading import PAGE_ROWS, ROWS_MAX, credit_notes_of, find_credit_note, issued_invoice
 from billing.corrections.reissuing import reissue_invoice
@@ -30,7 +30,6 @@ from billing.corrections.shapes import (
 )
 from billing.corrections.voiding import void_invoice
 from billing.models import CreditNote, CreditReason, Invoice
-from billing.money import round_to_minor
 from billing.write_offs import write_off
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
@@ -224,16 +223,6 @@ def credit_note_row(note: CreditNote) -> dict[str, object]:
         "to_balance": money(note.total - note.applied, note.currency),
         "issued_at": instant(note.issued_at),
     }
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Return an amount with the decimals of its currency."""
-    return f"{round_to_minor(amount, currency):f}"
-
-
-def instant(at: datetime) -> str:
-    """Return an instant as RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

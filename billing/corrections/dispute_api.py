@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.corrections.api import instant, valid
+from billing.api_words import instant
+from billing.corrections.api import valid
 from billing.corrections.disputes import (
     answer_dispute,
     grant_dispute,

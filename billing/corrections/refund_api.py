@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.corrections.api import instant, money, valid
+from billing.api_words import instant, money
+from billing.corrections.api import valid
 from billing.corrections.reading import ROWS_MAX, balances_of, refunds_of, stands_at
 from billing.corrections.refunds import Order, mark_sent, request_refund, take_back
 from billing.corrections.shapes import (

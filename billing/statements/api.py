@@ -1,6 +1,5 @@
 """The API of statements: read by the provider that they are made for, and by nobody else."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.models import ProviderStatement
 from billing.money import round_to_minor
 from billing.statements.reading import find_statement, statements_of
@@ -127,7 +127,7 @@ def _statement(statement: ProviderStatement) -> dict[str, object]:
         "number": statement.number,
         "currency": statement.currency,
         "month": f"{statement.month:%Y-%m}",
-        "made_at": _instant(statement.made_at),
+        "made_at": instant(statement.made_at),
         "opening": money(statement.opening),
         "earned": money(statement.earned),
         "tax": money(statement.tax),
@@ -138,7 +138,3 @@ def _statement(statement: ProviderStatement) -> dict[str, object]:
         "closing": money(statement.closing),
         "sha256": statement.sha256,
     }
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

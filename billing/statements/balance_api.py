@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from django.http import Http404
@@ -13,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.money import round_to_minor
+from billing.api_words import money
 from billing.statements.account import Line, Party, account_of, parties_of
 from billing.statements.payouts import standings_of
 from tenants.authentication import organization_of
@@ -104,7 +103,7 @@ class BalanceView(APIView):
         """Read what the organization owes each provider, and what it is owed as one."""
         organization = organization_of(request)
         owing = [
-            {"provider": one.slug, "currency": one.currency, "balance": _money(one.balance, one.currency)}
+            {"provider": one.slug, "currency": one.currency, "balance": money(one.balance, one.currency)}
             for one in parties_of(organization)
         ]
         return Response({"as_tenant": owing, "as_provider": list(_owed(organization, timezone.now()))})  # noqa: TID251  an entry point
@@ -140,8 +139,8 @@ class AccountView(APIView):
             {
                 "provider": party.slug,
                 "currency": party.currency,
-                "opening": _money(account.opening, party.currency),
-                "closing": _money(account.closing, party.currency),
+                "opening": money(account.opening, party.currency),
+                "closing": money(account.closing, party.currency),
                 "lines": [_line(line, party.currency) for line in account.lines],
             }
         )
@@ -157,7 +156,7 @@ def _owed(provider: Organization, now: datetime) -> Iterator[dict[str, str]]:
         return
     for standing in standings_of(provider, now):
         found = standing.found
-        yield {"currency": found.currency, **{name: _money(getattr(found, name), found.currency) for name in FIGURES}}
+        yield {"currency": found.currency, **{name: money(getattr(found, name), found.currency) for name in FIGURES}}
 
 
 def _line(line: Line, currency: str) -> dict[str, str]:
@@ -166,10 +165,6 @@ def _line(line: Line, currency: str) -> dict[str, str]:
         "cause": line.cause,
         "memo": line.memo,
         "reference": line.reference,
-        "amount": _money(line.amount, currency),
-        "balance": _money(line.balance, currency),
+        "amount": money(line.amount, currency),
+        "balance": money(line.balance, currency),
     }
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    return f"{round_to_minor(amount, currency):f}"
