@@ -99,9 +99,10 @@ def test_a_take_back_with_notice_and_one_without(tenant: Program, provider: Prog
 def test_volumes_are_made_resized_and_deleted(tenant: Program, provider: Program) -> None:
     made = tenant.post("volumes", term="B-0001", volume="data", gigabytes=100, at=text(ago(30)))
     assert (made.status_code, made.json()["gigabytes"]) == (201, 100)
-    tenant.post("volumes", term="B-0001", volume="data", gigabytes=250, at=text(ago(20)))
+    resized_at = text(ago(20))
+    tenant.post("volumes", term="B-0001", volume="data", gigabytes=250, at=resized_at)
     [volume] = provider.get("volumes").json()["volumes"]
-    assert (volume["volume"], volume["gigabytes"], volume["at"]) == ("data", 250, text(ago(20)))
+    assert (volume["volume"], volume["gigabytes"], volume["at"]) == ("data", 250, resized_at)
     assert tenant.post("volumes", term="B-0001", volume="data", gigabytes=0).status_code == 201
     assert tenant.get("volumes").json() == {"volumes": []}
 
