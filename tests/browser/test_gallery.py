@@ -101,6 +101,22 @@ def test_shortcuts_go_places_and_show_themselves(address: str, watched: Page, sc
     watched.wait_for_url("**/?export=csv")
 
 
+def test_a_key_that_follows_a_closed_dialog_at_once_is_a_shortcut(address: str, watched: Page) -> None:
+    """Before the next frame is drawn the focus is still on what lies in the closed dialog."""
+    watched.goto(address)
+    watched.keyboard.press("?")
+    expect(watched.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    held = watched.evaluate("""() => {
+        const dialog = document.getElementById("help");
+        dialog.close();
+        const focused = document.activeElement;
+        for (const key of ["g", "i"]) focused.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+        return dialog.contains(focused);
+    }""")
+    watched.wait_for_url("**/invoice/")
+    assert held
+
+
 def test_keys_typed_into_a_field_are_not_shortcuts(address: str, watched: Page) -> None:
     watched.goto(f"{address}/components/")
     watched.get_by_label("Name").fill("")

@@ -84,7 +84,8 @@
     const chart = event.target.closest?.("[data-chart]");
     if (chart && ["ArrowRight", "ArrowLeft", "Enter"].includes(event.key)) return readChart(chart, event);
     if (event.key === "Escape") return escape();
-    const typing = event.target.closest?.("input, select, textarea, dialog");
+    // A dialog that was just closed keeps the focus until the next frame is drawn.
+    const typing = event.target.closest?.("input, select, textarea, dialog[open]");
     if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey) press(event);
   });
 
