@@ -23,6 +23,7 @@ from billing.models import (
 )
 from billing.money import minor_digits, round_to_minor
 from billing.payments import REFERENCE_CHARACTERS_MAX, PaymentMethod
+from billing.telling import tell_reversal
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.models import AuditEntry
 from tenants.problems import Problem
@@ -97,6 +98,7 @@ def reverse_payment(
         after={"amount": str(round_to_minor(taken, payment.currency)), "reason": reason, "reference": reference},
         at=now,
     )
+    tell_reversal(invoice, reversal)
     return reversal
 
 

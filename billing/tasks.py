@@ -116,6 +116,12 @@ def tell_overdue(**_: object) -> None:
     telling.tell_overdue(now=datetime.now(UTC))
 
 
+@shared_task(name="billing.tasks.tell_ending_leases")
+def tell_ending_leases(**_: object) -> None:
+    """Tell programs outside of leases that end soon."""
+    telling.tell_ending_leases(now=datetime.now(UTC))
+
+
 @shared_task(name="billing.tasks.sum_margins")
 def sum_margins(**_: object) -> None:
     """Work out what each use of the clusters cost and earned, on the days that are due; alarm what sells below cost."""

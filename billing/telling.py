@@ -10,25 +10,42 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from billing.models import Invoice, InvoiceState
+from billing.models import Invoice, InvoiceState, Term
 from billing.money import round_to_minor
+from billing.rating.rated import TermKind
 from tenants.hook_models import WebhookEndpoint, WebhookEvent
-from tenants.hooks.emitting import emit_to
+from tenants.hooks.emitting import emit_to, listeners
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
     from uuid import UUID
 
-    from billing.models import Amendment, Contract, CreditNote, Payment, Payout, PriceNotice, ProviderStatement
+    from billing.models import (
+        Amendment,
+        Contract,
+        CreditNote,
+        Payment,
+        PaymentReversal,
+        Payout,
+        PriceNotice,
+        ProviderStatement,
+    )
 
 OVERDUE_KEPT: Final = timedelta(days=7)
 """An invoice that was overdue for longer when somebody began to listen is not told any more."""
 OVERDUE_MAX: Final = 500
-TOLD_OUTSIDE: Final = ("offered", "accepted", "declined")
-"""What of an amendment's life both parties are told of."""
+TOLD_OF_TERMS: Final = {
+    "amendment.offered": "contract.offered",
+    "amendment.accepted": "contract.accepted",
+    "amendment.declined": "contract.declined",
+}
+"""What of an amendment's life both parties are told of, by what the audit log calls it."""
+LEASE_ENDING: Final = "lease.ending"
+LEASE_ENDS_WITHIN: Final = timedelta(days=7)
+LEASES_MAX: Final = 500
 
 
 def tell_invoice(invoice: Invoice, kind: str, *, at: datetime, occasion: str = "") -> None:
@@ -60,6 +77,34 @@ def tell_payment(invoice: Invoice, payment: Payment) -> None:
     _tell((invoice.issuer_id, invoice.tenant_id), "payment.received", payment.pk, at=payment.received_at, body=body)
 
 
+def tell_failed_payment(invoice: Invoice, *, why: str, attempt: int, at: datetime) -> None:
+    """Tell both parties that an invoice could not be charged, once a try; `why` is the kind of the tenant's notice."""
+    body = {
+        "id": str(invoice.pk),
+        "invoice_id": str(invoice.pk),
+        "invoice": invoice.number,
+        "currency": invoice.currency,
+        "why": why,
+    }
+    occasion = f"{attempt}:{why}"
+    _tell((invoice.issuer_id, invoice.tenant_id), "payment.failed", invoice.pk, at=at, body=body, occasion=occasion)
+
+
+def tell_reversal(invoice: Invoice, reversal: PaymentReversal) -> None:
+    """Tell both parties that of a payment something was taken back."""
+    body = {
+        "id": str(reversal.pk),
+        "payment_id": str(reversal.payment_id),
+        "invoice_id": str(invoice.pk),
+        "invoice": invoice.number,
+        "currency": invoice.currency,
+        "amount": money(reversal.amount, invoice.currency),
+        "reason": reversal.reason,
+    }
+    parties = (invoice.issuer_id, invoice.tenant_id)
+    _tell(parties, "payment.reversed", reversal.pk, at=reversal.reversed_at, body=body)
+
+
 def tell_credit_note(made: CreditNote, *, at: datetime) -> None:
     """Tell both parties that a credit note was issued."""
     body = {
@@ -85,7 +130,7 @@ def tell_statement(made: ProviderStatement, *, at: datetime) -> None:
     _tell((made.provider_id,), "statement.ready", made.pk, at=at, body=body)
 
 
-def tell_payout(payout: Payout, what: str, *, at: datetime, occasion: str = "") -> None:
+def tell_payout(payout: Payout, kind: str, *, at: datetime, occasion: str = "") -> None:
     """Tell a provider that a payout was created, arrived, failed or came back."""
     body = {
         "id": str(payout.pk),
@@ -94,16 +139,16 @@ def tell_payout(payout: Payout, what: str, *, at: datetime, occasion: str = "") 
         "amount": money(payout.amount, payout.currency),
         "state": str(payout.state),
     }
-    _tell((payout.provider_id,), f"payout.{what}", payout.pk, at=at, body=body, occasion=occasion)
+    _tell((payout.provider_id,), kind, payout.pk, at=at, body=body, occasion=occasion)
 
 
-def tell_amendment(amendment: Amendment, what: str, *, at: datetime, occasion: str = "") -> None:
+def tell_amendment(amendment: Amendment, kind: str, *, at: datetime, occasion: str = "") -> None:
     """Tell both parties that terms were offered, accepted or declined."""
     contract: Contract = amendment.contract
     body = {"id": str(amendment.pk), "contract_id": str(contract.pk), "contract": contract.number}
     _tell(
         (contract.provider_id, contract.tenant_id),
-        f"contract.{what}",
+        kind,
         amendment.pk,
         at=at,
         body=body,
@@ -127,6 +172,45 @@ def tell_subject(
 ) -> None:
     """Tell parties of something that has no body of its own here; `body` is sent beside its id."""
     _tell(parties, kind, subject_id, at=at, body={"id": str(subject_id), **body}, occasion=occasion)
+
+
+def tell_ending_leases(*, now: datetime, limit: int = LEASES_MAX) -> int:
+    """Tell of leases that end soon, to both parties; one whose end was moved is told of again. Return how many.
+
+    A lease that renews itself is told of too: until its end it can still be said otherwise.
+    """
+    listening = listeners(LEASE_ENDING)
+    if not listening:
+        return 0
+    ending = Term.objects.filter(
+        Q(contract__provider__in=listening) | Q(contract__tenant__in=listening),
+        kind=TermKind.LEASE,
+        to_at__gt=now,
+        to_at__lte=now + LEASE_ENDS_WITHIN,
+        from_at__lt=F("to_at"),
+    ).select_related("contract")
+    told = 0
+    said = WebhookEvent.objects.filter(kind=LEASE_ENDING, subject_id__in=ending.values("pk"))
+    known = set(said.values_list("subject_id", "occasion"))
+    for lease in ending.order_by("to_at", "pk"):
+        assert lease.to_at is not None
+        occasion = lease.to_at.astimezone(UTC).isoformat()
+        if (lease.pk, occasion) in known or told == limit:
+            continue
+        told += 1
+        with transaction.atomic():
+            contract = lease.contract
+            body = {
+                "id": str(lease.pk),
+                "ref": lease.ref,
+                "contract_id": str(contract.pk),
+                "contract": contract.number,
+                "ends_at": instant(lease.to_at),
+            }
+            _tell(
+                (contract.provider_id, contract.tenant_id), LEASE_ENDING, lease.pk, at=now, body=body, occasion=occasion
+            )
+    return told
 
 
 def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:

@@ -19,6 +19,7 @@ from metering.restating_events import note_changes, restate_events, tenants_to_r
 from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, ChunkFailed, roll_up_events
+from metering.telling import tell_metering
 from metering.validating import nodes_to_validate, validate_node
 from metering.watching import end_silences, expect_hours, find_silences
 
@@ -129,6 +130,12 @@ def watch_nodes(**_: object) -> int:
     """Find the nodes that fell silent, and end the silences that were filled; return how many."""
     now = timezone.now()
     return end_silences(now=now) + find_silences(now=now)
+
+
+@shared_task(name="metering.tasks.tell_metering")
+def tell_found(**_: object) -> int:
+    """Tell programs outside of silent nodes, gaps, and witnesses that differ; return of how many."""
+    return tell_metering(now=timezone.now())
 
 
 @shared_task(name="metering.tasks.expect_node_hours")

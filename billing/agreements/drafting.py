@@ -18,7 +18,7 @@ from billing.contract_headers import Header
 from billing.models import OPEN_STATES, Amendment, AmendmentState, Contract, ContractState
 from billing.numbering import next_number
 from billing.rating.wording import WrongWording
-from billing.telling import TOLD_OUTSIDE, tell_amendment
+from billing.telling import TOLD_OF_TERMS, tell_amendment
 from billing.term_versions import next_text
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -227,9 +227,9 @@ def audit(amendment: Amendment, by: Actor, action: str, now: datetime) -> None:
         after=after,
         at=now,
     )
-    what = action.removeprefix("amendment.")
-    if what in TOLD_OUTSIDE:
-        tell_amendment(amendment, what, at=now, occasion=by.organization.slug)
+    kind = TOLD_OF_TERMS.get(action)
+    if kind is not None:
+        tell_amendment(amendment, kind, at=now, occasion=by.organization.slug)
 
 
 def _store(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import F
 
 from billing.models import CollectionNotice, Invoice, InvoiceState, NoticeKind
+from billing.telling import tell_failed_payment
 from tenants.models import Membership, Role
 
 if TYPE_CHECKING:
@@ -22,13 +23,18 @@ ERROR_CHARACTERS_MAX = 300
 
 
 def write_notice(*, invoice: Invoice, kind: NoticeKind, attempt: int, reason: str, now: datetime) -> bool:
-    """Tell the tenant once of one try; whether this call wrote it. Joins the caller's transaction."""
+    """Tell the tenant once of one try; whether this call wrote it. Joins the caller's transaction.
+
+    Programs of both parties are told with it, as `payment.failed`.
+    """
     _, is_new = CollectionNotice.objects.get_or_create(
         invoice=invoice,
         kind=kind,
         attempt=attempt,
         defaults={"reason": reason[:REASON_CHARACTERS_MAX], "created_at": now, "due_at": now},
     )
+    if is_new:
+        tell_failed_payment(invoice, why=str(kind), attempt=attempt, at=now)
     return is_new
 
 

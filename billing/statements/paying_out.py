@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 PREFIX = "PO-"
-TOLD = {"payout.made": "created", "payout.paid": "paid", "payout.failed": "failed"}
+TOLD = {"payout.made": "payout.created", "payout.paid": "payout.paid", "payout.failed": "payout.failed"}
 """What of a payout's life programs are told, by what the audit log says."""
 NUMBER_DIGITS_MIN = 4
 TEXT_CHARACTERS_MAX = 200

@@ -13,13 +13,16 @@ from django.utils import timezone
 
 from billing.charging import ensure_periods
 from billing.closing import close_period
+from billing.collecting.notices import write_notice
 from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.corrections.disputes import answer_dispute, open_dispute
-from billing.models import CreditReason, Invoice
+from billing.leasing import end_lease_early, extend_lease
+from billing.models import CreditReason, Invoice, NoticeKind, Payment
+from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
 from billing.pricing import publish_price_version
 from billing.statements.stating import make_statement
-from billing.telling import OVERDUE_KEPT, tell_overdue
+from billing.telling import LEASE_ENDS_WITHIN, OVERDUE_KEPT, tell_ending_leases, tell_overdue
 from billing.write_offs import write_off
 from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.hooks.signing import new_secret
@@ -143,6 +146,59 @@ def test_announced_prices_are_told_to_the_tenant() -> None:
     )
     assert "price.announced" in kinds(world.tenant)
     assert kinds(world.provider) == []
+
+
+def test_a_lease_that_ends_soon_is_told_to_both_parties_and_again_where_its_end_is_moved() -> None:
+    world = make_world()
+    ends_at = NOW + timedelta(days=8)
+    lease = world.lease(1, to_at=ends_at)
+    world.lease(1)
+    assert tell_ending_leases(now=ends_at) == 0
+    listen(world.provider, world.tenant)
+    assert tell_ending_leases(now=ends_at - LEASE_ENDS_WITHIN - timedelta(seconds=1)) == 0
+    assert [tell_ending_leases(now=ends_at - LEASE_ENDS_WITHIN) for _ in range(2)] == [1, 0]
+    assert told(world.provider) == told(world.tenant)
+    ((kind, body),) = told(world.tenant)
+    assert (kind, body["ref"], body["ends_at"]) == ("lease.ending", lease.ref, "2026-04-28T00:00:00Z")
+    later = ends_at + timedelta(days=30)
+    extend_lease(lease=lease, to_at=later, by="petra", now=NOW)
+    assert tell_ending_leases(now=ends_at) == 0
+    assert tell_ending_leases(now=later - timedelta(days=1)) == 1
+    assert tell_ending_leases(now=later) == 0
+    assert [body["ends_at"] for _, body in told(world.tenant)] == ["2026-04-28T00:00:00Z", "2026-05-28T00:00:00Z"]
+
+
+def test_a_lease_taken_back_before_it_began_has_no_end_to_tell_of() -> None:
+    world = make_world()
+    listen(world.tenant)
+    lease = world.lease(1, from_at=NOW + timedelta(days=2), to_at=NOW + timedelta(days=40), now=NOW)
+    end_lease_early(lease=lease, at=NOW + timedelta(days=1), by="tom", now=NOW)
+    assert tell_ending_leases(now=NOW) == 0
+
+
+def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties() -> None:
+    invoice = make_issued()
+    listen(invoice.issuer, invoice.tenant)
+    for _ in range(2):
+        write_notice(invoice=invoice, kind=NoticeKind.CARD_DECLINED, attempt=1, reason="no funds", now=NOW)
+    pay(invoice, "100.00")
+    reverse_payment(
+        payment_id=Payment.objects.get().pk,
+        reference="back",
+        reason="sent twice",
+        by="petra",
+        now=NOW,
+        amount=Decimal("40.00"),
+    )
+    assert kinds(invoice.issuer) == kinds(invoice.tenant)
+    assert kinds(invoice.tenant) == ["payment.failed", "payment.received", "payment.reversed"]
+    failed, _, reversed_ = (body for _, body in told(invoice.tenant))
+    assert (failed["invoice"], failed["why"]) == (invoice.number, "card_declined")
+    assert (reversed_["amount"], reversed_["reason"], reversed_["payment_id"]) == (
+        "40.00",
+        "sent twice",
+        str(Payment.objects.get().pk),
+    )
 
 
 def test_where_nobody_listens_it_costs_one_query() -> None:

@@ -1,0 +1,46 @@
+"""Every kind of event that webhooks promise is told somewhere in the product, and nothing else is."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tenants.hooks.kinds import KINDS
+
+ROOT = Path(__file__).parents[2]
+APPS = ("billing", "clusters", "metering", "tenants")
+TABLE = ROOT / "tenants" / "hooks" / "kinds.py"
+TELLING = frozenset({"tenants.hooks.emitting", "billing.telling", "metering.telling"})
+AWAITED = frozenset({"budget.threshold", "balance.low"})
+"""Promised for rooms that are being built."""
+
+
+def modules() -> list[ast.Module]:
+    paths = [path for app in APPS for path in (ROOT / app).rglob("*.py") if path != TABLE]
+    return [ast.parse(path.read_text()) for path in paths]
+
+
+def tells(module: ast.Module) -> bool:
+    """Whether a module can tell: it takes the name of something that writes to the outbox, or is such a module."""
+    imported = {node.module for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names}
+    return bool(imported & TELLING) or "tenants.hooks.kinds" in imported
+
+
+def words(module: ast.Module) -> set[str]:
+    return {node.value for node in ast.walk(module) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_kind_has_a_module_that_tells_it() -> None:
+    said = set().union(*(words(module) for module in modules() if tells(module)))
+    assert set(KINDS) - said - {"endpoint.test"} <= AWAITED
+
+
+def test_a_kind_named_in_a_call_is_one_that_there_is() -> None:
+    families = {kind.partition(".")[0] for kind in KINDS}
+    for module in modules():
+        for node in ast.walk(module):
+            named = isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant)
+            kind = node.value.value if named and isinstance(node.value, ast.Constant) else None  # type: ignore[union-attr, attr-defined]
+            if isinstance(kind, str) and "." in kind and kind.partition(".")[0] in families:
+                assert kind in KINDS
