@@ -40,7 +40,8 @@ def test_a_kind_named_in_a_call_is_one_that_there_is() -> None:
     families = {kind.partition(".")[0] for kind in KINDS}
     for module in modules():
         for node in ast.walk(module):
-            named = isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant)
-            kind = node.value.value if named and isinstance(node.value, ast.Constant) else None
+            if not (isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant)):
+                continue
+            kind = node.value.value
             if isinstance(kind, str) and "." in kind and kind.partition(".")[0] in families:
                 assert kind in KINDS
