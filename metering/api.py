@@ -96,7 +96,11 @@ class UsageView(APIView):
         """Sum usage by stretches of time, witness, class and what `group_by` names."""
         query = read_usage_query(request)
         usage = usage_in(
-            organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, filters=query.filters
+            organization=organization_of(request),
+            from_at=query.from_at,
+            to_at=query.to_at,
+            filters=query.filters,
+            group_by=query.group_by,
         )
         totals = usage_totals(
             usage=usage,

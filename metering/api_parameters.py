@@ -84,6 +84,8 @@ USAGE_PARAMETERS: Final = [
     _parameter("tz", "IANA time zone of days and months; UTC if left out"),
     _parameter("group_by", f"any of {', '.join(get_args(GroupBy))}, joined by ','; always by witness and class"),
     *_FILTERS,
+    _parameter("key", "only usage under this key of the tenant's own"),
+    _parameter("project", "only usage of this project of the tenant's own (slug)"),
     _parameter("witness", "only this witness", enum=Witness.values),
     *_PAGE,
 ]

@@ -120,6 +120,12 @@ class UsageTotalSerializer(serializers.Serializer[Any]):
     marks = serializers.CharField(
         required=False, help_text="marks that each request had, joined by +; empty: none, or not known"
     )
+    key = serializers.CharField(
+        required=False, allow_null=True, help_text="the tenant's own label; null: usage that has no key, or another's"
+    )
+    project = serializers.CharField(
+        required=False, allow_null=True, help_text="slug of the project that the key was in; null: none"
+    )
     value = serializers.CharField(help_text="what counts, a whole number")
     estimated = serializers.CharField(help_text="the part of it that was spread by time")
     quarantined = serializers.CharField(help_text="what is held back and not in the value")

@@ -13,6 +13,7 @@ from metering.card_models import AcceleratorHour as AcceleratorHour  # and so Dj
 from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
 from metering.event_models import EventConflict as EventConflict
 from metering.finding_models import UsageFinding as UsageFinding  # and so Django finds that module's models
+from metering.key_models import UsageKey as UsageKey  # and so Django finds that module's models
 from metering.retention_models import PartitionArchive as PartitionArchive
 from tenants.ids import new_id
 from tenants.models import Organization

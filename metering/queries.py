@@ -7,11 +7,12 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Sum, Value, When
+from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import TruncDay, TruncHour, TruncMonth
 
 from clusters.models import Binding
 from metering.completeness import nodes_of
+from metering.key_models import KeyedUsage, ProjectKey
 from metering.models import Quality, UsageGap, UsageHour
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 Granularity = Literal["hour", "day", "month", "total"]
-GroupBy = Literal["model", "deployment", "tenant", "node", "context_over", "marks"]
+GroupBy = Literal["model", "deployment", "tenant", "node", "context_over", "marks", "key", "project"]
 
 BILLED: Final = (Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED)
 """Qualities that count. Quarantined usage is shown and never billed; a gap is not usage."""
@@ -36,13 +37,19 @@ GROUP_FIELDS: Final[Mapping[GroupBy, str]] = {
     "node": "meter__node__name",
     "context_over": "context_over",
     "marks": "marks",
+    "key": "key__label",
+    "project": "project",
 }
+BY_KEY: Final = frozenset({"key", "project"})
+"""What usage hours do not know: it is read from the use by key."""
 FILTER_FIELDS: Final[Mapping[str, str]] = {
     "model": "model",
     "deployment": "deployment__slug",
     "tenant": "tenant__slug",
     "witness": "witness",
     "class": "quantity",
+    "key": "key__label",
+    "project": "project",
 }
 SILENT_AFTER: Final = timedelta(minutes=2)
 
@@ -71,19 +78,34 @@ def usage_in(
     from_at: datetime,
     to_at: datetime,
     filters: Mapping[str, str] | None = None,
-) -> QuerySet[UsageHour]:
+    group_by: Collection[str] = (),
+) -> QuerySet[UsageHour] | QuerySet[KeyedUsage]:
     """Return the organization's usage hours of a window. Filters: model, deployment, tenant, witness, class.
 
-    None is everybody's, for what watches the whole installation.
+    Filtered or to be grouped by key or project, they are told apart by key (`KeyedUsage`); keys and projects are the
+    tenant's own, so another party finds its usage without any. None is everybody's, for what watches the whole
+    installation.
     """
     chosen = {FILTER_FIELDS[name]: value for name, value in (filters or {}).items()}
+    if BY_KEY.intersection([*(filters or {}), *group_by]):
+        return _keyed(organization).filter(from_at__gte=from_at, from_at__lt=to_at, **chosen)
     usage = UsageHour.objects.all() if organization is None else UsageHour.objects.for_org(organization)
     return usage.filter(from_at__gte=from_at, from_at__lt=to_at, **chosen)
 
 
+def _keyed(organization: Organization | None) -> QuerySet[KeyedUsage]:
+    stay = ProjectKey.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("from_at")),
+        key=OuterRef("key_id"),
+        from_at__lte=OuterRef("from_at"),
+    )
+    usage = KeyedUsage.objects.all() if organization is None else KeyedUsage.objects.for_org(organization)
+    return usage.annotate(project=Subquery(stay.values("project__slug")[:1]))
+
+
 def usage_totals(
     *,
-    usage: QuerySet[UsageHour],
+    usage: QuerySet[UsageHour] | QuerySet[KeyedUsage],
     granularity: Granularity,
     zone: str = "UTC",
     group_by: Sequence[GroupBy] = ("model",),
@@ -111,6 +133,9 @@ def usage_totals(
         )
         .order_by(*keys)
     )
+    if BY_KEY.intersection(group_by):
+        # Where all of it has a key, what is left without one is nothing.
+        rows = rows.exclude(counted=0, quarantined=0, behind=0)
     wanted = rows[offset : offset + limit] if limit is not None else rows[offset:]
     return [_total(row, group_by, zone) for row in wanted]
 

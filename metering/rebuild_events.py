@@ -25,13 +25,26 @@ from metering.event_items import FUTURE_MAX
 from metering.event_models import ExplainingHour
 from metering.event_spans import attributed_now
 from metering.event_sums import Explaining, ReceivedEvents
+from metering.key_hours import add_key_hours, countable, stored_sums
+from metering.key_models import KeyHour
+from metering.key_sums import COUNTED, KeyPart, KeySum, add_sums, missing_of
 from metering.models import PartitionArchive, UsageCut, UsageHour, Witness
 from metering.partition_plans import EVENT_CALLS
 from metering.rebuild import KEY, BatchesArchived, Difference, Figure, derived, write_adjustment
-from metering.rollup_events import EXPLAINING, add_explaining, explaining_of, hold_off_rollup, present, usage_of
+from metering.rollup_events import (
+    EXPLAINING,
+    add_explaining,
+    explaining_of,
+    hold_off_rollup,
+    key_sums_of,
+    present,
+    usage_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from django.db.models import QuerySet
 
     from metering.rebuild import Key
 
@@ -67,7 +80,24 @@ class ExplainingDifference:
         return f"{hour_at:%Y-%m-%dT%H:%M:%SZ} {model} deployment {deployment_id}: to explain it, {values}"
 
 
-EventDifference = Difference | ExplainingDifference
+@dataclass(frozen=True, slots=True)
+class KeyDifference:
+    """What must be added to the use of a key in a part of an hour."""
+
+    missing: KeySum
+
+    def __str__(self) -> str:
+        part = self.missing.part
+        values = ", ".join(
+            f"{name} {value:+}" for name, value in zip(COUNTED, self.missing.counts, strict=True) if value
+        )
+        return (
+            f"{part.from_at:%Y-%m-%dT%H:%M:%SZ} {part.model} deployment {part.deployment_id or '-'} "
+            f"{part.quality}: of key {part.label!r}, {values}"
+        )
+
+
+EventDifference = Difference | ExplainingDifference | KeyDifference
 
 
 def event_differences(*, from_at: datetime | None, to_at: datetime | None) -> list[EventDifference]:
@@ -105,6 +135,7 @@ def correct_events(window: EventWindow, attribute: Attribute, adjustment: UsageA
         adjustment.to_at = max(one.figure.to_at for one in usage)
         write_adjustment(adjustment, usage)
     add_explaining([one.missing for one in found if isinstance(one, ExplainingDifference)])
+    add_key_hours([one.missing for one in found if isinstance(one, KeyDifference)], adjustment.made_at)
     return found
 
 
@@ -141,10 +172,12 @@ def _differences(window: EventWindow, attribute: Attribute) -> list[EventDiffere
     stored, explained = _stored(window), _stored_explaining(window)
     computed: dict[Key, Figure] = {}
     explaining: dict[ExplainingKey, tuple[int, ...]] = {}
+    by_key: dict[KeyPart, KeySum] = {}
     for calls in _calls(window):
         now = attribute(calls)
         _add_usage(computed, window, now)
         _add_explaining(explaining, window, now)
+        add_sums(by_key, (one for one in key_sums_of(now) if window.holds(one.hour_at)))
     keys = sorted(stored.keys() | computed.keys(), key=lambda key: tuple(map(str, key)))
     usage = (Difference(key, stored.get(key), computed.get(key)) for key in keys)
     missing = (
@@ -154,7 +187,14 @@ def _differences(window: EventWindow, attribute: Attribute) -> list[EventDiffere
     return [
         *(one for one in usage if one.value or one.records),
         *(ExplainingDifference(one) for one in missing if any(getattr(one, name) for name in EXPLAINING)),
+        *map(KeyDifference, countable(missing_of(by_key, stored_sums(_in_window(KeyHour.objects.all(), window))))),
     ]
+
+
+def _in_window(rows: QuerySet[KeyHour], window: EventWindow) -> QuerySet[KeyHour]:
+    rows = rows if window.tenant_id is None else rows.filter(tenant_id=window.tenant_id)
+    rows = rows if window.from_at is None else rows.filter(hour_at__gte=window.from_at)
+    return rows if window.to_at is None else rows.filter(hour_at__lt=window.to_at)
 
 
 def _stored(window: EventWindow) -> dict[Key, Figure]:

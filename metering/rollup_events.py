@@ -18,6 +18,8 @@ from metering.event_calls import read_calls
 from metering.event_ownership import note_event_owners
 from metering.event_spans import deployments_for, tenants_in
 from metering.event_sums import deployments_in, explain_events, sum_events
+from metering.key_hours import add_key_hours
+from metering.key_sums import labelled, sum_keys
 from metering.models import Meter, Quality, UsageCut, Witness
 from metering.usage_rows import UsageRow, add_usage
 from tenants.ids import new_id
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from metering.billing_reporters import Reporting
     from metering.event_sums import EventSum, Explaining, ReceivedEvents
+    from metering.key_sums import KeySum
 
 CHUNK_CALLS: Final = 500
 CHUNK_EVENTS: Final = 200_000
@@ -87,6 +90,7 @@ def roll_up_events(
                 calls = present(calls, now)
                 add_usage(usage_of(calls), now)
                 add_explaining(explaining_of(calls))
+                add_key_hours(key_sums_of(calls), now)
     except Exception as broken:
         if not claimed:
             raise
@@ -130,6 +134,13 @@ def usage_of(calls: Sequence[ReceivedEvents]) -> list[UsageRow]:
 def explaining_of(calls: Sequence[ReceivedEvents]) -> list[Explaining]:
     """Return what the events that bill explain of differences to the engines."""
     return explain_events(calls, reporting_of(deployments_in(calls)).bills)
+
+
+def key_sums_of(calls: Sequence[ReceivedEvents]) -> list[KeySum]:
+    """Return what the events of calls add to the use by key; depends on what `usage_of` depends on."""
+    named = labelled(calls)
+    deployment_ids = deployments_in(named)
+    return sum_keys(named, edges_of(deployment_ids), reporting_of(deployment_ids).bills)
 
 
 def edges_of(deployment_ids: Collection[UUID]) -> dict[UUID, list[datetime]]:

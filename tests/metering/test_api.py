@@ -30,7 +30,7 @@ from tests.metering.fleet import (
     roll_up,
 )
 from tests.metering.stored import how_many
-from tests.metering.test_events import event
+from tests.metering.test_events import event, send
 from tests.metering.test_ingest import outcome
 
 if TYPE_CHECKING:
@@ -328,3 +328,13 @@ def test_the_window_is_half_open(cast: Cast, used: FakeAgent) -> None:
     query = "from=2026-03-10T12:00:00Z&to=2026-03-10T13:00:00Z&witness=engine"
     (row,) = get(f"/api/v1/usage?{query}", reader(cast.tenant)).json()["usage"]
     assert row["value"] == "600"
+
+
+def test_usage_by_key_is_told_to_the_tenant(cast: Cast) -> None:
+    send(cast.tenant, event("a", key="web"), event("b", key="night"), event("c"))
+    roll_up_events(now=NOON)
+    query = f"/api/v1/usage?{WINDOW}&granularity=total"
+    found = get(f"{query}&group_by=key&class=input", reader(cast.tenant)).json()["usage"]
+    assert [(one["key"], one["value"]) for one in found] == [("night", "100"), ("web", "100"), (None, "100")]
+    only = get(f"{query}&key=web&class=output", reader(cast.tenant)).json()["usage"]
+    assert [one["value"] for one in only] == ["20"]
