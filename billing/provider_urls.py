@@ -22,6 +22,7 @@ from billing.pages import (
     leases,
     margin,
     occupancy,
+    overview,
     payouts,
     price_draft,
     price_index,
@@ -36,6 +37,7 @@ from billing.pages import (
 )
 
 urlpatterns = [
+    path("", overview.provider_overview, name="provider-overview"),
     path("books/", books.provider_books, name="provider-books"),
     path("books.csv", books.provider_books_csv, name="provider-books-csv"),
     path("books/journal.csv", books.provider_journal_csv, name="provider-journal-csv"),

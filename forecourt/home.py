@@ -30,5 +30,5 @@ def act_as(request: HttpRequest, slug: str) -> HttpResponse:
 def first_room(organization: Organization) -> str:
     """Name the address that an organization's people start at."""
     if organization.is_provider:
-        return "provider-fleet"
+        return "provider-overview"
     return "operator-payouts" if organization.is_operator and not organization.is_tenant else "tenant-usage"

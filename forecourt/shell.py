@@ -60,6 +60,7 @@ ITEM_OF_PAGE = {
     "tenant-exports": "tenant-exports",
     "provider-exports": "exports",
     "operator-reconciliation": "operator-reconciliation",
+    "provider-overview": "overview",
     "provider-fleet": "fleet",
     "provider-cluster": "fleet",
     "provider-node": "fleet",
@@ -215,6 +216,7 @@ def _operator_group(role: str) -> NavGroup:
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
+    first = ((READ_USAGE, NavItem("overview", _("Overview"), reverse("provider-overview"), "home", go="h")),)
     fleet = (
         (READ_FLEET, NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f")),
         (READ_FLEET, NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o")),
@@ -247,6 +249,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("settings", _("Settings"), reverse("provider-settings"), "gear")),
     )
     return (
+        NavGroup("", _open_to(role, first)),
         NavGroup(_("Fleet"), _open_to(role, fleet)),
         NavGroup(_("Metering"), _open_to(role, metering)),
         NavGroup(_("Selling"), _open_to(role, selling)),

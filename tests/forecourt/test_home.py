@@ -36,9 +36,9 @@ def test_who_is_not_signed_in_is_asked_to(client: Client, db: None) -> None:
 
 def test_a_tenant_starts_at_usage_and_a_provider_at_the_fleet(cast: Cast) -> None:
     assert first_room(cast.tenant) == "tenant-usage"
-    assert first_room(cast.provider) == "provider-fleet"
+    assert first_room(cast.provider) == "provider-overview"
     assert client_of(cast.alice).get("/").headers["Location"] == "/t/usage/"
-    assert client_of(cast.petra).get("/").headers["Location"] == "/p/fleet/"
+    assert client_of(cast.petra).get("/").headers["Location"] == "/p/"
 
 
 def test_an_operator_alone_starts_at_a_page_of_its_own(cast: Cast) -> None:
@@ -48,7 +48,7 @@ def test_an_operator_alone_starts_at_a_page_of_its_own(cast: Cast) -> None:
     cast.operator.is_tenant = True
     assert first_room(cast.operator) == "tenant-usage"
     cast.operator.is_provider = True
-    assert first_room(cast.operator) == "provider-fleet"
+    assert first_room(cast.operator) == "provider-overview"
 
 
 def test_who_belongs_nowhere_is_told_what_to_do(db: None) -> None:
@@ -60,9 +60,9 @@ def test_who_belongs_nowhere_is_told_what_to_do(db: None) -> None:
 
 def test_reading_on_as_another_organization(cast: Cast, alice_of_two: Client) -> None:
     there = alice_of_two.post("/as/provider/")
-    assert (there.status_code, there.headers["Location"]) == (302, "/p/fleet/")
+    assert (there.status_code, there.headers["Location"]) == (302, "/p/")
     assert alice_of_two.session[SESSION_KEY] == str(cast.provider.id)
-    assert alice_of_two.get("/").headers["Location"] == "/p/fleet/"
+    assert alice_of_two.get("/").headers["Location"] == "/p/"
     back = alice_of_two.post("/as/tenant/")
     assert back.headers["Location"] == "/t/usage/"
 

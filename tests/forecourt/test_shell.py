@@ -34,6 +34,7 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
     return shell(request)["shell"]
 
 
+FIRST = ("/p/",)
 FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
 PROVIDER = (
     "/p/witnesses/",
@@ -56,6 +57,7 @@ PROVIDER = (
     "/p/exports/",
     "/p/settings/",
 )
+READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/")
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/",)
 HELD = ("/t/leases/",)
@@ -113,12 +115,12 @@ def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
 
 def test_a_provider_sees_its_fleet(cast: Cast) -> None:
     found = frame(cast.petra, "/p/occupancy/")
-    assert links(found) == [*FLEET, *PROVIDER]
+    assert links(found) == [*FIRST, *FLEET, *PROVIDER]
     assert (found.area, found.current) == ("provider", "occupancy")
 
 
 def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
-    assert links(frame(cast.charlie)) == [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]
+    assert links(frame(cast.charlie)) == [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]
     assert frame(cast.charlie, "/t/usage/").area == "tenant"
     assert frame(cast.charlie, "/p/fleet/").area == "provider"
     assert frame(cast.charlie, "/help/shortcuts/").area == "provider"
@@ -137,11 +139,14 @@ def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("role", "shown"),
     [
-        (Role.OWNER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
-        (Role.ADMIN, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
-        (Role.VIEWER, [*FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
-        (Role.BILLING, [*PROVIDER, *TENANT, *BILLS, *PRICED]),
-        (Role.DEVELOPER, [*FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *TENANT, *HELD, "/t/prices/"]),
+        (Role.OWNER, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.ADMIN, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.VIEWER, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
+        (Role.BILLING, [*FIRST, *PROVIDER, *TENANT, *BILLS, *PRICED]),
+        (
+            Role.DEVELOPER,
+            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *TENANT, *HELD, "/t/prices/"],
+        ),
     ],
 )
 def test_a_role_sees_only_links_that_open(cast: Cast, role: Role, shown: list[str]) -> None:

@@ -11,6 +11,7 @@ from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.hook_addresses import HOOK_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
+from tests.isolation.provider_addresses import PROVIDER_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
 from tests.isolation.tax_addresses import TAX_ADDRESSES
 
@@ -26,4 +27,5 @@ ROOM_ADDRESSES = (
     *DOCUMENT_ADDRESSES,
     *BANK_ADDRESSES,
     *CORRECTION_ADDRESSES,
+    *PROVIDER_ADDRESSES,
 )
