@@ -64,6 +64,9 @@ from billing.witness_answers_api import WitnessDifferencesView
 urlpatterns = [
     path("drafts", closing_api.DraftsView.as_view(), name="api-drafts"),
     path("drafts/<uuid:period_id>", closing_api.DraftView.as_view(), name="api-draft"),
+    path(
+        "drafts/<uuid:period_id>/steps/tax/retry", closing_api.DraftTaxRetryView.as_view(), name="api-draft-tax-retry"
+    ),
     path("drafts/<uuid:period_id>/approve", closing_api.DraftApproveView.as_view(), name="api-draft-approve"),
     path("issuing-rule", closing_api.IssuingRuleView.as_view(), name="api-issuing-rule"),
     path(

@@ -32,6 +32,7 @@ from billing.rating.rated import Rated
 from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
 from billing.tax.deciding import TaxWaits
+from billing.tax.retrying import note_wait
 from billing.terms import terms_of
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def close_period(*, period_id: UUID, now: datetime, stripe_ready: bool = False, 
     try:
         return _close(period, now=now, stripe_ready=stripe_ready)
     except TaxWaits as waits:
+        note_wait(period=period, waits=waits)
         return Closed(CloseState.WAITING, waiting_for=(waits.missing,))
 
 
@@ -175,7 +177,8 @@ def _finish(period: BillingPeriod, basis: PeriodBasis, rated: Rated, now: dateti
     keep_movements(period=period, basis=basis, rated=rated, now=now)
     period.state = PeriodState.CLOSED
     period.closed_at = now
-    period.save(update_fields=["state", "closed_at", "accepted_gaps"])
+    period.tax_wait = {}
+    period.save(update_fields=["state", "closed_at", "accepted_gaps", "tax_wait"])
     _go_on(period, rated, now)
 
 

@@ -35,6 +35,7 @@ from billing.queries.draft_detail import (
 from billing.queries.invoice_steps import StepName
 from billing.rating.wording import plain
 from billing.settlement import NotRetryable, retry_settlement
+from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.models import Organization
@@ -78,9 +79,20 @@ class DraftLineSerializer(serializers.Serializer[Any]):
 class DraftActionSerializer(serializers.Serializer[Any]):
     """Something that may be done with a draft now."""
 
-    name = serializers.CharField(help_text="approve")
+    name = serializers.CharField(help_text="approve, or retry_tax")
     method = serializers.CharField()
     url = serializers.CharField()
+
+
+class DraftTaxStepSerializer(serializers.Serializer[Any]):
+    """How far the taxes of a draft are."""
+
+    state = serializers.ChoiceField([str(each) for each in TaxStepState])
+    error = serializers.CharField(help_text="a tax service's words; empty where nothing went wrong")
+    missing_rate_country = serializers.CharField(help_text="whose tax has no rate; empty where none is missing")
+    missing_rate_on = serializers.CharField(help_text="the day on which it has none, YYYY-MM-DD")
+    attempts = serializers.IntegerField()
+    next_try_at = serializers.DateTimeField(allow_null=True)
 
 
 class DraftDetailSerializer(InvoiceDraftSerializer):
@@ -90,6 +102,7 @@ class DraftDetailSerializer(InvoiceDraftSerializer):
     withheld_amount = serializers.CharField(help_text="of closed periods, too late to be billed; " + MONEY)
     ready_amount = serializers.CharField(allow_null=True, help_text="what is approved, before tax; " + MONEY)
     approved_by = serializers.CharField()
+    tax = DraftTaxStepSerializer()
     actions = DraftActionSerializer(many=True)
 
 
@@ -244,6 +257,26 @@ class IssuingRuleView(APIView):
         return Response(_rule(set_issuing_rule(provider=provider, actor=_caller(request), now=_now(), **given)))
 
 
+class DraftTaxRetryView(APIView):
+    """Tries the tax step of a draft again."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="drafts_tax_retry",
+        tags=["invoices"],
+        summary="Try the taxes of an invoice draft again",
+        request=None,
+        responses={200: DraftTaxStepSerializer},
+    )
+    def post(self, request: Request, period_id: UUID) -> Response:
+        """Have what the taxes of a draft wait for tried again: ask a tax service once more. For the provider."""
+        organization = organization_of(request)
+        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+            raise Http404
+        return Response(_tax(retry_tax(period_id=period_id, actor=_caller(request), now=_now())))
+
+
 class StepRetryView(APIView):
     """Tries a step of an issued invoice again."""
 
@@ -309,9 +342,17 @@ def _entry(entry: DraftEntry) -> dict[str, object]:
 
 def _detail(found: DraftDetail, organization: Organization, request: Request) -> dict[str, object]:
     entry = found.entry
-    waits = entry.state is DraftState.AWAITING_APPROVAL
-    issues = BillingPeriod.objects.filter(pk=entry.period_id, contract__provider=organization).exists()
-    url = request.build_absolute_uri(reverse("api-draft-approve", args=[entry.period_id]))
+    period = BillingPeriod.objects.select_related("contract").get(pk=entry.period_id)
+    step = tax_step(period)
+    wanted = {
+        "approve": ("api-draft-approve", entry.state is DraftState.AWAITING_APPROVAL),
+        "retry_tax": ("api-draft-tax-retry", step.retry),
+    }
+    actions = [
+        {"name": name, "method": "POST", "url": request.build_absolute_uri(reverse(route, args=[entry.period_id]))}
+        for name, (route, allowed) in wanted.items()
+        if allowed and period.contract.provider_id == organization.pk
+    ]
     return {
         **_entry(entry),
         "lines": [
@@ -331,7 +372,19 @@ def _detail(found: DraftDetail, organization: Organization, request: Request) ->
         "withheld_amount": str(found.withheld_amount),
         "ready_amount": _text(found.ready_amount),
         "approved_by": found.approved_by,
-        "actions": [{"name": "approve", "method": "POST", "url": url}] if waits and issues else [],
+        "tax": _tax(step),
+        "actions": actions,
+    }
+
+
+def _tax(step: TaxStep) -> dict[str, object]:
+    return {
+        "state": str(step.state),
+        "error": step.error,
+        "missing_rate_country": step.country,
+        "missing_rate_on": step.on,
+        "attempts": step.attempts,
+        "next_try_at": None if step.next_try_at is None else step.next_try_at.isoformat(),
     }
 
 

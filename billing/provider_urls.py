@@ -46,6 +46,7 @@ urlpatterns = [
     path("books/postings/<uuid:posting_id>/", books.provider_posting, name="provider-book-posting"),
     path("drafts/", drafts.provider_drafts, name="provider-drafts"),
     path("drafts/<uuid:period_id>/", drafts.provider_draft, name="provider-draft"),
+    path("drafts/<uuid:period_id>/tax/", drafts.provider_draft_tax, name="provider-draft-tax"),
     path("drafts/<uuid:period_id>/approve/", drafts.provider_draft_approve, name="provider-draft-approve"),
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
     path("leases/", leases.provider_leases, name="provider-leases"),

@@ -129,6 +129,9 @@ class BillingPeriod(models.Model):
     )
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True, default="")
+    tax_wait = models.JSONField(
+        default=dict, db_default={}, help_text="what the taxes of its bill wait for; empty: nothing"
+    )
     accepted_gaps = models.JSONField(default=list, help_text="nodes that had not reported when grace ran out")
 
     class Meta:

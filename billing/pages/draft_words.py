@@ -1,7 +1,7 @@
 """How a draft is said: where it stands, how it compares with the period before, what it waits for."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,9 @@ from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
 from billing.rating.rated import Unit
 from billing.rating.words import line_words
+from billing.tax.retrying import TaxStep, TaxStepState
 from billing.terms import terms_of
-from portal.figures import moment, money, number
+from portal.figures import day, moment, money, number
 from portal.parts import Pill
 
 HUNDRED = Decimal(100)
@@ -69,6 +70,23 @@ def waiting_rows(period_id: UUID, entry: DraftEntry, now: datetime, locale: str)
         return []
     period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
     return [_missing_words(row, entry, locale) for row in gate_of(period, now, terms_of({period.contract_id})).missing]
+
+
+def tax_notice(step: TaxStep, locale: str) -> dict[str, str]:
+    """Return what to say of the taxes of a draft, by tone and words; empty where they wait for nothing."""
+    if step.state is TaxStepState.NOT_DUE:
+        return {}
+    if step.country:
+        on = day(date.fromisoformat(step.on), "yMMMd", locale)
+        words = _("No rate is known for %(country)s on %(day)s. Enter one, and the invoice is issued.")
+        return {
+            "tone": "warn",
+            "title": _("The tax is missing."),
+            "words": words % {"country": step.country, "day": on},
+        }
+    if step.state is TaxStepState.FAILED:
+        return {"tone": "bad", "title": _("Stripe Tax refused to answer."), "words": step.error}
+    return {"tone": "info", "title": _("Stripe Tax is being asked."), "words": step.error}
 
 
 def _missing_words(row: Mapping[str, Any], entry: DraftEntry, locale: str) -> str:

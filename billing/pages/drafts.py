@@ -19,10 +19,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
 from billing.closing import CloseState, close_period
 from billing.models import BillingPeriod
-from billing.pages.draft_words import change_words, line_rows, state_pill, waiting_rows
+from billing.pages.draft_words import change_words, line_rows, state_pill, tax_notice, waiting_rows
 from billing.pages.invoice_words import period_words
 from billing.pages.periods import with_query
 from billing.queries.draft_detail import DraftDetail, DraftState, draft_detail, draft_entries
+from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
 from portal.figures import locale_for, money
 from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
@@ -107,6 +108,23 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
     return redirect("provider-draft", period_id=period_id)
 
 
+@require_POST
+@provider_page(READ_INVOICES)
+def provider_draft_tax(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Have the taxes of a draft tried again."""
+    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+        raise Http404
+    if not _may_issue(request):
+        return HttpResponse(status=403)
+    try:
+        retry_tax(period_id=period_id, actor=_actor(request), now=datetime.now(UTC))
+    except TaxNotRetryable:
+        messages.error(request, _("The taxes of this draft do not wait for anything."))
+    else:
+        messages.success(request, _("The taxes are tried again."))
+    return redirect("provider-draft", period_id=period_id)
+
+
 def _may_issue(request: HttpRequest) -> bool:
     membership = acting_membership(request)
     return membership is not None and allows(membership.role, CORRECT_INVOICES)
@@ -182,6 +200,8 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "kpis": _kpis(found, locale),
         "lines": line_rows(found, locale),
         "waiting": waiting_rows(period_id, entry, now, locale),
+        "tax": tax_notice(tax_step(BillingPeriod.objects.get(pk=period_id)), locale),
+        "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",
         "approve_url": reverse("provider-draft-approve", args=[period_id]) if approves else "",
         "ready": money(found.ready_amount, entry.currency, locale=locale) if found.ready_amount is not None else "",

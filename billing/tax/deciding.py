@@ -73,7 +73,8 @@ def _answered(
     try:
         given = answer_for(period=period, buyer=buyer, taxable=taxable, tax_code=tax_code, now=now)
     except TaxNotAnswered as waits:
-        raise TaxWaits({"kind": "tax_service", "state": waits.state, "error": waits.error}) from waits
+        said = {"kind": "tax_service", "state": waits.state, "error": waits.error, "question": str(waits.question_id)}
+        raise TaxWaits(said) from waits
     return msgspec.structs.replace(decided_from, given=given)
 
 

@@ -44,7 +44,8 @@ TAX_ID_KINDS = {"GB": "gb_vat", "CH": "ch_vat", "NO": "no_vat", "AU": "au_abn", 
 class TaxNotAnswered(Exception):
     """The service has not answered yet, or refused; `error` says why where it did."""
 
-    def __init__(self, state: str, error: str) -> None:
+    def __init__(self, question: TaxQuestion) -> None:
+        self.question_id, state, error = question.pk, question.state, question.last_error
         super().__init__(error or state)
         self.state = state
         self.error = error
@@ -78,7 +79,7 @@ def answer_for(
         defaults={"asked": asked, "next_try_at": now, "created_at": now},
     )
     if question.answer is None:
-        raise TaxNotAnswered(question.state, question.last_error)
+        raise TaxNotAnswered(question)
     return _given(question.answer, taxable, buyer.country)
 
 
