@@ -10,6 +10,7 @@ from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_S
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
 from tenants.problem_response import CONTENT_TYPE
+from tenants.rate_limits import UNCOUNTED
 
 BATCHES_PATH: Final = "/api/v1/batches"
 PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}
@@ -38,7 +39,14 @@ REFUSALS: Final = {
     "401": "The key is missing, unknown, revoked or expired.",
     "403": "The key lacks the scope.",
     "404": "There is nothing here for you.",
+    "429": "More calls in this minute than a key may make.",
     "default": "Any other refusal.",
+}
+HEADERS: Final = {
+    "ETag": {"description": "names these bytes, for `If-None-Match`", "schema": {"type": "string"}},
+    "RateLimit-Limit": {"description": "calls a minute that the key may make", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "calls left in this minute", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "seconds until all are back", "schema": {"type": "integer"}},
 }
 
 
@@ -60,12 +68,36 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
     result["paths"][BATCHES_PATH] = {"post": _batches()}
     result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}
     result["paths"][REJOIN_PATH] = {"post": _signed("chain_rejoin", "Go on at the end of the chain", REJOINING)}
+    result["components"]["headers"] = HEADERS
     result["paths"] = dict(sorted(result["paths"].items()))
     for path, methods in result["paths"].items():
-        for operation in methods.values():
+        for method, operation in methods.items():
             for status in _refusals_of(path, operation):
                 operation["responses"].setdefault(status, _refusal(REFUSALS[status]))
+            if method == "get":
+                _conditional(operation)
+            if ("POST", path) not in UNCOUNTED or method == "get":
+                _limited(operation)
     return result
+
+
+def _conditional(operation: dict[str, Any]) -> None:
+    """A read may be asked for by what the caller has of it."""
+    operation.setdefault("parameters", []).append(
+        _header("If-None-Match", "the `ETag` of what the caller has: the same again is 304", required=False)
+    )
+    operation["responses"]["304"] = {"description": "Not changed: what the caller has is what there is."}
+    if "200" in operation["responses"]:
+        operation["responses"]["200"].setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
+
+
+def _limited(operation: dict[str, Any]) -> None:
+    """Calls are counted, and every answer says how the caller stands; here it is said of those that succeed."""
+    operation["responses"].setdefault("429", _refusal(REFUSALS["429"]))
+    named = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS if name.startswith("RateLimit")}
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {}).update(named)
 
 
 def _refusals_of(path: str, operation: dict[str, Any]) -> list[str]:

@@ -21,6 +21,8 @@ SECRET_KEY_CHARACTERS_MIN = 50
 METRICS_TOKEN_CHARACTERS_MIN = 24
 SECRET_KEY_EXPECTED = f"at least {SECRET_KEY_CHARACTERS_MIN} random characters"
 STRIPE_API_BASE = "https://api.stripe.com"
+API_CALLS_PER_MINUTE = 1_200
+CALLS_MAX = 1_000_000
 PUBLIC_URL = "http://127.0.0.1:8080"
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 BROKER_SCHEMES = ("amqp", "amqps", "redis", "rediss", "redis+socket")
@@ -43,6 +45,7 @@ NAMES = (
     "FORECOURT_MAIL_URL",
     "FORECOURT_MAIL_FROM",
     "FORECOURT_WEBHOOK_NETWORKS",
+    "FORECOURT_API_CALLS_PER_MINUTE",
 )
 # The node agent has its own settings; on a machine that runs both they are none of the platform's business.
 AGENT_PREFIX = "FORECOURT_AGENT_"
@@ -91,6 +94,8 @@ class Environment:
     mail_from: str
     webhook_networks: tuple[str, ...]
     """Private networks that webhooks may be sent to."""
+    api_calls_per_minute: int
+    """Of one key; 0 is no limit."""
 
 
 def read_environment(environ: Mapping[str, str], directory: Path | None = None) -> Environment:
@@ -143,6 +148,7 @@ def read_environment(environ: Mapping[str, str], directory: Path | None = None) 
         mail_url=read("FORECOURT_MAIL_URL", "", _mail_url),
         mail_from=read("FORECOURT_MAIL_FROM", f"forecourt@{urlsplit(public_url).hostname}", _mail_address),
         webhook_networks=read("FORECOURT_WEBHOOK_NETWORKS", (), _networks),
+        api_calls_per_minute=read("FORECOURT_API_CALLS_PER_MINUTE", API_CALLS_PER_MINUTE, _count),
     )
 
 
@@ -249,6 +255,12 @@ def _metrics_token(name: str, value: str) -> str:
     if len(value) < METRICS_TOKEN_CHARACTERS_MIN or not value.isascii():
         raise WrongSetting(name, _hidden(value), f"at least {METRICS_TOKEN_CHARACTERS_MIN} random characters")
     return value
+
+
+def _count(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and len(value) <= len(str(CALLS_MAX)) and int(value) <= CALLS_MAX):
+        raise WrongSetting(name, repr(value), f"a whole number from 0 to {CALLS_MAX}")
+    return int(value)
 
 
 def _networks(name: str, value: str) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ ARCHIVE_DIR = ENVIRONMENT.archive_dir
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 # Private networks that webhooks may be sent to; everywhere else only public addresses are called.
 WEBHOOK_NETWORKS = ENVIRONMENT.webhook_networks
+# Calls of the API that one key may make in a minute; 0 is no limit.
+API_CALLS_PER_MINUTE = ENVIRONMENT.api_calls_per_minute
 # A server of letters on loopback (a relay on this very machine) is talked to in the clear, any other one by TLS.
 MAIL = urlsplit(ENVIRONMENT.mail_url)
 MAIL_READY = bool(ENVIRONMENT.mail_url)
@@ -61,6 +63,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tenants.conditional.ConditionalReads",
+    "tenants.rate_limits.RateLimits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

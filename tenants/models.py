@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from tenants.hook_models import WebhookEndpoint as WebhookEndpoint  # and so Django finds that module's models
 from tenants.ids import new_id
 from tenants.profile_models import BillingProfile as BillingProfile  # and so Django finds that module's models
+from tenants.rate_models import RateWindow as RateWindow  # and so Django finds that module's models
 
 if TYPE_CHECKING:
     from datetime import datetime

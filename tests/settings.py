@@ -12,3 +12,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # Nothing is collected; WhiteNoise warns of every page where the folder is missing.
 _Path(_STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+# All tests call from one address; the tests of the limit set one.
+API_CALLS_PER_MINUTE = 0

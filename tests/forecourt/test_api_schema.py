@@ -30,8 +30,20 @@ def completed(operation: dict[str, Any], path: str = "/api/v1/things") -> dict[s
 def test_errors_follow_from_what_an_operation_is(operation: dict[str, Any], path: str, errors: set[str]) -> None:
     document = completed({**operation, "responses": {"200": {"description": "Things."}}}, path)
     responses = document["paths"][path]["get"]["responses"]
-    assert set(responses) == {"200"} | errors
+    assert set(responses) == {"200", "304", "429"} | errors
     assert responses["default"]["content"] == {CONTENT_TYPE: {"schema": PROBLEM_REF}}
+
+
+def test_a_read_names_its_tag_and_what_is_left_of_the_limit() -> None:
+    document = completed({"responses": {"200": {"description": "Things."}}})
+    operation = document["paths"]["/api/v1/things"]["get"]
+    told = operation["responses"]["200"]["headers"]
+    assert set(told) == {"ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+    assert {one["$ref"].rpartition("/")[2] for one in told.values()} <= set(document["components"]["headers"])
+    assert [one["name"] for one in operation["parameters"]] == ["If-None-Match"]
+    reports = document["paths"][BATCHES_PATH]["post"]
+    assert "429" not in reports["responses"]
+    assert "headers" not in reports["responses"]["200"]
 
 
 def test_an_error_that_a_view_describes_itself_stays() -> None:

@@ -165,6 +165,8 @@ def test_allowed_hosts_are_a_list(tmp_path: Path) -> None:
         ("FORECOURT_MAIL_URL", "smtp://u:hunter2hunter2@mail.example:x", "a value of 38 characters"),
         ("FORECOURT_MAIL_FROM", "billing", "billing"),
         ("FORECOURT_WEBHOOK_NETWORKS", "10.0.0.1/8", "10.0.0.1/8"),
+        ("FORECOURT_API_CALLS_PER_MINUTE", "1000001", "'1000001'"),
+        ("FORECOURT_API_CALLS_PER_MINUTE", "-1", "'-1'"),
         ("FORECOURT_PUBLIC_URL", "https://u:hunter2hunter2@h.example/path", "'https://h.example/path'"),
         ("FORECOURT_PUBLIC_URL", "ftp://h.example", "'ftp://h.example'"),
         ("FORECOURT_ALLOWED_HOSTS", "https://h.example", "'https://h.example'"),

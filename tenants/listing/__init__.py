@@ -1,0 +1,1 @@
+"""Lists of the API: one way to page, to name the next page and to be read as CSV, for all of them."""

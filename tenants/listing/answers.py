@@ -1,0 +1,124 @@
+"""A list's answer: a page as JSON or as CSV, with the address of the next one in `Link` either way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tenants.listing.csv_files import CsvRenderer, cells_of, columns_of, csv_answer
+from tenants.listing.cursors import WrongCursor, read_cursor
+from tenants.listing.paging import Page, Paged, page_of, page_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from django.db.models import QuerySet
+    from django.http.response import HttpResponseBase
+    from rest_framework.request import Request
+
+LIMIT_MAX: Final = 500
+LIMIT_DEFAULT: Final = 100
+CURSOR_ERROR: Final = "This is no cursor of this list."
+
+ACCEPT_CSV: Final = OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file")
+PAGE_PARAMETERS: Final = [
+    OpenApiParameter("limit", int, description=f"rows of a page, 1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
+    OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after its last row"),
+    ACCEPT_CSV,
+]
+
+
+class PageQuerySerializer(serializers.Serializer[Any]):
+    """Which page of a list."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
+    cursor = serializers.CharField(required=False, trim_whitespace=False)
+
+
+class PagedSerializer(serializers.Serializer[Any]):
+    """A page of a list."""
+
+    next_cursor = serializers.CharField(allow_null=True, help_text="where the next page begins; null after the last")
+
+
+class ListView(APIView):
+    """A list that can be read as JSON and as CSV."""
+
+    renderer_classes: ClassVar[list[type[BaseRenderer]]] = [JSONRenderer, CsvRenderer]  # type: ignore[misc]  # DRF's is of an instance
+
+
+def list_responses(shape: type[serializers.Serializer[Any]]) -> dict[Any, Any]:
+    """Return what a list answers, for its schema; `shape` is a whole page."""
+    return {(200, "application/json"): shape, (200, "text/csv"): OpenApiTypes.STR}
+
+
+def read_page(request: Request) -> Page:
+    """Return which page is asked for. Raises ValidationError with the parameters that are wrong."""
+    given = PageQuerySerializer(data={name: request.query_params[name] for name in _asked(request)})
+    given.is_valid(raise_exception=True)
+    asked = given.validated_data
+    try:
+        after = read_cursor(asked["cursor"]) if "cursor" in asked else None
+    except WrongCursor as error:
+        raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
+    return Page(asked["limit"], after)
+
+
+def page_by_key(request: Request, found: QuerySet[Any], order: Sequence[str]) -> Paged[Any]:
+    """Return the page of a query that is asked for (`paging.page_rows`)."""
+    try:
+        return page_rows(found, read_page(request), order)
+    except WrongCursor as error:
+        raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
+
+
+def page_of_few(request: Request, rows: Sequence[Any], key: Callable[[Any], Sequence[object]]) -> Paged[Any]:
+    """Return the page of a small list that is asked for (`paging.page_of`)."""
+    try:
+        return page_of(rows, read_page(request), key)
+    except WrongCursor as error:
+        raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
+
+
+def list_answer(
+    request: Request,
+    name: str,
+    paged: Paged[Any],
+    shape: type[serializers.Serializer[Any]],
+    row: Callable[[Any], Mapping[str, object]],
+    **more: object,
+) -> HttpResponseBase:
+    """Answer with a page: JSON with the rows under `name`, or CSV with the columns of `shape`, a row's own."""
+    rows = [row(one) for one in paged.rows]
+    if wants_csv(request):
+        columns = columns_of(shape)
+        answer: HttpResponseBase = csv_answer(
+            f"{name.replace('_', '-')}.csv", columns, (cells_of(one, columns) for one in rows)
+        )
+    else:
+        answer = Response({**more, name: rows, "next_cursor": paged.next_cursor})
+    return with_next(request, answer, paged.next_cursor)
+
+
+def with_next(request: Request, answer: HttpResponseBase, cursor: str | None) -> HttpResponseBase:
+    """Name the next page in `Link`, where there is one; return the answer."""
+    if cursor:
+        query = urlencode({**request.query_params.dict(), "cursor": cursor})
+        answer["Link"] = f'<{request.build_absolute_uri(request.path)}?{query}>; rel="next"'
+    return answer
+
+
+def wants_csv(request: Request) -> bool:
+    """Say whether the caller asks for CSV."""
+    return bool(request.accepted_renderer.format == CsvRenderer.format)
+
+
+def _asked(request: Request) -> list[str]:
+    return [name for name in ("limit", "cursor") if name in request.query_params]
