@@ -29,6 +29,7 @@ SWEEPS = {
     "metering.tasks.keep_partitions": 600.0,
     "metering.tasks.forget_event_keys": 600.0,
     "tenants.tasks.deliver_webhooks": 3.0,
+    "tenants.tasks.send_invitations": 5.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,

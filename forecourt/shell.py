@@ -22,7 +22,16 @@ from portal.shell import (
 )
 from portal.shell import Organization as ShownOrganization
 from tenants.models import User
-from tenants.roles import MANAGE_HOOKS, READ_CONTRACTS, READ_FLEET, READ_INVOICES, READ_PRICES, READ_USAGE, allows
+from tenants.roles import (
+    MANAGE_HOOKS,
+    READ_CONTRACTS,
+    READ_FLEET,
+    READ_INVOICES,
+    READ_MEMBERS,
+    READ_PRICES,
+    READ_USAGE,
+    allows,
+)
 from tenants.scoping import acting_membership, memberships_in
 
 if TYPE_CHECKING:
@@ -120,6 +129,11 @@ ITEM_OF_PAGE = {
         for side, item in (("tenant", "tenant-webhooks"), ("provider", "webhooks"))
         for page in ("webhooks", "webhook", "webhook-act")
     },
+    **{
+        f"{side}-{page}": f"{side}-members"
+        for side in ("tenant", "provider", "operator")
+        for page in ("members", "member")
+    },
     "provider-invoices": "provider-invoices",
     "provider-invoice": "provider-invoices",
     "provider-margin": "margin",
@@ -197,7 +211,7 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
     organization, role = membership.organization, membership.role
     groups: list[NavGroup] = []
     if organization.is_operator:
-        groups.append(_operator_group(role))
+        groups.append(_operator_group(role, alone=not (organization.is_provider or organization.is_tenant)))
     if organization.is_provider:
         groups += _provider_groups(role)
     if organization.is_tenant:
@@ -205,14 +219,14 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
     return without_empty(groups)
 
 
-def _operator_group(role: str) -> NavGroup:
+def _operator_group(role: str, *, alone: bool) -> NavGroup:
     books = NavItem("operator-books", _("Books of the installation"), reverse("operator-books"), "ledger")
     reconciliation = NavItem(
         "operator-reconciliation", _("Reconciliation"), reverse("operator-reconciliation"), "scale"
     )
     payouts = NavItem("operator-payouts", _("Payouts to providers"), reverse("operator-payouts"), "ledger")
     items = tuple((READ_INVOICES, item) for item in (books, reconciliation, payouts))
-    return NavGroup(_("Operator"), _open_to(role, items))
+    return NavGroup(_("Operator"), _open_to(role, (*items, *(_people("operator") if alone else ()))))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
@@ -254,7 +268,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         NavGroup(_("Metering"), _open_to(role, metering)),
         NavGroup(_("Selling"), _open_to(role, selling)),
         NavGroup(_("Money"), _open_to(role, money)),
-        NavGroup(_("Organization"), _open_to(role, settings)),
+        NavGroup(_("Organization"), _open_to(role, (*_people("provider"), *settings))),
     )
 
 
@@ -279,10 +293,22 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
         (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),
+    )
+    settings = (
+        *(_people("tenant") if alone else ()),
         (MANAGE_HOOKS, NavItem("tenant-webhooks", _("Webhooks"), reverse("tenant-webhooks"), "link")),
         (READ_INVOICES, NavItem("tenant-settings", _("Settings"), reverse("tenant-settings"), "gear")),
     )
-    return NavGroup(_("Consumption"), _open_to(role, usage)), NavGroup(_("Billing"), _open_to(role, bills))
+    return (
+        NavGroup(_("Consumption"), _open_to(role, usage)),
+        NavGroup(_("Billing"), _open_to(role, bills if alone else (*bills, *settings))),
+        NavGroup(_("Organization"), _open_to(role, settings if alone else ())),
+    )
+
+
+def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
+    """The links to who and what acts for the organization."""
+    return ((READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),)
 
 
 def _open_to(role: str, items: tuple[tuple[str, NavItem], ...]) -> tuple[NavItem, ...]:

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 
 from tenants.hook_models import WebhookEndpoint as WebhookEndpoint  # and so Django finds that module's models
 from tenants.ids import new_id
+from tenants.invitation_models import Invitation as Invitation  # and so Django finds that module's models
 from tenants.profile_models import BillingProfile as BillingProfile  # and so Django finds that module's models
 from tenants.rate_models import RateWindow as RateWindow  # and so Django finds that module's models
 
@@ -38,6 +39,9 @@ class Organization(models.Model):
     is_tenant = models.BooleanField(default=False)
     country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2")
     billing_email = models.EmailField()
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; new contracts begin with it")
+    suspended_at = models.DateTimeField(null=True, blank=True, help_text="kept out by the operator from then on")
+    suspended_because = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
 
     objects = OrganizationQuerySet.as_manager()
@@ -142,6 +146,12 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True)
+    networks = ArrayField(
+        models.CharField(max_length=43), default=list, blank=True, help_text="where it may be used from; none: anywhere"
+    )
+    created_by = models.CharField(max_length=200, blank=True)
+    rotated_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="rotated_to")
 
     objects = ApiKeyQuerySet.as_manager()
 

@@ -36,8 +36,45 @@ CORRECT_INVOICES = "invoices:correct"
 MANAGE_HOOKS = "webhooks:manage"
 """Say which programs are told what happens, and read what was sent to them."""
 
+READ_MEMBERS = "members:read"
+"""See who else is a member, and in which role."""
+MANAGE_MEMBERS = "members:manage"
+"""Invite people, give them roles and take them out; who gives or takes the role of an owner must be one."""
+
+MANAGE_KEYS = "keys:manage"
+"""Make, rotate and revoke API keys, with no more in them than the own role may do."""
+
+READ_AUDIT = "audit:read"
+"""Read who did what."""
+
+READ_BUDGETS = "budgets:read"
+MANAGE_BUDGETS = "budgets:manage"
+"""Set budgets and alerts, and say what they stop."""
+
+MANAGE_SIGN_IN = "sign-in:manage"
+"""Say how members sign in: single sign-on, and whether a second factor is required."""
+
+EDIT_ORGANIZATION = "organization:edit"
+"""Change the organization's name, country, time zone and address for letters."""
+
+INVITE_TENANTS = "tenants:invite"
+"""Make an organization for a new tenant of the provider, and invite its owner."""
+
+MANAGE_ORGANIZATIONS = "organizations:manage"
+"""As the operator: make organizations, set their fee, keep them out."""
+
 _EVERYTHING = frozenset(
     {
+        READ_MEMBERS,
+        MANAGE_MEMBERS,
+        MANAGE_KEYS,
+        READ_AUDIT,
+        READ_BUDGETS,
+        MANAGE_BUDGETS,
+        MANAGE_SIGN_IN,
+        EDIT_ORGANIZATION,
+        INVITE_TENANTS,
+        MANAGE_ORGANIZATIONS,
         READ_USAGE,
         READ_INVOICES,
         READ_FLEET,
@@ -58,9 +95,12 @@ _EVERYTHING = frozenset(
 
 ROLE_ALLOWS: dict[Role, frozenset[str]] = {
     Role.OWNER: _EVERYTHING,
-    Role.ADMIN: _EVERYTHING,
+    Role.ADMIN: _EVERYTHING - {MANAGE_SIGN_IN},
     Role.BILLING: frozenset(
         {
+            READ_MEMBERS,
+            READ_BUDGETS,
+            MANAGE_BUDGETS,
             READ_USAGE,
             READ_INVOICES,
             READ_PRICES,
@@ -72,11 +112,24 @@ ROLE_ALLOWS: dict[Role, frozenset[str]] = {
             CORRECT_INVOICES,
         }
     ),
-    Role.DEVELOPER: frozenset({MANAGE_HOOKS, READ_USAGE, READ_FLEET, READ_PRICES}),
-    Role.VIEWER: frozenset({READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}),
+    Role.DEVELOPER: frozenset(
+        {READ_MEMBERS, READ_BUDGETS, MANAGE_HOOKS, MANAGE_KEYS, READ_USAGE, READ_FLEET, READ_PRICES}
+    ),
+    Role.VIEWER: frozenset(
+        {READ_MEMBERS, READ_BUDGETS, READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}
+    ),
 }
+
+
+PERMISSIONS: tuple[str, ...] = tuple(sorted(_EVERYTHING))
+"""Every permission there is, in the order of the table in the docs."""
 
 
 def allows(role: str, permission: str) -> bool:
     """Say whether `role` may do `permission`; an unknown role may do nothing."""
     return role in ROLE_ALLOWS and permission in ROLE_ALLOWS[Role(role)]
+
+
+def may_give(role: str, given: str) -> bool:
+    """Say whether who has `role` may give the role `given`, or take it away: that of an owner only an owner may."""
+    return allows(role, MANAGE_MEMBERS) and given in ROLE_ALLOWS and (given != Role.OWNER or role == Role.OWNER)

@@ -1,9 +1,11 @@
-"""Sweeps of what belongs to organizations alone: webhooks that are due."""
+"""Sweeps of what belongs to organizations alone: webhooks and letters that are due."""
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from celery import shared_task
@@ -12,12 +14,16 @@ from django.utils import timezone
 
 from tenants.hooks.delivering import deliver_due
 from tenants.hooks.outbound import Answer, call
+from tenants.members import inviting
+from tenants.members.letters import invitation_letter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+logger = logging.getLogger(__name__)
 SWEEP_S_MAX: Final = 60.0
 WEBHOOKS_MAX: Final = 64
+LETTERS_MAX: Final = 50
 
 
 @shared_task(name="tenants.tasks.deliver_webhooks")
@@ -32,3 +38,19 @@ def deliver_webhooks(**_: object) -> None:
     while time.monotonic() < ends_at:
         if not deliver_due(now=timezone.now(), limit=WEBHOOKS_MAX, call=send):
             return
+
+
+@shared_task(name="tenants.tasks.send_invitations")
+def send_invitations(**_: object) -> None:
+    """Send the letters of invitations that are due. Without a server of letters they wait, and the pages say so."""
+    if not settings.MAIL_READY:
+        return
+    for one in inviting.claim_letters(now=timezone.now(), limit=LETTERS_MAX):
+        try:
+            token = inviting.letter_token(invitation=one, secret_key=settings.SECRET_KEY)
+            invitation_letter(invitation=one, token=token, public_url=settings.PUBLIC_URL, zone=UTC).send()
+        except Exception as error:
+            logger.exception("letter of invitation %s", one.pk)
+            inviting.letter_failed(invitation=one, error=f"{type(error).__name__}: {error}", now=timezone.now())
+        else:
+            inviting.letter_sent(invitation=one, now=timezone.now())

@@ -73,11 +73,12 @@ BILLS = (
 
 
 WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
+MEMBERS = {"/p/members/", "/t/members/", "/o/members/"}
 
 
 def links(found: Shell) -> list[str]:
-    """The links of a menu, but those to webhooks, which other roles have."""
-    return [item.url for group in found.navigation for item in group.items if item.url not in WEBHOOKS]
+    """The links of a menu, but those to webhooks and members, which other roles have."""
+    return [item.url for group in found.navigation for item in group.items if item.url not in WEBHOOKS | MEMBERS]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -85,6 +86,15 @@ def test_who_manages_webhooks_sees_them(cast: Cast, role: Role) -> None:
     Membership.objects.filter(user=cast.charlie).update(role=role)
     shown = {item.url for group in frame(cast.charlie).navigation for item in group.items}
     assert shown & WEBHOOKS == (WEBHOOKS if role in (Role.OWNER, Role.ADMIN, Role.DEVELOPER) else set())
+
+
+@pytest.mark.parametrize("role", Role)
+def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role) -> None:
+    olga = make_user("olga@example.com", cast.operator)
+    Membership.objects.update(role=role)
+    for person, members in ((cast.alice, "/t/members/"), (cast.charlie, "/p/members/"), (olga, "/o/members/")):
+        shown = [item.url for group in frame(person).navigation for item in group.items]
+        assert [url for url in shown if url in MEMBERS] == [members]
 
 
 def test_who_is_not_signed_in_sees_an_empty_frame() -> None:
@@ -198,6 +208,6 @@ def test_the_words_follow_the_language(cast: Cast, built_look: None) -> None:
 
 
 def test_every_page_marks_an_item_that_it_offers(cast: Cast) -> None:
-    people = (cast.charlie, make_user("olga@example.com", cast.operator))
+    people = (cast.alice, cast.charlie, make_user("olga@example.com", cast.operator))
     keys = {item.key for person in people for group in frame(person).navigation for item in group.items}
     assert set(ITEM_OF_PAGE.values()) == keys

@@ -10,6 +10,7 @@ from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.hook_addresses import HOOK_ADDRESSES
+from tests.isolation.member_addresses import MEMBER_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.provider_addresses import PROVIDER_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
@@ -21,6 +22,7 @@ ROOM_ADDRESSES = (
     *CLOSING_ADDRESSES,
     *PARTY_ADDRESSES,
     *HOOK_ADDRESSES,
+    *MEMBER_ADDRESSES,
     *TAX_ADDRESSES,
     *COLLECTING_ADDRESSES,
     *COMPAT_ADDRESSES,

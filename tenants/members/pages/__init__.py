@@ -1,0 +1,1 @@
+"""The pages of members, and the one that an invitation leads to."""

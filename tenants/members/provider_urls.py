@@ -1,0 +1,11 @@
+"""Addresses of the pages of members, of a provider."""
+
+from django.urls import path
+
+from tenants.members.pages import people
+
+urlpatterns = [
+    path("members/", people.members["provider"], name="provider-members"),
+    path("members/<int:member_id>/", people.member["provider"], name="provider-member"),
+    path("members/invitations/<uuid:invitation_id>/", people.invitation["provider"], name="provider-invitation"),
+]

@@ -1,0 +1,57 @@
+"""The pages of members, keys and the audit log in a real browser: no complaint, usable on a phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tenants.models import Membership, Role
+from tests.factories import PASSWORD, make_cast, make_user
+from tests.tenants.members.people import invited
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from pytest_django.live_server_helper import LiveServer
+
+    from tests.plugins.browser import AxeCheck
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def db(lasting_rows: None) -> None:
+    """The database of this module's tests, which only read: what is written stays for the next one."""
+
+
+@pytest.fixture(scope="module")
+def paths(db: None) -> dict[str, list[str]]:
+    """An organization of several people with invitations, and the addresses of its pages, by who opens them."""
+    cast = make_cast()
+    for name, role in (("ada.lovelace", Role.ADMIN), ("billie.accountant-of-the-company", Role.BILLING)):
+        make_user(f"{name}@example.com", cast.tenant, role)
+    _, token = invited(cast.tenant, at=timezone.now())
+    invited(cast.tenant, "a.person.with.quite.a.long.address@subsidiary.example.com", Role.VIEWER)
+    _, known = invited(cast.tenant, "petra@example.com", at=timezone.now())
+    bob = Membership.objects.get(user=cast.bob)
+    return {
+        "": [f"/invitations/{token}/", f"/invitations/{known}/"],
+        "alice@example.com": ["/t/members/", "/t/members/?q=nobody", f"/t/members/{bob.pk}/", f"/invitations/{token}/"],
+        "bob@example.com": ["/t/members/", f"/t/members/{bob.pk}/"],
+    }
+
+
+def test_every_page_is_accessible_and_fits_a_phone(
+    paths: dict[str, list[str]], lasting_server: LiveServer, watched: Page, looked_at: AxeCheck
+) -> None:
+    for email, opened in paths.items():
+        client = Client()
+        assert not email or client.login(email=email, password=PASSWORD)
+        watched.context.clear_cookies()
+        cookies = [{"name": key, "value": one.value, "url": lasting_server.url} for key, one in client.cookies.items()]
+        watched.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
+        for path in opened:
+            watched.goto(lasting_server.url + path)
+            assert looked_at(watched) == [], path
