@@ -27,6 +27,9 @@ MEMBER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], di
             ("invitation", refused, "post", INVITATION),
         )
     ),
+    ("tenant-members-csv", OWN_TENANT, "get", {}, {}),
+    ("provider-members-csv", OWN_PROVIDER, "get", {}, {}),
+    ("operator-members-csv", NO_OPERATOR, "get", {}, {}),
     ("operator-members", NO_OPERATOR, "get", {}, {}),
     ("operator-members", NO_OPERATOR, "post", {}, {}),
 )

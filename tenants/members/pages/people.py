@@ -111,6 +111,7 @@ def _members_context(
             _invitation_row(one, actor, side, names, locale) for one in open_invitations(actor.organization)
         ],
         "permissions": permission_rows(),
+        "csv_url": f"{reverse(f'{side}-members-csv')}?{request.GET.urlencode()}",
         "empty": Empty(
             _("Nobody is found"), _("No member has this name or role. Search for something else."), icon="people"
         ),
