@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -266,17 +265,6 @@ def test_events_in_the_archive_alone_keep_their_usage(cast: Cast, caplog: pytest
     end(deployment, 1)
     assert restate(NOW + 2 * HOUR) == 0
     assert tenants_to_restate() == []
-
-
-def test_usage_of_before_owners_were_kept_is_looked_through_once(cast: Cast) -> None:
-    rolled(cast.tenant, 5)
-    deployment = deployed(cast)
-    EventOwners.objects.all().delete()
-    with connection.cursor() as cursor:
-        cursor.execute(import_module("metering.migrations.0023_event_owners").FILL)
-    assert restate() == 6
-    assert restate(NOW + 2 * HOUR) == 0
-    assert total(deployment=deployment, quantity="input") == 100
 
 
 def test_what_a_sweep_can_no_longer_notice_is_left_to_a_rebuild(cast: Cast) -> None:
