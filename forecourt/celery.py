@@ -59,7 +59,8 @@ SWEEPS = {
     "billing.tasks.dun_invoices": 60.0,
 }
 
-app = Celery("forecourt")
+# Named, not imported: the class needs tables, which are not there yet when this module is read.
+app = Celery("forecourt", task_cls="forecourt.recorded_task:RecordedTask")
 app.config_from_object(
     {
         "broker_url": BROKER_URL,

@@ -31,4 +31,4 @@ def first_room(organization: Organization) -> str:
     """Name the address that an organization's people start at."""
     if organization.is_provider:
         return "provider-overview"
-    return "operator-payouts" if organization.is_operator and not organization.is_tenant else "tenant-usage"
+    return "operator-pipeline" if organization.is_operator and not organization.is_tenant else "tenant-usage"

@@ -68,6 +68,7 @@ ITEM_OF_PAGE = {
     "provider-balances": "provider-balances",
     "tenant-exports": "tenant-exports",
     "provider-exports": "exports",
+    "operator-pipeline": "operator-pipeline",
     "operator-reconciliation": "operator-reconciliation",
     "provider-overview": "overview",
     "provider-fleet": "fleet",
@@ -220,12 +221,13 @@ def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
 
 
 def _operator_group(role: str, *, alone: bool) -> NavGroup:
+    pipeline = NavItem("operator-pipeline", _("Operation"), reverse("operator-pipeline"), "pulse")
     books = NavItem("operator-books", _("Books of the installation"), reverse("operator-books"), "ledger")
     reconciliation = NavItem(
         "operator-reconciliation", _("Reconciliation"), reverse("operator-reconciliation"), "scale"
     )
     payouts = NavItem("operator-payouts", _("Payouts to providers"), reverse("operator-payouts"), "ledger")
-    items = tuple((READ_INVOICES, item) for item in (books, reconciliation, payouts))
+    items = tuple((READ_INVOICES, item) for item in (pipeline, books, reconciliation, payouts))
     return NavGroup(_("Operator"), _open_to(role, (*items, *(_people("operator") if alone else ()))))
 
 

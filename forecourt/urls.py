@@ -25,6 +25,7 @@ urlpatterns = [
     path("t/", include("metering.tenant_urls")),
     path("p/", include("metering.provider_urls")),
     path("p/", include("billing.provider_urls")),
+    path("o/", include("forecourt.operator_urls")),
     path("o/", include("billing.operator_urls")),
     path("webhooks/", include("billing.webhook_urls")),
     path("api/", include("forecourt.api_urls")),

@@ -44,7 +44,7 @@ def test_a_tenant_starts_at_usage_and_a_provider_at_the_fleet(cast: Cast) -> Non
 def test_an_operator_alone_starts_at_a_page_of_its_own(cast: Cast) -> None:
     owen = client_of(make_user("owen@example.com", cast.operator))
     answer = owen.get("/", follow=True)
-    assert (answer.status_code, answer.redirect_chain) == (200, [("/o/payouts/", 302)])
+    assert (answer.status_code, answer.redirect_chain) == (200, [("/o/", 302)])
     cast.operator.is_tenant = True
     assert first_room(cast.operator) == "tenant-usage"
     cast.operator.is_provider = True

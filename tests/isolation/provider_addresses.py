@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_PROVIDER
+from tests.isolation.callers import OWN_PROVIDER, people
 
 PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("provider-overview", OWN_PROVIDER, "get", {}, {}),
+)
+
+# The operator of the cast has no people: to everybody else its pages are not there.
+NOBODY: Final = people(alice=404, bob=404, charlie=404, petra=404)
+STEP: Final = {"kind": "document", "step_id": "00000000-0000-0000-0000-000000000009"}
+OPERATOR_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("operator-pipeline", NOBODY, "get", {}, {}),
+    ("operator-steps-csv", NOBODY, "get", {}, {}),
+    ("operator-step-retry", NOBODY, "post", STEP, {}),
 )

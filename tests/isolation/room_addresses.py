@@ -12,7 +12,7 @@ from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
 from tests.isolation.hook_addresses import HOOK_ADDRESSES
 from tests.isolation.member_addresses import MEMBER_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
-from tests.isolation.provider_addresses import PROVIDER_ADDRESSES
+from tests.isolation.provider_addresses import OPERATOR_ADDRESSES, PROVIDER_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
 from tests.isolation.tax_addresses import TAX_ADDRESSES
 
@@ -30,4 +30,5 @@ ROOM_ADDRESSES = (
     *BANK_ADDRESSES,
     *CORRECTION_ADDRESSES,
     *PROVIDER_ADDRESSES,
+    *OPERATOR_ADDRESSES,
 )
