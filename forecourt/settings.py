@@ -53,7 +53,11 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "drf_spectacular",
-    "tenants",
+    "tenants",  # before what signs people in, whose templates are ours
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "clusters",
     "metering",
     "billing",
@@ -70,6 +74,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "tenants.accounts.seen.LastSeen",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -111,9 +117,47 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-LOGIN_URL = "portal:sign-in"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "portal:sign-in"
+LOGOUT_REDIRECT_URL = "account_login"
+
+# People come by invitation and sign in by e-mail address; guesses are counted by `tenants.sign_in` for every process.
+ACCOUNT_ADAPTER = "tenants.accounts.adapters.Accounts"
+ACCOUNT_FORMS = {
+    "login": "tenants.accounts.forms.SignInForm",
+    "reset_password": "tenants.accounts.forms.ForgottenForm",
+    "reset_password_from_key": "tenants.accounts.forms.NewPasswordForm",
+    "change_password": "tenants.accounts.forms.ChangePasswordForm",
+    "set_password": "tenants.accounts.forms.FirstPasswordForm",
+    "reauthenticate": "tenants.accounts.forms.ConfirmForm",
+    "add_email": "tenants.accounts.forms.ChangeEmailForm",
+}
+PASSWORD_RESET_TIMEOUT = 86_400
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # of the first address: see tenants.accounts.addresses; a new one is confirmed
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = False
+MFA_RATE_LIMITS = False
+MFA_ADAPTER = "tenants.accounts.adapters.SecondSteps"
+MFA_FORMS = {
+    "authenticate": "tenants.accounts.forms.CodeForm",
+    "reauthenticate": "tenants.accounts.forms.ConfirmCodeForm",
+    "activate_totp": "tenants.accounts.forms.ActivateForm",
+    "add_webauthn": "tenants.accounts.forms.AddPasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Forecourt"
+MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+USERSESSIONS_TRACK_ACTIVITY = False
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]

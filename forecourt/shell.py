@@ -154,7 +154,8 @@ def shell(request: HttpRequest) -> dict[str, Shell]:
     if not isinstance(person, User):
         return {"shell": Shell(theme=theme, language=language)}
     membership = acting_membership(request)
-    shown = Person(name=person.name, email=person.email)
+    account = NavItem("account", _("Your account"), reverse("account"), "gear")
+    shown = Person(name=person.name, email=person.email, links=(account,))
     if membership is None:
         return {"shell": Shell(person=shown, theme=theme, language=language)}
     page = request.resolver_match.view_name if request.resolver_match else ""

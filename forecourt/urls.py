@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from forecourt import health, home, metrics
+from tenants.accounts.pages import back_office_sign_in
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,7 +14,9 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("portal.urls")),
+    path("", include("tenants.accounts.urls")),
     path("i18n/", include(language_urls)),
+    path("admin/login/", back_office_sign_in, name="back-office-sign-in"),
     path("admin/", admin.site.urls),
     path("", include("tenants.members.urls")),
     path("t/", include("tenants.members.tenant_urls")),

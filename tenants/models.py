@@ -43,6 +43,9 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True, help_text="kept out by the operator from then on")
     suspended_because = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
+    second_step_required = models.BooleanField(
+        default=False, help_text="members read its pages only with a second step of sign-in set up"
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -82,6 +85,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=200)
     is_staff = models.BooleanField(default=False, help_text="may enter the operator's back office")
     is_active = models.BooleanField(default=True)
+    language = models.CharField(max_length=10, blank=True, help_text="of pages and letters; empty: as the browser asks")
+    time_zone = models.CharField(max_length=64, blank=True, help_text="for reading (IANA); bills keep the contract's")
+    theme = models.CharField(max_length=5, blank=True, help_text="light or dark; empty: the system's own")
 
     objects = UserManager()
 

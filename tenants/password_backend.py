@@ -22,7 +22,11 @@ class LimitedPasswords(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """Return the person whose password it is. Raises TooManyAttempts; code without a request is not limited."""
+        """Return the person whose password it is. Raises TooManyAttempts; code without a request is not limited.
+
+        The person is named by `username` or by `email`, which are the same here.
+        """
+        username = username if username is not None else kwargs.pop("email", None)
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         attempt = note_attempt(address=address_of(request), email=username, now=timezone.now())

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.shortcuts import redirect
 
 from tenants.models import Membership, Organization, User
 from tenants.roles import allows
+from tenants.second_steps import lacks_second_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SESSION_KEY = "organization"
+SET_UP = "mfa_index"
+"""Where a member without a second step is led to, who reads on as an organization that asks for one."""
 
 
 def memberships_of(person: User) -> list[Membership]:
@@ -107,6 +111,8 @@ def _page(
             membership = acting_membership(request)
             if membership is None or not is_kind(membership.organization):
                 raise Http404
+            if lacks_second_step(membership.user, membership.organization):
+                return redirect(SET_UP)
             if not allows(membership.role, permission):
                 raise PermissionDenied
             return view(request, membership.organization, *args, **kwargs)

@@ -54,7 +54,7 @@ def test_the_frames_items_are_pages() -> None:
         ("home", "/"),
         ("tenant-usage", "/t/usage/"),
         ("provider-fleet", "/p/fleet/"),
-        ("portal:sign-in", "/sign-in/"),
+        ("account_login", "/sign-in/"),
         ("stripe-webhook", "/webhooks/stripe"),
         ("api-usage", "/api/v1/usage"),
         ("api-docs", "/api/docs"),

@@ -126,10 +126,6 @@ ADDRESSES = [
     # The frame: signing in, looks, health. The same for all, and nothing of anyone in it.
     Address("home", SIGNED_IN),
     Address("health-live", everyone(200)),
-    Address("portal:sign-in", people(anonymous=200, alice=302, bob=302, charlie=302, petra=302)),
-    Address("portal:sign-in", people(anonymous=200, alice=302, bob=302, charlie=302, petra=302), "post"),
-    Address("portal:sign-out", everyone(405)),
-    Address("portal:sign-out", everyone(302), "post"),
     Address("portal:theme", everyone(405)),
     Address("portal:theme", everyone(302), "post", body={"theme": "dark"}),
     Address("portal:shortcuts", everyone(200)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.isolation.account_addresses import ACCOUNT_ADDRESSES
 from tests.isolation.bank_addresses import BANK_ADDRESSES
 from tests.isolation.book_addresses import BOOK_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
@@ -17,6 +18,7 @@ from tests.isolation.session_addresses import SESSION_ADDRESSES
 from tests.isolation.tax_addresses import TAX_ADDRESSES
 
 ROOM_ADDRESSES = (
+    *ACCOUNT_ADDRESSES,
     *SESSION_ADDRESSES,
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,

@@ -6,5 +6,6 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("portal.urls")),
+    path("", include("tenants.accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -364,5 +364,6 @@ urlpatterns = [
     path("damaged/", damaged),
     path("broken/", broken),
     path("", include("portal.urls")),
+    path("", include("tenants.accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

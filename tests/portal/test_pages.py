@@ -1,25 +1,11 @@
-"""The look's own pages: theme, language, signing in and out, keyboard help, errors."""
+"""The look's own pages: theme, language, keyboard help, errors."""
 
 import logging
 
 import pytest
-from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.test import Client
-from django.urls import reverse
 
 pytestmark = pytest.mark.urls("tests.portal.gallery")
-PASSWORD = "a long enough sample password"
-
-
-@pytest.fixture
-def alice(db: None) -> None:
-    get_user_model()._default_manager.create_user(email="alice@example.com", password=PASSWORD)
-
-
-def sign_in(client: Client, email: str, password: str, follow_to: str = "") -> str:
-    answer = client.post(reverse("portal:sign-in"), {"username": email, "password": password, "next": follow_to})
-    return answer.headers.get("Location", answer.content.decode())
 
 
 def test_a_theme_is_kept_in_a_cookie_and_leads_back(client: Client) -> None:
@@ -99,27 +85,3 @@ def test_a_forged_form_is_told_that_it_is_too_old(caplog: pytest.LogCaptureFixtu
         answer = client.post("/theme/", {"theme": "dark"})
     assert answer.status_code == 403
     assert "too old" in answer.content.decode()
-
-
-def test_a_person_signs_in_with_an_e_mail_address_and_a_password(client: Client, alice: None) -> None:
-    assert sign_in(client, "alice@example.com", PASSWORD, "/invoice/") == "/invoice/"
-    assert client.get(reverse("portal:sign-in")).headers["Location"] == settings.LOGIN_REDIRECT_URL
-
-
-def test_signing_in_never_leads_to_another_site(client: Client, alice: None) -> None:
-    assert sign_in(client, "alice@example.com", PASSWORD, "https://evil.example/") == settings.LOGIN_REDIRECT_URL
-
-
-def test_a_refusal_does_not_tell_who_has_an_account(client: Client, alice: None) -> None:
-    wrong_password = sign_in(client, "alice@example.com", "wrong")
-    nobody = sign_in(client, "nobody@example.com", "wrong")
-    for answer in (wrong_password, nobody):
-        assert "do not go together" in answer
-    assert wrong_password.count('role="alert"') == nobody.count('role="alert"') == 1
-
-
-def test_signing_out_takes_a_button_and_not_a_link(client: Client, alice: None) -> None:
-    sign_in(client, "alice@example.com", PASSWORD)
-    assert client.get(reverse("portal:sign-out")).status_code == 405
-    assert client.post(reverse("portal:sign-out")).headers["Location"] == reverse("portal:sign-in")
-    assert client.get(reverse("portal:sign-in")).status_code == 200

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
 
-PLACES = ["/sign-in/", "/admin/login/"]
-
 
 def enter(
     client: Client, place: str, password: str, *, email: str = "root@example.com", address: str = "192.0.2.1"
 ) -> Any:
     """Fill in the form at `place`."""
-    return client.post(place, {"username": email, "password": password}, REMOTE_ADDR=address)
+    return client.post(place, {"login": email, "password": password}, REMOTE_ADDR=address)
 
 
 @pytest.fixture
@@ -33,11 +31,10 @@ def root(db: None) -> User:
     return User.objects.create_superuser("root@example.com", PASSWORD, name="Root")
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_after_ten_failures_even_the_right_password_waits(client: Client, root: User, place: str) -> None:
+def test_after_ten_failures_even_the_right_password_waits(client: Client, root: User) -> None:
     for _ in range(PAIR_FAILURES_MAX):
-        assert enter(client, place, "wrong").status_code == 200
-    refused = enter(client, place, PASSWORD)
+        assert enter(client, "/sign-in/", "wrong").status_code == 200
+    refused = enter(client, "/sign-in/", PASSWORD)
     assert refused.status_code == 429
     assert 890 <= int(refused.headers["Retry-After"]) <= 900
     text = refused.content.decode()
@@ -46,10 +43,19 @@ def test_after_ten_failures_even_the_right_password_waits(client: Client, root: 
     assert "_auth_user_id" not in client.session
 
 
-def test_both_places_count_together(client: Client, root: User) -> None:
-    for number in range(PAIR_FAILURES_MAX):
-        enter(client, PLACES[number % 2], "wrong")
-    assert [enter(client, place, PASSWORD).status_code for place in PLACES] == [429, 429]
+def test_the_back_office_is_entered_by_the_same_door(client: Client, root: User) -> None:
+    asked = client.get("/admin/", follow=True)
+    assert asked.redirect_chain[-1][0] == "/sign-in/?next=%2Fadmin%2F"
+    entered = client.post("/sign-in/", {"login": "root@example.com", "password": PASSWORD, "next": "/admin/"})
+    assert entered.headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/admin/login/").headers["Location"] == "/admin/"
+
+
+def test_who_is_signed_in_and_not_of_the_operators_staff_is_refused_there(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.alice)
+    assert client.get("/admin/", follow=True).status_code == 403
 
 
 def test_somewhere_else_the_person_gets_in(client: Client, root: User) -> None:
@@ -81,6 +87,7 @@ def test_the_refusal_is_said_in_chinese_too(client: Client, root: User, built_lo
 
 def test_code_without_a_request_is_not_limited(cast: Cast) -> None:
     assert authenticate(username="alice@example.com", password=PASSWORD) == cast.alice
+    assert authenticate(email="alice@example.com", password=PASSWORD) == cast.alice
     assert authenticate(username="alice@example.com", password="wrong") is None
     assert authenticate(RequestFactory().post("/"), username="alice@example.com") is None
     assert not SignInAttempt.objects.exists()

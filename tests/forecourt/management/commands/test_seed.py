@@ -85,7 +85,7 @@ def test_only_the_providers_key_makes_enrolment_tokens(made: dict[str, str]) -> 
 
 @pytest.mark.parametrize(("person", "room"), [("tenant_person", "/t/usage/"), ("provider_person", "/p/")])
 def test_the_people_can_sign_in_and_start(made: dict[str, str], client: Client, person: str, room: str) -> None:
-    answer = client.post("/sign-in/", {"username": made[person], "password": made["password"]}, follow=True)
+    answer = client.post("/sign-in/", {"login": made[person], "password": made["password"]}, follow=True)
     assert answer.status_code == 200
     assert answer.redirect_chain[-1][0] == room
 

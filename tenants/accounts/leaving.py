@@ -1,0 +1,61 @@
+"""A person leaves: what is theirs is removed, what they did for an organization stays in its books under their address.
+
+The log of an organization says who changed what, and its books rest on it; law asks for both to be kept. So entries of
+the log keep the e-mail address that they were made under, and the person's row stays, without name and address, because
+corrections of metered usage name who proposed and who decided them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from tenants.accounts.noting import note
+from tenants.members.changing import LastOwner
+from tenants.models import Membership, Organization, Role, User
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def alone_in(person: User) -> list[Organization]:
+    """Return the organizations that have no other owner who can sign in."""
+    owned = Organization.objects.filter(memberships__user=person, memberships__role=Role.OWNER).order_by("pk")
+    others = Membership.objects.filter(role=Role.OWNER, user__is_active=True).exclude(user=person)
+    kept = set(others.filter(organization__in=owned).values_list("organization_id", flat=True))
+    return [one for one in owned if one.pk not in kept]
+
+
+def leave(*, person: User, now: datetime) -> None:
+    """Remove a person. Raises LastOwner, and changes nothing then.
+
+    A second call finds nobody left to remove. Locks first, in primary-key order: the organizations, then the person.
+    """
+    with transaction.atomic():
+        organizations = Organization.objects.filter(memberships__user=person).order_by("pk")
+        list(organizations.select_for_update(of=("self",)))
+        locked = User.objects.select_for_update().get(pk=person.pk)
+        alone = alone_in(locked)
+        if alone:
+            names = ", ".join(one.name for one in alone)
+            raise LastOwner(f"Without you nobody owns {names}. Make somebody else an owner first.")
+        note(locked, "person.deleted", now)
+        for model in (Membership, EmailAddress, Authenticator, UserSession):
+            model.objects.filter(user=locked).delete()
+        # An address that no letter can reach (RFC 2606), and a password that none can be.
+        User.objects.filter(pk=locked.pk).update(
+            email=f"deleted-{locked.pk}@deleted.invalid",
+            name="",
+            language="",
+            time_zone="",
+            theme="",
+            password="!",  # noqa: S106  what Django stores where no password fits
+            is_active=False,
+            is_staff=False,
+            is_superuser=False,
+            last_login=None,
+        )

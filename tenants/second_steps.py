@@ -1,0 +1,21 @@
+"""Who has a second step of sign-in, and where one is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.mfa.models import Authenticator
+
+if TYPE_CHECKING:
+    from tenants.models import Organization, User
+
+
+def has_second_step(person: User) -> bool:
+    """Say whether signing in as `person` asks for more than a password: an authenticator app, or a passkey."""
+    kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    return bool(Authenticator.objects.filter(user=person, type__in=kinds).exists())
+
+
+def lacks_second_step(person: User, organization: Organization) -> bool:
+    """Say whether `organization` asks for a second step that `person` has not set up."""
+    return organization.second_step_required and not has_second_step(person)
