@@ -74,7 +74,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
             if joined is not None:
                 return _welcome(request, joined, person)
     context = {**_words(found), "state": _state(found, account, person), "form": form, "person": person}
-    context["sign_in_url"] = f"{reverse('portal:sign-in')}?{urlencode({'next': request.path})}"
+    context["sign_in_url"] = f"{reverse('account_login')}?{urlencode({'next': request.path})}"
     return render(request, "tenants/invitation.html", context, status=422 if request.method == "POST" else 200)
 
 
