@@ -17,6 +17,7 @@ from billing.agreements.api import (
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
 from billing.banking import api as bank
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
+from billing.budgets.api import BudgetLiftView, BudgetStandingView, BudgetsView, BudgetView, SpendAlertsView
 from billing.card_api import CardView
 from billing.corrections import api as corrections_api
 from billing.corrections import dispute_api, refund_api
@@ -62,6 +63,11 @@ from billing.topup_api import TopUpsView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
+    path("budgets", BudgetsView.as_view(), name="api-budgets"),
+    path("budgets/standing", BudgetStandingView.as_view(), name="api-budget-standing"),
+    path("budgets/<uuid:budget_id>", BudgetView.as_view(), name="api-budget"),
+    path("budgets/<uuid:budget_id>/lift", BudgetLiftView.as_view(), name="api-budget-lift"),
+    path("alerts", SpendAlertsView.as_view(), name="api-alerts"),
     path("drafts", closing_api.DraftsView.as_view(), name="api-drafts"),
     path("drafts/<uuid:period_id>", closing_api.DraftView.as_view(), name="api-draft"),
     path(

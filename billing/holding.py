@@ -10,7 +10,7 @@ from django.db.models import Q
 from psycopg.errors import ExclusionViolation
 
 from billing.models import Contract, Term, TermAllocation
-from billing.suspensions import require_not_suspended
+from billing.suspensions import require_not_suspended, require_within_budgets
 from clusters.models import Allocation, Slice
 from tenants.problems import Problem
 
@@ -47,11 +47,13 @@ def hold_slices(
 ) -> list[Allocation]:
     """Allocate every hold, of slices of one model, to the contract's tenant under a term, all or none.
 
-    Raises `SliceTaken`, `WrongTerms` for slices of another model or provider, and `ContractSuspended`.
+    Raises `SliceTaken`, `WrongTerms` for slices of another model or provider, `ContractSuspended` and
+    `StoppedByBudget`.
 
     Must run in the transaction of the use case that leases.
     """
     require_not_suspended(contract.pk, contract.number)
+    require_within_budgets(contract, now)
     _require_slices(term, contract, [hold.slice for hold in holds], accelerator_model)
     ordered = sorted(holds, key=lambda hold: (hold.slice.id, hold.from_at))
     # Two who lease the same slices wait for each other here, in one order; the exclusion constraint decides.

@@ -57,6 +57,7 @@ SWEEPS = {
     "billing.tasks.tell_price_changes": 30.0,
     "billing.tasks.match_bank_lines": 10.0,
     "billing.tasks.dun_invoices": 60.0,
+    "billing.budgets.tasks.look_at_spending": 20.0,
 }
 
 # Named, not imported: the class needs tables, which are not there yet when this module is read.
@@ -88,4 +89,4 @@ app.config_from_object(
         },
     }
 )
-app.autodiscover_tasks(["tenants", "metering", "billing", "billing.corrections"])
+app.autodiscover_tasks(["tenants", "metering", "billing", "billing.budgets", "billing.corrections"])

@@ -24,6 +24,7 @@ from portal.shell import Organization as ShownOrganization
 from tenants.models import User
 from tenants.roles import (
     MANAGE_HOOKS,
+    READ_BUDGETS,
     READ_CONTRACTS,
     READ_FLEET,
     READ_INVOICES,
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 ITEM_OF_PAGE = {
     "tenant-usage": "usage",
     "tenant-usage-day": "usage",
+    "tenant-budgets": "tenant-budgets",
+    "tenant-budget": "tenant-budgets",
+    "tenant-budget-new": "tenant-budgets",
+    "provider-alerts": "alerts",
+    "provider-limit": "alerts",
+    "provider-limit-new": "alerts",
     "tenant-witnesses": "witnesses",
     "tenant-gaps": "witnesses",
     "tenant-findings": "witnesses",
@@ -244,6 +251,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_CONTRACTS, NavItem("contracts", _("Contracts"), reverse("provider-contracts"), "sign", go="c")),
         (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
         (READ_PRICES, NavItem("price-index", _("Price index"), reverse("provider-price-index"), "scale")),
+        (READ_BUDGETS, NavItem("alerts", _("Alerts"), reverse("provider-alerts"), "bell")),
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
         (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
@@ -280,6 +288,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
     witnesses = NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w")
     usage = (
         (READ_USAGE, NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u")),
+        (READ_BUDGETS, NavItem("tenant-budgets", _("Budgets"), reverse("tenant-budgets"), "flag")),
         *(((READ_USAGE, witnesses),) if alone else ()),
         (READ_FLEET, NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go="l" if alone else "")),
     )

@@ -28,6 +28,7 @@ SCOPES: Final = {
     "usage:read": "read usage, gaps and residuals",
     "events:write": "send usage events",
     "reporting:write": "hand over whose reports bill a deployment",
+    "budgets:write": "set budgets, retire them, lift what they stop",
     "invoices:read": "read invoices, their lines and evidence",
     "books:read": "read accounts, trial balances and postings, and export the journal",
     "invoices:write": "approve drafts, say how invoices are issued, try steps again",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from billing.budgets.rules import Measure, Per, Rule, Scope
+from billing.budgets.setting import make_budget
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.documents.making import make_documents
@@ -16,6 +18,7 @@ from billing.margins import sum_day
 from billing.models import AccountKind, Invoice, LedgerEntry, PriceNotice, Quote, RevenueStatement, TermFact
 from billing.price_drafts import start_draft
 from billing.pricing import publish_prices
+from billing.queries.usage import Side
 from billing.rating.kinds import write_fact
 from billing.rating.price_rows import read_rows
 from billing.rating.share_facts import CertifiedRevenue
@@ -66,6 +69,8 @@ class Filled:
     books: dict[str, str]
     """The tenant's account and a posting on it, by their ids."""
     movement: BankLine
+    budgets: dict[str, str]
+    """The tenant's budget and the provider's limit, by their ids."""
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
 
@@ -123,6 +128,7 @@ def fill(cast: Cast) -> Filled:
         _stated(cast.provider),
         _booked(invoice),
         _came_in(cast.provider),
+        _limited(cast),
         words,
     )
 
@@ -164,6 +170,19 @@ def _came_in(provider: Organization) -> BankLine:
     """A movement on the provider's account that nobody knows yet."""
     make_account(provider)
     return take_one(provider, Movement("9.00", "quartz"))
+
+
+def _limited(cast: Cast) -> dict[str, str]:
+    """A budget that the tenant keeps to itself, and a limit of the provider."""
+    rule = Rule(Scope.MODEL, MODEL, Measure.COST, "USD", Per.MONTH, "UTC", Decimal(5), (100,))
+    return {
+        name: str(
+            make_budget(
+                organization=party, side=side, name=f"quartz {name}", rule=rule, by="tests", now=timezone.now()
+            ).pk
+        )
+        for name, party, side in (("budget", cast.tenant, Side.TENANT), ("limit", cast.provider, Side.PROVIDER))
+    }
 
 
 def _announced(world: World) -> tuple[PriceDraft, PriceNotice]:

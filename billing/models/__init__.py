@@ -12,6 +12,17 @@ from billing.models.banking import (
     BankUnmatch,
 )
 from billing.models.bookkeeping import CheckpointBalance, LedgerCheckpoint
+from billing.models.budgets import (
+    Budget,
+    BudgetLift,
+    BudgetLook,
+    BudgetStop,
+    SpendAlert,
+    SpendAlertKind,
+    SpendForecast,
+    SpendMail,
+    SpendWatch,
+)
 from billing.models.charges import Charge, UnpricedUsage
 from billing.models.collecting import (
     CardOnFile,
@@ -144,6 +155,10 @@ __all__ = [
     "BankMatchKind",
     "BankUnmatch",
     "BillingPeriod",
+    "Budget",
+    "BudgetLift",
+    "BudgetLook",
+    "BudgetStop",
     "CardCost",
     "CardOnFile",
     "CardVisit",
@@ -238,6 +253,11 @@ __all__ = [
     "SessionStep",
     "Settlement",
     "SettlementState",
+    "SpendAlert",
+    "SpendAlertKind",
+    "SpendForecast",
+    "SpendMail",
+    "SpendWatch",
     "StatementEntry",
     "StatementSequence",
     "StripeCustomer",

@@ -16,6 +16,7 @@ from billing.models import Contract, ContractState
 from billing.money import TOKENS_PER_PRICE_UNIT, exact_sum, from_minor, largest_remainder, round_to_minor
 from billing.queries.usage import (
     RatedUsage,
+    Side,
     TokenCounts,
     UsageOverview,
     overview_of,
@@ -79,9 +80,13 @@ def usage_sheet(
     *,
     currency: str | None = None,
     model: str = "",
+    side: Side = Side.TENANT,
 ) -> UsageSheet:
-    """Return what a tenant used over `[from_at, to_at)`; the number of queries does not grow with the use."""
-    usage = rated_usage(organization, from_at, to_at, zone, currency=currency)
+    """Return what a tenant used over `[from_at, to_at)`, or what was sold to a provider's tenants.
+
+    The number of queries does not grow with the use.
+    """
+    usage = rated_usage(organization, from_at, to_at, zone, currency=currency, side=side)
     overview = overview_of(usage)
     rows = tuple(sorted(_rows(usage), key=lambda row: (row.day, row.kind, row.model, row.term_ref)))
     chosen = tuple(row for row in rows if not model or (row.model == model and row.kind in METERED))
@@ -110,16 +115,25 @@ def usage_total(
     return sheet.total if sheet.rows else None
 
 
-def billing_zone(organization: Organization, now: datetime) -> str:
-    """Return the time zone of a tenant's latest contract in force, in which its days are billed; UTC without one."""
+def billing_zone(organization: Organization, now: datetime, *, side: Side = Side.TENANT) -> str:
+    """Return the time zone of a party's latest contract in force, in which its days are billed; UTC without one."""
+    return _latest_contract(organization, now, side, "time_zone") or DEFAULT_ZONE
+
+
+def billing_currency(organization: Organization, now: datetime, *, side: Side = Side.TENANT) -> str:
+    """Return the currency of a party's latest contract in force; "" without one."""
+    return _latest_contract(organization, now, side, "currency") or ""
+
+
+def _latest_contract(organization: Organization, now: datetime, side: Side, column: str) -> str | None:
     found = (
-        Contract.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), tenant=organization, from_at__lte=now)
+        Contract.objects.filter(
+            Q(to_at__isnull=True) | Q(to_at__gt=now), from_at__lte=now, **{side.value: organization}
+        )
         .exclude(state__in=(ContractState.DRAFT, ContractState.OFFERED))
         .order_by("-from_at", "-pk")
-        .values_list("time_zone", flat=True)
-        .first()
     )
-    return found or DEFAULT_ZONE
+    return found.values_list(column, flat=True).first()
 
 
 def _rows(usage: RatedUsage) -> Iterator[SheetRow]:

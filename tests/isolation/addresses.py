@@ -77,6 +77,7 @@ def places(filled: Filled) -> dict[str, str]:
         "contract": filled.invoice.period.contract.number,
         "quote": str(filled.quote.id),
         **filled.books,
+        **filled.budgets,
         "open period": str(filled.invoice.contract.periods.get(state="open").id),
         "movement": str(filled.movement.id),
         "bank file": str(filled.movement.imported_id),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.isolation.account_addresses import ACCOUNT_ADDRESSES
 from tests.isolation.bank_addresses import BANK_ADDRESSES
 from tests.isolation.book_addresses import BOOK_ADDRESSES
+from tests.isolation.budget_addresses import BUDGET_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
 from tests.isolation.collecting_addresses import COLLECTING_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
@@ -19,6 +20,7 @@ from tests.isolation.tax_addresses import TAX_ADDRESSES
 
 ROOM_ADDRESSES = (
     *ACCOUNT_ADDRESSES,
+    *BUDGET_ADDRESSES,
     *SESSION_ADDRESSES,
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,

@@ -1,0 +1,66 @@
+"""The sweep of budgets: whose use is looked at next, and the look itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Exists, OuterRef
+
+from billing.budgets.noting import note_use
+from billing.budgets.rules import HOUR, window_of
+from billing.budgets.setting import rule_of
+from billing.budgets.using import Using
+from billing.models import Budget, Contract, SpendWatch
+from billing.models.contracts import RUNNING_STATES
+from billing.queries.usage import Side
+from tenants.models import Organization
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.models import SpendAlert
+
+LOOKED_AT_EVERY: Final = timedelta(minutes=2)
+"""An organization with budgets; others are looked at with their forecast."""
+LATE: Final = HOUR
+"""For so long after a period's end what comes in late is still told of."""
+
+
+def begin_watches(*, now: datetime, limit: int) -> int:
+    """Have each party of a running contract looked at, that is not yet; return how many."""
+    begun = 0
+    for side in Side:
+        known = SpendWatch.objects.filter(organization=OuterRef("pk"), side=side)
+        party = Contract.objects.filter(**{side.value: OuterRef("pk")}, state__in=RUNNING_STATES)
+        found = Organization.objects.filter(Exists(party), ~Exists(known)).order_by("pk")[:limit]
+        rows = [SpendWatch(organization=organization, side=side, due_at=now) for organization in found]
+        SpendWatch.objects.bulk_create(rows, ignore_conflicts=True)
+        begun += len(rows)
+    return begun
+
+
+def claim_watches(*, now: datetime, limit: int) -> list[SpendWatch]:
+    """Return watches that are due, each put off: whoever else looks meanwhile leaves them alone."""
+    claimed = []
+    for watch in SpendWatch.objects.filter(due_at__lte=now).select_related("organization").order_by("due_at")[:limit]:
+        mine = SpendWatch.objects.filter(pk=watch.pk, due_at=watch.due_at)
+        if mine.update(due_at=now + LOOKED_AT_EVERY):
+            claimed.append(watch)
+    return claimed
+
+
+def look_at_budgets(*, organization: Organization, side: Side, now: datetime) -> list[SpendAlert]:
+    """Look at every budget of one side of an organization; return what was told.
+
+    Its use is rated once for all of them. What came late into a period that has just ended is told of too, but stops
+    nothing any more.
+    """
+    using = Using(organization, side, now=now)
+    told: list[SpendAlert] = []
+    for budget in Budget.objects.filter(organization=organization, side=side, retired_at__isnull=True).order_by("pk"):
+        rule = rule_of(budget)
+        windows = dict.fromkeys(window_of(rule.per, rule.zone, at) for at in (now - LATE, now))
+        for window in windows:
+            told += note_use(budget_id=budget.pk, rule=rule, window=window, used=using.used(rule, window), now=now)
+    return told

@@ -1,0 +1,128 @@
+"""One budget in figures: what is used and left now, day by day against its amount, and what it does in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from billing.budgets.rules import DAY, Per, percent_of, window_of
+from billing.budgets.setting import rule_of
+from billing.budgets.using import Using
+from billing.budgets.words import amount_words, period_words, stop_words, told_words
+from billing.pages.budget_lines import WHOLE, WIDTH
+from billing.queries.usage import Side
+from portal.charts import Column, Fact, Limit, Part, Series, bar, column_table, line_chart
+from portal.figures import axis, day, moment, number
+from portal.parts import Kpi
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from billing.budgets.rules import Rule
+    from billing.models import Budget
+    from portal.charts import Number, Tone
+    from tenants.models import Organization
+
+LABELS_MAX = 11
+
+
+def budget_kpis(organization: Organization, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
+    """Return used, left and expected of the running period, as of now."""
+    rule = rule_of(budget)
+    window = window_of(rule.per, rule.zone, now)
+    used = Using(organization, Side(budget.side), now=now).used(rule, window)
+    percent, left = percent_of(used, rule.amount), rule.amount - used
+    tone: Tone = "bad" if left <= 0 else "k-line"
+    figures = [
+        Kpi(
+            _("Used"),
+            amount_words(used, rule.currency, locale),
+            chart=bar([Part(tone, min(percent, WIDTH))], whole=WIDTH, mark=WHOLE),
+            foot_strong=f"{number(percent, digits=1)}%",
+            foot=_("of %(amount)s") % {"amount": amount_words(rule.amount, rule.currency, locale)},
+            lead=True,
+        ),
+        Kpi(
+            _("Left") if left >= 0 else _("Over"),
+            amount_words(abs(left), rule.currency, locale),
+            foot=period_words(*window, rule.zone, locale),
+            alert=left <= 0,
+        ),
+        Kpi(
+            _("Begins anew"),
+            day(window[1].astimezone(ZoneInfo(rule.zone)).date(), "MMMd", locale)
+            if rule.per is not Per.HOUR
+            else moment(window[1], ZoneInfo(rule.zone), locale=locale, year=False),
+            foot=_("days are %(zone)s") % {"zone": rule.zone},
+        ),
+    ]
+    look = getattr(budget, "look", None)
+    if look is not None and look.expected is not None and now < look.to_at:
+        expected = amount_words(look.expected, rule.currency, locale)
+        figures.insert(2, Kpi(_("On course for"), expected, foot=_("by the end of the month")))
+    return figures
+
+
+def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
+    """Return what happens, and who is told, in sentences."""
+    told = _("Letters go to %(readers)s; programs are told by the webhook budget.threshold.") % {
+        "readers": ", ".join(readers) or _("nobody: no owner, admin or billing person has an address")
+    }
+    return [part for part in (told_words(rule), told, stop_words(rule, locale)) if part]
+
+
+def budget_chart(organization: Organization, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
+    """Return the running total of a week or month against the amount, with its table; nothing for shorter periods."""
+    rule = rule_of(budget)
+    if rule.per not in (Per.WEEK, Per.MONTH):
+        return {}
+    window = window_of(rule.per, rule.zone, now)
+    used = Using(organization, Side(budget.side), now=now).by_day(rule, window)
+    zone = ZoneInfo(rule.zone)
+    first, end = (at.astimezone(zone).date() for at in window)
+    days = [first + place * DAY for place in range((end - first) // timedelta(days=1))]
+    columns = _columns(days, used, now.astimezone(zone).date(), rule, locale)
+    series = (Series("used", _("Used so far"), "k-line"),)
+    words = amount_words(rule.amount, rule.currency, locale)
+
+    def written(value: Number) -> str:
+        return amount_words(Decimal(value), rule.currency, locale)
+
+    title = _("Running total against the budget")
+    return {
+        "chart_title": title,
+        "chart": line_chart(
+            columns,
+            series,
+            label=_("Running total against the budget. Use the arrow keys to read one day at a time."),
+            form=lambda value: axis(value, locale=locale, currency=rule.currency),
+            limit=Limit(rule.amount, words),
+        ),
+        "chart_table": column_table(
+            columns, series, caption=title, head=_("Day (%(zone)s)") % {"zone": rule.zone}, form=written, unknown="–"
+        ),
+    }
+
+
+def _columns(days: Sequence[date], used: dict[date, Decimal], today: date, rule: Rule, locale: str) -> list[Column]:
+    step = max(1, -(-len(days) // LABELS_MAX))
+    columns, running = [], Decimal(0)
+    for place, at in enumerate(days):
+        running += used.get(at, Decimal(0))
+        ahead = at > today
+        fact = Fact(_("Used so far"), amount_words(running, rule.currency, locale), "k-line")
+        columns.append(
+            Column(
+                label=day(at, "d" if rule.per is Per.MONTH else "EEE", locale) if place % step == 0 else "",
+                title=day(at, "MMMEd", locale),
+                values={} if ahead else {"used": running},
+                facts=() if ahead else (fact,),
+                state="ahead" if ahead else "partial" if at == today else "measured",
+            )
+        )
+    return columns

@@ -1,0 +1,81 @@
+"""The sweep of budgets: everybody is looked at in turn, by one of those who look, and told from real usage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.budgets.rules import Measure, Per, Scope
+from billing.budgets.setting import retire_budget
+from billing.budgets.watching import LOOKED_AT_EVERY, begin_watches, claim_watches
+from billing.models import Budget, BudgetLook, SpendWatch
+from tests.billing.budgets.spent import BIG, BY, DAY, NOW, look, make_spent, set_budget, told
+from tests.billing.world import APRIL, MARCH
+
+if TYPE_CHECKING:
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_party_of_a_running_contract_is_watched_once(cast: Cast) -> None:
+    make_spent(cast, days=0)
+    assert begin_watches(now=NOW, limit=10) == 2
+    assert begin_watches(now=NOW, limit=10) == 0
+    watched = {(watch.organization_id, watch.side) for watch in SpendWatch.objects.all()}
+    assert watched == {(cast.tenant.pk, "tenant"), (cast.provider.pk, "provider")}
+
+
+def test_a_watch_is_claimed_by_one_and_comes_back(cast: Cast) -> None:
+    make_spent(cast, days=0)
+    begin_watches(now=NOW, limit=10)
+    assert len(claim_watches(now=NOW, limit=10)) == 2
+    assert claim_watches(now=NOW, limit=10) == []
+    assert len(claim_watches(now=NOW + LOOKED_AT_EVERY, limit=1)) == 1
+
+
+def test_use_is_told_as_it_grows_and_anew_in_the_next_month(cast: Cast) -> None:
+    spent = make_spent(cast, days=9)
+    set_budget(cast)
+    set_budget(cast, "Big", scope=Scope.MODEL, subject=BIG, amount=Decimal(60), thresholds=(100,))
+    set_budget(cast, "Tokens", measure=Measure.TOKENS, currency="", amount=Decimal(10**12))
+    assert told(look(cast)) == [("threshold", 100)]
+    assert look(cast) == []
+    spent.use(NOW, small=1)
+    assert told(look(cast)) == [("threshold", 50)]
+    looks = {one.budget.name: one.used for one in BudgetLook.objects.select_related("budget")}
+    assert looks == {"All of it": Decimal(100), "Big": Decimal(80), "Tokens": Decimal(300_000_000)}
+    spent.use(APRIL, big=20)
+    assert look(cast, APRIL + timedelta(hours=8)) == []
+    assert told(look(cast, APRIL + timedelta(hours=10))) == [("threshold", 50), ("threshold", 75), ("threshold", 100)]
+
+
+def test_a_new_period_begins_at_nothing(cast: Cast) -> None:
+    make_spent(cast)
+    set_budget(cast, per=Per.DAY, amount=Decimal(10), thresholds=(100,), stops=True)
+    nine = MARCH + 8 * DAY + timedelta(hours=12)
+    assert told(look(cast, nine)) == [("threshold", 100), ("stopped", 0)]
+    assert look(cast, nine + timedelta(hours=15)) == []
+    assert BudgetLook.objects.get().used == 0
+    assert told(look(cast, nine + DAY)) == [("threshold", 100), ("stopped", 0)]
+
+
+def test_late_usage_just_after_midnight_is_still_told(cast: Cast) -> None:
+    spent = make_spent(cast, days=0)
+    set_budget(cast, per=Per.DAY, amount=Decimal(8), thresholds=(100,))
+    midnight = MARCH + 5 * DAY
+    assert look(cast, midnight + timedelta(minutes=5)) == []
+    spent.big.use({"input": 10_000_000}, at=midnight - timedelta(minutes=10), to_at=midnight, model=BIG)
+    assert told(look(cast, midnight + timedelta(minutes=20))) == [("threshold", 100)]
+    assert look(cast, midnight + timedelta(minutes=22)) == []
+
+
+def test_a_retired_budget_is_not_looked_at(cast: Cast) -> None:
+    make_spent(cast)
+    budget = set_budget(cast)
+    retire_budget(organization=cast.tenant, budget_id=budget.pk, by=BY, now=NOW)
+    assert look(cast) == []
+    assert Budget.objects.count() == 1
