@@ -41,6 +41,7 @@ PROVIDER = (
     "/p/contracts/",
     "/p/prices/",
     "/p/price-index/",
+    "/p/alerts/",
     "/p/margin/",
     "/p/compare/",
     "/p/revenue/",
@@ -57,9 +58,9 @@ PROVIDER = (
     "/p/exports/",
     "/p/settings/",
 )
-READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/")
+READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/")
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
-TENANT = ("/t/usage/",)
+TENANT = ("/t/usage/", "/t/budgets/")
 HELD = ("/t/leases/",)
 BILLS = (
     "/t/invoices/",
@@ -117,7 +118,7 @@ def test_who_belongs_nowhere_sees_themselves_only() -> None:
 
 def test_a_tenant_sees_usage_and_invoices(cast: Cast) -> None:
     found = frame(cast.alice, "/t/usage/")
-    assert links(found) == ["/t/usage/", "/t/witnesses/", "/t/leases/", "/t/contracts/", *BILLS, *PRICED]
+    assert links(found) == [*TENANT, "/t/witnesses/", "/t/leases/", "/t/contracts/", *BILLS, *PRICED]
     assert (found.area, found.current) == ("tenant", "usage")
     assert found.organization is not None
     assert (found.organization.name, found.organization.kind) == ("Tenant", "Tenant")
@@ -155,7 +156,7 @@ def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
         (Role.BILLING, [*FIRST, *PROVIDER, *TENANT, *BILLS, *PRICED]),
         (
             Role.DEVELOPER,
-            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *TENANT, *HELD, "/t/prices/"],
+            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/", *TENANT, *HELD, "/t/prices/"],
         ),
     ],
 )
