@@ -24,6 +24,8 @@ from portal.shell import Organization as ShownOrganization
 from tenants.models import User
 from tenants.roles import (
     MANAGE_HOOKS,
+    MANAGE_KEYS,
+    READ_AUDIT,
     READ_BUDGETS,
     READ_CONTRACTS,
     READ_FLEET,
@@ -138,9 +140,15 @@ ITEM_OF_PAGE = {
         for page in ("webhooks", "webhook", "webhook-act")
     },
     **{
-        f"{side}-{page}": f"{side}-members"
+        f"{side}-{page}": f"{side}-{item}"
         for side in ("tenant", "provider", "operator")
-        for page in ("members", "member")
+        for page, item in (
+            ("members", "members"),
+            ("member", "members"),
+            ("keys", "keys"),
+            ("key", "keys"),
+            ("audit", "audit"),
+        )
     },
     "provider-invoices": "provider-invoices",
     "provider-invoice": "provider-invoices",
@@ -320,7 +328,11 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
 
 def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
     """The links to who and what acts for the organization."""
-    return ((READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),)
+    return (
+        (READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),
+        (MANAGE_KEYS, NavItem(f"{side}-keys", _("API keys"), reverse(f"{side}-keys"), "key")),
+        (READ_AUDIT, NavItem(f"{side}-audit", _("Audit log"), reverse(f"{side}-audit"), "search")),
+    )
 
 
 def _open_to(role: str, items: tuple[tuple[str, NavItem], ...]) -> tuple[NavItem, ...]:

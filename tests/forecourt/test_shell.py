@@ -75,11 +75,13 @@ BILLS = (
 
 WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
 MEMBERS = {"/p/members/", "/t/members/", "/o/members/"}
+MANAGED = {f"/{side}/{page}/" for side in "pto" for page in ("keys", "audit")}
 
 
 def links(found: Shell) -> list[str]:
     """The links of a menu, but those to webhooks and members, which other roles have."""
-    return [item.url for group in found.navigation for item in group.items if item.url not in WEBHOOKS | MEMBERS]
+    others = WEBHOOKS | MEMBERS | MANAGED
+    return [item.url for group in found.navigation for item in group.items if item.url not in others]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -96,6 +98,8 @@ def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role) -> None:
     for person, members in ((cast.alice, "/t/members/"), (cast.charlie, "/p/members/"), (olga, "/o/members/")):
         shown = [item.url for group in frame(person).navigation for item in group.items]
         assert [url for url in shown if url in MEMBERS] == [members]
+        managed = {"owner": ["keys", "audit"], "admin": ["keys", "audit"], "developer": ["keys"]}.get(role, [])
+        assert [url for url in shown if url in MANAGED] == [members.replace("members", page) for page in managed]
 
 
 def test_who_is_not_signed_in_sees_an_empty_frame() -> None:
