@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-BODY = {"name": "gateway", "scopes": ["usage:read"], "networks": ["127.0.0.0/8"]}
+BODY = {"name": "gateway", "scopes": ["prices:read"], "networks": ["127.0.0.0/8"]}
 
 
 def test_a_key_is_made_once_used_rotated_and_revoked(cast: Cast, client: Client) -> None:
@@ -28,17 +28,17 @@ def test_a_key_is_made_once_used_rotated_and_revoked(cast: Cast, client: Client)
     assert again == {**first.json(), "secret": None}
     assert secret not in str(list(IdempotentCall.objects.values()))
     key = f"api-keys/{first.json()['id']}"
-    assert call(client, secret, "get", "usage/reporters").status_code == 200
+    assert call(client, secret, "get", "price-books").status_code == 200
     read = call(client, caller, "get", key).json()
     assert (read["state"], read["last_used_from"], read["created_by"][:10]) == ("in_use", "127.0.0.1", "API key fk")
     rotated = call(client, caller, "post", f"{key}/rotate", {"overlap_hours": 0}).json()
     assert (rotated["rotated_from"], rotated["networks"]) == (read["id"], ["127.0.0.0/8"])
-    assert call(client, secret, "get", "usage/reporters").status_code == 401
-    assert call(client, rotated["secret"], "get", "usage/reporters").status_code == 200
+    assert call(client, secret, "get", "price-books").status_code == 401
+    assert call(client, rotated["secret"], "get", "price-books").status_code == 200
     new = f"api-keys/{rotated['id']}"
     changed = call(client, caller, "put", new, {"name": "other", "networks": ["203.0.113.0/24"]}).json()
     assert (changed["name"], changed["networks"]) == ("other", ["203.0.113.0/24"])
-    elsewhere = call(client, rotated["secret"], "get", "usage/reporters")
+    elsewhere = call(client, rotated["secret"], "get", "price-books")
     assert (elsewhere.status_code, elsewhere.json()["code"]) == (403, "address_not_allowed")
     for _ in range(2):
         assert call(client, caller, "delete", new).status_code == 204
