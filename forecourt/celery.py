@@ -90,4 +90,6 @@ app.config_from_object(
         },
     }
 )
-app.autodiscover_tasks(["tenants", "metering", "billing", "billing.budgets", "billing.collective", "billing.corrections"])
+app.autodiscover_tasks(
+    ["tenants", "metering", "billing", "billing.budgets", "billing.collective", "billing.corrections"],
+)

@@ -36,7 +36,7 @@ PARTS_BELONG = RunSQL(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0051_tax_waits'),
+        ('billing', '0052_budgets'),
         ('tenants', '0008_rate_windows'),
     ]
 
