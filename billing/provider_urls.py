@@ -29,6 +29,7 @@ from billing.pages import (
     price_draft,
     price_index,
     prices,
+    provider_credit,
     provider_invoices,
     revenue,
     settings,
@@ -98,6 +99,9 @@ urlpatterns = [
     ),
     path("credit-notes/", credit_notes.provider_credit_notes, name="provider-credit-notes"),
     path("credit-notes/<str:number>/", credit_notes.provider_credit_note, name="provider-credit-note"),
+    path("credits/", provider_credit.provider_credit, name="provider-credit"),
+    path("credits.csv", provider_credit.provider_credit_csv, name="provider-credit-csv"),
+    path("coupons.csv", provider_credit.provider_coupons_csv, name="provider-coupons-csv"),
     path("balances/", balances.provider_balances, name="provider-balances"),
     path(
         "credit-notes/<str:number>/credit-note.pdf",

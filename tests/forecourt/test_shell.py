@@ -51,6 +51,7 @@ PROVIDER = (
     "/p/disputes/",
     "/p/bank/",
     "/p/balances/",
+    "/p/credits/",
     "/p/dunning/",
     "/p/statements/",
     "/p/payouts/",
