@@ -77,6 +77,7 @@ SCOPE_NEEDS: Final = {
     "prices:write": roles.SET_PRICES,
     "credits:write": roles.CORRECT_INVOICES,
     "bank:write": roles.MATCH_PAYMENTS,
+    "budgets:write": roles.MANAGE_BUDGETS,
     "profile:write": roles.EDIT_PROFILE,
     "webhooks:read": roles.MANAGE_HOOKS,
     "webhooks:write": roles.MANAGE_HOOKS,

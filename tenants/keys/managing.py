@@ -11,7 +11,7 @@ from django.db import transaction
 from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, issue_key
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.roles import allows
+from tenants.roles import MANAGE_ORGANIZATIONS, allows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +62,8 @@ def scopes_within_reach(actor: Actor) -> list[str]:
     """Return the scopes that a person's role, or a program's own key, lets them put into a key."""
     if actor.scopes is not None:
         return [scope for scope in SCOPES if scope in actor.scopes]
-    return [scope for scope in SCOPES if allows(actor.role, SCOPE_NEEDS[scope])]
+    # What nobody said the need of, nobody but who may do everything puts into a key.
+    return [scope for scope in SCOPES if allows(actor.role, SCOPE_NEEDS.get(scope, MANAGE_ORGANIZATIONS))]
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ from portal.figures import locale_for, moment
 from portal.parts import Empty, Pill
 from portal.shell import Crumb
 from tenants.acting import on_every_side
+from tenants.api_keys import SCOPES
 from tenants.keys import managing
 from tenants.keys.reading import keys_of, state_of
 from tenants.keys.words import scope_names
@@ -79,7 +80,9 @@ class NewKeyForm(KeyForm):
         assert isinstance(scopes, forms.MultipleChoiceField)
         assert isinstance(days, forms.ChoiceField)
         names = scope_names()
-        scopes.choices = [(scope, f"{scope}: {names[scope]}") for scope in managing.scopes_within_reach(actor)]
+        scopes.choices = [
+            (scope, f"{scope}: {names.get(scope, SCOPES[scope])}") for scope in managing.scopes_within_reach(actor)
+        ]
         days.choices = [*((str(number), words) for number, words in LIFETIMES), ("", _("never"))]
 
 
@@ -166,7 +169,7 @@ def _key_answer(
         "usable": usable,
         "form": KeyForm(initial={"name": key.name, "networks": "\n".join(key.networks)}) if usable and within else None,
         "overlaps": OVERLAPS if usable and within else (),
-        "scopes": [(scope, names.get(scope, "")) for scope in key.scopes],
+        "scopes": [(scope, names.get(scope, SCOPES.get(scope, ""))) for scope in key.scopes],
         "before": key.rotated_from,
         "crumbs": [Crumb(_("API keys"), reverse(f"{side}-keys")), Crumb(key.name)],
         "key_url": reverse(f"{side}-key", args=[key.pk]),

@@ -25,6 +25,7 @@ def scope_names() -> dict[str, str]:
         "prices:write": _("Open price books, publish and announce versions"),
         "credits:write": _("Grant prepaid credit, offer and redeem coupons"),
         "bank:write": _("Take in bank statements, and say what movements were"),
+        "budgets:write": _("Set budgets, retire them, lift what they stop"),
         "profile:write": _("Say how the organization stands on bills and taxes"),
         "webhooks:read": _("Read webhook endpoints and deliveries"),
         "webhooks:write": _("Add and change webhook endpoints, send again"),

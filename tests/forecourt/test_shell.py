@@ -62,6 +62,7 @@ PROVIDER = (
 READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/")
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/", "/t/budgets/")
+ALERTED = ("/p/alerts/", *TENANT)
 HELD = ("/t/leases/",)
 BILLS = (
     "/t/invoices/",
@@ -161,7 +162,7 @@ def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
         (Role.BILLING, [*FIRST, *PROVIDER, *TENANT, *BILLS, *PRICED]),
         (
             Role.DEVELOPER,
-            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/", *TENANT, *HELD, "/t/prices/"],
+            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *ALERTED, *HELD, "/t/prices/"],
         ),
     ],
 )
