@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -35,24 +34,24 @@ from billing.queries.invoice_steps import InvoiceStep, invoice_steps
 from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
 from metering.context_bands import tier_id
 from tenants.authentication import organization_of
+from tenants.listing.answers import ListView, list_responses, with_next
 from tenants.models import Organization
 
 SCOPES: Final = {"GET": "invoices:read"}
 PAYABLE: Final = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
 
 
-class InvoicesView(APIView):
+class InvoicesView(ListView):
     """Invoices of the organization, as tenant and as provider."""
 
     required_scopes = SCOPES
-    renderer_classes = [JSONRenderer, CsvRenderer]
 
     @extend_schema(
         operation_id="invoices_list",
         tags=["invoices"],
         summary="List or follow invoices",
         parameters=INVOICE_PARAMETERS,
-        responses={(200, "application/json"): InvoicesSerializer, (200, "text/csv"): OpenApiTypes.STR},
+        responses=list_responses(InvoicesSerializer),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List invoices in the order they changed.
@@ -78,9 +77,7 @@ class InvoicesView(APIView):
             answer: HttpResponseBase = csv_answer("invoices.csv", _INVOICE_HEAD, (tuple(row.values()) for row in rows))
         else:
             answer = _json(request, {"invoices": rows, "has_more": found.has_more, "next_cursor": cursor})
-        if cursor and found.has_more:
-            answer["Link"] = f'<{_next_url(request, cursor)}>; rel="next"'
-        return answer
+        return with_next(request, answer, cursor if found.has_more else None)
 
 
 class InvoiceView(APIView):
@@ -333,11 +330,6 @@ def _tagged(request: Request, content: bytes, digest: str) -> HttpResponseBase:
     response["Cache-Control"] = "private, no-cache"
     answer: HttpResponseBase | None = get_conditional_response(request._request, etag=etag, response=response)
     return answer or response
-
-
-def _next_url(request: Request, cursor: str) -> str:
-    query = {**request.query_params.dict(), "cursor": cursor}
-    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
 
 
 def _plain(amount: Decimal) -> str:

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from billing.models import InvoiceState
 from billing.queries.invoice_changes import Place
 from billing.queries.invoices import PAGE_ROWS_MAX
+from tenants.listing.answers import PAGE_PARAMETERS
 
 DEFAULT_LIMIT: Final = 100
 STATES: Final = (InvoiceState.ISSUED, InvoiceState.PAID, InvoiceState.UNCOLLECTIBLE, InvoiceState.VOID)
@@ -38,9 +39,7 @@ INVOICE_PARAMETERS: Final = [
     OpenApiParameter("issued_to", datetime, description="issued before this instant"),
     OpenApiParameter("contract", str, description="the contract's number"),
     OpenApiParameter("updated_since", datetime, description="written at or after this instant"),
-    OpenApiParameter("limit", int, description=f"1 to {PAGE_ROWS_MAX}, {DEFAULT_LIMIT} if not given"),
-    OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after its last invoice"),
-    OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file"),
+    *PAGE_PARAMETERS,
 ]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -25,12 +26,11 @@ from billing.closing import close_period
 from billing.documents.beginning import retry_documents
 from billing.models import BillingPeriod, Invoice, InvoiceState, IssuingRule
 from billing.queries.draft_detail import (
-    PAGE_ROWS_MAX,
     DraftDetail,
     DraftEntry,
     DraftState,
     draft_detail,
-    draft_entries,
+    draft_page,
 )
 from billing.queries.invoice_steps import StepName
 from billing.rating.wording import plain
@@ -38,6 +38,15 @@ from billing.settlement import NotRetryable, retry_settlement
 from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.listing.answers import (
+    PAGE_PARAMETERS,
+    ListView,
+    PagedSerializer,
+    cursor_errors,
+    list_answer,
+    list_responses,
+    read_page,
+)
 from tenants.models import Organization
 
 READ: Final = "invoices:read"
@@ -106,11 +115,10 @@ class DraftDetailSerializer(InvoiceDraftSerializer):
     actions = DraftActionSerializer(many=True)
 
 
-class DraftsSerializer(serializers.Serializer[Any]):
+class DraftsSerializer(PagedSerializer):
     """Drafts in the order of their ids."""
 
     drafts = InvoiceDraftSerializer(many=True)
-    next_after = serializers.UUIDField(allow_null=True)
 
 
 class ApproveSerializer(serializers.Serializer[Any]):
@@ -145,7 +153,7 @@ class RetriedSerializer(serializers.Serializer[Any]):
     state = serializers.CharField(help_text="of the collection, or of the papers")
 
 
-class DraftsView(APIView):
+class DraftsView(ListView):
     """Invoices that are not issued yet, of the organization as tenant and as provider."""
 
     required_scopes = {"GET": READ}
@@ -156,31 +164,21 @@ class DraftsView(APIView):
         summary="List invoice drafts",
         parameters=[
             OpenApiParameter("state", str, enum=[str(each) for each in DraftState]),
-            OpenApiParameter("after", str, description="`next_after` of the page before"),
-            OpenApiParameter("limit", int, description=f"1 to {PAGE_ROWS_MAX}, 100 where not given"),
+            *PAGE_PARAMETERS,
         ],
-        responses={200: DraftsSerializer},
+        responses=list_responses(DraftsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List drafts with what was charged so far, beside the invoice of the period before."""
-        query = checked(_DraftQuery(data=request.query_params), WrongIssuingRule)
-        state = query.get("state")
-        found = draft_entries(
-            organization_of(request),
-            _now(),
-            state=DraftState(state) if state else None,
-            after=query.get("after"),
-            limit=query["limit"] + 1,
-        )
-        shown = found[: query["limit"]]
-        after = str(shown[-1].period_id) if len(found) > len(shown) else None
-        return Response({"drafts": [_entry(each) for each in shown], "next_after": after})
+        state = checked(_DraftQuery(data=request.query_params), WrongIssuingRule).get("state")
+        wanted = DraftState(state) if state else None
+        with cursor_errors():
+            paged = draft_page(organization_of(request), _now(), read_page(request), state=wanted)
+        return list_answer(request, "drafts", paged, InvoiceDraftSerializer, _entry)
 
 
 class _DraftQuery(serializers.Serializer[Any]):
     state = serializers.ChoiceField([str(each) for each in DraftState], required=False)
-    after = serializers.UUIDField(required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=PAGE_ROWS_MAX - 1, default=100)
 
 
 class DraftView(APIView):

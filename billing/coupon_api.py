@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -24,22 +25,29 @@ from billing.credit_shapes import (
 from billing.models import Contract, Coupon
 from billing.rating.discount import CouponWording, DiscountWording
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
 
 WRITES: Final = {"POST": "credits:write"}
 
 
-class CouponsView(APIView):
+class CouponsView(ListView):
     """Coupons that the organization offers."""
 
     required_scopes = {"GET": "credits:write", **WRITES}
 
     @extend_schema(
-        operation_id="coupons_list", tags=["contracts"], summary="List coupons", responses={200: CouponsSerializer}
+        operation_id="coupons_list",
+        tags=["contracts"],
+        summary="List coupons",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(CouponsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the coupons that the organization has offered, the latest first, and how often each was redeemed."""
-        return Response({"coupons": [_coupon(each) for each in offered_coupons(organization_of(request))]})
+        paged = page_by_key(request, offered_coupons(organization_of(request)), ("-created_at", "-pk"))
+        return list_answer(request, "coupons", paged, CouponSerializer, _coupon)
 
     @extend_schema(
         operation_id="coupons_create",
@@ -48,6 +56,7 @@ class CouponsView(APIView):
         request=NewCouponSerializer,
         responses={201: CouponSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Offer a percentage, or an amount of each billing period, off what the redeeming contract charges."""
         provider, now = _provider(request), _now()

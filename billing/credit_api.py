@@ -23,6 +23,7 @@ from billing.rating.credit import Grant
 from billing.rating.wording import plain
 from billing.standing import ContractStanding, GrantStanding, standing_of
 from tenants.authentication import organization_of
+from tenants.calls import once
 
 WRITES: Final = {"POST": "credits:write"}
 
@@ -58,6 +59,7 @@ class CreditsView(APIView):
         request=GrantRequestSerializer,
         responses={201: GrantSerializer},
     )
+    @once
     def post(self, request: Request, number: str) -> Response:
         """Add a balance to a credit term of a contract. Only its provider can; the same again changes nothing."""
         contract = _contract(request, number)

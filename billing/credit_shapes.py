@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.listing.answers import PagedSerializer
+
 AMOUNT: dict[str, Any] = {"max_digits": 50, "decimal_places": 18}
 
 
@@ -116,7 +118,7 @@ class CouponSerializer(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class CouponsSerializer(serializers.Serializer[Any]):
+class CouponsSerializer(PagedSerializer):
     """Coupons of a provider, the latest first."""
 
     coupons = CouponSerializer(many=True)

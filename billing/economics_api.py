@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
@@ -30,7 +31,7 @@ from billing.economics_parameters import (
     read_terms,
     read_window,
 )
-from billing.economics_shapes import MarginsSerializer, SimulationSerializer
+from billing.economics_shapes import MarginLineSerializer, MarginsSerializer, SimulationSerializer
 from billing.models import Contract, PriceVersion
 from billing.money import to_decimals
 from billing.queries.cluster_costs import CostVersion, cluster_costs
@@ -41,6 +42,8 @@ from billing.rating.kinds import read_any_wording
 from billing.rating.wording import Wording, WrongWording
 from billing.terms import terms_of
 from tenants.authentication import Program, organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_of_few
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -51,7 +54,7 @@ PERIODS_MAX: Final = 2_000
 RATIO_DIGITS: Final = 12
 
 
-class MarginsView(APIView):
+class MarginsView(ListView):
     """What a provider earned and spent."""
 
     required_scopes = {"GET": "invoices:read"}
@@ -60,10 +63,10 @@ class MarginsView(APIView):
         operation_id="margins_list",
         tags=["economics"],
         summary="Read margins",
-        parameters=MARGIN_PARAMETERS,
-        responses={200: MarginsSerializer},
+        parameters=[*MARGIN_PARAMETERS, *PAGE_PARAMETERS],
+        responses=list_responses(MarginsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Sum what was earned and what it cost over UTC days, by model, tenant, cluster or day."""
         serializer = MarginQuerySerializer(data=request.query_params.dict())
         serializer.is_valid(raise_exception=True)
@@ -78,23 +81,26 @@ class MarginsView(APIView):
             cluster_slug=asked["cluster"],
             model=asked.get("model"),
         )
-        return Response(
-            {
-                "first_day": found.first.isoformat(),
-                "last_day": found.last.isoformat(),
-                "currency": found.currency,
-                "lines": [_margin_line(line) for line in found.lines],
-                "total": _margin_line(MarginLine("", "", "", found.total)),
-                "workload_cost": _known(found.workload_cost),
-                "idle_cost": _known(found.idle_cost),
-                "overhead_cost": _known(found.overhead_cost),
-                "cost": _known(found.cost),
-                "below_cost": [_inverted(one) for one in inversions_of(provider, now)],
-            }
+        paged = page_of_few(request, found.lines, lambda line: (line.kind, line.key, line.name))
+        return list_answer(
+            request,
+            "lines",
+            paged,
+            MarginLineSerializer,
+            _margin_line,
+            first_day=found.first.isoformat(),
+            last_day=found.last.isoformat(),
+            currency=found.currency,
+            total=_margin_line(MarginLine("", "", "", found.total)),
+            workload_cost=_known(found.workload_cost),
+            idle_cost=_known(found.idle_cost),
+            overhead_cost=_known(found.overhead_cost),
+            cost=_known(found.cost),
+            below_cost=[_inverted(one) for one in inversions_of(provider, now)],
         )
 
 
-class ClusterCostsView(APIView):
+class ClusterCostsView(ListView):
     """What clusters cost by their owner's figures."""
 
     required_scopes = {"GET": "invoices:read", "POST": "costs:write"}
@@ -103,12 +109,14 @@ class ClusterCostsView(APIView):
         operation_id="cluster_costs_list",
         tags=["economics"],
         summary="Read what clusters cost",
-        responses={200: ClusterCostsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ClusterCostsSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List every version that was entered, cluster by cluster, the latest instant first."""
-        found = cluster_costs(organization_of(request))
-        return Response({"costs": [_cost(one.slug, version) for one in found for version in one.versions]})
+    def get(self, request: Request) -> HttpResponseBase:
+        """List every version that was entered, cluster by cluster, the one entered last first."""
+        rows = [(one.slug, version) for one in cluster_costs(organization_of(request)) for version in one.versions]
+        paged = page_of_few(request, rows, lambda row: (row[0], row[1].number), falling=True)
+        return list_answer(request, "costs", paged, EnteredClusterCostSerializer, lambda row: _cost(*row))
 
     @extend_schema(
         operation_id="cluster_costs_create",
@@ -117,6 +125,7 @@ class ClusterCostsView(APIView):
         request=ClusterCostSerializer,
         responses={201: EnteredClusterCostSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Enter costs from an instant on; the same instant again is a correction. No bill depends on them."""
         serializer = ClusterCostSerializer(data=request.data)

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from billing.economics.cost import CardCost, CostRates
 from billing.queries.comparison import GPUS_MAX
 from billing.queries.margin import Grouping
+from tenants.listing.answers import PagedSerializer
 
 PERCENT_MIN, PERCENT_MAX = Decimal(-100), Decimal(1000)
 MODELS_MAX: Final = 100
@@ -191,7 +192,7 @@ class EnteredClusterCostSerializer(ClusterCostSerializer):
     created_at = serializers.DateTimeField()
 
 
-class ClusterCostsSerializer(serializers.Serializer[Any]):
+class ClusterCostsSerializer(PagedSerializer):
     """Every version of a provider's clusters."""
 
     costs = EnteredClusterCostSerializer(many=True)

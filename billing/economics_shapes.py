@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.listing.answers import PagedSerializer
+
 EXACT = "unrounded, to 18 decimals, as a string"
 
 
@@ -50,7 +52,7 @@ class InvertedSerializer(serializers.Serializer[Any]):
     loss = serializers.CharField(help_text=EXACT)
 
 
-class MarginsSerializer(serializers.Serializer[Any]):
+class MarginsSerializer(PagedSerializer):
     """A provider's days; lines sum to the total, whatever they are grouped by."""
 
     first_day = serializers.DateField()

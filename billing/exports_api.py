@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.csv_files import CsvRenderer, csv_answer
@@ -17,6 +16,7 @@ from billing.documents.focus import COLUMNS, cells
 from billing.documents.focus_reading import focus_rows
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
 from tenants.problems import Problem
 
 SCOPES: Final = {"GET": "invoices:read"}
@@ -40,7 +40,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     columns = serializers.ListField(child=serializers.CharField())
 
 
-class ExportsSerializer(serializers.Serializer[Any]):
+class ExportsSerializer(PagedSerializer):
     """What can be exported."""
 
     exports = ExportSerializer(many=True)
@@ -56,7 +56,7 @@ class ExportSpanSerializer(serializers.Serializer[Any]):
         return {"from": serializers.DateTimeField(default_timezone=UTC), **super().get_fields()}
 
 
-class ExportsView(APIView):
+class ExportsView(ListView):
     """What can be exported."""
 
     required_scopes = SCOPES
@@ -65,13 +65,15 @@ class ExportsView(APIView):
         operation_id="exports_list",
         tags=["exports"],
         summary="List the exports there are",
-        responses={200: ExportsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ExportsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the exports with their versions and columns."""
         url = request.build_absolute_uri("exports/focus")
         one = {"name": "focus", "version": FOCUS_VERSION, "url": url, "columns": list(COLUMNS)}
-        return Response({"exports": [one]})
+        paged = page_of_few(request, [one], lambda row: (row["name"],))
+        return list_answer(request, "exports", paged, ExportSerializer, dict)
 
 
 class FocusView(APIView):

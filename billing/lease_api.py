@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -30,12 +31,13 @@ from billing.leasing import end_lease_early, extend_lease
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, Quote, Term
 from billing.queries.capacity import capacity_answer, open_contracts
-from billing.queries.lease_list import LeaseRow, lease_of, lease_rows, quote_of
+from billing.queries.lease_list import LeaseRow, lease_of, lease_page, lease_rows, quote_of
 from billing.quoting import quote_lease, reserve_quote
 from clusters.capacity import Wish
 from tenants.authentication import organization_of
-from tenants.calls import KEY_HEADER, made_once
+from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
 from tenants.models import Organization
 
 READS: Final = {"GET": "fleet:read"}
@@ -133,6 +135,7 @@ class ReserveView(APIView):
         request=None,
         responses={201: OpenApiResponse(LeaseSerializer, description="The lease; the same one if sent again.")},
     )
+    @once
     def post(self, request: Request, quote_id: UUID) -> Response:
         """Hold the slices for the whole span, all or none. Sent again it gives the same lease and changes nothing."""
         quote = _own_quote(request, quote_id)
@@ -140,17 +143,23 @@ class ReserveView(APIView):
         return Response(_one(request, lease.ref), status=status.HTTP_201_CREATED)
 
 
-class LeasesView(APIView):
+class LeasesView(ListView):
     """Leases of the organization, given and taken."""
 
     required_scopes = READS
 
     @extend_schema(
-        operation_id="leases_list", tags=["leases"], summary="List leases", responses={200: LeasesSerializer}
+        operation_id="leases_list",
+        tags=["leases"],
+        summary="List leases",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(LeasesSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the leases that the organization gives or takes: running, reserved, ended."""
-        return Response({"leases": [_lease(row) for row in lease_rows(organization_of(request), _now())]})
+    def get(self, request: Request) -> HttpResponseBase:
+        """List the leases that the organization gives or takes: running, reserved, ended; the last begun first."""
+        with cursor_errors():
+            paged = lease_page(organization_of(request), _now(), read_page(request))
+        return list_answer(request, "leases", paged, LeaseSerializer, _lease)
 
 
 class LeaseView(APIView):

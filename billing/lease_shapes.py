@@ -8,6 +8,7 @@ from rest_framework import serializers
 from billing.models import LeaseStep
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
+from tenants.listing.answers import PagedSerializer
 from tenants.problems import Problem
 
 INSTANT = "RFC 3339, or local time of the contract's zone; what is twice or never there is refused with both instants"
@@ -111,8 +112,8 @@ class LeaseSerializer(SpanSerializer):
     steps = StepSerializer(many=True)
 
 
-class LeasesSerializer(serializers.Serializer[Any]):
-    """Leases, the next to end first."""
+class LeasesSerializer(PagedSerializer):
+    """Leases, the one that begins last first."""
 
     leases = LeaseSerializer(many=True)
 

@@ -11,23 +11,19 @@ from uuid import UUID
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.csv_files import csv_answer
 from billing.models import IndexPrice, PriceBook, PriceVersion
 from billing.price_drafts import open_book
 from billing.prices_shapes import (
-    LIMIT_DEFAULT,
-    LIMIT_MAX,
     BookSerializer,
     BooksSerializer,
+    IndexPriceSerializer,
     IndexQuerySerializer,
     IndexSerializer,
     NewBookSerializer,
@@ -50,6 +46,17 @@ from billing.rating.wording import WrongWording, plain
 from clusters.bodies import read_body
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.listing.answers import (
+    PAGE_PARAMETERS,
+    ListView,
+    list_answer,
+    list_responses,
+    page_by_key,
+    wants_csv,
+    with_next,
+)
+from tenants.listing.csv_files import csv_answer
+from tenants.listing.paging import Paged
 
 SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
 BODY_BYTES_MAX: Final = 4_000_000
@@ -69,25 +76,23 @@ CSV_HEAD: Final = (
 )
 
 
-class CsvRenderer(JSONRenderer):
-    """Lets a list be asked for as `text/csv`; what goes wrong is still said in JSON."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-
-class PriceBooksView(APIView):
+class PriceBooksView(ListView):
     """Price books that the organization sells by or has a contract on."""
 
     required_scopes = SCOPES
 
     @extend_schema(
-        operation_id="price_books_list", tags=["prices"], summary="List price books", responses={200: BooksSerializer}
+        operation_id="price_books_list",
+        tags=["prices"],
+        summary="List price books",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(BooksSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the price books that the organization sells by, and those that its contracts refer to."""
-        books = readable_books(organization_of(request)).select_related("provider").order_by("name", "pk")
-        return Response({"price_books": [_book(book) for book in books]})
+        books = readable_books(organization_of(request)).select_related("provider")
+        paged = page_by_key(request, books, ("name", "pk"))
+        return list_answer(request, "price_books", paged, BookSerializer, _book)
 
     @extend_schema(
         operation_id="price_books_create",
@@ -112,45 +117,36 @@ class PriceBooksView(APIView):
         return made_once(request, body, now, make)
 
 
-class PriceVersionsView(APIView):
+class PriceVersionsView(ListView):
     """Published versions of price books."""
 
     required_scopes = SCOPES
-    renderer_classes = [JSONRenderer, CsvRenderer]
 
     @extend_schema(
         operation_id="price_versions_list",
         tags=["prices"],
         summary="List price versions",
-        parameters=[
-            OpenApiParameter("price_book", UUID, description="of this book only"),
-            OpenApiParameter("limit", int, description=f"1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
-            OpenApiParameter("cursor", str, description="`next_cursor` of an answer"),
-            OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file"),
-        ],
-        responses={(200, "application/json"): PriceVersionsSerializer, (200, "text/csv"): OpenApiTypes.STR},
+        parameters=[OpenApiParameter("price_book", UUID, description="of this book only"), *PAGE_PARAMETERS],
+        responses=list_responses(PriceVersionsSerializer),
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """List the versions in force, past and announced, with all their prices, in the order they take effect."""
+        """List the versions in force, past and announced, with all their prices, in the order they take effect.
+
+        As `text/csv`: one row per price.
+        """
         query = VersionQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        asked = query.validated_data
         found = readable_versions(organization_of(request))
-        if "price_book" in asked:
-            found = found.filter(book=asked["price_book"])
-        if "cursor" in asked:
-            found = found.filter(effective_at__gte=asked["cursor"])
-        page = list(found.order_by("effective_at", "pk")[: asked["limit"] + 1])
-        # A page ends where an instant does, so that the instant of the next one is all that a cursor needs.
-        end_at = page[-1].effective_at if len(page) > asked["limit"] else None
-        kept = [version.pk for version in page if end_at is None or version.effective_at < end_at]
-        if end_at is not None and not kept:
-            kept, end_at = list(found.filter(effective_at=end_at).values_list("pk", flat=True)), _after(found, end_at)
-        rows = version_rows(PriceVersion.objects.filter(pk__in=kept), _now())
-        if request.accepted_renderer.format == CsvRenderer.format:
-            return csv_answer("price-versions.csv", CSV_HEAD, _csv_rows(rows))
-        cursor = end_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if end_at else None
-        return Response({"price_versions": [_version(row) for row in rows], "next_cursor": cursor})
+        if "price_book" in query.validated_data:
+            found = found.filter(book=query.validated_data["price_book"])
+        page = page_by_key(request, found, ("effective_at", "pk"))
+        ids = [version.pk for version in page.rows]
+        by_id = {row.id: row for row in version_rows(PriceVersion.objects.filter(pk__in=ids), _now())}
+        paged = Paged([by_id[each] for each in ids], page.next_cursor)
+        if wants_csv(request):
+            answer: HttpResponseBase = csv_answer("price-versions.csv", CSV_HEAD, _csv_rows(paged.rows))
+            return with_next(request, answer, paged.next_cursor)
+        return list_answer(request, "price_versions", paged, PriceVersionSerializer, _version)
 
     @extend_schema(
         operation_id="price_versions_create",
@@ -202,7 +198,7 @@ class PriceVersionView(APIView):
         return Response(_version(row))
 
 
-class PriceIndexView(APIView):
+class PriceIndexView(ListView):
     """Public list prices by model and card."""
 
     required_scopes = {"GET": "prices:read"}
@@ -213,21 +209,17 @@ class PriceIndexView(APIView):
         summary="Read public prices",
         parameters=[
             OpenApiParameter("search", str, description="a part of the name of a model, card or seller"),
-            OpenApiParameter("limit", int, description=f"1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
-            OpenApiParameter("cursor", int, description="`next_cursor` of an answer"),
+            *PAGE_PARAMETERS,
         ],
-        responses={200: IndexSerializer},
+        responses=list_responses(IndexSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Read the public prices that were imported last, each with its source and date."""
         query = IndexQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        asked = query.validated_data
-        found = public_prices(asked.get("search", "")).select_related("imported").order_by("pk")
-        rows = list(found.filter(pk__gt=asked["cursor"])[: asked["limit"] + 1])
-        kept = rows[: asked["limit"]]
-        cursor = kept[-1].pk if len(rows) > len(kept) else None
-        return Response({"prices": [_public(row) for row in kept], "next_cursor": cursor})
+        found = public_prices(query.validated_data.get("search", "")).select_related("imported")
+        paged = page_by_key(request, found, ("pk",))
+        return list_answer(request, "prices", paged, IndexPriceSerializer, _public)
 
 
 def _public(row: IndexPrice) -> dict[str, Any]:
@@ -249,11 +241,6 @@ def _public(row: IndexPrice) -> dict[str, Any]:
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
-
-
-def _after(found: Any, at: datetime) -> datetime | None:
-    later = found.filter(effective_at__gt=at).order_by("effective_at").values_list("effective_at", flat=True).first()
-    return later if isinstance(later, datetime) else None
 
 
 def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> tuple[bytes, dict[str, Any]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from rest_framework import serializers
 
 from billing.queries.price_books import Standing
-
-LIMIT_MAX: Final = 500
-LIMIT_DEFAULT: Final = 100
+from tenants.listing.answers import PagedSerializer
 
 
 class BookSerializer(serializers.Serializer[Any]):
@@ -21,7 +19,7 @@ class BookSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(help_text="the provider's slug")
 
 
-class BooksSerializer(serializers.Serializer[Any]):
+class BooksSerializer(PagedSerializer):
     """Price books of the organization, and those that its contracts refer to."""
 
     price_books = BookSerializer(many=True)
@@ -64,11 +62,10 @@ class PriceVersionSerializer(serializers.Serializer[Any]):
     prices = PriceRowSerializer(many=True)
 
 
-class PriceVersionsSerializer(serializers.Serializer[Any]):
+class PriceVersionsSerializer(PagedSerializer):
     """Versions in the order they take effect."""
 
     price_versions = PriceVersionSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class NewVersionSerializer(serializers.Serializer[Any]):
@@ -83,8 +80,6 @@ class VersionQuerySerializer(serializers.Serializer[Any]):
     """The query of the list of versions."""
 
     price_book = serializers.UUIDField(required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
-    cursor = serializers.DateTimeField(required=False)
 
 
 class IndexPriceSerializer(serializers.Serializer[Any]):
@@ -107,16 +102,13 @@ class IndexPriceSerializer(serializers.Serializer[Any]):
         return {"source": serializers.CharField(), **super().get_fields()}
 
 
-class IndexSerializer(serializers.Serializer[Any]):
+class IndexSerializer(PagedSerializer):
     """Public prices of the newest import of each source."""
 
     prices = IndexPriceSerializer(many=True)
-    next_cursor = serializers.IntegerField(allow_null=True)
 
 
 class IndexQuerySerializer(serializers.Serializer[Any]):
     """The query of public prices."""
 
     search = serializers.CharField(max_length=100, required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
-    cursor = serializers.IntegerField(min_value=0, max_value=2**62, default=0)

@@ -25,6 +25,8 @@ from billing.revenue_csv import BYTES_MAX
 from billing.revenue_statements import state_revenue
 from clusters.bodies import checked, read_body
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
 BODY_BYTES_MAX: Final = 2 * BYTES_MAX
@@ -89,14 +91,14 @@ class DueSerializer(serializers.Serializer[Any]):
     audit_tolerance_percent = serializers.CharField()
 
 
-class StatementsSerializer(serializers.Serializer[Any]):
+class StatementsSerializer(PagedSerializer):
     """The statements of a contract, and what is due."""
 
     statements = StatementSerializer(many=True)
     due = DueSerializer(many=True)
 
 
-class RevenueStatementsView(APIView):
+class RevenueStatementsView(ListView):
     """Certified revenue statements of one contract."""
 
     required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
@@ -105,17 +107,19 @@ class RevenueStatementsView(APIView):
         operation_id="revenue_statements_list",
         tags=["contracts"],
         summary="List a contract's revenue statements",
-        responses={200: StatementsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(StatementsSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
-        """List the latest 500 statements, and what is due of the latest 24 billing periods with its check."""
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
+        """List statements, the latest first, and what is due of the latest 24 billing periods with its check."""
         organization = organization_of(request)
         found = statements_of(organization, contract_id)
         if found is None:
             raise Http404
         now = timezone.now()  # noqa: TID251  an entry point
-        dues = due_rows(organization, now, contract_id=contract_id)
-        return Response({"statements": [_statement(one) for one in found], "due": [_due(row) for row in dues]})
+        due = [_due(row) for row in due_rows(organization, now, contract_id=contract_id)]
+        paged = page_by_key(request, found, ("-created_at", "-pk"))
+        return list_answer(request, "statements", paged, StatementSerializer, _statement, due=due)
 
     @extend_schema(
         operation_id="revenue_statements_create",
@@ -127,6 +131,7 @@ class RevenueStatementsView(APIView):
             200: OpenApiResponse(StatementSerializer, description="The same file again."),
         },
     )
+    @once
     def post(self, request: Request, contract_id: UUID) -> Response:
         """Certify the net revenue of a billing period that is over. A correction is another statement.
 

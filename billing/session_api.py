@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import PermissionDenied
@@ -22,6 +23,7 @@ from billing.queries.sessions import (
     VolumeRow,
     recorded_term,
     session_of,
+    session_page,
     session_rows,
     volume_rows,
 )
@@ -39,23 +41,39 @@ from billing.session_shapes import (
 from billing.sessions import Wanted, start_session, state_session, stop_session, take_session_back
 from billing.volumes import size_volume
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import (
+    PAGE_PARAMETERS,
+    ListView,
+    cursor_errors,
+    list_answer,
+    list_responses,
+    page_of_few,
+    read_page,
+)
 
 READS: Final = {"GET": "fleet:read"}
 WRITES: Final = {"POST": "leases:write"}
 BOTH: Final = {**READS, **WRITES}
 
 
-class SessionsView(APIView):
+class SessionsView(ListView):
     """Sessions given and taken."""
 
     required_scopes = BOTH
 
     @extend_schema(
-        operation_id="sessions_list", tags=["leases"], summary="List sessions", responses={200: SessionsSerializer}
+        operation_id="sessions_list",
+        tags=["leases"],
+        summary="List sessions",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(SessionsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the sessions that the organization gives or takes, the last begun first."""
-        return Response({"sessions": [_session(row) for row in session_rows(organization_of(request), _now())]})
+        with cursor_errors():
+            paged = session_page(organization_of(request), _now(), read_page(request))
+        return list_answer(request, "sessions", paged, SessionSerializer, _session)
 
     @extend_schema(
         operation_id="sessions_start",
@@ -64,6 +82,7 @@ class SessionsView(APIView):
         request=StartSessionSerializer,
         responses={201: SessionSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Take free slices under a term on demand or on spot. Sent again with its name it is the same session."""
         given, now = _valid(StartSessionSerializer, request), _now()
@@ -154,6 +173,7 @@ class TakeBacksView(APIView):
         request=TakeBackSerializer,
         responses={201: SessionSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Take a spot session back, or give notice of it by an instant to come. For the provider."""
         given, now = _valid(TakeBackSerializer, request), _now()
@@ -164,17 +184,22 @@ class TakeBacksView(APIView):
         return _one(request, session.pk, status.HTTP_201_CREATED)
 
 
-class VolumesView(APIView):
+class VolumesView(ListView):
     """Volumes given and taken."""
 
     required_scopes = BOTH
 
     @extend_schema(
-        operation_id="volumes_list", tags=["leases"], summary="List volumes", responses={200: VolumesSerializer}
+        operation_id="volumes_list",
+        tags=["leases"],
+        summary="List volumes",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(VolumesSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the volumes that there are, each with its size."""
-        return Response({"volumes": [_volume(row) for row in volume_rows(organization_of(request))]})
+        paged = page_of_few(request, volume_rows(organization_of(request)), lambda row: (row.term, row.volume))
+        return list_answer(request, "volumes", paged, VolumeSerializer, _volume)
 
     @extend_schema(
         operation_id="volumes_size",
@@ -183,6 +208,7 @@ class VolumesView(APIView):
         request=VolumeSizeSerializer,
         responses={201: VolumeSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Say how big a volume is from an instant on, 0 to delete it. Sent again it changes nothing."""
         given, now = _valid(VolumeSizeSerializer, request), _now()

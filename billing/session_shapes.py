@@ -10,6 +10,7 @@ from billing.sessions import FIRST_STATES
 from billing.volumes import GIGABYTES_MAX
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
+from tenants.listing.answers import PagedSerializer
 
 NOW = f"{INSTANT}; now if left out"
 
@@ -71,7 +72,7 @@ class SessionSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), **span}
 
 
-class SessionsSerializer(serializers.Serializer[Any]):
+class SessionsSerializer(PagedSerializer):
     """Sessions, the last begun first."""
 
     sessions = SessionSerializer(many=True)
@@ -96,7 +97,7 @@ class VolumeSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class VolumesSerializer(serializers.Serializer[Any]):
+class VolumesSerializer(PagedSerializer):
     """The volumes that there are."""
 
     volumes = VolumeSerializer(many=True)

@@ -4,19 +4,22 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billing.models import Contract, TermFact
 from billing.queries.revenue import stated_facts
 from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_refund
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
+from tenants.listing.paging import Paged
 from tenants.problems import Problem
 
 
@@ -83,7 +86,19 @@ class AuditSerializer(serializers.Serializer[Any]):
     recorded_at = serializers.DateTimeField()
 
 
-class RefundsView(APIView):
+class RefundsOfShareSerializer(PagedSerializer):
+    """Refunds of a contract, the latest first."""
+
+    refunds = RefundSerializer(many=True)
+
+
+class AuditsSerializer(PagedSerializer):
+    """Findings of audits of a contract, the latest first."""
+
+    audit_findings = AuditSerializer(many=True)
+
+
+class RefundsView(ListView):
     """Refunds of a contract's shares."""
 
     required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
@@ -92,11 +107,13 @@ class RefundsView(APIView):
         operation_id="share_refunds_list",
         tags=["contracts"],
         summary="List a contract's refunds of tokens",
-        responses={200: RefundSerializer(many=True)},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(RefundsOfShareSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
-        """List the latest 500 refunds, the latest first."""
-        return _listed(request, contract_id, "refunded_counts")
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
+        """List refunds of tokens, the latest first."""
+        paged = _listed(request, contract_id, "refunded_counts")
+        return list_answer(request, "refunds", paged, RefundSerializer, _row)
 
     @extend_schema(
         operation_id="share_refunds_create",
@@ -108,6 +125,7 @@ class RefundsView(APIView):
             200: OpenApiResponse(RefundSerializer, description="It was stated already."),
         },
     )
+    @once
     def post(self, request: Request, contract_id: UUID) -> Response:
         """State that the price of tokens was paid back in an open period, where refunds are excluded."""
         contract, given, by = _given(request, contract_id, RefundRequestSerializer)
@@ -126,7 +144,7 @@ class RefundsView(APIView):
         return _answered(stated, is_new)
 
 
-class AuditFindingsView(APIView):
+class AuditFindingsView(ListView):
     """Findings of audits of a contract's shares."""
 
     required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
@@ -135,11 +153,13 @@ class AuditFindingsView(APIView):
         operation_id="share_audit_findings_list",
         tags=["contracts"],
         summary="List what audits of a contract found",
-        responses={200: AuditSerializer(many=True)},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(AuditsSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
-        """List the latest 500 findings, the latest first."""
-        return _listed(request, contract_id, "audit_finding")
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
+        """List what audits found, the latest first."""
+        paged = _listed(request, contract_id, "audit_finding")
+        return list_answer(request, "audit_findings", paged, AuditSerializer, _row)
 
     @extend_schema(
         operation_id="share_audit_findings_create",
@@ -151,6 +171,7 @@ class AuditFindingsView(APIView):
             200: OpenApiResponse(AuditSerializer, description="It was stated already."),
         },
     )
+    @once
     def post(self, request: Request, contract_id: UUID) -> Response:
         """State what is owed for a closed period instead of what was reported; the difference is billed."""
         contract, given, by = _given(request, contract_id, AuditRequestSerializer)
@@ -178,11 +199,11 @@ def _given(
     return contract, given, By(organization, program.key.prefix)
 
 
-def _listed(request: Request, contract_id: UUID, kind: str) -> Response:
+def _listed(request: Request, contract_id: UUID, kind: str) -> Paged[TermFact]:
     found = stated_facts(organization_of(request), contract_id, kind)
     if found is None:
         raise Http404
-    return Response([_row(stated) for stated in found])
+    return page_by_key(request, found, ("-recorded_at", "-pk"))
 
 
 def _answered(stated: TermFact, is_new: bool) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -22,6 +23,7 @@ from billing.tax_rules.treatments import Category
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
 from tenants.models import Organization
 
 SCOPES: Final = {"GET": "invoices:read", "POST": "profile:write"}
@@ -64,7 +66,7 @@ class TaxRateSerializer(serializers.Serializer[Any]):
     entered_by = serializers.CharField()
 
 
-class TaxRatesSerializer(serializers.Serializer[Any]):
+class TaxRatesSerializer(PagedSerializer):
     """Every rate that was entered, by country and day."""
 
     tax_rates = TaxRateSerializer(many=True)
@@ -93,7 +95,7 @@ class ExemptionSerializer(serializers.Serializer[Any]):
     to_on = serializers.DateField(allow_null=True)
 
 
-class ExemptionsSerializer(serializers.Serializer[Any]):
+class ExemptionsSerializer(PagedSerializer):
     """Every certificate, by tenant and day."""
 
     tax_exemptions = ExemptionSerializer(many=True)
@@ -135,17 +137,23 @@ class TaxSettingsView(APIView):
         return Response(_settings(keep_tax_settings(provider=provider, by=_caller(request), now=_now(), **given)))
 
 
-class TaxRatesView(APIView):
+class TaxRatesView(ListView):
     """A provider's own rates."""
 
     required_scopes = SCOPES
 
     @extend_schema(
-        operation_id="tax_rates_list", tags=["taxes"], summary="List own tax rates", responses={200: TaxRatesSerializer}
+        operation_id="tax_rates_list",
+        tags=["taxes"],
+        summary="List own tax rates",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(TaxRatesSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List every rate that was entered."""
-        return Response({"tax_rates": [_rate(each) for each in tax_standing(_provider(request)).rates]})
+        rates = tax_standing(_provider(request)).rates
+        paged = page_of_few(request, rates, lambda rate: (rate.country, rate.from_on, rate.pk))
+        return list_answer(request, "tax_rates", paged, TaxRateSerializer, _rate)
 
     @extend_schema(
         operation_id="tax_rates_create",
@@ -168,7 +176,7 @@ class TaxRatesView(APIView):
         return made_once(request, body, now, make)
 
 
-class TaxExemptionsView(APIView):
+class TaxExemptionsView(ListView):
     """Certificates of a provider's tenants."""
 
     required_scopes = SCOPES
@@ -177,11 +185,14 @@ class TaxExemptionsView(APIView):
         operation_id="tax_exemptions_list",
         tags=["taxes"],
         summary="List certificates of exemption",
-        responses={200: ExemptionsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ExemptionsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List every certificate."""
-        return Response({"tax_exemptions": [_exemption(each) for each in tax_standing(_provider(request)).exemptions]})
+        found = tax_standing(_provider(request)).exemptions
+        paged = page_of_few(request, found, lambda one: (one.tenant.slug, one.from_on, one.pk))
+        return list_answer(request, "tax_exemptions", paged, ExemptionSerializer, _exemption)
 
     @extend_schema(
         operation_id="tax_exemptions_create",

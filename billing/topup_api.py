@@ -5,12 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billing import stripe_account
 from billing.models import Contract, TopUp
@@ -19,6 +19,9 @@ from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, open_top_up, start_top_up
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.calls import KEY_HEADER, made_once
+from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
 TOP_UPS_MAX = 200
@@ -53,13 +56,13 @@ class TopUpSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class TopUpsSerializer(serializers.Serializer[Any]):
+class TopUpsSerializer(PagedSerializer):
     """The latest top-ups of a contract."""
 
     top_ups = TopUpSerializer(many=True)
 
 
-class TopUpsView(APIView):
+class TopUpsView(ListView):
     """Top-ups of a contract."""
 
     required_scopes = {"GET": "invoices:read", "POST": "credits:write"}
@@ -68,20 +71,23 @@ class TopUpsView(APIView):
         operation_id="contracts_top_ups_list",
         tags=["contracts"],
         summary="List top-ups",
-        responses={200: TopUpsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(TopUpsSerializer),
     )
-    def get(self, request: Request, number: str) -> Response:
-        """List the latest 200, the newest first."""
+    def get(self, request: Request, number: str) -> HttpResponseBase:
+        """List top-ups, the newest first."""
         contract = Contract.objects.for_org(organization_of(request)).filter(number=number).first()
         if contract is None:
             raise Http404
-        found = TopUp.objects.filter(term__contract=contract).select_related("term").order_by("-created_at", "-pk")
-        return Response({"top_ups": [_top_up(each) for each in found[:TOP_UPS_MAX]]})
+        found = TopUp.objects.filter(term__contract=contract).select_related("term")
+        paged = page_by_key(request, found, ("-created_at", "-pk"))
+        return list_answer(request, "top_ups", paged, TopUpSerializer, _top_up)
 
     @extend_schema(
         operation_id="contracts_top_ups_create",
         tags=["contracts"],
         summary="Buy prepaid credit",
+        parameters=[KEY_HEADER],
         request=TopUpRequestSerializer,
         responses={201: TopUpSerializer},
     )
@@ -90,15 +96,22 @@ class TopUpsView(APIView):
         contract = Contract.objects.filter(tenant=organization_of(request), number=number).first()
         if contract is None:
             raise Http404
+        body = request._request.body
         given = checked(TopUpRequestSerializer(data=request.data), WrongTopUp)
         gateway = stripe_account.gateway()
         if gateway is None:
             raise TopUpsNotTaken("This installation takes no cards.")
         now = datetime.now(UTC)  # noqa: TID251  an entry point
         program: Any = request.user
-        made = start_top_up(
-            contract=contract, amount=given["amount"], term_ref=given["term"], by=f"key {program.key.prefix}", now=now
-        )
+
+        def make() -> Answered:
+            by = f"key {program.key.prefix}"
+            made = start_top_up(contract=contract, amount=given["amount"], term_ref=given["term"], by=by, now=now)
+            return status.HTTP_201_CREATED, {"id": str(made.pk)}
+
+        # Started once under its key, and known here before Stripe is asked; the page opens once whoever asks again.
+        started: Any = made_once(request, body, now, make).data
+        made = TopUp.objects.select_related("term").get(pk=started["id"])
         back = f"{settings.PUBLIC_URL}{reverse('tenant-contract', args=[contract.pk])}"
         try:
             open_top_up(top_up_id=made.pk, return_url=back, gateway=gateway, now=now)

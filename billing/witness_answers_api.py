@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billing.models import Contract
 from billing.queries.revenue import HeldRow, held_rows
@@ -18,6 +18,8 @@ from billing.share_stating import By
 from billing.witness_answers import answer_difference
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
 from tenants.problems import Problem
 
 
@@ -45,6 +47,12 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     period_state = serializers.CharField(help_text="of a closed period an agreed count is billed in an open one")
 
 
+class DifferencesSerializer(PagedSerializer):
+    """Differences that are held, the latest first."""
+
+    differences = DifferenceSerializer(many=True)
+
+
 class AnswerRequestSerializer(serializers.Serializer[Any]):
     """A party's count for a difference, which lies between those of the witnesses."""
 
@@ -63,7 +71,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     settled = serializers.BooleanField()
 
 
-class WitnessDifferencesView(APIView):
+class WitnessDifferencesView(ListView):
     """Differences of witnesses of one contract that are held."""
 
     required_scopes = {"GET": "invoices:read", "POST": "revenue:write"}
@@ -72,15 +80,17 @@ class WitnessDifferencesView(APIView):
         operation_id="witness_differences_list",
         tags=["contracts"],
         summary="List differences of witnesses that are held",
-        responses={200: DifferenceSerializer(many=True)},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(DifferencesSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """List what is held of the latest 24 billing periods that are over."""
         now = timezone.now()  # noqa: TID251  an entry point
         found = held_rows(organization_of(request), contract_id, now)
         if found is None:
             raise Http404
-        return Response([_row(row) for row in found])
+        paged = page_of_few(request, found, _place, falling=True)
+        return list_answer(request, "differences", paged, DifferenceSerializer, _row)
 
     @extend_schema(
         operation_id="witness_differences_answer",
@@ -89,6 +99,7 @@ class WitnessDifferencesView(APIView):
         request=AnswerRequestSerializer,
         responses={200: AnswerSerializer},
     )
+    @once
     def post(self, request: Request, contract_id: UUID) -> Response:
         """State your count; once both parties have stated the same, it bills."""
         organization = organization_of(request)
@@ -107,6 +118,11 @@ class WitnessDifferencesView(APIView):
             now=timezone.now(),  # noqa: TID251  an entry point
         )
         return Response({"tokens": given["tokens"], "settled": settled})
+
+
+def _place(row: HeldRow) -> tuple[object, ...]:
+    fact = row.held.fact
+    return (fact.from_at, row.term.ref, str(fact.deployment), fact.model, fact.token_class)
 
 
 def _row(row: HeldRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db.models import Case, FilteredRelation, Q, Value, When
 from metering.checks import COUNT_LIMIT
 from metering.control_models import Alert, AlertKind, AlertState
 from tenants.ids import new_id
+from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -119,20 +120,33 @@ class AlertRow:
         return self.state == AlertState.OPEN and not self.seen_by
 
 
+_ALERT: Final = (
+    "id", "kind", "state", "from_at", "to_at", "deployment__slug", "node__name", "model", "quantity", "measured",
+    "bound", "rule", "found_at", "said__by", "said__note", "said__at",
+)  # fmt: skip
+
+
 def alert_rows(
     *, organization: Organization, from_at: datetime, to_at: datetime, kinds: Collection[str] = (), limit: int = 200
 ) -> list[AlertRow]:
     """Return the alerts of a party that touch a window, those that wait first, then the newest; one query."""
-    said = FilteredRelation("seen", condition=Q(seen__organization=organization))
-    rows = alerts_of(organization).filter(from_at__lt=to_at, to_at__gt=from_at).annotate(said=said)
+    rows = _said(organization, from_at, to_at)
     if kinds:
         rows = rows.filter(kind__in=list(kinds))
     waits = Case(When(Q(state=AlertState.OPEN, said__isnull=True), then=Value(0)), default=Value(1))
-    found = rows.order_by(waits, "-from_at", "kind", "subject").values_list(
-        "id", "kind", "state", "from_at", "to_at", "deployment__slug", "node__name", "model", "quantity", "measured",
-        "bound", "rule", "found_at", "said__by", "said__note", "said__at",
-    )  # fmt: skip
+    found = rows.order_by(waits, "-from_at", "kind", "subject").values_list(*_ALERT)
     return [_alert_row(row) for row in found[:limit]]
+
+
+def alert_page(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[AlertRow]:
+    """Return a page of the alerts of a party that touch a window, the newest first; one query. Raises WrongCursor."""
+    paged = page_values(_said(organization, from_at, to_at), page, ("-from_at", "-id"), _ALERT)
+    return Paged([_alert_row(row) for row in paged.rows], paged.next_cursor)
+
+
+def _said(organization: Organization, from_at: datetime, to_at: datetime) -> QuerySet[Any]:
+    said = FilteredRelation("seen", condition=Q(seen__organization=organization))
+    return alerts_of(organization).filter(from_at__lt=to_at, to_at__gt=from_at).annotate(said=said)
 
 
 def _alert_row(row: Sequence[Any]) -> AlertRow:

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
 from msgspec import json
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
 from metering.admission import Overloaded, ingest_gate
-from metering.api_parameters import USAGE_PARAMETERS, next_cursor, read_usage_query
-from metering.api_shapes import UsageSerializer
+from metering.api_parameters import USAGE_PARAMETERS, read_usage_query, window_of
+from metering.api_shapes import UsageSerializer, UsageTotalSerializer
 from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
 from metering.ingest_counts import UNKNOWN_REPORTER
-from metering.queries import usage_in, usage_totals
+from metering.queries import place_of_total, usage_in, usage_totals
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from tenants.authentication import organization_of
+from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
+from tenants.listing.cursors import write_cursor
+from tenants.listing.paging import Paged
 from tenants.problem_response import answer, problem_answer
 from tenants.problems import Problem
 
@@ -80,7 +82,7 @@ def _take_batch(request: HttpRequest) -> HttpResponse:
     return HttpResponse(json.encode(ingest_batch(sent=sent, now=now)), content_type="application/json")
 
 
-class UsageView(APIView):
+class UsageView(ListView):
     """Usage of the organization: as tenant, as provider, on its nodes."""
 
     required_scopes = {"GET": "usage:read"}
@@ -90,9 +92,9 @@ class UsageView(APIView):
         tags=["usage"],
         summary="Read usage",
         parameters=USAGE_PARAMETERS,
-        responses={200: UsageSerializer},
+        responses=list_responses(UsageSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Sum usage by stretches of time, witness, class and what `group_by` names."""
         query = read_usage_query(request)
         usage = usage_in(
@@ -102,23 +104,20 @@ class UsageView(APIView):
             filters=query.filters,
             group_by=query.group_by,
         )
-        totals = usage_totals(
-            usage=usage,
-            granularity=query.granularity,
-            zone=query.zone,
-            group_by=query.group_by,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "granularity": query.granularity,
-                "tz": query.zone,
-                "usage": [_total(one) for one in totals[: query.limit]],
-                "next_cursor": next_cursor(query, len(totals)),
-            }
+        with cursor_errors():
+            totals = usage_totals(
+                usage=usage,
+                granularity=query.granularity,
+                zone=query.zone,
+                group_by=query.group_by,
+                after=query.after,
+                limit=query.limit + 1,
+            )
+        kept = totals[: query.limit]
+        cursor = write_cursor(place_of_total(kept[-1])) if len(totals) > query.limit else None
+        told = {"granularity": query.granularity, "tz": query.zone}
+        return list_answer(
+            request, "usage", Paged(kept, cursor), UsageTotalSerializer, _total, **window_of(query), **told
         )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drf_spectacular.types import OpenApiTypes
@@ -14,17 +12,16 @@ from drf_spectacular.utils import OpenApiParameter
 
 from metering.models import Quantity, Witness
 from metering.queries import FILTER_FIELDS, Granularity, GroupBy
+from tenants.listing.answers import LIMIT_DEFAULT, LIMIT_MAX, PAGE_PARAMETERS
+from tenants.listing.cursors import Place, WrongCursor, read_cursor
+from tenants.listing.paging import Page
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from rest_framework.request import Request
 
-Row = TypeVar("Row")
-LIMIT_MAX: Final = 500
-LIMIT_DEFAULT: Final = 100
-OFFSET_MAX: Final = 1_000_000
 TEXT_CHARS_MAX: Final = 200
 WINDOW_MAX: Final[dict[Granularity, timedelta]] = {
     "hour": timedelta(days=31),
@@ -56,8 +53,13 @@ class UsageQuery:
     zone: str = "UTC"
     group_by: tuple[GroupBy, ...] = ("model",)
     filters: dict[str, str] = field(default_factory=dict)
-    offset: int = 0
+    after: Place | None = None
     limit: int = LIMIT_DEFAULT
+
+    @property
+    def page(self) -> Page:
+        """Which page."""
+        return Page(self.limit, self.after)
 
 
 def _parameter(name: str, description: str, *, required: bool = False, enum: Iterable[str] = ()) -> OpenApiParameter:
@@ -69,8 +71,7 @@ _WINDOW = [
     OpenApiParameter("to", OpenApiTypes.DATETIME, required=True, description="end, not included"),
 ]
 _PAGE = [
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"rows a page, 1 to {LIMIT_MAX}"),
-    _parameter("cursor", "`next_cursor` of the page before"),
+    *PAGE_PARAMETERS,
 ]
 _FILTERS = [
     _parameter("model", "only this served model"),
@@ -113,23 +114,9 @@ def read_residuals_query(request: Request) -> UsageQuery:
     return _Reader(request, RESIDUAL_PARAMETERS).query("total", ("hour", "total"))
 
 
-def next_cursor(query: UsageQuery, found: int) -> str | None:
-    """Return where the next page begins, None after the last; `found` counts one row more than the page."""
-    if found <= query.limit:
-        return None
-    return base64.urlsafe_b64encode(str(query.offset + query.limit).encode()).decode()
-
-
-def window_page(
-    query: UsageQuery, name: str, found: Sequence[Row], shape: Callable[[Row], object]
-) -> dict[str, object]:
-    """Return one page of a window's rows as the answer; `found` has one row more than the page where there are more."""
-    return {
-        "from": query.from_at,
-        "to": query.to_at,
-        name: [shape(one) for one in found[: query.limit]],
-        "next_cursor": next_cursor(query, len(found)),
-    }
+def window_of(query: UsageQuery) -> dict[str, object]:
+    """Return the window of a page, as its answer names it."""
+    return {"from": query.from_at, "to": query.to_at}
 
 
 class _Reader:
@@ -137,7 +124,7 @@ class _Reader:
 
     def __init__(self, request: Request, parameters: Iterable[OpenApiParameter]) -> None:
         self.given = request.query_params
-        self.names = {one.name for one in parameters}
+        self.names = {one.name for one in parameters if one.location == OpenApiParameter.QUERY}
         self.errors: list[dict[str, str]] = []
         for name in self.given:
             if name not in self.names:
@@ -153,7 +140,7 @@ class _Reader:
             "zone": self._read("tz", "UTC", _zone),
             "group_by": self._read("group_by", ("model",), _group_by),
             "filters": self._filters(),
-            "offset": self._read("cursor", 0, _cursor),
+            "after": self._read("cursor", "", _cursor) or None,
             "limit": self._read("limit", LIMIT_DEFAULT, _limit),
         }
         self._check_window(found["from_at"], found["to_at"], granularity or default)
@@ -244,11 +231,8 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _cursor(text: str) -> int:
+def _cursor(text: str) -> Place:
     try:
-        offset = int(base64.urlsafe_b64decode(text.encode()).decode("ascii"))
-    except (ValueError, binascii.Error) as broken:
-        raise _Wrong("expected next_cursor of an answer") from broken
-    if not 0 <= offset <= OFFSET_MAX:
-        raise _Wrong("expected next_cursor of an answer")
-    return offset
+        return read_cursor(text)
+    except WrongCursor as broken:
+        raise _Wrong("expected next_cursor of an answer of this list") from broken

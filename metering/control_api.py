@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
-from metering.alerts import AlertRow, alert_rows
+from metering.alerts import AlertRow, alert_page
 from metering.api_parameters import (
     GAP_PARAMETERS,
     RESIDUAL_PARAMETERS,
-    next_cursor,
     read_gaps_query,
     read_residuals_query,
-    window_page,
+    window_of,
 )
-from metering.api_shapes import CompleteSerializer, GapsSerializer, ResidualsSerializer
+from metering.api_shapes import (
+    CompleteSerializer,
+    GapSerializer,
+    GapsSerializer,
+    ResidualSerializer,
+    ResidualsSerializer,
+)
 from metering.comparison import TOLERANCE_PERCENT, terms_of
-from metering.control_shapes import AlertsSerializer, CompletenessSerializer
+from metering.control_shapes import AlertSerializer, AlertsSerializer, CompletenessSerializer, NodeHourSerializer
 from metering.gateway_sources import BODY_BYTES_MAX, CompleteUnreadable, tell_complete
 from metering.node_hours import SilenceRow, silence_rows, watched_hours
-from metering.queries import gaps_for, silent_nodes
+from metering.queries import gap_page, silent_nodes
 from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
 from tenants.authentication import organization_of
+from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
+from tenants.listing.paging import Paged, page_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -61,7 +69,7 @@ class CompleteView(APIView):
         return Response({"source": source, "complete_to": complete_to})
 
 
-class GapsView(APIView):
+class GapsView(ListView):
     """What could not be metered."""
 
     required_scopes = {"GET": "usage:read"}
@@ -71,30 +79,23 @@ class GapsView(APIView):
         tags=["usage"],
         summary="Read gaps",
         parameters=GAP_PARAMETERS,
-        responses={200: GapsSerializer},
+        responses=list_responses(GapsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List spans that could not be metered, and the nodes that are silent now."""
         query = read_gaps_query(request)
-        organization, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point
-        gaps = gaps_for(
-            organization=organization,
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        silences = silence_rows(organization=organization, from_at=query.from_at, to_at=query.to_at, limit=SILENCES_MAX)
-        return Response(
-            window_page(query, "gaps", gaps, asdict)
-            | {
-                "silent": [asdict(one) for one in silent_nodes(organization=organization, now=now)],
-                "silences": [_silence(one) for one in silences],
-            }
-        )
+        window: Any = {"organization": organization_of(request), "from_at": query.from_at, "to_at": query.to_at}
+        with cursor_errors():
+            paged = gap_page(**window, page=query.page)
+        now = timezone.now()  # noqa: TID251  an entry point
+        told: dict[str, object] = {
+            "silent": [asdict(one) for one in silent_nodes(organization=window["organization"], now=now)],
+            "silences": [_silence(one) for one in silence_rows(**window, limit=SILENCES_MAX)],
+        }
+        return list_answer(request, "gaps", paged, GapSerializer, asdict, **window_of(query), **told)
 
 
-class ResidualsView(APIView):
+class ResidualsView(ListView):
     """Engine against gateway."""
 
     required_scopes = {"GET": "usage:read"}
@@ -104,28 +105,26 @@ class ResidualsView(APIView):
         tags=["usage"],
         summary="Compare the two witnesses",
         parameters=RESIDUAL_PARAMETERS,
-        responses={200: ResidualsSerializer},
+        responses=list_responses(ResidualsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Show per deployment, model and class what the engines counted more or less than the gateways."""
         query = read_residuals_query(request)
         organization = organization_of(request)
         read = residual_hours if query.granularity == "hour" else residual_totals
         found = read(organization=organization, from_at=query.from_at, to_at=query.to_at, filters=query.filters)
-        shown = found[query.offset : query.offset + query.limit]
-        terms = terms_of({one.deployment_id for one in shown})
-        return Response(
-            {
-                "from": query.from_at,
-                "to": query.to_at,
-                "granularity": query.granularity,
-                "residuals": [_residual(one, *terms.get(one.deployment_id, NO_TERMS)) for one in shown],
-                "next_cursor": next_cursor(query, len(found) - query.offset),
-            }
-        )
+        with cursor_errors():
+            paged: Paged[Any] = page_of(found, query.page, _place)
+        terms = terms_of({one.deployment_id for one in paged.rows})
+
+        def row(one: WitnessHour | WitnessTotal) -> dict[str, object]:
+            return _residual(one, *terms.get(one.deployment_id, NO_TERMS))
+
+        told = {"granularity": query.granularity}
+        return list_answer(request, "residuals", paged, ResidualSerializer, row, **window_of(query), **told)
 
 
-class CompletenessView(APIView):
+class CompletenessView(ListView):
     """Which nodes should have been read, and were."""
 
     required_scopes = {"GET": "usage:read"}
@@ -135,22 +134,19 @@ class CompletenessView(APIView):
         tags=["usage"],
         summary="Read how completely nodes were watched",
         parameters=GAP_PARAMETERS,
-        responses={200: CompletenessSerializer},
+        responses=list_responses(CompletenessSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List nodes hour by hour: how long each should have looked, and how long its looks cover."""
         query = read_gaps_query(request)
-        found = watched_hours(
-            organization=organization_of(request),
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(window_page(query, "hours", found, asdict))
+        with cursor_errors():
+            paged = watched_hours(
+                organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
+            )
+        return list_answer(request, "hours", paged, NodeHourSerializer, asdict, **window_of(query))
 
 
-class AlertsView(APIView):
+class AlertsView(ListView):
     """Figures that do not fit."""
 
     required_scopes = {"GET": "usage:read"}
@@ -160,18 +156,21 @@ class AlertsView(APIView):
         tags=["usage"],
         summary="Read alerts on what was metered",
         parameters=GAP_PARAMETERS,
-        responses={200: AlertsSerializer},
+        responses=list_responses(AlertsSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the alerts of a window, those that wait for an answer of this organization first."""
+    def get(self, request: Request) -> HttpResponseBase:
+        """List the alerts of a window, the newest first."""
         query = read_gaps_query(request)
-        found = alert_rows(
-            organization=organization_of(request),
-            from_at=query.from_at,
-            to_at=query.to_at,
-            limit=query.offset + query.limit + 1,
-        )[query.offset :]
-        return Response(window_page(query, "alerts", found, _alert))
+        with cursor_errors():
+            paged = alert_page(
+                organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
+            )
+        return list_answer(request, "alerts", paged, AlertSerializer, _alert, **window_of(query))
+
+
+def _place(one: Any) -> tuple[object, ...]:
+    at = (one.hour_at,) if isinstance(one, WitnessHour) else ()
+    return (*at, one.deployment, one.model, one.quantity, one.deployment_id)
 
 
 def _alert(one: AlertRow) -> dict[str, object]:

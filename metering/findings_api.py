@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from metering.adjustment_models import SubstitutionState
-from metering.api_parameters import GAP_PARAMETERS, read_gaps_query, window_page
+from metering.api_parameters import GAP_PARAMETERS, read_gaps_query, window_of
 from metering.control_shapes import PageSerializer
 from metering.finding_models import FindingState
-from metering.findings import Finding, findings_for
-from metering.substitutions import SubstitutionRow, substitutions_for
+from metering.findings import Finding, finding_page
+from metering.substitutions import SubstitutionRow, substitution_page
 from metering.validation import Check, Severity
 from tenants.authentication import organization_of
+from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -46,7 +46,7 @@ class FindingsSerializer(PageSerializer):
     findings = FindingSerializer(many=True)
 
 
-class FindingsView(APIView):
+class FindingsView(ListView):
     """What the checks of usage hours found."""
 
     required_scopes = {"GET": "usage:read"}
@@ -56,19 +56,16 @@ class FindingsView(APIView):
         tags=["usage"],
         summary="Read findings",
         parameters=GAP_PARAMETERS,
-        responses={200: FindingsSerializer},
+        responses=list_responses(FindingsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List what does not look right in usage hours. A finding edits nothing."""
         query = read_gaps_query(request)
-        found = findings_for(
-            organization=organization_of(request),
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(window_page(query, "findings", found, _finding))
+        with cursor_errors():
+            paged = finding_page(
+                organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
+            )
+        return list_answer(request, "findings", paged, FindingSerializer, _finding, **window_of(query))
 
 
 def _finding(one: Finding) -> dict[str, object]:
@@ -115,7 +112,7 @@ class SubstitutionsSerializer(PageSerializer):
     substitutions = SubstitutionSerializer(many=True)
 
 
-class SubstitutionsView(APIView):
+class SubstitutionsView(ListView):
     """Values that people put in the place of what was metered."""
 
     required_scopes = {"GET": "usage:read"}
@@ -125,19 +122,16 @@ class SubstitutionsView(APIView):
         tags=["usage"],
         summary="Read substitutions",
         parameters=GAP_PARAMETERS,
-        responses={200: SubstitutionsSerializer},
+        responses=list_responses(SubstitutionsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List substitutions of a window. A tenant sees those of its own usage once they are approved."""
         query = read_gaps_query(request)
-        found = substitutions_for(
-            organization=organization_of(request),
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(window_page(query, "substitutions", found, _substitution))
+        with cursor_errors():
+            paged = substitution_page(
+                organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
+            )
+        return list_answer(request, "substitutions", paged, SubstitutionSerializer, _substitution, **window_of(query))
 
 
 def _substitution(one: SubstitutionRow) -> dict[str, object]:

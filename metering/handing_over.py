@@ -16,6 +16,7 @@ from clusters.models import Deployment
 from metering.alerts import alerts_of
 from metering.billing_reporters import AHEAD, HandOverRefused, hand_over
 from metering.control_models import AlertKind, BillingReporter
+from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 from tenants.problems import Problem
 
@@ -49,19 +50,18 @@ class ReporterRow:
     named_at: datetime
 
 
-def reporters_of(
-    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int, limit: int
-) -> list[ReporterRow]:
-    """Return who bills the organization's deployments at some time in `[from_at, to_at)`, by deployment; one query."""
+def reporters_of(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[ReporterRow]:
+    """Return who bills the organization's deployments at some time in `[from_at, to_at)`, by deployment; one query.
+
+    Raises WrongCursor.
+    """
     later = BillingReporter.objects.filter(
         deployment=OuterRef("deployment"), from_at__gt=OuterRef("from_at"), from_at__lte=from_at
     )
-    rows = (
-        BillingReporter.objects.filter(_party(organization, "deployment__"), ~Exists(later), from_at__lt=to_at)
-        .order_by("deployment__tenant__slug", "deployment__slug", "deployment_id", "from_at")
-        .select_related("deployment__tenant", "reporter")
-    )
-    return [_row(one) for one in rows[offset : offset + limit]]
+    found = BillingReporter.objects.filter(_party(organization, "deployment__"), ~Exists(later), from_at__lt=to_at)
+    order = ("deployment__tenant__slug", "deployment__slug", "deployment_id", "from_at")
+    paged = page_rows(found.select_related("deployment__tenant", "reporter"), page, order)
+    return Paged([_row(one) for one in paged.rows], paged.next_cursor)
 
 
 def hand_over_deployment(

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from clusters.models import Node
 from metering.completeness import nodes_of
 from metering.control_models import NodeHour, Silence
+from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,21 +57,20 @@ def watched_nodes(organization: Organization) -> QuerySet[Node]:
     return Node.objects.filter(own | Q(id__in=nodes_of(organization).values("id")))
 
 
-def watched_hours(
-    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int = 0, limit: int | None = None
-) -> list[WatchedHour]:
-    """Return every node and hour of a window in which something was expected or observed, in order; one query."""
-    rows = (
-        NodeHour.objects.filter(
-            Q(expected_ms__gt=0) | Q(observed_ms__gt=0),
-            node__in=watched_nodes(organization),
-            hour_at__gte=from_at,
-            hour_at__lt=to_at,
-        )
-        .order_by("hour_at", "node__name", "node_id")
-        .values_list("node__name", "hour_at", "expected_ms", "observed_ms", "looks")
+def watched_hours(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[WatchedHour]:
+    """Return nodes and hours of a window in which something was expected or observed, in order; one query.
+
+    Raises WrongCursor.
+    """
+    found = NodeHour.objects.filter(
+        Q(expected_ms__gt=0) | Q(observed_ms__gt=0),
+        node__in=watched_nodes(organization),
+        hour_at__gte=from_at,
+        hour_at__lt=to_at,
     )
-    return [WatchedHour(*row) for row in rows[offset : None if limit is None else offset + limit]]
+    columns = ("node__name", "hour_at", "expected_ms", "observed_ms", "looks")
+    paged = page_values(found, page, ("hour_at", "node__name", "node_id"), columns)
+    return Paged([WatchedHour(*row) for row in paged.rows], paged.next_cursor)
 
 
 def last_hours(now: datetime) -> tuple[datetime, ...]:

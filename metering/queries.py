@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,11 @@ from clusters.models import Binding
 from metering.completeness import nodes_of
 from metering.key_models import KeyedUsage, ProjectKey
 from metering.models import Quality, UsageGap, UsageHour
+from tenants.listing.cursors import Place, WrongCursor, scalar
+from tenants.listing.paging import Page, Paged, beyond, page_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -109,12 +110,13 @@ def usage_totals(
     granularity: Granularity,
     zone: str = "UTC",
     group_by: Sequence[GroupBy] = ("model",),
-    offset: int = 0,
+    after: Place | None = None,
     limit: int | None = None,
 ) -> list[UsageTotal]:
     """Sum usage hours by stretches of time in an IANA zone, by witness, class and what is asked for; one query.
 
-    A part of an hour belongs to the day in which it begins. `at` is the start of the stretch, None in total.
+    A part of an hour belongs to the day in which it begins. `at` is the start of the stretch, None in total. With
+    `after`, a place that `place_of_total` gave, only what comes after it. Raises WrongCursor.
     """
     keys = ["witness", "quantity", *(GROUP_FIELDS[name] for name in group_by)]
     truncate = {"hour": TruncHour, "day": TruncDay, "month": TruncMonth}.get(granularity)
@@ -123,6 +125,8 @@ def usage_totals(
         tz = UTC if granularity == "hour" else ZoneInfo(zone)
         usage = usage.annotate(at=truncate("from_at", tzinfo=tz))
         keys.insert(0, "at")
+    if after is not None:
+        usage = usage.filter(_after(keys, after))
     rows = (
         usage.values(*keys)
         .annotate(
@@ -136,8 +140,29 @@ def usage_totals(
     if BY_KEY.intersection(group_by):
         # Where all of it has a key, what is left without one is nothing.
         rows = rows.exclude(counted=0, quarantined=0, behind=0)
-    wanted = rows[offset : offset + limit] if limit is not None else rows[offset:]
-    return [_total(row, group_by, zone) for row in wanted]
+    try:
+        return [_total(row, group_by, zone) for row in (rows if limit is None else rows[:limit])]
+    except (ValueError, TypeError) as error:
+        # Only a cursor that nobody gave has a value that does not fit its column.
+        raise WrongCursor from error
+
+
+def place_of_total(total: UsageTotal) -> Place:
+    """Return where a sum stands among the others of its query."""
+    at = () if total.at is None else (scalar(total.at),)
+    return (*at, total.witness, total.quantity, *(value for _, value in total.groups))
+
+
+def _after(keys: Sequence[str], after: Place) -> Q:
+    if len(after) != len(keys):
+        raise WrongCursor
+    values: list[object] = list(after)
+    try:
+        if keys[0] == "at":
+            values[0] = datetime.fromisoformat(str(after[0]))
+        return beyond(keys, values)
+    except ValueError as error:
+        raise WrongCursor from error
 
 
 def _total(row: dict[str, Any], group_by: Sequence[GroupBy], zone: str) -> UsageTotal:
@@ -208,10 +233,16 @@ class Gap:
     value_max: Mapping[str, int | None] = field(default_factory=dict)
 
 
-def gaps_for(
-    *, organization: Organization, from_at: datetime, to_at: datetime, offset: int = 0, limit: int = 500
-) -> list[Gap]:
+_GAP: Final = ("node__name", "subject", "subject_id", "from_at", "to_at", "reason", "detail", "occurrences", "bounds")
+
+
+def gaps_for(*, organization: Organization, from_at: datetime, to_at: datetime, limit: int = 500) -> list[Gap]:
     """Return stored gaps that touch a window: all of a provider's nodes, and a tenant's own endpoints."""
+    return gap_page(organization=organization, from_at=from_at, to_at=to_at, page=Page(limit)).rows
+
+
+def gap_page(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[Gap]:
+    """Return a page of what `gaps_for` returns, the oldest first; one query. Raises WrongCursor."""
     bound = Binding.objects.filter(
         Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("from_at")),
         deployment__tenant=organization,
@@ -219,11 +250,9 @@ def gaps_for(
         endpoint__url=OuterRef("subject_id"),
         from_at__lte=OuterRef("to_at"),
     )
-    rows = (
+    found = (
         UsageGap.objects.filter(from_at__lt=to_at, to_at__gte=from_at)
         .filter(Q(node__cluster__provider=organization) | Q(Exists(bound), subject="endpoint"))
-        .order_by("from_at", "id")
-        .values_list("node__name", "subject", "subject_id", "from_at", "to_at", "reason", "detail", "occurrences")
         .annotate(
             bounds=Case(
                 When(node__cluster__provider=organization, then=F("value_max")),
@@ -231,7 +260,8 @@ def gaps_for(
             )
         )
     )
-    return [Gap(*row) for row in rows[offset : offset + limit]]
+    paged = page_values(found, page, ("from_at", "id"), _GAP)
+    return Paged([Gap(*row) for row in paged.rows], paged.next_cursor)
 
 
 def silent_nodes(*, organization: Organization, now: datetime) -> list[Gap]:

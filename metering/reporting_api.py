@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from metering.api_parameters import GAP_PARAMETERS, read_gaps_query, window_page
+from metering.api_parameters import GAP_PARAMETERS, read_gaps_query, window_of
 from metering.control_shapes import PageSerializer
 from metering.handing_over import hand_over_deployment, reporters_of
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
 
 SLUG_CHARS_MAX: Final = 200
 
@@ -49,7 +51,7 @@ class HandOverSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": serializers.DateTimeField(help_text="a full UTC hour, an hour ahead")}
 
 
-class ReportersView(APIView):
+class ReportersView(ListView):
     """Whose reports bill the deployments of the caller."""
 
     required_scopes = {"GET": "usage:read", "POST": "reporting:write"}
@@ -59,19 +61,16 @@ class ReportersView(APIView):
         tags=["usage"],
         summary="Read whose reports bill",
         parameters=GAP_PARAMETERS,
-        responses={200: ReportersSerializer},
+        responses=list_responses(ReportersSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List by deployment whose reports bill at some time of the window. What others report has quality `C`."""
         query = read_gaps_query(request)
-        found = reporters_of(
-            organization=organization_of(request),
-            from_at=query.from_at,
-            to_at=query.to_at,
-            offset=query.offset,
-            limit=query.limit + 1,
-        )
-        return Response(window_page(query, "reporters", found, asdict))
+        with cursor_errors():
+            paged = reporters_of(
+                organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
+            )
+        return list_answer(request, "reporters", paged, ReporterSerializer, asdict, **window_of(query))
 
     @extend_schema(
         operation_id="usage_reporters_create",
@@ -80,6 +79,7 @@ class ReportersView(APIView):
         request=HandOverSerializer,
         responses={201: OpenApiResponse(ReporterSerializer, description="From when on it bills; again, the same.")},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Let another party's reports bill a deployment from a full hour on. Only whose reports bill then can."""
         serializer = HandOverSerializer(data=request.data)

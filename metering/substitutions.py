@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db.models import Count, Q, Sum
 
 from metering.adjustment_models import Substitution, SubstitutionState
 from metering.models import UsageHour
 from metering.queries import BILLED
+from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +47,30 @@ class SubstitutionRow:
     decided_at: datetime | None
 
 
+_ORDER: Final = ("-from_at", "-proposed_at", "id")
+_COLUMNS: Final = (
+    "id",
+    "provider__name",
+    "tenant__name",
+    "meter_id",
+    "from_at",
+    "to_at",
+    "meter__node__name",
+    "deployment__slug",
+    "meter__model",
+    "meter__quantity",
+    "value_before",
+    "value",
+    "reason",
+    "state",
+    "proposed_by_id",
+    "proposed_by__name",
+    "proposed_at",
+    "decided_by__name",
+    "decided_at",
+)
+
+
 def substitutions_for(
     *,
     organization: Organization,
@@ -56,33 +81,18 @@ def substitutions_for(
     limit: int = 500,
 ) -> list[SubstitutionRow]:
     """Return the substitutions of a window, newest first: all of a provider, and of a tenant what was approved."""
-    rows = (
-        _substitutions(organization)
-        .filter(from_at__gte=from_at, from_at__lt=to_at, state__in=states)
-        .order_by("-from_at", "-proposed_at", "id")
-        .values_list(
-            "id",
-            "provider__name",
-            "tenant__name",
-            "meter_id",
-            "from_at",
-            "to_at",
-            "meter__node__name",
-            "deployment__slug",
-            "meter__model",
-            "meter__quantity",
-            "value_before",
-            "value",
-            "reason",
-            "state",
-            "proposed_by_id",
-            "proposed_by__name",
-            "proposed_at",
-            "decided_by__name",
-            "decided_at",
-        )
-    )
+    found = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at, state__in=states)
+    rows = found.order_by(*_ORDER).values_list(*_COLUMNS)
     return [SubstitutionRow(*row) for row in rows[offset : offset + limit]]
+
+
+def substitution_page(
+    *, organization: Organization, from_at: datetime, to_at: datetime, page: Page
+) -> Paged[SubstitutionRow]:
+    """Return a page of what `substitutions_for` returns; one query. Raises WrongCursor."""
+    found = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at)
+    paged = page_values(found, page, _ORDER, _COLUMNS)
+    return Paged([SubstitutionRow(*row) for row in paged.rows], paged.next_cursor)
 
 
 def count_substitutions(*, organization: Organization, from_at: datetime, to_at: datetime) -> dict[str, int]:

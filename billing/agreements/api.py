@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -36,24 +37,26 @@ from billing.agreements.shapes import (
     DraftSerializer,
     EmptySerializer,
     OfferSerializer,
+    VersionSerializer,
     VersionsSerializer,
 )
 from billing.agreements.standing import actions_of, preview_of
 from billing.contract_headers import Header
 from billing.local_instants import WrongInstant, read_instant
-from billing.models import Contract, PriceBook
+from billing.models import Amendment, Contract, PriceBook
 from billing.queries.agreements import amendment_of, amendments_of, contract_of, contracts_of, versions_of
 from billing.rating.wording import WrongWording
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key, page_of_few
 from tenants.models import Organization
 
 READ: Final = "contracts:read"
 WRITE: Final = "contracts:write"
 
 
-class ContractsView(APIView):
+class ContractsView(ListView):
     """Contracts of the organization, as tenant and as provider."""
 
     required_scopes = {"GET": READ, "POST": WRITE}
@@ -62,12 +65,13 @@ class ContractsView(APIView):
         operation_id="contracts_list",
         tags=["contracts"],
         summary="List contracts",
-        responses={200: ContractsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ContractsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List every contract that the organization is a party of, with all that is agreed, the newest first."""
-        organization = organization_of(request)
-        return Response({"contracts": [contract_json(each) for each in contracts_of(organization)]})
+        paged = page_by_key(request, contracts_of(organization_of(request)), ("-created_at", "-number"))
+        return list_answer(request, "contracts", paged, ContractSerializer, contract_json)
 
     @extend_schema(
         operation_id="contracts_create",
@@ -106,7 +110,7 @@ class ContractView(APIView):
         return Response(contract_json(_contract(request, contract_id)))
 
 
-class VersionsView(APIView):
+class VersionsView(ListView):
     """The versions of a contract."""
 
     required_scopes = {"GET": READ}
@@ -115,15 +119,17 @@ class VersionsView(APIView):
         operation_id="contracts_versions_list",
         tags=["contracts"],
         summary="Read a contract's versions",
-        responses={200: VersionsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(VersionsSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """Read each version: its text as hashed, the hash it follows, and who accepted it when."""
         found = versions_of(_contract(request, contract_id))
-        return Response({"versions": [version_json(each) for each in found]})
+        paged = page_of_few(request, found, lambda version: (version.number,), falling=True)
+        return list_answer(request, "versions", paged, VersionSerializer, version_json)
 
 
-class AmendmentsView(APIView):
+class AmendmentsView(ListView):
     """The amendments of a contract."""
 
     required_scopes = {"GET": READ, "POST": WRITE}
@@ -132,14 +138,20 @@ class AmendmentsView(APIView):
         operation_id="contracts_amendments_list",
         tags=["contracts"],
         summary="List a contract's amendments",
-        responses={200: AmendmentsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(AmendmentsSerializer),
     )
-    def get(self, request: Request, contract_id: UUID) -> Response:
+    def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """List what was proposed of a contract; drafts only to who drafts them."""
         organization, contract = organization_of(request), _contract(request, contract_id)
-        rows = amendments_of(organization, contract)
-        shown = [amendment_json(each, actions_of(each, organization), None) for each in rows]
-        return Response({"amendments": shown})
+        paged = page_of_few(
+            request, amendments_of(organization, contract), lambda amendment: (amendment.number,), falling=True
+        )
+
+        def row(amendment: Amendment) -> dict[str, Any]:
+            return amendment_json(amendment, actions_of(amendment, organization), None)
+
+        return list_answer(request, "amendments", paged, AmendmentSerializer, row)
 
     @extend_schema(
         operation_id="contracts_amendments_create",

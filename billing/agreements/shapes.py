@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import Collection, PeriodKind
+from tenants.listing.answers import PagedSerializer
 
 WORDING = "what the term says: `kind` and the fields of that kind"
 
@@ -118,7 +119,7 @@ class ContractSerializer(serializers.Serializer[Any]):
     open_amendment = serializers.UUIDField(allow_null=True)
 
 
-class ContractsSerializer(serializers.Serializer[Any]):
+class ContractsSerializer(PagedSerializer):
     """All contracts that the caller may see."""
 
     contracts = ContractSerializer(many=True)
@@ -146,7 +147,7 @@ class VersionSerializer(serializers.Serializer[Any]):
     document = serializers.CharField()
 
 
-class VersionsSerializer(serializers.Serializer[Any]):
+class VersionsSerializer(PagedSerializer):
     """The versions of a contract, the newest first."""
 
     versions = VersionSerializer(many=True)
@@ -178,7 +179,7 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     )
 
 
-class AmendmentsSerializer(serializers.Serializer[Any]):
+class AmendmentsSerializer(PagedSerializer):
     """The amendments of a contract, the newest first, without their differences."""
 
     amendments = AmendmentSerializer(many=True)

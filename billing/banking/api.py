@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -15,11 +16,13 @@ from billing.banking.candidates import proposals_for
 from billing.banking.deciding import match_by_hand, match_new, unmatch
 from billing.banking.entries import DOCUMENT_BYTES_MAX
 from billing.banking.importing import import_statement
-from billing.banking.lists import Shown, find_line, line_list
+from billing.banking.lists import Shown, find_line, lines_shown
 from billing.banking.matching import Part
 from billing.money import round_to_minor
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.calls import once
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 
 MATCHED_AT_ONCE_MAX: Final = 200
 SHOWN: Final = {"to_decide": Shown.TO_DECIDE, "matched": Shown.MATCHED, "outgoing": Shown.OUTGOING, "all": Shown.ALL}
-PAGE_MAX: Final = 1_000_000
 
 
 class MalformedBankCall(Problem):
@@ -111,12 +113,10 @@ class BankLineSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(["new", "suggested", "unmatched", "matched", "outgoing"])
 
 
-class BankLinesSerializer(serializers.Serializer[Any]):
+class BankLinesSerializer(PagedSerializer):
     """A page of movements, the latest day first."""
 
     lines = BankLineSerializer(many=True)
-    found = serializers.IntegerField()
-    page = serializers.IntegerField()
 
 
 class BankLineDetailSerializer(BankLineSerializer):
@@ -143,7 +143,6 @@ class BankLineQuerySerializer(serializers.Serializer[Any]):
     """The query of the list."""
 
     state = serializers.ChoiceField(list(SHOWN), default="to_decide")
-    page = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=1)
 
 
 class BankStatementsView(APIView):
@@ -158,6 +157,7 @@ class BankStatementsView(APIView):
         request=BankStatementRequestSerializer,
         responses={200: BankStatementOutcomeSerializer, 201: BankStatementOutcomeSerializer},
     )
+    @once
     def post(self, request: Request) -> Response:
         """Take in a file. The same file again answers 200 and changes nothing; every entry has one outcome."""
         provider, now = _provider(request), timezone.now()
@@ -176,7 +176,7 @@ class BankStatementsView(APIView):
         return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
-class BankLinesView(APIView):
+class BankLinesView(ListView):
     """Movements."""
 
     required_scopes = {"GET": "invoices:read"}
@@ -187,15 +187,16 @@ class BankLinesView(APIView):
         summary="List bank movements",
         parameters=[
             OpenApiParameter("state", str, enum=list(SHOWN), description="to_decide if not given"),
-            OpenApiParameter("page", int, description="from 1; 50 movements each"),
+            *PAGE_PARAMETERS,
         ],
-        responses={200: BankLinesSerializer},
+        responses=list_responses(BankLinesSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List movements of the organization's accounts, the latest day first."""
         query = checked(BankLineQuerySerializer(data=request.query_params.dict()), MalformedBankCall)
-        found = line_list(organization_of(request), shown=SHOWN[query["state"]], page=query["page"])
-        return Response({"lines": [_line(one) for one in found.lines], "found": found.found, "page": found.page})
+        found = lines_shown(organization_of(request), SHOWN[query["state"]])
+        paged = page_by_key(request, found, ("-booked_on", "-pk"))
+        return list_answer(request, "lines", paged, BankLineSerializer, _line)
 
 
 class BankLineView(APIView):

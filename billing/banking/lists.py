@@ -93,6 +93,11 @@ def line_list(provider: Organization, *, shown: Shown, search: str = "", page: i
     return LineList(rows, count, start + 1, page)
 
 
+def lines_shown(provider: Organization, shown: Shown) -> QuerySet[BankLine]:
+    """Return the movements that a list shows."""
+    return lines_of(provider).filter(state__in=_STATES[shown])
+
+
 def find_line(provider: Organization, line_id: UUID) -> BankLine | None:
     """Return one movement with its matches, the first one first, and what was taken back of them."""
     matches = BankMatch.objects.select_related("invoice", "tenant", "unmatch").order_by("at", "pk")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -36,6 +34,7 @@ from billing.bookkeeping.shapes import (
     FROM,
     TO,
     AccountEntriesSerializer,
+    AccountEntrySerializer,
     BookQuerySerializer,
     PostingSerializer,
     SpanQuerySerializer,
@@ -44,6 +43,9 @@ from billing.bookkeeping.shapes import (
 from billing.csv_files import CsvRenderer, csv_answer
 from billing.money import round_to_minor
 from tenants.authentication import organization_of
+from tenants.listing import cursors
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
+from tenants.listing.paging import Paged, place_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -94,7 +96,7 @@ class BookAccountsView(APIView):
         )
 
 
-class BookEntriesView(APIView):
+class BookEntriesView(ListView):
     """Entries of one account."""
 
     required_scopes = SCOPES
@@ -107,36 +109,38 @@ class BookEntriesView(APIView):
             BOOK,
             FROM,
             TO,
-            OpenApiParameter("limit", int, description="entries in an answer, 1 to 500"),
-            OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after its last entry"),
+            *PAGE_PARAMETERS,
         ],
-        responses={200: AccountEntriesSerializer},
+        responses=list_responses(AccountEntriesSerializer),
     )
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account_id: UUID) -> HttpResponseBase:
         """Read the entries of an account over a span with the balance after each, the oldest first."""
         given = _span(request)
         book = _book(request, given)
         account = account_in(book, account_id)
         if account is None:
             raise Http404
+        page = read_page(request)
         found = account_entries(
             book,
             account,
             from_at=given["from_at"],
             to_at=given["to_at"],
-            after=read_cursor(given["cursor"]) if given["cursor"] else None,
-            limit=given["limit"],
+            after=_place(page.after) if page.after else None,
+            limit=page.limit,
         )
-        return Response(
-            {
-                "account": str(account.pk),
-                "currency": account.currency,
-                "opening": _money(found.opening, account.currency),
-                "closing": _money(found.closing, account.currency),
-                "entries": [_entry(row) for row in found.rows],
-                "has_more": found.has_more,
-                "next_cursor": write_cursor(found.rows[-1].place) if found.rows else None,
-            }
+        cursor = write_cursor(found.rows[-1].place) if found.has_more else None
+        return list_answer(
+            request,
+            "entries",
+            Paged(list(found.rows), cursor),
+            AccountEntrySerializer,
+            _entry,
+            account=str(account.pk),
+            currency=account.currency,
+            opening=_money(found.opening, account.currency),
+            closing=_money(found.closing, account.currency),
+            has_more=found.has_more,
         )
 
 
@@ -226,20 +230,25 @@ class BeancountView(APIView):
 
 def write_cursor(place: EntryPlace) -> str:
     """Return a place as an opaque word for an address."""
-    return base64.urlsafe_b64encode(f"{place.at.isoformat()}|{place.id.hex}".encode()).decode().rstrip("=")
+    return cursors.write_cursor(place_of((place.at, place.id)))
 
 
 def read_cursor(text: str) -> EntryPlace:
     """Return the place that a cursor stands for. Raises ValidationError for anything else."""
-    wrong = serializers.ValidationError({"cursor": ["This is no cursor of this list."]})
-    try:
-        at, _separator, key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("|")
-        place = EntryPlace(datetime.fromisoformat(at), UUID(hex=key))
-    except (ValueError, binascii.Error) as error:
-        raise wrong from error
-    if place.at.tzinfo is None:
-        raise wrong
-    return place
+    with cursor_errors():
+        return _place(cursors.read_cursor(text))
+
+
+def _place(found: cursors.Place) -> EntryPlace:
+    with cursor_errors():
+        try:
+            at, key = found
+            place = EntryPlace(datetime.fromisoformat(str(at)), UUID(str(key)))
+        except ValueError as error:
+            raise cursors.WrongCursor from error
+        if place.at.tzinfo is None:
+            raise cursors.WrongCursor
+        return place
 
 
 def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

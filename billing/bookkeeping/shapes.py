@@ -8,7 +8,7 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from billing.bookkeeping.reading import ENTRIES_MAX
+from tenants.listing.answers import PagedSerializer
 
 BOOKS: Final = ("provider", "installation")
 BOOK: Final = OpenApiParameter(
@@ -33,8 +33,6 @@ class SpanQuerySerializer(serializers.Serializer[Any]):
     book = serializers.ChoiceField(choices=BOOKS, required=False, default="")
     from_at = serializers.DateTimeField()
     to_at = serializers.DateTimeField()
-    limit = serializers.IntegerField(min_value=1, max_value=ENTRIES_MAX, default=100)
-    cursor = serializers.CharField(max_length=100, required=False, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a span that ends before it begins."""
@@ -87,7 +85,7 @@ class AccountEntrySerializer(serializers.Serializer[Any]):
     balance = serializers.CharField(help_text="of the account after it")
 
 
-class AccountEntriesSerializer(serializers.Serializer[Any]):
+class AccountEntriesSerializer(PagedSerializer):
     """Entries of an account over a span, the oldest first."""
 
     account = serializers.UUIDField()
@@ -96,7 +94,6 @@ class AccountEntriesSerializer(serializers.Serializer[Any]):
     closing = serializers.CharField(help_text="balance after the last entry of this answer")
     entries = AccountEntrySerializer(many=True)
     has_more = serializers.BooleanField()
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class PostingEntrySerializer(serializers.Serializer[Any]):

@@ -1,14 +1,13 @@
 """The API of credit notes and write-offs: issued by the provider of an invoice, read by both parties."""
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +15,7 @@ from rest_framework.views import APIView
 
 from billing.api_words import instant, money
 from billing.corrections.credit_notes import issue_credit_note
-from billing.corrections.reading import PAGE_ROWS, ROWS_MAX, credit_notes_of, find_credit_note, issued_invoice
+from billing.corrections.reading import find_credit_note, issued_invoice
 from billing.corrections.reissuing import reissue_invoice
 from billing.corrections.shapes import (
     CreditNoteSerializer,
@@ -32,15 +31,15 @@ from billing.corrections.voiding import void_invoice
 from billing.models import CreditNote, CreditReason, Invoice
 from billing.write_offs import write_off
 from tenants.authentication import organization_of
-from tenants.calls import KEY_HEADER, made_once
+from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
-LIMIT: Final = OpenApiParameter("limit", int, description=f"1 to {ROWS_MAX}, {PAGE_ROWS} if not given")
 
 
-class CreditNotesView(APIView):
+class CreditNotesView(ListView):
     """Credit notes of the organization, as tenant and as issuer."""
 
     required_scopes = READS
@@ -49,20 +48,14 @@ class CreditNotesView(APIView):
         operation_id="credit_notes_list",
         tags=["corrections"],
         summary="List credit notes",
-        parameters=[LIMIT, OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after it")],
-        responses={200: CreditNotesSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(CreditNotesSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List credit notes issued and received, the latest first."""
-        after, limit = _read_cursor(request.query_params.get("cursor")), _limit(request)
-        rows = credit_notes_of(organization_of(request), after=after, limit=limit)
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Response(
-            {
-                "credit_notes": [credit_note_row(each) for each in rows[:limit]],
-                "next_cursor": _write_cursor(last) if last else None,
-            }
-        )
+        found = CreditNote.objects.for_org(organization_of(request)).select_related("invoice", "issuer", "tenant")
+        paged = page_by_key(request, found, ("-issued_at", "-pk"))
+        return list_answer(request, "credit_notes", paged, CreditNoteSerializer, credit_note_row)
 
 
 class CreditNoteView(APIView):
@@ -187,6 +180,7 @@ class InvoiceReissueView(APIView):
         request=None,
         responses={201: ReissuedSerializer},
     )
+    @once
     def post(self, request: Request, invoice_id: UUID) -> Response:
         """Bill the period of a void invoice again, under a new number. The same call again gives the same invoice."""
         made = reissue_invoice(
@@ -255,30 +249,6 @@ def _whole(organization: Any, credit_note_id: UUID) -> dict[str, Any]:
         for each in note.lines.all()
     ]
     return {**credit_note_row(note), "lines": lines}
-
-
-def _write_cursor(note: CreditNote) -> str:
-    plain = f"{note.issued_at.isoformat()}|{note.pk.hex}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
-    if not text:
-        return None
-    try:
-        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
-        at, _separator, key = plain.partition("|")
-        place = (datetime.fromisoformat(at), UUID(hex=key))
-    except (ValueError, binascii.Error) as error:
-        raise serializers.ValidationError({"cursor": ["This is no cursor of this list."]}) from error
-    if place[0].tzinfo is None:
-        raise serializers.ValidationError({"cursor": ["This is no cursor of this list."]})
-    return place
-
-
-def _limit(request: Request) -> int:
-    field = serializers.IntegerField(min_value=1, max_value=ROWS_MAX)
-    return int(field.run_validation(request.query_params.get("limit", PAGE_ROWS)))
 
 
 def _now() -> datetime:

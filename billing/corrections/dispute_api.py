@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -21,7 +22,7 @@ from billing.corrections.disputes import (
     uphold_invoice,
     withdraw_dispute,
 )
-from billing.corrections.reading import ROWS_MAX, dispute_actions, disputes_of, owed_invoice
+from billing.corrections.reading import dispute_actions, disputes_of, owed_invoice
 from billing.corrections.shapes import (
     DisputeGrantSerializer,
     DisputeSerializer,
@@ -34,13 +35,14 @@ from billing.models import Dispute
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
 
 
-class DisputesView(APIView):
+class DisputesView(ListView):
     """Questions of the organization, asked and to be answered."""
 
     required_scopes = READS
@@ -49,13 +51,14 @@ class DisputesView(APIView):
         operation_id="disputes_list",
         tags=["corrections"],
         summary="List questions",
-        responses={200: DisputesSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(DisputesSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the latest 500 questions, the open ones first."""
+    def get(self, request: Request) -> HttpResponseBase:
+        """List questions, the latest first."""
         organization = organization_of(request)
-        rows = disputes_of(organization)[:ROWS_MAX]
-        return Response({"disputes": [_dispute(row, organization) for row in rows]})
+        paged = page_by_key(request, disputes_of(organization), ("-opened_at", "-pk"))
+        return list_answer(request, "disputes", paged, DisputeSerializer, lambda row: _dispute(row, organization))
 
 
 class DisputeView(APIView):

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 
 from billing.api_words import instant, money
 from billing.corrections.api import valid
-from billing.corrections.reading import ROWS_MAX, balances_of, refunds_of, stands_at
+from billing.corrections.reading import balances_of, refunds_of, stands_at
 from billing.corrections.refunds import Order, mark_sent, request_refund, take_back
 from billing.corrections.shapes import (
     BalancesSerializer,
@@ -23,18 +24,20 @@ from billing.corrections.shapes import (
     ReasonSerializer,
     RefundsSerializer,
     SentSerializer,
+    TenantBalanceSerializer,
 )
 from billing.models import BalanceAccount, Refund, RefundMethod
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
 
 
-class TenantBalancesView(APIView):
+class TenantBalancesView(ListView):
     """Balances of the organization."""
 
     required_scopes = READS
@@ -43,35 +46,31 @@ class TenantBalancesView(APIView):
         operation_id="tenant_balances_list",
         tags=["corrections"],
         summary="List balances of tenants",
-        responses={200: BalancesSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(BalancesSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List what tenants have with their providers and no invoice: one's own, and those one keeps."""
-        rows = [
-            {
-                "id": str(account.pk),
-                "tenant": account.tenant.slug,
-                "issuer": account.issuer.slug,
-                "currency": account.currency,
-                "amount": money(stands_at(account), account.currency),
-            }
-            for account in balances_of(organization_of(request))
-        ]
-        return Response({"balances": rows})
+        paged = page_by_key(request, balances_of(organization_of(request)), ("pk",))
+        return list_answer(request, "balances", paged, TenantBalanceSerializer, _balance)
 
 
-class BalanceRefundsView(APIView):
+class BalanceRefundsView(ListView):
     """Refunds of the organization, given and received."""
 
     required_scopes = {**READS, **WRITES}
 
     @extend_schema(
-        operation_id="refunds_list", tags=["corrections"], summary="List refunds", responses={200: RefundsSerializer}
+        operation_id="refunds_list",
+        tags=["corrections"],
+        summary="List refunds",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(RefundsSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the latest 500 refunds, the latest first."""
-        rows = refunds_of(organization_of(request))[:ROWS_MAX]
-        return Response({"refunds": [_refund(row) for row in rows]})
+    def get(self, request: Request) -> HttpResponseBase:
+        """List refunds, the latest first."""
+        paged = page_by_key(request, refunds_of(organization_of(request)), ("-requested_at", "-pk"))
+        return list_answer(request, "refunds", paged, MoneyRefundSerializer, _refund)
 
     @extend_schema(
         operation_id="refunds_create",
@@ -170,6 +169,16 @@ def _read(organization: Organization, refund_id: UUID) -> dict[str, object]:
     if found is None:
         raise Http404
     return _refund(found)
+
+
+def _balance(account: BalanceAccount) -> dict[str, object]:
+    return {
+        "id": str(account.pk),
+        "tenant": account.tenant.slug,
+        "issuer": account.issuer.slug,
+        "currency": account.currency,
+        "amount": money(stands_at(account), account.currency),
+    }
 
 
 def _refund(refund: Refund) -> dict[str, object]:

@@ -9,6 +9,7 @@ from billing.corrections.credit_notes import NOTE_CHARACTERS_MAX, Scope
 from billing.corrections.disputes import TEXT_CHARACTERS_MAX
 from billing.corrections.refunds import REASON_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+from tenants.listing.answers import PagedSerializer
 
 LINES_MAX: Final = 5_000
 NET: Final[Any] = {
@@ -85,11 +86,10 @@ class CreditNoteSerializer(serializers.Serializer[Any]):
     lines = CreditNoteLineSerializer(many=True, required=False, help_text="where one credit note is read")
 
 
-class CreditNotesSerializer(serializers.Serializer[Any]):
+class CreditNotesSerializer(PagedSerializer):
     """Credit notes, the latest first."""
 
     credit_notes = CreditNoteSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -137,7 +137,7 @@ class TenantBalanceSerializer(serializers.Serializer[Any]):
     amount = serializers.CharField()
 
 
-class BalancesSerializer(serializers.Serializer[Any]):
+class BalancesSerializer(PagedSerializer):
     """Balances of the organization, as tenant and as issuer."""
 
     balances = TenantBalanceSerializer(many=True)
@@ -178,7 +178,7 @@ class MoneyRefundSerializer(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-class RefundsSerializer(serializers.Serializer[Any]):
+class RefundsSerializer(PagedSerializer):
     """Refunds, the latest first."""
 
     refunds = MoneyRefundSerializer(many=True)
@@ -230,7 +230,7 @@ class DisputeSerializer(serializers.Serializer[Any]):
     actions = serializers.ListField(child=serializers.CharField(), help_text="what the caller may do now")
 
 
-class DisputesSerializer(serializers.Serializer[Any]):
+class DisputesSerializer(PagedSerializer):
     """Questions, the latest first."""
 
     disputes = DisputeSerializer(many=True)

@@ -17,7 +17,6 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
     ACCOUNT = "account"
-    COLLECTIVE = "collective"
 
 
 class Language(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from billing.dunning.schedule import DAYS_MAX, Action, write_schedule
 from billing.models import DunningStep, Invoice
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class DunningTakenSerializer(serializers.Serializer[Any]):
     lifted_at = serializers.DateTimeField(allow_null=True)
 
 
-class DunningTakenListSerializer(serializers.Serializer[Any]):
+class DunningTakenListSerializer(PagedSerializer):
     """The steps of an invoice, the first one first."""
 
     steps = DunningTakenSerializer(many=True)
@@ -98,7 +100,7 @@ class DunningScheduleView(APIView):
         return Response({"steps": policy.steps})
 
 
-class InvoiceDunningView(APIView):
+class InvoiceDunningView(ListView):
     """The steps of one invoice."""
 
     required_scopes = {"GET": "invoices:read"}
@@ -107,15 +109,17 @@ class InvoiceDunningView(APIView):
         operation_id="invoices_dunning_list",
         tags=["payments"],
         summary="Read what was done about an overdue invoice",
-        responses={200: DunningTakenListSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(DunningTakenListSerializer),
     )
-    def get(self, request: Request, invoice_id: UUID) -> Response:
+    def get(self, request: Request, invoice_id: UUID) -> HttpResponseBase:
         """Read every step that was taken, for both parties."""
         found = Invoice.objects.for_org(organization_of(request)).filter(pk=invoice_id).exclude(state="draft")
         if not found.exists():
             raise Http404
         steps = DunningStep.objects.filter(invoice=invoice_id).select_related("taken_back", "suspension__end")
-        return Response({"steps": [_step(step) for step in steps.order_by("at", "pk")]})
+        paged = page_by_key(request, steps, ("at", "pk"))
+        return list_answer(request, "steps", paged, DunningTakenSerializer, _step)
 
 
 def _provider(request: Request) -> Organization:

@@ -34,7 +34,6 @@ from billing.models.collecting import (
     PaymentSource,
     VisitState,
 )
-from billing.models.collective import Collective, CollectivePart, CollectiveSequence, TogetherRule
 from billing.models.contracts import (
     RUNNING_STATES,
     BillingPeriod,
@@ -170,9 +169,6 @@ __all__ = [
     "ClusterCost",
     "Collection",
     "CollectionNotice",
-    "Collective",
-    "CollectivePart",
-    "CollectiveSequence",
     "Contract",
     "ContractState",
     "ContractVersion",
@@ -282,7 +278,6 @@ __all__ = [
     "TermDeployment",
     "TermFact",
     "TermWording",
-    "TogetherRule",
     "TokenPrice",
     "TopUp",
     "TopUpState",

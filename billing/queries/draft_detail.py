@@ -18,6 +18,7 @@ from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lines import InvoiceLine as RatedInvoiceLine
 from billing.rating.lines import make_bill
 from billing.restating import in_order
+from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 
 PAGE_ROWS_MAX = 500
@@ -95,6 +96,15 @@ def draft_entries(
     if after is not None:
         found = found.filter(pk__gt=after)
     return tuple(_entry(period, now) for period in found.order_by("pk")[: min(limit, PAGE_ROWS_MAX)])
+
+
+def draft_page(
+    organization: Organization, now: datetime, page: Page, *, state: DraftState | None = None
+) -> Paged[DraftEntry]:
+    """Return a page of drafts in the order of their ids; one query. Raises WrongCursor."""
+    found = _open(organization, now, as_provider=None)
+    paged = page_rows(found if state is None else found.filter(_in_state(state, now)), page, ("pk",))
+    return Paged([_entry(period, now) for period in paged.rows], paged.next_cursor)
 
 
 def draft_detail(

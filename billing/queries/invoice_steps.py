@@ -47,12 +47,7 @@ PUSHING = (
     SettlementState.FINALIZE,
 )
 COLLECTING = (SettlementState.COLLECT, SettlementState.WAIT)
-BY_HAND = (
-    SettlementState.BY_HAND,
-    SettlementState.BELOW_MINIMUM,
-    SettlementState.GATHERING,
-    SettlementState.TOGETHER,
-)
+BY_HAND = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
 
 
 def invoice_steps(invoice_id: UUID) -> tuple[InvoiceStep, ...]:

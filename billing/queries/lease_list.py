@@ -1,6 +1,6 @@
 """Leases as both of their parties see them, and quotes that still stand."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
 from billing.rating.rated import TermKind
 from billing.terms import gpu_hour_price, said_in_order
 from clusters.occupancy import Hold, held_gpu_ms
+from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 
 LEASES_MAX = 500
@@ -67,12 +68,15 @@ def lease_rows(
     ref: str = "",
     from_at: datetime | None = None,
     to_at: datetime | None = None,
+    among: Collection[UUID] | None = None,
 ) -> list[LeaseRow]:
     """Return the leases an organization gives or takes, the next to end first, at most `LEASES_MAX`; five queries.
 
-    With `from_at` and `to_at` only those that share an instant with the span.
+    With `from_at` and `to_at` only those that share an instant with the span; with `among` only these terms.
     """
     leases = _chosen(organization, party, ref)
+    if among is not None:
+        leases = leases.filter(pk__in=among)
     if from_at is not None:
         leases = leases.filter(Q(to_at__isnull=True) | Q(to_at__gt=from_at))
     if to_at is not None:
@@ -85,6 +89,17 @@ def lease_rows(
     found = sorted(related.order_by("-from_at")[:LEASES_MAX], key=lambda lease: _order(lease, now))
     charged = _charged(found)
     return [_row(lease, now, charged.get((lease.contract_id, lease.ref), Decimal(0))) for lease in found]
+
+
+def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[LeaseRow]:
+    """Return a page of the leases an organization gives or takes, the one that begins last first; six queries.
+
+    Raises WrongCursor.
+    """
+    chosen = page_rows(_chosen(organization, None, ""), page, ("-from_at", "-pk"))
+    ids = [lease.pk for lease in chosen.rows]
+    rows = {row.id: row for row in lease_rows(organization, now, among=ids)}
+    return Paged([rows[pk] for pk in ids], chosen.next_cursor)
 
 
 def lease_of(organization: Organization, ref: str) -> Term | None:

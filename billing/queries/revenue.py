@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.bases import read_bases, window_of
 from billing.models import BillingPeriod, Contract, RevenueStatement, Term, TermFact, WitnessAnswer
 from billing.rating.inputs import RatingWindow, TermInput
@@ -72,21 +74,21 @@ def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | N
     return tuple(_row(by_id[due.period.contract_id], due, rated[due.period.pk, due.term.ref], now) for due in dues)
 
 
-def statements_of(organization: Organization, contract_id: UUID) -> Sequence[RevenueStatement] | None:
+def statements_of(organization: Organization, contract_id: UUID) -> QuerySet[RevenueStatement] | None:
     """Return the statements of a contract, the latest first; None where the organization is no party of it."""
     if not Contract.objects.for_org(organization).filter(pk=contract_id).exists():
         return None
     statements = RevenueStatement.objects.filter(term__contract=contract_id).select_related("term", "period")
-    return list(statements.defer("document").order_by("-created_at", "-pk")[:STATEMENTS_MAX])
+    return statements.defer("document").order_by("-created_at", "-pk")
 
 
-def stated_facts(organization: Organization, contract_id: UUID, kind: str) -> Sequence[TermFact] | None:
+def stated_facts(organization: Organization, contract_id: UUID, kind: str) -> QuerySet[TermFact] | None:
     """Return what was stated of a contract's shares by one kind of fact, the latest first; None where the organization
     is no party of it."""
     if not Contract.objects.for_org(organization).filter(pk=contract_id).exists():
         return None
     facts = TermFact.objects.filter(term__contract=contract_id, document__fact=kind).select_related("term")
-    return list(facts.order_by("-recorded_at", "-pk")[:STATEMENTS_MAX])
+    return facts.order_by("-recorded_at", "-pk")
 
 
 def statement_file(organization: Organization, statement_id: UUID) -> RevenueStatement | None:

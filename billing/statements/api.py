@@ -17,8 +17,9 @@ from rest_framework.views import APIView
 from billing.api_words import instant
 from billing.models import ProviderStatement
 from billing.money import round_to_minor
-from billing.statements.reading import find_statement, statements_of
+from billing.statements.reading import find_statement
 from tenants.authentication import organization_of
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 
 READ: Final = {"GET": "invoices:read"}
 
@@ -42,13 +43,13 @@ class ProviderStatementSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(help_text="of the document")
 
 
-class ProviderStatementsSerializer(serializers.Serializer[Any]):
+class ProviderStatementsSerializer(PagedSerializer):
     """Statements, the latest first."""
 
     statements = ProviderStatementSerializer(many=True)
 
 
-class StatementsView(APIView):
+class StatementsView(ListView):
     """Statements of the organization as a provider."""
 
     required_scopes = READ
@@ -57,12 +58,14 @@ class StatementsView(APIView):
         operation_id="statements_list",
         tags=["statements"],
         summary="List statements",
-        responses={200: ProviderStatementsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ProviderStatementsSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the latest 500 statements, one a month and currency, the latest first."""
-        rows = statements_of(organization_of(request))
-        return Response({"statements": [_statement(row) for row in rows]})
+    def get(self, request: Request) -> HttpResponseBase:
+        """List statements, one a month and currency, the latest first."""
+        found = ProviderStatement.objects.for_org(organization_of(request)).defer("document")
+        paged = page_by_key(request, found, ("-sequence",))
+        return list_answer(request, "statements", paged, ProviderStatementSerializer, _statement)
 
 
 class StatementView(APIView):

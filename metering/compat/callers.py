@@ -11,9 +11,8 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from clusters.bodies import read_body
-from tenants.api_keys import find_key, require_network
+from tenants.api_keys import find_key
 from tenants.problems import Problem
-from tenants.remote_addresses import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,13 +71,11 @@ class Unavailable(Problem):
 
 
 def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
-    """Return the caller's key. Raises KeyUnknown, NotFromHere, KeyLacksScope."""
+    """Return the caller's key. Raises KeyUnknown, KeyLacksScope."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-    address = address_of(request)
-    key = find_key(secret.strip(), now, address) if kind.lower() == "bearer" else None
+    key = find_key(secret.strip(), now) if kind.lower() == "bearer" else None
     if key is None:
         raise KeyUnknown("Expected: Authorization: Bearer fk_… of a key in use.")
-    require_network(key, address)
     if scope not in key.scopes:
         raise KeyLacksScope(f"This key lacks the scope {scope!r}.")
     return key

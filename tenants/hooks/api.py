@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.response import Response
@@ -21,6 +23,7 @@ from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks import endpoints
 from tenants.hooks.endpoints import Actor
 from tenants.hooks.kinds import KINDS
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +62,7 @@ class EndpointSerializer(serializers.Serializer[Any]):
     secret = serializers.CharField(required=False)
 
 
-class EndpointsSerializer(serializers.Serializer[Any]):
+class EndpointsSerializer(PagedSerializer):
     """Endpoints of an organization, and every kind of event that there is."""
 
     endpoints = EndpointSerializer(many=True)
@@ -88,7 +91,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     tries = TrySerializer(many=True)
 
 
-class DeliveriesSerializer(serializers.Serializer[Any]):
+class DeliveriesSerializer(PagedSerializer):
     """The latest deliveries, the newest first."""
 
     deliveries = DeliverySerializer(many=True)
@@ -106,7 +109,7 @@ class ReplayedSerializer(serializers.Serializer[Any]):
     replayed = serializers.IntegerField()
 
 
-class EndpointsView(APIView):
+class EndpointsView(ListView):
     """Endpoints of an organization."""
 
     required_scopes = SCOPES
@@ -115,13 +118,14 @@ class EndpointsView(APIView):
         operation_id="webhook_endpoints_list",
         tags=["webhooks"],
         summary="List endpoints",
-        responses={200: EndpointsSerializer},
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(EndpointsSerializer),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """List the endpoints that are told what happens."""
         found = WebhookEndpoint.objects.filter(organization=organization_of(request), removed_at__isnull=True)
-        shown = [_endpoint(each) for each in found.order_by("pk")]
-        return Response({"endpoints": shown, "kinds": dict(KINDS)})
+        paged = page_by_key(request, found, ("pk",))
+        return list_answer(request, "endpoints", paged, EndpointSerializer, _endpoint, kinds=dict(KINDS))
 
     @extend_schema(
         operation_id="webhook_endpoints_create",
@@ -231,7 +235,7 @@ class ReplaySinceView(APIView):
         return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)
 
 
-class DeliveriesView(APIView):
+class DeliveriesView(ListView):
     """Deliveries of an organization."""
 
     required_scopes = {"GET": "webhooks:read"}
@@ -243,22 +247,19 @@ class DeliveriesView(APIView):
         parameters=[
             OpenApiParameter("endpoint", UUID, description="of this endpoint alone"),
             OpenApiParameter("state", str, enum=list(DeliveryState.values)),
+            *PAGE_PARAMETERS,
         ],
-        responses={200: DeliveriesSerializer},
+        responses=list_responses(DeliveriesSerializer),
     )
-    def get(self, request: Request) -> Response:
-        """List the latest deliveries with every try."""
+    def get(self, request: Request) -> HttpResponseBase:
+        """List deliveries with every try, those of the latest event first."""
         query = DeliveryQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        chosen = {
-            name: value
-            for name, value in (
-                ("endpoint_id", query.validated_data.get("endpoint")),
-                ("state", query.validated_data.get("state")),
-            )
-            if value
-        }
-        return Response({"deliveries": [_delivery(one) for one in deliveries_of(_actor(request), **chosen)]})
+        asked = query.validated_data
+        named = {"endpoint_id": asked.get("endpoint"), "state": asked.get("state")}
+        chosen = {name: value for name, value in named.items() if value}
+        paged = page_by_key(request, deliveries_found(_actor(request), **chosen), ("-event_id", "-pk"))
+        return list_answer(request, "deliveries", paged, DeliverySerializer, _delivery)
 
 
 class ReplayView(APIView):
@@ -288,10 +289,13 @@ class DeliveryQuerySerializer(serializers.Serializer[Any]):
 
 def deliveries_of(actor: Actor, limit: int = DELIVERIES_MAX, **chosen: object) -> list[WebhookDelivery]:
     """Return the latest deliveries of an organization with event, endpoint and tries; two queries."""
+    return list(deliveries_found(actor, **chosen).order_by("-event_id", "-pk")[:limit])
+
+
+def deliveries_found(actor: Actor, **chosen: object) -> QuerySet[WebhookDelivery]:
+    """Return deliveries of an organization with event, endpoint and tries."""
     found = WebhookDelivery.objects.filter(endpoint__organization=actor.organization, **chosen)
-    return list(
-        found.select_related("event", "endpoint").prefetch_related("tries").order_by("-event_id", "-pk")[:limit]
-    )
+    return found.select_related("event", "endpoint").prefetch_related("tries")
 
 
 def networks() -> list[Network]:

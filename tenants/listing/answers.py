@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from tenants.listing.cursors import WrongCursor, read_cursor
 from tenants.listing.paging import Page, Paged, page_of, page_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from django.db.models import QuerySet
     from django.http.response import HttpResponseBase
@@ -29,7 +30,11 @@ CURSOR_ERROR: Final = "This is no cursor of this list."
 
 ACCEPT_CSV: Final = OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file")
 PAGE_PARAMETERS: Final = [
-    OpenApiParameter("limit", int, description=f"rows of a page, 1 to {LIMIT_MAX}, {LIMIT_DEFAULT} if not given"),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+        description="rows of a page",
+    ),
     OpenApiParameter("cursor", str, description="`next_cursor` of an answer: go on after its last row"),
     ACCEPT_CSV,
 ]
@@ -64,27 +69,31 @@ def read_page(request: Request) -> Page:
     given = PageQuerySerializer(data={name: request.query_params[name] for name in _asked(request)})
     given.is_valid(raise_exception=True)
     asked = given.validated_data
+    with cursor_errors():
+        return Page(asked["limit"], read_cursor(asked["cursor"]) if "cursor" in asked else None)
+
+
+@contextmanager
+def cursor_errors() -> Iterator[None]:
+    """Let a cursor of another list be named as the parameter that is wrong."""
     try:
-        after = read_cursor(asked["cursor"]) if "cursor" in asked else None
+        yield
     except WrongCursor as error:
         raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
-    return Page(asked["limit"], after)
 
 
 def page_by_key(request: Request, found: QuerySet[Any], order: Sequence[str]) -> Paged[Any]:
     """Return the page of a query that is asked for (`paging.page_rows`)."""
-    try:
+    with cursor_errors():
         return page_rows(found, read_page(request), order)
-    except WrongCursor as error:
-        raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
 
 
-def page_of_few(request: Request, rows: Sequence[Any], key: Callable[[Any], Sequence[object]]) -> Paged[Any]:
+def page_of_few(
+    request: Request, rows: Sequence[Any], key: Callable[[Any], Sequence[object]], *, falling: bool = False
+) -> Paged[Any]:
     """Return the page of a small list that is asked for (`paging.page_of`)."""
-    try:
-        return page_of(rows, read_page(request), key)
-    except WrongCursor as error:
-        raise serializers.ValidationError({"cursor": [CURSOR_ERROR]}) from error
+    with cursor_errors():
+        return page_of(rows, read_page(request), key, falling=falling)
 
 
 def list_answer(

@@ -82,19 +82,45 @@ def _sortable(place: Place) -> list[tuple[bool, Any]]:
     return [(value is not None, "" if value is None else value) for value in place]
 
 
+def page_values(
+    found: QuerySet[Any, Any], page: Page, order: Sequence[str], columns: Sequence[str]
+) -> Paged[tuple[Any, ...]]:
+    """Return a page of a query as tuples of columns, some of which may be annotated; else like `page_rows`."""
+    if page.after is not None:
+        found = found.filter(_beyond(found.model, order, page.after))
+    names = [name.removeprefix("-") for name in order]
+    rows = list(found.order_by(*order).values(*dict.fromkeys([*columns, *names]))[: page.limit + 1])
+    kept = [tuple(row[name] for name in columns) for row in rows[: page.limit]]
+    if len(rows) <= page.limit:
+        return Paged(kept, None)
+    return Paged(kept, write_cursor(place_of([rows[page.limit - 1][name] for name in names])))
+
+
+def beyond(order: Sequence[str], values: Sequence[object]) -> Q:
+    """Rows after those values, compared column by column as PostgreSQL sorts: a null is after everything."""
+    (name, value), rest = (order[0], values[0]), Q()
+    column = name.removeprefix("-")
+    if len(order) > 1:
+        rest = Q(**{column: value} if value is not None else {f"{column}__isnull": True}) & beyond(
+            order[1:], values[1:]
+        )
+    if name.startswith("-"):
+        further = Q(**{f"{column}__isnull": False}) if value is None else Q(**{f"{column}__lt": value})
+    elif value is None:
+        return rest if len(order) > 1 else Q(pk__in=[])
+    else:
+        further = Q(**{f"{column}__gt": value}) | Q(**{f"{column}__isnull": True})
+    return further | rest if len(order) > 1 else further
+
+
 def _beyond(model: type[Model], order: Sequence[str], after: Place) -> Q:
-    """Rows after a place, as the columns compare one by one; the first bound stands alone too, for the index."""
+    """Rows after a place in an order of columns; the first bound stands alone too, for the index."""
     if len(after) != len(order):
         raise WrongCursor
     names = [name.removeprefix("-") for name in order]
     values = [_parsed(model, name, value) for name, value in zip(names, after, strict=True)]
-    signs = ["lt" if name.startswith("-") else "gt" for name in order]
-    beyond = Q()
-    for place in reversed(range(len(order))):
-        deeper = Q(**{names[place]: values[place]}) & beyond if place + 1 < len(order) else Q()
-        further = Q(**{f"{names[place]}__{signs[place]}": values[place]})
-        beyond = further | deeper if place + 1 < len(order) else further
-    return Q(**{f"{names[0]}__{signs[0]}e": values[0]}) & beyond
+    sign = "lte" if order[0].startswith("-") else "gte"
+    return Q(**{f"{names[0]}__{sign}": values[0]}) & beyond(order, values)
 
 
 def _parsed(model: type[Model], name: str, value: object) -> object:

@@ -87,13 +87,13 @@ def test_drafts_are_listed_a_page_at_a_time() -> None:
     ensure_periods(contract=late.world.contract, now=APRIL)
     tenant = client_of(late.world.tenant)
     first = get(tenant, "drafts?limit=1")
-    second = get(tenant, f"drafts?limit=1&after={first['next_after']}")
-    assert second["next_after"] is None
+    second = get(tenant, f"drafts?limit=1&cursor={first['next_cursor']}")
+    assert second["next_cursor"] is None
     found = {each["id"] for page in (first, second) for each in page["drafts"]}
     assert found == {str(pk) for pk in BillingPeriod.objects.values_list("pk", flat=True)}
     assert {each["state"] for each in first["drafts"]} <= {"closing", "running"}
     assert get(tenant, "drafts?state=approved")["drafts"] == []
-    assert get(tenant, "drafts?limit=0", 422)["code"] == "wrong_issuing"
+    assert get(tenant, "drafts?limit=0", 400)["code"] == "invalid"
 
 
 def test_the_rule_of_issuing_is_read_and_set_by_the_provider_alone() -> None:

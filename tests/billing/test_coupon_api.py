@@ -44,7 +44,10 @@ def test_a_coupon_is_offered_listed_redeemed_and_ended(client: Client, world: Wo
     redeemed = called(client, world.tenant, f"contracts/{world.contract.number}/coupons", {"code": "HALF"})
     assert redeemed.status_code == 201
     assert Term.objects.get(ref=redeemed.json()["term"]).title == "Half off"
-    assert called(client, world.provider, "coupons").json() == {"coupons": [said | {"redemptions": 1}]}
+    assert called(client, world.provider, "coupons").json() == {
+        "coupons": [said | {"redemptions": 1}],
+        "next_cursor": None,
+    }
     ended = [called(client, world.provider, f"coupons/{said['id']}/end", {}).json()["ended_at"] for _ in range(2)]
     assert ended[0] is not None
     assert ended[0] == ended[1]
@@ -89,7 +92,7 @@ def test_nobody_sees_ends_or_redeems_what_is_another_providers(client: Client, w
     said = called(client, world.provider, "coupons", HALF).json()
     outsider = make_world()
     for caller in (world.tenant, outsider.provider, outsider.tenant):
-        assert called(client, caller, "coupons").json() == {"coupons": []}
+        assert called(client, caller, "coupons").json() == {"coupons": [], "next_cursor": None}
         assert called(client, caller, f"coupons/{said['id']}/end", {}).status_code == 404
     assert called(client, world.tenant, "coupons", HALF).status_code == 404
     redeem = f"contracts/{world.contract.number}/coupons"

@@ -49,7 +49,7 @@ def test_costs_are_entered_and_read(client: Client, costly: Costly, key: dict[st
     assert (made["number"], made["counts"], made["power_price_per_kwh"]) == (1, True, "0.085")
     assert made["grid_g_per_kwh"] is None
     assert made["entered_by"].startswith("fk_")
-    assert client.get("/api/v1/cluster-costs", headers=key).json() == {"costs": [made]}
+    assert client.get("/api/v1/cluster-costs", headers=key).json() == {"costs": [made], "next_cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_the_tenant_of_a_contract_simulates_nothing(client: Client, cast: Cast, 
     assert book is not None
     version = book.versions.get()
     assert client.get(f"/api/v1/price-versions/{version.id}/simulate?{WINDOW}", headers=mine).status_code == 404
-    assert client.get("/api/v1/cluster-costs", headers=mine).json() == {"costs": []}
+    assert client.get("/api/v1/cluster-costs", headers=mine).json() == {"costs": [], "next_cursor": None}

@@ -71,7 +71,9 @@ def test_a_session_from_start_to_stop(tenant: Program, provider: Program) -> Non
         assert (stopped["to"], stopped["state"], stopped["ending"]) == (at, "", "stopped")
     assert tenant.post(f"sessions/{session['id']}/stop").status_code == 200
     assert provider.get(f"sessions/{session['id']}").json() == stopped
-    assert provider.get("sessions").json() == tenant.get("sessions").json() == {"sessions": [stopped]}
+    assert (
+        provider.get("sessions").json() == tenant.get("sessions").json() == {"sessions": [stopped], "next_cursor": None}
+    )
 
 
 def test_a_tenant_says_no_state_and_takes_nothing_back(tenant: Program) -> None:
@@ -104,7 +106,7 @@ def test_volumes_are_made_resized_and_deleted(tenant: Program, provider: Program
     [volume] = provider.get("volumes").json()["volumes"]
     assert (volume["volume"], volume["gigabytes"], volume["at"]) == ("data", 250, resized_at)
     assert tenant.post("volumes", term="B-0001", volume="data", gigabytes=0).status_code == 201
-    assert tenant.get("volumes").json() == {"volumes": []}
+    assert tenant.get("volumes").json() == {"volumes": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -140,8 +142,8 @@ def test_others_see_nothing(cast: Cast, tenant: Program) -> None:
     session = begun(tenant)
     tenant.post("volumes", term="B-0001", volume="data", gigabytes=5)
     outsider = Program(cast.outsider)
-    assert outsider.get("sessions").json() == {"sessions": []}
-    assert outsider.get("volumes").json() == {"volumes": []}
+    assert outsider.get("sessions").json() == {"sessions": [], "next_cursor": None}
+    assert outsider.get("volumes").json() == {"volumes": [], "next_cursor": None}
     answers = [
         outsider.get(f"sessions/{session['id']}"),
         outsider.post(f"sessions/{session['id']}/stop"),

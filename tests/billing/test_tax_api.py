@@ -55,7 +55,7 @@ def test_rates_are_entered_once_under_a_key(caller: Caller) -> None:
     assert first[0] == 201
     assert caller.send("post", "tax-rates", RATE, **{"Idempotency-Key": "rate-1"}) == first
     assert TaxRate.objects.count() == 1
-    assert caller.get("tax-rates") == {"tax_rates": [first[1]]}
+    assert caller.get("tax-rates") == {"tax_rates": [first[1]], "next_cursor": None}
     assert (first[1]["percent"], first[1]["buyers"]) == ("8.875", "all")
     status, wrong = caller.send("post", "tax-rates", {**RATE, "category": "Z"})
     assert (status, wrong["code"]) == (422, "wrong_tax")
@@ -65,7 +65,7 @@ def test_rates_are_entered_once_under_a_key(caller: Caller) -> None:
 def test_certificates_are_kept_and_ended(caller: Caller) -> None:
     status, made = caller.send("post", "tax-exemptions", CERTIFICATE)
     assert (status, made["to_on"]) == (201, None)
-    assert caller.get("tax-exemptions") == {"tax_exemptions": [made]}
+    assert caller.get("tax-exemptions") == {"tax_exemptions": [made], "next_cursor": None}
     end = f"tax-exemptions/{made['id']}/end"
     assert caller.send("post", end, {"to_on": "2026-04-01"}) == (200, {**made, "to_on": "2026-04-01"})
     assert caller.send("post", end, {"to_on": "2026-05-01"})[1]["code"] == "exemption_ended"

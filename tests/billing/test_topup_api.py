@@ -44,13 +44,13 @@ def test_a_tenant_is_given_stripes_page(
     made = answer.json()
     assert (made["amount"], made["currency"], made["state"]) == ("25.00", "EUR", "open")
     assert made["url"]
-    assert client.get(address, headers=key).json() == {"top_ups": [made]}
+    assert client.get(address, headers=key).json() == {"top_ups": [made], "next_cursor": None}
     assert TopUp.objects.get().next_look_at > MARCH + timedelta(days=1)
     wrong = client.post(address, {"amount": "0"}, content_type="application/json", headers=key)
     assert (wrong.status_code, wrong.json()["code"]) == (422, "wrong_top_up")
     provider = {"authorization": f"Bearer {api_key(cast.provider)}"}
     assert client.post(address, {"amount": "1"}, content_type="application/json", headers=provider).status_code == 404
-    assert client.get(address, headers=provider).json() == {"top_ups": [made]}
+    assert client.get(address, headers=provider).json() == {"top_ups": [made], "next_cursor": None}
 
 
 def test_without_stripe_none_is_sold(client: Client, cast: Cast, world: World) -> None:

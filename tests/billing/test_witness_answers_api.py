@@ -59,14 +59,14 @@ def body_of(shared: Shared, **changed: Any) -> dict[str, Any]:
 
 def test_both_parties_read_and_settle_a_difference(client: Client, world: World, shared: Shared) -> None:
     for party in (world.tenant, world.provider):
-        (row,) = call(client, party, world).json()
+        (row,) = call(client, party, world).json()["differences"]
         assert (row["engine_tokens"], row["gateway_tokens"], row["period_state"]) == (90, 100, "open")
         assert (row["tenant_tokens"], row["provider_tokens"]) == (None, None)
     assert call(client, world.tenant, world, body_of(shared)).json() == {"tokens": 95, "settled": False}
-    (row,) = call(client, world.provider, world).json()
+    (row,) = call(client, world.provider, world).json()["differences"]
     assert (row["tenant_tokens"], row["provider_tokens"]) == (95, None)
     assert call(client, world.provider, world, body_of(shared)).json() == {"tokens": 95, "settled": True}
-    assert call(client, world.tenant, world).json() == []
+    assert call(client, world.tenant, world).json()["differences"] == []
     again = call(client, world.provider, world, body_of(shared, tokens=99))
     assert (again.status_code, again.json()["code"]) == (409, "already_settled")
 
@@ -93,6 +93,6 @@ def test_a_wrong_answer_says_what_is_wrong(
 def test_others_find_nothing_and_a_contract_without_a_share_holds_nothing(
     client: Client, cast: Cast, world: World
 ) -> None:
-    assert call(client, world.tenant, world).json() == []
+    assert call(client, world.tenant, world).json()["differences"] == []
     assert call(client, cast.outsider, world).status_code == 404
     assert call(client, cast.outsider, world, {}).status_code == 404

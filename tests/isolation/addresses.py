@@ -45,6 +45,11 @@ class Address:
     """Arguments of the address; `{…}` in a value is a field of `Filled.places`."""
     body: dict[str, Any] = field(default_factory=dict)
 
+    def path(self, filled: Filled) -> str:
+        """Where it is in a filled world."""
+        named = places(filled)
+        return reverse(self.name, kwargs={name: value.format(**named) for name, value in self.arguments.items()})
+
     def __str__(self) -> str:
         shown = {**self.arguments, **self.body}
         return f"{self.method} {self.name} {shown}" if shown else f"{self.method} {self.name}"

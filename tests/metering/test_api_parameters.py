@@ -13,18 +13,18 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from metering.api_parameters import (
-    LIMIT_MAX,
-    OFFSET_MAX,
     TEXT_CHARS_MAX,
     WINDOW_MAX,
     UsageQuery,
     WrongParameters,
-    next_cursor,
     read_gaps_query,
     read_residuals_query,
     read_usage_query,
-    window_page,
+    window_of,
 )
+from tenants.listing.answers import LIMIT_MAX
+from tenants.listing.cursors import write_cursor
+from tenants.listing.paging import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def wrong(given: dict[str, str], read: Callable[[Request], UsageQuery] = read_us
 def test_what_is_left_out_is_by_day_and_model_in_utc() -> None:
     found = asked(SPAN)
     assert (found.from_at, found.to_at, found.granularity, found.zone) == (FROM, FROM + 7 * DAY, "day", "UTC")
-    assert (found.group_by, found.filters, found.offset, found.limit) == (("model",), {}, 0, 100)
+    assert (found.group_by, found.filters, found.page) == (("model",), {}, Page(100))
 
 
 @pytest.mark.parametrize(
@@ -140,24 +140,8 @@ def test_each_address_reads_its_own_parameters_alone() -> None:
     assert asked({**SPAN, "granularity": "hour"}, read_residuals_query).granularity == "hour"
 
 
-@given(offset=st.integers(0, OFFSET_MAX - LIMIT_MAX), limit=st.integers(1, LIMIT_MAX))
-def test_the_cursor_of_a_page_leads_to_the_row_after_it(offset: int, limit: int) -> None:
-    query = UsageQuery(FROM, FROM + DAY, offset=offset, limit=limit)
-    assert next_cursor(query, limit) is None
-    cursor = next_cursor(query, limit + 1)
-    assert cursor is not None
-    assert asked({**SPAN, "cursor": cursor}).offset == offset + limit
-
-
-@given(count=st.integers(0, 30), limit=st.integers(1, 10))
-def test_the_pages_of_a_window_hold_every_row_once(count: int, limit: int) -> None:
-    rows, seen, cursor = list(range(count)), [], ""
-    for _page in range(count + 1):
-        query = asked({**SPAN, "limit": str(limit), **({"cursor": cursor} if cursor else {})})
-        page: Any = window_page(query, "gaps", rows[query.offset : query.offset + query.limit + 1], int)
-        assert (page["from"], page["to"]) == (query.from_at, query.to_at)
-        seen += page["gaps"]
-        cursor = page["next_cursor"] or ""
-        if not cursor:
-            break
-    assert seen == rows
+@given(place=st.lists(st.none() | st.integers(0, 9) | st.text("ab", max_size=3), max_size=5).map(tuple))
+def test_a_cursor_leads_to_the_row_after_its_place(place: tuple[str | int | None, ...]) -> None:
+    found = asked({**SPAN, "cursor": write_cursor(place), "limit": "7"})
+    assert found.page == Page(7, place or None)
+    assert window_of(found) == {"from": FROM, "to": FROM + 7 * DAY}

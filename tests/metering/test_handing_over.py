@@ -24,6 +24,8 @@ from metering.handing_over import (
     reporters_of,
 )
 from metering.rollup_events import roll_up_events
+from tenants.listing.cursors import read_cursor
+from tenants.listing.paging import Page
 from tenants.models import AuditEntry
 from tests.factories import make_deployment
 from tests.metering.fleet import NOON, total
@@ -65,7 +67,7 @@ def ask(cast: Cast, deployed: Deployment, **other: Any) -> Any:
 
 
 def listed(organization: Organization, from_at: datetime = EVER, to_at: datetime = LATER) -> list[tuple[str, bool]]:
-    found = reporters_of(organization=organization, from_at=from_at, to_at=to_at, offset=0, limit=10)
+    found = reporters_of(organization=organization, from_at=from_at, to_at=to_at, page=Page(10)).rows
     return [(one.reporter, one.handed_over) for one in found]
 
 
@@ -189,11 +191,14 @@ def test_reading_who_bills_takes_one_query_and_pages(cast: Cast, deployment: Dep
             deployment=other, reporter=cast.provider, from_at=EVER, named_at=NOW + number * HOUR
         )
     with CaptureQueriesContext(connection) as asked:
-        found = reporters_of(organization=cast.provider, from_at=EVER, to_at=LATER, offset=1, limit=2)
+        first = reporters_of(organization=cast.provider, from_at=EVER, to_at=LATER, page=Page(2))
     assert len(asked) == 1
-    every = reporters_of(organization=cast.provider, from_at=EVER, to_at=LATER, offset=0, limit=9)
-    assert len(every) == 4
-    assert found == every[1:3]
+    assert first.next_cursor is not None
+    rest = Page(9, read_cursor(first.next_cursor))
+    found = [*first.rows, *reporters_of(organization=cast.provider, from_at=EVER, to_at=LATER, page=rest).rows]
+    every = reporters_of(organization=cast.provider, from_at=EVER, to_at=LATER, page=Page(9))
+    assert len(every.rows) == 4
+    assert found == every.rows
 
 
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  hypothesis wants it so

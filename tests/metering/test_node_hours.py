@@ -22,6 +22,8 @@ from metering.node_hours import (
     watched_hours,
     watched_nodes,
 )
+from tenants.listing.cursors import read_cursor
+from tenants.listing.paging import Page
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
 
 if TYPE_CHECKING:
@@ -65,13 +67,15 @@ def test_hours_are_those_in_which_something_was_expected_or_seen(cast: Cast) -> 
     for back, expected, observed in ((3, 0, 0), (2, 0, 5), (1, HOUR_MS, 0), (0, HOUR_MS, HOUR_MS)):
         hour(node, back, expected, observed)
     window: dict[str, Any] = {"from_at": AT - 3 * HOUR, "to_at": AT}
-    found = watched_hours(organization=cast.provider, **window)
+    found = watched_hours(organization=cast.provider, page=Page(500), **window).rows
     assert [(one.hour_at, one.expected_ms, one.observed_ms) for one in found] == [
         (AT - 2 * HOUR, 0, 5),
         (AT - HOUR, HOUR_MS, 0),
     ]
-    assert watched_hours(organization=cast.provider, offset=1, limit=1, **window) == found[1:]
-    assert watched_hours(organization=cast.outsider, **window) == []
+    first = watched_hours(organization=cast.provider, page=Page(1), **window)
+    rest = Page(1, read_cursor(first.next_cursor or ""))
+    assert [*first.rows, *watched_hours(organization=cast.provider, page=rest, **window).rows] == found
+    assert watched_hours(organization=cast.outsider, page=Page(500), **window).rows == []
     both = completeness_of(organization=cast.provider, from_at=AT - 3 * HOUR, to_at=AT + HOUR)
     assert (both.expected, both.whole, both.expected_ms, both.observed_ms) == (2, 1, 2 * HOUR_MS, HOUR_MS + EDGE_MS)
     none = completeness_of(organization=cast.outsider, **window)

@@ -10,6 +10,7 @@ import pytest
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.queries import (
     UsageTotal,
+    gap_page,
     gaps_for,
     silent_nodes,
     usage_in,
@@ -18,6 +19,8 @@ from metering.queries import (
 )
 from metering.rollup_events import roll_up_events
 from metering.usage_rows import UsageRow, add_usage
+from tenants.listing.cursors import read_cursor
+from tenants.listing.paging import Page
 from tests.factories import make_deployment, make_endpoint
 from tests.metering.fleet import MODEL, NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
 from tests.metering.test_events import event, send
@@ -225,10 +228,12 @@ def test_gaps_come_in_pages_in_order(cast: Cast) -> None:
     agent = make_agent(cast.provider)
     for minutes in (30, 10, 20):
         gap(agent, "endpoint", URL, minutes)
-    window = {"organization": cast.provider, "from_at": NOON, "to_at": NOON + HOUR}
-    first = gaps_for(**window, limit=2)  # type: ignore[arg-type]  # by name
-    rest = gaps_for(**window, limit=2, offset=2)  # type: ignore[arg-type]  # by name
-    assert [one.from_at.minute for one in [*first, *rest]] == [10, 20, 30]
+    first = gap_page(organization=cast.provider, from_at=NOON, to_at=NOON + HOUR, page=Page(2))
+    after = read_cursor(first.next_cursor or "")
+    gap(agent, "endpoint", URL, 5)
+    rest = gap_page(organization=cast.provider, from_at=NOON, to_at=NOON + HOUR, page=Page(2, after))
+    assert [one.from_at.minute for one in [*first.rows, *rest.rows]] == [10, 20, 30]
+    assert rest.next_cursor is None
 
 
 def test_a_node_that_stopped_reporting_is_a_gap_that_lasts(cast: Cast) -> None:

@@ -92,7 +92,7 @@ def test_a_contract_is_drafted_offered_and_accepted_by_both(cast: Cast) -> None:
     assert [each["number"] for each in alice.get(f"{contract}/amendments").json()["amendments"]] == [1]
     for path in (contract, f"{contract}/versions", f"{contract}/amendments", address):
         assert charlie.get(path).status_code == 404
-    assert charlie.get(LIST).json() == {"contracts": []}
+    assert charlie.get(LIST).json() == {"contracts": [], "next_cursor": None}
 
 
 def test_an_amendment_shows_what_it_changes_in_words_and_in_last_month_s_money(cast: Cast) -> None:

@@ -71,7 +71,7 @@ def test_a_proposal_is_told(cast: Cast, client: Client) -> None:
         ("bank-statements", {"document": "<a/>"}, (422, "bank_statement_unreadable")),
         ("bank-statements", {"document": "x", "account": "1"}, (422, "bank_statement_unreadable")),
         ("bank-lines?state=nonsense", None, (400, "bank_call_malformed")),
-        ("bank-lines?page=0", None, (400, "bank_call_malformed")),
+        ("bank-lines?limit=0", None, (400, "invalid")),
     ],
 )
 def test_wrong_calls_say_what_is_wrong(cast: Cast, client: Client, path: str, body: Any, said: tuple[int, str]) -> None:

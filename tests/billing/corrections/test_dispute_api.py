@@ -55,7 +55,7 @@ def test_the_provider_lets_the_invoice_stand_and_the_tenant_takes_another_back(c
 def test_an_outsider_finds_nothing_and_a_provider_asks_nothing(calls: Callers) -> None:
     dispute = asked(calls)
     assert calls.get("charlie", f"disputes/{dispute}").status_code == 404
-    assert calls.get("charlie", "disputes").json() == {"disputes": []}
+    assert calls.get("charlie", "disputes").json() == {"disputes": [], "next_cursor": None}
     for act in ("answer", "grant", "uphold", "withdraw"):
         assert calls.post("charlie", f"disputes/{dispute}/{act}", {"text": "x"}).status_code == 404
     for who in ("charlie", "provider"):

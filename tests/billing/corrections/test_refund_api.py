@@ -50,8 +50,8 @@ def test_only_the_provider_that_has_the_money_pays_it_out(calls: Callers) -> Non
         assert calls.post(who, f"refunds/{made['id']}/sent", {"reference": "x"}).status_code == 404
         assert calls.post(who, f"refunds/{made['id']}/back", {"reason": "x"}).status_code == 404
     assert calls.get("charlie", f"refunds/{made['id']}").status_code == 404
-    assert calls.get("charlie", "refunds").json() == {"refunds": []}
-    assert calls.get("charlie", "tenant-balances").json() == {"balances": []}
+    assert calls.get("charlie", "refunds").json() == {"refunds": [], "next_cursor": None}
+    assert calls.get("charlie", "tenant-balances").json() == {"balances": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize(

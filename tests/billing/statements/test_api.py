@@ -52,6 +52,6 @@ def test_a_tenant_and_an_outsider_see_no_statement_of_it(cast: Cast, client: Cli
     statement = stated_march(make_month(parties=(cast.provider, cast.tenant)))
     for organization in (cast.tenant, cast.outsider):
         headers = bearer(api_key(organization))
-        assert client.get("/api/v1/statements", headers=headers).json() == {"statements": []}
+        assert client.get("/api/v1/statements", headers=headers).json() == {"statements": [], "next_cursor": None}
         assert client.get(f"/api/v1/statements/{statement.pk}", headers=headers).status_code == 404
         assert client.get(f"/api/v1/statements/{statement.pk}/document", headers=headers).status_code == 404

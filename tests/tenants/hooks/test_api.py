@@ -133,8 +133,11 @@ def test_an_endpoint_of_another_is_not_there(client: Client, house: Organization
         ("post", f"webhook-deliveries/{delivery.pk}/replay", {}),
     ):
         assert call(client, other, method, address, body).status_code == 404
-    assert call(client, other, "get", "webhook-deliveries").json() == {"deliveries": []}
-    assert call(client, other, "get", "webhook-deliveries", {"endpoint": made["id"]}).json() == {"deliveries": []}
+    assert call(client, other, "get", "webhook-deliveries").json() == {"deliveries": [], "next_cursor": None}
+    assert call(client, other, "get", "webhook-deliveries", {"endpoint": made["id"]}).json() == {
+        "deliveries": [],
+        "next_cursor": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""Collective invoices: several contracts' invoices of one tenant, asked for together."""

@@ -1,1 +1,0 @@
-"""Who did what: the audit log as pages, a file and the API show it."""
