@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,11 +126,18 @@ def test_the_timeline_is_read_with_the_arrow_keys_and_opens_a_lease(
     expect(petra.locator("h1")).to_contain_text(made.long.ref)
 
 
+def press_and_read(page: Page) -> str:
+    """The last word of the tooltip after one step to the left."""
+    page.keyboard.press("ArrowLeft")
+    return page.locator("#tip").inner_text().split()[-1]
+
+
 def test_a_chart_of_hours_is_read_with_the_arrow_keys(made: LetFloor, lasting_server: LiveServer, petra: Page) -> None:
     petra.goto(f"{lasting_server.url}/p/fleet/sample-east/")
     petra.locator("#used [data-chart]").focus()
-    for _step in range(5):
-        petra.keyboard.press("ArrowLeft")
+    # The fifth hour from the end was not metered; an hour that began since the floor was made stands behind it.
+    hours = len(list(takewhile(lambda _: press_and_read(petra) != "unknown", range(6))))
+    assert hours in (4, 5)
     expect(petra.locator("#tip")).to_contain_text("unknown")
     petra.keyboard.press("ArrowLeft")
     expect(petra.locator("#tip")).to_contain_text("%")
