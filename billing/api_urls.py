@@ -19,11 +19,13 @@ from billing.banking import api as bank
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
 from billing.budgets.api import BudgetLiftView, BudgetStandingView, BudgetsView, BudgetView, SpendAlertsView
 from billing.card_api import CardView
+from billing.collective import api as collective_api
 from billing.corrections import api as corrections_api
 from billing.corrections import dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import (
+    CollectivePdfView,
     CreditNotePdfView,
     CreditNoteXmlView,
     InvoiceCsvView,
@@ -139,6 +141,18 @@ urlpatterns = [
         dispute_api.InvoiceDisputesView.as_view(),
         name="api-invoice-disputes",
     ),
+    path("collective-invoices", collective_api.CollectiveInvoicesView.as_view(), name="api-collectives"),
+    path(
+        "collective-invoices/<uuid:collective_id>",
+        collective_api.CollectiveInvoiceView.as_view(),
+        name="api-collective",
+    ),
+    path(
+        "collective-invoices/<uuid:collective_id>/pdf",
+        CollectivePdfView.as_view(),
+        name="api-collective-pdf",
+    ),
+    path("together-rules", collective_api.TogetherRulesView.as_view(), name="api-together-rules"),
     path("credit-notes", corrections_api.CreditNotesView.as_view(), name="api-credit-notes"),
     path("credit-notes/<uuid:credit_note_id>", corrections_api.CreditNoteView.as_view(), name="api-credit-note"),
     path("disputes", dispute_api.DisputesView.as_view(), name="api-disputes"),

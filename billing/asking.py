@@ -17,6 +17,7 @@ from billing.dues import dues_of, with_dues
 from billing.models import CarriedDue, Invoice, InvoiceState, Settlement, SettlementState
 from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
 from billing.stripe_answers import StripeLine
+from billing.together import collective_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,9 @@ def carried_by(invoice: Invoice) -> tuple[CarriedDue, ...]:
 def beside_lines(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
     """Return the lines that are pushed beside the invoice's own. Raises AmountNotRepresentable."""
     period = invoice.period
-    lines = [(f"Invoice {one.invoice.number}, too small to be charged alone", one.amount) for one in asked.carried]
+    collective = collective_of(invoice.pk)
+    why = f"of collective invoice {collective.number}" if collective else "too small to be charged alone"
+    lines = [(f"Invoice {one.invoice.number}, {why}", one.amount) for one in asked.carried]
     if asked.settled:
         lines.append(("Paid or credited before", -asked.settled))
     return tuple(
@@ -107,11 +110,34 @@ def take_up(*, invoice: Invoice, now: datetime) -> tuple[CarriedDue, ...]:
 
 
 def release(*, carrier_id: UUID, now: datetime) -> int:
-    """Let go of what an invoice carried and will not collect; how many invoices that were."""
+    """Let go of what an invoice carried and will not collect; how many invoices that were.
+
+    A part of a collective invoice that is still owed is asked for by itself from then on.
+    """
     unpaid = CarriedDue.objects.filter(carrier_id=carrier_id, released_at__isnull=True).exclude(
         invoice__state=InvoiceState.PAID
     )
+    let_go = list(unpaid.values_list("invoice_id", flat=True))
+    Settlement.objects.filter(pk__in=let_go, state=SettlementState.TOGETHER).update(
+        state=SettlementState.CUSTOMER, next_try_at=now, updated_at=now
+    )
     return unpaid.update(released_at=now)
+
+
+@transaction.atomic
+def carry_less(*, carrier_id: UUID, now: datetime) -> None:
+    """Follow what carried invoices have left by now: what was paid, credited or voided elsewhere is asked for no more.
+
+    Only while nothing was paid at Stripe: what was paid is shared out by the rows as they stood.
+    """
+    stand = CarriedDue.objects.filter(carrier_id=carrier_id, released_at__isnull=True).select_related("invoice")
+    for one in stand.order_by("invoice_id"):
+        left = max(dues_of(one.invoice).left, NOTHING)
+        if left == one.amount:
+            continue
+        CarriedDue.objects.filter(pk=one.pk).update(released_at=now)
+        if left:
+            CarriedDue.objects.create(invoice=one.invoice, carrier_id=carrier_id, amount=left, created_at=now)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from billing.banking import checks as banking
+from billing.collective import checks as collective
 from billing.corrections import checks as corrections
 from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
@@ -22,6 +23,7 @@ CHECKS: Checks = {
     **sources.CHECKS,
     **statements.CHECKS,
     **corrections.CHECKS,
+    **collective.CHECKS,
     **banking.CHECKS,
     **reconciling.CHECKS,
 }

@@ -165,6 +165,23 @@ class CreditNotePdfView(APIView):
         return _file(request, organization_of(request), credit_note_id, DocumentFormat.PDF)
 
 
+class CollectivePdfView(APIView):
+    """The paper of a collective invoice."""
+
+    required_scopes = SCOPES
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="collective_invoices_pdf_retrieve",
+        tags=["invoices"],
+        summary="Read a collective invoice as PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, collective_id: UUID) -> HttpResponseBase:
+        """Read the PDF/A-3, byte for byte as it was made; its SHA-256 is the ETag. 409 `document_not_ready` before."""
+        return _file(request, organization_of(request), collective_id, DocumentFormat.PDF)
+
+
 class CreditNoteXmlView(APIView):
     """The electronic credit note."""
 

@@ -49,6 +49,7 @@ from billing.tax.deciding import taxes_of
 from billing.tax.parties import freeze_parties
 from billing.tax.storing import store_taxes
 from billing.telling import tell_invoice
+from billing.together import is_together
 from tenants.models import Organization
 from tenants.profiles import ensure_profiles
 
@@ -370,6 +371,8 @@ def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now
 
 def _begin_settlement(invoice: Invoice, total: Decimal, now: datetime, stripe_ready: bool) -> None:
     state = _first_step(total, invoice.currency, stripe_ready)
+    if total and is_together(provider_id=invoice.issuer_id, tenant_id=invoice.tenant_id):
+        state = SettlementState.GATHERING
     Settlement.objects.create(invoice=invoice, state=state, next_try_at=now, updated_at=now)
     if state == SettlementState.PAID:
         Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.PAID, paid_at=now, updated_at=now)

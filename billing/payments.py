@@ -208,7 +208,12 @@ def mark_settled(invoice: Invoice, *, paid_at: datetime, now: datetime, by_strip
         settlement.update(state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now)
         return
     # What Stripe may know of the invoice is closed there first; the sweep does that and then marks it paid.
-    at_rest = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
+    at_rest = (
+        SettlementState.BY_HAND,
+        SettlementState.BELOW_MINIMUM,
+        SettlementState.GATHERING,
+        SettlementState.TOGETHER,
+    )
     settlement.filter(state__in=at_rest).update(
         state=SettlementState.PAID, last_error="", next_try_at=now, updated_at=now
     )

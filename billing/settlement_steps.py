@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from billing.asking import asked_for, beside_lines, is_too_small, release, take_up
+from billing.asking import asked_for, beside_lines, carry_less, is_too_small, release, take_up
 from billing.models import (
     Collection,
     Invoice,
@@ -280,6 +280,8 @@ def wait(work: Work) -> Next | None:
 
 def _ask_less(work: Work, seen: StripeInvoice) -> None:
     """Lower what an open invoice asks for to what is left in our books; never to nothing, which closes it."""
+    if seen.status == "open" and not seen.amount_paid_minor:
+        carry_less(carrier_id=work.invoice.pk, now=work.now)
     left_minor = minor_units(asked_for(work.invoice).total, work.invoice.currency)
     surplus = seen.amount_remaining_minor - left_minor
     if seen.status != "open" or surplus <= 0 or left_minor <= 0:

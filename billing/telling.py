@@ -223,7 +223,7 @@ def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:
     )
     due = Invoice.objects.filter(
         Exists(listening), ~Exists(told), state=InvoiceState.ISSUED, due_at__lte=now, due_at__gt=now - OVERDUE_KEPT
-    )
+    ).exclude(collective_part__collective__due_at__gt=now)
     found = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
     for invoice_id in found:
         with transaction.atomic():

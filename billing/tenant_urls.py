@@ -9,6 +9,7 @@ from billing.pages import (
     amendment,
     budgets,
     card,
+    collective,
     comparing,
     contract_end,
     contracts,
@@ -77,6 +78,12 @@ urlpatterns = [
     path("invoices/<str:number>/question/", disputes.tenant_invoice_question, name="tenant-invoice-question"),
     path("disputes/", disputes.tenant_disputes, name="tenant-disputes"),
     path("disputes/<uuid:dispute_id>/", disputes.tenant_dispute, name="tenant-dispute"),
+    path("collective-invoices/", collective.tenant_collectives, name="tenant-collectives"),
+    path("collective-invoices.csv", collective.tenant_collectives_csv, name="tenant-collectives-csv"),
+    path("collective-invoices/<str:number>/", collective.tenant_collective, name="tenant-collective"),
+    path(
+        "collective-invoices/<str:number>/document.pdf", collective.tenant_collective_pdf, name="tenant-collective-pdf"
+    ),
     path("credit-notes/", credit_notes.tenant_credit_notes, name="tenant-credit-notes"),
     path("credit-notes/<str:number>/", credit_notes.tenant_credit_note, name="tenant-credit-note"),
     path(

@@ -33,6 +33,7 @@ SWEEPS = {
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,
+    "billing.collective.tasks.gather_invoices": 30.0,
     "billing.tasks.make_statements": 300.0,
     "billing.tasks.make_payouts": 300.0,
     "billing.tasks.send_transfers": 10.0,
@@ -89,4 +90,6 @@ app.config_from_object(
         },
     }
 )
-app.autodiscover_tasks(["tenants", "metering", "billing", "billing.budgets", "billing.corrections"])
+app.autodiscover_tasks(
+    ["tenants", "metering", "billing", "billing.budgets", "billing.collective", "billing.corrections"],
+)

@@ -24,6 +24,8 @@ from portal.shell import Organization as ShownOrganization
 from tenants.models import User
 from tenants.roles import (
     MANAGE_HOOKS,
+    MANAGE_KEYS,
+    READ_AUDIT,
     READ_BUDGETS,
     READ_CONTRACTS,
     READ_FLEET,
@@ -57,6 +59,10 @@ ITEM_OF_PAGE = {
     "tenant-substitutions": "witnesses",
     "tenant-invoices": "invoices",
     "tenant-invoice": "invoices",
+    "tenant-collectives": "invoices",
+    "tenant-collective": "invoices",
+    "provider-collectives": "provider-invoices",
+    "provider-collective": "provider-invoices",
     "tenant-card": "card",
     "tenant-credit": "tenant-credit",
     "tenant-statement": "tenant-statement",
@@ -73,6 +79,7 @@ ITEM_OF_PAGE = {
     },
     "provider-invoice-correct": "provider-invoices",
     "provider-balances": "provider-balances",
+    "provider-credit": "provider-credit",
     "tenant-exports": "tenant-exports",
     "provider-exports": "exports",
     "operator-pipeline": "operator-pipeline",
@@ -138,9 +145,15 @@ ITEM_OF_PAGE = {
         for page in ("webhooks", "webhook", "webhook-act")
     },
     **{
-        f"{side}-{page}": f"{side}-members"
+        f"{side}-{page}": f"{side}-{item}"
         for side in ("tenant", "provider", "operator")
-        for page in ("members", "member")
+        for page, item in (
+            ("members", "members"),
+            ("member", "members"),
+            ("keys", "keys"),
+            ("key", "keys"),
+            ("audit", "audit"),
+        )
     },
     "provider-invoices": "provider-invoices",
     "provider-invoice": "provider-invoices",
@@ -263,6 +276,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("provider-disputes", _("Questions"), reverse("provider-disputes"), "info")),
         (READ_INVOICES, NavItem("bank", _("Bank"), reverse("provider-bank"), "bank", go="b")),
         (READ_INVOICES, NavItem("provider-balances", _("Balances"), reverse("provider-balances"), "bank")),
+        (READ_INVOICES, NavItem("provider-credit", _("Credit and coupons"), reverse("provider-credit"), "tag")),
         (READ_INVOICES, NavItem("dunning", _("Dunning"), reverse("provider-dunning"), "bell")),
         (READ_INVOICES, NavItem("statements", _("Statements"), reverse("provider-statements"), "doc", go="s")),
         (READ_INVOICES, NavItem("payouts", _("Payouts"), reverse("provider-payouts"), "ledger")),
@@ -320,7 +334,11 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
 
 def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
     """The links to who and what acts for the organization."""
-    return ((READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),)
+    return (
+        (READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),
+        (MANAGE_KEYS, NavItem(f"{side}-keys", _("API keys"), reverse(f"{side}-keys"), "key")),
+        (READ_AUDIT, NavItem(f"{side}-audit", _("Audit log"), reverse(f"{side}-audit"), "search")),
+    )
 
 
 def _open_to(role: str, items: tuple[tuple[str, NavItem], ...]) -> tuple[NavItem, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import ipaddress
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 from django.db.models import Model, Q
 
+from tenants import roles
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
 
@@ -47,7 +50,47 @@ SCOPES: Final = {
     "webhooks:read": "read webhook endpoints and deliveries",
     "webhooks:write": "add and change webhook endpoints, turn their secrets, send tests and again",
     "leases:write": "ask for quotes, reserve, extend and end leases",
+    "organizations:read": "read the own organization, and as the operator every one",
+    "organizations:write": "change the own organization; as the operator make, change and keep out others",
+    "members:read": "read members and open invitations",
+    "members:write": "invite people, change roles and take members out, as an admin may",
+    "keys:read": "read API keys, without their secrets",
+    "keys:write": "make, change, rotate and revoke API keys with no more scopes than its own",
+    "audit:read": "read who did what",
 }
+
+SCOPE_NEEDS: Final = {
+    "usage:read": roles.READ_USAGE,
+    "events:write": roles.READ_USAGE,
+    "reporting:write": roles.CORRECT_USAGE,
+    "invoices:read": roles.READ_INVOICES,
+    "books:read": roles.READ_INVOICES,
+    "invoices:write": roles.CORRECT_INVOICES,
+    "invoices:correct": roles.CORRECT_INVOICES,
+    "costs:write": roles.EDIT_COSTS,
+    "contracts:read": roles.READ_CONTRACTS,
+    "contracts:write": roles.AGREE_CONTRACTS,
+    "fleet:read": roles.READ_FLEET,
+    "fleet:write": roles.MANAGE_LEASES,
+    "prices:read": roles.READ_PRICES,
+    "revenue:write": roles.STATE_REVENUE,
+    "prices:write": roles.SET_PRICES,
+    "credits:write": roles.CORRECT_INVOICES,
+    "bank:write": roles.MATCH_PAYMENTS,
+    "budgets:write": roles.MANAGE_BUDGETS,
+    "profile:write": roles.EDIT_PROFILE,
+    "webhooks:read": roles.MANAGE_HOOKS,
+    "webhooks:write": roles.MANAGE_HOOKS,
+    "leases:write": roles.MANAGE_LEASES,
+    "organizations:read": roles.READ_MEMBERS,
+    "organizations:write": roles.EDIT_ORGANIZATION,
+    "members:read": roles.READ_MEMBERS,
+    "members:write": roles.MANAGE_MEMBERS,
+    "keys:read": roles.MANAGE_KEYS,
+    "keys:write": roles.MANAGE_KEYS,
+    "audit:read": roles.READ_AUDIT,
+}
+"""What a person's role must allow for them to put a scope into a key: a key never does more than who made it."""
 
 
 class UnknownScope(Problem):
@@ -56,6 +99,14 @@ class UnknownScope(Problem):
     status = 400
     code = "unknown_scope"
     title = "There is no such scope"
+
+
+class NotFromHere(Problem):
+    """The key may be used from certain networks only, and the call came from elsewhere."""
+
+    status = 403
+    code = "address_not_allowed"
+    title = "The API key may not be used from this address"
 
 
 @dataclass(frozen=True)
@@ -74,6 +125,8 @@ def issue_key(
     actor: str,
     now: datetime,
     expires_at: datetime | None = None,
+    networks: Sequence[str] = (),
+    rotated_from: ApiKey | None = None,
 ) -> IssuedKey:
     """Make a key for a program of `organization`. Raises UnknownScope."""
     unknown = sorted(set(scopes) - SCOPES.keys())
@@ -89,13 +142,21 @@ def issue_key(
             scopes=sorted(set(scopes)),
             created_at=now,
             expires_at=expires_at,
+            networks=list(networks),
+            created_by=actor,
+            rotated_from=rotated_from,
         )
         AuditEntry.objects.create(
             organization=organization,
             actor=actor,
             action="api_key.issued",
             subject=key.prefix,
-            after={"name": name, "scopes": key.scopes},
+            after={
+                "name": name,
+                "scopes": key.scopes,
+                "networks": key.networks,
+                "expires_at": expires_at.isoformat() if expires_at else None,
+            },
             at=now,
         )
     return IssuedKey(key, secret)
@@ -125,16 +186,39 @@ FIND: Final = f"""
 """  # noqa: S608  the names are those of the models
 
 
-def find_key(secret: str, now: datetime) -> ApiKey | None:
-    """Return the usable key that `secret` opens, with its organization; and note that it was used (to the minute)."""
+def find_key(secret: str, now: datetime, address: str = "") -> ApiKey | None:
+    """Return the usable key that `secret` opens, with its organization.
+
+    Note that it was used (to the minute), and from which address.
+    """
     if not secret.startswith(KEY_PREFIX) or len(secret) > KEY_CHARACTERS_MAX:
         return None
     key = _usable_key(_digest(secret), now)
     if key and (key.last_used_at is None or now - key.last_used_at >= LAST_USED_STEP):
         ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=now), id=key.id).update(
-            last_used_at=now
+            last_used_at=now, last_used_from=_ip(address)
         )
     return key
+
+
+def require_network(key: ApiKey, address: str) -> None:
+    """Let a call from an address pass. Raises NotFromHere where the key names networks and none of them has it."""
+    if not key.networks:
+        return
+    seen = _ip(address)
+    if seen is None or not any(ipaddress.ip_address(seen) in ipaddress.ip_network(one) for one in key.networks):
+        raise NotFromHere(f"This key may be used from {', '.join(key.networks)}, and the call came from {address}.")
+
+
+def _ip(address: str) -> str | None:
+    """Return an address as it is kept and compared: one of IPv4 in IPv6 as itself; None for what is none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.IPv6Address(int(found)))
+    return str(found)
 
 
 def _usable_key(digest: bytes, now: datetime) -> ApiKey | None:
@@ -148,7 +232,8 @@ def _usable_key(digest: bytes, now: datetime) -> ApiKey | None:
     key: ApiKey = ApiKey.from_db(connection.alias, names, row[: len(names)])
     others = [field.attname for field in Organization._meta.concrete_fields]
     key.organization = Organization.from_db(connection.alias, others, row[len(names) :])
-    return key
+    # The index found it by the hash of 256 random bits, which tells nothing by its time; compared again all the same.
+    return key if hmac.compare_digest(bytes(key.secret_sha256), digest) else None
 
 
 def _digest(secret: str) -> bytes:

@@ -10,7 +10,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 
-from tenants.api_keys import find_key
+from tenants.api_keys import find_key, require_network
+from tenants.remote_addresses import address_of
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -45,9 +46,11 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         if len(parts) != CREDENTIALS_PARTS:
             raise AuthenticationFailed("Expected: Authorization: Bearer fk_…", code="not_authenticated")
-        key = find_key(parts[1].decode("ascii", "replace"), timezone.now())
+        address = address_of(request._request)
+        key = find_key(parts[1].decode("ascii", "replace"), timezone.now(), address)
         if key is None:
             raise AuthenticationFailed("This API key is unknown, revoked or expired.", code="key_invalid")
+        require_network(key, address)
         return Program(key), key
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  DRF passes it

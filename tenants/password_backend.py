@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.utils import timezone
 
+from tenants.remote_addresses import address_of as address_of
 from tenants.sign_in import forget_failures, note_attempt
 
 if TYPE_CHECKING:
@@ -34,15 +34,3 @@ class LimitedPasswords(ModelBackend):
         if person is not None:
             forget_failures(attempt=attempt)
         return person
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return where a request comes from.
-
-    An installation that is reached by https has a proxy before it, which ends X-Forwarded-For with the address that it
-    saw; what stands before that anyone may have written. Elsewhere the header proves nothing.
-    """
-    seen = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.SECURE_SSL_REDIRECT:
-        return request.headers.get("X-Forwarded-For", seen).rpartition(",")[2].strip() or seen
-    return seen

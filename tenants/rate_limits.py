@@ -147,7 +147,7 @@ class RateLimits:
             known = self._callers.get(digest)
             if known is not None and self._meter.knows(known, now):
                 return known
-            key = find_key(secret.strip(), now)
+            key = find_key(secret.strip(), now, address_of(request))
             if key is not None:
                 if len(self._callers) >= CALLERS_MAX:
                     self._callers.clear()

@@ -10,7 +10,7 @@ from django.db.models import Q
 from billing.banking.matching import Candidate, Incoming, propose
 from billing.dues import with_dues
 from billing.invoicing import NUMBER_DIGITS_MIN
-from billing.models import BankMatch, Invoice, InvoiceState, IssuerSequence
+from billing.models import BankMatch, CollectivePart, CollectiveSequence, Invoice, InvoiceState, IssuerSequence
 from billing.payment_references import numbers_named
 
 if TYPE_CHECKING:
@@ -50,12 +50,26 @@ def _named(line: BankLine, *, lock: bool) -> Sequence[Invoice]:
         digits_min=NUMBER_DIGITS_MIN,
         texts=(line.structured, line.text, line.end_to_end),
     )
-    if not numbers:
+    of_collectives = _of_collectives(line)
+    if not numbers and not of_collectives:
         return ()
-    found = Invoice.objects.filter(issuer=line.account.provider_id, number__in=numbers).order_by("pk")
+    named = Q(number__in=numbers) | Q(pk__in=of_collectives)
+    found = Invoice.objects.filter(named, issuer=line.account.provider_id).order_by("pk")
     if lock:
         list(found.select_for_update().values_list("pk"))
     return list(_with_names(found))
+
+
+def _of_collectives(line: BankLine) -> Sequence[UUID]:
+    """The invoices that the collective invoices are of which the payer's words name."""
+    sequence = CollectiveSequence.objects.filter(issuer=line.account.provider_id).first()
+    if sequence is None:
+        return ()
+    numbers = numbers_named(
+        prefix=sequence.prefix, digits_min=NUMBER_DIGITS_MIN, texts=(line.structured, line.text, line.end_to_end)
+    )
+    parts = CollectivePart.objects.filter(collective__issuer=line.account.provider_id, collective__number__in=numbers)
+    return list(parts.values_list("invoice_id", flat=True))
 
 
 def _owed(line: BankLine) -> Sequence[Invoice]:

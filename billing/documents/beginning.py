@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.documents.inputs import DocumentKind
-from billing.models import CreditNote, DocumentState, DocumentStep, Invoice, ProviderStatement
+from billing.models import Collective, CreditNote, DocumentState, DocumentStep, Invoice, ProviderStatement
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -29,6 +29,18 @@ def begin_statement(statement: ProviderStatement, now: datetime) -> DocumentStep
         subject=DocumentKind.STATEMENT,
         issuer_id=statement.provider_id,
         recipient_id=statement.provider_id,
+        next_try_at=now,
+        updated_at=now,
+    )
+
+
+def begin_collective(collective: Collective, now: datetime) -> DocumentStep:
+    """Have the paper of a collective invoice made; in the transaction that makes it."""
+    return DocumentStep.objects.create(
+        subject_id=collective.pk,
+        subject=DocumentKind.COLLECTIVE,
+        issuer_id=collective.issuer_id,
+        recipient_id=collective.tenant_id,
         next_try_at=now,
         updated_at=now,
     )

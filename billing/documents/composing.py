@@ -113,7 +113,7 @@ def _headline(document: DocumentInput, locale: str) -> str:
 def _link_words(document: DocumentInput) -> str:
     if not document.payment.url:
         return ""
-    pays = document.kind is DocumentKind.INVOICE and document.totals.due
+    pays = document.kind is not DocumentKind.CREDIT_NOTE and document.totals.due
     return say(document.language, "pay_online" if pays else "see_online")
 
 
@@ -209,7 +209,8 @@ def _exact(amount: Decimal, document: DocumentInput, locale: str) -> str:
 
 def _totals(document: DocumentInput, locale: str) -> Iterator[Fact]:
     words, totals = document.language, document.totals
-    yield Fact(say(words, "subtotal"), amount_words(totals.subtotal, document, locale))
+    if document.kind is not DocumentKind.COLLECTIVE:
+        yield Fact(say(words, "subtotal"), amount_words(totals.subtotal, document, locale))
     for tax in document.taxes:
         yield Fact(_tax_label(tax, document, locale), amount_words(tax.amount, document, locale))
     yield Fact(say(words, "total"), amount_words(totals.total, document, locale), strong=not totals.prepaid)
@@ -266,6 +267,8 @@ def _notes(document: DocumentInput) -> Iterator[str]:
     words = document.language
     yield from document.notes
     yield from dict.fromkeys(tax.reason for tax in document.taxes if tax.reason)
+    if document.kind is DocumentKind.COLLECTIVE:
+        yield say(words, "collective_note")
     yield say(words, "days_of", zone=document.time_zone)
     if any(line.parts for line in document.lines):
         yield say(words, "rounding")

@@ -17,6 +17,7 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
     ACCOUNT = "account"
+    COLLECTIVE = "collective"
 
 
 class Language(StrEnum):

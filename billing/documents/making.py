@@ -15,8 +15,9 @@ from django.db import transaction
 
 from billing.documents.inputs import DocumentKind
 from billing.documents.press import CannotPrint
-from billing.documents.printing import Papers, print_document
+from billing.documents.printing import Papers, print_document, print_plain
 from billing.documents.reading import read_invoice
+from billing.documents.reading_collective import read_collective
 from billing.documents.reading_credit import read_credit_note
 from billing.documents.stating import print_statement
 from billing.models import DocumentFile, DocumentState, DocumentStep
@@ -80,6 +81,8 @@ def _print(step: DocumentStep, public_url: str) -> Papers:
     kind = DocumentKind(step.subject)
     if kind is DocumentKind.STATEMENT:
         return print_statement(step.pk)
+    if kind is DocumentKind.COLLECTIVE:
+        return print_plain(read_collective(step.pk, public_url=public_url))
     return print_document(READERS[kind](step.pk, public_url=public_url))
 
 

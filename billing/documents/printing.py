@@ -39,6 +39,11 @@ class Papers:
     broken: bool = False
 
 
+def print_plain(document: DocumentInput) -> Papers:
+    """Return the PDF alone, of what is no invoice by itself. Raises `CannotPrint`."""
+    return Papers((_pdf(document, f"{document.kind}-{document.number}", b""),))
+
+
 def print_document(document: DocumentInput) -> Papers:
     """Return the files of an invoice or a credit note.
 

@@ -9,6 +9,8 @@ from billing.rating.rated import PriceUnit, Unit
 
 EN: Mapping[str, str] = {
     "invoice": "Invoice",
+    "collective": "Collective invoice",
+    "collective_note": "It asks for these invoices together. Their lines and taxes stand on each of them.",
     "credit_note": "Credit note",
     "number": "Number",
     "issued": "Issued",
@@ -69,6 +71,8 @@ EN: Mapping[str, str] = {
 
 ZH: Mapping[str, str] = {
     "invoice": "账单",
+    "collective": "汇总账单",
+    "collective_note": "本账单将以上各账单合并收款。明细与税额以各账单为准。",
     "credit_note": "贷记通知单",
     "number": "编号",
     "issued": "开具日期",
@@ -131,7 +135,11 @@ WIDE = str.maketrans({",": "\N{FULLWIDTH COMMA}", ";": "\N{FULLWIDTH SEMICOLON}"
 
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: EN, Language.ZH: ZH}
 
-TITLES: Mapping[DocumentKind, str] = {DocumentKind.INVOICE: "invoice", DocumentKind.CREDIT_NOTE: "credit_note"}
+TITLES: Mapping[DocumentKind, str] = {
+    DocumentKind.INVOICE: "invoice",
+    DocumentKind.CREDIT_NOTE: "credit_note",
+    DocumentKind.COLLECTIVE: "collective",
+}
 
 TAX_NAMES: Mapping[Language, Mapping[str, str]] = {
     Language.EN: {

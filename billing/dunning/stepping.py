@@ -26,6 +26,7 @@ from billing.models import (
     SuspensionEnd,
 )
 from billing.settlement import NotRetryable, retry_settlement
+from billing.together import due_of
 from tenants.hooks.emitting import emit_to
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
@@ -66,6 +67,7 @@ def begin_cases(*, now: datetime, limit: int) -> int:
     settled.update(is_open=False, next_at=None, waits_for="")
     providers = DunningPolicy.objects.values("provider")
     overdue = Invoice.objects.filter(state=InvoiceState.ISSUED, due_at__lte=now, issuer__in=providers)
+    overdue = overdue.exclude(collective_part__collective__due_at__gt=now)
     fresh = overdue.filter(Q(dunning__isnull=True) | Q(dunning__is_open=False)).order_by("due_at", "pk")
     ids = list(fresh.values_list("pk", flat=True)[:limit])
     DunningCase.objects.bulk_create(
@@ -103,8 +105,9 @@ def take_step(*, invoice_id: UUID, now: datetime) -> DunningStep | None:
     if planned is None:
         _wait(case, None)
         return None
-    assert invoice.due_at is not None
-    at = planned_at(planned, invoice.due_at)
+    due_at = due_of(invoice)
+    assert due_at is not None
+    at = planned_at(planned, due_at)
     if at > now:
         _wait(case, at)
         return None

@@ -34,6 +34,7 @@ from billing.models.collecting import (
     PaymentSource,
     VisitState,
 )
+from billing.models.collective import Collective, CollectivePart, CollectiveSequence, TogetherRule
 from billing.models.contracts import (
     RUNNING_STATES,
     BillingPeriod,
@@ -169,6 +170,9 @@ __all__ = [
     "ClusterCost",
     "Collection",
     "CollectionNotice",
+    "Collective",
+    "CollectivePart",
+    "CollectiveSequence",
     "Contract",
     "ContractState",
     "ContractVersion",
@@ -278,6 +282,7 @@ __all__ = [
     "TermDeployment",
     "TermFact",
     "TermWording",
+    "TogetherRule",
     "TokenPrice",
     "TopUp",
     "TopUpState",

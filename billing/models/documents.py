@@ -42,7 +42,7 @@ class DocumentStep(models.Model):
     """
 
     subject_id = models.UUIDField(primary_key=True)
-    subject = models.CharField(max_length=16, help_text="invoice, credit_note, statement or account")
+    subject = models.CharField(max_length=16, help_text="invoice, credit_note, statement, account or collective")
     issuer = models.ForeignKey(Organization, models.PROTECT, related_name="documents_issued")
     recipient = models.ForeignKey(Organization, models.PROTECT, related_name="documents_received")
     state = models.CharField(max_length=8, choices=DocumentState.choices, default=DocumentState.WAITING)

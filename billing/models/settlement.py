@@ -26,6 +26,8 @@ class SettlementState(models.TextChoices):
     PAID = "paid", "paid"
     BELOW_MINIMUM = "below_minimum", "below the smallest charge, carried in our books"
     BY_HAND = "by_hand", "payable by bank transfer"
+    GATHERING = "gathering", "waits for the other invoices of its collective invoice"
+    TOGETHER = "together", "asked for by the last invoice of its collective invoice"
     FAILED = "failed", "failed, needs a person"
 
 

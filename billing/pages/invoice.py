@@ -20,6 +20,7 @@ from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
+from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_detail import (
@@ -33,6 +34,7 @@ from billing.queries.invoice_detail import (
 )
 from billing.queries.invoice_list import find_invoice as find_invoice
 from billing.queries.invoice_taxes import invoice_rates
+from billing.together import collective_of
 from metering.context_bands import tier_id
 from portal.figures import locale_for
 from tenants.models import Organization
@@ -92,10 +94,23 @@ def shown_invoice(invoice: Invoice, detail: InvoiceDetail, now: datetime, locale
     """Return what the page of an invoice shows to one side, "tenant" or "provider"."""
     context = invoice_context(detail, read_dues(invoice), invoice.issuer.billing_email, now, locale, side=side)
     row = detail.row
+    context["collective"] = _collective(invoice, locale, side)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return context
+
+
+def _collective(invoice: Invoice, locale: str, side: str) -> dict[str, str] | None:
+    """Return the collective invoice that asks for an invoice, if one does."""
+    found = collective_of(invoice.pk)
+    if found is None:
+        return None
+    return {
+        "number": found.number,
+        "url": reverse(f"{side}-collective", args=[found.number]),
+        "due": day_words(found.due_at, invoice.contract.time_zone, locale),
+    }
 
 
 def lines_answer(organization: Organization, invoice: Invoice) -> HttpResponseBase:

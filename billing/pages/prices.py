@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.csv_files import csv_answer
 from billing.models import PriceBook, PriceDraft, PriceVersion
+from billing.pages.price_cost_words import PriceCostLine, price_cost_lines
 from billing.pages.price_forms import BookForm
 from billing.pages.price_words import price_lines, refusal, standing_pill
 from billing.price_drafts import BookExists, open_book
@@ -31,6 +32,7 @@ from billing.queries.price_books import (
     told_rows,
     version_rows,
 )
+from billing.queries.price_costs import price_costs
 from billing.queries.price_effects import ContractEffect, effects_on_book, total_effect
 from billing.rating.price_lists import prices_of
 from billing.rating.price_rows import FIELD_OF_UNIT
@@ -39,7 +41,7 @@ from portal.figures import day, locale_for, moment, money, money_change
 from portal.parts import Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import Organization, User
-from tenants.roles import READ_PRICES, SET_PRICES, allows
+from tenants.roles import READ_INVOICES, READ_PRICES, SET_PRICES, allows
 from tenants.scoping import acting_membership, provider_page
 
 CSV_HEAD = (
@@ -85,6 +87,8 @@ def provider_prices(request: HttpRequest, organization: Organization) -> HttpRes
         ),
         "compared": compared is not None,
         "effects": bool(effects),
+        "costs": _costs(request, book, versions, effects, now, locale),
+        "next_version": versions[-1].number if effects else None,
         "effect_words": _effect_words(effects, versions, book.currency, locale),
         "drafts": [
             (row, moment(row.changed_at, UTC, locale=locale), day(row.effective_at.date(), "yMMMd", locale))
@@ -206,6 +210,22 @@ def _effects(book: PriceBook, versions: list[VersionRow], now: datetime) -> tupl
     return effects_on_book(book, new, now=now, versions=known)
 
 
+def _costs(  # noqa: PLR0917  what the page has at hand
+    request: HttpRequest,
+    book: PriceBook,
+    versions: list[VersionRow],
+    effects: tuple[ContractEffect, ...],
+    now: datetime,
+    locale: str,
+) -> list[PriceCostLine]:
+    """What the book's models earn and cost, for those whose role may read margins."""
+    membership = acting_membership(request)
+    if membership is None or not allows(membership.role, READ_INVOICES):
+        return []
+    models = {key.model for row in versions for key in row.prices}
+    return price_cost_lines(price_costs(book, models, effects, now), book.currency, locale)
+
+
 def _column(row: VersionRow, now: datetime, locale: str) -> dict[str, Any]:
     skeleton = "MMMd" if row.effective_at.year == now.year else "yMMMd"
     return {
@@ -214,10 +234,6 @@ def _column(row: VersionRow, now: datetime, locale: str) -> dict[str, Any]:
         "url": reverse("provider-price-version", args=[row.id]),
         "pill": standing_pill(row.standing),
     }
-
-
-def _drafted(row: DraftRow, locale: str) -> tuple[DraftRow, str, str]:
-    return row, moment(row.changed_at, UTC, locale=locale), day(row.effective_at.date(), "yMMMd", locale)
 
 
 def _subtitle(versions: list[VersionRow], locale: str) -> str:

@@ -47,7 +47,12 @@ PUSHING = (
     SettlementState.FINALIZE,
 )
 COLLECTING = (SettlementState.COLLECT, SettlementState.WAIT)
-BY_HAND = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
+BY_HAND = (
+    SettlementState.BY_HAND,
+    SettlementState.BELOW_MINIMUM,
+    SettlementState.GATHERING,
+    SettlementState.TOGETHER,
+)
 
 
 def invoice_steps(invoice_id: UUID) -> tuple[InvoiceStep, ...]:

@@ -11,8 +11,9 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from clusters.bodies import read_body
-from tenants.api_keys import find_key
+from tenants.api_keys import find_key, require_network
 from tenants.problems import Problem
+from tenants.remote_addresses import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +72,13 @@ class Unavailable(Problem):
 
 
 def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
-    """Return the caller's key. Raises KeyUnknown, KeyLacksScope."""
+    """Return the caller's key. Raises KeyUnknown, NotFromHere, KeyLacksScope."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-    key = find_key(secret.strip(), now) if kind.lower() == "bearer" else None
+    address = address_of(request)
+    key = find_key(secret.strip(), now, address) if kind.lower() == "bearer" else None
     if key is None:
         raise KeyUnknown("Expected: Authorization: Bearer fk_… of a key in use.")
+    require_network(key, address)
     if scope not in key.scopes:
         raise KeyLacksScope(f"This key lacks the scope {scope!r}.")
     return key

@@ -12,9 +12,18 @@ from billing.charging import ensure_periods
 from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
 from billing.collecting.movements import keep_movements
+from billing.collective.gathering import due_groups, gather
 from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.corrections.refunds import Order, request_refund
-from billing.models import BalanceAccount, CreditReason, Invoice, IssuerSequence, RefundMethod
+from billing.models import (
+    BalanceAccount,
+    CreditReason,
+    Invoice,
+    IssuerSequence,
+    RefundMethod,
+    Settlement,
+    SettlementState,
+)
 from billing.payments import PaymentMethod, record_payment
 from billing.rating.credit import CreditWording, Grant
 from billing.statements.paying_out import make_payout
@@ -114,8 +123,17 @@ def correct() -> None:
     )
 
 
+def ask_together() -> None:
+    """Ask for the first two invoices at once, as if they had waited for each other."""
+    for invoice in Invoice.objects.order_by("number")[:2]:
+        Settlement.objects.filter(pk=invoice.pk).update(state=SettlementState.GATHERING)
+    for group in due_groups(now=MAY):
+        assert gather(group=group, now=MAY, stripe_ready=False) is not None
+
+
 def test_sound_books_hold_and_every_check_looked_at_something() -> None:
     world = make_books(late=True)
+    ask_together()
     correct()
     for unpaid in Invoice.objects.filter(state="issued"):
         pay(unpaid)
@@ -124,6 +142,25 @@ def test_sound_books_hold_and_every_check_looked_at_something() -> None:
     assert [check.name for check in checks] == list(CHECKS)
     assert [check.wrong for check in checks] == [()] * len(checks)
     assert all(check.looked_at for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("UPDATE billing_collective SET total = total + 1", "collective invoices are their parts"),
+        (
+            "UPDATE billing_collectivepart SET amount = amount - 1 WHERE position = 1",
+            "collective invoices are their parts",
+        ),
+        ("UPDATE billing_collective SET number = number || '7'", "numbers of collective invoices have no gap"),
+    ],
+)
+def test_a_planted_fault_of_a_collective_invoice_is_found(statement: str, name: str) -> None:
+    make_books()
+    ask_together()
+    assert broken() == []
+    forge(statement)
+    assert broken() == [name]
 
 
 def test_empty_books_hold() -> None:

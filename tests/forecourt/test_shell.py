@@ -51,6 +51,7 @@ PROVIDER = (
     "/p/disputes/",
     "/p/bank/",
     "/p/balances/",
+    "/p/credits/",
     "/p/dunning/",
     "/p/statements/",
     "/p/payouts/",
@@ -61,6 +62,7 @@ PROVIDER = (
 READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/")
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
 TENANT = ("/t/usage/", "/t/budgets/")
+ALERTED = ("/p/alerts/", *TENANT)
 HELD = ("/t/leases/",)
 BILLS = (
     "/t/invoices/",
@@ -75,11 +77,13 @@ BILLS = (
 
 WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
 MEMBERS = {"/p/members/", "/t/members/", "/o/members/"}
+MANAGED = {f"/{side}/{page}/" for side in "pto" for page in ("keys", "audit")}
 
 
 def links(found: Shell) -> list[str]:
     """The links of a menu, but those to webhooks and members, which other roles have."""
-    return [item.url for group in found.navigation for item in group.items if item.url not in WEBHOOKS | MEMBERS]
+    others = WEBHOOKS | MEMBERS | MANAGED
+    return [item.url for group in found.navigation for item in group.items if item.url not in others]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -96,6 +100,8 @@ def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role) -> None:
     for person, members in ((cast.alice, "/t/members/"), (cast.charlie, "/p/members/"), (olga, "/o/members/")):
         shown = [item.url for group in frame(person).navigation for item in group.items]
         assert [url for url in shown if url in MEMBERS] == [members]
+        managed = {"owner": ["keys", "audit"], "admin": ["keys", "audit"], "developer": ["keys"]}.get(role, [])
+        assert [url for url in shown if url in MANAGED] == [members.replace("members", page) for page in managed]
 
 
 def test_who_is_not_signed_in_sees_an_empty_frame() -> None:
@@ -156,7 +162,7 @@ def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
         (Role.BILLING, [*FIRST, *PROVIDER, *TENANT, *BILLS, *PRICED]),
         (
             Role.DEVELOPER,
-            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/", *TENANT, *HELD, "/t/prices/"],
+            [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *ALERTED, *HELD, "/t/prices/"],
         ),
     ],
 )

@@ -8,6 +8,10 @@ from tests.isolation.callers import OWN_PROVIDER, people
 
 PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("provider-overview", OWN_PROVIDER, "get", {}, {}),
+    ("provider-credit", OWN_PROVIDER, "get", {}, {}),
+    ("provider-credit", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
+    ("provider-credit-csv", OWN_PROVIDER, "get", {}, {}),
+    ("provider-coupons-csv", OWN_PROVIDER, "get", {}, {}),
 )
 
 # The operator of the cast has no people: to everybody else its pages are not there.

@@ -8,6 +8,7 @@ from tests.isolation.book_addresses import BOOK_ADDRESSES
 from tests.isolation.budget_addresses import BUDGET_ADDRESSES
 from tests.isolation.closing_addresses import CLOSING_ADDRESSES
 from tests.isolation.collecting_addresses import COLLECTING_ADDRESSES
+from tests.isolation.collective_addresses import COLLECTIVE_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
@@ -24,6 +25,7 @@ ROOM_ADDRESSES = (
     *SESSION_ADDRESSES,
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,
+    *COLLECTIVE_ADDRESSES,
     *PARTY_ADDRESSES,
     *HOOK_ADDRESSES,
     *MEMBER_ADDRESSES,

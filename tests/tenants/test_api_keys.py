@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tenants.api_keys import SHOWN_CHARACTERS, IssuedKey, UnknownScope, find_key, issue_key, revoke_key
+from tenants.api_keys import (
+    SHOWN_CHARACTERS,
+    IssuedKey,
+    NotFromHere,
+    UnknownScope,
+    find_key,
+    issue_key,
+    require_network,
+    revoke_key,
+)
 from tenants.models import ApiKey, AuditEntry
 
 if TYPE_CHECKING:
@@ -96,3 +105,43 @@ def test_the_written_out_query_reads_what_the_models_read(cast: Cast) -> None:
         for field in other._meta.concrete_fields:
             ours, theirs = getattr(one, field.attname), getattr(other, field.attname)
             assert bytes(ours) == bytes(theirs) if isinstance(theirs, memoryview) else ours == theirs
+
+
+def test_from_where_a_key_was_used_is_noted(cast: Cast) -> None:
+    issued = issue(cast)
+    for minute, (address, kept) in enumerate(
+        [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.8", "203.0.113.8"),
+            ("2001:DB8::1", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("unknown", None),
+        ]
+    ):
+        find_key(issued.secret, NOW + timedelta(minutes=minute), address)
+        issued.key.refresh_from_db()
+        assert issued.key.last_used_from == kept
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "passes"),
+    [
+        ([], "anything", True),
+        (["203.0.113.0/24"], "203.0.113.255", True),
+        (["203.0.113.0/24"], "::ffff:203.0.113.255", True),
+        (["203.0.113.0/24"], "203.0.114.0", False),
+        (["203.0.113.0/24", "2001:db8::/32"], "2001:db8:ffff::1", True),
+        (["2001:db8::/32"], "203.0.113.1", False),
+        (["0.0.0.0/0"], "unknown", False),
+        (["0.0.0.0/0"], "", False),
+    ],
+)
+def test_a_key_works_from_its_networks_alone(cast: Cast, networks: list[str], address: str, passes: bool) -> None:
+    key = issue_key(
+        organization=cast.tenant, name="x", scopes=["usage:read"], actor="alice", now=NOW, networks=networks
+    ).key
+    if passes:
+        require_network(key, address)
+        return
+    with pytest.raises(NotFromHere, match="may be used from"):
+        require_network(key, address)

@@ -1,0 +1,1 @@
+"""Collective invoices: several contracts' invoices of one tenant, asked for together."""

@@ -1,0 +1,1 @@
+"""Who did what: the audit log as pages, a file and the API show it."""

@@ -1,0 +1,31 @@
+"""What of the audit log an address asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils.dateparse import parse_date
+
+from tenants.audit.reading import Choice
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+
+
+def choice_of(asked: QueryDict) -> Choice:
+    """Return what an address asks for: `actor`, `action`, `subject`, `from` and `to`, days in UTC, both included.
+
+    A day that is none asks for nothing.
+    """
+    texts = {name: asked.get(name, "").strip()[:200] for name in ("actor", "action", "subject")}
+    last = _day(asked.get("to", ""))
+    return Choice(**texts, from_at=_day(asked.get("from", "")), to_at=last + timedelta(days=1) if last else None)
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        found = parse_date(text)
+        return datetime(found.year, found.month, found.day, tzinfo=UTC) if found else None
+    except ValueError:
+        return None

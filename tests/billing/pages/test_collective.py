@@ -1,0 +1,80 @@
+"""Collective invoices in the portal: listed and opened by both sides, switched on by the provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing.documents.making import make_documents
+from billing.payment_references import payment_reference, printed_reference
+from billing.together import is_together
+from tenants.models import Membership, Role
+from tests.billing.collected import pay_by_hand
+from tests.billing.collective.gathered import LATER, gathered, waits
+from tests.billing.pages.reading import text_of
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from billing.models import Collective
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def made(cast: Cast) -> Collective:
+    waits((cast.provider, cast.tenant), "100.00"), waits((cast.provider, cast.tenant), "23.45", minutes=5)
+    return gathered()
+
+
+def test_both_sides_list_and_open_it(cast: Cast, client: Client, made: Collective) -> None:
+    for person, side in ((cast.alice, "t"), (cast.petra, "p")):
+        client.force_login(person)
+        address = f"/{side}/collective-invoices/"
+        assert f"{made.number}" in text_of(client.get(address))
+        shown = text_of(client.get(f"{address}{made.number}/"))
+        assert "$123.45" in shown
+        assert printed_reference(payment_reference(made.number)) in shown
+        for part in made.parts.select_related("invoice"):
+            assert str(part.invoice.number) in shown
+            invoice = text_of(client.get(f"/{side}/invoices/{part.invoice.number}/"))
+            assert f"Asked for together with others. Pay {made.number} by" in invoice
+        assert client.get(f"{address}{made.number}/document.pdf").status_code == 404
+        assert made.number in client.get(f"/{side}/collective-invoices.csv").getvalue().decode()
+
+
+def test_its_paper_is_there_once_it_is_made(cast: Cast, client: Client, made: Collective) -> None:
+    make_documents(subject_id=made.pk, public_url="https://bills.example", now=LATER)
+    client.force_login(cast.alice)
+    page = client.get(f"/t/collective-invoices/{made.number}/").content.decode()
+    assert "document.pdf" in page
+    answer = client.get(f"/t/collective-invoices/{made.number}/document.pdf")
+    assert answer.content.startswith(b"%PDF-")
+
+
+def test_what_was_paid_shows(cast: Cast, client: Client, made: Collective) -> None:
+    for part in made.parts.select_related("invoice"):
+        pay_by_hand(part.invoice, str(part.amount))
+    client.force_login(cast.alice)
+    assert "Paid $123.45 $0.00" in text_of(client.get("/t/collective-invoices/"))
+
+
+def test_the_provider_switches_it_and_a_viewer_does_not(cast: Cast, client: Client, made: Collective) -> None:
+    client.force_login(cast.petra)
+    pair = {"provider_id": cast.provider.pk, "tenant_id": cast.tenant.pk}
+    answer = client.post("/p/collective-invoices/", {"tenant": "tenant", "is_on": "1"}, follow=True)
+    assert "This holds from the next invoice on." in text_of(answer)
+    assert "asked for together" in text_of(answer)
+    assert is_together(**pair)
+    answer = client.post("/p/collective-invoices/", {"tenant": "outsider", "is_on": "1"}, follow=True)
+    assert "You have no contract with this tenant." in text_of(answer)
+    Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
+    assert client.post("/p/collective-invoices/", {"tenant": "tenant", "is_on": "0"}).status_code == 403
+    assert "Ask for each" not in text_of(client.get("/p/collective-invoices/"))
+
+
+def test_without_any_the_page_says_what_to_do(cast: Cast, client: Client) -> None:
+    client.force_login(cast.petra)
+    assert "Switch it on for a tenant that has several contracts" in text_of(client.get("/p/collective-invoices/"))
