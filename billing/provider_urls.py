@@ -35,6 +35,7 @@ from billing.pages import (
     settings,
     simulated_draft,
     simulation,
+    statement_sources,
     statements,
     taxes,
 )
@@ -116,6 +117,16 @@ urlpatterns = [
     path("payouts/stripe/", payouts.provider_payouts_stripe, name="provider-payouts-stripe"),
     path("statements/", statements.provider_statements, name="provider-statements"),
     path("statements/<str:number>/", statements.provider_statement, name="provider-statement"),
+    path(
+        "statements/<str:number>/sources/",
+        statement_sources.provider_statement_sources,
+        name="provider-statement-sources",
+    ),
+    path(
+        "statements/<str:number>/sources.csv",
+        statement_sources.provider_statement_sources_csv,
+        name="provider-statement-sources-csv",
+    ),
     path(
         "statements/<str:number>/document.json",
         statements.provider_statement_document,

@@ -119,6 +119,7 @@ ITEM_OF_PAGE = {
     "tenant-draft": "invoices",
     "provider-statements": "statements",
     "provider-statement": "statements",
+    "provider-statement-sources": "statements",
     "provider-payouts": "payouts",
     "operator-payouts": "operator-payouts",
     "provider-compare": "compare",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_PROVIDER, people
+from tests.isolation.callers import OWN_PROVIDER, PROVIDERS, people
+
+STATED: Final = {"number": "{stated number}"}
 
 PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("provider-overview", OWN_PROVIDER, "get", {}, {}),
+    ("provider-statement-sources", PROVIDERS, "get", STATED, {}),
+    ("provider-statement-sources-csv", PROVIDERS, "get", STATED, {}),
     ("provider-credit", OWN_PROVIDER, "get", {}, {}),
     ("provider-credit", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
     ("provider-credit-csv", OWN_PROVIDER, "get", {}, {}),
