@@ -7,24 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import (
-    Case,
-    CharField,
-    DateField,
-    DateTimeField,
-    Expression,
-    F,
-    Func,
-    IntegerField,
-    Max,
-    Min,
-    Q,
-    QuerySet,
-    Sum,
-    Value,
-    When,
-)
+from django.db.models import Expression, Q, QuerySet, Value
 
 from billing.basis import PeriodBasis
 from billing.credit_facts import credit_facts
@@ -39,18 +22,10 @@ from billing.rating.rated import TermKind
 from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
 from billing.terms import terms_of
+from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped, told_apart, zones_of
 from billing.usage_spans import Span, Window, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
-from metering.models import UsageHour
-
-
-class _DayIn(Func):
-    """The day of an instant in an IANA time zone given by an expression."""
-
-    arity = 2
-    template = "((%(expressions)s)::date)"
-    arg_joiner = " AT TIME ZONE "
-    output_field = DateField()
+from metering.models import Witness
 
 
 def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window:
@@ -101,10 +76,12 @@ def read_bases(
     grain: Grain = Grain.DAY,
     versions: Sequence[tuple[PriceVersion, ...]] | None = None,
     terms: Sequence[Term] | None = None,
+    by_caller: bool = False,
 ) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
-    Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
+    With `by_caller` usage is told apart by key and project (`billing.usage_groups`), which rating adds up again. Days
+    are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
     hours are cut at the ends of periods.
     """
     versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
@@ -112,7 +89,8 @@ def read_bases(
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
     changes = _price_changes(windows, versions)
-    usage = _usage(spans, changes, Value(zone) if zone else _zones(windows, spans), grain, _by_day(terms))
+    place = Value(zone) if zone else zones_of(windows, spans)
+    usage = _usage(spans, _stretches(spans, changes, place, grain, _by_day(terms)), by_caller=by_caller)
     measured = measured_facts(spans, terms)
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
@@ -213,32 +191,37 @@ def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]
     )
 
 
-def _usage(
+def _stretches(
     spans: Sequence[Span], changes: set[datetime], zone: Expression, grain: Grain, by_day: Collection[UUID]
+) -> Stretches:
+    if grain is Grain.HOUR:
+        return Stretches()
+    of_deployment = by_deployment(spans)
+    daily = {span.deployment_id for span in spans if grain is Grain.DAY or span.term_id in by_day}
+    return Stretches(sorted(changes | _span_changes(of_deployment)), day_of(zone, daily, of_deployment))
+
+
+def _usage(
+    spans: Sequence[Span], stretches: Stretches, *, by_caller: bool = False
 ) -> Mapping[tuple[int, UUID], list[Used]]:
     found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
     if not spans:
         return found
     of_deployment = by_deployment(spans)
+    callers: Callers = callers_of(spans, stretches) if by_caller else {}
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    rows = billed_usage(spans).exclude(value=0)
-    if grain is Grain.HOUR:
-        grouped = _grouped_by_hour(rows)
-    else:
-        edges = sorted(changes | _span_changes(of_deployment))
-        daily = {span.deployment_id for span in spans if grain is Grain.DAY or span.term_id in by_day}
-        grouped = _grouped(rows, edges, _day(zone, daily, of_deployment))
-    for row in grouped:
+    for row in grouped(billed_usage(spans).exclude(value=0), stretches):
         for span in of_deployment[row["deployment_id"]]:
             if span.from_at <= row["start"] < span.to_at:
-                found[span.window, span.term_id].append(_used(row))
+                apart = callers if span.witness == Witness.GATEWAY else {}
+                found[span.window, span.term_id] += _used(row, told_apart(row, stretches, apart))
     return found
 
 
 def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple[Used, ...]]:
     """Return by term id the usage of spans as if it billed under them, at the prices of a basis; one query."""
     changes = {version.effective_at for version in basis.versions}
-    found = _usage(spans, changes, Value(basis.zone), Grain.DAY, ())
+    found = _usage(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
     return {term_id: tuple(usage) for (_, term_id), usage in found.items()}
 
 
@@ -247,66 +230,20 @@ def _by_day(terms: Iterable[Term]) -> set[UUID]:
     return {term.id for term in terms if KINDS[TermKind(term.kind)].by_day}
 
 
-def _day(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:
-    """The day of a usage hour where its deployment is summed by day, null where it is not."""
-    day = _DayIn("from_at", zone)
-    if len(daily) == len(every):
-        return day
-    whole: Expression = Value(None, output_field=DateField())
-    return Case(When(deployment_id__in=list(daily), then=day), default=whole) if daily else whole
-
-
-_ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks")
-
-
-def _grouped_by_hour(rows: QuerySet[UsageHour]) -> Iterable[dict[str, Any]]:
-    grouped: Iterable[dict[str, Any]] = (
-        rows.values(*_ABOUT, "from_at")
-        .annotate(count=Sum("value"), start=F("from_at"), end=Max("to_at"))
-        .order_by(*_ABOUT, "from_at")
-    )
-    return grouped
-
-
-def _grouped(rows: QuerySet[UsageHour], edges: Sequence[datetime], day: Expression) -> Iterable[dict[str, Any]]:
-    stretch: Expression = Value(0, output_field=IntegerField())
-    if edges:
-        thresholds = Value(list(edges), output_field=ArrayField(DateTimeField()))
-        stretch = Func(F("from_at"), thresholds, function="width_bucket", output_field=IntegerField())
-    grouped: Iterable[dict[str, Any]] = (
-        rows.annotate(day=day, stretch=stretch)
-        .values(*_ABOUT, "day", "stretch")
-        .annotate(count=Sum("value"), start=Min("from_at"), end=Max("to_at"))
-        .order_by(*_ABOUT, "day", "stretch")
-    )
-    return grouped
-
-
-def _zones(windows: Sequence[Window], spans: Iterable[Span]) -> Expression:
-    """The time zone of the contract that a usage hour bills under."""
-    deployments: dict[str, list[UUID]] = defaultdict(list)
-    for span in spans:
-        deployments[windows[span.window].contract.time_zone].append(span.deployment_id)
-    first, *others = sorted(deployments) or ["UTC"]
-    return Case(
-        *(When(deployment_id__in=deployments[name], then=Value(name)) for name in others),
-        default=Value(first),
-        output_field=CharField(),
-    )
-
-
-def _used(row: Mapping[str, Any]) -> Used:
-    return Used(
-        deployment=str(row["deployment_id"]),
-        model=row["model"],
-        quantity=row["quantity"],
-        quality=row["quality"],
-        from_at=row["start"],
-        to_at=row["end"],
-        count=int(row["count"]),
-        context_over=row["context_over"],
-        marks=row["marks"],
-    )
+def _used(row: Mapping[str, Any], parts: Iterable[tuple[str, int]]) -> Iterable[Used]:
+    for caller, count in parts:
+        yield Used(
+            deployment=str(row["deployment_id"]),
+            model=row["model"],
+            quantity=row["quantity"],
+            quality=row["quality"],
+            from_at=row["start"],
+            to_at=row["end"],
+            count=count,
+            context_over=row["context_over"],
+            marks=row["marks"],
+            caller=caller,
+        )
 
 
 def _price_changes(windows: Sequence[Window], versions: Sequence[Sequence[PriceVersion]]) -> set[datetime]:

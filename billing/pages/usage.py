@@ -20,7 +20,7 @@ from billing.pages.prepaid import prepaid
 from billing.pages.price_notice import price_notice
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_list import invoice_list
-from billing.queries.usage_sheet import UsageSheet, billing_zone, usage_sheet, usage_total
+from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, usage_sheet, usage_total
 from billing.queries.witnesses import witness_rows
 from billing.rating.rated import TermKind
 from metering.finding_models import FindingState
@@ -130,7 +130,7 @@ def _read(request: HttpRequest, organization: Organization, now: datetime) -> tu
         period.to_at,
         zone,
         currency=query.get("currency") or None,
-        model=query.get("model", ""),
+        chosen=Chosen(model=query.get("model", "")),
     )
     return period, sheet
 
@@ -145,7 +145,7 @@ def _before(organization: Organization, period: Period, sheet: UsageSheet) -> De
         compared.to_at,
         compared.zone,
         currency=sheet.overview.currency,
-        model=sheet.model,
+        chosen=sheet.chosen,
     )
 
 

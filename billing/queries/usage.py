@@ -183,14 +183,20 @@ def rated_usage(
     side: Side = Side.TENANT,
     contract_id: UUID | None = None,
     by_hour: bool = False,
+    by_caller: bool = False,
 ) -> RatedUsage:
-    """Return the ratings behind `usage_overview`, for pages that show more of them; with `by_hour` hour by hour."""
+    """Return the ratings behind `usage_overview`, for pages that show more of them.
+
+    With `by_hour` hour by hour, with `by_caller` by key and project (`billing.usage_groups`): lines are divided further
+    and come to the same.
+    """
     contracts = _contracts(organization, from_at, to_at, side, contract_id)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     shown = [contract for contract in contracts if contract.currency == chosen]
     windows = [window for contract in shown for window in windows_of(contract, from_at, to_at)]
-    bases = read_bases(windows, zone=zone, grain=Grain.HOUR if by_hour else Grain.DAY) if windows else []
+    grain = Grain.HOUR if by_hour else Grain.DAY
+    bases = read_bases(windows, zone=zone, grain=grain, by_caller=by_caller) if windows else []
     parts = tuple((basis, _rated(basis, _slot(zone, by_hour=by_hour))) for basis in bases)
     is_part = begins_inside(windows) and counts_by_period(bases)
     return RatedUsage(from_at, to_at, zone, chosen, currencies, parts, is_part)

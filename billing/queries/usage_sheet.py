@@ -1,7 +1,7 @@
 """The usage page's figures: an overview, and the days of each model and lease that its charts and export show."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,10 +34,11 @@ METERED = tuple(kind for kind, said in KINDS.items() if said.quantities)
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A day of one model or of one lease.
+    """A day of one model or of one lease, of one caller where the sheet tells them apart.
 
-    `exact_amount` is unrounded. `amount` is the day's part of the rounded line, so that the rows of a sheet sum to
-    its total to the cent; a part is at most one minor unit away from the exact amount.
+    `key_id` and `project` (a slug) are empty for what no key is known of. `exact_amount` is unrounded. `amount` is the
+    day's part of the rounded line, so that the rows of a sheet sum to its total to the cent; a part is at most one
+    minor unit away from the exact amount.
     """
 
     day: date
@@ -49,22 +50,66 @@ class SheetRow:
     gpu_seconds: Decimal
     exact_amount: Decimal
     amount: Decimal
+    key_id: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a sheet is about: everything, or what is of a model, a key (its id) and a project (its slug).
+
+    `NOBODY` as key or project is what has none. `by_caller` tells callers apart where none is chosen.
+    """
+
+    model: str = ""
+    key_id: str = ""
+    project: str = ""
+    by_caller: bool = False
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.model or self.key_id or self.project)
+
+    @property
+    def tells_callers(self) -> bool:
+        """Whether usage must be told apart by caller."""
+        return self.by_caller or bool(self.key_id or self.project)
+
+    def holds(self, row: SheetRow) -> bool:
+        """Whether a row is of what is chosen."""
+        if self.model and (row.model != self.model or row.kind not in METERED):
+            return False
+        return _is(self.key_id, row.key_id) and _is(self.project, row.project)
+
+
+NOBODY = "-"
+EVERYTHING = Chosen()
+
+
+def _is(wanted: str, found: str) -> bool:
+    return not wanted or found == ("" if wanted == NOBODY else wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSheet:
-    """What the usage page shows over a window, of all models and leases or of one model.
+    """What the usage page shows over a window, of all that is or of what is chosen.
 
-    `total` is the sum of `rows` and, without a chosen model, the overview's. `saved` is what cached input would have
-    cost more at the price of input in force that day; None where no model has both prices.
+    `total` is the sum of `rows` and, where everything is chosen, the overview's. `saved` is what cached input would
+    have cost more at the price of input in force that day; None where no model has both prices.
     """
 
     overview: UsageOverview
-    model: str
+    chosen: Chosen
     models: tuple[str, ...]
     rows: tuple[SheetRow, ...]
     total: Decimal
     saved: Decimal | None
+
+    @property
+    def model(self) -> str:
+        """The chosen model; empty for all."""
+        return self.chosen.model
 
     @property
     def is_empty(self) -> bool:
@@ -79,25 +124,38 @@ def usage_sheet(
     zone: str,
     *,
     currency: str | None = None,
-    model: str = "",
+    chosen: Chosen = EVERYTHING,
+    read_zone: str = "",
     side: Side = Side.TENANT,
 ) -> UsageSheet:
     """Return what a tenant used over `[from_at, to_at)`, or what was sold to a provider's tenants.
 
-    The number of queries does not grow with the use.
+    The number of queries does not grow with the use. It is rated by the days of `zone`; with another `read_zone` rows
+    have the days of that one, and come to the same.
     """
-    usage = rated_usage(organization, from_at, to_at, zone, currency=currency, side=side)
+    moved = bool(read_zone) and read_zone != zone
+    usage = rated_usage(
+        organization,
+        from_at,
+        to_at,
+        zone,
+        currency=currency,
+        side=side,
+        by_hour=moved,
+        by_caller=chosen.tells_callers,
+    )
     overview = overview_of(usage)
-    rows = tuple(sorted(_rows(usage), key=lambda row: (row.day, row.kind, row.model, row.term_ref)))
-    chosen = tuple(row for row in rows if not model or (row.model == model and row.kind in METERED))
+    found = _rows(usage, ZoneInfo(read_zone or zone))
+    rows = tuple(sorted(found, key=lambda row: (row.day, row.kind, row.model, row.term_ref, row.key_id, row.project)))
+    shown = tuple(row for row in rows if chosen.holds(row))
     zero = from_minor(0, overview.currency)
     return UsageSheet(
         overview=overview,
-        model=model,
+        chosen=chosen,
         models=tuple(row.model for row in overview.models),
-        rows=chosen,
-        total=exact_sum((zero, *(row.amount for row in chosen))),
-        saved=_saved(usage, model),
+        rows=shown,
+        total=exact_sum((zero, *(row.amount for row in shown))),
+        saved=_saved(usage, chosen),
     )
 
 
@@ -108,10 +166,10 @@ def usage_total(
     zone: str,
     *,
     currency: str,
-    model: str = "",
+    chosen: Chosen = EVERYTHING,
 ) -> Decimal | None:
     """Return what a window cost, to compare another with; None where nothing was used or held in it."""
-    sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, model=model)
+    sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, chosen=chosen)
     return sheet.total if sheet.rows else None
 
 
@@ -136,14 +194,17 @@ def _latest_contract(organization: Organization, now: datetime, side: Side, colu
     return found.values_list(column, flat=True).first()
 
 
-def _rows(usage: RatedUsage) -> Iterator[SheetRow]:
-    zone = ZoneInfo(usage.zone)
+_Key = tuple[str, str, date, str]
+"""Term, model, day, caller."""
+
+
+def _rows(usage: RatedUsage, zone: ZoneInfo) -> Iterator[SheetRow]:
     for basis, rated in usage.parts:
         counts = _counts(basis, zone)
-        seen: set[tuple[str, str, date]] = set()
+        seen: set[_Key] = set()
         for line in make_bill(rated.lines, usage.currency).lines:
-            for row in _line_rows(basis, line, counts, zone, usage.currency):
-                seen.add((row.term_ref, row.model, row.day))
+            for day, caller, row in _line_rows(basis, line, counts, zone, usage.currency):
+                seen.add((row.term_ref, row.model, day, caller))
                 yield row
         for key, tokens in counts.items():
             if key not in seen:
@@ -153,31 +214,47 @@ def _rows(usage: RatedUsage) -> Iterator[SheetRow]:
 def _line_rows(
     basis: PeriodBasis,
     line: InvoiceLine,
-    counts: dict[tuple[str, str, date], TokenCounts],
+    counts: dict[_Key, TokenCounts],
     zone: ZoneInfo,
     currency: str,
-) -> Iterator[SheetRow]:
-    by_day: dict[date, list[RatedLine]] = defaultdict(list)
+) -> Iterator[tuple[date, str, SheetRow]]:
+    by_day: dict[date, dict[str, list[RatedLine]]] = defaultdict(lambda: defaultdict(list))
     for subline in line.sublines:
-        by_day[subline.from_at.astimezone(zone).date()].append(subline)
+        by_day[subline.from_at.astimezone(zone).date()][subline.caller].append(subline)
     days = sorted(by_day)
-    exact = [exact_sum(subline.amount for subline in by_day[day]) for day in days]
-    # A line of nothing has no proportions to share its amount out by.
-    parts = _shared_out(line.amount, exact, currency) if any(exact) else (line.amount,) * len(days)
+    exact = [[exact_sum(one.amount for one in by_day[day][caller]) for caller in sorted(by_day[day])] for day in days]
     kind = line.sublines[0].term_kind
     is_lease = kind is TermKind.LEASE
-    for day, exact_amount, amount in zip(days, exact, parts, strict=True):
-        yield SheetRow(
-            day=day,
-            contract=basis.contract,
-            term_ref=line.term_ref,
-            kind=kind,
-            model=line.model,
-            tokens=TokenCounts() if is_lease else counts.get((line.term_ref, line.model, day), TokenCounts()),
-            gpu_seconds=exact_sum(subline.quantity for subline in by_day[day]) if is_lease else Decimal(0),
-            exact_amount=exact_amount,
-            amount=amount,
-        )
+    # First by day and then by caller, so that a day comes to the same whether its callers are told apart or not.
+    for day, callers, amount in zip(days, exact, _parts(line.amount, map(exact_sum, exact), currency), strict=True):
+        for caller, exact_amount, part in zip(
+            sorted(by_day[day]), callers, _parts(amount, callers, currency), strict=True
+        ):
+            key_id, _bar, project = caller.partition("|")
+            known = counts.get((line.term_ref, line.model, day, caller), TokenCounts())
+            quantity = exact_sum(one.quantity for one in by_day[day][caller]) if is_lease else Decimal(0)
+            row = SheetRow(
+                day=day,
+                contract=basis.contract,
+                term_ref=line.term_ref,
+                kind=kind,
+                model=line.model,
+                tokens=TokenCounts() if is_lease else known,
+                gpu_seconds=quantity,
+                exact_amount=exact_amount,
+                amount=part,
+                key_id=key_id,
+                project=project,
+            )
+            yield day, caller, row
+
+
+def _parts(amount: Decimal, exact: Iterable[Decimal], currency: str) -> tuple[Decimal, ...]:
+    """Share an amount out by what it consists of; a sum of nothing stands whole in its first part."""
+    found = list(exact)
+    if any(found):
+        return _shared_out(amount, found, currency)
+    return (amount, *(from_minor(0, currency) for _ in found[1:]))
 
 
 def _shared_out(amount: Decimal, exact: Sequence[Decimal], currency: str) -> tuple[Decimal, ...]:
@@ -192,9 +269,10 @@ def _shared_out(amount: Decimal, exact: Sequence[Decimal], currency: str) -> tup
     return tuple(after - before for before, after in pairwise([from_minor(0, currency), *sums, amount]))
 
 
-def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenCounts, currency: str) -> SheetRow:
+def _unpriced_row(basis: PeriodBasis, key: _Key, tokens: TokenCounts, currency: str) -> SheetRow:
     """Usage without any price still shows its tokens; the notice above it says that it is not charged yet."""
-    term_ref, model, day = key
+    term_ref, model, day, caller = key
+    key_id, _bar, project = caller.partition("|")
     zero = Decimal(0)
     return SheetRow(
         day=day,
@@ -206,33 +284,35 @@ def _unpriced_row(basis: PeriodBasis, key: tuple[str, str, date], tokens: TokenC
         gpu_seconds=zero,
         exact_amount=zero,
         amount=from_minor(0, currency),
+        key_id=key_id,
+        project=project,
     )
 
 
-def _counts(basis: PeriodBasis, zone: ZoneInfo) -> dict[tuple[str, str, date], TokenCounts]:
-    sums: dict[tuple[str, str, date], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+def _counts(basis: PeriodBasis, zone: ZoneInfo) -> dict[_Key, TokenCounts]:
+    sums: dict[_Key, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for term, usage in basis.tokens():
-        key = (term.ref, usage.model, usage.from_at.astimezone(zone).date())
+        key = (term.ref, usage.model, usage.from_at.astimezone(zone).date(), usage.caller)
         sums[key][usage.quantity] += usage.count
     return {key: TokenCounts(**counts) for key, counts in sums.items()}
 
 
-def _saved(usage: RatedUsage, model: str) -> Decimal | None:
+def _saved(usage: RatedUsage, chosen: Chosen) -> Decimal | None:
     savings = [
         saving
         for basis, rated in usage.parts
-        for line in _cached_lines(rated, model)
+        for line in _cached_lines(rated, chosen)
         if (saving := _saving(basis, line)) is not None
     ]
     return round_to_minor(sum(savings, Fraction(0)), usage.currency) if savings else None
 
 
-def _cached_lines(rated: Rated, model: str) -> Sequence[RatedLine]:
-    return [
-        line
-        for line in rated.lines
-        if line.token_class == TokenClass.CACHED_INPUT and (not model or line.model == model)
-    ]
+def _cached_lines(rated: Rated, chosen: Chosen) -> Iterator[RatedLine]:
+    for line in rated.lines:
+        key_id, _bar, project = line.caller.partition("|")
+        mine = _is(chosen.key_id, key_id) and _is(chosen.project, project)
+        if line.token_class == TokenClass.CACHED_INPUT and (not chosen.model or line.model == chosen.model) and mine:
+            yield line
 
 
 def _saving(basis: PeriodBasis, line: RatedLine) -> Fraction | None:

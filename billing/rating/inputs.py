@@ -30,7 +30,7 @@ class Used:
 
     `quantity` is a class of tokens, or `requests`, `images`, `audio_seconds`, `video_seconds`, `steps`. `marks` are
     words of a fixed list, joined by "+" in alphabetical order: `batch`, `interrupted`, `priority`, `test` and so on;
-    "" for a plain request.
+    "" for a plain request. `caller` tells who used it where that is shown; it decides no price.
     """
 
     deployment: str
@@ -42,6 +42,7 @@ class Used:
     count: int
     context_over: int = 0
     marks: str = ""
+    caller: str = ""
 
     def __post_init__(self) -> None:
         assert self.count >= 0

@@ -107,7 +107,8 @@ class RatedLine:
     quality and sums to `quantity`. `base_amount` is quantity times price, `amount` what is owed of it
     (`share_percent` of it); both are rounded half-even to 18 decimals, while `exact_base` and `exact` are the
     figures themselves. `about_ref` is the term that a line of a second stage is about (whose amounts a discount
-    is taken off), empty where it is about the whole contract or is no such line.
+    is taken off), empty where it is about the whole contract or is no such line. `marks` are those of the requests that
+    the price depends on; `caller` is who used it, where a line was divided by that (`billing.rating.by_day`).
     """
 
     line_key: str
@@ -123,6 +124,8 @@ class RatedLine:
     price: Price
     context_over: int = 0
     about_ref: str = ""
+    marks: str = ""
+    caller: str = ""
     share_percent: Decimal = WHOLE_PERCENT
     quality_mix: Mapping[str, Decimal]
     from_at: datetime

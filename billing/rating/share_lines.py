@@ -162,6 +162,7 @@ def _token_line(term_ref: str, segment: Segment, same: list[Piece], rule: str) -
         unit=Unit.TOKENS,
         price=per_mtok(first.price_per_mtok),
         context_over=first.context_over,
+        marks=first.marks,
         share_percent=percent_on_tokens(segment, first.model, first.token_class),
         quality_mix=_decimals(mix),
         from_at=min(piece.from_at for piece in same),

@@ -56,6 +56,7 @@ from billing.rating.wording import Stretch
 from billing.rating.years import anniversary
 from clusters.occupancy import unix_second
 from metering.context_bands import tier_id
+from metering.event_marks import MARKS, SEPARATOR
 
 RULE_BOOK = "token_price_book"
 RULE_OWN = "token_price_own"
@@ -240,6 +241,7 @@ def _line(term: TermInput, piece: Piece) -> RatedLine:
         unit=QUANTITIES[lot.quantity].unit,
         price=piece.price,
         context_over=lot.context_over,
+        marks=SEPARATOR.join(name for name in lot.factor_names.split(SEPARATOR) if name in MARKS),
         quality_mix={quality: Decimal(number) for quality, number in sorted(piece.mix.items())},
         from_at=lot.from_at,
         to_at=lot.to_at,

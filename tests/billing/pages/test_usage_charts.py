@@ -33,7 +33,7 @@ from billing.pages.usage_charts import (
     token_columns,
 )
 from billing.queries.usage import TokenCounts, UsageOverview
-from billing.queries.usage_sheet import SheetRow, UsageSheet
+from billing.queries.usage_sheet import EVERYTHING, SheetRow, UsageSheet
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 MARCH = read_period({"month": "2026-03"}, "UTC", NOW)
@@ -60,7 +60,7 @@ def sheet(*rows: SheetRow, models: tuple[str, ...] = ("a",)) -> UsageSheet:
         token_amount=total, lease_amount=Decimal(0), gpu_seconds=Decimal(0), tokens=tokens, days=(), models=(),
         leases=(), unpriced=(),
     )  # fmt: skip
-    return UsageSheet(overview, "", models, tuple(rows), total, None)
+    return UsageSheet(overview, EVERYTHING, models, tuple(rows), total, None)
 
 
 @given(counts)

@@ -20,6 +20,7 @@ from billing.pages.usage_figures import (
     witness_checks,
 )
 from billing.queries.usage import LeaseRow, TokenCounts, UnpricedRow
+from billing.queries.usage_sheet import Chosen
 from billing.queries.witnesses import WitnessRow
 from billing.rating.rated import UnpricedReason
 from metering.models import Witness
@@ -117,7 +118,7 @@ def test_leases_have_a_figure_where_all_is_shown_and_none_under_one_model() -> N
     everything = replace(shown, overview=leased)
     held = kpis(everything, MARCH, None, "en")[-1]
     assert (held.title, held.value, held.foot) == ("GPU-hours", "2", "1 lease, $4.00")
-    assert [figure.title for figure in kpis(replace(everything, model="a"), MARCH, None, "en")] == [
+    assert [figure.title for figure in kpis(replace(everything, chosen=Chosen(model="a")), MARCH, None, "en")] == [
         "Month to date",
         "Tokens",
     ]

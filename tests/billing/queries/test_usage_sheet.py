@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from billing.models import ContractState
 from billing.queries.usage import usage_overview
-from billing.queries.usage_sheet import billing_zone, usage_sheet, usage_total
+from billing.queries.usage_sheet import NOBODY, Chosen, billing_zone, usage_sheet, usage_total
+from metering.key_models import Project, ProjectKey, UsageKey
 from tests.billing.pages.made import LARGE, SMALL, make_march
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.test_usage_groups import key_hours
+from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import Cast, make_price_version
 
 pytestmark = pytest.mark.django_db
@@ -37,10 +41,10 @@ def test_rows_hold_the_tokens_of_the_overview(cast: Cast) -> None:
 
 def test_one_model_is_a_part_of_the_whole(cast: Cast) -> None:
     make_march(cast)
-    parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", model=model) for model in (LARGE, SMALL)]
+    parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(model=model)) for model in (LARGE, SMALL)]
     assert [part.total for part in parts] == [Decimal("5.37"), Decimal("1.01")]
     assert sum(part.total for part in parts) == parts[0].overview.token_amount
-    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC", model="unknown").is_empty
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(model="unknown")).is_empty
 
 
 def test_savings_are_counted_at_the_prices_of_their_day(cast: Cast) -> None:
@@ -112,3 +116,73 @@ def test_the_zone_is_that_of_the_latest_contract_in_force(cast: Cast) -> None:
     newer.contract.state = ContractState.DRAFT
     newer.contract.save(update_fields=["state"])
     assert billing_zone(cast.tenant, APRIL) == "Europe/Berlin"
+
+
+def made_by_key(cast: Cast, amounts: list[tuple[int, int, int, str]]) -> World:
+    """Days of tokens of two models, each used by a key or by none: (day, model, thousand tokens, label)."""
+    prices = {(LARGE, "input"): "0.37", (LARGE, "output"): "1.13", (SMALL, "input"): "0.11", (SMALL, "output"): "0.49"}
+    world = make_world(tokens=prices, parties=(cast.provider, cast.tenant))
+    shared = {model: world.share(model=model, percent="100", rolled_to_at=APRIL) for model in (LARGE, SMALL)}
+    for number, (day, place, thousands, label) in enumerate(amounts):
+        model, at = (LARGE, SMALL)[place], MARCH + timedelta(days=day, hours=9, minutes=number)
+        tokens = {"input": thousands * 1_000, "output": thousands * 100}
+        shared[model].use(tokens, at=at, to_at=at + timedelta(minutes=1), model=model)
+        if label:
+            key_hours(shared[model], label, at=at, model=model, **tokens)
+    world.lease(1, from_at=MARCH + timedelta(days=3), to_at=MARCH + timedelta(days=5), rolled_to_at=APRIL)
+    return world
+
+
+AMOUNTS = [(0, 0, 137, "web"), (0, 0, 59, "night"), (0, 1, 773, ""), (2, 0, 11, "web"), (4, 1, 1_009, "night")]
+
+
+def test_parts_by_key_add_up_to_the_whole_and_days_stay(cast: Cast) -> None:
+    made_by_key(cast, AMOUNTS)
+    whole = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    told = usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(by_caller=True))
+    assert told.total == whole.total == whole.overview.total
+    for name in ("amount", "exact_amount"):
+        days = [Counter[date](), Counter[date]()]
+        for sums, sheet in zip(days, (whole, told), strict=True):
+            for row in sheet.rows:
+                sums[row.day] += getattr(row, name)
+        assert days[0] == days[1]
+    keys = [str(one.id) for one in UsageKey.objects.all()]
+    parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(key_id=key)) for key in (*keys, NOBODY)]
+    assert sum(part.total for part in parts) == whole.total
+    assert sum(row.tokens.total for part in parts for row in part.rows) == whole.overview.tokens.total
+    web = UsageKey.objects.get(label="web")
+    mine = usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(key_id=str(web.id), model=LARGE))
+    assert [(row.day.day, row.tokens.input) for row in mine.rows] == [(1, 137_000), (3, 11_000)]
+    assert mine.total == Decimal("0.07")
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(key_id=str(web.id), model=SMALL)).is_empty
+
+
+def test_parts_by_project_add_up_and_follow_the_dates(cast: Cast) -> None:
+    made_by_key(cast, AMOUNTS)
+    project = Project.objects.create(tenant=cast.tenant, slug="search", name="Search", created_at=MARCH)
+    ProjectKey.objects.create(
+        tenant=cast.tenant, project=project, key=UsageKey.objects.get(label="web"), from_at=MARCH + timedelta(days=1)
+    )
+    whole = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(project=slug)) for slug in ("search", NOBODY)]
+    assert [row.tokens.input for row in parts[0].rows] == [11_000]
+    assert sum(part.total for part in parts) == whole.total
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu", "UTC"])
+def test_another_zone_for_reading_moves_days_and_no_total(cast: Cast, zone: str) -> None:
+    made_by_key(cast, AMOUNTS)
+    whole = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
+    read = usage_sheet(cast.tenant, MARCH, APRIL, "UTC", read_zone=zone)
+    assert read.total == whole.total
+    assert sum(row.exact_amount for row in read.rows) == sum(row.exact_amount for row in whole.rows)
+    assert read.overview.tokens == whole.overview.tokens
+    expected = Counter[date]()
+    for number, (day, _place, thousands, _label) in enumerate(AMOUNTS):
+        at = MARCH + timedelta(days=day, hours=9, minutes=number)
+        expected[at.astimezone(ZoneInfo(zone)).date()] += thousands * 1_000
+    found = Counter[date]()
+    for row in read.rows:
+        found[row.day] += row.tokens.input
+    assert +found == expected

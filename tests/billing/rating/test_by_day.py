@@ -1,7 +1,9 @@
 """Lines of a period divided by day: the same units and amounts, each day its own."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given
@@ -11,7 +13,7 @@ from billing.rating.by_day import divided
 from billing.rating.inputs import RatingWindow, Used
 from billing.rating.rated import RatedLine
 from billing.rating.token_price import rate_token_price
-from billing.rating.token_price_wording import TokenPriceWording
+from billing.rating.token_price_wording import Multiplier, TokenPriceWording
 from tests.billing.rating.made import token_line
 from tests.billing.rating.priced import BOOK, FROM, TO, USED, table, term, used, wording, wordings
 
@@ -64,3 +66,58 @@ def test_the_first_days_fill_the_first_tier() -> None:
 def test_lines_of_other_terms_stay_as_they_are() -> None:
     line = token_line("other", 5)
     assert list(divided([line], [], lambda at: at.isoformat())) == [line]
+
+
+CALLERS = st.sampled_from(["", "key-a|search", "key-b|"])
+
+
+@given(st.lists(st.tuples(USED, CALLERS), max_size=10), wordings(("graduated", "volume")))
+def test_callers_change_no_line_and_their_parts_are_the_days(
+    said: list[tuple[Used, str]], agreed: TokenPriceWording
+) -> None:
+    plain, days = by_day([used for used, _ in said], agreed)
+    lines, parts = by_day([replace(used, caller=caller) for used, caller in said], agreed)
+    assert lines == plain
+    assert len({line.line_key for line in parts}) == len(parts)
+    whole, divided_sums = Counter[tuple[str, object]](), Counter[tuple[str, object]]()
+    for counted, found in ((whole, days), (divided_sums, parts)):
+        for line in found:
+            about = (line.term_ref, line.model, line.token_class, str(line.price.amount), line.from_at.date())
+            counted["units", about] += int(line.quantity)
+    assert +whole == +divided_sums
+
+
+@given(st.lists(st.tuples(USED, CALLERS), max_size=10))
+def test_at_one_price_each_caller_has_what_it_used(said: list[tuple[Used, str]]) -> None:
+    usage = [replace(used, caller=caller) for used, caller in said if not used.marks]
+    _, parts = by_day(usage, wording())
+    expected, found = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    for one in usage:
+        expected[one.caller, one.model, one.quantity] += one.count
+    for line in parts:
+        found[line.caller, line.model, line.token_class] += int(line.quantity)
+    assert +found == +expected
+
+
+def test_a_batch_is_paid_by_who_sent_it() -> None:
+    agreed = wording(multipliers=(Multiplier(mark="batch", factor=Decimal("0.5")),))
+    plain = [replace(used("output", 10, at=FROM), caller="web|")]
+    batch = [replace(used("output", 10, at=FROM), caller="night|", marks="batch")]
+    _, parts = by_day([*batch, *plain], agreed)
+    assert {(line.caller, line.marks, int(line.quantity)) for line in parts} == {
+        ("web|", "", 10),
+        ("night|", "batch", 10),
+    }
+    owed = {line.caller: line.amount for line in parts}
+    assert owed["night|"] * 2 == owed["web|"]
+
+
+def test_the_day_that_fills_a_tier_is_shared_by_its_callers_in_proportion() -> None:
+    usage = [replace(used("output", count, at=FROM), caller=name) for name, count in (("a|", 15), ("b|", 5))]
+    _, parts = by_day(usage, wording(tiers=[table((8, "100"), (None, "50"))]))
+    assert [(line.caller, int(line.quantity), int(line.price.amount)) for line in parts] == [
+        ("a|", 6, 4),
+        ("b|", 2, 4),
+        ("a|", 9, 2),
+        ("b|", 3, 2),
+    ]

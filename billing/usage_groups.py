@@ -1,0 +1,158 @@
+"""How usage is summed for rating: by what decides its price, and by stretches of time; and told apart by caller."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Case,
+    CharField,
+    DateField,
+    DateTimeField,
+    Expression,
+    F,
+    Func,
+    IntegerField,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+
+from billing.money import largest_remainder_units
+from billing.rating.quantities import QUANTITIES
+from billing.usage_spans import Span, Window
+from metering.key_models import KeyHour
+from metering.key_queries import stay_at
+from metering.key_sums import BILLS
+from metering.models import UsageHour, Witness
+
+ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks")
+SHARED = ("deployment_id", "model", "quality", "context_over", "marks")
+"""What hours by key have of it; their quantities are columns."""
+
+Callers = Mapping[tuple[Any, ...], Mapping[str, Mapping[str, int]]]
+"""By group and stretch: by caller, counts by quantity."""
+
+
+class _DayIn(Func):
+    """The day of an instant in an IANA time zone given by an expression."""
+
+    arity = 2
+    template = "((%(expressions)s)::date)"
+    arg_joiner = " AT TIME ZONE "
+    output_field = DateField()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """How finely usage is summed: between instants and by day (null: not by day), or hour by hour without these."""
+
+    edges: Sequence[datetime] = ()
+    day: Expression | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells a stretch."""
+        return ("from_at",) if self.day is None else ("day", "stretch")
+
+    def told(self, rows: QuerySet[Any]) -> Any:
+        """Return hours with what tells their stretch."""
+        if self.day is None:
+            return rows
+        stretch: Expression = Value(0, output_field=IntegerField())
+        if self.edges:
+            thresholds = Value(list(self.edges), output_field=ArrayField(DateTimeField()))
+            stretch = Func(F("from_at"), thresholds, function="width_bucket", output_field=IntegerField())
+        return rows.annotate(day=self.day, stretch=stretch)
+
+
+def grouped(rows: QuerySet[UsageHour], stretches: Stretches) -> Iterable[dict[str, Any]]:
+    """Sum usage hours; each row has ABOUT, what tells its stretch, `start`, `end` and `count`."""
+    names = (*ABOUT, *stretches.names)
+    found: Iterable[dict[str, Any]] = (
+        stretches.told(rows)
+        .values(*names)
+        .annotate(count=Sum("value"), start=Min("from_at"), end=Max("to_at"))
+        .order_by(*names)
+    )
+    return found
+
+
+def day_of(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:
+    """The day of a usage hour where its deployment is summed by day, null where it is not."""
+    day = _DayIn("from_at", zone)
+    if len(daily) == len(every):
+        return day
+    whole: Expression = Value(None, output_field=DateField())
+    return Case(When(deployment_id__in=list(daily), then=day), default=whole) if daily else whole
+
+
+def zones_of(windows: Sequence[Window], spans: Iterable[Span]) -> Expression:
+    """The time zone of the contract that a usage hour bills under."""
+    deployments: dict[str, list[UUID]] = defaultdict(list)
+    for span in spans:
+        deployments[windows[span.window].contract.time_zone].append(span.deployment_id)
+    first, *others = sorted(deployments) or ["UTC"]
+    return Case(
+        *(When(deployment_id__in=deployments[name], then=Value(name)) for name in others),
+        default=Value(first),
+        output_field=CharField(),
+    )
+
+
+def caller_of(key_id: UUID, project: str | None) -> str:
+    """Name a key while it was in a project, as usage names its caller."""
+    return f"{key_id}|{project or ''}"
+
+
+def callers_of(spans: Iterable[Span], stretches: Stretches) -> Callers:
+    """Return what was used by key of what bills by gateways' reports, by the same groups and stretches; one query."""
+    chosen: dict[tuple[datetime, datetime], set[UUID]] = defaultdict(set)
+    for span in spans:
+        if span.witness == Witness.GATEWAY:
+            chosen[span.from_at, span.to_at].add(span.deployment_id)
+    if not chosen:
+        return {}
+    which = Q(pk__in=[])
+    for (from_at, to_at), deployments in sorted(chosen.items()):
+        which |= Q(deployment_id__in=deployments, from_at__gte=from_at, from_at__lt=to_at)
+    names = (*SHARED, *stretches.names)
+    told = KeyHour.objects.filter(which, quality=BILLS).annotate(
+        project=Subquery(stay_at("key_id", "from_at").values("project__slug"))
+    )
+    rows = (
+        stretches.told(told)
+        .values_list(*names, "key_id", "project")
+        .annotate(**{f"sum_{name}": Sum(name) for name in QUANTITIES})
+        .order_by()
+    )
+    found: dict[tuple[Any, ...], dict[str, Mapping[str, int]]] = defaultdict(dict)
+    for row in rows:
+        group, (key_id, project, *counts) = tuple(row[: len(names)]), row[len(names) :]
+        found[group][caller_of(key_id, project)] = dict(zip(QUANTITIES, map(int, counts), strict=True))
+    return found
+
+
+def told_apart(row: Mapping[str, Any], stretches: Stretches, callers: Callers) -> list[tuple[str, int]]:
+    """Divide the count of a grouped row among its callers; what has none, or is more than they used, is ""'s.
+
+    Where callers used more than what bills (a correction that knows no keys), they share what bills.
+    """
+    counted = int(row["count"])
+    by_caller = callers.get(tuple(row[name] for name in (*SHARED, *stretches.names)), {})
+    parts = {caller: counts[row["quantity"]] for caller, counts in sorted(by_caller.items())}
+    parts = {caller: count for caller, count in parts.items() if count > 0}
+    if sum(parts.values()) > counted:
+        shares = largest_remainder_units(counted, list(parts.values()))
+        return [(caller, count) for caller, count in zip(parts, shares, strict=True) if count]
+    rest = counted - sum(parts.values())
+    return [*parts.items(), *([("", rest)] if rest or not parts else [])]
