@@ -62,6 +62,7 @@ from billing.statements.api import StatementDocumentView, StatementsView, Statem
 from billing.statements.balance_api import AccountView, BalanceView
 from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
 from billing.topup_api import TopUpsView
+from billing.usage_costs_api import UsageCostsView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
@@ -70,6 +71,7 @@ urlpatterns = [
     path("budgets/<uuid:budget_id>", BudgetView.as_view(), name="api-budget"),
     path("budgets/<uuid:budget_id>/lift", BudgetLiftView.as_view(), name="api-budget-lift"),
     path("alerts", SpendAlertsView.as_view(), name="api-alerts"),
+    path("usage/costs", UsageCostsView.as_view(), name="api-usage-costs"),
     path("drafts", closing_api.DraftsView.as_view(), name="api-drafts"),
     path("drafts/<uuid:period_id>", closing_api.DraftView.as_view(), name="api-draft"),
     path(

@@ -80,23 +80,22 @@ def read_bases(
 ) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
-    With `by_caller` usage is told apart by key and project (`billing.usage_groups`), which rating adds up again. Days
-    are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
-    hours are cut at the ends of periods.
+    Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
+    hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
     """
     versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
-    changes = _price_changes(windows, versions)
     place = Value(zone) if zone else zones_of(windows, spans)
-    usage = _usage(spans, _stretches(spans, changes, place, grain, _by_day(terms)), by_caller=by_caller)
+    summed = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
+    usage = _usage(spans, summed, by_caller=by_caller)
     measured = measured_facts(spans, terms)
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated, sessions = _stated(windows, terms), session_facts(windows, terms)
     carried, adjusted, by_contract = _carried(windows), adjusted_facts(windows), _terms_by_contract(terms)
-    found: list[PeriodBasis] = []
+    found = []
     for index, (window, contract) in enumerate((window, window.contract) for window in windows):
         inputs = tuple(
             TermInput(

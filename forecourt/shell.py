@@ -53,6 +53,9 @@ ITEM_OF_PAGE = {
     "provider-alerts": "alerts",
     "provider-limit": "alerts",
     "provider-limit-new": "alerts",
+    "tenant-usage-key": "usage",
+    "tenant-usage-model": "usage",
+    "tenant-projects": "tenant-projects",
     "tenant-witnesses": "witnesses",
     "tenant-gaps": "witnesses",
     "tenant-findings": "witnesses",
@@ -303,6 +306,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
     witnesses = NavItem("witnesses", _("Witnesses"), reverse("tenant-witnesses"), "scale", go="w")
     usage = (
         (READ_USAGE, NavItem("usage", _("Usage"), reverse("tenant-usage"), "chart", go="u")),
+        (READ_USAGE, NavItem("tenant-projects", _("Keys and projects"), reverse("tenant-projects"), "tag")),
         (READ_BUDGETS, NavItem("tenant-budgets", _("Budgets"), reverse("tenant-budgets"), "flag")),
         *(((READ_USAGE, witnesses),) if alone else ()),
         (READ_FLEET, NavItem("tenant-leases", _("Leases"), reverse("tenant-leases"), "key", go="l" if alone else "")),

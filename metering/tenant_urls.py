@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from metering.pages import findings, gaps, hand_over, substitutions, witnesses
+from metering.pages import findings, gaps, hand_over, projects, substitutions, witnesses
 
 urlpatterns = [
+    path("projects/", projects.tenant_projects, name="tenant-projects"),
+    path("projects.csv", projects.tenant_projects_csv, name="tenant-projects-csv"),
+    path("projects/act/", projects.tenant_projects_act, name="tenant-projects-act"),
     path("witnesses/", witnesses.tenant_witnesses, name="tenant-witnesses"),
     path("witnesses.csv", witnesses.tenant_witnesses_csv, name="tenant-witnesses-csv"),
     path("witnesses/<uuid:alert>/seen/", witnesses.tenant_alert_seen, name="tenant-alert-seen"),

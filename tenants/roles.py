@@ -36,6 +36,9 @@ CORRECT_INVOICES = "invoices:correct"
 MANAGE_HOOKS = "webhooks:manage"
 """Say which programs are told what happens, and read what was sent to them."""
 
+MANAGE_PROJECTS = "projects:manage"
+"""Group the tenant's usage keys into projects, and mark keys as deleted."""
+
 READ_MEMBERS = "members:read"
 """See who else is a member, and in which role."""
 MANAGE_MEMBERS = "members:manage"
@@ -65,6 +68,7 @@ MANAGE_ORGANIZATIONS = "organizations:manage"
 
 _EVERYTHING = frozenset(
     {
+        MANAGE_PROJECTS,
         READ_MEMBERS,
         MANAGE_MEMBERS,
         MANAGE_KEYS,
@@ -113,7 +117,7 @@ ROLE_ALLOWS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.DEVELOPER: frozenset(
-        {READ_MEMBERS, READ_BUDGETS, MANAGE_HOOKS, MANAGE_KEYS, READ_USAGE, READ_FLEET, READ_PRICES}
+        {READ_MEMBERS, READ_BUDGETS, MANAGE_HOOKS, MANAGE_KEYS, MANAGE_PROJECTS, READ_USAGE, READ_FLEET, READ_PRICES}
     ),
     Role.VIEWER: frozenset(
         {READ_MEMBERS, READ_BUDGETS, READ_USAGE, READ_INVOICES, READ_FLEET, READ_PRICES, READ_CONTRACTS}

@@ -1,7 +1,7 @@
 """The window that a usage page shows, read from its address and written back into links."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -64,6 +64,12 @@ class Period:
     def days(self) -> list[date]:
         """Every day, those ahead too."""
         return [self.first + DAY * index for index in range((self.last - self.first).days + 1)]
+
+    def read_in(self, zone: str) -> "Period":
+        """Return the days of another zone that hold the same instants, for drawing: nothing is counted by them."""
+        place = ZoneInfo(zone)
+        last = (self.end_at - timedelta(microseconds=1)).astimezone(place).date()
+        return replace(self, first=self.from_at.astimezone(place).date(), last=last, zone=zone)
 
     def before(self) -> "Period | None":
         """The same span of the month before, for a period that is a calendar month."""

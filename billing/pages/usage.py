@@ -1,32 +1,42 @@
 """A tenant's usage: what was used and what it costs, day by day, and the same as a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
-from billing.pages import usage_context, usage_figures
+from billing.pages import usage_context, usage_figures, usage_parts
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.pages.prepaid import prepaid
 from billing.pages.price_notice import price_notice
+from billing.pages.usage_context import Kept
+from billing.pages.usage_parts import Known
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_list import invoice_list
-from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, usage_sheet, usage_total
+from billing.queries.served_models import known_model, serves_model
+from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, key_labels, usage_sheet, usage_total
 from billing.queries.witnesses import witness_rows
 from billing.rating.rated import TermKind
 from metering.finding_models import FindingState
 from metering.findings import count_findings
+from metering.key_queries import known_keys, projects_of
 from metering.pages.months import month_at
 from portal.figures import locale_for
+from portal.parts import Pill
+from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES, READ_USAGE, allows
 from tenants.scoping import acting_membership, tenant_page
@@ -46,60 +56,126 @@ CSV_HEAD = (
     "currency",
     "exact_amount",
     "amount",
+    "key",
+    "project",
 )
+FILTERS = ("model", "key", "project", "group", "currency", "tz")
+BY_CALLER = ("key", "project")
+FILTER_CHARS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for: its period, the same in days of the reader's zone, the filters, and the use."""
+
+    period: Period
+    drawn: Period
+    kept: Kept
+    sheet: UsageSheet
 
 
 @require_safe
 @tenant_page(READ_USAGE)
 def tenant_usage(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what a tenant used in a month or between two days, and what it costs."""
+    return render(request, "billing/tenant_usage.html", _page(request, organization, {}))
+
+
+@require_safe
+@tenant_page(READ_USAGE)
+def tenant_usage_key(request: HttpRequest, organization: Organization, *, key_id: UUID) -> HttpResponse:
+    """Show what one key used, when and of what, and the project that it is in."""
+    context = _page(request, organization, {"key": str(key_id)})
+    key = context["known"].keys.get(str(key_id))
+    if key is None:
+        raise Http404
+    about = {
+        "title": key.label,
+        "pill": usage_parts.deleted_pill(key),
+        "key": key,
+        "crumbs": (Crumb(_("Usage"), context["whole_url"]), Crumb(key.label)),
+    }
+    return render(request, "billing/tenant_usage.html", {**context, **about})
+
+
+@require_safe
+@tenant_page(READ_USAGE)
+def tenant_usage_model(request: HttpRequest, organization: Organization, *, model: str) -> HttpResponse:
+    """Show what was used of one model."""
+    context = _page(request, organization, {"model": model})
+    if model not in context["sheet"].models and not known_model(organization, model):
+        raise Http404
+    served = serves_model(organization, model, context["period"].now)
+    about = {
+        "title": model,
+        "pill": None if served else Pill(_("no longer served"), small=True),
+        "crumbs": (Crumb(_("Usage"), context["whole_url"]), Crumb(model)),
+    }
+    return render(request, "billing/tenant_usage.html", {**context, **about})
+
+
+def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict[str, Any]:
+    """Return what the page shows; `fixed` filters are in its path and not in its query."""
     now = datetime.now(UTC)
-    period, sheet = _read(request, organization, now)
+    asked = _read(request, organization, now, fixed)
+    period, drawn, sheet, kept = asked.period, asked.drawn, asked.sheet, asked.kept
     locale = locale_for(translation.get_language() or "en")
-    kept = {name: request.GET.get(name, "") for name in ("model", "group", "currency")}
-    by_model = kept["group"] == "model"
-    metered_to = usage_context.metered_day(organization, period)
-    context = {
+    known = Known(
+        {str(key.id): key for key in known_keys(organization, now=now)},
+        {one.slug: one.name for one in projects_of(organization)},
+    )
+    links = {name: value for name, value in kept.items() if name not in fixed}
+    metered_to = usage_context.metered_day(organization, drawn)
+    grouping = usage_parts.grouping_of(sheet, kept["group"], known)
+    return {
         "period": period,
         "sheet": sheet,
         "overview": sheet.overview,
-        "sub": usage_context.subtitle(period, locale),
+        "known": known,
+        "sub": usage_context.subtitle(period, drawn, locale),
         "kpis": usage_figures.kpis(sheet, period, _before(organization, period, sheet), locale),
         "price_notice": price_notice(organization, now, locale),
         "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),
         "part_notice": usage_figures.part_notice(sheet.overview),
-        "model_lines": usage_figures.model_lines(
-            sheet, usage_context.model_urls(request.path, period, kept, sheet), locale
-        ),
+        "model_lines": usage_figures.model_lines(sheet, usage_context.model_urls(period, kept, sheet), locale),
+        "part_lines": usage_parts.part_lines(sheet, drawn, kept, known) if kept["group"] in BY_CALLER else (),
         "findings": _open_findings(organization, period),
-        "leases": () if sheet.model else sheet.overview.leases,
+        "leases": sheet.overview.leases if sheet.chosen.is_all else (),
         "witnesses": usage_figures.witness_checks(witness_rows(organization, period.from_at, period.to_at)),
         "energy": energy_words(tenant_energy(organization, period.from_at, period.to_at, model=kept["model"])),
         "months": usage_context.month_choices(period, now, locale),
-        "kept": kept,
-        "all_models_url": with_query(request.path, period.query, {**kept, "model": ""}),
-        "export_url": with_query(reverse("tenant-usage-csv"), period.query, {**kept, "group": ""}),
-        "choices": usage_context.group_choices(request.path, period, kept),
-        "invoices": _recent_invoices(request, organization, now, locale),
+        "zones": usage_context.zone_choices(period, kept["tz"]),
+        "kept": links,
+        "fixed": fixed,
+        "whole_url": with_query(reverse("tenant-usage"), period.query, {"tz": kept["tz"]}),
+        "export_url": with_query(reverse("tenant-usage-csv"), period.query, _file_query(kept)),
+        "choices": usage_context.group_choices(request.path, period, links, has_keys=bool(known.keys)),
+        "invoices": _recent_invoices(request, organization, now, locale) if sheet.chosen.is_all else (),
         "empty": usage_context.nothing(period, locale),
-        **usage_context.token_chart(period, sheet, kept, by_model=by_model, locale=locale, metered_to=metered_to),
-        **usage_context.cost_chart(period, sheet, locale=locale, metered_to=metered_to),
+        **usage_parts.filters(known, kept),
+        **usage_context.token_chart(drawn, sheet, kept, grouping=grouping, locale=locale, metered_to=metered_to),
+        **usage_context.cost_chart(drawn, sheet, locale=locale, metered_to=metered_to),
     }
-    return render(request, "billing/tenant_usage.html", context)
+
+
+def _file_query(kept: Kept) -> dict[str, str]:
+    """Return the filters of the file: what stacks columns tells its rows apart where it is the caller."""
+    return {**kept, "group": kept["group"] if kept["group"] in BY_CALLER else ""}
 
 
 @require_safe
 @tenant_page(READ_USAGE)
 def tenant_usage_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
-    """Write exactly what the usage page shows with the same address: a row per day and model or lease."""
-    period, sheet = _read(request, organization, datetime.now(UTC))
-    zone = sheet.overview.zone
+    """Write exactly what the usage page shows with the same address: a row per day and model or lease, and key."""
+    asked = _read(request, organization, datetime.now(UTC), {})
+    period, sheet, zone = asked.period, asked.sheet, asked.drawn.zone
     name = f"usage-{organization.slug}-{period.first}-to-{period.shown_last}-{zone.replace('/', '-')}.csv"
-    return csv_answer(name, (f"day ({zone})", *CSV_HEAD), _csv_rows(sheet))
+    labels = key_labels(organization, sheet.rows)
+    return csv_answer(name, (f"day ({zone})", *CSV_HEAD), _csv_rows(sheet, labels))
 
 
-def _csv_rows(sheet: UsageSheet) -> Iterator[tuple[object, ...]]:
+def _csv_rows(sheet: UsageSheet, labels: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
     for row in sheet.rows:
         tokens = row.tokens
         counts = (tokens.input, tokens.cached_input, tokens.cache_write, tokens.output, tokens.reasoning)
@@ -114,25 +190,31 @@ def _csv_rows(sheet: UsageSheet) -> Iterator[tuple[object, ...]]:
             sheet.overview.currency,
             row.exact_amount,
             row.amount,
+            labels.get(row.key_id, ""),
+            row.project,
         )
 
 
-def _read(request: HttpRequest, organization: Organization, now: datetime) -> tuple[Period, UsageSheet]:
+def _read(request: HttpRequest, organization: Organization, now: datetime, fixed: Kept) -> Asked:
     query = request.GET.dict()
+    kept = {**{name: query.get(name, "")[:FILTER_CHARS_MAX] for name in FILTERS}, **fixed}
     zone = billing_zone(organization, now)
     try:
         period = read_period(query, zone, now)
+        read_zone = usage_context.read_zone(kept["tz"])
     except UnreadablePeriod as error:
         raise Http404 from error
+    chosen = Chosen(kept["model"], kept["key"], kept["project"], kept["group"] in BY_CALLER)
     sheet = usage_sheet(
         organization,
         period.from_at,
         period.to_at,
         zone,
-        currency=query.get("currency") or None,
-        chosen=Chosen(model=query.get("model", "")),
+        currency=kept["currency"] or None,
+        chosen=chosen,
+        read_zone=read_zone,
     )
-    return period, sheet
+    return Asked(period, period.read_in(read_zone) if read_zone else period, kept, sheet)
 
 
 def _before(organization: Organization, period: Period, sheet: UsageSheet) -> Decimal | None:

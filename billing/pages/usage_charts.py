@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -46,6 +46,35 @@ class Bucket:
     def amount(self) -> Decimal:
         """Its part of the page's total, to the cent."""
         return exact_sum(row.amount for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """By what columns are stacked: how each row's part is named, and the names, the dearest first."""
+
+    key_of: Callable[[SheetRow], str]
+    keys: tuple[str, ...]
+    words: Mapping[str, str]
+
+    def series(self) -> tuple[Series, ...]:
+        """Return the layers, the dearest at the bottom."""
+        return tuple(replace(layer, name=self.words.get(layer.key, layer.name)) for layer in model_series(self.keys))
+
+
+def by_model(sheet: UsageSheet) -> Grouping:
+    """Stack by model."""
+    return Grouping(lambda row: row.model, sheet.models, {})
+
+
+def by_part(sheet: UsageSheet, key_of: Callable[[SheetRow], str], words: Mapping[str, str]) -> Grouping:
+    """Stack by what `key_of` says of each row; `words` are what people call it."""
+    sums: dict[str, tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
+    for row in sheet.rows:
+        if row.tokens.total:
+            amount, tokens = sums[key_of(row)]
+            sums[key_of(row)] = (amount + row.exact_amount, tokens + row.tokens.total)
+    keys = sorted(sums, key=lambda key: (-sums[key][0], -sums[key][1], key))
+    return Grouping(key_of, tuple(keys), words)
 
 
 def added(counts: Sequence[TokenCounts]) -> TokenCounts:
@@ -123,21 +152,18 @@ def token_columns(
     period: Period,
     sheet: UsageSheet,
     *,
-    by_model: bool,
+    grouping: Grouping | None,
     locale: str,
     day_url: Callable[[date], str],
     metered_to: date | None,
 ) -> tuple[list[Column], tuple[Series, ...]]:
-    """Return the columns of tokens and their layers; a day's column leads to the day."""
-    series = model_series(sheet.models) if by_model else class_series(sheet.overview.tokens)
+    """Return the columns of tokens and their layers, by class without a grouping; a day's column leads to the day."""
+    series = grouping.series() if grouping else class_series(sheet.overview.tokens)
     columns = []
     spans = buckets(period, sheet.rows)
     step = label_step(len(spans))
     for index, bucket in enumerate(spans):
-        per_model: dict[str, int] = defaultdict(int)
-        for row in bucket.rows:
-            per_model[row.model] += row.tokens.total
-        values = model_values(per_model, sheet.models) if by_model else class_values(bucket.tokens)
+        values = _values(bucket, grouping)
         state = state_of(bucket, period, metered_to)
         unknown = state in ("ahead", "gap")
         columns.append(
@@ -152,6 +178,15 @@ def token_columns(
             )
         )
     return columns, series
+
+
+def _values(bucket: Bucket, grouping: Grouping | None) -> dict[str, int]:
+    if grouping is None:
+        return class_values(bucket.tokens)
+    parts: dict[str, int] = defaultdict(int)
+    for row in bucket.rows:
+        parts[grouping.key_of(row)] += row.tokens.total
+    return model_values(parts, grouping.keys)
 
 
 def cost_columns(

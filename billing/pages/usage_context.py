@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing.pages.periods import Period, month_of, offered_months, with_query
-from billing.pages.usage_charts import Bucket, buckets, cost_columns, is_daily, legend, title_of, token_columns
+from billing.pages.periods import Period, UnreadablePeriod, month_of, offered_months, with_query
+from billing.pages.usage_charts import (
+    Bucket,
+    Grouping,
+    buckets,
+    cost_columns,
+    is_daily,
+    legend,
+    title_of,
+    token_columns,
+)
 from billing.queries.usage_sheet import UsageSheet
 from metering.completeness import freshness
 from portal.charts import Number, column_table, line_chart, stacked_columns
@@ -18,13 +27,40 @@ from portal.parts import Choice, Empty
 from tenants.models import Organization
 
 Kept = Mapping[str, str]
-"""The filters beside the period that links keep: model, group, currency."""
+"""The filters beside the period that links keep: model, key, project, group, currency, tz."""
+ZONES_OFFERED = (
+    "UTC",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Europe/Berlin",
+    "Europe/London",
+    "America/Los_Angeles",
+    "America/New_York",
+)
 
 
-def subtitle(period: Period, locale: str) -> str:
-    """Return which days the page is about, and by whose clock."""
-    words = {"days": span(period.first, period.shown_last, locale), "zone": period.zone}
+def subtitle(period: Period, drawn: Period, locale: str) -> str:
+    """Return which days the page is about, and by whose clock; `drawn` has the days of the reader's."""
+    words = {"days": span(period.first, period.shown_last, locale), "zone": period.zone, "read": drawn.zone}
+    if drawn.zone != period.zone:
+        return _("%(days)s in %(zone)s, as on your invoice · drawn by days of %(read)s, the totals stay") % words
     return _("%(days)s · days are %(zone)s, as on your invoice") % words
+
+
+def zone_choices(period: Period, chosen: str) -> list[tuple[str, str, bool]]:
+    """Return (value, words, whether chosen) of the zones offered for reading; the contract's is the empty value."""
+    offered = [zone for zone in dict.fromkeys((*ZONES_OFFERED, chosen)) if zone and zone != period.zone]
+    contract = ("", _("%(zone)s (contract)") % {"zone": period.zone}, chosen in {"", period.zone})
+    return [contract, *((zone, zone, zone == chosen) for zone in sorted(offered))]
+
+
+def read_zone(asked: str) -> str:
+    """Return the zone that an address asks to read in. Raises UnreadablePeriod for one that does not exist."""
+    try:
+        return ZoneInfo(asked).key if asked else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UnreadablePeriod(asked) from error
 
 
 def metered_day(organization: Organization, period: Period) -> date | None:
@@ -52,17 +88,23 @@ def month_choices(period: Period, now: datetime, locale: str) -> list[tuple[str,
     return choices
 
 
-def model_urls(path: str, period: Period, kept: Kept, sheet: UsageSheet) -> dict[str, str]:
-    """Return where each model's name leads: this page with that model alone."""
-    return {model: with_query(path, period.query, {**kept, "model": model}) for model in sheet.models}
+def model_urls(period: Period, kept: Kept, sheet: UsageSheet) -> dict[str, str]:
+    """Return where each model's name leads: its own page, or this one narrowed to it where a key is chosen."""
+    others = {name: value for name, value in kept.items() if name not in {"model", "group"}}
+    return {
+        model: with_query(reverse("tenant-usage-model", args=[model]), period.query, others) for model in sheet.models
+    }
 
 
-def group_choices(path: str, period: Period, kept: Kept) -> list[Choice]:
-    """Return the two ways to stack the columns."""
-    by_model = kept["group"] == "model"
+def group_choices(path: str, period: Period, kept: Kept, *, has_keys: bool) -> list[Choice]:
+    """Return the ways to stack the columns; by key and project where any key was ever counted."""
+    ways = {"": _("Type"), "model": _("Model")}
+    if has_keys:
+        ways |= {"key": _("Key"), "project": _("Project")}
+    current = kept["group"] if kept["group"] in ways else ""
     return [
-        Choice(_("Type"), with_query(path, period.query, {**kept, "group": ""}), current=not by_model),
-        Choice(_("Model"), with_query(path, period.query, {**kept, "group": "model"}), current=by_model),
+        Choice(words, with_query(path, period.query, {**kept, "group": way}), current=way == current)
+        for way, words in ways.items()
     ]
 
 
@@ -83,15 +125,15 @@ def nothing(period: Period, locale: str) -> Empty:
 
 
 def token_chart(
-    period: Period, sheet: UsageSheet, kept: Kept, *, by_model: bool, locale: str, metered_to: date | None
+    period: Period, sheet: UsageSheet, kept: Kept, *, grouping: Grouping | None, locale: str, metered_to: date | None
 ) -> dict[str, Any]:
     """Return the chart of tokens with its legend, table and the sentence below it."""
 
     def day_url(at: date) -> str:
-        return with_query(reverse("tenant-usage-day", args=[at]), {"currency": kept["currency"]})
+        return with_query(reverse("tenant-usage-day", args=[at]), {**kept, "group": ""})
 
     columns, series = token_columns(
-        period, sheet, by_model=by_model, locale=locale, day_url=day_url, metered_to=metered_to
+        period, sheet, grouping=grouping, locale=locale, day_url=day_url, metered_to=metered_to
     )
     daily = is_daily(period)
     return {
@@ -160,6 +202,8 @@ def _token_words(period: Period, sheet: UsageSheet, locale: str) -> str:
 
 def _cost_words(sheet: UsageSheet, locale: str) -> str:
     overview = sheet.overview
+    if sheet.chosen.tells_callers and not sheet.chosen.is_all:
+        return _("Only what is chosen above.")
     if sheet.model:
         return _("%(model)s only.") % {"model": sheet.model}
     if not overview.leases:

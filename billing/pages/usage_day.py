@@ -1,5 +1,7 @@
 """One day of a tenant's usage, hour by hour."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,12 +13,15 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.pages import usage_figures
-from billing.pages.periods import Period, with_query
+from billing.pages import usage_figures, usage_parts
+from billing.pages.periods import Period, UnreadablePeriod, with_query
 from billing.pages.usage_charts import legend, model_series, model_tones, model_values
+from billing.pages.usage_context import read_zone
+from billing.pages.usage_parts import Known
 from billing.queries.usage import ModelRow
 from billing.queries.usage_hours import HourRow, UsageDay, usage_day
-from billing.queries.usage_sheet import billing_zone
+from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, usage_sheet
+from metering.key_queries import known_keys, projects_of
 from portal.charts import Column, ColumnState, Fact, column_table, stacked_columns
 from portal.figures import axis, compact, day, locale_for, number
 from portal.parts import Action, Empty
@@ -26,20 +31,60 @@ from tenants.roles import READ_USAGE
 from tenants.scoping import tenant_page
 
 LABEL_EVERY_H = 3
+HOUR = timedelta(hours=1)
+FILTERS = ("model", "key", "project", "currency", "tz", "hour")
+FILTER_CHARS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page is about: a day, its hours, the sheet of the day or of the chosen hour, and the filters."""
+
+    period: Period
+    found: UsageDay
+    sheet: UsageSheet
+    kept: Mapping[str, str]
+    known: Known
+    hour: tuple[datetime, datetime] | None
 
 
 @require_safe
 @tenant_page(READ_USAGE)
 def tenant_usage_day(request: HttpRequest, organization: Organization, *, day: date) -> HttpResponse:
-    """Show the hours of one day by model, and what the day cost."""
+    """Show the hours of one day by model, and what the day, or an hour of it, cost by model and key."""
     now = datetime.now(UTC)
-    zone = billing_zone(organization, now)
-    period = Period(day, day, zone, now, is_month=False)
+    billed = billing_zone(organization, now)
+    kept = {name: request.GET.get(name, "")[:FILTER_CHARS_MAX] for name in FILTERS}
+    try:
+        zone = read_zone(kept["tz"]) or billed
+        period = Period(day, day, zone, now, is_month=False)
+        hour = _hour(kept["hour"], period)
+    except UnreadablePeriod as error:
+        raise Http404 from error
     if day.year < 2000 or day > period.today:
         raise Http404
-    currency = request.GET.get("currency") or None
-    found = usage_day(organization, period.from_at, period.end_at, zone, currency=currency)
-    return render(request, "billing/tenant_usage_day.html", _context(period, found, request.GET.get("currency", "")))
+    known = Known(
+        {str(key.id): key for key in known_keys(organization, now=now)},
+        {one.slug: one.name for one in projects_of(organization)},
+    )
+    chosen = Chosen(kept["model"], kept["key"], kept["project"], by_caller=bool(known.keys))
+    currency = kept["currency"] or None
+    found = usage_day(organization, period.from_at, period.end_at, billed, currency=currency, chosen=chosen)
+    from_at, to_at = hour or (period.from_at, period.end_at)
+    sheet = usage_sheet(organization, from_at, to_at, billed, currency=currency, chosen=chosen, read_zone=zone)
+    context = _context(Shown(period, found, sheet, kept, known, hour))
+    return render(request, "billing/tenant_usage_day.html", context)
+
+
+def _hour(text: str, period: Period) -> tuple[datetime, datetime] | None:
+    """Return the hour of a day that an address names by its number, from 0 on. Raises UnreadablePeriod."""
+    if not text:
+        return None
+    hours = (period.end_at - period.from_at) // HOUR
+    if not (text.isascii() and text.isdigit() and len(text) <= len("24") and int(text) < hours):
+        raise UnreadablePeriod(text)
+    from_at = period.from_at + int(text) * HOUR
+    return from_at, from_at + HOUR
 
 
 @require_safe
@@ -58,43 +103,62 @@ def tenant_usage_at(request: HttpRequest, organization: Organization, *, at: str
     return redirect(with_query(reverse("tenant-usage-day", args=[at_day]), currency))
 
 
-def _context(period: Period, found: UsageDay, currency: str) -> dict[str, Any]:
+def _context(shown: Shown) -> dict[str, Any]:
     locale = locale_for(translation.get_language() or "en")
-    overview = found.overview
-    models = [row.model for row in overview.models]
+    period, sheet, kept = shown.period, shown.sheet, shown.kept
+    overview = sheet.overview
+    models = [row.model for row in shown.found.overview.models]
+    rows = usage_figures.shown_models(sheet)
     series = model_series(models)
-    columns = [_column(hour, models, period, locale) for hour in found.hours]
+    columns = [_column(number, hour, models, shown, locale) for number, hour in enumerate(shown.found.hours)]
     title = _title(period.first, locale)
     hours = {"zone": period.zone}
+    tones = model_tones(models)
+    whole = with_query(reverse("tenant-usage-day", args=[period.first]), {**kept, "hour": ""})
+    crumbs = [Crumb(_("Usage"), _month_url(period, kept)), Crumb(title, whole if shown.hour else "")]
+    if shown.hour:
+        crumbs.append(Crumb(_clock(shown.hour[0], period)))
     return {
-        "title": title,
-        "sub": _("Hours are %(zone)s, as on your invoice") % hours,
+        "title": f"{title}, {_clock(shown.hour[0], period)}" if shown.hour else title,
+        "sub": _("Hours are %(zone)s, as on your invoice") % hours
+        if not kept["tz"]
+        else _("Hours are %(zone)s, as you chose to read them") % hours,
         "overview": overview,
-        "is_empty": not (overview.models or overview.leases),
+        "sheet": sheet,
+        "kept": {"group": "key"},
+        "day_only": True,
+        "is_empty": not (sheet.rows or any(hour.tokens.total for hour in shown.found.hours)),
         "empty": Empty(
             _("Nothing used on this day"), _("No tokens were metered and no GPUs were held for you."), icon="chart"
         ),
         "notice": usage_figures.unpriced_notice(overview.unpriced, locale),
         "part_notice": usage_figures.part_notice(overview),
-        "kpis": usage_figures.day_kpis(overview, locale),
+        "kpis": usage_figures.day_kpis(sheet, locale),
         "chart": stacked_columns(
             columns,
             series,
-            label=_("Tokens per hour. Use the arrow keys to read one hour at a time."),
+            label=_("Tokens per hour. Use the arrow keys to read one hour at a time, Enter to open it."),
             form=lambda value: axis(value, locale=locale),
         ),
         "legend": legend(series),
         "table": column_table(
             columns, series, caption=_("Tokens per hour"), head=_("Hour (%(zone)s)") % hours, form=number
         ),
-        "models": [
-            (row, tone, _price_lines(row, overview.currency, locale))
-            for row, tone in zip(overview.models, model_tones(models).values(), strict=True)
-        ],
-        "crumbs": (Crumb(_("Usage"), _month_url(period)), Crumb(title)),
-        "previous": _neighbour(period, -1, currency, locale),
-        "next": _neighbour(period, 1, currency, locale) if period.first < period.today else None,
+        "models": [(row, tones.get(row.model, "m5"), _price_lines(row, overview.currency, locale)) for row in rows],
+        "leases": overview.leases if sheet.chosen.is_all else (),
+        "part_lines": usage_parts.part_lines(sheet, period, {**kept, "group": "key"}, shown.known)
+        if shown.known.keys
+        else (),
+        "whole_url": whole if shown.hour else "",
+        "crumbs": tuple(crumbs),
+        "previous": _neighbour(period, -1, kept, locale),
+        "next": _neighbour(period, 1, kept, locale) if period.first < period.today else None,
     }
+
+
+def _clock(at: datetime, period: Period) -> str:
+    local = at.astimezone(ZoneInfo(period.zone))
+    return f"{local:%H:%M} {local.tzname()}"
 
 
 def _price_lines(row: ModelRow, currency: str, locale: str) -> tuple[str, ...]:
@@ -102,18 +166,21 @@ def _price_lines(row: ModelRow, currency: str, locale: str) -> tuple[str, ...]:
     return (prices, *usage_figures.tier_prices(row.tiers, currency, locale))
 
 
-def _column(hour: HourRow, models: list[str], period: Period, locale: str) -> Column:
+def _column(number: int, hour: HourRow, models: list[str], shown: Shown, locale: str) -> Column:
+    period = shown.period
     local = hour.at.astimezone(ZoneInfo(period.zone))
     values = model_values(hour.tokens_by_model, models)
     ahead = hour.at > period.now
-    state: ColumnState = "ahead" if ahead else "partial" if hour.at + timedelta(hours=1) > period.now else "measured"
+    state: ColumnState = "ahead" if ahead else "partial" if hour.at + HOUR > period.now else "measured"
     layers = model_series(models)
     facts = tuple(Fact(layer.name, compact(values[layer.key], locale=locale, digits=2), layer.tone) for layer in layers)
+    url = with_query(reverse("tenant-usage-day", args=[period.first]), {**shown.kept, "hour": str(number)})
     return Column(
         label=f"{local:%H:%M}" if local.hour % LABEL_EVERY_H == 0 else "",
-        title=f"{local:%H:%M} {local.tzname()}",
+        title=_clock(hour.at, period),
         values={} if ahead else values,
         facts=() if ahead else tuple(reversed(facts)),
+        url="" if ahead else url,
         state=state,
     )
 
@@ -122,12 +189,13 @@ def _title(at: date, locale: str) -> str:
     return f"{day(at, 'yMMMMd', locale)} ({day(at, 'EEE', locale)})"
 
 
-def _month_url(period: Period) -> str:
+def _month_url(period: Period, kept: Mapping[str, str]) -> str:
     same = (period.first.year, period.first.month) == (period.today.year, period.today.month)
-    return with_query(reverse("tenant-usage"), {} if same else {"month": f"{period.first:%Y-%m}"})
+    month = {} if same else {"month": f"{period.first:%Y-%m}"}
+    return with_query(reverse("tenant-usage"), month, {**kept, "hour": ""})
 
 
-def _neighbour(period: Period, step: int, currency: str, locale: str) -> Action:
+def _neighbour(period: Period, step: int, kept: Mapping[str, str], locale: str) -> Action:
     other = period.first + timedelta(days=step)
-    url = with_query(reverse("tenant-usage-day", args=[other]), {"currency": currency})
+    url = with_query(reverse("tenant-usage-day", args=[other]), {**kept, "hour": ""})
     return Action(day(other, "MMMEd", locale), url)

@@ -1,7 +1,7 @@
 """The strip of figures, the notices and the table of the usage page, in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 from billing.money import exact_sum
 from billing.pages.periods import Period
 from billing.pages.usage_charts import added, buckets, class_series, class_values, model_tones
-from billing.queries.usage import LeaseRow, TokenCounts, UnpricedRow, UsageOverview
-from billing.queries.usage_sheet import UsageSheet
+from billing.queries.usage import LeaseRow, ModelRow, TokenCounts, UnpricedRow, UsageOverview
+from billing.queries.usage_sheet import METERED, UsageSheet
 from billing.queries.witnesses import WitnessRow
 from billing.rating.rated import UnpricedReason
 from metering.models import Witness
@@ -47,7 +47,7 @@ def kpis(sheet: UsageSheet, period: Period, before: Decimal | None, locale: str)
     """Return the key figures: only what is metered, none that is guessed."""
     tokens = shown_tokens(sheet)
     figures = [_cost_kpi(sheet, period, before, locale), _token_kpi(tokens, locale)]
-    if not sheet.model and sheet.overview.leases:
+    if sheet.chosen.is_all and sheet.overview.leases:
         figures.append(_lease_kpi(sheet.overview, locale))
     if tokens.input:
         figures.append(_cache_kpi(sheet, tokens, locale))
@@ -123,12 +123,12 @@ def _cache_kpi(sheet: UsageSheet, tokens: TokenCounts, locale: str) -> Kpi:
     )
 
 
-def day_kpis(overview: UsageOverview, locale: str) -> list[Kpi]:
-    """Return the key figures of a single day."""
-    cost = Kpi(_("Cost"), money_big(overview.total, overview.currency), lead=True)
-    figures = [cost, _token_kpi(overview.tokens, locale)]
-    if overview.leases:
-        figures.append(_lease_kpi(overview, locale))
+def day_kpis(sheet: UsageSheet, locale: str) -> list[Kpi]:
+    """Return the key figures of a day, or of an hour of it."""
+    cost = Kpi(_("Cost"), money_big(sheet.total, sheet.overview.currency), lead=True)
+    figures = [cost, _token_kpi(shown_tokens(sheet), locale)]
+    if sheet.chosen.is_all and sheet.overview.leases:
+        figures.append(_lease_kpi(sheet.overview, locale))
     return figures
 
 
@@ -136,7 +136,8 @@ def model_lines(sheet: UsageSheet, urls: dict[str, str], locale: str) -> list[Mo
     """Return the rows of the table by model, the dearest first."""
     overview = sheet.overview
     tones = model_tones(sheet.models)
-    highest = max((row.amount for row in overview.models), default=Decimal(0))
+    models = shown_models(sheet)
+    highest = max((row.amount for row in models), default=Decimal(0))
     return [
         ModelLine(
             name=row.model,
@@ -152,9 +153,23 @@ def model_lines(sheet: UsageSheet, urls: dict[str, str], locale: str) -> list[Mo
             share_bar=bar([Part("m0", row.amount)], whole=highest),
             share=share(row.amount / overview.total) if overview.total else "",
         )
-        for row in overview.models
-        if not sheet.model or row.model == sheet.model
+        for row in models
     ]
+
+
+def shown_models(sheet: UsageSheet) -> list[ModelRow]:
+    """Return the models of the rows that the page shows, with what these rows add up to."""
+    if sheet.chosen.is_all:
+        return list(sheet.overview.models)
+    found = []
+    for row in sheet.overview.models:
+        mine = [one for one in sheet.rows if one.model == row.model and one.kind in METERED]
+        if mine:
+            by_day = [sum(one.tokens.total for one in mine if one.day == day.day) for day in sheet.overview.days]
+            amount = exact_sum(one.amount for one in mine)
+            tokens = added([one.tokens for one in mine])
+            found.append(replace(row, tokens=tokens, tokens_by_day=tuple(by_day), amount=amount))
+    return sorted(found, key=lambda row: (-row.amount, row.model))
 
 
 def model_prices(prices: Mapping[str, Decimal], currency: str, locale: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.queries.usage import RatedUsage, TokenCounts, UsageOverview, overview_of, rated_usage
+from billing.queries.usage_sheet import EVERYTHING, Chosen
 from tenants.models import Organization
 
 HOUR = timedelta(hours=1)
@@ -29,19 +30,31 @@ class UsageDay:
 
 
 def usage_day(
-    organization: Organization, from_at: datetime, to_at: datetime, zone: str, *, currency: str | None = None
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    zone: str,
+    *,
+    currency: str | None = None,
+    chosen: Chosen = EVERYTHING,
 ) -> UsageDay:
-    """Return the hours of `[from_at, to_at)`; usage of a part of an hour belongs to the hour it begins in."""
-    usage = rated_usage(organization, from_at, to_at, zone, currency=currency, by_hour=True)
-    return UsageDay(overview_of(usage), _hours(usage))
+    """Return the hours of `[from_at, to_at)`; usage of a part of an hour belongs to the hour it begins in.
+
+    The hours hold what is chosen; the overview is of everything.
+    """
+    usage = rated_usage(
+        organization, from_at, to_at, zone, currency=currency, by_hour=True, by_caller=chosen.tells_callers
+    )
+    return UsageDay(overview_of(usage), _hours(usage, chosen))
 
 
-def _hours(usage: RatedUsage) -> tuple[HourRow, ...]:
+def _hours(usage: RatedUsage, chosen: Chosen) -> tuple[HourRow, ...]:
     sums: dict[datetime, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for basis, _rated in usage.parts:
         for _term, used in basis.tokens():
-            place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
-            sums[place][used.model][used.quantity] += used.count
+            if chosen.holds_use(used.model, used.caller):
+                place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
+                sums[place][used.model][used.quantity] += used.count
     rows = []
     at = usage.from_at
     while at < usage.to_at:

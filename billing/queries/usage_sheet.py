@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -26,6 +26,7 @@ from billing.rating.book import TokenClass
 from billing.rating.kinds import KINDS, kind_of
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
+from metering.key_models import UsageKey
 from tenants.models import Organization
 
 DEFAULT_ZONE = "UTC"
@@ -81,6 +82,11 @@ class Chosen:
         if self.model and (row.model != self.model or row.kind not in METERED):
             return False
         return _is(self.key_id, row.key_id) and _is(self.project, row.project)
+
+    def holds_use(self, model: str, caller: str) -> bool:
+        """Whether metered use of a model by a caller (`billing.usage_groups.caller_of`) is of what is chosen."""
+        key_id, _bar, project = caller.partition("|")
+        return (not self.model or model == self.model) and _is(self.key_id, key_id) and _is(self.project, project)
 
 
 NOBODY = "-"
@@ -171,6 +177,23 @@ def usage_total(
     """Return what a window cost, to compare another with; None where nothing was used or held in it."""
     sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, chosen=chosen)
     return sheet.total if sheet.rows else None
+
+
+def whole_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the instants of days, both included, in a zone: up to now where they are not over yet."""
+    local = ZoneInfo(zone)
+    start = datetime.combine(first, time.min, local).astimezone(UTC)
+    end = datetime.combine(last + timedelta(days=1), time.min, local).astimezone(UTC)
+    return start, max(start, min(end, now))
+
+
+def key_labels(organization: Organization, rows: Iterable[SheetRow]) -> dict[str, str]:
+    """Return the labels of the keys that rows are of, by their ids."""
+    wanted = {row.key_id for row in rows} - {""}
+    if not wanted:
+        return {}
+    found = UsageKey.objects.filter(tenant=organization, id__in=wanted).values_list("id", "label")
+    return {str(key_id): label for key_id, label in found}
 
 
 def billing_zone(organization: Organization, now: datetime, *, side: Side = Side.TENANT) -> str:

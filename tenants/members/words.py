@@ -52,6 +52,7 @@ def permission_names() -> dict[str, str]:
         roles.CORRECT_INVOICES: _("Question, credit and write off invoices"),
         roles.MANAGE_BUDGETS: _("Set budgets, alerts and what they stop"),
         roles.MANAGE_HOOKS: _("Manage webhooks"),
+        roles.MANAGE_PROJECTS: _("Group usage keys into projects"),
         roles.MANAGE_KEYS: _("Manage API keys, within the own role"),
         roles.MANAGE_MEMBERS: _("Invite members, change roles, take members out"),
         roles.MANAGE_SIGN_IN: _("Set single sign-on and required second factors"),

@@ -61,7 +61,7 @@ PROVIDER = (
 )
 READ_BY_DEVELOPERS = ("/p/witnesses/", "/p/prices/", "/p/price-index/", "/p/alerts/")
 PRICED = ("/t/prices/", "/t/compare/", "/t/revenue/", "/t/settings/")
-TENANT = ("/t/usage/", "/t/budgets/")
+TENANT = ("/t/usage/", "/t/projects/", "/t/budgets/")
 ALERTED = ("/p/alerts/", *TENANT)
 HELD = ("/t/leases/",)
 BILLS = (

@@ -18,6 +18,7 @@ from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.provider_addresses import OPERATOR_ADDRESSES, PROVIDER_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
 from tests.isolation.tax_addresses import TAX_ADDRESSES
+from tests.isolation.usage_addresses import USAGE_ADDRESSES
 
 ROOM_ADDRESSES = (
     *ACCOUNT_ADDRESSES,
@@ -30,6 +31,7 @@ ROOM_ADDRESSES = (
     *HOOK_ADDRESSES,
     *MEMBER_ADDRESSES,
     *TAX_ADDRESSES,
+    *USAGE_ADDRESSES,
     *COLLECTING_ADDRESSES,
     *COMPAT_ADDRESSES,
     *DOCUMENT_ADDRESSES,

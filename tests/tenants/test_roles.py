@@ -26,6 +26,7 @@ payments:match        yes yes yes -   -
 prices:read           yes yes yes yes yes
 prices:write          yes yes -   -   -
 profile:edit          yes yes yes -   -
+projects:manage       yes yes -   yes -
 revenue:write         yes yes yes -   -
 sign-in:manage        yes -   -   -   -
 tenants:invite        yes yes -   -   -

@@ -69,7 +69,7 @@ def test_one_model_can_be_looked_at_alone(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(f"{MARCH_PAGE}&model={SMALL}"))
     rows = rows_of(client.get(f"/t/usage.csv?month=2026-03&model={SMALL}"))
-    assert "Total of this model $1.01" in page
+    assert "Total of what is chosen $1.01" in page
     assert "GPU-hours" not in page
     assert {row["model"] for row in rows} == {SMALL}
     assert sum(Decimal(row["amount"]) for row in rows) == Decimal("1.01")

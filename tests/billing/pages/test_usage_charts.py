@@ -19,6 +19,7 @@ from billing.pages.usage_charts import (
     added,
     axis_label,
     buckets,
+    by_model,
     class_series,
     class_values,
     cost_columns,
@@ -172,10 +173,11 @@ def test_labels_say_a_day_of_the_month_a_date_or_a_month() -> None:
 
 
 def test_unknown_days_have_no_value_and_lead_nowhere() -> None:
+    shown = sheet(row(2, "a", 70), row(2, "b", 30), models=("a", "b"))
     made, series = token_columns(
         MARCH,
-        sheet(row(2, "a", 70), row(2, "b", 30), models=("a", "b")),
-        by_model=True,
+        shown,
+        grouping=by_model(shown),
         locale="en",
         day_url=lambda day: f"/{day.isoformat()}/",
         metered_to=date(2026, 3, 10),
@@ -191,14 +193,14 @@ def test_unknown_days_have_no_value_and_lead_nowhere() -> None:
 
 def test_the_layers_by_class_of_a_day_tell_their_cost_last() -> None:
     made, _series = token_columns(
-        MARCH, sheet(row(2, exact="1.004")), by_model=False, locale="en", day_url=str, metered_to=None
+        MARCH, sheet(row(2, exact="1.004")), grouping=None, locale="en", day_url=str, metered_to=None
     )
     assert [fact.name for fact in made[1].facts] == ["Output", "Input", "Cached input", "Cost"]
     assert made[1].facts[-1].value == "$1.00"
 
 
 def test_a_months_column_of_a_year_leads_to_no_day() -> None:
-    made, _series = token_columns(YEAR, sheet(row(2)), by_model=False, locale="en", day_url=str, metered_to=None)
+    made, _series = token_columns(YEAR, sheet(row(2)), grouping=None, locale="en", day_url=str, metered_to=None)
     assert {column.url for column in made} == {""}
     assert not any(column.weekend for column in made)
 

@@ -122,8 +122,8 @@ def test_leases_have_a_figure_where_all_is_shown_and_none_under_one_model() -> N
         "Month to date",
         "Tokens",
     ]
-    assert [figure.title for figure in day_kpis(leased, "en")] == ["Cost", "Tokens", "GPU-hours"]
-    assert [figure.title for figure in day_kpis(shown.overview, "en")] == ["Cost", "Tokens"]
+    assert [figure.title for figure in day_kpis(everything, "en")] == ["Cost", "Tokens", "GPU-hours"]
+    assert [figure.title for figure in day_kpis(shown, "en")] == ["Cost", "Tokens"]
 
 
 def test_what_a_cache_saved_is_said_where_it_saved_something() -> None:

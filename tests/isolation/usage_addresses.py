@@ -1,0 +1,36 @@
+"""Addresses of usage by key and of what it cost: each organization finds its own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.filled import MODEL
+from tests.isolation.callers import OWN_API, OWN_TENANT, people
+
+DAYS: Final = {"first_day": "2026-03-01", "last_day": "2026-03-31"}
+NOT_THERE: Final = "00000000-0000-0000-0000-000000000009"
+
+USAGE_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
+    ("api-usage-costs", OWN_API, "get", {}, DAYS),
+    ("api-usage-costs", OWN_API, "get", {}, {**DAYS, "key": NOT_THERE, "by_key": "true"}),
+    ("tenant-usage", OWN_TENANT, "get", {}, {"month": "2026-03", "group": "key", "key": NOT_THERE}),
+    # Keys are tried with stored ones in tests/billing/pages/test_usage__by_key.py and tests/metering/test_projects.py.
+    ("tenant-usage-key", people(alice=404, bob=404, charlie=404, petra=404), "get", {"key_id": NOT_THERE}, {}),
+    ("tenant-usage-model", people(alice=200, bob=200, charlie=404, petra=404), "get", {"model": MODEL}, {}),
+    ("tenant-projects", OWN_TENANT, "get", {}, {}),
+    ("tenant-projects-csv", OWN_TENANT, "get", {}, {}),
+    (
+        "tenant-projects-act",
+        people(alice=302, bob=403, charlie=302, petra=404),
+        "post",
+        {},
+        {"do": "make", "name": "Search"},
+    ),
+    (
+        "tenant-projects-act",
+        people(alice=404, bob=403, charlie=404, petra=404),
+        "post",
+        {},
+        {"do": "put", "key": NOT_THERE, "project": ""},
+    ),
+)
