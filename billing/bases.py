@@ -121,16 +121,17 @@ def read_bases(
         found.append(
             PeriodBasis(
                 contract=contract.number,
-                contract_version=max(
-                    (stretch.contract_version for term in inputs for stretch in term.stretches),
-                    default=contract.version,
-                ),
+                contract_version=_latest_version(inputs, contract.version),
                 window=_rating_window(window, versions[index], zone),
                 terms=inputs,
                 facts=(*carried[index, contract.number], *adjusted[index]),
             )
         )
     return found
+
+
+def _latest_version(inputs: Iterable[TermInput], default: int) -> int:
+    return max((stretch.contract_version for term in inputs for stretch in term.stretches), default=default)
 
 
 def _terms_by_contract(terms: Iterable[Term]) -> Mapping[UUID, list[Term]]:
