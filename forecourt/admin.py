@@ -2,10 +2,11 @@
 
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 
-HIDDEN = (EmailAddress, EmailConfirmation, Authenticator, UserSession)
+HIDDEN = (EmailAddress, EmailConfirmation, Authenticator, SocialAccount, SocialApp, SocialToken, UserSession)
 """Tables with addresses, sealed keys and keys of sessions, which django-allauth would offer to be edited."""
 
 for model in HIDDEN:

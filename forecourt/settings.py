@@ -57,6 +57,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "clusters",
     "metering",
@@ -157,6 +159,9 @@ MFA_TOTP_ISSUER = "Forecourt"
 MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
+SOCIALACCOUNT_ADAPTER = "tenants.accounts.sign_on_adapter.SignOn"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a page of ours leads there; a form may not be answered by another site's page
+SOCIALACCOUNT_STORE_TOKENS = False
 USERSESSIONS_TRACK_ACTIVITY = False
 
 LANGUAGE_CODE = "en"

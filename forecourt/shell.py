@@ -25,6 +25,7 @@ from tenants.models import User
 from tenants.roles import (
     MANAGE_HOOKS,
     MANAGE_KEYS,
+    MANAGE_SIGN_IN,
     READ_AUDIT,
     READ_BUDGETS,
     READ_CONTRACTS,
@@ -157,6 +158,7 @@ ITEM_OF_PAGE = {
             ("keys", "keys"),
             ("key", "keys"),
             ("audit", "audit"),
+            ("sign-on", "sign-on"),
         )
     },
     "provider-invoices": "provider-invoices",
@@ -343,6 +345,7 @@ def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
         (READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),
         (MANAGE_KEYS, NavItem(f"{side}-keys", _("API keys"), reverse(f"{side}-keys"), "key")),
         (READ_AUDIT, NavItem(f"{side}-audit", _("Audit log"), reverse(f"{side}-audit"), "search")),
+        (MANAGE_SIGN_IN, NavItem(f"{side}-sign-on", _("Sign-in"), reverse(f"{side}-sign-on"), "shield")),
     )
 
 

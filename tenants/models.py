@@ -15,6 +15,7 @@ from tenants.ids import new_id
 from tenants.invitation_models import Invitation as Invitation  # and so Django finds that module's models
 from tenants.profile_models import BillingProfile as BillingProfile  # and so Django finds that module's models
 from tenants.rate_models import RateWindow as RateWindow  # and so Django finds that module's models
+from tenants.sign_on_models import SignOnProvider as SignOnProvider  # and so Django finds that module's models
 
 if TYPE_CHECKING:
     from datetime import datetime

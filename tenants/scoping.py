@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SESSION_KEY = "organization"
+VOUCHED_KEY = "vouched_for_organization"
+"""In a session that an organization's provider vouched for: the one organization that it opens."""
 SET_UP = "mfa_index"
 """Where a member without a second step is led to, who reads on as an organization that asks for one."""
 
@@ -38,6 +40,9 @@ def acting_membership(request: HttpRequest) -> Membership | None:
     if not hasattr(request, "_acting_membership"):
         person = request.user
         found = memberships_of(person) if isinstance(person, User) else []
+        vouched = request.session.get(VOUCHED_KEY)
+        if vouched is not None:
+            found = [one for one in found if str(one.organization_id) == vouched]
         chosen = request.session.get(SESSION_KEY)
         request._acting_membership = next(  # type: ignore[attr-defined]
             (one for one in found if str(one.organization_id) == chosen), found[0] if found else None
@@ -111,7 +116,7 @@ def _page(
             membership = acting_membership(request)
             if membership is None or not is_kind(membership.organization):
                 raise Http404
-            if lacks_second_step(membership.user, membership.organization):
+            if VOUCHED_KEY not in request.session and lacks_second_step(membership.user, membership.organization):
                 return redirect(SET_UP)
             if not allows(membership.role, permission):
                 raise PermissionDenied

@@ -24,9 +24,11 @@ from tenants.accounts import letters
 from tenants.accounts.addresses import keep_address
 from tenants.accounts.noting import ACTIONS, note
 from tenants.accounts.sealing import seal, unseal
+from tenants.accounts.vouched import vouched_for
 from tenants.accounts.words import MESSAGES, REFUSALS
 from tenants.models import User
 from tenants.password_backend import address_of
+from tenants.scoping import VOUCHED_KEY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,6 +120,13 @@ class Accounts(DefaultAccountAdapter):
         keep_address(user.pk)
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign a person in; a session that an organization's provider vouched for is bound to that organization."""
+        organization_id = vouched_for(request, user)
+        super().login(request, user)
+        if organization_id is not None:
+            request.session[VOUCHED_KEY] = organization_id
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         """Lead on after signing in, with the language and the theme that the person chose."""

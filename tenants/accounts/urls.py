@@ -8,12 +8,16 @@ from allauth.mfa.webauthn import views as passkeys
 from django.urls import include, path, re_path
 from django.views.decorators.http import require_POST
 
-from tenants.accounts import pages
+from tenants.accounts import pages, sign_on_pages
+from tenants.accounts.vouched import own_sign_in
 
 sign_in = [
     path("", account.login, name="account_login"),
     path("code/", second_step.authenticate, name="mfa_authenticate"),
     path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("organization/", sign_on_pages.find, name="sign-on"),
+    path("organization/<uuid:provider_id>/", sign_on_pages.go, name="sign-on-go"),
+    path("organization/<uuid:provider_id>/back/", sign_on_pages.back, name="openid_connect_callback"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("invitation/", account.signup, name="account_signup"),
     path("forgotten/", account.password_reset, name="account_reset_password"),
@@ -29,7 +33,6 @@ sign_in = [
 ]
 
 own = [
-    path("", pages.person, name="account"),
     path("email/", pages.address, name="account_email"),
     path("password/", account.password_change, name="account_change_password"),
     path("password/first/", account.password_set, name="account_set_password"),
@@ -50,8 +53,13 @@ own = [
     path("delete/", pages.leave, name="account-delete"),
 ]
 
+for pattern in own:
+    # Who came in by an organization's word changes nothing that reaches beyond that organization, nor reads it.
+    pattern.callback = own_sign_in(pattern.callback)
+
 urlpatterns = [
     path("sign-in/", include(sign_in)),
     path("sign-out/", require_POST(account.logout), name="account_logout"),
+    path("account/", pages.person, name="account"),
     path("account/", include(own)),
 ]

@@ -31,6 +31,6 @@ MESSAGES: Final[dict[str, Promise]] = {
     "mfa/messages/totp_deactivated.txt": _("The authenticator app is removed."),
     "mfa/messages/webauthn_added.txt": _("The passkey is added."),
     "mfa/messages/webauthn_removed.txt": _("The passkey is removed."),
-    "mfa/messages/recovery_codes_generated.txt": _("New recovery codes are made. The old ones no longer work."),
+    "mfa/messages/recovery_codes_generated.txt": _("Recovery codes are made. Earlier ones no longer work."),
 }
 """What was done, by django-allauth's name of the message."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from tests.isolation.callers import everyone, people
 
 PASSKEY: Final = {"pk": "999999"}
+NOBODY: Final = {"provider_id": "00000000-0000-0000-0000-000000000009"}
 LINK: Final = {"uidb36": "1", "key": "set-password"}
 STRANGERS: Final = people(anonymous=200, alice=302, bob=302, charlie=302, petra=302)
 OWN: Final = people(alice=200, bob=200, charlie=200, petra=200)
@@ -30,6 +31,14 @@ ACCOUNT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
     ("account_confirm_email", everyone(200), "get", {"key": "nothing"}, {}),
     ("mfa_authenticate", everyone(302), "get", {}, {}),
     ("mfa_login_webauthn", everyone(302), "get", {}, {}),
+    ("sign-on", everyone(200), "get", {}, {}),
+    ("sign-on", everyone(200), "post", {}, {"email": "alice@example.com"}),
+    ("sign-on-go", everyone(404), "get", NOBODY, {}),
+    ("openid_connect_callback", everyone(404), "get", NOBODY, {}),
+    ("tenant-sign-on", people(alice=200, bob=403, charlie=200, petra=404), "get", {}, {}),
+    ("tenant-sign-on", people(alice=404, bob=403, charlie=404, petra=404), "post", {}, {}),
+    ("provider-sign-on", people(alice=404, bob=404, charlie=200, petra=200), "get", {}, {}),
+    ("operator-sign-on", NOBODYS, "get", {}, {}),
     ("back-office-sign-in", people(alice=403, bob=403, charlie=403, petra=403), "get", {}, {}),
     ("account", OWN, "get", {}, {}),
     ("account", REFUSED, "post", {}, {"name": ""}),
