@@ -77,12 +77,13 @@ BILLS = (
 
 WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
 MEMBERS = {"/p/members/", "/t/members/", "/o/members/"}
+SIGN_ON = {f"/{side}/sign-on/" for side in "pto"}
 MANAGED = {f"/{side}/{page}/" for side in "pto" for page in ("keys", "audit")}
 
 
 def links(found: Shell) -> list[str]:
     """The links of a menu, but those to webhooks and members, which other roles have."""
-    others = WEBHOOKS | MEMBERS | MANAGED
+    others = WEBHOOKS | MEMBERS | MANAGED | SIGN_ON
     return [item.url for group in found.navigation for item in group.items if item.url not in others]
 
 
@@ -102,6 +103,14 @@ def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role) -> None:
         assert [url for url in shown if url in MEMBERS] == [members]
         managed = {"owner": ["keys", "audit"], "admin": ["keys", "audit"], "developer": ["keys"]}.get(role, [])
         assert [url for url in shown if url in MANAGED] == [members.replace("members", page) for page in managed]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_owners_alone_see_how_people_sign_in(cast: Cast, role: Role) -> None:
+    Membership.objects.update(role=role)
+    shown = [item.url for group in frame(cast.alice).navigation for item in group.items if item.url in SIGN_ON]
+    assert shown == (["/t/sign-on/"] if role == Role.OWNER else [])
+    assert frame(cast.alice, "/t/sign-on/").current == "tenant-sign-on"
 
 
 def test_who_is_not_signed_in_sees_an_empty_frame() -> None:

@@ -32,7 +32,7 @@ ACCOUNT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
     ("mfa_authenticate", everyone(302), "get", {}, {}),
     ("mfa_login_webauthn", everyone(302), "get", {}, {}),
     ("sign-on", everyone(200), "get", {}, {}),
-    ("sign-on", everyone(200), "post", {}, {"email": "alice@example.com"}),
+    ("sign-on", everyone(200), "post", {}, {"email": "somebody@example.org"}),
     ("sign-on-go", everyone(404), "get", NOBODY, {}),
     ("openid_connect_callback", everyone(404), "get", NOBODY, {}),
     ("tenant-sign-on", people(alice=200, bob=403, charlie=200, petra=404), "get", {}, {}),
