@@ -30,6 +30,7 @@ from billing.pages import (
     price_index,
     prices,
     provider_credit,
+    provider_files,
     provider_invoices,
     revenue,
     settings,
@@ -41,6 +42,7 @@ from billing.pages import (
 )
 
 urlpatterns = [
+    *provider_files.FILES,
     path("", overview.provider_overview, name="provider-overview"),
     path("books/", books.provider_books, name="provider-books"),
     path("books.csv", books.provider_books_csv, name="provider-books-csv"),

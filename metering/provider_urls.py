@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from metering.pages import findings, fleet, gaps, hand_over, node, proposal, substitutions, witnesses
+from metering.pages import findings, fleet, fleet_file, gaps, hand_over, node, proposal, substitutions, witnesses
 
 
 class NodeNameConverter:
@@ -39,6 +39,7 @@ urlpatterns = [
         name="provider-substitution-decide",
     ),
     path("fleet/", fleet.provider_fleet, name="provider-fleet"),
+    path("fleet.csv", fleet_file.provider_fleet_csv, name="provider-fleet-csv"),
     path("fleet/<slug:cluster>/", fleet.provider_cluster, name="provider-cluster"),
     path("fleet/<slug:cluster>/<nodename:node>/", node.provider_node, name="provider-node"),
 ]

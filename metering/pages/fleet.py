@@ -111,7 +111,7 @@ def _nodes(
 ) -> dict[str, Any]:
     """A page of nodes, in the cards of their clusters; without a search clusters without nodes are shown too."""
     search = request.GET.get("q", "").strip()[:SEARCH_CHARS_MAX]
-    nodes = _found(organization, cluster_slug, search)
+    nodes = found_nodes(organization, cluster_slug, search)
     page = _page(request.GET.get("page", "1"))
     count = nodes.count()
     if page > 1 and (page - 1) * NODES_PER_PAGE >= count:
@@ -144,7 +144,8 @@ def _covers(ids: list[UUID], now: datetime) -> dict[UUID, SafeString]:
     return {node_id: coverage_strip(hours, [of.get(hour) for hour in hours]) for node_id, of in known.items()}
 
 
-def _found(organization: Organization, cluster_slug: str, search: str) -> QuerySet[Node]:
+def found_nodes(organization: Organization, cluster_slug: str, search: str) -> QuerySet[Node]:
+    """Return a provider's nodes, of one cluster where one is named, that a search finds; in the order of the page."""
     nodes = Node.objects.filter(cluster__provider=organization)
     if cluster_slug:
         nodes = nodes.filter(cluster__slug=cluster_slug)

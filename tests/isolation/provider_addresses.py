@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from billing.pages.provider_files import LISTS
 from tests.isolation.callers import OWN_PROVIDER, PROVIDERS, people
 
 STATED: Final = {"number": "{stated number}"}
@@ -12,6 +13,8 @@ PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], 
     ("provider-overview", OWN_PROVIDER, "get", {}, {}),
     ("provider-statement-sources", PROVIDERS, "get", STATED, {}),
     ("provider-statement-sources-csv", PROVIDERS, "get", STATED, {}),
+    *((f"provider-{one.name}-csv", OWN_PROVIDER, "get", {}, {}) for one in LISTS),
+    ("provider-fleet-csv", OWN_PROVIDER, "get", {}, {}),
     ("provider-credit", OWN_PROVIDER, "get", {}, {}),
     ("provider-credit", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
     ("provider-credit-csv", OWN_PROVIDER, "get", {}, {}),

@@ -1,0 +1,54 @@
+"""The fleet as a file: a row for every GPU of the page, found by the same search."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from tenants.models import Role
+from tests.factories import Cast, make_user
+from tests.metering.floor import make_floor
+
+pytestmark = pytest.mark.django_db
+
+
+def file_of(client: Client, query: str = "") -> list[dict[str, str]]:
+    answer = client.get(f"/p/fleet.csv{query}")
+    assert answer.status_code == 200
+    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+
+
+def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, client: Client) -> None:
+    floor = make_floor(cast.provider, datetime.now(UTC))
+    client.force_login(cast.petra)
+    rows = file_of(client)
+    assert len(rows) == 24
+    busy = [row for row in rows if row["node"] == floor.busy.name]
+    assert [row["gpu"] for row in busy] == [str(place) for place in range(8)]
+    assert int(busy[0]["utilisation_percent_24h"]) > int(busy[7]["utilisation_percent_24h"]) > 0
+    assert all(row["energy_mj_24h"] for row in busy)
+    listed = [row for row in rows if row["node"] == floor.listed.name]
+    assert {(row["power_mw"], row["energy_mj_24h"], row["metered_to_utc"]) for row in listed} == {("", "", "")}
+
+
+def test_a_search_of_the_page_is_the_files_too(cast: Cast, client: Client) -> None:
+    floor = make_floor(cast.provider, datetime.now(UTC))
+    client.force_login(cast.petra)
+    assert {row["node"] for row in file_of(client, "?q=h100-02")} == {floor.mixed.name}
+    assert {row["cluster"] for row in file_of(client, "?cluster=sample-west")} == {floor.west.name}
+    assert file_of(client, "?q=nowhere") == []
+    assert "/p/fleet.csv?q=h100-02" in client.get("/p/fleet/?q=h100-02").content.decode()
+
+
+def test_others_see_nothing_of_it(cast: Cast, client: Client) -> None:
+    make_floor(cast.provider, datetime.now(UTC))
+    client.force_login(cast.charlie)
+    assert file_of(client) == []
+    client.force_login(cast.alice)
+    assert client.get("/p/fleet.csv").status_code == 404
+    client.force_login(make_user("rhea@example.com", cast.provider, Role.BILLING))
+    assert client.get("/p/fleet.csv").status_code == 403
