@@ -59,6 +59,7 @@ SWEEPS = {
     "billing.tasks.match_bank_lines": 10.0,
     "billing.tasks.dun_invoices": 60.0,
     "billing.budgets.tasks.look_at_spending": 20.0,
+    "billing.budgets.tasks.send_letters": 15.0,
 }
 
 # Named, not imported: the class needs tables, which are not there yet when this module is read.

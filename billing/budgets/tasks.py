@@ -5,7 +5,9 @@ import time
 from datetime import UTC, datetime
 
 from celery import shared_task
+from django.conf import settings
 
+from billing.budgets import letters
 from billing.budgets.watching import begin_watches, claim_watches, look_at_budgets
 from billing.queries.usage import Side
 
@@ -13,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 WATCHES_MAX = 500
 SWEEP_S_MAX = 60
+LETTERS_MAX = 50
 
 
 @shared_task(name="billing.budgets.tasks.look_at_spending")
@@ -29,3 +32,18 @@ def look_at_spending(**_: object) -> None:
             look_at_budgets(organization=watch.organization, side=Side(watch.side), now=datetime.now(UTC))
         except Exception:
             logger.exception("budgets of %s as %s", watch.organization_id, watch.side)
+
+
+@shared_task(name="billing.budgets.tasks.send_letters")
+def send_letters(**_: object) -> None:
+    """Send the letters about alerts; without a server of letters they wait, and the portal tells the same."""
+    if not settings.MAIL_READY:
+        return
+    for mail in letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX):
+        try:
+            letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
+        except Exception as error:
+            logger.exception("letter %s", mail.pk)
+            letters.letter_failed(mail=mail, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
+        else:
+            letters.letter_sent(mail=mail, now=datetime.now(UTC))

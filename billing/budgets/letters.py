@@ -1,0 +1,107 @@
+"""Letters about alerts: what was reached, what is stopped, what to do; each sent once, tried again if it cannot be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from billing.budgets.setting import rule_of
+from billing.budgets.words import alert_words, limit_words, period_words, scope_words, stop_words
+from billing.models import SpendAlertKind, SpendMail
+from billing.queries.usage import Side
+from portal.figures import EN
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.models import SpendAlert
+
+LANGUAGE: Final = "en"
+"""Letters are in the product's first language."""
+LEASE: Final = timedelta(minutes=10)
+RETRY: Final = timedelta(minutes=2)
+ATTEMPTS_MAX: Final = 10
+ERROR_CHARACTERS_MAX: Final = 300
+
+
+def claim_letters(*, now: datetime, limit: int) -> list[SpendMail]:
+    """Return letters that are due, each put off: whoever else looks meanwhile leaves them alone."""
+    due = SpendMail.objects.filter(sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX)
+    claimed = []
+    for mail in due.select_related("alert__budget", "alert__organization").order_by("due_at", "pk")[:limit]:
+        mine = SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True, due_at=mail.due_at)
+        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
+            claimed.append(mail)
+    return claimed
+
+
+def letter_sent(*, mail: SpendMail, now: datetime) -> None:
+    """Note that a letter is out."""
+    SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(sent_at=now, last_error="")
+
+
+def letter_failed(*, mail: SpendMail, error: str, now: datetime) -> None:
+    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
+    retry_at = now + RETRY * 2**mail.attempts
+    unsent = SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True)
+    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=retry_at)
+
+
+def send_letter(*, mail: SpendMail, public_url: str) -> None:
+    """Send one letter. Raises whatever the server of letters answers."""
+    with override(LANGUAGE):
+        letter = _letter(mail, public_url)
+    letter.send(fail_silently=False)
+
+
+def _letter(mail: SpendMail, public_url: str) -> EmailMessage:
+    """Return the letter; sent twice (a worker died in between) it has the same id, and is one letter to its reader."""
+    alert = mail.alert
+    return EmailMessage(
+        subject=_subject(alert),
+        body="\n".join([*_body(alert), "", _("More: %(address)s") % {"address": f"{public_url}{_path(alert)}"}, ""]),
+        to=[mail.address],
+        headers={
+            "Message-ID": f"<spend-{mail.id}@{urlsplit(public_url).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+
+
+def _subject(alert: SpendAlert) -> str:
+    name = alert.budget.name if alert.budget else scope_words(alert.scope, alert.subject, alert.side)
+    said = {"name": name, "percent": f"{alert.percent}%"}
+    return {
+        SpendAlertKind.THRESHOLD: _("%(percent)s of %(name)s is used"),
+        SpendAlertKind.FORECAST: _("%(name)s is on course to be passed"),
+        SpendAlertKind.STOPPED: _("%(name)s is used up: new use is stopped"),
+        SpendAlertKind.ANOMALY: _("%(name)s: use unlike before"),
+    }[SpendAlertKind(alert.kind)] % said
+
+
+def _body(alert: SpendAlert) -> list[str]:
+    zone = alert.budget.zone if alert.budget else "UTC"
+    said = {
+        "organization": alert.organization.name,
+        "of": scope_words(alert.scope, alert.subject, alert.side),
+        "period": period_words(alert.from_at, alert.to_at, zone, EN),
+    }
+    lines = [_("%(organization)s, %(of)s, %(period)s:") % said, alert_words(alert, EN) + ".", ""]
+    if alert.budget is None:
+        return [*lines, _("Nothing is stopped. It may be right; if not, look which key or program it is.")]
+    lines.append(_("The budget: %(limit)s.") % {"limit": limit_words(alert.budget, EN)})
+    return [*lines, stop_words(rule_of(alert.budget), EN)]
+
+
+def _path(alert: SpendAlert) -> str:
+    is_sold = alert.side == Side.PROVIDER
+    if alert.budget is None:
+        return reverse("provider-alerts" if is_sold else "tenant-budgets")
+    return reverse("provider-limit" if is_sold else "tenant-budget", args=[alert.budget.pk])
