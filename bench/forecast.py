@@ -1,4 +1,4 @@
-"""Tries the forecast of months on public traces: how often the month ended inside its 80 % range, and how far off it was.
+"""Tries the forecast of months on public traces: how often a month ended inside its 80 % range, and how far off it was.
 
     python -m bench.forecast /path/to/openb-gpu-2023 /path/to/azure-llm-2023
 
@@ -114,15 +114,19 @@ def azure(folder: Path) -> dict[str, list[Decimal]]:
     return found
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def main(openb_folder: str, azure_folder: str) -> None:
     """Print a table of what came of it."""
     held = openb(Path(openb_folder))
     churning = {name: days[CHURNING_FROM:] for name, days in held.items()}
-    print("| series | months tried | inside the 80 % range | mean error | median width | without a range |")
-    print("|---|---|---|---|---|---|")
-    print(months(held, start=MONTH).row(f"openb, {len(held)} series, 149 days"))
-    print(months(churning).row("openb, its last 39 days"))
-    print(months(azure(Path(azure_folder))).row("azure, minutes as days"))
+    _say("| series | months tried | inside the 80 % range | mean error | median width | without a range |")
+    _say("|---|---|---|---|---|---|")
+    _say(months(held, start=MONTH).row(f"openb, {len(held)} series, 149 days"))
+    _say(months(churning).row("openb, its last 39 days"))
+    _say(months(azure(Path(azure_folder))).row("azure, minutes as days"))
 
 
 if __name__ == "__main__":

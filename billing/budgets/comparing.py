@@ -36,21 +36,24 @@ def compare_use(*, organization: Organization, side: Side, now: datetime) -> lis
     to_at = (now - SETTLED).replace(minute=0, second=0, microsecond=0)
     from_at = to_at - timedelta(weeks=WEEKS)
     told = []
-    for model, hours in sorted(_hours(organization, side, from_at, to_at).items()):
+    for model, (begun, hours) in sorted(_hours(organization, side, from_at, to_at).items()):
         for unlike in unlike_hours(hours, latest=LOOKED_AT_HOURS):
-            at = from_at + unlike.place * HOUR
+            at = from_at + (begun + unlike.place) * HOUR
             alert = _tell(organization, side, model, (at, unlike.used, unlike.usual), now)
             if alert is not None:
                 told.append(alert)
     return told
 
 
-def _hours(organization: Organization, side: Side, from_at: datetime, to_at: datetime) -> dict[str, list[int]]:
-    """Tokens by model and hour, from the first hour with use on; of two witnesses the one that counted more."""
+def _hours(
+    organization: Organization, side: Side, from_at: datetime, to_at: datetime
+) -> dict[str, tuple[int, list[int]]]:
+    """Tokens by model and hour, and in which hour they begin; of two witnesses the one that counted more.
+
+    Hours before a model was first used are no past to compare with.
+    """
     mine = {"tenant": organization} if side is Side.TENANT else {"deployment__provider": organization}
-    usage = usage_in(organization=organization, from_at=from_at, to_at=to_at).filter(
-        quantity__in=COUNTED, **mine
-    )
+    usage = usage_in(organization=organization, from_at=from_at, to_at=to_at).filter(quantity__in=COUNTED, **mine)
     sums: dict[tuple[str, str], dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for total in usage_totals(usage=usage, granularity="hour"):
         assert total.at is not None
@@ -62,13 +65,10 @@ def _hours(organization: Organization, side: Side, from_at: datetime, to_at: dat
         hours = found.setdefault(model, [0] * count)
         for place, tokens in by_hour.items():
             hours[place] = max(hours[place], tokens)
-    return {model: _from_first(hours) for model, hours in found.items()}
-
-
-def _from_first(hours: list[int]) -> list[int]:
-    """Hours before a model was first used are no past to compare with; places stay those of the whole."""
-    begun = next((place for place, tokens in enumerate(hours) if tokens), len(hours))
-    return hours if begun == 0 else [*([0] * 0), *hours[begun:]]
+    begun = {
+        model: next((place for place, tokens in enumerate(hours) if tokens), count) for model, hours in found.items()
+    }
+    return {model: (begun[model], hours[begun[model] :]) for model, hours in found.items()}
 
 
 @transaction.atomic

@@ -37,7 +37,7 @@ def foretell(*, organization: Organization, side: Side, now: datetime) -> list[S
             sheet = usage_sheet(organization, from_at, now, zone, currency=currency, side=side)
         made = _forecast(sheet, today, window_of(Per.MONTH, zone, now))
         if made is not None:
-            kept.append(_keep(organization, side, sheet, made, today.replace(day=1), now))
+            kept.append(_keep(organization, side, sheet, made, now))
     return kept
 
 
@@ -78,15 +78,10 @@ def _days(first: date, end: date) -> list[date]:
 
 
 def _keep(
-    organization: Organization,
-    side: Side,
-    sheet: UsageSheet,
-    made: tuple[Decimal, Forecast],
-    month: date,
-    now: datetime,
+    organization: Organization, side: Side, sheet: UsageSheet, made: tuple[Decimal, Forecast], now: datetime
 ) -> SpendForecast:
     spent, found = made
-    currency = sheet.overview.currency
+    currency, zone = sheet.overview.currency, sheet.overview.zone
 
     def rounded(amount: Decimal | None) -> Decimal | None:
         return None if amount is None else round_to_minor(amount, currency)
@@ -96,8 +91,8 @@ def _keep(
         side=side,
         currency=currency,
         defaults={
-            "month": month,
-            "zone": sheet.overview.zone,
+            "month": now.astimezone(ZoneInfo(zone)).date().replace(day=1),
+            "zone": zone,
             "spent": spent,
             "expected": round_to_minor(found.expected, currency),
             "low": rounded(found.low),

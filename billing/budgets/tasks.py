@@ -8,8 +8,7 @@ from celery import shared_task
 from django.conf import settings
 
 from billing.budgets import letters
-from billing.budgets.watching import begin_watches, claim_watches, look_at_budgets
-from billing.queries.usage import Side
+from billing.budgets.watching import begin_watches, claim_watches, look
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ def look_at_spending(**_: object) -> None:
             return
         [watch] = claimed
         try:
-            look_at_budgets(organization=watch.organization, side=Side(watch.side), now=datetime.now(UTC))
+            look(watch=watch, now=datetime.now(UTC))
         except Exception:
             logger.exception("budgets of %s as %s", watch.organization_id, watch.side)
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, OuterRef
 
+from billing.budgets.comparing import compare_use
+from billing.budgets.foretelling import expected_of, foretell
 from billing.budgets.noting import note_use
-from billing.budgets.rules import HOUR, window_of
+from billing.budgets.rules import DAY, HOUR, window_of
 from billing.budgets.setting import rule_of
 from billing.budgets.using import Using
-from billing.models import Budget, Contract, SpendWatch
+from billing.models import Budget, Contract, SpendForecast, SpendWatch
 from billing.models.contracts import RUNNING_STATES
 from billing.queries.usage import Side
 from tenants.models import Organization
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)
 """An organization with budgets; others are looked at with their forecast."""
+PROFILED_EVERY: Final = HOUR
+"""How often the month is foretold and use compared with its past; without budgets one is looked at so often too."""
 LATE: Final = HOUR
 """For so long after a period's end what comes in late is still told of."""
 
@@ -50,6 +54,20 @@ def claim_watches(*, now: datetime, limit: int) -> list[SpendWatch]:
     return claimed
 
 
+def look(*, watch: SpendWatch, now: datetime) -> list[SpendAlert]:
+    """Look at one watch: at its budgets, and once an hour foretell and compare; return what was told."""
+    organization, side = watch.organization, Side(watch.side)
+    told = look_at_budgets(organization=organization, side=side, now=now)
+    if watch.profiled_at is None or watch.profiled_at <= now - PROFILED_EVERY:
+        foretell(organization=organization, side=side, now=now)
+        told += compare_use(organization=organization, side=side, now=now)
+        SpendWatch.objects.filter(pk=watch.pk).update(profiled_at=now)
+    if not Budget.objects.filter(organization=organization, side=side, retired_at__isnull=True).exists():
+        # Who sets a budget meanwhile is due at once, and stays so: only what was claimed is put off further.
+        SpendWatch.objects.filter(pk=watch.pk, due_at__gt=now).update(due_at=now + PROFILED_EVERY)
+    return told
+
+
 def look_at_budgets(*, organization: Organization, side: Side, now: datetime) -> list[SpendAlert]:
     """Look at every budget of one side of an organization; return what was told.
 
@@ -57,10 +75,19 @@ def look_at_budgets(*, organization: Organization, side: Side, now: datetime) ->
     nothing any more.
     """
     using = Using(organization, side, now=now)
+    kept = SpendForecast.objects.filter(organization=organization, side=side, made_at__gt=now - DAY)
+    forecasts = {(one.currency, one.zone): one for one in kept}
     told: list[SpendAlert] = []
     for budget in Budget.objects.filter(organization=organization, side=side, retired_at__isnull=True).order_by("pk"):
         rule = rule_of(budget)
         windows = dict.fromkeys(window_of(rule.per, rule.zone, at) for at in (now - LATE, now))
         for window in windows:
-            told += note_use(budget_id=budget.pk, rule=rule, window=window, used=using.used(rule, window), now=now)
+            told += note_use(
+                budget_id=budget.pk,
+                rule=rule,
+                window=window,
+                used=using.used(rule, window),
+                now=now,
+                expected=expected_of(rule, forecasts) if window[0] <= now < window[1] else None,
+            )
     return told

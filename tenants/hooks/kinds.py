@@ -33,6 +33,7 @@ KINDS: Final[Mapping[str, str]] = {
     "lease.ending": "a lease ends soon",
     "balance.low": "prepaid credit is nearly used up",
     "budget.threshold": "a budget has reached a threshold",
+    "usage.anomaly": "use of a model is unlike its own past",
     "meter.gap": "something could not be metered",
     "meter.residual": "two witnesses differ by more than the contract allows",
     "node.lost": "a node has fallen silent",

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             if word == "DATA":
                 self._say("354 go on")
                 message = message_from_bytes(self._read_data(), policy=policy.default)
-                letters.taken.append((readers, cast("EmailMessage", message)))
+                letters.taken.append((readers, message))
                 readers = []
             if word == "QUIT":
                 self._say("221 bye")

@@ -1,4 +1,4 @@
-"""The forecast of a month: what repeats is foretold exactly, what swings gets a range, what is known is never undone."""
+"""The forecast of a month: what repeats is foretold exactly, what swings gets a range, what is used stays."""
 
 from __future__ import annotations
 

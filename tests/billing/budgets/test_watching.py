@@ -10,7 +10,8 @@ import pytest
 
 from billing.budgets.rules import Measure, Per, Scope
 from billing.budgets.setting import retire_budget
-from billing.budgets.watching import LOOKED_AT_EVERY, begin_watches, claim_watches
+from billing.budgets.watching import LOOKED_AT_EVERY, PROFILED_EVERY, begin_watches, claim_watches
+from billing.budgets.watching import look as look_at
 from billing.models import Budget, BudgetLook, SpendWatch
 from tests.billing.budgets.spent import BIG, BY, DAY, NOW, look, make_spent, set_budget, told
 from tests.billing.world import APRIL, MARCH
@@ -71,6 +72,33 @@ def test_late_usage_just_after_midnight_is_still_told(cast: Cast) -> None:
     spent.big.use({"input": 10_000_000}, at=midnight - timedelta(minutes=10), to_at=midnight, model=BIG)
     assert told(look(cast, midnight + timedelta(minutes=20))) == [("threshold", 100)]
     assert look(cast, midnight + timedelta(minutes=22)) == []
+
+
+def test_without_budgets_one_is_looked_at_once_an_hour_and_with_one_at_once(cast: Cast) -> None:
+    make_spent(cast).use(NOW, small=1)
+    begin_watches(now=NOW, limit=10)
+    for watch in claim_watches(now=NOW, limit=10):
+        assert look_at(watch=watch, now=NOW) == []
+    assert claim_watches(now=NOW + LOOKED_AT_EVERY, limit=10) == []
+    assert {watch.profiled_at for watch in SpendWatch.objects.all()} == {NOW}
+    set_budget(cast, now=NOW + LOOKED_AT_EVERY)
+    [watch] = claim_watches(now=NOW + LOOKED_AT_EVERY, limit=10)
+    assert told(look_at(watch=watch, now=NOW + LOOKED_AT_EVERY)) == [("threshold", 50)]
+    watch.refresh_from_db()
+    assert (watch.due_at, watch.profiled_at) == (NOW + 2 * LOOKED_AT_EVERY, NOW)
+    assert len(claim_watches(now=NOW + PROFILED_EVERY, limit=10)) == 2
+
+
+def test_a_month_on_course_to_pass_is_told_before_it_is_passed(cast: Cast) -> None:
+    make_spent(cast).use(NOW, small=1)
+    set_budget(cast, amount=Decimal(250), thresholds=(100,), on_forecast=True)
+    begin_watches(now=NOW, limit=10)
+    watch = SpendWatch.objects.get(side="tenant")
+    assert look_at(watch=watch, now=NOW) == []
+    [alert] = look(cast, NOW + LOOKED_AT_EVERY)
+    assert (str(alert.kind), alert.used) == ("forecast", Decimal("310.00"))
+    assert BudgetLook.objects.get().expected == Decimal("310.00")
+    assert look(cast, NOW + 2 * LOOKED_AT_EVERY) == []
 
 
 def test_a_retired_budget_is_not_looked_at(cast: Cast) -> None:

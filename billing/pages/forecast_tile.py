@@ -1,0 +1,90 @@
+"""The forecast on the usage page: what the month is on course for, its range, and the budget it is held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.budgets.foretelling import kept_forecast
+from billing.budgets.rules import Measure, Per, Scope
+from billing.models import Budget
+from billing.queries.usage import Side
+from portal.charts import Part, bar
+from portal.figures import day, money
+from portal.parts import Kpi
+from portal.templatetags.figures_tags import money_big
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from billing.models import SpendForecast
+    from billing.pages.periods import Period
+    from tenants.models import Organization
+
+
+def forecast_kpis(organization: Organization, period: Period, currency: str, now: datetime, locale: str) -> list[Kpi]:
+    """Return the tile of the running month; none for other periods, and none where nothing was foretold."""
+    if not (period.is_month and period.runs):
+        return []
+    made = kept_forecast(organization, Side.TENANT, currency, now)
+    if made is None or made.zone != period.zone:
+        return []
+    budget = _budget(organization, currency)
+    foot_strong, tone = _against(made, budget, locale)
+    return [
+        Kpi(
+            _("Forecast %(day)s") % {"day": day(period.last, "MMMd", locale)},
+            money_big(made.expected, currency),
+            chart=_bar(made, budget),
+            foot_strong=foot_strong,
+            foot_tone=tone,
+            foot=_range(made, locale),
+            alert=tone == "bad",
+            url=reverse("tenant-budget", args=[budget.pk]) if budget else reverse("tenant-budgets"),
+        )
+    ]
+
+
+def _budget(organization: Organization, currency: str) -> Budget | None:
+    """Return the month's budget of all cost; of several the smallest, which is passed first."""
+    found = Budget.objects.filter(
+        organization=organization,
+        side=Side.TENANT,
+        scope=Scope.ORGANIZATION,
+        measure=Measure.COST,
+        per=Per.MONTH,
+        currency=currency,
+        retired_at__isnull=True,
+    )
+    return found.order_by("amount", "pk").first()
+
+
+def _against(made: SpendForecast, budget: Budget | None, locale: str) -> tuple[str, str]:
+    if budget is None:
+        return "", ""
+    over = made.expected - budget.amount
+    written = money(abs(over), made.currency, locale=locale)
+    if over > 0:
+        return _("%(amount)s over budget") % {"amount": written}, "bad"
+    return _("%(amount)s under budget") % {"amount": written}, "good"
+
+
+def _range(made: SpendForecast, locale: str) -> str:
+    if made.low is None or made.high is None:
+        return _("too few days yet for a range")
+    said = {
+        "low": money(made.low, made.currency, locale=locale, digits=0),
+        "high": money(made.high, made.currency, locale=locale, digits=0),
+    }
+    return _("80%% of months like it end at %(low)s to %(high)s") % said
+
+
+def _bar(made: SpendForecast, budget: Budget | None) -> str:
+    top: Decimal = max(made.expected, made.high or made.expected, budget.amount if budget else made.expected)
+    parts = [Part("k-line", made.spent), Part("k-soft", max(made.expected - made.spent, 0 * made.expected))]
+    return bar(parts, whole=top, mark=budget.amount if budget else None)
+
+
