@@ -21,6 +21,8 @@ MAD_PER_MILLE: Final = 1483
 """A normal deviation is 1.4826 medians of the distances from the median."""
 FLOOR_PERCENT: Final = 10
 """Hours that hardly differ still may, by so much of what is usual."""
+SEEN_PERCENT: Final = 20
+"""What so many of the past hours were like, give or take a half, is not unlike them."""
 TOKENS_MIN: Final = 100_000
 """Less in an hour than this, now and usually, is nobody's concern."""
 
@@ -64,4 +66,11 @@ def _is_unlike(used: int, usual: int, past: Sequence[int]) -> bool:
     spread = median_low([abs(one - usual) for one in past])
     is_far = distance * 1000 > DEVIATIONS * MAD_PER_MILLE * spread
     is_far = is_far and distance * 100 > DEVIATIONS * FLOOR_PERCENT * usual
-    return is_far and (used >= TIMES * usual or used * TIMES <= usual)
+    is_far = is_far and (used >= TIMES * usual or used * TIMES <= usual)
+    return is_far and not _is_seen(used, usual, past)
+
+
+def _is_seen(used: int, usual: int, past: Sequence[int]) -> bool:
+    """What swings between two levels has a median at one of them and is at peace at the other."""
+    like = [one for one in past if (3 * one >= 2 * used if used > usual else 2 * one <= 3 * used)]
+    return len(like) * 100 >= len(past) * SEEN_PERCENT

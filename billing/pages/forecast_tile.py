@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from billing.models import SpendForecast
     from billing.pages.periods import Period
+    from portal.parts import PillTone
     from tenants.models import Organization
 
 
@@ -62,7 +63,7 @@ def _budget(organization: Organization, currency: str) -> Budget | None:
     return found.order_by("amount", "pk").first()
 
 
-def _against(made: SpendForecast, budget: Budget | None, locale: str) -> tuple[str, str]:
+def _against(made: SpendForecast, budget: Budget | None, locale: str) -> tuple[str, PillTone]:
     if budget is None:
         return "", ""
     over = made.expected - budget.amount
@@ -86,5 +87,3 @@ def _bar(made: SpendForecast, budget: Budget | None) -> str:
     top: Decimal = max(made.expected, made.high or made.expected, budget.amount if budget else made.expected)
     parts = [Part("k-line", made.spent), Part("k-soft", max(made.expected - made.spent, 0 * made.expected))]
     return bar(parts, whole=top, mark=budget.amount if budget else None)
-
-

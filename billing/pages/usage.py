@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from billing.csv_files import csv_answer
 from billing.pages import usage_context, usage_figures, usage_parts
 from billing.pages.energy_words import energy_words
+from billing.pages.forecast_tile import forecast_kpis
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.pages.prepaid import prepaid
@@ -133,7 +134,10 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "overview": sheet.overview,
         "known": known,
         "sub": usage_context.subtitle(period, drawn, locale),
-        "kpis": usage_figures.kpis(sheet, period, _before(organization, period, sheet), locale),
+        "kpis": [
+            *usage_figures.kpis(sheet, period, _before(organization, period, sheet), locale),
+            *(forecast_kpis(organization, period, sheet.overview.currency, now, locale) if sheet.chosen.is_all else ()),
+        ],
         "price_notice": price_notice(organization, now, locale),
         "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),

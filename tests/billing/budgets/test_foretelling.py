@@ -1,4 +1,4 @@
-"""The kept forecast: of the running month, in each currency, from the days of the usage page; old ones are not shown."""
+"""The kept forecast: of the running month, in each currency, from the usage page's days; old ones are not shown."""
 
 from __future__ import annotations
 
