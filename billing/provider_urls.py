@@ -39,11 +39,15 @@ from billing.pages import (
     statement_sources,
     statements,
     taxes,
+    tenants,
 )
 
 urlpatterns = [
     *provider_files.FILES,
     path("", overview.provider_overview, name="provider-overview"),
+    path("tenants/", tenants.provider_tenants, name="provider-tenants"),
+    path("tenants.csv", tenants.provider_tenants_csv, name="provider-tenants-csv"),
+    path("tenants/<uuid:tenant_id>/", tenants.provider_tenant, name="provider-tenant"),
     path("books/", books.provider_books, name="provider-books"),
     path("books.csv", books.provider_books_csv, name="provider-books-csv"),
     path("books/journal.csv", books.provider_journal_csv, name="provider-journal-csv"),

@@ -26,6 +26,7 @@ urlpatterns = [
     path("v1/", include("tenants.hooks.api_urls")),
     path("v1/", include("tenants.members.api_urls")),
     path("v1/", include("tenants.keys.api_urls")),
+    path("v1/", include("tenants.organizations.api_urls")),
     path("v1/", include("tenants.audit.api_urls")),
     path("v1/", include("clusters.api_urls")),
     path("v1/", include("metering.api_urls")),

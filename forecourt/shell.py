@@ -25,6 +25,7 @@ from tenants.models import User
 from tenants.roles import (
     MANAGE_HOOKS,
     MANAGE_KEYS,
+    MANAGE_ORGANIZATIONS,
     MANAGE_SIGN_IN,
     READ_AUDIT,
     READ_BUDGETS,
@@ -159,8 +160,13 @@ ITEM_OF_PAGE = {
             ("key", "keys"),
             ("audit", "audit"),
             ("sign-on", "sign-on"),
+            ("organization", "organization"),
         )
     },
+    "operator-organizations": "operator-organizations",
+    "operator-organization-of": "operator-organizations",
+    "provider-tenants": "provider-tenants",
+    "provider-tenant": "provider-tenants",
     "provider-invoices": "provider-invoices",
     "provider-invoice": "provider-invoices",
     "provider-margin": "margin",
@@ -255,7 +261,7 @@ def _operator_group(role: str, *, alone: bool) -> NavGroup:
     )
     payouts = NavItem("operator-payouts", _("Payouts to providers"), reverse("operator-payouts"), "ledger")
     items = tuple((READ_INVOICES, item) for item in (pipeline, books, reconciliation, payouts))
-    return NavGroup(_("Operator"), _open_to(role, (*items, *(_people("operator") if alone else ()))))
+    return NavGroup(_("Operator"), _open_to(role, (*items, *_installation(), *(_people("operator") if alone else ()))))
 
 
 def _provider_groups(role: str) -> tuple[NavGroup, ...]:
@@ -267,6 +273,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
     )
     metering = ((READ_USAGE, NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")),)
     selling = (
+        (READ_INVOICES, NavItem("provider-tenants", _("Tenants"), reverse("provider-tenants"), "people")),
         (READ_CONTRACTS, NavItem("contracts", _("Contracts"), reverse("provider-contracts"), "sign", go="c")),
         (READ_PRICES, NavItem("prices", _("Prices"), reverse("provider-prices"), "tag", go="p")),
         (READ_PRICES, NavItem("price-index", _("Price index"), reverse("provider-price-index"), "scale")),
@@ -339,11 +346,17 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
     )
 
 
+def _installation() -> tuple[tuple[str, NavItem], ...]:
+    made = NavItem("operator-organizations", _("Organizations"), reverse("operator-organizations"), "people")
+    return ((MANAGE_ORGANIZATIONS, made),)
+
+
 def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
     """The links to who and what acts for the organization."""
     return (
         (READ_MEMBERS, NavItem(f"{side}-members", _("Members"), reverse(f"{side}-members"), "people")),
         (MANAGE_KEYS, NavItem(f"{side}-keys", _("API keys"), reverse(f"{side}-keys"), "key")),
+        (READ_MEMBERS, NavItem(f"{side}-organization", _("About it"), reverse(f"{side}-organization"), "home")),
         (READ_AUDIT, NavItem(f"{side}-audit", _("Audit log"), reverse(f"{side}-audit"), "search")),
         (MANAGE_SIGN_IN, NavItem(f"{side}-sign-on", _("Sign-in"), reverse(f"{side}-sign-on"), "shield")),
     )

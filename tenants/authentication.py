@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 
 from tenants.api_keys import find_key, require_network
+from tenants.problems import Problem
 from tenants.remote_addresses import address_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
     from tenants.models import ApiKey, Organization
 
 CREDENTIALS_PARTS = 2
+
+
+OPEN_TO_SUSPENDED = ("events:write",)
+"""What programs of an organization that is kept out may go on with: usage that is not taken in is lost for good."""
+
+
+class OrganizationSuspended(Problem):
+    """The operator keeps the organization out."""
+
+    status = 403
+    code = "organization_suspended"
+    title = "The organization is suspended"
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,8 @@ class HasScope(BasePermission):
         if key is None:
             return False
         scope = view.required_scopes.get("GET" if request.method == "HEAD" else request.method)  # type: ignore[attr-defined]  # every view of the API has it
+        if key.organization.suspended_at is not None and scope not in OPEN_TO_SUSPENDED:
+            raise OrganizationSuspended(f"The operator keeps {key.organization.name} out. Ask the operator why.")
         self.message = f"This key lacks the scope {scope!r}." if scope else "This method is not offered here."
         return scope is not None and scope in key.scopes
 

@@ -43,6 +43,17 @@ class Organization(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; new contracts begin with it")
     suspended_at = models.DateTimeField(null=True, blank=True, help_text="kept out by the operator from then on")
     suspended_because = models.CharField(max_length=200, blank=True)
+    introduced_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="introduced",
+        help_text="the provider who invited it",
+    )
+    fee_percent = models.DecimalField(
+        max_digits=7, decimal_places=4, default=0, help_text="of a provider's new contracts, for the operator"
+    )
     created_at = models.DateTimeField()
     second_step_required = models.BooleanField(
         default=False, help_text="members read its pages only with a second step of sign-in set up"
@@ -53,6 +64,9 @@ class Organization(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(models.F("is_operator"), condition=models.Q(is_operator=True), name="one_operator"),
+            models.CheckConstraint(
+                condition=models.Q(fee_percent__gte=0, fee_percent__lte=100), name="fee_within_whole"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 
 from tenants.models import Membership, Organization, User
 from tenants.roles import allows
@@ -116,6 +116,13 @@ def _page(
             membership = acting_membership(request)
             if membership is None or not is_kind(membership.organization):
                 raise Http404
+            if membership.organization.suspended_at is not None and not membership.organization.is_operator:
+                return render(
+                    request,
+                    "tenants/suspended.html",
+                    {"because": membership.organization.suspended_because},
+                    status=403,
+                )
             if VOUCHED_KEY not in request.session and lacks_second_step(membership.user, membership.organization):
                 return redirect(SET_UP)
             if not allows(membership.role, permission):

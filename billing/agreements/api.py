@@ -337,6 +337,7 @@ def _header(given: dict[str, Any], organization: Organization) -> Header:
     names = ("currency", "time_zone", "period_kind", "period_length_s", "collection", "due_days", "grace_hours")
     end = given.get("to_at")
     return Header(
+        operator_fee_percent=provider.fee_percent,
         provider=provider,
         tenant=tenant,
         price_book=book,

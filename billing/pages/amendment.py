@@ -243,6 +243,7 @@ def _draft_contract(
     book = PriceBook.objects.filter(pk=book_id, provider=provider).first() if book_id else None
     zone = given["time_zone"]
     made = Header(
+        operator_fee_percent=provider.fee_percent,
         provider=provider,
         tenant=tenant,
         currency=given["currency"].upper(),

@@ -38,6 +38,7 @@ FIRST = ("/p/",)
 FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
 PROVIDER = (
     "/p/witnesses/",
+    "/p/tenants/",
     "/p/contracts/",
     "/p/prices/",
     "/p/price-index/",
@@ -79,11 +80,12 @@ WEBHOOKS = {"/p/webhooks/", "/t/webhooks/"}
 MEMBERS = {"/p/members/", "/t/members/", "/o/members/"}
 SIGN_ON = {f"/{side}/sign-on/" for side in "pto"}
 MANAGED = {f"/{side}/{page}/" for side in "pto" for page in ("keys", "audit")}
+ABOUT = {f"/{side}/organization/" for side in "pto"} | {"/o/organizations/"}
 
 
 def links(found: Shell) -> list[str]:
     """The links of a menu, but those to webhooks and members, which other roles have."""
-    others = WEBHOOKS | MEMBERS | MANAGED | SIGN_ON
+    others = WEBHOOKS | MEMBERS | MANAGED | SIGN_ON | ABOUT
     return [item.url for group in found.navigation for item in group.items if item.url not in others]
 
 

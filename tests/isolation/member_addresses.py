@@ -8,6 +8,8 @@ from tests.isolation.callers import OWN_API, OWN_PROVIDER, OWN_TENANT, everyone,
 
 NOBODY: Final = {"member_id": "999999999"}
 INVITATION: Final = {"invitation_id": "00000000-0000-0000-0000-000000000009"}
+NO_ORGANIZATION: Final = {"organization_id": "00000000-0000-0000-0000-000000000009"}
+NO_TENANT: Final = {"tenant_id": "00000000-0000-0000-0000-000000000009"}
 NO_KEY: Final = {"key_id": "00000000-0000-0000-0000-000000000009"}
 PERSON: Final = {"person_id": "00000000-0000-0000-0000-000000000009"}
 NOBODYS: Final = programs(tenant=404, provider=404, outsider=404)
@@ -64,4 +66,24 @@ MEMBER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], di
     ("api-api-key", NOBODYS, "delete", NO_KEY, {}),
     ("api-api-key-rotate", NOBODYS, "post", NO_KEY, {}),
     ("api-audit", OWN_API, "get", {}, {}),
+    ("tenant-organization", OWN_TENANT, "get", {}, {}),
+    ("provider-organization", OWN_PROVIDER, "get", {}, {}),
+    ("operator-organization", NO_OPERATOR, "get", {}, {}),
+    ("tenant-organization", people(alice=422, bob=403, charlie=422, petra=404), "post", {}, {}),
+    ("operator-organizations", NO_OPERATOR, "get", {}, {}),
+    ("operator-organizations", NO_OPERATOR, "post", {}, {}),
+    ("operator-organizations-csv", NO_OPERATOR, "get", {}, {}),
+    ("operator-organization-of", NO_OPERATOR, "get", NO_ORGANIZATION, {}),
+    ("operator-organization-of", NO_OPERATOR, "post", NO_ORGANIZATION, {"do": "suspend", "because": "a"}),
+    ("provider-tenants", OWN_PROVIDER, "get", {}, {}),
+    ("provider-tenants", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
+    ("provider-tenants-csv", OWN_PROVIDER, "get", {}, {}),
+    ("provider-tenant", people(alice=404, bob=404, charlie=404, petra=404), "get", NO_TENANT, {}),
+    ("api-organizations", OWN_API, "get", {}, {}),
+    ("api-organizations", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-organization", NOBODYS, "get", NO_ORGANIZATION, {}),
+    ("api-organization", NOBODYS, "put", NO_ORGANIZATION, {}),
+    ("api-organization-suspend", NOBODYS, "post", NO_ORGANIZATION, {"because": "a"}),
+    ("api-organization-reinstate", NOBODYS, "post", NO_ORGANIZATION, {}),
+    ("api-organization-fee", NOBODYS, "put", NO_ORGANIZATION, {"fee_percent": "1"}),
 )

@@ -1,0 +1,1 @@
+"""Organizations themselves: made with their first owner, changed, kept out by the operator."""

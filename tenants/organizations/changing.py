@@ -1,0 +1,163 @@
+"""Changing an organization: what it says of itself, and what the operator decides about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from tenants.models import AuditEntry, Organization
+from tenants.problems import Problem
+from tenants.tax_ids import COUNTRIES
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from tenants.actors import Actor
+
+NAME_CHARACTERS_MAX = 200
+REASON_CHARACTERS_MAX = 200
+FEE_MAX = Decimal(100)
+
+
+class WrongOrganization(Problem):
+    """A field is not what it must be; `field` names it."""
+
+    status = 422
+    code = "wrong_organization"
+    title = "The organization cannot be kept so"
+
+
+class OperatorStays(Problem):
+    """The operator cannot be kept out of its own installation."""
+
+    status = 409
+    code = "operator_stays"
+    title = "The operator cannot be suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What an organization says of itself. A time zone is what new contracts begin with; running ones keep theirs."""
+
+    name: str
+    country: str
+    billing_email: str
+    time_zone: str = "UTC"
+
+
+def checked_facts(given: Facts) -> Facts:
+    """Return facts as they are kept. Raises `WrongOrganization` naming the first field that is wrong."""
+    name = " ".join(given.name.split())
+    if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
+        raise WrongOrganization(f"name: expected 1 to {NAME_CHARACTERS_MAX} characters.", field="name")
+    country = given.country.strip().upper()
+    if country not in COUNTRIES:
+        raise WrongOrganization(
+            f"country: found {country[:20]!r}, expected an ISO 3166-1 alpha-2 code such as DE.", field="country"
+        )
+    zone, email = given.time_zone.strip(), given.billing_email.strip()
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise WrongOrganization(
+            f"time_zone: {zone[:60]!r} is no IANA time zone.", field="time_zone", example="Europe/Berlin"
+        ) from error
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise WrongOrganization(
+            f"billing_email: {email[:100]!r} is no e-mail address.", field="billing_email"
+        ) from error
+    return Facts(name=name, country=country, billing_email=email, time_zone=zone)
+
+
+@transaction.atomic
+def change_organization(*, actor: Actor, given: Facts, now: datetime) -> Organization:
+    """Change what the actor's organization says of itself. Raises `WrongOrganization`. The same again is no change."""
+    facts = checked_facts(given)
+    kept = Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
+    before = {name: getattr(kept, name) for name in Facts.__slots__}
+    changed = {name: value for name, value in asdict(facts).items() if before[name] != value}
+    if changed:
+        for name, value in changed.items():
+            setattr(kept, name, value)
+        kept.save(update_fields=list(changed))
+        _audit(kept, actor, "organization.changed", now, {name: before[name] for name in changed}, changed)
+    return kept
+
+
+@transaction.atomic
+def suspend(*, actor: Actor, organization_id: UUID, because: str, now: datetime) -> Organization:
+    """Keep an organization's people and programs out; usage is metered on. Raises DoesNotExist and `OperatorStays`."""
+    reason = " ".join(because.split())
+    if not reason or len(reason) > REASON_CHARACTERS_MAX:
+        raise WrongOrganization(f"because: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="because")
+    kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if kept.is_operator:
+        raise OperatorStays(f"{kept.name} runs this installation.")
+    if kept.suspended_at is None:
+        kept.suspended_at, kept.suspended_because = now, reason
+        kept.save(update_fields=["suspended_at", "suspended_because"])
+        _audit(kept, actor, "organization.suspended", now, None, {"because": reason})
+    return kept
+
+
+@transaction.atomic
+def reinstate(*, actor: Actor, organization_id: UUID, now: datetime) -> Organization:
+    """Let an organization in again. Raises DoesNotExist."""
+    kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if kept.suspended_at is not None:
+        before = {"because": kept.suspended_because}
+        kept.suspended_at, kept.suspended_because = None, ""
+        kept.save(update_fields=["suspended_at", "suspended_because"])
+        _audit(kept, actor, "organization.reinstated", now, before, None)
+    return kept
+
+
+@transaction.atomic
+def set_fee(*, actor: Actor, organization_id: UUID, fee_percent: Decimal, now: datetime) -> Organization:
+    """Set the operator's part of what a provider bills under contracts that are made from now on.
+
+    Contracts that there are keep theirs. Raises DoesNotExist and `WrongOrganization`.
+    """
+    if not fee_percent.is_finite() or not 0 <= fee_percent <= FEE_MAX or fee_percent != round(fee_percent, 4):
+        raise WrongOrganization(
+            f"fee_percent: found {fee_percent}, expected 0 to 100 with at most 4 decimals.", field="fee_percent"
+        )
+    kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if not kept.is_provider:
+        raise WrongOrganization(f"{kept.name} is no provider and pays no fee.", field="fee_percent")
+    before, kept.fee_percent = kept.fee_percent, fee_percent
+    if before != fee_percent:
+        kept.save(update_fields=["fee_percent"])
+        told = [{"fee_percent": f"{value.normalize():f}"} for value in (Decimal(before), fee_percent)]
+        _audit(kept, actor, "organization.fee_set", now, *told)
+    return kept
+
+
+def _audit(
+    subject: Organization,
+    actor: Actor,
+    action: str,
+    now: datetime,
+    *change: dict[str, Any] | None,
+) -> None:
+    """Write it into the log of whom it was done to, and of who did it where that is another; before, then after."""
+    before, after = change
+    for organization in {subject.pk: subject, actor.organization.pk: actor.organization}.values():
+        AuditEntry.objects.create(
+            organization=organization,
+            actor=actor.name,
+            action=action,
+            subject=subject.slug,
+            before=before,
+            after=after,
+            at=now,
+        )
