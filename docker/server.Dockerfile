@@ -13,6 +13,7 @@ COPY metering /srv/forecourt/metering
 COPY billing /srv/forecourt/billing
 COPY portal /srv/forecourt/portal
 COPY forecourt /srv/forecourt/forecourt
+COPY docs /srv/forecourt/docs
 WORKDIR /srv/forecourt
 # Static files are a part of the image; the signing key that collecting them made is not.
 ENV FORECOURT_DATA_DIR=/var/lib/forecourt DJANGO_SETTINGS_MODULE=forecourt.settings

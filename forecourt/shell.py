@@ -187,7 +187,8 @@ def shell(request: HttpRequest) -> dict[str, Shell]:
         return {"shell": Shell(theme=theme, language=language)}
     membership = acting_membership(request)
     account = NavItem("account", _("Your account"), reverse("account"), "gear")
-    shown = Person(name=person.name, email=person.email, links=(account,))
+    handbook = NavItem("handbook", _("Documentation"), reverse("handbook"), "doc")
+    shown = Person(name=person.name, email=person.email, links=(account, handbook))
     if membership is None:
         return {"shell": Shell(person=shown, theme=theme, language=language)}
     page = request.resolver_match.view_name if request.resolver_match else ""

@@ -4,7 +4,7 @@ from django.conf.urls.i18n import urlpatterns as language_urls
 from django.contrib import admin
 from django.urls import include, path
 
-from forecourt import health, home, metrics
+from forecourt import handbook, health, home, metrics
 from tenants.accounts.pages import back_office_sign_in
 
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("docs/", handbook.contents, name="handbook"),
+    path("docs/pictures/<str:name>", handbook.picture, name="handbook-picture"),
+    path("docs/<slug:name>/", handbook.show_page, name="handbook-page"),
     path("", include("portal.urls")),
     path("", include("tenants.accounts.urls")),
     path("i18n/", include(language_urls)),
