@@ -21,7 +21,7 @@ from billing.budgets.api import BudgetLiftView, BudgetStandingView, BudgetsView,
 from billing.card_api import CardView
 from billing.collective import api as collective_api
 from billing.corrections import api as corrections_api
-from billing.corrections import dispute_api, refund_api
+from billing.corrections import debit_api, dispute_api, refund_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import (
@@ -155,6 +155,9 @@ urlpatterns = [
         name="api-collective-pdf",
     ),
     path("together-rules", collective_api.TogetherRulesView.as_view(), name="api-together-rules"),
+    path("debits", debit_api.DebitsView.as_view(), name="api-debits"),
+    path("debits/<uuid:debit_id>/take-back", debit_api.DebitTakeBackView.as_view(), name="api-debit-take-back"),
+    path("invoices/<uuid:invoice_id>/debits", debit_api.InvoiceDebitsView.as_view(), name="api-invoice-debits"),
     path("credit-notes", corrections_api.CreditNotesView.as_view(), name="api-credit-notes"),
     path("credit-notes/<uuid:credit_note_id>", corrections_api.CreditNoteView.as_view(), name="api-credit-note"),
     path("disputes", dispute_api.DisputesView.as_view(), name="api-disputes"),

@@ -1,6 +1,6 @@
 """Checks of the books that corrections answer for."""
 
-from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, Refund, WriteOff
+from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
 from billing.proofs.proof import Checks, Proved, rows
 
 
@@ -154,11 +154,46 @@ def _refunds_in_transit() -> Proved:
     ]
 
 
+def _debits_are_billed() -> Proved:
+    """A debit is of the contract of its invoice, and once its period is closed a line of it, or was taken back."""
+    strange = rows(
+        """
+        SELECT invoice.number, debit.amount FROM billing_debit debit
+        JOIN billing_invoice invoice ON invoice.id = debit.invoice_id
+        JOIN billing_term term ON term.id = debit.term_id
+        LEFT JOIN billing_invoiceline line ON line.id = debit.line_id
+        WHERE term.contract_id <> invoice.contract_id OR debit.currency <> invoice.currency
+            OR line.invoice_id <> invoice.id ORDER BY 1, 2
+        """
+    )
+    unbilled = rows(
+        """
+        SELECT invoice.number, debit.amount, coalesce(sum(line.amount), 0) FROM billing_debit debit
+        JOIN billing_invoice invoice ON invoice.id = debit.invoice_id
+        JOIN billing_term term ON term.id = debit.term_id
+        JOIN billing_billingperiod period ON period.contract_id = term.contract_id
+            AND period.from_at <= term.from_at AND term.from_at < period.to_at AND period.state = 'closed'
+        LEFT JOIN billing_invoice bill ON bill.period_id = period.id AND bill.state <> 'draft'
+            AND NOT EXISTS (SELECT FROM billing_invoice again WHERE again.reissues_id = bill.id)
+        LEFT JOIN billing_invoiceline line ON line.invoice_id = bill.id AND line.term_ref = term.ref
+        LEFT JOIN billing_debittakenback back ON back.debit_id = debit.id
+        GROUP BY invoice.id, debit.id, back.debit_id
+        HAVING coalesce(sum(line.amount), 0) <> CASE WHEN back.debit_id IS NULL THEN debit.amount ELSE 0 END
+        ORDER BY 1, 2
+        """
+    )
+    return Debit.objects.count(), [
+        *(f"{number}: a debit of {amount} is of another contract, line or currency" for number, amount in strange),
+        *(f"{number}: a debit of {amount}, billed {billed}" for number, amount, billed in unbilled),
+    ]
+
+
 CHECKS: Checks = {
     "credit notes are within their invoices": _credit_notes_fit,
     "credit notes are booked": _credit_notes_are_booked,
     "credit note numbers have no gap": _numbers_are_gapless,
     "balances of tenants are their movements": _balances_are_movements,
+    "debits are billed as they stand": _debits_are_billed,
     "write-offs are booked": _write_offs_are_booked,
     "refunds in transit are those on their way": _refunds_in_transit,
 }

@@ -55,6 +55,8 @@ ZH: Mapping[str, str] = {
     "share_true_up": "此前结算的调整",
     "share_reserve_held": "留存准备金",
     "share_reserve_released": "释放准备金",
+    "debit_correction": "此前少计",
+    "debit_late_fee": "逾期付款",
     "credit_brought_forward": "上期结转抵扣",
     "credit_carried_forward": "结转下期抵扣",
     "rounded_below_zero": "舍入调平",

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.dunning.policies import schedule_of, set_policy
-from billing.dunning.schedule import DAYS_MAX, Action, write_schedule
+from billing.dunning.schedule import DAYS_MAX, FEE_DECIMALS_MAX, Action, write_schedule
 from billing.models import DunningStep, Invoice
 from clusters.bodies import checked
 from tenants.authentication import organization_of
@@ -41,6 +41,12 @@ class DunningPlannedSerializer(serializers.Serializer[Any]):
 
     after_days = serializers.IntegerField(min_value=0, max_value=DAYS_MAX, help_text="after the due date")
     action = serializers.ChoiceField([action.value for action in Action])
+    amount = serializers.DecimalField(
+        10, FEE_DECIMALS_MAX, required=False, help_text="of a late fee, in the invoice's currency"
+    )
+    percent = serializers.DecimalField(
+        5, FEE_DECIMALS_MAX, required=False, help_text="of a late fee: of what is left to pay"
+    )
 
 
 class DunningScheduleSerializer(serializers.Serializer[Any]):

@@ -15,7 +15,7 @@ from django.utils.translation import override
 from billing.banking.accounts import account_to_pay, printed_number
 from billing.dues import dues_of
 from billing.dunning.schedule import Action
-from billing.models import DunningMail
+from billing.models import Debit, DunningMail
 from billing.payment_references import payment_reference, printed_reference
 from portal.figures import EN, moment, money
 
@@ -92,6 +92,7 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
         Action.REMIND: _("Reminder: invoice %(number)s is overdue"),
         Action.NOTICE: _("Notice: use will be suspended for invoice %(number)s"),
         Action.SUSPEND: _("Use is suspended: invoice %(number)s is not paid"),
+        Action.LATE_FEE: _("Late fee: invoice %(number)s is not paid"),
     }[Action(step.action)]
     return EmailMessage(
         subject=subject % words,
@@ -108,6 +109,10 @@ def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
     if step.action == Action.NOTICE and step.announces_at is not None:
         told = {**words, "day": moment(step.announces_at, UTC, locale=EN)}
         return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
+    debit = Debit.objects.filter(step=step).first()
+    if debit is not None:
+        told = {**words, "fee": money(debit.amount, debit.currency, locale=EN)}
+        return [_("A late fee of %(fee)s is put on the next invoice of contract %(contract)s.") % told]
     if step.action == Action.SUSPEND:
         return [
             _("Use under contract %(contract)s is suspended from now on. It goes on as soon as the invoice is paid.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 DAYS_MAX: Final = 365
 STEPS_MAX: Final = 20
+NOTHING: Final = Decimal(0)
+FEE_AMOUNT_MAX: Final = 1_000_000
+FEE_PERCENT_MAX: Final = 20
+FEE_DECIMALS_MAX: Final = 3
 NOTICE_DAYS_MIN: Final = 3
 """Between the notice and the suspension that it announces."""
 
@@ -23,6 +28,7 @@ class Action(StrEnum):
     RETRY_CARD = "retry_card"
     NOTICE = "notice"
     SUSPEND = "suspend"
+    LATE_FEE = "late_fee"
 
 
 class WrongSchedule(ValueError):
@@ -31,10 +37,12 @@ class WrongSchedule(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Planned:
-    """One step of a schedule."""
+    """One step of a schedule. A late fee is an `amount` in the invoice's currency and `percent` of what is left."""
 
     after_days: int
     action: Action
+    amount: Decimal = NOTHING
+    percent: Decimal = NOTHING
 
 
 def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
@@ -48,8 +56,8 @@ def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
             raise WrongSchedule(f"step {place}: after_days: expected 0 to {DAYS_MAX}.")
         if action not in list(Action):
             raise WrongSchedule(f"step {place}: action: expected one of {', '.join(Action)}.")
-        found.append(Planned(after_days, Action(action)))
-    if len(set(found)) != len(found):
+        found.append(Planned(after_days, Action(action), *_fee(step, place, Action(action))))
+    if len({(one.after_days, one.action) for one in found}) != len(found):
         raise WrongSchedule("steps: one action stands twice on one day.")
     ordered = tuple(sorted(found))
     _require_notice(ordered)
@@ -58,7 +66,33 @@ def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
 
 def write_schedule(steps: Iterable[Planned]) -> list[dict[str, object]]:
     """Return steps as they are stored."""
-    return [{"after_days": step.after_days, "action": step.action.value} for step in steps]
+    return [
+        {
+            "after_days": step.after_days,
+            "action": step.action.value,
+            **({"amount": str(step.amount)} if step.amount else {}),
+            **({"percent": str(step.percent)} if step.percent else {}),
+        }
+        for step in steps
+    ]
+
+
+def _fee(step: Mapping[str, Any], place: int, action: Action) -> tuple[Decimal, Decimal]:
+    """Return what a step says of a late fee. Raises WrongSchedule."""
+    said = []
+    for name, most in (("amount", FEE_AMOUNT_MAX), ("percent", FEE_PERCENT_MAX)):
+        try:
+            value = Decimal(str(step.get(name) or 0))
+        except InvalidOperation:
+            value = Decimal(-1)
+        if not value.is_finite() or not 0 <= value <= most or value != round(value, FEE_DECIMALS_MAX):
+            raise WrongSchedule(
+                f"step {place}: {name}: expected 0 to {most}, with at most {FEE_DECIMALS_MAX} decimals."
+            )
+        said.append(value)
+    if (action is Action.LATE_FEE) != any(said):
+        raise WrongSchedule(f"step {place}: a late fee, and nothing else, has an amount or a percentage.")
+    return said[0], said[1]
 
 
 def next_step(schedule: Sequence[Planned], done: Collection[tuple[str, int]]) -> Planned | None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models import Q
 
+from billing.corrections.debits import NoNextInvoice, add_debit, take_back_debit
 from billing.corrections.disputes import pauses_dunning
 from billing.dues import dues_of
 from billing.dunning.policies import WrongDunning, schedule_of
 from billing.dunning.schedule import Action, Planned, days_of_notice, next_step, planned_at
 from billing.models import (
     Collection,
+    Debit,
+    DebitCause,
     DunningCase,
     DunningHold,
     DunningMail,
@@ -25,6 +30,7 @@ from billing.models import (
     Suspension,
     SuspensionEnd,
 )
+from billing.money import round_to_minor
 from billing.settlement import NotRetryable, retry_settlement
 from billing.together import due_of
 from tenants.hooks.emitting import emit_to
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
+
+logger = logging.getLogger(__name__)
 
 SWEEP: Final = "dunning"
 LOOK_AGAIN: Final = timedelta(hours=1)
@@ -147,6 +155,9 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
     suspension = (
         Suspension.objects.select_related("step__invoice__contract").filter(step=step, end__isnull=True).first()
     )
+    debit = Debit.objects.filter(step=step).first()
+    if debit is not None:
+        take_back_debit(debit_id=debit.pk, reason=reason, by=by, now=now)
     if suspension is not None:
         _end(suspension, reason=reason.strip(), by=by, now=now)
     _note(step.invoice, "dunning.taken_back", by, now, {"action": step.action, "reason": reason.strip()})
@@ -202,7 +213,9 @@ def _taken(invoice: Invoice, planned: Planned, schedule: Sequence[Planned], now:
         announces_at=announces_at,
         at=now,
     )
-    if planned.action in (Action.REMIND, Action.NOTICE, Action.SUSPEND):
+    if planned.action is Action.LATE_FEE:
+        step = _charge_fee(step, invoice, planned, now)
+    if planned.action in (Action.REMIND, Action.NOTICE, Action.SUSPEND, Action.LATE_FEE):
         _write_mails(step, invoice, now)
     if planned.action is Action.SUSPEND:
         Suspension.objects.create(step=step, contract=invoice.contract, at=now)
@@ -222,6 +235,29 @@ def _charge_again(invoice: Invoice, now: datetime) -> str:
     except NotRetryable as not_now:
         return not_now.detail[:REASON_CHARACTERS_MAX]
     return "the card is charged again"
+
+
+def _charge_fee(step: DunningStep, invoice: Invoice, planned: Planned, now: datetime) -> DunningStep:
+    """Put the fee on the next invoice of the contract; where there is none it is not charged, and the step says so."""
+    left = dues_of(invoice).left
+    fee = round_to_minor(Fraction(planned.amount) + Fraction(left) * Fraction(planned.percent) / 100, invoice.currency)
+    if fee <= 0:
+        return step
+    reason = f"Not paid {planned.after_days} days after it was due"
+    try:
+        with transaction.atomic():
+            add_debit(
+                invoice_id=invoice.pk,
+                amount=fee,
+                reason=reason,
+                cause=DebitCause.LATE_FEE,
+                step=step,
+                by=SWEEP,
+                now=now,
+            )
+    except NoNextInvoice as none:
+        logger.warning("late fee of invoice %s: %s", invoice.number, none.detail)
+    return step
 
 
 def _write_mails(step: DunningStep, invoice: Invoice, now: datetime) -> None:

@@ -55,6 +55,7 @@ from billing.models.corrections import (
     WriteOff,
 )
 from billing.models.credits import Coupon, CouponEnd, CouponRedemption, CouponTry, CreditMovement, MovementKind
+from billing.models.debits import Debit, DebitCause, DebitTakenBack
 from billing.models.disputes import (
     CorrectionPolicy,
     Dispute,
@@ -186,6 +187,9 @@ __all__ = [
     "CreditNoteLine",
     "CreditNoteSequence",
     "CreditReason",
+    "Debit",
+    "DebitCause",
+    "DebitTakenBack",
     "Difference",
     "DifferenceKind",
     "Dispute",

@@ -104,6 +104,7 @@ def kind_words(kind: str) -> str:
         TermKind.COMMITMENT: _("Commitment"),
         TermKind.CREDIT: _("Credit"),
         TermKind.PRICE_RULE: _("Price rule"),
+        TermKind.DEBIT: _("Debit"),
     }.get(TermKind(kind), kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.corrections.amounts import Wanted
 from billing.corrections.credit_notes import Scope, creditable_lines, issue_credit_note
+from billing.corrections.debit_api import state_of
+from billing.corrections.debits import BILLABLE, add_debit
 from billing.corrections.reading import (
     balances_of,
     credit_notes_of,
@@ -27,7 +30,7 @@ from billing.corrections.reissuing import reissuable, reissue_invoice
 from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
-from billing.models import CreditReason, Invoice
+from billing.models import CreditReason, Debit, Invoice
 from billing.pages.correction_words import REASONS, UNITS, may_correct, page_locale, read_decimal, refusal_words
 from billing.write_offs import write_off
 from portal.figures import moment, money, number
@@ -97,9 +100,10 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
         else:
             if note is None:
-                words = (
-                    _("%(number)s is void.") if request.POST["action"] == "void" else _("%(number)s is written off.")
-                )
+                words = {
+                    "void": _("%(number)s is void."),
+                    "debit": _("It stands on the draft of the contract of %(number)s."),
+                }.get(request.POST["action"], _("%(number)s is written off."))
                 messages.success(request, words % {"number": invoice.number})
                 return redirect("provider-invoice-correct", number=number)
             messages.success(request, _("%(number)s is issued.") % {"number": note.number})
@@ -121,6 +125,15 @@ def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | Invoice |
         return None
     if given.get("action") == "void":
         void_invoice(invoice_id=invoice.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
+        return None
+    if given.get("action") == "debit":
+        add_debit(
+            invoice_id=invoice.pk,
+            amount=read_decimal(given.get("debit", "")) or Decimal(0),
+            reason=given.get("reason", ""),
+            by=str(request.user),
+            now=now,
+        )
         return None
     if given.get("action") == "reissue":
         return reissue_invoice(
@@ -175,6 +188,16 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
             (_("Left to pay"), money(dues.left, currency, locale=locale)),
         ],
         "can_write_off": dues.left > 0,
+        "can_debit": invoice.state in BILLABLE,
+        "debits": [
+            {
+                "amount": money(one.amount, currency, locale=locale),
+                "reason": one.reason,
+                "at": moment(one.at, UTC, locale=locale),
+                "state": _debit_words(state_of(one)),
+            }
+            for one in Debit.objects.filter(invoice=invoice).select_related("term").order_by("at", "pk")
+        ],
         "can_void": voidable(invoice),
         "can_reissue": reissuable(invoice),
         "links": _links(invoice),
@@ -193,6 +216,10 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
             for line in creditable_lines(invoice)
         ],
     }
+
+
+def _debit_words(state: str) -> str:
+    return {"open": _("on the draft"), "billed": _("billed"), "taken_back": _("taken back")}[state]
 
 
 def _links(invoice: Invoice) -> list[tuple[str, str, str]]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from billing.dues import read_dues, with_dues
 from billing.dunning.policies import schedule_of, set_policy
-from billing.dunning.schedule import Action
+from billing.dunning.schedule import FEE_AMOUNT_MAX, FEE_DECIMALS_MAX, FEE_PERCENT_MAX, Action, Planned
 from billing.dunning.stepping import hold, take_back
 from billing.models import DunningCase, DunningHold, DunningStep, Invoice
 from billing.pages.bank import may_match
@@ -31,7 +31,7 @@ from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from django.http import HttpRequest, HttpResponse
@@ -67,13 +67,47 @@ class ScheduleForm(forms.Form):
         help_text=gettext_lazy("At least 3 days after a notice that went out; without one nobody is suspended."),
     )
 
+    late_fee = DaysField(label=gettext_lazy("Charge a late fee, days after due"), max_length=60, required=False)
+    fee_amount = forms.DecimalField(
+        label=gettext_lazy("Late fee, in the invoice's currency"),
+        min_value=0,
+        max_value=FEE_AMOUNT_MAX,
+        decimal_places=FEE_DECIMALS_MAX,
+        required=False,
+    )
+    fee_percent = forms.DecimalField(
+        label=gettext_lazy("and percent of what is left"),
+        min_value=0,
+        max_value=FEE_PERCENT_MAX,
+        decimal_places=FEE_DECIMALS_MAX,
+        required=False,
+        help_text=gettext_lazy("It is a line of its own on the next invoice, and bears no tax."),
+    )
+
     def steps(self) -> list[dict[str, Any]]:
         """Return what the form says; it must be valid."""
         return [
-            {"after_days": days, "action": action.value}
+            {"after_days": days, "action": action.value, **(self._fee() if action is Action.LATE_FEE else {})}
             for action in Action
             for days in self.cleaned_data[action.value]
         ]
+
+    def _fee(self) -> dict[str, str]:
+        said = {"amount": self.cleaned_data["fee_amount"], "percent": self.cleaned_data["fee_percent"]}
+        return {name: str(value) for name, value in said.items() if value}
+
+
+def _initial(schedule: Sequence[Planned]) -> dict[str, Any]:
+    """Return a schedule as the form shows it."""
+    days = {
+        action.value: ", ".join(str(one.after_days) for one in schedule if one.action is action) for action in Action
+    }
+    fee = next((one for one in schedule if one.action is Action.LATE_FEE), None)
+    return {
+        **days,
+        "fee_amount": fee.amount or None if fee else None,
+        "fee_percent": fee.percent or None if fee else None,
+    }
 
 
 class HoldForm(forms.Form):
@@ -91,9 +125,7 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
     if request.method == "POST" and not edits:
         return render(request, "403.html", status=403)
     schedule = schedule_of(organization.pk)
-    days = {action: ", ".join(str(one.after_days) for one in schedule if one.action is action) for action in Action}
-    initial = {action.value: text for action, text in days.items()}
-    form = ScheduleForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = ScheduleForm(request.POST if request.method == "POST" else None, initial=_initial(schedule))
     if form.is_bound and form.is_valid() and _set(request, organization, form):
         return redirect("provider-dunning")
     locale = locale_for(translation.get_language() or "en")

@@ -23,6 +23,7 @@ def action_words(action: str) -> str:
         Action.RETRY_CARD: _("Card charged again"),
         Action.NOTICE: _("Notice of suspension"),
         Action.SUSPEND: _("Use suspended"),
+        Action.LATE_FEE: _("Late fee"),
     }[Action(action)]
 
 

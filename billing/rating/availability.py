@@ -22,8 +22,15 @@ from clusters.occupancy import Hold, clip, unix_second
 
 RULE_CREDIT = "availability_credit"
 TIME_KINDS = (TermKind.LEASE, TermKind.ON_DEMAND, TermKind.SPOT)
-NOT_CREDITED = ("lease_deposit_taken", "lease_deposit_returned", "lease_in_advance", "lease_paid_in_advance")
-"""Rows that move money between periods or hold it: they are no price of the time measured."""
+NOT_CREDITED = (
+    "lease_deposit_taken",
+    "lease_deposit_returned",
+    "lease_in_advance",
+    "lease_paid_in_advance",
+    "debit_correction",
+    "debit_late_fee",
+)
+"""Rows that move money between periods or hold it, and debits: they are no price of what the period measured."""
 WHOLE = Fraction(1)
 
 

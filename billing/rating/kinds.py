@@ -11,6 +11,7 @@ from billing.rating.availability import AvailabilityWording, MeasuredAvailabilit
 from billing.rating.book import TokenClass
 from billing.rating.commitment import CommitmentWording, adjust_commitment
 from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
+from billing.rating.debit import DebitWording, rate_debit
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
 from billing.rating.held_time import Outage
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
@@ -95,6 +96,7 @@ KINDS: Mapping[TermKind, Kind] = {
     TermKind.COMMITMENT: Kind(wording=CommitmentWording, ref_prefix="M", adjust=adjust_commitment),
     TermKind.CREDIT: Kind(wording=CreditWording, ref_prefix="CR", adjust=adjust_credit),
     TermKind.PRICE_RULE: Kind(wording=PriceRule, ref_prefix="R", rate=rate_price_rule),
+    TermKind.DEBIT: Kind(wording=DebitWording, ref_prefix="DB", rate=rate_debit),
 }
 """Every kind that can be agreed."""
 

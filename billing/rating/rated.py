@@ -33,6 +33,7 @@ class TermKind(StrEnum):
     COMMITMENT = "commitment"
     CREDIT = "credit"
     PRICE_RULE = "price_rule"
+    DEBIT = "debit"
 
 
 class Unit(StrEnum):

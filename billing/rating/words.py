@@ -77,6 +77,8 @@ RULE_WORDS: Mapping[str, str] = {
     "share_reserve_released": "reserve released",
     "credit_brought_forward": "credit brought forward",
     "credit_carried_forward": "credit carried forward to the next period",
+    "debit_correction": "billed too low before",
+    "debit_late_fee": "late payment",
     "late_usage": "came after the invoice",
     "rounded_below_zero": "rounding below zero, evened out",
 }

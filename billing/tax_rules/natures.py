@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from billing.money import exact_sum
 from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
 from billing.rating.credit import RULE_DRAWN, balances, grant_of
+from billing.rating.debit import RULE_LATE_FEE
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.rated import TermKind
 from billing.tax_rules.working_out import Nature, TaxedLine
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from billing.basis import PeriodBasis
     from billing.rating.lines import InvoiceLine
 
-NATURES: Final[Mapping[str, Nature]] = dict.fromkeys(DEPOSIT_RULES, Nature.HELD)
+NATURES: Final[Mapping[str, Nature]] = {
+    **dict.fromkeys(DEPOSIT_RULES, Nature.HELD),
+    RULE_LATE_FEE: Nature.LATE_FEE,
+}
 """Natures of lines by their rule; a line by any other rule is a supply, or something taken off one."""
 
 

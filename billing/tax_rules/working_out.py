@@ -28,11 +28,14 @@ class Nature(StrEnum):
     """Money held for the tenant, or given back to it."""
     PAYMENT = "payment"
     """Something paid before that this bill is smaller by."""
+    LATE_FEE = "late_fee"
+    """Compensation for paying late: nothing is supplied for it."""
 
 
 UNTAXED_REASON: Final = {
     Nature.HELD: "Money held for the buyer: no supply",
     Nature.PAYMENT: "Paid before: no supply",
+    Nature.LATE_FEE: "Compensation for late payment: no supply",
 }
 
 

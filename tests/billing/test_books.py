@@ -14,6 +14,7 @@ from billing.closing import close_period
 from billing.collecting.movements import keep_movements
 from billing.collective.gathering import due_groups, gather
 from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.debits import add_debit
 from billing.corrections.refunds import Order, request_refund
 from billing.models import (
     BalanceAccount,
@@ -134,6 +135,13 @@ def ask_together() -> None:
 def test_sound_books_hold_and_every_check_looked_at_something() -> None:
     world = make_books(late=True)
     ask_together()
+    add_debit(
+        invoice_id=Invoice.objects.order_by("number")[0].pk,
+        amount=Decimal(2),
+        reason="Two hours were left out",
+        by="petra",
+        now=MAY,
+    )
     correct()
     for unpaid in Invoice.objects.filter(state="issued"):
         pay(unpaid)
