@@ -1,11 +1,11 @@
 """The API of debits: put on the next invoice by the provider, read by both parties, taken back while on none."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -105,7 +105,7 @@ class InvoiceDebitsView(APIView):
     )
     def post(self, request: Request, invoice_id: UUID) -> Response:
         """Put what an invoice came to too little on the next one of its contract, linked to it. For its issuer."""
-        body, now = request._request.body, timezone.now()
+        body, now = request._request.body, _now()
         if issued_invoice(organization_of(request), pk=invoice_id) is None:
             raise Http404
         given = valid(NewDebitSerializer, request)
@@ -140,7 +140,7 @@ class DebitTakeBackView(APIView):
         """Take a debit back that is on no invoice yet; afterwards a credit note gives it back. For its issuer."""
         _issued(organization_of(request), debit_id)
         given = valid(TakenBackReasonSerializer, request)
-        take_back_debit(debit_id=debit_id, reason=given["reason"], by=str(request.user), now=timezone.now())
+        take_back_debit(debit_id=debit_id, reason=given["reason"], by=str(request.user), now=_now())
         return Response(debit_row(_issued(organization_of(request), debit_id)))
 
 
@@ -174,3 +174,7 @@ def _issued(organization: Organization, debit_id: UUID) -> Debit:
     if debit is None:
         raise Http404
     return debit
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  an entry point

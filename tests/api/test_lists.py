@@ -29,6 +29,7 @@ WHOLE = {
     "budgets_retrieve": "one budget",
     "budgets_standing": "one answer to a gateway",
     "contracts_compare": "one comparison",
+    "collective_invoices_retrieve": "one collective invoice",
     "contracts_retrieve": "one contract",
     "contracts_simulate": "one simulation",
     "contracts_standing": "one contract",

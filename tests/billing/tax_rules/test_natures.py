@@ -54,9 +54,10 @@ def natures(*lines: tuple[str, str], brought_untaxed: bool = False) -> list[Natu
 
 
 def test_deposits_are_held_and_all_else_is_supplied() -> None:
-    assert set(NATURES) == {"lease_deposit_taken", "lease_deposit_returned"}
+    assert set(NATURES) == {"lease_deposit_taken", "lease_deposit_returned", "debit_late_fee"}
     lines = (("lease_fixed_rate", "100"), ("lease_deposit_taken", "500"), ("availability_credit", "-5"))
     assert natures(*lines) == [Nature.SUPPLY, Nature.HELD, Nature.SUPPLY]
+    assert natures(("debit_late_fee", "40"), ("debit_correction", "3")) == [Nature.LATE_FEE, Nature.SUPPLY]
 
 
 def test_what_a_deposit_leaves_over_is_carried_as_a_payment() -> None:
