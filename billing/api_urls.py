@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import closing_api, comparison_api, economics_api
+from billing import closing_api, comparison_api, economics_api, payments_api
 from billing.agreements.api import (
     AcceptView,
     AmendmentsView,
@@ -66,6 +66,19 @@ from billing.usage_costs_api import UsageCostsView
 from billing.witness_answers_api import WitnessDifferencesView
 
 urlpatterns = [
+    path("payments", payments_api.PaymentsView.as_view(), name="api-payments"),
+    path("payments/<uuid:payment_id>", payments_api.PaymentView.as_view(), name="api-payment"),
+    path("payouts", payments_api.PayoutsView.as_view(), name="api-payouts"),
+    path("payouts/<uuid:payout_id>", payments_api.PayoutView.as_view(), name="api-payout"),
+    path("payouts/<uuid:payout_id>/paid", payments_api.PayoutPaidView.as_view(), name="api-payout-paid"),
+    path("payouts/<uuid:payout_id>/failed", payments_api.PayoutFailedView.as_view(), name="api-payout-failed"),
+    path("reconciliations", payments_api.LooksView.as_view(), name="api-reconciliations"),
+    path("differences", payments_api.DifferencesView.as_view(), name="api-differences"),
+    path(
+        "differences/<uuid:difference_id>/settle",
+        payments_api.DifferenceSettleView.as_view(),
+        name="api-difference-settle",
+    ),
     path("budgets", BudgetsView.as_view(), name="api-budgets"),
     path("budgets/standing", BudgetStandingView.as_view(), name="api-budget-standing"),
     path("budgets/<uuid:budget_id>", BudgetView.as_view(), name="api-budget"),

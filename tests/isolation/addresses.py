@@ -62,6 +62,7 @@ def places(filled: Filled) -> dict[str, str]:
         "node": filled.node.name,
         "node id": str(filled.node.id),
         "deployment": filled.deployment.slug,
+        "deployment id": str(filled.deployment.id),
         "lease": filled.lease.ref,
         "on demand": filled.session.term.ref,
         "session": str(filled.session.id),

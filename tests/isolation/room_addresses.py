@@ -12,6 +12,7 @@ from tests.isolation.collective_addresses import COLLECTIVE_ADDRESSES
 from tests.isolation.compat_addresses import COMPAT_ADDRESSES
 from tests.isolation.correction_addresses import CORRECTION_ADDRESSES
 from tests.isolation.document_addresses import DOCUMENT_ADDRESSES
+from tests.isolation.fleet_addresses import FLEET_ADDRESSES
 from tests.isolation.handbook_addresses import HANDBOOK_ADDRESSES
 from tests.isolation.hook_addresses import HOOK_ADDRESSES
 from tests.isolation.member_addresses import MEMBER_ADDRESSES
@@ -31,6 +32,7 @@ ROOM_ADDRESSES = (
     *PARTY_ADDRESSES,
     *HANDBOOK_ADDRESSES,
     *HOOK_ADDRESSES,
+    *FLEET_ADDRESSES,
     *MEMBER_ADDRESSES,
     *TAX_ADDRESSES,
     *USAGE_ADDRESSES,

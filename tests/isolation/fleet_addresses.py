@@ -1,0 +1,33 @@
+"""Addresses of the API of the fleet, payments and payouts: name, what each caller gets, method, arguments, body."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, programs
+
+Row = tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]]
+NOWHERE: Final = "00000000-0000-0000-0000-000000000009"
+NOBODY: Final = programs(tenant=404, provider=404, outsider=404)
+PROVIDERS: Final = programs(tenant=404, provider=200, outsider=404)
+LISTS: Final = ("clusters", "nodes", "accelerators", "slices", "allocations", "endpoints", "deployments")
+SINGLE: Final = ("cluster", "accelerator", "slice", "allocation", "endpoint")
+
+FLEET_ADDRESSES: Final[tuple[Row, ...]] = (
+    *((f"api-{name}", OWN_API, "get", {}, {}) for name in LISTS),
+    *((f"api-{name}", NOBODY, "get", {"thing_id": NOWHERE}, {}) for name in SINGLE),
+    ("api-node", PROVIDERS, "get", {"thing_id": "{node id}"}, {}),
+    ("api-deployment", BETWEEN_THEM, "get", {"thing_id": "{deployment id}"}, {}),
+    ("api-clusters", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-deployments", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-payments", OWN_API, "get", {}, {}),
+    ("api-payment", NOBODY, "get", {"payment_id": NOWHERE}, {}),
+    ("api-payouts", OWN_API, "get", {}, {}),
+    ("api-payouts", NOBODY, "post", {}, {"provider": "provider", "currency": "EUR"}),
+    ("api-payout", NOBODY, "get", {"payout_id": NOWHERE}, {}),
+    ("api-payout-paid", NOBODY, "post", {"payout_id": NOWHERE}, {"reference": "x"}),
+    ("api-payout-failed", NOBODY, "post", {"payout_id": NOWHERE}, {"reason": "x"}),
+    ("api-reconciliations", NOBODY, "get", {}, {}),
+    ("api-differences", NOBODY, "get", {}, {}),
+    ("api-difference-settle", NOBODY, "post", {"difference_id": NOWHERE}, {"way": "accept"}),
+)
