@@ -100,6 +100,7 @@ ITEM_OF_PAGE = {
     "provider-hour": "witnesses",
     "provider-substitution-new": "witnesses",
     "provider-occupancy": "occupancy",
+    "provider-energy": "energy",
     "provider-lease": "leases",
     "provider-leases": "leases",
     "tenant-leases": "tenant-leases",
@@ -270,6 +271,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
     fleet = (
         (READ_FLEET, NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f")),
         (READ_FLEET, NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o")),
+        (READ_USAGE, NavItem("energy", _("Energy"), reverse("provider-energy"), "bolt")),
         (READ_FLEET, NavItem("leases", _("Leases"), reverse("provider-leases"), "key", go="l")),
     )
     metering = ((READ_USAGE, NavItem("witnesses", _("Witnesses"), reverse("provider-witnesses"), "scale", go="w")),)

@@ -69,10 +69,10 @@ class Asked:
         }
 
 
-def read_asked(request: HttpRequest) -> Asked:
-    """Read the filters of an address. Raises Http404 for what cannot be."""
+def read_asked(request: HttpRequest, default: Grouping = Grouping.MODEL) -> Asked:
+    """Read the filters of an address, grouped by `default` where none says how. Raises Http404 for what cannot be."""
     now = datetime.now(UTC)
-    currency, by = request.GET.get("currency", ""), request.GET.get("by", "") or Grouping.MODEL.value
+    currency, by = request.GET.get("currency", ""), request.GET.get("by", "") or default.value
     try:
         period = read_period(request.GET.dict(), "UTC", now)
         grouping = Grouping(by)
@@ -100,7 +100,7 @@ def provider_margin(request: HttpRequest, organization: Organization) -> HttpRes
         "notice": words.inversion_notice(inversions_of(organization, asked.judged_at), asked.locale, simulate_url)
         or words.unknown_notice(found.total),
         "kpis": words.kpis(found, asked.locale),
-        "months": _months(asked),
+        "months": months_of(asked),
         "clusters": clusters,
         "legend": words.legend(),
         "choices": _choices(request.path, asked),
@@ -150,7 +150,7 @@ def provider_margin_model(request: HttpRequest, organization: Organization, *, m
         "by_token": by_token,
         "legend": words.legend(),
         "kpis": words.kpis(found, asked.locale),
-        "months": _months(asked),
+        "months": months_of(asked),
         "yields": [words.yield_line(whole, asked.locale)] if by_token else [],
         "groups": [(by.value, titles[by], _sums(each, by, asked)) for by, each in groups.items()],
         "unit": money(1, found.currency, locale=asked.locale, digits=0),
@@ -240,7 +240,8 @@ def _choices(path: str, asked: Asked) -> list[Choice]:
     ]
 
 
-def _months(asked: Asked) -> list[tuple[str, str, bool]]:
+def months_of(asked: Asked) -> list[tuple[str, str, bool]]:
+    """Return the months that a filter offers: its value, its words, and whether it is the one shown."""
     chosen = asked.period.first if asked.period.is_month else None
     offered = [
         (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == chosen)

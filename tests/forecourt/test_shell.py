@@ -35,7 +35,8 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 
 FIRST = ("/p/",)
-FLEET = ("/p/fleet/", "/p/occupancy/", "/p/leases/")
+ENERGY = "/p/energy/"
+FLEET = ("/p/fleet/", "/p/occupancy/", ENERGY, "/p/leases/")
 PROVIDER = (
     "/p/witnesses/",
     "/p/tenants/",
@@ -170,7 +171,7 @@ def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
         (Role.OWNER, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
         (Role.ADMIN, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
         (Role.VIEWER, [*FIRST, *FLEET, *PROVIDER, *TENANT, *HELD, *BILLS, *PRICED]),
-        (Role.BILLING, [*FIRST, *PROVIDER, *TENANT, *BILLS, *PRICED]),
+        (Role.BILLING, [*FIRST, ENERGY, *PROVIDER, *TENANT, *BILLS, *PRICED]),
         (
             Role.DEVELOPER,
             [*FIRST, *FLEET, "/p/witnesses/", "/p/prices/", "/p/price-index/", *ALERTED, *HELD, "/t/prices/"],
