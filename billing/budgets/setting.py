@@ -9,6 +9,7 @@ from django.db import transaction
 from billing.budgets.rules import Measure, Per, Rule, Scope, WrongRule, checked_rule
 from billing.models import Budget, BudgetLift, BudgetLook, BudgetStop, Contract, SpendWatch
 from billing.queries.usage import Side
+from metering.key_models import Project, UsageKey
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -168,10 +169,21 @@ def _check(organization: Organization, side: Side, name: str, rule: Rule, *, but
         named = named.exclude(pk=but.pk)
     if named.exists():
         raise WrongBudget(f"name: another budget is named {name!r}.", field="name")
+    if rule.scope in (Scope.KEY, Scope.PROJECT) and side is Side.PROVIDER:
+        raise WrongBudget(f"scope: a {rule.scope} is a tenant's own; expected another scope.", field="scope")
+    if not _is_there(organization, side, rule):
+        raise WrongBudget(f"subject: there is no {rule.scope} {rule.subject!r}.", field="subject")
+
+
+def _is_there(organization: Organization, side: Side, rule: Rule) -> bool:
+    """Whether what is limited is known; a model may be limited before it is used."""
     if rule.scope is Scope.CONTRACT:
-        own = Contract.objects.filter(**{side.value: organization}, number=rule.subject)
-        if not own.exists():
-            raise WrongBudget(f"subject: there is no contract {rule.subject!r}.", field="subject")
+        return Contract.objects.filter(**{side.value: organization}, number=rule.subject).exists()
+    if rule.scope is Scope.KEY:
+        return UsageKey.objects.filter(tenant=organization, label=rule.subject).exists()
+    if rule.scope is Scope.PROJECT:
+        return Project.objects.filter(tenant=organization, slug=rule.subject).exists()
+    return True
 
 
 def _columns(rule: Rule) -> dict[str, Any]:

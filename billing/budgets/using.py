@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.money import exact_sum, round_to_minor
 from billing.queries.usage import Side, rated_usage
-from billing.queries.usage_sheet import METERED, usage_sheet
+from billing.queries.usage_sheet import METERED, Chosen, usage_sheet
 from billing.rating.kinds import kind_of
+from metering.key_models import UsageKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from billing.queries.usage import RatedUsage
     from billing.queries.usage_sheet import SheetRow, UsageSheet
     from tenants.models import Organization
+
+BY_CALLER = (Scope.KEY, Scope.PROJECT)
+"""What is told apart by who called; leases are nobody's."""
 
 
 class Using:
@@ -32,8 +36,9 @@ class Using:
 
     def __init__(self, organization: Organization, side: Side, *, now: datetime) -> None:
         self._organization, self._side, self._now = organization, side, now
-        self._sheets: dict[tuple[str, datetime, str], UsageSheet] = {}
-        self._hours: dict[tuple[str, datetime, str], RatedUsage] = {}
+        self._sheets: dict[tuple[str, datetime, str, bool], UsageSheet] = {}
+        self._hours: dict[tuple[str, datetime, str, bool], RatedUsage] = {}
+        self._keys: dict[str, str] = {}
 
     def used(self, rule: Rule, window: tuple[datetime, datetime]) -> Decimal:
         """Return what a rule counts in a window of it: money rounded to its currency, or tokens."""
@@ -46,16 +51,22 @@ class Using:
     def by_day(self, rule: Rule, window: tuple[datetime, datetime]) -> dict[date, Decimal]:
         """Return the days of a window on which something was used, and how much; not of a rate's hour."""
         start, _end = window_of(Per.MONTH, rule.zone, window[0])
+        who = self._caller(rule)
         rows = [
             row
             for currency in self._currencies(rule, start)
-            for row in self._sheet(rule.zone, start, currency).rows
-            if _is_in(row, rule, window) and _is_of(rule, row.contract, row.model, row.kind)
+            for row in self._sheet(rule, start, currency).rows
+            if _is_in(row, rule, window)
+            and _is_of(rule, row.contract, row.model, row.kind)
+            and _is_by(who, row.key_id, row.project)
         ]
         found: dict[date, Decimal] = defaultdict(Decimal)
         if rule.measure is Measure.TOKENS:
             # Where a day of a model has several lines, each shows the same tokens.
-            counts = {(row.contract, row.term_ref, row.model, row.day): row.tokens.total for row in rows}
+            counts = {
+                (row.contract, row.term_ref, row.model, row.key_id, row.project, row.day): row.tokens.total
+                for row in rows
+            }
             for (*_of, at), tokens in counts.items():
                 found[at] += tokens
         else:
@@ -63,36 +74,57 @@ class Using:
                 found[row.day] = exact_sum((found[row.day], row.amount))
         return dict(found)
 
+    def _caller(self, rule: Rule) -> tuple[str, str]:
+        """Return which key (its id) and which project a rule is of; "" for any."""
+        if rule.scope is Scope.KEY:
+            if rule.subject not in self._keys:
+                found = UsageKey.objects.filter(tenant=self._organization, label=rule.subject).values_list(
+                    "pk", flat=True
+                )
+                self._keys[rule.subject] = str(found.first())
+            return self._keys[rule.subject], ""
+        return "", rule.subject if rule.scope is Scope.PROJECT else ""
+
     def _currencies(self, rule: Rule, start: datetime) -> tuple[str, ...]:
         if rule.currency:
             return (rule.currency,)
-        return self._sheet(rule.zone, start, "").overview.currencies
+        return self._sheet(rule, start, "").overview.currencies
 
-    def _sheet(self, zone: str, start: datetime, currency: str) -> UsageSheet:
-        key = (zone, start, currency)
+    def _sheet(self, rule: Rule, start: datetime, currency: str) -> UsageSheet:
+        key = (rule.zone, start, currency, rule.scope in BY_CALLER)
         if key not in self._sheets:
             self._sheets[key] = usage_sheet(
-                self._organization, start, self._now, zone, currency=currency or None, side=self._side
+                self._organization,
+                start,
+                self._now,
+                rule.zone,
+                currency=currency or None,
+                side=self._side,
+                chosen=Chosen(by_caller=rule.scope in BY_CALLER),
             )
         return self._sheets[key]
 
     def _in_hour(self, rule: Rule, start: datetime, window: tuple[datetime, datetime]) -> Decimal:
         """Rated from the month's start on, so that tiers stand where they do on the bill."""
+        who = self._caller(rule)
         if rule.measure is Measure.TOKENS:
-            currencies = self._rated(rule.zone, start, "").currencies
-            return Decimal(
-                sum(
-                    count for each in currencies for count in _tokens(self._rated(rule.zone, start, each), rule, window)
-                )
-            )
-        rated = self._rated(rule.zone, start, rule.currency)
-        return round_to_minor(exact_sum((Decimal(0), *_amounts(rated, rule, window))), rule.currency)
+            usages = [self._rated(rule, start, currency) for currency in self._rated(rule, start, "").currencies]
+            return Decimal(sum(count for usage in usages for count in _tokens(usage, rule, window, who)))
+        amounts = _amounts(self._rated(rule, start, rule.currency), rule, window, who)
+        return round_to_minor(exact_sum((Decimal(0), *amounts)), rule.currency)
 
-    def _rated(self, zone: str, start: datetime, currency: str) -> RatedUsage:
-        key = (zone, start, currency)
+    def _rated(self, rule: Rule, start: datetime, currency: str) -> RatedUsage:
+        key = (rule.zone, start, currency, rule.scope in BY_CALLER)
         if key not in self._hours:
             self._hours[key] = rated_usage(
-                self._organization, start, self._now, zone, currency=currency or None, side=self._side, by_hour=True
+                self._organization,
+                start,
+                self._now,
+                rule.zone,
+                currency=currency or None,
+                side=self._side,
+                by_hour=True,
+                by_caller=rule.scope in BY_CALLER,
             )
         return self._hours[key]
 
@@ -106,21 +138,33 @@ def _is_of(rule: Rule, contract: str, model: str, kind: str) -> bool:
     """Whether use counts; of a model that which its tokens cost, and no lease of a card of that name."""
     if rule.scope is Scope.CONTRACT:
         return contract == rule.subject
-    return rule.scope is Scope.ORGANIZATION or (model == rule.subject and kind in METERED)
+    return rule.scope is not Scope.MODEL or (model == rule.subject and kind in METERED)
 
 
-def _amounts(usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime]) -> Iterator[Decimal]:
+def _is_by(who: tuple[str, str], key_id: str, project: str) -> bool:
+    return who[0] in ("", key_id) and who[1] in ("", project)
+
+
+def _is_by_caller(who: tuple[str, str], caller: str) -> bool:
+    key_id, _bar, project = caller.partition("|")
+    return _is_by(who, key_id, project)
+
+
+def _amounts(
+    usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime], who: tuple[str, str]
+) -> Iterator[Decimal]:
     for basis, rated in usage.parts:
         for line in rated.lines:
-            if window[0] <= line.from_at < window[1] and _is_of(rule, basis.contract, line.model, line.term_kind):
+            is_inside = window[0] <= line.from_at < window[1] and _is_by_caller(who, line.caller)
+            if is_inside and _is_of(rule, basis.contract, line.model, line.term_kind):
                 yield line.amount
 
 
-def _tokens(usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime]) -> Iterator[int]:
+def _tokens(usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime], who: tuple[str, str]) -> Iterator[int]:
     for basis, _rated in usage.parts:
         for term, used in basis.tokens():
             # Cached input is a part of input, and reasoning a part of output.
-            counts = used.quantity in ("input", "cache_write", "output")
+            counts = used.quantity in ("input", "cache_write", "output") and _is_by_caller(who, used.caller)
             is_inside = window[0] <= used.from_at < window[1]
             if counts and is_inside and _is_of(rule, basis.contract, used.model, kind_of(term)):
                 yield used.count

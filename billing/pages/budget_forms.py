@@ -14,6 +14,7 @@ from billing.budgets.words import per_words, scope_words
 from billing.models import Contract
 from billing.queries.usage import Side
 from clusters.models import Binding
+from metering.key_models import Project, UsageKey
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -118,12 +119,17 @@ class LiftForm(forms.Form):
 
 
 def subjects(organization: Organization, side: Side, contracts: list[Contract]) -> list[tuple[str, str]]:
-    """Return what can be limited: all, each contract, each model that is or was served."""
+    """Return what can be limited: all, each contract, each model that was served, a tenant's projects and keys."""
     served = Binding.objects.filter(**{f"deployment__{side.value}": organization})
     models = served.order_by("model").values_list("model", flat=True).distinct()[:CHOICES_MAX]
     found = [(Scope.ORGANIZATION, "")]
     found += [(Scope.CONTRACT, contract.number) for contract in contracts[:CHOICES_MAX]]
     found += [(Scope.MODEL, model) for model in models]
+    if side is Side.TENANT:
+        projects = Project.objects.filter(tenant=organization).order_by("slug").values_list("slug", flat=True)
+        keys = UsageKey.objects.filter(tenant=organization, deleted_at__isnull=True).order_by("label")
+        found += [(Scope.PROJECT, slug) for slug in projects[:CHOICES_MAX]]
+        found += [(Scope.KEY, label) for label in keys.values_list("label", flat=True)[:CHOICES_MAX]]
     return [(f"{scope}{SEPARATOR}{subject}", scope_words(scope, subject, side)) for scope, subject in found]
 
 

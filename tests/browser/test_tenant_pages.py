@@ -17,6 +17,7 @@ from billing.models import Invoice, Term
 from billing.pages.periods import next_month, previous_month
 from portal.catalogue import compile_catalogue
 from tests.billing.agreements.agreed import offered_end
+from tests.billing.budgets.spent import make_limited
 from tests.billing.pages.made import BUSY, make_running
 from tests.billing.sharing import make_stated
 from tests.factories import PASSWORD, make_cast
@@ -56,6 +57,7 @@ def addresses(cast: Cast) -> dict[str, str]:
     make_stated(cast.provider, cast.tenant)
     lease = Term.objects.filter(contract__tenant=cast.tenant, kind="lease", to_at=None).earliest("ref")
     proposed = offered_end(lease.contract, lease, by=cast.tenant, now=now)
+    budget = make_limited(cast, now)
     number = Invoice.objects.order_by("-issued_at").values_list("number", flat=True)[0]
     month = previous_month(now.date())  # a whole one, whatever day it is
     return {
@@ -68,6 +70,9 @@ def addresses(cast: Cast) -> dict[str, str]:
         "exports": "/t/exports/",
         "empty": "/t/usage/?month=2001-01",
         "nothing": "/t/invoices/?q=unknown",
+        "budgets": "/t/budgets/",
+        "budget": f"/t/budgets/{budget.pk}/",
+        "budget new": "/t/budgets/new/",
         "witnesses": f"/t/witnesses/?month={month:%Y-%m}",
         "gaps": "/t/gaps/",
         "findings": "/t/findings/?month=all&state=all",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from billing.budgets.foretelling import foretell
 from billing.budgets.rules import Measure, Per, Rule, Scope
 from billing.budgets.setting import make_budget
 from billing.budgets.watching import look_at_budgets
@@ -82,3 +83,13 @@ def look(cast: Cast, now: datetime = NOW) -> list[SpendAlert]:
 def told(alerts: list[SpendAlert]) -> list[tuple[str, int]]:
     """Kinds and thresholds of alerts."""
     return [(str(alert.kind), alert.percent) for alert in alerts]
+
+
+def make_limited(cast: Cast, now: datetime) -> Budget:
+    """Budgets of a tenant that uses something, looked at: one that stops, one within, and one in tokens of a day."""
+    foretell(organization=cast.tenant, side=Side.TENANT, now=now)
+    stops = set_budget(cast, "All of it", amount=Decimal(100), stops=True, on_forecast=True, now=now)
+    set_budget(cast, "Ceiling", amount=Decimal(10**6), on_forecast=True, now=now)
+    set_budget(cast, "Tokens a day", measure=Measure.TOKENS, currency="", per=Per.DAY, amount=Decimal(10**10), now=now)
+    look(cast, now)
+    return stops

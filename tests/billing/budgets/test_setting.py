@@ -24,6 +24,7 @@ from billing.budgets.setting import (
 )
 from billing.models import Budget, BudgetLift, SpendWatch
 from billing.queries.usage import Side
+from metering.key_models import Project, UsageKey
 from tenants.models import AuditEntry
 from tests.billing.budgets.spent import BY, DAY, NOW, RULE, look, make_spent, set_budget
 from tests.billing.world import MARCH
@@ -115,6 +116,25 @@ def test_a_contract_is_one_of_the_side_and_a_provider_stops_nobody(cast: Cast) -
             by=BY,
             now=NOW,
         )
+
+
+def test_a_key_and_a_project_are_the_tenants_own(cast: Cast) -> None:
+    UsageKey.objects.create(tenant=cast.tenant, label="batch", first_counted_at=MARCH)
+    Project.objects.create(tenant=cast.tenant, slug="web", name="Web", created_at=MARCH)
+    assert set_budget(cast, "Key", scope=Scope.KEY, subject="batch").subject == "batch"
+    assert set_budget(cast, "Project", scope=Scope.PROJECT, subject="web").scope == "project"
+    for scope in (Scope.KEY, Scope.PROJECT):
+        with pytest.raises(WrongBudget, match=f"there is no {scope} 'other'"):
+            set_budget(cast, "Other", scope=scope, subject="other")
+        with pytest.raises(WrongBudget, match="is a tenant's own"):
+            make_budget(
+                organization=cast.provider,
+                side=Side.PROVIDER,
+                name="Key",
+                rule=replace(RULE, scope=scope, subject="batch"),
+                by=BY,
+                now=NOW,
+            )
 
 
 def test_a_stop_is_lifted_by_a_person_once_with_a_reason(cast: Cast) -> None:

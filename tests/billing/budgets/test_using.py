@@ -13,7 +13,9 @@ from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.budgets.using import Using
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import usage_sheet
+from metering.key_models import Project, ProjectKey
 from tests.billing.budgets.spent import BIG, DAY, NOW, RULE, SMALL, make_spent
+from tests.billing.test_usage_groups import key_hours
 from tests.billing.world import H100, MARCH, make_world
 
 if TYPE_CHECKING:
@@ -99,6 +101,30 @@ def test_all_budgets_are_answered_from_one_rating(
     with django_assert_num_queries(0):
         using.used(replace(RULE, scope=Scope.MODEL, subject=BIG), window)
         using.used(replace(RULE, per=Per.DAY), window_of(Per.DAY, "UTC", NOW))
+
+
+def test_keys_and_projects_count_their_own_and_leases_are_nobodys(cast: Cast) -> None:
+    spent = make_spent(cast, days=0)
+    spent.use(NOW, big=4)
+    at = NOW.replace(hour=9)
+    key_hours(spent.big, "batch", at=at, model=BIG, input=10_000_000)
+    key = key_hours(spent.big, "chat", at=at, model=BIG, input=20_000_000)
+    project = Project.objects.create(tenant=cast.tenant, slug="web", name="Web", created_at=MARCH)
+    ProjectKey.objects.create(tenant=cast.tenant, project=project, key=key, from_at=MARCH)
+    spent.world.lease(1, rolled_to_at=NOW, price="1")
+    nine = window_of(Per.HOUR, "UTC", at)
+    for scope, subject, cost in (
+        (Scope.KEY, "batch", "8.00"),
+        (Scope.KEY, "chat", "16.00"),
+        (Scope.PROJECT, "web", "16.00"),
+    ):
+        assert used(cast, scope=scope, subject=subject) == Decimal(cost)
+        assert used(cast, **TOKENS, scope=scope, subject=subject) == Decimal(cost) / 8 * 10_000_000
+        rule = replace(RULE, scope=scope, subject=subject, per=Per.HOUR)
+        assert Using(cast.tenant, Side.TENANT, now=NOW).used(rule, nine) == Decimal(cost)
+        counted = replace(rule, measure=Measure.TOKENS, currency="")
+        assert Using(cast.tenant, Side.TENANT, now=NOW).used(counted, nine) == Decimal(cost) / 8 * 10_000_000
+    assert used(cast, scope=Scope.KEY, subject="unheard-of") == 0
 
 
 def test_tokens_are_counted_over_all_currencies(cast: Cast) -> None:
