@@ -88,8 +88,8 @@ def told(alerts: list[SpendAlert]) -> list[tuple[str, int]]:
 def make_limited(cast: Cast, now: datetime) -> Budget:
     """Budgets of a tenant that uses something, looked at: one that stops, one within, and one in tokens of a day."""
     foretell(organization=cast.tenant, side=Side.TENANT, now=now)
-    stops = set_budget(cast, "All of it", amount=Decimal(100), stops=True, on_forecast=True, now=now)
-    set_budget(cast, "Ceiling", amount=Decimal(10**6), on_forecast=True, now=now)
+    stops = set_budget(cast, "All of it", amount=Decimal(8000), stops=True, on_forecast=True, now=now)
+    set_budget(cast, "Ceiling", amount=Decimal(30_000), on_forecast=True, now=now)
     set_budget(cast, "Tokens a day", measure=Measure.TOKENS, currency="", per=Per.DAY, amount=Decimal(10**10), now=now)
     look(cast, now)
     return stops
