@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenants.accounts.sealing import seal
 from tenants.hooks.outbound import WrongAddress, checked_url
@@ -125,18 +126,18 @@ def vouched_person(*, provider: SignOnProvider, subject: str, email: str, known:
     own provider alone vouches for.
     """
     if not subject:
-        raise SignOnRefused("The provider named no subject.")
+        raise SignOnRefused(_("The provider named no subject."))
     domain = email.rpartition("@")[2].lower()
     if domain not in provider.domains:
-        raise SignOnRefused(
-            f"The provider vouches for {', '.join(provider.domains)}, and not for {domain or 'nobody'}."
-        )
+        words = {"allowed": ", ".join(provider.domains), "email": email}
+        raise SignOnRefused(_("The provider vouches for addresses of %(allowed)s, and %(email)s is none.") % words)
     person = known or User.objects.filter(email__iexact=email).first()
     membership = Membership.objects.filter(organization=provider.organization_id, user=person).first()
     if person is None or membership is None or not person.is_active:
-        raise SignOnRefused(f"{email} is not a member of {provider.organization.name}. An owner can invite them.")
+        words = {"email": email, "name": provider.organization.name}
+        raise SignOnRefused(_("%(email)s is not a member of %(name)s. An owner can invite them.") % words)
     if person.is_staff and not provider.organization.is_operator:
-        raise SignOnRefused("Staff of the installation sign in with their own password.")
+        raise SignOnRefused(_("Staff of the installation sign in with their own password."))
     return person
 
 

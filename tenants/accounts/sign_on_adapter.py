@@ -10,6 +10,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from tenants.accounts.guarded_calls import guarded_session
 from tenants.accounts.sealing import unseal
@@ -65,7 +66,7 @@ class SignOn(DefaultSocialAccountAdapter):
 
     def on_authentication_error(self, request: HttpRequest, *_facts: Any, **_more: Any) -> None:
         """Say that a provider did not answer as it should, without its words."""
-        refused = SignOnRefused("The provider did not answer as it should, or the attempt is too old. Try again.")
+        refused = SignOnRefused(_("The provider did not answer as it should, or the attempt is too old. Try again."))
         raise ImmediateHttpResponse(_page(request, refused))
 
 
@@ -78,7 +79,7 @@ def _vouched(sociallogin: Any) -> User:
     claims = sociallogin.account.extra_data
     token, told = claims.get("id_token") or {}, claims.get("userinfo") or {}
     if not token or (told and told.get("sub") != token.get("sub")):
-        raise SignOnRefused("The provider told of another person than its token names.")
+        raise SignOnRefused(_("The provider told of another person than its token names."))
     return vouched_person(
         provider=SignOnProvider.objects.select_related("organization").get(pk=sociallogin.account.provider),
         subject=str(token.get("sub", "")),
