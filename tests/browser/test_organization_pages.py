@@ -8,8 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tenants.models import Membership, Role
+from tenants.models import Membership, Organization, Role
 from tests.factories import PASSWORD, make_cast, make_user
+from tests.tenants.audit.entries import write
+from tests.tenants.keys.made import make_keys
 from tests.tenants.members.people import invited
 
 if TYPE_CHECKING:
@@ -36,10 +38,34 @@ def paths(db: None) -> dict[str, list[str]]:
     invited(cast.tenant, "a.person.with.quite.a.long.address@subsidiary.example.com", Role.VIEWER)
     _, known = invited(cast.tenant, "petra@example.com", at=timezone.now())
     bob = Membership.objects.get(user=cast.bob)
+    make_user("olga@example.com", cast.operator)
+    keys = make_keys(cast.tenant)
+    write(cast.tenant, before={"role": "viewer"}, after={"role": "admin", "scopes": ["usage:read", "events:write"]})
+    write(cast.tenant, actor="API key fk_abcdefg", action="webhook_endpoint.secret_turned", after={"url": "x" * 300})
+    Organization.objects.filter(pk=cast.outsider.pk).update(
+        suspended_at=timezone.now(), suspended_because="Invoices of March are not paid."
+    )
     return {
         "": [f"/invitations/{token}/", f"/invitations/{known}/"],
-        "alice@example.com": ["/t/members/", "/t/members/?q=nobody", f"/t/members/{bob.pk}/", f"/invitations/{token}/"],
+        "alice@example.com": [
+            "/t/members/",
+            "/t/members/?q=nobody",
+            f"/t/members/{bob.pk}/",
+            f"/invitations/{token}/",
+            "/t/keys/?show=all",
+            *(f"/t/keys/{one.pk}/" for one in keys),
+            "/t/audit/",
+            "/t/audit/?actor=nobody",
+            "/t/organization/",
+        ],
         "bob@example.com": ["/t/members/", f"/t/members/{bob.pk}/"],
+        "petra@example.com": ["/p/tenants/"],
+        "charlie@example.com": ["/t/usage/"],
+        "olga@example.com": [
+            "/o/organizations/",
+            f"/o/organizations/{cast.outsider.pk}/",
+            f"/o/organizations/{cast.provider.pk}/",
+        ],
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tenants.keys.managing import KEYS_MAX, OVERLAP_MAX
 from tenants.members.inviting import OPEN_MAX, VALID
 from tenants.members.words import permission_names
 from tenants.models import Role
+from tenants.organizations.making import WAITING_MAX
 from tenants.roles import PERMISSIONS, allows
 from tests.docs.pages import code, rows_of, text_of
 
@@ -25,3 +27,10 @@ def test_the_limits_of_invitations_are_those_of_the_code() -> None:
     text = text_of(PAGE)
     assert f"for {VALID.days} days" in text
     assert f"at most {OPEN_MAX} are open" in text
+
+
+def test_the_limits_of_keys_and_organizations_are_those_of_the_code() -> None:
+    text = " ".join(text_of(PAGE).split())
+    assert f"At most {KEYS_MAX} keys are in use" in text
+    assert f"an overlap of up to {OVERLAP_MAX.days} days" in text
+    assert f"At most {WAITING_MAX} that one maker made wait" in text
