@@ -7,6 +7,7 @@ from metering.control_api import AlertsView, CompletenessView, CompleteView, Gap
 from metering.events_api import EventsView
 from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
+from metering.projects_api import ProjectsView, ProjectView, UsageKeysView, UsageKeyView
 from metering.reporting_api import ReportersView
 
 urlpatterns = [
@@ -21,6 +22,10 @@ urlpatterns = [
     path("usage/substitutions", SubstitutionsView.as_view(), name="api-usage-substitutions"),
     path("usage/completeness", CompletenessView.as_view(), name="api-usage-completeness"),
     path("usage/alerts", AlertsView.as_view(), name="api-usage-alerts"),
+    path("projects", ProjectsView.as_view(), name="api-projects"),
+    path("projects/<str:slug>", ProjectView.as_view(), name="api-project"),
+    path("usage/keys", UsageKeysView.as_view(), name="api-usage-keys"),
+    path("usage/keys/<uuid:key_id>", UsageKeyView.as_view(), name="api-usage-key"),
     path("usage/reporters", ReportersView.as_view(), name="api-usage-reporters"),
     path("usage/residuals", ResidualsView.as_view(), name="api-usage-residuals"),
 ]

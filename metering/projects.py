@@ -31,6 +31,14 @@ class ProjectRefused(Problem):
     title = "The project stays as it is"
 
 
+class WrongProject(Problem):
+    """The call says nothing that a project or key can be."""
+
+    status = 422
+    code = "wrong_project"
+    title = "The project or key cannot be that"
+
+
 class UnknownKey(Problem):
     """The tenant has no such key, or no such project."""
 

@@ -89,7 +89,8 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
         if side == "provider" or each.tenant_id == organization.pk
     ]
     empty = Empty(_("No contracts yet"), _("What you agree on with the other party stands here, version by version."))
-    return render(request, "billing/contracts.html", {"rows": rows, "new": new if agrees else None, "empty": empty})
+    context = {"rows": rows, "new": new if agrees else None, "empty": empty, "side": side}
+    return render(request, "billing/contracts.html", context)
 
 
 def _waiting(contract: Contract) -> Amendment | None:

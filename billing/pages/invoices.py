@@ -116,7 +116,13 @@ def page_of(request: HttpRequest) -> int:
 
 def state_choices(path: str, shown: Shown, search: str) -> list[Choice]:
     """Return the states that a list can be limited to."""
-    words = {Shown.ALL: _("All"), Shown.OPEN: _("Open"), Shown.OVERDUE: _("Overdue"), Shown.PAID: _("Paid")}
+    words = {
+        Shown.ALL: _("All"),
+        Shown.OPEN: _("Open"),
+        Shown.OVERDUE: _("Overdue"),
+        Shown.DISPUTED: _("Disputed"),
+        Shown.PAID: _("Paid"),
+    }
     return [
         Choice(title, with_query(path, {"state": each.value, "q": search}), current=each is shown)
         for each, title in words.items()

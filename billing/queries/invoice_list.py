@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from django.db.models import Q, QuerySet
 
-from billing.models import Invoice, InvoiceState
+from billing.models import Dispute, DisputeState, Invoice, InvoiceState
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from tenants.models import Organization
 
@@ -22,6 +22,7 @@ class Shown(StrEnum):
     OPEN = "open"
     OVERDUE = "overdue"
     PAID = "paid"
+    DISPUTED = "disputed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def _chosen(organization: Organization, now: datetime, shown: Shown, search: str
         Shown.OPEN: Q(state=InvoiceState.ISSUED),
         Shown.OVERDUE: Q(state=InvoiceState.ISSUED, due_at__lte=now),
         Shown.PAID: Q(state=InvoiceState.PAID),
+        Shown.DISPUTED: Q(pk__in=Dispute.objects.filter(state=DisputeState.OPEN).values("invoice")),
     }[shown]
     found = invoices_for(organization).filter(which, _party(organization, issued=issued))
     words = search.split()

@@ -29,6 +29,7 @@ def scope_names() -> dict[str, str]:
         "profile:write": _("Say how the organization stands on bills and taxes"),
         "webhooks:read": _("Read webhook endpoints and deliveries"),
         "webhooks:write": _("Add and change webhook endpoints, send again"),
+        "projects:write": _("Make and rename projects, put usage keys into them"),
         "leases:write": _("Ask for quotes, reserve, extend and end leases"),
         "organizations:read": _("Read the organization"),
         "organizations:write": _("Change the organization"),

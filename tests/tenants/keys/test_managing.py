@@ -50,6 +50,7 @@ def test_an_owner_may_put_every_scope_into_a_key_and_others_what_their_role_may(
         "organizations:read",
         "keys:read",
         "keys:write",
+        "projects:write",
     }
     assert not reach[Role.VIEWER] & {scope for scope in SCOPES if scope.endswith(":write")} - {"events:write"}
     program = Actor(cast.tenant, "API key fk_1", Role.ADMIN, frozenset({"keys:write", "usage:read"}))
