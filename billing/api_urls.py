@@ -196,6 +196,11 @@ urlpatterns = [
     path("bank-lines/<uuid:line_id>", bank.BankLineView.as_view(), name="api-bank-line"),
     path("bank-lines/<uuid:line_id>/match", bank.BankLineMatchView.as_view(), name="api-bank-line-match"),
     path("bank-matches/<uuid:match_id>/undo", bank.BankMatchUndoView.as_view(), name="api-bank-match-undo"),
+    path(
+        "contracts/<uuid:contract_id>/dunning-schedule",
+        dunning.ContractDunningView.as_view(),
+        name="api-contract-dunning-schedule",
+    ),
     path("dunning-schedule", dunning.DunningScheduleView.as_view(), name="api-dunning-schedule"),
     path("invoices/<uuid:invoice_id>/dunning", dunning.InvoiceDunningView.as_view(), name="api-invoice-dunning"),
     path("capacity", CapacityView.as_view(), name="api-capacity"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 
 from billing.dunning.policies import schedule_of, set_policy
 from billing.dunning.schedule import DAYS_MAX, FEE_DECIMALS_MAX, Action, write_schedule
-from billing.models import DunningStep, Invoice
+from billing.models import Contract, DunningStep, Invoice
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
@@ -103,6 +104,46 @@ class DunningScheduleView(APIView):
         program: Any = request.user
         now = timezone.now()
         policy = set_policy(provider=provider, steps=given["steps"], by=program.key.prefix, now=now)
+        return Response({"steps": policy.steps})
+
+
+class ContractDunningView(APIView):
+    """The schedule of one contract."""
+
+    required_scopes = {"GET": "invoices:read", "PUT": "bank:write"}
+
+    @extend_schema(
+        operation_id="contracts_dunning_schedule_retrieve",
+        tags=["payments"],
+        summary="Read a contract's schedule of dunning",
+        responses={200: DunningScheduleSerializer},
+    )
+    def get(self, request: Request, contract_id: UUID) -> Response:
+        """Read what counts for a contract: its own schedule, else its provider's. For both parties."""
+        own = Q(tenant=organization_of(request)) | Q(provider=organization_of(request))
+        contract = Contract.objects.filter(own, pk=contract_id).first()
+        if contract is None:
+            raise Http404
+        return Response({"steps": write_schedule(schedule_of(contract.provider_id, contract.pk))})
+
+    @extend_schema(
+        operation_id="contracts_dunning_schedule_update",
+        tags=["payments"],
+        summary="Set a contract's schedule of dunning",
+        request=DunningScheduleSerializer,
+        responses={200: DunningScheduleSerializer},
+    )
+    def put(self, request: Request, contract_id: UUID) -> Response:
+        """Set it for this contract alone; without steps nothing is sent for it. For its provider."""
+        provider = _provider(request)
+        contract = Contract.objects.filter(provider=provider, pk=contract_id).first()
+        if contract is None:
+            raise Http404
+        given = checked(DunningScheduleSerializer(data=request.data), MalformedDunning)
+        program: Any = request.user
+        policy = set_policy(
+            provider=provider, steps=given["steps"], by=program.key.prefix, now=timezone.now(), contract=contract
+        )
         return Response({"steps": policy.steps})
 
 

@@ -39,6 +39,7 @@ WHOLE = {
     "credit_notes_retrieve": "one credit note",
     "disputes_retrieve": "one question",
     "drafts_retrieve": "one draft",
+    "contracts_dunning_schedule_retrieve": "one schedule",
     "dunning_schedule_retrieve": "one schedule",
     "events_read": "one event",
     "invoices_documents_retrieve": "the documents of one invoice",

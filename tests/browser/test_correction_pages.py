@@ -11,6 +11,7 @@ from django.test import Client
 
 from billing.corrections.amounts import Wanted
 from billing.corrections.disputes import answer_dispute, open_dispute
+from tests.billing.collective.gathered import gathered, waits
 from tests.billing.corrections.corrected import NOW, credit, pay
 from tests.billing.corrections.kept import keep, refund
 from tests.billing.issued import Line, make_issued
@@ -46,8 +47,13 @@ def addresses(db: None) -> dict[User, list[str]]:
     answer_dispute(
         dispute_id=dispute.pk, organization=cast.provider, text="From which day on?", by=cast.petra.email, now=NOW
     )
+    for amount in ("744.00", "1250.50"):
+        waits(parties, amount)
+    collective = gathered()
     return {
         cast.petra: [
+            "/p/collective-invoices/",
+            f"/p/collective-invoices/{collective.number}/",
             "/p/credit-notes/",
             f"/p/credit-notes/{note.number}/",
             f"/p/invoices/{invoice.number}/correct/",
@@ -56,6 +62,7 @@ def addresses(db: None) -> dict[User, list[str]]:
             "/p/balances/",
         ],
         cast.alice: [
+            f"/t/collective-invoices/{collective.number}/",
             "/t/credit-notes/",
             f"/t/credit-notes/{note.number}/",
             "/t/disputes/",

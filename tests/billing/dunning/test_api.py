@@ -38,3 +38,20 @@ def test_both_parties_read_the_steps(cast: Cast, client: Client) -> None:
         assert steps[2]["announces_at"] is not None
         assert (steps[0]["taken_back"], steps[0]["lifted_at"]) == (False, None)
     assert call(client, cast.outsider, f"invoices/{invoice.pk}/dunning").status_code == 404
+
+
+def test_a_contract_has_a_schedule_of_its_own_that_both_parties_read(cast: Cast, client: Client) -> None:
+    invoice = make_overdue(cast)
+    address = f"contracts/{invoice.contract_id}/dunning-schedule"
+    general = call(client, cast.provider, "dunning-schedule").json()
+    assert call(client, cast.tenant, address).json() == general
+    fee = {"after_days": 20, "action": "late_fee", "amount": "40.000", "percent": "1.500"}
+    answer = call(client, cast.provider, address, {"steps": [fee]}, "put")
+    assert (answer.status_code, answer.json()) == (200, {"steps": [fee]})
+    for party in (cast.tenant, cast.provider):
+        assert call(client, party, address).json() == {"steps": [fee]}
+    assert call(client, cast.provider, "dunning-schedule").json() == general
+    free = {"after_days": 20, "action": "late_fee"}
+    assert call(client, cast.provider, address, {"steps": [free]}, "put").json()["code"] == "wrong_dunning"
+    assert call(client, cast.tenant, address, {"steps": []}, "put").status_code == 404
+    assert call(client, cast.outsider, address).status_code == 404
