@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing.coupons import end_coupon, offer_coupon, offered_coupons
 from billing.credits import grant_credit
 from billing.csv_files import csv_answer
+from billing.given_credit import GivenGrant, GrantState, credit_terms, given_grants
 from billing.models import Coupon
 from billing.pages.correction_words import may_correct
 from billing.pages.credit_forms import CouponForm, GrantForm
-from billing.queries.given_credit import GivenGrant, GrantState, credit_terms, given_grants
 from portal.figures import locale_for, moment, money, number
 from portal.parts import Empty, Pill, PillTone
 from tenants.models import User

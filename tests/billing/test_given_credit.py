@@ -9,7 +9,7 @@ import pytest
 
 from billing.charging import ensure_periods
 from billing.credits import grant_credit
-from billing.queries.given_credit import GivenGrant, GrantState, credit_terms, given_grants
+from billing.given_credit import GivenGrant, GrantState, credit_terms, given_grants
 from billing.rating.credit import Grant
 from tests.billing.test_credits import prepaid_world
 from tests.billing.world import MARCH
