@@ -82,7 +82,7 @@ def test_credit_is_granted_once_and_stands_in_page_and_file(petra: Client, term:
     assert "$250.00" in page
     [row] = rows_of(petra.get("/p/credits.csv"))
     assert (row["name"], row["amount"], row["left"], row["state"]) == ("welcome", "250.00", "250.00", "open")
-    assert (row["tenant"], row["bought"], row["from_utc"]) == ("Tenant", "True", "2026-03-01T00:00:00+00:00")
+    assert (row["tenant"], row["bought"], row["from_utc"]) == ("Tenant", "true", "2026-03-01T00:00:00+00:00")
 
 
 @pytest.mark.parametrize(
