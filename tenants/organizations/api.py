@@ -22,7 +22,7 @@ from tenants.members.inviting import EMAIL_CHARACTERS_MAX, LANGUAGES
 from tenants.models import Organization
 from tenants.organizations import changing, making
 from tenants.organizations.changing import Facts
-from tenants.organizations.reading import KINDS, kinds_of
+from tenants.organizations.reading import kinds_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -56,7 +56,7 @@ class OrganizationSerializer(OrganizationFactsSerializer):
 
     id = serializers.UUIDField()
     slug = serializers.CharField()
-    kinds = serializers.ListField(child=serializers.ChoiceField(choices=list(KINDS)))
+    kinds = serializers.ListField(child=serializers.CharField(), help_text="of operator, provider, tenant")
     fee_percent = serializers.CharField(help_text="of a provider's new contracts, for the operator")
     created_at = serializers.DateTimeField()
     suspended_at = serializers.DateTimeField(allow_null=True)
