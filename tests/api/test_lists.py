@@ -47,6 +47,7 @@ WHOLE = {
     "invoices_retrieve": "one invoice",
     "leases_retrieve": "one lease",
     "nodes_keys": "one node",
+    "organizations_read": "one organization",
     "price_versions_retrieve": "one version",
     "price_versions_simulate": "one simulation",
     "profile_read": "one profile",
