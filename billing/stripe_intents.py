@@ -15,6 +15,7 @@ from django.db import connection
 
 from billing.models import IntentState, StripeIntent
 from billing.stripe_answers import StripeError, StripeRefused, StripeUnavailable
+from tenants.limits.reader import whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +27,7 @@ Result = dict[str, str]
 ERROR_CHARACTERS_MAX = 500
 
 
+@whole("calls to Stripe are kept for the whole installation, each committed before it is made")
 def carry_out(
     *,
     key_of: Callable[[int], str],

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.db import connection
 
 from billing.stripe_answers import StripeUnavailable
+from tenants.limits.reader import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def endpoint_of(method: str, url: str) -> str:
 def pace(endpoint: str, *, sleep: Callable[[float], None] = time.sleep) -> float:
     """Wait for a slot of the endpoint; the seconds waited. Raises StripeUnavailable where the next 10 s are taken."""
     step_s = 1 / CALLS_PER_SECOND
-    with connection.cursor() as cursor:
+    with whole("all calls of the installation share one rate"), connection.cursor() as cursor:
         cursor.execute(_TAKE, {"endpoint": endpoint[:200], "step": step_s, "burst": BURST_S})
         row = cursor.fetchone()
     assert row is not None

@@ -20,6 +20,7 @@ from clusters.bodies import checked, read_body
 from clusters.enrolment import enrol, issue_token, read_public_key, revoke
 from clusters.models import Cluster, KeyOrigin, Node
 from tenants.authentication import organization_of
+from tenants.limits.reader import whole
 from tenants.problems import Problem
 
 ENROLMENT_BYTES_MAX: Final = 16_384
@@ -118,19 +119,20 @@ class EnrolView(APIView):
         """Register the public key of a node with a one-time token; the same call again gets the same answer."""
         given = _read(request, EnrolmentSerializer)
         now = timezone.now()
-        enrolled = enrol(
-            secret=given["token"],
-            public_key=read_public_key(given["public_key"]),
-            node_name=given["node_name"],
-            agent_version=given["agent_version"],
-            now=now,
-        )
-        answer = {
-            "node": str(enrolled.node.id),
-            "cluster": enrolled.node.cluster.slug,
-            "server_time": now.isoformat().replace("+00:00", "Z"),
-            "continued": enrolled.continued,
-        }
+        with whole("a node comes with a token that nobody can guess"):
+            enrolled = enrol(
+                secret=given["token"],
+                public_key=read_public_key(given["public_key"]),
+                node_name=given["node_name"],
+                agent_version=given["agent_version"],
+                now=now,
+            )
+            answer = {
+                "node": str(enrolled.node.id),
+                "cluster": enrolled.node.cluster.slug,
+                "server_time": now.isoformat().replace("+00:00", "Z"),
+                "continued": enrolled.continued,
+            }
         return Response(answer, status=status.HTTP_201_CREATED if enrolled.created else status.HTTP_200_OK)
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 
 from clusters.models import SliceKind
 from clusters.packing import FreeSlice
+from tenants.limits.reader import whole
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class WrongWish(Problem):
     status = 422
     code = "wrong_wish"
     title = "This cannot be looked for"
+
+
+of_everybody = whole("what is free follows from what others hold; who holds what is not told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ _EARLIEST: Final = f"""
 """  # noqa: S608  constants of this module
 
 
+@of_everybody
 def rooms(wish: Wish, *, provider_ids: Iterable[UUID]) -> list[NodeRoom]:
     """Return what is free on each node over the whole of a wish's span, the fullest of rooms first."""
     with connection.cursor() as cursor:
@@ -148,6 +153,7 @@ def rooms(wish: Wish, *, provider_ids: Iterable[UUID]) -> list[NodeRoom]:
         return [NodeRoom(*row) for row in cursor.fetchall()]
 
 
+@of_everybody
 def free_slices(wish: Wish, *, provider_ids: Iterable[UUID]) -> list[FreeSlice]:
     """Return every slice that is free over the whole of a wish's span."""
     with connection.cursor() as cursor:
@@ -155,6 +161,7 @@ def free_slices(wish: Wish, *, provider_ids: Iterable[UUID]) -> list[FreeSlice]:
         return [FreeSlice(*row) for row in cursor.fetchall()]
 
 
+@of_everybody
 def earliest_start(wish: Wish, *, provider_ids: Iterable[UUID]) -> datetime | None:
     """Return the first instant from the wish's start on at which enough slices are free for as long as it asks.
 
@@ -171,6 +178,7 @@ def earliest_start(wish: Wish, *, provider_ids: Iterable[UUID]) -> datetime | No
     return None
 
 
+@of_everybody
 def models_of(provider_ids: Iterable[UUID]) -> list[tuple[str, str, str]]:
     """Return what providers have to let: (card model, kind, profile), in order."""
     with connection.cursor() as cursor:

@@ -1,8 +1,11 @@
 #!/bin/bash
-# Makes the platform's role and database at the first start. The role is no superuser: row-level security would not
-# bind one.
+# Makes the platform's roles and database at the first start. None is a superuser: row-level security would not bind one.
+# Jobs own the tables as forecourt; the web signs in as forecourt_web and reads as forecourt_reader.
 set -euo pipefail
-psql --set ON_ERROR_STOP=1 --set password="$POSTGRES_PASSWORD" --username postgres <<'SQL'
+psql --set ON_ERROR_STOP=1 --set password="$POSTGRES_PASSWORD" --set web="$POSTGRES_WEB_PASSWORD" --username postgres <<'SQL'
 CREATE ROLE forecourt LOGIN CREATEROLE PASSWORD :'password';
+CREATE ROLE forecourt_reader;
+CREATE ROLE forecourt_web LOGIN PASSWORD :'web';
+GRANT forecourt_reader TO forecourt_web, forecourt;
 CREATE DATABASE forecourt OWNER forecourt;
 SQL

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from forecourt.embedded.places import places_of
+from forecourt.embedded.places import DATABASE_NAME, WEB_ROLE, Places, places_of
 
 SECRET_KEY_CHARACTERS_MIN = 50
 METRICS_TOKEN_CHARACTERS_MIN = 24
@@ -28,6 +28,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 BROKER_SCHEMES = ("amqp", "amqps", "redis", "rediss", "redis+socket")
 NAMES = (
     "DATABASE_URL",
+    "DATABASE_WEB_URL",
     "BROKER_URL",
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRET",
@@ -67,6 +68,8 @@ class Environment:
     """Every outside setting, checked and complete."""
 
     database_url: str = field(repr=False)
+    database_web_url: str = field(repr=False)
+    """What the web's processes sign in with; where none is given, the same as jobs."""
     database_embedded: bool
     broker_url: str = field(repr=False)
     broker_embedded: bool
@@ -128,6 +131,7 @@ def read_environment(environ: Mapping[str, str], directory: Path | None = None) 
     production = not on_loopback or bool(database_url and not debug)
     return Environment(
         database_url=database_url or places.database_url,
+        database_web_url=_web_database_url(read("DATABASE_WEB_URL", "", _database_url), database_url, places),
         database_embedded=not database_url,
         broker_url=broker_url or places.broker_url,
         broker_embedded=not broker_url,
@@ -190,6 +194,19 @@ def _database_url(name: str, value: str) -> str:
     if parts.scheme not in ("postgres", "postgresql") or not database:
         raise WrongSetting(name, _without_password(parts), "postgresql://user:password@host:5432/database")
     return value
+
+
+def _web_database_url(given: str, database_url: str, places: Places) -> str:
+    """The web's way in: its own role in an embedded database; another one where it is given, or else the owner's."""
+    if not database_url:
+        if given:
+            raise WrongSetting("DATABASE_WEB_URL", "a URL without DATABASE_URL", "both, or neither")
+        return places.url_of_database(DATABASE_NAME, role=WEB_ROLE)
+    if not given:
+        return database_url
+    if urlsplit(given).path != urlsplit(database_url).path:
+        raise WrongSetting("DATABASE_WEB_URL", "another database than DATABASE_URL's", "the same one, as another user")
+    return given
 
 
 def _broker_url(name: str, value: str) -> str:

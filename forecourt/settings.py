@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.limiting.LimitedRows",
     "allauth.account.middleware.AccountMiddleware",
     "tenants.accounts.seen.LastSeen",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -103,7 +104,14 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": dj_database_url.parse(ENVIRONMENT.database_url, conn_max_age=60, conn_health_checks=True)}
+# What jobs and commands sign in with, as the owner of the tables; the web's processes are told for whom they read.
+DATABASES = {
+    "default": dj_database_url.parse(
+        ENVIRONMENT.database_url, engine="tenants.limits", conn_max_age=60, conn_health_checks=True
+    )
+}
+# The web's processes read nothing that nobody asked for: see forecourt.web_settings.
+READS_FOR_SOMEBODY = False
 # A pooler that shares sessions may not know a statement that was prepared in another one.
 PREPARED_STATEMENTS = ENVIRONMENT.prepared_statements
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
+# An environment that is shared with jobs names their settings.
+if os.environ.get("DJANGO_SETTINGS_MODULE", "forecourt.settings") == "forecourt.settings":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "forecourt.web_settings"
 
 LEAN_PATHS: Final = frozenset({BATCHES_PATH})
 

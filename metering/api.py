@@ -23,6 +23,7 @@ from metering.ingest_counts import UNKNOWN_REPORTER
 from metering.queries import place_of_total, usage_in, usage_totals
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from tenants.authentication import organization_of
+from tenants.limits.reader import whole
 from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
 from tenants.listing.cursors import write_cursor
 from tenants.listing.paging import Paged
@@ -50,7 +51,7 @@ def batches(request: HttpRequest) -> HttpResponse:
         response["Allow"] = "POST"
         return response
     try:
-        with ingest_gate.entered():
+        with ingest_gate.entered(), whole("a node signs for itself; its provider has no part in it"):
             return _take_batch(request)
     except Overloaded as refused:
         # Read and dropped: a connection on which a body is left is of no use to its agent any more.

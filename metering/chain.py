@@ -208,6 +208,8 @@ def _run_once(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     Outside a transaction it is committed when this returns.
     """
     connection.ensure_connection()
+    if connection.in_atomic_block:
+        connection.cursor().close()  # the transaction is told for whom it reads; a raw cursor tells nothing
     with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
         connection.connection.prepare_threshold = PREPARE_AFTER if settings.PREPARED_STATEMENTS else None
         cursor.execute(query, parameters, binary=True)

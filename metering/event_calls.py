@@ -21,6 +21,7 @@ from metering.event_models import EventCall, EventConflict, EventKey, EventPartT
 from metering.event_pack import unpack
 from metering.event_spans import attributed_now
 from metering.event_sums import REQUESTS, ReceivedEvents
+from tenants.limits.reader import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -166,6 +167,7 @@ def _one_by_one(call: ReceivedEvents) -> Iterator[StoredEvent]:
         )
 
 
+@whole("what came under an event's name is its reporter's row, of which this tells others their part")
 def conflicts_of(one: StoredEvent, reader: Organization) -> list[dict[str, object]]:
     """Return the first CONFLICTS_SHOWN_MAX other contents that came under an event's name, with when each first did.
 

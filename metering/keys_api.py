@@ -13,6 +13,7 @@ from clusters.bodies import read_body
 from metering.node_keys import Asking, rejoin_chain, rotate_key
 from metering.wire import HEADER_NODE, HEADER_SIGNATURE
 from metering.wire_keys import BODY_BYTES_MAX
+from tenants.limits.reader import whole
 from tenants.problem_response import answer, problem_answer
 from tenants.problems import Problem
 
@@ -52,7 +53,8 @@ def _answered(request: HttpRequest, change: Change) -> HttpResponse:
     try:
         body = read_body(request, BODY_BYTES_MAX)
         asking = Asking(headers.get(HEADER_NODE, ""), body, headers.get(HEADER_SIGNATURE, ""))
-        done = change(asking=asking, now=timezone.now())  # noqa: TID251  an entry point
+        with whole("a node signs for itself; its provider has no part in it"):
+            done = change(asking=asking, now=timezone.now())  # noqa: TID251  an entry point
     except Problem as refused:
         return problem_answer(refused)
     return HttpResponse(json.encode(done), content_type="application/json")

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Model, Q
 
 from tenants import roles
+from tenants.limits.reader import lift, read_for, whole
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
 
@@ -191,15 +192,21 @@ FIND: Final = f"""
 def find_key(secret: str, now: datetime, address: str = "") -> ApiKey | None:
     """Return the usable key that `secret` opens, with its organization.
 
-    Note that it was used (to the minute), and from which address.
+    Note that it was used (to the minute), and from which address. The rest of a request then reads the organization's
+    rows.
     """
     if not secret.startswith(KEY_PREFIX) or len(secret) > KEY_CHARACTERS_MAX:
         return None
-    key = _usable_key(_digest(secret), now)
-    if key and (key.last_used_at is None or now - key.last_used_at >= LAST_USED_STEP):
-        ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=now), id=key.id).update(
-            last_used_at=now, last_used_from=_ip(address)
-        )
+    with whole("a key is looked up by what nobody can guess, before it is known whose it is"):
+        key = _usable_key(_digest(secret), now)
+        if key and (key.last_used_at is None or now - key.last_used_at >= LAST_USED_STEP):
+            ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=now), id=key.id).update(
+                last_used_at=now, last_used_from=_ip(address)
+            )
+    if key:
+        read_for(organization_id=key.organization_id)
+        if key.organization.is_operator:
+            lift()
     return key
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from billing.agreements.drafting import read_for
 from billing.agreements.previews import Preview, preview
 from billing.models import OPEN_STATES, Amendment, AmendmentState
+from tenants.limits.reader import whole
 from tenants.models import Organization
 from tenants.problems import Problem
 
@@ -21,6 +22,7 @@ def actions_of(amendment: Amendment, organization: Organization) -> tuple[str, .
     return (*decide, "withdraw") if own else (*decide, "decline")
 
 
+@whole("an offer names slices that the tenant does not hold yet; what others hold decides whether it fits")
 def preview_of(amendment: Amendment, now: datetime) -> Preview | None:
     """Return what an open amendment would change; None once it is decided, or where it no longer fits."""
     if amendment.state not in OPEN_STATES:

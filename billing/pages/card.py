@@ -24,6 +24,7 @@ from billing.models import CardOnFile, CardVisit, Collection, CollectionNotice, 
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, money
 from portal.parts import Action, Notice
+from tenants.limits.reader import whole
 from tenants.models import User
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, tenant_page
@@ -88,7 +89,8 @@ def _act(request: HttpRequest, organization: Organization, gateway: StripeGatewa
 def _look(visit: CardVisit, gateway: StripeGateway) -> None:
     """Whoever comes back from Stripe's page sees what came of it; if Stripe is silent, the sweep looks again."""
     try:
-        look_at_visit(visit_id=visit.pk, gateway=gateway, now=datetime.now(UTC))
+        with whole("coming back from Stripe's page keeps the card"):
+            look_at_visit(visit_id=visit.pk, gateway=gateway, now=datetime.now(UTC))
     except StripeError as error:
         logger.warning("card visit %s: %s", visit.pk, error)
 

@@ -27,6 +27,7 @@ from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, look_at_top_up, open_top_up, start_top_up
 from portal.figures import locale_for, moment, money
 from portal.parts import Pill, PillTone
+from tenants.limits.reader import whole
 from tenants.models import User
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, tenant_page
@@ -108,7 +109,8 @@ def _buy(request: HttpRequest, organization: Organization, gateway: StripeGatewa
 def _look(top_up: TopUp, gateway: StripeGateway, now: datetime) -> None:
     """Whoever comes back from Stripe's page sees what came of it; if Stripe is silent, the sweep looks again."""
     try:
-        look_at_top_up(top_up_id=top_up.pk, gateway=gateway, now=now)
+        with whole("coming back from Stripe's page books what was paid"):
+            look_at_top_up(top_up_id=top_up.pk, gateway=gateway, now=now)
     except StripeError as error:
         logger.warning("top-up %s: %s", top_up.pk, error)
 

@@ -24,6 +24,7 @@ from billing.statements.payouts import payouts_of, standings_of, terms_seen
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for
 from portal.parts import Empty
+from tenants.limits.reader import whole
 from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
@@ -94,7 +95,8 @@ def provider_payouts_stripe(request: HttpRequest, organization: Organization) ->
 
     def go(stripe: Connecting) -> str:
         if request.GET.get("back"):
-            look_at_payee(provider_id=organization.pk, gateway=stripe, now=datetime.now(UTC))
+            with whole("coming back from Stripe's page keeps what it says of the account"):
+                look_at_payee(provider_id=organization.pk, gateway=stripe, now=datetime.now(UTC))
             return page
         return onboarding_url(payee=payee, gateway=stripe, page_url=f"{here}?back=1", again_url=here)
 

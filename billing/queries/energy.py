@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Q, Sum
 
 from billing.models import MarginRow
+from tenants.limits.reader import whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +56,7 @@ class TenantEnergy:
         return amount * TOKENS_PER_MTOK / self.tokens
 
 
+@whole("margin rows hold a provider's costs, so they are its own; their energy is told to the tenant too")
 def tenant_energy(
     tenant: Organization | UUID, from_at: datetime, to_at: datetime, *, provider: UUID | None = None, model: str = ""
 ) -> TenantEnergy | None:

@@ -15,6 +15,8 @@ SOCKET_PATH_BYTES_MAX = 100
 POSTGRES_PORT = 5432
 DATABASE_NAME = "forecourt"
 DATABASE_ROLE = "forecourt"
+# As `tenants.limits.roles` names it, which is not there where only the agent is installed.
+WEB_ROLE = "forecourt_web"
 BROKER_SOCKET_NAME = "valkey.sock"
 
 

@@ -16,8 +16,18 @@ from forecourt.embedded.folder import Account, CannotStart
 from forecourt.embedded.leftovers import MARK, stop_postgres
 from forecourt.embedded.places import DATABASE_NAME, DATABASE_ROLE, Places
 from forecourt.embedded.supervisor import Program, Supervisor
+from tenants.limits.roles import READER_ROLE, WEB_ROLE
 
 SUPERUSER = "postgres"
+# Whom requests sign in and read as (see `tenants.limits.roles`); what they may do, migrations say.
+MAKE_ROW_ROLES = """
+    DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {reader_name}) THEN CREATE ROLE {reader}; END IF;
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {web_name}) THEN CREATE ROLE {web}; END IF;
+        ALTER ROLE {web} LOGIN;
+        GRANT {reader} TO {web}, {owner};
+    END $$
+"""
 INITDB_TIMEOUT_S = 120
 CONNECT_TIMEOUT_S = 5
 # Modest figures for a laptop that does other things too.
@@ -152,6 +162,15 @@ def _make_database(places: Places) -> None:
         if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [DATABASE_ROLE]).rowcount:
             role = sql.Identifier(DATABASE_ROLE)
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE").format(role))
+        connection.execute(
+            sql.SQL(MAKE_ROW_ROLES).format(
+                reader_name=READER_ROLE,
+                web_name=WEB_ROLE,
+                reader=sql.Identifier(READER_ROLE),
+                web=sql.Identifier(WEB_ROLE),
+                owner=sql.Identifier(DATABASE_ROLE),
+            )
+        )
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE_NAME]).rowcount:
             names = (sql.Identifier(DATABASE_NAME), sql.Identifier(DATABASE_ROLE))
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))

@@ -26,6 +26,7 @@ from tenants.accounts.noting import ACTIONS, note
 from tenants.accounts.sealing import seal, unseal
 from tenants.accounts.vouched import vouched_for
 from tenants.accounts.words import MESSAGES, REFUSALS
+from tenants.limits.reader import whole
 from tenants.models import User
 from tenants.password_backend import address_of
 from tenants.scoping import VOUCHED_KEY
@@ -62,7 +63,9 @@ class Accounts(DefaultAccountAdapter):
 
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
         """Take an address into use; not one that somebody else signs in with, even if they never confirmed it."""
-        if User.objects.filter(email__iexact=email_address.email).exclude(pk=email_address.user_id).exists():
+        with whole("an address is one person's, whoever asks"):
+            taken = User.objects.filter(email__iexact=email_address.email).exclude(pk=email_address.user_id).exists()
+        if taken:
             facts = {"email": email_address.email}
             self.add_message(request, messages.ERROR, "account/messages/email_confirmation_failed.txt", facts)
             return False

@@ -15,6 +15,7 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 
 from tenants.accounts.noting import note
+from tenants.limits.reader import whole
 from tenants.members.changing import LastOwner
 from tenants.models import Membership, Organization, Role, User
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+@whole("whether an organization has another owner is asked of all it has, not of the one acted for")
 def alone_in(person: User) -> list[Organization]:
     """Return the organizations that have no other owner who can sign in."""
     owned = Organization.objects.filter(memberships__user=person, memberships__role=Role.OWNER).order_by("pk")

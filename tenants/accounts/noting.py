@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tenants.limits.reader import whole
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ACTIONS: Final = {
 """Action in the log, by the notice that the person gets of it."""
 
 
+@whole("all organizations of a person learn of it, whichever is acted for, and before they are signed in")
 def note(
     person: User,
     action: str,

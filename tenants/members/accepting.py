@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tenants.invitation_models import Invitation
+from tenants.limits.reader import whole
 from tenants.members.tokens import TOKEN_CHARACTERS, digest_of
 from tenants.models import AuditEntry, Membership, User
 from tenants.problems import Problem
@@ -42,6 +43,7 @@ class WrongNewPerson(Problem):
     title = "The account cannot be made"
 
 
+@whole("who holds the letter opens the invitation, before it is known who they are")
 def find_invitation(token: str) -> Invitation | None:
     """Return the invitation that a token opens, whatever became of it; the tokens of earlier turns open nothing."""
     if len(token) != TOKEN_CHARACTERS or not token.isascii():
@@ -49,6 +51,7 @@ def find_invitation(token: str) -> Invitation | None:
     return Invitation.objects.select_related("organization").filter(token_sha256=digest_of(token)).first()
 
 
+@whole("an address has one account, whoever asks")
 def account_of(invitation: Invitation) -> User | None:
     """Return the person who has an account with the invitation's address."""
     return User.objects.filter(email__iexact=invitation.email).first()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from tenants.limits.reader import whole
 from tenants.members.inviting import RoleOutOfReach
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.problems import Problem
@@ -75,6 +76,7 @@ def leave(*, organization: Organization, person: User, now: datetime) -> None:
     membership.delete()
 
 
+@whole("whether an organization has another owner is asked of all it has, not of the one acted for")
 def owned_alone(person: User) -> list[Organization]:
     """Return the organizations that would have no owner without the person, by name."""
     owned = Organization.objects.filter(memberships__user=person, memberships__role=Role.OWNER)

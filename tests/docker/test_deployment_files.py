@@ -145,6 +145,7 @@ def test_services_of_compose_run_commands_that_exist() -> None:
 def test_settings_of_compose_are_accepted(tmp_path: Path) -> None:
     given = {
         "POSTGRES_PASSWORD": "a1b2c3",
+        "POSTGRES_WEB_PASSWORD": "d4e5f6",
         "FORECOURT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST",
         "FORECOURT_PUBLIC_URL": "https://forecourt.example",
     }
@@ -174,6 +175,7 @@ def test_compose_is_accepted_by_docker_where_there_is_one() -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "POSTGRES_PASSWORD": "a",
+        "POSTGRES_WEB_PASSWORD": "b",
         "FORECOURT_SECRET_KEY": "b",
         "FORECOURT_PUBLIC_URL": "https://c.example",
     }

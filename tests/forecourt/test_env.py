@@ -271,3 +271,28 @@ def test_example_file_names_every_setting_and_is_valid(tmp_path: Path) -> None:
     assert names == set(NAMES)
     (tmp_path / ".env").write_text(example)
     assert read_environment({}, tmp_path) == read_environment({}, tmp_path)
+
+
+def test_the_web_signs_in_by_itself_where_it_can(tmp_path: Path) -> None:
+    assert read(tmp_path).database_web_url.startswith("postgresql://forecourt_web@")
+    assert read(tmp_path, **SERVER).database_web_url == SERVER["DATABASE_URL"]
+    web = "postgresql://web:hunter3hunter3@db:5432/forecourt"
+    environment = read(tmp_path, **SERVER, DATABASE_WEB_URL=web)
+    assert environment.database_web_url == web
+    assert "hunter3hunter3" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"DATABASE_WEB_URL": "postgresql://web@db/forecourt"}, "both, or neither"),
+        ({**SERVER, "DATABASE_WEB_URL": "postgresql://web@db/another"}, "the same one, as another user"),
+        ({**SERVER, "DATABASE_WEB_URL": "mysql://web@db/forecourt"}, "postgresql://user:password@host"),
+    ],
+)
+def test_the_webs_own_way_in_must_lead_to_the_same_database(
+    tmp_path: Path, environ: dict[str, str], expected: str
+) -> None:
+    refused = refusal(tmp_path, **environ)
+    assert refused.name == "DATABASE_WEB_URL"
+    assert expected in refused.expected

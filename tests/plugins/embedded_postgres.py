@@ -33,7 +33,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server now if a conftest loaded this plugin; xdist's workers inherit the URL."""
     if _ensure(config) and settings.configured:
-        settings.DATABASES["default"].update(dj_database_url.parse(os.environ["DATABASE_URL"]))
+        settings.DATABASES["default"].update(dj_database_url.parse(os.environ["DATABASE_URL"], engine="tenants.limits"))
 
 
 def _ensure(config: pytest.Config) -> bool:

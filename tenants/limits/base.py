@@ -1,0 +1,150 @@
+"""Django's PostgreSQL, told with each transaction for whom it reads (see `tenants.limits.reader`).
+
+Settings and role are set for the transaction alone, so that nothing of a request is left behind in a session, be it
+kept open here or shared by a pooler. Outside a transaction a statement is one of its own: the telling goes before it in
+the same message, without a round trip more.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.backends.postgresql import base
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+from tenants.limits.reader import Reader, reader_now
+from tenants.limits.roles import READER_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ORGANIZATION: Final = "app.org_id"
+PERSON: Final = "app.person_id"
+_UNSURE: Final = object()
+"""After a part of a transaction was undone: it may have been told within that part."""
+
+
+def telling(reader: Reader | None) -> str:
+    """Return the statement that limits the transaction to a reader's rows, or lifts the limit (None)."""
+    if reader is None:
+        return "SELECT set_config('role', 'none', true)"
+    organization, person = (value or "" for value in (reader.organization_id, reader.person_id))
+    return (
+        f"SELECT set_config('role', '{READER_ROLE}', true), set_config('{ORGANIZATION}', '{organization}', true),"
+        f" set_config('{PERSON}', '{person}', true)"
+    )
+
+
+class TellingCursor(base.Cursor):
+    """A cursor that begins each statement with who reads, where that is set."""
+
+    told = ""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> TellingCursor:
+        """Run a statement, as a transaction of its own together with the telling."""
+        if not self.told:
+            super().execute(query, params, **options)
+            return self
+        text = query.as_string(self) if isinstance(query, sql.Composable) else query
+        if isinstance(text, bytes):
+            text = text.decode()
+        # Without parameters psycopg leaves percent signs as they are; the telling has none.
+        super().execute(f"{self.told}; {text}", params, **options)
+        self.nextset()
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        """Run a statement several times in one transaction."""
+        if not self.told:
+            super().executemany(query, params_seq, **options)
+            return
+        with self.connection.transaction():
+            self.connection.execute(self.told)
+            super().executemany(query, params_seq, **options)
+
+
+# What the stubs of Django and psycopg leave out of the classes below is said by the ignored lines.
+class TellingServerCursor(base.ServerSideCursor):
+    """The same for a cursor that the server holds; its rows are decided when it is opened."""
+
+    told = ""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> TellingServerCursor:
+        """Open the cursor."""
+        if not self.told:
+            super().execute(query, params, **options)  # type: ignore[misc]
+            return self
+        with self.connection.transaction():
+            self.connection.execute(self.told)
+            super().execute(query, params, **options)  # type: ignore[misc]
+        return self
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection that tells the database for whom it reads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._told: object = None
+        self._quiet = False
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Django's, with our cursors."""
+        return {**super().get_connection_params(), "cursor_factory": TellingCursor}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Nothing is told to a new session yet."""
+        self._told = None
+        return super().get_new_connection(conn_params)
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor for the reader of now."""
+        if self._is_in_transaction():
+            self.tell()
+            return super().create_cursor(name)
+        cursor = super().create_cursor(name)
+        reader = reader_now(len(self.atomic_blocks))
+        if reader is None:
+            return cursor
+        if name:
+            cursor.close()
+            opened: Any = TellingServerCursor
+            cursor = opened(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
+        cursor.told = telling(reader)
+        return cursor
+
+    def tell(self) -> None:
+        """Within a transaction: tell who reads, where that has changed."""
+        reader = reader_now(len(self.atomic_blocks))
+        if self._quiet or reader == self._told:
+            return
+        if self.connection.info.transaction_status == TransactionStatus.INERROR:
+            return  # nothing but its end is possible
+        self.connection.execute(telling(reader))
+        self._told = reader
+
+    def _is_in_transaction(self) -> bool:
+        return bool(self.in_atomic_block or not self.connection.autocommit)
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]
+        self._told = None
+
+    def _rollback(self) -> None:
+        super()._rollback()  # type: ignore[misc]
+        self._told = None
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        with self._silence():
+            super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self._told = _UNSURE
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False

@@ -1,0 +1,109 @@
+"""A migrated database holds what is declared; what somebody changed in it is set right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+
+from forecourt.rows.applying import RolesMissing, limit_rows
+from forecourt.rows.declared import DECLARED
+from forecourt.rows.rules import Open, Rule, View
+from tenants.limits.roles import READER_ROLE, WEB_ROLE
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def policies() -> set[tuple[str, str]]:
+    return set(rows("SELECT tablename, policyname FROM pg_policies"))
+
+
+def test_every_table_is_as_declared() -> None:
+    limited = dict(rows("SELECT relname, relrowsecurity FROM pg_class WHERE relkind IN ('r', 'p')"))
+    held = policies()
+    for label, declared in DECLARED.items():
+        table = apps.get_model(label)._meta.db_table
+        if isinstance(declared, View):
+            continue
+        assert limited[table] == (not isinstance(declared, Open)), table
+        assert ((table, "own_rows") in held) == isinstance(declared, Rule), table
+
+
+def test_a_view_shows_what_its_tables_show() -> None:
+    views = [apps.get_model(label)._meta.db_table for label, one in DECLARED.items() if isinstance(one, View)]
+    found = dict(rows("SELECT relname, reloptions FROM pg_class WHERE relkind = 'v'"))
+    for view in views:
+        assert found[view] == ["security_invoker=true"], view
+
+
+def test_the_webs_roles_are_bound_by_it() -> None:
+    found = rows(
+        "SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname IN (%s, %s)",
+        READER_ROLE,
+        WEB_ROLE,
+    )
+    assert sorted(found) == [(READER_ROLE, False), (WEB_ROLE, False)]
+    owned = rows(
+        "SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) IN (%s, %s)",
+        READER_ROLE,
+        WEB_ROLE,
+    )
+    assert owned == []
+
+
+def test_parts_of_a_table_are_reached_through_it_alone() -> None:
+    parts = rows("SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE relkind = 'r'")
+    assert parts
+    for (part,) in parts:
+        assert rows("SELECT has_table_privilege(%s, %s, 'SELECT')", READER_ROLE, part) == [(False,)], part
+        assert rows("SELECT has_table_privilege(%s, %s, 'SELECT')", WEB_ROLE, part) == [(False,)], part
+
+
+def test_it_is_done_once() -> None:
+    limit_rows()
+    assert not limit_rows()
+
+
+def test_what_differs_is_made_anew() -> None:
+    limit_rows()
+    before = policies()
+    execute("DROP POLICY own_rows ON billing_invoice")
+    execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
+    assert limit_rows()
+    assert policies() == before
+    assert not limit_rows()
+
+
+def test_migrating_ends_with_it() -> None:
+    execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
+    call_command("migrate", verbosity=0, interactive=False)
+    assert not limit_rows()
+
+
+def test_a_look_at_the_plan_changes_nothing() -> None:
+    execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
+    call_command("migrate", verbosity=0, interactive=False, plan=True)
+    assert limit_rows()
+
+
+def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_must_do() -> None:
+    execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
+    execute("CREATE ROLE rows_test_powerless; GRANT rows_test_powerless TO CURRENT_USER")
+    execute("SET LOCAL ROLE rows_test_powerless")
+    with pytest.raises(RolesMissing, match=f"CREATE ROLE {READER_ROLE}") as told:
+        limit_rows()
+    assert "rows_test_powerless" in str(told.value)

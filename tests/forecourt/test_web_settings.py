@@ -1,0 +1,61 @@
+"""Web processes sign in to the database as owners of nothing, and nothing is read that nobody asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KEY = "settings-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM"
+OWNER, WEB = "postgresql://forecourt:one@db/forecourt", "postgresql://forecourt_web:two@db/forecourt"
+SHOW = """
+import json
+from forecourt import wsgi
+from django.conf import settings
+one = settings.DATABASES["default"]
+print(json.dumps([settings.SETTINGS_MODULE, settings.READS_FOR_SOMEBODY, one["USER"], one["ENGINE"]]))
+"""
+
+
+def shown(folder: Path, **environ: str) -> list[object]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FORECOURT_", "DATABASE_", "DJANGO_", "BROKER_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("environ", "user"),
+    [
+        ({}, "forecourt_web"),
+        ({"DATABASE_URL": OWNER, "FORECOURT_SECRET_KEY": KEY, "BROKER_URL": "redis://h/0"}, "forecourt"),
+        (
+            {
+                "DATABASE_URL": OWNER,
+                "DATABASE_WEB_URL": WEB,
+                "FORECOURT_SECRET_KEY": KEY,
+                "DJANGO_SETTINGS_MODULE": "forecourt.settings",
+            },
+            "forecourt_web",
+        ),
+    ],
+)
+def test_whom_the_web_signs_in_as(tmp_path: Path, environ: dict[str, str], user: str) -> None:
+    assert shown(tmp_path, **environ) == ["forecourt.web_settings", True, user, "tenants.limits"]

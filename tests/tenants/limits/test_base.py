@@ -1,0 +1,127 @@
+"""What the database is told: with each transaction anew, also after errors, and never for longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from psycopg import sql
+
+from tenants.limits.base import ORGANIZATION, PERSON, telling
+from tenants.limits.reader import NOBODY, Reader, limited, read_for, whole
+from tenants.limits.roles import READER_ROLE
+from tenants.models import Organization
+from tests.factories import make_organization
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+TOLD = f"SELECT current_role, current_setting('{ORGANIZATION}', true), current_setting('{PERSON}', true)"
+ID = uuid4()
+
+
+def told() -> tuple[str, str | None, str | None]:
+    """What the database was told for a statement sent now."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD)
+        role, organization, person = cursor.fetchone()
+    return role, organization, person
+
+
+def reads_for(organization_id: UUID) -> tuple[str, str, str]:
+    return READER_ROLE, str(organization_id), ""
+
+
+@pytest.fixture
+def owner(db: None) -> str:
+    return told()[0]
+
+
+def test_what_is_told_has_nothing_in_it_that_a_caller_wrote() -> None:
+    assert telling(None) == "SELECT set_config('role', 'none', true)"
+    assert str(ID) in telling(Reader(ID, None))
+    assert telling(NOBODY).count("''") == 2
+
+
+@pytest.mark.django_db
+def test_within_a_transaction_each_change_is_told(owner: str) -> None:
+    assert owner != READER_ROLE
+    with limited(changes=True):
+        assert told() == (READER_ROLE, "", "")
+        read_for(organization_id=ID)
+        assert told() == reads_for(ID)
+        with transaction.atomic():
+            assert told()[0] == owner
+            with transaction.atomic():
+                assert told()[0] == owner
+        assert told() == reads_for(ID)
+        with whole("a test"):
+            assert told()[0] == owner
+    assert told()[0] == owner
+
+
+@pytest.mark.django_db
+def test_a_use_case_that_fails_leaves_the_limit_as_it_was(owner: str) -> None:
+    make_organization("taken")
+    with limited(changes=True):
+        read_for(organization_id=ID)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_organization("taken")
+        assert told() == reads_for(ID)
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert told() == reads_for(ID)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_every_statement_tells_and_nothing_stays() -> None:
+    owner, mine = told()[0], make_organization("mine")
+    make_organization("theirs")
+    with limited(changes=True):
+        read_for(organization_id=mine.id)
+        assert told() == reads_for(mine.id)
+        assert [one.slug for one in Organization.objects.all()] == ["mine"]
+        assert [one.slug for one in Organization.objects.iterator(chunk_size=1)] == ["mine"]
+        assert Organization.objects.update(country="FR") == 1
+        with transaction.atomic():
+            assert told()[0] == owner
+            assert Organization.objects.count() == 2
+        assert_nothing_stays(owner)
+        with connection.cursor() as cursor:
+            cursor.executemany("UPDATE tenants_organization SET country = %s", [("GB",), ("ES",)])
+            cursor.execute(sql.SQL("SELECT slug FROM tenants_organization WHERE country LIKE {}").format("%S"))
+            assert cursor.fetchall() == [("mine",)]
+            cursor.execute("SELECT slug FROM tenants_organization WHERE country LIKE 'E%'")
+            assert (cursor.fetchall(), cursor.rowcount) == ([("mine",)], 1)
+            cursor.execute(b"SELECT count(*) FROM tenants_organization")  # type: ignore[arg-type]  # psycopg takes it
+            assert cursor.fetchone() == (1,)
+        with pytest.raises(DatabaseError):
+            Organization.objects.filter(slug="x" * 64).update(slug="y" * 300, country="DEU")
+        assert_nothing_stays(owner)
+    assert told()[0] == owner
+    assert set(Organization.objects.values_list("country", flat=True)) == {"ES", "DE"}
+
+
+def assert_nothing_stays(owner: str) -> None:
+    """The session itself is nobody's: asked past our cursors it is as it was when it was opened."""
+    raw: Any = connection.connection
+    role, *settings = raw.execute(TOLD).fetchone()
+    assert role == owner
+    assert not any(settings)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_is_undone_has_told_nothing() -> None:
+    owner = told()[0]
+    with limited(changes=False):
+        read_for(organization_id=ID)
+        with transaction.atomic():
+            assert told() == reads_for(ID)
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            assert told() == reads_for(ID)
+    with transaction.atomic():
+        assert told()[0] == owner
+    assert_nothing_stays(owner)
