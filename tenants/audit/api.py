@@ -40,8 +40,8 @@ class AuditEntrySerializer(serializers.Serializer[Any]):
     actor = serializers.CharField(help_text="e-mail address of a person, `API key` and its prefix, a node, or a job")
     action = serializers.CharField()
     subject = serializers.CharField(help_text="what it was done to")
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField(help_text="null where there was nothing")
+    after = serializers.JSONField(help_text="null where there is nothing any more")
 
 
 class AuditEntriesSerializer(PagedSerializer):
