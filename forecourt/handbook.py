@@ -32,7 +32,7 @@ GROUPS: Final[tuple[tuple[_StrPromise, tuple[str, ...]], ...]] = (
         gettext_lazy("Ideas"),
         ("concepts", "metering", "witnesses", "contracts", "leases", "prices", "economics", "rating", "ledger"),
     ),
-    (gettext_lazy("Money"), ("statements", "documents", "taxes")),
+    (gettext_lazy("Money"), ("statements", "documents", "taxes", "budgets")),
     (gettext_lazy("Programs"), ("api", "webhooks", "compat")),
     (gettext_lazy("On the servers"), ("agent", "engines", "accelerators")),
     (
