@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters import fleet_reading as reading
+from clusters import fleet_rows as rows
 from clusters import fleet_shapes as shapes
 from clusters.making import make_cluster, make_deployment
 from tenants.authentication import organization_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from clusters.models import Accelerator, Allocation, Cluster, Deployment, Endpoint, Node, Slice
 
 READS: Final = {"GET": "fleet:read"}
 ORDER: Final = ("pk",)
@@ -115,119 +115,13 @@ def _one(shape: type[serializers.Serializer[Any]], plural: str, singular: str) -
     )
 
 
-def _cluster(row: Cluster) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "slug": row.slug,
-        "name": row.name,
-        "country": row.country,
-        "provider": row.provider.slug,
-        "created_at": _instant(row.created_at),
-    }
-
-
-def _node(row: Node) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "name": row.name,
-        "cluster": row.cluster.slug,
-        "provider": row.cluster.provider.slug,
-        "agent_version": row.agent_version,
-        "driver_version": row.driver_version,
-        "enrolled_at": _instant(row.enrolled_at),
-        "revoked_at": _instant(row.revoked_at),
-        "created_at": _instant(row.created_at),
-    }
-
-
-def _accelerator(row: Accelerator) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "uuid": row.uuid,
-        "node": row.node.name,
-        "cluster": row.node.cluster.slug,
-        "model": row.model,
-        "memory_mib": row.memory_mib,
-        "position": row.position,
-        "first_seen_at": _instant(row.first_seen_at),
-        "last_seen_at": _instant(row.last_seen_at),
-        "retired_at": _instant(row.retired_at),
-    }
-
-
-def _slice(row: Slice) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "accelerator": str(row.accelerator_id),
-        "node": row.accelerator.node.name,
-        "cluster": row.accelerator.node.cluster.slug,
-        "kind": row.kind,
-        "label": row.label,
-        "profile": row.profile,
-        "share_permille": row.share_permille,
-        "created_at": _instant(row.created_at),
-        "retired_at": _instant(row.retired_at),
-    }
-
-
-def _allocation(row: Allocation) -> dict[str, object]:
-    node = row.slice.accelerator.node
-    return {
-        "id": str(row.pk),
-        "slice": str(row.slice_id),
-        "accelerator": str(row.slice.accelerator_id),
-        "node": node.name,
-        "cluster": node.cluster.slug,
-        "tenant": row.tenant.slug,
-        "from_at": _instant(row.from_at),
-        "to_at": _instant(row.to_at),
-        "created_at": _instant(row.created_at),
-    }
-
-
-def _endpoint(row: Endpoint) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "node": row.node.name,
-        "cluster": row.node.cluster.slug,
-        "url": row.url,
-        "engine": row.engine,
-        "served_models": list(row.served_models),
-        "first_seen_at": _instant(row.first_seen_at),
-        "last_seen_at": _instant(row.last_seen_at),
-    }
-
-
-def _deployment(row: Deployment) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "slug": row.slug,
-        "name": row.name,
-        "provider": row.provider.slug,
-        "tenant": row.tenant.slug,
-        "from_at": _instant(row.from_at),
-        "to_at": _instant(row.to_at),
-        "created_at": _instant(row.created_at),
-        "bindings": [_binding(each) for each in row.bindings.all()],
-    }
-
-
-def _binding(row: Any) -> dict[str, object]:
-    return {
-        "endpoint": str(row.endpoint_id),
-        "model": row.model,
-        "from_at": _instant(row.from_at),
-        "to_at": _instant(row.to_at),
-    }
-
-
 @_listed(shapes.ClustersSerializer, "clusters", "List one's own clusters, and those on which one holds something.")
 class ClustersView(FleetListView):
     """Clusters."""
 
     required_scopes = {**READS, "POST": "fleet:write"}
     plural, shape = "clusters", shapes.ClusterSerializer
-    found, row = staticmethod(reading.clusters_of), staticmethod(_cluster)
+    found, row = staticmethod(reading.clusters_of), staticmethod(rows.cluster_row)
 
     @extend_schema(
         operation_id="clusters_create",
@@ -241,7 +135,7 @@ class ClustersView(FleetListView):
         """Make a cluster, for which enrolment tokens can then be made."""
         provider, given = _provider(request), _valid(shapes.NewClusterSerializer, request)
         made = make_cluster(provider=provider, actor=_caller(request), now=_now(), **given)
-        return Response(_cluster(made), status=status.HTTP_201_CREATED)
+        return Response(rows.cluster_row(made), status=status.HTTP_201_CREATED)
 
 
 @_one(shapes.ClusterSerializer, "clusters", "a cluster")
@@ -257,7 +151,7 @@ class NodesView(FleetListView):
 
     plural, shape = "nodes", shapes.NodeSerializer
     lookups = {"cluster": "cluster__slug"}
-    found, row = staticmethod(reading.fleet_nodes), staticmethod(_node)
+    found, row = staticmethod(reading.fleet_nodes), staticmethod(rows.node_row)
 
 
 @_one(shapes.NodeSerializer, "nodes", "a node")
@@ -279,7 +173,7 @@ class AcceleratorsView(FleetListView):
 
     plural, shape = "accelerators", shapes.AcceleratorSerializer
     lookups = {"cluster": "node__cluster__slug", "node": "node__name"}
-    found, row = staticmethod(reading.accelerators_of), staticmethod(_accelerator)
+    found, row = staticmethod(reading.accelerators_of), staticmethod(rows.accelerator_row)
 
 
 @_one(shapes.AcceleratorSerializer, "accelerators", "a card")
@@ -295,7 +189,7 @@ class SlicesView(FleetListView):
 
     plural, shape = "slices", shapes.SliceSerializer
     lookups = {"cluster": "accelerator__node__cluster__slug", "node": "accelerator__node__name"}
-    found, row = staticmethod(reading.slices_of), staticmethod(_slice)
+    found, row = staticmethod(reading.slices_of), staticmethod(rows.slice_row)
 
 
 @_one(shapes.SliceSerializer, "slices", "a slice")
@@ -322,7 +216,7 @@ class AllocationsView(FleetListView):
         "node": "slice__accelerator__node__name",
         "tenant": "tenant__slug",
     }
-    found, row = staticmethod(reading.allocations_of), staticmethod(_allocation)
+    found, row = staticmethod(reading.allocations_of), staticmethod(rows.allocation_row)
 
 
 @_one(shapes.AllocationSerializer, "allocations", "an allocation")
@@ -344,7 +238,7 @@ class EndpointsView(FleetListView):
 
     plural, shape = "endpoints", shapes.EndpointOfNodeSerializer
     lookups = {"cluster": "node__cluster__slug", "node": "node__name"}
-    found, row = staticmethod(reading.endpoints_of), staticmethod(_endpoint)
+    found, row = staticmethod(reading.endpoints_of), staticmethod(rows.endpoint_row)
 
 
 @_one(shapes.EndpointOfNodeSerializer, "endpoints", "an inference server")
@@ -361,7 +255,7 @@ class DeploymentsView(FleetListView):
     required_scopes = {**READS, "POST": "fleet:write"}
     plural, shape = "deployments", shapes.DeploymentSerializer
     lookups = {"tenant": "tenant__slug"}
-    found, row = staticmethod(reading.deployments_of), staticmethod(_deployment)
+    found, row = staticmethod(reading.deployments_of), staticmethod(rows.deployment_row)
 
     @extend_schema(
         operation_id="deployments_create",
@@ -382,7 +276,7 @@ class DeploymentsView(FleetListView):
             provider=provider, tenant=tenant, bound=bound, actor=_caller(request), now=_now(), **given
         )
         row: Any = reading.deployments_of(provider, _now()).get(pk=made.pk)
-        return Response(_deployment(row), status=status.HTTP_201_CREATED)
+        return Response(rows.deployment_row(row), status=status.HTTP_201_CREATED)
 
 
 @_one(shapes.DeploymentSerializer, "deployments", "a deployment")
@@ -408,10 +302,6 @@ def _provider(request: Request) -> Organization:
 def _caller(request: Request) -> str:
     program: Any = request.user
     return f"key {program.key.prefix}"
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def _now() -> datetime:
