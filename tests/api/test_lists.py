@@ -44,7 +44,6 @@ WHOLE = {
     "events_read": "one event",
     "invoices_documents_retrieve": "the documents of one invoice",
     "invoices_lines_list": "an invoice is read whole; as CSV too",
-    "organizations_read": "one organization, with what it is",
     "invoices_retrieve": "one invoice",
     "leases_retrieve": "one lease",
     "nodes_keys": "one node",
