@@ -93,7 +93,7 @@ def guessed(model: type[Model]) -> Rule | None:
     None, which shows no row, where it has neither.
     """
     keys = [one for one in model._meta.concrete_fields if one.is_relation and one.related_model is not None]
-    mine = [one.name for one in keys if one.related_model._meta.label_lower == ORGANIZATION]
+    mine = [one.name for one in keys if one.related_model and one.related_model._meta.label_lower == ORGANIZATION]
     parents = [one.name for one in keys if not one.null]
     if mine:
         return own(*mine)
@@ -110,7 +110,7 @@ def _seen_by(model: type[Model], parent: str) -> str:
     above = key.related_model
     assert above is not None, f"{parent} of {table} is no foreign key"
     assert not isinstance(above, str)
-    column, pk = key.column, above._meta.pk.column  # type: ignore[attr-defined,union-attr]  # a foreign key has both
+    column, pk = key.column, above._meta.pk.column  # type: ignore[union-attr]  # a foreign key has both
     return f"EXISTS (SELECT FROM {above._meta.db_table} above WHERE above.{pk} = {table}.{column})"
 
 

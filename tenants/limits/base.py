@@ -20,6 +20,15 @@ from tenants.limits.roles import READER_ROLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psycopg
+
+    # The stubs of Django say nothing of what its cursors are: psycopg's.
+    PlainCursor = psycopg.ClientCursor[Any]
+    PlainServerCursor = psycopg.ServerCursor[Any]
+else:
+    PlainCursor = base.Cursor
+    PlainServerCursor = base.ServerSideCursor
+
 ORGANIZATION: Final = "app.org_id"
 PERSON: Final = "app.person_id"
 _UNSURE: Final = object()
@@ -37,7 +46,7 @@ def telling(reader: Reader | None) -> str:
     )
 
 
-class TellingCursor(base.Cursor):
+class TellingCursor(PlainCursor):
     """A cursor that begins each statement with who reads, where that is set."""
 
     told = ""
@@ -65,8 +74,7 @@ class TellingCursor(base.Cursor):
             super().executemany(query, params_seq, **options)
 
 
-# What the stubs of Django and psycopg leave out of the classes below is said by the ignored lines.
-class TellingServerCursor(base.ServerSideCursor):
+class TellingServerCursor(PlainServerCursor):
     """The same for a cursor that the server holds; its rows are decided when it is opened."""
 
     told = ""
@@ -74,11 +82,11 @@ class TellingServerCursor(base.ServerSideCursor):
     def execute(self, query: Any, params: Any = None, **options: Any) -> TellingServerCursor:
         """Open the cursor."""
         if not self.told:
-            super().execute(query, params, **options)  # type: ignore[misc]
+            super().execute(query, params, **options)
             return self
         with self.connection.transaction():
             self.connection.execute(self.told)
-            super().execute(query, params, **options)  # type: ignore[misc]
+            super().execute(query, params, **options)
         return self
 
 

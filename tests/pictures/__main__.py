@@ -10,4 +10,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(USAGE)
     for path in take_all(sys.argv[1].rstrip("/"), sys.argv[2]):
-        print(path)  # noqa: T201  says what it made
+        print(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -13,11 +13,12 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "pictures"
-SCHEMES: Final = ("light", "dark")
-SIZE: Final = {"width": 1280, "height": 860}
+Scheme = Literal["light", "dark"]
+SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 COLOURS: Final = 128
 PEOPLE: Final[dict[str, tuple[str, ...]]] = {
     "provider@sample.example": (
@@ -53,7 +54,7 @@ def take_all(address: str, password: str) -> Iterator[Path]:
 
 
 def _take_of(
-    browser: Browser, address: str, login: tuple[str, str], pages: tuple[str, ...], scheme: str
+    browser: Browser, address: str, login: tuple[str, str], pages: tuple[str, ...], scheme: Scheme
 ) -> Iterator[Path]:
     context = browser.new_context(
         viewport=SIZE, color_scheme=scheme, locale="en-GB", timezone_id="UTC", reduced_motion="reduce"
