@@ -23,7 +23,8 @@ from billing.models import (
     StripeIntent,
     UnpricedUsage,
 )
-from tenants.admin import Inline, ReadOnly
+from tenants.admin import Inline
+from tenants.back_office import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import Model

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from clusters.models import Accelerator, Allocation, Cluster, Deployment, Endpoint, Node
-from tenants.admin import ReadOnly
+from tenants.back_office import ReadOnly
 
 
 @admin.register(Cluster)

@@ -12,7 +12,7 @@ from metering.models import (
     UsageGap,
     UsageHour,
 )
-from tenants.admin import ReadOnly
+from tenants.back_office import ReadOnly
 
 
 @admin.register(Batch)

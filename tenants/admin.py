@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
+from tenants.back_office import ReadOnly
 from tenants.models import ApiKey, AuditEntry, Membership, Organization, User
 
 if TYPE_CHECKING:
@@ -19,22 +20,6 @@ else:
     # Django's admin classes take type arguments in their stubs only.
     Table = admin.ModelAdmin
     Inline = admin.TabularInline
-
-
-class ReadOnly(Table):
-    """A table that the back office shows and never changes: actions on it go through the use cases."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  Django's signature
-        """Nothing is added here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Nothing is changed here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        """Nothing is deleted here."""
-        return False
 
 
 class Members(Inline):
@@ -51,6 +36,8 @@ class OrganizationAdmin(Table):
 
     list_display = ["name", "slug", "is_operator", "is_provider", "is_tenant", "country"]
     search_fields = ["name", "slug"]
+    # What is agreed and what stops somebody goes through the operator's pages, which write it into the audit log.
+    readonly_fields = ["fee_percent", "introduced_by", "suspended_at", "suspended_because", "created_at"]
     inlines = [Members]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002

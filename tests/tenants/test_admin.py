@@ -52,8 +52,9 @@ def test_an_organization_is_edited_with_its_members_and_never_deleted(root: Clie
         "is_tenant": "on",
         "country": "DE",
         "billing_email": "billing@tenant.example.com",
-        "created_at_0": "2026-03-01",
-        "created_at_1": "00:00:00",
+        "time_zone": "Europe/Berlin",
+        "fee_percent": "99",
+        "suspended_because": "not by this form",
         "memberships-TOTAL_FORMS": "1",
         "memberships-INITIAL_FORMS": "1",
         "memberships-0-id": str(member.pk),
@@ -65,7 +66,10 @@ def test_an_organization_is_edited_with_its_members_and_never_deleted(root: Clie
     }
     answer = root.post(page_of(Organization, "change", cast.tenant.pk), form)
     assert answer.status_code == 302, answer.content.decode()
-    assert Organization.objects.get(pk=cast.tenant.pk).name == "Renamed"
+    changed = Organization.objects.get(pk=cast.tenant.pk)
+    assert changed.name == "Renamed"
+    assert (changed.fee_percent, changed.suspended_because) == (cast.tenant.fee_percent, "")
+    assert changed.created_at == cast.tenant.created_at
     assert Membership.objects.get(pk=member.pk).role == Role.BILLING
     assert root.post(page_of(Organization, "delete", cast.tenant.pk), {"post": "yes"}).status_code == 403
 
