@@ -37,6 +37,16 @@ def test_nothing_sticks_out_on_a_phone(address: str, watched: Page, fits_phone: 
     assert fits_phone(watched) == []
 
 
+@pytest.mark.parametrize("path", ["/", "/occupancy/", "/components/"])
+def test_a_strip_of_figures_begins_at_its_edge(address: str, watched: Page, path: str) -> None:
+    """Also a plain one, whose name other parts use too."""
+    watched.goto(address + path)
+    gaps = watched.evaluate("""() => [...document.querySelectorAll(".kpis")].map(strip => Math.round(
+        strip.firstElementChild.getBoundingClientRect().left - strip.getBoundingClientRect().left))""")
+    assert gaps
+    assert max(gaps) <= 1
+
+
 def test_the_page_is_drawn_in_its_own_face(address: str, watched: Page) -> None:
     watched.goto(address)
     assert watched.evaluate("document.fonts.check('600 14px \"Portal Sans\"')")
