@@ -1,8 +1,8 @@
 """Working out what each use of a provider's clusters cost and earned, day by day: derived rows, replaced together.
 
 Running again with the same facts gives the same rows. A day is worked out anew while it runs, when something was
-charged to it or a cost was entered for it, and now and then afterwards, ever more rarely, since energy and tokens may
-come late.
+charged to it, a cost was entered for it or more of it became usage hours (an agent that was cut off catches up), and
+now and then afterwards, ever more rarely.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from billing.economics.uses import NOBODY
 from billing.models import BillingPeriod, Charge, MarginDay, MarginRow, PeriodState
 from billing.queries.uses import rates_of, read_day
 from clusters.models import Allocation, Cluster
+from metering.models import RollupCursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ NO_COSTS: Final = ""
 """The currency of a cluster whose costs nobody entered; its rows tell time, tokens and energy."""
 ROWS_A_STATEMENT: Final = 2_000
 DAY: Final = timedelta(days=1)
+SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ def due_days(*, now: datetime) -> list[DueDay]:
     due: list[DueDay] = []
     for provider_id in Cluster.objects.order_by("provider_id").values_list("provider_id", flat=True).distinct():
         first = max(_first_day(provider_id, today), today - DAYS_BACK_MAX * DAY)
-        summed = dict(MarginDay.objects.filter(provider=provider_id).values_list("day", "summed_at"))
-        charged = _charged_since(provider_id, max(summed.values(), default=None))
+        kept = {one.day: one for one in MarginDay.objects.filter(provider=provider_id)}
+        charged = _charged_since(provider_id, max((one.summed_at for one in kept.values()), default=None))
+        rolled = _rolled_to(provider_id)
         days = [first + DAY * index for index in range((today - first).days + 1)]
-        chosen = [day for day in days if day in charged or _is_due(day, summed.get(day), now)]
+        chosen = [day for day in days if day in charged or _is_due(day, kept.get(day), rolled, now)]
         due.extend(DueDay(provider_id, day) for day in sorted(chosen, reverse=True))
     return sorted(due, key=lambda one: one.day == today)
 
@@ -65,6 +68,7 @@ def sum_day(*, provider_id: UUID, day: date, now: datetime) -> int:
     """Work out a provider's day and replace its rows; return how many there are."""
     marker, _ = MarginDay.objects.get_or_create(provider_id=provider_id, day=day, defaults={"summed_at": now})
     MarginDay.objects.select_for_update().get(pk=marker.pk)
+    rolled_s = _rolled_s(day, _rolled_to(provider_id))  # before the hours are read: what comes between is seen again
     facts = read_day(provider_id=provider_id, day=day)
     rates = rates_of(facts.nodes)
     costs = {cluster: cost_of_day(facts.hours, nodes, rates.get(cluster, ())) for cluster, nodes in facts.nodes.items()}
@@ -72,7 +76,7 @@ def sum_day(*, provider_id: UUID, day: date, now: datetime) -> int:
     _add_revenue(rows, provider_id, day, place_revenue(facts.earned, costs))
     MarginRow.objects.filter(provider=provider_id, day=day).delete()
     MarginRow.objects.bulk_create(rows.values(), batch_size=ROWS_A_STATEMENT)
-    MarginDay.objects.filter(pk=marker.pk).update(summed_at=now)
+    MarginDay.objects.filter(pk=marker.pk).update(summed_at=now, rolled_s=rolled_s)
     return len(rows)
 
 
@@ -96,11 +100,30 @@ def _charged_since(provider_id: UUID, since: datetime | None) -> set[date]:
     return set(fresh.values_list("day", flat=True).distinct())
 
 
-def _is_due(day: date, summed_at: datetime | None, now: datetime) -> bool:
-    if summed_at is None:
+def _is_due(day: date, kept: MarginDay | None, rolled: Sequence[datetime], now: datetime) -> bool:
+    if kept is None:
         return True
-    over_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
-    return now - summed_at >= max(AGAIN_AFTER, (now - over_at) / AGE_SHARE)
+    waited = now - kept.summed_at
+    over_at = _start_of(day) + DAY
+    if waited >= AGAIN_AFTER and _rolled_s(day, rolled) > kept.rolled_s:
+        return True
+    return waited >= max(AGAIN_AFTER, (now - over_at) / AGE_SHARE)
+
+
+def _rolled_to(provider_id: UUID) -> list[datetime]:
+    """Up to when each of a provider's nodes is in usage hours."""
+    cursors = RollupCursor.objects.filter(node__cluster__provider=provider_id, rolled_to_at__isnull=False)
+    return [at for at in cursors.values_list("rolled_to_at", flat=True) if at is not None]
+
+
+def _rolled_s(day: date, rolled: Sequence[datetime]) -> int:
+    """How many seconds of a day are in usage hours, summed over nodes: it only rises."""
+    start = _start_of(day)
+    return sum(max(0, (min(at, start + DAY) - start) // SECOND) for at in rolled)
+
+
+def _start_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 _Key = tuple[str, str, str, str, str]

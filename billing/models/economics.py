@@ -124,6 +124,9 @@ class MarginDay(models.Model):
     provider = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
     day = models.DateField()
     summed_at = models.DateTimeField()
+    rolled_s = models.BigIntegerField(
+        default=0, db_default=0, help_text="seconds of the day, over all nodes, that were usage hours then"
+    )
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "day"], name="margin_day_once")]

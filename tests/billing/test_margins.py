@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,9 +14,10 @@ from billing.models import Charge, MarginDay, MarginRow
 from billing.money import exact_sum
 from billing.queries.uses import read_day
 from billing.tasks import sum_margins
+from metering.models import RollupCursor
 from tenants.ids import new_id
 from tests import factories
-from tests.billing.costly import AT, DAY, RATES, enter, make_costly
+from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, HOUR, MODEL
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +123,56 @@ def test_a_cost_entered_for_the_past_has_its_days_worked_out_anew() -> None:
     sum_day(provider_id=provider, day=FIFTH, now=AT + DAY)
     enter(costly.cluster)
     assert not MarginDay.objects.filter(day=FIFTH).exists()
+
+
+def rolled_to(costly: Costly, at: datetime) -> None:
+    RollupCursor.objects.filter(node__cluster__provider=costly.world.provider).update(rolled_to_at=at)
+
+
+@pytest.mark.parametrize(
+    ("rolled_at", "later_at", "again"),
+    [
+        (AT + HOUR, AT + 2 * HOUR, True),
+        (AT + HOUR, AT + HOUR, False),
+        (AT + 10 * DAY, AT + 11 * DAY, False),
+        (None, AT - 2 * DAY, False),
+        (None, AT + HOUR, True),
+    ],
+)
+def test_an_old_day_is_due_once_more_of_it_became_usage_hours(
+    rolled_at: datetime | None, later_at: datetime, again: bool
+) -> None:
+    """An agent that was cut off for weeks catches up: the energy of those days is not left unknown for days more."""
+    costly = make_costly()
+    RollupCursor.objects.update(rolled_to_at=rolled_at)
+    now = AT + 30 * DAY
+    for due in due_days(now=now):
+        sum_day(provider_id=due.provider_id, day=due.day, now=now)
+    rolled_to(costly, later_at)
+    found = due_days(now=now + timedelta(minutes=10))
+    assert (FIFTH in [one.day for one in found]) is again
+    assert FIFTH not in [one.day for one in due_days(now=now + timedelta(minutes=4))]
+
+
+def test_what_a_sum_has_seen_is_not_due_again() -> None:
+    costly = make_costly()
+    now = AT + 30 * DAY
+    rolled_to(costly, AT + HOUR)
+    for due in due_days(now=now):
+        sum_day(provider_id=due.provider_id, day=due.day, now=now)
+    rolled_to(costly, AT + 3 * HOUR)
+    sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=now + timedelta(minutes=10))
+    assert FIFTH not in [one.day for one in due_days(now=now + timedelta(minutes=20))]
+
+
+def test_the_seconds_of_a_day_are_those_of_every_node_within_it() -> None:
+    costly = make_costly()
+    nodes = RollupCursor.objects.filter(node__cluster__provider=costly.world.provider).count()
+    start = datetime(2026, 3, 5, tzinfo=UTC)
+    for at, seconds in ((start - HOUR, 0), (start, 0), (start + HOUR, 3_600), (start + 9 * DAY, 86_400)):
+        rolled_to(costly, at)
+        sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=AT + DAY)
+        assert MarginDay.objects.get(day=FIFTH).rolled_s == nodes * seconds
 
 
 def test_the_task_works_out_what_is_due() -> None:
