@@ -78,7 +78,7 @@ def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("name", "kind"), [("ledgers.svg", "image/svg+xml"), ("usage.png", "image/png")])
+@pytest.mark.parametrize(("name", "kind"), [("ledgers.svg", "image/svg+xml"), ("usage-light.png", "image/png")])
 def test_a_picture_is_sent_as_what_it_is(client: Client, name: str, kind: str) -> None:
     answer = client.get(f"/docs/pictures/{name}")
     assert answer.headers["Content-Type"] == kind
@@ -87,4 +87,4 @@ def test_a_picture_is_sent_as_what_it_is(client: Client, name: str, kind: str) -
 
 @pytest.mark.django_db
 def test_pages_are_not_written_to(client: Client) -> None:
-    assert {client.post(path).status_code for path in ("/docs/", "/docs/api/", "/docs/pictures/usage.png")} == {405}
+    assert {client.post(path).status_code for path in ("/docs/", "/docs/api/", "/docs/pictures/usage-light.png")} == {405}
