@@ -22,10 +22,7 @@ MARGIN: Final = timedelta(hours=1)
 """How far clocks of two machines may be apart without an entry coming in behind a checkpoint."""
 NOTHING: Final = Decimal(0)
 
-OLDEST_RUNNING = """
-    SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL
-"""
+OLDEST_RUNNING = "SELECT app_oldest_running()"
 TAKE_LOCK = "SELECT pg_advisory_xact_lock(hashtext('forecourt.ledger_checkpoint'))"
 
 

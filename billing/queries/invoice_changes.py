@@ -16,11 +16,8 @@ from django.db.models import Q
 from billing.queries.invoices import PAGE_ROWS_MAX, InvoiceRow, invoices_for, row_of
 from tenants.models import Organization
 
-HORIZON = """
-    SELECT least(clock_timestamp(), min(xact_start))
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL
-"""
+HORIZON = "SELECT app_oldest_running()"
+"""The owner's answer (`forecourt.rows.rules`): to whom reads here other sessions do not show when they began."""
 
 
 @dataclass(frozen=True, slots=True)

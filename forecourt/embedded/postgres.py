@@ -26,6 +26,7 @@ MAKE_ROW_ROLES = """
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {web_name}) THEN CREATE ROLE {web}; END IF;
         ALTER ROLE {web} LOGIN;
         GRANT {reader} TO {web}, {owner};
+        GRANT {web} TO {owner};
     END $$
 """
 INITDB_TIMEOUT_S = 120

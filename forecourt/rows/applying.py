@@ -33,7 +33,8 @@ class RolesMissing(Exception):
     def __init__(self, owner: str) -> None:
         super().__init__(
             "Row-level security needs two roles, which this database user may not make. As an administrator, once: "
-            f'CREATE ROLE {READER_ROLE}; CREATE ROLE {WEB_ROLE}; GRANT {READER_ROLE} TO {WEB_ROLE}, "{owner}";'
+            f'CREATE ROLE {READER_ROLE}; CREATE ROLE {WEB_ROLE}; GRANT {READER_ROLE} TO {WEB_ROLE}, "{owner}"; '
+            f'GRANT {WEB_ROLE} TO "{owner}";'
         )
 
 

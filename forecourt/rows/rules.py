@@ -136,3 +136,13 @@ TOUCHES: Final = (
             WHERE entry.posting_id = $1 AND account.organization_id = {me})""",
 )
 """The one that is asked about a row: an entry is seen by its posting's book, so a posting asks past entries' rule."""
+
+OLDEST_RUNNING: Final = (
+    "app_oldest_running",
+    """
+        SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL""",
+)
+"""When the oldest other transaction that writes began, else now. A role is shown this of its own sessions alone: asked
+as a reader the jobs' would be missing, and what they are about to commit would be passed over.
+"""

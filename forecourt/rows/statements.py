@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from forecourt.rows.rules import FUNCTIONS, TOUCHES, Declared, Open, Rule, View, Work, in_words, own, via
+from forecourt.rows.rules import (
+    FUNCTIONS,
+    OLDEST_RUNNING,
+    TOUCHES,
+    Declared,
+    Open,
+    Rule,
+    View,
+    Work,
+    in_words,
+    own,
+    via,
+)
 from tenants.limits.roles import READER_ROLE, WEB_ROLE
 
 if TYPE_CHECKING:
@@ -33,24 +45,32 @@ FUNCTION: Final = """
     SET search_path FROM CURRENT AS $answer${query}
     $answer$"""
 
+OWNERS_LOOK: Final = """
+    CREATE OR REPLACE FUNCTION {name}() RETURNS timestamptz LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path FROM CURRENT AS $answer${query}
+    $answer$"""
+
 
 def role_statements(owner: str) -> list[str]:
-    """Make the roles, and let the owner and the web's sign-in read as a reader."""
+    """Make the roles, let the owner and the web's sign-in read as a reader, and the owner see the web's sessions."""
     return [
         *(MAKE_ROLE.format(role=role) for role in (READER_ROLE, WEB_ROLE)),
         *(GRANT_ROLE.format(role=READER_ROLE, member=member) for member in (WEB_ROLE, owner)),
+        GRANT_ROLE.format(role=WEB_ROLE, member=owner),
     ]
 
 
 def function_statements() -> list[str]:
     """Make what rules ask."""
     name, query = TOUCHES
+    oldest, running = OLDEST_RUNNING
     return [
         *(
             FUNCTION.format(name=each, given="", returns="SETOF uuid", query=in_words(answer))
             for each, answer in FUNCTIONS.items()
         ),
         FUNCTION.format(name=name, given="uuid", returns="boolean", query=in_words(query)),
+        OWNERS_LOOK.format(name=oldest, query=running),
     ]
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from tenants.accounts.sealing import seal
 from tenants.hooks.outbound import WrongAddress, checked_url
+from tenants.limits.reader import whole
 from tenants.models import AuditEntry, Membership, Organization, User
 from tenants.problems import Problem
 from tenants.sign_on_models import DOMAINS_MAX, SignOnProvider
@@ -105,6 +106,7 @@ def require_second_step(*, actor: Actor, required: bool, now: datetime) -> bool:
     return True
 
 
+@whole("the way in is shown before it is known who asks")
 def providers_of(email: str) -> list[SignOnProvider]:
     """Return the providers that may vouch for an address: of organizations with such a member and such a domain."""
     domain = email.rpartition("@")[2].lower()

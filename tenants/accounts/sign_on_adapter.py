@@ -16,6 +16,7 @@ from tenants.accounts.guarded_calls import guarded_session
 from tenants.accounts.sealing import unseal
 from tenants.accounts.sign_on import SignOnRefused, vouched_person
 from tenants.hooks.api import networks
+from tenants.limits.reader import whole
 from tenants.sign_on_models import SignOnProvider
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 class SignOn(DefaultSocialAccountAdapter):
     """Single sign-on by the providers that organizations set up for themselves."""
 
+    @whole("the provider of a login is read again until its second step is done, before anybody is signed in")
     def list_apps(
         self,
         request: HttpRequest,  # noqa: ARG002  allauth's signature

@@ -23,6 +23,7 @@ from tenants.accounts import sign_on
 from tenants.accounts.adapters import public
 from tenants.acting import on_every_side
 from tenants.hooks.api import networks
+from tenants.limits.reader import whole
 from tenants.models import User
 from tenants.password_backend import address_of
 from tenants.problems import Problem
@@ -103,7 +104,8 @@ def back(request: HttpRequest, provider_id: UUID) -> HttpResponse:
 def _answered(request: HttpRequest, view: Any, provider_id: UUID) -> HttpResponse:
     """Call django-allauth; a provider that is away, or talks nonsense, is a page and not a fault."""
     try:
-        response: HttpResponse = view(request, provider_id=str(provider_id))
+        with whole("a provider vouches for somebody who is not signed in yet, for one organization that is named"):
+            response: HttpResponse = view(request, provider_id=str(provider_id))
     except (requests.RequestException, OAuth2Error, KeyError, ValueError, TypeError):
         refused = sign_on.SignOnRefused(_("The provider did not answer as it should. Try again, or use a password."))
         return render(request, "account/sign_on_refused.html", {"refused": refused}, status=502)

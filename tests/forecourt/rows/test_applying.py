@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -12,7 +13,11 @@ from django.db import connection
 from forecourt.rows.applying import RolesMissing, limit_rows
 from forecourt.rows.declared import DECLARED
 from forecourt.rows.rules import Open, Rule, View
+from tenants.limits.reader import limited
 from tenants.limits.roles import READER_ROLE, WEB_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +31,15 @@ def rows(query: str, *parameters: str) -> list[tuple[Any, ...]]:
 def execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.fixture
+def writing() -> Iterator[Any]:
+    """Another session of the tables' owner, which has written and is not at its end; when it began."""
+    with psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": psycopg.Cursor}) as other:
+        (began,) = other.execute("SELECT transaction_timestamp(), pg_current_xact_id()").fetchall()
+        yield began[0]
+        other.rollback()
 
 
 def policies() -> set[tuple[str, str]]:
@@ -107,3 +121,25 @@ def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_must_do()
     with pytest.raises(RolesMissing, match=f"CREATE ROLE {READER_ROLE}") as told:
         limit_rows()
     assert "rows_test_powerless" in str(told.value)
+    assert f'GRANT {WEB_ROLE} TO "rows_test_powerless"' in str(told.value)
+
+
+def oldest_running() -> Any:
+    ((found,),) = rows("SELECT app_oldest_running()")
+    return found
+
+
+def test_who_reads_sees_when_a_jobs_transaction_began(writing: Any) -> None:
+    assert oldest_running() == writing
+    with limited(changes=False):
+        assert rows("SELECT min(xact_start) FROM pg_stat_activity WHERE backend_xid IS NOT NULL") == [(None,)]
+        assert oldest_running() == writing
+
+
+def test_jobs_see_the_webs_transactions_as_a_member_of_its_role() -> None:
+    (found,) = rows(
+        "SELECT pg_has_role(current_user, %s, 'USAGE'), rolsuper FROM pg_roles WHERE rolname = current_user", WEB_ROLE
+    )
+    assert found == (True, False)
+    execute(f"SET LOCAL ROLE {READER_ROLE}")
+    assert rows("SELECT pg_has_role(current_user, %s, 'USAGE')", WEB_ROLE) == [(False,)]

@@ -18,3 +18,4 @@ def test_all_places_name_them_alike() -> None:
     for role in (WEB_ROLE, READER_ROLE):
         assert f"CREATE ROLE {role}" in script
     assert f"GRANT {READER_ROLE} TO {WEB_ROLE}, {DATABASE_ROLE};" in script
+    assert f"GRANT {WEB_ROLE} TO {DATABASE_ROLE};" in script
