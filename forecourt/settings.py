@@ -240,6 +240,9 @@ SPECTACULAR_SETTINGS = {
         "ApiKeyStateEnum": ["in_use", "ending", "expired", "revoked"],
         "MadeKindEnum": ["provider", "tenant"],
         "BankLineStateEnum": ["new", "suggested", "unmatched", "matched", "outgoing"],
+        "InvitationStateEnum": ["open", "expired", "accepted", "revoked"],
+        "ApiKeyStateEnum": ["in_use", "ending", "expired", "revoked"],
+        "SideEnum": ["provider", "tenant"],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "forecourt.api_schema.complete"],
 }
