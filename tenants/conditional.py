@@ -41,4 +41,10 @@ class ConditionalReads:
         if "ETag" not in response:
             return response
         answer: HttpResponseBase | None = get_conditional_response(request, etag=response["ETag"], response=response)
-        return answer or response
+        if answer is None or answer is response:
+            return response
+        # What is not sent again was a call nevertheless: Django's 304 would not say how the caller stands.
+        for name, value in response.items():
+            if name.startswith("RateLimit-"):
+                answer[name] = value
+        return answer

@@ -67,3 +67,31 @@ def test_nothing_else_has_a_tag(answer: str, method: str, path: str) -> None:
     found = call(answer, "*", method, path)
     assert "ETag" not in found
     assert found.status_code != 304
+
+
+def test_what_is_not_sent_again_says_how_the_caller_stands() -> None:
+    limits = {"RateLimit-Limit": "9", "RateLimit-Remaining": "4", "RateLimit-Reset": "30", "RateLimit-Policy": "9;w=60"}
+    middleware = ConditionalReads(lambda _request: HttpResponse(b"one", headers={**limits, "Content-Language": "en"}))
+    first = middleware(RequestFactory().get("/api/v1/x"))
+    again = middleware(RequestFactory().get("/api/v1/x", headers={"If-None-Match": first["ETag"]}))
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert {name: again[name] for name in limits} == limits
+    assert "Content-Language" not in again
+
+
+@pytest.mark.parametrize("known", ['"x", ', "", 'W/"y",'])
+def test_a_tag_fits_among_others_and_weakly(known: str) -> None:
+    tag = call("plain")["ETag"]
+    assert call("plain", known + tag).status_code == 304
+    assert call("plain", known + tag.removeprefix("W/")).status_code == 304, "weak comparison is enough for a read"
+    assert call("other", known + tag).status_code == 200
+
+
+def test_a_star_fits_whatever_is_there_and_nothing_that_is_not() -> None:
+    assert call("plain", "*").status_code == 304
+    assert call("missing", "*").status_code == 404
+
+
+def test_a_head_has_the_tag_of_its_read() -> None:
+    assert call("plain", method="HEAD")["ETag"] == call("plain")["ETag"]
+    assert call("plain", call("plain")["ETag"], method="HEAD").status_code == 304
