@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.factories import Cast
+    from tests.filled import Filled
 
-EXAMPLES_PER_OPERATION = 10
+EXAMPLES_PER_OPERATION = int(os.environ.get("FORECOURT_API_EXAMPLES", "2"))
+"""More of them find more: a tenth of an hour for 40."""
 OPERATIONS_MIN = 11
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -143,11 +146,36 @@ def test_a_refused_key_gets_the_problem_that_the_document_promises(
             assert set(answer.json()) >= {"type", "title", "status", "code", "detail"}
 
 
+def ids_of(filled: Filled) -> dict[str, str]:
+    """Parts of addresses by which something of the filled world is found."""
+    return {
+        "budget_id": filled.budgets["budget"],
+        "account_id": filled.books["account"],
+        "posting_id": filled.books["posting"],
+        "contract_id": str(filled.lease.contract_id),
+        "draft_id": str(filled.draft.id),
+        "invoice_id": str(filled.invoice.id),
+        "line_id": str(filled.movement.id),
+        "node_id": str(filled.node.id),
+        "number": filled.invoice.contract.number,
+        "quote_id": str(filled.quote.id),
+        "ref": filled.lease.ref,
+        "session_id": str(filled.session.id),
+        "statement_id": str(filled.stated.id),
+        "version_id": str(filled.notice.version_id),
+    }
+
+
+def test_ids_that_are_there_stand_in_addresses(document: dict[str, Any], cast: Cast) -> None:
+    named = {name for path in document["paths"] for name in re.findall(r"{(\w+)}", path)}
+    assert len(set(ids_of(fill(cast))) & named) >= 9
+
+
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: None, mode: GenerationMode) -> None:
-    filled = fill(cast)
-    secrets = [api_key(cast.tenant), api_key(cast.provider)]
+    there = ids_of(fill(cast))
+    secrets = [api_key(one) for one in (cast.tenant, cast.provider, cast.outsider, cast.operator)]
     schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
     tried = 0
     for result in schema.get_all_operations():
@@ -162,11 +190,13 @@ def test_nothing_a_client_sends_makes_the_api_fail(cast: Cast, kept_connection: 
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=cases, secret=st.sampled_from(secrets), existing=st.booleans())
+        @given(case=cases, secret=st.sampled_from(secrets), existing=st.sampled_from((True, False)))
         def call(case: schemathesis.Case[Any], secret: str, existing: bool) -> None:
-            if existing and "invoice_id" in case.path_parameters:
-                case.path_parameters["invoice_id"] = str(filled.invoice.id)
+            if existing:
+                case.path_parameters.update({name: there[name] for name in case.path_parameters if name in there})
             case.call_and_validate(headers={"Authorization": f"Bearer {secret}"}, checks=CHECKS)
+            refused = case.call_and_validate(checks=CHECKS)
+            assert refused.status_code >= 400, "nothing is told, and nothing done, without a key"
 
         call()
         tried += 1
