@@ -50,6 +50,7 @@ STEPS: Final[Mapping[StepKind, Promise]] = {
     StepKind.PRICE_LETTER: gettext_lazy("Letter of a price change"),
     StepKind.COLLECTION_LETTER: gettext_lazy("Letter of a collection"),
     StepKind.DUNNING_LETTER: gettext_lazy("Reminder"),
+    StepKind.BUDGET_LETTER: gettext_lazy("Letter about a budget"),
     StepKind.WEBHOOK: gettext_lazy("Webhook"),
 }
 STATES: Final[Mapping[SweepState, tuple[Promise, PillTone]]] = {

@@ -84,7 +84,7 @@ def _gaps(listening: AbstractSet[UUID], now: datetime, limit: int) -> Iterator[T
         Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("from_at")),
         endpoint__node=OuterRef("node"),
         endpoint__url=OuterRef("subject_id"),
-        from_at__lte=OuterRef("to_at"),
+        from_at__lt=OuterRef("to_at"),
     )
     concerns = Q(node__cluster__provider__in=listening) | Q(
         Exists(serving.filter(deployment__tenant__in=listening)), subject="endpoint"
@@ -96,7 +96,7 @@ def _gaps(listening: AbstractSet[UUID], now: datetime, limit: int) -> Iterator[T
             Q(to_at__isnull=True) | Q(to_at__gt=gap.from_at),
             endpoint__node=gap.node,
             endpoint__url=gap.subject_id,
-            from_at__lte=gap.to_at,
+            from_at__lt=gap.to_at,
         )
         tenants = set(served.values_list("deployment__tenant_id", flat=True)) if gap.subject == "endpoint" else set()
         body = {

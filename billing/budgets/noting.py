@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from billing.api_words import money
 from billing.budgets.rules import Per, is_used_up, reached
-from billing.budgets.setting import rule_of
+from billing.budgets.setting import lift_standing, rule_of
 from billing.collecting.notices import readers_of
 from billing.models import Budget, BudgetLook, BudgetStop, SpendAlert, SpendAlertKind, SpendMail
 from billing.telling import tell_subject
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from billing.budgets.rules import Rule
 
 STOPPED_BY: Final = "budgets"
+LESS_USED: Final = "less than the budget is used after a correction"
 QUIET: Final = timedelta(hours=24)
 """A limit per hour is told of by letter once in so long; programs and the page are told of every hour."""
 
@@ -46,14 +48,18 @@ def note_use(
     1. The budget is locked. If it says something else than `rule` by now, the next look is right, not this one.
     2. How it stands is kept, of the running period only.
     3. Each threshold that was reached becomes an alert, unless it is one already.
-    4. Used up, in the running period, and never stopped or lifted at this amount: it stops.
+    4. Used up, in the running period, and never stopped at this amount or lifted by a person: it stops. Not used up
+       any more (use was corrected downwards), a stop is lifted, and comes back with the use.
     5. One letter tells of the gravest of these, and programs are told of each.
     """
     budget = Budget.objects.select_for_update(no_key=True).filter(pk=budget_id, retired_at__isnull=True).first()
     if budget is None or rule_of(budget) != rule:
         return []
     from_at, to_at = window
+    is_stopping = rule.stops and is_used_up(used, rule.amount)
     if from_at <= now < to_at:
+        if not is_stopping:
+            lift_standing(budget, reason=LESS_USED, by=STOPPED_BY, now=now)
         BudgetLook.objects.update_or_create(
             budget=budget,
             defaults={"from_at": from_at, "to_at": to_at, "used": used, "expected": expected, "looked_at": now},
@@ -64,7 +70,7 @@ def note_use(
     ]
     if rule.on_forecast and expected is not None and expected > rule.amount and now < to_at:
         alerts.insert(0, _alert(budget, window, SpendAlertKind.FORECAST, used=expected, now=now))
-    if rule.stops and is_used_up(used, rule.amount) and from_at <= now < to_at and _stop(budget, window, used, now):
+    if is_stopping and from_at <= now < to_at and _stop(budget, window, used, now):
         alerts.append(_alert(budget, window, SpendAlertKind.STOPPED, used=used, now=now))
     return _tell(budget, alerts, now)
 
@@ -97,22 +103,22 @@ def _alert(
 
 
 def _stop(budget: Budget, window: tuple[datetime, datetime], used: Decimal, now: datetime) -> bool:
-    stop, is_new = BudgetStop.objects.get_or_create(
-        budget=budget,
-        from_at=window[0],
-        amount=budget.amount,
-        defaults={"to_at": window[1], "used": used, "at": now},
+    """Stop, unless a stop at this amount stands or a person lifted one; whoever else looks waits for the budget."""
+    before = BudgetStop.objects.filter(budget=budget, from_at=window[0], amount=budget.amount)
+    if before.filter(Q(lift__isnull=True) | ~Q(lift__by=STOPPED_BY)).exists():
+        return False
+    stop = BudgetStop.objects.create(
+        budget=budget, from_at=window[0], to_at=window[1], amount=budget.amount, used=used, at=now
     )
-    if is_new:
-        AuditEntry.objects.create(
-            organization_id=budget.organization_id,
-            actor=STOPPED_BY,
-            action="budget.stopped",
-            subject=f"budget {budget.pk}",
-            after={"name": budget.name, "until": stop.to_at.isoformat()},
-            at=now,
-        )
-    return is_new
+    AuditEntry.objects.create(
+        organization_id=budget.organization_id,
+        actor=STOPPED_BY,
+        action="budget.stopped",
+        subject=f"budget {budget.pk}",
+        after={"name": budget.name, "until": stop.to_at.isoformat()},
+        at=now,
+    )
+    return True
 
 
 def _tell(budget: Budget, alerts: Iterable[SpendAlert], now: datetime) -> list[SpendAlert]:

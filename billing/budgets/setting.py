@@ -84,7 +84,7 @@ def change_budget(
     budget.save(update_fields=list(columns))
     _audit(budget, "budget.changed", by=by, now=now, before=said, after=words_of(budget))
     if not rule.stops or rule.amount > before.amount:
-        _lift(budget, reason="the budget was changed", by=by, now=now)
+        lift_standing(budget, reason="the budget was changed", by=by, now=now)
     watch(organization, Side(budget.side), now)
     return budget
 
@@ -95,7 +95,7 @@ def retire_budget(*, organization: Organization, budget_id: UUID, by: str, now: 
     budget = _locked(organization, budget_id)
     budget.retired_at = now
     budget.save(update_fields=["retired_at"])
-    _lift(budget, reason="the budget was retired", by=by, now=now)
+    lift_standing(budget, reason="the budget was retired", by=by, now=now)
     _audit(budget, "budget.retired", by=by, now=now, before=words_of(budget))
 
 
@@ -108,7 +108,7 @@ def lift_stop(*, organization: Organization, budget_id: UUID, reason: str, by: s
     budget = _locked(organization, budget_id)
     if not reason.strip():
         raise WrongBudget("reason: expected why use may go on.", field="reason")
-    lifted = _lift(budget, reason=reason.strip()[:REASON_CHARACTERS_MAX], by=by, now=now)
+    lifted = lift_standing(budget, reason=reason.strip()[:REASON_CHARACTERS_MAX], by=by, now=now)
     if not lifted:
         raise NothingStopped(f"{budget.name} stops nothing now.")
     return lifted[0]
@@ -191,7 +191,8 @@ def _columns(rule: Rule) -> dict[str, Any]:
     return {**columns, "thresholds": list(rule.thresholds)}
 
 
-def _lift(budget: Budget, *, reason: str, by: str, now: datetime) -> list[BudgetStop]:
+def lift_standing(budget: Budget, *, reason: str, by: str, now: datetime) -> list[BudgetStop]:
+    """Lift what a locked budget stops; return the stops that stood."""
     standing = list(BudgetStop.objects.filter(budget=budget, lift__isnull=True, to_at__gt=now).order_by("pk"))
     BudgetLift.objects.bulk_create([BudgetLift(stop=stop, reason=reason, by=by, at=now) for stop in standing])
     for stop in standing:

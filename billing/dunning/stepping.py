@@ -155,7 +155,8 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
     suspension = (
         Suspension.objects.select_related("step__invoice__contract").filter(step=step, end__isnull=True).first()
     )
-    debit = Debit.objects.filter(step=step).first()
+    # A fee that was taken back by itself keeps nobody from taking its step back.
+    debit = Debit.objects.filter(step=step, taken_back__isnull=True).first()
     if debit is not None:
         take_back_debit(debit_id=debit.pk, reason=reason, by=by, now=now)
     if suspension is not None:

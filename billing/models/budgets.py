@@ -68,7 +68,10 @@ class BudgetLook(models.Model):
 
 
 class BudgetStop(models.Model):
-    """A budget was used up, and new use is refused until the period ends or somebody lifts it. Append-only."""
+    """A budget was used up, and new use is refused until the period ends or it is lifted. Append-only.
+
+    At one amount there is another in a period only where use was corrected below the amount in between.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     budget = models.ForeignKey(Budget, models.PROTECT, related_name="budget_stops")
@@ -80,7 +83,7 @@ class BudgetStop(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["budget", "from_at", "amount"], name="budget_stop_once"),
+            models.UniqueConstraint(fields=["budget", "from_at", "amount", "at"], name="budget_stop_once"),
             models.CheckConstraint(condition=Q(to_at__gt=F("from_at")), name="budget_stop_span"),
         ]
         indexes: ClassVar = [models.Index(fields=["budget", "-to_at"], name="budget_stop_latest")]

@@ -20,6 +20,7 @@ from billing.models import (
     PriceMail,
     Settlement,
     SettlementState,
+    SpendMail,
 )
 from billing.settlement import retry_settlement
 from tenants.hook_models import DeliveryState, WebhookDelivery
@@ -50,6 +51,7 @@ class StepKind(StrEnum):
     PRICE_LETTER = "price_letter"
     COLLECTION_LETTER = "collection_letter"
     DUNNING_LETTER = "dunning_letter"
+    BUDGET_LETTER = "budget_letter"
     WEBHOOK = "webhook"
 
 
@@ -75,13 +77,14 @@ class NotFailed(Problem):
 
 
 def failed_steps(now: datetime, *, limit: int = ROWS_MAX) -> list[FailedStep]:
-    """Return what stopped, the latest first, at most so many; six queries, and one for the numbers of invoices."""
+    """Return what stopped, the latest first, at most so many; seven queries, and one for the numbers of invoices."""
     found = [
         *_collections(limit),
         *_documents(limit),
         *_letters(StepKind.PRICE_LETTER, limit),
         *_letters(StepKind.COLLECTION_LETTER, limit),
         *_letters(StepKind.DUNNING_LETTER, limit),
+        *_letters(StepKind.BUDGET_LETTER, limit),
         *_webhooks(now, limit),
     ]
     return sorted(found, key=lambda step: (step.at, step.id), reverse=True)[:limit]
@@ -152,6 +155,7 @@ def _stopped_letters(kind: StepKind) -> QuerySet[Any]:
         StepKind.PRICE_LETTER: PriceMail.objects.all(),
         StepKind.COLLECTION_LETTER: CollectionNotice.objects.filter(invoice__state=InvoiceState.ISSUED),
         StepKind.DUNNING_LETTER: DunningMail.objects.filter(step__taken_back__isnull=True),
+        StepKind.BUDGET_LETTER: SpendMail.objects.all(),
     }
     return tables[kind].filter(sent_at__isnull=True, attempts__gte=LETTER_TRIES_MAX)
 
@@ -162,6 +166,7 @@ def _letters(kind: StepKind, limit: int) -> list[FailedStep]:
         StepKind.PRICE_LETTER: ("version__number", "tenant__name"),
         StepKind.COLLECTION_LETTER: ("invoice__number", "invoice__tenant__name"),
         StepKind.DUNNING_LETTER: ("step__invoice__number", "step__invoice__tenant__name"),
+        StepKind.BUDGET_LETTER: ("alert__kind", "alert__organization__name"),
     }[kind]
     rows = _stopped_letters(kind).order_by("-due_at")
     prefix = "v" if kind is StepKind.PRICE_LETTER else ""
