@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from allauth.mfa.models import Authenticator
 
+from tenants.limits.reader import whole
 from tenants.models import User
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def has_second_step(person: User) -> bool:
     return bool(Authenticator.objects.filter(user=person, type__in=kinds).exists())
 
 
+@whole("who manages sign-in sees which members lack a step, not what steps others have")
 def without_second_step(organization: Organization) -> list[User]:
     """Return the members who have none, by address."""
     kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)

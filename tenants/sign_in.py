@@ -91,5 +91,8 @@ def _oldest_beyond_a_limit(attempt: SignInAttempt) -> datetime | None:
 
 
 def _digest(email: str) -> bytes:
-    """People type passwords into the wrong field, so what they typed is not kept."""
-    return hashlib.sha256(email.strip().casefold().encode()).digest()
+    """People type passwords into the wrong field, so what they typed is not kept.
+
+    Large letters first: the database finds a person by those, and letters such as a dotless i have the same large one.
+    """
+    return hashlib.sha256(email.strip().upper().casefold().encode()).digest()

@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from clusters.bodies import read_body
 from tenants.api_keys import find_key, require_network
+from tenants.authentication import OPEN_TO_SUSPENDED, OrganizationSuspended
 from tenants.problems import Problem
 from tenants.remote_addresses import address_of
 
@@ -72,13 +73,15 @@ class Unavailable(Problem):
 
 
 def key_of(request: HttpRequest, scope: str, now: datetime) -> ApiKey:
-    """Return the caller's key. Raises KeyUnknown, NotFromHere, KeyLacksScope."""
+    """Return the caller's key. Raises KeyUnknown, NotFromHere, OrganizationSuspended, KeyLacksScope."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     address = address_of(request)
     key = find_key(secret.strip(), now, address) if kind.lower() == "bearer" else None
     if key is None:
         raise KeyUnknown("Expected: Authorization: Bearer fk_… of a key in use.")
     require_network(key, address)
+    if key.organization.suspended_at is not None and scope not in OPEN_TO_SUSPENDED:
+        raise OrganizationSuspended(f"The operator keeps {key.organization.name} out. Ask the operator why.")
     if scope not in key.scopes:
         raise KeyLacksScope(f"This key lacks the scope {scope!r}.")
     return key

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from django.http import HttpResponse
 
+from tenants.listing.csv_files import FORMULA_STARTS
+
 
 def csv_file(name: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> HttpResponse:
     """Return a file of rows under a head; text that a spreadsheet would take for a formula is kept from it."""
@@ -18,4 +20,4 @@ def csv_file(name: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -
 
 def plain(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 
 from tenants.accounts.noting import note
 from tenants.limits.reader import whole
 from tenants.members.changing import LastOwner
+from tenants.members.inviting import take_back_of
 from tenants.models import Membership, Organization, Role, User
 
 if TYPE_CHECKING:
@@ -38,15 +40,17 @@ def leave(*, person: User, now: datetime) -> None:
     A second call finds nobody left to remove. Locks first, in primary-key order: the organizations, then the person.
     """
     with transaction.atomic():
-        organizations = Organization.objects.filter(memberships__user=person).order_by("pk")
-        list(organizations.select_for_update(of=("self",)))
+        found = Organization.objects.filter(memberships__user=person).order_by("pk")
+        organizations = list(found.select_for_update(of=("self",)))
         locked = User.objects.select_for_update().get(pk=person.pk)
         alone = alone_in(locked)
         if alone:
             names = ", ".join(one.name for one in alone)
             raise LastOwner(f"Without you nobody owns {names}. Make somebody else an owner first.")
         note(locked, "person.deleted", now)
-        for model in (Membership, EmailAddress, Authenticator, UserSession):
+        for one in organizations:
+            take_back_of(organization=one, inviter=locked.email, role="", by=locked.email, now=now)
+        for model in (Membership, EmailAddress, Authenticator, SocialAccount, UserSession):
             model.objects.filter(user=locked).delete()
         # An address that no letter can reach (RFC 2606), and a password that none can be.
         User.objects.filter(pk=locked.pk).update(

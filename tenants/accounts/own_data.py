@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 
 from tenants.models import AuditEntry
@@ -55,6 +56,7 @@ def own_data(person: User, now: datetime) -> dict[str, Any]:
             }
             for one in Authenticator.objects.filter(user=person).order_by("pk")
         ],
+        "sign_ons": _sign_ons(person),
         "sessions": [
             {
                 "from_address": one.ip,
@@ -78,6 +80,19 @@ def own_data(person: User, now: datetime) -> dict[str, Any]:
         ],
         "log_entries_left_out": len(entries) > ENTRIES_MAX,
     }
+
+
+def _sign_ons(person: User) -> list[dict[str, Any]]:
+    """What providers of organizations told of the person."""
+    return [
+        {
+            "subject": one.uid,
+            "told_by_provider": one.extra_data,
+            "made_at": _instant(one.date_joined),
+            "last_used_at": _instant(one.last_login),
+        }
+        for one in SocialAccount.objects.filter(user=person).order_by("pk")
+    ]
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -133,7 +133,8 @@ def vouched_person(*, provider: SignOnProvider, subject: str, email: str, known:
     if domain not in provider.domains:
         words = {"allowed": ", ".join(provider.domains), "email": email}
         raise SignOnRefused(_("The provider vouches for addresses of %(allowed)s, and %(email)s is none.") % words)
-    person = known or User.objects.filter(email__iexact=email).first()
+    # The database takes a dotless i and an i for one letter of large ones; no address that is kept has other letters.
+    person = known or (User.objects.filter(email__iexact=email).first() if email.isascii() else None)
     membership = Membership.objects.filter(organization=provider.organization_id, user=person).first()
     if person is None or membership is None or not person.is_active:
         words = {"email": email, "name": provider.organization.name}

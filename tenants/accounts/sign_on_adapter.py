@@ -82,10 +82,15 @@ def _vouched(sociallogin: Any) -> User:
     token, told = claims.get("id_token") or {}, claims.get("userinfo") or {}
     if not token or (told and told.get("sub") != token.get("sub")):
         raise SignOnRefused(_("The provider told of another person than its token names."))
+    speaks = told if told.get("email") else token
+    email = str(speaks.get("email") or "")
+    # Providers that let people sign up, or type an address themselves, say so; many say nothing of it.
+    if str(speaks.get("email_verified", True)).lower() == "false":
+        raise SignOnRefused(_("The provider has not confirmed that %(email)s is theirs.") % {"email": email})
     return vouched_person(
         provider=SignOnProvider.objects.select_related("organization").get(pk=sociallogin.account.provider),
         subject=str(token.get("sub", "")),
-        email=str(told.get("email") or token.get("email") or ""),
+        email=email,
         known=sociallogin.user if sociallogin.is_existing else None,
     )
 

@@ -19,8 +19,15 @@ def choice_of(asked: QueryDict) -> Choice:
     A day that is none asks for nothing.
     """
     texts = {name: asked.get(name, "").strip()[:200] for name in ("actor", "action", "subject")}
-    last = _day(asked.get("to", ""))
-    return Choice(**texts, from_at=_day(asked.get("from", "")), to_at=last + timedelta(days=1) if last else None)
+    return Choice(**texts, from_at=_day(asked.get("from", "")), to_at=_after(_day(asked.get("to", ""))))
+
+
+def _after(last: datetime | None) -> datetime | None:
+    """Return where a day ends; nothing is after the last one that there is."""
+    try:
+        return last + timedelta(days=1) if last else None
+    except OverflowError:
+        return None
 
 
 def _day(text: str) -> datetime | None:

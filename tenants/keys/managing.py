@@ -123,13 +123,16 @@ def rotate_key(*, actor: Actor, key_id: UUID, now: datetime, overlap: timedelta 
     """Make a key in the place of another one, which works beside it for `overlap` and then no more.
 
     A key that ends gets a successor that lasts as long as it did. Raises DoesNotExist, `KeyOver`, `ScopeOutOfReach`
-    (the secret is told to who rotates) and `WrongApiKey`.
+    (the secret is told to who rotates), `WrongApiKey`, and `TooManyKeys` where both would work side by side.
     """
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise WrongApiKey(f"overlap: expected 0 to {OVERLAP_MAX.days} days.", field="overlap_hours", example=24)
+    Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     old = _locked(actor, key_id)
     _require_usable(old, now)
     _check_reach(actor, old.scopes)
+    if overlap and ApiKey.objects.for_org(actor.organization).usable(now).count() >= KEYS_MAX:
+        raise TooManyKeys(f"{KEYS_MAX} keys are in use; let this one end at once, or revoke another first.")
     made = issue_key(
         organization=actor.organization,
         name=old.name,

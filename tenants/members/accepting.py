@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from tenants.invitation_models import Invitation
 from tenants.limits.reader import whole
@@ -96,7 +96,11 @@ def accept_as_new(*, invitation_id: UUID, token: str, name: str, password: str, 
     except ValidationError as wrong:
         raise WrongNewPerson(" ".join(wrong.messages), field="password") from wrong
     person.set_password(password)
-    person.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            person.save(force_insert=True)
+    except IntegrityError as error:  # another organization's invitation was accepted just now
+        raise InvitationForAnother(f"{invitation.email} has an account: sign in with it, then accept.") from error
     return _join(invitation, person, now)
 
 

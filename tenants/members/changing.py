@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from tenants.limits.reader import whole
-from tenants.members.inviting import RoleOutOfReach
+from tenants.members.inviting import RoleOutOfReach, take_back_of
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.problems import Problem
 from tenants.roles import may_give
@@ -46,6 +46,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, now: datetime) -> Me
     before, membership.role = membership.role, role
     membership.save(update_fields=["role"])
     _audit(actor, "member.role_changed", membership, now, before={"role": before}, after={"role": role})
+    _take_back(membership, role, actor.name, now)
     return membership
 
 
@@ -56,6 +57,7 @@ def remove_member(*, actor: Actor, member_id: int, now: datetime) -> None:
     _check_reach(actor, membership.role)
     _keep_an_owner(membership)
     _audit(actor, "member.removed", membership, now, before={"role": membership.role})
+    _take_back(membership, "", actor.name, now)
     membership.delete()
 
 
@@ -73,6 +75,7 @@ def leave(*, organization: Organization, person: User, now: datetime) -> None:
         before={"role": membership.role},
         at=now,
     )
+    _take_back(membership, "", person.email, now)
     membership.delete()
 
 
@@ -92,6 +95,11 @@ def _locked(organization: Organization, member_id: int) -> Membership:
         .select_related("user")
         .get(pk=member_id, organization=organization)
     )
+
+
+def _take_back(membership: Membership, role: str, by: str, now: datetime) -> None:
+    """Revoke what the member invited others to, and with the role that is left may not give."""
+    take_back_of(organization=membership.organization, inviter=membership.user.email, role=role, by=by, now=now)
 
 
 def _check_reach(actor: Actor, *roles: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -11,15 +11,13 @@ from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 from django.db.models import F
 
+from tenants.actors import Actor
 from tenants.ids import new_id
 from tenants.invitation_models import Invitation
 from tenants.members.tokens import digest_of, token_of
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
 from tenants.roles import may_give
-
-if TYPE_CHECKING:
-    from tenants.actors import Actor
 
 VALID: Final = timedelta(days=7)
 OPEN_MAX: Final = 200
@@ -139,6 +137,23 @@ def revoke(*, actor: Actor, invitation_id: UUID, now: datetime) -> Invitation:
     invitation.save(update_fields=["revoked_at", "mail_due_at"])
     _audit(actor, "invitation.revoked", invitation, now, before={"role": invitation.role})
     return invitation
+
+
+def take_back_of(*, organization: Organization, inviter: str, role: str, by: str, now: datetime) -> int:
+    """Revoke the open invitations that `inviter` made and, with `role` from now on, may not give; return how many.
+
+    An empty role is that of who is no member any more. Whoever goes must not come back by a letter of their own.
+    Within the transaction that takes the role away.
+    """
+    waiting = Invitation.objects.select_for_update().filter(
+        organization=organization, invited_by__iexact=inviter, accepted_at=None, revoked_at=None
+    )
+    beyond = [one for one in waiting.order_by("pk") if not may_give(role, one.role)]
+    for one in beyond:
+        one.revoked_at, one.mail_due_at = now, None
+        one.save(update_fields=["revoked_at", "mail_due_at"])
+        _audit(Actor(organization, by, role), "invitation.revoked", one, now, before={"role": one.role})
+    return len(beyond)
 
 
 def claim_letters(*, now: datetime, limit: int) -> list[Invitation]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from tenants.invitation_models import Invitation
     from tenants.models import Membership
-
-BACKEND = "tenants.password_backend.LimitedPasswords"
 
 
 class NewPersonForm(forms.Form):
@@ -88,12 +87,15 @@ def _accept(found: Invitation, token: str, person: User | None, form: NewPersonF
 
 
 def _welcome(request: HttpRequest, joined: Membership, person: User | None) -> HttpResponseBase:
+    answer: HttpResponseBase = redirect("home")
     if person is None:
-        login(request, joined.user, backend=BACKEND)
+        # By the door of all, so that the session is one that its owner sees and can end.
+        entering = Login(user=joined.user, redirect_url=reverse("home"))
+        answer = perform_password_login(request, {"email": joined.user.email}, entering)
     request.session[SESSION_KEY] = str(joined.organization_id)
     words = {"organization": joined.organization.name, "role": role_names()[joined.role]}
     messages.success(request, _("You act for %(organization)s now, as %(role)s.") % words)
-    return redirect("home")
+    return answer
 
 
 def _state(found: Invitation, account: User | None, person: User | None) -> str:
