@@ -41,7 +41,7 @@ def test_nothing_of_a_secret_and_no_key_of_another_is_in_it(cast: Cast, client: 
     make_keys(cast.tenant)
     (theirs, _, _) = make_keys(cast.outsider)
     client.force_login(cast.alice)
-    text = b"".join(client.get(reverse("tenant-keys-csv"), {"show": "all"})).decode()  # type: ignore[arg-type]  # streamed
+    text = b"".join(client.get(reverse("tenant-keys-csv"), {"show": "all"})).decode()
     assert theirs.prefix not in text
     assert "sha256" not in text
     assert "secret" not in text
