@@ -7,6 +7,7 @@ else that is billed. Until its period closes it can be taken back; afterwards it
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -34,12 +35,12 @@ from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
     from uuid import UUID
 
     from billing.models import DunningStep
 
 SECOND = timedelta(seconds=1)
+AMOUNT_MAX = Decimal(10) ** 18
 BILLABLE = (InvoiceState.ISSUED, InvoiceState.PAID, InvoiceState.UNCOLLECTIBLE)
 
 
@@ -158,8 +159,10 @@ def _line(invoice: Invoice, position: int | None) -> InvoiceLine | None:
 
 
 def _require_plausible(invoice: Invoice, amount: Decimal, reason: str) -> None:
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(invoice.currency)):
-        raise WrongDebit(f"amount: expected more than 0 in whole minor units of {invoice.currency}.", field="amount")
+    is_possible = amount.is_finite() and 0 < amount <= AMOUNT_MAX
+    if not is_possible or amount != round(amount, minor_digits(invoice.currency)):
+        said = f"more than 0, up to {AMOUNT_MAX:f}, in whole minor units of {invoice.currency}"
+        raise WrongDebit(f"amount: expected {said}.", field="amount")
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
         raise WrongDebit(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
 
