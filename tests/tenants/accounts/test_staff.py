@@ -41,12 +41,12 @@ def vouched(person: User, organization: str) -> Client:
     return client
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_without_the_second_step_that_the_operator_asks_for_nothing_opens(cast: Cast, olga: User, page: str) -> None:
+@pytest.mark.parametrize("address", PAGES)
+def test_without_the_second_step_that_the_operator_asks_for_nothing_opens(cast: Cast, olga: User, address: str) -> None:
     client = signed_in(olga)
-    assert client.get(page).status_code == 200
+    assert client.get(address).status_code == 200
     asks_for_a_second_step(cast.operator)
-    answer = client.get(page)
+    answer = client.get(address)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/account/second-step/")
 
 
