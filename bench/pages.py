@@ -1,199 +1,145 @@
-"""Server time and queries of the portal's main pages on a filled database.
+"""Server time, queries and bytes of every page and list on a year of a provider with many tenants.
 
-    python bench/pages.py [--gpus 1000]
+    python bench/pages.py [--gpus 10000] [--tenants 1000] [--months 12] [--gauge-days 31] [--rounds 10] [--only usage]
 
-One provider with 125 nodes of 8 leased cards and a day of their gauges and energy; one tenant with 20 models under a
-token share, its usage hours of two months by both witnesses, and an issued invoice. Each page is rendered by the whole
-Django stack in this process, without the network; the anchor, in the same run, is the liveness page: what any request
-costs. Queries are counted apart from the timing.
+One tenant has every hour of 20 models by both witnesses, ten leases, and an invoice a month; the others are copies of a
+small one with its cards, its usage by the day, charges, invoices with lines and parts, and postings; every card has its
+gauges and energy by the hour of the last `gauge-days`. Each GET address of the site is rendered by the whole Django
+stack in this process, without the network; the anchor, in the same run, is the liveness page: what any request costs.
+Queries are counted apart from the timing. `kib` is the answer compressed by gzip, `wire_kib` a page with all that a
+first visit brings: styles, scripts and fonts.
 """
 
 import argparse
+import gzip
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench._platform import installation, report
+from bench._year import Size, make_year
 
 if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
     from django.test import Client
 
-    from clusters.models import Deployment
-    from tests.billing.world import World
-    from tests.factories import Cast
-
-CARDS = 8
-NODES_OF_A_CLUSTER = 25
-MODELS = 20
-CLASSES = ("input", "cached_input", "output")
-ROUNDS = 10
-DAY = timedelta(days=1)
-HOURS = """
-    INSERT INTO metering_usagehour (id, meter_id, witness, quantity, model, hour_at, from_at, to_at, deployment_id,
-        tenant_id, quality, rule, version, value, records, updated_at)
-    SELECT gen_random_uuid(), id, witness, quantity, model, at, at, at + interval '1 hour', %s, %s, 'A',
-        'same_epoch_rise', 1, CASE quantity WHEN 'cached_input' THEN 250000 ELSE 1000000 END, 360, at
-    FROM metering_meter, generate_series(%s::timestamptz, %s::timestamptz, interval '1 hour') AS at
-    WHERE witness = ANY(%s)
-"""
-GAUGES = """
-    INSERT INTO metering_acceleratorhour (accelerator_id, hour_at, utilisation_percent_sum, utilisation_samples,
-        power_mw_sum, power_samples, memory_used_mib_max, last_utilisation_percent, last_power_mw, last_read_at)
-    SELECT id, at, 25200, 360, 198000000, 360, 61440, 70, 550000, at + interval '59 minutes'
-    FROM clusters_accelerator, generate_series(%s::timestamptz, %s::timestamptz, interval '1 hour') AS at
-"""
+TARGET_MS = 100
+TARGET_WIRE_KIB = 100
+KIB = 1024
 
 
 def main() -> int:
     """Fill, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gpus", type=int, default=1_000)
+    parser.add_argument("--gpus", type=int, default=10_000)
+    parser.add_argument("--tenants", type=int, default=1_000)
+    parser.add_argument("--months", type=int, default=12)
+    parser.add_argument("--gauge-days", type=int, default=31)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--only", default="", help="measure addresses whose name holds this")
     arguments = parser.parse_args()
-    now = datetime.now(UTC)
-    with installation(static=True):
-        from django.test import Client
-        from django.urls import reverse
-
-        from metering.models import AcceleratorHour, UsageHour
+    size = Size(arguments.gpus, arguments.tenants, arguments.months, arguments.gauge_days)
+    with installation(static=True) as place:
         from tests.factories import make_cast
+        from tests.filled import fill
 
+        began_s = time.perf_counter()
         cast = make_cast()
-        number = _fill(cast, arguments.gpus // CARDS, now)
-        _analyze()
-        tenant, provider = Client(SERVER_NAME="127.0.0.1"), Client(SERVER_NAME="127.0.0.1")
-        tenant.force_login(cast.alice)
-        provider.force_login(cast.petra)
-        pages = {
-            "liveness": (tenant, reverse("health-live")),
-            "usage": (tenant, reverse("tenant-usage")),
-            "invoice": (tenant, reverse("tenant-invoice", args=[number])),
-            "fleet": (provider, reverse("provider-fleet")),
-            "occupancy": (provider, reverse("provider-occupancy")),
-        }
+        filled = fill(cast)
+        superuser = place.database_url.replace("://forecourt@", "://postgres@", 1)
+        invoice, copied = make_year(cast, size, datetime.now(UTC), superuser)
+        made_s = time.perf_counter() - began_s
+        # Pages of one invoice are of the large one.
+        filled = replace(filled, invoice=invoice, number=str(invoice.number))
+        pages = _measured(cast, filled, arguments.rounds, arguments.only)
         report(
             {
-                "gpus": arguments.gpus,
-                "usage_hours": UsageHour.objects.count(),
-                "accelerator_hours": AcceleratorHour.objects.count(),
-                **{name: _measure(client, path) for name, (client, path) in pages.items()},
+                "size": {name: getattr(size, name) for name in ("gpus", "tenants", "months", "gauge_days")},
+                "made_s": round(made_s),
+                "rows": _rows(),
+                "copied_tables": len(copied),
+                "pages": pages,
+                "above": _above(pages),
             }
         )
     return 0
 
 
-def _measure(client: "Client", path: str) -> dict[str, object]:
+def _rows() -> dict[str, int]:
+    from billing.models import Charge, Invoice, InvoiceSubline, LedgerEntry, Term
+    from clusters.models import Accelerator
+    from metering.models import AcceleratorHour, UsageHour
+
+    counted = (Accelerator, Term, UsageHour, AcceleratorHour, Charge, Invoice, InvoiceSubline, LedgerEntry)
+    return {model.__name__: model._default_manager.count() for model in counted}
+
+
+def _measured(cast: Any, filled: Any, rounds: int, only: str) -> dict[str, dict[str, Any]]:
+    """Measure every address; one that answers otherwise than with 200 is listed with its status."""
+    from django.urls import reverse
+
+    from tests.read_pages import query_of, read_addresses, readers
+
+    clients = readers(cast, "127.0.0.1")
+    _all, anchor_ms = _times(clients["alice"], reverse("health-live"), {}, 5 * rounds)
+    found: dict[str, dict[str, Any]] = {"liveness": {"ms_p50": round(anchor_ms, 2)}}
+    for caller, address in read_addresses():
+        if only in address.name:
+            query = query_of(address, filled)
+            found[str(address)] = _page(clients[caller], address.path(filled), query, rounds, anchor_ms)
+    return dict(sorted(found.items(), key=lambda one: -one[1].get("ms_p95", 0)))
+
+
+def _page(client: "Client", path: str, query: dict[str, str], rounds: int, anchor_ms: float) -> dict[str, Any]:
     from django.db import connection
+    from django.test.utils import CaptureQueriesContext
 
-    query_s: list[float] = []
+    from tests.read_pages import wire_bytes
 
-    def clock(execute: Callable[..., Any], *call: Any) -> Any:
-        began_s = time.perf_counter()
-        try:
-            return execute(*call)
-        finally:
-            query_s.append(time.perf_counter() - began_s)
-
-    with connection.execute_wrapper(clock):
-        answer = client.get(path)
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(path, query)
+        content = b"".join(answer) if answer.streaming else answer.content
     if answer.status_code != 200:
-        raise RuntimeError(f"{path}: {answer.status_code}")
-    taken_ms = []
-    for _ in range(ROUNDS):
-        began_s = time.perf_counter()
-        client.get(path)
-        taken_ms.append(1000 * (time.perf_counter() - began_s))
+        return {"status": answer.status_code}
+    all_ms, half_ms = _times(client, path, query, rounds)
+    is_page = answer["Content-Type"].startswith("text/html")
+    sent = wire_bytes(content) if is_page else {"page": len(gzip.compress(content))}
     return {
-        "ms_p50": round(statistics.median(taken_ms), 1),
-        "ms_p95": round(statistics.quantiles(taken_ms, n=20, method="inclusive")[18], 1),
-        "queries": len(query_s),
-        "query_ms": round(1000 * sum(query_s), 1),
-        "kib": round(len(answer.content) / 1024, 1),
+        "ms_p50": round(half_ms, 1),
+        "ms_p95": round(statistics.quantiles(all_ms, n=20, method="inclusive")[18], 1),
+        "to_liveness": round(half_ms / anchor_ms),
+        "queries": len(captured),
+        "query_ms": round(1000 * sum(float(query["time"]) for query in captured.captured_queries)),
+        "kib": round(sent["page"] / KIB, 1),
+        **({"wire_kib": round(sum(sent.values()) / KIB, 1)} if is_page else {}),
     }
 
 
-def _fill(cast: "Cast", nodes: int, now: datetime) -> str:
-    """Store the world; returns the number of the invoice."""
-    from billing.charging import charge_period, ensure_periods
-    from billing.closing import close_period
-    from tests.billing.world import make_world
-
-    month_at = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    before_at = (month_at - DAY).replace(day=1)
-    hour_at = now.replace(minute=0, second=0, microsecond=0)
-    prices = {(f"model-{model:02d}", token_class): "0.50" for model in range(MODELS) for token_class in CLASSES}
-    world = make_world(from_at=before_at, tokens=prices, parties=(cast.provider, cast.tenant))
-    deployment = _meters(world, hour_at)
-    _leased_fleet(world, nodes, hour_at)
-    with _cursor() as cursor:
-        last_at = hour_at - timedelta(hours=1)
-        cursor.execute(HOURS, [deployment.id, cast.tenant.id, before_at, last_at, ["engine", "gateway"]])
-        cursor.execute(HOURS, [None, None, hour_at - DAY, last_at, ["energy"]])
-        cursor.execute(GAUGES, [hour_at - DAY, last_at])
-    ensure_periods(contract=world.contract, now=now)
-    invoice = close_period(period_id=world.period(before_at).id, now=now).invoice
-    if invoice is None or invoice.number is None:
-        raise RuntimeError("the month before was not invoiced")
-    charge_period(period_id=world.period(month_at).id, up_to=hour_at, now=now)
-    return invoice.number
+def _times(client: "Client", path: str, query: dict[str, str], rounds: int) -> tuple[list[float], float]:
+    """Return how long each of so many requests took, and half of them at most, in milliseconds."""
+    taken_ms = []
+    for _ in range(rounds):
+        began_s = time.perf_counter()
+        answer = client.get(path, query)
+        if answer.streaming:
+            b"".join(answer)
+        taken_ms.append(1000 * (time.perf_counter() - began_s))
+    return taken_ms, statistics.median(taken_ms)
 
 
-def _meters(world: "World", hour_at: datetime) -> "Deployment":
-    """One deployment that serves every model, and the meters of both witnesses."""
-    from metering.models import Meter, Witness
-
-    shared = world.share(model="model-00", rolled_to_at=hour_at, now=world.contract.from_at)
-    for model in range(MODELS):
-        for token_class in CLASSES:
-            same = {"model": f"model-{model:02d}", "quantity": token_class}
-            Meter.objects.create(witness=Witness.GATEWAY, reporter=world.tenant, source="bench", **same)
-            Meter.objects.create(witness=Witness.ENGINE, node=shared.endpoint.node, endpoint=shared.endpoint, **same)
-    return shared.deployment
-
-
-def _leased_fleet(world: "World", nodes: int, hour_at: datetime) -> None:
-    """Clusters of nodes whose cards are metered and, but for every fifth node, let until further notice."""
-    from billing.contracting import add_lease
-    from metering.models import Meter, NodeCursor, RollupCursor, Witness
-    from tests import factories
-
-    for number in range(nodes):
-        if number % NODES_OF_A_CLUSTER == 0:
-            cluster = factories.make_cluster(world.provider, f"bench-{number // NODES_OF_A_CLUSTER}")
-        node = factories.make_node(cluster, f"gpu-{number:04d}", (10_000 + number).to_bytes(32, "big"))
-        RollupCursor.objects.filter(node=node).update(rolled_to_at=hour_at)
-        NodeCursor.objects.filter(node=node).update(last_seq=1, metered_to_at=hour_at, last_received_at=hour_at)
-        cards = [factories.make_accelerator(node, position) for position in range(CARDS)]
-        Meter.objects.bulk_create(
-            Meter(witness=Witness.ENERGY, node=node, accelerator=card, quantity="energy_mj") for card in cards
-        )
-        slices = [factories.make_slice(card) for card in cards]
-        if number % 5:
-            add_lease(
-                contract=world.contract,
-                slices=slices,
-                from_at=world.contract.from_at,
-                to_at=None,
-                price_per_gpu_hour=None,
-                now=world.contract.from_at,
-            )
-
-
-def _analyze() -> None:
-    with _cursor() as cursor:
-        cursor.execute("ANALYZE")
-
-
-def _cursor() -> "CursorWrapper":
-    from django.db import connection
-
-    return connection.cursor()
+def _above(pages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is above a target, by its name, and what was not to be seen."""
+    return {
+        "ms_p95": {name: one["ms_p95"] for name, one in pages.items() if one.get("ms_p95", 0) > TARGET_MS},
+        "wire_kib": {name: one["wire_kib"] for name, one in pages.items() if one.get("wire_kib", 0) > TARGET_WIRE_KIB},
+        "status": {name: one["status"] for name, one in pages.items() if "status" in one},
+        "pages": sum("ms_p95" in one for one in pages.values()),
+    }
 
 
 if __name__ == "__main__":
