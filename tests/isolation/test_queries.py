@@ -1,4 +1,4 @@
-"""Every page and list asks the database a bounded number of questions, however many rows there are."""
+"""Every page and list asks the database a bounded number of questions, however many rows there are, and is small."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ from metering.models import UsageGap
 from tests.billing.world import APRIL, MARCH, make_world
 from tests.factories import make_user
 from tests.filled import DAY, Filled, api_key, fill
-from tests.read_pages import query_of, read_addresses, readers
+from tests.read_pages import query_of, read_addresses, readers, wire_bytes
 
 if TYPE_CHECKING:
     from django.test import Client
 
     from tests.factories import Cast
 
-QUERIES_MAX = 60
+# The usage page reads two windows, to compare them.
+QUERIES_MAX = 80
 # Made by typesetting and checked files, which are kept: no page of the portal.
 DOCUMENTS = ("-pdf", "-document", "-xml", "-zip", "api-schema")
+# Written invoice by invoice, so that a year's export needs the memory of one: so many questions for each.
+BY_INVOICE = ("api-exports-focus", "provider-exports-focus", "tenant-exports-focus")
+QUERIES_OF_AN_INVOICE_MAX = 3
+INVOICES_ADDED = 2
+WIRE_BYTES_MAX = 100 * 1024
+# The description of the API is read by programmers, once: it brings a viewer.
+BEYOND_THE_PORTAL = ("api-docs",)
 
 
 @pytest.fixture
@@ -53,33 +61,50 @@ def grow(cast: Cast, rounds: int) -> None:
             api_key(organization)
 
 
-def count_queries(clients: dict[str, Client], filled: Filled) -> dict[str, list[str]]:
-    """What each address asks of the database."""
-    found = {}
+def look(clients: dict[str, Client], filled: Filled) -> tuple[dict[str, int], dict[str, int]]:
+    """How many questions each address asks the database, and how many bytes each page brings to a new visitor."""
+    asked: dict[str, int] = {}
+    sent: dict[str, int] = {}
     for caller, address in read_addresses():
         if address.name.endswith(DOCUMENTS):
             continue
         with CaptureQueriesContext(connection) as captured:
             answer = clients[caller].get(address.path(filled), query_of(address, filled))
-            if answer.streaming:
-                b"".join(answer)
+            content = b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code == 200, f"{address}: {answer.status_code}"
-        found[str(address)] = [query["sql"] for query in captured.captured_queries]
-    return found
+        asked[str(address)] = len(captured)
+        if answer["Content-Type"].startswith("text/html") and not address.name.endswith(BEYOND_THE_PORTAL):
+            sent[str(address)] = sum(wire_bytes(content).values())
+    return asked, sent
+
+
+def more_allowed(name: str) -> int:
+    """How many questions more an address may ask once there are more rows."""
+    return INVOICES_ADDED * QUERIES_OF_AN_INVOICE_MAX if any(one in name for one in BY_INVOICE) else 0
 
 
 @pytest.mark.unmeasured
-def test_no_page_asks_more_of_the_database_with_more_rows(cast: Cast, filled: Filled) -> None:
+def test_no_page_asks_more_or_grows_too_large_with_more_rows(cast: Cast, filled: Filled) -> None:
     clients = readers(cast)
     grow(cast, 1)
-    few = count_queries(clients, filled)
-    grow(cast, 2)
-    many = count_queries(clients, filled)
-    grown = {
-        name: f"{len(few[name])} queries, {len(many[name])} with more rows"
-        for name in few
-        if len(many[name]) > len(few[name])
-    }
+    few, _ = look(clients, filled)
+    grow(cast, INVOICES_ADDED)
+    many, sent = look(clients, filled)
+    assert few.keys() == many.keys()
+    assert len(many) > 250, "few addresses were asked: who reads them?"
+    grown = {name: f"{few[name]}, then {many[name]}" for name in few if many[name] > few[name] + more_allowed(name)}
     assert not grown
-    above = {name: len(asked) for name, asked in many.items() if len(asked) > QUERIES_MAX}
-    assert not above
+    assert not {name: count for name, count in many.items() if count > QUERIES_MAX}
+    assert not {name: count for name, count in sent.items() if count > WIRE_BYTES_MAX}
+
+
+def test_what_a_page_brings_counts_its_styles_scripts_and_fonts(client: Client) -> None:
+    sent = wire_bytes(client.get("/account/login/", follow=True).content)
+    kinds = {name.rpartition(".")[2] for name in sent if name != "page"}
+    assert {"css", "woff2"} <= kinds
+    assert all(count > 0 for count in sent.values())
+
+
+def test_a_file_that_is_not_there_is_no_small_file() -> None:
+    with pytest.raises(FileNotFoundError):
+        wire_bytes(b'<link rel="stylesheet" href="/static/portal/css/nowhere.css">')
