@@ -8,6 +8,7 @@ CLDR by way of babel for dates, digit groups and currency digits; Chinese reader
 
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import get_currency_precision, get_currency_symbol
@@ -97,6 +98,7 @@ def number(value: Number | None, *, digits: int = 0) -> str:
     return _signed(value, f"{_rounded(value, digits).copy_abs():,.{digits}f}")
 
 
+@lru_cache(maxsize=512)
 def currency_symbol(currency: str, *, locale: str) -> str:
     """$ for USD, € for EUR, ¥ for CNY in Chinese; another dollar keeps its letters: CA$; "" for none."""
     if not currency:

@@ -70,7 +70,8 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
     if detail is None:
         raise Http404
     locale = locale_for(translation.get_language() or "en")
-    context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant")
+    opened = request.GET.get("line", "")
+    context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant", opened=opened)
     if may_correct(request):
         context["question_url"] = reverse("tenant-invoice-question", args=[number])
     return render(request, "billing/tenant_invoice.html", context)
@@ -90,9 +91,12 @@ def tenant_invoice_evidence(request: HttpRequest, organization: Organization, *,
     return evidence_answer(organization, _find(organization, number))
 
 
-def shown_invoice(invoice: Invoice, detail: InvoiceDetail, now: datetime, locale: str, *, side: str) -> dict[str, Any]:
-    """Return what the page of an invoice shows to one side, "tenant" or "provider"."""
-    context = invoice_context(detail, read_dues(invoice), invoice.issuer.billing_email, now, locale, side=side)
+def shown_invoice(
+    invoice: Invoice, detail: InvoiceDetail, now: datetime, locale: str, *, side: str, opened: str
+) -> dict[str, Any]:
+    """Return what the page of an invoice shows to one side, "tenant" or "provider"; `opened` is the line asked for."""
+    email = invoice.issuer.billing_email
+    context = invoice_context(detail, read_dues(invoice), email, now, locale, side=side, opened=opened)
     row = detail.row
     context["collective"] = _collective(invoice, locale, side)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)

@@ -26,6 +26,8 @@ CLASSES = ("input", "cached_input", "cache_write", "output", "reasoning")
 HASH_SHOWN = 4
 PERCENT = 100
 SECONDS_PER_HOUR = 3600
+PARTS_SHOWN_MAX = 150
+"""An invoice of more parts shows those of one line, at that line's own address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """A line with what it consists of."""
+    """A line with what it consists of; without parts they are at another address."""
 
     line: LineRow
     note: str
@@ -69,20 +71,31 @@ class ShownLine:
 
 
 def invoice_context(
-    detail: InvoiceDetail, dues: Dues, issuer_email: str, now: datetime, locale: str, *, side: str = "tenant"
+    detail: InvoiceDetail,
+    dues: Dues,
+    issuer_email: str,
+    now: datetime,
+    locale: str,
+    *,
+    side: str = "tenant",
+    opened: str = "",
 ) -> dict[str, Any]:
-    """Return the context of the page of one `side`, "tenant" or "provider"."""
+    """Return the context of the page of one `side`, "tenant" or "provider".
+
+    `opened` is the position of the line whose parts are shown where there are too many to show them all.
+    """
     row = detail.row
     pay = pay_action(row, locale) if side == "tenant" else None
     group = _("Billing") if side == "tenant" else _("Money")
     return {
         "row": row,
         "detail": detail,
-        "groups": [(group.heading_words, group.amount, group.lines) for group in _groups(detail, locale)],
+        "groups": [(group.heading_words, group.amount, group.lines) for group in _groups(detail, locale, opened)],
         "pill": state_pill(row, now),
         "sub": _subtitle(row, locale, side),
         "pay": pay,
         "side": side,
+        "opened": opened,
         "checks": [_check(check, detail, locale, side) for check in detail.checks],
         "gap_notice": _gap_notice(detail),
         "payment": payment_words(row, issuer_email, locale),
@@ -106,17 +119,21 @@ class _Group:
     lines: tuple[ShownLine, ...]
 
 
-def _groups(detail: InvoiceDetail, locale: str) -> list[_Group]:
+def _groups(detail: InvoiceDetail, locale: str, opened: str) -> list[_Group]:
     groups = []
+    are_few = sum(len(line.sublines) for group in detail.groups for line in group.lines) <= PARTS_SHOWN_MAX
     for group in detail.groups:
         leases = group.lines[0].term_kind == TermKind.LEASE
         heading = _("GPU leases") if leases else group.heading
-        lines = tuple(_line(line, detail.row.currency, locale) for line in group.lines)
+        lines = tuple(
+            _line(line, detail.row.currency, locale, with_parts=are_few or opened == str(line.position))
+            for line in group.lines
+        )
         groups.append(_Group(heading, group.amount, lines))
     return groups
 
 
-def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
+def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> ShownLine:
     held = line.unit == Unit.GPU_SECONDS
     if held:
         items: tuple[Item, ...] = (_lease_item(line, currency, locale),)
@@ -129,7 +146,7 @@ def _line(line: LineRow, currency: str, locale: str) -> ShownLine:
         line=line,
         note=_note(line, currency, locale),
         items=items,
-        parts=_parts(line, currency, locale, held=held),
+        parts=_parts(line, currency, locale, held=held) if with_parts else (),
         parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
         parts_label=_("%(line)s by day, class and price version") % {"line": line.description},
     )

@@ -71,7 +71,8 @@ def provider_invoice(request: HttpRequest, organization: Organization, *, number
     if detail is None:
         raise Http404
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
-    context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider")
+    opened = request.GET.get("line", "")
+    context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)
     context["actions"] = _actions(detail.row, may_correct=may_correct(request))
     return render(request, "billing/tenant_invoice.html", context)
 

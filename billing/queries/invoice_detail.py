@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -131,9 +131,10 @@ def invoice_detail(organization: Organization, invoice_id: UUID) -> InvoiceDetai
         return None
     lines, sublines = _read_lines(invoice)
     rows = _line_rows(lines, sublines, invoice.contract.number)
+    parts = [part for of_line in sublines.values() for part in of_line]
     evidence = InvoiceEvidence.objects.filter(invoice=invoice).first()
     checks = (
-        _adds_up(invoice, lines, sublines),
+        _adds_up(invoice, lines, parts),
         _same_as_dashboard(invoice),
         _priced_by_date(invoice),
         _sealed(invoice.period, evidence),
@@ -166,21 +167,25 @@ def invoice_evidence(organization: Organization, invoice_id: UUID) -> tuple[str,
     return InvoiceEvidence.objects.filter(invoice=invoice).values_list("document", "sha256").first()
 
 
-def _read_lines(invoice: Invoice) -> tuple[list[InvoiceLine], list[InvoiceSubline]]:
+_Sublines = Mapping[UUID, Sequence[SublineRow]]
+"""By their line."""
+
+
+def _read_lines(invoice: Invoice) -> tuple[list[InvoiceLine], _Sublines]:
+    """Sublines are read as plain values: there are thousands of them on a large invoice."""
     lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
-    sublines = list(
-        InvoiceSubline.objects.filter(line__in=lines)
-        .select_related("price_version")
-        .order_by("line__position", "position")
-    )
-    return lines, sublines
-
-
-def _line_rows(lines: Sequence[InvoiceLine], sublines: Iterable[InvoiceSubline], contract: str) -> dict[UUID, LineRow]:
     by_line: dict[UUID, list[SublineRow]] = defaultdict(list)
-    for subline in sublines:
-        by_line[subline.line_id].append(_subline_row(subline))
-    return {line.id: _line_row(line, tuple(by_line[line.id]), contract) for line in lines}
+    rows = InvoiceSubline.objects.filter(line__in=lines).order_by("line__position", "position").values_list(
+        "line_id", "day", "token_class", "context_over", "quantity", "unit_price", "price_version__number",
+        "base_amount", "exact_amount",
+    )  # fmt: skip
+    for line_id, *values in rows:
+        by_line[line_id].append(SublineRow(*values))
+    return lines, by_line
+
+
+def _line_rows(lines: Sequence[InvoiceLine], sublines: _Sublines, contract: str) -> dict[UUID, LineRow]:
+    return {line.id: _line_row(line, tuple(sublines.get(line.id, ())), contract) for line in lines}
 
 
 def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str) -> LineRow:
@@ -204,19 +209,6 @@ def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str
         amount=line.amount,
         classes=() if line.unit == Unit.AMOUNT else _classes(sublines),
         sublines=sublines,
-    )
-
-
-def _subline_row(subline: InvoiceSubline) -> SublineRow:
-    return SublineRow(
-        day=subline.day,
-        token_class=subline.token_class,
-        context_over=subline.context_over,
-        quantity=subline.quantity,
-        unit_price=subline.unit_price,
-        version=subline.price_version.number if subline.price_version else None,
-        base_amount=subline.base_amount,
-        exact_amount=subline.exact_amount,
     )
 
 
@@ -257,7 +249,7 @@ def _window(invoice: Invoice) -> Window:
     return window_of(invoice.period)
 
 
-def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[InvoiceSubline]) -> EvidenceCheck:
+def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[SublineRow]) -> EvidenceCheck:
     """Charges, sublines and lines give one exact sum, each line is that sum rounded, and the lines give the total."""
     records = usage_records(billed_usage(usage_spans([_window(invoice)])))
     charged = Charge.objects.filter(period=invoice.period).aggregate(amount=Sum("amount"))["amount"] or Decimal(0)

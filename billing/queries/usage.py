@@ -184,20 +184,22 @@ def rated_usage(
     contract_id: UUID | None = None,
     by_hour: bool = False,
     by_caller: bool = False,
+    whole: bool = False,
 ) -> RatedUsage:
     """Return the ratings behind `usage_overview`, for pages that show more of them.
 
     With `by_hour` hour by hour, with `by_caller` by key and project (`billing.usage_groups`): lines are divided further
-    and come to the same.
+    and come to the same. `whole` is for sums alone: usage is read and rated in as few pieces as rating allows.
     """
     contracts = _contracts(organization, from_at, to_at, side, contract_id)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
     shown = [contract for contract in contracts if contract.currency == chosen]
     windows = [window for contract in shown for window in windows_of(contract, from_at, to_at)]
-    grain = Grain.HOUR if by_hour else Grain.DAY
+    grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
     bases = read_bases(windows, zone=zone, grain=grain, by_caller=by_caller) if windows else []
-    parts = tuple((basis, _rated(basis, _slot(zone, by_hour=by_hour))) for basis in bases)
+    slot = _slot(zone, by_hour=by_hour)
+    parts = tuple((basis, rate(basis) if whole else _rated(basis, slot)) for basis in bases)
     is_part = begins_inside(windows) and counts_by_period(bases)
     return RatedUsage(from_at, to_at, zone, chosen, currencies, parts, is_part)
 

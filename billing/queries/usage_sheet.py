@@ -175,8 +175,18 @@ def usage_total(
     chosen: Chosen = EVERYTHING,
 ) -> Decimal | None:
     """Return what a window cost, to compare another with; None where nothing was used or held in it."""
+    if chosen.is_all:
+        return _whole_total(rated_usage(organization, from_at, to_at, zone, currency=currency, whole=True))
     sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, chosen=chosen)
     return sheet.total if sheet.rows else None
+
+
+def _whole_total(usage: RatedUsage) -> Decimal | None:
+    """Return what rows of days would sum to, without making them."""
+    if not any(rated.lines or any(True for _ in basis.tokens()) for basis, rated in usage.parts):
+        return None
+    bills = (make_bill(rated.lines, usage.currency).total for _, rated in usage.parts)
+    return exact_sum((from_minor(0, usage.currency), *bills))
 
 
 def whole_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:

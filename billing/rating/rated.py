@@ -12,11 +12,13 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_amount, exact_sum, to_charge
 
 LINE_KEY_CHARS_MAX = 300
 WHOLE_PERCENT = Decimal(100)
+PRODUCTS_KEPT = 16_384
 
 
 class TermKind(StrEnum):
@@ -141,22 +143,33 @@ class RatedLine:
     @property
     def exact_base(self) -> Fraction:
         """The amount before the share, exactly."""
-        return exact_amount(quantity=self.quantity, unit_price=self.price.amount, units_per_price=self.price.units)
+        return _multiplied(self.quantity, self.price.amount, self.price.units, WHOLE_PERCENT)[0]
 
     @property
     def exact(self) -> Fraction:
         """The amount owed, exactly."""
-        return self.exact_base * Fraction(self.share_percent) / 100
+        return _multiplied(self.quantity, self.price.amount, self.price.units, self.share_percent)[0]
 
     @property
     def base_amount(self) -> Decimal:
         """The amount before the share, as a charge stores it."""
-        return to_charge(self.exact_base)
+        return _multiplied(self.quantity, self.price.amount, self.price.units, WHOLE_PERCENT)[1]
 
     @property
     def amount(self) -> Decimal:
         """The amount owed, as a charge stores it."""
-        return to_charge(self.exact)
+        return _multiplied(self.quantity, self.price.amount, self.price.units, self.share_percent)[1]
+
+
+@lru_cache(maxsize=PRODUCTS_KEPT)
+def _multiplied(quantity: Decimal, price: Decimal, units: int, percent: Decimal) -> tuple[Fraction, Decimal]:
+    """Return what a share of a quantity at a price for so many units is: exactly, and as a charge stores it.
+
+    A bill asks the same line for its amount half a dozen times, and a month's days are often alike.
+    """
+    base = exact_amount(quantity=quantity, unit_price=price, units_per_price=units)
+    exact = base if percent == WHOLE_PERCENT else base * Fraction(percent) / 100
+    return exact, to_charge(exact)
 
 
 class UnpricedReason(StrEnum):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from billing.charging import ensure_periods
+from billing.closing import close_period
 from billing.corrections.amounts import Wanted
 from billing.evidence import differences
 from billing.models import Invoice, InvoiceEvidence, Settlement, SettlementState
@@ -16,10 +18,11 @@ from tests.billing.corrections.corrected import credit
 from tests.billing.pages.made import LARGE, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.pages.test_invoices import pay
-from tests.billing.world import MARCH
+from tests.billing.world import APRIL, MARCH, make_world
 from tests.factories import Cast, make_user
 
 pytestmark = pytest.mark.django_db
+CLASSES = ("input", "cached_input", "output")
 
 
 def address(invoice: Invoice, tail: str = "") -> str:
@@ -175,7 +178,7 @@ def test_the_number_of_queries_does_not_grow_with_lines(
     client.force_login(cast.alice)
     assert month.invoice.issued_at is not None
     assert month.invoice.issued_at < datetime.now(UTC)
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(37):
         client.get(address(month.invoice))
 
 
@@ -196,3 +199,48 @@ def test_what_was_credited_is_not_shown_as_received(cast: Cast, client: Client) 
     words = text_of(client.get(address(month.invoice)))
     assert "Total $2,487.98 Credited $1.37 Left to pay $2,486.61" in words
     assert "Received" not in words
+
+
+def make_large(cast: Cast) -> Invoice:
+    """A month of 31 days of two models by three classes: 186 parts on two lines."""
+    prices = {(model, token_class): "0.30" for model in ("one", "two") for token_class in CLASSES}
+    world = make_world(tokens=prices, parties=(cast.provider, cast.tenant))
+    shared = world.share(rolled_to_at=APRIL)
+    for model in ("one", "two"):
+        for day in range(31):
+            shared.use(
+                {"input": 3_000, "cached_input": 1_000, "output": 500}, at=MARCH + timedelta(days=day), model=model
+            )
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL + timedelta(days=1)).invoice
+    assert invoice is not None
+    return invoice
+
+
+def test_parts_of_a_large_invoice_are_at_the_address_of_their_line(cast: Cast, client: Client) -> None:
+    invoice = make_large(cast)
+    client.force_login(cast.alice)
+    closed = client.get(address(invoice)).content.decode()
+    assert '<a class="ghost" href="?line=1#line-1">' in closed
+    assert '<a class="ghost" href="?line=2#line-2">' in closed
+    assert closed.count("31 days in detail</a>") == 2
+    assert closed.count('<tr class="open" id="line-') == 2
+    assert '<th scope="row">3 Mar</th>' not in closed
+    opened = client.get(address(invoice), {"line": "1"}).content.decode()
+    assert '<details class="tbl" open>' in opened
+    assert 'href="?line=1#line-1"' not in opened
+    assert 'href="?line=2#line-2"' in opened
+    assert opened.count('<th scope="row">3 Mar</th>') == 3  # three classes of the one line
+    client.force_login(cast.petra)
+    theirs = client.get(f"/p/invoices/{invoice.number}/", {"line": "2"}).content.decode()
+    assert '<details class="tbl" open>' in theirs
+    assert 'href="?line=1#line-1"' in theirs
+
+
+@pytest.mark.parametrize("asked", ["0", "3", "-1", "01", "x", "1 OR 1=1"])
+def test_a_line_that_is_not_there_opens_nothing(cast: Cast, client: Client, asked: str) -> None:
+    invoice = make_large(cast)
+    client.force_login(cast.alice)
+    page = client.get(address(invoice), {"line": asked})
+    assert page.status_code == 200
+    assert "31 days in detail</summary>" not in page.content.decode()

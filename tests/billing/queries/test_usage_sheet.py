@@ -186,3 +186,32 @@ def test_another_zone_for_reading_moves_days_and_no_total(cast: Cast, zone: str)
     for row in read.rows:
         found[row.day] += row.tokens.input
     assert +found == expected
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/Los_Angeles"])
+@pytest.mark.parametrize("hours", [1, 30, 31 * 24])
+def test_a_total_without_rows_is_the_total_of_the_rows(cast: Cast, zone: str, hours: int) -> None:
+    """Usage of many small amounts, at prices that change within the window, and beside a lease."""
+    prices = {("m", "input"): "0.33", ("m", "cached_input"): "0.07", ("m", "output"): "1.11"}
+    world = make_world(tokens=prices, parties=(cast.provider, cast.tenant))
+    assert world.book is not None
+    shared = world.share(percent="33.3", model="m")
+    world.lease(1, price="1.37", to_at=MARCH + timedelta(days=3))
+    later = MARCH + timedelta(days=1)
+    make_price_version(world.book, number=2, effective_at=later, tokens={**prices, ("m", "input"): "0.29"})
+    for index in range(12):
+        at = MARCH + index * timedelta(hours=5)
+        shared.use({"input": 777_777, "cached_input": 333_331, "output": 55_557 * index}, at=at, model="m")
+    shared.use({"input": 1_000}, at=MARCH + timedelta(hours=2), model="without a price")
+    to_at = MARCH + timedelta(hours=hours)
+    sheet = usage_sheet(cast.tenant, MARCH, to_at, zone)
+    assert sheet.rows
+    assert usage_total(cast.tenant, MARCH, to_at, zone, currency="USD") == sheet.total
+
+
+def test_a_total_of_use_without_any_price_is_zero_and_of_no_use_nothing(cast: Cast) -> None:
+    world = make_world(parties=(cast.provider, cast.tenant))
+    assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") is None
+    world.share(model="m").use({"input": 5}, model="m")
+    assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").rows
+    assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") == Decimal("0.00")

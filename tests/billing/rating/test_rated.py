@@ -1,6 +1,7 @@
 """Rated lines: exact figures, prices with their unit, keys that never collide."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.money import CHARGE_DECIMALS, to_charge
 from billing.rating.rated import (
     LINE_KEY_CHARS_MAX,
+    Price,
     PriceUnit,
     Rated,
+    RatedLine,
+    TermKind,
     Unit,
     line_key,
     per_gpu_hour,
@@ -77,3 +82,27 @@ PARTS = st.lists(st.text(alphabet="ab|%7C5", max_size=5), min_size=1, max_size=4
 @given(PARTS, PARTS)
 def test_different_parts_give_different_keys(left: list[str], right: list[str]) -> None:
     assert (line_key(*left) == line_key(*right)) == (left == right)
+
+
+@given(
+    quantity=st.decimals(min_value=-(10**12), max_value=10**12, places=6),
+    price=st.decimals(min_value=0, max_value=10**4, places=8),
+    units=st.sampled_from([1, 3, 3600, 1_000_000]),
+    percent=st.decimals(min_value=0, max_value=100, places=3),
+)
+def test_an_amount_that_is_remembered_is_the_amount_worked_out(
+    quantity: Decimal, price: Decimal, units: int, percent: Decimal
+) -> None:
+    line = RatedLine(
+        line_key="k", term_kind=TermKind.TOKEN_SHARE, term_ref="T", contract_version=1, price_version_id=None,
+        rule="r", model="m", token_class="input", quantity=quantity, unit=Unit.TOKENS,
+        price=Price(price, PriceUnit.PER_MTOK, units), share_percent=percent, quality_mix={"A": quantity},
+        from_at=datetime(2026, 3, 1, tzinfo=UTC), to_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )  # fmt: skip
+    base = Fraction(quantity) * Fraction(price) / units
+    exact = base * Fraction(percent) / 100
+    for _ in range(2):
+        assert (line.exact_base, line.exact) == (base, exact)
+        assert (line.base_amount, line.amount) == (to_charge(base), to_charge(exact))
+        # As many decimals as a charge has, however the quantity was written.
+        assert line.amount.as_tuple().exponent == line.base_amount.as_tuple().exponent == -CHARGE_DECIMALS
