@@ -48,6 +48,7 @@ from billing.lease_api import (
 )
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.profile_api import ProfileView
+from billing.refilling.api import BalanceRuleView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 from billing.session_api import (
     SessionStateView,
@@ -186,6 +187,7 @@ urlpatterns = [
     path("refunds/<uuid:refund_id>/back", refund_api.RefundBackView.as_view(), name="api-refund-back"),
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
+    path("contracts/<str:number>/balance-rule", BalanceRuleView.as_view(), name="api-contract-balance-rule"),
     path("contracts/<str:number>/top-ups", TopUpsView.as_view(), name="api-contract-top-ups"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),
     path("card", CardView.as_view(), name="api-card"),

@@ -9,6 +9,7 @@ from billing.corrections import checks as corrections
 from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
 from billing.reconciling import checks as reconciling
+from billing.refilling import checks as refilling
 from billing.statements import checks as statements
 
 FINDINGS_MAX = 20
@@ -26,6 +27,7 @@ CHECKS: Checks = {
     **collective.CHECKS,
     **banking.CHECKS,
     **reconciling.CHECKS,
+    **refilling.CHECKS,
 }
 """Every invariant by its name for people; a room of billing adds its own by one line."""
 

@@ -51,7 +51,7 @@ class TopUpSerializer(serializers.Serializer[Any]):
     term = serializers.CharField()
     amount = serializers.CharField()
     currency = serializers.CharField()
-    state = serializers.ChoiceField(["open", "paid", "expired", "differs"])
+    state = serializers.ChoiceField(["open", "paid", "expired", "differs", "failed", "stopped"])
     url = serializers.CharField(help_text="Stripe's page, while it is open")
     created_at = serializers.DateTimeField()
 

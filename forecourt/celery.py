@@ -53,6 +53,9 @@ SWEEPS = {
     "billing.tasks.apply_stripe_events": 3.0,
     "billing.tasks.look_at_card_visits": 30.0,
     "billing.tasks.look_at_top_ups": 30.0,
+    "billing.refilling.tasks.watch_balances": 20.0,
+    "billing.refilling.tasks.charge_top_ups": 15.0,
+    "billing.refilling.tasks.send_letters": 15.0,
     "billing.tasks.tell_collections": 30.0,
     "billing.tasks.reconcile_stripe": 600.0,
     "billing.tasks.tell_price_changes": 30.0,
@@ -92,5 +95,13 @@ app.config_from_object(
     }
 )
 app.autodiscover_tasks(
-    ["tenants", "metering", "billing", "billing.budgets", "billing.collective", "billing.corrections"],
+    [
+        "tenants",
+        "metering",
+        "billing",
+        "billing.budgets",
+        "billing.collective",
+        "billing.corrections",
+        "billing.refilling",
+    ],
 )

@@ -101,6 +101,7 @@ from billing.models.price_changes import PriceDraft, PriceMail, PriceNotice
 from billing.models.price_index import IndexImport, IndexPrice, IndexSource
 from billing.models.prices import GpuPrice, PriceBook, PriceVersion, TokenPrice, UnitPrice
 from billing.models.reconciling import Difference, DifferenceKind, Reconciliation, StripeMovement
+from billing.models.refilling import BalanceNotice, BalanceNoticeKind, BalanceRule, LowOutcome
 from billing.models.revenue import RevenueStatement, WitnessAnswer
 from billing.models.sessions import Session, SessionAllocation, SessionEvent, SessionStep, VolumeSize
 from billing.models.settlement import (
@@ -149,6 +150,9 @@ __all__ = [
     "BalanceAccount",
     "BalanceKind",
     "BalanceMovement",
+    "BalanceNotice",
+    "BalanceNoticeKind",
+    "BalanceRule",
     "BankAccount",
     "BankImport",
     "BankLine",
@@ -227,6 +231,7 @@ __all__ = [
     "LedgerCheckpoint",
     "LedgerEntry",
     "LedgerPosting",
+    "LowOutcome",
     "MarginDay",
     "MarginRow",
     "MovementKind",

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from billing.models.refilling import BalanceRule
 from billing.models.terms import Term
 from tenants.ids import new_id
 
@@ -18,10 +19,15 @@ class TopUpState(models.TextChoices):
     PAID = "paid"
     EXPIRED = "expired"
     DIFFERS = "differs", "another amount was paid than was asked for"
+    FAILED = "failed", "the card on file was not charged"
+    STOPPED = "stopped", "the rule was ended before the card was charged"
 
 
 class TopUp(models.Model):
-    """An amount of credit that a tenant wants to buy. Looked at until it is paid or over; paid, it is a grant."""
+    """An amount of credit that a tenant wants to buy. Looked at until it is paid or over; paid, it is a grant.
+
+    One that a rule bought (`rule`) has no page: the card on file is charged from `next_look_at` on.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     term = models.ForeignKey(Term, models.PROTECT, related_name="top_ups", help_text="the credit term it goes to")
@@ -36,9 +42,19 @@ class TopUp(models.Model):
     created_at = models.DateTimeField()
     next_look_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    rule = models.ForeignKey(BalanceRule, models.PROTECT, null=True, related_name="top_ups", help_text="what bought it")
+    crossing = models.PositiveIntegerField(null=True, help_text="which time that credit ran low")
+    begun_at = models.DateTimeField(null=True, help_text="from when the card may have been charged")
 
     class Meta:
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(amount__gt=0), name="top_up_of_something")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="top_up_of_something"),
+            models.UniqueConstraint(fields=["rule", "crossing"], name="top_up_once_a_crossing"),
+            models.CheckConstraint(
+                condition=Q(rule=None, crossing=None) | Q(rule__isnull=False, crossing__isnull=False),
+                name="top_up_by_rule_has_crossing",
+            ),
+        ]
         indexes: ClassVar = [models.Index(fields=["next_look_at"], condition=Q(state="open"), name="top_up_open")]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 from billing import stripe_account
 from billing.models import Term, TopUp, TopUpState
 from billing.pages.correction_words import read_decimal
+from billing.pages.low_credit import change_rule, notices_of, rules_of
 from billing.pages.prepaid import prepaid
 from billing.rating.rated import TermKind
 from billing.stripe_answers import StripeError
@@ -50,6 +51,12 @@ STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
     TopUpState.PAID: (gettext_lazy("Paid"), "good"),
     TopUpState.EXPIRED: (gettext_lazy("Not paid in time"), "warn"),
     TopUpState.DIFFERS: (gettext_lazy("Another amount was paid"), "warn"),
+    TopUpState.FAILED: (gettext_lazy("Card not charged"), "bad"),
+    TopUpState.STOPPED: (gettext_lazy("Stopped before the charge"), ""),
+}
+PLANNED: Final[Mapping[bool, tuple[Promise, PillTone]]] = {
+    False: (gettext_lazy("Charged soon"), "info"),
+    True: (gettext_lazy("Being charged"), "info"),
 }
 
 
@@ -63,7 +70,8 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
     if request.method == "POST":
         if not edits:
             return HttpResponse(status=403)
-        _buy(request, organization, gateway)
+        if not change_rule(request, organization):
+            _buy(request, organization, gateway)
         return redirect("tenant-credit")
     now = datetime.now(UTC)
     bought = TopUp.objects.filter(term__contract__tenant=organization).select_related("term__contract")
@@ -77,6 +85,8 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
         "rows": [_shown(one, locale) for one in bought.order_by("-created_at", "-pk")[:SHOWN_MAX]],
         "edits": edits,
         "takes": gateway is not None,
+        "rules": rules_of(organization, locale),
+        "notices": notices_of(organization, locale),
     }
     return render(request, "billing/tenant_credit.html", context)
 
@@ -122,7 +132,8 @@ def _terms(organization: Organization) -> dict[UUID | None, Term]:
 
 
 def _shown(top_up: TopUp, locale: str) -> dict[str, object]:
-    words, tone = STATES[top_up.state]
+    planned = top_up.rule_id is not None and top_up.state == TopUpState.OPEN
+    words, tone = PLANNED[top_up.begun_at is not None] if planned else STATES[top_up.state]
     contract = top_up.term.contract
     return {
         "row": top_up,
@@ -130,6 +141,7 @@ def _shown(top_up: TopUp, locale: str) -> dict[str, object]:
         "at": moment(top_up.created_at, UTC, locale=locale),
         "amount": money(top_up.amount, top_up.currency, locale=locale),
         "pill": Pill(str(words), tone),
+        "by_rule": top_up.rule_id is not None,
     }
 
 

@@ -54,7 +54,7 @@ def start_top_up(*, contract: Contract, amount: Decimal, term_ref: str = "", by:
     term = (terms.filter(ref=term_ref) if term_ref else terms).first()
     if term is None:
         raise WrongTopUp(f"{contract.number} has no such term of prepaid credit.", field="term")
-    _check(amount, contract.currency)
+    check_amount(amount, contract.currency)
     made = TopUp.objects.create(
         term=term,
         amount=amount,
@@ -114,7 +114,13 @@ def look_at_top_up(*, top_up_id: UUID, gateway: StripeGateway, now: datetime) ->
         return now - top_up.created_at > FORGOTTEN_AFTER and _end(top_up, TopUpState.EXPIRED, now)
     seen = gateway.get_session(top_up.session_id)
     if seen.is_paid:
-        return _take(top_up, seen, now)
+        return take(
+            top_up_id=top_up.pk,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            payment_intent_id=seen.payment_intent_id or "",
+            now=now,
+        )
     return seen.status == "expired" and _end(top_up, TopUpState.EXPIRED, now)
 
 
@@ -128,12 +134,13 @@ def look_at_session(*, session: StripeSession, gateway: StripeGateway, now: date
 
 
 def open_top_ups(*, now: datetime, limit: int) -> Sequence[UUID]:
-    """Return the top-ups to look at, the longest waiting first."""
-    due = TopUp.objects.filter(state=TopUpState.OPEN, next_look_at__lte=now).order_by("next_look_at", "pk")
+    """Return the top-ups on Stripe's page to look at, the longest waiting first."""
+    due = TopUp.objects.filter(state=TopUpState.OPEN, rule=None, next_look_at__lte=now).order_by("next_look_at", "pk")
     return list(due.values_list("pk", flat=True)[:limit])
 
 
-def _check(amount: Decimal, currency: str) -> None:
+def check_amount(amount: Decimal, currency: str) -> None:
+    """Check that an amount can be charged in a currency. Raises `WrongTopUp`."""
     if not amount.is_finite() or not 0 < amount <= AMOUNT_MAX:
         raise WrongTopUp(f"amount: expected more than 0 and at most {AMOUNT_MAX}.", field="amount")
     try:
@@ -146,14 +153,16 @@ def _check(amount: Decimal, currency: str) -> None:
 
 
 @transaction.atomic
-def _take(top_up: TopUp, seen: StripeSession, now: datetime) -> bool:
+def take(
+    *, top_up_id: UUID, amount_minor: int, currency: str, payment_intent_id: str, now: datetime, charge_id: str = ""
+) -> bool:
     """Grant and book what was paid, once; another amount than was asked for is left to a person."""
     contracts = Contract.objects.select_for_update(no_key=True, of=("self",)).select_related("tenant")
-    contract = contracts.get(terms=top_up.term_id)
-    held = TopUp.objects.select_for_update(of=("self",)).select_related("term").get(pk=top_up.pk)
+    contract = contracts.get(terms__top_ups=top_up_id)
+    held = TopUp.objects.select_for_update(of=("self",)).select_related("term").get(pk=top_up_id)
     if held.state != TopUpState.OPEN:
         return True
-    if (seen.amount_minor, seen.currency.upper()) != (minor_units(held.amount, held.currency), held.currency):
+    if (amount_minor, currency.upper()) != (minor_units(held.amount, held.currency), held.currency):
         return _end(held, TopUpState.DIFFERS, now)
     grant = Grant(name=f"topup-{held.pk.hex[-12:]}", amount=held.amount, from_at=now, bought=True)
     grant_credit(term=held.term, grant=grant, recorded_by=held.started_by, now=now)
@@ -168,7 +177,7 @@ def _take(top_up: TopUp, seen: StripeSession, now: datetime) -> bool:
             Entry(contract.provider_id, AccountKind.BANK_CLEARING, held.currency, -held.amount),
         ),
     )
-    TopUp.objects.filter(pk=held.pk).update(payment_intent_id=seen.payment_intent_id or "")
+    TopUp.objects.filter(pk=held.pk).update(payment_intent_id=payment_intent_id, charge_id=charge_id)
     _audit(contract.tenant, held.started_by, "top_up.paid", held, now)
     return _end(held, TopUpState.PAID, now)
 

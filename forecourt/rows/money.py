@@ -54,6 +54,11 @@ CONTRACTS: Final[dict[str, Declared]] = {
     "billing.witnessanswer": via("term"),
     "billing.creditmovement": via("term"),
     "billing.topup": via("term"),
+    # The tenant's alone: a provider need not know from when on its tenant buys more.
+    "billing.balancerule": where(
+        "EXISTS (SELECT FROM billing_contract contract WHERE contract.id = contract_id AND contract.tenant_id = {me})"
+    ),
+    "billing.balancenotice": via("rule"),
     "billing.coupon": own("provider") | where("id IN (SELECT coupon_id FROM billing_couponredemption)"),
     "billing.couponredemption": via("contract"),
     "billing.couponend": via("coupon"),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 APPS = ("billing", "clusters", "metering", "tenants")
 TABLE = ROOT / "tenants" / "hooks" / "kinds.py"
 TELLING = frozenset({"tenants.hooks.emitting", "billing.telling", "metering.telling"})
-AWAITED = frozenset({"budget.threshold", "balance.low"})
+AWAITED = frozenset({"budget.threshold"})
 """Promised for rooms that are being built."""
 
 

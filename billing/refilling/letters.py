@@ -1,0 +1,120 @@
+"""Letters about low credit: what is left, what is going to be charged and when, or why it could not be."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from billing.collecting.notices import readers_of
+from billing.models import BalanceNotice, BalanceNoticeKind
+from billing.refilling.rules import Outcome
+from portal.figures import EN, moment, money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+LANGUAGE: Final = "en"
+"""Letters are in the product's first language."""
+LEASE: Final = timedelta(minutes=10)
+RETRY: Final = timedelta(minutes=2)
+ATTEMPTS_MAX: Final = 10
+ERROR_CHARACTERS_MAX: Final = 300
+
+
+def claim_letters(*, now: datetime, limit: int) -> list[BalanceNotice]:
+    """Return notices whose letter is due, each put off: whoever else looks meanwhile leaves them alone."""
+    due = BalanceNotice.objects.filter(sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX)
+    claimed = []
+    for notice in due.select_related("rule__contract__tenant").order_by("due_at", "pk")[:limit]:
+        mine = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True, due_at=notice.due_at)
+        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
+            claimed.append(notice)
+    return claimed
+
+
+def letter_sent(*, notice: BalanceNotice, addresses: Sequence[str], now: datetime) -> None:
+    """Note that a letter is out, and to whom."""
+    unsent = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
+    unsent.update(sent_at=now, sent_to=list(addresses), last_error="")
+
+
+def letter_failed(*, notice: BalanceNotice, error: str, now: datetime) -> None:
+    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
+    unsent = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
+    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=now + RETRY * 2**notice.attempts)
+
+
+def send_letter(*, notice: BalanceNotice, public_url: str) -> list[str]:
+    """Send one letter to those who pay for the tenant, and return to whom. Raises what the server of letters answers.
+
+    Sent twice (a worker died in between) it has the same id, and is one letter to its reader.
+    """
+    addresses = readers_of(notice.rule.contract.tenant)
+    if addresses:
+        with override(LANGUAGE):
+            letter = _letter(notice, addresses, public_url)
+        letter.send(fail_silently=False)
+    return addresses
+
+
+def sentences(notice: BalanceNotice, locale: str) -> list[str]:
+    """Say what a notice says, in the reader's language."""
+    rule = notice.rule
+    currency = rule.contract.currency
+    said = {
+        "contract": rule.contract.number,
+        "left": money(notice.left_amount, currency, locale=locale),
+        "below": money(rule.below_amount, currency, locale=locale),
+        "amount": money(rule.buy_amount, currency, locale=locale),
+        "most": money(rule.month_max_amount, currency, locale=locale),
+        "at": moment(notice.charge_at, UTC, locale=locale),
+    }
+    if notice.kind == BalanceNoticeKind.FAILED:
+        return [
+            _("%(amount)s of prepaid credit for contract %(contract)s could not be bought.") % said,
+            why(notice.reason),
+            _("Nothing more is bought by itself until you set it again."),
+        ]
+    low = _("Prepaid credit of contract %(contract)s is %(left)s, below %(below)s.") % said
+    then = {
+        Outcome.TOLD: _("Nothing is bought by itself."),
+        Outcome.BUYS: _("Your card will be charged %(amount)s at %(at)s, unless you end the rule before."),
+        Outcome.MONTH_MAX: _("Nothing is bought: your most of %(most)s a month would be passed."),
+    }
+    return [low, then[Outcome(notice.outcome)] % said]
+
+
+def why(reason: str) -> str:
+    """Say in a sentence why a card was not charged."""
+    known = {
+        "no_card": _("There is no card on file that could be charged."),
+        "consent_needed": _("Your bank asks you to confirm this payment; without you it cannot be made."),
+    }
+    return known.get(reason) or _("Your card was declined.")
+
+
+def _letter(notice: BalanceNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:
+    said = {"contract": notice.rule.contract.number}
+    subject = (
+        _("Prepaid credit of %(contract)s is low")
+        if notice.kind == BalanceNoticeKind.LOW
+        else _("Prepaid credit of %(contract)s could not be bought")
+    )
+    where = _("More: %(address)s") % {"address": f"{public_url}{reverse('tenant-credit')}"}
+    return EmailMessage(
+        subject=subject % said,
+        body="\n".join([*sentences(notice, EN), "", where, ""]),
+        to=list(addresses),
+        headers={
+            "Message-ID": f"<balance-{notice.pk}@{urlsplit(public_url).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )

@@ -1,0 +1,108 @@
+"""Letters about low credit say what is left, what is charged and when, and why it could not be; each goes out once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core import mail
+
+from billing.models import BalanceNotice
+from billing.refilling.letters import (
+    ATTEMPTS_MAX,
+    LEASE,
+    RETRY,
+    claim_letters,
+    letter_failed,
+    letter_sent,
+    send_letter,
+    sentences,
+    why,
+)
+from billing.refilling.rules import Figures
+from billing.refilling.watching import look
+from portal.figures import EN
+from tenants.models import Role
+from tests.billing.refilling.low import BUYS, NOW, TELLS, low_credit
+from tests.factories import make_user
+
+if TYPE_CHECKING:
+    from tests.factories import Cast
+
+pytestmark = pytest.mark.django_db
+URL = "https://bill.example"
+
+
+def told(cast: Cast, figures: Figures = BUYS) -> BalanceNotice:
+    low = low_credit(cast)
+    look(rule_id=low.rule(figures).pk, now=NOW)
+    return BalanceNotice.objects.select_related("rule__contract__tenant").get()
+
+
+def test_whoever_pays_reads_what_will_be_charged_and_when(cast: Cast) -> None:
+    notice = told(cast)
+    make_user("bookkeeper", cast.tenant, Role.BILLING)
+    make_user("onlooker", cast.tenant, Role.VIEWER)
+    addresses = send_letter(notice=notice, public_url=URL)
+    [letter] = mail.outbox
+    assert letter.to == addresses
+    assert any(address.startswith("bookkeeper") for address in addresses)
+    assert not any(address.startswith("onlooker") for address in addresses)
+    number = notice.rule.contract.number
+    assert letter.subject == f"Prepaid credit of {number} is low"
+    assert letter.body.splitlines() == [
+        f"Prepaid credit of contract {number} is €10.00, below €20.00.",
+        "Your card will be charged €50.00 at 4 Mar 2026 00:15 UTC, unless you end the rule before.",
+        "",
+        f"More: {URL}/t/credit/",
+    ]
+    assert letter.extra_headers["Message-ID"] == f"<balance-{notice.pk}@bill.example>"
+
+
+def test_a_rule_that_only_tells_says_that_nothing_is_bought(cast: Cast) -> None:
+    assert sentences(told(cast, TELLS), EN)[1] == "Nothing is bought by itself."
+
+
+def test_what_the_months_most_held_back_is_said(cast: Cast) -> None:
+    notice = told(cast)
+    notice.outcome = "month_max"
+    assert sentences(notice, EN)[1] == "Nothing is bought: your most of €120.00 a month would be passed."
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("no_card", "no card on file"), ("consent_needed", "confirm"), ("card_declined", "declined"), ("new", "declined")],
+)
+def test_a_card_that_was_not_charged_is_said_with_its_reason(cast: Cast, reason: str, words: str) -> None:
+    notice = told(cast)
+    notice.kind, notice.reason = "failed", reason
+    says = sentences(notice, EN)
+    assert "could not be bought" in says[0]
+    assert words in says[1] == why(reason)
+    assert "until you set it again" in says[2]
+    send_letter(notice=notice, public_url=URL)
+    assert "could not be bought" in mail.outbox[0].subject
+
+
+def test_a_letter_is_claimed_by_one_and_sent_once(cast: Cast) -> None:
+    notice = told(cast)
+    assert claim_letters(now=NOW - timedelta(seconds=1), limit=9) == []
+    assert claim_letters(now=NOW, limit=9) == [notice]
+    assert claim_letters(now=NOW, limit=9) == []
+    letter_sent(notice=notice, addresses=["a@b.example"], now=NOW)
+    assert claim_letters(now=NOW + LEASE, limit=9) == []
+    letter_sent(notice=notice, addresses=["c@d.example"], now=NOW + LEASE)
+    assert BalanceNotice.objects.get().sent_to == ["a@b.example"]
+
+
+def test_a_letter_that_fails_is_tried_ever_later_and_then_left_with_its_error(cast: Cast) -> None:
+    told(cast)
+    now, waits = NOW, []
+    while claimed := claim_letters(now=now, limit=9):
+        letter_failed(notice=claimed[0], error="refused " * 99, now=now)
+        following = BalanceNotice.objects.get().due_at
+        waits.append(following - now)
+        now = following
+    assert waits == [RETRY * 2**attempt for attempt in range(ATTEMPTS_MAX)]
+    assert len(BalanceNotice.objects.get().last_error) == 300
