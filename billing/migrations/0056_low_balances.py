@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='balancerule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('buy_amount', None), ('month_max_amount', None)), models.Q(('buy_amount__isnull', False), ('buy_amount__gt', 0), ('month_max_amount__isnull', False), ('month_max_amount__gte', models.F('buy_amount'))), _connector='OR'), name='balance_rule_is_bounded'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('buy_amount', None), ('month_max_amount', None)), models.Q(('buy_amount__gt', 0), ('buy_amount__isnull', False), ('month_max_amount__gte', models.F('buy_amount')), ('month_max_amount__isnull', False)), _connector='OR'), name='balance_rule_is_bounded'),
         ),
         migrations.AddIndex(
             model_name='balancenotice',

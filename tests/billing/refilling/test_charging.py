@@ -155,13 +155,13 @@ def test_a_card_that_does_not_pay_ends_the_buying_and_says_so(double: StripeDoub
     assert charge(top_up_id=top_up.pk, gateway=gateway, now=CHARGED_AT)
     assert charge(top_up_id=top_up.pk, gateway=gateway, now=CHARGED_AT + RETRY)
     top_up.refresh_from_db()
-    assert (top_up.state, standing_of(low.contract, CHARGED_AT).left_amount) == ("failed", 10)
+    assert (top_up.state, standing_of(low.contract, CHARGED_AT).left_amount) == ("failed", Decimal(10))
     told = BalanceNotice.objects.get(kind="failed")
-    assert (told.reason, told.crossing, told.left_amount) == (reason, 1, 10)
+    assert (told.reason, told.crossing, told.left_amount) == (reason, 1, Decimal(10))
     event = WebhookEvent.objects.get(kind="payment.failed")
     assert (event.body["why"], event.body["amount"], event.body["top_up_id"]) == (reason, "50.00", str(top_up.pk))
-    assert AuditEntry.objects.get(action="top_up.failed").after["reason"] == reason
-    ended = BalanceRule.objects.get(pk=top_up.rule_id)
+    assert AuditEntry.objects.filter(action="top_up.failed", after__reason=reason).count() == 1
+    ended = BalanceRule.objects.get(top_ups=top_up)
     assert (ended.ended_at, ended.ended_by) == (CHARGED_AT, "refilling")
     assert wrong_checks() == []
     assert taken(double) == []
@@ -172,7 +172,7 @@ def test_after_a_refusal_low_credit_is_told_of_and_no_more_is_bought(double: Str
     charge(top_up_id=top_up.pk, gateway=gateway, now=CHARGED_AT)
     rest = running_rule(low.contract)
     assert rest is not None
-    assert (rest.below_amount, rest.buy_amount, rest.is_low) == (20, None, True)
+    assert (rest.below_amount, rest.buy_amount, rest.is_low) == (Decimal(20), None, True)
     assert look(rule_id=rest.pk, now=CHARGED_AT) is None
     low.given("more", "90")
     assert look(rule_id=rest.pk, now=CHARGED_AT) is None

@@ -34,7 +34,12 @@ def test_a_rule_is_set_once_and_written_down() -> None:
     low = low_credit()
     rule = low.rule()
     assert low.rule(now=LATER).pk == rule.pk
-    assert (rule.term, rule.below_amount, rule.buy_amount, rule.month_max_amount) == (low.term, 20, 50, 120)
+    assert (rule.term, rule.below_amount, rule.buy_amount, rule.month_max_amount) == (
+        low.term,
+        Decimal(20),
+        Decimal(50),
+        Decimal(120),
+    )
     audit = AuditEntry.objects.get(action="balance_rule.set")
     assert (audit.organization, audit.actor, audit.before) == (low.contract.tenant, BY, None)
     assert audit.after == {"below_amount": "20", "buy_amount": "50", "month_max_amount": "120", "term": low.term.ref}

@@ -64,7 +64,7 @@ def test_low_credit_is_told_once_and_nothing_is_bought_by_a_rule_that_tells() ->
     rule = low.rule(TELLS)
     told = look(rule_id=rule.pk, now=NOW)
     assert told is not None
-    assert (told.left_amount, told.outcome, told.charge_at, told.crossing) == (10, "told", None, 1)
+    assert (told.left_amount, told.outcome, told.charge_at, told.crossing) == (Decimal(10), "told", None, 1)
     for minute in range(1, 4):
         assert look(rule_id=rule.pk, now=NOW + minute * MINUTE) is None
     assert not TopUp.objects.exists()
@@ -92,7 +92,12 @@ def test_a_purchase_is_told_of_before_it_is_charged() -> None:
     top_up = low.planned()
     notice = BalanceNotice.objects.get()
     assert (notice.outcome, notice.charge_at) == ("buys", NOW + NOTICE)
-    assert (top_up.amount, top_up.next_look_at, top_up.begun_at, top_up.state) == (50, NOW + NOTICE, None, "open")
+    assert (top_up.amount, top_up.next_look_at, top_up.begun_at, top_up.state) == (
+        Decimal(50),
+        NOW + NOTICE,
+        None,
+        "open",
+    )
     planned = AuditEntry.objects.get(action="top_up.planned")
     assert planned.after == {"amount": "50.0000", "currency": "EUR", "set_by": BY}
 
