@@ -23,7 +23,7 @@ NOTICE = ("id", "rule_id", "kind", "crossing", "left_amount", "outcome", "charge
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0055_margin_days_rolled'),
+        ('billing', '0056_budget_stops_again'),
     ]
 
     operations = [
