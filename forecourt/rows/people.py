@@ -23,7 +23,9 @@ PEOPLE: Final[dict[str, Declared]] = {
     "tenants.user_groups": person("user_id"),
     "tenants.user_user_permissions": person("user_id"),
     "tenants.membership": own("organization") | where("user_id = {person}"),
-    "tenants.invitation": own("organization"),
+    # A provider is told whether the owner of a tenant that it brought has come in.
+    "tenants.invitation": own("organization")
+    | where("organization_id IN (SELECT id FROM tenants_organization WHERE introduced_by_id = {me})"),
     "tenants.ratewindow": Open("numbers of calls; counted beside what they ask"),
     "account.emailaddress": person("user_id"),
     "account.emailconfirmation": via("email_address"),

@@ -108,6 +108,7 @@ FUNCTIONS: Final = {
     "app_partners": """
         SELECT {me}
         UNION SELECT id FROM tenants_organization WHERE is_operator AND {me} IS NOT NULL
+        UNION SELECT id FROM tenants_organization WHERE introduced_by_id = {me}
         UNION SELECT tenant_id FROM billing_contract WHERE provider_id = {me}
         UNION SELECT provider_id FROM billing_contract WHERE tenant_id = {me}
         UNION SELECT tenant_id FROM billing_balanceaccount WHERE issuer_id = {me}
