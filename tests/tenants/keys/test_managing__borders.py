@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenants.actors import Actor
-from tenants.api_keys import SCOPE_NEEDS, SCOPES, UnknownScope, find_key
+from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, find_key
 from tenants.keys import managing
 from tenants.keys.managing import (
     KeyOver,
@@ -39,7 +39,7 @@ def program(organization: Organization, *scopes: str) -> Actor:
     return Actor(organization, "API key fk_abcdefg", Role.ADMIN, frozenset(scopes))
 
 
-def made(cast: Cast, *scopes: str, **more: Any) -> managing.IssuedKey:
+def made(cast: Cast, *scopes: str, **more: Any) -> IssuedKey:
     return make_key(actor=acting(cast.tenant), name="Gateway", scopes=scopes or ("usage:read",), now=NOW, **more)
 
 
