@@ -1,13 +1,25 @@
 """What a missing address, a refused page and a fault look like: a problem document to programs, a page to people."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
+from tenants.members.words import permission_names, role_names
+from tenants.models import Membership, Role
 from tenants.problem_response import answer
+from tenants.roles import MANAGE_MEMBERS, NotAllowed, roles_that
+from tenants.scoping import acting_membership
 from tenants.sign_in import TooManyAttempts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GIVERS_SHOWN: Final = 5
+"""How many of those who can give a role are named."""
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -21,7 +33,26 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     """Answer 403."""
     if _is_program(request):
         return answer(status=403, code="permission_denied", detail="You may not do this.")
+    membership = acting_membership(request) if isinstance(exception, NotAllowed) else None
+    if isinstance(exception, NotAllowed) and membership is not None:
+        return _not_in_role(request, membership, exception.permission)
     return defaults.permission_denied(request, exception)
+
+
+def _not_in_role(request: HttpRequest, membership: Membership, permission: str) -> HttpResponse:
+    """Say which roles may do it, which one the reader has, and who can give another."""
+    names = role_names()
+    givers = Membership.objects.filter(
+        organization=membership.organization, role__in=roles_that(MANAGE_MEMBERS), user__is_active=True
+    ).exclude(user=membership.user)
+    context = {
+        "organization": membership.organization.name,
+        "asked": permission_names().get(permission, ""),
+        "role": names[Role(membership.role)],
+        "roles": [names[role] for role in roles_that(permission)],
+        "givers": [one.user for one in givers.select_related("user").order_by("role", "user__email")[:GIVERS_SHOWN]],
+    }
+    return render(request, "403_role.html", context, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

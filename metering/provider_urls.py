@@ -2,7 +2,19 @@
 
 from django.urls import path, register_converter
 
-from metering.pages import findings, fleet, fleet_file, gaps, hand_over, node, proposal, substitutions, witnesses
+from metering.pages import (
+    card,
+    findings,
+    fleet,
+    fleet_file,
+    gaps,
+    hand_over,
+    health,
+    node,
+    proposal,
+    substitutions,
+    witnesses,
+)
 
 
 class NodeNameConverter:
@@ -27,6 +39,7 @@ urlpatterns = [
     path("witnesses/<uuid:alert>/seen/", witnesses.provider_alert_seen, name="provider-alert-seen"),
     path("witnesses/<uuid:alert>/hand-over/", hand_over.provider_hand_over, name="provider-hand-over"),
     path("gaps/", gaps.provider_gaps, name="provider-gaps"),
+    path("gaps.csv", gaps.provider_gaps_csv, name="provider-gaps-csv"),
     path("findings/", findings.provider_findings, name="provider-findings"),
     path("findings.csv", findings.provider_findings_csv, name="provider-findings-csv"),
     path("substitutions/", substitutions.provider_substitutions, name="provider-substitutions"),
@@ -38,8 +51,16 @@ urlpatterns = [
         substitutions.provider_substitution_decide,
         name="provider-substitution-decide",
     ),
+    path("health/", health.provider_health, name="provider-health"),
+    path("health.csv", health.provider_health_csv, name="provider-health-csv"),
     path("fleet/", fleet.provider_fleet, name="provider-fleet"),
     path("fleet.csv", fleet_file.provider_fleet_csv, name="provider-fleet-csv"),
     path("fleet/<slug:cluster>/", fleet.provider_cluster, name="provider-cluster"),
+    path("fleet/<slug:cluster>/<nodename:node>/<uuid:card>/", card.provider_card, name="provider-card"),
+    path(
+        "fleet/<slug:cluster>/<nodename:node>/<uuid:card>/holders.csv",
+        card.provider_card_holders_csv,
+        name="provider-card-holders-csv",
+    ),
     path("fleet/<slug:cluster>/<nodename:node>/", node.provider_node, name="provider-node"),
 ]

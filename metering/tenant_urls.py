@@ -13,6 +13,7 @@ urlpatterns = [
     path("witnesses/<uuid:alert>/seen/", witnesses.tenant_alert_seen, name="tenant-alert-seen"),
     path("witnesses/<uuid:alert>/hand-over/", hand_over.tenant_hand_over, name="tenant-hand-over"),
     path("gaps/", gaps.tenant_gaps, name="tenant-gaps"),
+    path("gaps.csv", gaps.tenant_gaps_csv, name="tenant-gaps-csv"),
     path("findings/", findings.tenant_findings, name="tenant-findings"),
     path("findings.csv", findings.tenant_findings_csv, name="tenant-findings-csv"),
     path("substitutions/", substitutions.tenant_substitutions, name="tenant-substitutions"),

@@ -1,5 +1,7 @@
 """What each role may do in its organization: the one table, printed in the docs and tested cell by cell."""
 
+from django.core.exceptions import PermissionDenied
+
 from tenants.models import Role
 
 READ_USAGE = "usage:read"
@@ -132,6 +134,19 @@ PERMISSIONS: tuple[str, ...] = tuple(sorted(_EVERYTHING))
 def allows(role: str, permission: str) -> bool:
     """Say whether `role` may do `permission`; an unknown role may do nothing."""
     return role in ROLE_ALLOWS and permission in ROLE_ALLOWS[Role(role)]
+
+
+def roles_that(permission: str) -> tuple[Role, ...]:
+    """The roles that may do `permission`, the mightiest first; none for what is no permission."""
+    return tuple(role for role in Role if permission in ROLE_ALLOWS[role])
+
+
+class NotAllowed(PermissionDenied):
+    """A member's role lacks `permission`: a page that says which roles have it, and who can give one."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(permission)
+        self.permission = permission
 
 
 def may_give(role: str, given: str) -> bool:

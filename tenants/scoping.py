@@ -6,12 +6,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect, render
 
 from tenants.models import Membership, Organization, User
-from tenants.roles import allows
+from tenants.roles import NotAllowed, allows
 from tenants.second_steps import lacks_second_step
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _page(
             if VOUCHED_KEY not in request.session and lacks_second_step(membership.user, membership.organization):
                 return redirect(SET_UP)
             if not allows(membership.role, permission):
-                raise PermissionDenied
+                raise NotAllowed(permission)
             return view(request, membership.organization, *args, **kwargs)
 
         return page

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -33,7 +32,7 @@ from portal.shell import Crumb
 from tenants.listing.csv_files import cells_of, columns_of, csv_answer
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import MANAGE_BUDGETS, READ_BUDGETS, allows
+from tenants.roles import MANAGE_BUDGETS, READ_BUDGETS, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 
 if TYPE_CHECKING:
@@ -243,7 +242,7 @@ def _one(request: HttpRequest, organization: Organization, budget_id: UUID, plac
         raise Http404
     edits, rule = may_edit(request), rule_of(budget)
     if request.method == "POST" and not edits:
-        raise PermissionDenied
+        raise NotAllowed(MANAGE_BUDGETS)
     posted = request.POST if request.POST.get("action") == "change" else None
     form = BudgetForm(
         posted, organization=organization, side=place.side, rule=rule, initial=initial_of(budget.name, rule)

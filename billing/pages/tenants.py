@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
@@ -29,7 +28,7 @@ from tenants.organizations.changing import Facts
 from tenants.organizations.making import make_organization
 from tenants.organizations.pages import FactsForm, invitation_address
 from tenants.problems import Problem
-from tenants.roles import INVITE_TENANTS, READ_INVOICES, allows
+from tenants.roles import INVITE_TENANTS, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import provider_page
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def provider_tenants(request: HttpRequest, organization: Organization) -> HttpRe
     actor, posted = person_acting(request), request.method == "POST"
     invites = allows(actor.role, INVITE_TENANTS)
     if posted and not invites:
-        raise PermissionDenied
+        raise NotAllowed(INVITE_TENANTS)
     form = InviteTenantForm(request.POST if posted else None, initial={"country": organization.country})
     made: Organization | None = None
     address, now = "", datetime.now(UTC)

@@ -26,6 +26,7 @@ from metering.node_hours import (
 )
 from metering.pages.coverage import coverage_strip, coverage_words, silence_line
 from metering.pages.durations import lasted
+from metering.pages.files import csv_file
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import shown
 from metering.queries import gaps_for
@@ -40,6 +41,7 @@ NODES_MAX: Final = 200
 GAPS_MAX: Final = 200
 SILENCES_MAX: Final = 200
 LATE_AFTER: Final = timedelta(hours=1)
+CSV_HEAD: Final = ("kind", "node", "subject", "subject_id", "from_utc", "to_utc", "reason", "detail", "times")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,43 @@ def provider_gaps(request: HttpRequest, organization: Organization) -> HttpRespo
     return _page(request, organization, "provider")
 
 
+@require_safe
+@tenant_page(READ_USAGE)
+def tenant_gaps_csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Give a tenant's silences and gaps as a file."""
+    return _csv(request, organization)
+
+
+@require_safe
+@provider_page(READ_USAGE)
+def provider_gaps_csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Give a provider's silences and gaps as a file."""
+    return _csv(request, organization)
+
+
+def _csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Both tables of the page, one below the other: a silence is a gap of a whole node."""
+    now = datetime.now(UTC)
+    window = shown(request, now)
+    silences = silence_rows(organization=organization, from_at=window.from_at, to_at=now, limit=SILENCES_MAX)
+    gaps = gaps_for(organization=organization, from_at=window.from_at, to_at=now, limit=GAPS_MAX)
+    rows: list[tuple[object, ...]] = [
+        ("silence", one.node, "node", "", _at(one.from_at), _at(one.to_at), one.end, "", 1) for one in silences
+    ]
+    rows += [
+        (
+            "gap", one.node, one.subject, one.subject_id, _at(one.from_at), _at(one.to_at), one.reason, one.detail,
+            one.occurrences,
+        )
+        for one in gaps
+    ]  # fmt: skip
+    return csv_file(f"gaps-{window.days}-days.csv", CSV_HEAD, rows)
+
+
+def _at(instant: datetime | None) -> str:
+    return instant.astimezone(UTC).isoformat() if instant is not None else ""
+
+
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
@@ -79,6 +118,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "sub": _("Every node and hour: whether it should have been read, and was. A gap is never the same as no use."),
         "kpis": _kpis(whole, silences, len(gaps)),
         "choices": window.choices(request.path),
+        "export_url": window.url(reverse(f"{area}-gaps-csv")),
         "nodes": _nodes(organization, area, now),
         "silences": [silence_line(one, now, locale) for one in silences],
         "gaps": [(gap, lasted(gap.to_at - gap.from_at) if gap.to_at else "") for gap in gaps],

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from metering.card_health import CardHealth
+from metering.fleet_health import PROGRAM_XIDS
 from portal.figures import moment, number, share
 from portal.parts import Pill, PillTone
 
@@ -39,7 +40,6 @@ XIDS = {
     120: gettext_lazy("the GPU's own processor failed"),
 }
 """NVIDIA's catalogue of XID errors, in our words."""
-PROGRAM_XIDS = frozenset({13, 31, 43, 45})
 KINDS = {
     "ecc_double_bit": gettext_lazy("memory error of two bits"),
     "gpu_unavailable": gettext_lazy("GPU unavailable"),

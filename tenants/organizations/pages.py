@@ -12,7 +12,6 @@ from babel import Locale
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -32,7 +31,7 @@ from tenants.organizations import changing, making
 from tenants.organizations.changing import Facts
 from tenants.organizations.reading import KINDS, kinds_of, organizations
 from tenants.problems import Problem
-from tenants.roles import EDIT_ORGANIZATION, MANAGE_ORGANIZATIONS, READ_MEMBERS, allows
+from tenants.roles import EDIT_ORGANIZATION, MANAGE_ORGANIZATIONS, READ_MEMBERS, NotAllowed, allows
 from tenants.scoping import operator_page
 from tenants.tax_ids import COUNTRIES
 
@@ -88,7 +87,7 @@ def _about(request: HttpRequest, actor: Actor, side: str) -> HttpResponseBase:
     organization = actor.organization
     edits, posted = allows(actor.role, EDIT_ORGANIZATION), request.method == "POST"
     if posted and not edits:
-        raise PermissionDenied
+        raise NotAllowed(EDIT_ORGANIZATION)
     kept = {name: getattr(organization, name) for name in Facts.__slots__}
     form = FactsForm(request.POST if posted else None, initial=kept)
     if posted and form.is_valid():

@@ -28,6 +28,8 @@ PAGES = (
     "/p/fleet/sample-east/",
     "/p/fleet/sample-east/east-h100-02/",
     "/p/fleet/sample-west/west-jobs-01/",
+    "/p/fleet/sample-east/east-h100-02/{card}/",
+    "/p/health/",
     "/p/occupancy/",
     "/p/occupancy/?days=1&cluster=sample-east",
     "/p/leases/{lease}/",
@@ -77,6 +79,7 @@ def places(made: LetFloor) -> dict[str, str]:
     waits = Substitution.objects.filter(state="proposed").earliest("id")
     return {
         "lease": made.long.ref,
+        "card": str(made.floor.mixed.accelerators.earliest("position").id),
         "contract": str(contract.id),
         "amendment": str(proposed.id),
         "meter": str(waits.meter_id),

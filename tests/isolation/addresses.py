@@ -61,6 +61,7 @@ def places(filled: Filled) -> dict[str, str]:
         "cluster": filled.cluster.slug,
         "node": filled.node.name,
         "node id": str(filled.node.id),
+        "card": str(filled.node.accelerators.earliest("position").id),
         "deployment": filled.deployment.slug,
         "deployment id": str(filled.deployment.id),
         "lease": filled.lease.ref,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from billing.pages.provider_files import LISTS
-from tests.isolation.callers import OWN_PROVIDER, PROVIDERS, people
+from tests.isolation.callers import OWN_PROVIDER, OWN_TENANT, PROVIDERS, people
 
+CARD: Final = {"cluster": "{cluster}", "node": "{node}", "card": "{card}"}
 STATED: Final = {"number": "{stated number}"}
 
 PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
@@ -17,6 +18,12 @@ PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], 
     ("provider-energy", OWN_PROVIDER, "get", {}, {}),
     ("provider-energy-csv", OWN_PROVIDER, "get", {}, {}),
     ("provider-fleet-csv", OWN_PROVIDER, "get", {}, {}),
+    ("provider-card", PROVIDERS, "get", CARD, {}),
+    ("provider-card-holders-csv", PROVIDERS, "get", CARD, {}),
+    ("provider-health", OWN_PROVIDER, "get", {}, {}),
+    ("provider-health-csv", OWN_PROVIDER, "get", {}, {}),
+    ("provider-gaps-csv", OWN_PROVIDER, "get", {}, {}),
+    ("tenant-gaps-csv", OWN_TENANT, "get", {}, {}),
     ("provider-credit", OWN_PROVIDER, "get", {}, {}),
     ("provider-credit", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {}),
     ("provider-credit-csv", OWN_PROVIDER, "get", {}, {}),

@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,7 +27,7 @@ from tenants.members.reading import letter_of, members_of, open_invitations
 from tenants.members.words import permission_rows, role_lines, role_names
 from tenants.models import Role, User
 from tenants.problems import Problem
-from tenants.roles import MANAGE_MEMBERS, READ_MEMBERS, allows, may_give
+from tenants.roles import MANAGE_MEMBERS, READ_MEMBERS, NotAllowed, allows, may_give
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -69,7 +69,7 @@ def _members(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
     posted = request.method == "POST"
     manages = allows(actor.role, MANAGE_MEMBERS)
     if posted and not manages:
-        raise PermissionDenied
+        raise NotAllowed(MANAGE_MEMBERS)
     form = InviteForm(request.POST if posted else None, actor=actor)
     sent: tuple[Invitation, str] | None = None
     if form.is_bound and form.is_valid():

@@ -1,0 +1,193 @@
+"""What is wrong with a provider's cards: errors that the driver reported, memory, clocks that heat holds back, and
+nodes that make fewer tokens for the same work than they did.
+
+Only what somebody should look at: a card of which nothing bad is known is not in the answer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, Sum
+from django.db.models.functions import Cast
+
+from clusters.models import Accelerator, AcceleratorHealth
+from metering.card_models import AcceleratorEvent, AcceleratorHour
+from metering.models import UsageHour, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from tenants.models import Organization
+
+EVENTS_SINCE: Final = timedelta(days=7)
+GAUGES_SINCE: Final = timedelta(hours=24)
+BEFORE: Final = timedelta(days=7)
+"""The same 24 hours a week earlier are what is usual: they have the same hours of work."""
+
+PROGRAM_XIDS: Final = frozenset({13, 31, 43, 45})
+"""XIDs that a program causes by its own fault; the card is well (NVIDIA's catalogue of XID errors)."""
+
+THROTTLED_FROM: Final = Decimal("0.01")
+"""Share of samples slowed by heat or hardware from which a card is shown."""
+
+BELOW_USUAL: Final = Decimal("0.7")
+"""Output per hour of busy cards, against a week earlier, below which a node is shown."""
+
+BUSY_HOURS_LEAST: Final = Decimal(2)
+"""Card-hours of work below which there is too little to compare."""
+
+CARDS_MAX: Final = 500
+PERCENT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CardTrouble:
+    """A card that somebody should look at; `events` are kind, code, times and when last, the newest first."""
+
+    card_id: UUID
+    position: int
+    model: str
+    node: str
+    cluster: str
+    events: tuple[tuple[str, int, int, datetime], ...]
+    ecc_uncorrected: int
+    remap_pending: bool
+    remap_failed: bool
+    throttled: Decimal | None
+
+    @property
+    def severe(self) -> bool:
+        """Whether the card itself is at fault, rather than only held back."""
+        return bool(self.events) or self.ecc_uncorrected > 0 or self.remap_failed
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a node did over some hours: output tokens, and the hours that its cards were busy, weighed by how busy."""
+
+    tokens: int
+    busy_hours: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A node whose output per busy card-hour fell; `part` of what was usual, 0…1."""
+
+    node: str
+    cluster: str
+    usual_per_hour: Decimal
+    now_per_hour: Decimal
+
+    @property
+    def part(self) -> Decimal:
+        """Output per hour of work now, as a share of what was usual."""
+        return self.now_per_hour / self.usual_per_hour
+
+
+def fell_below_usual(now: Work, before: Work) -> tuple[Decimal, Decimal] | None:
+    """Return the output per busy card-hour before and now where it fell below `BELOW_USUAL`; None where it did not,
+    or where either stretch has too little work to compare."""
+    if min(now.busy_hours, before.busy_hours) < BUSY_HOURS_LEAST or before.tokens <= 0:
+        return None
+    usual, current = before.tokens / before.busy_hours, now.tokens / now.busy_hours
+    return (usual, current) if current < usual * BELOW_USUAL else None
+
+
+def troubled_cards(*, provider: Organization, now: datetime) -> tuple[CardTrouble, ...]:
+    """Return a provider's cards in service that somebody should look at, the severe first; four queries."""
+    cards = Accelerator.objects.filter(node__cluster__provider=provider, retired_at__isnull=True)
+    events, throttled = _events(provider, now), _throttled(provider, now)
+    bad = (
+        AcceleratorHealth.objects.filter(accelerator__in=cards)
+        .filter(Q(ecc_uncorrected__gt=0) | Q(row_remap_pending=True) | Q(row_remap_failed=True))
+        .values_list("accelerator_id", "ecc_uncorrected", "row_remap_pending", "row_remap_failed")
+    )
+    memory = {card: (count or 0, bool(pending), bool(failed)) for card, count, pending, failed in bad}
+    found = cards.filter(id__in=[*events, *throttled, *memory]).values_list(
+        "id", "position", "model", "node__name", "node__cluster__slug"
+    )
+    troubles = [
+        CardTrouble(
+            *about, tuple(events.get(about[0], ())), *memory.get(about[0], (0, False, False)), throttled.get(about[0])
+        )
+        for about in found
+    ]
+    troubles.sort(key=lambda one: (not one.severe, one.cluster, one.node, one.position))
+    return tuple(troubles[:CARDS_MAX])
+
+
+def slowed_nodes(*, provider: Organization, now: datetime) -> tuple[Slowed, ...]:
+    """Return a provider's nodes that make clearly fewer tokens for the same work than a week ago; four queries."""
+    to_at = now.replace(minute=0, second=0, microsecond=0)
+    current = _work(provider, to_at - GAUGES_SINCE, to_at)
+    usual = _work(provider, to_at - BEFORE - GAUGES_SINCE, to_at - BEFORE)
+    found = []
+    for key in current.keys() & usual.keys():
+        fell = fell_below_usual(current[key], usual[key])
+        if fell is not None:
+            found.append(Slowed(key[1], key[0], *fell))
+    return tuple(sorted(found, key=lambda one: (one.part, one.cluster, one.node)))
+
+
+def _events(provider: Organization, now: datetime) -> dict[UUID, list[tuple[str, int, int, datetime]]]:
+    rows = (
+        AcceleratorEvent.objects.filter(
+            accelerator__node__cluster__provider=provider, hour_at__gte=now - EVENTS_SINCE, hour_at__lte=now
+        )
+        .exclude(kind="xid", code__in=PROGRAM_XIDS)
+        .exclude(kind="replaced")
+        .values_list("accelerator_id", "kind", "code")
+        .annotate(times=Sum("occurrences"), newest=Max("last_at"))
+        .order_by("accelerator_id", "-newest", "kind", "code")
+    )
+    found: dict[UUID, list[tuple[str, int, int, datetime]]] = defaultdict(list)
+    for card, kind, code, times, newest in rows:
+        found[card].append((kind, code, times, newest))
+    return found
+
+
+def _throttled(provider: Organization, now: datetime) -> dict[UUID, Decimal]:
+    rows = (
+        AcceleratorHour.objects.filter(
+            accelerator__node__cluster__provider=provider,
+            hour_at__gte=now - GAUGES_SINCE,
+            hour_at__lte=now,
+            clock_samples__gt=0,
+        )
+        .values_list("accelerator_id")
+        .annotate(slowed=Sum("throttled_samples"), samples=Sum("clock_samples"))
+        .filter(slowed__gt=0)
+    )
+    shares = {card: Decimal(slowed) / samples for card, slowed, samples in rows}
+    return {card: part for card, part in shares.items() if part >= THROTTLED_FROM}
+
+
+def _work(provider: Organization, from_at: datetime, to_at: datetime) -> Mapping[tuple[str, str], Work]:
+    """What each node of a provider did in `[from_at, to_at)`, by cluster and name; two queries."""
+    within = Q(hour_at__gte=from_at, hour_at__lt=to_at)
+    tokens = (
+        UsageHour.objects.filter(
+            within, witness=Witness.ENGINE, quantity="output", meter__node__cluster__provider=provider
+        )
+        .values_list("meter__node__cluster__slug", "meter__node__name")
+        .annotate(total=Sum("value"))
+    )
+    made = {(cluster, node): int(total) for cluster, node, total in tokens}
+    figure = DecimalField(max_digits=20, decimal_places=6)
+    busy = ExpressionWrapper(
+        Cast("utilisation_percent_sum", figure) / F("utilisation_samples") / PERCENT, output_field=figure
+    )
+    hours = (
+        AcceleratorHour.objects.filter(within, accelerator__node__cluster__provider=provider, utilisation_samples__gt=0)
+        .values_list("accelerator__node__cluster__slug", "accelerator__node__name")
+        .annotate(busy=Sum(busy))
+    )
+    worked: dict[tuple[str, str], Decimal] = {(cluster, node): total for cluster, node, total in hours}
+    return {key: Work(total, worked[key]) for key, total in made.items() if key in worked}

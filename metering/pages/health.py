@@ -1,0 +1,192 @@
+"""What of a provider's fleet is not well: cards with errors or held-back clocks, nodes that are late or slower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from metering.attention import Finding, findings_of
+from metering.fleet_health import CARDS_MAX, CardTrouble, Slowed, slowed_nodes, troubled_cards
+from metering.pages.files import csv_file
+from metering.pages.fleet_strip import ShownFinding, shown_finding
+from metering.pages.node_health import KINDS, XIDS
+from metering.pages.node_lines import node_url
+from portal.figures import locale_for, moment, number, share
+from portal.parts import Kpi, Pill
+from portal.shell import Crumb
+from tenants.roles import READ_FLEET
+from tenants.scoping import provider_page
+
+if TYPE_CHECKING:
+    from tenants.models import Organization
+
+NODES_SHOWN: Final = 100
+CSV_HEAD: Final = ("kind", "cluster", "node", "gpu", "model", "what", "count", "at_utc", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """One card in words; `seen` are pills with what each means."""
+
+    name: str
+    model: str
+    url: str
+    node: str
+    node_url: str
+    seen: tuple[tuple[Pill, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRow:
+    """One node in words."""
+
+    node: str
+    url: str
+    now: str
+    usual: str
+    pill: Pill
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_health(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Show what needs somebody to look at a machine."""
+    now = datetime.now(UTC)
+    locale = locale_for(translation.get_language() or "en")
+    findings = findings_of(provider=organization, now=now)
+    cards, slowed = troubled_cards(provider=organization, now=now), slowed_nodes(provider=organization, now=now)
+    context: dict[str, Any] = {
+        "sub": _(
+            "Errors of 7 days, clocks of 24 hours, output against a week ago. Cards that are well are not listed."
+        ),
+        "kpis": _kpis(findings, cards, slowed),
+        "nodes": _nodes(findings, now, locale),
+        "more_nodes": max(len(findings) - NODES_SHOWN, 0),
+        "cards": [_card(one, locale) for one in cards],
+        "slowed": [_slow(one) for one in slowed],
+        "export_url": reverse("provider-health-csv"),
+        "crumbs": (Crumb(_("Fleet"), reverse("provider-fleet")), Crumb(_("Health"))),
+    }
+    return render(request, "metering/provider_health.html", context)
+
+
+@require_safe
+@provider_page(READ_FLEET)
+def provider_health_csv(request: HttpRequest, organization: Organization) -> HttpResponse:  # noqa: ARG001
+    """Give the same as a file: a row for each thing that was seen."""
+    now = datetime.now(UTC)
+    rows: list[tuple[object, ...]] = [
+        ("node", one.cluster, one.node, "", "", one.kind.value, one.count, _at(one.at), "")
+        for one in findings_of(provider=organization, now=now)
+    ]
+    for card in troubled_cards(provider=organization, now=now):
+        about = ("card", card.cluster, card.node, card.position, card.model)
+        rows += [
+            (*about, f"xid_{code}" if kind == "xid" else kind, times, _at(at), "")
+            for kind, code, times, at in card.events
+        ]
+        rows += [(*about, what, count, "", "") for what, count in _memory(card) if count]
+        if card.throttled is not None:
+            rows.append((*about, "throttled", "", "", f"{card.throttled:.4f}"))
+    for node in slowed_nodes(provider=organization, now=now):
+        rows.append(("node", node.cluster, node.node, "", "", "output_below_usual", "", "", f"{node.part:.4f}"))
+    return csv_file(f"health-{organization.slug}.csv", CSV_HEAD, rows)
+
+
+def _at(instant: datetime | None) -> str:
+    return instant.isoformat() if instant is not None else ""
+
+
+def _memory(card: CardTrouble) -> tuple[tuple[str, int], ...]:
+    return (
+        ("ecc_uncorrected", card.ecc_uncorrected),
+        ("row_remap_pending", int(card.remap_pending)),
+        ("row_remap_failed", int(card.remap_failed)),
+    )
+
+
+def _kpis(findings: tuple[Finding, ...], cards: tuple[CardTrouble, ...], slowed: tuple[Slowed, ...]) -> tuple[Kpi, ...]:
+    severe = sum(one.severe for one in cards)
+    late = len({one.node_id for one in findings})
+    more = "+" if len(cards) >= CARDS_MAX else ""
+    held_back = sum(one.throttled is not None for one in cards)
+    return (
+        Kpi(
+            _("GPUs with errors"),
+            f"{number(severe)}{more}",
+            foot=_("reported by the driver in 7 days") if severe else _("none in 7 days"),
+            alert=bool(severe),
+        ),
+        Kpi(
+            _("Slowed GPUs"),
+            f"{number(held_back)}{more}",
+            foot=_("by heat or hardware, in 24 h") if held_back else _("none in 24 h"),
+        ),
+        Kpi(
+            _("Nodes to look at"),
+            number(late),
+            foot=_("silent, in conflict or with gaps") if late else _("all report as they should"),
+            alert=any(one.severe for one in findings),
+        ),
+        Kpi(
+            _("Output below usual"),
+            number(len(slowed)),
+            unit=ngettext("node", "nodes", len(slowed)),
+            foot=_("against the same hours a week ago"),
+        ),
+    )
+
+
+def _nodes(findings: tuple[Finding, ...], now: datetime, locale: str) -> list[ShownFinding]:
+    return [shown_finding(one, now, locale) for one in findings[:NODES_SHOWN]]
+
+
+def _card(one: CardTrouble, locale: str) -> CardRow:
+    seen = [_event(kind, code, times, at, locale) for kind, code, times, at in one.events]
+    if one.remap_failed:
+        seen.append((Pill(_("remapping failed: replace the card"), "bad", small=True), ""))
+    if one.remap_pending:
+        seen.append((Pill(_("a remapping waits for a reset"), "warn", small=True), ""))
+    if one.ecc_uncorrected:
+        said = _("%(count)s uncorrected") % {"count": number(one.ecc_uncorrected)}
+        seen.append((Pill(_("uncorrected errors"), "bad", small=True), said))
+    if one.throttled is not None:
+        said = _("%(share)s of the samples") % {"share": share(one.throttled, digits=1)}
+        seen.append((Pill(_("slowed by heat or hardware"), "warn", small=True), said))
+    return CardRow(
+        name=f"GPU {one.position}",
+        model=one.model,
+        url=reverse("provider-card", args=[one.cluster, one.node, one.card_id]),
+        node=one.node,
+        node_url=node_url(one.cluster, one.node),
+        seen=tuple(seen),
+    )
+
+
+def _event(kind: str, code: int, times: int, at: datetime, locale: str) -> tuple[Pill, str]:
+    name = f"XID {code}" if kind == "xid" else str(KINDS.get(kind, kind))
+    meaning = str(XIDS.get(code, "")) if kind == "xid" else ""
+    said = _("%(times)s, last %(at)s") % {
+        "times": ngettext("once", "%(count)s times", times) % {"count": times},
+        "at": moment(at, UTC, locale=locale, year=False),
+    }
+    return Pill(name, "bad", small=True), f"{meaning} · {said}" if meaning else said
+
+
+def _slow(one: Slowed) -> SlowRow:
+    return SlowRow(
+        node=one.node,
+        url=node_url(one.cluster, one.node),
+        now=number(one.now_per_hour, digits=0),
+        usual=number(one.usual_per_hour, digits=0),
+        pill=Pill(_("%(share)s of what is usual") % {"share": share(one.part, digits=0)}, "warn", small=True),
+    )
