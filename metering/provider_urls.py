@@ -56,9 +56,9 @@ urlpatterns = [
     path("fleet/", fleet.provider_fleet, name="provider-fleet"),
     path("fleet.csv", fleet_file.provider_fleet_csv, name="provider-fleet-csv"),
     path("fleet/<slug:cluster>/", fleet.provider_cluster, name="provider-cluster"),
-    path("fleet/<slug:cluster>/<nodename:node>/<uuid:card>/", card.provider_card, name="provider-card"),
+    path("fleet/<slug:cluster>/<nodename:node>/<uuid:card_id>/", card.provider_card, name="provider-card"),
     path(
-        "fleet/<slug:cluster>/<nodename:node>/<uuid:card>/holders.csv",
+        "fleet/<slug:cluster>/<nodename:node>/<uuid:card_id>/holders.csv",
         card.provider_card_holders_csv,
         name="provider-card-holders-csv",
     ),

@@ -24,6 +24,7 @@ from billing.rating.price_rows import read_rows
 from billing.rating.share_facts import CertifiedRevenue
 from billing.sessions import stop_session
 from billing.statements.stating import make_statement
+from clusters.models import Accelerator
 from metering.finding_models import UsageFinding
 from metering.models import Meter, UsageGap, UsageHour, Witness
 from metering.substituting import decide_substitution, propose_substitution
@@ -57,6 +58,8 @@ class Filled:
     node: Node
     deployment: Deployment
     lease: Term
+    card: Accelerator
+    """One that the tenant held."""
     invoice: Invoice
     number: str
     substitution: Substitution
@@ -118,6 +121,9 @@ def fill(cast: Cast) -> Filled:
         node,
         shared.deployment,
         lease,
+        Accelerator.objects.select_related("node__cluster")
+        .filter(slices__allocations__tenant=cast.tenant)
+        .earliest("id"),
         invoice,
         invoice.number,
         substitution,

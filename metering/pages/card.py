@@ -56,12 +56,12 @@ class HolderLine:
 @require_safe
 @provider_page(READ_FLEET)
 def provider_card(
-    request: HttpRequest, organization: Organization, *, cluster: str, node: str, card: UUID
+    request: HttpRequest, organization: Organization, *, cluster: str, node: str, card_id: UUID
 ) -> HttpResponse:
     """Show one card of a provider."""
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
-    detail, found = _find(organization, cluster, node, card, now)
+    detail, found = _find(organization, cluster, node, card_id, now)
     hours = detail.card_hours.get(found.id, ())
     findings, _more = shown_findings(findings_of(provider=organization, now=now, node_id=detail.node.id), now, locale)
     health = {found.id: detail.health[found.id]} if found.id in detail.health else {}
@@ -95,10 +95,10 @@ def provider_card_holders_csv(
     *,
     cluster: str,
     node: str,
-    card: UUID,
+    card_id: UUID,
 ) -> HttpResponse:
     """Give who held the card as a file, with the rows of the page."""
-    _detail, found = _find(organization, cluster, node, card, datetime.now(UTC))
+    _detail, found = _find(organization, cluster, node, card_id, datetime.now(UTC))
     rows = (
         (
             one.label or one.kind, one.profile, one.share_permille, one.tenant, one.from_at.isoformat(),

@@ -35,8 +35,8 @@ def test_it_says_what_it_takes_and_who_can_give_it(cast: Cast) -> None:
     words = refused(as_developer(cast))
     assert "Your role does not include this" in words
     assert "Read invoices, payments and settings" in words
-    assert "<dd>developer</dd>" in words
-    assert "<dd>owner, admin, billing, viewer</dd>" in words
+    assert "<b>developer</b>" in words
+    assert "<b>owner, admin, billing, viewer</b>" in words
     assert f'href="mailto:{cast.alice.email}"' in words
     assert cast.tenant.name in words
 
@@ -78,7 +78,7 @@ def test_it_speaks_chinese(cast: Cast) -> None:
     client.cookies["django_language"] = "zh-hans"
     words = refused(client)
     assert "你的角色不包含此权限" in words
-    assert "<dd>开发者</dd>" in words or "<dd>开发人员</dd>" in words
+    assert "<b>开发者</b>" in words or "<b>开发人员</b>" in words
 
 
 def test_what_is_not_theirs_is_still_not_there(cast: Cast) -> None:

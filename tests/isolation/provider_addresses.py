@@ -7,7 +7,7 @@ from typing import Any, Final
 from billing.pages.provider_files import LISTS
 from tests.isolation.callers import OWN_PROVIDER, OWN_TENANT, PROVIDERS, people
 
-CARD: Final = {"cluster": "{cluster}", "node": "{node}", "card": "{card}"}
+CARD: Final = {"cluster": "{card cluster}", "node": "{card node}", "card_id": "{card}"}
 STATED: Final = {"number": "{stated number}"}
 
 PROVIDER_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
