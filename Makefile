@@ -19,7 +19,7 @@ ARGS ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills second worlds fuzz client pictures lock clean system
+.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills second worlds fuzz audit client pictures lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,12 @@ kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS ch
 fuzz: $(VENV)/dev.stamp ## ten million spoilt inputs through every decoder; ARGS chooses how many
 	$(PIP) install --require-hashes -r requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Asks a service on the network, so it is apart from test.
+audit: ## what is known to be wrong with the locked dependencies (pip-audit; needs the network)
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/python -m pip --quiet --disable-pip-version-check --no-input install pip-audit
+	.cache/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 client: $(VENV)/dev.stamp ## write the Python client in docs/client anew from the API's document
 	$(CHECK) $(BIN)/python manage.py write_client
