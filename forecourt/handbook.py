@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CACHE_PICTURES: Final = "public, max-age=3600"
 GROUPS: Final[tuple[tuple[_StrPromise, tuple[str, ...]], ...]] = (
-    (gettext_lazy("Start"), ("start-provider", "start-tenant", "start-api", "tour")),
+    (gettext_lazy("Start"), ("start-provider", "start-tenant", "start-api", "journeys", "tour")),
     (
         gettext_lazy("Ideas"),
         ("concepts", "metering", "witnesses", "contracts", "leases", "prices", "economics", "rating", "ledger"),

@@ -40,6 +40,7 @@ from billing.pages.contract_words import (
 )
 from billing.pages.contracts import may_agree, own_contract
 from billing.queries.agreements import amendment_of
+from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, WrongWording
@@ -189,6 +190,7 @@ def _new(request: HttpRequest, organization: Organization, side: str, contract_i
                 return redirect(f"{side}-amendment", made.id)
     context = {
         "form": form,
+        "cards": card_models(organization, side),
         "contract": contract,
         "draft": draft,
         "term": term,
@@ -207,8 +209,10 @@ def _new(request: HttpRequest, organization: Organization, side: str, contract_i
 
 def _new_contract(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
     books = PriceBook.objects.filter(provider=organization) if side == "provider" else PriceBook.objects.none()
-    header = HeaderForm(request.POST if request.method == "POST" else None, books=books.order_by("name"))
     query = request.POST if request.method == "POST" else request.GET
+    header = HeaderForm(
+        request.POST if request.method == "POST" else None, books=books.order_by("name"), party=query.get("party", "")
+    )
     kind = _kind(query.get("kind", ""))
     form = ChangeForm(request.POST if request.method == "POST" else None, kind=kind)
     if header.is_bound and header.is_valid() and form.is_valid():
@@ -221,6 +225,8 @@ def _new_contract(request: HttpRequest, organization: Organization, side: str) -
                 return redirect(f"{side}-amendment", made.id)
     context = {
         "header": header,
+        "parties": known_parties(organization, side),
+        "cards": card_models(organization, side),
         "form": form,
         "kind": kind,
         "kind_name": kind_words(kind),

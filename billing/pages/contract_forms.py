@@ -25,6 +25,10 @@ CARDS_MAX: Final = 10_000
 KEPT_SHOWN_MAX: Final = 200
 """Of slices that a form shows one by one; a term that holds more keeps them all."""
 TEXT_MAX: Final = 20_000
+_CARD = "w-accelerator_model"
+CARDS_LIST: Final = "known-cards"
+PARTIES_LIST: Final = "known-parties"
+"""What the page calls the lists that it offers models of cards and other parties in."""
 _PREFIX = "w-"
 _PIN = f"{_PREFIX}pin.price_version_id"
 _NUMBERS = (msgspec.inspect.DecimalType, msgspec.inspect.IntType, msgspec.inspect.FloatType)
@@ -42,7 +46,9 @@ class HeaderForm(forms.Form):
     """Who agrees with whom, in what currency, from when."""
 
     party = forms.SlugField(
-        label=gettext_lazy("Other party"), help_text=gettext_lazy("Its short name, as it stands in its address.")
+        label=gettext_lazy("Other party"),
+        help_text=gettext_lazy("Its short name. Those you know are offered; others find theirs under About it."),
+        widget=forms.TextInput(attrs={"list": PARTIES_LIST, "autocomplete": "off"}),
     )
     currency = forms.CharField(label=gettext_lazy("Currency"), min_length=3, max_length=3, initial="USD")
     time_zone = forms.CharField(label=gettext_lazy("Time zone"), max_length=64, initial="UTC")
@@ -56,9 +62,9 @@ class HeaderForm(forms.Form):
     )
     price_book = forms.ChoiceField(label=gettext_lazy("Price book"), required=False)
 
-    def __init__(self, data: Mapping[str, Any] | None, *, books: Iterable[PriceBook]) -> None:
-        """Offer the price books that the contract can go by."""
-        super().__init__(data)
+    def __init__(self, data: Mapping[str, Any] | None, *, books: Iterable[PriceBook], party: str = "") -> None:
+        """Offer the price books that the contract can go by; `party` is the other one, where it is known already."""
+        super().__init__(data, initial={"party": party})
         shown = [(str(book.id), f"{book.name} ({book.currency})") for book in books]
         self.fields["price_book"].choices = [("", _("none")), *shown]  # type: ignore[attr-defined]  # a ChoiceField's
 
@@ -108,6 +114,8 @@ class ChangeForm(forms.Form):
         said = write_wording(wording) if wording is not None else {}
         for field in msgspec.structs.fields(rule.wording):
             self.fields.update(_fields(field, said.get(field.name)))
+        if _CARD in self.fields:
+            self.fields[_CARD].widget.attrs["list"] = CARDS_LIST
         if _PIN in self.fields:
             typed = self.fields[_PIN]
             choices = [("", "–"), *versions]
@@ -130,6 +138,13 @@ class ChangeForm(forms.Form):
             self.fields["deployments"].initial = self.bound
         if not known:
             del self.fields["ends"]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for what a new lease holds, in the words of the form."""
+        given = super().clean() or {}
+        if self.kind == TermKind.LEASE and not self.held and "ends" not in self.fields and not given.get("cards"):
+            self.add_error("cards", _("Say how many to hold: a lease holds at least one."))
+        return given
 
     @property
     def wording_fields(self) -> list[forms.BoundField]:

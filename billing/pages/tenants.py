@@ -28,7 +28,7 @@ from tenants.organizations.changing import Facts
 from tenants.organizations.making import make_organization
 from tenants.organizations.pages import FactsForm, invitation_address
 from tenants.problems import Problem
-from tenants.roles import INVITE_TENANTS, READ_INVOICES, NotAllowed, allows
+from tenants.roles import AGREE_CONTRACTS, INVITE_TENANTS, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import provider_page
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ def provider_tenant(request: HttpRequest, organization: Organization, *, tenant_
             }
             for one in invoices[:LATEST]
         ],
+        "drafts": allows(person_acting(request).role, AGREE_CONTRACTS),
         "crumbs": [Crumb(_("Tenants"), reverse("provider-tenants")), Crumb(tenant.name)],
     }
     return render(request, "billing/provider_tenant.html", context)

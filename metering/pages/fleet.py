@@ -8,13 +8,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods
 
 from clusters.models import Node
 from metering.attention import findings_of
@@ -22,6 +22,7 @@ from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, cluster_figures, cluster_hours, total_of
 from metering.node_hours import covered, last_hours
 from metering.pages.coverage import coverage_strip
+from metering.pages.fleet_making import cluster_form, made_token, may_make
 from metering.pages.fleet_strip import shown_findings, strip
 from metering.pages.hour_charts import HourFigures, hour_charts
 from metering.pages.node_lines import NOT_DRAWN, NodeLine, node_line
@@ -48,10 +49,13 @@ class ClusterCard:
     lines: tuple[NodeLine, ...]
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(READ_FLEET)
 def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """Show the clusters of a provider with their nodes and cards."""
+    """Show the clusters of a provider with their nodes and cards; a POST adds a cluster."""
+    form, made = cluster_form(request, organization)
+    if made is not None:
+        return redirect("provider-cluster", cluster=made.slug)
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     clusters = cluster_figures(provider=organization, now=now, from_at=now - VIEW)
@@ -64,17 +68,19 @@ def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResp
         "clusters": clusters,
         "findings": shown,
         "more_findings": more,
+        "form": form if may_make(request) else None,
         "crumbs": (Crumb(_("Fleet")),),
         **_nodes(request, organization, clusters, now, locale),
         **_enrolment(clusters[0].slug if clusters else ""),
     }
-    return render(request, "metering/provider_fleet.html", context)
+    return render(request, "metering/provider_fleet.html", context, status=422 if form.errors else 200)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(READ_FLEET)
 def provider_cluster(request: HttpRequest, organization: Organization, *, cluster: str) -> HttpResponse:
-    """Show one cluster of a provider, with its last day hour by hour."""
+    """Show one cluster of a provider, with its last day hour by hour; a POST makes an enrolment token, shown once."""
+    token = made_token(request, organization, cluster)
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     found = cluster_figures(provider=organization, now=now, from_at=now - VIEW, cluster_slug=cluster)
@@ -96,8 +102,10 @@ def provider_cluster(request: HttpRequest, organization: Organization, *, cluste
         "crumbs": (Crumb(_("Fleet"), reverse("provider-fleet")), Crumb(row.name)),
         **_nodes(request, organization, found, now, locale, cluster_slug=cluster),
         **_enrolment(row.slug),
+        "may_make": may_make(request),
+        **token,
     }
-    return render(request, "metering/provider_cluster.html", context)
+    return render(request, "metering/provider_cluster.html", context, status=201 if token else 200)
 
 
 def _nodes(

@@ -1,0 +1,84 @@
+"""What the operator of an installation does: let organizations in, watch the pipeline, and keep the books true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tenants.tasks import send_invitations
+
+if TYPE_CHECKING:
+    from tests.flows.journeys.conftest import Place
+    from tests.flows.journeys.desk import Desk
+
+pytestmark = pytest.mark.browser
+
+
+def test_let_a_provider_in(desk: Desk, place: Place) -> None:
+    """Let a provider in."""
+    desk.sit_down(place.owen.email)
+    desk.go("Organizations")
+    desk.form("Make an organization").text("Name", "Sample Harbour").tick("a provider").text(
+        "E-mail of its owner", "gus@example.com"
+    ).text("E-mail for bills", "bills@harbour.example.com").choice("Country", "Germany")
+    desk.press("Make it and invite its owner")
+    send_invitations()
+    desk.go("Organizations")
+    desk.follow("Sample Harbour")
+    desk.form("Fee").text("Percent of what it bills", "2.5")
+    desk.press("Set the fee")
+    assert desk.open_letter("gus@example.com") == "Invitation to Sample Harbour"
+    desk.form().text("Name", "Gus").text("Password", "a walk along the quiet canal")
+    desk.press("Make an account and join")
+    desk.is_at("Overview")
+
+
+def test_keep_an_organization_out(desk: Desk, place: Place) -> None:
+    """Keep an organization out, and let it in again."""
+    desk.sit_down(place.owen.email)
+    desk.go("Organizations")
+    desk.follow("Outsider")
+    desk.form("Sign-in").text("Why", "A sample reason.")
+    desk.press("Keep it out")
+    desk.sit_down(place.cast.charlie.email)
+    desk.sees("A sample reason.")
+    desk.sit_down(place.owen.email)
+    desk.go("Organizations")
+    desk.follow("Outsider")
+    desk.press("Let it in again")
+    desk.sit_down(place.cast.charlie.email)
+    desk.is_at("Overview")
+
+
+def test_see_whether_everything_runs(desk: Desk, place: Place) -> None:
+    """See whether everything runs."""
+    desk.sit_down(place.owen.email)
+    desk.is_at("Operation")
+    desk.sees("Batches to roll up", "quartz-node", "No step has stopped")
+    desk.follow("Sweeps running")
+
+
+def test_hold_a_payout(desk: Desk, place: Place) -> None:
+    """Hold what a provider is paid."""
+    desk.sit_down(place.owen.email)
+    desk.go("Payouts to providers")
+    desk.press("Hold Provider")
+    desk.sees("Held")
+
+
+def test_keep_the_books(desk: Desk, place: Place) -> None:
+    """Look into the books, and take them away."""
+    desk.sit_down(place.owen.email)
+    desk.go("Books of the installation")
+    desk.sees("Debits equal credits")
+    desk.follow("Receivable")
+    desk.form().text("From", "2026-03-01").text("Until", "2026-04-30")
+    desk.press("Show")
+    desk.sees(place.filled.number)
+    desk.go("Books of the installation")
+    with desk.saving() as lines:
+        desk.follow("Export CSV")
+    assert len(lines) > 2
+    desk.go("Reconciliation")
+    desk.sees("This installation has no account at Stripe.")

@@ -1,0 +1,74 @@
+"""What every person does: come in, secure the account, read in the own language, and bring others in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tenants.models import Membership
+from tenants.tasks import send_invitations
+from tests.factories import PASSWORD
+from tests.tenants.accounts.doors import code_of
+
+if TYPE_CHECKING:
+    from tests.flows.journeys.conftest import Place
+    from tests.flows.journeys.desk import Desk
+
+pytestmark = pytest.mark.browser
+WISHED = "a walk along the quiet canal"
+
+
+def test_bring_a_colleague_in(desk: Desk, place: Place) -> None:
+    """Bring a colleague in."""
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Members")
+    desk.form("Invite somebody").text("E-mail", "dora@example.com").choice(
+        "Role", "developer – Usage, leases, API keys and webhooks; no invoices"
+    )
+    desk.press("Send the invitation")
+    desk.sees("dora@example.com")
+    send_invitations()
+    assert desk.open_letter("dora@example.com") == "Invitation to Tenant"
+    desk.is_at("Join Tenant")
+    desk.form().text("Name", "Dora").text("Password", WISHED)
+    desk.press("Make an account and join")
+    desk.is_at("Usage")
+    menu = desk.page.get_by_role("navigation", name="Main")
+    expect(menu.get_by_role("link", name="API keys", exact=True)).to_be_visible()
+    expect(menu.get_by_role("link", name="Invoices", exact=True)).to_have_count(0)
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Members")
+    desk.follow("Dora")
+    desk.form("Role").choice("Role", "viewer")
+    desk.press("Give this role")
+    assert Membership.objects.get(user__email="dora@example.com").role == "viewer"
+    desk.go("Audit log")
+    desk.sees("dora@example.com")
+
+
+def test_turn_on_a_second_step(desk: Desk, place: Place) -> None:
+    """Turn on a second step."""
+    desk.stand_up()
+    desk.form().text("E-mail", place.cast.bob.email).text("Password", PASSWORD)
+    desk.press("Sign in")
+    desk.is_at("Usage")
+    desk.own_account()
+    desk.follow("Manage Second step")
+    desk.follow("Set up an app")
+    desk.form().text("Password", PASSWORD)
+    desk.press("Confirm")
+    secret = desk.reads(r"\b([A-Z2-7]{16,})\b")
+    desk.form().text("Code that the app shows", code_of(secret))
+    desk.press("Turn it on")
+    desk.is_at("Recovery codes")
+
+
+def test_read_in_chinese(desk: Desk, place: Place) -> None:
+    """Read in your own language and zone."""
+    desk.sit_down(place.cast.petra.email)
+    desk.own_account()
+    desk.form("You").choice("Language", "简体中文").choice("Time zone for reading", "Asia/Shanghai")
+    desk.press("Keep these choices")
+    desk.is_at("你的账户")
