@@ -53,17 +53,18 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "drf_spectacular",
-    "tenants",  # before what signs people in, whose templates are ours
+    "tenants",
+    "clusters",
+    "metering",
+    "billing",
+    "forecourt",
+    # After ours: their templates are ours, and so are the words that both have.
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
-    "clusters",
-    "metering",
-    "billing",
-    "forecourt",
 ]
 
 MIDDLEWARE = [

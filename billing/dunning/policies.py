@@ -8,6 +8,7 @@ from django.db import transaction
 
 from billing.dunning.schedule import Planned, WrongSchedule, announces_nothing, read_schedule, write_schedule
 from billing.models import Contract, DunningCase, DunningPolicy
+from tenants.limits.reader import whole
 from tenants.models import AuditEntry
 from tenants.problems import Problem
 
@@ -61,6 +62,7 @@ def set_policy(
     return policy
 
 
+@whole("a tenant reads its provider's schedule where its contract has none of its own")
 def schedule_of(provider_id: UUID, contract_id: UUID | None = None) -> tuple[Planned, ...]:
     """Return the schedule that counts for a contract: its own, else its provider's; empty without one."""
     found = DunningPolicy.objects.filter(provider_id=provider_id).order_by("-created_at", "-pk")

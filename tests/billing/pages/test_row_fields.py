@@ -41,7 +41,8 @@ PRICE_RULE = {
         {"model": "m", "quantity": "output", "context_over": 200_000, "price_per_mtok": "1"},
     ],
 }
-WORDINGS = [read_any_wording(PRICE_RULE)]
+DEBIT = {"kind": "debit", "amount": "40.00", "cause": "late_fee", "invoice": "INV-0001", "reason": "Fee of 40.00"}
+WORDINGS = [read_any_wording(PRICE_RULE), read_any_wording(DEBIT)]
 WORDINGS += [wording for case in load_cases() if "refused" not in case.name for wording in agreed(case.given)]
 
 
