@@ -37,7 +37,7 @@ GROUPS: Final[tuple[tuple[_StrPromise, tuple[str, ...]], ...]] = (
     (gettext_lazy("On the servers"), ("agent", "engines", "accelerators")),
     (
         gettext_lazy("Running it"),
-        ("operating", "people", "retention", "threat-model", "architecture", "benchmarks", "changelog"),
+        ("operating", "people", "retention", "threat-model", "licences", "architecture", "benchmarks", "changelog"),
     ),
 )
 """Every page of the documentation, in the order in which it is offered."""

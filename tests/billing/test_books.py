@@ -27,6 +27,7 @@ from billing.models import (
 )
 from billing.payments import PaymentMethod, record_payment
 from billing.rating.credit import CreditWording, Grant
+from billing.refilling.checks import CHECKS as REFILLING
 from billing.statements.paying_out import make_payout
 from billing.statements.stating import make_statement
 from billing.write_offs import write_off
@@ -149,7 +150,8 @@ def test_sound_books_hold_and_every_check_looked_at_something() -> None:
     checks = check_books()
     assert [check.name for check in checks] == list(CHECKS)
     assert [check.wrong for check in checks] == [()] * len(checks)
-    assert all(check.looked_at for check in checks)
+    # Credit that is bought by itself needs Stripe: its own tests look.
+    assert {check.name for check in checks if not check.looked_at} == set(REFILLING)
 
 
 @pytest.mark.parametrize(

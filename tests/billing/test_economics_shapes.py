@@ -42,7 +42,7 @@ def test_what_may_be_unknown_may_be_null_and_what_was_counted_may_not() -> None:
         "price_per_mtok", "tokens_per_currency_unit", "tokens_per_gpu_hour", "tokens_per_kwh",
     }  # fmt: skip
     totals = {name for name, field in MarginsSerializer().fields.items() if field.allow_null}
-    assert totals == {"workload_cost", "idle_cost", "overhead_cost", "cost"}
+    assert totals == {"workload_cost", "idle_cost", "overhead_cost", "cost", "next_cursor"}
     assert [name for name, field in CrossingSerializer().fields.items() if field.allow_null] == ["utilisation"]
 
 

@@ -15,7 +15,7 @@ from portal.figures import EN, money
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.statements.test_api import bearer
 from tests.billing.statements.test_gathering import book
-from tests.billing.world import APRIL, MARCH
+from tests.billing.world import APRIL, MARCH, make_world
 from tests.filled import api_key
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 def booked(cast: Cast, currency: str, owed: str, paid: str) -> None:
-    """Owed in February, owed and paid again in March, and once more when April begins."""
+    """Owed in February, owed and paid again in March, and once more when April begins; under a contract of theirs."""
+    make_world(parties=(cast.provider, cast.tenant))
     for at in (MARCH - INSTANT, MARCH, APRIL):
         book(cast, (RECEIVABLE, owed), (PAYABLE, f"-{owed}"), currency=currency, at=at)
     book(cast, (PAYABLE, paid), (RECEIVABLE, f"-{paid}"), currency=currency, at=APRIL - INSTANT)
