@@ -191,12 +191,14 @@ def _set_up(run: Run, places: Places, serving: Serving) -> Seeded:
         )
     with run.progress.step("Enrolling agents, making contracts and leases"):
         _start_django()
-        from forecourt.demo.seeding import seed_contracts, seed_parties  # Django must be set up
+        from forecourt.demo.limits import set_sample_limits  # Django must be set up
+        from forecourt.demo.seeding import seed_contracts, seed_parties
 
         world = seed_parties(run.plan, datetime.now(UTC))
         for node in run.plan.nodes:
             _enrol(run, node.name, world.token(node, datetime.now(UTC)))
         seed_contracts(run.plan, world, datetime.now(UTC))
+        set_sample_limits(world.parties.tenants, now=datetime.now(UTC))
         keys = run.folder / "gateway-keys.json"
         keys.touch(mode=0o600)
         keys.write_text(json.dumps(world.gateway_keys))
