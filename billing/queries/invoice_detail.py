@@ -179,8 +179,9 @@ def _read_lines(invoice: Invoice) -> tuple[list[InvoiceLine], _Sublines]:
         "line_id", "day", "token_class", "context_over", "quantity", "unit_price", "price_version__number",
         "base_amount", "exact_amount",
     )  # fmt: skip
-    for line_id, *values in rows:
-        by_line[line_id].append(SublineRow(*values))
+    for line_id, day, token_class, context_over, quantity, unit_price, version, base, exact in rows:
+        part = SublineRow(day, token_class, context_over, quantity, unit_price, version, base, exact)
+        by_line[line_id].append(part)
     return lines, by_line
 
 
