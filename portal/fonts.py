@@ -2,6 +2,7 @@
 repository.
 """
 
+from os import getpid
 from pathlib import Path
 
 from font_hanken_grotesk import HankenGrotesk, HankenGroteskMedium, HankenGroteskSemiBold
@@ -17,14 +18,15 @@ def cut_fonts(folder: Path) -> list[Path]:
     """Writes ``sans-400.woff2``, ``sans-500.woff2`` and ``sans-600.woff2`` (Latin, about 18 KB each) into
     ``folder``.
 
-    Each file is replaced as a whole, so that two runs at once cannot leave half a font.
+    Each file is replaced as a whole, from one of the run's own, so that two runs at once cannot leave half a font nor
+    take each other's away.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for weight, source in WEIGHTS.items():
         options = Options(flavor="woff2", layout_features=FEATURES)
         target = folder / f"sans-{weight}.woff2"
-        fresh = target.with_suffix(".part")
+        fresh = target.with_suffix(f".{getpid()}.part")
         with load_font(str(source), options) as font:
             subsetter = Subsetter(options)
             subsetter.populate(unicodes=parse_unicodes(RANGES))

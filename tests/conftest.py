@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.plugins.quiet_garbage",
     "tests.plugins.embedded_postgres",
     "tests.plugins.migrated_database",
+    "tests.plugins.made_look",
     "tests.plugins.browser",
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",

@@ -396,6 +396,5 @@ ADDRESSES = [
 ]
 # The sign-in of the back office, its words, and leaving it.
 OPEN_IN_ADMIN = frozenset({"admin:login", "admin:jsi18n", "admin:logout"})
-# Whether it is ready depends on the installation: see tests of forecourt.health.
-# Figures are told to loopback and the operator's token: see tests of forecourt.metrics.
+# Whether it is ready, and who is told figures, depends on the installation: see tests of forecourt.health and .metrics.
 ELSEWHERE = frozenset({"health-ready", "metrics"})

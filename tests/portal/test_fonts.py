@@ -23,3 +23,11 @@ def test_three_small_weights_with_the_letters_that_the_portal_needs(tmp_path: Pa
 def test_cutting_twice_replaces_the_files(tmp_path: Path) -> None:
     first = [file.read_bytes() for file in cut_fonts(tmp_path)]
     assert [file.read_bytes()[:4] for file in cut_fonts(tmp_path)] == [content[:4] for content in first]
+
+
+def test_two_runs_at_once_leave_each_others_files_alone(tmp_path: Path) -> None:
+    """A run that begins while another is about to put its file in place."""
+    for process in (1, 2):
+        (tmp_path / f"sans-400.{process}.part").write_bytes(b"half a font")
+    cut_fonts(tmp_path)
+    assert {file.name for file in tmp_path.glob("*.part")} == {"sans-400.1.part", "sans-400.2.part"}
