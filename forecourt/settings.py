@@ -57,14 +57,15 @@ INSTALLED_APPS = [
     "clusters",
     "metering",
     "billing",
-    "forecourt",
-    # After ours: their templates are ours, and so are the words that both have.
+    # After our rooms: their templates are ours, and so are the words that both have;
+    # before the last, which takes their tables out of the back office.
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
+    "forecourt",
 ]
 
 MIDDLEWARE = [
