@@ -173,7 +173,7 @@ def test_the_side_bar_slides_in_on_a_phone(address: str, watched: Page, fits_pho
     expect(side).to_be_hidden()
 
 
-def test_everything_but_tooltips_works_without_scripts(address: str, browser: Browser, built_look: None) -> None:
+def test_everything_but_tooltips_works_without_scripts(address: str, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)

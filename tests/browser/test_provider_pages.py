@@ -171,7 +171,7 @@ def test_from_the_fleet_to_a_node_and_its_timeline(made: LetFloor, lasting_serve
 
 
 def test_the_pages_work_without_scripts(
-    made: LetFloor, lasting_server: LiveServer, browser: Browser, built_look: None, cookies: list[dict[str, str]]
+    made: LetFloor, lasting_server: LiveServer, browser: Browser, cookies: list[dict[str, str]]
 ) -> None:
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys

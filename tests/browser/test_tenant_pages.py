@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +11,8 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import expect
 
-import billing
 from billing.models import Invoice, Term
 from billing.pages.periods import next_month, previous_month
-from portal.catalogue import compile_catalogue
 from tests.billing.agreements.agreed import offered_end
 from tests.billing.budgets.spent import make_limited
 from tests.billing.pages.made import BUSY, make_running
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
     from tests.plugins.browser import AxeCheck, PhoneCheck
 
 pytestmark = pytest.mark.browser
-
-CHINESE = Path(billing.__file__).parent / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +174,9 @@ def test_filters_apply_as_they_change_and_the_export_follows(
     assert BUSY[0] not in written
 
 
-def test_everything_is_there_without_scripts(  # noqa: PLR0917  fixtures
+def test_everything_is_there_without_scripts(
     browser: Browser,
     browser_context_args: dict[str, Any],
-    built_look: None,
     lasting_server: LiveServer,
     cast: Cast,
     addresses: dict[str, str],
@@ -213,7 +207,6 @@ def test_pages_speak_chinese(  # noqa: PLR0917  fixtures
     axe: AxeCheck,
     fits_phone: PhoneCheck,
 ) -> None:
-    compile_catalogue(CHINESE)
     sign_in(watched, lasting_server, cast.alice)
     watched.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": lasting_server.url}])
     watched.goto(lasting_server.url + addresses["usage"])

@@ -221,7 +221,7 @@ def test_freshness_is_that_of_the_acting_organization(cast: Cast, minutes_ago: i
     assert others.state == "never"
 
 
-def test_the_words_follow_the_language(cast: Cast, built_look: None) -> None:
+def test_the_words_follow_the_language(cast: Cast) -> None:
     with translation.override("zh-hans"):
         assert frame(cast.alice).language == "zh-hans"
 

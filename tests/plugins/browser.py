@@ -14,9 +14,6 @@ from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
-from portal.catalogue import compile_catalogue
-from portal.fonts import FOLDER, cut_fonts
-
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # One process draws all pages: a window, a tab and a site each have one of their own otherwise, and one in reserve.
@@ -89,19 +86,8 @@ def context(window: BrowserContext) -> Iterator[BrowserContext]:
     window.clear_cookies()
 
 
-@pytest.fixture(scope="session")
-def built_look() -> None:
-    """Fonts and compiled words, as ``forecourt setup`` makes them; made once and kept."""
-    if len(list(FOLDER.glob("sans-*.woff2"))) < 3:
-        cut_fonts(FOLDER)
-    po_file = FOLDER.parents[2] / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
-    mo_file = po_file.with_suffix(".mo")
-    if not mo_file.exists() or mo_file.stat().st_mtime < po_file.stat().st_mtime:
-        compile_catalogue(po_file)
-
-
 @pytest.fixture
-def watched(page: Page, built_look: None) -> Iterator[Page]:
+def watched(page: Page) -> Iterator[Page]:
     """A page that fails the test on a console error, a script error, a failed request or a policy report.
 
     A refusal (400 to 499) counts as failed unless it is the page itself: those pages are pages too.

@@ -30,7 +30,7 @@ def test_a_theme_is_not_set_by_a_link(client: Client) -> None:
     assert client.get("/theme/?theme=dark").status_code == 405
 
 
-def test_the_language_button_turns_the_page_chinese_and_back(client: Client, built_look: None) -> None:
+def test_the_language_button_turns_the_page_chinese_and_back(client: Client) -> None:
     answer = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/help/shortcuts/"}, follow=True)
     assert 'lang="zh-hans"' in answer.content.decode()
     assert "键盘快捷键" in answer.content.decode()

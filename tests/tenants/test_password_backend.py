@@ -78,7 +78,7 @@ def test_an_unknown_person_is_limited_alike(client: Client, root: User) -> None:
     assert answers == [200] * PAIR_FAILURES_MAX + [429]
 
 
-def test_the_refusal_is_said_in_chinese_too(client: Client, root: User, built_look: None) -> None:
+def test_the_refusal_is_said_in_chinese_too(client: Client, root: User) -> None:
     client.cookies["django_language"] = "zh-hans"
     for _ in range(PAIR_FAILURES_MAX):
         enter(client, "/sign-in/", "wrong")

@@ -62,7 +62,7 @@ def smtp(settings: Settings) -> Settings:
     return settings
 
 
-def test_a_forgotten_password_is_answered_by_a_letter_over_smtp(cast: Cast, smtp: Settings, built_look: None) -> None:
+def test_a_forgotten_password_is_answered_by_a_letter_over_smtp(cast: Cast, smtp: Settings) -> None:
     User.objects.filter(pk=cast.alice.pk).update(language="zh-hans")
     with letter_box() as (port, taken):
         smtp.EMAIL_PORT = port

@@ -23,7 +23,7 @@ def notice(kind: str, language: str = "en", **facts: str) -> Letter:
 
 @pytest.mark.parametrize("make", [confirm_letter, forgotten_letter])
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_a_link_stands_on_a_line_of_its_own(built_look: None, make: object, language: str) -> None:
+def test_a_link_stands_on_a_line_of_its_own(make: object, language: str) -> None:
     letter = make(url=URL, language=language)  # type: ignore[operator]  # both take these
     assert URL in letter.body.split("\n")
     assert "\n" not in letter.subject

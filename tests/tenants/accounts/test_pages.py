@@ -31,7 +31,7 @@ def mail_is_set_up(settings: Settings) -> None:
     settings.PUBLIC_URL = "https://forecourt.example"
 
 
-def test_choices_are_kept_and_follow_a_person_into_another_browser(cast: Cast, built_look: None) -> None:
+def test_choices_are_kept_and_follow_a_person_into_another_browser(cast: Cast) -> None:
     client = signed_in(cast.alice)
     chosen = {"name": "Alice Ng", "language": "zh-hans", "time_zone": "Asia/Shanghai", "theme": "dark"}
     answer = client.post("/account/", chosen, follow=True)

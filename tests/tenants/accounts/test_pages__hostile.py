@@ -215,7 +215,6 @@ def test_ones_own_data_has_what_providers_told_and_nobody_elses(cast: Cast) -> N
     assert "secret" not in str(own_data(cast.bob, timezone.now())).lower()
 
 
-@pytest.mark.usefixtures("built_words")
 @pytest.mark.parametrize(
     "address",
     [

@@ -144,7 +144,6 @@ def test_the_log_opens_to_owners_and_admins(cast: Cast, client: Client, role: st
     assert client.get("/t/audit.csv").status_code == expected
 
 
-@pytest.mark.usefixtures("built_words")
 def test_the_log_is_read_in_chinese(cast: Cast, client: Client) -> None:
     write(cast.tenant)
     client.force_login(cast.alice)

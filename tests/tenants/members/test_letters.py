@@ -37,7 +37,7 @@ def test_it_says_who_invites_to_what_and_until_when(cast: Cast) -> None:
     assert letter.extra_headers["Message-ID"] == f"<invitation-{one.pk}-1@portal.example>"
 
 
-def test_it_is_written_in_the_language_of_who_invites(cast: Cast, built_words: None) -> None:
+def test_it_is_written_in_the_language_of_who_invites(cast: Cast) -> None:
     one, token = invited(cast.tenant, language="zh-hans")
     letter = invitation_letter(invitation=one, token=token, public_url="https://portal.example", zone=UTC)
     assert letter.subject == "Tenant 的邀请"

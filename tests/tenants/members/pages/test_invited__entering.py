@@ -161,7 +161,6 @@ def test_the_database_itself_keeps_one_account_for_an_address(cast: Cast) -> Non
         User.objects.create(email="ALICE@example.com", name="Eve")
 
 
-@pytest.mark.usefixtures("built_words")
 def test_a_chinese_reader_is_told_in_chinese(cast: Cast) -> None:
     client = Client(headers={"Accept-Language": "zh-Hans"})
     page = letter(cast)

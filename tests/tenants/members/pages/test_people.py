@@ -133,7 +133,7 @@ def test_the_last_owner_stays_and_a_viewer_may_leave(cast: Cast, client: Client)
     assert not Membership.objects.filter(user=cast.bob).exists()
 
 
-def test_the_pages_speak_chinese(cast: Cast, client: Client, built_words: None) -> None:
+def test_the_pages_speak_chinese(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
     client.cookies["django_language"] = "zh-hans"
     page = text_of(client.get(reverse("tenant-members")))
