@@ -15,6 +15,7 @@ and nor is
 Source of the minor digits: ISO 4217, list one (active codes).
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from decimal import (
     ROUND_HALF_EVEN,
@@ -88,14 +89,16 @@ def exact_amount(*, quantity: int | Decimal, unit_price: Decimal, units_per_pric
     """Return `quantity * unit_price / units_per_price` exactly; a correction's quantity may be negative."""
     assert unit_price.is_finite()
     assert units_per_price > 0
-    return Fraction(quantity) * Fraction(unit_price) / units_per_price
+    count, parts = quantity.as_integer_ratio()
+    numerator, denominator = unit_price.as_integer_ratio()
+    return Fraction(count * numerator, parts * denominator * units_per_price)
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     """Return the sum without losing a digit, which the ambient decimal context of 28 digits might."""
-    total = Decimal(0)
+    add, total = _EXACT.add, Decimal(0)
     for amount in amounts:
-        total = _EXACT.add(total, amount)
+        total = add(total, amount)
     return total
 
 
@@ -114,7 +117,10 @@ def token_amount(tokens: int, price_per_mtok: Decimal) -> Decimal:
 def to_decimals(amount: Fraction | Decimal, decimals: int) -> Decimal:
     """Return `amount` rounded once, half-even, to exactly `decimals` decimals."""
     assert decimals >= 0
-    scaled = round(Fraction(amount) * 10**decimals)
+    numerator, denominator = amount.as_integer_ratio()
+    scaled, rest = divmod(numerator * 10**decimals, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and scaled % 2):
+        scaled += 1
     return _EXACT.scaleb(Decimal(scaled), -decimals)
 
 
@@ -132,11 +138,12 @@ def round_to_minor(amount: Fraction | Decimal, currency: str) -> Decimal:
 
 def to_minor(amount: Decimal, currency: str) -> int:
     """Return an amount that lies on the minor unit as a count of minor units; raise ValueError if it does not."""
+    numerator, denominator = amount.as_integer_ratio()
     scale: int = 10 ** minor_digits(currency)
-    scaled = Fraction(amount) * scale
-    if scaled.denominator != 1:
+    minor, rest = divmod(numerator * scale, denominator)
+    if rest:
         raise ValueError(f"{amount} is no whole number of minor units of {currency}")
-    return scaled.numerator
+    return minor
 
 
 def from_minor(amount_minor: int, currency: str) -> Decimal:
@@ -151,19 +158,26 @@ def largest_remainder_units(total: int, weights: Sequence[Fraction | Decimal | i
     the earlier of equals first. A negative total is shared out like a positive one. Raises ValueError where
     the weights are negative or sum to zero.
     """
-    exact = [Fraction(weight) for weight in weights]
-    whole = sum(exact, Fraction(0))
+    exact = _over_one_denominator(weights)
+    whole = sum(exact)
     if whole <= 0 or any(weight < 0 for weight in exact):
         raise ValueError("weights must be non-negative and must not all be zero")
     sign = -1 if total < 0 else 1
-    shares = [abs(total) * weight / whole for weight in exact]
-    parts = [int(share) for share in shares]
+    shared = [divmod(abs(total) * weight, whole) for weight in exact]
+    parts = [part for part, _ in shared]
     left = abs(total) - sum(parts)
-    by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - shares[index], index))
-    for index in by_remainder[:left]:
-        parts[index] += 1
+    if left:
+        for index in sorted(range(len(parts)), key=lambda index: (-shared[index][1], index))[:left]:
+            parts[index] += 1
     assert sum(parts) == abs(total)
     return tuple(sign * part for part in parts)
+
+
+def _over_one_denominator(weights: Sequence[Fraction | Decimal | int]) -> list[int]:
+    """Return whole numbers in the proportion of weights: their numerators over one denominator."""
+    ratios = [weight.as_integer_ratio() for weight in weights]
+    common = math.lcm(*(denominator for _, denominator in ratios))
+    return [numerator * (common // denominator) for numerator, denominator in ratios]
 
 
 def largest_remainder(

@@ -11,8 +11,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q, Sum
-from django.db.models.functions import TruncHour
+from django.db.models import F, Q, Sum
 
 from clusters.models import Binding
 from metering.event_models import ExplainingHour
@@ -169,7 +168,7 @@ def _counted(
         usage = usage.filter(Q(deployment__tenant=organization) | Q(deployment__provider=organization))
     keys = ["deployment_id", "model", "quantity", "deployment__slug"]
     if by_hour:
-        usage = usage.annotate(at=TruncHour("from_at"))
+        usage = usage.annotate(at=F("hour_at"))
         keys.append("at")
     rows = (
         usage.values(*keys)

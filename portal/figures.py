@@ -188,6 +188,12 @@ def day(value: date | None, skeleton: str, locale: str) -> str:
         return DASH
     if skeleton == "yMMMMd":  # CLDR has no such skeleton, and the nearest one would shorten the month
         return str(format_date(value, "long", locale=locale))
+    return _day_words(value, skeleton, locale)
+
+
+@lru_cache(maxsize=4096)
+def _day_words(value: date, skeleton: str, locale: str) -> str:
+    """A chart names each of its days several times, and each naming parses CLDR's pattern anew: 0.3 ms."""
     return str(format_skeleton(skeleton, value, locale=locale))
 
 

@@ -11,10 +11,8 @@ from django.utils.translation import gettext as _
 
 from billing.budgets.rules import DAY, Per, percent_of, window_of
 from billing.budgets.setting import rule_of
-from billing.budgets.using import Using
 from billing.budgets.words import amount_words, period_words, stop_words, told_words
 from billing.pages.budget_lines import WHOLE, WIDTH
-from billing.queries.usage import Side
 from portal.charts import Column, Fact, Limit, Part, Series, bar, column_table, line_chart
 from portal.figures import axis, day, moment, number
 from portal.parts import Kpi
@@ -24,18 +22,18 @@ if TYPE_CHECKING:
     from datetime import date
 
     from billing.budgets.rules import Rule
+    from billing.budgets.using import Using
     from billing.models import Budget
     from portal.charts import Number, Tone
-    from tenants.models import Organization
 
 LABELS_MAX = 11
 
 
-def budget_kpis(organization: Organization, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
+def budget_kpis(using: Using, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
     """Return used, left and expected of the running period, as of now."""
     rule = rule_of(budget)
     window = window_of(rule.per, rule.zone, now)
-    used = Using(organization, Side(budget.side), now=now).used(rule, window)
+    used = using.used(rule, window)
     percent, left = percent_of(used, rule.amount), rule.amount - used
     tone: Tone = "bad" if left <= 0 else "k-line"
     figures = [
@@ -76,13 +74,13 @@ def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
     return [part for part in (told_words(rule), told, stop_words(rule, locale)) if part]
 
 
-def budget_chart(organization: Organization, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
+def budget_chart(using: Using, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
     """Return the running total of a week or month against the amount, with its table; nothing for shorter periods."""
     rule = rule_of(budget)
     if rule.per not in (Per.WEEK, Per.MONTH):
         return {}
     window = window_of(rule.per, rule.zone, now)
-    used = Using(organization, Side(budget.side), now=now).by_day(rule, window)
+    used = using.by_day(rule, window)
     zone = ZoneInfo(rule.zone)
     first, end = (at.astimezone(zone).date() for at in window)
     days = [first + place * DAY for place in range((end - first) // timedelta(days=1))]

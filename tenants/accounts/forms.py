@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
 
 from allauth.account.forms import (
     AddEmailForm,
@@ -26,6 +25,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.selects import LongSelect, zone_names
 from tenants.accounts.codes import spend
 from tenants.password_backend import address_of
 from tenants.sign_in import forget_failures, note_attempt
@@ -205,8 +205,9 @@ class PersonForm(forms.Form):
     )
     time_zone = forms.ChoiceField(
         label=_("Time zone for reading"),
-        choices=[("", "UTC"), *((name, name) for name in sorted(available_timezones() - {"UTC", "localtime"}))],
+        choices=[("", "UTC"), *((name, name) for name in zone_names() if name not in {"UTC", "localtime"})],
         required=False,
+        widget=LongSelect,
         help_text=_("Bills keep the days of the contract's time zone."),
     )
     theme = forms.ChoiceField(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from babel import Locale
 from django import forms
@@ -22,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.figures import locale_for, moment
 from portal.parts import Empty, Pill
+from portal.selects import LongSelect, zone_names
 from portal.shell import Crumb
 from tenants.acting import on_every_side, person_acting
 from tenants.members.inviting import invite
@@ -46,10 +46,11 @@ class FactsForm(forms.Form):
     """What an organization says of itself."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=changing.NAME_CHARACTERS_MAX)
-    country = forms.ChoiceField(label=gettext_lazy("Country"))
+    country = forms.ChoiceField(label=gettext_lazy("Country"), widget=LongSelect)
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         initial="UTC",
+        widget=LongSelect,
         help_text=gettext_lazy("New contracts begin with it; running ones keep theirs."),
     )
     billing_email = forms.EmailField(label=gettext_lazy("E-mail for bills"), max_length=254)
@@ -63,7 +64,7 @@ class FactsForm(forms.Form):
         names = Locale.parse(locale_for(translation.get_language() or "en")).territories
         named = {code: str(names.get(code, code)) for code in COUNTRIES}
         country.choices = [(code, named[code]) for code in sorted(named, key=lambda code: named[code])]
-        zone.choices = [(name, name) for name in sorted(available_timezones())]
+        zone.choices = [(name, name) for name in zone_names()]
 
     def facts(self) -> Facts:
         """Return what was typed; it must be valid."""

@@ -165,3 +165,24 @@ def test_a_token_amount_fits_a_charge_without_rounding(tokens: int, price: Decim
     amount = token_amount(tokens, price)
     assert to_charge(amount) == amount
     assert Fraction(amount) == exact_amount(quantity=tokens, unit_price=price, units_per_price=1_000_000)
+
+
+@given(
+    total=st.integers(-(10**12), 10**12),
+    weights=st.lists(st.fractions(0, 1000, max_denominator=997), min_size=1, max_size=8).filter(any),
+)
+def test_units_are_shared_out_as_fractions_would_share_them(total: int, weights: list[Fraction]) -> None:
+    shares = [abs(total) * weight / sum(weights, Fraction(0)) for weight in weights]
+    expected = [int(share) for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda index: (expected[index] - shares[index], index))
+    for index in by_remainder[: abs(total) - sum(expected)]:
+        expected[index] += 1
+    sign = -1 if total < 0 else 1
+    assert largest_remainder_units(total, weights) == tuple(sign * part for part in expected)
+
+
+@given(amount=st.fractions(-1000, 1000, max_denominator=10**6), decimals=st.integers(0, 6))
+def test_rounding_is_that_of_python_half_even(amount: Fraction, decimals: int) -> None:
+    halves = Fraction(round(amount * 10**decimals) * 2 + 1, 2 * 10**decimals)
+    for one in (amount, -amount, halves, -halves):
+        assert to_decimals(one, decimals) == Decimal(round(one * 10**decimals)).scaleb(-decimals)
