@@ -10,9 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 from forecourt.embedded.folder import CannotStart, held_folder, service_account
-from forecourt.embedded.places import places_of
-from forecourt.embedded.postgres import start_postgres
+from forecourt.embedded.places import DATABASE_ROLE, Places, places_of
+from forecourt.embedded.postgres import SUPERUSER, start_postgres
 from forecourt.embedded.supervisor import Supervisor
 
 
@@ -28,6 +31,7 @@ def main() -> int:
         with held_folder(places, account):
             try:
                 start_postgres(supervisor, places, account, durable=False)
+                let_guards_be_put_aside(places)
                 print(places.database_url, flush=True)
                 sys.stdin.read()
             finally:
@@ -39,6 +43,13 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(places.sockets, ignore_errors=True)
     return 0
+
+
+def let_guards_be_put_aside(places: Places) -> None:
+    """Allow the tests' role what emptying a database row by row takes (see `tests.plugins.quick_flush`)."""
+    with psycopg.connect(places.url_of_database("postgres", role=SUPERUSER), autocommit=True) as connection:
+        role = sql.Identifier(DATABASE_ROLE)
+        connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
 
 
 if __name__ == "__main__":
