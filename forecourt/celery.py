@@ -28,6 +28,7 @@ SWEEPS = {
     "metering.tasks.check_figures": 300.0,
     "metering.tasks.keep_partitions": 600.0,
     "metering.tasks.forget_event_keys": 600.0,
+    "metering.compat.tasks.retire_collectors": 60.0,
     "tenants.tasks.deliver_webhooks": 3.0,
     "tenants.tasks.send_invitations": 5.0,
     "billing.tasks.charge_usage": 10.0,
@@ -98,6 +99,7 @@ app.autodiscover_tasks(
     [
         "tenants",
         "metering",
+        "metering.compat",
         "billing",
         "billing.budgets",
         "billing.collective",

@@ -36,6 +36,7 @@ READ_CALLS: Final = 500
 
 
 CONFLICTS_SHOWN_MAX: Final = 100
+LOOKED_AT_MAX: Final = 500
 LISTED_CALLS: Final = 16
 """Calls read at once where the newest are looked for."""
 MINUTE_US: Final = 60_000_000
@@ -142,6 +143,18 @@ def find_event(*, reporter_id: UUID, source: str, event_id: str) -> StoredEvent 
     (now,) = attributed_now([ReceivedEvents(stored.reporter_id, stored.received_at, unpack(bytes(stored.body)))])
     found = _one_by_one(now)
     return next((one for one in found if (one.source, one.event_id) == (source, event_id)), None)
+
+
+def instants_of(*, reporter_id: UUID, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    """Return when stored events of a reporter occurred, by source and id, as far as they are in LOOKED_AT_MAX calls."""
+    wanted = {UUID(bytes=key_of(reporter_id, *name)): name for name in names}
+    calls = set(EventKey.objects.filter(key__in=wanted.keys()).values_list("call", flat=True))
+    found = {}
+    for call in EventCall.objects.filter(id__in=sorted(calls)[:LOOKED_AT_MAX]).iterator(chunk_size=LISTED_CALLS):
+        events = unpack(bytes(call.body))
+        for owner, event_id, at_us in zip(events.owner.tolist(), events.ids, events.occurred_us.tolist(), strict=True):
+            found[events.owners[owner].source, event_id] = at_us
+    return {name: instant_us(found[name]) for name in names if name in found}
 
 
 def events_of(call: EventCall) -> Iterator[StoredEvent]:

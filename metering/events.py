@@ -21,6 +21,7 @@ from django.db import transaction
 from metering.event_columns import Owned, OwnedColumns, columns_of, columns_of_items, places_of
 from metering.event_items import EVENTS_BYTES_MAX, EventsMalformed, Rejected, check_items, read_items
 from metering.event_keys import contents_of, first_contents_of, keys_of
+from metering.event_names import NAMES_A_DAY, names_too_many
 from metering.event_rows import KeyKnown, copy_keys, insert_call, insert_keys, keep_conflicts, stored_contents
 from metering.event_spans import deployments_of
 from metering.ingest_counts import Kind, count_outcomes
@@ -118,7 +119,7 @@ def _stored(
     reporter: Organization, events: EventColumns, rejected: Collection[Rejected], now: datetime, *, all_new: bool
 ) -> EventsTaken:
     with transaction.atomic():
-        owned, unresolved = _resolve(reporter, events)
+        owned, unresolved = _resolve(reporter, events, now)
         rejected = tuple(sorted([*rejected, *unresolved], key=attrgetter("index")))
         store = _store_new if all_new else _store
         taken = store(reporter, owned, rejected, now)
@@ -132,16 +133,24 @@ def count_refused_call(*, reporter: Organization, code: str, now: datetime) -> N
         count_outcomes(reporter=str(reporter.id), counts={("event", code): 1}, now=now)
 
 
-def _resolve(reporter: Organization, events: EventColumns) -> tuple[OwnedColumns, list[Rejected]]:
-    """Find tenants and deployments; an event whose tenant or named deployment is not there is rejected."""
+def _resolve(reporter: Organization, events: EventColumns, now: datetime) -> tuple[OwnedColumns, list[Rejected]]:
+    """Find tenants and deployments; an event whose tenant or named deployment is not there is rejected.
+
+    So is one whose source and model are too many.
+    """
     tenants = _tenants(reporter, {stream.tenant for stream in events.streams})
+    names = {(stream.source, stream.model) for stream in events.streams if stream.tenant in tenants}
+    too_many = names_too_many(reporter_id=reporter.id, names=names, now=now)
     deployments = deployments_of(reporter, set(tenants.values()))
     owners: dict[Owned, int] = {}
     owner = np.full(len(events), UNRESOLVED)
     rejected: list[Rejected] = []
     for stream, places in zip(events.streams, places_of(events.stream, len(events.streams)), strict=True):
         tenant_id = tenants.get(stream.tenant)
-        if tenant_id is None:
+        if (stream.source, stream.model) in too_many:
+            detail = f"More than {NAMES_A_DAY} new pairs of source and model in 24 hours; a source is a gateway."
+            rejected += (Rejected(index, "too_many_names", "source", detail) for index in events.index[places].tolist())
+        elif tenant_id is None:
             code = "unknown_tenant" if stream.tenant else "missing"
             detail = "Expected the slug of a tenant you report for."
             rejected += (Rejected(index, code, "tenant", detail) for index in events.index[places].tolist())

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from metering.wire import MeterKey
 
 LABELS_CHARS_MAX: Final = 512
+METERS_MAX: Final = 100_000
+"""Of one node: all of them are read whenever it is rolled up, some hundred bytes each."""
 ENGINE_LABEL: Final = "@engine"
 """No page can have a label of this name; another engine at one address counts on other meters."""
 
@@ -82,6 +84,7 @@ class NodeMeters:
         self.node = node
         self.states = states
         self.by_identity: dict[Identity, KnownMeter] = {}
+        self.too_many: set[Identity] = set()
         self._read()
 
     @property
@@ -93,11 +96,15 @@ class NodeMeters:
     def ensure(self, wanted: dict[Identity, str], first_ms: int) -> None:
         """Make the meters of `{identity: engine}` that are not there yet, with their subjects.
 
-        An accelerator that another node holds gets no meter here; its identity stays unknown.
+        An accelerator that another node holds gets no meter here; its identity stays unknown. So does what is beyond
+        METERS_MAX: labels of a page, or a node that makes them up, bring any number.
         """
         missing = {identity: engine for identity, engine in wanted.items() if identity not in self.by_identity}
         if not missing or self.states is not None:
             return
+        for identity in sorted(missing)[max(0, METERS_MAX - len(self.by_identity)) :]:
+            self.too_many.add(identity)
+            del missing[identity]
         first_at = instant_of(first_ms)
         engines = {key[1]: engine for key, engine in missing.items() if key[0] == "endpoint"}
         endpoints = ensure_endpoints(node=self.node, engines=engines, first_at=first_at) if engines else {}

@@ -13,7 +13,7 @@ from metering.clock import clock_limits
 from metering.columns import BatchRuns, read_batch
 from metering.gaps import Trouble
 from metering.hours import instant_of, unix_ms_of
-from metering.meters import Identity, KnownMeter, NodeMeters, identity_of
+from metering.meters import METERS_MAX, Identity, KnownMeter, NodeMeters, identity_of
 from metering.models import Batch
 from metering.registers import BatchTerms, MeterFold
 from metering.rollup_gauges import GaugeHour, fold_gauges
@@ -34,6 +34,11 @@ EPOCH_CHARS_MAX: Final = 64
 BATCHES_IN_MEMORY: Final = 32
 OPEN_READINGS_MAX: Final = 500_000
 """Runs are folded when they hold this many readings together."""
+ELSEWHERE: Final = ("held_by_another_node", "Another node holds this card; what this one read of it does not count.")
+TOO_MANY: Final = (
+    "too_many_meters",
+    f"The node has {METERS_MAX} meters; what it read of a further one does not count. Which label makes so many?",
+)
 
 _meter_decoder = msgspec.json.Decoder(MeterKey)
 
@@ -169,13 +174,14 @@ class NodeFold:
 
     def _miss(self, identity: Identity, run: Run) -> None:
         before = self._elsewhere.get(identity)
+        reason, detail = TOO_MANY if identity in self.meters.too_many else ELSEWHERE
         limits = run.terms[0].limits
         from_at = instant_of(limits.nearest(run.read_at_ms[0]))
         self._elsewhere[identity] = Trouble(
             subject=identity[0],
             subject_id=identity[1],
-            reason="held_by_another_node",
-            detail="Another node holds this card; what this one read of it does not count.",
+            reason=reason,
+            detail=detail,
             from_at=before.from_at if before else from_at,
             to_at=instant_of(run.terms[-1].limits.nearest(run.read_at_ms[-1])),
             occurrences=len(run.read_at_ms) + (before.occurrences if before else 0),

@@ -2,7 +2,7 @@
 
 A binding stored today may begin yesterday; a price may be cut into an hour that is over; a lease may end before the
 time up to which its energy was counted. The hours that were written are not touched: rows take away what was put in the
-wrong place and rows add it in the right one.
+wrong place and rows add it in the right one. What a person put in goes along (`metering.carrying`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 
 from metering.adjustment_models import AdjustmentCause, RollupOwners
+from metering.carrying import carry_substituted
 from metering.checkpoints import claim_cursor, reached_ms
 from metering.hours import instant_of
 from metering.ownership import note_owners
@@ -64,5 +65,6 @@ def restate_node(*, node_id: UUID, now: datetime) -> int | None:
                     now=now,
                 )
             )
+            carry_substituted(node=cursor.node, from_at=whole_hour, to_at=None, now=now)
         owners.update(restate_from_at=None, checked_at=now)
     return moved

@@ -74,10 +74,9 @@ def _decode(content_type: str, body: bytes) -> list[CloudEvent]:
 
 
 def _report(event: CloudEvent, now: datetime) -> Report | Unusable:
-    at = read_instant(event.time) if event.time is not None else now
-    assert at is not None, "checked when it was decoded"
+    at = read_instant(event.time) if event.time is not None else None
     return read_report(
-        source=event.source, event_id=event.id, occurred_at=at, subject=event.subject, data=event.data or {}
+        source=event.source, event_id=event.id, occurred_at=at, subject=event.subject, data=event.data or {}, now=now
     )
 
 

@@ -1,8 +1,8 @@
 """Collectors: registers that a provider's own Prometheus or OpenTelemetry sends, without an agent.
 
-1. Each API key that sends such series is one collector: a node of its own in the provider's cluster. Its key pair is
-   derived from this server's secret, so that its batches are sealed here and stand in a signed chain like an agent's.
-   They prove what this server took in, not what a GPU server read; the node's version says so.
+1. Each API key that sends such series is one collector (`metering.compat.collectors`): a node of its own in the
+   provider's cluster, whose batches are sealed here and stand in a signed chain like an agent's. They prove what this
+   server took in, not what a GPU server read; the node's version says so.
 2. The collector's row is locked, its targets' states are read, and the samples become readings.
 3. The readings are sealed as batches of the wire and taken in by `metering.ingest.ingest_batch`, as any agent's.
    States, batches and counts are one transaction: a call that is sent again finds its readings there.
@@ -16,17 +16,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.db import transaction
 
-from clusters.enrolment import enrol, issue_token, put_key
-from clusters.models import Cluster, KeyOrigin
 from metering.agent.engines import load_mappings
+from metering.compat.collectors import locked_collector
 from metering.compat.engine_series import SeriesIndex, gen_ai_mapping
-from metering.compat.models import Collector, CollectorEndpoint
+from metering.compat.models import CollectorEndpoint
 from metering.compat.samples import Tally
 from metering.compat.series import AHEAD_MS_MAX, BEHIND_MS_MAX, Bounds, TargetFold
 from metering.compat.series_states import TargetState
@@ -34,7 +29,7 @@ from metering.fleet import SEALED_BY_SERVER
 from metering.hours import unix_ms_of
 from metering.ingest import Sent, ingest_batch
 from metering.ingest_counts import Kind, count_outcomes
-from metering.models import NodeCursor, RollupCursor
+from metering.models import NodeCursor
 from metering.wire import (
     ENDPOINTS_MAX,
     FIRST_PREV_HASH,
@@ -48,30 +43,26 @@ from metering.wire import (
     encode_batch,
     sign,
 )
-from tenants.models import ApiKey
-from tenants.problems import Problem
+from tenants.ids import first_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from metering.compat.samples import Series
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-FIRST_LOOK_BACK: Final = timedelta(hours=1)
-"""What provably began within this time before a collector's first call, and after its key, counts from zero."""
+    from metering.compat.models import Collector
+    from metering.compat.samples import Series
+    from tenants.models import ApiKey
+
 SETTLE_MS: Final = 60_000
 """The collector's other targets may be this far behind the newest sample."""
-TARGETS_MAX: Final = 2_000
+TARGETS_A_DAY: Final = 2_000
+TARGETS_MAX: Final = 50_000
+"""Of all days: addresses of containers change, and what a target counted is remembered, lest it count again."""
+DAY: Final = timedelta(days=1)
 BATCH_COLUMNS: Final = 2_000
 BOOT_ID: Final = "server"
-
-
-class ClusterUnknown(Problem):
-    """It is not known which of the organization's clusters a collector's readings belong to."""
-
-    status = 400
-    code = "collector_cluster_unknown"
-    title = "The collector's cluster is not known"
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +83,7 @@ def collect_series(
     """Take in the series of one call; what was taken is committed, also where other samples of it are refused.
 
     `source` is the interface, `faults` are series that could not be read, with their samples, `cluster` the slug that
-    a provider of several clusters must name. Raises ClusterUnknown and what ingest raises.
+    a provider of several clusters must name. Raises ClusterUnknown, CollectorRevoked and what ingest raises.
     """
     index = series_index()
     tally = Tally()
@@ -117,18 +108,17 @@ def count_refused(*, key: ApiKey, source: str, code: str, now: datetime) -> None
 
 
 def _collect(*, key: ApiKey, source: str, wanted: Sequence[Series], tally: Tally, cluster: str, now: datetime) -> None:
-    private = _private_key(key)
-    collector = _locked_collector(key, private, cluster, now)
+    collector, private = locked_collector(key=key, cluster=cluster, now=now)
     bounds = Bounds(unix_ms_of(collector.created_at) - BEHIND_MS_MAX, unix_ms_of(now) + AHEAD_MS_MAX)
     by_target: dict[str, list[Series]] = defaultdict(list)
     for one in wanted:
         by_target[one.target].append(one)
     stored = {row.url: row for row in CollectorEndpoint.objects.filter(collector=collector, url__in=by_target)}
     if len(by_target) > len(stored):
-        known = CollectorEndpoint.objects.filter(collector=collector).count()
-        for target in sorted(by_target.keys() - stored.keys())[max(0, TARGETS_MAX - known) :]:
+        room, bound = _room(collector, now)
+        for target in sorted(by_target.keys() - stored.keys())[room:]:
             count = sum(len(one.samples) for one in by_target.pop(target))
-            tally.refuse(f"{target}: more than {TARGETS_MAX} targets of one key", count)
+            tally.refuse(f"{target}: {bound}", count)
     folds = []
     for target, found in sorted(by_target.items()):
         fold = TargetFold(target, _state(stored.get(target)), series_index(), bounds, tally)
@@ -136,6 +126,16 @@ def _collect(*, key: ApiKey, source: str, wanted: Sequence[Series], tally: Tally
         folds.append(fold)
     _seal(collector, private, source, folds, now)
     _remember(collector, stored, folds)
+
+
+def _room(collector: Collector, now: datetime) -> tuple[int, str]:
+    """Return how many more targets a collector may have now, and the words for one that is too many."""
+    known = CollectorEndpoint.objects.filter(collector=collector)
+    today = TARGETS_A_DAY - known.filter(id__gte=first_id_of(now - DAY)).count()
+    room = min(today, TARGETS_MAX - known.count())
+    if room == today:
+        return max(0, room), f"more than {TARGETS_A_DAY} new targets of one key in 24 hours; send it again later"
+    return max(0, room), f"more than {TARGETS_MAX} targets of one key; are their names stable?"
 
 
 def _state(row: CollectorEndpoint | None) -> TargetState:
@@ -220,61 +220,6 @@ def _endpoints(fold: TargetFold) -> Iterable[EndpointSeen]:
     engines = fold.state.engines
     models = sorted({model for found in engines.values() for model in found if model})
     yield EndpointSeen(fold.target, next(iter(engines)), models[:MODELS_PER_ENDPOINT_MAX], None)
-
-
-def _locked_collector(key: ApiKey, private: Ed25519PrivateKey, cluster: str, now: datetime) -> Collector:
-    """Return the key's collector, made at its first call; nobody else works on it until the transaction ends."""
-    found = Collector.objects.select_for_update(of=("self",)).select_related("node").filter(api_key=key).first()
-    if found is None:
-        # Two first calls at once take turns at the key.
-        ApiKey.objects.select_for_update().get(id=key.id)
-        found = Collector.objects.select_for_update(of=("self",)).select_related("node").filter(api_key=key).first()
-    if found is None:
-        found = _make_collector(key, private, cluster, now)
-    public = private.public_key().public_bytes_raw()
-    if bytes(found.node.public_key or b"") != public:
-        # The server's secret was changed: the old key's batches stay verifiable, this one signs from now on.
-        found.node.key_version += 1
-        put_key(node=found.node, public_key=public, origin=KeyOrigin.ENROLLED_AGAIN, now=now)
-        found.node.save(update_fields=["public_key", "key_version"])
-    return found
-
-
-def _make_collector(key: ApiKey, private: Ed25519PrivateKey, cluster: str, now: datetime) -> Collector:
-    chosen = _cluster_of(key, cluster)
-    token = issue_token(cluster=chosen, now=now, valid_for=FIRST_LOOK_BACK, actor=f"API key {key.prefix}…")
-    enrolled = enrol(
-        secret=token.secret,
-        public_key=private.public_key().public_bytes_raw(),
-        node_name=f"collector {key.prefix}",
-        agent_version=SEALED_BY_SERVER,
-        now=now,
-    )
-    created_at = max(key.created_at, now - FIRST_LOOK_BACK)
-    node = enrolled.node
-    node.enrolled_at = created_at
-    node.save(update_fields=["enrolled_at"])
-    NodeCursor.objects.update_or_create(node=node, defaults={"metered_to_at": created_at})
-    RollupCursor.objects.get_or_create(node=node)
-    return Collector.objects.create(api_key=key, node=node, created_at=created_at)
-
-
-def _cluster_of(key: ApiKey, slug: str) -> Cluster:
-    clusters = Cluster.objects.filter(provider=key.organization).order_by("slug")
-    found = list(clusters.filter(slug=slug) if slug else clusters[:2])
-    if len(found) != 1:
-        slugs = ", ".join(clusters.values_list("slug", flat=True)[:20])
-        if not slugs:
-            raise ClusterUnknown("Your organization has no cluster: this must be called with a key of its provider.")
-        raise ClusterUnknown(f"Add ?cluster=… to the address; your clusters are: {slugs}.")
-    return found[0]
-
-
-def _private_key(key: ApiKey) -> Ed25519PrivateKey:
-    """Derive the collector's key from the server's secret: it is stored nowhere, and another for each API key."""
-    info = b"forecourt collector " + key.id.bytes
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(settings.SECRET_KEY.encode())
-    return Ed25519PrivateKey.from_private_bytes(derived)
 
 
 def _count(key: ApiKey, source: str, tally: Tally, now: datetime) -> None:

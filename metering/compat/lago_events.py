@@ -109,6 +109,7 @@ def read_event(event: LagoEvent, now: datetime) -> Received | Errors:
         occurred_at=at,
         subject=subject_of(event),
         data=event.properties or {},
+        now=now,
     )
     return Received(event, at, item)
 

@@ -106,8 +106,8 @@ def _read(raw: bytes | msgspec.Raw, now: datetime) -> Report | Unusable:
         return Unusable("cache_hit", "answered from LiteLLM's own cache: no engine worked", event_id, subject)
     if call.status == "failure" and not (data["prompt_tokens"] or data["completion_tokens"]):
         return Unusable("failed_call", "the call failed and no tokens were counted", event_id, subject)
-    at = _instant(call.endTime) or _instant(call.startTime) or now
-    return read_report(source=SOURCE, event_id=event_id, occurred_at=at, subject=subject, data=data)
+    at = _instant(call.endTime) or _instant(call.startTime)
+    return read_report(source=SOURCE, event_id=event_id, occurred_at=at, subject=subject, data=data, now=now)
 
 
 def subject_of(call: CallLog) -> str:

@@ -33,7 +33,10 @@ Counts = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One request's tokens as another program tells of them; `subject` is its name for whose they are."""
+    """One request's tokens as another program tells of them; `subject` is its name for whose they are.
+
+    Where the program told no time, `occurred_at` is when the report came in, and it is not `timed`.
+    """
 
     source: str
     event_id: str
@@ -42,6 +45,7 @@ class Report:
     model: str
     counts: Counts
     label: str = ""
+    timed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,15 @@ def read_counts(data: Mapping[str, object]) -> Counts:
 
 
 def read_report(
-    *, source: str, event_id: str, occurred_at: datetime, subject: str, data: Mapping[str, object]
+    *,
+    source: str,
+    event_id: str,
+    occurred_at: datetime | None,
+    subject: str,
+    data: Mapping[str, object],
+    now: datetime,
 ) -> Report | Unusable:
-    """Make the report of one item from its data: `model` and the tokens."""
+    """Make the report of one item from its data: `model` and the tokens. Without a time it occurred just now."""
     model = data.get("model")
     faults = {"id": event_id, "source": source, "model": model, "subject": subject or "-"}
     for name, text in faults.items():
@@ -111,7 +121,8 @@ def read_report(
         counts = read_counts(data)
     except TokensUnreadable as refused:
         return Unusable(refused.code, refused.detail, event_id, subject)
-    return Report(source, event_id, occurred_at, subject, str(model), counts)
+    at = occurred_at or now
+    return Report(source, event_id, at, subject, str(model), counts, timed=occurred_at is not None)
 
 
 def _details(data: Mapping[str, object], names: tuple[str, ...]) -> Mapping[str, object]:

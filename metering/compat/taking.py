@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from django.db import transaction
 
 from metering.compat.models import HeldReport, RejectedSample, SubjectAlias
 from metering.compat.reports import Report, Unusable
+from metering.event_calls import instants_of
 from metering.event_items import COUNT_FIELDS, Event, EventItem, Rejected, check_item
 from metering.event_models import EventConflict
 from metering.events import accept_events
@@ -86,7 +87,7 @@ def take_reports(
     Raises HeldFull.
     """
     with transaction.atomic():
-        reports = [item for item in items if isinstance(item, Report)]
+        reports = _as_first_told(reporter, [item for item in items if isinstance(item, Report)])
         unusable = [item for item in items if isinstance(item, Unusable)]
         events, rejected = _events(reporter, reports, now)
         taken = accept_events(reporter=reporter, events=events, rejected=rejected, now=now)
@@ -178,6 +179,22 @@ def _events(reporter: Organization, reports: Sequence[Report], now: datetime) ->
         else:
             rejected.append(checked)
     return events, rejected
+
+
+def _as_first_told(reporter: Organization, reports: list[Report]) -> list[Report]:
+    """Give each report without a time the one that it got when it first came: sent again it says the same."""
+    names = {(report.source, report.event_id) for report in reports if not report.timed}
+    if not names:
+        return reports
+    sources, ids = ({name[place] for name in names} for place in (0, 1))
+    held = HeldReport.objects.filter(reporter=reporter, source__in=sources, event_id__in=ids)
+    known = {(source, event_id): at for source, event_id, at in held.values_list("source", "event_id", "occurred_at")}
+    known |= instants_of(reporter_id=reporter.id, names=names)
+    return [
+        report if report.timed else replace(report, occurred_at=known.get(name, report.occurred_at))
+        for report in reports
+        for name in [(report.source, report.event_id)]
+    ]
 
 
 def _slug_of(subject: str, aliases: dict[str, str]) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from metering import gateway_sources
 from metering.control_models import GatewaySource
-from metering.gateway_sources import CompleteInFuture, CompleteUnreadable, tell_complete
+from metering.gateway_sources import CompleteInFuture, CompleteUnreadable, TooManySources, tell_complete
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 
 
-def tell(reporter: Organization, complete_to: datetime, now: datetime = NOON) -> tuple[str, datetime]:
-    payload = json.dumps({"source": "gateway-1", "complete_to": complete_to.isoformat()}).encode()
+def tell(
+    reporter: Organization, complete_to: datetime, now: datetime = NOON, source: str = "gateway-1"
+) -> tuple[str, datetime]:
+    payload = json.dumps({"source": source, "complete_to": complete_to.isoformat()}).encode()
     return tell_complete(reporter=reporter, payload=payload, now=now)
 
 
@@ -58,3 +61,19 @@ def test_what_cannot_be_read_is_refused_and_changes_nothing(cast: Cast, payload:
     with pytest.raises(CompleteUnreadable):
         tell_complete(reporter=cast.tenant, payload=payload, now=NOON)
     assert GatewaySource.objects.count() == 0
+
+
+def test_a_key_makes_so_many_sources_a_day_and_those_that_are_known_go_on(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_sources, "SOURCES_A_DAY", 2)
+    now = datetime.now(NOON.tzinfo)
+    for source in ("a", "b", "a"):
+        tell(cast.tenant, now - HOUR, now, source)
+    with pytest.raises(TooManySources) as refused:
+        tell(cast.tenant, now - HOUR, now, "c")
+    assert (refused.value.status, refused.value.extra["retry_after_s"]) == (429, 3_600)
+    assert tell(cast.tenant, now, now, "b") == ("b", now)
+    assert tell(cast.outsider, now, now, "c") == ("c", now)
+    assert tell(cast.tenant, now, now + timedelta(hours=25), "c") == ("c", now)
+    assert GatewaySource.objects.filter(reporter=cast.tenant).count() == 3

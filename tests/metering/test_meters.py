@@ -13,14 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusters.models import Accelerator, Endpoint
+from metering import meters
 from metering.deltas import RegisterState
 from metering.meters import ENGINE_LABEL, LABELS_CHARS_MAX, NodeMeters, identity_of
-from metering.models import Meter, MeterState, Witness
+from metering.models import Meter, MeterState, UsageGap, Witness
 from tests.factories import make_accelerator, make_cluster, make_node
 from tests.metering.batches import meter
+from tests.metering.fleet import NOON_MS, column, make_agent, roll_up, total
 
 if TYPE_CHECKING:
     from clusters.models import Node
+    from metering.wire import RegisterColumn
     from tests.factories import Cast
 
 FIRST_MS = 1_772_700_000_000
@@ -133,3 +136,21 @@ def test_working_out_again_makes_nothing_and_starts_from_the_states_given(node: 
     again.ensure({identity_of(meter("output")): "vllm"}, FIRST_MS)
     assert again.by_identity[identity].state == state
     assert Meter.objects.count() == 1
+
+
+def test_a_node_has_so_many_meters_and_what_is_beyond_is_a_gap(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meters, "METERS_MAX", 2)
+    agent = make_agent(cast.provider)
+
+    def read(name: str, first: int) -> RegisterColumn:
+        ticks = range(first, first + 3)
+        times = [NOON_MS + 10_000 * tick for tick in ticks]
+        return column(meter(labels={"user": name}), [7 * tick for tick in ticks], times, first_seq=first + 1)
+
+    agent.ship(*(read(name, 0) for name in "cab"))
+    agent.ship(*(read(name, 3) for name in "abcd"))
+    roll_up(agent.node)
+    assert {row.labels.split('"')[-2] for row in Meter.objects.all()} == {"a", "b"}
+    assert total() == 2 * 5 * 7
+    gaps = UsageGap.objects.filter(node=agent.node, reason="too_many_meters")
+    assert sum(gap.occurrences for gap in gaps) == 9

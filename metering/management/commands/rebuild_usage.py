@@ -6,11 +6,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from clusters.models import Node
 from metering.adjustment_models import AdjustmentCause
+from metering.carrying import carry_substituted
 from metering.models import Meter
 from metering.rebuild import BatchesArchived, Difference, node_differences, rebuild_node
 from metering.rebuild_events import event_differences, rebuild_events
@@ -71,7 +73,10 @@ class Command(BaseCommand):
         nodes = () if options["events"] else _nodes(options["node"])
         for node in nodes:
             if options["apply"]:
-                yield node.name, rebuild_node(node=node, **window, **applied)
+                with transaction.atomic():
+                    corrected = rebuild_node(node=node, **window, **applied)
+                    carry_substituted(node=node, **window, now=applied["now"])
+                yield node.name, corrected
             else:
                 yield node.name, node_differences(node=node, **window)
         if not options["node"]:

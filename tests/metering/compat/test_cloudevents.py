@@ -46,6 +46,13 @@ def test_one_event_is_a_report() -> None:
     assert found == Report("litellm-proxy", "chatcmpl-1", at, "tenant", "sample-model", (10, 0, 0, 5, 0))
 
 
+@pytest.mark.parametrize("event", [cloud_event(time=None), {k: v for k, v in cloud_event().items() if k != "time"}])
+def test_an_event_without_a_time_is_of_now_and_says_so(event: object) -> None:
+    (found,) = read(SINGLE, event)
+    assert isinstance(found, Report)
+    assert (found.occurred_at, found.timed) == (NOW, False)
+
+
 @pytest.mark.parametrize("media", [SINGLE, PLAIN])
 def test_one_event_alone_under_two_media_types(media: str) -> None:
     assert len(read(media, cloud_event())) == 1

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from clusters.models import Endpoint, Node, NodeKey
 from metering.compat import collecting
-from metering.compat.collecting import ClusterUnknown, collect_series, count_refused
+from metering.compat.collecting import collect_series, count_refused
+from metering.compat.collectors import ClusterUnknown, CollectorRevoked
 from metering.compat.models import Collector, CollectorEndpoint
 from metering.hours import unix_ms_of
-from metering.ingest import NodeRevoked
 from metering.models import Batch, NodeCursor, UsageGap, UsageHour, Witness
 from metering.wire import decode_batch, verify
 from tenants.api_keys import issue_key
@@ -170,7 +170,7 @@ def test_two_keys_are_two_collectors(key: ApiKey, cast: Cast) -> None:
 def test_a_revoked_collector_is_refused_and_nothing_is_kept(key: ApiKey) -> None:
     collect(key, series(PROMPT, (1, NOW_MS)))
     Node.objects.update(revoked_at=NOW)
-    with pytest.raises(NodeRevoked):
+    with pytest.raises(CollectorRevoked):
         collect(key, series(PROMPT, (5, NOW_MS + 1_000)))
     Node.objects.update(revoked_at=None)
     assert collect(key, series(PROMPT, (5, NOW_MS + 1_000))).accepted == 1
@@ -195,16 +195,23 @@ def test_many_columns_are_several_batches(key: ApiKey, monkeypatch: pytest.Monke
     assert Endpoint.objects.count() == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("TARGETS_MAX", "more than 2 targets of one key; are their names stable?"),
+        ("TARGETS_A_DAY", "more than 2 new targets of one key in 24 hours; send it again later"),
+    ],
+)
 def test_targets_are_bounded_and_those_that_are_known_lose_nothing(
-    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
-    monkeypatch.setattr(collecting, "TARGETS_MAX", 2)
+    monkeypatch.setattr(collecting, name, 2)
     collect(key, series(PROMPT, (1, NOW_MS)))
     later = NOW_MS + 1_000
-    found = [series(PROMPT, (1, NOW_MS), (2, later), instance=name) for name in ("c:1", "b:1", "d:1")]
+    found = [series(PROMPT, (1, NOW_MS), (2, later), instance=where) for where in ("c:1", "b:1", "d:1")]
     tally = collect(key, series(PROMPT, (5, later)), *found)
     assert (tally.accepted, tally.invalid) == (3, 4)
-    assert tally.faults[0] == "vllm/c:1: more than 2 targets of one key"
+    assert tally.faults[0] == f"vllm/c:1: {words}"
     assert set(CollectorEndpoint.objects.values_list("url", flat=True)) == {"vllm/10.0.0.5:8000", "vllm/b:1"}
 
 

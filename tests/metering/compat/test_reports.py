@@ -63,14 +63,14 @@ def test_what_is_no_count_says_so(data: dict[str, Any], code: str) -> None:
 @pytest.mark.parametrize("changes", [{"model": None}, {"model": ""}, {"model": "m" * 201}, {"model": "a\0b"}])
 def test_an_item_without_a_name_it_needs_is_unusable(changes: dict[str, Any]) -> None:
     data = {"model": "m", "prompt_tokens": 1, **changes}
-    found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data=data)
+    found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data=data, now=NOW)
     assert isinstance(found, Unusable)
     assert found.sample["id"] == "e"
 
 
 @given(st.dictionaries(st.text(max_size=30), st.none() | st.booleans() | st.integers() | st.floats() | st.text()))
 def test_any_data_is_a_report_or_says_why_not(data: dict[str, Any]) -> None:
-    found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data={"model": "m", **data})
+    found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data={"model": "m", **data}, now=NOW)
     if isinstance(found, Report):
         tokens, cached, cache_write, output, reasoning = found.counts
         assert 0 <= cached <= tokens

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from metering import event_calls
 from metering.compat import taking
 from metering.compat.models import HeldReport, RejectedSample, SubjectAlias
 from metering.compat.reports import Report, Unusable
@@ -158,3 +160,34 @@ def test_outcomes_add_up(provider: Organization) -> None:
     outcome = take(provider, *items)
     assert outcome == Taken(accepted=1, duplicates=1, conflicts=1, held=1, rejected=1)
     assert sum(counted(provider).values()) == len(items)
+
+
+def timeless(event_id: str = "r-1", *, later: int = 0, **told: object) -> Report:
+    return replace(report(event_id, **told), occurred_at=NOW + timedelta(seconds=later), timed=False)  # type: ignore[arg-type]  # by name
+
+
+def test_a_report_without_a_time_is_the_same_when_it_is_sent_again(cast: Cast, provider: Organization) -> None:
+    assert take(provider, timeless(), timeless("r-2")) == Taken(accepted=2)
+    again = [timeless(later=5), timeless("r-2", later=5, tokens=11), timeless("r-3", later=5)]
+    assert take(provider, *again) == Taken(accepted=1, duplicates=1, conflicts=1)
+    assert take(provider, report("r-1")) == Taken(conflicts=1)
+    assert {one.occurred_at for one in stored_events().values()} == {NOW, NOW + timedelta(seconds=5)}
+    assert take(cast.outsider, timeless(later=9, subject="")) == Taken(accepted=1)
+
+
+def test_a_report_without_a_time_waits_once_and_is_known_after_it_was_taken_in(provider: Organization) -> None:
+    assert take(provider, timeless(subject="acct-9")) == Taken(held=1)
+    assert take(provider, timeless(subject="acct-9", later=5)) == Taken(duplicates=1)
+    assert name_subject(reporter=provider, subject="acct-9", tenant="tenant", actor="test", now=NOW) == (1, 0)
+    assert take(provider, timeless(subject="acct-9", later=9)) == Taken(duplicates=1)
+    assert EventConflict.objects.count() == 0
+
+
+def test_so_many_calls_are_looked_at_and_nothing_counts_twice_beyond(
+    provider: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_calls, "LOOKED_AT_MAX", 1)
+    for name in ("r-1", "r-2"):
+        take(provider, timeless(name))
+    assert take(provider, timeless("r-1", later=1), timeless("r-2", later=1)) == Taken(duplicates=1, conflicts=1)
+    assert len(stored_events()) == 2
