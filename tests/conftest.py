@@ -12,6 +12,7 @@ from django.db.models.signals import post_migrate
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
+from tests.kept import kept
 from tests.plugins.quick_flush import flush_quickly
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ pytest_plugins = [
     "tests.plugins.migrated_database",
     "tests.plugins.made_look",
     "tests.plugins.browser",
+    "tests.plugins.kept_world",
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",
@@ -76,8 +78,8 @@ def fresh_content_types() -> None:
     ContentType.objects.clear_cache()
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+@kept
+def cast() -> Cast:
     """Alice and bob of one tenant, charlie of another, and a provider's petra: see `tests.factories.Cast`."""
     from tests.factories import make_cast
 
