@@ -18,8 +18,8 @@ from django.db.models.functions import Coalesce
 
 from billing.bases import Grain, read_basis, window_of
 from billing.basis import PeriodBasis, rate
-from billing.cuts import ensure_cuts
-from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, UnpricedUsage
+from billing.cuts import ensure_all_cuts
+from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, Term, UnpricedUsage
 from billing.money import exact_sum
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.cumulative import Booked, ChargeDelta, difference
@@ -47,21 +47,34 @@ def ensure_periods(*, contract: Contract, now: datetime) -> list[BillingPeriod]:
     A stored period is never computed again: the next one begins where the latest ends.
     """
     contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
-    latest = BillingPeriod.objects.filter(contract=contract).aggregate(to_at=Max("to_at"))["to_at"]
-    spec = _spec(contract)
-    begin = latest or contract.from_at
+    return ensure_all_periods([contract], now=now)
+
+
+def ensure_all_periods(
+    contracts: Sequence[Contract], *, now: datetime, terms: Sequence[Term] | None = None
+) -> list[BillingPeriod]:
+    """Do `ensure_periods` for contracts that the caller has locked; few queries. `terms` are theirs, if read."""
+    of_contract = BillingPeriod.objects.filter(contract__in=contracts).values_list("contract_id")
+    latest = dict(of_contract.annotate(last=Max("to_at")).order_by())
+    missing = {
+        contract.pk: _missing(contract, latest.get(contract.pk) or contract.from_at, now) for contract in contracts
+    }
+    stored = BillingPeriod.objects.bulk_create([row for rows in missing.values() for row in rows])
+    grown = [contract for contract in contracts if missing[contract.pk]]
+    if grown:
+        ensure_all_cuts(grown, terms=terms)
+    return stored
+
+
+def _missing(contract: Contract, begin: datetime, now: datetime) -> list[BillingPeriod]:
     if begin > now or (contract.to_at is not None and begin >= contract.to_at):
         return []
-    missing: list[Period] = []
+    spec, found = _spec(contract), []
     period: Period | None = period_containing(spec, begin)
     while period is not None and period.from_at <= now:
-        missing.append(period)
+        found.append(_stored_period(contract, period, max(period.from_at, begin)))
         period = next_period(spec, period)
-    stored = BillingPeriod.objects.bulk_create(
-        [_stored_period(contract, period, max(period.from_at, begin)) for period in missing]
-    )
-    ensure_cuts(contract=contract)
-    return stored
+    return found
 
 
 def without_period(*, now: datetime) -> list[Contract]:
@@ -135,22 +148,35 @@ def charge_period(*, period_id: UUID, up_to: datetime, now: datetime, wait: bool
     return charge_locked(period=period, up_to=up_to, now=now)
 
 
-def charge_locked(
-    *, period: BillingPeriod, up_to: datetime, now: datetime, basis: PeriodBasis | None = None
-) -> Charged:
-    """Do `charge_period` on a row that the caller has locked and found open, from `basis` if it was read already."""
+def charge_locked(*, period: BillingPeriod, up_to: datetime, now: datetime) -> Charged:
+    """Do `charge_period` on a row that the caller has locked and found open."""
     until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
-    if basis is None:
-        basis = read_basis(window_of(period, to_at=until), grain=Grain.PERIOD)
-    assert (basis.from_at, basis.to_at) == (period.from_at, until)
-    rated = rate(basis)
-    deltas = difference(rated.lines, _booked(period))
-    _book(period, deltas, now)
-    _keep_unpriced(period, rated.unpriced, now)
-    if period.rated_at != until:
-        period.rated_at = until
-        period.save(update_fields=["rated_at"])
-    return Charged(len(deltas), rated)
+    basis = read_basis(window_of(period, to_at=until), grain=Grain.PERIOD)
+    [charged] = charge_all([(period, basis)], now=now)
+    return charged
+
+
+def charge_all(read: Sequence[tuple[BillingPeriod, PeriodBasis]], *, now: datetime) -> list[Charged]:
+    """Book what periods are worth by what was read of them and is not booked yet, in their order; few queries.
+
+    The caller has locked them, found them open, and read each for as far as it was rated before, or further.
+    """
+    periods = [period for period, _ in read]
+    rated = [rate(basis) for _, basis in read]
+    booked = _booked(periods)
+    deltas = [difference(each.lines, booked[period.pk]) for period, each in zip(periods, rated, strict=True)]
+    _book(list(zip(periods, deltas, strict=True)), now)
+    _keep_unpriced([(period, each.unpriced) for period, each in zip(periods, rated, strict=True)], now)
+    further: dict[datetime, list[UUID]] = defaultdict(list)
+    for period, basis in read:
+        assert basis.from_at == period.from_at
+        assert basis.to_at >= (period.rated_at or period.from_at)
+        if period.rated_at != basis.to_at:
+            period.rated_at = basis.to_at
+            further[basis.to_at].append(period.pk)
+    for until, ids in further.items():
+        BillingPeriod.objects.filter(pk__in=ids).update(rated_at=until)
+    return [Charged(len(found), each) for found, each in zip(deltas, rated, strict=True)]
 
 
 def _stored_period(contract: Contract, period: Period, from_at: datetime) -> BillingPeriod:
@@ -173,30 +199,32 @@ def _spec(contract: Contract) -> PeriodSpec:
     )
 
 
-def _booked(period: BillingPeriod) -> dict[str, Booked]:
-    sums = Charge.objects.filter(period=period).values("line_key").order_by("line_key")
-    return {
-        row["line_key"]: Booked(row["quantities"], row["bases"], row["amounts"])
-        for row in sums.annotate(quantities=Sum("quantity"), bases=Sum("base_amount"), amounts=Sum("amount"))
-    }
+def _booked(periods: Sequence[BillingPeriod]) -> Mapping[UUID, dict[str, Booked]]:
+    found: dict[UUID, dict[str, Booked]] = defaultdict(dict)
+    sums = Charge.objects.filter(period__in=periods).values_list("period_id", "line_key").order_by()
+    rows = sums.annotate(quantities=Sum("quantity"), bases=Sum("base_amount"), amounts=Sum("amount"))
+    for period_id, key, *sums_of in rows:
+        found[period_id][key] = Booked(*sums_of)
+    return found
 
 
-def _book(period: BillingPeriod, deltas: Sequence[ChargeDelta], now: datetime) -> None:
-    if not deltas:
+def _book(found: Sequence[tuple[BillingPeriod, Sequence[ChargeDelta]]], now: datetime) -> None:
+    moved = [(period, deltas) for period, deltas in found if deltas]
+    if not moved:
         return
-    keys = [delta.line_key for delta in deltas]
+    keys = {delta.line_key for _, deltas in moved for delta in deltas}
     # The latest charge of a line says its number in the line, and what a withdrawn line was about.
     latest = {
-        charge.line_key: charge
-        for charge in Charge.objects.filter(period=period, line_key__in=keys)
-        .order_by("line_key", "-seq")
-        .distinct("line_key")
+        (charge.period_id, charge.line_key): charge
+        for charge in Charge.objects.filter(period__in=[period for period, _ in moved], line_key__in=keys)
+        .order_by("period_id", "line_key", "-seq")
+        .distinct("period_id", "line_key")
     }
-    zone = ZoneInfo(period.contract.time_zone)
-    Charge.objects.bulk_create(
-        [_charge(period, delta, latest.get(delta.line_key), zone, now) for delta in deltas],
-        batch_size=CHARGE_BATCH_ROWS,
-    )
+    charges: list[Charge] = []
+    for period, deltas in moved:
+        zone = ZoneInfo(period.contract.time_zone)
+        charges += [_charge(period, each, latest.get((period.pk, each.line_key)), zone, now) for each in deltas]
+    Charge.objects.bulk_create(charges, batch_size=CHARGE_BATCH_ROWS)
 
 
 def _charge(period: BillingPeriod, delta: ChargeDelta, latest: Charge | None, zone: ZoneInfo, now: datetime) -> Charge:
@@ -259,14 +287,17 @@ _DESCRIPTION = (
 """What a charge says of its line beside the difference."""
 
 
-def _keep_unpriced(period: BillingPeriod, unpriced: Iterable[Unpriced], now: datetime) -> None:
+def _keep_unpriced(found: Sequence[tuple[BillingPeriod, Iterable[Unpriced]]], now: datetime) -> None:
     """Show what has no price, and mark what has one by now as resolved."""
-    waiting: dict[tuple[str, str, str], list[Unpriced]] = defaultdict(list)
-    for usage in unpriced:
-        waiting[usage.term_ref, usage.model, usage.token_class].append(usage)
-    stored = {(row.term_ref, row.model, row.token_class): row for row in UnpricedUsage.objects.filter(period=period)}
+    waiting: dict[tuple[UUID, str, str, str], list[Unpriced]] = defaultdict(list)
+    periods = {period.pk: period for period, _ in found}
+    for period, unpriced in found:
+        for usage in unpriced:
+            waiting[period.pk, usage.term_ref, usage.model, usage.token_class].append(usage)
+    rows = UnpricedUsage.objects.filter(period__in=list(periods))
+    stored = {(row.period_id, row.term_ref, row.model, row.token_class): row for row in rows}
     for key, usages in waiting.items():
-        _show_unpriced(period, stored.get(key), usages, now)
+        _show_unpriced(periods[key[0]], stored.get(key), usages, now)
     priced = [row.pk for key, row in stored.items() if key not in waiting and row.resolved_at is None]
     if priced:
         UnpricedUsage.objects.filter(pk__in=priced).update(resolved_at=now)
@@ -292,8 +323,14 @@ def _show_unpriced(period: BillingPeriod, row: UnpricedUsage | None, usages: Seq
 
 def unresolved(*, period: BillingPeriod) -> Mapping[str, Decimal]:
     """Return the usage of a period that has no price, by a name for people."""
-    rows = UnpricedUsage.objects.filter(period=period, resolved_at__isnull=True)
-    return {
-        " ".join(filter(None, (row.term_ref, row.model, row.token_class, row.unit))): row.quantity
-        for row in rows.order_by("term_ref", "model", "token_class")
-    }
+    return unresolved_by_period([period.pk]).get(period.pk, {})
+
+
+def unresolved_by_period(period_ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Decimal]]:
+    """Do `unresolved` for many; one query. A period in which everything has a price has no entry."""
+    found: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
+    rows = UnpricedUsage.objects.filter(period__in=period_ids, resolved_at__isnull=True)
+    for row in rows.order_by("term_ref", "model", "token_class"):
+        name = " ".join(filter(None, (row.term_ref, row.model, row.token_class, row.unit)))
+        found[row.period_id][name] = row.quantity
+    return found

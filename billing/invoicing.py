@@ -1,7 +1,7 @@
-"""Issuing an invoice: number, frozen lines, totals, evidence and ledger posting, in the transaction that closes."""
+"""Making an invoice: frozen lines, totals and evidence, in the transaction that closes (`billing.issuing`)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,28 +10,22 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from billing.basis import PeriodBasis, rate
-from billing.canonical import canonical, digest
-from billing.documents.beginning import begin_documents
+from billing.canonical import canonical
 from billing.evidence import Header, Proof, differences, issued_again, make_document, read_basis
 from billing.evidence_adjustments import Restated
 from billing.evidence_taxes import Taxes
-from billing.ledger import Entry, operator_for, post
 from billing.models import (
-    AccountKind,
     Adjustment,
     BillingPeriod,
     Contract,
     Invoice,
-    InvoiceEvidence,
     InvoiceLine,
-    InvoiceState,
+    InvoiceLineTax,
+    InvoiceParties,
     InvoiceSubline,
-    IssuerSequence,
-    Settlement,
-    SettlementState,
+    InvoiceTax,
+    TaxSettings,
 )
 from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
@@ -44,22 +38,16 @@ from billing.rating.share_settling import settle_by
 from billing.rating.wording import plain
 from billing.rating.words import line_words
 from billing.restating import in_order, rank
-from billing.stripe_amounts import from_minor_units, minimum_charge_minor
-from billing.tax.deciding import taxes_of
-from billing.tax.parties import freeze_parties
-from billing.tax.storing import store_taxes
-from billing.telling import tell_invoice
-from billing.together import is_together
-from tenants.models import Organization
+from billing.tax.deciding import settings_by_provider, taxes_of
+from billing.tax.parties import parties_row
+from billing.tax.storing import tax_rows
+from tenants.models import BillingProfile
 from tenants.profiles import ensure_profiles
 
 LEASES_HEADING = "GPU leases"
 LATE_HEADING = "Adjustments of earlier periods"
 OTHER_HEADING = "Other"
-NUMBER_DIGITS_MIN = 4
-PREFIX = "INV-"
-SLUG_CHARS_MAX = 11
-SUBLINE_BATCH_ROWS = 2_000
+BATCH_ROWS = 2_000
 
 
 DocumentOf = Callable[[Header, Taxes], dict[str, Any]]
@@ -85,8 +73,19 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """What is stored with a draft."""
+
+    parties: InvoiceParties
+    lines: list[InvoiceLine]
+    sublines: list[InvoiceSubline]
+    taxes: list[InvoiceTax]
+    line_taxes: list[InvoiceLineTax]
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """An invoice that lacks nothing but its number: its draft and lines are stored, its evidence recomputes.
+    """An invoice that lacks nothing but its number: its evidence recomputes. `store_drafts` stores its rows.
 
     `text` is the evidence with the draft's id where the number goes.
     """
@@ -96,6 +95,7 @@ class Prepared:
     totals: Totals
     text: str
     due_at: datetime
+    rows: Rows
 
 
 def prepare_invoice(
@@ -105,15 +105,17 @@ def prepare_invoice(
     basis: PeriodBasis,
     proof: Proof,
     now: datetime,
+    parties: Mapping[UUID, BillingProfile],
+    settings: Mapping[UUID, TaxSettings],
     restated: Sequence[Restated] = (),
 ) -> Prepared:
-    """Store the draft and lines of a period's invoice from its final rating. Must run in the closing transaction.
+    """Return a period's invoice from its final rating, to be stored in the closing transaction.
 
     One line per term, model and rule, rounded once; its sublines (class, tier, price version and day) stay unrounded
     and sum to the line's exact amount. The total is never below zero (`billing.rating.below_zero`). `basis` is the
     same usage by the hour, for the evidence, which is recomputed before it is sealed (`EvidenceBroken`); `restated` are
-    the closed periods that its adjustments come from. Taxes are by what both parties and the provider's rates say now;
-    raises `TaxWaits`, before anything is stored, where they cannot be worked out yet.
+    the closed periods that its adjustments come from. Taxes are by what both `parties` (their profiles in force) and
+    the provider's `settings` and rates say now; raises `TaxWaits`, where they cannot be worked out yet.
     """
 
     bill = rating_lines.make_bill(rated.lines, period.contract.currency)
@@ -121,7 +123,7 @@ def prepare_invoice(
     def document(header: Header, taxes: Taxes) -> dict[str, Any]:
         return make_document(header, basis, proof, bill, carries=rated.carries, restated=restated, taxes=taxes)
 
-    return _prepared(period, bill, basis, now, document_of=document)
+    return _prepared((period, bill, basis), now, (parties, settings), document_of=document)
 
 
 def prepare_again(*, voided: Invoice, now: datetime) -> Prepared:
@@ -137,24 +139,39 @@ def prepare_again(*, voided: Invoice, now: datetime) -> Prepared:
     def document(header: Header, taxes: Taxes) -> dict[str, Any]:
         return issued_again(sealed, header, taxes)
 
-    return _prepared(voided.period, bill, basis, now, document_of=document, voided=voided)
+    contract = voided.period.contract
+    parties = ensure_profiles([contract.provider, contract.tenant], now)
+    settings = settings_by_provider([contract.provider_id])
+    made = _prepared((voided.period, bill, basis), now, (parties, settings), document_of=document, voided=voided)
+    store_drafts([made])
+    return made
+
+
+def store_drafts(made: Sequence[Prepared]) -> None:
+    """Store drafts with their lines, in few statements. Must run in the transaction that issues them."""
+    Invoice.objects.bulk_create([one.invoice for one in made])
+    InvoiceParties.objects.bulk_create([one.rows.parties for one in made])
+    InvoiceLine.objects.bulk_create([row for one in made for row in one.rows.lines], batch_size=BATCH_ROWS)
+    InvoiceSubline.objects.bulk_create([row for one in made for row in one.rows.sublines], batch_size=BATCH_ROWS)
+    InvoiceTax.objects.bulk_create([row for one in made for row in one.rows.taxes])
+    InvoiceLineTax.objects.bulk_create([row for one in made for row in one.rows.line_taxes], batch_size=BATCH_ROWS)
 
 
 def _prepared(
-    period: BillingPeriod,
-    bill: rating_lines.Bill,
-    basis: PeriodBasis,
+    rated: tuple[BillingPeriod, rating_lines.Bill, PeriodBasis],
     now: datetime,
+    said: tuple[Mapping[UUID, BillingProfile], Mapping[UUID, TaxSettings]],
     *,
     document_of: DocumentOf,
     voided: Invoice | None = None,
 ) -> Prepared:
+    period, bill, basis = rated
+    parties, settings = said
     contract = period.contract
-    parties = ensure_profiles([contract.provider, contract.tenant], now)
-    taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties, now=now)
+    taxes = taxes_of(period=period, basis=basis, bill=bill, parties=parties, now=now, settings=settings)
     totals = _totals(contract, bill, taxes.bill.total)
     assert totals.total >= 0
-    invoice = Invoice.objects.create(
+    invoice = Invoice(
         issuer_id=contract.provider_id,
         tenant_id=contract.tenant_id,
         contract=contract,
@@ -164,8 +181,7 @@ def _prepared(
         currency=contract.currency,
         updated_at=now,
     )
-    freeze_parties(invoice, parties)
-    _store_lines(invoice, period, bill, basis, taxes)
+    rows = _rows(invoice, rated, parties_row(invoice, parties), taxes)
     settling = settle_by(
         (term.stretches for term in basis.terms), due_days=contract.due_days, grace_hours=contract.grace_hours
     )
@@ -176,41 +192,7 @@ def _prepared(
     wrong = differences(document)
     if wrong:
         raise EvidenceBroken(f"invoice of period {period.pk}: {'; '.join(wrong)}")
-    return Prepared(invoice, contract, totals, canonical(document), settling.due_at(now))
-
-
-def issue_invoice(prepared: Prepared, *, now: datetime, stripe_ready: bool) -> Invoice:
-    """Number, seal and book a prepared invoice: the last that a closing transaction does.
-
-    From the number on, every other invoice of the issuer waits for this transaction's end. An invoice of 0.00 is paid
-    as it is issued: nothing is collected, and nothing is booked but a deposit that went back by it.
-    """
-    invoice, contract, totals = prepared.invoice, prepared.contract, prepared.totals
-    begin_documents(invoice, now)
-    number = _next_number(contract.provider)
-    Invoice.objects.filter(pk=invoice.pk).update(
-        number=number,
-        state=InvoiceState.ISSUED,
-        subtotal=totals.subtotal,
-        tax=totals.tax,
-        total=totals.total,
-        issued_at=now,
-        due_at=prepared.due_at,
-        updated_at=now,
-    )
-    _seal(invoice, prepared.text, number)
-    _post(invoice, contract, number, totals, now)
-    _begin_settlement(invoice, totals.total, now, stripe_ready)
-    return _told(invoice, now)
-
-
-def _told(invoice: Invoice, now: datetime) -> Invoice:
-    """Tell both parties of the invoice as it is stored."""
-    invoice.refresh_from_db()
-    tell_invoice(invoice, "invoice.issued", at=now)
-    if invoice.state == InvoiceState.PAID:
-        tell_invoice(invoice, "invoice.paid", at=now, occasion=now.isoformat())
-    return invoice
+    return Prepared(invoice, contract, totals, canonical(document), settling.due_at(now), rows)
 
 
 def _totals(contract: Contract, bill: rating_lines.Bill, tax: Decimal) -> Totals:
@@ -221,9 +203,13 @@ def _totals(contract: Contract, bill: rating_lines.Bill, tax: Decimal) -> Totals
     return Totals(bill.total, tax, bill.total + tax, fee, deposit)
 
 
-def _store_lines(
-    invoice: Invoice, period: BillingPeriod, bill: rating_lines.Bill, basis: PeriodBasis, taxes: Taxes
-) -> None:
+def _rows(
+    invoice: Invoice,
+    rated: tuple[BillingPeriod, rating_lines.Bill, PeriodBasis],
+    parties: InvoiceParties,
+    taxes: Taxes,
+) -> Rows:
+    period, bill, basis = rated
     places = {id(line): place for place, line in enumerate(bill.lines)}
     lines = in_order(bill.lines)
     titles = {term.ref: term.title for term in basis.terms}
@@ -243,9 +229,8 @@ def _store_lines(
             row.from_at, row.to_at = max(line.from_at, period.from_at), min(line.to_at, period.to_at)
         stored.append(row)
         sublines.extend(_sublines(row, line, zone))
-    InvoiceLine.objects.bulk_create(stored)
-    InvoiceSubline.objects.bulk_create(sublines, batch_size=SUBLINE_BATCH_ROWS)
-    store_taxes(invoice, taxes, [(row, places[id(line)]) for row, line in zip(stored, lines, strict=True)])
+    of_each = [(row, places[id(line)]) for row, line in zip(stored, lines, strict=True)]
+    return Rows(parties, stored, sublines, *tax_rows(invoice, taxes, of_each))
 
 
 def _originals(period: BillingPeriod) -> dict[str, tuple[UUID, UUID | None]]:
@@ -313,80 +298,6 @@ def _sublines(row: InvoiceLine, line: rating_lines.InvoiceLine, zone: ZoneInfo) 
         )
         for position, subline in enumerate(line.sublines, 1)
     ]
-
-
-def _next_number(issuer: Organization) -> str:
-    """Take the issuer's next number: its row stays locked until the transaction ends, so no number is left out."""
-    sequence = IssuerSequence.objects.select_for_update().filter(issuer=issuer).first()
-    if sequence is None:
-        _make_sequence(issuer)
-        sequence = IssuerSequence.objects.select_for_update().get(issuer=issuer)
-    number = f"{sequence.prefix}{sequence.next_number:0{NUMBER_DIGITS_MIN}d}"
-    IssuerSequence.objects.filter(pk=issuer.pk).update(next_number=sequence.next_number + 1)
-    return number
-
-
-def _make_sequence(issuer: Organization) -> None:
-    """Give an issuer a prefix that no other has, since a collector may want numbers that are unique among all."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('forecourt.issuer_sequence'))")
-    taken = set(IssuerSequence.objects.values_list("prefix", flat=True))
-    slug = issuer.slug.upper()[:SLUG_CHARS_MAX].rstrip("-")
-    candidates = [PREFIX, f"{slug}-", *(f"{slug}{number}-" for number in range(2, len(taken) + 3))]
-    prefix = next(prefix for prefix in candidates if prefix not in taken)
-    IssuerSequence.objects.bulk_create([IssuerSequence(issuer=issuer, prefix=prefix)], ignore_conflicts=True)
-
-
-def _seal(invoice: Invoice, text: str, number: str) -> None:
-    place = json.dumps(str(invoice.pk))
-    assert text.count(place) == 1, "the draft's id stands where the number goes, and nowhere else"
-    sealed = text.replace(place, json.dumps(number, ensure_ascii=False))
-    InvoiceEvidence.objects.create(invoice=invoice, document=sealed, sha256=digest(sealed))
-
-
-def _post(invoice: Invoice, contract: Contract, number: str, totals: Totals, now: datetime) -> None:
-    """Dr tenant receivable total; Cr deposit held, operator fee, tax payable, and provider payable the rest."""
-    if not totals.total and not totals.tax and not totals.deposit:
-        return
-    currency = contract.currency
-    payable = totals.total - totals.operator_fee - totals.tax - totals.deposit
-    entries = [
-        Entry(contract.tenant_id, AccountKind.TENANT_RECEIVABLE, currency, totals.total),
-        Entry(contract.provider_id, AccountKind.PROVIDER_PAYABLE, currency, -payable),
-        Entry(contract.provider_id, AccountKind.TAX_PAYABLE, currency, -totals.tax),
-        Entry(contract.provider_id, AccountKind.DEPOSIT_HELD, currency, -totals.deposit),
-    ]
-    if totals.operator_fee:
-        operator = operator_for(contract)
-        entries.append(Entry(operator.id, AccountKind.OPERATOR_FEE, currency, -totals.operator_fee))
-    post(
-        key=f"invoice:{invoice.pk}:issued",
-        cause="invoice",
-        cause_id=invoice.pk,
-        memo=f"Invoice {number} issued",
-        at=now,
-        entries=entries,
-    )
-
-
-def _begin_settlement(invoice: Invoice, total: Decimal, now: datetime, stripe_ready: bool) -> None:
-    state = _first_step(total, invoice.currency, stripe_ready)
-    if total and is_together(provider_id=invoice.issuer_id, tenant_id=invoice.tenant_id):
-        state = SettlementState.GATHERING
-    Settlement.objects.create(invoice=invoice, state=state, next_try_at=now, updated_at=now)
-    if state == SettlementState.PAID:
-        Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.PAID, paid_at=now, updated_at=now)
-
-
-def _first_step(total: Decimal, currency: str, stripe_ready: bool) -> SettlementState:
-    if not total:
-        return SettlementState.PAID
-    if not stripe_ready:
-        return SettlementState.BY_HAND
-    smallest = minimum_charge_minor(currency)
-    if smallest is not None and total < from_minor_units(smallest, currency):
-        return SettlementState.BELOW_MINIMUM
-    return SettlementState.CUSTOMER
 
 
 def _kind(line: rating_lines.InvoiceLine) -> TermKind:

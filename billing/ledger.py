@@ -12,7 +12,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from billing.checkpoints import sums
 from billing.models import NEVER_A_PROVIDERS, AccountKind, Contract, LedgerAccount, LedgerEntry, LedgerPosting
@@ -76,27 +75,40 @@ def post(
     changes nothing, whoever comes first; with other entries it raises `PostingDiffers`. Raises
     `PostingOutOfBalance` before the database would.
     """
-    sides = [entry for entry in entries if entry.amount]
-    _require_balance(key, sides)
-    posting = LedgerPosting(key=key, cause=cause, cause_id=cause_id, memo=memo, at=at)
-    posting.provider_id = provider_id or _provider_of(sides)
-    # ON CONFLICT DO NOTHING waits for a concurrent poster of the same key, so the row read next is the one that won.
-    LedgerPosting.objects.bulk_create([posting], ignore_conflicts=True)
-    stored = LedgerPosting.objects.get(key=key)
-    if stored.id != posting.id:
-        _require_same(stored, sides)
-        return stored, False
-    accounts = _accounts(sides)
+    posting = LedgerPosting(key=key, cause=cause, cause_id=cause_id, memo=memo, at=at, provider_id=provider_id)
+    return post_all([(posting, entries)])[0]
+
+
+@transaction.atomic
+def post_all(asked: Sequence[tuple[LedgerPosting, Sequence[Entry]]]) -> list[tuple[LedgerPosting, bool]]:
+    """Do `post` for several, each with its key, in few statements; nothing is booked where one of them is refused."""
+    sides = {posting.key: [entry for entry in entries if entry.amount] for posting, entries in asked}
+    assert len(sides) == len(asked), "each key once"
+    for posting, _ in asked:
+        _require_balance(posting.key, sides[posting.key])
+        posting.provider_id = posting.provider_id or _provider_of(sides[posting.key])
+    # ON CONFLICT DO NOTHING waits for a concurrent poster of the same key, so the rows read next are those that won;
+    # all wait in one order.
+    by_key = sorted((posting for posting, _ in asked), key=lambda posting: posting.key)
+    LedgerPosting.objects.bulk_create(by_key, ignore_conflicts=True)
+    stored = {posting.key: posting for posting in LedgerPosting.objects.filter(key__in=list(sides))}
+    made = {posting.key: stored[posting.key].id == posting.id for posting, _ in asked}
+    for key in sorted(sides):
+        if not made[key]:
+            _require_same(stored[key], sides[key])
+    accounts = _accounts([entry for key, entries in sides.items() if made[key] for entry in entries])
     LedgerEntry.objects.bulk_create(
         LedgerEntry(
-            posting=stored,
+            posting=stored[posting.key],
             account=accounts[entry.organization_id, entry.kind, entry.currency],
             currency=entry.currency,
             amount=entry.amount,
         )
-        for entry in sides
+        for posting, _ in asked
+        if made[posting.key]
+        for entry in sides[posting.key]
     )
-    return stored, True
+    return [(stored[posting.key], made[posting.key]) for posting, _ in asked]
 
 
 def operator_for(contract: Contract) -> Organization:
@@ -155,13 +167,11 @@ def _accounts(entries: Iterable[Entry]) -> dict[tuple[UUID, AccountKind, str], L
 def _stored_accounts(
     wanted: Sequence[tuple[UUID, AccountKind, str]],
 ) -> dict[tuple[UUID, AccountKind, str], LedgerAccount]:
-    chosen = Q()
-    for owner, kind, currency in wanted:
-        chosen |= Q(organization_id=owner, kind=kind, currency=currency)
-    return {
-        (account.organization_id, AccountKind(account.kind), account.currency): account
-        for account in LedgerAccount.objects.filter(chosen)
-    }
+    if not wanted:
+        return {}
+    owners, kinds, currencies = (set(column) for column in zip(*wanted, strict=True))
+    chosen = LedgerAccount.objects.filter(organization_id__in=owners, kind__in=kinds, currency__in=currencies)
+    return {(row.organization_id, AccountKind(row.kind), row.currency): row for row in chosen}
 
 
 def _require_same(stored: LedgerPosting, entries: Sequence[Entry]) -> None:

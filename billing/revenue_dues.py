@@ -41,9 +41,9 @@ def revenue_dues(periods: Sequence[BillingPeriod], terms: Iterable[Term] | None 
     ]
 
 
-def missing_statements(period: BillingPeriod, terms: Iterable[Term] | None = None) -> list[RevenueDue]:
-    """Return what a period's certified base still waits for."""
-    return [due for due in revenue_dues([period], terms) if due.statement is None]
+def missing_statements(*periods: BillingPeriod, terms: Iterable[Term] | None = None) -> list[RevenueDue]:
+    """Return what the certified bases of periods still wait for."""
+    return [due for due in revenue_dues(periods, terms) if due.statement is None]
 
 
 def certified_wording(term: Term, period: BillingPeriod) -> TokenShareWording | None:

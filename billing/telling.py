@@ -19,7 +19,7 @@ from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.hooks.emitting import emit_to, listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from decimal import Decimal
     from uuid import UUID
 
@@ -61,6 +61,21 @@ def tell_invoice(invoice: Invoice, kind: str, *, at: datetime, occasion: str = "
         "due_at": instant(invoice.due_at),
     }
     _tell((invoice.issuer_id, invoice.tenant_id), kind, invoice.pk, at=at, body=body, occasion=occasion)
+
+
+def tell_issued(invoices: Sequence[Invoice], *, at: datetime) -> None:
+    """Tell the parties of invoices that they were issued, and of those of nothing that they are paid; one query where
+    nobody listens."""
+    parties = {party for invoice in invoices for party in (invoice.issuer_id, invoice.tenant_id)}
+    listening = WebhookEndpoint.objects.filter(
+        organization_id__in=parties, disabled_at__isnull=True, removed_at__isnull=True
+    )
+    heard = set(listening.values_list("organization_id", flat=True))
+    for invoice in invoices:
+        if heard & {invoice.issuer_id, invoice.tenant_id}:
+            tell_invoice(invoice, "invoice.issued", at=at)
+            if invoice.state == InvoiceState.PAID:
+                tell_invoice(invoice, "invoice.paid", at=at, occasion=at.isoformat())
 
 
 def tell_payment(invoice: Invoice, payment: Payment) -> None:

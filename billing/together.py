@@ -11,6 +11,7 @@ from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
 
@@ -25,7 +26,17 @@ class NoTenantOfYours(Problem):
 
 def is_together(*, provider_id: UUID, tenant_id: UUID) -> bool:
     """Say whether invoices between two parties are asked for together; where nothing was said, they are not."""
-    return TogetherRule.objects.filter(provider_id=provider_id, tenant_id=tenant_id, is_on=True).exists()
+    return (provider_id, tenant_id) in together_among([(provider_id, tenant_id)])
+
+
+def together_among(pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Return the (provider, tenant) whose invoices are asked for together; one query."""
+    rules = TogetherRule.objects.filter(
+        provider_id__in={provider_id for provider_id, _ in pairs},
+        tenant_id__in={tenant_id for _, tenant_id in pairs},
+        is_on=True,
+    )
+    return set(rules.values_list("provider_id", "tenant_id")) & set(pairs)
 
 
 @transaction.atomic

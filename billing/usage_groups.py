@@ -78,12 +78,10 @@ class Stretches:
 def grouped(rows: QuerySet[UsageHour], stretches: Stretches) -> Iterable[dict[str, Any]]:
     """Sum usage hours; each row has ABOUT, what tells its stretch, `start`, `end` and `count`."""
     names = (*ABOUT, *stretches.names)
-    found: Iterable[dict[str, Any]] = (
-        stretches.told(rows)
-        .values(*names)
-        .annotate(count=Sum("value"), start=Min("from_at"), end=Max("to_at"))
-        .order_by(*names)
-    )
+    summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by(*names)
+    if stretches.day is None:
+        return ({**row, "start": row["from_at"]} for row in summed)
+    found: Iterable[dict[str, Any]] = summed.annotate(start=Min("from_at"))
     return found
 
 
@@ -148,6 +146,8 @@ def told_apart(row: Mapping[str, Any], stretches: Stretches, callers: Callers) -
     Where callers used more than what bills (a correction that knows no keys), they share what bills.
     """
     counted = int(row["count"])
+    if not callers:
+        return [("", counted)]
     by_caller = callers.get(tuple(row[name] for name in (*SHARED, *stretches.names)), {})
     parts = {caller: counts[row["quantity"]] for caller, counts in sorted(by_caller.items())}
     parts = {caller: count for caller, count in parts.items() if count > 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -15,7 +16,7 @@ from metering.event_calls import newest_counted, waiting_events
 from metering.models import Quality, RollupCursor, UsageHour, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -59,28 +60,47 @@ def source_reaches(
 
     They are those that did near its end, and those of the tenant that still told how far they are then.
     """
+    return reaches_of([(deployment_ids, tenant.id)], from_at=from_at, to_at=to_at)[0]
+
+
+def reaches_of(
+    asked: Sequence[tuple[Collection[UUID], UUID]], *, from_at: datetime, to_at: datetime
+) -> list[list[SourceReach]]:
+    """Do `source_reaches` for many, each some deployments and their tenant's id, in their order; two queries."""
     near_at = max(from_at, to_at - RETIRED_AFTER)
-    sent = set(
+    sent: dict[UUID, set[tuple[UUID | None, str | None, str]]] = defaultdict(set)
+    rows = (
         UsageHour.objects.exclude(quality=Quality.CONTROL)
         .filter(
-            deployment_id__in=deployment_ids,
+            deployment_id__in={one for ids, _ in asked for one in ids},
             witness=Witness.GATEWAY,
             from_at__gte=near_at,
             from_at__lt=to_at,
         )
-        .values_list("meter__reporter_id", "meter__reporter__slug", "meter__source")
+        .values_list("deployment_id", "meter__reporter_id", "meter__reporter__slug", "meter__source")
         .distinct()
     )
-    told = GatewaySource.objects.filter(
-        Q(reporter=tenant, told_at__gte=to_at - RETIRED_AFTER) | Q(reporter_id__in={reporter for reporter, *_ in sent})
-    ).values_list("reporter_id", "reporter__slug", "source", "complete_to_at", "told_at")
-    reach: dict[tuple[UUID | None, str | None, str], datetime | None] = dict.fromkeys(sent)
-    for reporter_id, slug, source, complete_to_at, told_at in told:
-        key = (reporter_id, slug, source)
-        if key in reach or (reporter_id == tenant.id and told_at >= to_at - RETIRED_AFTER):
-            reach[key] = complete_to_at
-    found = [SourceReach(slug or "", source, at) for (_, slug, source), at in reach.items()]
-    return sorted(found, key=lambda one: (one.reporter, one.source))
+    for deployment_id, reporter_id, slug, source in rows:
+        sent[deployment_id].add((reporter_id, slug, source))
+    still_at = to_at - RETIRED_AFTER
+    told = list(
+        GatewaySource.objects.filter(
+            Q(reporter_id__in={tenant_id for _, tenant_id in asked}, told_at__gte=still_at)
+            | Q(reporter_id__in={reporter for keys in sent.values() for reporter, *_ in keys})
+        ).values_list("reporter_id", "reporter__slug", "source", "complete_to_at", "told_at")
+    )
+    found: list[list[SourceReach]] = []
+    for deployment_ids, tenant_id in asked:
+        reach: dict[tuple[UUID | None, str | None, str], datetime | None] = {
+            key: None for deployment_id in deployment_ids for key in sent.get(deployment_id, ())
+        }
+        for reporter_id, slug, source, complete_to_at, told_at in told:
+            key = (reporter_id, slug, source)
+            if key in reach or (reporter_id == tenant_id and told_at >= still_at):
+                reach[key] = complete_to_at
+        reaches = [SourceReach(key[1] or "", key[2], at) for key, at in reach.items()]
+        found.append(sorted(reaches, key=lambda one: (one.reporter, one.source)))
+    return found
 
 
 def told_sources(organization: Organization) -> list[SourceReach]:

@@ -122,6 +122,19 @@ def waiting_events(*, before: datetime, deployment_ids: Collection[UUID] = (), t
     return sum(_count(call.events, unix_us(before), wanted, tenant_id) for call in _present(waiting))
 
 
+def waiting_by_tenant(*, before: datetime, tenant_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many events of tenants from before an instant wait to be rolled up; none has no entry. One query
+    where none waits."""
+    waiting = EventCall.objects.filter(
+        tenants__overlap=list(tenant_ids), id__in=WaitingEvents.objects.values("call"), first_at__lt=before
+    )
+    found: dict[UUID, int] = defaultdict(int)
+    for call in _present(waiting):
+        for tenant_id in {one.tenant_id for one in call.events.owners} & set(tenant_ids):
+            found[tenant_id] += _count(call.events, unix_us(before), (), tenant_id)
+    return {tenant_id: count for tenant_id, count in found.items() if count}
+
+
 def _present(calls: QuerySet[EventCall]) -> Iterator[ReceivedEvents]:
     """Yield the events of calls as they belong to deployments by now, without their ids."""
     rows = calls.values_list("reporter_id", "received_at", "body").iterator(chunk_size=READ_CALLS)

@@ -1,6 +1,6 @@
 """Finds closed periods of which more is known than when they were last put on a bill."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -26,11 +26,22 @@ class ClosedPeriod:
 
 def closed_before(into: BillingPeriod) -> list[ClosedPeriod]:
     """Return the closed periods before one, in order, with what the bill of that one has to do with them; one query."""
+    return closed_before_each([into])[into.pk]
+
+
+def closed_before_each(into: Sequence[BillingPeriod]) -> dict[UUID, list[ClosedPeriod]]:
+    """Do `closed_before` for open periods of different contracts, by their ids; one query."""
+    by_contract = {period.contract_id: period for period in into}
+    adjusted = Adjustment.objects.filter(period=OuterRef("pk"), into__in=into)
     closed = BillingPeriod.objects.filter(
-        contract=into.contract_id, state=PeriodState.CLOSED, to_at__lte=into.from_at
-    ).annotate(late=_late(), is_adjusted=Exists(Adjustment.objects.filter(period=OuterRef("pk"), into=into)))
-    rows = list(closed.order_by("from_at"))
-    return [ClosedPeriod(row, getattr(row, "late"), getattr(row, "is_adjusted")) for row in rows]  # noqa: B009  annotated
+        contract__in=list(by_contract), state=PeriodState.CLOSED, to_at__lte=max(period.from_at for period in into)
+    ).annotate(late=_late(), is_adjusted=Exists(adjusted))
+    found: dict[UUID, list[ClosedPeriod]] = {period.pk: [] for period in into}
+    for row in closed.order_by("from_at"):
+        before = by_contract[row.contract_id]
+        if row.to_at <= before.from_at:
+            found[before.pk].append(ClosedPeriod(row, getattr(row, "late"), getattr(row, "is_adjusted")))  # noqa: B009  annotated
+    return found
 
 
 def late_contracts(contract_ids: Collection[UUID]) -> list[UUID]:

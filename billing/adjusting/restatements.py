@@ -7,14 +7,14 @@ left of a package) makes those after it be rated anew too.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Max, Sum
 
-from billing.adjusting.late_usage import closed_before
+from billing.adjusting.late_usage import ClosedPeriod, closed_before
 from billing.adjusting.rules import upward_until
 from billing.bases import Grain, read_basis, window_of
 from billing.basis import PeriodBasis, rate
@@ -49,14 +49,17 @@ class _Original:
     lines: Mapping[LineKey, InvoiceLine]
 
 
-def restate_into(*, into: BillingPeriod, now: datetime) -> tuple[Restated, ...]:
+def restate_into(
+    *, into: BillingPeriod, now: datetime, before: Sequence[ClosedPeriod] | None = None
+) -> tuple[Restated, ...]:
     """Book into an open period what came late for the closed periods before it; return those with adjustments in it.
 
-    The caller has locked the contract and the period. Two queries where nothing came late.
+    The caller has locked the contract and the period. Two queries where nothing came late, none where the closed
+    periods `before` it were read already.
     """
     found: list[Restated] = []
     moved = False
-    for closed in closed_before(into):
+    for closed in closed_before(into) if before is None else before:
         period = closed.period
         if not (moved or closed.is_late or closed.is_adjusted):
             continue

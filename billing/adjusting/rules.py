@@ -1,5 +1,6 @@
 """What a provider wants of its closing, with defaults where it said nothing; and approving what is to be issued."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -79,13 +80,18 @@ def upward_until(*, period: BillingPeriod) -> datetime | None:
     return None if months is None else months_later(period.to_at, months, ZoneInfo(period.contract.time_zone))
 
 
+def approving(provider_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of the providers approve their invoices before they are issued; one query."""
+    rules = IssuingRule.objects.filter(pk__in=provider_ids, approves=True)
+    return set(rules.values_list("pk", flat=True))
+
+
 def is_approved(*, period: BillingPeriod, amount: Decimal, now: datetime) -> bool:
-    """Whether a complete period may be issued at an amount; if it may not, it is marked as waiting for its approval.
+    """Whether a complete period of a provider that approves its invoices may be issued at an amount; if it may not, it
+    is marked as waiting for its approval.
 
     The caller has locked the period. An approval of another amount is void.
     """
-    if not issuing_rule(period.contract.provider_id).approves:
-        return True
     if period.approved_at is not None and period.ready_amount == amount:
         return True
     period.ready_at, period.ready_amount, period.approved_at, period.approved_by = now, amount, None, ""

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from billing.banking.matching import Candidate, Incoming, propose
 from billing.dues import with_dues
-from billing.invoicing import NUMBER_DIGITS_MIN
+from billing.issuing import NUMBER_DIGITS_MIN
 from billing.models import BankMatch, CollectivePart, CollectiveSequence, Invoice, InvoiceState, IssuerSequence
 from billing.payment_references import numbers_named
 

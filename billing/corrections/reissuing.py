@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Max, Sum
 
-from billing.invoicing import issue_invoice, prepare_again
+from billing.invoicing import prepare_again
+from billing.issuing import issue_invoice
 from billing.models import Adjustment, BillingPeriod, Contract, Invoice, InvoiceEvidence, InvoiceState, PeriodState
 from billing.tax.deciding import TaxWaits
 from tenants.models import AuditEntry

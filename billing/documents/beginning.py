@@ -3,6 +3,7 @@
 Apart from the making itself, which brings a typesetter with it: issuing and the pages need none.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -48,14 +49,21 @@ def begin_collective(collective: Collective, now: datetime) -> DocumentStep:
 
 def begin_documents(issued: Invoice | CreditNote, now: datetime) -> DocumentStep:
     """Have the papers of an invoice or a credit note made; in the transaction that issues it: none is forgotten."""
-    kind = DocumentKind.CREDIT_NOTE if isinstance(issued, CreditNote) else DocumentKind.INVOICE
-    return DocumentStep.objects.create(
-        subject_id=issued.pk,
-        subject=kind,
-        issuer_id=issued.issuer_id,
-        recipient_id=issued.tenant_id,
-        next_try_at=now,
-        updated_at=now,
+    return begin_all([issued], now)[0]
+
+
+def begin_all(issued: Iterable[Invoice | CreditNote], now: datetime) -> list[DocumentStep]:
+    """Do `begin_documents` for several, in one statement."""
+    return DocumentStep.objects.bulk_create(
+        DocumentStep(
+            subject_id=one.pk,
+            subject=DocumentKind.CREDIT_NOTE if isinstance(one, CreditNote) else DocumentKind.INVOICE,
+            issuer_id=one.issuer_id,
+            recipient_id=one.tenant_id,
+            next_try_at=now,
+            updated_at=now,
+        )
+        for one in issued
     )
 
 

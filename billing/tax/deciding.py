@@ -28,7 +28,7 @@ from billing.tax_rules.working_out import UNTAXED_REASON, Nature, asked_for
 from tenants.tax_ids import is_eu_vat_id, vat_id_country
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -48,15 +48,23 @@ class TaxWaits(Exception):
 
 
 def taxes_of(
-    *, period: BillingPeriod, basis: PeriodBasis, bill: Bill, parties: Mapping[UUID, BillingProfile], now: datetime
+    *,
+    period: BillingPeriod,
+    basis: PeriodBasis,
+    bill: Bill,
+    parties: Mapping[UUID, BillingProfile],
+    now: datetime,
+    settings: Mapping[UUID, TaxSettings] | None = None,
 ) -> Taxes:
     """Return the taxes of a period's bill by what is in force now; raises `TaxWaits`.
 
-    `parties` are the profiles of both organizations in force. A question to a tax service is stored, and waited for.
+    `parties` are the profiles of both organizations in force, `settings` those of providers where they were read. A
+    question to a tax service is stored, and waited for.
     """
     seller, buyer = parties[period.contract.provider_id], parties[period.contract.tenant_id]
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
-    decided_from = tax_basis(seller, buyer, brought=_brought(period) if brought else None)
+    said = None if settings is None else settings[seller.organization_id]
+    decided_from = tax_basis(seller, buyer, brought=_brought(period) if brought else None, settings=said)
     if decided_from.method is Method.STRIPE:
         lines = taxed_lines(bill.lines, basis, brought_untaxed=decided_from.brought_untaxed)
         decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now)
@@ -78,13 +86,19 @@ def _answered(
     return msgspec.structs.replace(decided_from, given=given)
 
 
-def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought: Treatment | None = None) -> TaxBasis:
+def tax_basis(
+    seller: BillingProfile,
+    buyer: BillingProfile,
+    *,
+    brought: Treatment | None = None,
+    settings: TaxSettings | None = None,
+) -> TaxBasis:
     """Return what decides taxes between two parties by what the provider says now.
 
-    `brought` is how the bill before taxed what it carried forward, if it did.
+    `brought` is how the bill before taxed what it carried forward, if it did; `settings` the provider's, if read.
     """
     brought_untaxed = brought is not None and brought.reason == UNTAXED_REASON[Nature.PAYMENT]
-    settings = settings_of(seller.organization_id)
+    settings = settings or settings_of(seller.organization_id)
     if settings.method == Method.NONE:
         return TaxBasis(
             method=Method.NONE,
@@ -108,8 +122,14 @@ def tax_basis(seller: BillingProfile, buyer: BillingProfile, *, brought: Treatme
 
 def settings_of(provider_id: UUID) -> TaxSettings:
     """Return how a provider's supplies are taxed; one that never said charges no tax (an unsaved version 0)."""
-    found = TaxSettings.objects.filter(provider_id=provider_id).order_by("-version").first()
-    return found or TaxSettings(provider_id=provider_id, version=0, method=Method.NONE)
+    return settings_by_provider([provider_id])[provider_id]
+
+
+def settings_by_provider(provider_ids: Collection[UUID]) -> dict[UUID, TaxSettings]:
+    """Do `settings_of` for many; one query."""
+    latest = TaxSettings.objects.filter(provider_id__in=provider_ids).order_by("provider_id", "-version")
+    found = {row.provider_id: row for row in latest.distinct("provider_id")}
+    return {one: found.get(one) or TaxSettings(provider_id=one, version=0, method=Method.NONE) for one in provider_ids}
 
 
 def rates_of(provider: Organization) -> list[TaxRate]:

@@ -1,4 +1,4 @@
-"""Storing an invoice's taxes with its draft: a row for each rate, and each line's part of it."""
+"""The rows of an invoice's taxes: one for each rate, and each line's part of it."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,10 @@ from billing.evidence_taxes import Taxes
 from billing.models import Invoice, InvoiceLine, InvoiceLineTax, InvoiceTax
 
 
-def store_taxes(invoice: Invoice, taxes: Taxes, lines: Sequence[tuple[InvoiceLine, int]]) -> None:
-    """Store the taxes of a draft; `lines` are its stored lines with their places in the bill that was taxed."""
+def tax_rows(
+    invoice: Invoice, taxes: Taxes, lines: Sequence[tuple[InvoiceLine, int]]
+) -> tuple[list[InvoiceTax], list[InvoiceLineTax]]:
+    """Return the rows of a draft's taxes; `lines` are its lines with their places in the bill that was taxed."""
     rates = [
         InvoiceTax(
             invoice=invoice,
@@ -23,8 +25,7 @@ def store_taxes(invoice: Invoice, taxes: Taxes, lines: Sequence[tuple[InvoiceLin
         )
         for position, row in enumerate(taxes.bill.rows, 1)
     ]
-    InvoiceTax.objects.bulk_create(rates)
-    InvoiceLineTax.objects.bulk_create(
+    return rates, [
         InvoiceLineTax(line=line, rate=rates[taxes.bill.places[place]], tax=taxes.bill.line_taxes[place])
         for line, place in lines
-    )
+    ]

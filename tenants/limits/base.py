@@ -14,6 +14,7 @@ from django.db.backends.postgresql import base
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from tenants.limits.instants import remember_instants
 from tenants.limits.reader import Reader, reader_now
 from tenants.limits.roles import READER_ROLE
 
@@ -105,7 +106,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Nothing is told to a new session yet."""
         self._told = None
-        return super().get_new_connection(conn_params)
+        connection = super().get_new_connection(conn_params)
+        remember_instants(connection)
+        return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor for the reader of now."""
