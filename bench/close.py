@@ -4,9 +4,10 @@
 
 The usage is there already: a row for each contract, model and day, one model a line. Closing is what the sweep does:
 gate, last charges, invoice with lines and sublines, evidence that is recomputed before it is sealed, postings, the next
-period; in worker processes, each contract in a transaction of its own. Then contracts are doubled (seconds per invoice
-should stay), lines are doubled, and all contracts are put under one provider, whose numbers have no gap. Queries are
-counted for an invoice of so many lines and of twice as many. The anchor is what rating alone takes of the same months.
+period; in worker processes, some contracts in a transaction together, as the sweep does it. Then contracts are doubled
+(seconds per invoice should stay), lines are doubled, and all contracts are put under one provider, whose numbers have
+no gap. Queries are counted for an invoice of so many lines and of twice as many, and for so many invoices in one
+transaction. The anchor is what rating alone takes of the same months.
 """
 
 import argparse
@@ -58,9 +59,10 @@ def main() -> int:
             ):
                 took_s = _measure(figures, name, size, arguments.workers)
                 figures[f"times_as_long_with_{name}"] = round(took_s / one_s, 2)
-        figures["queries_per_invoice"] = {
-            f"{number}_lines": _queries(number) for number in (1, lines // 2, lines, 2 * lines)
+        figures["queries_of_one_invoice"] = {
+            f"{number}_lines": _queries(1, number) for number in (1, lines // 2, lines, 2 * lines)
         }
+        figures["queries_of_a_batch"] = {f"{number}_invoices": _queries(number, lines) for number in (2, 8, 16)}
         report(figures)
     return 0
 
@@ -159,13 +161,13 @@ def _check(periods: Sequence[UUID], lines: int) -> None:
         assert Invoice.objects.filter(issuer=sequence.issuer_id).count() == sequence.next_number - 1
 
 
-def _queries(lines: int) -> int:
+def _queries(contracts: int, lines: int) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    [period] = _make(1, lines, 1)
+    periods = _make(contracts, lines, 1)
     with CaptureQueriesContext(connection) as captured:
-        assert _close([period]) == 1
+        assert _close(periods) == contracts
     return len(captured)
 
 
