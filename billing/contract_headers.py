@@ -3,13 +3,16 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from billing.holding import WrongTerms
 from billing.models import Collection, PeriodKind, PriceBook
 from billing.money import UnknownCurrency, minor_digits
 from tenants.models import Organization
+
+WORDS_CHARACTERS_MAX: Final = {"name": 200, "provider_reference": 100, "tenant_reference": 100}
+"""How long the words for people are: they are no terms, and no part of what is hashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,9 @@ class Header:
     grace_hours: int = 48
     event_grace_minutes: int = 0
     operator_fee_percent: Decimal = Decimal(0)
+    name: str = ""
+    provider_reference: str = ""
+    tenant_reference: str = ""
 
     def check(self) -> None:
         """Raise `WrongTerms` with field, reason and example where the header contradicts itself."""
@@ -53,6 +59,13 @@ class Header:
             _no("period_length_s", "period_length_s belongs to periods of fixed length, and to those only.", "604800")
         if not 0 <= self.operator_fee_percent <= 100:
             _no("operator_fee_percent", "A fee is at least 0 and at most 100 percent.", "2.5")
+        self._check_words()
+
+    def _check_words(self) -> None:
+        for field, limit in WORDS_CHARACTERS_MAX.items():
+            given = getattr(self, field)
+            if len(given) > limit or (given and not given.isprintable()):
+                _no(field, f"At most {limit} characters on one line.", "PO-2026-0117")
 
     def _check_book(self) -> None:
         book = self.price_book

@@ -12,6 +12,7 @@ from billing.pages import (
     collective,
     comparing,
     contract_end,
+    contract_header,
     contracts,
     costs,
     credit_notes,
@@ -35,6 +36,7 @@ from billing.pages import (
     provider_invoices,
     revenue,
     settings,
+    share_facts,
     simulated_draft,
     simulation,
     statement_sources,
@@ -76,6 +78,14 @@ urlpatterns = [
     path("bank/files/<uuid:import_id>/", bank.provider_bank_import, name="provider-bank-import"),
     path("bank/<uuid:line_id>/", bank_line.provider_bank_line, name="provider-bank-line"),
     path("revenue/", revenue.provider_revenue, name="provider-revenue"),
+    *(
+        path(f"revenue/{page}{file}", view, {"page": page}, name=f"provider-share-{page}{suffix}")
+        for page in share_facts.PAGES
+        for file, suffix, view in (
+            ("/", "", share_facts.provider_share),
+            (".csv", "-csv", share_facts.provider_share_csv),
+        )
+    ),
     path("revenue/<uuid:statement_id>.csv", revenue.provider_revenue_document, name="provider-revenue-document"),
     path("prices/", prices.provider_prices, name="provider-prices"),
     path("price-index/", price_index.provider_price_index, name="provider-price-index"),
@@ -155,6 +165,11 @@ urlpatterns = [
     path("contracts/", contracts.provider_contracts, name="provider-contracts"),
     path("contracts/new/", amendment.provider_contract_new, name="provider-contract-new"),
     path("contracts/<uuid:contract_id>/", contracts.provider_contract, name="provider-contract"),
+    path(
+        "contracts/<uuid:contract_id>/header/",
+        contract_header.provider_contract_header,
+        name="provider-contract-header",
+    ),
     path("contracts/<uuid:contract_id>/end/", contract_end.provider_contract_end, name="provider-contract-end"),
     path("contracts/<uuid:contract_id>/amend/", amendment.provider_amendment_new, name="provider-amendment-new"),
     path("amendments/<uuid:amendment_id>/", amendment.provider_amendment, name="provider-amendment"),

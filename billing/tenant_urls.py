@@ -12,6 +12,7 @@ from billing.pages import (
     collective,
     comparing,
     contract_end,
+    contract_header,
     contracts,
     credit,
     credit_notes,
@@ -25,6 +26,7 @@ from billing.pages import (
     leases,
     revenue,
     settings,
+    share_facts,
     tenant_files,
     tenant_prices,
     usage,
@@ -101,6 +103,14 @@ urlpatterns = [
     path("exports/focus.csv", exports.tenant_exports_focus, name="tenant-exports-focus"),
     path("compare/", comparing.tenant_compare, name="tenant-compare"),
     path("revenue/", revenue.tenant_revenue, name="tenant-revenue"),
+    *(
+        path(f"revenue/{page}{file}", view, {"page": page}, name=f"tenant-share-{page}{suffix}")
+        for page in share_facts.PAGES
+        for file, suffix, view in (
+            ("/", "", share_facts.tenant_share),
+            (".csv", "-csv", share_facts.tenant_share_csv),
+        )
+    ),
     path("revenue/<uuid:statement_id>.csv", revenue.tenant_revenue_document, name="tenant-revenue-document"),
     path("prices/", tenant_prices.tenant_prices, name="tenant-prices"),
     path("prices.csv", tenant_prices.tenant_prices_csv, name="tenant-prices-csv"),
@@ -111,6 +121,7 @@ urlpatterns = [
     path("contracts.csv", tenant_files.tenant_contracts_csv, name="tenant-contracts-csv"),
     path("contracts/new/", amendment.tenant_contract_new, name="tenant-contract-new"),
     path("contracts/<uuid:contract_id>/", contracts.tenant_contract, name="tenant-contract"),
+    path("contracts/<uuid:contract_id>/header/", contract_header.tenant_contract_header, name="tenant-contract-header"),
     path("contracts/<uuid:contract_id>/end/", contract_end.tenant_contract_end, name="tenant-contract-end"),
     path("contracts/<uuid:contract_id>/amend/", amendment.tenant_amendment_new, name="tenant-amendment-new"),
     path("amendments/<uuid:amendment_id>/", amendment.tenant_amendment, name="tenant-amendment"),

@@ -117,8 +117,11 @@ ITEM_OF_PAGE = {
     "provider-price-announce": "prices",
     "tenant-prices": "tenant-prices",
     "tenant-price-change": "tenant-prices",
-    "tenant-revenue": "tenant-revenue",
-    "provider-revenue": "revenue",
+    **{
+        f"{side}-{page}": item
+        for side, item in (("tenant", "tenant-revenue"), ("provider", "revenue"))
+        for page in ("revenue", "share-refunds", "share-audits", "share-witnesses")
+    },
     "tenant-settings": "tenant-settings",
     "provider-settings": "settings",
     "provider-taxes": "settings",
@@ -135,7 +138,7 @@ ITEM_OF_PAGE = {
     **{
         f"{side}-{page}": "contracts"
         for side in ("tenant", "provider")
-        for page in ("contracts", "contract", "contract-new", "amendment", "amendment-new")
+        for page in ("contracts", "contract", "contract-new", "contract-header", "amendment", "amendment-new")
     },
     **{
         f"{side}-{page}": f"{side}-books"
@@ -167,6 +170,7 @@ ITEM_OF_PAGE = {
         )
     },
     "operator-organizations": "operator-organizations",
+    "operator-fees": "operator-fees",
     "operator-organization-of": "operator-organizations",
     "provider-tenants": "provider-tenants",
     "provider-tenant": "provider-tenants",
@@ -354,7 +358,8 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
 
 def _installation() -> tuple[tuple[str, NavItem], ...]:
     made = NavItem("operator-organizations", _("Organizations"), reverse("operator-organizations"), "people")
-    return ((MANAGE_ORGANIZATIONS, made),)
+    fees = NavItem("operator-fees", _("Fees"), reverse("operator-fees"), "tag")
+    return ((MANAGE_ORGANIZATIONS, made), (MANAGE_ORGANIZATIONS, fees))
 
 
 def _people(side: str) -> tuple[tuple[str, NavItem], ...]:

@@ -30,6 +30,9 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "due_days": contract.due_days,
         "grace_hours": contract.grace_hours,
         "operator_fee_percent": plain(contract.operator_fee_percent),
+        "name": contract.name,
+        "provider_reference": contract.provider_reference,
+        "tenant_reference": contract.tenant_reference,
         "terms": [_term(term) for term in contract.terms.all()],
         "open_amendment": str(amendments[0].id) if amendments else None,
     }

@@ -27,6 +27,7 @@ from billing.agreements.drafting import (
     withdraw,
 )
 from billing.agreements.ending import read_end
+from billing.agreements.heading import edit_header
 from billing.agreements.shapes import (
     AcceptSerializer,
     AmendingSerializer,
@@ -36,12 +37,13 @@ from billing.agreements.shapes import (
     ContractsSerializer,
     DraftSerializer,
     EmptySerializer,
+    HeaderSerializer,
     OfferSerializer,
     VersionSerializer,
     VersionsSerializer,
 )
 from billing.agreements.standing import actions_of, preview_of
-from billing.contract_headers import Header
+from billing.contract_headers import WORDS_CHARACTERS_MAX, Header
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Amendment, Contract, PriceBook
 from billing.queries.agreements import amendment_of, amendments_of, contract_of, contracts_of, versions_of
@@ -51,6 +53,7 @@ from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key, page_of_few
 from tenants.models import Organization
+from tenants.organizations.fees import fee_at
 
 READ: Final = "contracts:read"
 WRITE: Final = "contracts:write"
@@ -97,7 +100,7 @@ class ContractsView(ListView):
 class ContractView(APIView):
     """One contract."""
 
-    required_scopes = {"GET": READ}
+    required_scopes = {"GET": READ, "PUT": WRITE}
 
     @extend_schema(
         operation_id="contracts_retrieve",
@@ -107,6 +110,20 @@ class ContractView(APIView):
     )
     def get(self, request: Request, contract_id: UUID) -> Response:
         """Read a contract with every wording of its terms that is in force or was."""
+        return Response(contract_json(_contract(request, contract_id)))
+
+    @extend_schema(
+        operation_id="contracts_update",
+        tags=["contracts"],
+        summary="Edit the header of a draft",
+        request=HeaderSerializer,
+        responses={200: ContractSerializer},
+    )
+    def put(self, request: Request, contract_id: UUID) -> Response:
+        """Replace what a contract says beside its terms and parties, until it is offered."""
+        given, by, contract = _read(request, HeaderSerializer), _actor(request), _contract(request, contract_id)
+        header = header_of(given, contract.provider, contract.tenant)
+        edit_header(contract_id=contract.id, header=header, by=by, now=timezone.now())
         return Response(contract_json(_contract(request, contract_id)))
 
 
@@ -330,14 +347,22 @@ def _header(given: dict[str, Any], organization: Organization) -> Header:
     assert tenant is not None
     if organization not in (provider, tenant):
         raise refuse(WrongWording("provider", "You must be one of the two parties.", organization.slug))
+    return header_of(given, provider, tenant)
+
+
+def header_of(given: dict[str, Any], provider: Organization, tenant: Organization) -> Header:
+    """Return the header that was sent, between two parties; raises `WrongTerms`."""
     book_id = given.get("price_book")
     book = PriceBook.objects.filter(pk=book_id, provider=provider).first() if book_id else None
     if book_id and book is None:
         raise refuse(WrongWording("price_book", "The provider has no such price book.", "leave it out"))
-    names = ("currency", "time_zone", "period_kind", "period_length_s", "collection", "due_days", "grace_hours")
+    names = (
+        *("currency", "time_zone", "period_kind", "period_length_s", "collection", "due_days", "grace_hours"),
+        *WORDS_CHARACTERS_MAX,
+    )
     end = given.get("to_at")
     return Header(
-        operator_fee_percent=provider.fee_percent,
+        operator_fee_percent=fee_at(provider, timezone.now()),
         provider=provider,
         tenant=tenant,
         price_book=book,

@@ -42,11 +42,9 @@ class AmendingSerializer(ProposalSerializer):
     )
 
 
-class DraftSerializer(ProposalSerializer):
-    """A contract to be drafted, with the terms it is to begin with."""
+class HeaderSerializer(serializers.Serializer[Any]):
+    """What a contract says beside its terms and parties, as its drafter may change it before it is offered."""
 
-    provider = serializers.SlugField(help_text="slug of the party that provides")
-    tenant = serializers.SlugField(help_text="slug of the party that uses and pays")
     currency = serializers.CharField(max_length=3, help_text="ISO 4217")
     time_zone = serializers.CharField(max_length=64, help_text="IANA name")
     from_at = serializers.CharField()
@@ -57,6 +55,16 @@ class DraftSerializer(ProposalSerializer):
     collection = serializers.ChoiceField(choices=Collection.choices, default=Collection.SEND_INVOICE)
     due_days = serializers.IntegerField(default=14, min_value=0, max_value=365)
     grace_hours = serializers.IntegerField(default=48, min_value=0, max_value=8760)
+    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+    provider_reference = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    tenant_reference = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+
+
+class DraftSerializer(HeaderSerializer, ProposalSerializer):
+    """A contract to be drafted, with the terms it is to begin with."""
+
+    provider = serializers.SlugField(help_text="slug of the party that provides")
+    tenant = serializers.SlugField(help_text="slug of the party that uses and pays")
 
 
 class OfferSerializer(serializers.Serializer[Any]):
@@ -115,6 +123,9 @@ class ContractSerializer(serializers.Serializer[Any]):
     due_days = serializers.IntegerField()
     grace_hours = serializers.IntegerField()
     operator_fee_percent = serializers.CharField()
+    name = serializers.CharField(help_text="for people; no part of what is agreed")
+    provider_reference = serializers.CharField()
+    tenant_reference = serializers.CharField()
     terms = TermSerializer(many=True)
     open_amendment = serializers.UUIDField(allow_null=True)
 

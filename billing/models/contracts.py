@@ -80,6 +80,11 @@ class Contract(models.Model):
         default=0, db_default=0, help_text="how long closing waits for gateways that do not say how far they have sent"
     )
     operator_fee_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    name = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="for people; no part of what is hashed"
+    )
+    provider_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
+    tenant_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
 
     objects = ContractQuerySet.as_manager()

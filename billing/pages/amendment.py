@@ -14,12 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from billing.agreements.accepting import accept
-from billing.agreements.checks import refuse
 from billing.agreements.drafting import Actor, decline, draft_contract, edit_draft, offer, propose, withdraw
 from billing.agreements.standing import actions_of, preview_of
-from billing.contract_headers import Header
-from billing.local_instants import WrongInstant, read_instant
-from billing.models import Amendment, Contract, PriceBook, Term
+from billing.models import Amendment, Contract, Term
 from billing.pages.contract_forms import (
     ChangeForm,
     HeaderForm,
@@ -30,6 +27,7 @@ from billing.pages.contract_forms import (
     slices_of,
     versions_of,
 )
+from billing.pages.contract_header import books_of_side, header_of
 from billing.pages.contract_words import (
     accepted_rows,
     amendment_pill,
@@ -43,7 +41,7 @@ from billing.queries.agreements import amendment_of
 from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
-from billing.rating.wording import Wording, WrongWording
+from billing.rating.wording import Wording
 from portal.figures import locale_for, money, money_change
 from portal.parts import Kpi
 from portal.shell import Crumb
@@ -208,10 +206,11 @@ def _new(request: HttpRequest, organization: Organization, side: str, contract_i
 
 
 def _new_contract(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    books = PriceBook.objects.filter(provider=organization) if side == "provider" else PriceBook.objects.none()
     query = request.POST if request.method == "POST" else request.GET
     header = HeaderForm(
-        request.POST if request.method == "POST" else None, books=books.order_by("name"), party=query.get("party", "")
+        request.POST if request.method == "POST" else None,
+        books=books_of_side(organization, side),
+        party=query.get("party", ""),
     )
     kind = _kind(query.get("kind", ""))
     form = ChangeForm(request.POST if request.method == "POST" else None, kind=kind)
@@ -245,34 +244,12 @@ def _draft_contract(
         header.add_error("party", _("There is no organization of this name."))
         return None
     provider, tenant = (organization, other) if side == "provider" else (other, organization)
-    book_id = str(given["price_book"] or "")
-    book = PriceBook.objects.filter(pk=book_id, provider=provider).first() if book_id else None
-    zone = given["time_zone"]
-    made = Header(
-        operator_fee_percent=provider.fee_percent,
-        provider=provider,
-        tenant=tenant,
-        currency=given["currency"].upper(),
-        time_zone=zone,
-        from_at=_instant(given["begins_at"], "begins_at", zone),
-        to_at=_instant(given["ends_at"], "ends_at", zone) if given["ends_at"] else None,
-        price_book=book,
-    )
-    made.check()
-    change = _change(Contract(provider=provider, tenant=tenant, time_zone=zone), form, None)
+    made = header_of(given, provider, tenant)
+    change = _change(Contract(provider=provider, tenant=tenant, time_zone=made.time_zone), form, None)
     if form.errors:
         return None
     by, now = _actor(request, organization), datetime.now(UTC)
     return draft_contract(header=made, changes=[change], by=by, now=now, note=form.cleaned_data["note"])
-
-
-def _instant(text: str, field: str, zone: str) -> datetime:
-    try:
-        return read_instant(text, zone)
-    except WrongInstant as error:
-        raise refuse(WrongWording(field, error.reason, " or ".join(error.examples))) from error
-    except (KeyError, ValueError, OSError) as error:
-        raise refuse(WrongWording("time_zone", f"{zone!r} is no IANA time zone.", "Europe/Berlin")) from error
 
 
 def _change_form(request: HttpRequest, contract: Contract, kind: TermKind, term: Term | None) -> ChangeForm:

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.contract_headers import WORDS_CHARACTERS_MAX
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook, Term, TermDeployment
 from billing.pages.contract_words import field_words, kind_words
@@ -42,13 +43,14 @@ _SINGLE = (*_NUMBERS, *_TEXTS)
 _FLAT = (*_SINGLE, msgspec.inspect.EnumType, msgspec.inspect.LiteralType, msgspec.inspect.BoolType)
 
 
-class HeaderForm(forms.Form):
-    """Who agrees with whom, in what currency, from when."""
+class DraftHeaderForm(forms.Form):
+    """What a draft of a contract says beside its parties and terms."""
 
-    party = forms.SlugField(
-        label=gettext_lazy("Other party"),
-        help_text=gettext_lazy("Its short name. Those you know are offered; others find theirs under About it."),
-        widget=forms.TextInput(attrs={"list": PARTIES_LIST, "autocomplete": "off"}),
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=WORDS_CHARACTERS_MAX["name"],
+        required=False,
+        help_text=gettext_lazy("For people. It is no part of what is agreed."),
     )
     currency = forms.CharField(label=gettext_lazy("Currency"), min_length=3, max_length=3, initial="USD")
     time_zone = forms.CharField(label=gettext_lazy("Time zone"), max_length=64, initial="UTC")
@@ -61,12 +63,47 @@ class HeaderForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     price_book = forms.ChoiceField(label=gettext_lazy("Price book"), required=False)
+    due_days = forms.IntegerField(
+        label=gettext_lazy("Payable within, days"), min_value=0, max_value=365, initial=14, required=False
+    )
+    provider_reference = forms.CharField(
+        label=gettext_lazy("Provider's reference"),
+        max_length=WORDS_CHARACTERS_MAX["provider_reference"],
+        required=False,
+    )
+    tenant_reference = forms.CharField(
+        label=gettext_lazy("Tenant's reference"),
+        max_length=WORDS_CHARACTERS_MAX["tenant_reference"],
+        required=False,
+        help_text=gettext_lazy("For example the number of a purchase order."),
+    )
 
-    def __init__(self, data: Mapping[str, Any] | None, *, books: Iterable[PriceBook], party: str = "") -> None:
-        """Offer the price books that the contract can go by; `party` is the other one, where it is known already."""
-        super().__init__(data, initial={"party": party})
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        books: Iterable[PriceBook],
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Offer the price books that the contract can go by."""
+        super().__init__(data, initial=dict(initial or {}))
         shown = [(str(book.id), f"{book.name} ({book.currency})") for book in books]
         self.fields["price_book"].choices = [("", _("none")), *shown]  # type: ignore[attr-defined]  # a ChoiceField's
+
+
+class HeaderForm(DraftHeaderForm):
+    """Who agrees with whom, in what currency, from when."""
+
+    party = forms.SlugField(
+        label=gettext_lazy("Other party"),
+        help_text=gettext_lazy("Its short name. Those you know are offered; others find theirs under About it."),
+        widget=forms.TextInput(attrs={"list": PARTIES_LIST, "autocomplete": "off"}),
+    )
+    field_order = ("party",)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, books: Iterable[PriceBook], party: str = "") -> None:
+        """Offer the price books; `party` is the other one, where it is known already."""
+        super().__init__(data, books=books, initial={"party": party})
 
 
 class ChangeForm(forms.Form):

@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.agreements.heading import may_edit_header
 from billing.models import Amendment, Contract, ContractState, ContractVersion
 from billing.pages.contract_words import (
     accepted_rows,
@@ -109,7 +110,6 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
     context: dict[str, Any] = {
         "contract": contract,
         "pill": contract_pill(contract),
-        "time": span_words(contract.from_at, contract.to_at, zone, locale),
         "terms": term_words([term for term in contract.terms.all() if term.stretches()], contract, locale),
         "versions": [_version_row(each, zone, locale) for each in versions_of(contract)],
         "amendments": [
@@ -122,8 +122,12 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
             for each in amendments
         ],
         "amend_url": reverse(f"{side}-amendment-new", args=[contract.id]) if may_amend else "",
+        "header_url": reverse(f"{side}-contract-header", args=[contract.id])
+        if may_agree(request) and may_edit_header(contract, organization)
+        else "",
         "end_url": reverse(f"{side}-contract-end", args=[contract.id]) if may_end else "",
         "crumbs": (Crumb(_("Contracts"), reverse(f"{side}-contracts")), Crumb(contract.number)),
+        "sub": " · ".join(filter(None, (contract.name, span_words(contract.from_at, contract.to_at, zone, locale)))),
         "now": datetime.now(UTC),
     }
     return render(request, "billing/contract.html", context)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.csv_files import document_answer
 from billing.money import to_charge
+from billing.pages.share_facts import share_tabs
 from billing.queries.revenue import DueRow, DueState, due_rows, statement_file
 from billing.revenue_csv import BYTES_MAX
 from billing.revenue_statements import NAME_CHARS_MAX, state_revenue
@@ -75,6 +76,7 @@ def tenant_revenue(request: HttpRequest, organization: Organization) -> HttpResp
         return redirect("tenant-revenue")
     context = {
         **_context(rows, locale, "tenant-revenue-document", _provider),
+        "tabs": share_tabs("tenant", "revenue"),
         "form": form if states and choices else None,
     }
     return render(request, "billing/revenue.html", context, status=422 if posted else 200)
@@ -86,7 +88,11 @@ def provider_revenue(request: HttpRequest, organization: Organization) -> HttpRe
     """Show what tenants have certified, beside what was metered."""
     locale = locale_for(translation.get_language() or "en")
     rows = [row for row in due_rows(organization, datetime.now(UTC)) if row.contract.provider_id == organization.pk]
-    return render(request, "billing/revenue.html", _context(rows, locale, "provider-revenue-document", _tenant))
+    context = {
+        **_context(rows, locale, "provider-revenue-document", _tenant),
+        "tabs": share_tabs("provider", "revenue"),
+    }
+    return render(request, "billing/revenue.html", context)
 
 
 @require_safe

@@ -1,6 +1,6 @@
 """Certified revenue as both parties read it: what is due, what was stated, and how it fits what was metered."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -122,13 +122,17 @@ class HeldRow:
 def held_rows(organization: Organization, contract_id: UUID, now: datetime) -> Sequence[HeldRow] | None:
     """Return what is held of the latest periods that are over, the latest first; None where the organization is no
     party of the contract."""
-    contract = Contract.objects.for_org(organization).filter(pk=contract_id).first()
-    if contract is None:
+    if not Contract.objects.for_org(organization).filter(pk=contract_id).exists():
         return None
-    over = BillingPeriod.objects.filter(contract=contract, to_at__lte=now).select_related("contract__price_book")
-    periods = list(over.order_by("-from_at")[:PERIODS_MAX])
-    terms = {term.ref: term for term in terms_of({contract.pk}) if term.kind == TermKind.TOKEN_SHARE}
-    if not terms or not periods:
+    return held_in({contract_id}, now)
+
+
+def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
+    """Return what is held of the latest periods of some contracts that are over, the latest first."""
+    terms = {term.ref: term for term in terms_of(contract_ids) if term.kind == TermKind.TOKEN_SHARE}
+    over = BillingPeriod.objects.filter(contract__in={term.contract_id for term in terms.values()}, to_at__lte=now)
+    periods = list(over.select_related("contract__price_book").order_by("-from_at", "contract__number")[:PERIODS_MAX])
+    if not periods:
         return []
     settled = {
         (fact.term_id, key_of(counts))
@@ -144,8 +148,8 @@ def held_rows(organization: Organization, contract_id: UUID, now: datetime) -> S
             terms[term.ref],
             period,
             held,
-            answers.get((terms[term.ref].pk, key_of(held.fact), contract.provider_id)),
-            answers.get((terms[term.ref].pk, key_of(held.fact), contract.tenant_id)),
+            answers.get((terms[term.ref].pk, key_of(held.fact), period.contract.provider_id)),
+            answers.get((terms[term.ref].pk, key_of(held.fact), period.contract.tenant_id)),
         )
         for period, basis in zip(periods, read_bases([window_of(period) for period in periods]), strict=True)
         for term in basis.terms

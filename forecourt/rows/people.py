@@ -38,6 +38,7 @@ PEOPLE: Final[dict[str, Declared]] = {
     "socialaccount.socialtoken": via("account"),
     "forecourt.sweeprun": Work("the operator's look at what runs"),
     "tenants.apikey": own("organization"),
+    "tenants.providerfee": own("organization"),
     "tenants.auditentry": own("organization"),
     "tenants.idempotentcall": own("organization"),
     "tenants.signinattempt": Open("hashes of what was tried, counted before anybody is known"),

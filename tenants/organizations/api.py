@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from tenants.members.inviting import EMAIL_CHARACTERS_MAX, LANGUAGES
 from tenants.models import Organization
 from tenants.organizations import changing, making
 from tenants.organizations.changing import Facts
+from tenants.organizations.fees import fees_of, set_fee, with_fee
 from tenants.organizations.reading import kinds_of
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from tenants.actors import Actor
+    from tenants.fee_models import ProviderFee
 
 
 class OrganizationFactsSerializer(serializers.Serializer[Any]):
@@ -89,6 +92,26 @@ class OrganizationFeeSerializer(serializers.Serializer[Any]):
     """The operator's part of what a provider bills under new contracts."""
 
     fee_percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
+    from_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="a time to come, from which on it counts; else now"
+    )
+
+
+class ProviderFeeSerializer(serializers.Serializer[Any]):
+    """A fee that was set: it counts for contracts made from `from_at` on, until the next."""
+
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField()
+    fee_percent = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    set_by = serializers.CharField()
+    set_at = serializers.DateTimeField()
+
+
+class ProviderFeesSerializer(PagedSerializer):
+    """Fees of a provider, the latest first."""
+
+    fees = ProviderFeeSerializer(many=True)
 
 
 class OrganizationsView(ListView):
@@ -170,7 +193,8 @@ class OrganizationView(APIView):
         if actor.organization.pk != organization_id:
             raise Http404
         facts = Facts(**_valid(OrganizationFactsSerializer, request))
-        return Response(_organization(changing.change_organization(actor=actor, given=facts, now=_now())))
+        changing.change_organization(actor=actor, given=facts, now=_now())
+        return Response(_organization(_seen(actor).get(pk=organization_id)))
 
 
 class SuspendView(APIView):
@@ -189,8 +213,8 @@ class SuspendView(APIView):
         """As the operator: keep an organization's people and programs out; usage is metered on."""
         actor = _operator(request, organization_id)
         because = _valid(SuspensionSerializer, request)["because"]
-        kept = changing.suspend(actor=actor, organization_id=organization_id, because=because, now=_now())
-        return Response(_organization(kept))
+        changing.suspend(actor=actor, organization_id=organization_id, because=because, now=_now())
+        return Response(_organization(_seen(actor).get(pk=organization_id)))
 
 
 class ReinstateView(APIView):
@@ -208,7 +232,8 @@ class ReinstateView(APIView):
     def post(self, request: Request, organization_id: UUID) -> Response:
         """As the operator: let an organization in again."""
         actor = _operator(request, organization_id)
-        return Response(_organization(changing.reinstate(actor=actor, organization_id=organization_id, now=_now())))
+        changing.reinstate(actor=actor, organization_id=organization_id, now=_now())
+        return Response(_organization(_seen(actor).get(pk=organization_id)))
 
 
 class FeeView(APIView):
@@ -224,15 +249,35 @@ class FeeView(APIView):
         responses={200: OrganizationSerializer},
     )
     def put(self, request: Request, organization_id: UUID) -> Response:
-        """As the operator: set the fee of contracts that a provider makes from now on."""
+        """As the operator: set the fee of contracts that a provider makes from now on, or announce one."""
         actor = _operator(request, organization_id)
-        fee = _valid(OrganizationFeeSerializer, request)["fee_percent"]
-        kept = changing.set_fee(actor=actor, organization_id=organization_id, fee_percent=fee, now=_now())
-        return Response(_organization(kept))
+        set_fee(actor=actor, organization_id=organization_id, now=_now(), **_valid(OrganizationFeeSerializer, request))
+        return Response(_organization(_seen(actor).get(pk=organization_id)))
+
+
+class FeesView(ListView):
+    """The operator's fees of a provider that were set."""
+
+    required_scopes = {"GET": "organizations:read"}
+
+    @extend_schema(
+        operation_id="organizations_fees_list",
+        tags=["organization"],
+        summary="List a provider's fees",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(ProviderFeesSerializer),
+    )
+    def get(self, request: Request, organization_id: UUID) -> HttpResponseBase:
+        """List what was set and announced: a provider its own, the operator any."""
+        found = _seen(program_acting(request)).filter(pk=organization_id).first()
+        if found is None:
+            raise Http404
+        paged = page_by_key(request, fees_of(found), ("-from_at", "-set_at", "-pk"))
+        return list_answer(request, "fees", paged, ProviderFeeSerializer, _fee)
 
 
 def _seen(actor: Actor) -> QuerySet[Organization]:
-    found = Organization.objects.order_by("id")
+    found = with_fee(Organization.objects.order_by("id"), _now())
     return found if actor.organization.is_operator else found.filter(pk=actor.organization.pk)
 
 
@@ -253,11 +298,26 @@ def _organization(one: Organization) -> dict[str, Any]:
         "country": one.country,
         "billing_email": one.billing_email,
         "time_zone": one.time_zone,
-        "fee_percent": f"{one.fee_percent.normalize():f}" if one.fee_percent else "0",
+        "fee_percent": _percent(getattr(one, "fee_now", one.fee_percent)),
         "created_at": instant_text(one.created_at),
         "suspended_at": instant_text(one.suspended_at),
         "suspended_because": one.suspended_because,
     }
+
+
+def _fee(fee: ProviderFee) -> dict[str, Any]:
+    return {
+        "id": str(fee.pk),
+        "organization": str(fee.organization_id),
+        "fee_percent": _percent(fee.fee_percent),
+        "from_at": instant_text(fee.from_at),
+        "set_by": fee.set_by,
+        "set_at": instant_text(fee.set_at),
+    }
+
+
+def _percent(value: Decimal) -> str:
+    return f"{Decimal(value).normalize():f}" if value else "0"
 
 
 def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

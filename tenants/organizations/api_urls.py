@@ -11,5 +11,6 @@ urlpatterns = [
     path(
         "organizations/<uuid:organization_id>/reinstate", api.ReinstateView.as_view(), name="api-organization-reinstate"
     ),
+    path("organizations/<uuid:organization_id>/fees", api.FeesView.as_view(), name="api-organization-fees"),
     path("organizations/<uuid:organization_id>/fee", api.FeeView.as_view(), name="api-organization-fee"),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 NAME_CHARACTERS_MAX = 200
 REASON_CHARACTERS_MAX = 200
-FEE_MAX = Decimal(100)
 
 
 class WrongOrganization(Problem):
@@ -89,7 +87,7 @@ def change_organization(*, actor: Actor, given: Facts, now: datetime) -> Organiz
         for name, value in changed.items():
             setattr(kept, name, value)
         kept.save(update_fields=list(changed))
-        _audit(kept, actor, "organization.changed", now, {name: before[name] for name in changed}, changed)
+        audit(kept, actor, "organization.changed", now, {name: before[name] for name in changed}, changed)
     return kept
 
 
@@ -105,7 +103,7 @@ def suspend(*, actor: Actor, organization_id: UUID, because: str, now: datetime)
     if kept.suspended_at is None:
         kept.suspended_at, kept.suspended_because = now, reason
         kept.save(update_fields=["suspended_at", "suspended_because"])
-        _audit(kept, actor, "organization.suspended", now, None, {"because": reason})
+        audit(kept, actor, "organization.suspended", now, None, {"because": reason})
     return kept
 
 
@@ -117,32 +115,11 @@ def reinstate(*, actor: Actor, organization_id: UUID, now: datetime) -> Organiza
         before = {"because": kept.suspended_because}
         kept.suspended_at, kept.suspended_because = None, ""
         kept.save(update_fields=["suspended_at", "suspended_because"])
-        _audit(kept, actor, "organization.reinstated", now, before, None)
+        audit(kept, actor, "organization.reinstated", now, before, None)
     return kept
 
 
-@transaction.atomic
-def set_fee(*, actor: Actor, organization_id: UUID, fee_percent: Decimal, now: datetime) -> Organization:
-    """Set the operator's part of what a provider bills under contracts that are made from now on.
-
-    Contracts that there are keep theirs. Raises DoesNotExist and `WrongOrganization`.
-    """
-    if not fee_percent.is_finite() or not 0 <= fee_percent <= FEE_MAX or fee_percent != round(fee_percent, 4):
-        raise WrongOrganization(
-            f"fee_percent: found {fee_percent}, expected 0 to 100 with at most 4 decimals.", field="fee_percent"
-        )
-    kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-    if not kept.is_provider:
-        raise WrongOrganization(f"{kept.name} is no provider and pays no fee.", field="fee_percent")
-    before, kept.fee_percent = kept.fee_percent, fee_percent
-    if before != fee_percent:
-        kept.save(update_fields=["fee_percent"])
-        told = [{"fee_percent": f"{value.normalize():f}"} for value in (Decimal(before), fee_percent)]
-        _audit(kept, actor, "organization.fee_set", now, *told)
-    return kept
-
-
-def _audit(
+def audit(
     subject: Organization,
     actor: Actor,
     action: str,

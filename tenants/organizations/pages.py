@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from portal.figures import locale_for, moment
+from portal.figures import day, locale_for, moment
 from portal.parts import Empty, Pill
 from portal.selects import LongSelect, zone_names
 from portal.shell import Crumb
@@ -29,6 +29,8 @@ from tenants.members.reading import members_of, open_invitations
 from tenants.models import Organization, Role
 from tenants.organizations import changing, making
 from tenants.organizations.changing import Facts
+from tenants.organizations.fee_pages import percent
+from tenants.organizations.fees import fee_at, set_fee, standings
 from tenants.organizations.reading import KINDS, kinds_of, organizations
 from tenants.problems import Problem
 from tenants.roles import EDIT_ORGANIZATION, MANAGE_ORGANIZATIONS, READ_MEMBERS, NotAllowed, allows
@@ -102,7 +104,13 @@ def _about(request: HttpRequest, actor: Actor, side: str) -> HttpResponseBase:
     if not edits:
         for field in form.fields.values():
             field.disabled = True
-    context = {"form": form, "edits": edits, "organization": organization, "words": _kind_words(organization)}
+    context = {
+        "form": form,
+        "edits": edits,
+        "organization": organization,
+        "words": _kind_words(organization),
+        "fees": _fees(organization),
+    }
     return render(request, "tenants/organization.html", context, status=422 if posted else 200)
 
 
@@ -177,7 +185,7 @@ def operator_organization(
         "owners": members_of(found, role=Role.OWNER),
         "invitations": open_invitations(found),
         "invitation_address": address,
-        "fee": f"{found.fee_percent.normalize():f}",
+        "fee": f"{fee_at(found, _now()).normalize():f}",
         "crumbs": [Crumb(_("Organizations"), reverse("operator-organizations")), Crumb(found.name)],
     }
     return render(request, "tenants/organization_of.html", context)
@@ -194,7 +202,7 @@ def _act(request: HttpRequest, actor: Actor, found: Organization) -> tuple[str, 
         changing.reinstate(**given)
         return _("%(name)s is let in again.") % {"name": found.name}, ""
     if action == "fee":
-        changing.set_fee(fee_percent=_percent(request.POST.get("fee", "")), **given)
+        set_fee(fee_percent=_percent(request.POST.get("fee", "")), **given)
         return _("New contracts of %(name)s have this fee.") % {"name": found.name}, ""
     if action != "invite":
         raise Http404
@@ -235,6 +243,16 @@ def _row(one: Organization, locale: str) -> dict[str, Any]:
         "url": reverse("operator-organization-of", args=[one.pk]),
         "pill": Pill(_("Suspended"), "bad") if one.suspended_at else Pill(_("Let in"), "good"),
     }
+
+
+def _fees(organization: Organization) -> list[tuple[str, str]]:
+    """Return the operator's fee of a provider: from when on, "" for what counts now, and how much."""
+    if not organization.is_provider:
+        return []
+    locale = locale_for(translation.get_language() or "en")
+    (found,) = standings(_now(), organization)
+    ahead = [(day(fee.from_at.date(), "yMMMd", locale), percent(fee.fee_percent)) for fee in found.announced]
+    return [("", percent(found.fee_percent)), *ahead]
 
 
 def _kind_names() -> dict[str, str]:

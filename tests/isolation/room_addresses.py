@@ -16,6 +16,7 @@ from tests.isolation.fleet_addresses import FLEET_ADDRESSES
 from tests.isolation.handbook_addresses import HANDBOOK_ADDRESSES
 from tests.isolation.hook_addresses import HOOK_ADDRESSES
 from tests.isolation.member_addresses import MEMBER_ADDRESSES
+from tests.isolation.page_addresses import PAGE_ADDRESSES
 from tests.isolation.party_addresses import PARTY_ADDRESSES
 from tests.isolation.provider_addresses import OPERATOR_ADDRESSES, PROVIDER_ADDRESSES
 from tests.isolation.session_addresses import SESSION_ADDRESSES
@@ -29,6 +30,7 @@ ROOM_ADDRESSES = (
     *BOOK_ADDRESSES,
     *CLOSING_ADDRESSES,
     *COLLECTIVE_ADDRESSES,
+    *PAGE_ADDRESSES,
     *PARTY_ADDRESSES,
     *HANDBOOK_ADDRESSES,
     *HOOK_ADDRESSES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,17 +73,3 @@ def test_the_operator_stays_and_a_reason_is_asked_for(cast: Cast) -> None:
         with pytest.raises(WrongOrganization, match="because"):
             changing.suspend(actor=operator, organization_id=cast.tenant.pk, because=because, now=NOW)
     assert not Organization.objects.filter(suspended_at__isnull=False).exists()
-
-
-def test_a_fee_is_a_providers_and_on_record_once(cast: Cast) -> None:
-    operator = acting(cast.operator)
-    for _ in range(2):
-        changing.set_fee(actor=operator, organization_id=cast.provider.pk, fee_percent=Decimal("2.50"), now=NOW)
-    assert Organization.objects.get(pk=cast.provider.pk).fee_percent == Decimal("2.5")
-    entry = AuditEntry.objects.get(organization=cast.provider)
-    assert (entry.before, entry.after) == ({"fee_percent": "0"}, {"fee_percent": "2.5"})
-    for wrong in ("-1", "100.1", "NaN", "Infinity", "1.00001"):
-        with pytest.raises(WrongOrganization):
-            changing.set_fee(actor=operator, organization_id=cast.provider.pk, fee_percent=Decimal(wrong), now=NOW)
-    with pytest.raises(WrongOrganization, match="is no provider"):
-        changing.set_fee(actor=operator, organization_id=cast.tenant.pk, fee_percent=Decimal(1), now=NOW)
