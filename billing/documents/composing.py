@@ -1,5 +1,6 @@
 """From what an invoice or a credit note says to the paper it is printed on: figures become text here, once."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
+from billing.documents.gathering import Detail, Printed, Sum, printed
 from billing.documents.inputs import DocumentInput, DocumentKind, Language, Line, Part, Party, Tax
 from billing.documents.paper import Block, Column, Fact, Paper, Row, RowKind, Table
 from billing.documents.words import PRICE_UNITS, TAX_NAMES, TITLES, UNITS, say
@@ -24,6 +26,7 @@ LETTER_COUNTRIES = frozenset({"US", "CA", "MX", "PH", "CL", "CO"})
 def compose(document: DocumentInput) -> Paper:
     """Return the paper of an invoice or a credit note."""
     words, locale = document.language, locale_for(document.language)
+    shown = printed(document.lines)
     return Paper(
         language=document.language,
         size="us-letter" if document.seller.country in LETTER_COUNTRIES else "a4",
@@ -38,10 +41,10 @@ def compose(document: DocumentInput) -> Paper:
         headline=_headline(document, locale),
         link=document.payment.url,
         link_words=_link_words(document),
-        tables=(_table(document, locale),),
+        tables=(_table(document, locale, shown),),
         totals=tuple(_totals(document, locale)),
         blocks=tuple(_payment(document, locale)),
-        notes=tuple(_notes(document)),
+        notes=tuple(_notes(document, shown)),
         footer=" · ".join(filter(None, (document.seller.name, say(words, TITLES[document.kind]), document.number))),
         page_words=say(words, "page", page="{page}", pages="{pages}"),
     )
@@ -117,20 +120,33 @@ def _link_words(document: DocumentInput) -> str:
     return say(document.language, "pay_online" if pays else "see_online")
 
 
-def _table(document: DocumentInput, locale: str) -> Table:
+def _table(document: DocumentInput, locale: str, shown: Printed) -> Table:
     words, taxed = document.language, _shows_tax(document)
     names = ["item", "quantity", "unit_price", *(["tax"] if taxed else []), "amount"]
     columns = tuple(Column(say(words, name), figures=name != "item") for name in names)
-    rows: list[Row] = []
+    rows: list[Row] = [_sum_row(each, document, locale, taxed=taxed) for each in shown.sums]
+    wholes: dict[str, Decimal] = defaultdict(Decimal)
+    for line in shown.lines:
+        wholes[line.heading] += line.amount
     heading = None
-    for line in document.lines:
+    for line in shown.lines:
         if line.heading != heading:
             heading = line.heading
-            whole = sum((each.amount for each in document.lines if each.heading == heading), start=Decimal(0))
+            whole = wholes[heading]
             blank = ("",) * (len(columns) - 2)
             rows.append(Row(RowKind.HEADING, (heading, *blank, amount_words(whole, document, locale))))
         rows.extend(_line_rows(line, document, locale, taxed=taxed))
     return Table(columns, tuple(rows))
+
+
+def _sum_row(each: Sum, document: DocumentInput, locale: str, *, taxed: bool) -> Row:
+    words = document.language
+    name = each.heading or say(words, "others", count=number(each.headings))
+    quantity = "" if each.quantity is None else _quantity(each.quantity, each.unit, document)
+    percent = ("" if each.tax_percent is None else _percent(each.tax_percent),) if taxed else ()
+    cells = (name, quantity, "", *percent, amount_words(each.amount, document, locale))
+    under = (say(words, "lines_of", count=number(each.lines)),) if each.lines > 1 else ()
+    return Row(RowKind.LINE, cells, under)
 
 
 def _shows_tax(document: DocumentInput) -> bool:
@@ -263,14 +279,18 @@ def _in_fours(iban: str) -> str:
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
-def _notes(document: DocumentInput) -> Iterator[str]:
+def _notes(document: DocumentInput, shown: Printed) -> Iterator[str]:
     words = document.language
     yield from document.notes
+    if shown.detail is not Detail.PARTS:
+        said = "lines_only" if shown.detail is Detail.LINES else "sums_only"
+        where = "where_invoice" if document.kind is DocumentKind.INVOICE else "where_online"
+        yield say(words, said, count=number(len(document.lines)), where=say(words, where))
     yield from dict.fromkeys(tax.reason for tax in document.taxes if tax.reason)
     if document.kind is DocumentKind.COLLECTIVE:
         yield say(words, "collective_note")
     yield say(words, "days_of", zone=document.time_zone)
-    if any(line.parts for line in document.lines):
+    if any(line.parts for line in shown.lines):
         yield say(words, "rounding")
     if document.evidence_sha256:
         yield say(words, "evidence", sha256=document.evidence_sha256)
