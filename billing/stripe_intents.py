@@ -25,6 +25,7 @@ Result = dict[str, str]
 """What is kept of an answer: ids, as JSON."""
 
 ERROR_CHARACTERS_MAX = 500
+REFUSED = "refused"
 
 
 @whole("calls to Stripe are kept for the whole installation, each committed before it is made")
@@ -36,6 +37,7 @@ def carry_out(
     look_up: Callable[[], Result | None],
     call: Callable[[str], Result],
     now: datetime,
+    kept_refusal: Callable[[StripeRefused], str] | None = None,
 ) -> Result:
     """Make one call to Stripe at most once in effect, and return what is kept of its answer.
 
@@ -43,7 +45,8 @@ def carry_out(
     2. An intent that was begun before is looked up; what is found there counts as its result.
     3. `call` is made with the intent's key; after a refusal or a server error that Stripe keeps under the key,
        with the key of the next generation: `key_of(1)`, `key_of(2)`, …
-    4. A refusal of something that turns out to be done already counts as success.
+    4. A refusal of something that turns out to be done already counts as success. Where it is to be the last try,
+       `kept_refusal` says by which word it is kept with the intent, for `refusal_of`.
 
     No transaction may be open, so that the intent is on disk before the call and no lock is held over it. Raises
     what the gateway raises.
@@ -64,7 +67,8 @@ def carry_out(
         found = look_up()
         if found is not None:
             return _done(intent, found, now)
-        _not_done(intent, error, IntentState.FAILED, now)
+        word = kept_refusal(error) if kept_refusal else ""
+        _not_done(intent, error, IntentState.FAILED, now, {REFUSED: word} if word else None)
         raise
     except StripeUnavailable as error:
         _not_done(intent, error, IntentState.FAILED if error.is_kept else IntentState.PENDING, now)
@@ -99,10 +103,20 @@ def _done(intent: StripeIntent, result: Result, now: datetime) -> Result:
     return result
 
 
-def _not_done(intent: StripeIntent, error: StripeError, state: IntentState, now: datetime) -> None:
+def refusal_of(*, step: str, subject_id: UUID) -> str | None:
+    """Return the word by which a refusal of a call was kept, or None where none was: it decides, whoever asks later."""
+    refused = StripeIntent.objects.filter(step=step, subject_id=subject_id, state=IntentState.FAILED)
+    kept = refused.filter(result__has_key=REFUSED).values_list("result", flat=True).first()
+    return str(kept[REFUSED]) if kept else None
+
+
+def _not_done(
+    intent: StripeIntent, error: StripeError, state: IntentState, now: datetime, result: Result | None = None
+) -> None:
     # A call that another worker saw succeed stays done.
     StripeIntent.objects.filter(pk=intent.pk).exclude(state=IntentState.DONE).update(
         state=state,
         error=str(error)[:ERROR_CHARACTERS_MAX],
+        result=result,
         finished_at=now if state == IntentState.FAILED else None,
     )

@@ -1,7 +1,8 @@
 """Charging the card on file for what a rule buys: once a crossing, whoever dies at any step; a refusal ends it.
 
 1. The purchase is marked as begun, in a transaction: from here on it cannot be taken back.
-2. The card is charged under a key made from the purchase; who comes after a crash first looks the charge up.
+2. The card is charged under a key made from the purchase; who comes after a crash first looks the charge up. A refusal
+   is kept with the intent before anything else: who dies after it finds it there, and the card is not tried again.
 3. What was paid is granted and booked in one transaction. What was refused ends the rule, and says so.
 """
 
@@ -26,7 +27,7 @@ from billing.standing import standing_of
 from billing.stripe_amounts import minor_units
 from billing.stripe_answers import StripeCardDeclined, StripeRefused
 from billing.stripe_customers import ensure_customer
-from billing.stripe_intents import Result, carry_out
+from billing.stripe_intents import Result, carry_out, refusal_of
 from billing.telling import money, tell_subject
 from billing.topups.buying import take
 from tenants.models import AuditEntry
@@ -64,17 +65,11 @@ def charge(*, top_up_id: UUID, gateway: StripeGateway, now: datetime) -> bool:
     top_up = _begin(top_up_id, now)
     if top_up is None:
         return True
-    contract = top_up.term.contract
-    customer_id = ensure_customer(organization=contract.tenant, gateway=gateway, now=now)
+    refused_before = refusal_of(step=STEP, subject_id=top_up.pk)
+    if refused_before is not None:
+        return _refuse(top_up_id, refused_before, now)
     try:
-        made = carry_out(
-            key_of=lambda generation: f"refill:{top_up.pk}:{generation}",
-            step=STEP,
-            subject_id=top_up.pk,
-            look_up=lambda: _found(gateway.find_charge(customer_id, str(top_up.pk))),
-            call=lambda key: _charge(top_up, contract, customer_id, gateway, key),
-            now=now,
-        )
+        made = _charged(top_up, gateway, now)
     except StripeRefused as refused:
         return _refuse(top_up_id, _reason(refused), now)
     seen = gateway.get_charge(made["id"])
@@ -86,6 +81,26 @@ def charge(*, top_up_id: UUID, gateway: StripeGateway, now: datetime) -> bool:
         currency=seen.currency,
         payment_intent_id=seen.id,
         charge_id=seen.charge_id or "",
+        now=now,
+    )
+
+
+def _charged(top_up: TopUp, gateway: StripeGateway, now: datetime) -> Result:
+    """Charge the card, unless that was begun before and Stripe knows of it: then whatever it came to counts."""
+    contract, asked = top_up.term.contract, [False]
+    customer_id = ensure_customer(organization=contract.tenant, gateway=gateway, now=now)
+
+    def call(key: str) -> Result:
+        asked[0] = True
+        return _charge(top_up, contract, customer_id, gateway, key)
+
+    return carry_out(
+        key_of=lambda generation: f"refill:{top_up.pk}:{generation}",
+        step=STEP,
+        subject_id=top_up.pk,
+        look_up=lambda: _found(gateway.find_charge(customer_id, str(top_up.pk)), was_asked=asked[0]),
+        call=call,
+        kept_refusal=_reason,
         now=now,
     )
 
@@ -120,9 +135,11 @@ def _charge(top_up: TopUp, contract: Contract, customer_id: str, gateway: Stripe
     return {"id": made.id}
 
 
-def _found(charge: StripeCharge | None) -> Result | None:
-    """A charge that was refused is none: it is not asked for again, so there is nothing to find of it."""
-    return {"id": charge.id} if charge is not None and charge.status in UNDECIDED else None
+def _found(charge: StripeCharge | None, *, was_asked: bool) -> Result | None:
+    """Of a call of ours that was just refused, only money that moved all the same counts; of one before, anything."""
+    if charge is None or (was_asked and charge.status not in UNDECIDED):
+        return None
+    return {"id": charge.id}
 
 
 def _reason(refused: StripeRefused) -> str:

@@ -13,11 +13,11 @@ from django.db import connection
 from billing.books import check_books
 from billing.ledger import balances
 from billing.models import AccountKind, BalanceNotice, BalanceRule, CardOnFile, StripeIntent, TopUp
-from billing.refilling.charging import RETRY, charge, due_charges
+from billing.refilling.charging import RETRY, _begin, _charged, charge, due_charges
 from billing.refilling.setting import end_rule, running_rule
 from billing.refilling.watching import look
 from billing.standing import standing_of
-from billing.stripe_answers import StripeUnavailable
+from billing.stripe_answers import StripeCardDeclined, StripeUnavailable
 from billing.stripe_gateway import StripeGateway
 from billing.topups.buying import open_top_ups
 from billing.topups.charges import note_charges
@@ -108,6 +108,28 @@ def test_whoever_dies_the_card_is_charged_once(double: StripeDouble, at: str, be
     assert standing_of(low.contract, later).left_amount == 60
     assert wrong_checks() == []
     assert taken(double) == [5_000]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_whoever_dies_between_a_refusal_and_its_note_the_card_is_not_tried_again(
+    double: StripeDouble, kept: bool
+) -> None:
+    low, top_up, gateway = ready(double, "pm_card_chargeCustomerFail")
+    if kept:
+        begun = _begin(top_up.pk, CHARGED_AT)
+        assert begun is not None
+        with pytest.raises(StripeCardDeclined):
+            _charged(begun, gateway, CHARGED_AT)
+    else:
+        with pytest.raises(Killed):
+            charge(top_up_id=top_up.pk, gateway=Dying(gateway, "find_charge", before=True), now=CHARGED_AT)  # type: ignore[arg-type]  # a gateway that dies
+    assert (TopUp.objects.get(pk=top_up.pk).state, low.notices()) == ("open", [("low", "buys")])
+    leave_card(low, gateway)  # one that would pay: the attempt was made with the other, and that decides
+    tries = len(double.state()["payment_intent"])
+    assert charge(top_up_id=top_up.pk, gateway=gateway, now=CHARGED_AT + RETRY)
+    assert TopUp.objects.get(pk=top_up.pk).state == "failed"
+    assert BalanceNotice.objects.get(kind="failed").reason == ("card_declined" if kept else "requires_payment_method")
+    assert (len(double.state()["payment_intent"]), taken(double)) == (tries, [])
 
 
 def test_a_card_that_was_charged_and_taken_off_before_it_was_noted_is_not_a_failure(double: StripeDouble) -> None:
