@@ -21,7 +21,7 @@ from billing.budgets.api import BudgetLiftView, BudgetStandingView, BudgetsView,
 from billing.card_api import CardView
 from billing.collective import api as collective_api
 from billing.corrections import api as corrections_api
-from billing.corrections import debit_api, dispute_api, refund_api
+from billing.corrections import debit_api, dispute_api, refund_api, unused_credit_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import (
@@ -188,6 +188,12 @@ urlpatterns = [
     path("contracts/<str:number>/standing", StandingView.as_view(), name="api-contract-standing"),
     path("contracts/<str:number>/credits", CreditsView.as_view(), name="api-contract-credits"),
     path("contracts/<str:number>/balance-rule", BalanceRuleView.as_view(), name="api-contract-balance-rule"),
+    path("contracts/<str:number>/purchases", unused_credit_api.PurchasesView.as_view(), name="api-contract-purchases"),
+    path(
+        "contracts/<str:number>/credit-refunds",
+        unused_credit_api.CreditRefundsView.as_view(),
+        name="api-contract-credit-refunds",
+    ),
     path("contracts/<str:number>/top-ups", TopUpsView.as_view(), name="api-contract-top-ups"),
     path("contracts/<str:number>/coupons", RedemptionsView.as_view(), name="api-contract-coupons"),
     path("card", CardView.as_view(), name="api-card"),

@@ -73,6 +73,8 @@ def post_movements(*, contract: Contract, movements: Iterable[CreditMovement], n
 
 def _earned(contract: Contract, grant: Grant, row: CreditMovement) -> list[Entry]:
     currency = contract.currency
+    if row.kind == MovementKind.TAKEN:
+        return [Entry(contract.provider_id, AccountKind.STRIPE_CLEARING, currency, -row.amount)]
     if row.kind == MovementKind.EXPIRED:
         kept = AccountKind.PROVIDER_PAYABLE if grant.bought else AccountKind.GRANTED_CREDIT
         return [Entry(contract.provider_id, kept, currency, -row.amount)]
@@ -104,7 +106,9 @@ def _booked(term: Term, contract: Contract) -> Mapping[str, list[Decimal]]:
 
 def _require_covered(term: Term, grants: Mapping[str, Grant]) -> None:
     taken: dict[str, list[Decimal]] = defaultdict(list)
-    for name, amount in CreditMovement.objects.filter(term=term).values_list("grant", "amount"):
+    # What was charged back is not of what it paid for: it may leave a grant below 0.
+    left_it = CreditMovement.objects.filter(term=term).exclude(kind=MovementKind.TAKEN)
+    for name, amount in left_it.values_list("grant", "amount"):
         taken[name].append(amount)
     for name, amounts in sorted(taken.items()):
         least = exact_sum(amounts)

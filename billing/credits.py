@@ -11,7 +11,7 @@ from billing.basis import PeriodBasis
 from billing.credit_books import post_grants, post_movements
 from billing.credit_grants import grants_of
 from billing.holding import WrongTerms
-from billing.models import BillingPeriod, Contract, CreditMovement, MovementKind, Term, TermFact
+from billing.models import BillingPeriod, Contract, CreditMovement, MovementKind, PeriodState, Term, TermFact
 from billing.money import exact_sum
 from billing.rating.credit import RULE_DRAWN, Grant, Granted, balances, check_grant, grant_of
 from billing.rating.kinds import write_fact
@@ -73,7 +73,8 @@ def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated, n
             paid = drawn.get((term.ref, grant.name))
             rest = exact_sum([left, -paid]) if paid else left
             over = grant.expires_at is not None and grant.expires_at <= period.to_at
-            for kind, amount in ((MovementKind.DRAWN, paid), (MovementKind.EXPIRED, rest if over else None)):
+            expired = rest if over and rest > 0 else None
+            for kind, amount in ((MovementKind.DRAWN, paid), (MovementKind.EXPIRED, expired)):
                 if amount:
                     rows.append(
                         CreditMovement(
@@ -87,3 +88,11 @@ def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated, n
                     )
     CreditMovement.objects.bulk_create(rows)
     post_movements(contract=period.contract, movements=rows, now=now)
+
+
+def period_open_for(contract: Contract) -> BillingPeriod:
+    """Return the period that what happens between closes belongs to: the first that is open, else the last."""
+    periods = BillingPeriod.objects.filter(contract=contract)
+    found = periods.filter(state=PeriodState.OPEN).order_by("from_at").first() or periods.order_by("from_at").last()
+    assert found is not None, "a contract that holds credit has begun"
+    return found

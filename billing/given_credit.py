@@ -28,6 +28,7 @@ class GrantState(StrEnum):
     AHEAD = "ahead"
     USED_UP = "used_up"
     EXPIRED = "expired"
+    OWED = "owed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def credit_terms(provider: Organization) -> list[Term]:
 
 
 def _state(left: Decimal, from_at: datetime, expires_at: datetime | None, now: datetime) -> GrantState:
+    if left < 0:
+        return GrantState.OWED
     if expires_at is not None and expires_at <= now:
         return GrantState.EXPIRED
     if not left:

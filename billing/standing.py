@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from billing.bases import Grain, read_bases, window_of
 from billing.basis import PeriodBasis, rate
-from billing.models import BillingPeriod, Contract, PeriodState
+from billing.credit_grants import grants_of
+from billing.models import BillingPeriod, Contract, CreditMovement, PeriodState, Term
 from billing.money import exact_sum
 from billing.rating.commitment import Drawdown, drawdown
 from billing.rating.credit import (
@@ -24,6 +25,7 @@ from billing.rating.credit import (
     balances,
     grant_of,
     is_open,
+    left_of,
     may_go_on,
 )
 from billing.rating.inputs import TermInput
@@ -47,9 +49,10 @@ class GrantStanding:
 class ContractStanding:
     """A contract at an instant.
 
-    `left_amount` is what open grants have left, less what open periods owe that no grant pays for: below 0 it is
-    overdrawn. `suspended` where invoices are long unpaid: then use is not allowed either. `stop` holds the agreed
-    figures where a stop is agreed; without one use is allowed else.
+    `left_amount` is what open grants have left, less what was charged back of grants and nothing makes good, and less
+    what open periods owe that no grant pays for: below 0 it is overdrawn. `suspended` where invoices are long unpaid:
+    then use is not allowed either. `stop` holds the agreed figures where a stop is agreed; without one use is allowed
+    else.
     """
 
     contract: Contract
@@ -83,10 +86,10 @@ def standing_of(contract: Contract, now: datetime) -> ContractStanding:
         commitments = _commitments(basis, rated.lines)
     terms = bases[-1].of_kind(TermKind.CREDIT) if bases else ()
     metered = {term.ref for basis in bases for term in basis.terms if KINDS[kind_of(term)].quantities}
-    grants = _grants(terms, drawn, metered, now)
+    grants = _grants(terms, drawn, metered, now) if bases else _left_over(contract, now)
     stop = _stop(terms)
     suspended = is_suspended(contract.pk)
-    left = exact_sum([*(each.left_amount for each in grants if each.is_open), -unpaid])
+    left = exact_sum([*(each.left_amount for each in grants if each.is_open or each.left_amount < 0), -unpaid])
     allowed = may_go_on(stop, left) and not suspended
     return ContractStanding(contract, now, allowed, left, unpaid, stop, grants, commitments, suspended)
 
@@ -108,6 +111,21 @@ def _grants(
             pays = is_open(grant, now) and (not grant.terms or not metered.isdisjoint(grant.terms))
             found.append(GrantStanding(term.ref, grant, left, pays))
     return tuple(found)
+
+
+def _left_over(contract: Contract, now: datetime) -> tuple[GrantStanding, ...]:
+    """Return what grants have left where every period is closed: the contract is over, or its next one begins now."""
+    if not BillingPeriod.objects.filter(contract=contract).exists():
+        return ()
+    refs = dict(Term.objects.filter(contract=contract, kind=TermKind.CREDIT).order_by("ref").values_list("pk", "ref"))
+    grants = grants_of(refs)
+    return tuple(
+        GrantStanding(ref, grant, left, is_open(grant, now))
+        for term_id, ref in refs.items()
+        for grant, left in left_of(
+            grants[term_id].values(), CreditMovement.objects.filter(term=term_id).values_list("grant", "amount")
+        )
+    )
 
 
 def _stop(terms: Sequence[TermInput]) -> HardStop | None:

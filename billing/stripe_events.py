@@ -159,7 +159,11 @@ def _look_at_dispute(event: StripeEvent, gateway: StripeGateway, now: datetime) 
 
     def book() -> str:
         row = apply_dispute(seen=seen, now=now)
-        return f"{row.status}, {row.withdrawn} withdrawn" if row.payment_id else "unknown object: pays nothing of ours"
+        return (
+            f"{row.status}, {row.withdrawn} withdrawn"
+            if row.payment_id or row.top_up_id
+            else "unknown object: pays nothing of ours"
+        )
 
     return book
 

@@ -243,6 +243,7 @@ SPECTACULAR_SETTINGS = {
         "InvitationStateEnum": ["open", "expired", "accepted", "revoked"],
         "ApiKeyStateEnum": ["in_use", "ending", "expired", "revoked"],
         "SideEnum": ["provider", "tenant"],
+        "RefundMethodEnum": ["card", "bank_transfer"],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "forecourt.api_schema.complete"],
 }

@@ -106,8 +106,8 @@ def _refunds(ids: list[UUID]) -> Mapping[UUID, Origin]:
 
 
 def _of_balances(ids: list[UUID]) -> Mapping[UUID, Origin]:
-    """What moved a tenant's balance: a credit note, a refund, or the last period of a contract."""
-    return {**_credit_notes(ids), **_refunds(ids), **_last_periods(ids)}
+    """What moved a tenant's balance: a credit note, a refund, unused credit, or the last period of a contract."""
+    return {**_credit_notes(ids), **_refunds(ids), **_movements(ids), **_last_periods(ids)}
 
 
 def _last_periods(ids: list[UUID]) -> Mapping[UUID, Origin]:

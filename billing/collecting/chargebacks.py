@@ -1,7 +1,8 @@
 """Chargebacks: a card holder's bank takes a payment back, and perhaps returns it. The books follow, both ways.
 
 What was taken is booked as the payment taken back, so the invoice is owed again; what returns is booked as a new
-payment. Stripe's fee for it is booked with all other fees, from the balance transactions.
+payment. Of bought credit the credit is taken back, and granted again (`billing.topups.charged_back`). Stripe's fee for
+it is booked with all other fees, from the balance transactions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from billing.models import Chargeback, Payment, PaymentReversal, PaymentSource
 from billing.payment_reversals import left_of, reverse_payment
 from billing.payments import PaymentMethod, record_payment
 from billing.stripe_amounts import from_minor_units
+from billing.topups.charged_back import give_again, take_credit, top_up_of
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def apply_dispute(*, seen: StripeDispute, now: datetime) -> Chargeback:
     A charge that pays nothing of ours is kept and shown, and alarmed.
     """
     payments = _payments_of(seen)
+    top_up = None if payments else top_up_of(seen)
     row, is_new = Chargeback.objects.select_for_update().get_or_create(
         dispute_id=seen.id,
         defaults={
@@ -56,21 +59,30 @@ def apply_dispute(*, seen: StripeDispute, now: datetime) -> Chargeback:
         },
     )
     withdrawn = from_minor_units(seen.withdrawn_minor, seen.currency)
-    if is_new and not payments:
+    if is_new and not payments and top_up is None:
         logger.error("Stripe's dispute %s is of charge %s, which pays nothing of ours", seen.id, seen.charge_id)
     if withdrawn > 0 and not row.withdrawn:
         row.round += 1
     if withdrawn > 0:
         _take(row, payments, withdrawn, now)
+        if top_up is not None:
+            take_credit(top_up=top_up, reference=_reference(row), amount=withdrawn, now=now)
     elif row.withdrawn:
         _return(row, now)
+        if top_up is not None:
+            give_again(top_up=top_up, reference=_reference(row), now=now)
     if (row.status, row.withdrawn) != (seen.status, withdrawn) or is_new:
         _audit(row, payments, seen, withdrawn, now)
     row.status, row.withdrawn, row.reason = seen.status, withdrawn, seen.reason
     row.fee, row.respond_by = from_minor_units(seen.fee_minor, seen.currency), seen.respond_by
     row.payment, row.updated_at = row.payment or (payments[0] if payments else None), now
+    row.top_up = row.top_up or top_up
     row.save()
     return row
+
+
+def _reference(row: Chargeback) -> str:
+    return f"{row.dispute_id}:{row.round}"
 
 
 def _payments_of(seen: StripeDispute) -> Sequence[Payment]:

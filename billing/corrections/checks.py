@@ -1,6 +1,6 @@
 """Checks of the books that corrections answer for."""
 
-from billing.models import BalanceAccount, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
+from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
 from billing.proofs.proof import Checks, Proved, rows
 
 
@@ -154,6 +154,29 @@ def _refunds_in_transit() -> Proved:
     ]
 
 
+def _credit_that_left_says_where() -> Proved:
+    """Unused credit that went back is a refund of that amount, and what was charged back no more than Stripe said."""
+    returned = rows(
+        """
+        SELECT moved.grant, moved.amount, refund.amount FROM billing_creditmovement moved
+        LEFT JOIN billing_refund refund ON moved.reference = 'refund:' || refund.id
+        WHERE moved.kind = 'returned' AND moved.amount IS DISTINCT FROM refund.amount ORDER BY 1, 2
+        """
+    )
+    taken = rows(
+        """
+        SELECT moved.grant, moved.amount, held.amount FROM billing_creditmovement moved
+        LEFT JOIN billing_chargeback held ON held.dispute_id = split_part(moved.reference, ':', 1)
+        WHERE moved.kind = 'taken' AND moved.amount <= coalesce(held.amount, 0) IS NOT TRUE ORDER BY 1, 2
+        """
+    )
+    count = CreditMovement.objects.exclude(reference="").count()
+    return count, [
+        *(f"{grant}: {amount} given back, {refunded or 0} refunded" for grant, amount, refunded in returned),
+        *(f"{grant}: {amount} taken back, {charged or 0} charged back" for grant, amount, charged in taken),
+    ]
+
+
 def _debits_are_billed() -> Proved:
     """A debit is of the contract of its invoice, and once its period is closed a line of it, or was taken back."""
     strange = rows(
@@ -193,6 +216,7 @@ CHECKS: Checks = {
     "credit notes are booked": _credit_notes_are_booked,
     "credit note numbers have no gap": _numbers_are_gapless,
     "balances of tenants are their movements": _balances_are_movements,
+    "credit that left between closes says where it went": _credit_that_left_says_where,
     "debits are billed as they stand": _debits_are_billed,
     "write-offs are booked": _write_offs_are_booked,
     "refunds in transit are those on their way": _refunds_in_transit,

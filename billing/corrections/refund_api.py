@@ -91,7 +91,7 @@ class BalanceRefundsView(ListView):
 
         def make() -> Answered:
             made = request_refund(account_id=account.pk, order=order, by=str(request.user), now=now)
-            return status.HTTP_201_CREATED, _read(organization, made.pk)
+            return status.HTTP_201_CREATED, read_refund(organization, made.pk)
 
         return made_once(request, body, now, make)
 
@@ -109,7 +109,7 @@ class BalanceRefundView(APIView):
     )
     def get(self, request: Request, refund_id: UUID) -> Response:
         """Read a refund and where it stands."""
-        return Response(_read(organization_of(request), refund_id))
+        return Response(read_refund(organization_of(request), refund_id))
 
 
 class _StepView(APIView):
@@ -127,7 +127,7 @@ class _StepView(APIView):
 
         def make() -> Answered:
             step(refund_id=refund_id, by=str(request.user), now=now, **given)
-            return status.HTTP_200_OK, _read(organization, refund_id)
+            return status.HTTP_200_OK, read_refund(organization, refund_id)
 
         return made_once(request, body, now, make)
 
@@ -164,7 +164,8 @@ class RefundBackView(_StepView):
         return self._step(request, refund_id, ReasonSerializer, take_back)
 
 
-def _read(organization: Organization, refund_id: UUID) -> dict[str, object]:
+def read_refund(organization: Organization, refund_id: UUID) -> dict[str, object]:
+    """Return a refund as both parties read it. Raises Http404."""
     found = refunds_of(organization).filter(pk=refund_id).first()
     if found is None:
         raise Http404
@@ -192,6 +193,7 @@ def _refund(refund: Refund) -> dict[str, object]:
         "currency": account.currency,
         "method": refund.method,
         "payment": str(refund.payment_id) if refund.payment_id else None,
+        "top_up": str(refund.top_up_id) if refund.top_up_id else None,
         "state": refund.state,
         "reference": refund.reference,
         "reason": refund.reason,

@@ -14,13 +14,17 @@ from billing.models import (
     AccountKind,
     BalanceAccount,
     BalanceKind,
+    CreditMovement,
+    MovementKind,
     Payment,
     PaymentReversal,
     Refund,
     RefundMethod,
     RefundState,
+    TopUp,
+    TopUpState,
 )
-from billing.money import minor_digits, round_to_minor
+from billing.money import less, minor_digits, round_to_minor
 from billing.payments import PaymentMethod
 from billing.stripe_amounts import smallest_amount
 from billing.telling import tell_subject
@@ -76,12 +80,13 @@ class RefundIsOver(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be paid out; `payment_id` is the card's payment that it goes back on."""
+    """What is to be paid out; `payment_id`, or of bought credit `top_up_id`, is the payment whose card it goes to."""
 
     amount: Decimal
     method: RefundMethod
     reason: str
     payment_id: UUID | None = None
+    top_up_id: UUID | None = None
 
 
 @transaction.atomic
@@ -96,8 +101,8 @@ def request_refund(*, account_id: UUID, order: Order, by: str, now: datetime, re
     account = locked_balance(tenant_id=found.tenant_id, issuer_id=found.issuer_id, currency=found.currency)
     known = Refund.objects.filter(pk=refund_id).first() if refund_id else None
     if known is not None:
-        asked = (account.pk, order.amount, order.method, order.payment_id)
-        if (known.account_id, known.amount, known.method, known.payment_id) != asked:
+        asked = (account.pk, order.amount, order.method, order.payment_id, order.top_up_id)
+        if (known.account_id, known.amount, known.method, known.payment_id, known.top_up_id) != asked:
             raise RefundDiffers(f"It was asked for at {known.requested_at.isoformat()} as {known}.")
         return known
     _require_plausible(account, order)
@@ -107,6 +112,7 @@ def request_refund(*, account_id: UUID, order: Order, by: str, now: datetime, re
         amount=order.amount,
         method=order.method,
         payment_id=order.payment_id,
+        top_up_id=order.top_up_id,
         reason=order.reason,
         requested_by=by,
         requested_at=now,
@@ -223,6 +229,27 @@ def refundable(payment: Payment) -> Decimal:
     return payment.amount - taken - (given or Decimal(0))
 
 
+def top_up_refundable(top_up: TopUp) -> Decimal:
+    """Return what of a purchase by card can go back to it: what was neither refunded nor charged back."""
+    if top_up.state != TopUpState.PAID or not top_up.payment_intent_id:
+        return Decimal(0)
+    given = Refund.objects.filter(top_up=top_up).exclude(state=RefundState.FAILED).aggregate(sum=Sum("amount"))["sum"]
+    taken = CreditMovement.objects.filter(
+        term_id=top_up.term_id, grant=top_up.grant_name, kind=MovementKind.TAKEN
+    ).aggregate(sum=Sum("amount"))["sum"]
+    return max(Decimal(0), less(top_up.amount, given or Decimal(0), taken or Decimal(0)))
+
+
+def _left_of_top_up(account: BalanceAccount, top_up_id: UUID) -> Decimal:
+    found = TopUp.objects.filter(
+        pk=top_up_id,
+        term__contract__tenant_id=account.tenant_id,
+        term__contract__provider_id=account.issuer_id,
+        currency=account.currency,
+    ).first()
+    return top_up_refundable(found) if found is not None else Decimal(0)
+
+
 def _require_plausible(account: BalanceAccount, order: Order) -> None:
     amount, currency = order.amount, account.currency
     if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(currency)):
@@ -231,12 +258,16 @@ def _require_plausible(account: BalanceAccount, order: Order) -> None:
         )
     if not 0 < len(order.reason.strip()) <= REASON_CHARACTERS_MAX:
         raise WrongRefund(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
-    if (order.method == RefundMethod.CARD) != (order.payment_id is not None):
+    named = [one for one in (order.payment_id, order.top_up_id) if one is not None]
+    if len(named) != (1 if order.method == RefundMethod.CARD else 0):
         raise WrongRefund("payment: expected for a refund to a card, and for no other.", field="payment")
-    if order.payment_id is None:
+    if not named:
         return
-    payable = {payment.pk: left for payment, left in card_payments(account)}
-    left = round_to_minor(payable.get(order.payment_id, Decimal(0)), currency)
+    if order.top_up_id is not None:
+        left = round_to_minor(_left_of_top_up(account, order.top_up_id), currency)
+    else:
+        payable = {payment.pk: left for payment, left in card_payments(account)}
+        left = round_to_minor(payable.get(named[0], Decimal(0)), currency)
     if amount > left:
         raise CardHasNotPaid(f"{left} {currency} of that payment can go back to its card.", left=str(left))
     if amount % smallest_amount(currency):

@@ -48,7 +48,7 @@ def send_refund(*, refund_id: UUID, gateway: StripeGateway, now: datetime) -> No
     ).update(next_try_at=now + timedelta(seconds=LEASE_S))
     if not claimed:
         return
-    refund = Refund.objects.select_related("account", "payment__invoice").get(pk=refund_id)
+    refund = Refund.objects.select_related("account", "payment__invoice", "top_up").get(pk=refund_id)
     try:
         seen = _sent(refund, gateway, now)
     except StripeUnavailable as error:
@@ -112,6 +112,8 @@ def _sent(refund: Refund, gateway: StripeGateway, now: datetime) -> StripeRefund
 
 def _payment_intent(refund: Refund, gateway: StripeGateway) -> str:
     """Return what Stripe knows the payment by; a payment is stored by the id of its place on the invoice."""
+    if refund.top_up is not None:
+        return refund.top_up.payment_intent_id
     payment = refund.payment
     assert payment is not None, refund
     stripe_invoice_id = Settlement.objects.values_list("stripe_invoice_id", flat=True).get(pk=payment.invoice_id)

@@ -170,6 +170,7 @@ class MoneyRefundSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     method = serializers.CharField()
     payment = serializers.UUIDField(allow_null=True)
+    top_up = serializers.UUIDField(allow_null=True, help_text="the purchase of credit whose card it goes to")
     state = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundState])
     reference = serializers.CharField()
     reason = serializers.CharField()
@@ -180,6 +181,40 @@ class MoneyRefundSerializer(serializers.Serializer[Any]):
 
 class RefundsSerializer(PagedSerializer):
     """Refunds, the latest first."""
+
+    refunds = MoneyRefundSerializer(many=True)
+
+
+class PurchaseSerializer(serializers.Serializer[Any]):
+    """Credit that was bought, and what of it can be given back now."""
+
+    term = serializers.CharField(help_text="reference of the credit term")
+    name = serializers.CharField()
+    bought_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    amount = serializers.CharField()
+    left = serializers.CharField(help_text="unused: what can be given back by bank transfer")
+    to_card = serializers.CharField(help_text="of that, what can go back to the card that paid")
+
+
+class PurchasesSerializer(serializers.Serializer[Any]):
+    """Bought credit of a contract that has not expired, in the order in which it is used."""
+
+    currency = serializers.CharField()
+    purchases = PurchaseSerializer(many=True)
+
+
+class CreditRefundRequestSerializer(serializers.Serializer[Any]):
+    """Unused credit to be given back: of one purchase where one is named, else of the newest first."""
+
+    amount = serializers.DecimalField(max_digits=38, decimal_places=4)
+    method = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundMethod])
+    purchase = serializers.CharField(max_length=32, required=False, default="", help_text="its name")
+    reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
+
+
+class CreditRefundsSerializer(serializers.Serializer[Any]):
+    """The refunds that were asked for, one for each purchase."""
 
     refunds = MoneyRefundSerializer(many=True)
 

@@ -84,7 +84,7 @@ def _obstacle(invoice: Invoice) -> str:
         return "something was paid, credited or written off of it."
     if invoice.lines.filter(rule__in=DEPOSIT_RULES).exists():
         return "a deposit moved by it."
-    if CreditMovement.objects.filter(period=invoice.period_id).exists():
+    if CreditMovement.objects.filter(period=invoice.period_id, reference="").exists():
         return "prepaid credit was drawn on it."
     return ""
 

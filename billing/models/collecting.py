@@ -139,6 +139,7 @@ class Chargeback(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     dispute_id = models.CharField(max_length=100, unique=True)
     payment = models.ForeignKey("billing.Payment", models.PROTECT, null=True, related_name="chargebacks")
+    top_up = models.ForeignKey("billing.TopUp", models.PROTECT, null=True, related_name="chargebacks")
     charge_id = models.CharField(max_length=100)
     status = models.CharField(max_length=32)
     reason = models.CharField(max_length=64)

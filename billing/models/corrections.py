@@ -135,6 +135,7 @@ class BalanceKind(models.TextChoices):
     APPLIED = "applied", "paid an invoice"
     APPLIED_BACK = "applied_back", "a payment from the balance was taken back"
     CREDIT_LEFT = "credit_left", "credit that a contract left at its end"
+    UNUSED_CREDIT = "unused_credit", "bought credit that was not used"
     REFUND = "refund", "paid out"
     REFUND_BACK = "refund_back", "a refund that did not arrive"
 

@@ -18,10 +18,16 @@ class MovementKind(models.TextChoices):
 
     DRAWN = "drawn", "paid for a billing period"
     EXPIRED = "expired", "what was left as it expired"
+    RETURNED = "returned", "given back to who bought it"
+    TAKEN = "taken", "the payment for it was charged back"
 
 
 class CreditMovement(models.Model):
-    """What left a grant of a credit term as a billing period closed: a balance is the grant less these. Append-only."""
+    """What left a grant of a credit term: a balance is the grant less these. Append-only.
+
+    A period that closes draws and lets expire. What is given back or charged back in between is of the first period
+    that was open then, and counts in it: `reference` says for which refund or chargeback it was.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     term = models.ForeignKey(Term, models.PROTECT, related_name="credit_movements")
@@ -30,10 +36,21 @@ class CreditMovement(models.Model):
     kind = models.CharField(max_length=8, choices=MovementKind.choices)
     amount = models.DecimalField(max_digits=50, decimal_places=18)
     at = models.DateTimeField()
+    reference = models.CharField(max_length=150, blank=True, default="", help_text="the refund or chargeback it is for")
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["term", "grant", "period", "kind"], name="credit_movement_once"),
+            models.UniqueConstraint(
+                fields=["term", "grant", "period", "kind"], condition=Q(reference=""), name="credit_movement_once"
+            ),
+            models.UniqueConstraint(
+                fields=["reference"], condition=~Q(reference=""), name="credit_movement_once_a_reference"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=("drawn", "expired"), reference="")
+                | (Q(kind__in=("returned", "taken")) & ~Q(reference="")),
+                name="credit_movement_between_says_why",
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="credit_movement_takes"),
         ]
 

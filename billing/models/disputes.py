@@ -10,6 +10,7 @@ from django.db.models import Q
 from billing.models.corrections import BalanceAccount, CreditNote
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.settlement import Payment
+from billing.models.topups import TopUp
 from tenants.ids import new_id
 from tenants.models import Organization
 
@@ -53,6 +54,13 @@ class Refund(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=4)
     method = models.CharField(max_length=16, choices=RefundMethod.choices)
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, related_name="refunds")
+    top_up = models.ForeignKey(
+        TopUp,
+        models.PROTECT,
+        null=True,
+        related_name="refunds",
+        help_text="the purchase of credit whose card it goes to",
+    )
     reason = models.CharField(max_length=500)
     requested_by = models.CharField(max_length=200, help_text="user e-mail, API key prefix or job name")
     requested_at = models.DateTimeField()
@@ -67,7 +75,9 @@ class Refund(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_positive"),
             models.CheckConstraint(
-                condition=Q(method="card", payment__isnull=False) | Q(method="bank_transfer", payment__isnull=True),
+                condition=Q(method="card", payment__isnull=False, top_up__isnull=True)
+                | Q(method="card", payment__isnull=True, top_up__isnull=False)
+                | Q(method="bank_transfer", payment__isnull=True, top_up__isnull=True),
                 name="refund_to_the_card_that_paid",
             ),
         ]

@@ -59,3 +59,8 @@ class TopUp(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} {self.state}"
+
+    @property
+    def grant_name(self) -> str:
+        """The name of the grant that it is, once it was paid."""
+        return f"topup-{self.pk.hex[-12:]}"

@@ -14,6 +14,7 @@ from billing.corrections.credit_notes import NotCreditable
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
 from billing.corrections.reissuing import NotReissuable, TaxNotKnown
+from billing.corrections.unused_credit import MoreThanUnused
 from billing.corrections.voiding import NotVoidable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from billing.rating.rated import Unit
@@ -131,6 +132,7 @@ def refusal_words(refused: Problem) -> str:
         DisputeOver: _("The question is closed."),
         BalanceTooLow: _("The balance has no more than %(left)s.") % {"left": left},
         CardHasNotPaid: _("No more than %(left)s of that payment can go back to its card.") % {"left": left},
+        MoreThanUnused: _("No more than %(left)s of that can be given back that way.") % {"left": left},
         WrongRefund: _("Nothing can be paid out like that. Look at the amount and the reason."),
         RefundIsOver: _("The refund has gone on since."),
     }

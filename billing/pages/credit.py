@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from billing import stripe_account
-from billing.models import Term, TopUp, TopUpState
+from billing.models import Chargeback, CreditMovement, MovementKind, Term, TopUp, TopUpState
 from billing.pages.correction_words import read_decimal
 from billing.pages.low_credit import change_rule, notices_of, rules_of
 from billing.pages.prepaid import prepaid
@@ -36,6 +37,7 @@ from tenants.scoping import acting_membership, tenant_page
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.functional import Promise
 
@@ -82,7 +84,7 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
     context = {
         "prepaid": prepaid(organization, now),
         "terms": _terms(organization),
-        "rows": [_shown(one, locale) for one in bought.order_by("-created_at", "-pk")[:SHOWN_MAX]],
+        "rows": _rows(bought, locale),
         "edits": edits,
         "takes": gateway is not None,
         "rules": rules_of(organization, locale),
@@ -131,7 +133,20 @@ def _terms(organization: Organization) -> dict[UUID | None, Term]:
     return {term.pk: term for term in found.order_by("contract__number", "ref")}
 
 
-def _shown(top_up: TopUp, locale: str) -> dict[str, object]:
+def _rows(found: QuerySet[TopUp], locale: str) -> list[dict[str, object]]:
+    """Return the latest top-ups, with what was given back of them and what a bank holds back now."""
+    rows = list(found.order_by("-created_at", "-pk")[:SHOWN_MAX])
+    back = CreditMovement.objects.filter(term__in={one.term_id for one in rows}, kind=MovementKind.RETURNED)
+    given = {
+        (term_id, grant): amount
+        for term_id, grant, amount in back.values_list("term_id", "grant").annotate(amount=Sum("amount")).order_by()
+    }
+    held = Chargeback.objects.filter(top_up__in=rows, withdrawn__gt=0).values_list("top_up_id")
+    taken = dict(held.annotate(amount=Sum("withdrawn")).order_by())
+    return [_shown(one, given.get((one.term_id, one.grant_name)), taken.get(one.pk), locale) for one in rows]
+
+
+def _shown(top_up: TopUp, back: Decimal | None, taken: Decimal | None, locale: str) -> dict[str, object]:
     planned = top_up.rule_id is not None and top_up.state == TopUpState.OPEN
     words, tone = PLANNED[top_up.begun_at is not None] if planned else STATES[top_up.state]
     contract = top_up.term.contract
@@ -142,6 +157,8 @@ def _shown(top_up: TopUp, locale: str) -> dict[str, object]:
         "amount": money(top_up.amount, top_up.currency, locale=locale),
         "pill": Pill(str(words), tone),
         "by_rule": top_up.rule_id is not None,
+        "back": money(back, top_up.currency, locale=locale) if back else "",
+        "taken": money(taken, top_up.currency, locale=locale) if taken else "",
     }
 
 

@@ -19,7 +19,8 @@ from billing.credits import grant_credit
 from billing.csv_files import csv_answer
 from billing.given_credit import GivenGrant, GrantState, credit_terms, given_grants
 from billing.models import Coupon
-from billing.pages.correction_words import may_correct
+from billing.pages.correction_words import may_correct, refusal_words
+from billing.pages.credit_back import CreditBackForm
 from billing.pages.credit_forms import CouponForm, GrantForm
 from portal.figures import locale_for, moment, money, number
 from portal.parts import Empty, Pill, PillTone
@@ -51,13 +52,14 @@ STATES: Final[Mapping[GrantState, tuple[Promise, PillTone]]] = {
     GrantState.AHEAD: (gettext_lazy("not yet"), "info"),
     GrantState.USED_UP: (gettext_lazy("used up"), ""),
     GrantState.EXPIRED: (gettext_lazy("expired"), "warn"),
+    GrantState.OWED: (gettext_lazy("charged back"), "bad"),
 }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(READ_INVOICES)
 def provider_credit(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """Show grants and coupons; a POST grants credit, offers a coupon, or ends one."""
+    """Show grants and coupons; a POST grants credit, gives unused credit back, offers a coupon, or ends one."""
     gives = may_correct(request)
     posted = request.method == "POST"
     if posted and not gives:
@@ -65,10 +67,13 @@ def provider_credit(request: HttpRequest, organization: Organization) -> HttpRes
     action = request.POST.get("action", "")
     grant_form = GrantForm(request.POST if action == "grant" else None, credit_terms(organization))
     coupon_form = CouponForm(request.POST if action == "coupon" else None)
-    now = datetime.now(UTC)
-    if posted and _acted(request, organization, action, grant_form, coupon_form, now):
+    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    back_form = CreditBackForm(request.POST if action == "back" else None, organization, now, locale)
+    if posted and action == "back":
+        if _given_back(request, back_form, now):
+            return redirect("provider-balances")
+    elif posted and _acted(request, organization, action, grant_form, coupon_form, now):
         return redirect("provider-credit")
-    locale = locale_for(translation.get_language() or "en")
     coupons = [_coupon(one, now, locale) for one in offered_coupons(organization)]
     context = {
         "grants": [_grant(one, locale) for one in given_grants(organization, now)],
@@ -76,6 +81,7 @@ def provider_credit(request: HttpRequest, organization: Organization) -> HttpRes
         "gives": gives,
         "grant_form": grant_form if grant_form.terms else None,
         "coupon_form": coupon_form,
+        "back_form": back_form if back_form.purchases else None,
         "opened": action,
         "no_grants": Empty(
             _("No credit yet"),
@@ -103,6 +109,20 @@ def provider_coupons_csv(request: HttpRequest, organization: Organization) -> Ht
     """Write every coupon that the page shows."""
     rows = (_coupon_row(one) for one in offered_coupons(organization))
     return csv_answer(f"coupons-{organization.slug}.csv", COUPONS_HEAD, rows)
+
+
+def _given_back(request: HttpRequest, form: CreditBackForm, now: datetime) -> bool:
+    """Give unused credit back; False where the form says what is wrong with it."""
+    assert isinstance(request.user, User)
+    if not form.is_valid():
+        return False
+    try:
+        form.give(by=request.user.email, now=now)
+    except Problem as refused:
+        form.add_error(None, refusal_words(refused))
+        return False
+    messages.success(request, _("The refund is on its way. What does not arrive stands on the tenant's balance."))
+    return True
 
 
 def _acted(  # noqa: PLR0917  one for each form

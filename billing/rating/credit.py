@@ -2,7 +2,10 @@
 
 Grants are drawn by priority (the smallest number first), of one priority the one that expires first. A grant pays for
 lines that reach into its time, of the terms in its scope. Credits are the last to be looked at and are drawn on the
-bill's own lines, which are rounded: what is fully covered comes to exactly 0, and a balance never falls below 0.
+bill's own lines, which are rounded: what is fully covered comes to exactly 0, and no use takes a balance below 0.
+
+What was bought and charged back after it was used leaves its grant below 0: other bought grants make that good, those
+that expire first before others, and pay for use with what is left of them. Given credit makes nothing good.
 
 With a hard stop the gateway asks for the contract's standing every so often, and stops when the answer is `stop`. What
 was used but not yet counted when it asked, and what is used until it asks again, can overdraw the balance: at most the
@@ -18,7 +21,7 @@ from math import ceil
 
 import msgspec
 
-from billing.money import SECONDS_PER_HOUR, exact_sum, to_decimals
+from billing.money import SECONDS_PER_HOUR, exact_sum, less, to_decimals
 from billing.rating.adjusting import amount_line, is_adjustment
 from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
 from billing.rating.lease_term import RULE_DEPOSIT_TAKEN
@@ -117,18 +120,35 @@ def adjust_credit(term: TermInput, window: RatingWindow, lines: Sequence[RatedLi
 
 
 def balances(term: TermInput) -> list[tuple[Grant, Decimal]]:
-    """Return the grants of a term in the order in which they are drawn, with what is left of each."""
+    """Return the grants of a term in the order in which they are drawn, with what each has left to pay with.
+
+    Below 0 is what was charged back of it and nothing makes good. The sum is what grants have less what left them.
+    """
     grants: dict[str, Grant] = {}
     for stretch in term.stretches:
         grants.update({grant.name: grant for grant in stretch.wording.grants})
     grants.update({fact.grant.name: fact.grant for fact in facts_of(term.facts, Granted)})
-    drawn = list(facts_of(term.facts, Drawn))
-    left = [
-        (grant, exact_sum([grant.amount, *(fact.amount.copy_negate() for fact in drawn if fact.grant == grant.name)]))
-        for grant in sorted(grants.values(), key=_turn)
-    ]
-    assert all(amount >= 0 for _, amount in left)
-    return left
+    return left_of(grants.values(), [(fact.grant, fact.amount) for fact in facts_of(term.facts, Drawn)])
+
+
+def left_of(grants: Iterable[Grant], taken: Iterable[tuple[str, Decimal]]) -> list[tuple[Grant, Decimal]]:
+    """Return what grants have left to pay with when so much left them by their names, as `balances` does."""
+    gone: dict[str, list[Decimal]] = {}
+    for name, amount in taken:
+        gone.setdefault(name, []).append(amount)
+    left = {grant: less(grant.amount, *gone.get(grant.name, ())) for grant in sorted(grants, key=_turn)}
+    assert all(amount >= 0 or grant.bought for grant, amount in left.items())
+    _make_good(left)
+    return list(left.items())
+
+
+def _make_good(left: dict[Grant, Decimal]) -> None:
+    """Take what is below 0 off bought grants that have something, those that expire first before others."""
+    bought = sorted((grant for grant in left if grant.bought), key=_expiry)
+    for owing in [grant for grant in bought if left[grant] < 0]:
+        for paying in bought:
+            part = min(max(left[paying], Decimal(0)), -left[owing])
+            left[paying], left[owing] = less(left[paying], part), exact_sum([left[owing], part])
 
 
 def grant_of(line: RatedLine) -> str:
@@ -172,6 +192,8 @@ def _owed(lines: Sequence[RatedLine], currency: str) -> list[_Owed]:
 
 
 def _draw(grant: Grant, left: Decimal, owed: list[_Owed]) -> Decimal:
+    if left <= 0:
+        return Decimal(0)
     payable = [
         each
         for each in owed
@@ -191,8 +213,12 @@ def _taken_off(owed: Iterable[_Owed], amount: Decimal) -> Decimal:
 
 
 def _turn(grant: Grant) -> tuple[object, ...]:
+    return (grant.priority, *_expiry(grant))
+
+
+def _expiry(grant: Grant) -> tuple[object, ...]:
     never = grant.expires_at is None
-    return (grant.priority, never, grant.expires_at or grant.from_at, grant.from_at, grant.name)
+    return (never, grant.expires_at or grant.from_at, grant.from_at, grant.name)
 
 
 def is_open(grant: Grant, at: datetime) -> bool:

@@ -23,6 +23,7 @@ from billing.refilling.rules import NOTICE, Figures, Outcome, Watched, decide, i
 from billing.refilling.setting import amounts_by_rules
 from billing.standing import standing_of
 from billing.telling import instant, money, tell_subject
+from billing.topups.charged_back import is_charged_back
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def look(*, rule_id: UUID, now: datetime) -> BalanceNotice | None:
     left = standing_of(contract, now).left_amount
     figures = Figures(rule.below_amount, rule.buy_amount, rule.month_max_amount)
     outcome = decide(figures, left, _watched(rule, contract, now))
+    if outcome == Outcome.BUYS and is_charged_back(contract.pk):
+        outcome = Outcome.TOLD  # a card whose holder's bank takes money back is not charged by itself
     if outcome is None:
         if rule.is_low and not is_below(figures, left):
             BalanceRule.objects.filter(pk=rule.pk).update(is_low=False)

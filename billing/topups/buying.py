@@ -164,7 +164,7 @@ def take(
         return True
     if (amount_minor, currency.upper()) != (minor_units(held.amount, held.currency), held.currency):
         return _end(held, TopUpState.DIFFERS, now)
-    grant = Grant(name=f"topup-{held.pk.hex[-12:]}", amount=held.amount, from_at=now, bought=True)
+    grant = Grant(name=held.grant_name, amount=held.amount, from_at=now, bought=True)
     grant_credit(term=held.term, grant=grant, recorded_by=held.started_by, now=now)
     post(
         key=f"topup:{held.pk}",

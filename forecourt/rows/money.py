@@ -110,7 +110,7 @@ COLLECTING: Final[dict[str, Declared]] = {
     "billing.payment": via("invoice"),
     "billing.paymentreversal": via("payment"),
     "billing.paymentsource": via("payment"),
-    "billing.chargeback": via("payment"),
+    "billing.chargeback": via("payment") | via("top_up"),
     "billing.collectionnotice": via("invoice"),
     "billing.cardvisit": own("organization"),
     # A provider sees whether there is a card that its invoices are taken from.

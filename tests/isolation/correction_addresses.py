@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.isolation.callers import OWN_API, OWN_PROVIDER, OWN_TENANT, PROVIDERS, people, programs
+from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, OWN_TENANT, PROVIDERS, people, programs
 
 NOBODYS: Final = "0198c5a0-0000-7000-8000-000000000000"
 NOT_THERE: Final = programs(tenant=404, provider=404, outsider=404)
 INVOICE: Final = {"invoice_id": "{invoice}"}
 DISPUTE: Final = {"dispute_id": NOBODYS}
 REFUND: Final = {"refund_id": NOBODYS}
+CONTRACT: Final = {"number": "{contract}"}
+BACK: Final = {"amount": "1", "method": "bank_transfer", "reason": "Over."}
 NUMBER: Final = {"number": "{number}"}
 NOBODYS_PAGE: Final = people(alice=404, bob=404, charlie=404, petra=404)
 
@@ -41,6 +43,8 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
         {"balance": NOBODYS, "amount": "1", "method": "bank_transfer", "reason": "Over."},
     ),
     ("api-refund", NOT_THERE, "get", REFUND, {}),
+    ("api-contract-purchases", BETWEEN_THEM, "get", CONTRACT, {}),
+    ("api-contract-credit-refunds", programs(tenant=404, provider=409, outsider=404), "post", CONTRACT, BACK),
     ("api-refund-sent", NOT_THERE, "post", REFUND, {"reference": "TRX"}),
     ("api-refund-back", NOT_THERE, "post", REFUND, {"reason": "Came back."}),
     ("tenant-credit-notes", OWN_TENANT, "get", {}, {}),

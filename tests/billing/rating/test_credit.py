@@ -18,6 +18,7 @@ from billing.rating.credit import (
     balances,
     grant_of,
     is_open,
+    left_of,
     may_go_on,
 )
 from billing.rating.inputs import RatingWindow, TermInput
@@ -139,3 +140,30 @@ def test_a_burst_overdraws_no_more_than_the_contract_says(
 
 def _counted(spent: Fraction) -> Decimal:
     return Decimal(spent.numerator) / Decimal(spent.denominator)
+
+
+def test_what_was_charged_back_is_made_good_by_bought_credit_first() -> None:
+    owing, given = grant("owing", 100, bought=True), grant("given", 50)
+    soon, late = grant("soon", 30, bought=True, expires_at=TO), grant("late", 40, bought=True)
+    term = prepaid(owing, given, soon, late, drawn=(Drawn(grant="owing", amount=Decimal(145)),))
+    assert {one.name: int(left) for one, left in balances(term)} == {"owing": 0, "given": 50, "soon": 0, "late": 25}
+    alone = prepaid(owing, given, drawn=(Drawn(grant="owing", amount=Decimal(145)),))
+    assert {one.name: int(left) for one, left in balances(alone)} == {"owing": -45, "given": 50}
+    [line] = adjust_credit(alone, WINDOW, [token_line("a", 10**7, from_at=FROM)]).lines
+    assert (grant_of(line), line.amount < 0) == ("given", True)
+
+
+@given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, 200), st.booleans()), max_size=6))
+def test_making_good_moves_nothing_in_or_out_and_leaves_no_one_paying_while_another_owes(
+    rows: list[tuple[int, int, bool]],
+) -> None:
+    grants = [grant(f"g{place}", amount, bought=bought) for place, (amount, _, bought) in enumerate(rows)]
+    taken = [
+        (one.name, Decimal(gone if one.bought else min(gone, amount)))
+        for one, (amount, gone, _) in zip(grants, rows, strict=True)
+    ]
+    found = dict(left_of(grants, taken))
+    assert sum(found.values()) == sum(one.amount for one in grants) - sum(amount for _, amount in taken)
+    bought = [left for one, left in found.items() if one.bought]
+    assert not (any(left < 0 for left in bought) and any(left > 0 for left in bought))
+    assert all(left == one.amount - dict(taken)[one.name] for one, left in found.items() if not one.bought)
