@@ -5,12 +5,15 @@ time. A task lost with its worker or broker costs one interval.
 """
 
 import os
+from typing import Any, Final
 
 from celery import Celery
 
 from forecourt.env import read_environment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
+# Django's checks load every page and form, none of which a worker serves; the tests make them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 # A task whose worker was killed comes back from Redis or Valkey after this long; the sweeps do not wait for it.
 VISIBILITY_TIMEOUT_S = 120
@@ -66,35 +69,33 @@ SWEEPS = {
     "billing.budgets.tasks.send_letters": 15.0,
 }
 
+CONFIGURATION: Final[dict[str, Any]] = {
+    "broker_url": BROKER_URL,
+    "broker_transport_options": ({} if BROKER_URL.startswith("amqp") else {"visibility_timeout": VISIBILITY_TIMEOUT_S}),
+    "task_default_queue_type": "quorum" if BROKER_URL.startswith("amqp") else "classic",
+    "worker_detect_quorum_queues": True,
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "task_default_queue": "forecourt",
+    "worker_prefetch_multiplier": 1,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "broker_connection_retry_on_startup": True,
+    "timezone": "UTC",
+    "enable_utc": True,
+    "beat_schedule": {
+        # A sweep that waited longer than its interval is dropped: the next one sees the same rows.
+        name: {"task": name, "schedule": every_s, "options": {"expires": max(every_s, 5.0)}}
+        for name, every_s in SWEEPS.items()
+    },
+}
+
 # Named, not imported: the class needs tables, which are not there yet when this module is read.
 app = Celery("forecourt", task_cls="forecourt.recorded_task:RecordedTask")
-app.config_from_object(
-    {
-        "broker_url": BROKER_URL,
-        "broker_transport_options": (
-            {} if BROKER_URL.startswith("amqp") else {"visibility_timeout": VISIBILITY_TIMEOUT_S}
-        ),
-        "task_default_queue_type": "quorum" if BROKER_URL.startswith("amqp") else "classic",
-        "worker_detect_quorum_queues": True,
-        "task_ignore_result": True,
-        "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_default_queue": "forecourt",
-        "worker_prefetch_multiplier": 1,
-        "worker_send_task_events": False,
-        "worker_hijack_root_logger": False,
-        "broker_connection_retry_on_startup": True,
-        "timezone": "UTC",
-        "enable_utc": True,
-        "beat_schedule": {
-            # A sweep that waited longer than its interval is dropped: the next one sees the same rows.
-            name: {"task": name, "schedule": every_s, "options": {"expires": max(every_s, 5.0)}}
-            for name, every_s in SWEEPS.items()
-        },
-    }
-)
+app.config_from_object(CONFIGURATION)
 app.autodiscover_tasks(
     [
         "tenants",

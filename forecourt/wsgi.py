@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
@@ -18,7 +21,7 @@ from django.http import HttpResponse
 from metering.wire import BATCHES_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -49,12 +52,27 @@ class LeanHandler(WSGIHandler):
         return response
 
 
-_pages = get_wsgi_application()
-_machines = LeanHandler()
-# What was loaded until here stays for good. Left to the collector, it is walked through again and again: a tenth of a
-# second in the middle of some page.
-gc.collect()
-gc.freeze()
+@contextmanager
+def loading() -> Iterator[None]:
+    """Look for no garbage meanwhile, nor ever again among what was loaded, which stays for good.
+
+    To walk over it again and again is a fifth of a start, and later a tenth of a second in the middle of some page.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.enable()
+
+
+with loading():
+    _pages = get_wsgi_application()
+    _machines = LeanHandler()
+    # Now, not in the first request.
+    import_module(settings.ROOT_URLCONF)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

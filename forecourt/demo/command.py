@@ -143,7 +143,9 @@ def main(argv: list[str]) -> int:
         environment = read_environment(os.environ)
         with parts(environment, run.platform) as places:
             try:
-                serving = with_free_port(Serving(port=options.port))
+                serving = with_free_port(
+                    Serving(port=options.port, web_processes=options.web, worker_processes=options.workers)
+                )
                 run.address = address_of(environment, serving)
                 run.environ = child_environ(environment, os.environ, public_url=run.address)
                 os.environ.update(run.environ)

@@ -16,6 +16,7 @@ SEED: Final = 7
 REQUESTS: Final = 9_000
 REQUESTS_MAX: Final = 1_000_000
 PORT_MAX: Final = 65_535
+PROCESSES_MAX: Final = 256
 
 
 def read_options(argv: Sequence[str]) -> argparse.Namespace:
@@ -34,6 +35,8 @@ def read_options(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=Path, metavar="DIR", help="replay the openb pod list 2023 from a folder")
     parser.add_argument("--port", type=_port, default=8080, help="port of the portal; 0 chooses a free one")
+    parser.add_argument("--web", type=_processes, default=2, metavar="N", help="number of web processes")
+    parser.add_argument("--workers", type=_processes, default=2, metavar="N", help="number of worker processes")
     parser.add_argument("--data", type=_folder, metavar="DIR", help="data folder (default: demo in FORECOURT_DATA_DIR)")
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another sample")
     parser.add_argument(
@@ -59,6 +62,10 @@ def _days(text: str) -> int:
 
 def _port(text: str) -> int:
     return _number(text, 0, PORT_MAX, "port")
+
+
+def _processes(text: str) -> int:
+    return _number(text, 1, PROCESSES_MAX, "number of processes")
 
 
 def _requests(text: str) -> int:

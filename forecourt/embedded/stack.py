@@ -39,6 +39,7 @@ class Serving:
     worker_processes: int = 2
     wsgi: str = "forecourt.wsgi:application"
     celery: str = "forecourt.celery:app"
+    beat: str = "forecourt.beat:app"
 
 
 @contextmanager
@@ -135,7 +136,7 @@ def beat_program(places: Places, environ: Mapping[str, str], serving: Serving) -
     return Program(
         name="beat",
         argv=[
-            *(sys.executable, "-m", "celery", "--app", serving.celery, "beat"),
+            *(sys.executable, "-m", "celery", "--app", serving.beat, "beat"),
             *("--schedule", str(places.beat_schedule), "--pidfile=", "--loglevel", "WARNING"),
         ],
         log=places.logs / "beat.log",

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,11 @@ from forecourt.embedded.places import places_of
 from tests.plugins.measured_processes import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 120
+RUN_S = 240
 
 
 @dataclass
@@ -90,6 +92,20 @@ def environment(*, covered: bool = False) -> dict[str, str]:
     """What any shell has; nothing of the test run but, where wanted, its measuring of coverage."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, **(measured() if covered else {}), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+
+
+def ids_of(run: DemoRun) -> set[int]:
+    """The processes of a run."""
+    return {process.pid for process in run.processes()}
+
+
+def wait_until(run: DemoRun, what: Callable[[], bool]) -> None:
+    """Wait for something to come about while a run goes on."""
+    deadline_s = time.monotonic() + RUN_S
+    while not what():
+        assert run.process.poll() is None, run.said
+        assert time.monotonic() < deadline_s, run.said
+        time.sleep(0.1)
 
 
 @contextmanager

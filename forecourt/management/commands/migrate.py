@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management import CommandError
 from django.core.management.commands import migrate
@@ -10,6 +10,27 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from forecourt.rows.applying import RolesMissing, limit_rows
+from tenants.at_once import at_once
+
+if TYPE_CHECKING:
+    from django.db.migrations import Migration
+    from django.db.migrations.state import ProjectState
+
+
+class LeanExecutor(MigrationExecutor):
+    """Applies every migration, also those of other packages, with few looks at the models."""
+
+    def apply_migration(
+        self, state: ProjectState, migration: Migration, fake: bool = False, fake_initial: bool = False
+    ) -> ProjectState:
+        """Apply it; one that perhaps was applied by other means is compared as it was written."""
+        if not (fake or fake_initial):
+            migration.operations = at_once(migration.operations)  # type: ignore[misc]  # each instance has its own
+        return super().apply_migration(state, migration, fake, fake_initial)
+
+
+# Django's command makes its executor by this name.
+vars(migrate)["MigrationExecutor"] = LeanExecutor
 
 
 class Command(migrate.Command):

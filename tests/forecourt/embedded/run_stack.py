@@ -26,7 +26,12 @@ def run_parts() -> None:
 def run_platform(port: int) -> None:
     module = "tests.forecourt.embedded.sample_platform"
     serving = Serving(
-        port=port, web_processes=1, worker_processes=1, wsgi=f"{module}:application", celery=f"{module}:app"
+        port=port,
+        web_processes=1,
+        worker_processes=1,
+        wsgi=f"{module}:application",
+        celery=f"{module}:app",
+        beat=f"{module}:app",
     )
 
     def say(line: str) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command, get_commands
-from django.db import connection
+from django.core.management.commands import migrate
+from django.db import connection, migrations, models
+from django.db.migrations.state import ProjectState
 
+from forecourt.management.commands.migrate import LeanExecutor
 from forecourt.rows.applying import limit_rows
+from tenants.at_once import AtOnce
 from tenants.limits.roles import READER_ROLE
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +24,37 @@ def execute(statement: str) -> None:
 
 def test_ours_is_the_one_that_is_called() -> None:
     assert get_commands()["migrate"] == "forecourt"
+
+
+def sample_migration() -> migrations.Migration:
+    """As another package brings one."""
+    number: models.Field[object, object] = models.BigAutoField(primary_key=True)
+    done = [
+        migrations.CreateModel("Shelf", [("id", number)]),
+        migrations.AddField("shelf", "width", models.IntegerField(default=1)),
+        migrations.RunSQL("SELECT 1"),
+    ]
+    found: migrations.Migration = type("Made", (migrations.Migration,), {"operations": done})("0001", "sample")
+    return found
+
+
+def test_migrations_of_other_packages_too_are_done_with_few_looks_at_the_models() -> None:
+    assert vars(migrate)["MigrationExecutor"] is LeanExecutor
+    executor, migration = LeanExecutor(connection), sample_migration()
+    executor.apply_migration(ProjectState(), migration)
+    assert [type(one) for one in migration.operations] == [AtOnce, AtOnce, migrations.RunSQL]
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, "sample_shelf")
+    assert [one.name for one in found] == ["id", "width"]
+    assert ("sample", "0001") in executor.recorder.applied_migrations()
+
+
+def test_one_that_was_perhaps_applied_by_other_means_is_compared_as_it_was_written() -> None:
+    executor, migration = LeanExecutor(connection), sample_migration()
+    written = list(migration.operations)
+    executor.apply_migration(ProjectState(), migration, fake=True)
+    assert migration.operations == written
+    assert "sample_shelf" not in connection.introspection.table_names()
 
 
 def test_at_the_newest_state_rows_are_limited_as_declared() -> None:
