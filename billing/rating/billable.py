@@ -34,14 +34,16 @@ def billable(mixes: Mapping[str, Mix], priced_parts: Collection[str]) -> Iterato
     that are parts of others and have prices of their own.
     """
     for quantity in QUANTITIES.values():
-        counted: Mix = mixes.get(quantity.name, {})
+        counted = mixes.get(quantity.name)
+        if not counted:
+            continue
         surplus = 0
         if quantity.part_of:
             surplus = max(0, sum(counted.values()) - sum(mixes.get(quantity.part_of, {}).values()))
-            counted = less(counted, surplus) if quantity.name in priced_parts else {}
+            counted = (less(counted, surplus) if surplus else counted) if quantity.name in priced_parts else {}
         for part in priced_parts:
-            if QUANTITIES[part].part_of == quantity.name:
-                counted = without(counted, mixes.get(part, {}))
+            if part in mixes and QUANTITIES[part].part_of == quantity.name:
+                counted = without(counted, mixes[part])
         if surplus or any(counted.values()):
             yield Billable(quantity.name, counted, surplus)
 
@@ -49,6 +51,8 @@ def billable(mixes: Mapping[str, Mix], priced_parts: Collection[str]) -> Iterato
 def less(mix: Mix, count: int) -> dict[str, int]:
     """Return the mix with `count` fewer, taken from the least certain quality first."""
     left = dict(mix)
+    if not count:
+        return left
     for quality in (*reversed(MIX_ORDER), *sorted(set(mix) - set(MIX_ORDER))):
         taken = min(count, left.get(quality, 0))
         if taken:

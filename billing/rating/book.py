@@ -58,7 +58,7 @@ class PriceVersion:
 
         Of requests of the band `context_over` it is the price with the greatest threshold that is not above it.
         """
-        for over in _descending(context_over):
+        for over in _descending(context_over) if context_over else ():
             price = self.tier_prices.get((model, token_class, over))
             if price is not None:
                 return price
@@ -72,6 +72,8 @@ class PriceVersion:
 
     def tier_of(self, model: str, context_over: int) -> int:
         """Return the greatest threshold at which any price of a model changes, up to `context_over`; 0: none does."""
+        if not context_over:
+            return 0
         tiers = (
             over
             for over in _descending(context_over)

@@ -8,7 +8,7 @@ The parts of a line sum to it exactly, so a page and a bill show one total.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing.money import largest_remainder_units
@@ -60,18 +60,35 @@ def divided(lines: Iterable[RatedLine], terms: Iterable[TermInput], slot: Slot) 
     same: dict[tuple[str, str], list[RatedLine]] = {}
     for line in ordered:
         same.setdefault((line.term_ref, line.model), []).append(line)
-    told: dict[tuple[str, str], tuple[_Told, dict[str, _Slot]]] = {}
+    told: dict[tuple[str, str], tuple[_Told, dict[str, _Slot]] | None] = {}
     for line in ordered:
         about = (line.term_ref, line.model)
         term = by_term.get(line.term_ref)
-        if term is None or line.token_class not in QUANTITIES or line.unit is Unit.AMOUNT:
+        if term is None or not _is_of_units(line):
             yield line
             continue
         if about not in told:
             apart = _Told(same[about])
-            told[about] = (apart, _slots(term, line.model, slot, apart))
-        apart, slots = told[about]
+            is_divided = _is_divided(same[about], term, line.model, slot)
+            told[about] = None if is_divided else (apart, _slots(term, line.model, slot, apart))
+        found = told[about]
+        if found is None:
+            yield line
+            continue
+        apart, slots = found
         yield from _divided(line, slots, (apart.group(line.context_over, line.marks), line.token_class))
+
+
+def _is_of_units(line: RatedLine) -> bool:
+    return line.token_class in QUANTITIES and line.unit is not Unit.AMOUNT
+
+
+def _is_divided(lines: Iterable[RatedLine], term: TermInput, model: str, slot: Slot) -> bool:
+    """Whether lines of a term and model stand divided already: each within one slot, and nobody to tell apart."""
+    if any(used.caller for used in term.usage if used.model == model):
+        return False
+    ends = {(line.from_at, max(line.from_at, line.to_at - timedelta.resolution)) for line in lines if _is_of_units(line)}
+    return all(slot(first) == slot(last) for first, last in ends)
 
 
 def _slots(term: TermInput, model: str, slot: Slot, told: _Told) -> dict[str, _Slot]:

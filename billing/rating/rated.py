@@ -138,7 +138,7 @@ class RatedLine:
         assert 0 < len(self.line_key) <= LINE_KEY_CHARS_MAX
         assert 0 <= self.share_percent <= WHOLE_PERCENT
         assert self.from_at <= self.to_at
-        assert exact_sum(self.quality_mix.values()) == self.quantity
+        assert _sum(self.quality_mix) == self.quantity
 
     @property
     def exact_base(self) -> Fraction:
@@ -159,6 +159,11 @@ class RatedLine:
     def amount(self) -> Decimal:
         """The amount owed, as a charge stores it."""
         return _multiplied(self.quantity, self.price.amount, self.price.units, self.share_percent)[1]
+
+
+def _sum(mix: Mapping[str, Decimal]) -> Decimal:
+    """Most lines are of one quality."""
+    return next(iter(mix.values())) if len(mix) == 1 else exact_sum(mix.values())
 
 
 @lru_cache(maxsize=PRODUCTS_KEPT)
@@ -236,8 +241,9 @@ def line_key(*parts: str | int) -> str:
 
     A key that would be too long for its column ends in a SHA-256 of the whole instead.
     """
-    escaped = (str(part).replace("%", "%25").replace("|", "%7C") for part in parts)
-    key = "|".join(escaped)
+    key = "|".join(map(str, parts))
+    if "%" in key or key.count("|") >= len(parts):
+        key = "|".join(str(part).replace("%", "%25").replace("|", "%7C") for part in parts)
     if len(key) > LINE_KEY_CHARS_MAX:
         digest = hashlib.sha256(key.encode()).hexdigest()
         key = f"{key[: LINE_KEY_CHARS_MAX - len(digest) - 1]}#{digest}"

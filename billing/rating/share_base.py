@@ -71,17 +71,20 @@ class StatementCheck:
 def metered_cells(written: Written, parts: Sequence[Segment], pieces: Iterable[Piece]) -> list[Cell]:
     """Return the cells of the shared tokens; write the rows of taxes and fees that they contain."""
     worth: dict[tuple[int, str, str], list[Decimal]] = {}
+    cell_of: dict[tuple[int, str, str], tuple[int, str, str]] = {}
     shares: dict[tuple[int, str, str], ShareOf] = {}
     percents: dict[tuple[int, str, str], Decimal] = {}
     for piece in pieces:
         if piece.rule and not piece.added:
             continue
-        segment = parts[piece.segment]
-        row = segment.table.row_of(piece.model, piece.token_class)
-        key = (segment.number, row.model, row.token_class or "")
-        worth.setdefault(key, []).append(piece.amount)
-        shares[key] = row
-        percents[key] = percent_on_tokens(segment, piece.model, piece.token_class)
+        about = (piece.segment, piece.model, piece.token_class)
+        if about not in cell_of:
+            segment = parts[piece.segment]
+            row = segment.table.row_of(piece.model, piece.token_class)
+            key = cell_of[about] = (segment.number, row.model, row.token_class or "")
+            shares[key] = row
+            percents[key] = percent_on_tokens(segment, piece.model, piece.token_class)
+        worth.setdefault(cell_of[about], []).append(piece.amount)
     cells = []
     for key in sorted(worth):
         segment = parts[key[0]]

@@ -165,8 +165,8 @@ def _token_line(term_ref: str, segment: Segment, same: list[Piece], rule: str) -
         marks=first.marks,
         share_percent=percent_on_tokens(segment, first.model, first.token_class),
         quality_mix=_decimals(mix),
-        from_at=min(piece.from_at for piece in same),
-        to_at=max(piece.to_at for piece in same),
+        from_at=first.from_at if len(same) == 1 else min(piece.from_at for piece in same),
+        to_at=first.to_at if len(same) == 1 else max(piece.to_at for piece in same),
     )
 
 

@@ -17,10 +17,10 @@ from billing.rating.billable import take as divide
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import RatingWindow, TermInput, Used
 from billing.rating.quantities import QUANTITIES
-from billing.rating.rated import RatedLine, Unit, Unpriced
+from billing.rating.rated import Unit, Unpriced
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, ShareBase, TransferPrice
-from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
+from billing.rating.token_share import Priced, TokenShareTerms, UsageTotal, price_token_share
 from billing.rating.versions import version_in_force
 
 MARK_RULES = (
@@ -80,18 +80,22 @@ def price_usage(term: TermInput, window: RatingWindow, parts: Sequence[Segment])
     local = ZoneInfo(window.zone)
     books = {part.number: _book(part, window.versions) for part in parts}
     factors = {mark for versions in books.values() for version in versions for _, mark in version.factors}
+    days: dict[datetime, tuple[Segment, str] | None] = {}
     for used in term.usage:
-        segment = next((part for part in parts if part.from_at <= used.from_at < part.to_at), None)
-        if segment is not None and QUANTITIES[used.quantity].unit is Unit.TOKENS and used.count:
-            about = (_day(segment, used.from_at, local), used.deployment)
-            marks = "+".join(mark for mark in used.marks.split("+") if mark in factors)
-            groups[segment.number, *about, _rule(segment, used), marks].append(used)
+        if used.from_at not in days:
+            days[used.from_at] = _segment_and_day(parts, used.from_at, local)
+        placed = days[used.from_at]
+        if placed is not None and QUANTITIES[used.quantity].unit is Unit.TOKENS and used.count:
+            segment, day = placed
+            marks = "+".join(mark for mark in used.marks.split("+") if mark in factors) if used.marks else ""
+            rule = _rule(segment, used) if used.marks else ""
+            groups[segment.number, day, used.deployment, rule, marks].append(used)
     pieces: list[Piece] = []
     unpriced: list[Unpriced] = []
     for (number, day, deployment, rule, marks), usage in sorted(groups.items(), key=lambda item: item[0]):
         terms = TokenShareTerms(term.ref, parts[number].stretch.contract_version, Decimal(100), books[number])
-        rated = rate_token_share(terms, _totals(usage, books[number]))
-        unpriced.extend(rated.unpriced)
+        priced, waiting = price_token_share(terms, _totals(usage, books[number]))
+        unpriced.extend(waiting)
         pieces.extend(
             Piece(
                 segment=number,
@@ -99,16 +103,16 @@ def price_usage(term: TermInput, window: RatingWindow, parts: Sequence[Segment])
                 deployment=deployment,
                 model=line.model,
                 token_class=line.token_class,
-                version_id=None if line.price_version_id == TRANSFER_VERSION else line.price_version_id,
+                version_id=None if line.version_id == TRANSFER_VERSION else line.version_id,
                 context_over=line.context_over,
                 marks=marks,
                 price_per_mtok=_with_factors(books[number], line, marks),
-                mix={quality: int(tokens) for quality, tokens in line.quality_mix.items()},
+                mix=line.mix,
                 from_at=line.from_at,
                 to_at=line.to_at,
                 rule=rule_of_class(parts[number], line.token_class, rule),
             )
-            for line in rated.lines
+            for line in priced
         )
     return pieces, unpriced
 
@@ -147,6 +151,11 @@ def add(pieces: Sequence[Piece], like: Iterable[int], tokens: int, rule: str) ->
     return [*pieces, *more]
 
 
+def _segment_and_day(parts: Sequence[Segment], at: datetime, zone: ZoneInfo) -> tuple[Segment, str] | None:
+    segment = next((part for part in parts if part.from_at <= at < part.to_at), None)
+    return None if segment is None else (segment, _day(segment, at, zone))
+
+
 def _day(segment: Segment, at: datetime, zone: ZoneInfo) -> str:
     """Return the local day of an instant, and the segment's start with it where that lies inside the day."""
     day = at.astimezone(zone).date()
@@ -169,8 +178,11 @@ def rule_of_class(segment: Segment, token_class: str, rule: str) -> str:
 
 
 def _totals(usage: Sequence[Used], versions: Sequence[PriceVersion]) -> Iterator[UsageTotal]:
+    in_force: dict[datetime, PriceVersion | None] = {}
     for used in usage:
-        version = version_in_force(versions, used.from_at)
+        if used.from_at not in in_force:
+            in_force[used.from_at] = version_in_force(versions, used.from_at)
+        version = in_force[used.from_at]
         yield UsageTotal(
             usage_key="all",
             model=used.model,
@@ -193,13 +205,15 @@ def _book(segment: Segment, versions: Sequence[PriceVersion]) -> Sequence[PriceV
     return versions
 
 
-def _with_factors(versions: Sequence[PriceVersion], line: RatedLine, marks: str) -> Decimal:
+def _with_factors(versions: Sequence[PriceVersion], line: Priced, marks: str) -> Decimal:
     """Return a price times what its version multiplies it by for marked usage: of the model, else of all models."""
-    version = next(version for version in versions if version.version_id == line.price_version_id)
+    if not marks:
+        return line.price_per_mtok
+    version = next(version for version in versions if version.version_id == line.version_id)
     factor = Fraction(1)
     for mark in filter(None, marks.split("+")):
         factor *= Fraction(version.factors.get((line.model, mark), version.factors.get(("", mark), Decimal(1))))
-    return line.price.amount if factor == 1 else to_charge(Fraction(line.price.amount) * factor)
+    return line.price_per_mtok if factor == 1 else to_charge(Fraction(line.price_per_mtok) * factor)
 
 
 def _transfer_version(prices: Sequence[TransferPrice], at: datetime) -> PriceVersion:

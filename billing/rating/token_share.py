@@ -105,8 +105,29 @@ class _Group:
             mix[quality] = mix.get(quality, 0) + tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """Tokens of one billable class with the version and the price that they go at; `mix` are the tokens by quality."""
+
+    usage_key: str
+    model: str
+    token_class: TokenClass
+    version_id: str
+    context_over: int
+    price_per_mtok: Decimal
+    mix: Mapping[str, int]
+    from_at: datetime
+    to_at: datetime
+
+
 def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Rated:
     """Rate usage totals: one line per usage key, model, price version, tier and billable class, zeros left out."""
+    priced, unpriced = price_token_share(terms, totals)
+    return Rated(tuple(_line(terms, one) for one in priced), tuple(unpriced))
+
+
+def price_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> tuple[list[Priced], list[Unpriced]]:
+    """Price usage totals as `rate_token_share` does, and make no lines of them."""
     versions = {version.version_id: version for version in terms.price_versions}
     groups: dict[tuple[str, str, str, int], _Group] = {}
     for total in totals:
@@ -114,15 +135,15 @@ def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Ra
         tier = version.tier_of(total.model, total.context_over) if version else 0
         key = (total.usage_key, total.model, total.price_version_id or "", tier)
         groups.setdefault(key, _Group(total.from_at, total.to_at)).add(total)
-    lines: list[RatedLine] = []
+    priced: list[Priced] = []
     unpriced: list[Unpriced] = []
     for (usage_key, model, version_id, tier), group in sorted(groups.items(), key=lambda item: item[0]):
         version = versions.get(version_id)
         for found in _billable(model, version, tier, group):
             token_class = TokenClass(found.quantity)
-            rated = _rate_class(terms, version, (usage_key, model, token_class, tier), found.mix, group)
-            if isinstance(rated, RatedLine):
-                lines.append(rated)
+            rated = _price_class(terms, version, (usage_key, model, token_class, tier), found.mix, group)
+            if isinstance(rated, Priced):
+                priced.append(rated)
             elif rated is not None:
                 unpriced.append(rated)
             if found.surplus:
@@ -136,7 +157,7 @@ def rate_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> Ra
                         group=group,
                     )
                 )
-    return Rated(tuple(lines), tuple(unpriced))
+    return priced, unpriced
 
 
 def _billable(model: str, version: PriceVersion | None, tier: int, group: _Group) -> Iterator[Billable]:
@@ -145,13 +166,13 @@ def _billable(model: str, version: PriceVersion | None, tier: int, group: _Group
     return billable(group.mixes, parts)
 
 
-def _rate_class(
+def _price_class(
     terms: TokenShareTerms,
     version: PriceVersion | None,
     about: tuple[str, str, TokenClass, int],
     mix: Mapping[str, int],
     group: _Group,
-) -> RatedLine | Unpriced | None:
+) -> Priced | Unpriced | None:
     usage_key, model, token_class, tier = about
     tokens = sum(mix.values())
     if not tokens:
@@ -160,24 +181,32 @@ def _rate_class(
     if version is None or price is None:
         reason = UnpricedReason.NO_VERSION if version is None else UnpricedReason.NO_PRICE
         return _unpriced(terms, model=model, token_class=token_class, tokens=tokens, reason=reason, group=group)
-    parts = (TermKind.TOKEN_SHARE, terms.term_ref, terms.contract_version, usage_key)
+    left = {quality: count for quality, count in sorted(mix.items()) if count}
+    return Priced(
+        usage_key, model, token_class, version.version_id, tier, price, left, group.from_at, group.to_at
+    )
+
+
+def _line(terms: TokenShareTerms, priced: Priced) -> RatedLine:
+    parts = (TermKind.TOKEN_SHARE, terms.term_ref, terms.contract_version, priced.usage_key)
+    tier = filter(None, [tier_id(priced.context_over)])
     return RatedLine(
-        line_key=line_key(*parts, model, token_class, version.version_id, *filter(None, [tier_id(tier)])),
+        line_key=line_key(*parts, priced.model, priced.token_class, priced.version_id, *tier),
         term_kind=TermKind.TOKEN_SHARE,
         term_ref=terms.term_ref,
         contract_version=terms.contract_version,
-        price_version_id=version.version_id,
+        price_version_id=priced.version_id,
         rule=RULE_LIST_PRICE,
-        model=model,
-        token_class=token_class,
-        quantity=Decimal(tokens),
+        model=priced.model,
+        token_class=priced.token_class,
+        quantity=Decimal(sum(priced.mix.values())),
         unit=Unit.TOKENS,
-        price=per_mtok(price),
-        context_over=tier,
-        share_percent=terms.share_of(model, token_class),
-        quality_mix={quality: Decimal(count) for quality, count in sorted(mix.items()) if count},
-        from_at=group.from_at,
-        to_at=group.to_at,
+        price=per_mtok(priced.price_per_mtok),
+        context_over=priced.context_over,
+        share_percent=terms.share_of(priced.model, priced.token_class),
+        quality_mix={quality: Decimal(count) for quality, count in priced.mix.items()},
+        from_at=priced.from_at,
+        to_at=priced.to_at,
     )
 
 
