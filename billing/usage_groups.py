@@ -76,13 +76,15 @@ class Stretches:
 
 
 def grouped(rows: QuerySet[UsageHour], stretches: Stretches) -> Iterable[dict[str, Any]]:
-    """Sum usage hours; each row has ABOUT, what tells its stretch, `start`, `end` and `count`."""
+    """Sum usage hours; each row has ABOUT, what tells its stretch, `start`, `end` and `count`; in order of these."""
     names = (*ABOUT, *stretches.names)
-    summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by(*names)
+    summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by()
     if stretches.day is None:
-        return ({**row, "start": row["from_at"]} for row in summed)
-    found: Iterable[dict[str, Any]] = summed.annotate(start=Min("from_at"))
-    return found
+        found: Iterable[dict[str, Any]] = ({**row, "start": row["from_at"]} for row in summed)
+    else:
+        found = summed.annotate(start=Min("from_at"))
+    # Put in order here: asked for an order, PostgreSQL sorts every hour by its words to find the groups.
+    return sorted(found, key=lambda row: tuple((row[name] is not None, row[name]) for name in names))
 
 
 def day_of(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:

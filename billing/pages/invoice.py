@@ -19,7 +19,7 @@ from billing.pages.correction_words import may_correct
 from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
-from billing.pages.invoice_context import invoice_context
+from billing.pages.invoice_context import compared_parts_max, invoice_context
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
@@ -66,7 +66,7 @@ LINES_HEAD = (
 def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an issued invoice with its lines and the checks of its evidence."""
     invoice = _find(organization, number)
-    detail = invoice_detail(organization, invoice.pk)
+    detail = invoice_detail(organization, invoice.pk, compared_parts_max=compared_parts_max(request.GET.dict()))
     if detail is None:
         raise Http404
     locale = locale_for(translation.get_language() or "en")

@@ -1,5 +1,6 @@
 """What the page of an invoice shows, in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +28,12 @@ HASH_SHOWN = 4
 PERCENT = 100
 SECONDS_PER_HOUR = 3600
 PARTS_SHOWN_MAX = 150
-"""An invoice of more parts shows those of one line, at that line's own address."""
+"""An invoice of more parts shows those of one line, and its comparison with the usage page, at their own addresses."""
+
+
+def compared_parts_max(query: Mapping[str, str]) -> int | None:
+    """Return up to how many parts an invoice is compared with the usage page, None where that was asked for."""
+    return None if query.get("proof") == "now" else PARTS_SHOWN_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ def invoice_context(
         "side": side,
         "opened": opened,
         "checks": [_check(check, detail, locale, side) for check in detail.checks],
+        "compare_url": "?proof=now#evidence" if any(check.passed is None for check in detail.checks) else "",
         "gap_notice": _gap_notice(detail),
         "payment": payment_words(row, issuer_email, locale),
         "reference": reference_words(row),
@@ -327,6 +334,8 @@ def _check(check: EvidenceCheck, detail: InvoiceDetail, locale: str, side: str) 
         "sealed": (_("Sealed"), _seal_words),
     }[check.key]
     code = f"sha256 {detail.sha256[:HASH_SHOWN]}…{detail.sha256[-HASH_SHOWN:]}" if check.key == "sealed" else ""
+    if check.passed is None:
+        return Check("unknown", title, _("Not compared yet: this invoice has many parts"))
     return Check("good" if check.passed else "bad", title, words(check, detail.row, locale), code)
 
 

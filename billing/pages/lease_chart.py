@@ -40,15 +40,23 @@ class Days:
         """When the last day ends."""
         return self.from_at + timedelta(days=self.count)
 
-    def address(self, path: str, *, move: int = 0, count: int = 0, view: str = "") -> str:
-        """Return where these days, moved by some, are."""
+    def hold(self, from_at: datetime, to_at: datetime | None) -> bool:
+        """Whether a span, without an end where `to_at` is None, shares an instant with these days."""
+        return from_at < self.to_at and (to_at is None or to_at > self.from_at)
+
+    def query(self, view: str, *, move: int = 0, count: int = 0) -> dict[str, str]:
+        """Return how an address asks for these days, moved by some."""
         first = self.first + timedelta(days=move)
         wanted = {
             "view": view,
             "from": "" if first == self.today - timedelta(days=DAYS_BEHIND) else first.isoformat(),
             "days": "" if (count or self.count) == DAYS_OFFERED[0] else str(count or self.count),
         }
-        query = urlencode({name: value for name, value in wanted.items() if value})
+        return {name: value for name, value in wanted.items() if value}
+
+    def address(self, path: str, *, move: int = 0, count: int = 0, view: str = "") -> str:
+        """Return where these days, moved by some, are."""
+        query = urlencode(self.query(view, move=move, count=count))
         return f"{path}?{query}" if query else path
 
 

@@ -26,8 +26,9 @@ from billing.pages.lease_chart import (
 )
 from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
-from billing.queries.lease_list import LeaseRow, lease_rows, quotes_of
+from billing.queries.lease_list import LeaseRow, charged_rows, lease_rows, quotes_of
 from metering.pages.node_lines import short_model
+from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
 from portal.figures import DASH, locale_for, moment, money, number, unit_price
 from portal.parts import Action, Choice, Empty, Kpi, Pill, PillTone
@@ -121,9 +122,10 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     as_list = request.GET.get("view") == "list"
     days = read_days(request.GET.get("from", ""), request.GET.get("days", ""), now)
-    rows = lease_rows(organization, now, party=area)
-    shown = [row for row in rows if row.from_at < days.to_at and (row.to_at is None or row.to_at > days.from_at)]
-    path = request.path
+    rows = lease_rows(organization, now, party=area, with_charges=False)
+    asked_for = rows if as_list else [row for row in rows if days.hold(row.from_at, row.to_at)]
+    page, path = read_page(request.GET.get("page", "")), request.path
+    shown = charged_rows(asked_for[first_row(page) : first_row(page) + ROWS_PER_PAGE])
     quotes = quotes_of(organization, now, party=area)
     manages = area == "tenant" and may_manage(request)
     context: dict[str, Any] = {
@@ -144,8 +146,9 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "manages": manages,
         "new_url": reverse("tenant-lease-new") if manages else "",
         "states": state_legend()[:3],
-        "empty": None if (rows if as_list else shown) else _nothing(area, manages=manages, filtered=bool(rows)),
-        "table": _table(rows if as_list else shown, area, locale),
+        "empty": None if shown else _nothing(area, manages=manages, filtered=bool(rows)),
+        "table": _table(shown, area, locale),
+        "pagination": pagination(path, days.query("list" if as_list else ""), page, len(asked_for)),
         "crumbs": (Crumb(_("Leases")),),
     }
     if not as_list and shown:

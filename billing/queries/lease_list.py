@@ -1,7 +1,7 @@
 """Leases as both of their parties see them, and quotes that still stand."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -42,6 +42,7 @@ class LeaseRow:
     id: UUID
     ref: str
     title: str
+    contract_id: UUID
     contract: str
     provider: str
     tenant: str
@@ -56,8 +57,8 @@ class LeaseRow:
     to_at: datetime | None
     state: LeaseState
     gpu_ms_held: int
-    charged: Decimal
     steps: tuple[StepRow, ...]
+    charged: Decimal = Decimal(0)
 
 
 def lease_rows(
@@ -69,10 +70,12 @@ def lease_rows(
     from_at: datetime | None = None,
     to_at: datetime | None = None,
     among: Collection[UUID] | None = None,
+    with_charges: bool = True,
 ) -> list[LeaseRow]:
     """Return the leases an organization gives or takes, the next to end first, at most `LEASES_MAX`; five queries.
 
-    With `from_at` and `to_at` only those that share an instant with the span; with `among` only these terms.
+    With `from_at` and `to_at` only those that share an instant with the span; with `among` only these terms. What is
+    booked for leases is summed from the most rows of all: a list of which few are shown leaves it to `charged_rows`.
     """
     leases = _chosen(organization, party, ref)
     if among is not None:
@@ -87,8 +90,26 @@ def lease_rows(
         Prefetch("allocations", TermAllocation.objects.select_related("allocation__slice")),
     )
     found = sorted(related.order_by("-from_at")[:LEASES_MAX], key=lambda lease: _order(lease, now))
-    charged = _charged(found)
-    return [_row(lease, now, charged.get((lease.contract_id, lease.ref), Decimal(0))) for lease in found]
+    rows = [_row(lease, now) for lease in found]
+    return charged_rows(rows) if with_charges else rows
+
+
+def charged_rows(rows: Sequence[LeaseRow]) -> list[LeaseRow]:
+    """Return leases with what is booked for each; one query."""
+    if not rows:
+        return []
+    sums = (
+        Charge.objects.filter(
+            period__contract__in={row.contract_id for row in rows},
+            term_kind=TermKind.LEASE,
+            term_ref__in={row.ref for row in rows},
+        )
+        .values_list("period__contract_id", "term_ref")
+        .annotate(owed=Sum("amount"))
+        .order_by("term_ref")
+    )
+    charged = {(contract_id, ref): owed for contract_id, ref, owed in sums}
+    return [replace(row, charged=charged.get((row.contract_id, row.ref), Decimal(0))) for row in rows]
 
 
 def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[LeaseRow]:
@@ -132,17 +153,6 @@ def _party(path: str, organization: Organization, party: Party | None) -> Q:
     return which[party] if party else which["tenant"] | which["provider"]
 
 
-def _charged(leases: Iterable[Term]) -> dict[tuple[UUID, str], Decimal]:
-    refs = [lease.ref for lease in leases]
-    sums = (
-        Charge.objects.filter(term_kind=TermKind.LEASE, term_ref__in=refs)
-        .values_list("period__contract_id", "term_ref")
-        .annotate(owed=Sum("amount"))
-        .order_by("term_ref")
-    )
-    return {(contract_id, ref): owed for contract_id, ref, owed in sums}
-
-
 def _order(lease: Term, now: datetime) -> tuple[int, datetime, str]:
     """Running ones by their end, then reserved ones by their start, then the ended ones."""
     state = _state(lease, now)
@@ -157,7 +167,7 @@ def _state(lease: Term, now: datetime) -> LeaseState:
     return "reserved" if lease.from_at > now else "running"
 
 
-def _row(lease: Term, now: datetime, charged: Decimal) -> LeaseRow:
+def _row(lease: Term, now: datetime) -> LeaseRow:
     held = [one.allocation for one in lease.allocations.all()]
     holds = [
         Hold(str(one.slice_id), one.slice.share_permille, one.from_at, one.to_at) for one in held if one.from_at < now
@@ -173,6 +183,7 @@ def _row(lease: Term, now: datetime, charged: Decimal) -> LeaseRow:
         id=lease.id,
         ref=lease.ref,
         title=lease.title,
+        contract_id=contract.pk,
         contract=contract.number,
         provider=contract.provider.name,
         tenant=contract.tenant.name,
@@ -187,6 +198,5 @@ def _row(lease: Term, now: datetime, charged: Decimal) -> LeaseRow:
         to_at=lease.to_at,
         state=_state(lease, now),
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
-        charged=charged,
         steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
     )

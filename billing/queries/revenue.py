@@ -1,5 +1,6 @@
 """Certified revenue as both parties read it: what is due, what was stated, and how it fits what was metered."""
 
+from collections import defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,14 +56,15 @@ def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | N
     if contract_id is not None:
         contracts = contracts.filter(pk=contract_id)
     by_id = {contract.pk: contract for contract in contracts}
-    terms = terms_of(by_id)
-    over = BillingPeriod.objects.filter(contract__in=list(by_id), to_at__lte=now).order_by(
-        "-from_at", "contract__number"
-    )
+    terms = [term for term in terms_of(by_id) if term.kind == TermKind.TOKEN_SHARE and _certifies(term)]
+    of_contract: dict[UUID, list[Term]] = defaultdict(list)
+    for term in terms:
+        of_contract[term.contract_id].append(term)
+    over = BillingPeriod.objects.filter(contract__in=list(of_contract), to_at__lte=now)
     periods = [
         period
         for period in over.select_related("contract", "contract__price_book").order_by("-from_at", "contract__number")
-        if any(term.contract_id == period.contract_id and certified_wording(term, period) for term in terms)
+        if any(certified_wording(term, period) for term in of_contract[period.contract_id])
     ][:PERIODS_MAX]
     dues = revenue_dues(periods, terms)
     bases = read_bases([window_of(period) for period in periods]) if dues else []
@@ -72,6 +74,11 @@ def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | N
         for term in basis.terms
     }
     return tuple(_row(by_id[due.period.contract_id], due, rated[due.period.pk, due.term.ref], now) for due in dues)
+
+
+def _certifies(term: Term) -> bool:
+    """Whether a share is taken of certified revenue at any time."""
+    return any(getattr(stretch.wording, "base", None) is ShareBase.CERTIFIED_REVENUE for stretch in term.stretches())
 
 
 def statements_of(organization: Organization, contract_id: UUID) -> QuerySet[RevenueStatement] | None:

@@ -87,8 +87,8 @@ def _is_divided(lines: Iterable[RatedLine], term: TermInput, model: str, slot: S
     """Whether lines of a term and model stand divided already: each within one slot, and nobody to tell apart."""
     if any(used.caller for used in term.usage if used.model == model):
         return False
-    ends = {(line.from_at, max(line.from_at, line.to_at - timedelta.resolution)) for line in lines if _is_of_units(line)}
-    return all(slot(first) == slot(last) for first, last in ends)
+    spans = {(line.from_at, line.to_at) for line in lines if _is_of_units(line)}
+    return all(slot(first) == slot(max(first, end - timedelta.resolution)) for first, end in spans)
 
 
 def _slots(term: TermInput, model: str, slot: Slot, told: _Told) -> dict[str, _Slot]:

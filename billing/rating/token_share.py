@@ -182,9 +182,7 @@ def _price_class(
         reason = UnpricedReason.NO_VERSION if version is None else UnpricedReason.NO_PRICE
         return _unpriced(terms, model=model, token_class=token_class, tokens=tokens, reason=reason, group=group)
     left = {quality: count for quality, count in sorted(mix.items()) if count}
-    return Priced(
-        usage_key, model, token_class, version.version_id, tier, price, left, group.from_at, group.to_at
-    )
+    return Priced(usage_key, model, token_class, version.version_id, tier, price, left, group.from_at, group.to_at)
 
 
 def _line(terms: TokenShareTerms, priced: Priced) -> RatedLine:

@@ -10,12 +10,14 @@ from typing import Final
 
 from forecourt.rows.rules import Declared, Open, Rule, View, Work, own, via, where, within
 
+# Asked for the row of another table, what a function answers IS TRUE: else the planner makes a join of it, whose far
+# side, every node of the provider, is gone through anew for each row.
 PROVIDED: Final = within("app_provided_nodes", "node_id")
 OF_ACCELERATOR: Final = """EXISTS (SELECT FROM clusters_accelerator accelerator
-    WHERE accelerator.id = accelerator_id AND accelerator.node_id IN (SELECT app_provided_nodes()))"""
+    WHERE accelerator.id = accelerator_id AND (accelerator.node_id IN (SELECT app_provided_nodes())) IS TRUE)"""
 OF_SLICE: Final = """EXISTS (SELECT FROM clusters_slice slice
     JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id
-    WHERE slice.id = slice_id AND accelerator.node_id IN (SELECT app_provided_nodes()))"""
+    WHERE slice.id = slice_id AND (accelerator.node_id IN (SELECT app_provided_nodes())) IS TRUE)"""
 OF_METER: Final = """EXISTS (SELECT FROM metering_meter meter
     WHERE meter.id = meter_id AND (meter.reporter_id = {me} OR meter.node_id IN (SELECT app_provided_nodes())))"""
 

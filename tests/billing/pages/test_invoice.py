@@ -226,6 +226,12 @@ def test_parts_of_a_large_invoice_are_at_the_address_of_their_line(cast: Cast, c
     assert closed.count("31 days in detail</a>") == 2
     assert closed.count('<tr class="open" id="line-') == 2
     assert '<th scope="row">3 Mar</th>' not in closed
+    assert (closed.count('class="is-good"'), closed.count('class="is-unknown"')) == (3, 1)
+    assert 'href="?proof=now#evidence"' in closed
+    compared = client.get(address(invoice), {"proof": "now"}).content.decode()
+    assert compared.count('class="is-good"') == 4
+    assert "Your usage page shows the same sum for this period" in compared
+    assert 'href="?proof=now#evidence"' not in compared
     opened = client.get(address(invoice), {"line": "1"}).content.decode()
     assert '<details class="tbl" open>' in opened
     assert 'href="?line=1#line-1"' not in opened

@@ -19,6 +19,7 @@ def row(ref: str, state: LeaseState, contract: str = "C-1", price: str | None = 
         id=UUID(int=1),
         ref=ref,
         title="",
+        contract_id=UUID(int=2),
         contract=contract,
         provider="Provider",
         tenant="Tenant",

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.leasing import end_lease_early
 from billing.models import LeaseStep
+from billing.pages.lease_chart import read_days
 from billing.pages.leases import step_words
-from billing.queries.lease_list import lease_rows
+from billing.queries.lease_list import charged_rows, lease_rows
 from tests.billing.pages.let_floor import let_floor
 from tests.factories import Cast
 
@@ -90,3 +91,27 @@ def test_the_number_of_queries_does_not_grow_with_leases(cast: Cast) -> None:
 
 def test_every_step_has_words() -> None:
     assert len({step_words(step) for step in LeaseStep}) == len(LeaseStep)
+
+
+def test_many_leases_are_shown_in_pages_with_what_was_charged_for_those(cast: Cast, client: Client) -> None:
+    let_floor(cast.provider, cast.tenant, now())
+    rows = lease_rows(cast.provider, now(), party="provider", with_charges=False)
+    charged = lease_rows(cast.provider, now(), party="provider")
+    assert charged_rows(rows) == charged
+    assert charged_rows([]) == []
+    client.force_login(cast.petra)
+    shown = words(client, "/p/leases/?view=list")
+    assert all(row.ref in shown for row in rows)
+    assert words(client, "/p/leases/?view=list&page=1") == shown
+    assert client.get("/p/leases/?page=x").status_code == 404
+    beyond = words(client, "/p/leases/?view=list&page=9")
+    assert not any(row.ref in beyond for row in rows)
+
+
+def test_days_hold_what_shares_an_instant_with_them() -> None:
+    days = read_days("2026-03-02", "14", datetime(2026, 3, 5, tzinfo=UTC))
+    assert days.hold(days.from_at - DAY, None)
+    assert days.hold(days.to_at - DAY, days.to_at + DAY)
+    assert not days.hold(days.from_at - DAY, days.from_at)
+    assert not days.hold(days.to_at, None)
+    assert days.query("list", move=1) == {"view": "list", "from": "2026-03-03"}

@@ -152,3 +152,17 @@ def test_the_number_of_queries_does_not_grow_with_lines(django_assert_max_num_qu
     assert invoice is not None
     with django_assert_max_num_queries(26):
         assert sum(len(group.lines) for group in detail_of(world, invoice).groups) == 12
+
+
+def test_an_invoice_of_many_parts_is_compared_with_the_usage_page_only_where_that_is_asked_for() -> None:
+    world, _, invoice = make_invoice()
+    parts = sum(len(line.sublines) for group in detail_of(world, invoice).groups for line in group.lines)
+    for most, expected in ((parts, True), (parts - 1, None), (None, True)):
+        detail = invoice_detail(world.tenant, invoice.id, compared_parts_max=most)
+        assert detail is not None
+        assert {check.key: check.passed for check in detail.checks} == {
+            "adds_up": True,
+            "same_as_dashboard": expected,
+            "priced_by_date": True,
+            "sealed": True,
+        }
