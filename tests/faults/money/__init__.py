@@ -1,0 +1,1 @@
+"""Faults between a priced hour and money in the bank."""
