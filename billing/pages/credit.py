@@ -87,7 +87,8 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
         "rows": _rows(bought, locale),
         "edits": edits,
         "takes": gateway is not None,
-        "rules": rules_of(organization, locale),
+        "rules": (rules := rules_of(organization, locale)),
+        "standing": any(one["rule"] for one in rules),
         "notices": notices_of(organization, locale),
     }
     return render(request, "billing/tenant_credit.html", context)
