@@ -61,6 +61,7 @@ from billing.session_api import (
 from billing.share_facts_api import AuditFindingsView, RefundsView
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.statements.balance_api import AccountView, BalanceView
+from billing.statements.paper_api import AccountPdfView
 from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
 from billing.topup_api import TopUpsView
 from billing.usage_costs_api import UsageCostsView
@@ -126,6 +127,7 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/evidence", InvoiceEvidenceView.as_view(), name="api-invoice-evidence"),
     path("balance", BalanceView.as_view(), name="api-balance"),
     path("account", AccountView.as_view(), name="api-account"),
+    path("account/pdf", AccountPdfView.as_view(), name="api-account-pdf"),
     path("statements", StatementsView.as_view(), name="api-statements"),
     path("statements/<uuid:statement_id>", StatementView.as_view(), name="api-statement"),
     path("statements/<uuid:statement_id>/document", StatementDocumentView.as_view(), name="api-statement-document"),

@@ -80,6 +80,7 @@ urlpatterns = [
     path("invoices/<str:number>/evidence.json", invoice.tenant_invoice_evidence, name="tenant-invoice-evidence"),
     path("invoices/<str:number>/invoice.pdf", documents.tenant_invoice_pdf, name="tenant-invoice-pdf"),
     path("statement/", account_statement.tenant_statement, name="tenant-statement"),
+    path("statement.pdf", account_statement.tenant_statement_pdf, name="tenant-statement-pdf"),
     path("statement.csv", account_statement.tenant_statement_csv, name="tenant-statement-csv"),
     path("invoices/<str:number>/question/", disputes.tenant_invoice_question, name="tenant-invoice-question"),
     path("disputes/", disputes.tenant_disputes, name="tenant-disputes"),

@@ -4,18 +4,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
+from billing.documents.account_words import line_words
+from billing.documents.inputs import Language
+from billing.documents.parties import LANGUAGES
+from billing.documents.press import chinese_face
 from billing.money import round_to_minor
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.statements.account import Account, Party, account_of, parties_of
+from billing.statements.paper_api import paper_answer
+from billing.statements.printing import AccountNotPrintable, print_account
 from portal.figures import locale_for, moment, money, span
 from portal.parts import Choice, Empty, Kpi
 from tenants.models import Organization
@@ -51,6 +58,7 @@ def tenant_statement(request: HttpRequest, organization: Organization) -> HttpRe
             "kpis": _kpis(account, locale),
             "rows": _rows(account, locale),
             "left_out": max(len(account.lines) - LINES_SHOWN_MAX, 0),
+            "pdf_url": with_query(reverse("tenant-statement-pdf"), _query(asked.party), _days(asked.period)),
             "export_url": with_query(reverse("tenant-statement-csv"), _query(asked.party), _days(asked.period)),
         }
     return render(request, "billing/tenant_statement.html", context)
@@ -68,6 +76,23 @@ def tenant_statement_csv(request: HttpRequest, organization: Organization) -> Ht
     return csv_answer(name, CSV_HEAD, _csv_rows(account))
 
 
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_statement_pdf(request: HttpRequest, organization: Organization) -> HttpResponseBase:
+    """Print the account that the page shows with the same address, in the reader's language."""
+    asked = _asked(request, organization)
+    if asked.party is None:
+        raise Http404
+    try:
+        # Without a face that has Chinese letters the paper is in English, rather than none.
+        language = _language() if chinese_face() else Language.EN
+        paper = print_account(organization, _account(organization, asked.party, asked.period), language)
+    except AccountNotPrintable:
+        messages.error(request, _("The account cannot be printed: ask for fewer days, or save it as CSV."))
+        return redirect(with_query(reverse("tenant-statement"), _query(asked.party), _days(asked.period)))
+    return paper_answer(request, paper)
+
+
 def _asked(request: HttpRequest, organization: Organization) -> Asked:
     try:
         period = read_period(request.GET.dict(), "UTC", datetime.now(UTC))
@@ -79,6 +104,10 @@ def _asked(request: HttpRequest, organization: Organization) -> Asked:
     if any(wanted) and not named:
         raise Http404
     return Asked(period, parties, next(iter(named or parties), None))
+
+
+def _language() -> Language:
+    return LANGUAGES.get((translation.get_language() or "en").lower(), Language.EN)
 
 
 def _account(organization: Organization, party: Party, period: Period) -> Account:
@@ -122,7 +151,7 @@ def _rows(account: Account, locale: str) -> list[dict[str, str]]:
     return [
         {
             "at": moment(line.at, UTC, locale=locale),
-            "memo": line.memo,
+            "memo": line_words(line.memo, _language()),
             "reference": line.reference,
             "amount": money(line.amount, currency, locale=locale),
             "balance": money(line.balance, currency, locale=locale),

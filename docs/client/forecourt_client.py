@@ -94,6 +94,7 @@ def _problem(content: bytes) -> dict[str, Any]:
 OPERATIONS = {
     "accelerators_list": "GET /api/v1/accelerators",
     "accelerators_retrieve": "GET /api/v1/accelerators/{thing_id}",
+    "account_pdf_retrieve": "GET /api/v1/account/pdf",
     "account_retrieve": "GET /api/v1/account",
     "alerts_list": "GET /api/v1/alerts",
     "allocations_list": "GET /api/v1/allocations",

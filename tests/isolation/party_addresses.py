@@ -12,6 +12,7 @@ ACCOUNT: Final = {
     "provider": "provider",
     "currency": "USD",
 }
+ACCOUNT_DAYS: Final = {**ACCOUNT, "from": "2026-03-01", "to": "2026-04-30"}
 NONE: Final = "00000000-0000-0000-0000-000000000009"
 NOBODY: Final = people(alice=404, bob=404, charlie=404, petra=404)
 """Nobody of the cast is of the operator, and there is no Stripe."""
@@ -21,6 +22,8 @@ PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dic
     ("api-statements", OWN_API, "get", {}, {}),
     ("api-balance", OWN_API, "get", {}, {}),
     ("api-account", programs(tenant=200, provider=404, outsider=404), "get", {}, ACCOUNT),
+    ("api-account-pdf", programs(tenant=200, provider=404, outsider=404), "get", {}, ACCOUNT_DAYS),
+    ("tenant-statement-pdf", people(alice=200, bob=200, charlie=404, petra=404), "get", {}, {"month": "2026-04"}),
     *(
         (name, programs(tenant=404, provider=200, outsider=404), "get", {"statement_id": "{stated}"}, {})
         for name in ("api-statement", "api-statement-document")
