@@ -46,6 +46,8 @@ from billing.lease_api import (
     QuoteView,
     ReserveView,
 )
+from billing.payout_terms_api import PayoutReversalsView, PayoutTermsView
+from billing.price_drafts_api import PriceDraftPublishView, PriceDraftsView, PriceDraftView
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.profile_api import ProfileView
 from billing.refilling.api import BalanceRuleView
@@ -71,6 +73,8 @@ urlpatterns = [
     path("payments", payments_api.PaymentsView.as_view(), name="api-payments"),
     path("payments/<uuid:payment_id>", payments_api.PaymentView.as_view(), name="api-payment"),
     path("payouts", payments_api.PayoutsView.as_view(), name="api-payouts"),
+    path("payouts/terms", PayoutTermsView.as_view(), name="api-payout-terms"),
+    path("payouts/<uuid:payout_id>/back", PayoutReversalsView.as_view(), name="api-payout-back"),
     path("payouts/<uuid:payout_id>", payments_api.PayoutView.as_view(), name="api-payout"),
     path("payouts/<uuid:payout_id>/paid", payments_api.PayoutPaidView.as_view(), name="api-payout-paid"),
     path("payouts/<uuid:payout_id>/failed", payments_api.PayoutFailedView.as_view(), name="api-payout-failed"),
@@ -228,6 +232,9 @@ urlpatterns = [
     path("take-backs", TakeBacksView.as_view(), name="api-take-backs"),
     path("volumes", VolumesView.as_view(), name="api-volumes"),
     path("price-books", PriceBooksView.as_view(), name="api-price-books"),
+    path("price-drafts", PriceDraftsView.as_view(), name="api-price-drafts"),
+    path("price-drafts/<uuid:draft_id>", PriceDraftView.as_view(), name="api-price-draft"),
+    path("price-drafts/<uuid:draft_id>/publish", PriceDraftPublishView.as_view(), name="api-price-draft-publish"),
     path("price-index", PriceIndexView.as_view(), name="api-price-index"),
     path("price-versions", PriceVersionsView.as_view(), name="api-price-versions"),
     path("price-versions/<uuid:version_id>", PriceVersionView.as_view(), name="api-price-version"),

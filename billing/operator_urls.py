@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.bookkeeping import pages as books
+from billing.pages import index_import
 from billing.pages import operator_payouts as payouts
 from billing.reconciling import pages as reconciling
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("payouts/to/<uuid:provider_id>/", payouts.operator_payout_make, name="operator-payout-make"),
     path("payouts/hold/<uuid:provider_id>/", payouts.operator_payout_hold, name="operator-payout-hold"),
     path("payouts/<uuid:payout_id>/", payouts.operator_payout_act, name="operator-payout-act"),
+    path("price-index/", index_import.operator_price_index, name="operator-price-index"),
     path("books/", books.operator_books, name="operator-books"),
     path("books.csv", books.operator_books_csv, name="operator-books-csv"),
     path("books/journal.csv", books.operator_journal_csv, name="operator-journal-csv"),

@@ -24,6 +24,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
     taken_back = serializers.CharField()
     currency = serializers.CharField()
     received_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="when it was recorded, or a part of it taken back")
 
 
 class PaymentsSerializer(PagedSerializer):

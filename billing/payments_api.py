@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
@@ -35,6 +34,7 @@ from billing.statements.paying_out import make_payout, record_failed, record_pai
 from tenants.authentication import organization_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
+from tenants.listing.following import SINCE, SinceSerializer, page_followed
 from tenants.models import Organization
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class PaymentsView(ListView):
         summary="List payments",
         parameters=[
             OpenApiParameter("invoice", str, description="only of this invoice (number)"),
-            OpenApiParameter("updated_since", datetime, description="received or taken back at or after this instant"),
+            SINCE,
             *PAGE_PARAMETERS,
         ],
         responses=list_responses(PaymentsSerializer),
@@ -71,17 +71,14 @@ class PaymentsView(ListView):
         found = _payments(request)
         if number := asked.validated_data.get("invoice"):
             found = found.filter(invoice__number=number)
-        if since := asked.validated_data.get("updated_since"):
-            found = found.filter(Q(received_at__gte=since) | Q(reversals__reversed_at__gte=since)).distinct()
-        paged = page_by_key(request, found, ("-received_at", "-pk"))
+        paged = page_followed(request, found, ("-received_at", "-pk"), asked.validated_data.get("updated_since"))
         return list_answer(request, "payments", paged, PaymentSerializer, _payment)
 
 
-class PaymentQuerySerializer(serializers.Serializer[Any]):
+class PaymentQuerySerializer(SinceSerializer):
     """Which payments."""
 
     invoice = serializers.CharField(max_length=64, required=False)
-    updated_since = serializers.DateTimeField(required=False)
 
 
 class PaymentView(APIView):
@@ -114,7 +111,7 @@ class PayoutsView(ListView):
         summary="List payouts",
         parameters=[
             OpenApiParameter("state", str, enum=list(PayoutState.values)),
-            OpenApiParameter("updated_since", datetime, description="changed at or after this instant"),
+            SINCE,
             *PAGE_PARAMETERS,
         ],
         responses=list_responses(PayoutsSerializer),
@@ -126,9 +123,7 @@ class PayoutsView(ListView):
         found = _payouts(request)
         if state := asked.validated_data.get("state"):
             found = found.filter(state=state)
-        if since := asked.validated_data.get("updated_since"):
-            found = found.filter(updated_at__gte=since)
-        paged = page_by_key(request, found, ("-created_at", "-pk"))
+        paged = page_followed(request, found, ("-created_at", "-pk"), asked.validated_data.get("updated_since"))
         return list_answer(request, "payouts", paged, PayoutSerializer, _payout)
 
     @extend_schema(
@@ -150,11 +145,10 @@ class PayoutsView(ListView):
         return Response(_read_payout(request, made.pk), status=status.HTTP_201_CREATED)
 
 
-class PayoutQuerySerializer(serializers.Serializer[Any]):
+class PayoutQuerySerializer(SinceSerializer):
     """Which payouts."""
 
     state = serializers.ChoiceField(choices=PayoutState.choices, required=False)
-    updated_since = serializers.DateTimeField(required=False)
 
 
 class PayoutView(APIView):
@@ -337,6 +331,7 @@ def _payment(row: Payment) -> dict[str, object]:
         "taken_back": money(sum((each.amount for each in reversals), row.amount * 0), row.currency),
         "currency": row.currency,
         "received_at": instant(row.received_at),
+        "updated_at": instant(row.changed_at),
     }
 
 
@@ -354,7 +349,7 @@ def _payout(row: Payout) -> dict[str, object]:
         "last_error": row.last_error,
         "created_at": instant(row.created_at),
         "settled_at": row.settled_at and instant(row.settled_at),
-        "updated_at": instant(row.updated_at),
+        "updated_at": instant(row.changed_at),
     }
 
 

@@ -1,6 +1,7 @@
 """Taking in public prices: one import a file and day; importing it again changes nothing."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -8,9 +9,13 @@ from django.db import transaction
 
 from billing.models import IndexImport, IndexPrice, IndexSource
 from billing.price_files import PriceFile, WrongFile, read_gpu_hours, read_litellm
+from billing.queries.price_index import IndexChanges, index_changes
+from tenants.actors import Actor
+from tenants.models import AuditEntry
 from tenants.problems import Problem
 
 BATCH_ROWS: Final = 2_000
+FILE_BYTES_MAX: Final = 8 * 2**20
 SKIPPED_KEPT_MAX: Final = 1_000
 
 
@@ -22,9 +27,37 @@ class WrongPriceFile(Problem):
     title = "The price file cannot be taken"
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What taking a file would store and change; `known` where it was taken before. Its rows are in no database."""
+
+    imported: IndexImport
+    prices: int
+    changes: IndexChanges | None
+    known: bool
+
+
+def preview_import(*, source: IndexSource, content: bytes, as_of: date, now: datetime) -> Preview:
+    """Return what an import would do, by doing it and taking it back. Raises `WrongPriceFile`."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    known = IndexImport.objects.filter(source=source, as_of=as_of, sha256=sha256).exists()
+    with transaction.atomic():
+        imported = import_prices(source=source, content=content, as_of=as_of, now=now)
+        found = Preview(imported, imported.prices.count(), index_changes(imported), known)
+        transaction.set_rollback(True)
+    return found
+
+
 @transaction.atomic
-def import_prices(*, source: IndexSource, content: bytes, as_of: date, now: datetime) -> IndexImport:
-    """Store every price of a file as of a day; the same file of the same day is the import that is there already."""
+def import_prices(
+    *, source: IndexSource, content: bytes, as_of: date, now: datetime, actor: Actor | None = None
+) -> IndexImport:
+    """Store every price of a file as of a day; the same file of the same day is the import that is there already.
+
+    Raises `WrongPriceFile` with the field.
+    """
+    if len(content) > FILE_BYTES_MAX:
+        raise WrongPriceFile(f"It has {len(content)} bytes, at most {FILE_BYTES_MAX} are read.", field="file")
     if as_of > now.date():
         raise WrongPriceFile(f"{as_of} lies in the future.", field="as_of", example=now.date().isoformat())
     sha256 = hashlib.sha256(content).hexdigest()
@@ -58,6 +91,15 @@ def import_prices(*, source: IndexSource, content: bytes, as_of: date, now: date
         ],
         batch_size=BATCH_ROWS,
     )
+    if actor is not None:
+        AuditEntry.objects.create(
+            organization=actor.organization,
+            actor=actor.name,
+            action="price_index.imported",
+            subject=f"{source} {as_of}",
+            after={"sha256": sha256, "prices": len(found.prices), "left_out": len(found.skipped)},
+            at=now,
+        )
     return imported
 
 

@@ -18,11 +18,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.models import IndexPrice, PriceBook, PriceVersion
+from billing.models import IndexPrice, IndexSource, PriceBook, PriceVersion
 from billing.price_drafts import open_book
+from billing.price_index import FILE_BYTES_MAX, Preview, import_prices, preview_import
 from billing.prices_shapes import (
     BookSerializer,
     BooksSerializer,
+    IndexImportRequestSerializer,
+    IndexImportSerializer,
     IndexPriceSerializer,
     IndexQuerySerializer,
     IndexSerializer,
@@ -44,6 +47,7 @@ from billing.queries.price_index import public_prices
 from billing.rating.price_rows import FIELD_OF_UNIT, read_rows, rows_of
 from billing.rating.wording import WrongWording, plain
 from clusters.bodies import read_body
+from tenants.acting import program_acting
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.listing.answers import (
@@ -60,6 +64,8 @@ from tenants.listing.paging import Paged
 
 SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
 BODY_BYTES_MAX: Final = 4_000_000
+INDEX_BODY_BYTES_MAX: Final = 2 * FILE_BYTES_MAX
+"""A file as a JSON string may take more bytes than the file."""
 CSV_HEAD: Final = (
     "book_id",
     "version_id",
@@ -201,7 +207,7 @@ class PriceVersionView(APIView):
 class PriceIndexView(ListView):
     """Public list prices by model and card."""
 
-    required_scopes = {"GET": "prices:read"}
+    required_scopes = {"GET": "prices:read", "POST": "organizations:write"}
 
     @extend_schema(
         operation_id="price_index_list",
@@ -220,6 +226,45 @@ class PriceIndexView(ListView):
         found = public_prices(query.validated_data.get("search", "")).select_related("imported")
         paged = page_by_key(request, found, ("pk",))
         return list_answer(request, "prices", paged, IndexPriceSerializer, _public)
+
+    @extend_schema(
+        operation_id="price_index_import",
+        tags=["prices"],
+        summary="Import public prices",
+        request=IndexImportRequestSerializer,
+        responses={200: IndexImportSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """As the operator: take in a file of public prices, or say what it would change. Again it changes nothing."""
+        actor = program_acting(request)
+        if not actor.organization.is_operator:
+            raise Http404
+        _body, given = _read(request, IndexImportRequestSerializer, INDEX_BODY_BYTES_MAX)
+        of_file: dict[str, Any] = {
+            "source": IndexSource(given["source"]),
+            "content": given["document"].encode(),
+            "as_of": given["as_of"],
+            "now": _now(),
+        }
+        found = preview_import(**of_file)
+        if not given["dry_run"]:
+            import_prices(**of_file, actor=actor)
+        return Response(_imported(found, taken=found.known or not given["dry_run"]))
+
+
+def _imported(found: Preview, *, taken: bool) -> dict[str, Any]:
+    counts = found.changes.counts if found.changes else {}
+    return {
+        "source": found.imported.source,
+        "as_of": found.imported.as_of,
+        "sha256": found.imported.sha256,
+        "read": found.imported.read,
+        "prices": found.prices,
+        "left_out": found.imported.skipped,
+        "since": found.changes.before if found.changes else None,
+        **{name: counts.get(name, 0) for name in ("rose", "fell", "new", "gone")},
+        "taken": taken,
+    }
 
 
 def _public(row: IndexPrice) -> dict[str, Any]:
@@ -243,8 +288,10 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
 
 
-def _read(request: Request, serializer_class: type[serializers.Serializer[Any]]) -> tuple[bytes, dict[str, Any]]:
-    body = read_body(request._request, BODY_BYTES_MAX)
+def _read(
+    request: Request, serializer_class: type[serializers.Serializer[Any]], limit: int = BODY_BYTES_MAX
+) -> tuple[bytes, dict[str, Any]]:
+    body = read_body(request._request, limit)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as broken:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.models import IndexSource
 from billing.queries.price_books import Standing
 from tenants.listing.answers import PagedSerializer
 
@@ -106,6 +107,38 @@ class IndexSerializer(PagedSerializer):
     """Public prices of the newest import of each source."""
 
     prices = IndexPriceSerializer(many=True)
+
+
+class IndexImportRequestSerializer(serializers.Serializer[Any]):
+    """A file of public prices to be taken in."""
+
+    as_of = serializers.DateField(help_text="the day of which its prices are")
+    document = serializers.CharField(trim_whitespace=False, help_text="the file, as text")
+    dry_run = serializers.BooleanField(default=False, help_text="only say what it would change")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `source`, which every field of the framework has already."""
+        return {"source": serializers.ChoiceField(IndexSource.choices), **super().get_fields()}
+
+
+class IndexImportSerializer(serializers.Serializer[Any]):
+    """What a file of public prices holds, and what it changes since the import before."""
+
+    as_of = serializers.DateField()
+    sha256 = serializers.CharField()
+    read = serializers.IntegerField(help_text="entries of the file")
+    prices = serializers.IntegerField()
+    left_out = serializers.ListField(child=serializers.DictField(), help_text="where, and why; at most 1,000")
+    since = serializers.DateField(allow_null=True, help_text="of the import before; null for the first")
+    rose = serializers.IntegerField()
+    fell = serializers.IntegerField()
+    new = serializers.IntegerField()
+    gone = serializers.IntegerField()
+    taken = serializers.BooleanField(help_text="whether it is stored: not so of a dry run")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `source`, which every field of the framework has already."""
+        return {"source": serializers.CharField(), **super().get_fields()}
 
 
 class IndexQuerySerializer(serializers.Serializer[Any]):

@@ -171,6 +171,7 @@ ITEM_OF_PAGE = {
     },
     "operator-organizations": "operator-organizations",
     "operator-fees": "operator-fees",
+    "operator-price-index": "operator-price-index",
     "operator-organization-of": "operator-organizations",
     "provider-tenants": "provider-tenants",
     "provider-tenant": "provider-tenants",
@@ -359,7 +360,8 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
 def _installation() -> tuple[tuple[str, NavItem], ...]:
     made = NavItem("operator-organizations", _("Organizations"), reverse("operator-organizations"), "people")
     fees = NavItem("operator-fees", _("Fees"), reverse("operator-fees"), "tag")
-    return ((MANAGE_ORGANIZATIONS, made), (MANAGE_ORGANIZATIONS, fees))
+    public = NavItem("operator-price-index", _("Public prices"), reverse("operator-price-index"), "scale")
+    return tuple((MANAGE_ORGANIZATIONS, item) for item in (made, fees, public))
 
 
 def _people(side: str) -> tuple[tuple[str, NavItem], ...]:

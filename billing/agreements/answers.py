@@ -33,6 +33,7 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "name": contract.name,
         "provider_reference": contract.provider_reference,
         "tenant_reference": contract.tenant_reference,
+        "updated_at": _instant(contract.changed_at),
         "terms": [_term(term) for term in contract.terms.all()],
         "open_amendment": str(amendments[0].id) if amendments else None,
     }

@@ -51,7 +51,8 @@ from billing.rating.wording import WrongWording
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
-from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key, page_of_few
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_of_few
+from tenants.listing.following import SINCE, asked_since, page_followed
 from tenants.models import Organization
 from tenants.organizations.fees import fee_at
 
@@ -68,12 +69,13 @@ class ContractsView(ListView):
         operation_id="contracts_list",
         tags=["contracts"],
         summary="List contracts",
-        parameters=PAGE_PARAMETERS,
+        parameters=[SINCE, *PAGE_PARAMETERS],
         responses=list_responses(ContractsSerializer),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List every contract that the organization is a party of, with all that is agreed, the newest first."""
-        paged = page_by_key(request, contracts_of(organization_of(request)), ("-created_at", "-number"))
+        found = contracts_of(organization_of(request))
+        paged = page_followed(request, found, ("-created_at", "-number"), asked_since(request))
         return list_answer(request, "contracts", paged, ContractSerializer, contract_json)
 
     @extend_schema(

@@ -157,7 +157,9 @@ def decline(*, amendment_id: UUID, by: Actor, now: datetime) -> Amendment:
 def expire_offers(*, now: datetime, limit: int = 500) -> int:
     """Close offers whose time is over; return how many. Offers that somebody is at are met by the next sweep."""
     due = Amendment.objects.filter(state=AmendmentState.OFFERED, expires_at__lte=now).order_by("pk")
-    rows = list(due.select_for_update(of=("self",), skip_locked=True).select_related("contract", "proposed_by")[:limit])
+    # Whoever decides on one locks its contract first, and closing it writes the contract: both are locked, or neither.
+    locked = due.select_for_update(of=("self", "contract"), no_key=True, skip_locked=True)
+    rows = list(locked.select_related("contract", "proposed_by")[:limit])
     for amendment in rows:
         close(amendment, AmendmentState.EXPIRED, Actor(amendment.proposed_by, "expiry"), now)
     return len(rows)

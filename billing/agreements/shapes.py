@@ -126,6 +126,7 @@ class ContractSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="for people; no part of what is agreed")
     provider_reference = serializers.CharField()
     tenant_reference = serializers.CharField()
+    updated_at = serializers.DateTimeField()
     terms = TermSerializer(many=True)
     open_amendment = serializers.UUIDField(allow_null=True)
 

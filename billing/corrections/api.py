@@ -33,7 +33,8 @@ from billing.write_offs import write_off
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
-from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses
+from tenants.listing.following import SINCE, asked_since, page_followed
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
@@ -48,13 +49,13 @@ class CreditNotesView(ListView):
         operation_id="credit_notes_list",
         tags=["corrections"],
         summary="List credit notes",
-        parameters=PAGE_PARAMETERS,
+        parameters=[SINCE, *PAGE_PARAMETERS],
         responses=list_responses(CreditNotesSerializer),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List credit notes issued and received, the latest first."""
         found = CreditNote.objects.for_org(organization_of(request)).select_related("invoice", "issuer", "tenant")
-        paged = page_by_key(request, found, ("-issued_at", "-pk"))
+        paged = page_followed(request, found, ("-issued_at", "-pk"), asked_since(request))
         return list_answer(request, "credit_notes", paged, CreditNoteSerializer, credit_note_row)
 
 
@@ -216,6 +217,7 @@ def credit_note_row(note: CreditNote) -> dict[str, object]:
         **{name: money(getattr(note, name), note.currency) for name in amounts},
         "to_balance": money(note.total - note.applied, note.currency),
         "issued_at": instant(note.issued_at),
+        "updated_at": instant(note.changed_at),
     }
 
 

@@ -83,6 +83,7 @@ class CreditNoteSerializer(serializers.Serializer[Any]):
     applied = serializers.CharField()
     to_balance = serializers.CharField()
     issued_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
     lines = CreditNoteLineSerializer(many=True, required=False, help_text="where one credit note is read")
 
 

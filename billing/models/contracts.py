@@ -8,6 +8,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from billing.models.prices import PriceBook
 from clusters.models import HalfOpenRange
@@ -86,6 +87,9 @@ class Contract(models.Model):
     provider_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     tenant_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
+    changed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when the row was last written, by the database's own clock"
+    )
 
     objects = ContractQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from billing.models.invoices import Invoice, InvoiceLine
 from tenants.ids import new_id
@@ -63,6 +64,9 @@ class CreditNote(models.Model):
     operator_fee = models.DecimalField(max_digits=38, decimal_places=4)
     issued_by = models.CharField(max_length=200, help_text="user e-mail, API key prefix or job name")
     issued_at = models.DateTimeField()
+    changed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when the row was last written, by the database's own clock"
+    )
 
     objects = CreditNoteQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from billing.models.statements import ProviderStatement
 from tenants.ids import new_id
@@ -91,6 +92,9 @@ class Payout(models.Model):
     next_try_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True, default="")
     updated_at = models.DateTimeField()
+    changed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when the row was last written, by the database's own clock"
+    )
 
     objects = PayoutQuerySet.as_manager()
 

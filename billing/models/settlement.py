@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from billing.models.invoices import Invoice
 from tenants.ids import new_id
@@ -131,9 +132,13 @@ class Payment(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=4)
     currency = models.CharField(max_length=3)
     received_at = models.DateTimeField()
+    changed_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when the row was last written, by the database's own clock"
+    )
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=Q(amount__gt=0), name="payment_positive")]
+        indexes: ClassVar = [models.Index(fields=["changed_at", "id"], name="payment_by_change")]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"

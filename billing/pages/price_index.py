@@ -65,16 +65,16 @@ def provider_price_index(request: HttpRequest, organization: Organization) -> Ht
         "books": books,
         "book": book,
         "q": search,
-        "sub": " · ".join(_imported(row, locale) for row in imports.values()) or _("nothing imported yet"),
+        "sub": " · ".join(imported_words(row, locale) for row in imports.values()) or _("nothing imported yet"),
         "beside": [_beside(one, book.currency, locale) for one in beside_market(book, datetime.now(UTC))]
         if book
         else [],
         "found": [_public(one, locale) for one in found],
-        "changes": [_changes(row, index_changes(row), locale) for row in imports.values()],
+        "changes": [changes_words(row, index_changes(row), locale) for row in imports.values()],
         "left_out": [(_source(row.source), row.skipped) for row in imports.values() if row.skipped],
         "empty": Empty(
             _("No public prices yet"),
-            _("Import them: python manage.py import_price_index FILE --as-of DATE"),
+            _("The operator imports them, under Public prices, or by: import_price_index FILE --as-of DATE"),
             icon="scale",
         ),
         "imported": bool(imports),
@@ -95,7 +95,8 @@ def _all_beside(book: PriceBook | None, locale: str) -> list[dict[str, Any]]:
     return [_beside(one, book.currency, locale) for one in beside_market(book, datetime.now(UTC))]
 
 
-def _imported(row: IndexImport, locale: str) -> str:
+def imported_words(row: IndexImport, locale: str) -> str:
+    """Return what was imported, and of which day."""
     return _("%(source)s as of %(day)s") % {"source": _source(row.source), "day": day(row.as_of, "yMMMd", locale)}
 
 
@@ -130,7 +131,8 @@ def _public(one: IndexPrice, locale: str) -> dict[str, Any]:
     }
 
 
-def _changes(row: IndexImport, found: IndexChanges | None, locale: str) -> dict[str, Any]:
+def changes_words(row: IndexImport, found: IndexChanges | None, locale: str) -> dict[str, Any]:
+    """Return what became of public prices since the import before: counts, and the largest changes."""
     lines = []
     for one in found.changes[:CHANGES_MAX] if found else ():
         words, tone = change_words(one.change.before, one.change.after)

@@ -10,14 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from billing.queries.invoices import PAGE_ROWS_MAX, InvoiceRow, invoices_for, row_of
+from tenants.listing.following import horizon
 from tenants.models import Organization
-
-HORIZON = "SELECT app_oldest_running()"
-"""The owner's answer (`forecourt.rows.rules`): to whom reads here other sessions do not show when they began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def invoice_changes(
     }
     # The horizon is read first: a transaction that begins after it stamps later than it.
     found = invoices_for(organization).filter(
-        changed_at__lt=_horizon(), **{name: value for name, value in filters.items() if value is not None}
+        changed_at__lt=horizon(), **{name: value for name, value in filters.items() if value is not None}
     )
     if after is not None:
         found = found.filter(Q(changed_at__gt=after.changed_at) | Q(changed_at=after.changed_at, pk__gt=after.id))
@@ -89,11 +86,3 @@ def changed_invoice(organization: Organization, invoice_id: UUID) -> ChangedInvo
     """Return one invoice that an organization owes or issued, or None."""
     invoice = invoices_for(organization).filter(pk=invoice_id).first()
     return None if invoice is None else ChangedInvoice(row_of(invoice), invoice.changed_at)
-
-
-def _horizon() -> datetime:
-    """Return the instant before which no running transaction can have stamped a row."""
-    with connection.cursor() as cursor:
-        cursor.execute(HORIZON)
-        horizon: datetime = cursor.fetchone()[0]
-    return horizon

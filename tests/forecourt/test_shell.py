@@ -161,7 +161,7 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
 def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
     olga = make_user("olga@example.com", cast.operator)
     found = frame(olga, "/o/books/")
-    assert links(found) == ["/o/", "/o/books/", "/o/reconciliation/", "/o/payouts/", "/o/fees/"]
+    assert links(found) == ["/o/", "/o/books/", "/o/reconciliation/", "/o/payouts/", "/o/fees/", "/o/price-index/"]
     assert (found.area, found.current) == ("provider", "operator-books")
 
 
