@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clusters import fleet_api
+from clusters import deploying_api, fleet_api
 from clusters.api import EnrolmentTokensView, EnrolView, NodeKeysView, RevokeView
 
 urlpatterns = [
@@ -20,6 +20,9 @@ urlpatterns = [
     path("endpoints/<uuid:thing_id>", fleet_api.EndpointView.as_view(), name="api-endpoint"),
     path("deployments", fleet_api.DeploymentsView.as_view(), name="api-deployments"),
     path("deployments/<uuid:thing_id>", fleet_api.DeploymentView.as_view(), name="api-deployment"),
+    path("deployments/<uuid:thing_id>/end", deploying_api.EndDeploymentView.as_view(), name="api-deployment-end"),
+    path("deployments/<uuid:thing_id>/bind", deploying_api.BindView.as_view(), name="api-deployment-bind"),
+    path("deployments/<uuid:thing_id>/unbind", deploying_api.UnbindView.as_view(), name="api-deployment-unbind"),
     path("enrol", EnrolView.as_view(), name="api-enrol"),
     path("enrolment-tokens", EnrolmentTokensView.as_view(), name="api-enrolment-tokens"),
     path("nodes/<uuid:node_id>/keys", NodeKeysView.as_view(), name="api-keys-of-node"),

@@ -182,3 +182,21 @@ class NewDeploymentSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     from_at = serializers.DateTimeField()
     bindings = NewBindingSerializer(many=True, required=False, default=list)
+
+
+class DeploymentEndSerializer(serializers.Serializer[Any]):
+    """When a deployment ends, with what it is bound to."""
+
+    to_at = serializers.DateTimeField(help_text="at most 62 days ago; never later than the end that it has")
+
+
+class BindSerializer(NewBindingSerializer):
+    """What a deployment takes from an instant on, until its end."""
+
+    from_at = serializers.DateTimeField(help_text="not before the deployment, and at most 62 days ago")
+
+
+class UnbindSerializer(NewBindingSerializer):
+    """What a deployment gives up at an instant."""
+
+    to_at = serializers.DateTimeField(help_text="at most 62 days ago")

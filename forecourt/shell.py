@@ -94,6 +94,9 @@ ITEM_OF_PAGE = {
     "provider-cluster": "fleet",
     "provider-node": "fleet",
     "provider-card": "fleet",
+    "provider-deployments": "deployments",
+    "provider-deployment": "deployments",
+    "provider-deployment-new": "deployments",
     "provider-health": "health",
     "provider-witnesses": "witnesses",
     "provider-gaps": "witnesses",
@@ -278,6 +281,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
     fleet = (
         (READ_FLEET, NavItem("fleet", _("Fleet"), reverse("provider-fleet"), "chip", go="f")),
         (READ_FLEET, NavItem("occupancy", _("Occupancy"), reverse("provider-occupancy"), "cal", go="o")),
+        (READ_FLEET, NavItem("deployments", _("Deployments"), reverse("provider-deployments"), "chip")),
         (READ_FLEET, NavItem("health", _("Health"), reverse("provider-health"), "pulse")),
         (READ_USAGE, NavItem("energy", _("Energy"), reverse("provider-energy"), "bolt")),
         (READ_FLEET, NavItem("leases", _("Leases"), reverse("provider-leases"), "key", go="l")),

@@ -99,6 +99,7 @@ def provider_cluster(request: HttpRequest, organization: Organization, *, cluste
         "charts": hour_charts([HourFigures(*hour) for hour in hours], locale),
         "sampled": any(hour[1] is not None or hour[2] is not None for hour in hours),
         "occupancy_url": f"{reverse('provider-occupancy')}?{urlencode({'cluster': row.slug})}",
+        "deployments_url": f"{reverse('provider-deployments')}?{urlencode({'cluster': row.slug})}",
         "crumbs": (Crumb(_("Fleet"), reverse("provider-fleet")), Crumb(row.name)),
         **_nodes(request, organization, found, now, locale, cluster_slug=cluster),
         **_enrolment(row.slug),

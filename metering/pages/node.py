@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods
 
 from metering.attention import findings_of
 from metering.fleet import SEALED_BY_SERVER, FleetAccelerator, FleetNode
@@ -24,6 +25,7 @@ from metering.pages.durations import lasted
 from metering.pages.fleet_strip import gpus, shown_findings
 from metering.pages.hour_charts import HourFigures, hour_charts, shares_of, strip
 from metering.pages.node_health import health_lines
+from metering.pages.node_key import key_context, revoked_here
 from metering.pages.node_lines import (
     MILLIWATTS,
     Gauge,
@@ -83,15 +85,19 @@ class EndpointLine:
     last_read: str
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(READ_FLEET)
 def provider_node(request: HttpRequest, organization: Organization, *, cluster: str, node: str) -> HttpResponse:
-    """Show one node of a provider."""
+    """Show one node of a provider; a POST revokes its key."""
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     detail = node_detail(provider=organization, cluster_slug=cluster, name=node, now=now)
     if detail is None:
         raise Http404
+    form, done = revoked_here(request, organization, detail.node)
+    if done:
+        messages.success(request, _("The key is revoked: nothing that it signs is taken in any more."))
+        return redirect("provider-node", cluster=cluster, node=node)
     findings = findings_of(provider=organization, now=now, node_id=detail.node.id)
     shown, _more = shown_findings(findings, now, locale)
     context: dict[str, Any] = {
@@ -117,8 +123,9 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
             Crumb(detail.cluster.name, reverse("provider-cluster", args=[detail.cluster.slug])),
             Crumb(detail.node.name),
         ),
+        **key_context(request, organization, detail.node, form),
     }
-    return render(request, "metering/provider_node.html", context)
+    return render(request, "metering/provider_node.html", context, status=422 if form.is_bound else 200)
 
 
 def _subtitle(detail: NodeDetail) -> str:

@@ -36,7 +36,7 @@ def frame(person: User | AnonymousUser, path: str = "/", *, acting: str = "", th
 
 FIRST = ("/p/",)
 ENERGY = "/p/energy/"
-FLEET = ("/p/fleet/", "/p/occupancy/", "/p/health/", ENERGY, "/p/leases/")
+FLEET = ("/p/fleet/", "/p/occupancy/", "/p/deployments/", "/p/health/", ENERGY, "/p/leases/")
 PROVIDER = (
     "/p/witnesses/",
     "/p/tenants/",
