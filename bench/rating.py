@@ -224,9 +224,10 @@ def _in_workers(
 
 
 def _rate(periods: Sequence[UUID]) -> int:
-    from billing.charging import charge_period
+    from billing.charging import TOGETHER, charge_batch
 
-    return sum(charge_period(period_id=period, up_to=TO, now=TO).charges for period in periods)
+    batches = [periods[begin : begin + TOGETHER] for begin in range(0, len(periods), TOGETHER)]
+    return sum(charge_batch(period_ids=batch, up_to=TO, now=TO) for batch in batches)
 
 
 def _reprice(periods: Sequence[UUID]) -> int:

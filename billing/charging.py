@@ -4,6 +4,7 @@ Done again it books nothing; done later it books what came since; usage that arr
 comes out as an addition, a correction as a negative charge. The order and number of runs never change the sum.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
-from billing.bases import Grain, read_basis, window_of
+from billing.bases import Grain, read_bases, read_basis, window_of
 from billing.basis import PeriodBasis, rate
 from billing.cuts import ensure_all_cuts
 from billing.models import BillingPeriod, Charge, Contract, ContractState, PeriodState, Term, UnpricedUsage
@@ -27,7 +28,11 @@ from billing.rating.kinds import KINDS
 from billing.rating.price_rules import price_row
 from billing.rating.rated import Rated, RatedLine, Unpriced
 
+logger = logging.getLogger(__name__)
+
 CHARGE_BATCH_ROWS = 2_000
+TOGETHER = 32
+"""Periods charged in one transaction: what they are rated from is read and booked by the same statements."""
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 
@@ -148,10 +153,55 @@ def charge_period(*, period_id: UUID, up_to: datetime, now: datetime, wait: bool
     return charge_locked(period=period, up_to=up_to, now=now)
 
 
+def charge_due(*, now: datetime) -> int:
+    """Book every full hour that was never charged, some periods together; return how many were due.
+
+    One that fails holds up no other; what it was due for is due in the next sweep.
+    """
+    due: dict[datetime, list[UUID]] = defaultdict(list)
+    for period_id, up_to in due_for_charging(now=now):
+        due[up_to].append(period_id)
+    for up_to, ids in sorted(due.items()):
+        for begin in range(0, len(ids), TOGETHER):
+            charge_batch(period_ids=ids[begin : begin + TOGETHER], up_to=up_to, now=now)
+    return sum(map(len, due.values()))
+
+
+def charge_batch(*, period_ids: Sequence[UUID], up_to: datetime, now: datetime) -> int:
+    """Do `charge_together`; where that fails, charge each by itself, and log those that fail. Return the charges."""
+    try:
+        return charge_together(period_ids=period_ids, up_to=up_to, now=now)
+    except Exception:
+        if len(period_ids) == 1:
+            logger.exception("charging period %s", period_ids[0])
+            return 0
+        logger.warning("charging %s periods together; each is tried by itself", len(period_ids), exc_info=True)
+    return sum(charge_batch(period_ids=[period_id], up_to=up_to, now=now) for period_id in period_ids)
+
+
+@transaction.atomic
+def charge_together(*, period_ids: Sequence[UUID], up_to: datetime, now: datetime) -> int:
+    """Do `charge_period` for several in one transaction, all or none, without those that somebody is at.
+
+    What they are rated from is read at once. Returns how many charges were booked.
+    """
+    locked = BillingPeriod.objects.select_for_update(of=("self",), skip_locked=True).select_related("contract")
+    periods = list(locked.filter(pk__in=period_ids, state=PeriodState.OPEN).order_by("pk"))
+    if not periods:
+        return 0
+    windows = [window_of(period, to_at=_until(period, up_to)) for period in periods]
+    bases = read_bases(windows, grain=Grain.PERIOD)
+    return sum(charged.charges for charged in charge_all(list(zip(periods, bases, strict=True)), now=now))
+
+
+def _until(period: BillingPeriod, up_to: datetime) -> datetime:
+    """Never less of the period than was charged before."""
+    return min(period.to_at, max(up_to, period.rated_at or period.from_at))
+
+
 def charge_locked(*, period: BillingPeriod, up_to: datetime, now: datetime) -> Charged:
     """Do `charge_period` on a row that the caller has locked and found open."""
-    until = min(period.to_at, max(up_to, period.rated_at or period.from_at))
-    basis = read_basis(window_of(period, to_at=until), grain=Grain.PERIOD)
+    basis = read_basis(window_of(period, to_at=_until(period, up_to)), grain=Grain.PERIOD)
     [charged] = charge_all([(period, basis)], now=now)
     return charged
 

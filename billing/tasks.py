@@ -75,13 +75,7 @@ def charge_usage(**_: object) -> None:
             charging.ensure_periods(contract=contract, now=now)
         except Exception:
             logger.exception("periods of contract %s", contract.number)
-    due = charging.due_for_charging(now=now)
-    for period_id, up_to in due:
-        try:
-            charging.charge_period(period_id=period_id, up_to=up_to, now=now, wait=False)
-        except Exception:
-            logger.exception("charging period %s", period_id)
-    if due:
+    if charging.charge_due(now=now):
         unpriced.alarm_unpriced(now=now)
 
 

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
     from tenants.models import Organization
 
+if TYPE_CHECKING:
+    Rater = Callable[
+        [Sequence[BillingPeriod], Callable[[Contract], Reprice], tuple[int, ...]],
+        Iterator[tuple[BillingPeriod, list[Repriced]]],
+    ]
+    """Rates periods as billed, at changed prices and under stress, and yields each with what it comes to by model."""
+
 PERIODS_A_READ: Final = 500
 LOOKED_AHEAD: Final = timedelta(days=3_650)
 MOMENT: Final = timedelta(microseconds=1)
@@ -105,10 +112,12 @@ def simulate(
     contract_id: UUID | None = None,
     periods_max: int | None = None,
     stress: tuple[int, ...] = STRESS_PERCENTS,
+    rater: Rater | None = None,
 ) -> Simulation:
     """Rate the periods that begin within `[from_at, to_at)` and are charged to some instant, as billed and changed.
 
-    The number of queries grows with every `PERIODS_A_READ` periods only. Raises TooManyPeriods.
+    The number of queries grows with every `PERIODS_A_READ` periods only. `rater` does the rating, this process where
+    nothing is given. Raises TooManyPeriods.
     """
     rows = _periods(provider, from_at, to_at, book_id, contract_id)
     if periods_max is not None and (count := rows.count()) > periods_max:
@@ -118,7 +127,7 @@ def simulate(
     chosen = currency or (currencies[0] if len(currencies) == 1 else _largest(periods))
     mine = [period for period in periods if period.contract.currency == chosen]
     found: dict[tuple[str, str, str], list[Repriced]] = defaultdict(list)
-    for period, repriced in _repriced(mine, change_of, stress):
+    for period, repriced in (rater or repriced_each)(mine, change_of, stress):
         tenant = period.contract.tenant
         for one in repriced:
             found[tenant.name, tenant.slug, one.model].append(one)
@@ -183,7 +192,7 @@ def _largest(periods: Sequence[BillingPeriod]) -> str:
     return max(counts, key=lambda code: (counts[code], code)) if counts else "USD"
 
 
-def _repriced(
+def repriced_each(
     periods: Sequence[BillingPeriod], change_of: Callable[[Contract], Reprice], stress: tuple[int, ...]
 ) -> Iterator[tuple[BillingPeriod, list[Repriced]]]:
     """Read and rate periods, many at a time, summed as charging sums them."""

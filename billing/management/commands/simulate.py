@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.economics.repricing import STRESS_PERCENTS, at_percent
 from billing.models import PriceVersion
+from billing.queries.repricing_workers import in_processes
 from billing.queries.simulation import SimulatedLine, Simulation, simulate, version_changes
 from tenants.models import Organization
 
@@ -28,6 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--model", action="append", help="only this model's prices; may be repeated")
         parser.add_argument("--price-version", help="id of a price version, in force throughout")
         parser.add_argument("--currency", default="")
+        parser.add_argument(
+            "--processes", type=int, default=1, help="rate in so many processes, for 1,000s of contracts"
+        )
         parser.add_argument("--no-stress", action="store_true", help="leave the stress columns out: 2 ratings, not 5")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
@@ -48,6 +52,7 @@ class Command(BaseCommand):
             currency=options["currency"],
             book_id=book_id,
             stress=() if options["no_stress"] else STRESS_PERCENTS,
+            rater=in_processes(options["processes"]),
         )
         self._write(found)
 

@@ -1,0 +1,30 @@
+"""Several processes come to what one comes to, each on a connection of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+
+from billing.economics.repricing import at_percent
+from billing.queries.repricing_workers import in_processes
+from billing.queries.simulation import simulate
+from tests.billing.costly import make_costly
+from tests.billing.world import APRIL, MARCH
+
+raised = at_percent(34)
+of_march = partial(simulate, from_at=MARCH, to_at=APRIL, change_of=lambda _contract: raised)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_the_same_by_one_process_or_two() -> None:
+    provider = make_costly().world.provider
+    alone = of_march(provider)
+    assert alone.total.new > alone.total.old
+    assert of_march(provider, rater=in_processes(2)) == alone
+    # Fewer periods than processes are not worth any.
+    assert of_march(provider, rater=in_processes(9)) == alone
+    connection.ensure_connection()
+    with transaction.atomic(), pytest.raises(AssertionError, match="not committed"):
+        of_march(provider, rater=in_processes(2))
