@@ -86,7 +86,7 @@ def adjust_discount(term: TermInput, window: RatingWindow, lines: Sequence[Rated
             continue
         counts = counts or coupon is not None
         if coupon is None or coupon.periods_most is None or used < coupon.periods_most:
-            found += _lines(term, stretch, window, lines)
+            found += list(_lines(term, stretch, window, (*lines, *found)))
     carries = (Carry(term.ref, PERIODS_USED, used + 1),) if counts and window.is_whole else ()
     return Rated(tuple(found), carries=carries)
 
@@ -95,7 +95,9 @@ def _lines(
     term: TermInput, stretch: Stretch[DiscountWording], window: RatingWindow, lines: Sequence[RatedLine]
 ) -> Iterator[RatedLine]:
     wording = stretch.wording
-    net = net_by_about(lines, wording.scope, stretch.from_at, stretch.to_at)
+    # Amended inside a period, an amount goes on to be taken off what began before the amendment: it is of the period.
+    begins_at = term.stretches[0].from_at if wording.percent is None else stretch.from_at
+    net = net_by_about(lines, wording.scope, begins_at, stretch.to_at)
     if wording.percent is not None:
         rule = RULE_PERCENT
         parts = {about: to_charge(amount * Fraction(wording.percent) / 100) for about, amount in net.items()}
@@ -114,7 +116,7 @@ def _lines(
                 about=(ref, model, quantity) if model or quantity else (ref,),
                 rule=rule,
                 amount=-amount,
-                from_at=max(stretch.from_at, window.from_at),
+                from_at=max(begins_at, window.from_at),
                 to_at=min(stretch.to_at, window.period_to_at),
                 about_ref=ref,
                 model=model,

@@ -92,7 +92,7 @@ KINDS: Mapping[TermKind, Kind] = {
         quantities=tuple(QUANTITIES),
         cuts=token_price_cuts,
     ),
-    TermKind.DISCOUNT: Kind(wording=DiscountWording, ref_prefix="D", adjust=adjust_discount),
+    TermKind.DISCOUNT: Kind(wording=DiscountWording, ref_prefix="DC", adjust=adjust_discount),
     TermKind.COMMITMENT: Kind(wording=CommitmentWording, ref_prefix="M", adjust=adjust_commitment),
     TermKind.CREDIT: Kind(wording=CreditWording, ref_prefix="CR", adjust=adjust_credit),
     TermKind.PRICE_RULE: Kind(wording=PriceRule, ref_prefix="R", rate=rate_price_rule),

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.second.commitments import Commitment
 from tests.second.given_bills import BEGINS, TERMS, month
 
 if TYPE_CHECKING:
-    from tests.second.given_bills import GivenBills
+    from tests.second.given_bills import GivenBills, Said
 
 DIGITS: Final = {"USD": 2, "JPY": 0, "BHD": 3}
 FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -20,74 +21,89 @@ FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 class _Book:
     """What is known at a moment."""
 
-    used: Fraction = Fraction(0)
-    carried: Fraction = Fraction(0)
-    recoupable: Fraction = Fraction(0)
+    commitment: Commitment
     brought: Fraction = Fraction(0)
     left: dict[str, Fraction] = field(default_factory=dict)
 
 
 def totals(given: GivenBills) -> list[tuple[Fraction, Fraction]]:
     """Return what each month's bill comes to, and what it hands to the next one's."""
-    book = _Book(left={grant["name"]: Fraction(grant["amount"]) for grant in given.grants})
+    left = {grant["name"]: Fraction(grant["amount"]) for grant in given.grants}
+    book = _Book(Commitment(given.commitment, given.ends), left=left)
     return [_month(given, book, number) for number in range(len(given.months))]
 
 
 def _month(given: GivenBills, book: _Book, number: int) -> tuple[Fraction, Fraction]:
     amounts = {about: Fraction(tokens, 10**6) for about, tokens in given.months[number].items()}
-    by_term = {ref: sum((a for (term, _), a in amounts.items() if term == ref), Fraction(0)) for ref in TERMS}
+    net = {ref: sum((a for (term, _), a in amounts.items() if term == ref), Fraction(0)) for ref in TERMS}
+    due = {about: _rounded(amount, given.currency) for about, amount in sorted(amounts.items())}
     lines = list(amounts.values())
-    taken = {ref: _discounted(given, ref, amount) for ref, amount in by_term.items()}
-    lines += [-amount for amount in taken.values()]
-    if given.commitment:
-        scope = given.commitment["terms"] or TERMS
-        used = sum((by_term[ref] - taken[ref] for ref in scope), Fraction(0))
-        lines.append(_committed(given, book, number, used))
-    rounded = [_rounded(line, given.currency) for line in lines]
-    due = sum(rounded, Fraction(0))
+    over = Fraction(0)
+    for (_, ref), amount in _discounts(given, number, net).items():
+        lines.append(-amount)
+        over += _take([about for about in due if about[0] == ref], due, _rounded(amount, given.currency))
+    settled = book.commitment.settle(number, net)
+    paid = sum((amount for amount in settled if amount > 0), Fraction(0))
+    back = sum((-amount for amount in settled if amount < 0), Fraction(0))
+    lines += [paid, -back]
+    due["M-1", ""] = _rounded(paid, given.currency)
+    over += _rounded(back, given.currency)
+    over = _take(sorted(due), due, over)
     for grant in _in_turn(given, number):
-        drawn = min(book.left[grant["name"]], max(Fraction(0), due))
+        wanted = [about for about in sorted(due) if not grant["terms"] or about[0] in grant["terms"]]
+        drawn = book.left[grant["name"]] - _take(wanted, due, book.left[grant["name"]])
         book.left[grant["name"]] -= drawn
-        rounded.append(-drawn)
         lines.append(-drawn)
-        due -= drawn
     exact = sum(lines, Fraction(0)) - book.brought
-    due -= book.brought
-    book.brought = min(max(Fraction(0), -due), max(Fraction(0), -_rounded(exact, given.currency)))
-    return max(Fraction(0), due), book.brought
+    owed = sum(due.values(), Fraction(0)) - over - book.brought
+    book.brought = min(max(Fraction(0), -owed), max(Fraction(0), -_rounded(exact, given.currency)))
+    return max(Fraction(0), owed), book.brought
 
 
-def _discounted(given: GivenBills, ref: str, amount: Fraction) -> Fraction:
-    if not given.discount or (given.discount["terms"] and ref not in given.discount["terms"]):
-        return Fraction(0)
-    return amount * Fraction(given.discount["percent"]) / 100
+def _take(places: list[tuple[str, str]], due: dict[tuple[str, str], Fraction], amount: Fraction) -> Fraction:
+    """Take an amount off what is due in some places, in their order; return what is left of it."""
+    for place in places:
+        part = min(amount, due[place])
+        due[place] -= part
+        amount -= part
+    return amount
 
 
-def _committed(given: GivenBills, book: _Book, number: int, used: Fraction) -> Fraction:
-    """What is paid for a shortfall as a period or year ends, or taken back where more was used."""
-    assert given.commitment
-    ends = given.ends == month(number + 1)
-    yearly = "amount_per_year" in given.commitment
-    book.used += used
-    if yearly and (number + 1) % 12 and not ends:
-        return Fraction(0)
-    committed = Fraction(given.commitment["amount_per_year" if yearly else "amount_per_period"])
-    if yearly:
-        year = month(number - number % 12), month(number - number % 12 + 12)
-        committed *= Fraction((month(number + 1) - year[0]) // (year[1] - year[0]).resolution)
-        committed /= (year[1] - year[0]) // (year[1] - year[0]).resolution
-    missing = committed + book.carried - book.used
-    book.used, book.carried = Fraction(0), Fraction(0)
-    if missing <= 0:
-        back = min(book.recoupable, -missing)
-        book.recoupable -= back
-        return -back
-    if given.commitment["shortfall"] == "carried" and not ends:
-        book.carried = missing
-        return Fraction(0)
-    if given.commitment["shortfall"] == "recoupable":
-        book.recoupable += missing
-    return missing
+def _discounts(given: GivenBills, number: int, net: dict[str, Fraction]) -> dict[tuple[str, str], Fraction]:
+    """What the discount takes off each term, and off `net`, by (percentage or amount, term): one line each.
+
+    Everything is used from the month's start on: a percentage counts that was in force then, an amount that holds then
+    or follows one that did, each by its seconds.
+    """
+    found: dict[tuple[str, str], Fraction] = {}
+    in_force = parts_of(given.discount, number, given.ends)
+    begun = bool(in_force) and in_force[0][0] == month(number)
+    for from_at, to_at, document in in_force:
+        terms = document["terms"] or TERMS
+        whole = sum((net[ref] for ref in terms), Fraction(0))
+        if not begun or not whole:
+            continue
+        if "percent" in document:
+            part = Fraction(document["percent"]) / 100 if from_at == month(number) else Fraction(0)
+        else:
+            seconds = Fraction((to_at - from_at) / (month(number + 1) - month(number))).limit_denominator(10**9)
+            part = min(Fraction(1), Fraction(document["amount_per_period"]) * seconds / whole)
+        for ref in terms:
+            about = ("percent" if "percent" in document else "amount", ref)
+            found[about] = found.get(about, Fraction(0)) + net[ref] * part
+            net[ref] -= net[ref] * part
+    return found
+
+
+def parts_of(said: Said, number: int, ends: datetime | None) -> list[tuple[datetime, datetime, dict[str, Any]]]:
+    """What is said in a month, from when until when."""
+    ended = [*(at for at, _ in said[1:]), ends or FAR]
+    found = []
+    for (at, document), until in zip(said, ended, strict=False):
+        from_at, to_at = max(at, month(number)), min(until, month(number + 1))
+        if from_at < to_at:
+            found.append((from_at, to_at, document))
+    return found
 
 
 def _in_turn(given: GivenBills, number: int) -> list[dict[str, Any]]:
@@ -98,7 +114,9 @@ def _in_turn(given: GivenBills, number: int) -> list[dict[str, Any]]:
         if grant["from_at"] < month(number + 1) and (grant["expires_at"] or FAR) > month(number)
     ]
     assert month(0) == BEGINS
-    return sorted(usable, key=lambda grant: (grant["priority"], grant["expires_at"] or FAR, grant["from_at"]))
+    return sorted(
+        usable, key=lambda grant: (grant["priority"], grant["expires_at"] or FAR, grant["from_at"], grant["name"])
+    )
 
 
 def _rounded(amount: Fraction, currency: str) -> Fraction:

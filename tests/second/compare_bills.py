@@ -15,13 +15,12 @@ from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.kinds import read_any_wording
 from billing.rating.lines import make_bill
 from billing.rating.wording import Stretch
-from tests.second.bills import totals
+from tests.second.bills import parts_of, totals
 from tests.second.given_bills import BEGINS, MODELS, TERMS, month
 
 if TYPE_CHECKING:
     from billing.rating.rated import Rated
-    from tests.second.given import Document
-    from tests.second.given_bills import GivenBills
+    from tests.second.given_bills import GivenBills, Said
 
 CONTRACT = "C-1"
 
@@ -47,11 +46,13 @@ def _basis(given: GivenBills, number: int, before: Rated | None, drawn: list[Fac
     prices = {(model, TokenClass.OUTPUT): Decimal(1) for model in MODELS}
     window = RatingWindow(given.currency, "UTC", start, end, end, (PriceVersion("v1", BEGINS, prices),))
 
-    def term(ref: str, document: Document, facts: list[Fact], *usage: Used) -> TermInput:
+    def term(ref: str, said: Said, facts: list[Fact], *usage: Used) -> TermInput:
         carried = [Carried(name=c.name, value=c.value) for c in (before.carries if before else ()) if c.term_ref == ref]
-        wording = read_any_wording(msgspec.to_builtins(document))
-        stretch = Stretch(1, start, end, wording)
-        return TermInput(ref, "", BEGINS, given.ends, (stretch,), usage=usage, facts=(*carried, *facts))
+        stretches = tuple(
+            Stretch(place, from_at, to_at, read_any_wording(msgspec.to_builtins(document)))
+            for place, (from_at, to_at, document) in enumerate(parts_of(said, number, given.ends), 1)
+        )
+        return TermInput(ref, "", said[0][0], given.ends, stretches, usage=usage, facts=(*carried, *facts))
 
     terms = []
     for ref in TERMS:
@@ -60,13 +61,14 @@ def _basis(given: GivenBills, number: int, before: Rated | None, drawn: list[Fac
             for (about, model), count in given.months[number].items()
             if about == ref
         ]
-        terms.append(term(ref, {"kind": "token_price", "witness": "gateway"}, [], *usage))
+        terms.append(term(ref, [(BEGINS, {"kind": "token_price", "witness": "gateway"})], [], *usage))
     if given.discount:
-        terms.append(term("D-1", given.discount, []))
+        terms.append(term("DC-1", given.discount, []))
     if given.commitment:
         terms.append(term("M-1", given.commitment, []))
     if given.grants:
-        terms.append(term("CR-1", {"kind": "credit", "grants": given.grants}, drawn))
+        terms.append(term("CR-1", [(BEGINS, {"kind": "credit", "grants": given.grants})], drawn))
+    terms = [each for each in terms if each.stretches]
     carries = before.carries if before else ()
     facts = tuple(Carried(name=carry.name, value=carry.value) for carry in carries if carry.term_ref == CONTRACT)
     return PeriodBasis(CONTRACT, 1, window, tuple(terms), facts)

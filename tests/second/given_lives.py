@@ -140,12 +140,12 @@ def _share(random: Random) -> Document:
     for start, end in pairwise(edges):
         tier = {"from_base_amount": str(start), "share_percent": random.choice(["40", "25", "7.5", "0"])}
         tiers.append(tier | ({} if end is None else {"to_base_amount": str(end)}))
-    return {"tiers": tiers}
+    return {"tiers": tiers, "tier_mode": random.choice(["marginal", "whole"])}
 
 
 def _amended(random: Random, first: Document) -> Document:
     """Say something else of the share and of the guarantee's amount."""
-    document = {name: value for name, value in first.items() if name not in ("share_percent", "tiers")}
+    document = {name: value for name, value in first.items() if name not in ("share_percent", "tiers", "tier_mode")}
     document |= _share(random)
     if "guarantee" in first:
         document["guarantee"] = {**first["guarantee"], "amount_per_span": str(random.randint(1, 400))}

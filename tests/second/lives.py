@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -76,14 +76,14 @@ def _shares(life: GivenLife, walk: _Walk, number: int) -> dict[datetime, Fractio
     start, end = life.periods[number]
     inside = sorted((use for use in life.uses if start <= use.at < end), key=lambda use: use.at)
     amounts = [(use.at, Fraction(_counted(use, _wording(life, use.at)), MILLION)) for use in inside]
-    document = life.wordings[0][1]
-    if document.get("base") == "certified_revenue":
+    if life.wordings[0][1].get("base") == "certified_revenue":
         amounts = _stated(life, walk, number, amounts)
     found: dict[datetime, Fraction] = defaultdict(Fraction)
     base = Fraction(0)
+    reached = _reached(life, walk, amounts)
     for at, amount in amounts:
-        _begin_anew(life, walk, document, at)
-        found[at] += _in_tiers(_wording(life, at), walk.position, amount)
+        begun = _begin_anew(life, walk, at)
+        found[at] += _in_tiers(_wording(life, at), walk.position, amount, reached[begun])
         walk.position += amount
         base += amount
     walk.based[number] = base
@@ -110,18 +110,34 @@ def _stated(
     return [(at, amount * base / worth) for at, amount in metered]
 
 
-def _begin_anew(life: GivenLife, walk: _Walk, document: dict[str, Any], at: datetime) -> None:
-    if document["tier_period"] == "lifetime":
-        return
-    monthly = document["tier_period"] == "month"
-    begun = _span(life, "month", at)[0] if monthly else _anniversary(life.begins, at, 12)[0]
+def _begin_anew(life: GivenLife, walk: _Walk, at: datetime) -> datetime | None:
+    """Go into the tier period of an instant; return where it begins, None where it is the share's life."""
+    kind = life.wordings[0][1]["tier_period"]
+    if kind == "lifetime":
+        return None
+    begun = _span(life, "month", at)[0] if kind == "month" else _anniversary(life.begins, at, 12)[0]
     if begun != walk.year:
         walk.position, walk.year = Fraction(0), begun
+    return begun
 
 
-def _in_tiers(document: dict[str, Any], position: Fraction, amount: Fraction) -> Fraction:
+def _reached(life: GivenLife, walk: _Walk, amounts: list[tuple[datetime, Fraction]]) -> dict[datetime | None, Fraction]:
+    """Where the position stands at a billing period's end, by the tier period: a tier of the whole is of all of it."""
+    ahead = replace(walk)
+    found: dict[datetime | None, Fraction] = {}
+    for at, amount in amounts:
+        begun = _begin_anew(life, ahead, at)
+        ahead.position += amount
+        found[begun] = ahead.position
+    return found
+
+
+def _in_tiers(document: dict[str, Any], position: Fraction, amount: Fraction, reached: Fraction) -> Fraction:
     if "share_percent" in document:
         return amount * Fraction(document["share_percent"]) / 100
+    if document["tier_mode"] == "whole":
+        last = [tier for tier in document["tiers"] if Fraction(tier["from_base_amount"]) <= reached][-1]
+        return amount * Fraction(last["share_percent"]) / 100
     owed = Fraction(0)
     for tier in document["tiers"]:
         top = position + amount
