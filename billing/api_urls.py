@@ -60,7 +60,7 @@ from billing.session_api import (
     TakeBacksView,
     VolumesView,
 )
-from billing.share_facts_api import AuditFindingsView, RefundsView
+from billing.share_facts_api import AuditAnswersView, AuditFindingsView, RefundsView
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.statements.balance_api import AccountView, BalanceView
 from billing.statements.paper_api import AccountPdfView
@@ -264,6 +264,7 @@ urlpatterns = [
     ),
     path("contracts/<uuid:contract_id>/refunds", RefundsView.as_view(), name="api-share-refunds"),
     path("contracts/<uuid:contract_id>/audit-findings", AuditFindingsView.as_view(), name="api-share-audits"),
+    path("contracts/<uuid:contract_id>/audit-answers", AuditAnswersView.as_view(), name="api-share-audit-answers"),
     path(
         "contracts/<uuid:contract_id>/witness-differences",
         WitnessDifferencesView.as_view(),

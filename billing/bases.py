@@ -43,6 +43,11 @@ LASTING = ("lease_agreed", "lease_extended")
 """Facts that hold from their instant on, in every later period too."""
 
 
+AUDIT_CLAIM, AUDIT_ANSWER = "audit_claim", "audit_answer"
+UNRATED = (AUDIT_CLAIM, AUDIT_ANSWER)
+"""Facts on record that decide no amount: what a finding is until it is settled (`billing.audit_claims`)."""
+
+
 class Grain(StrEnum):
     """How finely usage is summed; rating gives the same from each.
 
@@ -272,7 +277,8 @@ def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[i
     if not contract_of:
         return found
     indexes = _by_contract(windows)
-    facts = TermFact.objects.exclude(term__kind=TermKind.CREDIT).filter(
+    rated = TermFact.objects.exclude(term__kind=TermKind.CREDIT).exclude(document__fact__in=UNRATED)
+    facts = rated.filter(
         Q(at__gte=min(window.from_at for window in windows)) | Q(document__fact__in=LASTING),
         term__contract__in=list(indexes),
         at__lt=max(window.to_at for window in windows),

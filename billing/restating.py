@@ -1,7 +1,8 @@
 """A closed period rated again with usage that came late: what each line comes to now, and what is still to be billed.
 
 What was agreed, priced and stated of the period stays as it was sealed with its invoice; only what was metered of it,
-and what the period before handed it, are taken as they are known now. Amounts compare line by line, rounded once each.
+what the period before handed it, and what both parties settled of it since are taken as they are known now. Amounts
+compare line by line, rounded once each.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +16,12 @@ from billing.rating.kinds import KINDS
 from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lines import Bill, InvoiceLine
 from billing.rating.rated import Carry, TermKind
-from billing.rating.share_facts import InterruptedCounts, WitnessCounts
+from billing.rating.share_facts import AgreedCounts, AuditFinding, InterruptedCounts, WitnessCounts
 from billing.rating.wording import plain
 
-MOVING_FACTS: tuple[type[Fact], ...] = (Carried, WitnessCounts, InterruptedCounts)
-"""Facts that follow from usage, of the period or of one before it, and so come late with it."""
+MOVING_FACTS: tuple[type[Fact], ...] = (Carried, WitnessCounts, InterruptedCounts, AgreedCounts, AuditFinding)
+"""Facts that follow from usage, of the period or of one before it, and so come late with it; and those that parties
+settle of a closed period whose share has no open one left."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,7 +11,10 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from billing.audit_claims import NOTE_CHARS_MAX, Claim, answer_audit, claims_of
+from billing.bases import AUDIT_CLAIM
 from billing.models import Contract, TermFact
 from billing.queries.revenue import stated_facts
 from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_refund
@@ -71,7 +74,7 @@ class RefundSerializer(serializers.Serializer[Any]):
 
 
 class AuditSerializer(serializers.Serializer[Any]):
-    """A finding as it was stated; it is billed in the period in which `found_at` lies."""
+    """A finding as it was stated at `found_at`, and what became of it: once settled it bills from `counts_from`."""
 
     id = serializers.UUIDField()
     term = serializers.CharField()
@@ -84,6 +87,23 @@ class AuditSerializer(serializers.Serializer[Any]):
     cost_amount = serializers.CharField()
     recorded_by = serializers.CharField()
     recorded_at = serializers.DateTimeField()
+    state = serializers.ChoiceField(["open", "disputed", "settled"])
+    answer_by = serializers.DateTimeField(
+        allow_null=True, help_text="until when it can be disputed; null: only the tenant's word settles it"
+    )
+    counts_from = serializers.DateTimeField(allow_null=True)
+    settled_by = serializers.CharField()
+    answered_by = serializers.CharField()
+    note = serializers.CharField()
+
+
+class AuditAnswerSerializer(serializers.Serializer[Any]):
+    """The tenant's word on a finding."""
+
+    term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
+    audit = serializers.CharField(max_length=REFERENCE_CHARS_MAX, help_text="the provider's reference of it")
+    accepts = serializers.BooleanField(help_text="true: it bills; false: it is disputed and does not")
+    note = serializers.CharField(max_length=NOTE_CHARS_MAX, required=False, default="", allow_blank=True)
 
 
 class RefundsOfShareSerializer(PagedSerializer):
@@ -158,8 +178,9 @@ class AuditFindingsView(ListView):
     )
     def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """List what audits found, the latest first."""
-        paged = _listed(request, contract_id, "audit_finding")
-        return list_answer(request, "audit_findings", paged, AuditSerializer, _row)
+        paged = _listed(request, contract_id, AUDIT_CLAIM)
+        claims = {claim.stated.pk: claim for claim in claims_of(paged.rows)}
+        return list_answer(request, "audit_findings", paged, AuditSerializer, lambda one: _claim_row(claims[one.pk]))
 
     @extend_schema(
         operation_id="share_audit_findings_create",
@@ -173,7 +194,7 @@ class AuditFindingsView(ListView):
     )
     @once
     def post(self, request: Request, contract_id: UUID) -> Response:
-        """State what is owed for a closed period instead of what was reported; the difference is billed."""
+        """State what is owed for a closed period instead of what was reported; the difference bills once settled."""
         contract, given, by = _given(request, contract_id, AuditRequestSerializer)
         stated, is_new = state_audit(
             contract=contract,
@@ -186,7 +207,36 @@ class AuditFindingsView(ListView):
             by=by,
             now=timezone.now(),  # noqa: TID251  an entry point
         )
-        return _answered(stated, is_new)
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(_claim_row(claims_of([stated])[0]), status=code)
+
+
+class AuditAnswersView(APIView):
+    """The tenant's words on findings of audits."""
+
+    required_scopes = {"POST": "revenue:write"}
+
+    @extend_schema(
+        operation_id="share_audit_findings_answer",
+        tags=["contracts"],
+        summary="Accept or dispute what an audit found",
+        request=AuditAnswerSerializer,
+        responses={200: AuditSerializer},
+    )
+    @once
+    def post(self, request: Request, contract_id: UUID) -> Response:
+        """Accept a finding, which bills it, or dispute it, which keeps it off the bill until it is accepted."""
+        contract, given, by = _given(request, contract_id, AuditAnswerSerializer)
+        claim = answer_audit(
+            contract=contract,
+            term_ref=given["term"],
+            audit=given["audit"],
+            accepts=given["accepts"],
+            note=given["note"],
+            by=by,
+            now=timezone.now(),  # noqa: TID251  an entry point
+        )
+        return Response(_claim_row(claim))
 
 
 def _given(
@@ -218,4 +268,16 @@ def _row(stated: TermFact) -> dict[str, Any]:
         **said,
         "recorded_by": stated.recorded_by,
         "recorded_at": stated.recorded_at,
+    }
+
+
+def _claim_row(claim: Claim) -> dict[str, Any]:
+    return {
+        **_row(claim.stated),
+        "state": str(claim.state),
+        "answer_by": claim.answer_by,
+        "counts_from": claim.counts_from,
+        "settled_by": claim.settled_by,
+        "answered_by": claim.answered_by,
+        "note": claim.note,
     }

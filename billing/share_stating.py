@@ -1,23 +1,25 @@
 """Stating what no meter knows of a token share: tokens that a tenant paid back, and what a provider's audit found.
 
-Each is a fact that is never changed: a mistake of one is settled by another. What is stated under a reference a second
+Each is on record for good: a mistake of one is settled by another. Refunds are the tenant's own to give; what an audit
+found is a claim, which its tenant answers. What is stated under a reference a second
 time changes nothing, and is refused where it says something else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from msgspec.structs import replace
 
-from billing.bases import Grain, read_basis, window_of
+from billing.bases import AUDIT_CLAIM, Grain, read_basis, window_of
 from billing.models import BillingPeriod, Contract, PeriodState, Term, TermFact
-from billing.rating.inputs import Fact
 from billing.rating.kinds import write_fact
 from billing.rating.rated import TermKind
 from billing.rating.share_facts import AuditFinding, RefundedCounts
+from billing.rating.share_settling import settle_by
 from billing.rating.share_wording import TokenShareWording
 from billing.rating.share_words import ExclusionRule
 from tenants.ids import new_id
@@ -28,6 +30,7 @@ REFERENCE_CHARS_MAX = 100
 AMOUNT_MAX = Decimal(10) ** 15
 AMOUNT_DECIMALS_MAX = 4
 WHOLE_CLASSES = ("input", "output")
+Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class FactTooLate(Problem):
     status = 409
     code = "fact_too_late"
     title = "No open billing period is left for it"
+
+
+class AlreadySettled(Problem):
+    """Both parties have settled it otherwise."""
+
+    status = 409
+    code = "already_settled"
+    title = "It is settled"
 
 
 class NotTheParty(Problem):
@@ -99,15 +110,16 @@ def state_refund(
         tokens=tokens,
         refund=refund,
     )
-    stated = _again(term, "refund", refund, fact)
-    if stated is not None:
-        return stated, False
+    document = write_fact(fact)
+    before = _stated(term, "refund", refund, "refunded_counts")
+    if before is not None:
+        return _same(before, "refund", refund, document, before.document), False
     if period.state != PeriodState.OPEN:
         raise FactTooLate(f"The period from {period.from_at.isoformat()} is closed; state it in the one it is paid in.")
     if now < period.from_at:
         raise WrongFact("period_from", f"The period begins at {period.from_at.isoformat()}.")
     _check_tokens(term, period, fact, now)
-    return _keep(term, fact, at=period.from_at, by=by, now=now), True
+    return _keep(term, document, f"{term.ref} {refund}", at=period.from_at, by=by, now=now), True
 
 
 @transaction.atomic
@@ -125,8 +137,8 @@ def state_audit(
 ) -> tuple[TermFact, bool]:
     """State what an audit found to be owed for a closed period; return it, and whether it is new.
 
-    It counts in the open period that it is stated in, or in the first open one of the share. Raises `NotTheParty`,
-    `WrongFact` and `FactTooLate`.
+    It bills once the tenant has accepted it, or has let the share's days to dispute it pass (`billing.audit_claims`).
+    Raises `NotTheParty` and `WrongFact`.
     """
     if by.organization.pk != contract.provider_id:
         raise NotTheParty(f"{contract.number}'s provider states what audits found.")
@@ -145,16 +157,24 @@ def state_audit(
         found_share_amount=found_share_amount,
         cost_amount=cost_amount,
     )
-    before = _stated(term, "audit", audit)
+    document = {**write_fact(fact), "fact": AUDIT_CLAIM}
+    before = _stated(term, "audit", audit, AUDIT_CLAIM)
     if before is not None:
-        counted_at = datetime.fromisoformat(before.document["found_at"])
-        return _same(before, "audit", audit, replace(fact, found_at=counted_at)), False
+        said = {name: before.document[name] for name in document}
+        return _same(before, "audit", audit, {**document, "found_at": said["found_at"]}, said), False
     if period.state != PeriodState.CLOSED:
         raise WrongFact("period_from", "The period is open: what is found of it still changes its own bill.")
     if reported_share_amount == found_share_amount:
         raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
-    found_at = counts_at(contract, term, now)
-    return _keep(term, replace(fact, found_at=found_at), at=found_at, by=by, now=now), True
+    until = _disputed_until(term, period, now)
+    document |= {"answer_by": None if until is None else until.isoformat()}
+    return _keep(term, document, f"{term.ref} {audit}", at=now, by=by, now=now), True
+
+
+def _disputed_until(term: Term, period: BillingPeriod, now: datetime) -> datetime | None:
+    """Return until when a finding can be disputed; None where the share agrees no days for it."""
+    said = settle_by([term.stretches(period.from_at, period.to_at)], due_days=0, grace_hours=0)
+    return said.disputed_until(now.astimezone(UTC).replace(microsecond=0))
 
 
 def locked_term(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
@@ -223,41 +243,40 @@ def _check_amount(field: str, amount: Decimal) -> None:
         raise WrongFact(field, f"An amount of 0 or more with at most {AMOUNT_DECIMALS_MAX} decimals.", "1250.00")
 
 
-def counts_at(contract: Contract, term: Term, now: datetime) -> datetime:
-    """Return the instant that a finding counts at: now, or the start of the first open period of the share."""
-    periods = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN).order_by("from_at")
+def counts_at(term: Term, about: BillingPeriod, now: datetime) -> datetime:
+    """Return the instant that what is settled of a closed period counts at.
+
+    Now, or the start of the first open period of the share; where it has none any more, the start of the period that
+    it is about, which is restated on the contract's next or last bill (`billing.adjusting`).
+    """
+    periods = BillingPeriod.objects.filter(contract=term.contract_id, state=PeriodState.OPEN).order_by("from_at")
     mine = [period for period in periods if term.stretches(period.from_at, period.to_at)]
     if not mine:
-        raise FactTooLate(f"{term.ref} has no open billing period left.")
+        return about.from_at
     return now if any(period.from_at <= now < period.to_at for period in mine) else mine[0].from_at
 
 
-def _stated(term: Term, name: str, reference: str) -> TermFact | None:
-    return TermFact.objects.filter(term=term, **{f"document__{name}": reference}).first()
+def _stated(term: Term, name: str, reference: str, kind: str) -> TermFact | None:
+    return TermFact.objects.filter(term=term, document__fact=kind, **{f"document__{name}": reference}).first()
 
 
-def _again(term: Term, name: str, reference: str, fact: Fact) -> TermFact | None:
-    stated = _stated(term, name, reference)
-    return None if stated is None else _same(stated, name, reference, fact)
-
-
-def _same(stated: TermFact, name: str, reference: str, fact: Fact) -> TermFact:
-    if stated.document != write_fact(fact):
+def _same(stated: TermFact, name: str, reference: str, wanted: Document, said: Document) -> TermFact:
+    if said != wanted:
         raise WrongFact(name, f"{reference} was stated already, and otherwise.", "another reference")
     return stated
 
 
-def _keep(term: Term, fact: RefundedCounts | AuditFinding, *, at: datetime, by: By, now: datetime) -> TermFact:
+def _keep(term: Term, document: Document, subject: str, *, at: datetime, by: By, now: datetime) -> TermFact:
     stated = TermFact.objects.create(
-        id=new_id(), term=term, at=at, document=write_fact(fact), recorded_by=by.name, recorded_at=now
+        id=new_id(), term=term, at=at, document=document, recorded_by=by.name, recorded_at=now
     )
     AuditEntry.objects.create(
         organization=by.organization,
         actor=by.name,
-        action="revenue.refunded" if isinstance(fact, RefundedCounts) else "revenue.audited",
-        subject=f"{term.ref} {fact.refund if isinstance(fact, RefundedCounts) else fact.audit}",
+        action="revenue.audited" if document["fact"] == AUDIT_CLAIM else "revenue.refunded",
+        subject=subject,
         before={},
-        after=stated.document,
+        after=document,
         at=now,
     )
     return stated

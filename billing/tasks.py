@@ -12,6 +12,7 @@ from django.conf import settings
 
 from billing import (
     asking,
+    audit_claims,
     charging,
     checkpoints,
     closing,
@@ -81,8 +82,9 @@ def charge_usage(**_: object) -> None:
 
 @shared_task(name="billing.tasks.expire_offers")
 def expire_offers(**_: object) -> None:
-    """Close the offers of terms that nobody accepted in their time."""
+    """Close the offers that nobody accepted in their time; settle what audits found and nobody disputed in its."""
     drafting.expire_offers(now=datetime.now(UTC))
+    audit_claims.settle_unanswered(now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.forget_calls")

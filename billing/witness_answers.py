@@ -11,17 +11,8 @@ from billing.rating.kinds import read_fact, write_fact
 from billing.rating.share_facts import AgreedCounts
 from billing.rating.share_held import Held, Key, key_of
 from billing.rating.share_rating import share_rating
-from billing.share_stating import By, WrongFact, counts_at, locked_term
+from billing.share_stating import AlreadySettled, By, WrongFact, counts_at, locked_term
 from tenants.models import AuditEntry
-from tenants.problems import Problem
-
-
-class AlreadySettled(Problem):
-    """Both parties have agreed on another count."""
-
-    status = 409
-    code = "already_settled"
-    title = "The difference is settled"
 
 
 @transaction.atomic
@@ -39,8 +30,9 @@ def answer_difference(
 ) -> bool:
     """State a party's count for a difference that is held; return whether both parties have stated this count by now.
 
-    Then it is agreed on: in its period while that is open, else billed in the first open one of the share. The same
-    count again changes nothing. Raises `WrongFact`, `AlreadySettled` and `FactTooLate`.
+    Then it is agreed on: in its period while that is open, else billed in the first open one of the share, or, where
+    the share is over, as a correction of its period. The same count again changes nothing. Raises `WrongFact` and
+    `AlreadySettled`.
     """
     contract, term = locked_term(contract, term_ref)
     about = (str(deployment), model, token_class, from_at)
@@ -58,7 +50,7 @@ def answer_difference(
         raise WrongFact("tokens", reason, str(held.lower))
     if not _both_state(term, about, tokens, by, now):
         return False
-    at = period.from_at if period.state == PeriodState.OPEN else counts_at(contract, term, now)
+    at = period.from_at if period.state == PeriodState.OPEN else counts_at(term, period, now)
     fact = AgreedCounts(
         deployment=about[0],
         model=model,

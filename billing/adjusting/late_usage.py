@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from billing.models import Adjustment, BillingPeriod, PeriodState, TermDeployment
+from billing.models import Adjustment, BillingPeriod, PeriodState, TermDeployment, TermFact
 from metering.models import UsageHour
 
 STORED_WITHIN = timedelta(minutes=10)
@@ -17,7 +17,7 @@ STORED_WITHIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """A closed period: whether usage was stored since it was last looked at, and whether a bill adjusts it already."""
+    """A closed period: whether more is known of it since it was last looked at, and whether a bill adjusts it."""
 
     period: BillingPeriod
     is_late: bool
@@ -35,7 +35,7 @@ def closed_before_each(into: Sequence[BillingPeriod]) -> dict[UUID, list[ClosedP
     adjusted = Adjustment.objects.filter(period=OuterRef("pk"), into__in=into)
     closed = BillingPeriod.objects.filter(
         contract__in=list(by_contract), state=PeriodState.CLOSED, to_at__lte=max(period.from_at for period in into)
-    ).annotate(late=_late(), is_adjusted=Exists(adjusted))
+    ).annotate(late=ExpressionWrapper(_late(), BooleanField()), is_adjusted=Exists(adjusted))
     found: dict[UUID, list[ClosedPeriod]] = {period.pk: [] for period in into}
     for row in closed.order_by("from_at"):
         before = by_contract[row.contract_id]
@@ -50,13 +50,24 @@ def late_contracts(contract_ids: Collection[UUID]) -> list[UUID]:
     return sorted(set(closed.values_list("contract_id", flat=True)))
 
 
-def _late() -> Exists:
-    bound = TermDeployment.objects.filter(term__contract=OuterRef(OuterRef("contract"))).values("deployment_id")
-    return Exists(
-        UsageHour.objects.filter(
-            deployment_id__in=bound,
-            from_at__gte=OuterRef("from_at"),
-            from_at__lt=OuterRef("to_at"),
-            updated_at__gt=Coalesce(OuterRef("restated_at"), OuterRef("closed_at")) - STORED_WITHIN,
-        )
+LATE_FACTS = ("agreed_counts", "audit_finding")
+"""Facts that parties may settle of a closed period, where their share has no open one left to count in."""
+
+
+def _late() -> Q:
+    since = Coalesce(OuterRef("restated_at"), OuterRef("closed_at")) - STORED_WITHIN
+    settled = TermFact.objects.filter(
+        term__contract=OuterRef("contract"),
+        at__gte=OuterRef("from_at"),
+        at__lt=OuterRef("to_at"),
+        recorded_at__gt=since,
+        document__fact__in=LATE_FACTS,
     )
+    bound = TermDeployment.objects.filter(term__contract=OuterRef(OuterRef("contract"))).values("deployment_id")
+    used = UsageHour.objects.filter(
+        deployment_id__in=bound,
+        from_at__gte=OuterRef("from_at"),
+        from_at__lt=OuterRef("to_at"),
+        updated_at__gt=since,
+    )
+    return Q(Exists(settled)) | Q(Exists(used))

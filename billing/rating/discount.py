@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from urllib.parse import unquote
 
 import msgspec
 
 from billing.money import to_charge
 from billing.rating.adjusting import About, Scope, amount_line, net_by_about
-from billing.rating.inputs import Fact, RatingWindow, TermInput, facts_of
+from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, facts_of
 from billing.rating.quantities import QUANTITIES
-from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKind
+from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKind, line_key
 from billing.rating.token_price_wording import check_decimal
 from billing.rating.wording import Stretch, Wording, WrongWording
 from clusters.occupancy import unix_second
@@ -73,22 +74,39 @@ class Redeemed(Fact, frozen=True, kw_only=True, tag="coupon_redeemed"):
 
 
 def adjust_discount(term: TermInput, window: RatingWindow, lines: Sequence[RatedLine]) -> Rated:
-    """Take a discount off the lines before it: one line per wording and term, model and quantity in scope."""
-    codes = {fact.code for fact in facts_of(term.facts, Redeemed)}
-    used = term.carried(PERIODS_USED)
+    """Take a discount off the lines before it: one line per wording and term, model and quantity in scope.
+
+    A coupon's periods count by its code: an amendment that names another code must be redeemed anew.
+    """
+    redeemed = {fact.code for fact in facts_of(term.facts, Redeemed)}
+    used = _periods_used(term)
     found: list[RatedLine] = []
-    counts = False
+    held: set[str] = set()
     for stretch in term.stretches:
         wording: DiscountWording = stretch.wording
         coupon = wording.coupon
-        # That it was redeemed is a fact of the period in which that was; later ones know by what was handed on.
-        if coupon is not None and coupon.code not in codes and not used:
-            continue
-        counts = counts or coupon is not None
-        if coupon is None or coupon.periods_most is None or used < coupon.periods_most:
-            found += list(_lines(term, stretch, window, (*lines, *found)))
-    carries = (Carry(term.ref, PERIODS_USED, used + 1),) if counts and window.is_whole else ()
-    return Rated(tuple(found), carries=carries)
+        if coupon is not None:
+            # That it was redeemed is a fact of the period in which that was; later ones know by what was handed on.
+            if coupon.code not in redeemed and coupon.code not in used:
+                continue
+            held.add(coupon.code)
+            if coupon.periods_most is not None and used.get(coupon.code, Decimal(0)) >= coupon.periods_most:
+                continue
+        found += list(_lines(term, stretch, window, (*lines, *found)))
+    counted = {code: used.get(code, Decimal(0)) + (code in held) for code in sorted({*used, *held})}
+    carries = [Carry(term.ref, line_key(PERIODS_USED, code), count) for code, count in counted.items()]
+    return Rated(tuple(found), carries=tuple(carries) if window.is_whole else ())
+
+
+def _periods_used(term: TermInput) -> dict[str, Decimal]:
+    """Return in how many periods each code was used before; what was handed on without a code is of the first one."""
+    codes = [stretch.wording.coupon.code for stretch in term.stretches if stretch.wording.coupon is not None]
+    found: dict[str, Decimal] = {}
+    for fact in facts_of(term.facts, Carried):
+        name, *code = fact.name.split("|")
+        if name == PERIODS_USED and (code or codes):
+            found[unquote(code[0]) if code else codes[0]] = fact.value
+    return found
 
 
 def _lines(

@@ -94,6 +94,39 @@ def test_a_provider_states_a_finding_and_both_read_it(client: Client, world: Wor
         assert call(client, party, world, "refunds").json()["refunds"] == []
 
 
+def test_a_tenant_disputes_a_finding_and_then_accepts_it(client: Client, world: World, shared: Shared) -> None:
+    made = call(client, world.provider, world, "audit-findings", audit(shared)).json()
+    assert (made["state"], made["answer_by"], made["counts_from"]) == ("open", None, None)
+    said = {"term": shared.term.ref, "audit": "A-1"}
+    told = call(client, world.tenant, world, "audit-answers", {**said, "accepts": False, "note": "Not our tokens"})
+    assert (told.status_code, told.json()["state"], told.json()["note"]) == (200, "disputed", "Not our tokens")
+    told = call(client, world.tenant, world, "audit-answers", {**said, "accepts": True})
+    assert told.json()["state"] == "settled"
+    [listed] = call(client, world.provider, world, "audit-findings").json()["audit_findings"]
+    assert listed["state"] == "settled"
+    assert listed["settled_by"] == listed["answered_by"] != made["recorded_by"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"accepts": "perhaps"}, (400, "accepts")),
+        ({"audit": "A-9"}, (422, "No audit")),
+        ({"term": "S-9"}, (422, "S-9")),
+        ({"note": "x" * 1001}, (400, "note")),
+    ],
+)
+def test_a_wrong_answer_says_what_is_wrong(
+    client: Client, world: World, shared: Shared, changed: dict[str, Any], told: tuple[int, str]
+) -> None:
+    call(client, world.provider, world, "audit-findings", audit(shared))
+    given = {"term": shared.term.ref, "audit": "A-1", "accepts": True, **changed}
+    answer = call(client, world.tenant, world, "audit-answers", given)
+    assert answer.status_code == told[0]
+    assert told[1] in answer.json()["detail"]
+    assert TermFact.objects.count() == 1
+
+
 def test_the_other_party_is_told_so(client: Client, world: World, shared: Shared) -> None:
     for party, what, body in (
         (world.provider, "refunds", refund(shared)),

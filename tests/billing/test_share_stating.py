@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from billing.audit_claims import answer_audit
 from billing.charging import charge_period, ensure_periods
 from billing.closing import close_period
 from billing.evidence import differences
@@ -74,6 +75,12 @@ def audit(shared: Shared, **changed: Any) -> tuple[TermFact, bool]:
         "now": APRIL + 3 * DAY,
     }
     return state_audit(**{**given, **changed})
+
+
+def accept(shared: Shared, now: datetime = APRIL + 4 * DAY) -> None:
+    contract = shared.term.contract
+    by = By(contract.tenant, "alice@example.com")
+    answer_audit(contract=contract, term_ref=shared.term.ref, audit="A-1", accepts=True, note="", by=by, now=now)
 
 
 def close(shared: Shared, from_at: datetime = MARCH, now: datetime = APRIL + 2 * DAY) -> Invoice | None:
@@ -195,6 +202,7 @@ def test_a_finding_is_billed_in_the_open_period_and_its_cost_beyond_the_toleranc
     assert is_new
     assert stated.at == APRIL + 3 * DAY
     assert audit(shared, now=APRIL + 9 * DAY) == (stated, False)
+    accept(shared)
     invoice = close(shared, APRIL, MAY + DAY)
     assert invoice is not None
     assert lines_of(invoice) == {"share_audit_difference": Decimal("10.5"), "share_audit_cost": Decimal("2.25")}
@@ -206,14 +214,17 @@ def test_a_finding_is_billed_in_the_open_period_and_its_cost_beyond_the_toleranc
 
 def test_a_finding_between_periods_counts_in_the_first_open_one(shared: Shared) -> None:
     close(shared)
-    stated, _ = audit(shared, now=MAY + 2 * DAY)
-    assert stated.at == APRIL
-    assert stated.document["found_at"] == "2026-04-01T00:00:00Z"
+    audit(shared, now=MAY + 2 * DAY)
+    accept(shared, now=MAY + 3 * DAY)
+    settled = TermFact.objects.get(document__fact="audit_finding")
+    assert settled.at == APRIL
+    assert settled.document["found_at"] == "2026-04-01T00:00:00Z"
 
 
 def test_a_finding_within_the_tolerance_leaves_its_cost_to_who_ordered_it(shared: Shared) -> None:
     close(shared)
     audit(shared, found_share_amount=Decimal("30.9"))
+    accept(shared)
     invoice = close(shared, APRIL, MAY + DAY)
     assert invoice is not None
     assert lines_of(invoice) == {"share_audit_difference": Decimal("0.9")}
@@ -251,7 +262,7 @@ def test_a_finding_under_a_reference_that_says_otherwise_is_refused(shared: Shar
     assert TermFact.objects.count() == 1
 
 
-def test_what_a_share_that_is_over_can_no_longer_bill_is_refused() -> None:
+def test_a_statement_of_a_share_that_is_over_is_refused() -> None:
     world = make_world(tokens={(MODEL, "output"): "1"})
     made = share(world, Witness.GATEWAY, base="certified_revenue", statements={"due_days": 1})
     world.rolled(world.nodes[0], MAY + 30 * DAY)
@@ -260,8 +271,6 @@ def test_what_a_share_that_is_over_can_no_longer_bill_is_refused() -> None:
     ensure_periods(contract=world.contract, now=APRIL + DAY)
     close(made, now=APRIL + 3 * DAY)
     assert BillingPeriod.objects.filter(contract=world.contract, state=PeriodState.OPEN).exists()
-    with pytest.raises(FactTooLate):
-        audit(made)
     with pytest.raises(StatementTooLate):
         state_revenue(
             contract=world.contract,

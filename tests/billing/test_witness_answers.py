@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from billing.adjusting.last_bills import bill_late, contracts_with_late_usage
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period
 from billing.evidence import differences
-from billing.models import InvoiceEvidence, InvoiceLine, TermFact, WitnessAnswer
-from billing.share_stating import By, FactTooLate, WrongFact
-from billing.witness_answers import AlreadySettled, answer_difference
+from billing.models import (
+    Contract,
+    ContractVersion,
+    InvoiceEvidence,
+    InvoiceLine,
+    Term,
+    TermFact,
+    TermWording,
+    WitnessAnswer,
+)
+from billing.share_stating import AlreadySettled, By, WrongFact
+from billing.term_versions import latest_version
+from billing.witness_answers import answer_difference
 from metering.models import Witness
 from tenants.models import AuditEntry
+from tests.billing.adjusting.test_restatements import wrong
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 
@@ -63,11 +75,20 @@ def answer(shared: Shared, party: str, mtok: int = 96, **changed: Any) -> bool:
     return answer_difference(**{**given, **changed})
 
 
+def latest(contract: Contract) -> ContractVersion:
+    version = latest_version(contract)
+    assert version is not None
+    return version
+
+
 def lines_at(shared: Shared, from_at: datetime, now: datetime) -> dict[str, Decimal]:
     closed = close_period(period_id=shared.term.contract.periods.get(from_at=from_at).id, now=now)
     assert closed.invoice is not None
     assert differences(json.loads(InvoiceEvidence.objects.get(invoice=closed.invoice).document)) == []
-    return {line.rule: line.amount for line in InvoiceLine.objects.filter(invoice=closed.invoice)}
+    found: dict[str, Decimal] = {}
+    for line in InvoiceLine.objects.filter(invoice=closed.invoice):
+        found[line.rule] = found.get(line.rule, Decimal(0)) + line.amount
+    return found
 
 
 def test_what_both_state_bills_in_its_open_period_which_then_closes(shared: Shared) -> None:
@@ -131,14 +152,22 @@ def test_a_wrong_answer_is_refused_with_its_field_and_nothing_is_kept(
     assert not WitnessAnswer.objects.exists()
 
 
-def test_a_share_without_an_open_period_takes_no_agreement_and_keeps_nothing_of_it(shared: Shared) -> None:
-    lines_at(shared, MARCH, APRIL + 3 * DAY)
-    shared.term.contract.periods.filter(from_at__gt=MARCH).delete()
-    answer(shared, "tenant")
-    with pytest.raises(FactTooLate):
-        answer(shared, "provider")
-    assert WitnessAnswer.objects.count() == 1
-    assert not TermFact.objects.exists()
+@pytest.mark.parametrize("goes_on", [True, False], ids=["the contract goes on", "the contract is over"])
+def test_a_share_that_is_over_is_settled_on_the_next_or_a_last_bill(shared: Shared, *, goes_on: bool) -> None:
+    contract = shared.term.contract
+    Contract.objects.filter(pk=contract.pk).update(to_at=None if goes_on else APRIL)
+    Term.objects.filter(pk=shared.term.pk).update(to_at=APRIL)
+    TermWording.objects.create(term=shared.term, version=latest(contract), contract_version=99, from_at=APRIL)
+    contract.periods.filter(from_at__gt=MARCH).delete()
+    lines = lines_at(shared, MARCH, APRIL + 3 * DAY)
+    assert lines == {"token_share_list_price": Decimal(30), "share_excluded_witness_held": Decimal(-3)}
+    assert contracts_with_late_usage() == []
+    answer(shared, "tenant", now=APRIL + 5 * DAY)
+    assert answer(shared, "provider", now=APRIL + 6 * DAY)
+    assert contracts_with_late_usage() == [contract.pk]
+    assert bill_late(contract_id=contract.pk, now=APRIL + 7 * DAY)
+    assert lines_at(shared, APRIL, MAY + DAY) == {"late_usage": Decimal("1.8")}
+    assert [each for each in wrong() if not each.startswith("gateway usage")] == []
 
 
 def test_an_answer_never_changes(shared: Shared) -> None:

@@ -168,7 +168,9 @@ def _term(given: Given, window: RatingWindow, before: _Before) -> TermInput:
     facts: list[Fact] = [
         Carried(name=name, value=value) for name, value in before.carried.get(given["ref"], {}).items()
     ]
-    facts += [Redeemed(code=each["code"], at=each["at"]) for each in given.get("redeemed", [])]
+    # As the platform reads it: that a code was redeemed is known in the period in which it was.
+    redeemed = [Redeemed(code=each["code"], at=each["at"]) for each in given.get("redeemed", [])]
+    facts += [each for each in redeemed if window.from_at <= each.at < window.period_to_at]
     facts += [Granted(grant=Grant(**{**each, "amount": Decimal(each["amount"])})) for each in given.get("bought", [])]
     facts += [Drawn(grant=grant, amount=amount) for (ref, grant), amount in before.drawn.items() if ref == given["ref"]]
     return TermInput(given["ref"], "", given["from"], given.get("to"), tuple(stretches), facts=tuple(facts))

@@ -72,7 +72,7 @@ def _term(
 
 
 def _holds(given: list[GivenHold], known_at: datetime) -> tuple[Hold, ...]:
-    """What was held as it is known at an instant: nothing of what comes later."""
+    """What was held as it is known at an instant, also what begins just then, for the next period in advance."""
     return tuple(
         Hold(
             each.slice_ref,
@@ -83,7 +83,7 @@ def _holds(given: list[GivenHold], known_at: datetime) -> tuple[Hold, ...]:
             each.accelerator_model,
         )
         for each in given
-        if each.from_at < known_at
+        if each.from_at <= known_at
     )
 
 

@@ -156,6 +156,7 @@ ON_A_WAY = {
     "refunds_sent",
     "revenue_statements_create",
     "sessions_start",
+    "share_audit_findings_answer",
     "share_audit_findings_create",
     "share_refunds_create",
     "take_backs_create",
