@@ -290,6 +290,7 @@ OPERATIONS = {
     "sessions_start": "POST /api/v1/sessions",
     "sessions_state": "POST /api/v1/sessions/{session_id}/state",
     "sessions_stop": "POST /api/v1/sessions/{session_id}/stop",
+    "share_audit_findings_answer": "POST /api/v1/contracts/{contract_id}/audit-answers",
     "share_audit_findings_create": "POST /api/v1/contracts/{contract_id}/audit-findings",
     "share_audit_findings_list": "GET /api/v1/contracts/{contract_id}/audit-findings",
     "share_refunds_create": "POST /api/v1/contracts/{contract_id}/refunds",
