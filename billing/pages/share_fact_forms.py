@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.audit_claims import NOTE_CHARS_MAX
 from billing.pages.correction_words import page_locale
 from billing.pages.share_fact_words import difference_key, period_words
 from billing.share_stating import AMOUNT_DECIMALS_MAX, REFERENCE_CHARS_MAX, WHOLE_CLASSES
@@ -100,11 +101,26 @@ class AuditForm(StatedForm):
     )
     reported_share_amount = _amount(gettext_lazy("Share as it was reported"))
     found_share_amount = _amount(
-        gettext_lazy("Share as the audit found it"), gettext_lazy("The difference is on the next bill.")
+        gettext_lazy("Share as the audit found it"),
+        gettext_lazy("The difference bills once the tenant has accepted it."),
     )
     cost_amount = _amount(
         gettext_lazy("Cost of the audit"), gettext_lazy("Who bears it is written in the share's terms; 0 for none.")
     )
+
+
+class AuditAnswerForm(forms.Form):
+    """A tenant's word on what an audit found."""
+
+    term = forms.CharField(max_length=32)
+    audit = forms.CharField(max_length=REFERENCE_CHARS_MAX)
+    action = forms.ChoiceField(choices=[("accept", ""), ("dispute", "")])
+    note = forms.CharField(max_length=NOTE_CHARS_MAX, required=False)
+
+    @property
+    def problem(self) -> str:
+        """Why it was refused."""
+        return " ".join(str(each) for errors in self.errors.values() for each in errors)
 
 
 class AnswerForm(forms.Form):

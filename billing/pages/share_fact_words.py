@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.audit_claims import Claim, ClaimState
 from billing.money import to_charge
 from portal.figures import day, moment, money, money_change, number, span
 from portal.parts import Empty, Pill
@@ -35,7 +36,7 @@ FILE_HEADS: Final = {
     ),
     "audits": (
         "contract", "share", "audit", "from_utc", "to_utc", "found_utc", "currency", "reported_share_amount",
-        "found_share_amount", "cost_amount", *STATED_HEAD,
+        "found_share_amount", "cost_amount", *STATED_HEAD, "state", "answer_by_utc", "counts_from_utc",
     ),
     "witnesses": (
         "contract", "share", "from_utc", "to_utc", "deployment", "model", "token_class", "engine_tokens",
@@ -57,9 +58,9 @@ def empty_words(page: str, side: Side) -> Empty:
         else _("The tenant states tokens whose price it paid back. They stand here, and are left out of your share.")
     )
     audits = (
-        _("When you have audited a closed period, state what was found: the difference is on the next bill.")
+        _("When you have audited a closed period, state what was found: once the tenant accepts it, it bills.")
         if side == "provider"
-        else _("When the provider has audited a closed period, what it found stands here, and on the next bill.")
+        else _("When the provider has audited a closed period, what it found stands here: accepted by you, it bills.")
     )
     held = _("Where engine and gateway differ by more than the share's terms allow, both parties state a count here.")
     return {
@@ -97,21 +98,35 @@ def refund_row(stated: TermFact, side: Side, names: Mapping[str, str], locale: s
     }
 
 
-def audit_row(stated: TermFact, side: Side, _names: Mapping[str, str], locale: str) -> dict[str, Any]:
-    """Return a finding as a page shows it."""
-    said, currency = stated.document, stated.term.contract.currency
+def audit_row(claim: Claim, side: Side, locale: str) -> dict[str, Any]:
+    """Return a finding as a page shows it, with what became of it."""
+    said, contract = claim.stated.document, claim.stated.term.contract
     reported, found, cost = (
         to_charge(Decimal(said[name])) for name in ("reported_share_amount", "found_share_amount", "cost_amount")
     )
+    answered = claim.state is not ClaimState.OPEN
     return {
-        **_stated_row(stated, side, locale),
+        **_stated_row(claim.stated, side, locale),
         "reference": said["audit"],
-        "reported": money(reported, currency, locale=locale),
-        "found": money(found, currency, locale=locale),
-        "difference": money_change(found - reported, currency, locale=locale),
-        "cost": money(cost, currency, locale=locale),
-        "counted": day(datetime.fromisoformat(said["found_at"]).date(), "yMMMd", locale),
+        "reported": money(reported, contract.currency, locale=locale),
+        "found": money(found, contract.currency, locale=locale),
+        "difference": money_change(found - reported, contract.currency, locale=locale),
+        "cost": money(cost, contract.currency, locale=locale),
+        "pill": _claim_pill(claim, side),
+        "counted": "" if claim.counts_from is None else day(claim.counts_from.date(), "yMMMd", locale),
+        "until": "" if answered or claim.answer_by is None else moment(claim.answer_by, UTC, locale=locale),
+        "note": claim.note,
+        "may_accept": claim.state is not ClaimState.SETTLED,
+        "may_dispute": not answered,
     }
+
+
+def _claim_pill(claim: Claim, side: Side) -> Pill:
+    if claim.state is ClaimState.SETTLED:
+        return Pill(_("Settled"), "good")
+    if claim.state is ClaimState.DISPUTED:
+        return Pill(_("Disputed"), "bad")
+    return Pill(_("Waits for you"), "warn") if side == "tenant" else Pill(_("Waits for the other party"), "info")
 
 
 def held_row(row: HeldRow, side: Side, names: Mapping[str, str], locale: str) -> dict[str, Any]:
@@ -146,16 +161,23 @@ def difference_key(row: HeldRow) -> str:
     return " ".join((row.term.ref, fact.deployment, fact.token_class, fact.from_at.isoformat(), fact.model))
 
 
-def file_row(stated: TermFact, page: str) -> tuple[object, ...]:
-    """Return a fact as a line of its page's file: exact figures, instants in UTC."""
+def refund_file_row(stated: TermFact) -> tuple[object, ...]:
+    """Return a refund as a line of its page's file: exact figures, instants in UTC."""
     said, contract = stated.document, stated.term.contract
+    names = ("refund", "from_at", "to_at", "deployment", "model", "token_class", "tokens")
     told = (stated.recorded_at.isoformat(), stated.recorded_by)
-    if page == "refunds":
-        names = ("refund", "from_at", "to_at", "deployment", "model", "token_class", "tokens")
-        return (contract.number, stated.term.ref, *(said[name] for name in names), *told)
+    return (contract.number, stated.term.ref, *(said[name] for name in names), *told)
+
+
+def audit_file_row(claim: Claim) -> tuple[object, ...]:
+    """Return a finding as a line of its page's file, with what became of it."""
+    stated, said = claim.stated, claim.stated.document
     times = (said[name] for name in ("audit", "from_at", "to_at", "found_at"))
     amounts = (said[name] for name in ("reported_share_amount", "found_share_amount", "cost_amount"))
-    return (contract.number, stated.term.ref, *times, contract.currency, *amounts, *told)
+    told = (stated.recorded_at.isoformat(), stated.recorded_by)
+    ends = (at.isoformat() if at else "" for at in (claim.answer_by, claim.counts_from))
+    contract = stated.term.contract
+    return (contract.number, stated.term.ref, *times, contract.currency, *amounts, *told, str(claim.state), *ends)
 
 
 def held_file_row(row: HeldRow) -> tuple[object, ...]:

@@ -17,21 +17,24 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from billing.audit_claims import answer_audit, claims_of
+from billing.bases import AUDIT_CLAIM
 from billing.csv_files import csv_answer
 from billing.models import PeriodState
 from billing.pages.correction_words import page_locale
-from billing.pages.share_fact_forms import AnswerForm, AuditForm, RefundForm, chosen_difference
+from billing.pages.share_fact_forms import AnswerForm, AuditAnswerForm, AuditForm, RefundForm, chosen_difference
 from billing.pages.share_fact_words import (
     FILE_HEADS,
+    audit_file_row,
     audit_row,
     empty_words,
-    file_row,
     held_file_row,
     held_row,
+    refund_file_row,
     refund_row,
     title_words,
 )
-from billing.queries.share_facts import Side, deployments_of, facts_of, held_of, share_periods
+from billing.queries.share_facts import Side, deployments_of, facts_of, held_of, share_periods, shares_of
 from billing.share_stating import By, state_audit, state_refund
 from billing.witness_answers import answer_difference
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
     from tenants.models import Organization
 
-FACTS: Final = {"refunds": "refunded_counts", "audits": "audit_finding"}
+FACTS: Final = {"refunds": "refunded_counts", "audits": AUDIT_CLAIM}
 """The kind of fact behind each list of facts."""
 PAGES: Final = ("refunds", "audits", "witnesses")
 
@@ -110,9 +113,13 @@ def _facts(asked: Asked, form: Form | None, **more: Any) -> HttpResponse:
     page = read_page(asked.request.GET.get("page", ""))
     found = facts_of(asked.organization, asked.side, FACTS[asked.page])
     shown = found[first_row(page) : first_row(page) + ROWS_PER_PAGE]
-    locale, row = page_locale(), {"refunds": refund_row, "audits": audit_row}[asked.page]
-    names = {str(one.deployment_id): one.deployment.name for one in deployments_of(asked.organization, asked.side)}
-    rows = [row(one, asked.side, names, locale) for one in shown]
+    locale = page_locale()
+    if asked.page == "audits":
+        rows = [audit_row(one, asked.side, locale) for one in claims_of(list(shown))]
+    else:
+        named = deployments_of(asked.organization, asked.side)
+        names = {str(one.deployment_id): one.deployment.name for one in named}
+        rows = [refund_row(one, asked.side, names, locale) for one in shown]
     return _show(asked, rows, form, pagination=pagination(asked.url, {}, page, found.count()), **more)
 
 
@@ -150,11 +157,13 @@ def _refunds(asked: Asked) -> HttpResponse:
 
 
 def _audits(asked: Asked) -> HttpResponse:
-    """The provider states what audits found; the tenant reads it."""
+    """The provider states what audits found; the tenant accepts or disputes it."""
     posted = asked.request.method == "POST"
-    states = asked.side == "provider" and asked.may_state
-    if posted and not states:
+    if posted and not asked.may_state:
         return HttpResponse(status=403)
+    if asked.side == "tenant":
+        return _answers(asked, AuditAnswerForm(asked.request.POST) if posted else None)
+    states = asked.may_state
     choices = share_periods(asked.organization, asked.side, PeriodState.CLOSED, asked.now) if states else []
     form = AuditForm(asked.request.POST if posted else None, choices)
     if posted and form.is_valid():
@@ -175,19 +184,48 @@ def _audits(asked: Asked) -> HttpResponse:
             )
             return is_new
 
-        if _stated(asked, form, state):
+        if _stated(asked, form, state, kept=_("Kept. It bills once the tenant has accepted it.")):
             return redirect(asked.url)
     return _facts(asked, form if choices else None)
 
 
-def _stated(asked: Asked, form: Form, state: Callable[[], bool]) -> bool:
+def _answers(asked: Asked, form: AuditAnswerForm | None) -> HttpResponse:
+    """The tenant's word on a finding."""
+    if form is None or not form.is_valid():
+        return _facts(asked, None, may_answer=asked.may_state, problem=form.problem if form else "")
+    given = form.cleaned_data
+    term = shares_of(asked.organization, asked.side).filter(ref=given["term"]).first()
+    if term is None:
+        return HttpResponse(status=404)
+
+    def state() -> bool:
+        answer_audit(
+            contract=term.contract,
+            term_ref=term.ref,
+            audit=given["audit"],
+            accepts=given["action"] == "accept",
+            note=given["note"],
+            by=asked.by,
+            now=asked.now,
+        )
+        return True
+
+    disputed = _("Disputed. It stays off the bill until you accept it.")
+    kept = _("Accepted. It changes the next bill.") if given["action"] == "accept" else disputed
+    if _stated(asked, form, state, kept=kept):
+        return redirect(asked.url)
+    return _facts(asked, None, may_answer=asked.may_state, problem=form.problem)
+
+
+def _stated(asked: Asked, form: Form, state: Callable[[], bool], *, kept: str = "") -> bool:
     """State a fact; say what became of it, or on the form why it was refused."""
     try:
         is_new = state()
     except Problem as refused:
         form.add_error(None, refused.detail)
         return False
-    messages.success(asked.request, _("Kept. It changes the next bill.") if is_new else _("It was stated already."))
+    kept = kept or _("Kept. It changes the next bill.")
+    messages.success(asked.request, kept if is_new else _("It was stated already."))
     return True
 
 
@@ -245,7 +283,9 @@ def _file(asked: Asked) -> HttpResponseBase:
         rows = map(held_file_row, held_of(asked.organization, asked.side, asked.now))
         return csv_answer(name, FILE_HEADS[asked.page], rows)
     facts = facts_of(asked.organization, asked.side, FACTS[asked.page])
-    return csv_answer(name, FILE_HEADS[asked.page], (file_row(one, asked.page) for one in facts.iterator()))
+    if asked.page == "audits":
+        return csv_answer(name, FILE_HEADS[asked.page], map(audit_file_row, claims_of(list(facts))))
+    return csv_answer(name, FILE_HEADS[asked.page], (refund_file_row(one) for one in facts.iterator()))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

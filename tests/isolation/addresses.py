@@ -195,7 +195,6 @@ ADDRESSES = [
     Address("api-revenue-document", BETWEEN_THEM, arguments={**CONTRACT_ID, **STATEMENT}),
     *(Address(name, BETWEEN_THEM, arguments=CONTRACT_ID) for name in OF_SHARES),
     *(Address(name, programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID) for name in OF_SHARES),
-    Address("api-share-audit-answers", programs(tenant=400, provider=400, outsider=404), "post", CONTRACT_ID),
     Address("tenant-prices", OWN_TENANT),
     Address("tenant-prices-csv", OWN_TENANT),
     Address("tenant-price-change", TENANTS, arguments={"notice_id": "{notice}"}),

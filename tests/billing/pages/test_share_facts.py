@@ -110,8 +110,37 @@ def test_a_provider_states_a_finding_and_both_read_it(cast: Cast, client: Client
     for shown in (page, read):
         for figure in ("A-1", "$30.00", "$40.50", "+$10.50", "$2.25"):
             assert figure in shown
+    assert "Waits for the other party" in page
+    assert "Waits for you" in read
     (row,) = rows_of(client.get("/t/revenue/audits.csv"))
     assert (row["audit"], row["found_share_amount"], row["currency"]) == ("A-1", "40.5", "USD")
+    assert (row["state"], row["answer_by_utc"], row["counts_from_utc"]) == ("open", "", "")
+
+
+def test_a_tenant_disputes_a_finding_and_accepts_it_after_all(cast: Cast, client: Client, shared: Shared) -> None:
+    client.force_login(cast.petra)
+    client.post("/p/revenue/audits/", audit(shared))
+    assert "It bills once the tenant has accepted it." in text_of(client.get("/p/revenue/audits/"))
+    said = {"term": shared.term.ref, "audit": "A-1"}
+    client.force_login(cast.bob)
+    assert client.post("/t/revenue/audits/", {**said, "action": "accept"}).status_code == 403
+    client.force_login(cast.alice)
+    client.post("/t/revenue/audits/", {**said, "action": "dispute", "note": "Those were tests."})
+    read = text_of(client.get("/t/revenue/audits/"))
+    for words in ("Disputed. It stays off the bill", "Those were tests.", "Accept"):
+        assert words in read
+    assert client.post("/t/revenue/audits/", {**said, "action": "accept"}).status_code == 302
+    read = text_of(client.get("/t/revenue/audits/"))
+    assert "Settled" in read
+    assert "billed from" in read
+    (row,) = rows_of(client.get("/t/revenue/audits.csv"))
+    assert row["state"] == "settled"
+    again = client.post("/t/revenue/audits/", {**said, "action": "dispute"})
+    assert again.status_code == 422
+    assert "settled by" in text_of(again)
+    for wrong in ({**said, "action": "keep"}, {**said, "audit": "A-9", "action": "accept"}):
+        assert client.post("/t/revenue/audits/", wrong).status_code == 422
+    assert client.post("/t/revenue/audits/", {**said, "term": "S-9", "action": "accept"}).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -160,7 +189,7 @@ def test_only_the_party_that_knows_states_it_and_only_in_a_role_that_may(
     client.force_login(cast.petra)
     assert client.post("/p/revenue/refunds/", refund(shared)).status_code == 403
     client.force_login(cast.alice)
-    assert client.post("/t/revenue/audits/", audit(shared)).status_code == 403
+    assert client.post("/t/revenue/audits/", audit(shared)).status_code == 422
     Membership.objects.filter(user=cast.bob).update(role=Role.VIEWER)
     client.force_login(cast.bob)
     assert "State a refund" not in text_of(client.get("/t/revenue/refunds/"))
