@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from billing.models import BillingPeriod, PeriodState, Term, TermDeployment, TermFact
 from billing.queries.revenue import HeldRow, held_in
 from billing.rating.rated import TermKind
+from billing.terms import with_wordings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def facts_of(organization: Organization, side: Side, kind: str) -> QuerySet[Term
 
 def share_periods(organization: Organization, side: Side, state: PeriodState, now: datetime) -> list[SharePeriod]:
     """Return what can be chosen: shares with their periods of one state that have begun, the latest first."""
-    terms = list(shares_of(organization, side))
+    terms = list(with_wordings(shares_of(organization, side)))
     periods = BillingPeriod.objects.filter(
         contract__in={term.contract_id for term in terms}, state=state, from_at__lte=now
     ).order_by("-from_at", "contract__number")[:PERIODS_MAX]
