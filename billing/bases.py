@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from billing.rating.kinds import KINDS, read_fact
 from billing.rating.rated import TermKind
 from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
+from billing.summed_days import in_days
 from billing.terms import terms_of
 from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped, told_apart, zones_of
-from billing.usage_spans import Span, Window, billed_usage, by_deployment, usage_spans
+from billing.usage_spans import Span, Window, billed_days, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
 from metering.models import Witness
 
@@ -82,19 +84,22 @@ def read_bases(
     versions: Sequence[tuple[PriceVersion, ...]] | None = None,
     terms: Sequence[Term] | None = None,
     by_caller: bool = False,
+    summed: bool = False,
 ) -> list[PeriodBasis]:
     """Return what contracts are rated from, one for each window in the order given.
 
     Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
     hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
+    `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
     """
     versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
     place = Value(zone) if zone else zones_of(windows, spans)
-    summed = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
-    usage = _usage(spans, summed, by_caller=by_caller)
+    stretches = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
+    of_days = summed and not by_caller and grain is not Grain.HOUR and _is_utc(windows, zone)
+    usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
     measured = measured_facts(spans, terms)
     leased = measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
@@ -108,7 +113,7 @@ def read_bases(
                 title=term.title,
                 from_at=term.from_at,
                 to_at=term.to_at,
-                stretches=stretches,
+                stretches=worded,
                 holds=tuple(_all_holds(holds[index, term.id], leased.holds[index, term.id])),
                 usage=tuple(usage[index, term.id]),
                 facts=(
@@ -121,7 +126,7 @@ def read_bases(
                 ),
             )
             for term in by_contract[contract.id]
-            if (stretches := term.stretches(window.from_at, window.period_to_at or window.to_at))
+            if (worded := term.stretches(window.from_at, window.period_to_at or window.to_at))
         )
         found.append(
             PeriodBasis(
@@ -207,7 +212,7 @@ def _stretches(
 
 
 def _usage(
-    spans: Sequence[Span], stretches: Stretches, *, by_caller: bool = False
+    spans: Sequence[Span], stretches: Stretches, *, by_caller: bool = False, of_days: bool = False
 ) -> Mapping[tuple[int, UUID], list[Used]]:
     found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
     if not spans:
@@ -215,12 +220,19 @@ def _usage(
     of_deployment = by_deployment(spans)
     callers: Callers = callers_of(spans, stretches) if by_caller else {}
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    for row in grouped(billed_usage(spans).exclude(value=0), stretches):
+    by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
+    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
+    for row in chain(rows, grouped(billed_days(by_day), stretches) if by_day else ()):
         for span in of_deployment[row["deployment_id"]]:
             if span.from_at <= row["start"] < span.to_at:
                 apart = callers if span.witness == Witness.GATEWAY else {}
                 found[span.window, span.term_id] += _used(row, told_apart(row, stretches, apart))
     return found
+
+
+def _is_utc(windows: Iterable[Window], zone: str | None) -> bool:
+    """Whether the days in question are those that are summed."""
+    return all((zone or window.contract.time_zone) == "UTC" for window in windows)
 
 
 def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple[Used, ...]]:

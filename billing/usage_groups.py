@@ -30,6 +30,7 @@ from django.db.models import (
 from billing.money import largest_remainder_units
 from billing.rating.quantities import QUANTITIES
 from billing.usage_spans import Span, Window
+from metering.day_models import UsageDay
 from metering.key_models import KeyHour
 from metering.key_queries import stay_at
 from metering.key_sums import BILLS
@@ -75,8 +76,8 @@ class Stretches:
         return rows.annotate(day=self.day, stretch=stretch)
 
 
-def grouped(rows: QuerySet[UsageHour], stretches: Stretches) -> Iterable[dict[str, Any]]:
-    """Sum usage hours; each row has ABOUT, what tells its stretch, `start`, `end` and `count`; in order of these."""
+def grouped(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches) -> Iterable[dict[str, Any]]:
+    """Add usage hours or days up; each row has ABOUT, what tells its stretch, `start`, `end` and `count`, in order."""
     names = (*ABOUT, *stretches.names)
     summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by()
     if stretches.day is None:

@@ -17,6 +17,7 @@ from billing.rating.kinds import KINDS, kind_of_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Stretch, Wording
 from billing.terms import terms_of
+from metering.day_models import UsageDay
 from metering.models import UsageHour, Witness
 
 
@@ -105,6 +106,15 @@ def metered_by(wording: Wording) -> tuple[str, Decimal]:
 
 def billed_usage(spans: Iterable[Span]) -> QuerySet[UsageHour]:
     """Return the usage hours that bill: of the witness, the quantities and the time of their span, sure qualities."""
+    return UsageHour.objects.filter(_which(spans), quality__in=BILLED_QUALITIES)
+
+
+def billed_days(spans: Iterable[Span]) -> QuerySet[UsageDay]:
+    """Return the same as sums of days, of spans that begin and end with a UTC day."""
+    return UsageDay.objects.filter(_which(spans), quality__in=BILLED_QUALITIES)
+
+
+def _which(spans: Iterable[Span]) -> Q:
     chosen: dict[tuple[str, tuple[str, ...], datetime, datetime], list[UUID]] = defaultdict(list)
     for span in spans:
         chosen[span.witness, span.quantities, span.from_at, span.to_at].append(span.deployment_id)
@@ -117,7 +127,7 @@ def billed_usage(spans: Iterable[Span]) -> QuerySet[UsageHour]:
             from_at__gte=from_at,
             from_at__lt=to_at,
         )
-    return UsageHour.objects.filter(which, quality__in=BILLED_QUALITIES)
+    return which
 
 
 def usage_records(usage: QuerySet[UsageHour]) -> int:

@@ -11,6 +11,7 @@ from clusters.models import Accelerator, Deployment, Endpoint, Node
 from metering.adjustment_models import UsageAdjustment
 from metering.card_models import AcceleratorHour as AcceleratorHour  # and so Django finds that module's models
 from metering.control_models import IngestCount as IngestCount  # and so Django finds that module's models
+from metering.day_models import UsageDay as UsageDay  # and so Django finds that module's models
 from metering.event_models import EventConflict as EventConflict
 from metering.finding_models import UsageFinding as UsageFinding  # and so Django finds that module's models
 from metering.key_models import UsageKey as UsageKey  # and so Django finds that module's models

@@ -20,6 +20,7 @@ from metering.retention import keep_table
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.rollup_events import CHUNK_EVENTS, ChunkFailed, roll_up_events
 from metering.telling import tell_metering
+from metering.usage_days import sum_days
 from metering.validating import nodes_to_validate, validate_node
 from metering.watching import end_silences, expect_hours, find_silences
 
@@ -86,6 +87,16 @@ def _restate_events(ends_at: float) -> int:
         except Exception:
             logger.exception("Restating the events of tenant %s failed.", tenant_id)
     return moved
+
+
+@shared_task(name="metering.tasks.sum_usage_days")
+def sum_usage_days(**_: object) -> int:
+    """Sum the usage hours of days that are over; return how many days."""
+    ends_at = time.monotonic() + SWEEP_S_MAX
+    summed = 0
+    while time.monotonic() < ends_at and (some := sum_days(now=timezone.now())):
+        summed += some
+    return summed
 
 
 @shared_task(name="metering.tasks.validate_usage")

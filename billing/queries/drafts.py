@@ -41,7 +41,8 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
         .select_related("contract__provider")
         .order_by("from_at", "contract__number")
     )
-    bases = read_bases([window_of(period, to_at=min(now, period.to_at)) for period in periods], grain=Grain.PERIOD)
+    windows = [window_of(period, to_at=min(now, period.to_at)) for period in periods]
+    bases = read_bases(windows, grain=Grain.PERIOD, summed=True)
     rows = [
         DraftRow(
             period_id=period.pk,
