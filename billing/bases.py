@@ -92,13 +92,13 @@ def read_bases(
     hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
     `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
     """
-    versions = versions or window_versions([(window.contract, window.from_at, window.to_at) for window in windows])
+    versions = versions or window_versions([(one.contract, one.from_at, one.to_at) for one in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds = _holds(windows, terms)
     spans = usage_spans(windows, terms)
     place = Value(zone) if zone else zones_of(windows, spans)
     stretches = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
-    of_days = summed and not by_caller and grain is not Grain.HOUR and _is_utc(windows, zone)
+    of_days = summed and grain is not Grain.HOUR and not by_caller and _is_utc(windows, zone)
     usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
     measured = measured_facts(spans, terms)
     leased = measure_leases(windows, terms, holds)
@@ -106,7 +106,7 @@ def read_bases(
     stated, sessions = _stated(windows, terms), session_facts(windows, terms)
     carried, adjusted, by_contract = _carried(windows), adjusted_facts(windows), _terms_by_contract(terms)
     found = []
-    for index, (window, contract) in enumerate((window, window.contract) for window in windows):
+    for index, window in enumerate(windows):
         inputs = tuple(
             TermInput(
                 ref=term.ref,
@@ -125,16 +125,16 @@ def read_bases(
                     *stated[index, term.id],
                 ),
             )
-            for term in by_contract[contract.id]
+            for term in by_contract[window.contract.id]
             if (worded := term.stretches(window.from_at, window.period_to_at or window.to_at))
         )
         found.append(
             PeriodBasis(
-                contract=contract.number,
-                contract_version=_latest_version(inputs, contract.version),
+                contract=window.contract.number,
+                contract_version=_latest_version(inputs, window.contract.version),
                 window=_rating_window(window, versions[index], zone),
                 terms=inputs,
-                facts=(*carried[index, contract.number], *adjusted[index]),
+                facts=(*carried[index, window.contract.number], *adjusted[index]),
             )
         )
     return found

@@ -73,6 +73,19 @@ def differences(first: date, last: date) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def summed_span() -> tuple[date, date] | None:
+    """Return the first and the last day that can have sums; None where no day is summed."""
+    kept, first = UsageDaysSummed.objects.first(), _first_day()
+    return None if kept is None or first is None else (first, kept.day)
+
+
+def forget_sums() -> None:
+    """Take every sum away; pages read the hours until days are summed again."""
+    with transaction.atomic():
+        UsageDaysSummed.objects.select_for_update().delete()
+        UsageDay.objects.all().delete()
+
+
 def _sum_changed(last: date) -> int:
     """Sum days anew whose hours were written to; what is written from here on notes itself again."""
     chosen = list(

@@ -51,7 +51,7 @@ def test_drafts_are_the_tenants_own_and_many_cost_no_more_queries(
         world = make_world(tokens={("m", "output"): "1.00"}, parties=(cast.provider, cast.tenant))
         world.share(model="m")
         ensure_periods(contract=world.contract, now=MARCH)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         assert len(draft_rows(cast.tenant, MARCH + DAY)) == 6
     assert draft_rows(cast.provider, MARCH + DAY) == ()
     assert draft_rows(cast.tenant, MARCH - DAY) == ()

@@ -176,5 +176,5 @@ def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: Djan
         for _ in range(3):
             more.lease(2, from_at=NOON)
             more.share().use({"output": 5}, at=NOON)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert len(usage_overview(world.tenant, MARCH, APRIL, "UTC").leases) == 13
