@@ -94,14 +94,12 @@ def read_bases(
     """
     versions = versions or window_versions([(one.contract, one.from_at, one.to_at) for one in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
-    holds = _holds(windows, terms)
-    spans = usage_spans(windows, terms)
+    holds, spans = _holds(windows, terms), usage_spans(windows, terms)
     place = Value(zone) if zone else zones_of(windows, spans)
     stretches = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
     of_days = summed and grain is not Grain.HOUR and not by_caller and _is_utc(windows, zone)
     usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
-    measured = measured_facts(spans, terms)
-    leased = measure_leases(windows, terms, holds)
+    measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated, sessions = _stated(windows, terms), session_facts(windows, terms)
     carried, adjusted, by_contract = _carried(windows), adjusted_facts(windows), _terms_by_contract(terms)
