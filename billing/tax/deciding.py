@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from billing.evidence_taxes import Taxes, work_out
-from billing.models import InvoiceLineTax, TaxExemption, TaxRate, TaxSettings
+from billing.models import Adjustment, InvoiceLineTax, InvoiceTax, TaxExemption, TaxRate, TaxSettings
 from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
 from billing.rating.wording import plain
 from billing.tax.service import TaxNotAnswered, answer_for
@@ -16,13 +16,14 @@ from billing.tax_rules.deciding import (
     Buyers,
     Exemption,
     Method,
+    Original,
     Party,
     Rate,
     RateMissing,
     TaxBasis,
     known_rates,
 )
-from billing.tax_rules.natures import taxed_lines
+from billing.tax_rules.natures import gives_back, taxed_lines
 from billing.tax_rules.treatments import Category, Source, Treatment
 from billing.tax_rules.working_out import UNTAXED_REASON, Nature, asked_for
 from tenants.tax_ids import is_eu_vat_id, vat_id_country
@@ -65,6 +66,7 @@ def taxes_of(
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
     said = None if settings is None else settings[seller.organization_id]
     decided_from = tax_basis(seller, buyer, brought=_brought(period) if brought else None, settings=said)
+    decided_from = msgspec.structs.replace(decided_from, originals=_originals(period, bill))
     if decided_from.method is Method.STRIPE:
         lines = taxed_lines(bill.lines, basis, brought_untaxed=decided_from.brought_untaxed)
         decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now)
@@ -172,6 +174,32 @@ def _party(profile: BillingProfile) -> Party:
     return Party(country=profile.country, vat_id=profile.vat_id, eu_vat_id_valid=valid)
 
 
+def _originals(period: BillingPeriod, bill: Bill) -> tuple[Original, ...]:
+    """Return how the lines were taxed that a bill gives something back of; no query where it gives nothing back.
+
+    What a tax service said of one bill says nothing of another, and of a bill without taxes there is nothing to say.
+    """
+    sources = sorted({source for line in bill.lines if (source := gives_back(line))})
+    if not sources:
+        return ()
+    adjusted = Adjustment.objects.filter(into=period, source__in=sources, original__isnull=False)
+    of_line = {line: source for source, line in adjusted.order_by("seq").values_list("source", "original")}
+    taxed = InvoiceLineTax.objects.filter(line__in=of_line).exclude(rate__source=Source.STRIPE).select_related("rate")
+    found = {of_line[one.line_id]: _treatment_of(one.rate) for one in taxed}
+    return tuple(Original(source=source, treatment=treatment) for source, treatment in sorted(found.items()))
+
+
+def _treatment_of(rate: InvoiceTax) -> Treatment:
+    return Treatment(
+        Category(rate.category),
+        Decimal(plain(rate.percent)),
+        rate.country,
+        Source(rate.source),
+        rate.reason_code,
+        rate.reason,
+    )
+
+
 def _brought(period: BillingPeriod) -> Treatment | None:
     """Return how the bill before taxed what it carried forward."""
     found = (
@@ -187,12 +215,4 @@ def _brought(period: BillingPeriod) -> Treatment | None:
     # What a tax service said of one bill says nothing of another.
     if found is None or found.rate.source == Source.STRIPE:
         return None
-    rate = found.rate
-    return Treatment(
-        Category(rate.category),
-        Decimal(plain(rate.percent)),
-        rate.country,
-        Source(rate.source),
-        rate.reason_code,
-        rate.reason,
-    )
+    return _treatment_of(found.rate)

@@ -98,12 +98,20 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: str = ""
 
 
+class Original(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a line of an earlier invoice was taxed, of which this bill gives something back; `source` names the line."""
+
+    source: str
+    treatment: Treatment
+
+
 class TaxBasis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides the taxes of a bill beside its lines.
 
     `provider_rates` and `standard_rates` are in the order of their days (of one day the last one counts), those of the
     countries of both parties alone. `brought_untaxed`: what was brought forward from the bill before was no supply;
-    `brought`: how it was taxed there where it was one, which it is taken off by too.
+    `brought`: how it was taxed there where it was one, which it is taken off by too. `originals`: how lines were taxed
+    of which this bill gives something back, by which their tax goes back whoever the parties are by now.
     """
 
     method: Method
@@ -116,6 +124,12 @@ class TaxBasis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     given: Given | None = None
     brought_untaxed: bool = False
     brought: Treatment | None = None
+    originals: tuple[Original, ...] = ()
+
+
+def original_of(basis: TaxBasis, source: str) -> Treatment | None:
+    """Return how the line was taxed that something is given back of; None where that is not known, or for no source."""
+    return next((one.treatment for one in basis.originals if source and one.source == source), None)
 
 
 def known_rates(*countries: str) -> tuple[Rate, ...]:

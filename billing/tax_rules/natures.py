@@ -12,6 +12,7 @@ from billing.money import exact_sum
 from billing.rating.below_zero import RULE_BROUGHT, RULE_CARRIED
 from billing.rating.credit import RULE_DRAWN, balances, grant_of
 from billing.rating.debit import RULE_LATE_FEE
+from billing.rating.late import RULE_LATE
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.rated import TermKind
 from billing.tax_rules.working_out import Nature, TaxedLine
@@ -52,10 +53,17 @@ def taxed_lines(
             last_day(like.from_at, min(like.to_at, basis.to_at), zone),
             carried if _rule(line) == RULE_CARRIED else nature,
             as_brought=_rule(like) == RULE_BROUGHT,
+            gives_back=gives_back(like),
         )
         for line, nature in zip(lines, natures, strict=True)
         for like in (back if _rule(line) == RULE_CARRIED and back is not None else line,)
     )
+
+
+def gives_back(line: InvoiceLine) -> str:
+    """Return which line of an earlier invoice a line gives something back of, by a name that stays; "" for none."""
+    first = line.sublines[0]
+    return first.about_ref if first.rule == RULE_LATE and line.amount < 0 else ""
 
 
 def _given_back(lines: Sequence[InvoiceLine], natures: Sequence[Nature]) -> InvoiceLine | None:

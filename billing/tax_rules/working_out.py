@@ -16,7 +16,7 @@ from math import floor
 from typing import Final
 
 from billing.money import exact_sum, from_minor, minor_digits, round_to_minor, to_minor
-from billing.tax_rules.deciding import Method, TaxBasis, exempt_on, treatment_on
+from billing.tax_rules.deciding import Method, TaxBasis, exempt_on, original_of, treatment_on
 from billing.tax_rules.treatments import Category, Source, Treatment
 
 
@@ -48,6 +48,8 @@ class TaxedLine:
     nature: Nature = Nature.SUPPLY
     as_brought: bool = False
     """Whether it is taxed as what the bill before carried forward, or is what hands that on."""
+    gives_back: str = ""
+    """The line of an earlier invoice that it gives something back of, by its name in the tax basis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,26 @@ def make_tax_bill(basis: TaxBasis, lines: Sequence[TaxedLine], currency: str) ->
 
 
 def asked_for(basis: TaxBasis, lines: Sequence[TaxedLine]) -> Decimal:
-    """Return the sum of what a tax service is asked about: supplies that no certificate exempts."""
+    """Return the sum of what a tax service is asked about: supplies that no certificate exempts.
+
+    What gives something back of a line that no service taxed is taxed as that was, and not asked about.
+    """
     return exact_sum(
-        line.amount for line in lines if line.nature is Nature.SUPPLY and exempt_on(basis, line.on) is None
+        line.amount
+        for line in lines
+        if line.nature is Nature.SUPPLY
+        and original_of(basis, line.gives_back) is None
+        and exempt_on(basis, line.on) is None
     )
 
 
 def _treatment(basis: TaxBasis, line: TaxedLine) -> Treatment:
     if line.nature is Nature.SUPPLY and line.as_brought and basis.brought is not None:
         return basis.brought
+    if line.nature is Nature.SUPPLY:
+        before = original_of(basis, line.gives_back)
+        if before is not None:
+            return before
     if line.nature is Nature.SUPPLY or basis.method is Method.NONE:
         return treatment_on(basis, line.on)
     return Treatment(

@@ -12,12 +12,15 @@ import pytest
 from billing.books import check_books
 from billing.canonical import canonical
 from billing.models import Invoice, InvoiceEvidence, InvoiceTax
+from billing.tax_rules.deciding import Method
 from billing.verifying import verify
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, exempts, own_rate, stands
 from tests.billing.world import APRIL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +80,54 @@ def test_what_is_given_back_takes_back_the_tax_it_bore(late: Late) -> None:
     assert april is not None
     assert april.total == Decimal("4.55")
     assert wrong() == []
+
+
+def moves_abroad(late: Late) -> None:
+    stands(late.world.tenant, "FR", vat_id=VAT_IDS["FR"])
+
+
+def is_exempt(late: Late) -> None:
+    exempts(late.world.provider, late.world.tenant, date(2026, 1, 1))
+
+
+def charges_none(late: Late) -> None:
+    charges_tax(late.world.provider, Method.NONE)
+
+
+@pytest.mark.parametrize("changes", [moves_abroad, is_exempt, charges_none])
+def test_whoever_the_parties_are_by_now_what_is_given_back_takes_back_the_tax_that_was_paid(
+    late: Late, changes: Callable[[Late], None]
+) -> None:
+    changes(late)
+    late.use(-3 * MILLION, stored_at=LATER)
+    late.use(3 * MILLION, at=APRIL)
+    april = late.close(APRIL)
+    assert april is not None
+    back = InvoiceTax.objects.get(invoice=april, percent=19)
+    assert (back.category, back.taxable, back.tax) == ("S", Decimal(-3), Decimal("-0.57"))
+    assert (april.tax, april.total) == (Decimal("-0.57"), Decimal("3.43"))
+    [basis] = [json.loads(each.document)["taxes"]["basis"] for each in InvoiceEvidence.objects.filter(invoice=april)]
+    assert [one["treatment"]["percent"] for one in basis["originals"]] == ["19"]
+    assert wrong() == []
+
+
+def test_what_comes_later_bears_the_tax_of_the_parties_as_they_are(late: Late) -> None:
+    moves_abroad(late)
+    late.use(MILLION, stored_at=LATER)
+    april = late.close(APRIL)
+    assert rates(april) == [("AE", Decimal(0), Decimal(1), Decimal(0))]
+    assert wrong() == []
+
+
+def test_a_forged_rate_of_what_is_given_back_shows(late: Late) -> None:
+    moves_abroad(late)
+    late.use(-3 * MILLION, stored_at=LATER)
+    late.use(3 * MILLION, at=APRIL)
+    april = late.close(APRIL)
+    assert april is not None
+    document = json.loads(april.evidence.document)
+    document["taxes"]["basis"]["originals"][0]["treatment"]["percent"] = "18"
+    assert any("tax" in each for each in verify(canonical(document)))
 
 
 def carried(late: Late) -> tuple[Invoice, Invoice]:

@@ -23,6 +23,7 @@ MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC
 @dataclass(frozen=True)
 class Sub:
     rule: str
+    about_ref: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,3 +136,17 @@ def test_a_deposit_that_goes_back_taxes_nothing_that_is_carried() -> None:
         ("credit_carried_forward", "490", APRIL),
     )
     assert taxed(*lines) == [(2, False), (3, False), (3, False)]
+
+
+def test_only_what_is_given_back_of_a_line_names_it() -> None:
+    lines = [
+        Billed(Decimal(amount), (Sub(rule, about),))
+        for rule, amount, about in (
+            ("late_usage", "-3", "2026-03|1"),
+            ("late_usage", "3", "2026-03|2"),
+            ("availability_credit", "-3", "L-1"),
+            ("lease_fixed_rate", "10", ""),
+        )
+    ]
+    found = taxed_lines(cast("list[InvoiceLine]", lines), cast("PeriodBasis", Period()))
+    assert [each.gives_back for each in found] == ["2026-03|1", "", "", ""]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import minor_digits, round_to_minor
-from billing.tax_rules.deciding import Exemption, Given, Method, Party, Rate, TaxBasis, known_rates
+from billing.tax_rules.deciding import Exemption, Given, Method, Original, Party, Rate, TaxBasis, known_rates
 from billing.tax_rules.treatments import Category, Source, Treatment
 from billing.tax_rules.working_out import Nature, TaxBill, TaxedLine, asked_for, make_tax_bill
 
@@ -229,3 +229,26 @@ def test_what_was_brought_is_rounded_to_the_currencys_own_unit(currency: str, am
     brought = TaxedLine(Decimal(amount), MARCH, as_brought=True)
     bill = make_tax_bill(basis, [line("100"), brought], currency)
     assert bill.rows[1].tax == Decimal(tax)
+
+
+def test_what_is_given_back_of_a_line_takes_back_the_tax_that_it_bore() -> None:
+    old = Treatment(Category.STANDARD, Decimal(25), "DE", Source.PROVIDER)
+    back = TaxedLine(Decimal("-20.00"), MARCH, gives_back="2026-03|1")
+    unknown = TaxedLine(Decimal("-10.00"), MARCH, gives_back="2026-03|2")
+    basis = msgspec.structs.replace(german(), originals=(Original(source="2026-03|1", treatment=old),))
+    for method in (Method.RULES, Method.NONE):
+        bill = make_tax_bill(msgspec.structs.replace(basis, method=method), [line("100.00"), back, unknown], "EUR")
+        assert bill.line_taxes[1] == Decimal("-5.00")
+        assert [row.taxable for row in bill.rows] == [Decimal("90.00"), Decimal("-20.00")]
+
+
+def test_a_tax_service_is_not_asked_about_what_goes_back_as_it_was_taxed() -> None:
+    old = Treatment(Category.STANDARD, Decimal(25), "DE", Source.PROVIDER)
+    basis = msgspec.structs.replace(
+        german(), method=Method.STRIPE, originals=(Original(source="2026-03|1", treatment=old),)
+    )
+    lines = [line("100.00"), TaxedLine(Decimal("-20.00"), MARCH, gives_back="2026-03|1")]
+    assert asked_for(basis, lines) == Decimal("100.00")
+    given = Given(taxable=Decimal("100.00"), tax=Decimal("8.25"), percent=Decimal("8.25"), category=Category.STANDARD)
+    bill = make_tax_bill(msgspec.structs.replace(basis, given=given), lines, "EUR")
+    assert bill.line_taxes == (Decimal("8.25"), Decimal("-5.00"))
