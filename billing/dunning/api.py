@@ -9,11 +9,11 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.dunning.policies import schedule_of, set_policy
+from billing.dunning.policies import follow_provider, schedule_of, set_policy
 from billing.dunning.schedule import DAYS_MAX, FEE_DECIMALS_MAX, Action, write_schedule
 from billing.models import Contract, DunningStep, Invoice
 from clusters.bodies import checked
@@ -110,7 +110,7 @@ class DunningScheduleView(APIView):
 class ContractDunningView(APIView):
     """The schedule of one contract."""
 
-    required_scopes = {"GET": "invoices:read", "PUT": "bank:write"}
+    required_scopes = {"GET": "invoices:read", "PUT": "bank:write", "DELETE": "bank:write"}
 
     @extend_schema(
         operation_id="contracts_dunning_schedule_retrieve",
@@ -145,6 +145,21 @@ class ContractDunningView(APIView):
             provider=provider, steps=given["steps"], by=program.key.prefix, now=timezone.now(), contract=contract
         )
         return Response({"steps": policy.steps})
+
+    @extend_schema(
+        operation_id="contracts_dunning_schedule_destroy",
+        tags=["payments"],
+        summary="Let the provider's schedule count for a contract again",
+        responses={204: None},
+    )
+    def delete(self, request: Request, contract_id: UUID) -> Response:
+        """Take a contract's own schedule away: its provider's counts from now on. Nothing where it has none."""
+        contract = Contract.objects.filter(provider=_provider(request), pk=contract_id).first()
+        if contract is None:
+            raise Http404
+        program: Any = request.user
+        follow_provider(contract=contract, by=program.key.prefix, now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class InvoiceDunningView(ListView):

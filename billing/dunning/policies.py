@@ -62,10 +62,48 @@ def set_policy(
     return policy
 
 
+@transaction.atomic
+def follow_provider(*, contract: Contract, by: str, now: datetime) -> DunningPolicy | None:
+    """Let a provider's schedule count for a contract again; None where the contract has none of its own."""
+    if own_schedule(contract.provider_id, contract.pk) is None:
+        return None
+    policy = DunningPolicy.objects.create(
+        provider_id=contract.provider_id, contract=contract, steps=[], follows_provider=True, by=by, created_at=now
+    )
+    DunningCase.objects.filter(invoice__contract=contract, is_open=True).update(next_at=now)
+    AuditEntry.objects.create(
+        organization_id=contract.provider_id,
+        actor=by,
+        action="dunning.schedule_ended",
+        subject=contract.number,
+        at=now,
+    )
+    return policy
+
+
+@whole("a tenant reads its provider's schedule where its contract has none of its own")
+def own_schedule(provider_id: UUID, contract_id: UUID) -> tuple[Planned, ...] | None:
+    """Return the schedule that a contract has of its own, or None."""
+    found = DunningPolicy.objects.filter(provider_id=provider_id, contract=contract_id)
+    policy = found.order_by("-created_at", "-pk").first()
+    return None if policy is None or policy.follows_provider else read_schedule(policy.steps)
+
+
 @whole("a tenant reads its provider's schedule where its contract has none of its own")
 def schedule_of(provider_id: UUID, contract_id: UUID | None = None) -> tuple[Planned, ...]:
     """Return the schedule that counts for a contract: its own, else its provider's; empty without one."""
-    found = DunningPolicy.objects.filter(provider_id=provider_id).order_by("-created_at", "-pk")
-    own = found.filter(contract_id=contract_id).first() if contract_id else None
-    policy = own or found.filter(contract__isnull=True).first()
+    own = own_schedule(provider_id, contract_id) if contract_id else None
+    if own is not None:
+        return own
+    found = DunningPolicy.objects.filter(provider_id=provider_id, contract__isnull=True)
+    policy = found.order_by("-created_at", "-pk").first()
     return read_schedule(policy.steps) if policy else ()
+
+
+def own_schedules(organization: Organization) -> list[Contract]:
+    """Return the contracts of a provider that have a schedule of their own, by number."""
+    latest = DunningPolicy.objects.filter(provider=organization, contract__isnull=False)
+    rows = latest.order_by("contract", "-created_at", "-pk").distinct("contract").values_list("pk", flat=True)
+    standing = DunningPolicy.objects.filter(pk__in=list(rows), follows_provider=False)
+    found = Contract.objects.filter(dunning_policies__in=standing).select_related("tenant")
+    return list(found.distinct().order_by("number"))

@@ -20,6 +20,9 @@ class DunningPolicy(models.Model):
     provider = models.ForeignKey(Organization, models.PROTECT, related_name="dunning_policies")
     contract = models.ForeignKey(Contract, models.PROTECT, null=True, related_name="dunning_policies")
     steps = models.JSONField(help_text="list of {after_days, action}")
+    follows_provider = models.BooleanField(
+        default=False, db_default=False, help_text="of a contract: its provider's schedule counts again"
+    )
     by = models.CharField(max_length=200)
     created_at = models.DateTimeField()
 

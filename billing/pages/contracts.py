@@ -125,6 +125,9 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
         "header_url": reverse(f"{side}-contract-header", args=[contract.id])
         if may_agree(request) and may_edit_header(contract, organization)
         else "",
+        "dunning_url": reverse("provider-contract-dunning", args=[contract.id])
+        if side == "provider" and contract.provider_id == organization.pk
+        else "",
         "end_url": reverse(f"{side}-contract-end", args=[contract.id]) if may_end else "",
         "crumbs": (Crumb(_("Contracts"), reverse(f"{side}-contracts")), Crumb(contract.number)),
         "sub": " · ".join(filter(None, (contract.name, span_words(contract.from_at, contract.to_at, zone, locale)))),

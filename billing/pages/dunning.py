@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from billing.dues import read_dues, with_dues
-from billing.dunning.policies import schedule_of, set_policy
+from billing.dunning.policies import own_schedules, schedule_of, set_policy
 from billing.dunning.schedule import FEE_AMOUNT_MAX, FEE_DECIMALS_MAX, FEE_PERCENT_MAX, Action, Planned
 from billing.dunning.stepping import hold, take_back
 from billing.models import DunningCase, DunningHold, DunningStep, Invoice
@@ -97,7 +97,7 @@ class ScheduleForm(forms.Form):
         return {name: str(value) for name, value in said.items() if value}
 
 
-def _initial(schedule: Sequence[Planned]) -> dict[str, Any]:
+def initial(schedule: Sequence[Planned]) -> dict[str, Any]:
     """Return a schedule as the form shows it."""
     days = {
         action.value: ", ".join(str(one.after_days) for one in schedule if one.action is action) for action in Action
@@ -125,7 +125,7 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
     if request.method == "POST" and not edits:
         return render(request, "403.html", status=403)
     schedule = schedule_of(organization.pk)
-    form = ScheduleForm(request.POST if request.method == "POST" else None, initial=_initial(schedule))
+    form = ScheduleForm(request.POST if request.method == "POST" else None, initial=initial(schedule))
     if form.is_bound and form.is_valid() and _set(request, organization, form):
         return redirect("provider-dunning")
     locale = locale_for(translation.get_language() or "en")
@@ -134,6 +134,7 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
         "cases": [_case(one, locale) for one in cases.select_related("invoice__tenant")[:CASES_SHOWN]],
         "schedule": [{"day": step.after_days, "what": action_words(step.action.value)} for step in schedule],
         "form": form if edits else None,
+        "own": own_schedules(organization),
         "empty": Empty(
             _("Nothing overdue is followed"), _("Overdue invoices appear here once a schedule is set."), icon="check"
         ),

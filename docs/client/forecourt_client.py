@@ -152,6 +152,7 @@ OPERATIONS = {
     "contracts_create": "POST /api/v1/contracts",
     "contracts_credit_refunds_create": "POST /api/v1/contracts/{number}/credit-refunds",
     "contracts_credits_create": "POST /api/v1/contracts/{number}/credits",
+    "contracts_dunning_schedule_destroy": "DELETE /api/v1/contracts/{contract_id}/dunning-schedule",
     "contracts_dunning_schedule_retrieve": "GET /api/v1/contracts/{contract_id}/dunning-schedule",
     "contracts_dunning_schedule_update": "PUT /api/v1/contracts/{contract_id}/dunning-schedule",
     "contracts_list": "GET /api/v1/contracts",

@@ -10,6 +10,7 @@ POSTED_NOTHING: Final = people(alice=404, bob=404, charlie=422, petra=422)
 NO_ID: Final = "00000000-0000-0000-0000-000000000009"
 NOT_THEIRS: Final = {"parts": [{"invoice": NO_ID, "amount": "1.00"}]}
 NOBODY: Final = programs(tenant=404, provider=404, outsider=404)
+NO_SCHEDULE: Final = people(alice=404, bob=404, charlie=404, petra=422)
 NO_STEP: Final = people(alice=404, bob=404, charlie=404, petra=404)
 FILE: Final = {"import_id": "{bank file}"}
 MOVEMENT: Final = {"line_id": "{movement}"}
@@ -32,6 +33,15 @@ BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("api-dunning-schedule", programs(tenant=404, provider=200, outsider=200), "get", {}, {}),
     ("api-dunning-schedule", programs(tenant=404, provider=400, outsider=400), "put", {}, {}),
     ("api-contract-dunning-schedule", BETWEEN_THEM, "get", {"contract_id": "{contract id}"}, {}),
+    (
+        "api-contract-dunning-schedule",
+        programs(tenant=404, provider=204, outsider=404),
+        "delete",
+        {"contract_id": "{contract id}"},
+        {},
+    ),
+    ("provider-contract-dunning", PROVIDERS, "get", {"contract_id": "{contract id}"}, {}),
+    ("provider-contract-dunning", NO_SCHEDULE, "post", {"contract_id": "{contract id}"}, {"remind": "soon"}),
     (
         "api-contract-dunning-schedule",
         programs(tenant=404, provider=400, outsider=404),

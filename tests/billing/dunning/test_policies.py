@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing.dunning.policies import WrongDunning, schedule_of, set_policy
+from billing.dunning.policies import (
+    WrongDunning,
+    follow_provider,
+    own_schedule,
+    own_schedules,
+    schedule_of,
+    set_policy,
+)
 from billing.dunning.schedule import Action, Planned
 from billing.models import DunningCase, DunningPolicy
 from tenants.models import AuditEntry
@@ -131,3 +138,28 @@ def test_the_cases_of_another_provider_are_left_as_they_are(cast: Cast) -> None:
     before = DunningCase.objects.get(invoice=invoice).next_at
     set_policy(provider=cast.outsider, steps=REMIND, by=BY, now=after(invoice, 4))
     assert DunningCase.objects.get(invoice=invoice).next_at == before
+
+
+def test_a_contract_follows_its_provider_again_from_then_on(cast: Cast, contract: Contract) -> None:
+    put(cast, STEPS)
+    assert follow_provider(contract=contract, by=BY, now=ISSUED_AT) is None
+    put(cast, REMIND, contract, later=1)
+    assert (days(cast, contract), own_schedules(cast.provider)) == ([1], [contract])
+    assert follow_provider(contract=contract, by=BY, now=ISSUED_AT + 2 * SECOND) is not None
+    assert (days(cast, contract), own_schedules(cast.provider)) == ([3, 5, 10, 17], [])
+    assert own_schedule(cast.provider.pk, contract.pk) is None
+    assert follow_provider(contract=contract, by=BY, now=ISSUED_AT + 3 * SECOND) is None
+    assert AuditEntry.objects.filter(action="dunning.schedule_ended", subject=contract.number).count() == 1
+    put(cast, [], contract, later=4)
+    assert (days(cast, contract), own_schedule(cast.provider.pk, contract.pk)) == ([], ())
+
+
+def test_an_open_case_of_a_contract_is_looked_at_anew_when_it_follows_again(cast: Cast) -> None:
+    invoice = make_overdue(cast)
+    put(cast, [], invoice.contract)
+    sweep(after(invoice, 3))
+    assert taken() == []
+    follow_provider(contract=invoice.contract, by=BY, now=after(invoice, 4))
+    assert DunningCase.objects.get().next_at == after(invoice, 4)
+    sweep(after(invoice, 4))
+    assert len(taken()) == 1
