@@ -149,7 +149,11 @@ def pages_of(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination 
     """Return where the pages before and after are, None for an empty list."""
     if not found.rows:
         return None
-    words = {"first": number(found.first), "last": number(found.last), "found": number(found.found)}
+    words = {
+        "first": number(found.first),
+        "last": number(found.last),
+        "found": f"{number(found.found)}{'+' if found.has_more else ''}",
+    }
     return Pagination(
         _("%(first)s to %(last)s of %(found)s") % words,
         previous_url=with_query(path, kept, {"page": str(found.page - 1)}) if found.page > 1 else "",

@@ -12,6 +12,8 @@ from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from tenants.models import Organization
 
 PAGE_ROWS = 25
+COUNTED_MAX = 10_000
+"""To count a million rows takes longer than to read a page of them; who wants the rest narrows the list."""
 EXPORT_CHUNK_ROWS = 500
 
 
@@ -27,12 +29,13 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceList:
-    """One page of a list: `first` counts from 1, `found` is how many match in all."""
+    """One page of a list: `first` counts from 1, `found` is how many match, at most `COUNTED_MAX`; more may."""
 
     rows: tuple[InvoiceRow, ...]
     found: int
     first: int
     page: int
+    has_more: bool = False
 
     @property
     def last(self) -> int:
@@ -56,14 +59,15 @@ def invoice_list(
 ) -> InvoiceList:
     """Return a page of what a tenant owes, or a provider `issued`, the latest first; two queries.
 
-    A page beyond the end is the last one.
+    A page beyond the end, or beyond what is counted, is the last one.
     """
     found = _chosen(organization, now, shown, search, issued=issued)
-    count = found.count()
+    count = found.order_by()[: COUNTED_MAX + 1].count()
+    has_more, count = count > COUNTED_MAX, min(count, COUNTED_MAX)
     page = max(1, min(page, -(-count // PAGE_ROWS)))
     start = (page - 1) * PAGE_ROWS
     rows = tuple(row_of(invoice) for invoice in found.order_by("-issued_at", "-pk")[start : start + PAGE_ROWS])
-    return InvoiceList(rows, count, start + 1, page)
+    return InvoiceList(rows, count, start + 1, page, has_more)
 
 
 def all_invoices(

@@ -26,9 +26,14 @@ class Shown:
     to_at: datetime
     chosen: dict[str, str]
 
+    @property
+    def query(self) -> dict[str, str]:
+        """How an address asks for it."""
+        return {"days": str(self.days), **self.chosen}
+
     def url(self, path: str, **changes: str) -> str:
         """Return the address of the same page with other choices; "" leaves one out."""
-        asked = {"days": str(self.days), **self.chosen, **changes}
+        asked = {**self.query, **changes}
         return f"{path}?{urlencode({name: value for name, value in asked.items() if value})}"
 
     def choices(self, path: str) -> list[Choice]:

@@ -19,6 +19,7 @@ from metering.comparison import TOLERANCE_PERCENT, terms_of
 from metering.models import Quantity
 from metering.pages.files import csv_file
 from metering.pages.hand_over import begin_choices, hand_over_urls
+from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import Shown, shown
 from metering.pages.witness_words import (
@@ -126,7 +127,9 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     totals = residual_totals(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
     totals = [one for one in totals if one.residual.engine or one.residual.gateway]
     terms = terms_of({one.deployment_id for one in totals})
-    lines = [_line(one, terms.get(one.deployment_id), window, request.path) for one in totals]
+    page = read_page(request.GET.get("page", ""))
+    on_page = totals[first_row(page) : first_row(page) + ROWS_PER_PAGE]
+    lines = [_line(one, terms.get(one.deployment_id), window, request.path) for one in on_page]
     alerts = alert_rows(organization=organization, from_at=window.from_at, to_at=now)
     hand_overs = hand_over_urls(request, organization, area, alerts)
     hours = []
@@ -141,6 +144,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "alerts": [shown_alert(alert, area, locale, hand_overs.get(alert.id, "")) for alert in alerts],
         "begins": begin_choices(now, locale),
         "lines": lines,
+        "pagination": pagination(request.path, window.query, page, len(totals)),
         "hours": hours,
         "chosen": " · ".join(filters.values()),
         "all_url": window.url(request.path, deployment="", model="", **{"class": ""}),

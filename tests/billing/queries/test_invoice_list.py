@@ -57,3 +57,14 @@ def test_a_number_is_found_by_who_owes_it_only(cast: Cast) -> None:
     assert find_invoice(cast.tenant, "N-000") is not None
     assert find_invoice(cast.provider, "N-000") is None
     assert find_invoice(cast.outsider, "N-000") is None
+
+
+def test_of_very_many_only_so_many_are_counted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue(cast, PAGE_ROWS + 2)
+    whole = invoice_list(cast.tenant, now=ISSUED_AT)
+    assert not whole.has_more
+    monkeypatch.setattr("billing.queries.invoice_list.COUNTED_MAX", PAGE_ROWS)
+    first = invoice_list(cast.tenant, now=ISSUED_AT, page=9)
+    assert (first.page, first.found, first.has_more, first.has_next) == (1, PAGE_ROWS, True, False)
+    assert first.rows == whole.rows
+    assert len(list(all_invoices(cast.tenant, now=ISSUED_AT))) == PAGE_ROWS + 2

@@ -142,3 +142,20 @@ def test_the_number_of_queries_does_not_grow(cast: Cast, client: Client, page: s
         client.get(url)
     Alert.objects.filter(kind="residual").update(state="cleared")
     assert len(first) <= 20
+
+
+def test_many_rows_are_shown_in_pages_and_the_figures_are_of_all(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_witnessed(cast.provider, cast.tenant, now())
+    client.force_login(cast.alice)
+    whole = client.get("/t/witnesses/").context
+    assert whole["pagination"] is None
+    for module in ("metering.pages.witnesses", "metering.pages.paging"):
+        monkeypatch.setattr(f"{module}.ROWS_PER_PAGE", 5)
+    pages = [client.get(f"/t/witnesses/?page={page}").context for page in (1, 2, 3)]
+    assert [line for page in pages for line in page["lines"]] == whole["lines"]
+    assert [len(page["lines"]) for page in pages] == [5, 3, 0]
+    assert all(page["kpis"] == whole["kpis"] for page in pages)
+    assert pages[0]["pagination"].next_url == "/t/witnesses/?days=7&page=2"
+    assert client.get("/t/witnesses/?page=0").status_code == 404
