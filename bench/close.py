@@ -30,7 +30,7 @@ USAGE = """
         id, meter_id, witness, quantity, model, hour_at, from_at, to_at, deployment_id, tenant_id, quality, rule,
         version, value, records, updated_at
     )
-    SELECT gen_random_uuid(), m.id, 'gateway', m.quantity, m.model, at, at, at + interval '1 hour', d.id, d.tenant_id,
+    SELECT uuidv7(), m.id, 'gateway', m.quantity, m.model, at, at, at + interval '1 hour', d.id, d.tenant_id,
         'A', 'bench', 1, 3000000 + (random() * 1000000)::int, 1000, %s
     FROM clusters_deployment d, metering_meter m,
         generate_series(%s::timestamptz, %s::timestamptz, interval '1 day') at
@@ -96,8 +96,9 @@ def _make(contracts: int, lines: int, providers: int) -> list[UUID]:
         periods, bound = _make_provider(share, names)
         found += periods
         deployments += bound
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, rating.without_indexes(cursor):
         cursor.execute(USAGE, [rating.FROM, rating.FROM, rating.TO - timedelta(seconds=1), deployments, names])
+    with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE metering_usagehour")
         cursor.execute("ANALYZE")
     return sorted(found)

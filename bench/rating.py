@@ -16,12 +16,14 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -45,7 +47,7 @@ USAGE = """
         id, meter_id, witness, quantity, model, hour_at, from_at, to_at, deployment_id, tenant_id, quality, rule,
         version, value, records, updated_at
     )
-    SELECT gen_random_uuid(), m.id, 'gateway', m.quantity, m.model, at, at, at + interval '1 hour', d.id, d.tenant_id,
+    SELECT uuidv7(), m.id, 'gateway', m.quantity, m.model, at, at, at + interval '1 hour', d.id, d.tenant_id,
         'A', 'bench', 1,
         (CASE WHEN m.quantity IN ('input', 'output') THEN 3000000 ELSE 1000000 END) + (random() * 1000000)::int,
         1000, %s
@@ -153,12 +155,41 @@ def _make(contracts: int, models: int, rows_a_day: int) -> _Made:
         ensure_periods(contract=contract, now=FROM)
         deployments.append(deployment.id)
     with connection.cursor() as cursor:
-        cursor.execute(USAGE, [FROM, FROM, TO - timedelta(seconds=1), rows_a_day, deployments, names])
-        rows = cursor.rowcount
+        with without_indexes(cursor):
+            cursor.execute(USAGE, [FROM, FROM, TO - timedelta(seconds=1), rows_a_day, deployments, names])
+            rows = cursor.rowcount
         cursor.execute("VACUUM ANALYZE metering_usagehour")
         cursor.execute("ANALYZE")
     periods = BillingPeriod.objects.filter(contract__provider=provider).order_by("pk").values_list("pk", flat=True)
     return _Made(list(periods), deployments, rows)
+
+
+@contextmanager
+def without_indexes(cursor: Any) -> Iterator[None]:
+    """Let many rows of usage be made: indexes and keys go before and are made again after, all of them as they were."""
+    cursor.execute(
+        "SELECT conname, pg_get_constraintdef(oid), contype FROM pg_constraint"
+        " WHERE conrelid = 'metering_usagehour'::regclass AND contype IN ('f', 'u')"
+    )
+    keys = cursor.fetchall()
+    for name, _, _ in keys:
+        cursor.execute(f'ALTER TABLE metering_usagehour DROP CONSTRAINT "{name}"')
+    cursor.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'metering_usagehour' AND indexname NOT LIKE %s",
+        ["%pkey"],
+    )
+    indexes = cursor.fetchall()
+    for name, _ in indexes:
+        cursor.execute(f'DROP INDEX "{name}"')
+    yield
+    cursor.execute("SET maintenance_work_mem = '512MB'")
+    for _, definition in indexes:
+        cursor.execute(definition)
+    for name, definition, kind in keys:
+        # Rows that were there before were held to it; those made here are made of what they point to.
+        unchecked = " NOT VALID" if kind == "f" else ""
+        cursor.execute(f'ALTER TABLE metering_usagehour ADD CONSTRAINT "{name}" {definition}{unchecked}')
+    cursor.execute("RESET maintenance_work_mem")
 
 
 def _provider(models: Sequence[str]) -> tuple[object, object, str]:
