@@ -16,7 +16,7 @@ from tests.billing.agreements.agreed import offered_end
 from tests.billing.pages.let_floor import LetFloor, let_floor
 from tests.factories import make_cast
 from tests.metering.checked import make_checked
-from tests.plugins.browser import AxeCheck
+from tests.plugins.browser import AxeCheck, PhoneCheck
 
 if TYPE_CHECKING:
     pass
@@ -191,11 +191,31 @@ def test_the_pages_work_without_scripts(
     context.close()
 
 
+WITHOUT_REPEATS = """() => {
+    const seen = new Set();
+    const kind = node => `${node.localName}.${node.className}`;
+    for (const part of document.querySelectorAll("section.op")) {
+        const kinds = [...part.querySelectorAll("*")].map(node => `${kind(node.parentElement)} > ${kind(node)}`);
+        if (kinds.every(each => seen.has(each))) part.remove();
+        kinds.forEach(each => seen.add(each));
+    }
+    return document.querySelectorAll("section.op").length;
+}"""
+
+
 def test_the_documentation_of_the_api_is_open_to_everyone(
-    lasting_server: LiveServer, watched: Page, looked_at: AxeCheck
+    lasting_server: LiveServer, watched: Page, looked_at: AxeCheck, fits_phone: PhoneCheck
 ) -> None:
+    """The whole page fits a phone and names nothing twice; of its parts, which are alike, each kind is looked at."""
     watched.goto(f"{lasting_server.url}/api/docs")
+    watched.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
+    assert fits_phone(watched) == []
+    watched.set_viewport_size({"width": 1440, "height": 900})
+    names = watched.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+    assert len(names) == len(set(names))
+    assert watched.evaluate(WITHOUT_REPEATS) >= 3
     assert looked_at(watched) == []
+    watched.reload()
     watched.get_by_role("navigation", name="Contents").get_by_role("link", name="Read usage").click()
     expect(watched.get_by_role("heading", name="Read usage")).to_be_in_viewport()
     watched.get_by_role("link", name="Sign in").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import gzip
+import os
 import subprocess
 import sys
 import uuid
@@ -16,6 +17,7 @@ import pytest
 import zstandard
 
 from clusters.models import Node
+from forecourt.cli import main
 from metering.checks import EVENT_TOKENS_MAX
 from metering.event_items import EVENTS_BYTES_MAX
 from metering.ingest import Sent
@@ -282,19 +284,6 @@ def test_a_call_that_is_no_list_of_events_is_refused_and_counted(
     assert post_events(web, key, [event("good")]).json()["accepted"] == 1
 
 
-def started(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**environment(), **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-UP = ("-m", "forecourt.cli", "up", "--port", "0")
 SECRET = "s3cret-of-somebody"
 WRONG: list[Any] = [
     ({"DATABASE_URL": f"mysql://me:{SECRET}@host/db"}, "DATABASE_URL", "expected postgresql://user:password@host"),
@@ -310,18 +299,54 @@ WRONG: list[Any] = [
 ]
 
 
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """What any shell has in its environment, and an empty folder to be in."""
+    kept = environment()
+    for name in set(os.environ) - set(kept):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
 @pytest.mark.parametrize(
     ("settings", "name", "expected"), WRONG, ids=[f"{name}-{said[:20]}" for _, name, said in WRONG]
 )
 def test_a_wrong_setting_names_itself_and_what_is_expected(
-    tmp_path: Path, settings: dict[str, str], name: str, expected: str
+    tmp_path: Path,
+    bare: pytest.MonkeyPatch,
+    *,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    name: str,
+    expected: str,
 ) -> None:
-    for command in (UP, ("-m", "forecourt.cli", "demo", "--once"), (str(ROOT / "manage.py"), "check")):
-        done = started(tmp_path, *command, **settings)
+    for setting, value in settings.items():
+        bare.setenv(setting, value)
+    for command in (["up", "--port", "0"], ["demo", "--once"], ["manage", "check"]):
+        assert main(command) == 1
+        said = capsys.readouterr()
+        assert f"{name}: found " in said.err.strip().splitlines()[-1]
+        assert expected in said.err.strip().splitlines()[-1]
+        assert SECRET not in said.out + said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_says_it_too(tmp_path: Path) -> None:
+    settings, name, expected = WRONG[0]
+    for command in (("-m", "forecourt.cli", "up", "--port", "0"), (str(ROOT / "manage.py"), "check")):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env={**environment(), **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode != 0
-        said = done.stderr.strip().splitlines()[-1]
-        assert f"{name}: found " in said
-        assert expected in said
+        assert f"{name}: found " in done.stderr.strip().splitlines()[-1]
+        assert expected in done.stderr.strip().splitlines()[-1]
         assert SECRET not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -335,8 +360,11 @@ def test_a_wrong_setting_names_itself_and_what_is_expected(
         (["--prot", "80"], "unrecognized arguments: --prot 80"),
     ],
 )
-def test_a_wrong_option_of_up_is_named_and_nothing_is_started(tmp_path: Path, options: list[str], said: str) -> None:
-    done = started(tmp_path, "-m", "forecourt.cli", "up", *options)
-    assert done.returncode == 2
-    assert said in done.stderr
+def test_a_wrong_option_of_up_is_named_and_nothing_is_started(
+    tmp_path: Path, bare: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["up", *options])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

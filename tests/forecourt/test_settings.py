@@ -86,11 +86,6 @@ def test_in_public_it_does_not_start_without_a_key(tmp_path: Path) -> None:
     assert "FORECOURT_SECRET_KEY" in done.stderr
 
 
-def test_no_model_waits_for_a_migration(tmp_path: Path) -> None:
-    done = run(tmp_path, PUBLIC, "-W", "ignore", "-m", "django", "makemigrations", "--check", "--dry-run")
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.parametrize("directive", ["script-src", "style-src", "default-src", "form-action", "frame-ancestors"])
 def test_the_policy_allows_nothing_inline(directive: str) -> None:
     from django.conf import settings

@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KEY = "settings-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM"
 OWNER, WEB = "postgresql://forecourt:one@db/forecourt", "postgresql://forecourt_web:two@db/forecourt"
+# Only the settings are asked for: the addresses, most of a web process's start, are put aside.
 SHOW = """
-import json
+import json, sys, types
+sys.modules["forecourt.urls"] = types.ModuleType("forecourt.urls")
 from forecourt import wsgi
 from django.conf import settings
 one = settings.DATABASES["default"]
