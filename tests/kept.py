@@ -21,7 +21,7 @@ import inspect
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from django.db import connection, transaction
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoDbBlocker
 
-Value = TypeVar("Value")
+MANY: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class NotKept(Exception):
+    """A kept world was to begin with what lasts for one test only."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class Copies:
 
 def kept(make: Callable[..., Any]) -> Any:
     """Declare a fixture for a world that `make` makes and that is kept; see above."""
-    needs = [one.name for one in inspect.signature(make).parameters.values() if one.default is one.empty]
+    parameters = inspect.signature(make).parameters.values()
+    needs = [one.name for one in parameters if one.default is one.empty and one.kind not in MANY]
 
     def give(**given: Any) -> Any:
         copies: Copies = given.pop("kept_copies")
@@ -121,11 +126,11 @@ def kept(make: Callable[..., Any]) -> Any:
         assert request.fixturename is not None
         return copies.give(request.fixturename, make, given)
 
-    parameters = [
+    asked = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("request", "db", "kept_copies", *needs)
     ]
     signed: Any = give
-    signed.__signature__ = inspect.Signature(parameters)
+    signed.__signature__ = inspect.Signature(asked)
     signed.__name__ = getattr(make, "__name__", "kept")
     signed.kept = (make, needs)
     return pytest.fixture(signed)
@@ -149,7 +154,7 @@ def _want(item: pytest.Item, name: str, found: dict[str, Wanted]) -> Wanted | No
         found_needs = [(need, _want(item, need, found)) for need in needs]
         for need, of in found_needs:
             if of is None:
-                raise pytest.UsageError(f"{name} is kept for several tests and needs {need}, which is not.")
+                raise NotKept(f"{name} is kept for several tests and needs {need}, which is not.")
         found[name] = Wanted(make, tuple(found_needs))  # type: ignore[arg-type]
     return found[name]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import Copies, Pile, Wanted, is_transactional, wanted_by
+from tests.kept import Copies, NotKept, Pile, Wanted, is_transactional, wanted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     following = count()
 
     def rank(item: pytest.Item) -> list[int]:
-        wanted = [] if is_transactional(item) else wanted_by(item).values()
+        try:
+            wanted = [] if is_transactional(item) else list(wanted_by(item).values())
+        except NotKept:
+            return []  # told when the test begins
         return [numbers.setdefault(one, next(following)) for one in wanted]
 
     items[:] = [item for _, tests in groupby(items, key=attrgetter("path")) for item in sorted(tests, key=rank)]

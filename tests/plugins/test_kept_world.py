@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from tenants.models import Organization
 from tests.factories import Cast, make_cast, make_organization
-from tests.kept import Copies, Pile, Wanted, is_transactional, kept, wanted_by
+from tests.kept import Copies, NotKept, Pile, Wanted, is_transactional, kept, wanted_by
 
 if TYPE_CHECKING:
     from pytest_django import DjangoCaptureOnCommitCallbacks, DjangoDbBlocker
@@ -146,7 +146,7 @@ def test_a_world_that_needs_what_is_not_kept_is_refused(request: pytest.FixtureR
     definitions["needing"] = [type("Definition", (), {"func": needing._get_wrapped_function()})()]
     try:
         request.node.fixturenames.append("needing")
-        with pytest.raises(pytest.UsageError, match="needing is kept for several tests and needs through"):
+        with pytest.raises(NotKept, match="needing is kept for several tests and needs through"):
             wanted_by(request.node)
     finally:
         request.node.fixturenames.remove("needing")
