@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from django.contrib.staticfiles import finders
@@ -70,6 +71,7 @@ def wire_bytes(page: bytes) -> dict[str, int]:
     return {"page": len(gzip.compress(page)), **{name: _file_bytes(name) for name in files}}
 
 
+@cache
 def _file_bytes(name: str) -> int:
     """Files are sent compressed by gzip (`forecourt.static_storage`), fonts as they are."""
     path = finders.find(name) or finders.find(_plain(name))
