@@ -23,6 +23,7 @@ from billing.term_binding import DeploymentTaken
 from metering.models import UsageCut, Witness
 from tests import factories
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -60,8 +61,18 @@ def booked(world: World) -> dict[str, Decimal]:
     return {rule: amount.normalize() for rule, amount in found.items()}
 
 
-def test_a_month_is_one_line_for_each_price_and_closing_finds_nothing_more_to_book() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1", (MODEL, "output"): "4"})
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "output"): "4"})
+
+
+@kept
+def world_made() -> World:
+    return make_world(tokens={(MODEL, "input"): "1", (MODEL, "output"): "4"})
+
+
+def test_a_month_is_one_line_for_each_price_and_closing_finds_nothing_more_to_book(world_made: World) -> None:
+    world = world_made
     term = priced(world, tiers=[TIERS])
     for day in range(5):
         term.use({"input": 400_000, "output": 300_000}, at=MARCH + timedelta(days=day))
@@ -75,8 +86,7 @@ def test_a_month_is_one_line_for_each_price_and_closing_finds_nothing_more_to_bo
     assert (carry.name, int(carry.value)) == ("tier_position|main|sample-model|output", 1_500_000)
 
 
-def test_the_position_of_a_tier_is_carried_into_the_next_period() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_the_position_of_a_tier_is_carried_into_the_next_period(world: World) -> None:
     term = priced(world, tiers=[TIERS])
     term.use({"output": 900_000}, at=MARCH)
     close_period(period_id=world.period().id, now=APRIL)
@@ -87,8 +97,8 @@ def test_the_position_of_a_tier_is_carried_into_the_next_period() -> None:
 
 
 @pytest.mark.parametrize("grain", list(Grain))
-def test_any_grain_of_usage_gives_the_same_lines(grain: Grain) -> None:
-    world = make_world(tokens={(MODEL, "input"): "1", (MODEL, "output"): "4"})
+def test_any_grain_of_usage_gives_the_same_lines(grain: Grain, world_made: World) -> None:
+    world = world_made
     night = {"name": "night", "from_local": "22:00", "to_local": "06:00", "factor": "0.5"}
     term = priced(world, off_peak=[night], tiers=[TIERS])
     for hours in (0, 6, 7, 21, 22, 30):
@@ -106,8 +116,7 @@ def test_usage_is_cut_at_the_edges_of_windows_where_the_zone_is_half_an_hour_off
     assert {"16:30", "00:30"} <= found
 
 
-def test_discount_and_commitment_come_after_what_is_used() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_discount_and_commitment_come_after_what_is_used(world: World) -> None:
     term = priced(world)
     term.use({"output": 1_000_000}, at=MARCH)
     adjusted(world, DiscountWording(percent=Decimal(25), terms=(term.term.ref,)))
@@ -120,21 +129,18 @@ def test_discount_and_commitment_come_after_what_is_used() -> None:
     assert closed.invoice.lines.count() == 3
 
 
-def test_an_adjustment_of_a_term_that_there_is_not_is_refused() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_an_adjustment_of_a_term_that_there_is_not_is_refused(world: World) -> None:
     with pytest.raises(WrongTerms, match="has no term S-404"):
         adjusted(world, DiscountWording(percent=Decimal(25), terms=("S-404",)))
 
 
-def test_a_wording_that_contradicts_itself_is_not_stored() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_a_wording_that_contradicts_itself_is_not_stored(world: World) -> None:
     with pytest.raises(WrongTerms, match="percent: 250 lies outside"):
         adjusted(world, DiscountWording(percent=Decimal(250)))
     assert not Term.objects.exists()
 
 
-def test_a_deployment_has_one_price() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_a_deployment_has_one_price(world: World) -> None:
     share = world.share()
     with pytest.raises(DeploymentTaken):
         add_token_price(

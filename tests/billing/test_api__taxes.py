@@ -11,6 +11,7 @@ from billing.tax_rules.deciding import Method
 from tests.billing.pages.reading import text_of
 from tests.billing.tax.taxed import charges_tax, issued, stands, two_leases
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def invoice(cast: Cast) -> Invoice:
     charges_tax(cast.provider)
     stands(cast.provider, "DE")

@@ -13,6 +13,7 @@ from billing.models import CarriedDue, Collection, Invoice, InvoiceState, Paymen
 from billing.models import SettlementState as State
 from tests.billing.collected import add_card, begin, collect, gateway_of, invoices_at, only_invoice_at, pay_by_hand
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -25,6 +26,9 @@ def small(parties: tuple[Organization, Organization], amount: str, **more: objec
     invoice = make_issued([Line(amount)], parties=parties, **more)  # type: ignore[arg-type]  # named as there
     Settlement.objects.create(invoice=invoice, state=State.BELOW_MINIMUM, next_try_at=ISSUED_AT, updated_at=ISSUED_AT)
     return invoice
+
+
+parties = kept(make_parties)
 
 
 @pytest.mark.django_db
@@ -41,8 +45,9 @@ def test_what_was_paid_before_is_not_asked_for() -> None:
 
 
 @pytest.mark.django_db
-def test_small_ones_of_the_same_parties_and_currency_are_carried_once() -> None:
-    parties = make_parties()
+def test_small_ones_of_the_same_parties_and_currency_are_carried_once(
+    parties: tuple[Organization, Organization],
+) -> None:
     first, second = small(parties, "0.20"), small(parties, "0.10")
     small(make_parties(), "0.30")
     small(parties, "20", currency="JPY")
@@ -57,8 +62,7 @@ def test_small_ones_of_the_same_parties_and_currency_are_carried_once() -> None:
 
 
 @pytest.mark.django_db
-def test_small_ones_that_suffice_together_are_woken_by_the_latest() -> None:
-    parties = make_parties()
+def test_small_ones_that_suffice_together_are_woken_by_the_latest(parties: tuple[Organization, Organization]) -> None:
     first = small(parties, "0.20")
     assert list(wake_small(now=LATER)) == []
     second = small(parties, "0.20", issued_at=ISSUED_AT + timedelta(seconds=1))

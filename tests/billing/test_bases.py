@@ -16,6 +16,7 @@ from billing.term_versions import TermChange, add_version
 from billing.usage_spans import Span, Window, billed_usage, usage_records, usage_spans
 from metering.models import UsageHour, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,9 @@ def make_used(zone: str = "Asia/Kolkata") -> World:
     for hour in range(4, 10):
         shared.use({"input": 100 + hour, "output": hour}, at=NOON + hour * HOUR)
     return world
+
+
+world = kept(make_used)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
@@ -71,8 +75,7 @@ def test_usage_of_long_requests_is_read_apart_by_hours_and_by_days() -> None:
     }
 
 
-def test_rating_the_parts_of_a_window_gives_the_whole() -> None:
-    world = make_used()
+def test_rating_the_parts_of_a_window_gives_the_whole(world: World) -> None:
     whole = rate(read_basis(Window(world.contract, MARCH, APRIL))).exact_total
     for edge in (NOON + HOUR / 2, NOON + 6 * HOUR, MARCH + timedelta(days=20)):
         parts = [
@@ -82,8 +85,7 @@ def test_rating_the_parts_of_a_window_gives_the_whole() -> None:
         assert sum(parts) == whole
 
 
-def test_only_versions_in_force_within_the_window_are_read() -> None:
-    world = make_used()
+def test_only_versions_in_force_within_the_window_are_read(world: World) -> None:
 
     def versions(from_at: datetime, to_at: datetime) -> list[datetime]:
         basis = read_basis(Window(world.contract, from_at, to_at))
@@ -106,16 +108,14 @@ def test_each_contract_is_read_over_its_own_window_and_with_its_own_prices() -> 
     assert (len(early.versions), len(late.versions)) == (1, 1)
 
 
-def test_a_share_counts_within_its_own_span_only() -> None:
-    world = make_used()
+def test_a_share_counts_within_its_own_span_only(world: World) -> None:
     term = world.contract.terms.get(kind=TermKind.TOKEN_SHARE)
     TermDeployment.objects.filter(term=term).update(from_at=NOON + HOUR / 2, to_at=NOON + 5 * HOUR)
     basis = read_basis(Window(world.contract, MARCH, APRIL))
     assert sum(used.count for _, used in basis.tokens()) == 22 + 108
 
 
-def test_a_change_of_wording_divides_usage_to_the_instant() -> None:
-    world = make_used()
+def test_a_change_of_wording_divides_usage_to_the_instant(world: World) -> None:
     term = world.contract.terms.get(kind=TermKind.TOKEN_SHARE)
     halved = TokenShareWording(share_percent=Decimal(15), witness="gateway")
     at = NOON + HOUR / 2
@@ -132,8 +132,7 @@ def test_a_change_of_wording_divides_usage_to_the_instant() -> None:
     assert sum(line.quantity for line in lines if line.share_percent == 30) == 11
 
 
-def test_two_windows_of_one_contract_are_read_together() -> None:
-    world = make_used()
+def test_two_windows_of_one_contract_are_read_together(world: World) -> None:
     edge = NOON + 6 * HOUR
     windows = [Window(world.contract, MARCH, edge), Window(world.contract, edge, APRIL)]
     assert read_bases(windows) == [read_basis(window) for window in windows]

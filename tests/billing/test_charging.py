@@ -19,6 +19,7 @@ from billing.pricing import publish_price_version
 from metering.models import Quality, UsageCut, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_accelerator, make_slice
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +39,14 @@ def owed() -> Decimal:
 def by_class() -> dict[str, tuple[Decimal, Decimal]]:
     rows = Charge.objects.values_list("token_class").annotate(Sum("quantity"), Sum("base_amount"))
     return {token_class: (quantity, base) for token_class, quantity, base in rows}
+
+
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
+
+
+world_made = kept(make_world)
 
 
 def test_periods_follow_each_other_and_are_stored_once() -> None:
@@ -101,8 +110,7 @@ def test_days_that_begin_inside_an_hour_cut_the_usage() -> None:
     assert cuts.last() == datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
 
 
-def test_cached_input_is_a_part_of_input_and_each_token_is_charged_once() -> None:
-    world = make_world(tokens=PRICES)
+def test_cached_input_is_a_part_of_input_and_each_token_is_charged_once(world: World) -> None:
     world.share(percent="100").use({"input": 17_903, "cached_input": 17_817, "output": 12}, at=NOON)
     assert charge(world) == 3
     assert by_class() == {
@@ -133,8 +141,7 @@ def test_long_requests_are_charged_at_their_tier_and_late_ones_on_the_same_line(
     } == {"over_200k"}
 
 
-def test_a_second_run_books_nothing() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_second_run_books_nothing(world: World) -> None:
     world.lease(2, price="2.35")
     world.share().use({"input": 1_000_000}, at=NOON)
     assert charge(world, NOON + HOUR) > 0
@@ -145,8 +152,7 @@ def test_a_second_run_books_nothing() -> None:
     assert world.period().rated_at == NOON + HOUR
 
 
-def test_late_usage_and_a_correction_are_booked_as_differences() -> None:
-    world = make_world(tokens=PRICES)
+def test_late_usage_and_a_correction_are_booked_as_differences(world: World) -> None:
     shared = world.share(percent="100")
     shared.use({"output": 1_000_000}, at=NOON)
     charge(world)
@@ -163,8 +169,7 @@ def test_late_usage_and_a_correction_are_booked_as_differences() -> None:
     assert charges[2].quality == {"A": "1250000"}
 
 
-def test_usage_taken_back_in_full_withdraws_the_charge() -> None:
-    world = make_world(tokens=PRICES)
+def test_usage_taken_back_in_full_withdraws_the_charge(world: World) -> None:
     shared = world.share()
     shared.use({"output": 1_000_000}, at=NOON)
     charge(world)
@@ -179,8 +184,7 @@ def test_usage_taken_back_in_full_withdraws_the_charge() -> None:
     assert Charge.objects.get(seq=3).quantity == 5
 
 
-def test_only_sure_qualities_of_the_witness_that_bills_are_charged() -> None:
-    world = make_world(tokens=PRICES)
+def test_only_sure_qualities_of_the_witness_that_bills_are_charged(world: World) -> None:
     shared = world.share(percent="100", witness=Witness.ENGINE)
     for quality in Quality:
         shared.use({"output": 1_000_000}, at=NOON, quality=quality)
@@ -226,8 +230,8 @@ def test_a_lease_at_the_book_s_price_is_split_where_the_price_changes() -> None:
     assert Charge.objects.count() == 2
 
 
-def test_a_part_of_a_card_that_changes_within_the_month_is_billed_part_by_part() -> None:
-    world = make_world()
+def test_a_part_of_a_card_that_changes_within_the_month_is_billed_part_by_part(world_made: World) -> None:
+    world = world_made
     card = make_accelerator(world.make_node())
     tenth, fifth = make_slice(card, 100), make_slice(card, 200)
     lease = open_lease(
@@ -281,8 +285,7 @@ def test_usage_without_a_price_waits_visibly_until_there_is_one() -> None:
     assert list(unresolved(period=world.period())) == [f"{shared.term.ref} {MODEL} output tokens"]
 
 
-def test_a_closed_period_is_left_as_it_is() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_closed_period_is_left_as_it_is(world: World) -> None:
     shared = world.share()
     ensure_periods(contract=world.contract, now=MARCH)
     BillingPeriod.objects.update(state=PeriodState.CLOSED)
@@ -312,8 +315,8 @@ def test_what_is_behind_is_charged_day_by_day_in_the_contracts_days() -> None:
     assert due_for_charging(now=late) == []
 
 
-def test_open_periods_are_due_once_an_hour() -> None:
-    world = make_world()
+def test_open_periods_are_due_once_an_hour(world_made: World) -> None:
+    world = world_made
     ensure_periods(contract=world.contract, now=MARCH)
     key = world.period().id
     assert due_for_charging(now=MARCH + timedelta(minutes=59)) == []
@@ -328,8 +331,8 @@ def test_open_periods_are_due_once_an_hour() -> None:
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM billing_charge", "UPDATE billing_charge SET amount = 0"])
-def test_a_charge_cannot_change(statement: str) -> None:
-    world = make_world()
+def test_a_charge_cannot_change(statement: str, world_made: World) -> None:
+    world = world_made
     world.lease(1)
     charge(world, NOON)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:

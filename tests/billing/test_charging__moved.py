@@ -13,6 +13,7 @@ from metering.event_models import EventCall
 from metering.restating_events import note_changes, restate_events, tenants_to_restate
 from metering.rollup_events import roll_up_events
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 from tests.metering.stored import store_event
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +41,12 @@ def charged(world: World, now: datetime = APRIL) -> Decimal:
     return sum((one.amount for one in Charge.objects.all()), Decimal(0))
 
 
-def test_events_from_before_their_deployment_was_entered_are_charged() -> None:
-    world = make_world(tokens=PRICES)
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
+
+
+def test_events_from_before_their_deployment_was_entered_are_charged(world: World) -> None:
     used(world, 3, 4)
     world.share(percent="100", rolled_to_at=APRIL)
     assert charged(world) == 0
@@ -51,8 +56,7 @@ def test_events_from_before_their_deployment_was_entered_are_charged() -> None:
     assert charged(world) == 20
 
 
-def test_a_deployment_that_ended_before_gives_back_what_was_charged() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_deployment_that_ended_before_gives_back_what_was_charged(world: World) -> None:
     shared = world.share(percent="100", rolled_to_at=APRIL)
     used(world, 3, 4, 5)
     assert charged(world) == 30
@@ -61,8 +65,7 @@ def test_a_deployment_that_ended_before_gives_back_what_was_charged() -> None:
     assert charged(world) == 10
 
 
-def test_what_was_issued_stays_as_it_is() -> None:
-    world = make_world(tokens=PRICES)
+def test_what_was_issued_stays_as_it_is(world: World) -> None:
     shared = world.share(percent="100", rolled_to_at=APRIL)
     used(world, 3, 4)
     ensure_periods(contract=world.contract, now=MARCH)
@@ -73,8 +76,7 @@ def test_what_was_issued_stays_as_it_is() -> None:
     assert Invoice.objects.get().total == 20
 
 
-def test_closing_waits_for_events_that_belong_to_a_deployment_that_was_entered_late() -> None:
-    world = make_world(tokens=PRICES)
+def test_closing_waits_for_events_that_belong_to_a_deployment_that_was_entered_late(world: World) -> None:
     store_event(world.tenant, MARCH + DAY, model=MODEL)
     world.share(percent="100", rolled_to_at=APRIL)
     assert EventCall.objects.get().deployments == []

@@ -15,6 +15,7 @@ from billing.models import AccountKind, CheckpointBalance, LedgerCheckpoint, Led
 from tests.billing.bookkeeping.kept import MAY, PAID_AT, Kept, make_kept
 from tests.billing.test_books import forge
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +41,10 @@ def take() -> LedgerCheckpoint | None:
     return take_checkpoint(now=datetime.now(UTC), margin=NO_MARGIN)
 
 
-def test_balances_are_the_same_with_and_without_checkpoints() -> None:
-    kept = make_kept()
+kept = kept(make_kept)
+
+
+def test_balances_are_the_same_with_and_without_checkpoints(kept: Kept) -> None:
     plain = sums()
     book = Book(kept.world.provider)
     instants = [None, MARCH, APRIL, PAID_AT, MAY]
@@ -71,8 +74,7 @@ def test_a_checkpoint_is_taken_only_where_something_is_new_and_old_enough() -> N
     assert LedgerCheckpoint.objects.count() == 1
 
 
-def test_an_entry_behind_a_checkpoint_is_refused_by_the_database() -> None:
-    kept = make_kept()
+def test_an_entry_behind_a_checkpoint_is_refused_by_the_database(kept: Kept) -> None:
     old = LedgerEntry.objects.order_by("pk")[0]
     take()
     with pytest.raises(IntegrityError, match="lies behind a checkpoint"), transaction.atomic():

@@ -14,6 +14,7 @@ from billing.models import AccountKind, BillingPeriod, Charge, ContractState, In
 from billing.pricing import publish_price_version
 from metering.event_models import EventCall, WaitingEvents
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 from tests.metering.stored import store_event
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +28,16 @@ def close(world: World, now: datetime = APRIL) -> Closed:
     return close_period(period_id=world.period().id, now=now)
 
 
-def test_eight_leased_cards_from_the_tenth_cost_what_their_seconds_cost() -> None:
-    world = make_world()
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
+
+
+world_made = kept(make_world)
+
+
+def test_eight_leased_cards_from_the_tenth_cost_what_their_seconds_cost(world_made: World) -> None:
+    world = world_made
     world.lease(8, from_at=datetime(2026, 3, 10, 6, tzinfo=UTC), rolled_to_at=APRIL)
 
     closed = close(world)
@@ -44,8 +53,7 @@ def test_eight_leased_cards_from_the_tenth_cost_what_their_seconds_cost() -> Non
     assert owed == Decimal("9813.60")
 
 
-def test_a_share_of_the_azure_conversation_trace_is_five_dollars_and_one_cent() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_share_of_the_azure_conversation_trace_is_five_dollars_and_one_cent(world: World) -> None:
     shared = world.share(percent="30", rolled_to_at=APRIL)
     shared.use({"input": 22_361_870, "output": 4_088_665}, at=datetime(2026, 3, 16, 18, tzinfo=UTC))
 
@@ -71,8 +79,7 @@ def test_a_thousand_charges_of_a_third_of_a_cent_are_rounded_once() -> None:
     assert closed.invoice.total == Decimal("3.00")
 
 
-def test_closing_waits_for_every_node_that_served_the_contract() -> None:
-    world = make_world(tokens=PRICES)
+def test_closing_waits_for_every_node_that_served_the_contract(world: World) -> None:
     shared = world.share(rolled_to_at=APRIL - HOUR)
     world.lease(1, rolled_to_at=None)
     shared.use({"output": 1_000_000}, at=NOON)
@@ -88,8 +95,8 @@ def test_closing_waits_for_every_node_that_served_the_contract() -> None:
     assert world.period().accepted_gaps == []
 
 
-def test_after_the_grace_it_closes_with_the_gap_on_record() -> None:
-    world = make_world()
+def test_after_the_grace_it_closes_with_the_gap_on_record(world_made: World) -> None:
+    world = world_made
     world.lease(1, rolled_to_at=NOON)
     assert close(world, APRIL + 47 * HOUR).state is CloseState.WAITING
     closed = close(world, APRIL + 48 * HOUR)
@@ -98,8 +105,7 @@ def test_after_the_grace_it_closes_with_the_gap_on_record() -> None:
     assert (gap["kind"], gap["name"], gap["rolled_to_at"]) == ("node", world.nodes[0].name, NOON.isoformat())
 
 
-def test_closing_waits_for_events_of_before_the_end_that_are_not_rolled_up() -> None:
-    world = make_world(tokens=PRICES)
+def test_closing_waits_for_events_of_before_the_end_that_are_not_rolled_up(world: World) -> None:
     shared = world.share(rolled_to_at=APRIL)
     for at in (APRIL + HOUR, APRIL - HOUR):
         store_event(shared.tenant, at, model=MODEL, deployment=shared.deployment)
@@ -108,8 +114,7 @@ def test_closing_waits_for_events_of_before_the_end_that_are_not_rolled_up() -> 
     assert close(world).state is CloseState.CLOSED
 
 
-def test_usage_without_a_price_blocks_closing_until_grace_and_stays_visible() -> None:
-    world = make_world(tokens=PRICES)
+def test_usage_without_a_price_blocks_closing_until_grace_and_stays_visible(world: World) -> None:
     shared = world.share(rolled_to_at=APRIL)
     shared.use({"input": 1_000_000}, at=NOON)
     shared.use({"input": 7}, at=NOON, model="unknown-model")
@@ -126,8 +131,7 @@ def test_usage_without_a_price_blocks_closing_until_grace_and_stays_visible() ->
     assert [row["kind"] for row in world.period().accepted_gaps] == ["unpriced"]
 
 
-def test_a_price_that_comes_within_the_grace_bills_what_waited() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_price_that_comes_within_the_grace_bills_what_waited(world: World) -> None:
     shared = world.share(percent="100", rolled_to_at=APRIL)
     shared.use({"input": 1_000_000}, at=NOON, model="late-model")
     assert close(world).state is CloseState.WAITING
@@ -139,8 +143,7 @@ def test_a_price_that_comes_within_the_grace_bills_what_waited() -> None:
     assert closed.invoice.total == Decimal("3.00")
 
 
-def test_usage_that_comes_late_but_before_closing_is_on_the_invoice() -> None:
-    world = make_world(tokens=PRICES)
+def test_usage_that_comes_late_but_before_closing_is_on_the_invoice(world: World) -> None:
     shared = world.share(percent="100", rolled_to_at=NOON)
     shared.use({"input": 1_000_000}, at=NOON)
     ensure_periods(contract=world.contract, now=MARCH)
@@ -152,8 +155,8 @@ def test_usage_that_comes_late_but_before_closing_is_on_the_invoice() -> None:
     assert closed.invoice.total == Decimal("0.90")
 
 
-def test_a_period_that_is_not_over_or_has_an_open_one_before_it_stays_open() -> None:
-    world = make_world()
+def test_a_period_that_is_not_over_or_has_an_open_one_before_it_stays_open(world_made: World) -> None:
+    world = world_made
     ensure_periods(contract=world.contract, now=APRIL)
     may = datetime(2026, 5, 1, tzinfo=UTC)
     assert close(world, APRIL - timedelta(seconds=1)).state is CloseState.NOT_OVER
@@ -165,8 +168,8 @@ def test_a_period_that_is_not_over_or_has_an_open_one_before_it_stays_open() -> 
     assert [close_period(period_id=key, now=may).state for key in due_periods(now=may)] == [CloseState.CLOSED] * 2
 
 
-def test_a_period_without_charges_closes_without_an_invoice_and_the_next_is_stored() -> None:
-    world = make_world()
+def test_a_period_without_charges_closes_without_an_invoice_and_the_next_is_stored(world_made: World) -> None:
+    world = world_made
     closed = close(world)
     assert (closed.state, closed.invoice) == (CloseState.CLOSED, None)
     assert (world.period().closed_at, world.period().rated_at) == (APRIL, APRIL)
@@ -184,8 +187,8 @@ def test_the_last_period_ends_the_contract() -> None:
     assert BillingPeriod.objects.count() == 1
 
 
-def test_closing_again_answers_with_the_same_invoice() -> None:
-    world = make_world()
+def test_closing_again_answers_with_the_same_invoice(world_made: World) -> None:
+    world = world_made
     world.lease(1, rolled_to_at=APRIL)
     first, second = close(world), close(world, APRIL + HOUR)
     assert second.state is CloseState.ALREADY_CLOSED

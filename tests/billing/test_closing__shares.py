@@ -16,7 +16,8 @@ from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, PeriodCarry
 from metering.models import Witness
 from tests.billing.sharing import share
-from tests.billing.world import APRIL, HOUR, MARCH, MODEL, make_world
+from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +42,12 @@ def lines_of(invoice: Invoice) -> dict[str, Decimal]:
     return {line.rule: line.amount for line in InvoiceLine.objects.filter(invoice=invoice)}
 
 
-def test_three_months_hand_on_what_each_other_needs() -> None:
-    world = make_world(tokens={(MODEL, "output"): "1"})
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "output"): "1"})
+
+
+def test_three_months_hand_on_what_each_other_needs(world: World) -> None:
     shared = share(world, Witness.GATEWAY, **AGREED)
     world.rolled(world.nodes[0], MONTHS[-1] + timedelta(days=30))
     # 80 of base, then 120 (of it 50 tests, not shared), then 400, each after a quarter of taxes on top.
@@ -77,8 +82,7 @@ def test_three_months_hand_on_what_each_other_needs() -> None:
     assert "recoupable_amount" not in carried
 
 
-def test_a_share_says_how_long_its_period_stays_open_and_when_its_bill_is_due() -> None:
-    world = make_world(tokens={(MODEL, "output"): "1"})
+def test_a_share_says_how_long_its_period_stays_open_and_when_its_bill_is_due(world: World) -> None:
     settlement = {"due_days": 30, "cut_off_grace_hours": 100, "dispute_days": 10}
     shared = share(world, Witness.GATEWAY, settlement=settlement)
     shared.use({"output": 10 * MTOK})
@@ -93,8 +97,7 @@ def test_a_share_says_how_long_its_period_stays_open_and_when_its_bill_is_due() 
     assert [gap["kind"] for gap in closed.invoice.period.accepted_gaps] == ["node"]
 
 
-def test_a_share_can_shorten_the_grace_and_the_contract_s_stands_for_what_it_leaves_out() -> None:
-    world = make_world(tokens={(MODEL, "output"): "1"})
+def test_a_share_can_shorten_the_grace_and_the_contract_s_stands_for_what_it_leaves_out(world: World) -> None:
     shared = share(world, Witness.GATEWAY, settlement={"cut_off_grace_hours": 0})
     shared.use({"output": 10 * MTOK})
     ensure_periods(contract=world.contract, now=APRIL)

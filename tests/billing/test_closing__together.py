@@ -27,6 +27,7 @@ from tenants.ids import new_id
 from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,11 @@ def sound() -> bool:
     return all(verify(one.evidence.document, one.evidence.sha256) == [] for one in Invoice.objects.all())
 
 
+@kept
+def worlds() -> list[World]:
+    return several(3)
+
+
 def test_together_they_come_to_what_each_comes_to_by_itself() -> None:
     worlds = [*several(3), contract_of(7_000_001)]
     with transaction.atomic():
@@ -107,8 +113,9 @@ def test_a_contract_more_costs_a_few_statements_not_a_close() -> None:
     assert asked[6] - asked[2] == 4
 
 
-def test_one_that_fails_is_left_and_the_others_are_closed(caplog: pytest.LogCaptureFixture) -> None:
-    worlds = several(3)
+def test_one_that_fails_is_left_and_the_others_are_closed(
+    caplog: pytest.LogCaptureFixture, worlds: list[World]
+) -> None:
     worlds[1].contract.operator_fee_percent = Decimal(50)
     worlds[1].contract.save()
     with caplog.at_level(logging.WARNING, logger=closing.__name__):
@@ -176,8 +183,7 @@ def test_what_is_too_large_is_closed_one_by_one(monkeypatch: pytest.MonkeyPatch)
     assert sound()
 
 
-def test_a_sweep_closes_each_of_what_is_due_in_order() -> None:
-    worlds = several(3)
+def test_a_sweep_closes_each_of_what_is_due_in_order(worlds: list[World]) -> None:
     short = make_world(from_at=MARCH + timedelta(days=9))
     ensure_periods(contract=short.contract, now=APRIL)
     ensure_periods(contract=worlds[0].contract, now=APRIL + timedelta(days=31))

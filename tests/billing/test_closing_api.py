@@ -15,6 +15,7 @@ from billing.models import BillingPeriod, Invoice, Settlement, SettlementState
 from tenants.api_keys import SCOPES, issue_key
 from tests.billing.adjusting.late import Late, late_world
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -55,6 +56,9 @@ def ready_world() -> Late:
     return late
 
 
+late = kept(late_world)
+
+
 def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -> None:
     late = ready_world()
     provider, tenant = client_of(late.world.provider), client_of(late.world.tenant)
@@ -82,8 +86,7 @@ def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -
     get(provider, f"drafts/{period.pk}", 404)
 
 
-def test_drafts_are_listed_a_page_at_a_time() -> None:
-    late = late_world()
+def test_drafts_are_listed_a_page_at_a_time(late: Late) -> None:
     ensure_periods(contract=late.world.contract, now=APRIL)
     tenant = client_of(late.world.tenant)
     first = get(tenant, "drafts?limit=1")
@@ -96,8 +99,7 @@ def test_drafts_are_listed_a_page_at_a_time() -> None:
     assert get(tenant, "drafts?limit=0", 400)["code"] == "invalid"
 
 
-def test_the_rule_of_issuing_is_read_and_set_by_the_provider_alone() -> None:
-    late = late_world()
+def test_the_rule_of_issuing_is_read_and_set_by_the_provider_alone(late: Late) -> None:
     provider, tenant = client_of(late.world.provider), client_of(late.world.tenant)
     assert get(provider, "issuing-rule") == {"back_billing_months": 12, "approves": False}
     said = {"back_billing_months": None, "approves": True}

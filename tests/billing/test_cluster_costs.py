@@ -20,6 +20,7 @@ from tenants.models import AuditEntry
 from tests import factories
 from tests.billing.costly import AT, RATES, enter
 from tests.billing.world import H100, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -29,16 +30,17 @@ def cluster() -> Cluster:
     return factories.make_cluster(provider)
 
 
-def test_a_cost_is_kept_with_its_cards_and_who_entered_it() -> None:
-    site = cluster()
+site = kept(cluster)
+
+
+def test_a_cost_is_kept_with_its_cards_and_who_entered_it(site: Cluster) -> None:
     stored = enter(site)
     assert (stored.number, stored.entered_by, stored.grid_source) == (1, "petra@example.com", "sample")
     assert rates_of([stored.cluster_id]) == {str(stored.cluster_id): [RATES]}
     assert AuditEntry.objects.get().action == "cluster_cost.entered"
 
 
-def test_of_one_instant_the_last_entered_counts() -> None:
-    site = cluster()
+def test_of_one_instant_the_last_entered_counts(site: Cluster) -> None:
     enter(site)
     corrected = replace(RATES, pue=Decimal("1.40"))
     stored = enter(site, corrected)
@@ -55,16 +57,14 @@ def test_of_one_instant_the_last_entered_counts() -> None:
         ({"cards": {f"card-{n}": CardCost(Decimal(1), 1) for n in range(CARDS_MAX + 1)}}, "cards"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_stored(change: dict[str, object], field: str) -> None:
-    site = cluster()
+def test_what_cannot_be_is_refused_and_nothing_stored(change: dict[str, object], field: str, site: Cluster) -> None:
     with pytest.raises(WrongClusterCost) as refused:
         enter(site, replace(RATES, **change))  # type: ignore[arg-type] # varied by name
     assert refused.value.extra["field"] == field
     assert not ClusterCost.objects.exists()
 
 
-def test_a_cluster_has_one_currency_of_costs() -> None:
-    site = cluster()
+def test_a_cluster_has_one_currency_of_costs(site: Cluster) -> None:
     enter(site)
     with pytest.raises(WrongClusterCost, match="USD"):
         enter(site, replace(RATES, currency="EUR"))

@@ -9,13 +9,14 @@ from tests.billing.costly import AT
 from tests.billing.world import H100, MODEL, World, make_world
 from tests.factories import Cast
 from tests.filled import api_key
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 WINDOW = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z"
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(tokens={(MODEL, "input"): "0.60"}, gpus={H100: "2"}, parties=(cast.provider, cast.tenant))
     made.share(percent="50").use({"input": 10**9}, at=AT)

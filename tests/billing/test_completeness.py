@@ -11,6 +11,7 @@ from clusters.models import Allocation, Binding, Node
 from metering.control_models import GatewaySource
 from metering.models import Witness
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +23,15 @@ def waited_for(world: World) -> list[str]:
     return sorted(row["name"] for row in missing_reports(period=world.period()))
 
 
-def test_nodes_of_leased_slices_and_of_bound_endpoints_must_report_past_the_end() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "input"): "1"})
+
+
+world_made = kept(make_world)
+
+
+def test_nodes_of_leased_slices_and_of_bound_endpoints_must_report_past_the_end(world: World) -> None:
     world.lease(1)
     world.share()
     world.make_node()
@@ -34,8 +42,7 @@ def test_nodes_of_leased_slices_and_of_bound_endpoints_must_report_past_the_end(
     assert waited_for(world) == [leased.name]
 
 
-def test_a_node_is_needed_up_to_the_end_of_what_it_served() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_node_is_needed_up_to_the_end_of_what_it_served(world: World) -> None:
     world.lease(1, to_at=TENTH)
     world.share()
     Binding.objects.update(to_at=TENTH + HOUR)
@@ -46,16 +53,16 @@ def test_a_node_is_needed_up_to_the_end_of_what_it_served() -> None:
     assert waited_for(world) == []
 
 
-def test_what_was_held_before_or_is_held_after_the_period_is_not_waited_for() -> None:
-    world = make_world()
+def test_what_was_held_before_or_is_held_after_the_period_is_not_waited_for(world_made: World) -> None:
+    world = world_made
     world.lease(1, from_at=APRIL)
     assert waited_for(world) == []
     Allocation.objects.update(from_at=MARCH - HOUR, to_at=MARCH)
     assert waited_for(world) == []
 
 
-def test_a_node_without_an_agent_or_revoked_before_is_not_expected_to_report() -> None:
-    world = make_world()
+def test_a_node_without_an_agent_or_revoked_before_is_not_expected_to_report(world_made: World) -> None:
+    world = world_made
     world.lease(1)
     [node] = world.nodes
     Node.objects.filter(pk=node.pk).update(revoked_at=TENTH)
@@ -72,8 +79,7 @@ def behind(world: World, now: datetime) -> list[tuple[str, str | None]]:
     return [(row["source"], row["complete_to_at"]) for row in rows if row["kind"] == "source"]
 
 
-def test_a_gateway_that_bills_must_have_sent_everything_before_the_end() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_gateway_that_bills_must_have_sent_everything_before_the_end(world: World) -> None:
     shared = world.share(rolled_to_at=APRIL)
     shared.use({"input": 10}, at=APRIL - 2 * HOUR)
     assert behind(world, APRIL) == []
@@ -85,16 +91,14 @@ def test_a_gateway_that_bills_must_have_sent_everything_before_the_end() -> None
     assert behind(world, APRIL) == []
 
 
-def test_a_gateway_that_never_tells_is_given_the_time_of_the_contract() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_gateway_that_never_tells_is_given_the_time_of_the_contract(world: World) -> None:
     world.share(rolled_to_at=APRIL).use({"input": 10}, at=APRIL - 2 * HOUR)
     Contract.objects.filter(pk=world.contract.pk).update(event_grace_minutes=15)
     assert behind(world, APRIL + timedelta(minutes=14)) == [("sample", None)]
     assert behind(world, APRIL + timedelta(minutes=15)) == []
 
 
-def test_a_gateway_that_tells_but_sent_nothing_is_waited_for_until_it_has_retired() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_gateway_that_tells_but_sent_nothing_is_waited_for_until_it_has_retired(world: World) -> None:
     world.share(rolled_to_at=APRIL)
     GatewaySource.objects.create(
         reporter=world.tenant, source="cut off", complete_to_at=APRIL - HOUR, told_at=APRIL - HOUR
@@ -104,8 +108,7 @@ def test_a_gateway_that_tells_but_sent_nothing_is_waited_for_until_it_has_retire
     assert behind(world, APRIL) == []
 
 
-def test_where_the_engine_bills_no_gateway_is_waited_for() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_where_the_engine_bills_no_gateway_is_waited_for(world: World) -> None:
     world.share(witness=Witness.ENGINE, rolled_to_at=APRIL)
     GatewaySource.objects.create(reporter=world.tenant, source="control", complete_to_at=MARCH, told_at=APRIL)
     assert behind(world, APRIL) == []

@@ -11,6 +11,7 @@ from billing.coupons import TRIES_MAX
 from billing.models import Coupon, CouponEnd, CouponRedemption, Term
 from tenants.api_keys import issue_key
 from tests.billing.world import World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -30,7 +31,7 @@ def called(client: Client, caller: Organization, path: str, body: Any = None, sc
     return client.post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world()
 

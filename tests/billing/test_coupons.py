@@ -31,6 +31,7 @@ from billing.models import Coupon, CouponEnd, CouponTry, Term
 from billing.rating.discount import CouponWording, DiscountWording
 from tests.billing.test_agreeing import priced
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 HALF = DiscountWording(percent=Decimal(50), coupon=CouponWording(code="HALF", periods_most=2))
@@ -40,6 +41,9 @@ MAY = APRIL + timedelta(days=30)
 def offer(world: World, **more: object) -> Coupon:
     said: dict[str, object] = {"provider": world.provider, "wording": HALF, "title": "Half", "now": MARCH, **more}
     return offer_coupon(**said)  # type: ignore[arg-type]  # arguments by name
+
+
+world = kept(make_world)
 
 
 def test_a_redeemed_coupon_holds_in_as_many_periods_as_it_says() -> None:
@@ -66,8 +70,7 @@ def test_a_contract_redeems_a_coupon_once_and_only_its_providers() -> None:
         redeem_coupon(contract=other.contract, code="HALF", now=MARCH)
 
 
-def test_a_coupon_is_over_when_its_time_is_or_all_are_taken() -> None:
-    world = make_world()
+def test_a_coupon_is_over_when_its_time_is_or_all_are_taken(world: World) -> None:
     second = make_world(parties=(world.provider, world.tenant))
     offer(world, redemptions_most=1)
     redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
@@ -93,15 +96,13 @@ def test_an_offer_that_makes_no_sense_is_refused(more: dict[str, object]) -> Non
         offer(make_world(), **more)
 
 
-def test_a_code_is_offered_once() -> None:
-    world = make_world()
+def test_a_code_is_offered_once(world: World) -> None:
     offer(world)
     with pytest.raises(WrongTerms, match="offered already"):
         offer(world)
 
 
-def test_a_coupon_that_was_ended_is_over_and_what_was_redeemed_stays() -> None:
-    world = make_world()
+def test_a_coupon_that_was_ended_is_over_and_what_was_redeemed_stays(world: World) -> None:
     second = make_world(parties=(world.provider, world.tenant))
     coupon = offer(world)
     term = redeem_coupon(contract=world.contract, code="HALF", now=MARCH)
@@ -114,8 +115,7 @@ def test_a_coupon_that_was_ended_is_over_and_what_was_redeemed_stays() -> None:
     assert offered_coupons(world.provider).get().ended_at == MARCH
 
 
-def test_a_provider_lists_its_own_coupons_with_how_often_they_were_redeemed() -> None:
-    world = make_world()
+def test_a_provider_lists_its_own_coupons_with_how_often_they_were_redeemed(world: World) -> None:
     other = make_world()
     offer(world)
     offer(other)

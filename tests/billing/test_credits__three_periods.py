@@ -20,6 +20,7 @@ from billing.rating.commitment import CommitmentWording
 from billing.standing import standing_of
 from tests.billing.test_credits import grant, left, prepaid_world
 from tests.billing.world import APRIL, HOUR, MARCH, World
+from tests.kept import kept
 
 MAY = APRIL + timedelta(days=30)
 JUNE = MAY + timedelta(days=31)
@@ -45,9 +46,11 @@ def three_periods() -> World:
     return world
 
 
+world = kept(three_periods)
+
+
 @pytest.mark.django_db
-def test_bills_and_what_was_drawn_come_to_what_was_used_and_committed() -> None:
-    world = three_periods()
+def test_bills_and_what_was_drawn_come_to_what_was_used_and_committed(world: World) -> None:
     bills = Invoice.objects.order_by("period__from_at")
     assert [int(bill.total) for bill in bills] == [0, 10, 50]
     drawn = CreditMovement.objects.values_list("period__from_at", "grant").annotate(total=Sum("amount"))
@@ -75,8 +78,7 @@ def test_the_evidence_of_each_recomputes_and_one_that_was_forged_does_not() -> N
 
 
 @pytest.mark.django_db
-def test_the_ledger_owes_what_the_movements_leave() -> None:
-    world = three_periods()
+def test_the_ledger_owes_what_the_movements_leave(world: World) -> None:
     assert prepaid_against_ledger()[1] == []
     owed = {
         kind: balance(organization_id=owner.pk, kind=kind, currency="USD")

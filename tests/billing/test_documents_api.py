@@ -11,6 +11,7 @@ from billing.documents.making import make_documents
 from billing.models import DocumentFile, DocumentStep
 from tests.billing.issued import ISSUED_AT, make_issued
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Invoice
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def invoice(cast: Cast) -> Invoice:
     issued = make_issued(parties=(cast.provider, cast.tenant))
     begin_documents(issued, ISSUED_AT)
@@ -81,7 +82,7 @@ def test_an_invoice_from_before_there_were_papers_has_none(cast: Cast) -> None:
     assert client.get(reverse("api-invoice-documents", args=[bare.pk])).status_code == 404
 
 
-@pytest.fixture
+@kept
 def electronic(cast: Cast, invoice: Invoice) -> Invoice:
     """One whose electronic invoice was made, as it would be with taxes."""
     make(invoice)

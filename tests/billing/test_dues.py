@@ -11,7 +11,9 @@ from django.db.models import Q
 from billing.dues import Dues, dues_of, read_dues, with_dues
 from billing.models import Invoice, InvoiceState
 from billing.payments import PaymentMethod, record_payment
+from tenants.models import Organization
 from tests.billing.issued import Line, make_draft, make_issued, make_parties
+from tests.kept import kept
 
 NOW = datetime(2026, 4, 11, 7, tzinfo=UTC)
 
@@ -32,6 +34,9 @@ def pay(invoice: Invoice, amount: str, reference: str, method: PaymentMethod = P
     )
 
 
+parties = kept(make_parties)
+
+
 @pytest.mark.django_db
 def test_payments_take_from_the_total_until_nothing_is_left() -> None:
     invoice = make_issued([Line("100.00"), Line("23.45")])
@@ -43,8 +48,8 @@ def test_payments_take_from_the_total_until_nothing_is_left() -> None:
 
 
 @pytest.mark.django_db
-def test_a_draft_and_a_void_invoice_owe_nothing() -> None:
-    provider, tenant = make_parties()
+def test_a_draft_and_a_void_invoice_owe_nothing(parties: tuple[Organization, Organization]) -> None:
+    provider, tenant = parties
     draft = make_draft([Line("10.00")], provider=provider, tenant=tenant)
     assert dues_of(draft).left == listed(draft) == Decimal(0)
     void = make_issued([Line("10.00")])
@@ -53,8 +58,9 @@ def test_a_draft_and_a_void_invoice_owe_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_an_uncollectible_invoice_is_still_owed_and_another_ones_payments_are_not_its_own() -> None:
-    parties = make_parties()
+def test_an_uncollectible_invoice_is_still_owed_and_another_ones_payments_are_not_its_own(
+    parties: tuple[Organization, Organization],
+) -> None:
     first = make_issued([Line("10.00")], parties=parties)
     other = make_issued([Line("20.00")], parties=make_parties())
     Invoice.objects.filter(pk=first.pk).update(state=InvoiceState.UNCOLLECTIBLE)

@@ -14,6 +14,7 @@ from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
 from tests.factories import Cast, make_price_version
 from tests.filled import api_key
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -31,12 +32,12 @@ BODY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@kept
 def costly(cast: Cast) -> Costly:
     return make_costly(parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def key(cast: Cast, costly: Costly) -> dict[str, str]:
     return {"authorization": f"Bearer {api_key(cast.provider)}"}
 

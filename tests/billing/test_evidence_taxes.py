@@ -11,6 +11,7 @@ import pytest
 from billing.evidence import differences
 from billing.models import InvoiceEvidence
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, issued, stands, two_leases
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def document(cast: Cast) -> dict[str, Any]:
     charges_tax(cast.provider)
     stands(cast.provider, "DE", vat_id=VAT_IDS["DE"])

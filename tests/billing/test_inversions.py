@@ -14,6 +14,7 @@ from metering.alerts import alerts_of
 from metering.control_models import Alert
 from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import HOUR, MODEL
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +25,12 @@ def summed(costly: Costly) -> None:
     sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=AT + DAY)
 
 
-def test_tokens_that_cost_more_than_they_earn_alarm_the_provider_alone() -> None:
-    costly = make_costly(price="1")
+@kept
+def costly() -> Costly:
+    return make_costly(price="1")
+
+
+def test_tokens_that_cost_more_than_they_earn_alarm_the_provider_alone(costly: Costly) -> None:
     enter(costly.cluster)
     summed(costly)
     assert alarm_inversions(now=AT + DAY) == 1
@@ -39,8 +44,7 @@ def test_tokens_that_cost_more_than_they_earn_alarm_the_provider_alone() -> None
     assert list(alerts_of(costly.world.tenant)) == []
 
 
-def test_it_clears_once_the_figures_no_longer_lose() -> None:
-    costly = make_costly(price="1")
+def test_it_clears_once_the_figures_no_longer_lose(costly: Costly) -> None:
     enter(costly.cluster)
     summed(costly)
     alarm_inversions(now=AT + DAY)
@@ -50,8 +54,7 @@ def test_it_clears_once_the_figures_no_longer_lose() -> None:
     assert Alert.objects.get().state == "cleared"
 
 
-def test_a_day_that_runs_or_has_just_ended_is_not_judged() -> None:
-    costly = make_costly(price="1")
+def test_a_day_that_runs_or_has_just_ended_is_not_judged(costly: Costly) -> None:
     enter(costly.cluster)
     summed(costly)
     assert alarm_inversions(now=datetime(2026, 3, 6, 2, 59, tzinfo=UTC)) == 0

@@ -26,6 +26,7 @@ from billing.pricing import publish_price_version
 from metering.models import Quality, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,11 @@ def leased_for(amount: str, currency: str = "USD", *, parties: World | None = No
     world = make_world(currency=currency, parties=(parties.provider, parties.tenant) if parties is not None else None)
     world.lease(1, from_at=NOON, to_at=NOON + HOUR, price=amount, rolled_to_at=APRIL)
     return world
+
+
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
 
 
 def test_lines_stand_under_their_model_and_leases_last() -> None:
@@ -100,8 +106,7 @@ def test_sublines_are_class_version_and_day_unrounded_and_sum_to_their_line() ->
     assert line.amount == Decimal("2.06")
 
 
-def test_a_line_with_one_price_shows_it_and_the_share() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_line_with_one_price_shows_it_and_the_share(world: World) -> None:
     shared = world.share(percent="30", rolled_to_at=APRIL)
     shared.use({"output": 1_000_000}, at=NOON)
     line = issue(world).lines.get()
@@ -287,8 +292,7 @@ def test_a_total_that_is_not_the_sum_of_the_lines_cannot_be_issued() -> None:
         )
 
 
-def test_engine_usage_is_invoiced_with_estimates_marked() -> None:
-    world = make_world(tokens=PRICES)
+def test_engine_usage_is_invoiced_with_estimates_marked(world: World) -> None:
     shared = world.share(percent="100", witness=Witness.ENGINE, rolled_to_at=APRIL)
     shared.use({"output": 600_000}, at=NOON)
     shared.use({"output": 400_000}, at=NOON + HOUR, quality=Quality.ESTIMATED)
@@ -297,8 +301,7 @@ def test_engine_usage_is_invoiced_with_estimates_marked() -> None:
     assert line.amount == Decimal("1.10")
 
 
-def test_the_invoice_is_what_was_charged_whatever_was_charged_when() -> None:
-    world = make_world(tokens=PRICES)
+def test_the_invoice_is_what_was_charged_whatever_was_charged_when(world: World) -> None:
     shared = world.share(percent="30", rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
     for hour in range(5):
@@ -308,8 +311,7 @@ def test_the_invoice_is_what_was_charged_whatever_was_charged_when() -> None:
     assert sum(Charge.objects.values_list("amount", flat=True)) == line.exact_amount
 
 
-def test_hours_in_which_nothing_flowed_do_not_stop_a_close() -> None:
-    world = make_world(tokens=PRICES)
+def test_hours_in_which_nothing_flowed_do_not_stop_a_close(world: World) -> None:
     shared = world.share(percent="30", rolled_to_at=APRIL)
     for hour in (0, 23):
         shared.use({"input": 0, "output": 0}, at=NOON.replace(hour=hour))

@@ -17,6 +17,7 @@ from billing.rating.lease_wording import LeaseWording
 from tests.billing.let import DAY, make_floor, reserved, wish
 from tests.billing.world import APRIL, World
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 MAY = APRIL + 30 * DAY
@@ -49,8 +50,12 @@ def wrong() -> list[str]:
     return [found for check in check_books() for found in check.wrong]
 
 
-def test_a_deposit_is_held_from_the_first_bill_to_the_last() -> None:
-    world = let_with_deposit(22)
+@kept
+def world() -> World:
+    return let_with_deposit(22)
+
+
+def test_a_deposit_is_held_from_the_first_bill_to_the_last(world: World) -> None:
     first = close(world, world.contract.from_at)
     assert first.total == Decimal("596.00")
     assert provider_books(world) == {PAYABLE: Decimal(-96), HELD: Decimal(-500)}
@@ -85,8 +90,7 @@ def test_no_fee_is_taken_of_a_deposit() -> None:
     assert wrong() == []
 
 
-def test_a_deposit_that_was_booked_as_earned_is_found() -> None:
-    world = let_with_deposit(22)
+def test_a_deposit_that_was_booked_as_earned_is_found(world: World) -> None:
     close(world, world.contract.from_at)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE billing_ledgeraccount DISABLE TRIGGER USER")

@@ -14,6 +14,7 @@ from clusters.models import Allocation
 from tests.billing.world import H100, World, make_world
 from tests.factories import make_cast
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -42,12 +43,12 @@ class Program:
         return self.client.post(f"/api/v1/{path}", body, content_type="application/json")
 
 
-@pytest.fixture
+@kept
 def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant), time_zone="America/New_York")
     made.make_slices(4)

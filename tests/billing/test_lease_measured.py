@@ -26,6 +26,7 @@ from metering.control_models import Silence
 from metering.models import UsageGap
 from tests.billing.let import DAY, END, FIXED, NOW, START, fresh, make_floor, reserved, wish
 from tests.billing.world import APRIL, MARCH, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 MAY = APRIL + 30 * DAY
@@ -35,7 +36,7 @@ LADDER = AvailabilityWording(
 )
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 

@@ -10,11 +10,12 @@ from billing.lease_steps import NoPriceInForce, NotOpen, agreed_price, record_st
 from billing.models import LeaseEvent, LeaseStep
 from tests.billing.let import DAY, END, NOW, START, make_floor, reserved
 from tests.billing.world import H100, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 

@@ -17,24 +17,38 @@ from billing.leasing import (
     hold_lease_over,
     record_steps,
 )
-from billing.models import LeaseStep, TermFact
+from billing.models import LeaseStep, Term, TermFact
 from billing.rating.lease_wording import AtEnd, EarlyEnd, ExtensionPrice, LeaseWording
 from billing.term_versions import broken_links
 from billing.terms import gpu_hour_price
 from clusters.models import Allocation
 from tests.billing.let import DAY, END, FIXED, NOW, START, fresh, make_floor, reserved, steps, wish
 from tests.billing.world import World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 
 
-def test_a_lease_is_extended_with_the_slices_it_has(world: World) -> None:
-    lease = reserved(world, wording=FIXED)
+lease = kept(reserved)
+
+
+@kept
+def lease_made(world: World) -> Term:
+    return reserved(world, wording=FIXED)
+
+
+@kept
+def lease_too(world: World) -> Term:
+    return reserved(world, wording=RENEWS)
+
+
+def test_a_lease_is_extended_with_the_slices_it_has(lease_made: Term) -> None:
+    lease = lease_made
     for _ in range(2):
         extend_lease(lease=lease, to_at=END + 7 * DAY, by="alice", now=START)
     now = fresh(lease)
@@ -61,8 +75,7 @@ def test_an_extension_over_somebodys_reservation_is_refused_and_changes_nothing(
     assert broken_links(world.contract) == []
 
 
-def test_a_lease_is_neither_shortened_by_an_extension_nor_extended_when_it_is_over(world: World) -> None:
-    lease = reserved(world)
+def test_a_lease_is_neither_shortened_by_an_extension_nor_extended_when_it_is_over(lease: Term) -> None:
     with pytest.raises(WrongTerms):
         extend_lease(lease=lease, to_at=END - DAY, by="alice", now=START)
     with pytest.raises(LeaseOver):
@@ -82,24 +95,21 @@ def test_an_early_end_frees_the_slices_and_states_what_was_agreed(world: World) 
     assert steps(lease) == ["reserved", "ended_early"]
 
 
-def test_a_lease_that_has_not_begun_is_taken_back_whole(world: World) -> None:
-    lease = reserved(world)
+def test_a_lease_that_has_not_begun_is_taken_back_whole(lease: Term) -> None:
     end_lease_early(lease=lease, at=NOW + DAY, by="alice", now=NOW)
     assert not Allocation.objects.exists()
     assert fresh(lease).to_at == START
     assert not TermFact.objects.exists()
 
 
-def test_nothing_ends_in_the_past_or_after_its_end(world: World) -> None:
-    lease = reserved(world)
+def test_nothing_ends_in_the_past_or_after_its_end(lease: Term) -> None:
     with pytest.raises(InThePast):
         end_lease_early(lease=lease, at=START, by="alice", now=START + DAY)
     with pytest.raises(LeaseOver):
         end_lease_early(lease=lease, at=END + DAY, by="alice", now=START)
 
 
-def test_the_sweep_records_each_step_once(world: World) -> None:
-    lease = reserved(world)
+def test_the_sweep_records_each_step_once(lease: Term) -> None:
     assert due_steps(now=START - DAY, limit=10) == []
     assert due_steps(now=START, limit=10) == [lease.pk]
     assert [record_steps(term_id=lease.pk, now=START) for _ in range(2)] == [[LeaseStep.STARTED], []]
@@ -123,20 +133,20 @@ def test_a_lease_that_renews_goes_on_until_somebody_else_has_the_slices(world: W
     assert fresh(lease).to_at == END + 7 * DAY
 
 
-def test_a_sweep_that_was_away_for_weeks_renews_up_to_now(world: World) -> None:
-    lease = reserved(world, wording=RENEWS)
+def test_a_sweep_that_was_away_for_weeks_renews_up_to_now(lease_too: Term) -> None:
+    lease = lease_too
     record_steps(term_id=lease.pk, now=END + 15 * DAY)
     assert fresh(lease).to_at == END + 21 * DAY
 
 
-def test_a_lease_that_was_ended_early_is_not_renewed(world: World) -> None:
-    lease = reserved(world, wording=RENEWS)
+def test_a_lease_that_was_ended_early_is_not_renewed(lease_too: Term) -> None:
+    lease = lease_too
     end_lease_early(lease=lease, at=START + DAY, by="alice", now=START)
     assert LeaseStep.RENEWED not in record_steps(term_id=lease.pk, now=END)
 
 
-def test_what_is_held_past_the_end_is_held_over(world: World) -> None:
-    lease = reserved(world, wording=FIXED)
+def test_what_is_held_past_the_end_is_held_over(lease_made: Term) -> None:
+    lease = lease_made
     with pytest.raises(WrongTerms):
         hold_lease_over(lease=lease, to_at=END + DAY, by="petra", now=START)
     for days in (1, 2, 2):

@@ -19,6 +19,7 @@ from tenants.ids import new_id
 from tests import factories
 from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, HOUR, MODEL
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +30,10 @@ def rows() -> dict[tuple[str, str], MarginRow]:
     return {(row.kind, row.model): row for row in MarginRow.objects.all()}
 
 
-def test_a_day_of_a_leased_card_a_served_hour_and_an_idle_rest() -> None:
-    costly = make_costly()
+costly = kept(make_costly)
+
+
+def test_a_day_of_a_leased_card_a_served_hour_and_an_idle_rest(costly: Costly) -> None:
     enter(costly.cluster)
     sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=AT + DAY)
     held, served, idle = rows()["held", H100], rows()["served", MODEL], rows()["idle", ""]
@@ -46,8 +49,7 @@ def test_a_day_of_a_leased_card_a_served_hour_and_an_idle_rest() -> None:
     assert exact_sum(row.overhead_cost for row in rows().values()) == 24
 
 
-def test_every_charge_of_the_day_is_in_the_rows_once() -> None:
-    costly = make_costly()
+def test_every_charge_of_the_day_is_in_the_rows_once(costly: Costly) -> None:
     enter(costly.cluster)
     for day in (FIFTH, FIFTH + DAY):
         sum_day(provider_id=costly.world.provider.id, day=day, now=AT + 2 * DAY)
@@ -56,8 +58,7 @@ def test_every_charge_of_the_day_is_in_the_rows_once() -> None:
     assert exact_sum(row.revenue for row in MarginRow.objects.all()) == charged
 
 
-def test_working_a_day_out_again_changes_nothing() -> None:
-    costly = make_costly()
+def test_working_a_day_out_again_changes_nothing(costly: Costly) -> None:
     enter(costly.cluster)
     written = []
     for later in range(2):
@@ -67,16 +68,14 @@ def test_working_a_day_out_again_changes_nothing() -> None:
     assert latest_sum(costly.world.provider.id) == AT + DAY + HOUR
 
 
-def test_without_costs_time_energy_and_income_are_there_and_the_cost_is_unknown() -> None:
-    costly = make_costly()
+def test_without_costs_time_energy_and_income_are_there_and_the_cost_is_unknown(costly: Costly) -> None:
     sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=AT + DAY)
     served, idle = rows()["served", MODEL], rows()["idle", ""]
     assert (served.currency, served.revenue, served.costed_ms) == ("USD", Decimal(10), 0)
     assert (idle.currency, idle.gpu_ms, idle.costed_ms) == ("", 23 * 3_600_000, 0)
 
 
-def test_income_in_another_currency_than_the_costs_is_a_row_of_its_own() -> None:
-    costly = make_costly()
+def test_income_in_another_currency_than_the_costs_is_a_row_of_its_own(costly: Costly) -> None:
     enter(costly.cluster, replace(RATES, currency="EUR"))
     sum_day(provider_id=costly.world.provider.id, day=FIFTH, now=AT + DAY)
     served = MarginRow.objects.filter(kind="served").order_by("currency")
@@ -87,16 +86,14 @@ def test_income_in_another_currency_than_the_costs_is_a_row_of_its_own() -> None
 
 
 def test_the_reading_takes_no_more_queries_for_more_cards(
-    django_assert_max_num_queries: DjangoAssertNumQueries,
+    django_assert_max_num_queries: DjangoAssertNumQueries, costly: Costly
 ) -> None:
-    costly = make_costly()
     with django_assert_max_num_queries(9):
         facts = read_day(provider_id=costly.world.provider.id, day=FIFTH)
     assert len(facts.nodes[str(costly.cluster.id)]) == 24
 
 
-def test_the_sweep_finds_days_never_worked_out_then_those_charged_since_and_the_running_one() -> None:
-    costly = make_costly()
+def test_the_sweep_finds_days_never_worked_out_then_those_charged_since_and_the_running_one(costly: Costly) -> None:
     enter(costly.cluster)
     provider, now = costly.world.provider.id, AT + 2 * DAY
     first = due_days(now=now)
@@ -117,8 +114,7 @@ def charged_again(now: datetime) -> None:
     row.save(force_insert=True)
 
 
-def test_a_cost_entered_for_the_past_has_its_days_worked_out_anew() -> None:
-    costly = make_costly()
+def test_a_cost_entered_for_the_past_has_its_days_worked_out_anew(costly: Costly) -> None:
     provider = costly.world.provider.id
     sum_day(provider_id=provider, day=FIFTH, now=AT + DAY)
     enter(costly.cluster)
@@ -140,10 +136,9 @@ def rolled_to(costly: Costly, at: datetime) -> None:
     ],
 )
 def test_an_old_day_is_due_once_more_of_it_became_usage_hours(
-    rolled_at: datetime | None, later_at: datetime, again: bool
+    rolled_at: datetime | None, later_at: datetime, again: bool, costly: Costly
 ) -> None:
     """An agent that was cut off for weeks catches up: the energy of those days is not left unknown for days more."""
-    costly = make_costly()
     RollupCursor.objects.update(rolled_to_at=rolled_at)
     now = AT + 30 * DAY
     for due in due_days(now=now):
@@ -154,8 +149,7 @@ def test_an_old_day_is_due_once_more_of_it_became_usage_hours(
     assert FIFTH not in [one.day for one in due_days(now=now + timedelta(minutes=4))]
 
 
-def test_what_a_sum_has_seen_is_not_due_again() -> None:
-    costly = make_costly()
+def test_what_a_sum_has_seen_is_not_due_again(costly: Costly) -> None:
     now = AT + 30 * DAY
     rolled_to(costly, AT + HOUR)
     for due in due_days(now=now):
@@ -165,8 +159,7 @@ def test_what_a_sum_has_seen_is_not_due_again() -> None:
     assert FIFTH not in [one.day for one in due_days(now=now + timedelta(minutes=20))]
 
 
-def test_the_seconds_of_a_day_are_those_of_every_node_within_it() -> None:
-    costly = make_costly()
+def test_the_seconds_of_a_day_are_those_of_every_node_within_it(costly: Costly) -> None:
     nodes = RollupCursor.objects.filter(node__cluster__provider=costly.world.provider).count()
     start = datetime(2026, 3, 5, tzinfo=UTC)
     for at, seconds in ((start - HOUR, 0), (start, 0), (start + HOUR, 3_600), (start + 9 * DAY, 86_400)):

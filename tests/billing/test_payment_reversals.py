@@ -27,6 +27,7 @@ from billing.payment_reversals import ReversalDiffers, WrongReversal, left_of, r
 from billing.payments import PaymentMethod, record_payment
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, make_issued
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +67,12 @@ def owed_checks() -> list[str]:
     return [check.name for check in check_books() if check.name in names and not check.holds]
 
 
+payment = kept(paid)
+invoice = kept(make_issued)
+
+
 @pytest.mark.django_db
-def test_a_payment_taken_back_leaves_the_books_as_before_it_and_the_invoice_owed() -> None:
-    invoice = make_issued()
+def test_a_payment_taken_back_leaves_the_books_as_before_it_and_the_invoice_owed(invoice: Invoice) -> None:
     Settlement.objects.create(
         invoice=invoice, state=SettlementState.BY_HAND, next_try_at=ISSUED_AT, updated_at=ISSUED_AT
     )
@@ -96,8 +100,7 @@ def test_a_payment_taken_back_leaves_the_books_as_before_it_and_the_invoice_owed
 
 
 @pytest.mark.django_db
-def test_the_same_reversal_told_twice_is_one() -> None:
-    payment = paid()
+def test_the_same_reversal_told_twice_is_one(payment: Payment) -> None:
     assert take_back(payment).pk == take_back(payment).pk
     assert PaymentReversal.objects.count() == 1
     with pytest.raises(ReversalDiffers):
@@ -107,8 +110,7 @@ def test_the_same_reversal_told_twice_is_one() -> None:
 
 
 @pytest.mark.django_db
-def test_a_part_taken_back_leaves_the_rest_paid() -> None:
-    payment = paid()
+def test_a_part_taken_back_leaves_the_rest_paid(payment: Payment) -> None:
     take_back(payment, "23.45")
     invoice = Invoice.objects.get()
     assert invoice.state == InvoiceState.ISSUED
@@ -120,8 +122,7 @@ def test_a_part_taken_back_leaves_the_rest_paid() -> None:
 
 
 @pytest.mark.django_db
-def test_an_invoice_that_was_paid_twice_stays_paid_when_one_of_them_goes_back() -> None:
-    invoice = make_issued()
+def test_an_invoice_that_was_paid_twice_stays_paid_when_one_of_them_goes_back(invoice: Invoice) -> None:
     paid(invoice=invoice)
     double = paid(invoice=invoice, method=PaymentMethod.STRIPE)
     take_back(double)
@@ -136,8 +137,7 @@ def test_an_invoice_that_was_paid_twice_stays_paid_when_one_of_them_goes_back() 
     [("123.46", "a", "r"), ("0", "a", "r"), ("-1", "a", "r"), ("0.001", "a", "r"), ("NaN", "a", "r"),
      ("1", " ", "r"), ("1", "x" * 201, "r"), ("1", "a", ""), ("1", "a", "r" * 201)],
 )  # fmt: skip
-def test_what_cannot_be_taken_back_is_refused(amount: str, reason: str, reference: str) -> None:
-    payment = paid()
+def test_what_cannot_be_taken_back_is_refused(amount: str, reason: str, reference: str, payment: Payment) -> None:
     with pytest.raises(WrongReversal):
         reverse_payment(
             payment_id=payment.pk, reference=reference, reason=reason, by="petra", now=LATER, amount=Decimal(amount)
@@ -146,8 +146,7 @@ def test_what_cannot_be_taken_back_is_refused(amount: str, reason: str, referenc
 
 
 @pytest.mark.django_db
-def test_nothing_is_left_to_take_back_twice() -> None:
-    payment = paid()
+def test_nothing_is_left_to_take_back_twice(payment: Payment) -> None:
     take_back(payment)
     with pytest.raises(WrongReversal):
         take_back(payment, reference="mistake 2")
@@ -156,8 +155,7 @@ def test_nothing_is_left_to_take_back_twice() -> None:
 
 
 @pytest.mark.django_db
-def test_the_database_refuses_changes_and_more_than_came() -> None:
-    payment = paid()
+def test_the_database_refuses_changes_and_more_than_came(payment: Payment) -> None:
     reversal = take_back(payment, "100.00")
 
     def forge(amount: str) -> Callable[[], object]:

@@ -25,6 +25,7 @@ from billing.models import (
 from billing.payments import NotPayable, Overpaid, PaymentDiffers, PaymentMethod, WrongPayment, record_payment
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, Line, make_draft, make_issued, make_parties
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,9 @@ def receivable(invoice: Invoice) -> Decimal:
     return balance(organization_id=invoice.tenant_id, kind=AccountKind.TENANT_RECEIVABLE, currency=invoice.currency)
 
 
+invoice = kept(make_issued)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "clearing"),
@@ -75,8 +79,9 @@ def receivable(invoice: Invoice) -> Decimal:
         (PaymentMethod.STRIPE, AccountKind.STRIPE_CLEARING),
     ],
 )
-def test_a_full_payment_pays_the_invoice_and_balances_the_books(method: PaymentMethod, clearing: AccountKind) -> None:
-    invoice = make_issued()
+def test_a_full_payment_pays_the_invoice_and_balances_the_books(
+    method: PaymentMethod, clearing: AccountKind, invoice: Invoice
+) -> None:
     settlement_of(invoice, SettlementState.BY_HAND)
 
     payment = pay(invoice, "123.45", method=method)
@@ -91,8 +96,7 @@ def test_a_full_payment_pays_the_invoice_and_balances_the_books(method: PaymentM
 
 
 @pytest.mark.django_db
-def test_the_same_payment_told_twice_is_recorded_once() -> None:
-    invoice = make_issued()
+def test_the_same_payment_told_twice_is_recorded_once(invoice: Invoice) -> None:
     first = pay(invoice, "123.45", reference="bank 77")
     second = pay(invoice, "123.45", reference="bank 77")
 
@@ -102,8 +106,7 @@ def test_the_same_payment_told_twice_is_recorded_once() -> None:
 
 
 @pytest.mark.django_db
-def test_a_reference_cannot_stand_for_other_money() -> None:
-    invoice = make_issued()
+def test_a_reference_cannot_stand_for_other_money(invoice: Invoice) -> None:
     pay(invoice, "23.45", reference="bank 77")
     with pytest.raises(PaymentDiffers):
         pay(invoice, "100.00", reference="bank 77")
@@ -113,8 +116,7 @@ def test_a_reference_cannot_stand_for_other_money() -> None:
 
 
 @pytest.mark.django_db
-def test_part_payments_keep_the_invoice_issued_until_the_last_one() -> None:
-    invoice = make_issued()
+def test_part_payments_keep_the_invoice_issued_until_the_last_one(invoice: Invoice) -> None:
     settlement_of(invoice, SettlementState.BY_HAND)
     pay(invoice, "100.00")
     invoice.refresh_from_db()
@@ -129,8 +131,7 @@ def test_part_payments_keep_the_invoice_issued_until_the_last_one() -> None:
 
 
 @pytest.mark.django_db
-def test_too_much_by_hand_is_refused_and_says_what_is_owed() -> None:
-    invoice = make_issued()
+def test_too_much_by_hand_is_refused_and_says_what_is_owed(invoice: Invoice) -> None:
     pay(invoice, "100.00")
     with pytest.raises(Overpaid) as refused:
         pay(invoice, "23.46")
@@ -141,8 +142,7 @@ def test_too_much_by_hand_is_refused_and_says_what_is_owed() -> None:
 
 
 @pytest.mark.django_db
-def test_too_much_through_stripe_is_recorded_and_flagged(caplog: pytest.LogCaptureFixture) -> None:
-    invoice = make_issued()
+def test_too_much_through_stripe_is_recorded_and_flagged(caplog: pytest.LogCaptureFixture, invoice: Invoice) -> None:
     pay(invoice, "123.45")
     pay(invoice, "123.45", method=PaymentMethod.STRIPE, reference="in_double")
 
@@ -164,8 +164,7 @@ def test_a_draft_takes_no_payment() -> None:
 
 
 @pytest.mark.django_db
-def test_a_void_invoice_takes_none_by_hand_and_flags_what_stripe_holds() -> None:
-    invoice = make_issued()
+def test_a_void_invoice_takes_none_by_hand_and_flags_what_stripe_holds(invoice: Invoice) -> None:
     Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.VOID)
     with pytest.raises(NotPayable):
         pay(invoice, "123.45")
@@ -179,8 +178,7 @@ def test_a_void_invoice_takes_none_by_hand_and_flags_what_stripe_holds() -> None
 
 
 @pytest.mark.django_db
-def test_an_uncollectible_invoice_can_still_be_paid() -> None:
-    invoice = make_issued()
+def test_an_uncollectible_invoice_can_still_be_paid(invoice: Invoice) -> None:
     Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.UNCOLLECTIBLE)
     pay(invoice, "123.45")
     invoice.refresh_from_db()
@@ -227,9 +225,8 @@ def test_another_currency_is_refused() -> None:
     ],
 )
 def test_paying_by_hand_wakes_the_sweep_where_stripe_may_know_the_invoice(
-    state: SettlementState, expected: SettlementState
+    state: SettlementState, expected: SettlementState, invoice: Invoice
 ) -> None:
-    invoice = make_issued()
     settlement_of(invoice, state, stripe_invoice_id="in_open")
     pay(invoice, "123.45")
     settlement = Settlement.objects.get(pk=invoice.pk)

@@ -13,6 +13,7 @@ from billing.payment_reversals import reverse_payment
 from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.world import APRIL
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Invoice
@@ -31,7 +32,7 @@ def call(organization: Organization, path: str, body: object = None, key: str = 
     return client.post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
 
 
-@pytest.fixture
+@kept
 def invoice(cast: Cast) -> Invoice:
     """March's invoice of the tenant, paid; its provider is paid out without delay."""
     made = close_march(make_month(parties=(cast.provider, cast.tenant)))

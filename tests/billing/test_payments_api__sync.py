@@ -14,6 +14,7 @@ from django.test import Client
 from billing.models import Contract, Payment, PaymentReversal
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -31,7 +32,7 @@ def receive(cast: Cast, number: int) -> Payment:
     )  # fmt: skip
 
 
-@pytest.fixture
+@kept
 def received(cast: Cast) -> list[Payment]:
     return [receive(cast, number) for number in range(5)]
 

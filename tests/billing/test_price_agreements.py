@@ -17,8 +17,9 @@ from billing.price_rules import rules_of
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import FLOAT, PriceLock, PricePin, PriceRule
 from metering.models import UsageCut
-from tests.billing.world import HOUR, MARCH, MODEL, make_world
+from tests.billing.world import HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_price_book, make_price_version
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +34,11 @@ PRICES = {(MODEL, "output"): "1.00"}
 
 def agree(contract: Contract, rule: PriceRule, from_at: datetime = MARCH) -> None:
     agree_price_rule(contract=contract, rule=rule, from_at=from_at, now=MARCH)
+
+
+@kept
+def made() -> World:
+    return make_world(tokens=PRICES)
 
 
 def test_rules_follow_each_other_and_a_later_version_replaces_what_earlier_ones_said() -> None:
@@ -67,8 +73,7 @@ def test_a_rule_that_does_not_fit_is_refused_with_field_reason_and_example(
     assert not Term.objects.filter(kind="price_rule").exists()
 
 
-def test_a_version_of_another_book_cannot_be_pinned_and_one_of_the_own_can() -> None:
-    made = make_world(tokens=PRICES)
+def test_a_version_of_another_book_cannot_be_pinned_and_one_of_the_own_can(made: World) -> None:
     assert made.book is not None
     other = make_price_version(make_price_book(made.provider), tokens=PRICES)
     with pytest.raises(WrongPriceRule, match="no version of the contract's price book"):
@@ -76,8 +81,7 @@ def test_a_version_of_another_book_cannot_be_pinned_and_one_of_the_own_can() -> 
     agree(made.contract, PriceRule(pin=PricePin(price_version_id=made.book.versions.get().id)))
 
 
-def test_what_is_charged_keeps_its_price() -> None:
-    made = make_world(tokens=PRICES)
+def test_what_is_charged_keeps_its_price(made: World) -> None:
     ensure_periods(contract=made.contract, now=MARCH)
     charge_period(period_id=made.period().id, up_to=MARCH + 2 * HOUR, now=MARCH + 2 * HOUR)
     with pytest.raises(WrongPriceRule, match="charged beyond it"):
@@ -94,8 +98,7 @@ def test_a_contract_without_a_book_can_only_name_its_own_prices() -> None:
     agree(contract, PriceRule(overrides=(PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal(1)),)))
 
 
-def test_usage_is_cut_where_a_lock_ends() -> None:
-    made = make_world(tokens=PRICES)
+def test_usage_is_cut_where_a_lock_ends(made: World) -> None:
     assert made.book is not None
     shared = made.share()
     ensure_periods(contract=made.contract, now=MARCH)

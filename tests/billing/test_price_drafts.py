@@ -30,6 +30,7 @@ from billing.rating.rated import PriceUnit
 from tenants.models import AuditEntry
 from tests.billing.world import APRIL, MARCH
 from tests.factories import make_organization, make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -63,6 +64,9 @@ def listed(draft: PriceDraft) -> dict[PriceKey, Decimal]:
     return read_rows(PriceDraft.objects.get(pk=draft.id).prices, where="prices")
 
 
+draft_and_edit = kept(start)
+
+
 @pytest.mark.parametrize(
     ("days", "expected"),
     [(-1, {}), (0, FIRST), (1, FIRST), (31, {OUTPUT: Decimal(9)}), (90, {OUTPUT: Decimal(9)})],
@@ -92,15 +96,15 @@ def test_prices_of_some_models_only_are_raised(cast: Cast) -> None:
     assert listed(draft) == {**FIRST, OTHER: Decimal(3)}
 
 
-def test_a_draft_changes_nothing_that_is_in_force(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_a_draft_changes_nothing_that_is_in_force(draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     save_draft(edit=edit, prices={CARD: Decimal(3)}, effective_at=APRIL + DAY)
     assert PriceVersion.objects.filter(book=draft.book).count() == 2
     assert not AuditEntry.objects.filter(action="prices.published").exists()
 
 
-def test_saving_replaces_the_list_and_counts_the_revision(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_saving_replaces_the_list_and_counts_the_revision(draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     save_draft(edit=edit, prices={CARD: Decimal("3.10")}, effective_at=APRIL + DAY)
     draft.refresh_from_db()
     assert listed(draft) == {CARD: Decimal("3.1")}
@@ -112,9 +116,9 @@ def test_saving_replaces_the_list_and_counts_the_revision(cast: Cast) -> None:
     "prices", [{LONG: Decimal(1)}, {OUTPUT: Decimal(-1)}, {OUTPUT: Decimal("NaN")}, {PriceKey("per_gpu_hour", ""): 1}]
 )
 def test_a_list_that_cannot_be_rated_by_is_refused_and_nothing_is_stored(
-    cast: Cast, prices: dict[PriceKey, Decimal]
+    prices: dict[PriceKey, Decimal], draft_and_edit: tuple[PriceDraft, Edit]
 ) -> None:
-    draft, edit = start(cast)
+    draft, edit = draft_and_edit
     with pytest.raises(WrongPrices) as caught:
         save_draft(edit=edit, prices={key: Decimal(price) for key, price in prices.items()}, effective_at=APRIL)
     assert caught.value.extra["field"] == "prices"
@@ -123,8 +127,10 @@ def test_a_list_that_cannot_be_rated_by_is_refused_and_nothing_is_stored(
     assert PriceDraft.objects.get().revision == 1
 
 
-def test_of_two_who_edit_one_revision_the_second_is_told_who_came_first(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_of_two_who_edit_one_revision_the_second_is_told_who_came_first(
+    draft_and_edit: tuple[PriceDraft, Edit],
+) -> None:
+    draft, edit = draft_and_edit
     save_draft(edit=edit, prices={CARD: Decimal(3)}, effective_at=APRIL)
     late = replace(edit, by="paula")
     with pytest.raises(DraftChanged, match="revision 2 by pavel, not at 1"):
@@ -138,8 +144,8 @@ def test_of_two_who_edit_one_revision_the_second_is_told_who_came_first(cast: Ca
     assert not PriceDraft.objects.exists()
 
 
-def test_a_draft_of_another_provider_or_of_nobody_is_unknown(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_a_draft_of_another_provider_or_of_nobody_is_unknown(draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     stranger = replace(edit, provider=make_organization("stranger"))
     for wrong in (stranger, replace(edit, draft_id=UUID(int=1))):
         with pytest.raises(DraftUnknown):
@@ -151,8 +157,8 @@ def test_a_draft_of_another_provider_or_of_nobody_is_unknown(cast: Cast) -> None
     assert listed(draft) == FIRST
 
 
-def test_a_draft_is_published_once_as_it_was_saved(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_a_draft_is_published_once_as_it_was_saved(draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     wanted = {OUTPUT: Decimal("1.5"), LONG: Decimal(3), CARD: Decimal("2.10"), BATCH: Decimal("0.4")}
     save_draft(edit=edit, prices=wanted, effective_at=APRIL + 5 * DAY)
     now = replace(edit, revision=2)
@@ -169,8 +175,8 @@ def test_a_draft_is_published_once_as_it_was_saved(cast: Cast) -> None:
     assert PriceVersion.objects.filter(book=draft.book).count() == 3
 
 
-def test_publishing_is_written_down(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_publishing_is_written_down(cast: Cast, draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     publish_draft(edit=edit)
     entry = AuditEntry.objects.get(action="prices.published")
     assert (entry.organization, entry.actor, entry.at) == (cast.provider, "pavel", edit.now)
@@ -178,8 +184,8 @@ def test_publishing_is_written_down(cast: Cast) -> None:
     assert entry.after == {"effective_at": (APRIL - DAY).isoformat(), "prices": len(rows_of(FIRST))}
 
 
-def test_a_refused_publication_leaves_the_draft_to_be_mended(cast: Cast) -> None:
-    draft, edit = start(cast)
+def test_a_refused_publication_leaves_the_draft_to_be_mended(draft_and_edit: tuple[PriceDraft, Edit]) -> None:
+    draft, edit = draft_and_edit
     save_draft(edit=edit, prices=FIRST, effective_at=APRIL)
     with pytest.raises(VersionExists):
         publish_draft(edit=replace(edit, revision=2))

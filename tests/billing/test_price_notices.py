@@ -25,6 +25,7 @@ from billing.rating.price_rules import PriceRule
 from tenants.models import Role
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
 from tests.factories import make_contract, make_organization, make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import PriceVersion
@@ -45,8 +46,10 @@ def announce(made: World) -> PriceVersion:
     return publish_price_version(book=made.book, effective_at=APRIL, token_prices=AFTER, gpu_prices={}, now=MARCH + DAY)
 
 
-def test_who_runs_on_until_an_agreed_end_is_told_of_what_takes_effect_before_it(cast: Cast) -> None:
-    made = world(cast)
+made = kept(world)
+
+
+def test_who_runs_on_until_an_agreed_end_is_told_of_what_takes_effect_before_it(cast: Cast, made: World) -> None:
     ends_after, ends_before = (
         make_contract(cast.provider, make_organization(name), made.book) for name in ("later", "sooner")
     )
@@ -59,8 +62,7 @@ def test_who_runs_on_until_an_agreed_end_is_told_of_what_takes_effect_before_it(
     assert untold_versions(now=MARCH + DAY) == []
 
 
-def test_every_tenant_with_a_running_contract_on_the_book_is_told(cast: Cast) -> None:
-    made = world(cast)
+def test_every_tenant_with_a_running_contract_on_the_book_is_told(cast: Cast, made: World) -> None:
     other = make_contract(cast.provider, make_organization("second"), made.book)
     over, draft = (make_contract(cast.provider, make_organization(name), made.book) for name in ("third", "fourth"))
     over.to_at = APRIL
@@ -83,8 +85,7 @@ def test_a_books_first_version_changes_nothing_for_anyone(cast: Cast) -> None:
     assert not PriceNotice.objects.exists()
 
 
-def test_a_contract_with_its_own_prices_is_listed_and_gets_no_letter(cast: Cast) -> None:
-    made = world(cast)
+def test_a_contract_with_its_own_prices_is_listed_and_gets_no_letter(made: World) -> None:
     own = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.90"))
     agree_price_rule(contract=made.contract, rule=PriceRule(overrides=(own,)), from_at=MARCH, now=MARCH)
     announce(made)
@@ -92,15 +93,13 @@ def test_a_contract_with_its_own_prices_is_listed_and_gets_no_letter(cast: Cast)
     assert not PriceMail.objects.exists()
 
 
-def test_notice_days_of_a_contract_put_its_effect_off(cast: Cast) -> None:
-    made = world(cast)
+def test_notice_days_of_a_contract_put_its_effect_off(made: World) -> None:
     agree_price_rule(contract=made.contract, rule=PriceRule(notice_days=60), from_at=MARCH, now=MARCH)
     announce(made)
     assert PriceNotice.objects.get().takes_effect_at == MARCH + 61 * DAY
 
 
-def test_a_contract_made_after_the_announcement_is_told_by_the_sweep(cast: Cast) -> None:
-    made = world(cast)
+def test_a_contract_made_after_the_announcement_is_told_by_the_sweep(cast: Cast, made: World) -> None:
     version = announce(made)
     assert untold_versions(now=MARCH + 2 * DAY) == []
     late = make_contract(cast.provider, make_organization("late"), made.book)

@@ -15,6 +15,7 @@ from billing.price_versions import all_versions, load_versions, prices_by_versio
 from billing.rating.price_lists import PriceKey
 from billing.rating.rated import PriceUnit
 from tests.factories import EPOCH, make_organization, make_price_book, make_price_version
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -40,6 +41,11 @@ def days_of(book: PriceBook, from_at: datetime, to_at: datetime) -> list[int]:
     return [(one.effective_at - EPOCH).days for one in found]
 
 
+@kept
+def book_and_made() -> tuple[PriceBook, dict[int, str]]:
+    return book_with(0, 10, 20)
+
+
 @pytest.mark.parametrize(
     ("from_day", "to_day", "days"),
     [
@@ -58,8 +64,10 @@ def days_of(book: PriceBook, from_at: datetime, to_at: datetime) -> list[int]:
         (-1, -1, []),
     ],
 )
-def test_those_in_force_in_a_window_are_found_and_no_earlier_one(from_day: int, to_day: int, days: list[int]) -> None:
-    book, _made = book_with(0, 10, 20)
+def test_those_in_force_in_a_window_are_found_and_no_earlier_one(
+    from_day: int, to_day: int, days: list[int], book_and_made: tuple[PriceBook, dict[int, str]]
+) -> None:
+    book, _made = book_and_made
     assert days_of(book, EPOCH + from_day * DAY, EPOCH + to_day * DAY) == days
 
 

@@ -16,6 +16,7 @@ from tests.billing.announced import OUTPUT, announce
 from tests.billing.litellm_sample import price_file
 from tests.billing.test_api import Program, csv_of
 from tests.factories import make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -42,6 +43,11 @@ def version(book: PriceBook, *rows: dict[str, Any], days: int = 12) -> dict[str,
     return {"price_book": str(book.id), "effective_at": at.isoformat(), "prices": list(rows)}
 
 
+@kept
+def book(cast: Cast) -> PriceBook:
+    return make_price_book(cast.provider)
+
+
 def test_a_version_is_published_once_and_its_tenant_reads_it(cast: Cast) -> None:
     world = announce(cast, datetime.now(UTC)).world
     assert world.book is not None
@@ -61,8 +67,7 @@ def test_a_version_is_published_once_and_its_tenant_reads_it(cast: Cast) -> None
     assert program(cast.outsider).get(f"{VERSIONS}/{first.json()['id']}").status_code == 404
 
 
-def test_versions_are_listed_in_pages_and_as_a_file(cast: Cast) -> None:
-    book = make_price_book(cast.provider)
+def test_versions_are_listed_in_pages_and_as_a_file(cast: Cast, book: PriceBook) -> None:
     now = datetime.now(UTC)
     for days in range(5):
         publish_prices(book=book, effective_at=now + days * DAY, prices={OUTPUT: Decimal(days)}, now=now)
@@ -119,8 +124,9 @@ def test_a_book_is_opened_once(cast: Cast) -> None:
         ({"model": "m", "quantity": "output", "price_per_mtok": "1", "context_over": 7}, "prices[0].price_per_mtok"),
     ],
 )
-def test_a_wrong_price_is_refused_with_field_reason_and_example(cast: Cast, row: dict[str, Any], field: str) -> None:
-    book = make_price_book(cast.provider)
+def test_a_wrong_price_is_refused_with_field_reason_and_example(
+    cast: Cast, row: dict[str, Any], field: str, book: PriceBook
+) -> None:
     answer = post(program(cast.provider), VERSIONS, version(book, row))
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -18,6 +18,7 @@ from billing.rating.rated import PriceUnit
 from metering.models import UsageCut
 from tests.billing.world import H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import Cast, make_organization, make_price_book
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -45,8 +46,17 @@ def publish(
     )
 
 
-def test_versions_are_numbered_and_load_as_rating_needs_them(cast: Cast) -> None:
-    book = make_price_book(cast.provider)
+@kept
+def book(cast: Cast) -> PriceBook:
+    return make_price_book(cast.provider)
+
+
+@kept
+def world() -> World:
+    return used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
+
+
+def test_versions_are_numbered_and_load_as_rating_needs_them(book: PriceBook) -> None:
     first = publish(book, MARCH, {(MODEL, "input"): "0.28"}, {H100: "2.35"})
     second = publish(book, NOON, {(MODEL, "input"): "0.3752"})
     assert (first.number, second.number) == (1, 2)
@@ -77,8 +87,7 @@ def test_a_price_is_not_negative_and_not_too_fine(cast: Cast, price: str) -> Non
         publish(make_price_book(cast.provider), MARCH, {(MODEL, "input"): price})
 
 
-def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(cast: Cast) -> None:
-    book = make_price_book(cast.provider)
+def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(book: PriceBook) -> None:
     with pytest.raises(WrongPrices, match="requests"):
         publish(book, MARCH, {(MODEL, "requests"): "1"})
     publish(book, MARCH)
@@ -86,8 +95,7 @@ def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(cast: 
         publish(book, MARCH)
 
 
-def test_prices_of_long_requests_are_stored_and_load_beside_the_others(cast: Cast) -> None:
-    book = make_price_book(cast.provider)
+def test_prices_of_long_requests_are_stored_and_load_beside_the_others(book: PriceBook) -> None:
     publish(book, MARCH, {(MODEL, "input"): "3", (MODEL, "output"): "15"}, tiers={(MODEL, "input", 200_000): "6"})
     [version] = load_versions(book_ids=[book.id], from_at=MARCH, to_at=NOON)[book.id]
     prices = [version.price_per_mtok(MODEL, TokenClass.INPUT, over) for over in (0, 128_000, 200_000, 512_000)]
@@ -106,8 +114,9 @@ def test_prices_of_long_requests_are_stored_and_load_beside_the_others(cast: Cas
         ((MODEL, "input", 200_000), "0.0000000000001", "at most 12 decimals"),
     ],
 )
-def test_a_tier_that_cannot_be_rated_is_refused(cast: Cast, tier: tuple[str, str, int], price: str, said: str) -> None:
-    book = make_price_book(cast.provider)
+def test_a_tier_that_cannot_be_rated_is_refused(
+    tier: tuple[str, str, int], price: str, said: str, book: PriceBook
+) -> None:
     with pytest.raises(WrongPrices, match=said):
         publish(book, MARCH, {(MODEL, "input"): "3"}, tiers={tier: price})
     assert not PriceVersion.objects.filter(book=book).exists()
@@ -131,8 +140,7 @@ def used(tokens: Mapping[tuple[str, str], str]) -> World:
     return world
 
 
-def test_the_price_of_counted_usage_cannot_change_after_the_fact() -> None:
-    world = used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
+def test_the_price_of_counted_usage_cannot_change_after_the_fact(world: World) -> None:
     with pytest.raises(PriceTooLate, match=r"input of sample-model is counted after .* at 1\.0* per 1M"):
         publish(world.book, NOON, {(MODEL, "input"): "1.01", (MODEL, "output"): "2"}, now=NOON)
     with pytest.raises(PriceTooLate, match="output of sample-model"):
@@ -143,8 +151,7 @@ def test_the_price_of_counted_usage_cannot_change_after_the_fact() -> None:
     publish(world.book, NOON + HOUR, {(MODEL, "input"): "5"}, now=NOON)
 
 
-def test_an_hour_that_is_counted_across_the_instant_cannot_be_divided_later() -> None:
-    world = used({(MODEL, "input"): "1", (MODEL, "output"): "2"})
+def test_an_hour_that_is_counted_across_the_instant_cannot_be_divided_later(world: World) -> None:
     at = NOON + timedelta(minutes=30)
     with pytest.raises(PriceTooLate):
         publish(world.book, at, {(MODEL, "input"): "3", (MODEL, "output"): "2"}, now=NOON + HOUR)
@@ -209,8 +216,7 @@ def test_a_published_version_takes_no_price_more() -> None:
     assert publish(book, NOON, {(MODEL, "input"): "2"}, {H100: "3"}).number == 2
 
 
-def test_every_kind_of_price_is_published_and_loads(cast: Cast) -> None:
-    book = make_price_book(cast.provider)
+def test_every_kind_of_price_is_published_and_loads(book: PriceBook) -> None:
     counted = {
         PriceKey(row.price_unit, MODEL, row.name): Decimal("0.5")
         for row in QUANTITIES.values()

@@ -11,11 +11,12 @@ from billing.models import PriceVersion
 from billing.pricing import PriceTooLate, VersionExists, publish_price_version
 from tests.billing.agreements.agreed import DAY, NOON, PRICES
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens=PRICES, gpus={H100: "2"})
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.filled import api_key
+from tests.kept import kept
 from tests.tenants.test_logos import picture
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ BODY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
+@kept
 def key(cast: Cast) -> dict[str, str]:
     return {"authorization": f"Bearer {api_key(cast.provider)}"}
 

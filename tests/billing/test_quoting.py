@@ -19,17 +19,20 @@ from clusters.models import Allocation, Slice
 from tests.billing.let import DAY, END, NOW, START, fresh, make_floor, quoted, reserved, steps, wish
 from tests.billing.test_holding import race
 from tests.billing.world import APRIL, H100, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 
 
-def test_a_quote_is_the_price_in_force_and_holds_nothing(world: World) -> None:
-    quote = quoted(world)
+quote = kept(quoted)
+
+
+def test_a_quote_is_the_price_in_force_and_holds_nothing(quote: Quote) -> None:
     assert quote.price_per_gpu_hour == Decimal("2.35")
     assert quote.amount == Decimal(2 * 14 * 24) * Decimal("2.35")
     assert quote.expires_at == NOW + 7 * DAY
@@ -41,8 +44,7 @@ def test_a_quote_never_outlives_the_start(world: World) -> None:
     assert quoted(world, wish(1, NOW + DAY, END)).expires_at == NOW + DAY
 
 
-def test_reserving_holds_the_slices_for_the_whole_span_once(world: World) -> None:
-    quote = quoted(world)
+def test_reserving_holds_the_slices_for_the_whole_span_once(world: World, quote: Quote) -> None:
     lease = reserve_quote(quote_id=quote.id, by="alice", now=NOW)
     assert reserve_quote(quote_id=quote.id, by="alice", now=NOW + 30 * DAY) == lease
     held = Allocation.objects.filter(term_allocation__term=lease)
@@ -53,8 +55,7 @@ def test_reserving_holds_the_slices_for_the_whole_span_once(world: World) -> Non
     assert broken_links(world.contract) == []
 
 
-def test_an_expired_quote_is_not_reserved(world: World) -> None:
-    quote = quoted(world)
+def test_an_expired_quote_is_not_reserved(quote: Quote) -> None:
     with pytest.raises(QuoteExpired, match=quote.number):
         reserve_quote(quote_id=quote.id, by="alice", now=NOW + 8 * DAY)
 

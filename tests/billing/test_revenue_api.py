@@ -13,6 +13,7 @@ from metering.models import Witness
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MODEL, Shared, World, make_world
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -25,12 +26,12 @@ pytestmark = pytest.mark.django_db
 FILE = "item,amount,currency\nsample-model,120.00,USD\nrefunds,-20.00,USD\n"
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(tokens={(MODEL, "output"): "1"}, parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def shared(world: World) -> Shared:
     made = share(world, Witness.GATEWAY, base="certified_revenue", statements={"due_days": 21})
     made.use({"output": 100_000_000})

@@ -16,6 +16,7 @@ from billing.revenue_statements import state_revenue
 from metering.models import Witness
 from tests.billing.sharing import agree, share
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ MAY = datetime(2026, 5, 1, tzinfo=APRIL.tzinfo)
 CERTIFIED: dict[str, Any] = {"base": "certified_revenue", "statements": {"due_days": 21}}
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     made = make_world(tokens={(MODEL, "output"): "1"})
     ensure_periods(contract=made.contract, now=MAY + DAY)
@@ -41,6 +42,11 @@ def state(shared: Shared, amount: int, now: datetime = MAY) -> RevenueStatement:
         by="alice@example.com",
         now=now,
     )[0]
+
+
+@kept
+def shared(world: World) -> Shared:
+    return share(world, Witness.GATEWAY, **CERTIFIED)
 
 
 def test_a_share_of_the_list_price_asks_for_no_statement(world: World) -> None:
@@ -71,8 +77,7 @@ def test_dues_follow_the_order_of_the_periods_asked_for(world: World) -> None:
     assert revenue_dues([]) == []
 
 
-def test_the_latest_statement_is_the_one_that_counts(world: World) -> None:
-    shared = share(world, Witness.GATEWAY, **CERTIFIED)
+def test_the_latest_statement_is_the_one_that_counts(world: World, shared: Shared) -> None:
     state(shared, 95)
     last = state(shared, 90, MAY + DAY)
     assert missing_statements(world.period(MARCH)) == []
@@ -102,15 +107,15 @@ def test_terms_and_periods_of_two_contracts_are_not_crossed(world: World) -> Non
     assert [(due.term, due.period) for due in found] == [(mine.term, world.period()), (theirs.term, other.period())]
 
 
-def test_the_last_wording_of_a_period_that_asks_sets_the_day(world: World) -> None:
-    shared = share(world, Witness.GATEWAY, **CERTIFIED)
+def test_the_last_wording_of_a_period_that_asks_sets_the_day(world: World, shared: Shared) -> None:
     agree(shared.term, at=MARCH + 10 * DAY, statements={"due_days": 7})
     (due,) = revenue_dues([world.period()])
     assert due.due_at == APRIL + 7 * DAY
 
 
-def test_a_period_in_which_revenue_was_the_base_for_a_while_asks_and_the_next_does_not(world: World) -> None:
-    shared = share(world, Witness.GATEWAY, **CERTIFIED)
+def test_a_period_in_which_revenue_was_the_base_for_a_while_asks_and_the_next_does_not(
+    world: World, shared: Shared
+) -> None:
     agree(shared.term, at=MARCH + 10 * DAY, base="list_price", statements=None)
     (due,) = revenue_dues([world.period(MARCH), world.period(APRIL)])
     assert (due.period, due.due_at) == (world.period(MARCH), APRIL + 21 * DAY)

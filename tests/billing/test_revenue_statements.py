@@ -19,6 +19,7 @@ from metering.models import Witness
 from tenants.models import AuditEntry
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ MAY = datetime(2026, 5, 1, tzinfo=APRIL.tzinfo)
 CERTIFIED: dict[str, Any] = {"base": "certified_revenue", "statements": {"due_days": 21}}
 
 
-@pytest.fixture
+@kept
 def shared() -> Shared:
     """A share of 30 % of certified revenue, with 100 USD of tokens in March."""
     world = make_world(tokens={(MODEL, "output"): "1"})
@@ -60,8 +61,10 @@ def close(shared: Shared, now: datetime, from_at: datetime = MARCH) -> Closed:
     return close_period(period_id=period.id, now=now)
 
 
-def test_a_statement_is_kept_as_it_came_and_is_the_base(shared: Shared) -> None:
-    statement = state(shared)
+statement = kept(state)
+
+
+def test_a_statement_is_kept_as_it_came_and_is_the_base(shared: Shared, statement: RevenueStatement) -> None:
     assert bytes(statement.document) == file("95")
     assert statement.sha256 == hashlib.sha256(file("95")).hexdigest()
     assert (statement.certified_by, statement.uploaded_by) == ("Ada Example", "alice@example.com")
@@ -78,8 +81,10 @@ def test_a_statement_is_kept_as_it_came_and_is_the_base(shared: Shared) -> None:
     assert noted["net_revenue_amount"] == "95"
 
 
-def test_the_same_file_again_changes_nothing_and_another_counts_from_then_on(shared: Shared) -> None:
-    first = state(shared)
+def test_the_same_file_again_changes_nothing_and_another_counts_from_then_on(
+    shared: Shared, statement: RevenueStatement
+) -> None:
+    first = statement
     assert state(shared) == first
     assert RevenueStatement.objects.count() == TermFact.objects.count() == 1
     state(shared, "80")
@@ -149,8 +154,7 @@ def test_a_closed_period_without_an_open_one_after_it_takes_none(shared: Shared)
         state(shared, now=APRIL + 25 * DAY)
 
 
-def test_statements_never_change(shared: Shared) -> None:
-    statement = state(shared)
+def test_statements_never_change(statement: RevenueStatement) -> None:
     for sql in ("UPDATE billing_revenuestatement SET net_revenue_amount = 1", "DELETE FROM billing_revenuestatement"):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql)

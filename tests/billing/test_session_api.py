@@ -15,6 +15,7 @@ from tests.billing.taken import ON_DEMAND, SPOT, STORAGE, agree
 from tests.billing.test_lease_api import Program
 from tests.billing.world import H100, World, make_world
 from tests.factories import Cast, make_cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -27,12 +28,12 @@ def text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-@pytest.fixture
+@kept
 def cast() -> Cast:
     return make_cast()
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant), time_zone="America/New_York")
     made.make_slices(4)

@@ -26,6 +26,7 @@ from billing.volumes import size_volume
 from tests.billing.let import make_floor
 from tests.billing.taken import HOUR, NOON, ON_DEMAND, SPOT, STORAGE, agree, start
 from tests.billing.world import APRIL, MARCH, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -33,7 +34,7 @@ DAY = timedelta(days=1)
 MAY = APRIL + 30 * DAY
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     made = make_floor()
     for node in made.nodes:

@@ -20,12 +20,13 @@ from metering.control_models import Silence, SilenceEnd
 from metering.models import UsageHour, Witness
 from tests.billing.sharing import agree, share
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 from tests.metering.forging import forge
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, name): "1" for name in ("input", "output")})
 

@@ -17,6 +17,7 @@ from metering.control_models import Silence, SilenceEnd
 from metering.models import UsageHour, Witness
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 from tests.metering.forging import forge
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,7 @@ DAY = timedelta(days=1)
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, name): "1" for name in ("input", "output")})
 
@@ -34,6 +35,16 @@ def facts_of(shared: Shared, **window: Any) -> tuple[Fact, ...]:
     terms = read_basis(Window(shared.term.contract, MARCH, APRIL, **window)).terms
     (found,) = (each for each in terms if each.ref == shared.term.ref)
     return found.facts
+
+
+@kept
+def shared(world: World) -> Shared:
+    return share(world, Witness.GATEWAY, guarantee={"amount_per_span": "2880"})
+
+
+@kept
+def shared_made(world: World) -> Shared:
+    return share(world, Witness.ENGINE, interrupted_streams="as_delivered")
 
 
 def test_each_share_is_compared_by_its_own_deployments(world: World) -> None:
@@ -57,8 +68,8 @@ def test_counts_of_other_months_are_not_compared(world: World) -> None:
 
 
 @pytest.mark.parametrize(("marks", "delivered"), [("interrupted", 120), ("uninterrupted", 0), ("", 0)])
-def test_a_mark_is_a_whole_word(world: World, marks: str, delivered: int) -> None:
-    shared = share(world, Witness.ENGINE, interrupted_streams="as_delivered")
+def test_a_mark_is_a_whole_word(marks: str, delivered: int, shared_made: Shared) -> None:
+    shared = shared_made
     shared.use({"output": 1_000, "finished_output": 700}, witness=Witness.ENGINE)
     shared.use({"output": 700}, witness=Witness.GATEWAY)
     shared.use({"output": 120}, at=MARCH + HOUR, witness=Witness.GATEWAY)
@@ -66,8 +77,7 @@ def test_a_mark_is_a_whole_word(world: World, marks: str, delivered: int) -> Non
     assert sum(fact.delivered for fact in facts_of(shared) if isinstance(fact, InterruptedCounts)) == delivered
 
 
-def test_silences_that_overlap_count_once_and_of_other_nodes_not_at_all(world: World) -> None:
-    shared = share(world, Witness.GATEWAY, guarantee={"amount_per_span": "2880"})
+def test_silences_that_overlap_count_once_and_of_other_nodes_not_at_all(world: World, shared: Shared) -> None:
     Binding.objects.filter(deployment=shared.deployment).update(from_at=MARCH)
     for node, start, hours in (
         (shared.endpoint.node, 10, 6),
@@ -79,8 +89,7 @@ def test_silences_that_overlap_count_once_and_of_other_nodes_not_at_all(world: W
     assert facts_of(shared) == (MeasuredAvailability(held_gpu_ms=31 * 24 * HOUR_MS, lost_gpu_ms=9 * HOUR_MS),)
 
 
-def test_a_node_that_serves_no_more_is_neither_held_nor_lost(world: World) -> None:
-    shared = share(world, Witness.GATEWAY, guarantee={"amount_per_span": "2880"})
+def test_a_node_that_serves_no_more_is_neither_held_nor_lost(shared: Shared) -> None:
     Binding.objects.filter(deployment=shared.deployment).update(from_at=MARCH, to_at=MARCH + 10 * DAY)
     at = MARCH + 9 * DAY
     Silence.objects.create(

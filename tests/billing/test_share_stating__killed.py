@@ -20,6 +20,7 @@ from tenants.models import AuditEntry
 from tests.billing.sharing import share
 from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 pytestmark = [pytest.mark.django_db, pytest.mark.unmeasured]
 
@@ -30,7 +31,7 @@ KEPT = (TermFact, RevenueStatement, WitnessAnswer, AuditEntry)
 FILE = b"item,amount,currency\nsample,95,USD\n"
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, "output"): "1"})
 

@@ -23,6 +23,7 @@ from billing.suspensions import (
 from tests.billing.budgets.spent import BY, DAY, NOW, set_budget
 from tests.billing.dunning.overdue import after, make_overdue, send_all, sweep
 from tests.billing.world import APRIL, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def contract(cast: Cast) -> Contract:
     return make_world(parties=(cast.provider, cast.tenant)).contract
 

@@ -13,6 +13,7 @@ from billing.closing import CloseState, close_period
 from billing.models import BillingPeriod, Charge, Contract, Invoice, PeriodState, SettlementState
 from billing.tasks import charge_usage, close_periods
 from tests.billing.world import World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +27,13 @@ def make_running() -> tuple[World, datetime]:
     return world, last_month
 
 
-def test_the_sweeps_store_periods_charge_full_hours_close_and_invoice() -> None:
-    world, last_month = make_running()
+world_and_last_month = kept(make_running)
+
+
+def test_the_sweeps_store_periods_charge_full_hours_close_and_invoice(
+    world_and_last_month: tuple[World, datetime],
+) -> None:
+    world, last_month = world_and_last_month
     charge_usage()
     assert BillingPeriod.objects.count() == 2
     over = world.period(last_month)
@@ -59,8 +65,10 @@ def test_with_stripe_set_up_collection_begins_there(settings: Settings) -> None:
     assert Invoice.objects.get().settlement.state == SettlementState.CUSTOMER
 
 
-def test_a_row_that_fails_is_logged_and_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    broken, _ = make_running()
+def test_a_row_that_fails_is_logged_and_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture, world_and_last_month: tuple[World, datetime]
+) -> None:
+    broken, _ = world_and_last_month
     sound, last_month = make_running()
     Contract.objects.filter(pk=broken.contract.pk).update(time_zone="Mars/Olympus")
     charge_usage()

@@ -28,7 +28,8 @@ from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.hooks.signing import new_secret
 from tenants.models import Organization
 from tests.billing.issued import ISSUED_AT, make_issued
-from tests.billing.world import APRIL, MARCH, MODEL, make_world
+from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -63,8 +64,11 @@ def pay(invoice: Invoice, amount: str, reference: str = "one") -> None:
     )
 
 
-def test_an_invoice_is_told_from_issue_to_payment_to_both_parties() -> None:
-    world = make_world()
+world = kept(make_world)
+invoice = kept(make_issued)
+
+
+def test_an_invoice_is_told_from_issue_to_payment_to_both_parties(world: World) -> None:
     listen(world.provider, world.tenant)
     world.lease(1, price="1", rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
@@ -84,8 +88,7 @@ def test_an_invoice_is_told_from_issue_to_payment_to_both_parties() -> None:
     assert "statement.ready" not in kinds(world.tenant)
 
 
-def test_an_invoice_of_nothing_is_told_as_paid() -> None:
-    world = make_world()
+def test_an_invoice_of_nothing_is_told_as_paid(world: World) -> None:
     listen(world.tenant)
     world.lease(1, price="0", rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
@@ -93,8 +96,7 @@ def test_an_invoice_of_nothing_is_told_as_paid() -> None:
     assert kinds(world.tenant) == ["invoice.issued", "invoice.paid"]
 
 
-def test_corrections_are_told() -> None:
-    invoice = make_issued()
+def test_corrections_are_told(invoice: Invoice) -> None:
     listen(invoice.issuer, invoice.tenant)
     dispute = open_dispute(invoice=invoice, position=1, text="Why?", by="alice", now=NOW)
     answer_dispute(dispute_id=dispute.pk, organization=invoice.issuer, text="See.", by="petra", now=NOW)
@@ -116,8 +118,7 @@ def test_corrections_are_told() -> None:
     assert told(invoice.tenant)[2][1]["total"] == "23.45"
 
 
-def test_what_is_overdue_is_told_once_and_only_while_it_is_news() -> None:
-    invoice = make_issued()
+def test_what_is_overdue_is_told_once_and_only_while_it_is_news(invoice: Invoice) -> None:
     due_at = ISSUED_AT + timedelta(days=14)
     assert tell_overdue(now=due_at) == 0
     listen(invoice.tenant)
@@ -148,8 +149,7 @@ def test_announced_prices_are_told_to_the_tenant() -> None:
     assert kinds(world.provider) == []
 
 
-def test_a_lease_that_ends_soon_is_told_to_both_parties_and_again_where_its_end_is_moved() -> None:
-    world = make_world()
+def test_a_lease_that_ends_soon_is_told_to_both_parties_and_again_where_its_end_is_moved(world: World) -> None:
     ends_at = NOW + timedelta(days=8)
     lease = world.lease(1, to_at=ends_at)
     world.lease(1)
@@ -168,16 +168,14 @@ def test_a_lease_that_ends_soon_is_told_to_both_parties_and_again_where_its_end_
     assert [body["ends_at"] for _, body in told(world.tenant)] == ["2026-04-28T00:00:00Z", "2026-05-28T00:00:00Z"]
 
 
-def test_a_lease_taken_back_before_it_began_has_no_end_to_tell_of() -> None:
-    world = make_world()
+def test_a_lease_taken_back_before_it_began_has_no_end_to_tell_of(world: World) -> None:
     listen(world.tenant)
     lease = world.lease(1, from_at=NOW + timedelta(days=2), to_at=NOW + timedelta(days=40), now=NOW)
     end_lease_early(lease=lease, at=NOW + timedelta(days=1), by="tom", now=NOW)
     assert tell_ending_leases(now=NOW) == 0
 
 
-def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties() -> None:
-    invoice = make_issued()
+def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties(invoice: Invoice) -> None:
     listen(invoice.issuer, invoice.tenant)
     for _ in range(2):
         write_notice(invoice=invoice, kind=NoticeKind.CARD_DECLINED, attempt=1, reason="no funds", now=NOW)
@@ -201,8 +199,7 @@ def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties() ->
     )
 
 
-def test_where_nobody_listens_it_costs_one_query() -> None:
-    invoice = make_issued()
+def test_where_nobody_listens_it_costs_one_query(invoice: Invoice) -> None:
     with CaptureQueriesContext(
         connection,
     ) as seen:

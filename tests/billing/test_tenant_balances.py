@@ -13,6 +13,7 @@ from billing.models import AccountKind, BalanceAccount, BalanceKind, BalanceMove
 from billing.tenant_balances import BalanceTooLow, MovementDiffers, balance_of, locked_balance, move_balance
 from tenants.ids import new_id
 from tests.billing.issued import make_parties
+from tests.kept import kept
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -40,8 +41,10 @@ def stands(where: BalanceAccount) -> Decimal:
     return balance_of(tenant_id=where.tenant_id, issuer_id=where.issuer_id, currency=where.currency)
 
 
-def test_money_that_comes_and_goes_is_a_sum_and_is_booked() -> None:
-    kept = account()
+kept = kept(account)
+
+
+def test_money_that_comes_and_goes_is_a_sum_and_is_booked(kept: BalanceAccount) -> None:
     move(kept, "50.00", "came")
     move(kept, "-20.00", "went", BalanceKind.REFUND)
     assert stands(kept) == Decimal(30)
@@ -50,32 +53,28 @@ def test_money_that_comes_and_goes_is_a_sum_and_is_booked() -> None:
     assert (owed, held) == (Decimal(-30), Decimal(30))
 
 
-def test_what_one_issuer_has_is_not_what_another_has() -> None:
-    kept = account()
+def test_what_one_issuer_has_is_not_what_another_has(kept: BalanceAccount) -> None:
     move(kept, "50.00", "came")
     other, _ = make_parties()
     assert balance_of(tenant_id=kept.tenant_id, issuer_id=other.pk, currency="USD") == 0
     assert balance_of(tenant_id=kept.tenant_id, issuer_id=kept.issuer_id, currency="EUR") == 0
 
 
-def test_the_same_movement_again_changes_nothing_and_another_one_is_refused() -> None:
-    kept = account()
+def test_the_same_movement_again_changes_nothing_and_another_one_is_refused(kept: BalanceAccount) -> None:
     assert move(kept, "50.00", "came") == move(kept, "50.00", "came")
     assert stands(kept) == Decimal(50)
     with pytest.raises(MovementDiffers, match=r"50\.0000 USD as overpaid"):
         move(kept, "49.00", "came")
 
 
-def test_more_than_there_is_is_refused_with_what_there_is() -> None:
-    kept = account()
+def test_more_than_there_is_is_refused_with_what_there_is(kept: BalanceAccount) -> None:
     move(kept, "50.00", "came")
     with pytest.raises(BalanceTooLow, match=r"50\.00 USD; 50\.01 are more") as refused:
         move(kept, "-50.01", "went")
     assert refused.value.extra == {"left": "50.00"}
 
 
-def test_the_database_refuses_a_balance_below_zero_whoever_writes() -> None:
-    kept = account()
+def test_the_database_refuses_a_balance_below_zero_whoever_writes(kept: BalanceAccount) -> None:
     move(kept, "50.00", "came")
     with pytest.raises(IntegrityError, match="would stand at"), transaction.atomic():
         BalanceMovement.objects.create(
@@ -93,8 +92,7 @@ def test_movements_and_accounts_are_facts(model: type[BalanceMovement] | type[Ba
         model._default_manager.all()._raw_delete("default")
 
 
-def test_an_account_is_made_once() -> None:
-    kept = account()
+def test_an_account_is_made_once(kept: BalanceAccount) -> None:
     again = locked_balance(tenant_id=kept.tenant_id, issuer_id=kept.issuer_id, currency=kept.currency)
     assert again == kept
     assert str(kept).endswith("USD")

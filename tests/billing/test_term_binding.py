@@ -12,12 +12,13 @@ from billing.term_binding import DeploymentTaken, bind_deployments, require_depl
 from clusters.models import Deployment
 from tests.billing.world import MARCH, MODEL, World, make_world
 from tests.factories import make_deployment, make_endpoint
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, "output"): "1"})
 

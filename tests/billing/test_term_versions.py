@@ -15,6 +15,7 @@ from billing.rating.wording import FOREVER, Wording
 from billing.term_versions import TermChange, add_version, broken_links, said_over
 from tests.billing.world import APRIL, H100, MARCH, MODEL, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +31,9 @@ def versions(contract: Contract) -> list[ContractVersion]:
 def change(world: World, term: Term, *said: tuple[datetime, Wording | None]) -> ContractVersion:
     changes = [TermChange(term, list(said), {})]
     return add_version(contract=world.contract, changes=changes, effective_at=said[0][0], now=MARCH)
+
+
+world = kept(make_world)
 
 
 def test_a_new_contract_has_a_first_version_without_terms(cast: Cast) -> None:
@@ -57,15 +61,13 @@ def test_every_version_seals_all_that_is_in_force_and_the_one_before() -> None:
     assert broken_links(world.contract) == []
 
 
-def test_a_term_added_later_leaves_the_version_of_the_others() -> None:
-    world = make_world()
+def test_a_term_added_later_leaves_the_version_of_the_others(world: World) -> None:
     first = world.lease(1, from_at=NOON)
     world.lease(1, from_at=NOON)
     assert [stretch.contract_version for stretch in first.stretches()] == [1]
 
 
-def test_a_later_wording_holds_from_its_instant_and_a_term_ends_where_it_says() -> None:
-    world = make_world()
+def test_a_later_wording_holds_from_its_instant_and_a_term_ends_where_it_says(world: World) -> None:
     lease = world.lease(1, from_at=NOON)
     change(world, lease, (NOON + DAY, DEARER), (NOON + 3 * DAY, None))
     lease.refresh_from_db()
@@ -82,8 +84,7 @@ def test_a_later_wording_holds_from_its_instant_and_a_term_ends_where_it_says() 
     assert lease.stretches()[-1].to_at == FOREVER
 
 
-def test_a_term_that_never_began_says_nothing() -> None:
-    world = make_world()
+def test_a_term_that_never_began_says_nothing(world: World) -> None:
     lease = world.lease(1, from_at=NOON)
     terminate_contract(contract=world.contract, at=NOON - DAY, now=MARCH)
     lease.refresh_from_db()
@@ -93,8 +94,7 @@ def test_a_term_that_never_began_says_nothing() -> None:
     assert json.loads(versions(world.contract)[-1].document)["terms"] == []
 
 
-def test_what_was_over_before_a_version_is_not_repeated_in_it() -> None:
-    world = make_world()
+def test_what_was_over_before_a_version_is_not_repeated_in_it(world: World) -> None:
     past = world.lease(1, from_at=MARCH, to_at=NOON)
     world.lease(1, from_at=NOON)
     assert past.ref not in {term["ref"] for term in json.loads(versions(world.contract)[-1].document)["terms"]}
@@ -108,8 +108,7 @@ def test_what_was_over_before_a_version_is_not_repeated_in_it() -> None:
         ("UPDATE billing_contractversion SET number = 5 WHERE number = 2", "version 2 is missing"),
     ],
 )
-def test_a_broken_chain_is_found(statement: str, found: str) -> None:
-    world = make_world()
+def test_a_broken_chain_is_found(statement: str, found: str, world: World) -> None:
     world.lease(1)
     world.lease(1)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:

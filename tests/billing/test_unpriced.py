@@ -16,6 +16,7 @@ from metering.alerts import alerts_of
 from metering.control_models import Alert
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +34,12 @@ def alerts() -> list[tuple[str, str, str, int, str]]:
     return list(rows.values_list("kind", "model", "quantity", "measured", "state"))
 
 
-def test_a_model_without_a_price_alarms_both_parties_and_is_charged_nothing() -> None:
-    world = make_world(tokens=PRICES)
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
+
+
+def test_a_model_without_a_price_alarms_both_parties_and_is_charged_nothing(world: World) -> None:
     shared = world.share()
     shared.use({"output": 500}, at=NOON, model="unheard-of")
     shared.use({"output": 100}, at=NOON)
@@ -50,8 +55,7 @@ def test_a_model_without_a_price_alarms_both_parties_and_is_charged_nothing() ->
     assert [charge.model for charge in Charge.objects.all()] == [MODEL]
 
 
-def test_it_follows_the_usage_and_clears_once_there_is_a_price() -> None:
-    world = make_world(tokens=PRICES)
+def test_it_follows_the_usage_and_clears_once_there_is_a_price(world: World) -> None:
     shared = world.share()
     shared.use({"output": 500}, at=NOON, model="unheard-of")
     charged(world)
@@ -68,8 +72,7 @@ def test_it_follows_the_usage_and_clears_once_there_is_a_price() -> None:
     assert alerts() == [("unpriced", "unheard-of", "output", 507, "cleared")]
 
 
-def test_a_lease_at_a_book_without_its_card_alarms_too() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_lease_at_a_book_without_its_card_alarms_too(world: World) -> None:
     world.lease(1, from_at=NOON, to_at=NOON + HOUR, price=None, model="H999")
     charged(world)
     alarm_unpriced(now=NOON)

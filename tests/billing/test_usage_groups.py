@@ -14,7 +14,8 @@ from billing.queries.usage_windows import windows_of
 from billing.usage_groups import SHARED, Stretches, caller_of, told_apart
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.models import Witness
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.world import APRIL, MARCH, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.billing.world import Shared
@@ -47,6 +48,11 @@ def key_hours(shared: Shared, label: str, **counts: Any) -> UsageKey:
     return key
 
 
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "input"): "1.00"})
+
+
 @given(st.integers(0, 10**12), st.dictionaries(st.sampled_from("abc"), st.integers(-5, 10**12)))
 def test_what_bills_is_divided_and_no_part_is_below_nothing(counted: int, parts: dict[str, int]) -> None:
     group = tuple(GROUP[name] for name in (*SHARED, *BY_HOUR.names))
@@ -60,8 +66,7 @@ def test_what_bills_is_divided_and_no_part_is_below_nothing(counted: int, parts:
 
 
 @pytest.mark.django_db
-def test_keys_of_a_deployment_that_gateways_bill_are_told_apart_with_their_projects() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1.00"})
+def test_keys_of_a_deployment_that_gateways_bill_are_told_apart_with_their_projects(world: World) -> None:
     shared = world.share(model=MODEL)
     shared.use({"input": 100, "output": 7}, at=MARCH + timedelta(hours=9), model=MODEL)
     web = key_hours(shared, "web", input=60, output=7)
@@ -81,8 +86,7 @@ def test_keys_of_a_deployment_that_gateways_bill_are_told_apart_with_their_proje
 
 
 @pytest.mark.django_db
-def test_what_engines_bill_has_no_keys() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1.00"})
+def test_what_engines_bill_has_no_keys(world: World) -> None:
     shared = world.share(model=MODEL, witness=Witness.ENGINE)
     shared.use({"input": 100}, at=MARCH + timedelta(hours=9), model=MODEL)
     key_hours(shared, "web", input=60)

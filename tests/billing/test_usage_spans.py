@@ -20,7 +20,8 @@ from billing.terms import terms_of
 from billing.usage_spans import Window, billed_usage, by_deployment, metered_by, usage_records, usage_spans
 from metering.models import Quality, UsageHour, Witness
 from tests.billing.test_agreeing import priced
-from tests.billing.world import APRIL, HOUR, MARCH, MODEL, make_world
+from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -31,8 +32,15 @@ MIDDLE = MARCH + 14 * DAY
 NIGHT = {"name": "night", "from_local": "22:00", "to_local": "06:00", "factor": "0.5"}
 
 
-def test_a_deployment_bills_over_the_whole_window_as_its_wording_says() -> None:
-    world = make_world()
+world = kept(make_world)
+
+
+@kept
+def world_made() -> World:
+    return make_world(tokens={(MODEL, "output"): "4"})
+
+
+def test_a_deployment_bills_over_the_whole_window_as_its_wording_says(world: World) -> None:
     share = world.share(witness=Witness.ENGINE)
     [span] = usage_spans([Window(world.contract, MARCH, APRIL)])
     assert (span.deployment_id, span.term_id, span.window) == (share.deployment.id, share.term.id, 0)
@@ -40,15 +48,13 @@ def test_a_deployment_bills_over_the_whole_window_as_its_wording_says() -> None:
     assert set(span.quantities) == set(TokenClass)
 
 
-def test_leases_and_contracts_without_terms_have_no_usage() -> None:
-    world = make_world()
+def test_leases_and_contracts_without_terms_have_no_usage(world: World) -> None:
     world.lease()
     assert usage_spans([Window(world.contract, MARCH, APRIL), Window(make_world().contract, MARCH, APRIL)]) == []
     assert usage_spans([]) == []
 
 
-def test_a_binding_that_begins_late_and_ends_early_cuts_the_span() -> None:
-    world = make_world()
+def test_a_binding_that_begins_late_and_ends_early_cuts_the_span(world: World) -> None:
     share = world.share()
     bound = TermDeployment.objects.filter(term=share.term)
     bound.update(from_at=MARCH + DAY, to_at=MIDDLE)
@@ -57,8 +63,7 @@ def test_a_binding_that_begins_late_and_ends_early_cuts_the_span() -> None:
     assert usage_spans([Window(world.contract, MIDDLE, APRIL)]) == []
 
 
-def test_a_wording_agreed_inside_the_window_divides_it_and_brings_its_witness() -> None:
-    world = make_world()
+def test_a_wording_agreed_inside_the_window_divides_it_and_brings_its_witness(world: World) -> None:
     term = world.share(witness=Witness.GATEWAY).term
     other = TokenShareWording(share_percent=Decimal(30), witness="engine")
     add_version(
@@ -105,8 +110,7 @@ def test_three_queries_whatever_the_number_and_one_where_the_terms_were_read(
         assert usage_spans(windows, terms) == found
 
 
-def test_what_bills_is_of_the_witness_in_the_half_open_time_and_of_sure_quality() -> None:
-    world = make_world()
+def test_what_bills_is_of_the_witness_in_the_half_open_time_and_of_sure_quality(world: World) -> None:
     share = world.share(witness=Witness.GATEWAY)
     inside = share.use({"output": 1}, at=MARCH) + share.use({"output": 2}, at=MIDDLE - HOUR)
     share.use({"output": 4}, at=MIDDLE)
@@ -119,8 +123,8 @@ def test_what_bills_is_of_the_witness_in_the_half_open_time_and_of_sure_quality(
     assert not billed_usage([]).exists()
 
 
-def test_what_is_no_token_is_billed_by_price_and_not_by_share_and_is_no_record() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_what_is_no_token_is_billed_by_price_and_not_by_share_and_is_no_record(world_made: World) -> None:
+    world = world_made
     share, price = world.share(), priced(world)
     for term in (share, price):
         term.use({"output": 1, "input": 1, "images": 3}, at=MARCH, records=5)
@@ -133,8 +137,8 @@ def test_what_is_no_token_is_billed_by_price_and_not_by_share_and_is_no_record()
     assert usage_records(UsageHour.objects.filter(quantity="images")) == 0
 
 
-def test_spans_of_a_deployment_are_in_order_of_time() -> None:
-    world = make_world(tokens={(MODEL, "output"): "4"})
+def test_spans_of_a_deployment_are_in_order_of_time(world_made: World) -> None:
+    world = world_made
     price = priced(world, off_peak=[NIGHT])
     share = world.share()
     spans = usage_spans([Window(world.contract, MARCH, APRIL)])

@@ -15,13 +15,14 @@ from billing.closing import close_period
 from billing.models import InvoiceEvidence
 from billing.verifying import FOUND, UNREADABLE, WRONG, main, verify
 from tests.billing.world import APRIL, MARCH, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
+@kept
 def evidence() -> InvoiceEvidence:
     world = make_world()
     world.lease(2, price="2.35", rolled_to_at=APRIL)

@@ -16,6 +16,7 @@ from billing.verifying import FOUND, NOT_AS_SEALED, UNREADABLE, WRONG, main, ver
 from tests.billing.adjusting.late import FAR, late_world
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, own_rate, stands
 from tests.billing.world import APRIL, HOUR
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ MILLION = 1_000_000
 Place = tuple[str | int, ...]
 
 
-@pytest.fixture
+@kept
 def document(cast: Cast) -> dict[str, Any]:
     """April: tokens by tiers, a lease, a rate of tax that changes in the month, and late tokens of March."""
     charges_tax(cast.provider)

@@ -14,11 +14,12 @@ from billing.volumes import GIGABYTES_MAX, size_volume
 from tests.billing.let import make_floor
 from tests.billing.taken import HOUR, NOON, ON_DEMAND, STORAGE, agree
 from tests.billing.world import MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def term() -> Term:
     return agree(make_floor(), STORAGE, TermKind.STORAGE)
 

@@ -32,6 +32,7 @@ from tenants.models import AuditEntry
 from tests.billing.adjusting.test_restatements import wrong
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -43,12 +44,12 @@ MTOK = 1_000_000
 MAY = datetime(2026, 5, 1, tzinfo=APRIL.tzinfo)
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(tokens={(MODEL, "output"): "1"}, parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def shared(world: World) -> Shared:
     """A share of 30 % whose witnesses counted 100 and 90 million in March, which is held."""
     made = share(world, Witness.GATEWAY, outside_tolerance="hold_and_ask")

@@ -13,6 +13,7 @@ from metering.models import Witness
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MODEL, Shared, World, make_world
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(tokens={(MODEL, "output"): "1"}, parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def shared(world: World) -> Shared:
     made = share(world, Witness.GATEWAY, outside_tolerance="hold_and_ask")
     made.use({"output": 100}, witness=Witness.GATEWAY)

@@ -16,6 +16,7 @@ from billing.write_offs import NotWrittenOff, ReasonMissing, recover, write_off
 from tenants.models import AuditEntry
 from tests.billing.corrections.corrected import pay, wrong_in_the_books
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -29,8 +30,12 @@ def lost(invoice: Invoice) -> Decimal:
     return balance(organization_id=invoice.issuer_id, kind=AccountKind.WRITE_OFF, currency="USD")
 
 
-def test_what_is_left_is_written_off_and_the_invoice_is_uncollectible() -> None:
-    invoice = make_issued([Line("100.00")])
+@kept
+def invoice() -> Invoice:
+    return make_issued([Line("100.00")])
+
+
+def test_what_is_left_is_written_off_and_the_invoice_is_uncollectible(invoice: Invoice) -> None:
     pay(invoice, "30")
     assert written(invoice).amount == Decimal(70)
     invoice.refresh_from_db()
@@ -40,8 +45,7 @@ def test_what_is_left_is_written_off_and_the_invoice_is_uncollectible() -> None:
     assert not wrong_in_the_books()
 
 
-def test_money_that_comes_after_all_takes_the_loss_back_until_it_is_paid() -> None:
-    invoice = make_issued([Line("100.00")])
+def test_money_that_comes_after_all_takes_the_loss_back_until_it_is_paid(invoice: Invoice) -> None:
     written(invoice)
     pay(invoice, "60")
     assert (lost(invoice), dues_of(invoice).left) == (Decimal(40), Decimal(0))
@@ -53,8 +57,8 @@ def test_money_that_comes_after_all_takes_the_loss_back_until_it_is_paid() -> No
     assert not wrong_in_the_books()
 
 
-def test_nothing_left_or_no_reason_is_refused() -> None:
-    paid = make_issued([Line("100.00")])
+def test_nothing_left_or_no_reason_is_refused(invoice: Invoice) -> None:
+    paid = invoice
     pay(paid, "100")
     with pytest.raises(NotWrittenOff, match="is paid"):
         written(paid)
@@ -67,15 +71,13 @@ def test_nothing_left_or_no_reason_is_refused() -> None:
             written(make_issued(), reason)
 
 
-def test_nothing_is_recovered_where_nothing_was_written_off() -> None:
-    invoice = make_issued([Line("100.00")])
+def test_nothing_is_recovered_where_nothing_was_written_off(invoice: Invoice) -> None:
     recover(invoice=invoice, amount=Decimal(10), reason="payment", now=NOW)
     assert not WriteOff.objects.exists()
 
 
 @pytest.mark.parametrize("amount", ["100.01", "-0.01"])
-def test_the_database_refuses_a_write_off_beyond_what_is_left(amount: str) -> None:
-    invoice = make_issued([Line("100.00")])
+def test_the_database_refuses_a_write_off_beyond_what_is_left(amount: str, invoice: Invoice) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(IntegrityError, match="more than is left"), transaction.atomic():

@@ -18,6 +18,7 @@ from tests.billing.adjusting.late import JUNE, MAY, Late, late_world
 from tests.billing.adjusting.test_restatements import MILLION, wrong
 from tests.billing.world import APRIL
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +37,10 @@ def ended_world() -> Late:
     return late
 
 
-def test_what_comes_after_the_last_period_is_billed_once_at_the_end_of_the_month_it_came_in() -> None:
-    late = ended_world()
+late = kept(ended_world)
+
+
+def test_what_comes_after_the_last_period_is_billed_once_at_the_end_of_the_month_it_came_in(late: Late) -> None:
     late.use(MILLION, stored_at=LATER)
     assert contracts_with_late_usage() == [late.world.contract.pk]
     assert bill_late(contract_id=late.world.contract.pk, now=LATER)
@@ -57,8 +60,7 @@ def test_what_comes_after_the_last_period_is_billed_once_at_the_end_of_the_month
     assert wrong() == []
 
 
-def test_usage_that_changes_nothing_makes_no_bill() -> None:
-    late = ended_world()
+def test_usage_that_changes_nothing_makes_no_bill(late: Late) -> None:
     late.use(0, stored_at=LATER)
     assert not bill_late(contract_id=late.world.contract.pk, now=LATER + timedelta(hours=1))
     assert BillingPeriod.objects.count() == 1
@@ -75,8 +77,7 @@ def test_a_contract_that_goes_on_shows_it_in_its_draft() -> None:
     assert BillingPeriod.objects.count() == 2
 
 
-def test_credit_that_the_last_bill_leaves_goes_to_the_balance_of_the_tenant() -> None:
-    late = ended_world()
+def test_credit_that_the_last_bill_leaves_goes_to_the_balance_of_the_tenant(late: Late) -> None:
     make_organization("operator", is_operator=True, is_tenant=False)
     Contract.objects.update(operator_fee_percent=Decimal(10))
     late.use(-25 * MILLION, stored_at=LATER)

@@ -12,6 +12,7 @@ from billing.adjusting.restatements import restate_into
 from billing.models import Adjustment, BillingPeriod
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.world import APRIL, MODEL
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -31,24 +32,24 @@ def seen(late: Late) -> list[tuple[bool, bool]]:
     return [(each.is_late, each.is_adjusted) for each in closed_before(late.world.period(APRIL))]
 
 
-def test_a_period_that_got_nothing_since_its_close_is_left_alone() -> None:
-    late = closed_world()
+late = kept(closed_world)
+
+
+def test_a_period_that_got_nothing_since_its_close_is_left_alone(late: Late) -> None:
     assert seen(late) == [(False, False)]
     assert late_contracts([late.world.contract.pk]) == []
     assert restate_into(into=late.world.period(APRIL), now=LATER) == ()
     assert late.world.period().restated_at is None
 
 
-def test_usage_that_was_stored_around_the_close_is_looked_at_once() -> None:
-    late = closed_world()
+def test_usage_that_was_stored_around_the_close_is_looked_at_once(late: Late) -> None:
     late.use(0, stored_at=CLOSED_AT - STORED_WITHIN / 2)
     assert seen(late) == [(True, False)]
     assert restate_into(into=late.world.period(APRIL), now=LATER) == ()
     assert seen(late) == [(False, False)]
 
 
-def test_usage_of_another_period_or_deployment_is_not_late_here() -> None:
-    late = closed_world()
+def test_usage_of_another_period_or_deployment_is_not_late_here(late: Late) -> None:
     late.use(MILLION, at=APRIL, stored_at=LATER)
     other = late_world()
     other.use(MILLION, stored_at=LATER)
@@ -56,8 +57,7 @@ def test_usage_of_another_period_or_deployment_is_not_late_here() -> None:
     assert late_contracts([late.world.contract.pk, other.world.contract.pk]) == []
 
 
-def test_what_is_on_a_bill_already_is_rated_with_it_again() -> None:
-    late = closed_world()
+def test_what_is_on_a_bill_already_is_rated_with_it_again(late: Late) -> None:
     late.use(MILLION, stored_at=LATER)
     into = late.world.period(APRIL)
     [restated] = restate_into(into=into, now=LATER + timedelta(days=1))
@@ -68,8 +68,7 @@ def test_what_is_on_a_bill_already_is_rated_with_it_again() -> None:
     assert Adjustment.objects.count() == 1
 
 
-def test_any_number_of_closed_periods_is_one_query(django_assert_num_queries: object) -> None:
-    late = closed_world()
+def test_any_number_of_closed_periods_is_one_query(django_assert_num_queries: object, late: Late) -> None:
     late.close(APRIL)
     into = BillingPeriod.objects.get(contract=late.world.contract, from_at=MAY)
     with django_assert_num_queries(1):  # type: ignore[operator]  # a fixture without a type

@@ -18,6 +18,7 @@ from billing.rating.late import RULE_LATE
 from billing.rating.token_price_wording import Span, Tier, TierMode, TierTable
 from tests.billing.adjusting.late import JUNE, MAY, NOON, Late, late_world
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -39,8 +40,10 @@ def billed_late(invoice: Invoice | None) -> list[Decimal]:
     return [line.amount for line in lines]
 
 
-def test_g29_a_late_million_is_an_adjustment_of_one_on_the_next_invoice() -> None:
-    late = late_world()
+late = kept(late_world)
+
+
+def test_g29_a_late_million_is_an_adjustment_of_one_on_the_next_invoice(late: Late) -> None:
     late.use(25 * MILLION)
     march = late.close()
     late.use(MILLION, stored_at=LATER)
@@ -66,8 +69,7 @@ def test_g29_a_late_million_is_an_adjustment_of_one_on_the_next_invoice() -> Non
     assert wrong() == []
 
 
-def test_closing_again_later_bills_nothing_twice() -> None:
-    late = late_world()
+def test_closing_again_later_bills_nothing_twice(late: Late) -> None:
     late.use(25 * MILLION)
     late.close()
     late.use(MILLION, stored_at=LATER)
@@ -81,8 +83,7 @@ def test_closing_again_later_bills_nothing_twice() -> None:
     assert Adjustment.objects.count() == 1
 
 
-def test_what_comes_in_two_parts_is_billed_on_two_invoices_and_taken_back_on_a_third() -> None:
-    late = late_world()
+def test_what_comes_in_two_parts_is_billed_on_two_invoices_and_taken_back_on_a_third(late: Late) -> None:
     late.use(25 * MILLION)
     late.close()
     late.use(400_000, stored_at=LATER)
@@ -102,8 +103,7 @@ def test_what_comes_in_two_parts_is_billed_on_two_invoices_and_taken_back_on_a_t
     assert wrong() == []
 
 
-def test_a_correction_that_outweighs_the_bill_is_credit_of_the_next() -> None:
-    late = late_world()
+def test_a_correction_that_outweighs_the_bill_is_credit_of_the_next(late: Late) -> None:
     late.use(25 * MILLION)
     late.close()
     late.use(-25 * MILLION, stored_at=LATER)
@@ -115,8 +115,7 @@ def test_a_correction_that_outweighs_the_bill_is_credit_of_the_next() -> None:
     assert wrong() == []
 
 
-def test_late_usage_of_a_period_without_an_invoice_is_billed_whole() -> None:
-    late = late_world()
+def test_late_usage_of_a_period_without_an_invoice_is_billed_whole(late: Late) -> None:
     assert late.close() is None
     late.use(MILLION, stored_at=LATER)
     april = late.close(APRIL)
@@ -127,8 +126,7 @@ def test_late_usage_of_a_period_without_an_invoice_is_billed_whole() -> None:
     assert wrong() == []
 
 
-def test_a_draft_is_restated_again_and_again_to_one_sum() -> None:
-    late = late_world()
+def test_a_draft_is_restated_again_and_again_to_one_sum(late: Late) -> None:
     late.use(25 * MILLION)
     late.close()
     into = late.world.period(APRIL)
@@ -177,8 +175,7 @@ def test_what_comes_late_moves_the_tiers_of_the_periods_after_it() -> None:
     assert wrong() == []
 
 
-def test_prepaid_credit_pays_for_what_came_late() -> None:
-    late = late_world()
+def test_prepaid_credit_pays_for_what_came_late(late: Late) -> None:
     add_adjustment(
         contract=late.world.contract,
         wording=CreditWording(grants=(Grant(name="welcome", amount=Decimal(40), from_at=MARCH),)),

@@ -17,6 +17,7 @@ from billing.verifying import verify
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, exempts, own_rate, stands
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def wrong() -> list[str]:
     ]
 
 
-@pytest.fixture
+@kept
 def late(cast: Cast) -> Late:
     """March is closed at 36.00 and 19 % German tax."""
     charges_tax(cast.provider)

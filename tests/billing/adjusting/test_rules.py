@@ -20,6 +20,7 @@ from billing.models import Charge, Invoice
 from tenants.models import AuditEntry
 from tests.billing.adjusting.late import Late, late_world
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +43,11 @@ def approve(late: Late, amount: str) -> None:
     approve_draft(period_id=late.world.period().pk, amount=Decimal(amount), actor="petra", now=APRIL)
 
 
-def test_nothing_is_issued_before_it_is_approved() -> None:
-    late = approving_world()
+late = kept(approving_world)
+late_made = kept(late_world)
+
+
+def test_nothing_is_issued_before_it_is_approved(late: Late) -> None:
     assert close(late) is CloseState.AWAITING_APPROVAL
     period = late.world.period()
     assert (period.ready_amount, period.approved_at) == (Decimal(36), None)
@@ -56,8 +60,7 @@ def test_nothing_is_issued_before_it_is_approved() -> None:
     assert AuditEntry.objects.filter(action="draft.approved").count() == 1
 
 
-def test_what_is_ready_is_looked_at_again_after_a_while_or_when_approved() -> None:
-    late = approving_world()
+def test_what_is_ready_is_looked_at_again_after_a_while_or_when_approved(late: Late) -> None:
     close(late)
     assert due_periods(now=APRIL + timedelta(minutes=59)) == []
     assert due_periods(now=APRIL + timedelta(minutes=60)) == [late.world.period().pk]
@@ -65,8 +68,7 @@ def test_what_is_ready_is_looked_at_again_after_a_while_or_when_approved() -> No
     assert due_periods(now=APRIL) == [late.world.period().pk]
 
 
-def test_an_approval_of_another_amount_is_void() -> None:
-    late = approving_world()
+def test_an_approval_of_another_amount_is_void(late: Late) -> None:
     with pytest.raises(InvoiceDraftNotReady):
         approve(late, "36")
     close(late)
@@ -84,15 +86,15 @@ def test_an_approval_of_another_amount_is_void() -> None:
         approve(late, "37")
 
 
-def test_a_period_of_nothing_needs_no_approval() -> None:
-    late = late_world()
+def test_a_period_of_nothing_needs_no_approval(late_made: Late) -> None:
+    late = late_made
     set_issuing_rule(provider=late.world.provider, back_billing_months=None, approves=True, actor="petra", now=MARCH)
     ensure_periods(contract=late.world.contract, now=MARCH)
     assert close(late) is CloseState.CLOSED
 
 
-def test_a_rule_is_stored_with_what_it_was_before() -> None:
-    late = late_world()
+def test_a_rule_is_stored_with_what_it_was_before(late_made: Late) -> None:
+    late = late_made
     provider = late.world.provider
     rule = issuing_rule(provider.pk)
     assert (rule.back_billing_months, rule.approves) == (12, False)

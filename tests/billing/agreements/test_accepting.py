@@ -45,7 +45,8 @@ from tests.billing.agreements.agreed import (
     tenant,
 )
 from tests.billing.test_closing__killed import Killed, at_statement, die
-from tests.billing.world import APRIL, HOUR, MARCH, make_world
+from tests.billing.world import APRIL, HOUR, MARCH, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -66,8 +67,18 @@ def counts() -> dict[str, int]:
     return {table.__name__: table._default_manager.count() for table in TABLES}
 
 
-def test_with_both_words_a_drafted_contract_is_in_force() -> None:
-    world = parties()
+world = kept(parties)
+
+
+@kept
+def world_made() -> World:
+    return make_world(tokens=PRICES)
+
+
+world_too = kept(make_world)
+
+
+def test_with_both_words_a_drafted_contract_is_in_force(world: World) -> None:
     slices = world.make_slices(2)
     drafted = drafted_contract(world, new_lease(slices, from_at="2026-03-05T13:00"))
     made = offer(amendment_id=drafted.id, by=provider(world), now=MARCH)
@@ -96,8 +107,7 @@ def test_with_both_words_a_drafted_contract_is_in_force() -> None:
     assert sum(charge.amount for charge in period.charges.all()) == 6
 
 
-def test_accepting_again_changes_nothing() -> None:
-    world = parties()
+def test_accepting_again_changes_nothing(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     for _ in range(2):
         accept(amendment_id=made.id, by=tenant(world), name="Alice", sha256=made.sha256, now=NOON)
@@ -108,8 +118,7 @@ def test_accepting_again_changes_nothing() -> None:
     assert counts() == before
 
 
-def test_another_hash_a_blank_name_and_a_late_word_are_refused() -> None:
-    world = parties()
+def test_another_hash_a_blank_name_and_a_late_word_are_refused(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     assert made.expires_at is not None
     given: dict[str, Any] = {
@@ -128,8 +137,7 @@ def test_another_hash_a_blank_name_and_a_late_word_are_refused() -> None:
     assert not Acceptance.objects.exists()
 
 
-def test_the_database_takes_no_word_for_other_terms_and_no_acceptance_without_both() -> None:
-    world = parties()
+def test_the_database_takes_no_word_for_other_terms_and_no_acceptance_without_both(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     row = Acceptance(
         amendment=made, organization=world.tenant, person="p", name="n", sha256="0" * 64, accepted_at=MARCH
@@ -144,8 +152,7 @@ def test_the_database_takes_no_word_for_other_terms_and_no_acceptance_without_bo
         cursor.execute("UPDATE billing_acceptance SET name = 'other'")
 
 
-def test_what_has_changed_since_the_offer_is_not_agreed_to() -> None:
-    world = parties()
+def test_what_has_changed_since_the_offer_is_not_agreed_to(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     world.lease(1, from_at=NOON)
     accept(amendment_id=made.id, by=tenant(world), name="Alice", sha256=made.sha256, now=NOON)
@@ -169,9 +176,9 @@ def test_a_slice_that_went_to_somebody_else_meanwhile_stops_the_second_word() ->
     assert made.state == AmendmentState.OFFERED
 
 
-def test_a_new_rate_in_the_middle_of_a_period_splits_time_to_the_second() -> None:
+def test_a_new_rate_in_the_middle_of_a_period_splits_time_to_the_second(world_too: World) -> None:
     """Four hours at 2.35 up to 16:00:01, and the rest of the day at 3."""
-    world = make_world()
+    world = world_too
     lease = world.lease(1, from_at=NOON, to_at=NOON + DAY, rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
     made = offered(world, {"ref": lease.ref, "from_at": "2026-03-05T16:00:01Z", "wording": lease_wording()})
@@ -187,8 +194,8 @@ def test_a_new_rate_in_the_middle_of_a_period_splits_time_to_the_second() -> Non
     assert line.unit_price is None
 
 
-def test_a_new_share_splits_usage_at_the_instant_and_cuts_it_there() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_new_share_splits_usage_at_the_instant_and_cuts_it_there(world_made: World) -> None:
+    world = world_made
     shared = world.share(rolled_to_at=APRIL)
     ensure_periods(contract=world.contract, now=MARCH)
     half_past = NOON + HOUR / 2
@@ -205,8 +212,8 @@ def test_a_new_share_splits_usage_at_the_instant_and_cuts_it_there() -> None:
     ]
 
 
-def test_a_lease_is_extended_shortened_and_its_slices_change() -> None:
-    world = make_world()
+def test_a_lease_is_extended_shortened_and_its_slices_change(world_too: World) -> None:
+    world = world_too
     slices = world.make_slices(3)
     lease = add_lease(
         contract=world.contract,
@@ -237,8 +244,8 @@ def test_a_lease_is_extended_shortened_and_its_slices_change() -> None:
     assert not Allocation.objects.exclude(to_at__lte=NOON + 3 * DAY).exists()
 
 
-def test_deployments_go_from_a_term_that_ends_to_one_that_begins() -> None:
-    world = make_world(tokens=PRICES)
+def test_deployments_go_from_a_term_that_ends_to_one_that_begins(world_made: World) -> None:
+    world = world_made
     shared = world.share()
     at = (NOON + DAY).isoformat()
     new = {"from_at": at, "wording": share_wording(), "deployments": [str(shared.deployment.id)]}
@@ -251,8 +258,8 @@ def test_deployments_go_from_a_term_that_ends_to_one_that_begins() -> None:
     assert {term["ref"] for term in json.loads(version.document)["terms"]} == {later[0]}
 
 
-def test_a_worker_that_dies_at_any_statement_of_the_last_word_leaves_nothing_behind() -> None:
-    world = make_world(tokens=PRICES)
+def test_a_worker_that_dies_at_any_statement_of_the_last_word_leaves_nothing_behind(world_made: World) -> None:
+    world = world_made
     shared = world.share()
     made = offered(
         world,
@@ -277,8 +284,7 @@ def test_a_worker_that_dies_at_any_statement_of_the_last_word_leaves_nothing_beh
     assert world.contract.terms.count() == 2
 
 
-def test_nobody_accepts_a_draft() -> None:
-    world = parties()
+def test_nobody_accepts_a_draft(world: World) -> None:
     drafted = drafted_contract(world, new_lease(world.make_slices(1)))
     with pytest.raises(AmendmentClosed, match="draft"):
         accept(amendment_id=drafted.id, by=provider(world), name="P", sha256="", now=MARCH)

@@ -15,7 +15,8 @@ from billing.term_versions import broken_links
 from clusters.models import Allocation
 from tenants.problems import Problem
 from tests.billing.agreements.agreed import NOON, accepted, lease_wording, new_lease, offered, parties, provider, tenant
-from tests.billing.world import MARCH
+from tests.billing.world import MARCH, World
+from tests.kept import kept
 
 
 def run_at_once(*acts: Callable[[], object]) -> list[Problem]:
@@ -38,6 +39,9 @@ def run_at_once(*acts: Callable[[], object]) -> list[Problem]:
     for thread in threads:
         thread.join()
     return refused
+
+
+world = kept(parties)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,9 +96,8 @@ def test_two_proposals_at_once_leave_one_open() -> None:
 
 
 @pytest.mark.django_db
-def test_a_word_for_the_text_of_an_earlier_offer_is_refused() -> None:
+def test_a_word_for_the_text_of_an_earlier_offer_is_refused(world: World) -> None:
     """The tenant has the first offer's page open while the provider withdraws it and offers dearer terms."""
-    world = parties()
     slices = world.make_slices(1)
     first = offered(world, new_lease(slices))
     withdraw(amendment_id=first.id, by=provider(world), now=MARCH)
@@ -112,8 +115,7 @@ def test_a_word_for_the_text_of_an_earlier_offer_is_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_the_same_terms_offered_again_have_the_same_hash_and_need_new_words() -> None:
-    world = parties()
+def test_the_same_terms_offered_again_have_the_same_hash_and_need_new_words(world: World) -> None:
     slices = world.make_slices(1)
     first = offered(world, new_lease(slices))
     accept(amendment_id=first.id, by=tenant(world), name="T", sha256=first.sha256, now=MARCH)

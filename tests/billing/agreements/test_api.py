@@ -15,6 +15,7 @@ from tenants.models import Organization
 from tests.billing.agreements.agreed import PRICES, lease_wording, new_lease, share_wording
 from tests.billing.world import H100, MARCH, MODEL, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +56,11 @@ def draft(world: World, slices: list[Slice], **changed: Any) -> dict[str, Any]:
         "changes": [new_lease(slices)],
         **changed,
     }
+
+
+@kept
+def world(cast: Cast) -> World:
+    return make_world(tokens=PRICES, parties=(cast.provider, cast.tenant))
 
 
 def test_a_contract_is_drafted_offered_and_accepted_by_both(cast: Cast) -> None:
@@ -142,9 +148,8 @@ def test_an_amendment_shows_what_it_changes_in_words_and_in_last_month_s_money(c
     ],
 )
 def test_what_is_wrong_is_answered_with_field_reason_and_example(
-    cast: Cast, changed: dict[str, Any], field: str
+    cast: Cast, changed: dict[str, Any], field: str, world: World
 ) -> None:
-    world = make_world(tokens=PRICES, parties=(cast.provider, cast.tenant))
     before = Contract.objects.count()
     problem = Program(cast.provider).post(LIST, draft(world, world.make_slices(1), **changed), 422)
     assert (problem["code"], problem["field"]) == ("wrong_terms", field)

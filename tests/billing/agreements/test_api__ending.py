@@ -13,6 +13,7 @@ from tests.billing.agreements.agreed import PRICES, share_wording
 from tests.billing.agreements.test_api import LIST, Program
 from tests.billing.world import World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ def said(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(tokens=PRICES, from_at=LAST_MONTH, parties=(cast.provider, cast.tenant))
     made.lease(1, from_at=LAST_MONTH + timedelta(days=4), to_at=NOW + timedelta(days=30), now=LAST_MONTH)
@@ -36,7 +37,7 @@ def world(cast: Cast) -> World:
     return made
 
 
-@pytest.fixture
+@kept
 def address(world: World) -> str:
     return f"{LIST}/{world.contract.id}/amendments"
 

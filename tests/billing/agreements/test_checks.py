@@ -27,6 +27,7 @@ from tests.billing.agreements.agreed import (
 from tests.billing.pages.reading import text_of
 from tests.billing.world import H100, MARCH, World, make_world
 from tests.factories import Cast, make_deployment
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +122,9 @@ def proposed(world: World, bad: Bad) -> dict[str, Any]:
     return change
 
 
+world = kept(make_let)
+
+
 @pytest.mark.parametrize("name", [*BAD, *BY_API_ALONE])
 def test_bad_input_is_refused_by_the_api_and_nothing_is_stored(cast: Cast, name: str) -> None:
     bad, world = {**BAD, **BY_API_ALONE}[name], make_let(cast)
@@ -182,8 +186,7 @@ def refused(world: World, change: dict[str, Any], match: str) -> WrongTerms:
     return caught.value
 
 
-def test_a_scope_may_name_a_term_of_the_contract_or_of_the_same_proposal_but_not_itself(cast: Cast) -> None:
-    world = make_let(cast)
+def test_a_scope_may_name_a_term_of_the_contract_or_of_the_same_proposal_but_not_itself(world: World) -> None:
     known = Term.objects.get().ref
     discount = {"kind": "discount", "percent": "5", "terms": [known]}
     made = accepted(world, offered(world, {"from_at": AT, "wording": discount}))
@@ -193,16 +196,14 @@ def test_a_scope_may_name_a_term_of_the_contract_or_of_the_same_proposal_but_not
     assert (error.extra["field"], error.extra["example"]) == ("changes[0].wording.terms", known)
 
 
-def test_a_lease_cannot_become_one_of_another_model_with_the_cards_that_it_holds(cast: Cast) -> None:
-    world = make_let(cast)
+def test_a_lease_cannot_become_one_of_another_model_with_the_cards_that_it_holds(world: World) -> None:
     ref = Term.objects.get().ref
     change = {"ref": ref, "from_at": AT, "wording": lease(accelerator_model="NVIDIA A100 80GB")}
     assert refused(world, change, "no NVIDIA A100").extra["field"] == "changes[0].slices"
     assert refused(world, {**change, "wording": lease(), "slices": []}, "at least one").extra["example"]
 
 
-def test_a_share_cannot_be_left_without_deployments(cast: Cast) -> None:
-    world = make_let(cast)
+def test_a_share_cannot_be_left_without_deployments(world: World) -> None:
     ref = world.share().term.ref
     change = {"ref": ref, "from_at": AT, "wording": share_wording(), "deployments": []}
     assert refused(world, change, "at least one deployment").extra["field"] == "changes[0].deployments"

@@ -29,6 +29,7 @@ from tests.billing.agreements.agreed import (
 )
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
 from tests.factories import make_price_book, make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -53,8 +54,10 @@ def refused(world: World, *changes: dict[str, Any]) -> dict[str, Any]:
     return dict(caught.value.extra)
 
 
-def test_what_both_accept_decides_the_price_and_stands_in_hash_and_evidence() -> None:
-    world = parties()
+world = kept(parties)
+
+
+def test_what_both_accept_decides_the_price_and_stands_in_hash_and_evidence(world: World) -> None:
     assert world.book is not None
     world.share(percent="100").use({"output": 1_000_000}, at=MARCH + DAY)
     ensure_periods(contract=world.contract, now=MARCH)
@@ -75,8 +78,7 @@ def test_what_both_accept_decides_the_price_and_stands_in_hash_and_evidence() ->
     assert [term["wordings"][0]["wording"]["overrides"] for term in evidence["terms"] if term["kind"] == "price_rule"]
 
 
-def test_another_rule_gives_another_hash() -> None:
-    world = parties()
+def test_another_rule_gives_another_hash(world: World) -> None:
     hashes = set()
     for days in (30, 31):
         drafted = drafted_contract(world, ruled(notice_days=days))
@@ -86,8 +88,7 @@ def test_another_rule_gives_another_hash() -> None:
     assert len(hashes) == 2
 
 
-def test_a_rule_is_amended_from_an_instant_and_ended() -> None:
-    world = parties()
+def test_a_rule_is_amended_from_an_instant_and_ended(world: World) -> None:
     accepted(world, offered(world, ruled(notice_days=30)))
     ref = Term.objects.get(kind="price_rule").ref
     assert ref.startswith("R-")
@@ -103,8 +104,7 @@ def test_a_rule_is_amended_from_an_instant_and_ended() -> None:
     assert [one.wording.notice_days for one in rules_of([world.contract.id])[world.contract.id]] == [30, 60, 7]
 
 
-def test_a_contract_has_one_rule_at_a_time() -> None:
-    world = parties()
+def test_a_contract_has_one_rule_at_a_time(world: World) -> None:
     assert "change it" in refused(world, ruled(notice_days=1), ruled(MARCH + DAY, notice_days=2))["reason"]
     apart = [ruled(notice_days=1, to_at=MARCH + DAY), ruled(MARCH + DAY, notice_days=2)]
     accepted(world, offered(world, *apart))
@@ -129,14 +129,12 @@ def test_what_does_not_fit_is_refused_with_its_field(rule: dict[str, Any], field
     assert refused(parties(), ruled(**rule))["field"] == field
 
 
-def test_a_version_of_another_book_cannot_be_pinned() -> None:
-    world = parties()
+def test_a_version_of_another_book_cannot_be_pinned(world: World) -> None:
     other = make_price_version(make_price_book(world.provider), tokens=PRICES)
     assert refused(world, ruled(pin={"price_version_id": str(other.id)}))["field"].endswith("price_version_id")
 
 
-def test_without_a_book_only_own_prices_can_be_agreed() -> None:
-    world = parties()
+def test_without_a_book_only_own_prices_can_be_agreed(world: World) -> None:
     bare = {"price_book": None}
     with pytest.raises(WrongTerms, match="no price book"):
         drafted_contract(world, ruled(notice_days=3), **bare)
@@ -158,8 +156,7 @@ def test_neither_a_rule_nor_its_end_changes_what_is_charged() -> None:
     assert offered(world, ruled(MARCH + 2 * DAY, ref, notice_days=1)).state == "offered"
 
 
-def test_an_offer_says_what_its_prices_would_have_cost() -> None:
-    world = parties()
+def test_an_offer_says_what_its_prices_would_have_cost(world: World) -> None:
     world.share(percent="100").use({"output": 2_000_000}, at=MARCH + DAY)
     changes = read_for(world.contract, [ruled(MARCH + 20 * DAY, overrides=[OWN])])
     found = preview(world.contract, changes, MARCH + 10 * DAY)

@@ -38,14 +38,17 @@ from tests.billing.agreements.agreed import (
     share_wording,
     tenant,
 )
-from tests.billing.world import APRIL, H100, MARCH, make_world
+from tests.billing.world import APRIL, H100, MARCH, World, make_world
 from tests.factories import make_deployment, make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_draft_is_its_drafter_s_alone_until_it_is_offered() -> None:
-    world = parties()
+world = kept(parties)
+
+
+def test_a_draft_is_its_drafter_s_alone_until_it_is_offered(world: World) -> None:
     drafted = drafted_contract(world, new_lease(world.make_slices(2)))
     contract = drafted.contract
     assert (contract.state, contract.version, drafted.number) == (ContractState.DRAFT, 0, 1)
@@ -64,8 +67,7 @@ def test_a_draft_is_its_drafter_s_alone_until_it_is_offered() -> None:
     assert [entry.action for entry in AuditEntry.objects.all()] == ["amendment.offered"]
 
 
-def test_an_offer_is_fixed_word_by_word() -> None:
-    world = parties()
+def test_an_offer_is_fixed_word_by_word(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     with pytest.raises(AmendmentClosed, match="offered"):
         edit_draft(amendment_id=made.id, changes=made.changes, by=provider(world))
@@ -79,8 +81,7 @@ def test_an_offer_is_fixed_word_by_word() -> None:
             cursor.execute(statement)
 
 
-def test_a_draft_can_be_edited_and_thrown_away_by_its_drafter_only() -> None:
-    world = parties()
+def test_a_draft_can_be_edited_and_thrown_away_by_its_drafter_only(world: World) -> None:
     slices = world.make_slices(1)
     drafted = propose(contract_id=world.contract.id, changes=[new_lease(slices)], by=provider(world), now=MARCH)
     edited = edit_draft(
@@ -92,8 +93,7 @@ def test_a_draft_can_be_edited_and_thrown_away_by_its_drafter_only() -> None:
     assert withdraw(amendment_id=drafted.id, by=provider(world), now=MARCH).state == AmendmentState.WITHDRAWN
 
 
-def test_one_amendment_is_open_at_a_time() -> None:
-    world = parties()
+def test_one_amendment_is_open_at_a_time(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     with pytest.raises(AmendmentOpen, match="not decided"):
         propose(contract_id=world.contract.id, changes=made.changes, by=tenant(world), now=MARCH)
@@ -101,8 +101,7 @@ def test_one_amendment_is_open_at_a_time() -> None:
     assert propose(contract_id=world.contract.id, changes=made.changes, by=tenant(world), now=MARCH).number == 2
 
 
-def test_a_contract_that_is_declined_is_a_draft_again_and_an_offer_that_is_withdrawn_too() -> None:
-    world = parties()
+def test_a_contract_that_is_declined_is_a_draft_again_and_an_offer_that_is_withdrawn_too(world: World) -> None:
     drafted = drafted_contract(world, new_lease(world.make_slices(1)))
     offer(amendment_id=drafted.id, by=provider(world), now=MARCH)
     with pytest.raises(AmendmentClosed, match="to change"):
@@ -118,8 +117,7 @@ def test_a_contract_that_is_declined_is_a_draft_again_and_an_offer_that_is_withd
         decline(amendment_id=again.id, by=tenant(world), now=MARCH)
 
 
-def test_offers_expire() -> None:
-    world = parties()
+def test_offers_expire(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     assert made.expires_at is not None
     assert expire_offers(now=made.expires_at - timedelta(seconds=1)) == 0
@@ -131,8 +129,7 @@ def test_offers_expire() -> None:
         accept(amendment_id=made.id, by=tenant(world), name="A", sha256=made.sha256, now=MARCH)
 
 
-def test_an_outsider_sees_no_amendment() -> None:
-    world = parties()
+def test_an_outsider_sees_no_amendment(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     charlie = Actor(make_organization("outsider"), "charlie@outsider.example")
     for act in (withdraw, decline):
@@ -164,9 +161,8 @@ def test_an_outsider_sees_no_amendment() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_with_field_reason_and_example(
-    changed: dict[str, Any], field: str, reason: str
+    changed: dict[str, Any], field: str, reason: str, world: World
 ) -> None:
-    world = parties()
     before = Contract.objects.count()
     with pytest.raises(WrongTerms) as refused:
         drafted_contract(world, {**new_lease(world.make_slices(1)), **changed})
@@ -188,8 +184,7 @@ def test_what_is_wrong_is_refused_with_field_reason_and_example(
         ({"period_length_s": 60}, "period_length_s"),
     ],
 )
-def test_a_header_that_contradicts_itself_is_refused(changed: dict[str, Any], field: str) -> None:
-    world = parties()
+def test_a_header_that_contradicts_itself_is_refused(changed: dict[str, Any], field: str, world: World) -> None:
     with pytest.raises(WrongTerms) as refused:
         drafted_contract(world, new_lease(world.make_slices(1)), **changed)
     assert refused.value.extra["field"] == field
@@ -217,8 +212,7 @@ def test_slices_and_deployments_that_others_have_are_refused() -> None:
         drafted_contract(world, {**bound, "deployments": [str(foreign.id)]})
 
 
-def test_changes_that_contradict_each_other_are_refused() -> None:
-    world = parties()
+def test_changes_that_contradict_each_other_are_refused(world: World) -> None:
     slices = world.make_slices(1)
     with pytest.raises(WrongTerms, match="at the same time"):
         drafted_contract(world, new_lease(slices), new_lease(slices, from_at="2026-03-07T00:00:00Z"))
@@ -249,7 +243,6 @@ def test_what_is_invoiced_is_not_changed_any_more() -> None:
 
 
 @pytest.mark.parametrize("changes", [[], "x", None, [1], {"a": 1}])
-def test_a_proposal_is_a_list_of_changes(changes: Any) -> None:
-    world = parties()
+def test_a_proposal_is_a_list_of_changes(changes: Any, world: World) -> None:
     with pytest.raises(WrongTerms, match="changes"):
         propose(contract_id=world.contract.id, changes=changes, by=provider(world), now=MARCH)

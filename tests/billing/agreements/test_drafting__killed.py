@@ -14,6 +14,7 @@ from tenants.models import AuditEntry
 from tests.billing.agreements.agreed import drafted_contract, new_lease, offered, parties, provider, tenant
 from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import MARCH, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def undone_until_done(act: Callable[[], Amendment], least: int) -> Amendment:
     return done
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return parties()
 

@@ -16,6 +16,7 @@ from billing.models import Contract
 from tenants.models import AuditEntry
 from tests.billing.agreements.agreed import drafted_contract, header, new_lease, parties, provider, tenant
 from tests.billing.world import MARCH, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,10 @@ def drafted(world: World) -> tuple[Contract, Header]:
     return made.contract, header(world)
 
 
-def test_its_drafter_changes_name_dates_and_references_and_it_is_noted() -> None:
-    world = parties()
+world = kept(parties)
+
+
+def test_its_drafter_changes_name_dates_and_references_and_it_is_noted(world: World) -> None:
     contract, said = drafted(world)
     end = MARCH + timedelta(days=90)
     changed = replace(said, name="Spring cluster", to_at=end, tenant_reference="PO-7", due_days=30)
@@ -46,8 +49,7 @@ def test_its_drafter_changes_name_dates_and_references_and_it_is_noted() -> None
     assert AuditEntry.objects.filter(action="contract.header_edited").count() == 1
 
 
-def test_the_fee_stays_what_it_was_as_the_draft_was_made() -> None:
-    world = parties()
+def test_the_fee_stays_what_it_was_as_the_draft_was_made(world: World) -> None:
     contract, said = drafted(world)
     changed = replace(said, operator_fee_percent=Decimal(9), name="x")
     edit_header(contract_id=contract.id, header=changed, by=provider(world), now=MARCH)
@@ -69,9 +71,8 @@ def test_the_fee_stays_what_it_was_as_the_draft_was_made() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_field_and_changes_nothing(
-    changed: dict[str, object], field: str
+    changed: dict[str, object], field: str, world: World
 ) -> None:
-    world = parties()
     contract, said = drafted(world)
     if field:
         with pytest.raises(WrongTerms) as refused:
@@ -82,8 +83,7 @@ def test_what_does_not_fit_is_refused_with_its_field_and_changes_nothing(
     assert AuditEntry.objects.filter(action="contract.header_edited").exists() == (not field)
 
 
-def test_once_it_is_offered_and_by_anybody_else_it_stays() -> None:
-    world = parties()
+def test_once_it_is_offered_and_by_anybody_else_it_stays(world: World) -> None:
     made = drafted_contract(world, new_lease(world.make_slices(1)))
     said = replace(header(world), name="later")
     assert may_edit_header(made.contract, world.provider)

@@ -26,13 +26,14 @@ from tests.billing.agreements.agreed import (
     share_wording,
 )
 from tests.billing.world import APRIL, H100, MARCH, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 ZERO = Decimal(0)
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     made = make_world(tokens=PRICES, gpus={H100: "2"})
     ensure_periods(contract=made.contract, now=MARCH)

@@ -12,13 +12,14 @@ from billing.models import Amendment
 from metering.models import Witness
 from tests.billing.agreements.agreed import provider, share_wording
 from tests.billing.sharing import share
-from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
+from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 from tests.factories import make_deployment, make_endpoint
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, "output"): "1"})
 
@@ -36,6 +37,11 @@ def new_share(world: World, **changed: Any) -> dict[str, Any]:
 
 def proposed(world: World, *changes: dict[str, Any]) -> Amendment:
     return propose(contract_id=world.contract.id, changes=list(changes), by=provider(world), now=MARCH)
+
+
+@kept
+def agreed(world: World) -> Shared:
+    return share(world, Witness.GATEWAY, settlement={"due_days": 14})
 
 
 def test_a_share_that_contradicts_one_in_force_is_refused_with_its_field(world: World) -> None:
@@ -59,13 +65,11 @@ def test_two_that_are_proposed_together_are_refused_too(world: World) -> None:
     assert not Amendment.objects.exists()
 
 
-def test_shares_that_are_never_in_force_together_contradict_nothing(world: World) -> None:
-    agreed = share(world, Witness.GATEWAY, settlement={"due_days": 14})
+def test_shares_that_are_never_in_force_together_contradict_nothing(world: World, agreed: Shared) -> None:
     end = {"ref": agreed.term.ref, "from_at": APRIL.isoformat(), "wording": None}
     proposed(world, end, new_share(world, from_at=APRIL.isoformat()))
 
 
-def test_a_share_may_change_what_it_says_itself(world: World) -> None:
-    agreed = share(world, Witness.GATEWAY, settlement={"due_days": 14})
+def test_a_share_may_change_what_it_says_itself(world: World, agreed: Shared) -> None:
     wording = {**share_wording(), "settlement": {"due_days": 30}}
     proposed(world, {"ref": agreed.term.ref, "from_at": APRIL.isoformat(), "wording": wording})

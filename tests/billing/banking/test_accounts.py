@@ -18,11 +18,12 @@ from billing.models import BankAccount
 from tenants.models import AuditEntry, Organization
 from tests.billing.banking.statements import BY, IBAN, NOW
 from tests.billing.issued import make_parties
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def provider() -> Organization:
     return make_parties()[0]
 

@@ -16,6 +16,7 @@ from billing.models import IssuerSequence
 from tests.billing.banking.statements import BY, NOW, PAYER, Movement, make_account, take_one
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.test_invoices import pay
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import BankAccount, BankLine, Invoice
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def account(cast: Cast) -> BankAccount:
     return make_account(cast.provider)
 
@@ -45,6 +46,11 @@ def paid(proposal: Proposal) -> list[tuple[object, Decimal]]:
     return [(part.invoice_id, part.amount) for part in proposal.parts]
 
 
+@kept
+def invoice(cast: Cast) -> Invoice:
+    return issued(cast, "S-0001")
+
+
 @pytest.mark.parametrize("left", ["0", "-0.01"])
 def test_of_nothing_left_nothing_is_proposed_and_nothing_is_asked(cast: Cast, account: BankAccount, left: str) -> None:
     issued(cast, "S-0001")
@@ -55,15 +61,15 @@ def test_of_nothing_left_nothing_is_proposed_and_nothing_is_asked(cast: Cast, ac
 
 
 @pytest.mark.parametrize("where", ["text", "structured"])
-def test_an_invoice_is_named_in_whatever_field_the_payer_wrote_it(cast: Cast, account: BankAccount, where: str) -> None:
-    invoice = issued(cast, "S-0001")
+def test_an_invoice_is_named_in_whatever_field_the_payer_wrote_it(
+    cast: Cast, account: BankAccount, where: str, invoice: Invoice
+) -> None:
     issued(cast, "S-0002")
     [first, *_] = found(came(cast, "100.00", **{where: "S-0001"}))
     assert (first.rule, first.is_sure, paid(first)) == (Rule.NAMED, True, [(invoice.pk, Decimal(100))])
 
 
-def test_the_part_that_is_left_is_what_is_shared_out(cast: Cast, account: BankAccount) -> None:
-    invoice = issued(cast, "S-0001")
+def test_the_part_that_is_left_is_what_is_shared_out(cast: Cast, account: BankAccount, invoice: Invoice) -> None:
     [first, *_] = found(came(cast, "100.00", "S-0001"), "40.00")
     assert paid(first) == [(invoice.pk, Decimal(40))]
 

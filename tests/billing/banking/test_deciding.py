@@ -42,6 +42,7 @@ from billing.payments import Overpaid
 from billing.tenant_balances import BalanceTooLow, balance_of
 from tests.billing.banking.statements import BY, NOW, Movement, make_account, take_one
 from tests.billing.issued import Line, make_issued, make_parties
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
 Parties = tuple["Organization", "Organization"]
 
 
-@pytest.fixture
-def parties(db: None) -> Parties:
+@kept
+def parties() -> Parties:
     parties = make_parties()
     make_account(parties[0])
     return parties

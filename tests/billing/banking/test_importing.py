@@ -18,6 +18,7 @@ from tenants.models import AuditEntry, Organization
 from tests.billing.banking.statements import BY, DAY, IBAN, NOW, Movement, camt, make_account, take
 from tests.billing.issued import make_parties
 from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 OTHER = "GB29NWBK60161331926819"
 
 
-@pytest.fixture
-def provider(db: None) -> Organization:
+@kept
+def provider() -> Organization:
     provider, _ = make_parties()
     make_account(provider)
     return provider

@@ -25,6 +25,7 @@ from billing.banking.matching import Part
 from billing.models import BankLine, BankLineState, BankMatch
 from tests.billing.banking.statements import BY, DAY, NOW, Movement, make_account, take, take_one
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 OTHER_IBAN = "GB29NWBK60161331926819"
 
 
-@pytest.fixture
+@kept
 def account(cast: Cast) -> BankAccount:
     return make_account(cast.provider)
 

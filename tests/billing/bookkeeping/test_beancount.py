@@ -17,8 +17,9 @@ from billing.bookkeeping.beancount import Transaction as Written
 from billing.bookkeeping.files import beancount_file
 from billing.bookkeeping.reading import Book
 from billing.models import LedgerPosting
-from tests.billing.bookkeeping.kept import DAY, MAY, make_kept
+from tests.billing.bookkeeping.kept import DAY, MAY, Kept, make_kept
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 
 def load(text: str) -> tuple[list[Any], list[str]]:
@@ -38,9 +39,11 @@ def file_of(*amounts: str, closing: str, currency: str = "USD", words: str = "so
     return "".join(write_file("Books", [sold], first=first, opening=[], closing=[stands, other], after=after))
 
 
+kept = kept(make_kept)
+
+
 @pytest.mark.django_db
-def test_the_books_of_a_month_load_without_an_error() -> None:
-    kept = make_kept()
+def test_the_books_of_a_month_load_without_an_error(kept: Kept) -> None:
     for book in (Book(kept.world.provider), Book(None)):
         entries, errors = load("".join(beancount_file(book, from_at=MARCH, to_at=MAY)))
         assert errors == []
@@ -53,8 +56,7 @@ def test_the_books_of_a_month_load_without_an_error() -> None:
 
 
 @pytest.mark.django_db
-def test_a_later_span_opens_with_what_stood_before() -> None:
-    kept = make_kept()
+def test_a_later_span_opens_with_what_stood_before(kept: Kept) -> None:
     entries, errors = load("".join(beancount_file(Book(kept.world.provider), from_at=APRIL + DAY, to_at=MAY)))
     assert errors == []
     assert [one.narration for one in entries if isinstance(one, Transaction)] == [

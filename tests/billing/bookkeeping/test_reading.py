@@ -24,6 +24,7 @@ from billing.models import AccountKind, LedgerAccount, LedgerEntry, LedgerPostin
 from tests.billing.bookkeeping.kept import DAY, MAY, PAID_AT, Kept, make_kept
 from tests.billing.world import APRIL, MARCH
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,9 @@ def receivable(kept: Kept) -> LedgerAccount:
     return LedgerAccount.objects.get(organization=kept.world.tenant, kind=AccountKind.TENANT_RECEIVABLE)
 
 
+kept = kept(make_kept)
+
+
 def test_who_opens_which_book() -> None:
     provider = make_organization("house", is_provider=True)
     both = make_organization("both", is_provider=True, is_operator=True)
@@ -52,8 +56,7 @@ def test_who_opens_which_book() -> None:
     assert (book_of(both), book_of(both, "provider")) == (Book(None), None)
 
 
-def test_a_providers_book_balances_and_names_its_tenants_and_the_fee() -> None:
-    kept = make_kept()
+def test_a_providers_book_balances_and_names_its_tenants_and_the_fee(kept: Kept) -> None:
     trial = trial_balance(Book(kept.world.provider))
     assert standing(trial) == {
         "bank_clearing": Decimal(730),
@@ -67,8 +70,7 @@ def test_a_providers_book_balances_and_names_its_tenants_and_the_fee() -> None:
     assert (total.debit, total.credit, total.entries) == (Decimal(1474), Decimal(1474), 7)
 
 
-def test_a_trial_balance_is_of_its_instant() -> None:
-    kept = make_kept()
+def test_a_trial_balance_is_of_its_instant(kept: Kept) -> None:
     book = Book(kept.world.provider)
     before = standing(trial_balance(book, at=PAID_AT - timedelta(microseconds=1)))
     assert (before["tenant_receivable"], before["bank_clearing"]) == (Decimal(744), Decimal(30))
@@ -77,8 +79,7 @@ def test_a_trial_balance_is_of_its_instant() -> None:
     assert trial_balance(book, currency="EUR").rows == ()
 
 
-def test_a_tenant_of_two_providers_owes_in_two_books() -> None:
-    kept = make_kept()
+def test_a_tenant_of_two_providers_owes_in_two_books(kept: Kept) -> None:
     second = make_organization("second", is_provider=True, is_tenant=False)
     other = make_kept(kept.operator, (second, kept.world.tenant))
     for each in (kept, other):
@@ -93,8 +94,7 @@ def test_a_tenant_of_two_providers_owes_in_two_books() -> None:
     assert posting_in(book, LedgerPosting.objects.filter(provider=second)[0].pk) is None
 
 
-def test_an_account_is_read_in_pieces_with_its_running_balance() -> None:
-    kept = make_kept()
+def test_an_account_is_read_in_pieces_with_its_running_balance(kept: Kept) -> None:
     book, account = Book(kept.world.provider), receivable(kept)
     whole = account_entries(book, account, from_at=MARCH, to_at=MAY)
     assert [row.balance for row in whole.rows] == [Decimal(744), Decimal(44)]
@@ -109,8 +109,7 @@ def test_an_account_is_read_in_pieces_with_its_running_balance() -> None:
     assert (none.opening, none.rows, none.closing) == (Decimal(44), (), Decimal(44))
 
 
-def test_the_journal_is_every_posting_of_its_span_in_order() -> None:
-    kept = make_kept()
+def test_the_journal_is_every_posting_of_its_span_in_order(kept: Kept) -> None:
     book = Book(kept.world.provider)
     found = list(journal(book, from_at=MARCH, to_at=MAY))
     assert [one.cause for one in found] == ["credit_grant", "invoice", "payment"]
@@ -118,8 +117,7 @@ def test_the_journal_is_every_posting_of_its_span_in_order() -> None:
     assert list(journal(book, from_at=MARCH, to_at=PAID_AT))[-1].cause == "invoice"
 
 
-def test_every_posting_leads_to_what_it_was_booked_for() -> None:
-    kept = make_kept()
+def test_every_posting_leads_to_what_it_was_booked_for(kept: Kept) -> None:
     named = {one.cause: origins([one])[one.pk] for one in LedgerPosting.objects.all()}
     number, contract = kept.invoice.number, kept.world.contract.number
     assert named["invoice"] == Origin("Invoice", number or "", kept.invoice.id, contract)
@@ -132,8 +130,7 @@ def test_every_posting_leads_to_what_it_was_booked_for() -> None:
     assert {"invoice", "payment", "credit_grant", "credit_moved"} <= set(ORIGINS)
 
 
-def test_a_posting_between_accounts_of_a_tenant_stands_where_its_poster_says() -> None:
-    kept = make_kept()
+def test_a_posting_between_accounts_of_a_tenant_stands_where_its_poster_says(kept: Kept) -> None:
     tenant, provider = kept.world.tenant, kept.world.provider
     entries = (
         Entry(tenant.id, AccountKind.PREPAID_CREDIT, "USD", Decimal(1)),

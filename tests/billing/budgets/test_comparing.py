@@ -14,6 +14,7 @@ from metering.models import Witness
 from tests.billing.budgets.spent import BIG, DAY, HOUR, NOW, make_spent
 from tests.billing.test_telling import listen
 from tests.billing.test_telling import told as events
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +37,11 @@ def steady(cast: Cast, *, days: int = 9) -> Spent:
 def compare(cast: Cast, now: datetime, side: Side = Side.TENANT) -> list[SpendAlert]:
     organization = cast.tenant if side is Side.TENANT else cast.provider
     return compare_use(organization=organization, side=side, now=now)
+
+
+@kept
+def spent(cast: Cast) -> Spent:
+    return make_spent(cast, days=0)
 
 
 def test_an_hour_unlike_before_is_told_once_it_is_settled(cast: Cast) -> None:
@@ -66,16 +72,14 @@ def test_the_next_hours_of_the_same_day_are_not_told_again(cast: Cast) -> None:
     assert SpendAlert.objects.count() == 1
 
 
-def test_a_silence_is_told_too(cast: Cast) -> None:
-    spent = make_spent(cast, days=0)
+def test_a_silence_is_told_too(cast: Cast, spent: Spent) -> None:
     for index in range(1, 10):
         spent.big.use({"input": 1_000_000}, at=NOW - index * DAY, model=BIG)
     [alert] = compare(cast, NOW + 2 * HOUR)
     assert (int(alert.used), int(alert.amount)) == (0, 1_000_000)
 
 
-def test_two_witnesses_are_not_added(cast: Cast) -> None:
-    spent = make_spent(cast, days=0)
+def test_two_witnesses_are_not_added(cast: Cast, spent: Spent) -> None:
     for index in range(9):
         at = NOW - index * DAY
         spent.big.use({"input": 1_000_000}, at=at, model=BIG)
@@ -84,8 +88,7 @@ def test_two_witnesses_are_not_added(cast: Cast) -> None:
     assert compare(cast, NOW + 2 * HOUR) == []
 
 
-def test_a_new_model_has_no_past_to_be_unlike(cast: Cast) -> None:
-    spent = make_spent(cast, days=0)
+def test_a_new_model_has_no_past_to_be_unlike(cast: Cast, spent: Spent) -> None:
     for index in range(3):
         spent.big.use({"input": 10**6 * 9**index}, at=NOW - (2 - index) * DAY, model=BIG)
     assert compare(cast, NOW + 2 * HOUR) == []

@@ -18,6 +18,7 @@ from tests.billing.budgets.spent import BY, DAY, HOUR, NOW, look, make_spent, se
 from tests.billing.test_telling import listen
 from tests.billing.test_telling import told as events
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,8 +43,15 @@ def note(budget: Budget, used: str, *, now: datetime = NOW, expected: str = "") 
     )
 
 
-def test_each_threshold_is_told_once_a_period(cast: Cast) -> None:
-    budget = set_budget(cast)
+budget = kept(set_budget)
+
+
+@kept
+def budget_made(cast: Cast) -> Budget:
+    return set_budget(cast, stops=True)
+
+
+def test_each_threshold_is_told_once_a_period(budget: Budget) -> None:
     assert note(budget, "99.99") == []
     assert note(budget, "100.00") == [("threshold", 50)]
     assert note(budget, "120.00") == []
@@ -54,8 +62,7 @@ def test_each_threshold_is_told_once_a_period(cast: Cast) -> None:
     assert (stored.used, stored.amount, stored.from_at.day) == (Decimal(210), Decimal(200), 1)
 
 
-def test_a_raised_amount_is_told_of_anew_and_other_thresholds_of_the_same_are_not(cast: Cast) -> None:
-    budget = set_budget(cast)
+def test_a_raised_amount_is_told_of_anew_and_other_thresholds_of_the_same_are_not(cast: Cast, budget: Budget) -> None:
     note(budget, "210.00")
     rule = rule_of(budget)
     for changed, expected in (
@@ -68,8 +75,7 @@ def test_a_raised_amount_is_told_of_anew_and_other_thresholds_of_the_same_are_no
         assert note(budget, "210.00") == expected
 
 
-def test_a_look_at_what_was_changed_meanwhile_notes_nothing(cast: Cast) -> None:
-    budget = set_budget(cast)
+def test_a_look_at_what_was_changed_meanwhile_notes_nothing(cast: Cast, budget: Budget) -> None:
     changed = replace(rule_of(budget), amount=Decimal(1000))
     change_budget(organization=cast.tenant, budget_id=budget.pk, name=budget.name, rule=changed, by=BY, now=NOW)
     assert note(budget, "210.00") == []
@@ -145,8 +151,8 @@ def test_a_rate_is_told_every_hour_and_written_of_once_a_day(cast: Cast) -> None
     assert SpendMail.objects.filter(address="alice@example.com").count() == 2
 
 
-def test_a_stop_is_one_a_period_and_stands_in_the_log(cast: Cast) -> None:
-    budget = set_budget(cast, stops=True)
+def test_a_stop_is_one_a_period_and_stands_in_the_log(budget_made: Budget) -> None:
+    budget = budget_made
     note(budget, "200.00")
     note(budget, "250.00", now=NOW + DAY)
     stop = BudgetStop.objects.get()
@@ -188,8 +194,8 @@ def test_a_look_that_dies_at_any_statement_leaves_nothing_and_the_next_tells_all
 
 
 @pytest.mark.parametrize("table", ["billing_spendalert", "billing_budgetstop", "billing_budgetlift"])
-def test_the_database_keeps_what_was_told_and_stopped(cast: Cast, table: str) -> None:
-    budget = set_budget(cast, stops=True)
+def test_the_database_keeps_what_was_told_and_stopped(cast: Cast, table: str, budget_made: Budget) -> None:
+    budget = budget_made
     note(budget, "200.00")
     change_budget(
         organization=cast.tenant,

@@ -23,6 +23,7 @@ from tests.billing.agreements.test_accepting__at_once import run_at_once
 from tests.billing.budgets.spent import BY, DAY, HOUR, NOW, set_budget, told
 from tests.billing.test_telling import listen
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +45,21 @@ def note(
 
 def allows(cast: Cast, now: datetime = NOW) -> bool:
     return standing_of(cast.tenant, {}, now).allowed
+
+
+@kept
+def budget(cast: Cast) -> Budget:
+    return set_budget(cast, stops=True, thresholds=())
+
+
+@kept
+def budget_made(cast: Cast) -> Budget:
+    return set_budget(cast, stops=True, thresholds=(), now=MARCH - DAY)
+
+
+@kept
+def budget_too(cast: Cast) -> Budget:
+    return set_budget(cast, per=Per.HOUR, amount=Decimal(8), thresholds=(100,))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -77,15 +93,16 @@ def test_each_period_tells_anew_and_keeps_no_look_of_another(cast: Cast) -> None
 
 
 @pytest.mark.parametrize(("now", "is_running"), [(MARCH, True), (APRIL - timedelta(microseconds=1), True)])
-def test_a_period_runs_from_its_first_instant_to_before_its_last(cast: Cast, now: datetime, is_running: bool) -> None:
-    budget = set_budget(cast, stops=True, thresholds=())
+def test_a_period_runs_from_its_first_instant_to_before_its_last(
+    now: datetime, is_running: bool, budget: Budget
+) -> None:
     assert bool(note(budget, "200", now, at=MARCH)) is is_running
     assert BudgetStop.objects.exists() is is_running
 
 
 @pytest.mark.parametrize("now", [APRIL, APRIL + HOUR, MARCH - timedelta(microseconds=1)])
-def test_a_period_that_does_not_run_stops_nothing_and_is_not_looked_at(cast: Cast, now: datetime) -> None:
-    budget = set_budget(cast, stops=True, thresholds=(), now=MARCH - DAY)
+def test_a_period_that_does_not_run_stops_nothing_and_is_not_looked_at(now: datetime, budget_made: Budget) -> None:
+    budget = budget_made
     assert note(budget, "200", now, at=MARCH) == []
     assert not BudgetStop.objects.exists()
     assert not BudgetLook.objects.exists()
@@ -101,8 +118,9 @@ def test_a_stop_stands_from_its_period_on_and_ends_with_it(cast: Cast) -> None:
     assert BudgetStop.objects.count() == 2
 
 
-def test_use_that_is_corrected_below_the_amount_lifts_the_stop_and_grows_into_another(cast: Cast) -> None:
-    budget = set_budget(cast, stops=True, thresholds=())
+def test_use_that_is_corrected_below_the_amount_lifts_the_stop_and_grows_into_another(
+    cast: Cast, budget: Budget
+) -> None:
     assert note(budget, "200.00") == [("stopped", 0)]
     assert note(budget, "199.99", NOW + HOUR) == []
     lift = BudgetLift.objects.get()
@@ -119,8 +137,7 @@ def test_use_that_is_corrected_below_the_amount_lifts_the_stop_and_grows_into_an
     assert list(actions) == ["budget.made", "budget.stopped", "budget.lifted", "budget.stopped"]
 
 
-def test_what_a_person_lifted_stays_lifted_however_use_goes(cast: Cast) -> None:
-    budget = set_budget(cast, stops=True, thresholds=())
+def test_what_a_person_lifted_stays_lifted_however_use_goes(cast: Cast, budget: Budget) -> None:
     note(budget, "200.00")
     lift_stop(organization=cast.tenant, budget_id=budget.pk, reason="a launch", by=BY, now=NOW)
     for hour, used in enumerate(("250.00", "190.00", "300.00"), 1):
@@ -129,8 +146,7 @@ def test_what_a_person_lifted_stays_lifted_however_use_goes(cast: Cast) -> None:
     assert (BudgetStop.objects.count(), BudgetLift.objects.count()) == (1, 1)
 
 
-def test_what_a_person_lifted_after_the_sweep_did_stays_lifted(cast: Cast) -> None:
-    budget = set_budget(cast, stops=True, thresholds=())
+def test_what_a_person_lifted_after_the_sweep_did_stays_lifted(cast: Cast, budget: Budget) -> None:
     note(budget, "200.00")
     note(budget, "100.00", NOW + HOUR)
     note(budget, "200.00", NOW + 2 * HOUR)
@@ -193,8 +209,10 @@ def test_a_lowered_budget_stops_with_the_next_look_and_tells_it(cast: Cast) -> N
 
 
 @pytest.mark.parametrize(("after", "letters"), [(QUIET - timedelta(seconds=1), 1), (QUIET, 2)])
-def test_a_rate_is_written_of_again_once_it_was_quiet_for_a_day(cast: Cast, after: timedelta, letters: int) -> None:
-    budget = set_budget(cast, per=Per.HOUR, amount=Decimal(8), thresholds=(100,))
+def test_a_rate_is_written_of_again_once_it_was_quiet_for_a_day(
+    after: timedelta, letters: int, budget_too: Budget
+) -> None:
+    budget = budget_too
     note(budget, "8.00")
     note(budget, "8.00", NOW + after)
     assert SpendAlert.objects.count() == 2

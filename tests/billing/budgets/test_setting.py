@@ -28,6 +28,7 @@ from metering.key_models import Project, UsageKey
 from tenants.models import AuditEntry
 from tests.billing.budgets.spent import BY, DAY, NOW, RULE, look, make_spent, set_budget
 from tests.billing.world import MARCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -51,8 +52,10 @@ def change(cast: Cast, budget: Budget, **changes: Any) -> Budget:
     )
 
 
-def test_a_budget_is_made_changed_and_retired_and_the_log_tells_before_and_after(cast: Cast) -> None:
-    budget = set_budget(cast)
+budget = kept(set_budget)
+
+
+def test_a_budget_is_made_changed_and_retired_and_the_log_tells_before_and_after(cast: Cast, budget: Budget) -> None:
     assert rule_of(Budget.objects.get()) == RULE
     assert looked_at(budget) is None
     assert SpendWatch.objects.get().due_at == MARCH
@@ -85,8 +88,7 @@ def test_two_budgets_of_one_name_and_too_many_are_refused(cast: Cast, monkeypatc
         set_budget(cast, "Third")
 
 
-def test_what_is_limited_stays_and_a_wrong_rule_names_its_field(cast: Cast) -> None:
-    budget = set_budget(cast)
+def test_what_is_limited_stays_and_a_wrong_rule_names_its_field(cast: Cast, budget: Budget) -> None:
     with pytest.raises(WrongBudget, match="per: stays as it is") as refused:
         change(cast, budget, per=Per.DAY)
     assert refused.value.extra == {"field": "per"}
@@ -174,8 +176,7 @@ def test_what_is_not_wanted_any_more_stops_nothing(cast: Cast, way: str) -> None
     assert BudgetLift.objects.count() == 1
 
 
-def test_a_budget_of_another_is_not_there(cast: Cast) -> None:
-    budget = set_budget(cast)
+def test_a_budget_of_another_is_not_there(cast: Cast, budget: Budget) -> None:
     for organization in (cast.outsider, cast.provider):
         with pytest.raises(NoBudget):
             retire_budget(organization=organization, budget_id=budget.pk, by=BY, now=NOW)

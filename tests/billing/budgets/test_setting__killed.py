@@ -19,6 +19,7 @@ from tenants.models import AuditEntry
 from tests.billing.budgets.spent import BY, DAY, NOW, RULE, set_budget
 from tests.billing.killed import killed_everywhere
 from tests.billing.test_telling import listen
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -35,7 +36,7 @@ def use_up(budget: Budget) -> None:
     )
 
 
-@pytest.fixture
+@kept
 def stopped(cast: Cast) -> Budget:
     """A budget of 200.00 that stops, of which 250.00 is used."""
     budget = set_budget(cast, stops=True)

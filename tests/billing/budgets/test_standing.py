@@ -11,8 +11,9 @@ from billing.budgets.rules import Measure, Scope
 from billing.budgets.setting import lift_stop
 from billing.budgets.standing import standing_of
 from billing.suspensions import StoppedByBudget
-from tests.billing.budgets.spent import BIG, BY, DAY, NOW, SMALL, look, make_spent, set_budget
+from tests.billing.budgets.spent import BIG, BY, DAY, NOW, SMALL, Spent, look, make_spent, set_budget
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,9 @@ pytestmark = pytest.mark.django_db
 
 def allowed(cast: Cast, now: datetime = NOW, **asked: str) -> bool:
     return standing_of(cast.tenant, {Scope(name): text for name, text in asked.items()}, now).allowed
+
+
+spent = kept(make_spent)
 
 
 def test_a_models_budget_stops_that_model_and_nothing_else(cast: Cast) -> None:
@@ -51,8 +55,7 @@ def test_only_budgets_that_stop_are_asked(cast: Cast) -> None:
     assert [budget.look.used for budget in found.budgets] == [Decimal(100)]
 
 
-def test_nothing_new_is_held_once_the_whole_cost_is_used_up_and_what_runs_goes_on(cast: Cast) -> None:
-    spent = make_spent(cast)
+def test_nothing_new_is_held_once_the_whole_cost_is_used_up_and_what_runs_goes_on(cast: Cast, spent: Spent) -> None:
     spent.world.lease(1, from_at=NOW, now=NOW)
     budget = set_budget(cast, amount=Decimal(90), stops=True)
     look(cast)
@@ -74,9 +77,8 @@ def test_nothing_new_is_held_once_the_whole_cost_is_used_up_and_what_runs_goes_o
     ],
 )
 def test_cards_are_stopped_by_money_of_all_or_of_their_contract(
-    cast: Cast, changes: dict[str, Any], holds: bool
+    cast: Cast, changes: dict[str, Any], holds: bool, spent: Spent
 ) -> None:
-    spent = make_spent(cast)
     if changes.get("scope") is Scope.CONTRACT:
         changes = {**changes, "subject": spent.world.contract.number}
     set_budget(cast, **{"amount": Decimal(90), "stops": True, **changes})

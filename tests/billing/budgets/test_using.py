@@ -14,9 +14,10 @@ from billing.budgets.using import Using
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import usage_sheet
 from metering.key_models import Project, ProjectKey
-from tests.billing.budgets.spent import BIG, DAY, NOW, RULE, SMALL, make_spent
+from tests.billing.budgets.spent import BIG, DAY, NOW, RULE, SMALL, Spent, make_spent
 from tests.billing.test_usage_groups import key_hours
 from tests.billing.world import H100, MARCH, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -31,6 +32,11 @@ def used(cast: Cast, *, side: Side = Side.TENANT, **changes: Any) -> Decimal:
     rule = replace(RULE, **changes)
     organization = cast.tenant if side is Side.TENANT else cast.provider
     return Using(organization, side, now=NOW).used(rule, window_of(rule.per, rule.zone, NOW))
+
+
+@kept
+def spent(cast: Cast) -> Spent:
+    return make_spent(cast, days=0)
 
 
 def test_each_scope_and_period_counts_its_own(cast: Cast) -> None:
@@ -81,8 +87,7 @@ def test_an_hour_is_a_rate_of_that_hour(cast: Cast) -> None:
     assert using.used(hourly, window_of(Per.HOUR, "UTC", NOW)) == 0
 
 
-def test_cached_and_reasoning_tokens_are_not_counted_twice(cast: Cast) -> None:
-    spent = make_spent(cast, days=0)
+def test_cached_and_reasoning_tokens_are_not_counted_twice(cast: Cast, spent: Spent) -> None:
     counts = {"input": 100, "cached_input": 60, "cache_write": 7, "output": 30, "reasoning": 20}
     spent.big.use(counts, at=NOW - timedelta(hours=1), model=BIG)
     assert used(cast, **TOKENS) == 137
@@ -103,8 +108,7 @@ def test_all_budgets_are_answered_from_one_rating(
         using.used(replace(RULE, per=Per.DAY), window_of(Per.DAY, "UTC", NOW))
 
 
-def test_keys_and_projects_count_their_own_and_leases_are_nobodys(cast: Cast) -> None:
-    spent = make_spent(cast, days=0)
+def test_keys_and_projects_count_their_own_and_leases_are_nobodys(cast: Cast, spent: Spent) -> None:
     spent.use(NOW, big=4)
     at = NOW.replace(hour=9)
     key_hours(spent.big, "batch", at=at, model=BIG, input=10_000_000)

@@ -16,6 +16,7 @@ from billing.payments import PaymentMethod, record_payment
 from billing.stripe_seen import StripeDispute
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, make_issued
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 LATER = ISSUED_AT + timedelta(days=9)
@@ -61,8 +62,10 @@ def books(invoice: Invoice) -> tuple[str, Decimal, Decimal]:
     return Invoice.objects.get(pk=invoice.pk).state, owed, held
 
 
-def test_what_was_taken_is_owed_again_and_what_was_won_is_paid_again() -> None:
-    invoice = paid_by_card()
+invoice = kept(paid_by_card)
+
+
+def test_what_was_taken_is_owed_again_and_what_was_won_is_paid_again(invoice: Invoice) -> None:
     assert books(invoice) == (InvoiceState.PAID, Decimal(0), Decimal("123.45"))
     for _ in range(3):
         row = apply_dispute(seen=dispute(), now=LATER)
@@ -79,17 +82,15 @@ def test_what_was_taken_is_owed_again_and_what_was_won_is_paid_again() -> None:
     assert (PaymentReversal.objects.count(), Payment.objects.count()) == (1, 2)
 
 
-def test_a_lost_one_stays_owed() -> None:
-    invoice = paid_by_card()
+def test_a_lost_one_stays_owed(invoice: Invoice) -> None:
     apply_dispute(seen=dispute(), now=LATER)
     row = apply_dispute(seen=dispute("lost"), now=LATER)
     assert (row.status, books(invoice)) == ("lost", (InvoiceState.ISSUED, Decimal("123.45"), Decimal(0)))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_events_in_any_order_end_as_stripe_is_now(order: tuple[int, ...]) -> None:
+def test_events_in_any_order_end_as_stripe_is_now(order: tuple[int, ...], invoice: Invoice) -> None:
     """Each event fetches the dispute as it is; whichever comes first, the last look decides."""
-    invoice = paid_by_card()
     looks = [dispute(), dispute("under_review"), dispute("won", withdrawn=0)]
     for place in order:
         apply_dispute(seen=looks[place], now=LATER)
@@ -97,21 +98,19 @@ def test_events_in_any_order_end_as_stripe_is_now(order: tuple[int, ...]) -> Non
     assert books(invoice) == (InvoiceState.PAID, Decimal(0), Decimal("123.45"))
 
 
-def test_a_warning_takes_nothing() -> None:
-    invoice = paid_by_card()
+def test_a_warning_takes_nothing(invoice: Invoice) -> None:
     apply_dispute(seen=dispute("warning_needs_response", withdrawn=0), now=LATER)
     assert books(invoice) == (InvoiceState.PAID, Decimal(0), Decimal("123.45"))
     assert not PaymentReversal.objects.exists()
 
 
-def test_a_part_of_a_payment_is_taken() -> None:
-    invoice = paid_by_card()
+def test_a_part_of_a_payment_is_taken(invoice: Invoice) -> None:
     apply_dispute(seen=dispute(amount=2_345, withdrawn=2_345), now=LATER)
     assert books(invoice) == (InvoiceState.ISSUED, Decimal("23.45"), Decimal("100.00"))
 
 
-def test_one_charge_that_paid_two_invoices_is_taken_of_both() -> None:
-    first = paid_by_card()
+def test_one_charge_that_paid_two_invoices_is_taken_of_both(invoice: Invoice) -> None:
+    first = invoice
     second = paid_by_card(invoice=make_issued(parties=(first.issuer, first.tenant)))
     apply_dispute(seen=dispute(amount=24_690, withdrawn=24_690), now=LATER)
     assert books(first) == (InvoiceState.ISSUED, Decimal("246.90"), Decimal(0))
@@ -127,8 +126,7 @@ def test_a_charge_that_pays_nothing_of_ours_is_kept_and_shown() -> None:
     assert not PaymentReversal.objects.exists()
 
 
-def test_every_change_is_in_the_issuers_audit_log_once() -> None:
-    invoice = paid_by_card()
+def test_every_change_is_in_the_issuers_audit_log_once(invoice: Invoice) -> None:
     for look in (dispute(), dispute(), dispute("lost")):
         apply_dispute(seen=look, now=LATER)
     found = AuditEntry.objects.filter(action="chargeback.changed", organization_id=invoice.issuer_id)

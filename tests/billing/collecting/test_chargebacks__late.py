@@ -16,6 +16,7 @@ from billing.payments import PaymentMethod, record_payment
 from tenants.models import AuditEntry
 from tests.billing.collecting.test_chargebacks import LATER, books, dispute, paid_by_card
 from tests.billing.issued import ISSUED_AT, Line, make_issued
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +26,9 @@ TOTAL, NOTHING = Decimal("123.45"), Decimal(0)
 
 def won() -> None:
     apply_dispute(seen=dispute("won", withdrawn=0), now=LATER)
+
+
+invoice = kept(paid_by_card)
 
 
 @pytest.mark.parametrize("status", ["needs_response", "under_review", "lost"])
@@ -41,8 +45,8 @@ def test_a_dispute_told_before_its_payment_is_booked_when_it_is_told_again(statu
     assert books(invoice) == (PAID, NOTHING, TOTAL)
 
 
-def test_a_payment_of_the_charge_that_is_noted_later_is_taken_too() -> None:
-    first = paid_by_card()
+def test_a_payment_of_the_charge_that_is_noted_later_is_taken_too(invoice: Invoice) -> None:
+    first = invoice
     apply_dispute(seen=dispute(amount=24_690, withdrawn=24_690), now=LATER)
     second = paid_by_card(invoice=make_issued(parties=(first.issuer, first.tenant)))
     for _ in range(2):
@@ -61,8 +65,7 @@ def test_one_that_was_won_before_its_payment_was_known_takes_nothing() -> None:
     assert not PaymentReversal.objects.exists()
 
 
-def test_each_round_is_taken_and_returned_once() -> None:
-    invoice = paid_by_card()
+def test_each_round_is_taken_and_returned_once(invoice: Invoice) -> None:
     for place in (1, 2, 3):
         row = apply_dispute(seen=dispute(), now=LATER)
         assert (row.round, books(invoice)) == (place, (OPEN, TOTAL, NOTHING))
@@ -71,8 +74,7 @@ def test_each_round_is_taken_and_returned_once() -> None:
     assert (PaymentReversal.objects.count(), Payment.objects.count()) == (3, 4)
 
 
-def test_a_second_dispute_takes_what_came_back_of_the_first() -> None:
-    invoice = paid_by_card()
+def test_a_second_dispute_takes_what_came_back_of_the_first(invoice: Invoice) -> None:
     apply_dispute(seen=dispute(), now=LATER)
     won()
     for status, withdrawn in (("needs_response", 12_345), ("lost", 12_345)):
@@ -97,14 +99,12 @@ def test_minor_units_are_those_of_the_currency(currency: str, amount: str, minor
 @pytest.mark.parametrize(
     ("withdrawn", "owed"), [(1, "0.01"), (12_344, "123.44"), (12_345, "123.45"), (99_999, "123.45")]
 )
-def test_no_more_is_taken_than_was_paid(withdrawn: int, owed: str) -> None:
-    invoice = paid_by_card()
+def test_no_more_is_taken_than_was_paid(withdrawn: int, owed: str, invoice: Invoice) -> None:
     apply_dispute(seen=dispute(amount=withdrawn, withdrawn=withdrawn), now=LATER)
     assert books(invoice) == (OPEN, Decimal(owed), TOTAL - Decimal(owed))
 
 
-def test_what_was_taken_back_by_hand_is_not_taken_again() -> None:
-    invoice = paid_by_card()
+def test_what_was_taken_back_by_hand_is_not_taken_again(invoice: Invoice) -> None:
     reverse_payment(
         payment_id=Payment.objects.get().pk, reference="by hand", reason="sample", by="petra", now=LATER
     )  # fmt: skip
@@ -115,8 +115,7 @@ def test_what_was_taken_back_by_hand_is_not_taken_again() -> None:
     assert books(invoice) == (OPEN, TOTAL, NOTHING), "what the chargeback did not take it does not give back"
 
 
-def test_two_disputes_of_one_charge_take_it_once() -> None:
-    invoice = paid_by_card()
+def test_two_disputes_of_one_charge_take_it_once(invoice: Invoice) -> None:
     for name in ("dp_1", "dp_2"):
         apply_dispute(seen=replace(dispute(), id=name), now=LATER)
     assert books(invoice) == (OPEN, TOTAL, NOTHING)
@@ -128,8 +127,9 @@ def test_two_disputes_of_one_charge_take_it_once() -> None:
     ("charge", "intent", "is_taken"),
     [("ch_1", None, True), ("ch_1", "pi_other", True), ("ch_other", "pi_1", True), ("ch_other", "pi_other", False)],
 )
-def test_a_charge_is_known_by_its_id_or_else_by_its_intent(charge: str, intent: str | None, *, is_taken: bool) -> None:
-    invoice = paid_by_card()
+def test_a_charge_is_known_by_its_id_or_else_by_its_intent(
+    charge: str, intent: str | None, invoice: Invoice, *, is_taken: bool
+) -> None:
     apply_dispute(seen=replace(dispute(charge=charge), payment_intent_id=intent), now=LATER)
     assert (Invoice.objects.get(pk=invoice.pk).state == OPEN) == is_taken
 
@@ -150,8 +150,7 @@ def test_a_payment_by_bank_is_never_charged_back() -> None:
     assert not PaymentSource.objects.exists()
 
 
-def test_what_is_known_of_it_is_kept_as_it_is_now() -> None:
-    invoice = paid_by_card()
+def test_what_is_known_of_it_is_kept_as_it_is_now(invoice: Invoice) -> None:
     apply_dispute(seen=dispute(), now=LATER)
     later = replace(dispute("under_review"), reason="product_not_received", respond_by=None, fee_minor=2_000)
     row = apply_dispute(seen=later, now=LATER + timedelta(days=1))

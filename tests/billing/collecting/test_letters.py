@@ -16,6 +16,7 @@ from billing.payments import PaymentMethod, record_payment
 from tenants.models import Membership, Role
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
@@ -47,6 +48,9 @@ def paid(invoice: Invoice, amount: str) -> Invoice:
     return Invoice.objects.get(pk=invoice.pk)
 
 
+invoice = kept(make_issued)
+
+
 @pytest.mark.parametrize(
     ("currency", "amount", "part", "shown"),
     [
@@ -73,8 +77,7 @@ def test_the_day_on_which_it_is_due_is_said_in_utc() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_it_is_in_the_language_of_letters_whatever_the_worker_speaks(language: str) -> None:
-    invoice = make_issued()
+def test_it_is_in_the_language_of_letters_whatever_the_worker_speaks(language: str, invoice: Invoice) -> None:
     with translation.override(language):
         letter = letter_of(invoice)
         assert translation.get_language() == language
@@ -82,8 +85,7 @@ def test_it_is_in_the_language_of_letters_whatever_the_worker_speaks(language: s
     assert "Your card was declined." in letter.body
 
 
-def test_sent_again_it_is_the_same_letter_and_the_next_try_is_another() -> None:
-    invoice = make_issued()
+def test_sent_again_it_is_the_same_letter_and_the_next_try_is_another(invoice: Invoice) -> None:
     first, again, second = letter_of(invoice), letter_of(invoice), letter_of(invoice, attempt=2)
     assert first.extra_headers == again.extra_headers
     assert first.body == again.body
@@ -133,8 +135,7 @@ def test_what_is_sent_stays_sent() -> None:
     assert (kept.sent_at, kept.sent_to, kept.last_error) == (ISSUED_AT, ["a@b.example"], "")
 
 
-def test_a_long_reason_or_error_is_cut_off_to_what_is_kept() -> None:
-    invoice = make_issued()
+def test_a_long_reason_or_error_is_cut_off_to_what_is_kept(invoice: Invoice) -> None:
     write_notice(invoice=invoice, kind=NoticeKind.CARD_DECLINED, attempt=1, reason="r" * 900, now=ISSUED_AT)
     letter_failed(notice_id=CollectionNotice.objects.get().pk, error="e" * 900, retry_at=ISSUED_AT)
     kept = CollectionNotice.objects.get()

@@ -20,6 +20,7 @@ from tenants.models import Role
 from tests.billing.collected import pay_by_hand
 from tests.billing.issued import ISSUED_AT, make_issued
 from tests.factories import make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 LEASE = timedelta(minutes=10)
@@ -29,8 +30,10 @@ def told(invoice: Invoice, kind: NoticeKind = NoticeKind.CARD_DECLINED, attempt:
     return write_notice(invoice=invoice, kind=kind, attempt=attempt, reason="no funds", now=ISSUED_AT)
 
 
-def test_one_notice_a_try_and_the_latest_stands() -> None:
-    invoice = make_issued()
+invoice = kept(make_issued)
+
+
+def test_one_notice_a_try_and_the_latest_stands(invoice: Invoice) -> None:
     assert [told(invoice), told(invoice), told(invoice, attempt=2)] == [True, False, True]
     assert told(invoice, NoticeKind.CONSENT_NEEDED, 3)
     CollectionNotice.objects.filter(kind=NoticeKind.CONSENT_NEEDED).update(created_at=ISSUED_AT + timedelta(hours=1))
@@ -39,8 +42,7 @@ def test_one_notice_a_try_and_the_latest_stands() -> None:
     assert standing_notices(invoice.issuer) == []
 
 
-def test_of_a_paid_invoice_nobody_is_told() -> None:
-    invoice = make_issued()
+def test_of_a_paid_invoice_nobody_is_told(invoice: Invoice) -> None:
     told(invoice)
     pay_by_hand(invoice, "123.45")
     assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
@@ -60,8 +62,7 @@ def test_a_letter_is_claimed_by_one_and_again_after_its_lease() -> None:
     assert (kept.sent_at, kept.sent_to, kept.last_error) == (ISSUED_AT, ["a@b.example"], "")
 
 
-def test_those_who_pay_are_written_to_and_no_others() -> None:
-    invoice = make_issued()
+def test_those_who_pay_are_written_to_and_no_others(invoice: Invoice) -> None:
     for name, role in (("bill", Role.BILLING), ("dev", Role.DEVELOPER), ("own", Role.OWNER)):
         make_user(name, invoice.tenant, role)
     people = [email for email in readers_of(invoice.tenant) if email != invoice.tenant.billing_email.lower()]
@@ -77,8 +78,7 @@ def test_those_who_pay_are_written_to_and_no_others() -> None:
         (NoticeKind.CARD_MISSING, "There is no card on file"),
     ],
 )
-def test_the_letter_says_why_how_much_and_where(kind: NoticeKind, words: str) -> None:
-    invoice = make_issued()
+def test_the_letter_says_why_how_much_and_where(kind: NoticeKind, words: str, invoice: Invoice) -> None:
     pay_by_hand(invoice, "23.45")
     told(invoice, kind)
     notice = CollectionNotice.objects.select_related("invoice__issuer").get()

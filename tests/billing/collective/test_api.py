@@ -10,6 +10,7 @@ from billing.payment_references import payment_reference
 from tests.billing.collected import pay_by_hand
 from tests.billing.collective.gathered import gathered, waits
 from tests.billing.test_closing_api import client_of, get, send
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Collective, Invoice
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def parts(cast: Cast) -> list[Invoice]:
     return [
         waits((cast.provider, cast.tenant), amount, minutes=place) for place, amount in enumerate(("100.00", "23.45"))
     ]
 
 
-@pytest.fixture
+@kept
 def made(parts: list[Invoice]) -> Collective:
     return gathered()
 

@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 
 from billing.collective.checks import CHECKS
+from tenants.models import Organization
 from tests.billing.collected import pay_by_hand
 from tests.billing.collective.gathered import gathered, waits
 from tests.billing.issued import make_parties
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Collective
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db
 PARTS, NUMBERS = CHECKS
 
 
-@pytest.fixture
+@kept
 def made() -> Collective:
     parties = make_parties()
     first = waits(parties, "100.00")
@@ -43,8 +45,12 @@ def found(name: str) -> list[str]:
     return list(CHECKS[name]()[1])
 
 
-def test_books_that_hold_are_counted_and_nothing_is_found(made: Collective) -> None:
-    other = make_parties()
+other = kept(make_parties)
+
+
+def test_books_that_hold_are_counted_and_nothing_is_found(
+    made: Collective, other: tuple[Organization, Organization]
+) -> None:
     waits(other, "1.00"), waits(other, "2.00")
     gathered()
     assert CHECKS[PARTS]() == (2, [])
@@ -81,8 +87,8 @@ def test_a_part_that_does_not_belong_is_named(made: Collective, change: str) -> 
     assert found(PARTS) == [f"{made.number}: part {part.invoice.number} of 70.0000 does not belong to it"]
 
 
-def test_a_part_of_another_tenant_is_named(made: Collective) -> None:
-    _issuer, stranger = make_parties()
+def test_a_part_of_another_tenant_is_named(made: Collective, other: tuple[Organization, Organization]) -> None:
+    _issuer, stranger = other
     plant(f"UPDATE billing_collective SET tenant_id = '{stranger.pk}'")
     assert len(found(PARTS)) == 2
 

@@ -21,6 +21,7 @@ from billing.corrections.voiding import void_invoice
 from billing.documents.making import make_documents
 from billing.dues import dues_of
 from billing.models import (
+    BankAccount,
     BillingPeriod,
     CarriedDue,
     Collection,
@@ -35,13 +36,14 @@ from billing.models import (
 from billing.models import SettlementState as State
 from billing.payment_references import payment_reference
 from billing.settlement import settle
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Organization
 from tests.billing.banking.statements import Movement, make_account, take_one
 from tests.billing.collected import add_card, collect, gateway_of, invoices_at, only_invoice_at, pay_by_hand
 from tests.billing.collective.gathered import LATER, asks_together, gathered, state_of, waits
 from tests.billing.issued import ISSUED_AT, TO_AT, make_parties
 from tests.billing.world import APRIL, MARCH, make_world
 from tests.factories import make_contract, make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -52,9 +54,18 @@ def names(holds: str) -> list[str]:
     return [check.name for check in check_books() if holds in check.name and not check.holds]
 
 
+parties = kept(make_parties)
+
+
+@kept
+def account(cast: Cast) -> BankAccount:
+    return make_account(cast.provider)
+
+
 @pytest.mark.django_db
-def test_invoices_of_two_contracts_are_asked_for_once_with_one_number_sum_and_day() -> None:
-    parties = make_parties()
+def test_invoices_of_two_contracts_are_asked_for_once_with_one_number_sum_and_day(
+    parties: tuple[Organization, Organization],
+) -> None:
     first, second = waits(parties, "100.00"), waits(parties, "23.45", minutes=5)
     waits(make_parties(), "5.00")
     waits(parties, "70", currency="JPY")
@@ -79,8 +90,9 @@ def test_invoices_of_two_contracts_are_asked_for_once_with_one_number_sum_and_da
 
 
 @pytest.mark.django_db
-def test_a_second_one_has_the_next_number_and_takes_only_what_came_since() -> None:
-    parties = make_parties()
+def test_a_second_one_has_the_next_number_and_takes_only_what_came_since(
+    parties: tuple[Organization, Organization],
+) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     first = gathered()
     waits(parties, "3.00"), waits(parties, "4.00")
@@ -90,8 +102,7 @@ def test_a_second_one_has_the_next_number_and_takes_only_what_came_since() -> No
 
 
 @pytest.mark.django_db
-def test_what_still_closes_is_waited_for_but_not_for_ever() -> None:
-    parties = make_parties()
+def test_what_still_closes_is_waited_for_but_not_for_ever(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     contract = make_contract(*parties, make_price_book(parties[0]))
     open_one = BillingPeriod.objects.create(contract=contract, from_at=TO_AT - timedelta(days=31), to_at=TO_AT)
@@ -102,8 +113,9 @@ def test_what_still_closes_is_waited_for_but_not_for_ever() -> None:
 
 
 @pytest.mark.django_db
-def test_one_alone_is_collected_by_itself_and_what_was_paid_or_voided_is_left_out() -> None:
-    parties = make_parties()
+def test_one_alone_is_collected_by_itself_and_what_was_paid_or_voided_is_left_out(
+    parties: tuple[Organization, Organization],
+) -> None:
     paid, voided, alone = (waits(parties, amount) for amount in ("1.00", "2.00", "3.00"))
     pay_by_hand(paid, "1.00")
     void_invoice(invoice_id=voided.pk, reason="wrong", by="petra", now=LATER)
@@ -130,8 +142,7 @@ def test_a_period_that_closes_waits_only_where_it_was_said_so(cast: Cast) -> Non
 
 
 @pytest.mark.django_db
-def test_the_paper_names_every_invoice_and_one_reference() -> None:
-    parties = make_parties()
+def test_the_paper_names_every_invoice_and_one_reference(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "100.00"), waits(parties, "23.45")
     made = gathered()
     assert make_documents(subject_id=made.pk, public_url="https://bills.example", now=LATER)
@@ -140,8 +151,7 @@ def test_the_paper_names_every_invoice_and_one_reference() -> None:
 
 
 @pytest.mark.django_db
-def test_one_transfer_that_names_it_pays_all_of_its_invoices(cast: Cast) -> None:
-    account = make_account(cast.provider)
+def test_one_transfer_that_names_it_pays_all_of_its_invoices(cast: Cast, account: BankAccount) -> None:
     first, second = (waits((cast.provider, cast.tenant), amount) for amount in ("100.00", "23.45"))
     made = gathered()
     for text in (made.number, payment_reference(made.number), f"Rechnung {made.number.lower()} danke"):
@@ -152,8 +162,7 @@ def test_one_transfer_that_names_it_pays_all_of_its_invoices(cast: Cast) -> None
 
 
 @pytest.mark.django_db
-def test_its_number_names_no_invoice_of_the_same_digits(cast: Cast) -> None:
-    account = make_account(cast.provider)
+def test_its_number_names_no_invoice_of_the_same_digits(cast: Cast, account: BankAccount) -> None:
     waits((cast.provider, cast.tenant), "100.00"), waits((cast.provider, cast.tenant), "23.45")
     made = gathered()
     other = waits((cast.provider, cast.tenant), "7.00")
@@ -171,8 +180,7 @@ def test_its_number_names_no_invoice_of_the_same_digits(cast: Cast) -> None:
         "UPDATE billing_collectivepart SET amount = amount / 2",
     ],
 )
-def test_what_was_asked_for_does_not_change(sql: str) -> None:
-    parties = make_parties()
+def test_what_was_asked_for_does_not_change(sql: str, parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     gathered()
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
@@ -180,8 +188,7 @@ def test_what_was_asked_for_does_not_change(sql: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_database_refuses_parts_of_others() -> None:
-    parties = make_parties()
+def test_the_database_refuses_parts_of_others(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     made = gathered()
     for stranger in (waits(make_parties(), "3.00"), waits(parties, "3", currency="JPY")):
@@ -190,8 +197,7 @@ def test_the_database_refuses_parts_of_others() -> None:
 
 
 @pytest.mark.django_db
-def test_a_sum_that_does_not_fit_its_parts_is_found() -> None:
-    parties = make_parties()
+def test_a_sum_that_does_not_fit_its_parts_is_found(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     gathered()
     with connection.cursor() as cursor:

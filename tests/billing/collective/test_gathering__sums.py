@@ -34,6 +34,7 @@ from tests.billing.collective.gathered import LATER, gathered, state_of, waits
 from tests.billing.issued import ISSUED_AT, TO_AT, make_issued, make_parties
 from tests.billing.killed import killed_everywhere
 from tests.factories import make_contract, make_organization, make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,6 +59,9 @@ def sweep(now: datetime = LATER, *, stripe: bool = False) -> None:
 
 def holds() -> bool:
     return all(not check()[1] for check in CHECKS.values())
+
+
+parties = kept(make_parties)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -92,8 +96,7 @@ def test_every_invoice_is_asked_for_once_and_parts_are_the_whole(seed: int, stri
     assert holds()
 
 
-def test_the_whole_is_due_when_the_last_of_its_parts_is() -> None:
-    parties = make_parties()
+def test_the_whole_is_due_when_the_last_of_its_parts_is(parties: tuple[Organization, Organization]) -> None:
     parts = [waits(parties, "1.00", minutes=minutes) for minutes in (0, 600, 60)]
     made = gathered()
     assert made.due_at == max(part.due_at for part in parts if part.due_at is not None)
@@ -109,8 +112,7 @@ def test_three_decimals_and_none_are_summed_exactly() -> None:
     assert holds()
 
 
-def test_what_was_issued_apart_is_no_part() -> None:
-    parties = make_parties()
+def test_what_was_issued_apart_is_no_part(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     alone = make_issued(parties=parties)
     made = gathered()
@@ -118,8 +120,9 @@ def test_what_was_issued_apart_is_no_part() -> None:
     assert not CollectivePart.objects.filter(invoice=alone).exists()
 
 
-def test_what_waits_is_asked_for_when_it_waited_long_enough_and_not_a_second_before() -> None:
-    parties = make_parties()
+def test_what_waits_is_asked_for_when_it_waited_long_enough_and_not_a_second_before(
+    parties: tuple[Organization, Organization],
+) -> None:
     waits(parties, "1.00", minutes=7), waits(parties, "2.00", minutes=3)
     contract = make_contract(*parties, make_price_book(parties[0]))
     BillingPeriod.objects.create(contract=contract, from_at=TO_AT - timedelta(days=31), to_at=TO_AT)
@@ -129,8 +132,7 @@ def test_what_waits_is_asked_for_when_it_waited_long_enough_and_not_a_second_bef
 
 
 @pytest.mark.parametrize("state", ["draft", "offered"])
-def test_a_contract_that_never_began_is_not_waited_for(state: str) -> None:
-    parties = make_parties()
+def test_a_contract_that_never_began_is_not_waited_for(state: str, parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     contract = make_contract(*parties, make_price_book(parties[0]))
     BillingPeriod.objects.create(contract=contract, from_at=TO_AT - timedelta(days=31), to_at=TO_AT)
@@ -139,8 +141,7 @@ def test_a_contract_that_never_began_is_not_waited_for(state: str) -> None:
     assert len(due_groups(now=LATER)) == 1
 
 
-def test_a_period_that_ends_later_or_is_anothers_is_not_waited_for() -> None:
-    parties = make_parties()
+def test_a_period_that_ends_later_or_is_anothers_is_not_waited_for(parties: tuple[Organization, Organization]) -> None:
     waits(parties, "1.00"), waits(parties, "2.00")
     later = make_contract(*parties, make_price_book(parties[0]))
     BillingPeriod.objects.create(contract=later, from_at=TO_AT, to_at=TO_AT + timedelta(days=30))
@@ -166,8 +167,9 @@ def test_numbers_are_named_after_the_issuers_invoices(slug: str, invoices: str, 
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("stripe", [False, True])
-def test_a_sweep_that_dies_at_any_statement_leaves_all_waiting(stripe: bool) -> None:
-    parties = make_parties()
+def test_a_sweep_that_dies_at_any_statement_leaves_all_waiting(
+    stripe: bool, parties: tuple[Organization, Organization]
+) -> None:
     for place in range(3):
         waits(parties, "7.00", minutes=place)
     [group] = due_groups(now=LATER)

@@ -16,6 +16,7 @@ from tests.billing.collected import pay_by_hand
 from tests.billing.collective.gathered import LATER, asks_together, gathered, waits
 from tests.billing.issued import make_parties
 from tests.factories import make_contract, make_organization, make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Collective
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def made(cast: Cast) -> Collective:
     parties = (cast.provider, cast.tenant)
     waits(parties, "23.45", minutes=9), waits(parties, "100.00"), waits(parties, "0.01", minutes=4)

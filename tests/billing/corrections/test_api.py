@@ -7,12 +7,13 @@ import pytest
 from billing.corrections.shapes import LINES_MAX
 from billing.models import CreditNote
 from tests.billing.corrections.called import Callers
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 WHY = {"reason": "billing_error", "note": "Counted twice."}
 
 
-@pytest.fixture
+@kept
 def calls() -> Callers:
     return Callers()
 

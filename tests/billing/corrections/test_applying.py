@@ -15,9 +15,11 @@ from billing.corrections.policies import keep_policy
 from billing.dues import dues_of
 from billing.models import Invoice, InvoiceState, Payment, SettlementState
 from billing.payment_reversals import reverse_payment
+from tenants.models import Organization
 from tests.billing.corrections.corrected import BY, NOW, books, wrong_in_the_books
 from tests.billing.corrections.kept import by_hand, keep, stands
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
+from tests.kept import kept
 
 if TYPE_CHECKING:
     pass
@@ -31,9 +33,13 @@ def owing(
     return invoice
 
 
+parties = kept(make_parties)
+
+
 @pytest.mark.django_db
-def test_the_invoice_that_is_due_first_is_paid_first_and_the_rest_of_it_goes_to_the_next() -> None:
-    parties = make_parties()
+def test_the_invoice_that_is_due_first_is_paid_first_and_the_rest_of_it_goes_to_the_next(
+    parties: tuple[Organization, Organization],
+) -> None:
     later, sooner = owing("50.00", parties, days=3), owing("30.00", parties)
     account = keep("60.00", parties)
     assert due_balances(limit=10) == [account.pk]
@@ -49,8 +55,7 @@ def test_the_invoice_that_is_due_first_is_paid_first_and_the_rest_of_it_goes_to_
 
 
 @pytest.mark.django_db
-def test_more_that_comes_later_goes_on_where_it_stopped() -> None:
-    parties = make_parties()
+def test_more_that_comes_later_goes_on_where_it_stopped(parties: tuple[Organization, Organization]) -> None:
     invoice = owing("50.00", parties)
     for number in range(3):
         account = keep("20.00", parties, key=f"came {number}")
@@ -62,8 +67,9 @@ def test_more_that_comes_later_goes_on_where_it_stopped() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("state", [SettlementState.CUSTOMER, SettlementState.WAIT, SettlementState.COLLECT])
-def test_an_invoice_that_stripe_collects_is_left_to_stripe(state: SettlementState) -> None:
-    parties = make_parties()
+def test_an_invoice_that_stripe_collects_is_left_to_stripe(
+    state: SettlementState, parties: tuple[Organization, Organization]
+) -> None:
     owing("50.00", parties, state=state)
     account = keep("20.00", parties)
     assert due_balances(limit=10) == []
@@ -71,8 +77,10 @@ def test_an_invoice_that_stripe_collects_is_left_to_stripe(state: SettlementStat
 
 
 @pytest.mark.django_db
-def test_what_one_issuer_has_pays_no_other_issuers_invoice_and_no_other_currency() -> None:
-    issuer, tenant = make_parties()
+def test_what_one_issuer_has_pays_no_other_issuers_invoice_and_no_other_currency(
+    parties: tuple[Organization, Organization],
+) -> None:
+    issuer, tenant = parties
     other, _ = make_parties()
     owing("50.00", (other, tenant))
     by_hand(make_issued([Line("50.00")], parties=(issuer, tenant), currency="EUR"))
@@ -82,8 +90,7 @@ def test_what_one_issuer_has_pays_no_other_issuers_invoice_and_no_other_currency
 
 
 @pytest.mark.django_db
-def test_a_provider_may_want_it_left_where_it_is() -> None:
-    parties = make_parties()
+def test_a_provider_may_want_it_left_where_it_is(parties: tuple[Organization, Organization]) -> None:
     owing("50.00", parties)
     account = keep("20.00", parties)
     keep_policy(provider=parties[0], disputes_pause_dunning=True, applies_balances=False, by=BY, now=NOW)
@@ -92,8 +99,9 @@ def test_a_provider_may_want_it_left_where_it_is() -> None:
 
 
 @pytest.mark.django_db
-def test_a_payment_from_the_balance_that_is_taken_back_is_on_the_balance_again() -> None:
-    parties = make_parties()
+def test_a_payment_from_the_balance_that_is_taken_back_is_on_the_balance_again(
+    parties: tuple[Organization, Organization],
+) -> None:
     invoice = owing("50.00", parties)
     account = keep("60.00", parties)
     (payment,) = apply_balance(account_id=account.pk, now=NOW)

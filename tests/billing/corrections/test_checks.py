@@ -14,6 +14,7 @@ from billing.write_offs import write_off
 from tests.billing.corrections.corrected import BY, NOW, credit, pay, wrong_in_the_books
 from tests.billing.corrections.kept import keep, refund
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def around_the_guards(sql: str, *parameters: str) -> None:
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
-@pytest.fixture
+@kept
 def note() -> CreditNote:
     """A credit note of 30.00, of which 10.00 are on the balance."""
     invoice = make_issued([Line("100.00")])

@@ -28,10 +28,11 @@ from billing.models import (
 from billing.tenant_balances import balance_of
 from billing.write_offs import write_off
 from tenants.ids import new_id
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Organization
 from tests.billing.corrections.corrected import BY, NOW, books, credit, pay, wrong_in_the_books
 from tests.billing.issued import ISSUED_AT, Line, make_draft, make_issued, make_parties
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +84,14 @@ def with_fee_and_tax() -> Invoice:
     return Invoice.objects.get(pk=draft.pk)
 
 
+@kept
+def invoice() -> Invoice:
+    return make_issued([Line("100.00")])
+
+
+parties = kept(make_parties)
+
+
 def test_a_line_in_part_takes_off_what_is_left_to_pay() -> None:
     invoice = make_issued([Line("100.00"), Line("23.45")])
     made = credit(invoice, Wanted(1, quantity=Decimal(250_000)))
@@ -116,8 +125,7 @@ def test_the_whole_of_an_unpaid_invoice_settles_it() -> None:
     assert not wrong_in_the_books()
 
 
-def test_what_was_paid_before_goes_to_the_balance() -> None:
-    invoice = make_issued([Line("100.00")])
+def test_what_was_paid_before_goes_to_the_balance(invoice: Invoice) -> None:
     pay(invoice, "80.00")
     made = credit(invoice, amount="30")
     assert (made.applied, made.total - made.applied) == (Decimal(20), Decimal(10))
@@ -167,8 +175,7 @@ def test_a_line_is_not_credited_beyond_the_invoice_it_is_on() -> None:
         credit(invoice, Wanted(2))
 
 
-def test_numbers_have_no_gap_and_start_anew_for_each_issuer() -> None:
-    parties = make_parties()
+def test_numbers_have_no_gap_and_start_anew_for_each_issuer(parties: tuple[Organization, Organization]) -> None:
     first, second = make_issued(parties=parties), make_issued(parties=parties)
     numbers = [credit(invoice, amount="1").number for invoice in (first, second, first)]
     with pytest.raises(WrongCredit):
@@ -214,8 +221,7 @@ def test_lines_and_an_amount_exclude_each_other() -> None:
         credit(make_issued(), Wanted(1), amount="1")
 
 
-def test_what_was_written_off_is_credited_before_it_becomes_a_balance() -> None:
-    invoice = make_issued([Line("100.00")])
+def test_what_was_written_off_is_credited_before_it_becomes_a_balance(invoice: Invoice) -> None:
     pay(invoice, "40")
     write_off(invoice_id=invoice.pk, reason="Insolvent", by=BY, now=NOW)
     made = credit(invoice, amount="70")
@@ -226,8 +232,8 @@ def test_what_was_written_off_is_credited_before_it_becomes_a_balance() -> None:
     assert not wrong_in_the_books()
 
 
-def test_deposits_are_not_credited() -> None:
-    provider, tenant = make_parties()
+def test_deposits_are_not_credited(parties: tuple[Organization, Organization]) -> None:
+    provider, tenant = parties
     draft = make_draft([Line("100.00"), Line("50.00")], provider=provider, tenant=tenant)
     InvoiceLine.objects.filter(invoice=draft, position=2).update(rule="lease_deposit_taken")
     Invoice.objects.filter(pk=draft.pk).update(

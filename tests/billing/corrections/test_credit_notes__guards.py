@@ -14,6 +14,7 @@ from billing.models import CreditNote, CreditNoteLine, CreditReason, Invoice, Pa
 from billing.tenant_balances import balance_of
 from tests.billing.corrections.corrected import BY, NOW, credit, pay, wrong_in_the_books
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 
 def plant(invoice: Invoice, *amounts: str, subtotal: str, number: str = "X-1", **changes: object) -> None:
@@ -50,6 +51,11 @@ def plant(invoice: Invoice, *amounts: str, subtotal: str, number: str = "X-1", *
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+@kept
+def invoice() -> Invoice:
+    return make_issued([Line("100.00"), Line("20.00"), Line("-20.00")])
+
+
 @pytest.mark.django_db
 def test_one_that_adds_up_is_let_in() -> None:
     plant(make_issued([Line("100.00"), Line("20.00")]), "60", "20", subtotal="80")
@@ -67,9 +73,8 @@ def test_one_that_adds_up_is_let_in() -> None:
     ],
 )
 def test_more_than_there_is_and_what_does_not_add_up_is_refused(
-    amounts: tuple[str, ...], subtotal: str, says: str
+    amounts: tuple[str, ...], subtotal: str, says: str, invoice: Invoice
 ) -> None:
-    invoice = make_issued([Line("100.00"), Line("20.00"), Line("-20.00")])
     with pytest.raises(IntegrityError, match=says):
         plant(invoice, *amounts, subtotal=subtotal)
 

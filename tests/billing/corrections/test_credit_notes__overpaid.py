@@ -14,6 +14,7 @@ from billing.write_offs import write_off
 from tests.billing.corrections.corrected import BY, NOW, credit, pay, wrong_in_the_books
 from tests.billing.corrections.kept import stands
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +25,10 @@ def make_overpaid(amount: str = "110") -> Invoice:
     return Invoice.objects.get(pk=invoice.pk)
 
 
-def test_what_is_credited_of_an_overpaid_invoice_goes_to_the_balance() -> None:
-    invoice = make_overpaid()
+invoice = kept(make_overpaid)
+
+
+def test_what_is_credited_of_an_overpaid_invoice_goes_to_the_balance(invoice: Invoice) -> None:
     note = credit(invoice, amount="30")
     assert (note.total, note.applied) == (Decimal(30), Decimal(0))
     assert stands(BalanceAccount.objects.get()) == Decimal(30)
@@ -33,8 +36,7 @@ def test_what_is_credited_of_an_overpaid_invoice_goes_to_the_balance() -> None:
     assert wrong_in_the_books() == {}
 
 
-def test_a_credit_note_that_takes_more_off_than_is_left_is_refused_by_the_database() -> None:
-    invoice = make_overpaid()
+def test_a_credit_note_that_takes_more_off_than_is_left_is_refused_by_the_database(invoice: Invoice) -> None:
     made = CreditNote.objects.create(
         number="CN-9999",
         invoice=invoice,
@@ -67,8 +69,7 @@ def test_more_than_was_written_off_can_be_paid_by_card() -> None:
     assert sum(WriteOff.objects.values_list("amount", flat=True)) == 0
 
 
-def test_writing_off_more_than_is_left_is_refused_by_the_database() -> None:
-    invoice = make_overpaid()
+def test_writing_off_more_than_is_left_is_refused_by_the_database(invoice: Invoice) -> None:
     WriteOff.objects.create(invoice=invoice, amount=1, reason="x", by=BY, at=NOW)
     with pytest.raises(IntegrityError, match="more than is left"), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -17,6 +17,7 @@ from billing.payments import PaymentMethod
 from tenants.ids import new_id
 from tests.billing.corrections.corrected import books, credit, pay, wrong_in_the_books
 from tests.billing.corrections.taxed import make_taxed
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,11 @@ PARTS = {"USD": ("0.07", "12.34"), "JPY": ("7", "123"), "BHD": ("0.007", "12.345
 def whole_of(invoice: Invoice) -> tuple[Decimal, ...]:
     sums = CreditNote.objects.filter(invoice=invoice).aggregate(net=Sum("subtotal"), tax=Sum("tax"), total=Sum("total"))
     return tuple(sums[name] for name in ("net", "tax", "total"))
+
+
+@kept
+def invoice() -> Invoice:
+    return make_taxed(("100.00", "20"), ("-20.00", "0"))
 
 
 @pytest.mark.parametrize("currency", LINES)
@@ -88,8 +94,7 @@ def test_no_more_tax_goes_back_than_the_invoice_bears() -> None:
     assert not wrong_in_the_books()
 
 
-def test_the_tax_that_is_left_of_lines_that_net_to_nothing_goes_back_too() -> None:
-    invoice = make_taxed(("100.00", "20"), ("-20.00", "0"))
+def test_the_tax_that_is_left_of_lines_that_net_to_nothing_goes_back_too(invoice: Invoice) -> None:
     credit(invoice, Wanted(1, amount=Decimal(80)))
     assert dues_of(invoice).left == 4
     rest = credit(invoice)
@@ -99,8 +104,7 @@ def test_the_tax_that_is_left_of_lines_that_net_to_nothing_goes_back_too() -> No
     assert not wrong_in_the_books()
 
 
-def test_lines_below_zero_alone_are_refused() -> None:
-    invoice = make_taxed(("100.00", "20"), ("-20.00", "0"))
+def test_lines_below_zero_alone_are_refused(invoice: Invoice) -> None:
     with pytest.raises(MoreThanLeft, match="must be above 0"):
         credit(invoice, Wanted(2))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.billing.corrections.called import Callers
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 ASK = {"line": 1, "text": "We used half of that."}
 
 
-@pytest.fixture
+@kept
 def calls() -> Callers:
     return Callers()
 

@@ -37,6 +37,7 @@ from billing.models import (
 from tenants.models import AuditEntry
 from tests.billing.corrections.corrected import BY, NOW, wrong_in_the_books
 from tests.billing.issued import Line, make_issued, make_parties
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 ALICE = "alice@tenant.example"
@@ -60,6 +61,9 @@ def uphold(dispute: Dispute) -> Dispute:
 
 def withdraw(dispute: Dispute) -> Dispute:
     return withdraw_dispute(dispute_id=dispute.pk, organization=dispute.tenant, by=ALICE, now=NOW)
+
+
+invoice = kept(make_issued)
 
 
 def test_a_question_is_answered_and_granted_with_a_credit_note() -> None:
@@ -100,8 +104,7 @@ def test_a_grant_beyond_what_is_left_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("end", [uphold, withdraw, grant])
-def test_a_question_has_one_outcome_and_the_line_can_be_questioned_again(end: object) -> None:
-    invoice = make_issued()
+def test_a_question_has_one_outcome_and_the_line_can_be_questioned_again(end: object, invoice: Invoice) -> None:
     dispute = ask(invoice)
     with pytest.raises(AlreadyDisputed, match="line 1"):
         ask(invoice)
@@ -115,8 +118,7 @@ def test_a_question_has_one_outcome_and_the_line_can_be_questioned_again(end: ob
     assert ask(invoice).state == DisputeState.OPEN
 
 
-def test_a_line_and_the_whole_invoice_are_different_questions() -> None:
-    invoice = make_issued()
+def test_a_line_and_the_whole_invoice_are_different_questions(invoice: Invoice) -> None:
     ask(invoice, 1)
     ask(invoice, 2)
     ask(invoice, None)
@@ -140,8 +142,7 @@ def test_each_side_decides_what_is_its_own_and_others_find_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 4001])
-def test_words_are_asked_for(text: str) -> None:
-    invoice = make_issued()
+def test_words_are_asked_for(text: str, invoice: Invoice) -> None:
     with pytest.raises(WrongDispute, match="1 to 4000"):
         ask(invoice, text=text)
     dispute = ask(invoice)
@@ -149,8 +150,7 @@ def test_words_are_asked_for(text: str) -> None:
         answer_dispute(dispute_id=dispute.pk, organization=dispute.issuer, text=text, by=BY, now=NOW)
 
 
-def test_what_is_not_on_the_invoice_or_not_owed_cannot_be_questioned() -> None:
-    invoice = make_issued()
+def test_what_is_not_on_the_invoice_or_not_owed_cannot_be_questioned(invoice: Invoice) -> None:
     with pytest.raises(WrongDispute, match="has no line 3"):
         ask(invoice, 3)
     Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.VOID)
@@ -169,8 +169,7 @@ def test_messages_are_bounded() -> None:
         answer_dispute(dispute_id=dispute.pk, organization=dispute.tenant, text="one more", by=ALICE, now=NOW)
 
 
-def test_an_open_question_pauses_dunning_as_the_policy_was_when_it_was_asked() -> None:
-    invoice = make_issued()
+def test_an_open_question_pauses_dunning_as_the_policy_was_when_it_was_asked(invoice: Invoice) -> None:
     assert not pauses_dunning(invoice.pk)
     first = ask(invoice)
     assert pauses_dunning(invoice.pk)

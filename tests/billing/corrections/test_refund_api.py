@@ -6,11 +6,12 @@ import pytest
 
 from tests.billing.corrections.called import Callers
 from tests.billing.corrections.kept import keep
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def calls() -> Callers:
     made = Callers()
     keep("50.00", (made.invoice.issuer, made.invoice.tenant))

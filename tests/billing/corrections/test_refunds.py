@@ -29,6 +29,7 @@ from tenants.models import AuditEntry
 from tests.billing.corrections.corrected import BY, NOW, books, credit, pay, wrong_in_the_books
 from tests.billing.corrections.kept import keep, refund, stands
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +42,15 @@ def paid_by_card() -> tuple[BalanceAccount, Payment]:
     return BalanceAccount.objects.get(tenant_id=invoice.tenant_id), payment
 
 
-def test_a_transfer_is_in_transit_until_a_person_says_that_it_was_sent() -> None:
-    account = keep("50.00")
+@kept
+def account() -> BalanceAccount:
+    return keep("50.00")
+
+
+account_and_payment = kept(paid_by_card)
+
+
+def test_a_transfer_is_in_transit_until_a_person_says_that_it_was_sent(account: BalanceAccount) -> None:
     asked = refund(account, "30.00")
     assert (asked.state, stands(account)) == (RefundState.PENDING, Decimal(20))
     assert books(account.issuer) == {"bank_clearing": Decimal(50), "refund_in_transit": Decimal(-30)}
@@ -58,8 +66,7 @@ def test_a_transfer_is_in_transit_until_a_person_says_that_it_was_sent() -> None
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_what_was_not_sent_or_came_back_is_on_the_balance_again(sent: bool) -> None:
-    account = keep("50.00")
+def test_what_was_not_sent_or_came_back_is_on_the_balance_again(sent: bool, account: BalanceAccount) -> None:
     asked = refund(account, "30.00")
     if sent:
         mark_sent(refund_id=asked.pk, reference="TRX-1", by=BY, now=NOW)
@@ -72,8 +79,7 @@ def test_what_was_not_sent_or_came_back_is_on_the_balance_again(sent: bool) -> N
     assert not wrong_in_the_books()
 
 
-def test_more_than_the_balance_has_is_refused_with_what_it_has() -> None:
-    account = keep("50.00")
+def test_more_than_the_balance_has_is_refused_with_what_it_has(account: BalanceAccount) -> None:
     with pytest.raises(BalanceTooLow) as refused:
         refund(account, "50.01")
     assert refused.value.extra == {"left": "50.00"}
@@ -100,14 +106,22 @@ def test_the_same_id_is_the_same_refund() -> None:
         ("1", RefundMethod.CARD, False, "x"),
     ],
 )
-def test_what_makes_no_refund_is_refused(amount: str, method: RefundMethod, with_payment: bool, reason: str) -> None:
-    account, payment = paid_by_card()
+def test_what_makes_no_refund_is_refused(
+    amount: str,
+    method: RefundMethod,
+    with_payment: bool,
+    reason: str,
+    account_and_payment: tuple[BalanceAccount, Payment],
+) -> None:
+    account, payment = account_and_payment
     with pytest.raises(WrongRefund):
         refund(account, amount, method=method, payment_id=payment.pk if with_payment else None, reason=reason)
 
 
-def test_no_more_goes_back_to_a_card_than_it_paid_and_has_not_back() -> None:
-    account, payment = paid_by_card()
+def test_no_more_goes_back_to_a_card_than_it_paid_and_has_not_back(
+    account_and_payment: tuple[BalanceAccount, Payment],
+) -> None:
+    account, payment = account_and_payment
     assert card_payments(account) == [(payment, Decimal(100))]
     reverse_payment(payment_id=payment.pk, reference="taken", reason="Chargeback", by=BY, now=NOW, amount=Decimal(45))
     refund(account, "30.00", method=RefundMethod.CARD, payment_id=payment.pk)
@@ -120,8 +134,8 @@ def test_no_more_goes_back_to_a_card_than_it_paid_and_has_not_back() -> None:
     assert not wrong_in_the_books()
 
 
-def test_a_person_decides_nothing_of_a_refund_to_a_card() -> None:
-    account, payment = paid_by_card()
+def test_a_person_decides_nothing_of_a_refund_to_a_card(account_and_payment: tuple[BalanceAccount, Payment]) -> None:
+    account, payment = account_and_payment
     asked = refund(account, "30.00", method=RefundMethod.CARD, payment_id=payment.pk)
     with pytest.raises(RefundIsOver):
         mark_sent(refund_id=asked.pk, reference="x", by=BY, now=NOW)
@@ -149,8 +163,8 @@ def test_the_database_keeps_what_a_refund_is_about_and_lets_it_only_go_forward(c
         Refund.objects.filter(pk=asked.pk).update(**changes)
 
 
-def test_the_database_refuses_more_to_a_card_than_it_paid() -> None:
-    account, payment = paid_by_card()
+def test_the_database_refuses_more_to_a_card_than_it_paid(account_and_payment: tuple[BalanceAccount, Payment]) -> None:
+    account, payment = account_and_payment
     with pytest.raises(IntegrityError, match="refunded already"), transaction.atomic():
         Refund.objects.create(
             account=account,
@@ -179,8 +193,7 @@ def test_an_unknown_balance_is_nobodys() -> None:
         request_refund(account_id=new_id(), order=Order(Decimal(1), RefundMethod.BANK_TRANSFER, "x"), by=BY, now=NOW)
 
 
-def test_both_parties_programs_are_told_that_it_went() -> None:
-    account = keep("50.00")
+def test_both_parties_programs_are_told_that_it_went(account: BalanceAccount) -> None:
     for each in (account.issuer, account.tenant):
         WebhookEndpoint.objects.create(
             organization=each, url="https://hooks.example/", kinds=["refund.*"], secret=new_secret(), created_at=NOW

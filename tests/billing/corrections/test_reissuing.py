@@ -35,13 +35,14 @@ from tests.billing.corrections.corrected import BY, credit
 from tests.billing.issued import make_issued
 from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 SOON = APRIL + timedelta(days=3)
 
 
-@pytest.fixture
+@kept
 def late() -> Late:
     """A contract that used 25 million tokens in March: 36.00."""
     made = late_world()
@@ -63,8 +64,10 @@ def reissue(invoice: Invoice) -> Invoice:
     return reissue_invoice(invoice_id=invoice.pk, by=BY, now=SOON)
 
 
-def test_the_same_lines_are_billed_once_more_under_the_next_number(late: Late) -> None:
-    first = closed(late)
+first = kept(closed)
+
+
+def test_the_same_lines_are_billed_once_more_under_the_next_number(first: Invoice) -> None:
     void(first)
     assert reissuable(Invoice.objects.get(pk=first.pk))
 
@@ -81,8 +84,7 @@ def test_the_same_lines_are_billed_once_more_under_the_next_number(late: Late) -
     assert wrong() == []
 
 
-def test_it_is_owed_and_booked_once(late: Late) -> None:
-    first = closed(late)
+def test_it_is_owed_and_booked_once(first: Invoice) -> None:
     void(first)
     again = reissue(first)
     first.refresh_from_db()
@@ -108,8 +110,7 @@ def test_it_is_owed_and_booked_once(late: Late) -> None:
     assert wrong() == []
 
 
-def test_said_again_it_is_the_same_invoice(late: Late) -> None:
-    first = closed(late)
+def test_said_again_it_is_the_same_invoice(first: Invoice) -> None:
     void(first)
     assert {reissue(first).pk for _ in range(3)} == {Invoice.objects.get(reissues=first).pk}
     assert not reissuable(Invoice.objects.get(pk=first.pk))
@@ -118,8 +119,7 @@ def test_said_again_it_is_the_same_invoice(late: Late) -> None:
     assert (entry.actor, entry.before, entry.subject) == (BY, {"invoice": "INV-0001"}, "invoice INV-0002")
 
 
-def test_what_was_issued_again_may_be_voided_and_issued_again_too(late: Late) -> None:
-    first = closed(late)
+def test_what_was_issued_again_may_be_voided_and_issued_again_too(first: Invoice) -> None:
     made = [first]
     for _ in range(3):
         void(made[-1])
@@ -129,8 +129,7 @@ def test_what_was_issued_again_may_be_voided_and_issued_again_too(late: Late) ->
     assert wrong() == []
 
 
-def test_its_evidence_is_that_of_the_void_one_but_for_number_and_day(late: Late) -> None:
-    first = closed(late)
+def test_its_evidence_is_that_of_the_void_one_but_for_number_and_day(first: Invoice) -> None:
     void(first)
     again = reissue(first)
     before, after = (json.loads(each.evidence.document) for each in (first, again))
@@ -140,9 +139,8 @@ def test_its_evidence_is_that_of_the_void_one_but_for_number_and_day(late: Late)
         assert name in {"invoice", "taxes"} or before[name] == after[name], name
 
 
-def test_usage_that_came_after_the_first_one_is_not_on_the_second(late: Late) -> None:
+def test_usage_that_came_after_the_first_one_is_not_on_the_second(late: Late, first: Invoice) -> None:
     """It is on the next invoice, linked to the one that stands."""
-    first = closed(late)
     late.use(MILLION, stored_at=LATER)
     void(first)
     again = reissue(first)
@@ -155,8 +153,7 @@ def test_usage_that_came_after_the_first_one_is_not_on_the_second(late: Late) ->
     assert wrong() == []
 
 
-def test_what_no_bill_has_yet_is_linked_to_the_one_that_stands(late: Late) -> None:
-    first = closed(late)
+def test_what_no_bill_has_yet_is_linked_to_the_one_that_stands(late: Late, first: Invoice) -> None:
     late.use(MILLION, stored_at=LATER)
     assert bill_late(contract_id=first.contract_id, now=LATER + timedelta(hours=1))
     assert Adjustment.objects.get().original == first.lines.get()
@@ -206,8 +203,7 @@ def test_usage_that_came_late_where_there_was_no_line_is_linked_to_the_invoice_t
     assert [(each.invoice, each.original) for each in moved] == [(first, None), (first, None), (again, None)]
 
 
-def test_what_a_closed_bill_adjusted_stays_linked_to_the_void_one(late: Late) -> None:
-    first = closed(late)
+def test_what_a_closed_bill_adjusted_stays_linked_to_the_void_one(late: Late, first: Invoice) -> None:
     late.use(MILLION, stored_at=LATER)
     april = late.close(APRIL)
     assert april is not None
@@ -222,8 +218,8 @@ def test_what_a_closed_bill_adjusted_stays_linked_to_the_void_one(late: Late) ->
     assert wrong() == []
 
 
-def test_a_bill_with_late_lines_is_issued_again_with_them(late: Late) -> None:
-    march = closed(late)
+def test_a_bill_with_late_lines_is_issued_again_with_them(late: Late, first: Invoice) -> None:
+    march = first
     late.use(MILLION, stored_at=LATER)
     late.use(2 * MILLION, at=APRIL)
     april = late.close(APRIL)
@@ -235,16 +231,14 @@ def test_a_bill_with_late_lines_is_issued_again_with_them(late: Late) -> None:
     assert wrong() == []
 
 
-def test_closing_a_billed_period_again_answers_with_the_invoice_that_stands(late: Late) -> None:
-    first = closed(late)
+def test_closing_a_billed_period_again_answers_with_the_invoice_that_stands(first: Invoice) -> None:
     void(first)
     again = reissue(first)
     answer = close_period(period_id=first.period_id, now=MAY)
     assert (answer.state, answer.invoice) == (CloseState.ALREADY_CLOSED, again)
 
 
-def test_only_a_void_invoice_with_evidence_is_issued_again(late: Late) -> None:
-    first = closed(late)
+def test_only_a_void_invoice_with_evidence_is_issued_again(first: Invoice) -> None:
     with pytest.raises(NotReissuable, match="it is issued"):
         reissue(first)
     by_hand = make_issued()
@@ -255,8 +249,7 @@ def test_only_a_void_invoice_with_evidence_is_issued_again(late: Late) -> None:
     assert Invoice.objects.count() == 2
 
 
-def test_it_takes_credit_as_any_other(late: Late) -> None:
-    first = closed(late)
+def test_it_takes_credit_as_any_other(first: Invoice) -> None:
     void(first)
     again = reissue(first)
     note = credit(again, amount="6", reason=CreditReason.BILLING_ERROR)
@@ -264,8 +257,7 @@ def test_it_takes_credit_as_any_other(late: Late) -> None:
     assert wrong() == []
 
 
-def test_an_exception_at_any_third_statement_leaves_nothing_behind(late: Late) -> None:
-    first = closed(late)
+def test_an_exception_at_any_third_statement_leaves_nothing_behind(late: Late, first: Invoice) -> None:
     late.use(MILLION, stored_at=LATER)
     bill_late(contract_id=first.contract_id, now=LATER + timedelta(hours=1))
     void(first)
@@ -304,8 +296,7 @@ def copied(period: UUID | None, reissues: UUID | None) -> str:
     )
 
 
-def test_the_database_refuses_a_second_invoice_of_a_period(late: Late) -> None:
-    first = closed(late)
+def test_the_database_refuses_a_second_invoice_of_a_period(first: Invoice) -> None:
     assert "was billed before" in copied(first.period_id, None)
     assert "stands for no void invoice" in copied(first.period_id, first.pk)
     void(first)
@@ -316,9 +307,8 @@ def test_the_database_refuses_a_second_invoice_of_a_period(late: Late) -> None:
     assert "billing_invoice_reissues_id_key" in copied(first.period_id, first.pk)
 
 
-def test_the_check_of_charges_finds_a_period_billed_twice(late: Late) -> None:
+def test_the_check_of_charges_finds_a_period_billed_twice(first: Invoice) -> None:
     """The guard taken away, a second invoice that stands for nothing shows in the books."""
-    first = closed(late)
     void(first)
     again = reissue(first)
     assert wrong() == []
@@ -337,8 +327,7 @@ def test_only_the_issuer_issues_again_by_the_api() -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "invoice_not_reissuable")
 
 
-def test_the_api_answers_with_the_invoice_that_stands(late: Late) -> None:
-    first = closed(late)
+def test_the_api_answers_with_the_invoice_that_stands(first: Invoice) -> None:
     void(first)
     calls = Callers(first)
     answers = [calls.post("provider", calls.of_invoice("reissue")) for _ in range(2)]

@@ -20,6 +20,7 @@ from tests.billing.collected import gateway_of
 from tests.billing.corrections.corrected import BY, books
 from tests.billing.tax.taxed import VAT_IDS, charges_tax, issued, own_rate, stands, two_leases
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -39,8 +40,10 @@ def voided(cast: Cast) -> Invoice:
     return void_invoice(invoice_id=issued(two_leases(cast)).pk, reason="No tax on it", by=BY, now=SOON)
 
 
-def test_a_forgotten_tax_is_on_the_invoice_that_takes_its_place(cast: Cast) -> None:
-    first = voided(cast)
+first = kept(voided)
+
+
+def test_a_forgotten_tax_is_on_the_invoice_that_takes_its_place(cast: Cast, first: Invoice) -> None:
     charges_tax(cast.provider)
     stands(cast.provider, "DE", vat_id=VAT_IDS["DE"])
     stands(cast.tenant, "DE")
@@ -69,8 +72,7 @@ def test_a_vat_id_that_came_later_reverses_the_charge(cast: Cast) -> None:
     assert wrong() == []
 
 
-def test_where_no_rate_is_known_nothing_is_issued_until_there_is_one(cast: Cast) -> None:
-    first = voided(cast)
+def test_where_no_rate_is_known_nothing_is_issued_until_there_is_one(cast: Cast, first: Invoice) -> None:
     charges_tax(cast.provider)
     stands(cast.provider, "US")
     stands(cast.tenant, "US")

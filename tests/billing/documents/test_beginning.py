@@ -11,11 +11,12 @@ from django.db import IntegrityError, transaction
 from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.documents.beginning import NothingToMake, begin_documents, begin_statement, retry_documents
 from billing.documents.making import due_documents
-from billing.models import CreditReason, DocumentState, DocumentStep
+from billing.models import CreditReason, DocumentState, DocumentStep, Invoice
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, make_issued
 from tests.billing.statements.test_reading import make as make_statement
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -33,8 +34,15 @@ def failed(cast: Cast) -> DocumentStep:
     return step
 
 
-def test_an_invoice_is_for_both_parties_and_due_at_once(cast: Cast) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+@kept
+def invoice(cast: Cast) -> Invoice:
+    return make_issued(parties=(cast.provider, cast.tenant))
+
+
+step = kept(failed)
+
+
+def test_an_invoice_is_for_both_parties_and_due_at_once(cast: Cast, invoice: Invoice) -> None:
     step = begin_documents(invoice, ISSUED_AT)
     assert (step.subject_id, step.subject, step.state) == (invoice.pk, "invoice", DocumentState.WAITING)
     assert (step.issuer_id, step.recipient_id) == (cast.provider.pk, cast.tenant.pk)
@@ -44,8 +52,7 @@ def test_an_invoice_is_for_both_parties_and_due_at_once(cast: Cast) -> None:
         assert DocumentStep.objects.for_org(party).count() == count
 
 
-def test_a_credit_note_begins_its_own_papers_with_it(cast: Cast) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+def test_a_credit_note_begins_its_own_papers_with_it(cast: Cast, invoice: Invoice) -> None:
     note = issue_credit_note(
         invoice_id=invoice.pk, scope=Scope(), reason=CreditReason.GOODWILL, note="Sorry.", by=BY, now=ISSUED_AT
     )
@@ -59,8 +66,7 @@ def test_a_statement_is_its_providers_alone(cast: Cast) -> None:
     assert not DocumentStep.objects.for_org(cast.tenant).exists()
 
 
-def test_papers_of_one_thing_are_begun_once_and_rolled_back_with_it(cast: Cast) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+def test_papers_of_one_thing_are_begun_once_and_rolled_back_with_it(invoice: Invoice) -> None:
     with transaction.atomic():
         begin_documents(invoice, ISSUED_AT)
         transaction.set_rollback(True)
@@ -82,8 +88,7 @@ def test_what_stopped_is_tried_again_from_the_start_on_record(cast: Cast) -> Non
 
 
 @pytest.mark.parametrize("state", [DocumentState.WAITING, DocumentState.DONE])
-def test_what_did_not_stop_is_not_made_again(cast: Cast, state: DocumentState) -> None:
-    step = failed(cast)
+def test_what_did_not_stop_is_not_made_again(state: DocumentState, step: DocumentStep) -> None:
     DocumentStep.objects.filter(pk=step.pk).update(state=state)
     with pytest.raises(NothingToMake) as refused:
         retry_documents(subject_id=step.pk, actor=BY, now=LATER)
@@ -93,8 +98,7 @@ def test_what_did_not_stop_is_not_made_again(cast: Cast, state: DocumentState) -
     assert not AuditEntry.objects.filter(action="document.retried").exists()
 
 
-def test_a_second_retry_finds_nothing_to_do(cast: Cast) -> None:
-    step = failed(cast)
+def test_a_second_retry_finds_nothing_to_do(step: DocumentStep) -> None:
     retry_documents(subject_id=step.pk, actor=BY, now=LATER)
     with pytest.raises(NothingToMake):
         retry_documents(subject_id=step.pk, actor=BY, now=LATER)

@@ -12,6 +12,7 @@ from billing.documents.making import make_documents
 from billing.models import CreditNote, CreditReason, DocumentFormat
 from tests.billing.issued import ISSUED_AT, make_issued
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def note(cast: Cast) -> CreditNote:
     invoice = make_issued(parties=(cast.provider, cast.tenant))
     made = issue_credit_note(

@@ -14,6 +14,7 @@ from billing.models import DocumentFile, DocumentState, DocumentStep, Invoice, I
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, Line, make_issued
+from tests.kept import kept
 
 URL = "https://bills.example"
 LATER = ISSUED_AT + timedelta(seconds=5)
@@ -36,8 +37,10 @@ def step_of(invoice: Invoice) -> DocumentStep:
     return DocumentStep.objects.get(pk=invoice.pk)
 
 
-def test_a_paper_is_made_once_and_kept_with_its_hash() -> None:
-    invoice = begun()
+invoice = kept(begun)
+
+
+def test_a_paper_is_made_once_and_kept_with_its_hash(invoice: Invoice) -> None:
     assert due_documents(now=LATER, limit=10) == [invoice.pk]
     assert make(invoice)
     file = DocumentFile.objects.get(step_id=invoice.pk)
@@ -51,16 +54,14 @@ def test_a_paper_is_made_once_and_kept_with_its_hash() -> None:
     assert DocumentFile.objects.count() == 1
 
 
-def test_a_claimed_step_is_left_alone_until_its_lease_ends() -> None:
-    invoice = begun()
+def test_a_claimed_step_is_left_alone_until_its_lease_ends(invoice: Invoice) -> None:
     assert making._claim(subject_id=invoice.pk, now=LATER)
     assert due_documents(now=LATER, limit=10) == []
     assert not make(invoice)
     assert make(invoice, seconds=5 + int(making.LEASE.total_seconds()))
 
 
-def test_the_slower_of_two_makers_stores_nothing() -> None:
-    invoice = begun()
+def test_the_slower_of_two_makers_stores_nothing(invoice: Invoice) -> None:
     step = making._claim(subject_id=invoice.pk, now=LATER)
     assert step is not None
     assert make(invoice, seconds=600)
@@ -85,8 +86,7 @@ def test_a_letter_without_a_font_stops_it_for_a_person_who_tries_again() -> None
         retry_documents(subject_id=invoice.pk, actor="petra@example.com", now=LATER)
 
 
-def test_anything_else_is_tried_again_each_time_later() -> None:
-    invoice = begun()
+def test_anything_else_is_tried_again_each_time_later(invoice: Invoice) -> None:
     lost = DocumentStep.objects.create(
         subject_id=new_id(),
         subject="invoice",

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from billing.documents.inputs import Party
 from billing.documents.press import print_paper
 from billing.documents.statement_paper import compose_statement
 from tests.billing.statements.stated import make_month, stated_march
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.documents.paper import Paper
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 PROVIDER = Party(name="Sample Compute GmbH", address=("Musterweg 1",), city="Musterstadt", postcode="10999")
 
 
-@pytest.fixture
-def statement(db: None) -> ProviderStatement:
+@kept
+def statement() -> ProviderStatement:
     return stated_march(make_month())
 
 
-@pytest.fixture
+@kept
 def paper(statement: ProviderStatement) -> Paper:
     return compose_statement(statement.document, provider=PROVIDER, sha256=statement.sha256)
 

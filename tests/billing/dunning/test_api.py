@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.models import Invoice
 from tests.billing.banking.test_api import call
 from tests.billing.dunning.overdue import STEPS, after, make_overdue, sweep
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
+
+
+invoice = kept(make_overdue)
 
 
 def test_a_schedule_is_set_and_read(cast: Cast, client: Client) -> None:
@@ -28,8 +33,7 @@ def test_a_schedule_is_set_and_read(cast: Cast, client: Client) -> None:
     assert call(client, cast.tenant, "dunning-schedule").status_code == 404
 
 
-def test_both_parties_read_the_steps(cast: Cast, client: Client) -> None:
-    invoice = make_overdue(cast)
+def test_both_parties_read_the_steps(cast: Cast, client: Client, invoice: Invoice) -> None:
     for days in (3, 10):
         sweep(after(invoice, days))
     for party in (cast.tenant, cast.provider):
@@ -40,8 +44,9 @@ def test_both_parties_read_the_steps(cast: Cast, client: Client) -> None:
     assert call(client, cast.outsider, f"invoices/{invoice.pk}/dunning").status_code == 404
 
 
-def test_a_contract_has_a_schedule_of_its_own_that_both_parties_read(cast: Cast, client: Client) -> None:
-    invoice = make_overdue(cast)
+def test_a_contract_has_a_schedule_of_its_own_that_both_parties_read(
+    cast: Cast, client: Client, invoice: Invoice
+) -> None:
     address = f"contracts/{invoice.contract_id}/dunning-schedule"
     general = call(client, cast.provider, "dunning-schedule").json()
     assert call(client, cast.tenant, address).json() == general

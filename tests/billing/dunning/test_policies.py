@@ -16,11 +16,12 @@ from billing.dunning.policies import (
     set_policy,
 )
 from billing.dunning.schedule import Action, Planned
-from billing.models import DunningCase, DunningPolicy
+from billing.models import DunningCase, DunningPolicy, Invoice
 from tenants.models import AuditEntry
 from tests.billing.dunning.overdue import BY, STEPS, after, make_overdue, sweep, taken
 from tests.billing.issued import ISSUED_AT
 from tests.factories import make_contract
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Contract
@@ -31,7 +32,7 @@ REMIND = [{"after_days": 1, "action": "remind"}]
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
+@kept
 def contract(cast: Cast) -> Contract:
     return make_contract(cast.provider, cast.tenant)
 
@@ -43,6 +44,9 @@ def put(cast: Cast, steps: list[dict[str, Any]], contract: Contract | None = Non
 
 def days(cast: Cast, contract: Contract | None = None) -> list[int]:
     return [step.after_days for step in schedule_of(cast.provider.pk, contract.pk if contract else None)]
+
+
+invoice = kept(make_overdue)
 
 
 def test_without_a_schedule_nothing_is_ever_sent(cast: Cast, contract: Contract) -> None:
@@ -115,8 +119,7 @@ def test_who_set_which_schedule_for_what_is_noted(cast: Cast, contract: Contract
     assert [entry.after for entry in entries] == [{"steps": STEPS}, {"steps": REMIND}]
 
 
-def test_open_cases_are_looked_at_anew_and_steps_that_were_taken_stay_taken(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_open_cases_are_looked_at_anew_and_steps_that_were_taken_stay_taken(cast: Cast, invoice: Invoice) -> None:
     sweep(after(invoice, 3))
     waiting = DunningCase.objects.get(invoice=invoice)
     assert waiting.next_at == after(invoice, 5)
@@ -132,8 +135,7 @@ def test_open_cases_are_looked_at_anew_and_steps_that_were_taken_stay_taken(cast
     assert taken() == [("remind", 3), ("remind", 4)]
 
 
-def test_the_cases_of_another_provider_are_left_as_they_are(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_the_cases_of_another_provider_are_left_as_they_are(cast: Cast, invoice: Invoice) -> None:
     sweep(after(invoice, 3))
     before = DunningCase.objects.get(invoice=invoice).next_at
     set_policy(provider=cast.outsider, steps=REMIND, by=BY, now=after(invoice, 4))

@@ -37,6 +37,7 @@ from tenants.models import AuditEntry
 from tests.billing.dunning.overdue import BY, STEPS, after, make_overdue, send_all, sweep, taken
 from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.factories import make_cast
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +65,11 @@ def suspended(cast: Cast) -> Invoice:
     return invoice
 
 
-def test_steps_come_on_their_days_and_once(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+invoice = kept(make_overdue)
+invoice_made = kept(suspended)
+
+
+def test_steps_come_on_their_days_and_once(invoice: Invoice) -> None:
     assert sweep(after(invoice, -1)) == []
     assert sweep(after(invoice, 2.9)) == []
     assert sweep(after(invoice, 3)) == ["remind"]
@@ -80,8 +84,7 @@ def test_steps_come_on_their_days_and_once(cast: Cast) -> None:
     assert AuditEntry.objects.filter(action__startswith="dunning.").count() == 3
 
 
-def test_after_a_worker_was_down_steps_follow_in_order_and_the_notice_keeps_its_days(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_after_a_worker_was_down_steps_follow_in_order_and_the_notice_keeps_its_days(invoice: Invoice) -> None:
     late = after(invoice, 40)
     assert sweep(late) == ["remind", "retry_card", "notice"]
     assert DunningCase.objects.get().waits_for == "notice_not_out"
@@ -93,8 +96,7 @@ def test_after_a_worker_was_down_steps_follow_in_order_and_the_notice_keeps_its_
     assert is_suspended(invoice.contract_id)
 
 
-def test_without_a_letter_that_went_out_nobody_is_suspended(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_without_a_letter_that_went_out_nobody_is_suspended(invoice: Invoice) -> None:
     for days in (3, 5, 10, 17, 30, 300):
         sweep(after(invoice, days))
     assert ("suspend", 17) not in taken()
@@ -108,8 +110,8 @@ def test_without_a_letter_that_went_out_nobody_is_suspended(cast: Cast) -> None:
     assert step.mails.count() == 2
 
 
-def test_a_suspension_stops_use_and_is_lifted_as_the_invoice_is_paid(cast: Cast) -> None:
-    invoice = suspended(cast)
+def test_a_suspension_stops_use_and_is_lifted_as_the_invoice_is_paid(invoice_made: Invoice) -> None:
+    invoice = invoice_made
     now = after(invoice, 18)
     standing = standing_of(invoice.contract, now)
     assert (standing.allowed, standing.suspended) == (False, True)
@@ -126,8 +128,7 @@ def test_a_suspension_stops_use_and_is_lifted_as_the_invoice_is_paid(cast: Cast)
     assert not DunningCase.objects.get().is_open
 
 
-def test_an_invoice_owed_again_is_followed_again_and_no_step_comes_twice(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_an_invoice_owed_again_is_followed_again_and_no_step_comes_twice(invoice: Invoice) -> None:
     sweep(after(invoice, 3))
     pay(invoice, after(invoice, 4))
     sweep(after(invoice, 5))
@@ -137,8 +138,7 @@ def test_an_invoice_owed_again_is_followed_again_and_no_step_comes_twice(cast: C
     assert taken() == [("remind", 3), ("retry_card", 5)]
 
 
-def test_a_hold_keeps_steps_back_until_it_is_over(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_hold_keeps_steps_back_until_it_is_over(cast: Cast, invoice: Invoice) -> None:
     begin_cases(now=after(invoice, 1), limit=1)
     hold(
         provider=cast.provider, invoice_id=invoice.pk, until=after(invoice, 8), reason="they called", by=BY,
@@ -149,8 +149,8 @@ def test_a_hold_keeps_steps_back_until_it_is_over(cast: Cast) -> None:
     assert sweep(after(invoice, 8)) == ["remind", "retry_card"]
 
 
-def test_a_step_taken_back_lifts_what_it_did_and_does_not_come_again(cast: Cast) -> None:
-    invoice = suspended(cast)
+def test_a_step_taken_back_lifts_what_it_did_and_does_not_come_again(cast: Cast, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     step = DunningStep.objects.get(action="suspend")
     now = after(invoice, 18)
     take_back(provider=cast.provider, step_id=step.pk, reason="our mistake", by=BY, now=now)
@@ -160,8 +160,7 @@ def test_a_step_taken_back_lifts_what_it_did_and_does_not_come_again(cast: Cast)
         take_back(provider=cast.provider, step_id=step.pk, reason="again", by=BY, now=now)
 
 
-def test_a_notice_taken_back_suspends_nobody(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_notice_taken_back_suspends_nobody(cast: Cast, invoice: Invoice) -> None:
     for days in (3, 5, 10):
         sweep(after(invoice, days))
     send_all(after(invoice, 10))
@@ -171,8 +170,7 @@ def test_a_notice_taken_back_suspends_nobody(cast: Cast) -> None:
     assert not is_suspended(invoice.contract_id)
 
 
-def test_what_cannot_be_is_refused(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_what_cannot_be_is_refused(cast: Cast, invoice: Invoice) -> None:
     now = after(invoice, 4)
     sweep(now)
     step = DunningStep.objects.get()
@@ -190,8 +188,7 @@ def test_what_cannot_be_is_refused(cast: Cast) -> None:
             call()
 
 
-def test_a_schedule_of_one_contract_goes_before_the_providers(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_schedule_of_one_contract_goes_before_the_providers(cast: Cast, invoice: Invoice) -> None:
     set_policy(
         provider=cast.provider, contract=invoice.contract, steps=[{"after_days": 30, "action": "remind"}], by=BY,
         now=after(invoice, 0),
@@ -202,8 +199,8 @@ def test_a_schedule_of_one_contract_goes_before_the_providers(cast: Cast) -> Non
     assert sweep(after(invoice, 90)) == []
 
 
-def test_the_database_keeps_steps_as_they_were(cast: Cast) -> None:
-    invoice = suspended(cast)
+def test_the_database_keeps_steps_as_they_were(cast: Cast, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     take_back(
         provider=cast.provider, step_id=DunningStep.objects.get(action="remind").pk, reason="a", by=BY,
         now=after(invoice, 18),
@@ -218,8 +215,7 @@ def test_the_database_keeps_steps_as_they_were(cast: Cast) -> None:
 
 
 @pytest.mark.unmeasured
-def test_a_step_that_dies_at_any_statement_is_taken_whole_the_next_time(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_step_that_dies_at_any_statement_is_taken_whole_the_next_time(invoice: Invoice) -> None:
     now, statement = after(invoice, 3), 0
     begin_cases(now=now, limit=1)
     while True:

@@ -40,6 +40,7 @@ from tests.billing.collected import pay_by_hand
 from tests.billing.dunning.overdue import BY, after, make_overdue, sweep
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.billing.killed import killed_everywhere
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Invoice
@@ -78,6 +79,14 @@ def charged(cast: Cast, **fee: str) -> Invoice:
     return invoice
 
 
+invoice = kept(make_overdue)
+
+
+@kept
+def invoice_made(cast: Cast) -> Invoice:
+    return charged(cast, amount="5")
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("fee", "expected"),
@@ -103,8 +112,7 @@ def test_it_comes_to_its_amount_and_its_part_rounded_once_and_nothing_is_no_fee(
 
 
 @pytest.mark.django_db
-def test_it_is_of_what_is_left_and_not_of_what_was_paid(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_it_is_of_what_is_left_and_not_of_what_was_paid(cast: Cast, invoice: Invoice) -> None:
     set_policy(provider=cast.provider, steps=[{**FEE, "percent": "10"}], by=BY, now=ISSUED_AT)
     pay_by_hand(invoice, "37.50")
     sweep(after(invoice, 10))
@@ -112,8 +120,7 @@ def test_it_is_of_what_is_left_and_not_of_what_was_paid(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_paid_has_no_fee(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_what_is_paid_has_no_fee(cast: Cast, invoice: Invoice) -> None:
     set_policy(provider=cast.provider, steps=[{**FEE, "amount": "5"}], by=BY, now=ISSUED_AT)
     pay_by_hand(invoice, "100.00")
     assert sweep(after(invoice, 30)) == []
@@ -129,8 +136,7 @@ def test_a_currency_without_decimals_has_whole_fees(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_two_fees_of_one_invoice_come_each_on_their_day(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_two_fees_of_one_invoice_come_each_on_their_day(cast: Cast, invoice: Invoice) -> None:
     steps = [{**FEE, "amount": "5"}, {"after_days": 20, "action": "late_fee", "amount": "7"}]
     set_policy(provider=cast.provider, steps=steps, by=BY, now=ISSUED_AT)
     for days in (9.9, 10, 19.9, 20, 40):
@@ -140,8 +146,8 @@ def test_two_fees_of_one_invoice_come_each_on_their_day(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_fee_that_was_taken_back_by_itself_does_not_hold_its_step(cast: Cast) -> None:
-    invoice = charged(cast, amount="5")
+def test_a_fee_that_was_taken_back_by_itself_does_not_hold_its_step(cast: Cast, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     step = DunningStep.objects.get()
     take_back_debit(debit_id=Debit.objects.get().pk, reason="Goodwill", by=BY, now=after(invoice, 11))
     take_back(provider=cast.provider, step_id=step.pk, reason="All of it", by=BY, now=after(invoice, 12))
@@ -152,8 +158,8 @@ def test_a_fee_that_was_taken_back_by_itself_does_not_hold_its_step(cast: Cast) 
 
 
 @pytest.mark.django_db
-def test_a_fee_that_its_step_took_back_is_taken_back_once(cast: Cast) -> None:
-    invoice = charged(cast, amount="5")
+def test_a_fee_that_its_step_took_back_is_taken_back_once(cast: Cast, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     take_back(
         provider=cast.provider, step_id=DunningStep.objects.get().pk, reason="Paid", by=BY, now=after(invoice, 11)
     )
@@ -163,8 +169,8 @@ def test_a_fee_that_its_step_took_back_is_taken_back_once(cast: Cast) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
-def test_without_a_reason_step_and_fee_stay(cast: Cast, reason: str) -> None:
-    invoice = charged(cast, amount="5")
+def test_without_a_reason_step_and_fee_stay(cast: Cast, reason: str, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     with pytest.raises(WrongDunning, match="reason: expected 1 to 200 characters"):
         take_back(
             provider=cast.provider, step_id=DunningStep.objects.get().pk, reason=reason, by=BY, now=after(invoice, 11)
@@ -175,8 +181,7 @@ def test_without_a_reason_step_and_fee_stay(cast: Cast, reason: str) -> None:
 
 @pytest.mark.unmeasured
 @pytest.mark.django_db
-def test_a_step_with_its_fee_is_taken_whole_or_not_at_all(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_step_with_its_fee_is_taken_whole_or_not_at_all(cast: Cast, invoice: Invoice) -> None:
     set_policy(provider=cast.provider, steps=[{**FEE, "amount": "5"}], by=BY, now=ISSUED_AT)
     sweep(after(invoice, 9))
     now = after(invoice, 10)
@@ -187,8 +192,8 @@ def test_a_step_with_its_fee_is_taken_whole_or_not_at_all(cast: Cast) -> None:
 
 @pytest.mark.unmeasured
 @pytest.mark.django_db
-def test_a_step_with_its_fee_is_taken_back_whole_or_not_at_all(cast: Cast) -> None:
-    invoice = charged(cast, amount="5")
+def test_a_step_with_its_fee_is_taken_back_whole_or_not_at_all(cast: Cast, invoice_made: Invoice) -> None:
+    invoice = invoice_made
     step = DunningStep.objects.get()
 
     def act() -> None:

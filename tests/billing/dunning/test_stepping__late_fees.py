@@ -14,6 +14,7 @@ from billing.dunning.stepping import take_back
 from billing.models import Contract, ContractState, Debit, DebitTakenBack, DunningMail, DunningStep
 from tests.billing.dunning.overdue import BY, after, make_overdue, sweep
 from tests.billing.issued import ISSUED_AT
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Invoice
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FEE: dict[str, Any] = {"after_days": 10, "action": "late_fee", "amount": "40", "percent": "1"}
 
 
-@pytest.fixture
+@kept
 def overdue(cast: Cast) -> Invoice:
     invoice = make_overdue(cast)
     set_policy(provider=cast.provider, steps=[FEE], by=BY, now=ISSUED_AT)

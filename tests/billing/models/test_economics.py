@@ -14,11 +14,12 @@ from billing.models import CardCost, ClusterCost, MarginDay, MarginRow
 from clusters.models import Cluster
 from tests import factories
 from tests.billing.world import H100, MARCH
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def site() -> Cluster:
     return factories.make_cluster(factories.make_organization("quarry", is_provider=True, is_tenant=False))
 
@@ -40,6 +41,9 @@ def card(of: ClusterCost, **changes: Any) -> CardCost:
 def margin(site: Cluster, **changes: Any) -> MarginRow:
     plain = {"provider": site.provider, "day": date(2026, 3, 5), "cluster": site, "kind": "idle", "currency": "USD"}
     return MarginRow.objects.create(**(plain | changes))
+
+
+made = kept(cost)
 
 
 @pytest.mark.parametrize(
@@ -72,14 +76,13 @@ def test_numbers_are_once_per_cluster_and_instants_are_not(site: Cluster) -> Non
 
 
 @pytest.mark.parametrize("change", [{"capex_per_gpu": Decimal("-0.000001")}, {"life_days": 0}])
-def test_a_card_is_not_written_off_over_no_days_nor_below_nothing(site: Cluster, change: dict[str, Any]) -> None:
-    made = cost(site)
+def test_a_card_is_not_written_off_over_no_days_nor_below_nothing(change: dict[str, Any], made: ClusterCost) -> None:
     with pytest.raises(IntegrityError, match="card_cost_sane"), transaction.atomic():
         card(made, **change)
 
 
-def test_a_model_of_card_is_once_in_a_cost(site: Cluster) -> None:
-    first = cost(site)
+def test_a_model_of_card_is_once_in_a_cost(site: Cluster, made: ClusterCost) -> None:
+    first = made
     card(first)
     with pytest.raises(IntegrityError, match="card_cost_once"), transaction.atomic():
         card(first)
@@ -88,8 +91,7 @@ def test_a_model_of_card_is_once_in_a_cost(site: Cluster) -> None:
     assert CardCost.objects.count() == 3
 
 
-def test_neither_a_cost_nor_its_cards_are_changed_or_taken_back(site: Cluster) -> None:
-    made = cost(site)
+def test_neither_a_cost_nor_its_cards_are_changed_or_taken_back(made: ClusterCost) -> None:
     held = card(made)
     for change in (
         lambda: ClusterCost.objects.filter(pk=made.pk).update(entered_by="somebody"),

@@ -24,7 +24,8 @@ from billing.rating.inputs import Carried
 from billing.rating.kinds import write_fact
 from billing.rating.share_wording import TokenShareWording
 from billing.term_versions import TermChange, add_version
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.world import APRIL, MARCH, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,9 @@ def refused(name: str) -> Iterator[None]:
         yield
 
 
+world = kept(make_world)
+
+
 def test_a_term_ends_no_earlier_than_it_begins() -> None:
     term = make_world().share().term
     with refused("term_span"):
@@ -53,8 +57,7 @@ def test_a_reference_belongs_to_one_term() -> None:
         Term.objects.filter(pk=two.pk).update(ref=one.ref)
 
 
-def test_a_deployment_is_under_one_term_at_any_instant_and_may_change_hands_at_one() -> None:
-    world = make_world()
+def test_a_deployment_is_under_one_term_at_any_instant_and_may_change_hands_at_one(world: World) -> None:
     first, second = world.share(), world.share()
     deployment = first.deployment
     TermDeployment.objects.filter(term=first.term).update(to_at=MIDDLE)
@@ -74,8 +77,7 @@ def test_a_binding_ends_no_earlier_than_it_begins() -> None:
     assert bound.get().to_at is None
 
 
-def test_a_slice_that_is_held_belongs_to_one_term() -> None:
-    world = make_world()
+def test_a_slice_that_is_held_belongs_to_one_term(world: World) -> None:
     first, second = world.lease(), world.lease()
     held = TermAllocation.objects.get(term=first)
     with refused("allocation_id"):
@@ -105,8 +107,7 @@ def test_a_wording_of_a_version_is_said_once_of_an_instant() -> None:
         )
 
 
-def test_a_period_hands_on_one_value_by_a_name_for_each_term() -> None:
-    world = make_world()
+def test_a_period_hands_on_one_value_by_a_name_for_each_term(world: World) -> None:
     ensure_periods(contract=world.contract, now=MARCH)
     about = {"period": world.period(), "value": Decimal(1)}
     PeriodCarry.objects.create(term_ref="M-1", name="shortfall_amount", **about)
@@ -116,8 +117,7 @@ def test_a_period_hands_on_one_value_by_a_name_for_each_term() -> None:
     PeriodCarry.objects.create(term_ref="M-1", name="recoupable_amount", **about)
 
 
-def test_what_was_agreed_stated_and_handed_on_is_never_changed_or_removed() -> None:
-    world = make_world()
+def test_what_was_agreed_stated_and_handed_on_is_never_changed_or_removed(world: World) -> None:
     term = world.share().term
     ensure_periods(contract=world.contract, now=MARCH)
     TermFact.objects.create(
@@ -143,8 +143,7 @@ def test_what_was_agreed_stated_and_handed_on_is_never_changed_or_removed() -> N
             rows._raw_delete(rows.db)
 
 
-def test_a_term_says_at_an_instant_what_is_in_force_and_outside_its_time_the_nearest() -> None:
-    world = make_world()
+def test_a_term_says_at_an_instant_what_is_in_force_and_outside_its_time_the_nearest(world: World) -> None:
     term = world.share(percent="30").term
     halved = TokenShareWording(share_percent=Decimal(15), witness="gateway")
     changes = [TermChange(term, [(MIDDLE, halved), (APRIL, None)], {})]
@@ -156,8 +155,7 @@ def test_a_term_says_at_an_instant_what_is_in_force_and_outside_its_time_the_nea
     assert term.stretches(APRIL, APRIL + DAY) == ()
 
 
-def test_a_term_that_was_taken_back_before_it_began_says_nothing() -> None:
-    world = make_world()
+def test_a_term_that_was_taken_back_before_it_began_says_nothing(world: World) -> None:
     term = world.share().term
     changes = [TermChange(term, [(MARCH, None)], {})]
     add_version(contract=world.contract, changes=changes, effective_at=MARCH, now=MARCH)

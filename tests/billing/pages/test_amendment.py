@@ -15,6 +15,7 @@ from tests.billing.agreements.agreed import PRICES, accepted, new_lease, offered
 from tests.billing.pages.reading import text_of
 from tests.billing.world import H100, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 AHEAD = (NOW + timedelta(days=2)).isoformat()
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(
         tokens=PRICES, gpus={H100: "2"}, from_at=NOW - timedelta(days=9), parties=(cast.provider, cast.tenant)
@@ -39,10 +40,12 @@ def offer_of(world: World) -> Amendment:
     return offered(world, new_lease(world.make_slices(1), from_at=AHEAD), now=NOW)
 
 
+made = kept(offer_of)
+
+
 @pytest.mark.parametrize("side", ["t", "p"])
 @pytest.mark.parametrize("action", ["accept", "decline", "withdraw", "offer", "sing", ""])
-def test_an_outsider_decides_nothing_and_learns_nothing(cast: Cast, world: World, side: str, action: str) -> None:
-    made = offer_of(world)
+def test_an_outsider_decides_nothing_and_learns_nothing(cast: Cast, side: str, action: str, made: Amendment) -> None:
     charlie = signed_in(cast.charlie)
     address = f"/{side}/amendments/{made.id}/"
     given = {"action": action, "name": "Charlie", "sha256": made.sha256}
@@ -90,8 +93,7 @@ def test_a_draft_of_another_contract_takes_no_change(cast: Cast, world: World) -
     assert petra.get(f"/p/contracts/{world.contract.id}/amend/?draft=nothing").status_code == 200
 
 
-def test_a_refused_word_is_said_on_the_page(cast: Cast, world: World) -> None:
-    made = offer_of(world)
+def test_a_refused_word_is_said_on_the_page(cast: Cast, made: Amendment) -> None:
     alice, address = signed_in(cast.alice), f"/t/amendments/{made.id}/"
     blank = alice.post(address, {"action": "accept", "name": " ", "sha256": made.sha256})
     other = alice.post(address, {"action": "accept", "name": "Alice", "sha256": "0" * 64})
@@ -104,8 +106,7 @@ def test_a_refused_word_is_said_on_the_page(cast: Cast, world: World) -> None:
     assert not Acceptance.objects.exists()
 
 
-def test_what_is_decided_is_decided_once(cast: Cast, world: World) -> None:
-    made = offer_of(world)
+def test_what_is_decided_is_decided_once(cast: Cast, world: World, made: Amendment) -> None:
     accepted(world, made, now=NOW)
     alice, address = signed_in(cast.alice), f"/t/amendments/{made.id}/"
     assert alice.post(address, {"action": "decline"}).status_code == 409
@@ -114,8 +115,7 @@ def test_what_is_decided_is_decided_once(cast: Cast, world: World) -> None:
     assert "Accepted" in text_of(alice.get(address))
 
 
-def test_a_visitor_is_asked_to_sign_in(world: World) -> None:
-    made = offer_of(world)
+def test_a_visitor_is_asked_to_sign_in(world: World, made: Amendment) -> None:
     for address in (f"/t/amendments/{made.id}/", f"/p/contracts/{world.contract.id}/amend/"):
         answer = Client().get(address)
         assert answer.status_code == 302

@@ -16,12 +16,13 @@ from tests.billing.corrections.kept import keep, stands
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.test_credit_notes import signed_in
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 PAGE = "/p/balances/"
 
 
-@pytest.fixture
+@kept
 def account() -> BalanceAccount:
     return keep("50.00")
 

@@ -13,6 +13,7 @@ from tenants.models import Membership, Role
 from tests.billing.collected import pay_by_hand
 from tests.billing.collective.gathered import LATER, gathered, waits
 from tests.billing.pages.reading import text_of
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def made(cast: Cast) -> Collective:
     waits((cast.provider, cast.tenant), "100.00"), waits((cast.provider, cast.tenant), "23.45", minutes=5)
     return gathered()

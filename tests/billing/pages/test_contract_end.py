@@ -15,6 +15,7 @@ from tests.billing.pages.reading import text_of
 from tests.billing.pages.test_contracts import read, signed_in
 from tests.billing.world import World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ END = NOW + timedelta(days=3)
 BUTTON = "End this contract…"
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(tokens=PRICES, from_at=LAST_MONTH, parties=(cast.provider, cast.tenant))
     made.lease(1, from_at=LAST_MONTH, now=LAST_MONTH)

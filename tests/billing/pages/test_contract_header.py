@@ -13,6 +13,7 @@ from tests.billing.pages.reading import text_of
 from tests.billing.pages.sending import sent_by_a_browser
 from tests.billing.world import H100, MARCH, World, make_world
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def drafted(cast: Cast) -> Amendment:
     world: World = make_world(gpus={H100: "2"}, parties=(cast.provider, cast.tenant))
     made = Header(provider=cast.provider, tenant=cast.tenant, currency="USD", time_zone="Europe/Berlin", from_at=MARCH)

@@ -13,6 +13,7 @@ from tests.billing.agreements.agreed import PRICES, accepted, lease_wording, new
 from tests.billing.pages.reading import text_of
 from tests.billing.world import H100, MODEL, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -48,8 +49,10 @@ def signed_in(person: Any) -> Client:
     return client
 
 
-def test_both_sides_list_and_read_a_contract(cast: Cast) -> None:
-    world = make_agreed(cast)
+world = kept(make_agreed)
+
+
+def test_both_sides_list_and_read_a_contract(cast: Cast, world: World) -> None:
     for person, side, party in ((cast.alice, "t", cast.provider), (cast.petra, "p", cast.tenant)):
         client = signed_in(person)
         assert party.name in read(client, f"/{side}/contracts/")
@@ -60,8 +63,7 @@ def test_both_sides_list_and_read_a_contract(cast: Cast) -> None:
     assert world.contract.number not in read(signed_in(cast.charlie), "/t/contracts/")
 
 
-def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast) -> None:
-    world = make_agreed(cast)
+def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast, world: World) -> None:
     share = world.contract.terms.get(kind="token_share")
     made = offered(
         world, {"ref": share.ref, "from_at": AHEAD.isoformat(), "wording": share_wording()}, now=datetime.now(UTC)
@@ -88,8 +90,7 @@ def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast) -
     assert "It is version" in read(petra, f"/p/amendments/{made.id}/")
 
 
-def test_a_provider_drafts_an_amendment_by_form_adds_a_change_and_offers_it(cast: Cast) -> None:
-    world = make_agreed(cast)
+def test_a_provider_drafts_an_amendment_by_form_adds_a_change_and_offers_it(cast: Cast, world: World) -> None:
     share = world.contract.terms.get(kind="token_share")
     petra = signed_in(cast.petra)
     address = f"/p/contracts/{world.contract.id}/amend/"
@@ -119,8 +120,7 @@ def test_a_provider_drafts_an_amendment_by_form_adds_a_change_and_offers_it(cast
     assert "GPU lease" in read(signed_in(cast.alice), f"/t/amendments/{made.id}/")
 
 
-def test_a_contract_is_drafted_by_form(cast: Cast) -> None:
-    world = make_agreed(cast)
+def test_a_contract_is_drafted_by_form(cast: Cast, world: World) -> None:
     world.make_slices(1)
     assert world.book is not None
     given = {
@@ -151,8 +151,7 @@ def test_a_contract_is_drafted_by_form(cast: Cast) -> None:
     assert "a draft of yours" in read(petra, "/p/contracts/")
 
 
-def test_who_may_only_read_decides_nothing(cast: Cast) -> None:
-    world = make_agreed(cast)
+def test_who_may_only_read_decides_nothing(cast: Cast, world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1), from_at=AHEAD.isoformat()), now=datetime.now(UTC))
     bob = signed_in(cast.bob)
     assert "Decline" not in read(bob, f"/t/amendments/{made.id}/")
@@ -168,8 +167,7 @@ def test_who_may_only_read_decides_nothing(cast: Cast) -> None:
     assert accepted(world, last, now=datetime.now(UTC)).version is not None
 
 
-def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast) -> None:
-    world = make_agreed(cast)
+def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast, world: World) -> None:
     assert world.book is not None
     version = world.book.versions.get()
     petra = signed_in(cast.petra)

@@ -11,6 +11,7 @@ from tests.billing.costly import Costly, enter, make_costly
 from tests.billing.pages.reading import text_of
 from tests.billing.world import H100
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -37,8 +38,10 @@ def address(costly: Costly) -> str:
     return f"/p/costs/{costly.cluster.slug}/"
 
 
-def test_a_cluster_without_costs_says_so_and_takes_them(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+costly = kept(made)
+
+
+def test_a_cluster_without_costs_says_so_and_takes_them(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     assert "not entered yet: its margin is not known" in text_of(client.get("/p/costs/"))
     before = text_of(client.get(address(costly)))
@@ -54,8 +57,7 @@ def test_a_cluster_without_costs_says_so_and_takes_them(cast: Cast, client: Clie
     assert "$0.085" in text_of(client.get("/p/costs/"))
 
 
-def test_a_correction_of_the_same_instant_replaces_it_in_sight(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_a_correction_of_the_same_instant_replaces_it_in_sight(cast: Cast, client: Client, costly: Costly) -> None:
     enter(costly.cluster)
     client.force_login(cast.petra)
     client.post(address(costly), {**FORM, "hour": "0", "capex_0": "", "life_0": "", "grid_g_per_kwh": ""})
@@ -65,8 +67,7 @@ def test_a_correction_of_the_same_instant_replaces_it_in_sight(cast: Cast, clien
     assert f"Nobody entered a price for {H100}" in page
 
 
-def test_the_form_begins_with_what_is_in_force(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_the_form_begins_with_what_is_in_force(cast: Cast, client: Client, costly: Costly) -> None:
     enter(costly.cluster)
     client.force_login(cast.petra)
     page = client.get(address(costly)).content.decode()
@@ -79,9 +80,8 @@ def test_the_form_begins_with_what_is_in_force(cast: Cast, client: Client) -> No
     [("pue", "0.5"), ("power_price_per_kwh", "-1"), ("day", "soon"), ("life_0", "0"), ("currency", "XYZ")],
 )
 def test_a_wrong_field_is_said_at_the_field_and_nothing_is_stored(
-    cast: Cast, client: Client, field: str, value: str
+    cast: Cast, client: Client, field: str, value: str, costly: Costly
 ) -> None:
-    costly = made(cast)
     client.force_login(cast.petra)
     answer = client.post(address(costly), {**FORM, field: value})
     assert answer.status_code == 422
@@ -89,8 +89,7 @@ def test_a_wrong_field_is_said_at_the_field_and_nothing_is_stored(
     assert not ClusterCost.objects.exists()
 
 
-def test_what_the_use_case_refuses_is_said_above_the_form(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_what_the_use_case_refuses_is_said_above_the_form(cast: Cast, client: Client, costly: Costly) -> None:
     enter(costly.cluster)
     client.force_login(cast.petra)
     answer = client.post(address(costly), {**FORM, "currency": "EUR"})
@@ -98,8 +97,7 @@ def test_what_the_use_case_refuses_is_said_above_the_form(cast: Cast, client: Cl
     assert "the costs of this cluster are in USD" in text_of(answer)
 
 
-def test_a_viewer_reads_and_cannot_enter(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_a_viewer_reads_and_cannot_enter(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(make_user("viewer@example.com", cast.provider, Role.VIEWER))
     assert "Enter costs" not in text_of(client.get(address(costly)))
     assert client.post(address(costly), FORM).status_code == 404

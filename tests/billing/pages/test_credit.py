@@ -21,6 +21,7 @@ from tenants.models import Role
 from tests.billing.pages.reading import text_of
 from tests.billing.world import MARCH, World, make_world
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -37,7 +38,7 @@ def use(settings: Settings, double: StripeDouble) -> None:
     settings.STRIPE_API_BASE = double.base_url
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     """A contract of the tenant with a term of credit."""
     made = make_world(parties=(cast.provider, cast.tenant), currency="EUR")

@@ -14,11 +14,12 @@ from billing.pages.correction_words import UNITS
 from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
-from tests.billing.adjusting.late import late_world
+from tests.billing.adjusting.late import Late, late_world
 from tests.billing.corrections.corrected import credit, pay
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.made import make_march
 from tests.factories import Cast, make_organization, make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -32,7 +33,7 @@ def signed_in(organization: Organization, role: Role = Role.OWNER) -> Client:
     return client
 
 
-@pytest.fixture
+@kept
 def invoice() -> Invoice:
     return make_issued([Line("100.00"), Line("20.00")])
 
@@ -41,6 +42,9 @@ def correct(client: Client, invoice: Invoice, **given: str) -> tuple[int, str]:
     body = {"action": "credit", "id": str(new_id()), "why": "service", "note": "Slow on two days.", **given}
     answer = client.post(f"/p/invoices/{invoice.number}/correct/", body)
     return answer.status_code, answer.content.decode()
+
+
+late = kept(late_world)
 
 
 def test_a_provider_credits_lines_by_quantity_and_amount_and_both_sides_read_it(invoice: Invoice) -> None:
@@ -148,8 +152,7 @@ def test_quantities_are_said_in_words_and_an_amount_has_none(cast: Cast) -> None
     assert set(UNITS) == set(Unit) - {Unit.AMOUNT}
 
 
-def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so() -> None:
-    late = late_world()
+def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late) -> None:
     late.use(25_000_000)
     first = late.close()
     assert first is not None
@@ -171,8 +174,7 @@ def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so() -> None:
     assert (again.state, again.total) == (InvoiceState.ISSUED, first.total)
 
 
-def test_only_who_may_correct_issues_again() -> None:
-    late = late_world()
+def test_only_who_may_correct_issues_again(late: Late) -> None:
     late.use(25_000_000)
     first = late.close()
     assert first is not None

@@ -10,11 +10,12 @@ from tenants.models import Role
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.test_credit_notes import signed_in
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def invoice() -> Invoice:
     return make_issued([Line("100.00"), Line("20.00")])
 

@@ -14,6 +14,7 @@ from tenants.models import Membership, Role
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.pages.reading import text_of
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 MILLION = 1_000_000
 
 
-@pytest.fixture
+@kept
 def waiting(cast: Cast) -> Late:
     """March was 36.00; April comes to 37.00 and a late million of March, and waits for its approval."""
     late = late_world(parties=(cast.provider, cast.tenant))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing.dunning.stepping import begin_cases
-from billing.models import DunningPolicy, DunningStep
+from billing.models import DunningPolicy, DunningStep, Invoice
 from tenants.models import Role
 from tests.billing.dunning.overdue import after, make_overdue, send_all, sweep
 from tests.billing.pages.reading import text_of
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 FORM = {"remind": "3, 10", "retry_card": "5", "notice": "12", "suspend": "20"}
+
+
+invoice = kept(make_overdue)
 
 
 def test_a_schedule_is_set_and_wrong_ones_are_refused(cast: Cast, client: Client) -> None:
@@ -38,8 +42,9 @@ def test_a_schedule_is_set_and_wrong_ones_are_refused(cast: Cast, client: Client
     assert DunningPolicy.objects.count() == 1
 
 
-def test_both_sides_see_the_steps_and_the_provider_takes_them_back(cast: Cast, client: Client) -> None:
-    invoice = make_overdue(cast)
+def test_both_sides_see_the_steps_and_the_provider_takes_them_back(
+    cast: Cast, client: Client, invoice: Invoice
+) -> None:
     for days in (3, 5, 10):
         sweep(after(invoice, days))
     send_all(after(invoice, 10))
@@ -66,8 +71,7 @@ def test_both_sides_see_the_steps_and_the_provider_takes_them_back(cast: Cast, c
     assert "until this invoice is paid" not in text_of(client.get("/t/invoices/S-0001/"))
 
 
-def test_steps_are_held_for_days(cast: Cast, client: Client) -> None:
-    invoice = make_overdue(cast)
+def test_steps_are_held_for_days(cast: Cast, client: Client, invoice: Invoice) -> None:
     begin_cases(now=after(invoice, 1), limit=1)
     client.force_login(cast.petra)
     address = f"/p/dunning/{invoice.pk}/"
@@ -79,8 +83,7 @@ def test_steps_are_held_for_days(cast: Cast, client: Client) -> None:
     assert client.post(address, {"action": "nonsense"}).status_code == 404
 
 
-def test_a_viewer_reads_and_an_outsider_finds_nothing(cast: Cast, client: Client) -> None:
-    invoice = make_overdue(cast)
+def test_a_viewer_reads_and_an_outsider_finds_nothing(cast: Cast, client: Client, invoice: Invoice) -> None:
     client.force_login(make_user("viewer@example.com", cast.provider, Role.VIEWER))
     assert client.get(f"/p/dunning/{invoice.pk}/").status_code == 200
     assert client.post(f"/p/dunning/{invoice.pk}/", {"action": "hold"}).status_code == 403

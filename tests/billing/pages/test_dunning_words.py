@@ -8,10 +8,11 @@ import pytest
 
 from billing.dunning.schedule import Action
 from billing.dunning.stepping import DISPUTED, HELD, NOTICE_NOT_OUT, lift_paid, take_back
-from billing.models import DunningMail, DunningStep
+from billing.models import DunningMail, DunningStep, Invoice
 from billing.pages.dunning_words import action_words, step_words, wait_words
 from billing.payments import PaymentMethod, record_payment
 from tests.billing.dunning.overdue import BY, after, make_overdue, send_all, sweep
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 def words_of(action: str) -> dict[str, object]:
     return step_words(DunningStep.objects.get(action=action), "en_GB")
+
+
+invoice = kept(make_overdue)
 
 
 def test_every_action_has_words_and_another_has_none() -> None:
@@ -36,8 +40,7 @@ def test_what_keeps_a_step_back_is_said_and_nothing_where_nothing_does() -> None
 
 
 @pytest.mark.django_db
-def test_letters_are_counted_as_they_go_out(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_letters_are_counted_as_they_go_out(invoice: Invoice) -> None:
     sweep(after(invoice, 3))
     first, second = DunningMail.objects.order_by("pk")
     assert "0 of 2 letters are out" in str(words_of("remind")["detail"])
@@ -53,8 +56,7 @@ def test_letters_are_counted_as_they_go_out(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_notice_names_the_day_and_a_suspension_stands_until_it_is_lifted(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_a_notice_names_the_day_and_a_suspension_stands_until_it_is_lifted(invoice: Invoice) -> None:
     for days in (3, 5, 10):
         sweep(after(invoice, days))
     notice = words_of("notice")
@@ -79,8 +81,7 @@ def test_a_notice_names_the_day_and_a_suspension_stands_until_it_is_lifted(cast:
 
 
 @pytest.mark.django_db
-def test_what_was_taken_back_is_said_with_who_and_why(cast: Cast) -> None:
-    invoice = make_overdue(cast)
+def test_what_was_taken_back_is_said_with_who_and_why(cast: Cast, invoice: Invoice) -> None:
     sweep(after(invoice, 3))
     step = DunningStep.objects.get(action="remind")
     take_back(provider=cast.provider, step_id=step.pk, reason="paid in time", by=BY, now=after(invoice, 4))

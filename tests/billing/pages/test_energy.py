@@ -15,6 +15,7 @@ from tests.billing.costly import AT, DAY, KWH, Costly, enter, make_costly
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import H100, MODEL
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 PAGE = "/p/energy/?month=2026-03"
@@ -27,6 +28,9 @@ def made(cast: Cast) -> Costly:
     enter(costly.cluster)
     sum_day(provider_id=cast.provider.id, day=AT.date(), now=AT + 2 * DAY)
     return costly
+
+
+costly = kept(made)
 
 
 def test_nothing_metered_says_so(cast: Cast, client: Client) -> None:
@@ -58,16 +62,14 @@ def test_the_cost_of_power_is_for_those_who_read_money(cast: Cast, client: Clien
     assert "Carbon" in words
 
 
-def test_days_without_a_meter_are_not_zero(cast: Cast) -> None:
-    costly = made(cast)
+def test_days_without_a_meter_are_not_zero(cast: Cast, costly: Costly) -> None:
     found = energy_days(cast.provider, FIFTH - DAY, FIFTH + DAY)
     assert found == {costly.cluster.name: {FIFTH: 3 * KWH}}
     assert energy_days(cast.provider, FIFTH, FIFTH, cluster_slug="elsewhere") == {}
     assert energy_days(cast.outsider, FIFTH, FIFTH) == {}
 
 
-def test_a_cluster_is_chosen_and_a_wrong_address_is_not_found(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_a_cluster_is_chosen_and_a_wrong_address_is_not_found(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     assert rows_of(client.get(f"/p/energy.csv?month=2026-03&cluster={costly.cluster.slug}"))
     assert rows_of(client.get("/p/energy.csv?month=2026-03&cluster=elsewhere")) == []

@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.models import Invoice
 from tests.billing.issued import make_issued
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -14,9 +16,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
+@kept
+def invoice(cast: Cast) -> Invoice:
+    return make_issued(parties=(cast.provider, cast.tenant))
+
+
 @pytest.mark.parametrize(("person", "side"), [("alice", "tenant"), ("petra", "provider")])
-def test_a_span_of_days_is_chosen_and_saved(cast: Cast, person: str, side: str) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+def test_a_span_of_days_is_chosen_and_saved(cast: Cast, person: str, side: str, invoice: Invoice) -> None:
     client = Client()
     client.force_login(getattr(cast, person))
     page = client.get(reverse(f"{side}-exports")).content.decode()

@@ -15,11 +15,12 @@ from billing.evidence import differences
 from billing.models import Invoice, InvoiceEvidence, Settlement, SettlementState
 from tenants.models import Role
 from tests.billing.corrections.corrected import credit
-from tests.billing.pages.made import LARGE, make_march
+from tests.billing.pages.made import LARGE, Month, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.pages.test_invoices import pay
 from tests.billing.world import APRIL, MARCH, make_world
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 CLASSES = ("input", "cached_input", "output")
@@ -29,8 +30,10 @@ def address(invoice: Invoice, tail: str = "") -> str:
     return f"/t/invoices/{invoice.number}/{tail}"
 
 
-def test_an_invoice_shows_lines_prices_sources_and_sums(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+month = kept(make_march)
+
+
+def test_an_invoice_shows_lines_prices_sources_and_sums(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(address(month.invoice)))
     assert f"{LARGE} $5.37 Input 30,000,000 tokens $0.28 / 1M v1 $2.5200" in page
@@ -42,8 +45,7 @@ def test_an_invoice_shows_lines_prices_sources_and_sums(cast: Cast, client: Clie
     assert f"March 2026 · issued 2 Apr 2026 · due 16 Apr 2026 · from {cast.provider.name}" in page
 
 
-def test_sublines_open_without_scripts(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_sublines_open_without_scripts(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get(address(month.invoice))
     content = page.content.decode()
@@ -52,8 +54,7 @@ def test_sublines_open_without_scripts(cast: Cast, client: Client) -> None:
     assert "22 days in detail" in text_of(page)
 
 
-def test_four_checks_hold_on_a_sound_invoice(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_four_checks_hold_on_a_sound_invoice(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get(address(month.invoice))
     assert page.content.decode().count('class="is-good"') == 4
@@ -63,8 +64,7 @@ def test_four_checks_hold_on_a_sound_invoice(cast: Cast, client: Client) -> None
     assert "Books closed 2 Apr 2026 00:00 UTC" in words
 
 
-def test_late_usage_shows_as_a_cross(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_late_usage_shows_as_a_cross(cast: Cast, client: Client, month: Month) -> None:
     month.large.use({"output": 10_000_000}, at=MARCH, model=LARGE)
     client.force_login(cast.alice)
     page = client.get(address(month.invoice))
@@ -72,8 +72,7 @@ def test_late_usage_shows_as_a_cross(cast: Cast, client: Client) -> None:
     assert "Your usage page shows $3.30 more: usage came in after the invoice" in text_of(page)
 
 
-def test_the_evidence_is_handed_out_byte_for_byte(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_the_evidence_is_handed_out_byte_for_byte(cast: Cast, client: Client, month: Month) -> None:
     stored = InvoiceEvidence.objects.get(invoice=month.invoice)
     client.force_login(cast.alice)
     answer = client.get(address(month.invoice, "evidence.json"))
@@ -85,8 +84,7 @@ def test_the_evidence_is_handed_out_byte_for_byte(cast: Cast, client: Client) ->
     assert stored.sha256[:4] in page
 
 
-def test_the_lines_file_sums_to_the_invoice(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_the_lines_file_sums_to_the_invoice(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     answer = client.get(address(month.invoice, "lines.csv"))
     rows = rows_of(answer)
@@ -98,8 +96,7 @@ def test_the_lines_file_sums_to_the_invoice(cast: Cast, client: Client) -> None:
     assert {row["price_version"] for row in rows if row["model"] == LARGE} == {"v1"}
 
 
-def test_without_a_collector_it_says_how_to_pay(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_without_a_collector_it_says_how_to_pay(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(address(month.invoice)))
     assert f"Transfer $2,487.98 to {cast.provider.name} with the reference RF40 INV0 001" in page
@@ -107,8 +104,7 @@ def test_without_a_collector_it_says_how_to_pay(cast: Cast, client: Client) -> N
     assert "Pay $" not in page
 
 
-def test_part_of_it_paid_shows_what_is_left(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_part_of_it_paid_shows_what_is_left(cast: Cast, client: Client, month: Month) -> None:
     pay(month.invoice, "487.98")
     client.force_login(cast.alice)
     page = text_of(client.get(address(month.invoice)))
@@ -116,8 +112,7 @@ def test_part_of_it_paid_shows_what_is_left(cast: Cast, client: Client) -> None:
     assert "$487.98 received, $2,000.00 to pay" in page
 
 
-def test_a_paid_invoice_asks_for_nothing(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_a_paid_invoice_asks_for_nothing(cast: Cast, client: Client, month: Month) -> None:
     pay(month.invoice)
     client.force_login(cast.alice)
     page = text_of(client.get(address(month.invoice)))
@@ -127,8 +122,9 @@ def test_a_paid_invoice_asks_for_nothing(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.parametrize(("url", "offered"), [("https://pay.example.com/i/1", True), ("javascript:alert(1)", False)])
-def test_the_payment_page_is_linked_where_there_is_one(cast: Cast, client: Client, url: str, offered: bool) -> None:
-    month = make_march(cast)
+def test_the_payment_page_is_linked_where_there_is_one(
+    cast: Cast, client: Client, url: str, offered: bool, month: Month
+) -> None:
     Settlement.objects.filter(invoice=month.invoice).update(state=SettlementState.WAIT, hosted_url=url)
     client.force_login(cast.alice)
     page = client.get(address(month.invoice))
@@ -137,15 +133,13 @@ def test_the_payment_page_is_linked_where_there_is_one(cast: Cast, client: Clien
     assert ("Pay $2,487.98" in text_of(client.get("/t/invoices/"))) == offered
 
 
-def test_a_failed_collection_is_said(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_a_failed_collection_is_said(cast: Cast, client: Client, month: Month) -> None:
     Settlement.objects.filter(invoice=month.invoice).update(state=SettlementState.FAILED)
     client.force_login(cast.alice)
     assert "The payment could not be collected." in text_of(client.get(address(month.invoice)))
 
 
-def test_missing_reports_are_said_on_the_invoice(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_missing_reports_are_said_on_the_invoice(cast: Cast, client: Client, month: Month) -> None:
     period = month.world.period()
     period.accepted_gaps = [{"kind": "node", "name": "node-7"}]
     period.save(update_fields=["accepted_gaps"])
@@ -154,8 +148,7 @@ def test_missing_reports_are_said_on_the_invoice(cast: Cast, client: Client) -> 
 
 
 @pytest.mark.parametrize("tail", ["", "lines.csv", "evidence.json"])
-def test_only_its_tenant_sees_an_invoice(cast: Cast, client: Client, tail: str) -> None:
-    month = make_march(cast)
+def test_only_its_tenant_sees_an_invoice(cast: Cast, client: Client, tail: str, month: Month) -> None:
     client.force_login(cast.charlie)
     assert client.get(address(month.invoice, tail)).status_code == 404
     client.force_login(cast.petra)
@@ -172,9 +165,8 @@ def test_an_unknown_number_is_not_found(cast: Cast, client: Client) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_lines(
-    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries, month: Month
 ) -> None:
-    month = make_march(cast)
     client.force_login(cast.alice)
     assert month.invoice.issued_at is not None
     assert month.invoice.issued_at < datetime.now(UTC)
@@ -182,8 +174,7 @@ def test_the_number_of_queries_does_not_grow_with_lines(
         client.get(address(month.invoice))
 
 
-def test_who_may_correct_is_led_to_question_a_line(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_who_may_correct_is_led_to_question_a_line(cast: Cast, client: Client, month: Month) -> None:
     link = f'href="{address(month.invoice, "question/")}"'
     client.force_login(cast.alice)
     assert link in client.get(address(month.invoice)).content.decode()
@@ -192,8 +183,7 @@ def test_who_may_correct_is_led_to_question_a_line(cast: Cast, client: Client) -
     assert link not in client.get(address(month.invoice)).content.decode()
 
 
-def test_what_was_credited_is_not_shown_as_received(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_what_was_credited_is_not_shown_as_received(cast: Cast, client: Client, month: Month) -> None:
     credit(month.invoice, Wanted(1, amount=Decimal("1.37")))
     client.force_login(cast.alice)
     words = text_of(client.get(address(month.invoice)))
@@ -217,8 +207,12 @@ def make_large(cast: Cast) -> Invoice:
     return invoice
 
 
-def test_parts_of_a_large_invoice_are_at_the_address_of_their_line(cast: Cast, client: Client) -> None:
-    invoice = make_large(cast)
+invoice = kept(make_large)
+
+
+def test_parts_of_a_large_invoice_are_at_the_address_of_their_line(
+    cast: Cast, client: Client, invoice: Invoice
+) -> None:
     client.force_login(cast.alice)
     closed = client.get(address(invoice)).content.decode()
     assert '<a class="ghost" href="?line=1#line-1">' in closed
@@ -244,8 +238,7 @@ def test_parts_of_a_large_invoice_are_at_the_address_of_their_line(cast: Cast, c
 
 
 @pytest.mark.parametrize("asked", ["0", "3", "-1", "01", "x", "1 OR 1=1"])
-def test_a_line_that_is_not_there_opens_nothing(cast: Cast, client: Client, asked: str) -> None:
-    invoice = make_large(cast)
+def test_a_line_that_is_not_there_opens_nothing(cast: Cast, client: Client, asked: str, invoice: Invoice) -> None:
     client.force_login(cast.alice)
     page = client.get(address(invoice), {"line": asked})
     assert page.status_code == 200

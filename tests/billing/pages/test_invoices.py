@@ -12,10 +12,11 @@ from billing.models import Invoice, InvoiceState
 from billing.payments import PaymentMethod, record_payment
 from tenants.models import Role
 from tests.billing.issued import Line, make_issued
-from tests.billing.pages.made import make_march
+from tests.billing.pages.made import Month, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import make_world
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,9 @@ def pay(invoice: Invoice, amount: str = "") -> None:
 def issue(cast: Cast, number: str, *, days_ago: int = 0) -> Invoice:
     at = datetime.now(UTC) - timedelta(days=days_ago)
     return make_issued((Line("10.00"),), parties=(cast.provider, cast.tenant), issued_at=at, number=number)
+
+
+month = kept(make_march)
 
 
 def test_the_list_says_where_each_invoice_stands(cast: Cast, client: Client) -> None:
@@ -90,16 +94,14 @@ def test_what_grows_now_stands_on_top(cast: Cast, client: Client) -> None:
     assert "No invoices yet" in page
 
 
-def test_a_period_that_waits_to_close_says_so(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_a_period_that_waits_to_close_says_so(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get("/t/invoices/"))
     assert "Closing over; waits for the last readings" in page  # the April that followed
     assert str(month.invoice.number) in page
 
 
-def test_the_file_holds_every_invoice_with_exact_amounts(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_the_file_holds_every_invoice_with_exact_amounts(cast: Cast, client: Client, month: Month) -> None:
     pay(month.invoice, "7.98")
     client.force_login(cast.alice)
     answer = client.get("/t/invoices.csv")
@@ -146,8 +148,7 @@ def test_roles_that_may_not_read_invoices_are_refused(cast: Cast, client: Client
         assert client.get("/t/invoices/").status_code == 200
 
 
-def test_the_invoices_of_others_are_not_listed(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_the_invoices_of_others_are_not_listed(cast: Cast, client: Client, month: Month) -> None:
     number = str(month.invoice.number)
     client.force_login(cast.charlie)
     assert number not in text_of(client.get("/t/invoices/"))

@@ -18,8 +18,9 @@ from billing.queries.leases import lease_detail
 from tenants.models import Role
 from tests import factories
 from tests.billing.pages.let_floor import let_floor
-from tests.billing.world import H100, MARCH, make_world
+from tests.billing.world import H100, MARCH, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -33,6 +34,11 @@ def read(client: Client, url: str) -> str:
     answer = client.get(url)
     assert answer.status_code == 200, answer.status_code
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+@kept
+def world(cast: Cast) -> World:
+    return make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
 
 
 @pytest.mark.django_db
@@ -102,8 +108,7 @@ def test_a_lease_without_a_price_says_so(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_held_ends_with_now_and_counts_parts(cast: Cast) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+def test_what_is_held_ends_with_now_and_counts_parts(cast: Cast, world: World) -> None:
     quarter = factories.make_slice(factories.make_accelerator(world.make_node()), 250)
     lease = add_lease(
         contract=world.contract, slices=[quarter], from_at=MARCH, to_at=None, price_per_gpu_hour=None, now=MARCH
@@ -142,8 +147,7 @@ def test_what_it_earned_is_for_those_who_read_invoices(cast: Cast, client: Clien
 
 
 @pytest.mark.django_db
-def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: Client) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: Client, world: World) -> None:
     small, large = world.lease(2), world.lease(200)
     client.force_login(cast.petra)
     assert _queries(client, small.ref) == _queries(client, large.ref)
@@ -154,8 +158,7 @@ def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: C
 
 
 @pytest.mark.django_db
-def test_the_newest_allocations_are_shown_and_all_are_counted(cast: Cast, client: Client) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant), gpus={H100: "2.35"})
+def test_the_newest_allocations_are_shown_and_all_are_counted(cast: Cast, client: Client, world: World) -> None:
     lease = world.lease(201, to_at=MARCH + DAY)
     detail = lease_detail(cast.provider, lease.ref, MARCH + 2 * DAY)
     assert detail is not None

@@ -20,6 +20,7 @@ from clusters.capacity import WrongWish
 from clusters.models import Allocation
 from tests.billing.world import H100, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def text_of(answer: object) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", content.decode())))
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant), time_zone="America/New_York")
     made.make_slices(4)

@@ -30,8 +30,9 @@ from clusters.models import Accelerator
 from portal.catalogue import catalogue_messages, python_messages, template_messages
 from tenants.models import Role
 from tests import factories
-from tests.billing.pages.let_floor import NAMES, let_floor
+from tests.billing.pages.let_floor import NAMES, LetFloor, let_floor
 from tests.factories import Cast
+from tests.kept import kept
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -46,6 +47,11 @@ def read(client: Client, url: str) -> str:
     answer = client.get(url)
     assert answer.status_code == 200, answer.status_code
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+@kept
+def made(cast: Cast) -> LetFloor:
+    return let_floor(cast.provider, cast.tenant, NOON)
 
 
 @pytest.mark.django_db
@@ -206,8 +212,7 @@ def _queries(client: Client) -> int:
 
 
 @pytest.mark.django_db
-def test_the_five_largest_tenants_have_a_colour_of_their_own(cast: Cast) -> None:
-    made = let_floor(cast.provider, cast.tenant, NOON)
+def test_the_five_largest_tenants_have_a_colour_of_their_own(cast: Cast, made: LetFloor) -> None:
     view = occupancy_view(cast.provider, NOON - 6 * DAY, NOON + 8 * DAY)
     tones = tenant_tones(view.nodes)
     assert [name for name, _tone in tones.values()] == sorted(NAMES)
@@ -219,8 +224,7 @@ def test_the_five_largest_tenants_have_a_colour_of_their_own(cast: Cast) -> None
 
 
 @pytest.mark.django_db
-def test_a_partitioned_card_has_a_thin_lane_for_each_part(cast: Cast) -> None:
-    made = let_floor(cast.provider, cast.tenant, NOON)
+def test_a_partitioned_card_has_a_thin_lane_for_each_part(cast: Cast, made: LetFloor) -> None:
     view = occupancy_view(cast.provider, NOON - 6 * DAY, NOON + 8 * DAY)
     row = next(node for node in view.nodes if node.id == made.floor.mixed.id)
     drawn = chart_node(row, KnownNodes({}, {}, {}, NOON, "en_GB"))

@@ -12,6 +12,7 @@ from tenants.models import Membership, Role
 from tests.billing.pages.reading import text_of
 from tests.billing.statements.stated import broken, close_march, make_month, pay
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     made = make_month(parties=(cast.provider, cast.tenant))
     pay(close_march(made))

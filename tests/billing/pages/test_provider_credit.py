@@ -19,17 +19,18 @@ from tenants.models import Role
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import MODEL, World, make_world
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 PAGE = "/p/credits/"
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(tokens={(MODEL, "output"): "4"}, parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def term(world: World) -> Term:
     ensure_periods(contract=world.contract, now=world.contract.from_at)
     return add_adjustment(

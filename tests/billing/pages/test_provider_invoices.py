@@ -18,6 +18,7 @@ from tests.billing.issued import Line, make_issued
 from tests.billing.pages.made import make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.factories import Cast, make_organization, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -56,6 +57,11 @@ def petra(cast: Cast) -> Client:
     client = Client()
     client.force_login(cast.petra)
     return client
+
+
+@kept
+def invoice(cast: Cast) -> Invoice:
+    return issue(cast, "INV-1", amount="100.00")
 
 
 def test_the_list_says_who_owes_what_and_what_is_left_of_it(cast: Cast, petra: Client) -> None:
@@ -122,8 +128,7 @@ def test_one_invoice_is_what_its_tenant_sees_in_the_issuers_words(cast: Cast, pe
     assert evidence.content == alice.get(f"/t/invoices/{invoice.number}/evidence.json").content
 
 
-def test_what_was_paid_credited_and_written_off_stand_apart(cast: Cast, petra: Client) -> None:
-    invoice = issue(cast, "INV-1", amount="100.00")
+def test_what_was_paid_credited_and_written_off_stand_apart(cast: Cast, petra: Client, invoice: Invoice) -> None:
     pay(invoice, "20.00")
     credit(invoice, "30.00")
     write_off(invoice_id=invoice.pk, reason="insolvent", by="petra", now=NOW)
@@ -136,8 +141,7 @@ def test_what_was_paid_credited_and_written_off_stand_apart(cast: Cast, petra: C
             assert words in after, (side, words)
 
 
-def test_a_credit_alone_is_not_called_received(cast: Cast, petra: Client) -> None:
-    invoice = issue(cast, "INV-1", amount="100.00")
+def test_a_credit_alone_is_not_called_received(petra: Client, invoice: Invoice) -> None:
     credit(invoice, "30.00")
     page = text_of(petra.get("/p/invoices/INV-1/"))
     assert "Received" not in page

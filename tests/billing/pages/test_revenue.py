@@ -16,6 +16,7 @@ from tenants.models import Membership, Role
 from tests.billing.pages.reading import text_of
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MODEL, Shared, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 FILE = b"item,amount,currency\nsample-model,95.00,USD\n"
 
 
-@pytest.fixture
+@kept
 def shared(cast: Cast) -> Shared:
     world = make_world(tokens={(MODEL, "output"): "1"}, parties=(cast.provider, cast.tenant))
     made = share(world, Witness.GATEWAY, base="certified_revenue", statements={"due_days": 21})

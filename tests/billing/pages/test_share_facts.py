@@ -16,6 +16,7 @@ from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.pages.sending import sent_by_a_browser
 from tests.billing.sharing import share
 from tests.billing.world import APRIL, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -27,12 +28,12 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(tokens={(MODEL, "output"): "1"}, parties=(cast.provider, cast.tenant))
 
 
-@pytest.fixture
+@kept
 def shared(world: World) -> Shared:
     """A share that leaves refunds out: March is closed, and tokens of April are counted."""
     made = share(world, Witness.GATEWAY, exclusions=[{"rule": "refunds"}])
@@ -43,7 +44,7 @@ def shared(world: World) -> Shared:
     return made
 
 
-@pytest.fixture
+@kept
 def held(world: World) -> Shared:
     """A share whose witnesses counted 100 and 90 of March."""
     made = share(world, Witness.GATEWAY, outside_tolerance="hold_and_ask")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.statements.stated import STATED_AT, close_march, make_month, state_march, stated_march
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def statement(cast: Cast) -> ProviderStatement:
     return stated_march(make_month(parties=(cast.provider, cast.tenant)))
 

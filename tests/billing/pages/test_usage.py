@@ -11,18 +11,26 @@ from billing.models import Invoice
 from billing.queries.usage import usage_overview
 from metering.models import Witness
 from tenants.models import Role
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.pages.reading import rows_of, text_of
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import Cast, make_price_book, make_price_version, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 MARCH_PAGE = "/t/usage/?month=2026-03"
 
 
-def test_page_file_query_and_invoice_show_one_total(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+month = kept(make_march)
+
+
+@kept
+def world(cast: Cast) -> World:
+    return make_world(parties=(cast.provider, cast.tenant))
+
+
+def test_page_file_query_and_invoice_show_one_total(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(MARCH_PAGE))
     rows = rows_of(client.get("/t/usage.csv?month=2026-03"))
@@ -92,8 +100,7 @@ def test_the_file_names_its_zone_and_holds_every_day(cast: Cast, client: Client)
     assert sum(Decimal(row["exact_amount"]) for row in large) == Decimal("5.37")
 
 
-def test_usage_without_a_price_shouts(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_usage_without_a_price_shouts(cast: Cast, client: Client, month: Month) -> None:
     month.large.use({"cache_write": 1_200_000}, at=MARCH, model=LARGE)
     client.force_login(cast.alice)
     page = client.get(MARCH_PAGE)
@@ -101,8 +108,7 @@ def test_usage_without_a_price_shouts(cast: Cast, client: Client) -> None:
     assert 'class="notice bad" role="alert"' in page.content.decode()
 
 
-def test_the_two_witnesses_are_compared_in_words(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_the_two_witnesses_are_compared_in_words(cast: Cast, client: Client, month: Month) -> None:
     month.large.use({"input": 39_000_000, "output": 8_000_000}, witness=Witness.ENGINE, model=LARGE)
     client.force_login(cast.alice)
     page = text_of(client.get(MARCH_PAGE))
@@ -176,8 +182,7 @@ def test_days_are_those_of_the_contract(cast: Cast, client: Client) -> None:
     assert [row["day (Asia/Shanghai)"] for row in rows_of(answer)] == ["2026-03-06"]
 
 
-def test_recent_invoices_are_shown_to_those_who_may_read_them(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+def test_recent_invoices_are_shown_to_those_who_may_read_them(cast: Cast, client: Client, month: Month) -> None:
     developer = make_user("dev@example.com", cast.tenant, Role.DEVELOPER)
     number = month.invoice.number
     client.force_login(cast.bob)
@@ -205,9 +210,8 @@ def test_a_provider_has_no_tenant_pages_and_a_stranger_signs_in(cast: Cast, clie
 
 
 def test_the_number_of_queries_does_not_grow(
-    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries, month: Month
 ) -> None:
-    month = make_march(cast)
     client.force_login(cast.alice)
     with django_assert_max_num_queries(40) as few:
         client.get(MARCH_PAGE)
@@ -232,8 +236,9 @@ def test_a_chosen_card_is_swapped_without_scripts_being_needed(cast: Cast, clien
 @pytest.mark.parametrize(
     ("gpus", "words"), [(8, "$0.50 was spent in 1–31 March 2026"), (2, "+100.0% against 1–31 March 2026")]
 )
-def test_a_change_beyond_ten_times_is_told_by_the_sum_before(cast: Cast, client: Client, gpus: int, words: str) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant))
+def test_a_change_beyond_ten_times_is_told_by_the_sum_before(
+    cast: Cast, client: Client, gpus: int, words: str, world: World
+) -> None:
     world.lease(1, from_at=MARCH, to_at=MARCH + timedelta(hours=1), price="0.50")
     world.lease(gpus, from_at=APRIL, to_at=APRIL + timedelta(hours=1), price="0.50" if gpus == 2 else "2.35")
     client.force_login(cast.alice)

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from billing.charging import ensure_periods
-from billing.models import BillingPeriod, DocumentState, DocumentStep, SettlementState, StripeEvent
+from billing.models import BillingPeriod, DocumentState, DocumentStep, Invoice, SettlementState, StripeEvent
 from billing.pipeline.backlog import Backlog, Stage, backlogs
 from metering.event_models import WaitingEvents
 from metering.models import NodeCursor, RollupCursor
@@ -19,6 +19,7 @@ from tests.billing.issued import ISSUED_AT, make_issued
 from tests.billing.pipeline.test_failures import letters
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, make_world
 from tests.factories import Cast, make_cluster, make_node
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 NOW = ISSUED_AT + timedelta(days=1)
@@ -26,6 +27,11 @@ NOW = ISSUED_AT + timedelta(days=1)
 
 def waiting() -> dict[Stage, Backlog]:
     return {one.stage: one for one in backlogs(NOW) if one.count}
+
+
+@kept
+def invoice(cast: Cast) -> Invoice:
+    return make_issued(parties=(cast.provider, cast.tenant))
 
 
 def test_every_stage_is_there_also_where_nothing_waits(
@@ -64,8 +70,7 @@ def test_a_period_waits_to_be_charged_and_then_to_be_closed(cast: Cast) -> None:
     assert set(waiting()) == {Stage.CLOSING}
 
 
-def test_what_is_tried_later_does_not_wait_now(cast: Cast) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+def test_what_is_tried_later_does_not_wait_now(cast: Cast, invoice: Invoice) -> None:
     settlement = by_hand(invoice, SettlementState.COLLECT)
     step = DocumentStep.objects.create(
         subject_id=invoice.pk,
@@ -86,8 +91,7 @@ def test_what_is_tried_later_does_not_wait_now(cast: Cast) -> None:
     assert waiting() == {}
 
 
-def test_money_and_letters_wait_with_the_oldest_of_them(cast: Cast) -> None:
-    invoice = make_issued(parties=(cast.provider, cast.tenant))
+def test_money_and_letters_wait_with_the_oldest_of_them(cast: Cast, invoice: Invoice) -> None:
     letters(invoice, tries=0)
     make_account(cast.provider)
     movement = take_one(cast.provider, Movement("12.50"))

@@ -24,13 +24,14 @@ from tenants.models import AuditEntry
 from tests.billing.corrections.kept import by_hand
 from tests.billing.issued import ISSUED_AT, make_issued
 from tests.factories import Cast, make_price_book, make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 NOW = ISSUED_AT + timedelta(days=1)
 NOBODY = UUID(int=9)
 
 
-@pytest.fixture
+@kept
 def invoice(cast: Cast) -> Invoice:
     return make_issued(parties=(cast.provider, cast.tenant), number="S-1")
 

@@ -14,6 +14,7 @@ from billing.pipeline.backlog import Backlog, Stage, backlogs
 from billing.pipeline.failures import LETTER_TRIES_MAX, NotFailed, StepKind, failed_steps, retry_step
 from tenants.models import AuditEntry
 from tests.billing.budgets.spent import NOW, look, make_spent, set_budget
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(days=1)
 
 
-@pytest.fixture
+@kept
 def mail(cast: Cast) -> SpendMail:
     """A letter about a used-up budget that ten tries could not send; another has one try left."""
     make_spent(cast)

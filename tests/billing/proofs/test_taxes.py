@@ -9,6 +9,7 @@ import pytest
 from billing.books import check_books
 from tests.billing.tax.taxed import charges_tax, issued, stands, two_leases
 from tests.billing.test_books import forge
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def number(cast: Cast) -> str:
     charges_tax(cast.provider)
     stands(cast.provider, "DE")

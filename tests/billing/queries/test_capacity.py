@@ -10,11 +10,12 @@ import pytest
 from billing.queries.capacity import capacity_answer, offered_models, open_contracts, price_in_force
 from tests.billing.let import DAY, END, NOW, START, make_floor, reserved, wish
 from tests.billing.world import H100, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 

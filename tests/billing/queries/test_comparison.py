@@ -14,10 +14,14 @@ from billing.queries.comparison import comparable_contracts, real_usage, terms_t
 from clusters.models import Deployment
 from metering.models import AcceleratorHour, Witness
 from tests import factories
-from tests.billing.costly import AT, DAY, make_costly
+from tests.billing.costly import AT, DAY, Costly, make_costly
 from tests.billing.world import APRIL, H100, MARCH, MODEL, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
+
+
+costly = kept(make_costly)
 
 
 def test_a_contracts_own_tokens_and_holds_are_compared() -> None:
@@ -44,8 +48,7 @@ def test_a_contracts_own_tokens_and_holds_are_compared() -> None:
     }
 
 
-def test_without_holds_as_many_cards_are_supposed_as_the_tenants_gpu_time_filled() -> None:
-    costly = make_costly()
+def test_without_holds_as_many_cards_are_supposed_as_the_tenants_gpu_time_filled(costly: Costly) -> None:
     sum_day(provider_id=costly.world.provider.id, day=AT.date(), now=AT + 2 * DAY)
     real = real_usage(costly.world.contract, MARCH, APRIL, APRIL, card=H100)
     assert (len(real.profile.holds), real.holds_are_real, real.profile.utilisation) == (1, False, None)
@@ -66,8 +69,7 @@ def test_usage_without_a_term_is_what_the_tenants_deployments_counted() -> None:
     assert real_usage(other, MARCH, APRIL, APRIL).profile.usage == ()
 
 
-def test_a_running_month_is_compared_as_far_as_it_has_come() -> None:
-    costly = make_costly()
+def test_a_running_month_is_compared_as_far_as_it_has_come(costly: Costly) -> None:
     until = MARCH + timedelta(days=10)
     real = real_usage(costly.world.contract, MARCH, APRIL, until, gpus=1, card=H100)
     assert real.profile.window.is_whole

@@ -11,16 +11,21 @@ from billing.pricing import publish_price_version
 from billing.queries import contract_rows, price_rows
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.share_wording import TokenShareWording
-from tests.billing.world import APRIL, H100, MARCH, MODEL, make_world
+from tests.billing.world import APRIL, H100, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
-def test_both_parties_read_one_contract_with_its_terms_and_open_period() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "input"): "1"})
+
+
+def test_both_parties_read_one_contract_with_its_terms_and_open_period(world: World) -> None:
     lease = world.lease(3, from_at=NOON)
     shared = world.share()
     ensure_periods(contract=world.contract, now=NOON)
@@ -39,8 +44,7 @@ def test_both_parties_read_one_contract_with_its_terms_and_open_period() -> None
     assert contract_rows(make_organization("outsider")) == ()
 
 
-def test_prices_in_force_and_announced_are_shown_and_past_ones_are_not() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_prices_in_force_and_announced_are_shown_and_past_ones_are_not(world: World) -> None:
     assert world.book is not None
     for at, price in ((NOON, "2"), (APRIL, "3")):
         publish_price_version(
@@ -68,8 +72,9 @@ def test_a_model_s_tiers_stand_beside_its_prices() -> None:
     assert row.tiers == {200_000: {"input": Decimal(3)}}
 
 
-def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_the_number_of_queries_does_not_grow(
+    django_assert_max_num_queries: DjangoAssertNumQueries, world: World
+) -> None:
     for _ in range(3):
         more = make_world(tokens={(MODEL, "input"): "1"}, parties=(world.provider, world.tenant))
         more.lease(1)

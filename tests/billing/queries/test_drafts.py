@@ -8,11 +8,17 @@ from pytest_django import DjangoAssertNumQueries
 
 from billing.charging import ensure_periods
 from billing.queries.drafts import draft_rows
-from tests.billing.world import APRIL, MARCH, make_world
+from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
+
+
+@kept
+def world(cast: Cast) -> World:
+    return make_world(parties=(cast.provider, cast.tenant))
 
 
 def test_a_draft_grows_with_the_usage(cast: Cast) -> None:
@@ -27,15 +33,13 @@ def test_a_draft_grows_with_the_usage(cast: Cast) -> None:
     assert (after.contract, after.to_at, after.is_over(MARCH + 3 * DAY)) == (world.contract.number, APRIL, False)
 
 
-def test_a_lease_is_counted_up_to_now(cast: Cast) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant))
+def test_a_lease_is_counted_up_to_now(cast: Cast, world: World) -> None:
     world.lease(1, price="1.00")
     ensure_periods(contract=world.contract, now=MARCH)
     assert draft_rows(cast.tenant, MARCH + timedelta(hours=5))[0].amount == Decimal("5.00")
 
 
-def test_a_period_that_waits_stands_beside_the_one_that_runs(cast: Cast) -> None:
-    world = make_world(parties=(cast.provider, cast.tenant))
+def test_a_period_that_waits_stands_beside_the_one_that_runs(cast: Cast, world: World) -> None:
     world.lease(1, price="1.00")
     ensure_periods(contract=world.contract, now=MARCH)
     ensure_periods(contract=world.contract, now=APRIL + DAY)

@@ -12,6 +12,7 @@ from billing.queries.energy import tenant_energy
 from tests import factories
 from tests.billing.costly import AT, DAY, KWH, Costly, enter, make_costly
 from tests.billing.world import APRIL, MARCH, MODEL
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -23,8 +24,10 @@ def made() -> Costly:
     return costly
 
 
-def test_what_was_metered_is_told_with_carbon_and_per_million_tokens() -> None:
-    costly = made()
+costly = kept(made)
+
+
+def test_what_was_metered_is_told_with_carbon_and_per_million_tokens(costly: Costly) -> None:
     found = tenant_energy(costly.world.tenant, MARCH, APRIL)
     assert found is not None
     assert (found.energy_mj, found.carbon_g) == (2 * KWH, Decimal(1000))
@@ -35,8 +38,7 @@ def test_what_was_metered_is_told_with_carbon_and_per_million_tokens() -> None:
     assert tenant_energy(costly.world.tenant, MARCH, APRIL, provider=costly.world.provider.id) == found
 
 
-def test_a_part_that_was_not_metered_leaves_no_figure_per_token() -> None:
-    costly = made()
+def test_a_part_that_was_not_metered_leaves_no_figure_per_token(costly: Costly) -> None:
     MarginRow.objects.filter(tenant=costly.world.tenant).update(metered_ms=1)
     found = tenant_energy(costly.world.tenant, MARCH, APRIL)
     assert found is not None
@@ -45,8 +47,7 @@ def test_a_part_that_was_not_metered_leaves_no_figure_per_token() -> None:
     assert found.carbon_g_per_mtok is None
 
 
-def test_an_unknown_grid_is_unknown_carbon() -> None:
-    costly = made()
+def test_an_unknown_grid_is_unknown_carbon(costly: Costly) -> None:
     MarginRow.objects.filter(tenant=costly.world.tenant).update(carbon_g=None)
     found = tenant_energy(costly.world.tenant, MARCH, APRIL)
     assert found is not None
@@ -54,8 +55,7 @@ def test_an_unknown_grid_is_unknown_carbon() -> None:
     assert found.carbon_g_per_mtok is None
 
 
-def test_nothing_metered_is_nothing_and_others_see_nothing() -> None:
-    costly = made()
+def test_nothing_metered_is_nothing_and_others_see_nothing(costly: Costly) -> None:
     assert tenant_energy(costly.world.tenant, APRIL, APRIL + DAY) is None
     assert tenant_energy(factories.make_organization("other"), MARCH, APRIL) is None
     assert tenant_energy(costly.world.tenant, MARCH, APRIL, model="other") is None

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connections, transaction
 from billing.models import Invoice, InvoiceState
 from billing.queries.invoice_changes import Place, changed_invoice, invoice_changes
 from tests.billing.issued import Line, make_issued
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -37,9 +38,14 @@ def read_on(organization: Organization, after: Place | None, limit: int = 3) -> 
             return places, after
 
 
+@kept
+def invoice_made(cast: Cast) -> list[Invoice]:
+    return issue(cast, 1)
+
+
 @pytest.mark.django_db
-def test_every_write_is_stamped_later_than_the_one_before(cast: Cast) -> None:
-    (invoice,) = issue(cast, 1)
+def test_every_write_is_stamped_later_than_the_one_before(invoice_made: list[Invoice]) -> None:
+    (invoice,) = invoice_made
     first = Invoice.objects.get(pk=invoice.pk).changed_at
     Invoice.objects.filter(pk=invoice.pk).update(updated_at=datetime(2020, 1, 1, tzinfo=UTC))
     second = Invoice.objects.get(pk=invoice.pk).changed_at
@@ -47,8 +53,8 @@ def test_every_write_is_stamped_later_than_the_one_before(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_nobody_can_set_the_stamp_of_an_issued_invoice(cast: Cast) -> None:
-    (invoice,) = issue(cast, 1)
+def test_nobody_can_set_the_stamp_of_an_issued_invoice(invoice_made: list[Invoice]) -> None:
+    (invoice,) = invoice_made
     with pytest.raises(DatabaseError), transaction.atomic():
         Invoice.objects.filter(pk=invoice.pk).update(changed_at=datetime(2020, 1, 1, tzinfo=UTC))
 
@@ -63,8 +69,8 @@ def test_rows_come_in_the_order_they_changed(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_changes_are_those_of_the_two_parties(cast: Cast) -> None:
-    (invoice,) = issue(cast, 1)
+def test_changes_are_those_of_the_two_parties(cast: Cast, invoice_made: list[Invoice]) -> None:
+    (invoice,) = invoice_made
     for organization, sees in ((cast.tenant, True), (cast.provider, True), (cast.outsider, False)):
         assert bool(invoice_changes(organization).rows) == sees
         assert (changed_invoice(organization, invoice.pk) is not None) == sees

@@ -14,6 +14,7 @@ from billing.pricing import publish_price_version
 from billing.queries import EvidenceCheck, InvoiceDetail, invoice_detail
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -53,8 +54,13 @@ def checks_of(world: World, invoice: Invoice) -> dict[str, EvidenceCheck]:
     return {check.key: check for check in detail_of(world, invoice).checks}
 
 
-def test_lines_stand_in_groups_with_sums_classes_and_sources() -> None:
-    world, _, invoice = make_invoice()
+world_and_shared_and_invoice = kept(make_invoice)
+
+
+def test_lines_stand_in_groups_with_sums_classes_and_sources(
+    world_and_shared_and_invoice: tuple[World, Shared, Invoice],
+) -> None:
+    world, _, invoice = world_and_shared_and_invoice
     detail = detail_of(world, invoice)
     assert [(group.heading, group.amount) for group in detail.groups] == [
         (MODEL, Decimal("3.16")),
@@ -91,8 +97,10 @@ def test_a_class_has_a_row_for_each_tier_of_its_requests() -> None:
     assert all(check.passed for check in detail.checks)
 
 
-def test_all_four_checks_of_a_sound_invoice_pass_with_their_figures() -> None:
-    world, _, invoice = make_invoice()
+def test_all_four_checks_of_a_sound_invoice_pass_with_their_figures(
+    world_and_shared_and_invoice: tuple[World, Shared, Invoice],
+) -> None:
+    world, _, invoice = world_and_shared_and_invoice
     detail = detail_of(world, invoice)
     assert [check.key for check in detail.checks] == ["adds_up", "same_as_dashboard", "priced_by_date", "sealed"]
     assert all(check.passed for check in detail.checks)
@@ -104,8 +112,10 @@ def test_all_four_checks_of_a_sound_invoice_pass_with_their_figures() -> None:
     assert detail.sha256 == invoice.evidence.sha256
 
 
-def test_usage_that_comes_after_the_close_shows_as_a_difference() -> None:
-    world, shared, invoice = make_invoice()
+def test_usage_that_comes_after_the_close_shows_as_a_difference(
+    world_and_shared_and_invoice: tuple[World, Shared, Invoice],
+) -> None:
+    world, shared, invoice = world_and_shared_and_invoice
     shared.use({"output": 2_000_000}, at=NOON, version=2)
     check = checks_of(world, invoice)["same_as_dashboard"]
     assert not check.passed
@@ -125,8 +135,10 @@ def test_usage_that_comes_after_the_close_shows_as_a_difference() -> None:
         ("billing_invoiceevidence", "document = replace(document, '1000000', '1000001')", "sealed"),
     ],
 )
-def test_a_forged_row_fails_its_check(table: str, change: str, key: str) -> None:
-    world, _, invoice = make_invoice()
+def test_a_forged_row_fails_its_check(
+    table: str, change: str, key: str, world_and_shared_and_invoice: tuple[World, Shared, Invoice]
+) -> None:
+    world, _, invoice = world_and_shared_and_invoice
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -135,8 +147,8 @@ def test_a_forged_row_fails_its_check(table: str, change: str, key: str) -> None
     assert not checks_of(world, invoice)[key].passed
 
 
-def test_only_the_parties_see_an_invoice() -> None:
-    world, _, invoice = make_invoice()
+def test_only_the_parties_see_an_invoice(world_and_shared_and_invoice: tuple[World, Shared, Invoice]) -> None:
+    world, _, invoice = world_and_shared_and_invoice
     assert invoice_detail(world.provider, invoice.id) is not None
     assert invoice_detail(make_organization("outsider"), invoice.id) is None
     assert invoice_detail(world.tenant, world.contract.id) is None

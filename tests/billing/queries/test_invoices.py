@@ -12,6 +12,7 @@ from billing.models import Invoice, Payment
 from billing.queries import Order, invoice_page
 from tests.billing.world import APRIL, HOUR, MARCH, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -27,8 +28,16 @@ def invoiced(amount: str = "10", *, parties: World | None = None, at: datetime =
     return world, invoice
 
 
-def test_both_parties_see_an_invoice_and_nobody_else() -> None:
-    world, invoice = invoiced()
+@kept
+def world_and_first() -> tuple[World, Invoice]:
+    return invoiced("1")
+
+
+world_and_invoice = kept(invoiced)
+
+
+def test_both_parties_see_an_invoice_and_nobody_else(world_and_invoice: tuple[World, Invoice]) -> None:
+    world, invoice = world_and_invoice
     for party in (world.tenant, world.provider):
         [row] = invoice_page(party).rows
         assert (row.id, row.number, row.contract) == (invoice.id, "INV-0001", world.contract.number)
@@ -68,8 +77,10 @@ def test_what_is_outstanding_is_the_total_less_what_was_paid() -> None:
     assert row.outstanding == Decimal("6.25")
 
 
-def test_an_invoice_is_overdue_from_the_instant_it_was_due_until_it_is_paid() -> None:
-    world, invoice = invoiced()
+def test_an_invoice_is_overdue_from_the_instant_it_was_due_until_it_is_paid(
+    world_and_invoice: tuple[World, Invoice],
+) -> None:
+    world, invoice = world_and_invoice
     due = APRIL + timedelta(days=14)
     [row] = invoice_page(world.tenant).rows
     assert (row.is_overdue(due - timedelta(seconds=1)), row.is_overdue(due)) == (False, True)
@@ -81,8 +92,10 @@ def test_an_invoice_is_overdue_from_the_instant_it_was_due_until_it_is_paid() ->
 
 
 @pytest.mark.parametrize("order", list(Order))
-def test_pages_follow_each_other_without_missing_or_repeating(order: Order) -> None:
-    world, _ = invoiced("1")
+def test_pages_follow_each_other_without_missing_or_repeating(
+    order: Order, world_and_first: tuple[World, Invoice]
+) -> None:
+    world, _ = world_and_first
     for number in range(2, 8):
         # Some are issued at one instant: the id decides then.
         invoiced(str(number), parties=world, at=APRIL + (number // 3) * HOUR)
@@ -97,8 +110,8 @@ def test_pages_follow_each_other_without_missing_or_repeating(order: Order) -> N
     assert seen == sorted(seen, reverse=order is Order.ISSUED)
 
 
-def test_filters_narrow_the_list() -> None:
-    world, first = invoiced("1")
+def test_filters_narrow_the_list(world_and_first: tuple[World, Invoice]) -> None:
+    world, first = world_and_first
     other, second = invoiced("2", parties=world, at=APRIL + HOUR)
 
     def numbers(**filters: object) -> list[str]:
@@ -114,8 +127,10 @@ def test_filters_narrow_the_list() -> None:
     assert first.number == "INV-0001"
 
 
-def test_a_list_of_any_length_is_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    world, _ = invoiced("1")
+def test_a_list_of_any_length_is_one_query(
+    django_assert_num_queries: DjangoAssertNumQueries, world_and_first: tuple[World, Invoice]
+) -> None:
+    world, _ = world_and_first
     for number in range(2, 6):
         invoiced(str(number), parties=world)
     with django_assert_num_queries(1):

@@ -15,15 +15,18 @@ from billing.queries.lease_list import lease_of, lease_rows, quote_of, quotes_of
 from billing.quoting import reserve_quote
 from tests import factories
 from tests.billing.let import NOW, fresh, make_floor, quoted, wish
-from tests.billing.world import HOUR, MARCH, make_world
+from tests.billing.world import HOUR, MARCH, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
 
-def test_running_ones_come_by_their_end_then_reserved_then_ended() -> None:
-    world = make_world()
+world = kept(make_world)
+
+
+def test_running_ones_come_by_their_end_then_reserved_then_ended(world: World) -> None:
     ended = world.lease(from_at=MARCH, to_at=MARCH + 2 * DAY)
     later = world.lease(from_at=MARCH, to_at=MARCH + 20 * DAY)
     sooner = world.lease(from_at=MARCH, to_at=MARCH + 10 * DAY)
@@ -38,8 +41,9 @@ def test_running_ones_come_by_their_end_then_reserved_then_ended() -> None:
     [(-1, "reserved", 0), (0, "running", 0), (1, "running", 2), (23, "running", 46), (24, "ended", 48),
      (48, "ended", 48)],
 )  # fmt: skip
-def test_held_time_grows_from_the_start_to_the_end_and_no_further(at: int, state: str, hours: int) -> None:
-    world = make_world()
+def test_held_time_grows_from_the_start_to_the_end_and_no_further(
+    at: int, state: str, hours: int, world: World
+) -> None:
     world.lease(2, from_at=MARCH, to_at=MARCH + DAY)
     [row] = lease_rows(world.tenant, MARCH + at * HOUR)
     assert (row.state, row.gpu_ms_held) == (state, hours * 3_600_000)
@@ -67,8 +71,7 @@ def test_a_side_can_be_chosen_by_who_is_both() -> None:
     assert [row.id for row in lease_rows(both, MARCH, party="provider")] == [given.pk]
 
 
-def test_a_window_is_half_open_and_a_lease_without_an_end_reaches_it() -> None:
-    world = make_world()
+def test_a_window_is_half_open_and_a_lease_without_an_end_reaches_it(world: World) -> None:
     closed = world.lease(from_at=MARCH, to_at=MARCH + DAY)
     endless = world.lease(from_at=MARCH)
 
@@ -81,8 +84,7 @@ def test_a_window_is_half_open_and_a_lease_without_an_end_reaches_it() -> None:
     assert seen(-2, 0) == set()
 
 
-def test_what_was_booked_for_one_lease_is_not_anothers() -> None:
-    world = make_world()
+def test_what_was_booked_for_one_lease_is_not_anothers(world: World) -> None:
     one, two = world.lease(), world.lease(2)
     ensure_periods(contract=world.contract, now=MARCH)
     charge_period(period_id=world.period().pk, up_to=MARCH + DAY, now=MARCH + DAY)
@@ -90,8 +92,7 @@ def test_what_was_booked_for_one_lease_is_not_anothers() -> None:
     assert charged == {one.ref: Decimal("56.40"), two.ref: Decimal("112.80")}
 
 
-def test_the_number_of_leases_moves_no_number_of_queries() -> None:
-    world = make_world()
+def test_the_number_of_leases_moves_no_number_of_queries(world: World) -> None:
     counted = []
     for _ in range(2):
         world.lease(2)

@@ -18,6 +18,7 @@ from billing.queries.margin import Figures, Grouping, daily, margin, total_of
 from tests import factories
 from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
+from tests.kept import kept
 
 FIRST, FIFTH, LAST = date(2026, 3, 1), date(2026, 3, 5), date(2026, 3, 31)
 
@@ -29,6 +30,9 @@ def summed(*, costs: bool = True) -> Costly:
     for day in (FIFTH, FIFTH + DAY):
         sum_day(provider_id=costly.world.provider.id, day=day, now=AT + 2 * DAY)
     return costly
+
+
+costly = kept(summed)
 
 
 @pytest.mark.django_db
@@ -46,8 +50,7 @@ def test_sums_agree_across_groupings_and_add_up_to_the_cost() -> None:
 
 
 @pytest.mark.django_db
-def test_lines_have_their_names_and_idle_time_is_one_of_its_own() -> None:
-    costly = summed()
+def test_lines_have_their_names_and_idle_time_is_one_of_its_own(costly: Costly) -> None:
     models = margin(costly.world.provider, FIRST, LAST)
     assert [(line.key, line.kind) for line in models.lines] == [(H100, ""), (MODEL, ""), ("", "idle")]
     tenants = margin(costly.world.provider, FIRST, LAST, by=Grouping.TENANT)
@@ -63,8 +66,7 @@ def test_lines_have_their_names_and_idle_time_is_one_of_its_own() -> None:
 
 
 @pytest.mark.django_db
-def test_a_cluster_and_a_model_can_be_chosen() -> None:
-    costly = summed()
+def test_a_cluster_and_a_model_can_be_chosen(costly: Costly) -> None:
     provider = costly.world.provider
     assert margin(provider, FIRST, LAST, model=MODEL).total.revenue == 10
     assert margin(provider, FIRST, LAST, cluster_slug=costly.cluster.slug).total.revenue == 58
@@ -73,8 +75,7 @@ def test_a_cluster_and_a_model_can_be_chosen() -> None:
 
 
 @pytest.mark.django_db
-def test_each_models_days_are_there_for_the_small_lines() -> None:
-    costly = summed()
+def test_each_models_days_are_there_for_the_small_lines(costly: Costly) -> None:
     by_day = daily(costly.world.provider, FIRST, LAST, currency="USD")
     assert by_day[MODEL][FIFTH].revenue == 10
     assert set(by_day[H100]) == {FIFTH}

@@ -15,6 +15,7 @@ from tests.billing.corrections.corrected import NOW, pay
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.billing.world import APRIL
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -26,15 +27,19 @@ def april(cast: Cast) -> list[MonthMoney]:
     return month_money(cast.provider, from_at=APRIL, to_at=MAY, now=LATE)
 
 
+@kept
+def dollars(cast: Cast) -> Invoice:
+    return make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
+
+
 def test_a_month_without_money_has_no_line(cast: Cast) -> None:
     make_issued([Line("100.00")], parties=(cast.outsider, cast.tenant))
     assert april(cast) == []
 
 
 def test_each_currency_has_its_line_and_void_invoices_are_in_none(
-    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries, dollars: Invoice
 ) -> None:
-    dollars = make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
     make_issued([Line("40.00")], parties=(cast.provider, cast.tenant), currency="EUR", issued_at=ISSUED_AT - 9 * DAY)
     void = make_issued([Line("7.00")], parties=(cast.provider, cast.tenant))
     Invoice.objects.filter(pk=void.pk).update(state=InvoiceState.VOID)
@@ -56,8 +61,8 @@ def test_each_currency_has_its_line_and_void_invoices_are_in_none(
     ]
 
 
-def test_what_was_taken_back_is_not_received(cast: Cast) -> None:
-    invoice = make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
+def test_what_was_taken_back_is_not_received(cast: Cast, dollars: Invoice) -> None:
+    invoice = dollars
     payment = pay(invoice, "100")
     assert april(cast) == [MonthMoney("USD", issued=Decimal(100), invoices=1, received=Decimal(100))]
     reverse_payment(

@@ -10,15 +10,18 @@ from pytest_django import DjangoAssertNumQueries
 from billing.queries import occupancy_view
 from clusters.models import Slice
 from tests import factories
-from tests.billing.world import H100, HOUR, MARCH, make_world
+from tests.billing.world import H100, HOUR, MARCH, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
-def test_every_card_shows_who_holds_it_under_what() -> None:
-    world = make_world()
+world = kept(make_world)
+
+
+def test_every_card_shows_who_holds_it_under_what(world: World) -> None:
     slices = world.make_slices(3)
     lease = world.lease(2, from_at=NOON, to_at=NOON + HOUR)
     factories.make_allocation(slices[0], world.tenant, NOON, None)
@@ -37,8 +40,7 @@ def test_every_card_shows_who_holds_it_under_what() -> None:
     assert view.occupancy.fraction == Fraction(2 * 1 + 1 * 2, 5 * 2)
 
 
-def test_slices_of_a_card_stand_together_and_count_by_their_share() -> None:
-    world = make_world()
+def test_slices_of_a_card_stand_together_and_count_by_their_share(world: World) -> None:
     node = world.make_node()
     card = factories.make_accelerator(node)
     tenth, fifth = factories.make_slice(card, 100), factories.make_slice(card, 200)
@@ -49,8 +51,7 @@ def test_slices_of_a_card_stand_together_and_count_by_their_share() -> None:
     assert view.occupancy.fraction == Fraction(1, 10)
 
 
-def test_only_the_window_and_only_what_is_in_service_is_shown() -> None:
-    world = make_world()
+def test_only_the_window_and_only_what_is_in_service_is_shown(world: World) -> None:
     past, retired = world.make_slices(2)
     factories.make_allocation(past, world.tenant, MARCH, NOON)
     Slice.objects.filter(pk=retired.pk).update(retired_at=NOON)
@@ -65,8 +66,7 @@ def test_a_provider_sees_its_own_floor_only() -> None:
     assert occupancy_view(world.provider, NOON, NOON + HOUR).occupancy.fraction == 0
 
 
-def test_one_cluster_can_be_chosen() -> None:
-    world = make_world()
+def test_one_cluster_can_be_chosen(world: World) -> None:
     world.lease(1, from_at=NOON)
     world.lease(1, from_at=NOON)
     cluster = world.nodes[0].cluster
@@ -75,8 +75,7 @@ def test_one_cluster_can_be_chosen() -> None:
     assert view.occupancy.fraction == 1
 
 
-def test_any_floor_takes_four_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    world = make_world()
+def test_any_floor_takes_four_queries(django_assert_num_queries: DjangoAssertNumQueries, world: World) -> None:
     for _ in range(4):
         world.lease(8, from_at=NOON)
     with django_assert_num_queries(4):

@@ -33,6 +33,7 @@ from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
 from tests.factories import make_contract, make_organization, make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import PriceBook
@@ -66,6 +67,10 @@ def filled(cast: Cast) -> PriceBook:
     return book
 
 
+made_and_book = kept(world)
+book = kept(filled)
+
+
 @pytest.mark.parametrize(
     ("days", "standings"),
     [
@@ -83,8 +88,9 @@ def test_each_version_stands_where_its_instant_puts_it(cast: Cast, days: float, 
 
 
 @pytest.mark.parametrize(("days", "shown"), [(-1, [1, 2, 3, 4]), (0, [1, 2, 3, 4]), (20, [2, 3, 4]), (99, [3, 4])])
-def test_one_past_version_is_shown_and_all_that_are_announced(cast: Cast, days: int, shown: list[int]) -> None:
-    book = filled(cast)
+def test_one_past_version_is_shown_and_all_that_are_announced(
+    cast: Cast, days: int, shown: list[int], book: PriceBook
+) -> None:
     filled(cast)
     assert [row.number for row in shown_versions(book, MARCH + days * DAY)] == shown
 
@@ -107,9 +113,8 @@ def test_books_are_a_providers_own_by_name(cast: Cast) -> None:
     ("state", "read"), [(ContractState.ACTIVE, True), (ContractState.OFFERED, True), (ContractState.DRAFT, False)]
 )
 def test_a_book_is_read_by_its_seller_and_by_who_has_a_contract_on_it(
-    cast: Cast, state: ContractState, *, read: bool
+    cast: Cast, state: ContractState, book: PriceBook, *, read: bool
 ) -> None:
-    book = filled(cast)
     contract = make_contract(cast.provider, cast.tenant, book)
     contract.state = state
     contract.save()
@@ -123,15 +128,13 @@ def test_a_book_is_read_by_its_seller_and_by_who_has_a_contract_on_it(
     assert (found.id, found.number, found.book_id, found.currency) == (version.id, 1, book.id, "USD")
 
 
-def test_a_book_of_two_contracts_is_listed_once(cast: Cast) -> None:
-    book = filled(cast)
+def test_a_book_of_two_contracts_is_listed_once(cast: Cast, book: PriceBook) -> None:
     for _ in range(2):
         make_contract(cast.provider, cast.tenant, book)
     assert list(readable_books(cast.tenant)) == [book]
 
 
-def test_drafts_are_listed_until_they_are_published_the_latest_changed_first(cast: Cast) -> None:
-    book = filled(cast)
+def test_drafts_are_listed_until_they_are_published_the_latest_changed_first(cast: Cast, book: PriceBook) -> None:
     older, newer = (
         start_draft(book=book, effective_at=MARCH + 40 * DAY, by=who, now=MARCH + days * DAY)
         for days, who in ((1, "petra"), (2, "pavel"))
@@ -145,8 +148,8 @@ def test_drafts_are_listed_until_they_are_published_the_latest_changed_first(cas
     assert [row.id for row in draft_rows(PriceDraft.objects.all())] == [older.id]
 
 
-def test_who_was_told_is_counted_once_whatever_they_did(cast: Cast) -> None:
-    _, book = world(cast)
+def test_who_was_told_is_counted_once_whatever_they_did(cast: Cast, made_and_book: tuple[World, PriceBook]) -> None:
+    _, book = made_and_book
     own = make_contract(cast.provider, make_organization("own"), book)
     row = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.9"))
     agree_price_rule(contract=own, rule=PriceRule(overrides=(row,)), from_at=MARCH, now=MARCH)
@@ -157,8 +160,8 @@ def test_who_was_told_is_counted_once_whatever_they_did(cast: Cast) -> None:
     assert (found.told, found.opened, found.own_prices) == (2, 1, 1)
 
 
-def test_each_who_was_told_is_a_row_with_its_own_letters(cast: Cast) -> None:
-    made, book = world(cast)
+def test_each_who_was_told_is_a_row_with_its_own_letters(cast: Cast, made_and_book: tuple[World, PriceBook]) -> None:
+    made, book = made_and_book
     other = make_contract(cast.provider, make_organization("other"), book)
     version = publish(book, 31, "1.34", 1)
     letters = PriceMail.objects.filter(tenant=cast.tenant)
@@ -172,8 +175,10 @@ def test_each_who_was_told_is_a_row_with_its_own_letters(cast: Cast) -> None:
     assert told_rows(book.versions.get(number=1).id) == []
 
 
-def test_the_next_notice_is_the_soonest_that_is_still_to_come(cast: Cast) -> None:
-    _, book = world(cast)
+def test_the_next_notice_is_the_soonest_that_is_still_to_come(
+    cast: Cast, made_and_book: tuple[World, PriceBook]
+) -> None:
+    _, book = made_and_book
     later, sooner = publish(book, 60, "3", 1), publish(book, 40, "2", 1)
     assert [one.version for one in upcoming_notices(cast.tenant, MARCH + 2 * DAY)] == [sooner, later]
     found = [next_notice(cast.tenant, MARCH + days * DAY) for days in (39, 40, 59, 60)]
@@ -182,8 +187,10 @@ def test_the_next_notice_is_the_soonest_that_is_still_to_come(cast: Cast) -> Non
     assert next_notice(cast.outsider, MARCH) is None
 
 
-def test_a_contract_pays_its_books_prices_and_sees_what_comes(cast: Cast) -> None:
-    made, book = world(cast)
+def test_a_contract_pays_its_books_prices_and_sees_what_comes(
+    cast: Cast, made_and_book: tuple[World, PriceBook]
+) -> None:
+    made, book = made_and_book
     publish(book, 31, "1.34", 1)
     [found] = contract_prices(cast.tenant, MARCH + 2 * DAY)
     assert (found.contract, found.book, found.currency) == (made.contract.number, book.name, "USD")
@@ -199,8 +206,10 @@ def test_a_contract_pays_its_books_prices_and_sees_what_comes(cast: Cast) -> Non
     assert (then.prices, then.upcoming) == ({OUTPUT: Decimal("1.34")}, ())
 
 
-def test_a_contract_with_a_price_of_its_own_is_said_to_be_adjusted(cast: Cast) -> None:
-    made, book = world(cast)
+def test_a_contract_with_a_price_of_its_own_is_said_to_be_adjusted(
+    cast: Cast, made_and_book: tuple[World, PriceBook]
+) -> None:
+    made, book = made_and_book
     row = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.9"))
     agree_price_rule(contract=made.contract, rule=PriceRule(overrides=(row,)), from_at=MARCH, now=MARCH)
     publish(book, 31, "1.34", 1)
@@ -208,8 +217,8 @@ def test_a_contract_with_a_price_of_its_own_is_said_to_be_adjusted(cast: Cast) -
     assert (found.prices, found.adjusted, found.upcoming) == ({OUTPUT: Decimal("0.9")}, True, ())
 
 
-def test_what_is_over_or_a_draft_pays_nothing(cast: Cast) -> None:
-    made, _ = world(cast)
+def test_what_is_over_or_a_draft_pays_nothing(cast: Cast, made_and_book: tuple[World, PriceBook]) -> None:
+    made, _ = made_and_book
     made.contract.to_at = APRIL
     made.contract.save()
     assert len(contract_prices(cast.tenant, APRIL - DAY)) == 1

@@ -18,6 +18,7 @@ from billing.queries.price_costs import PriceCost, price_costs
 from tests.billing.costly import AT, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -37,10 +38,13 @@ def effect(**by_price: Fraction) -> Any:
     return SimpleNamespace(by_price={(MODEL, name, 0): amount for name, amount in by_price.items()})
 
 
+costly_and_book = kept(made)
+
+
 def test_tokens_are_priced_by_the_million_and_cards_by_the_hour(
-    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    django_assert_num_queries: DjangoAssertNumQueries, costly_and_book: tuple[Costly, PriceBook]
 ) -> None:
-    _costly, book = made(cast)
+    _costly, book = costly_and_book
     with django_assert_num_queries(4):
         found = price_costs(book, {MODEL, H100}, (), NOW)
     assert [(row.model, row.by_token) for row in found] == [(H100, False), (MODEL, True)]
@@ -56,8 +60,8 @@ def test_tokens_are_priced_by_the_million_and_cards_by_the_hour(
         assert row.margin_at(row.price) == 1 - row.cost / row.price
 
 
-def test_announced_prices_are_put_on_what_was_earned(cast: Cast) -> None:
-    _costly, book = made(cast)
+def test_announced_prices_are_put_on_what_was_earned(costly_and_book: tuple[Costly, PriceBook]) -> None:
+    _costly, book = costly_and_book
     effects = [effect(input=Fraction(-3), output=Fraction(1)), effect(input=Fraction(-1))]
     leased, served = price_costs(book, {MODEL, H100}, typed(Any, effects), NOW)
     assert (served.effect, served.price_after) == (Fraction(-3), Fraction(7))
@@ -72,8 +76,8 @@ def test_without_costs_a_price_is_known_and_a_margin_is_not(cast: Cast) -> None:
         assert row.margin_at(row.price) is None
 
 
-def test_models_of_other_books_and_other_days_are_left_out(cast: Cast) -> None:
-    _costly, book = made(cast)
+def test_models_of_other_books_and_other_days_are_left_out(costly_and_book: tuple[Costly, PriceBook]) -> None:
+    _costly, book = costly_and_book
     assert [row.model for row in price_costs(book, {MODEL}, (), NOW)] == [MODEL]
     assert price_costs(book, {MODEL, H100}, (), AT) == [], "the running day is not over"
     assert len(price_costs(book, {MODEL}, (), AT + 30 * DAY)) == 1

@@ -23,6 +23,7 @@ from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
 from tests.billing.world import MARCH, MODEL, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import PriceBook
@@ -73,8 +74,11 @@ def effect(world: World, new: RatedVersion, now: datetime = NOW) -> ContractEffe
     return found
 
 
-def test_a_rise_of_one_price_costs_what_its_tokens_cost_more(cast: Cast) -> None:
-    world, shared = make_used(cast)
+world_and_shared = kept(make_used)
+
+
+def test_a_rise_of_one_price_costs_what_its_tokens_cost_more(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION, "input": 8 * MILLION}, at=NOW - DAY)
     found = effect(world, announce(world, output="1.25"))
     assert (found.before, found.after, found.difference) == (Decimal("14.00"), Decimal("16.50"), Decimal("2.50"))
@@ -86,14 +90,16 @@ def test_a_rise_of_one_price_costs_what_its_tokens_cost_more(cast: Cast) -> None
     assert (found.from_at, found.to_at) == (NOW - LOOKED_BACK, NOW)
 
 
-def test_a_fall_is_a_difference_below_zero(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_a_fall_is_a_difference_below_zero(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
     assert effect(world, announce(world, output="0.90")).difference == Decimal("-1.00")
 
 
-def test_a_price_that_nothing_used_changes_nothing_and_is_not_said_to_be_used(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_a_price_that_nothing_used_changes_nothing_and_is_not_said_to_be_used(
+    world_and_shared: tuple[World, Shared],
+) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
     found = effect(world, announce(world, input="9.00"))
     assert (found.difference, dict(found.by_price), len(found.used)) == (NOTHING, {}, 0)
@@ -109,30 +115,34 @@ def test_a_price_that_nothing_used_changes_nothing_and_is_not_said_to_be_used(ca
         (NOW, False),
     ],
 )
-def test_the_window_is_the_thirty_days_up_to_the_full_hour(cast: Cast, at: datetime, *, counts: bool) -> None:
-    world, shared = make_used(cast)
+def test_the_window_is_the_thirty_days_up_to_the_full_hour(
+    at: datetime, world_and_shared: tuple[World, Shared], *, counts: bool
+) -> None:
+    world, shared = world_and_shared
     shared.use({"output": MILLION}, at=at)
     found = effect(world, announce(world, output="2.00"), NOW + timedelta(minutes=59, seconds=59))
     assert (found.to_at, found.before) == (NOW, Decimal("1.00") if counts else 0)
 
 
-def test_a_contract_younger_than_the_window_is_looked_at_since_it_began(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_a_contract_younger_than_the_window_is_looked_at_since_it_began(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": MILLION}, at=MARCH)
     found = effect(world, announce(world, output="2.00"), MARCH + 2 * HOUR)
     assert (found.from_at, found.to_at, found.difference) == (MARCH, MARCH + 2 * HOUR, Decimal("1.00"))
 
 
-def test_a_contract_that_has_not_begun_has_no_window_but_knows_what_changes(cast: Cast) -> None:
-    world, _ = make_used(cast)
+def test_a_contract_that_has_not_begun_has_no_window_but_knows_what_changes(
+    world_and_shared: tuple[World, Shared],
+) -> None:
+    world, _ = world_and_shared
     new = announce(world, output="2.00")
     found = effect(world, new, MARCH + timedelta(minutes=59))
     assert (found.from_at, found.to_at, found.before, found.after) == (MARCH, MARCH, NOTHING, NOTHING)
     assert [change.key for change in found.changes] == [OUTPUT]
 
 
-def test_what_would_have_no_price_any_more_is_counted(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_what_would_have_no_price_any_more_is_counted(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": MILLION, "input": MILLION}, at=NOW - DAY)
     assert world.book is not None
     version = publish_prices(book=world.book, effective_at=LATER, prices={OUTPUT: Decimal(1)}, now=NOW)
@@ -141,8 +151,8 @@ def test_what_would_have_no_price_any_more_is_counted(cast: Cast) -> None:
     assert found.difference == Decimal("-0.50")
 
 
-def test_a_contract_with_a_price_of_its_own_keeps_it(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_a_contract_with_a_price_of_its_own_keeps_it(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     row = PriceRow(model=MODEL, quantity="output", price_per_mtok=Decimal("0.9"))
     agree_price_rule(contract=world.contract, rule=PriceRule(overrides=(row,)), from_at=MARCH, now=MARCH)
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
@@ -162,9 +172,9 @@ def test_a_contract_with_a_price_of_its_own_keeps_it(cast: Cast) -> None:
     ],
 )
 def test_contracts_that_run_when_the_prices_change_are_concerned(
-    cast: Cast, state: ContractState, ends: datetime | None, *, found: bool
+    state: ContractState, ends: datetime | None, world_and_shared: tuple[World, Shared], *, found: bool
 ) -> None:
-    world, _ = make_used(cast)
+    world, _ = world_and_shared
     new = announce(world, output="2.00")
     world.contract.state, world.contract.to_at = state, ends
     world.contract.save()
@@ -172,8 +182,10 @@ def test_contracts_that_run_when_the_prices_change_are_concerned(
     assert bool(effects_on_book(world.book, new, now=NOW)) == found
 
 
-def test_a_version_only_thought_of_has_the_effect_of_one_that_is_published(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_a_version_only_thought_of_has_the_effect_of_one_that_is_published(
+    world_and_shared: tuple[World, Shared],
+) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
     assert world.book is not None
     before = all_versions([world.book.id])[world.book.id]
@@ -182,24 +194,26 @@ def test_a_version_only_thought_of_has_the_effect_of_one_that_is_published(cast:
     assert thought == effect(world, new)
 
 
-def test_the_notice_of_a_contract_tells_of_that_contract_alone(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_the_notice_of_a_contract_tells_of_that_contract_alone(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
     new = announce(world, output="1.25")
     notice = PriceNotice.objects.get(contract=world.contract, version__id=UUID(new.version_id))
     assert effect_of_notice(notice, now=NOW) == effect(world, new)
 
 
-def test_the_sum_over_contracts_is_exact_and_of_none_it_is_nothing(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_the_sum_over_contracts_is_exact_and_of_none_it_is_nothing(world_and_shared: tuple[World, Shared]) -> None:
+    world, shared = world_and_shared
     shared.use({"output": 10 * MILLION}, at=NOW - DAY)
     found = effect(world, announce(world, output="1.25"))
     assert total_effect([found, found]) == (Decimal("20.00"), Decimal("25.00"))
     assert total_effect(iter(())) == (NOTHING, NOTHING)
 
 
-def test_looking_writes_nothing_and_takes_no_more_queries_for_more_usage(cast: Cast) -> None:
-    world, shared = make_used(cast)
+def test_looking_writes_nothing_and_takes_no_more_queries_for_more_usage(
+    world_and_shared: tuple[World, Shared],
+) -> None:
+    world, shared = world_and_shared
     new = announce(world, output="1.25")
     counts = []
     for days in (1, 9):

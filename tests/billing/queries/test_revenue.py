@@ -16,6 +16,7 @@ from metering.models import Witness
 from tests.billing.sharing import agree, share
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,7 @@ def make_shared(world: World) -> Shared:
     return made
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, "output"): "1"})
 
@@ -51,6 +52,9 @@ def state(shared: Shared, amount: str) -> None:
     )
 
 
+shared = kept(make_shared)
+
+
 def test_a_due_statement_waits_and_is_then_estimated(world: World) -> None:
     make_shared(world)
     for party in (world.tenant, world.provider):
@@ -64,9 +68,8 @@ def test_a_due_statement_waits_and_is_then_estimated(world: World) -> None:
 
 @pytest.mark.parametrize(("amount", "within"), [("97", True), ("96.99", False), ("103.1", False)])
 def test_what_was_stated_is_checked_against_list_times_metered_less_exclusions(
-    world: World, amount: str, within: bool
+    world: World, amount: str, within: bool, shared: Shared
 ) -> None:
-    shared = make_shared(world)
     state(shared, amount)
     (row,) = due_rows(world.provider, APRIL + 2 * DAY)
     assert row.state is DueState.STATED

@@ -23,6 +23,7 @@ from tests import factories
 from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, make_world
 from tests.factories import make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -39,8 +40,10 @@ def made() -> Costly:
     return costly
 
 
-def test_per_tenant_and_model_what_was_billed_what_it_would_be_and_the_margin() -> None:
-    costly = made()
+costly = kept(made)
+
+
+def test_per_tenant_and_model_what_was_billed_what_it_would_be_and_the_margin(costly: Costly) -> None:
     raised = at_percent(34)
     found = simulate(costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=lambda _contract: raised)
     assert (found.periods, found.contracts, found.currency) == (2, 2, "USD")
@@ -69,17 +72,15 @@ def test_what_is_simulated_unchanged_is_what_is_charged(tokens: list[tuple[int, 
 
 
 def test_nothing_is_written_and_the_queries_do_not_grow_with_contracts(
-    django_assert_max_num_queries: DjangoAssertNumQueries,
+    django_assert_max_num_queries: DjangoAssertNumQueries, costly: Costly
 ) -> None:
-    costly = made()
     before = Charge.objects.count()
     with django_assert_max_num_queries(16):
         simulate(costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=lambda _contract: unchanged)
     assert Charge.objects.count() == before
 
 
-def test_a_version_is_in_force_throughout_for_who_floats_and_not_for_who_locked() -> None:
-    costly = made()
+def test_a_version_is_in_force_throughout_for_who_floats_and_not_for_who_locked(costly: Costly) -> None:
     book = costly.world.book
     assert book is not None
     version = make_price_version(
@@ -97,8 +98,7 @@ def test_a_version_is_in_force_throughout_for_who_floats_and_not_for_who_locked(
     assert locked.total.new == locked.total.old
 
 
-def test_a_rule_with_notice_gives_the_prices_once_they_take_effect() -> None:
-    costly = made()
+def test_a_rule_with_notice_gives_the_prices_once_they_take_effect(costly: Costly) -> None:
     book = costly.world.book
     assert book is not None
     version = make_price_version(
@@ -119,8 +119,7 @@ def test_without_costs_the_margin_is_unknown() -> None:
     assert found.total.margin is None
 
 
-def test_only_the_providers_own_periods_of_the_window_and_no_more_than_asked_for() -> None:
-    costly = made()
+def test_only_the_providers_own_periods_of_the_window_and_no_more_than_asked_for(costly: Costly) -> None:
     other = factories.make_organization("other", is_provider=True)
     assert simulate(other, from_at=MARCH, to_at=APRIL, change_of=lambda _contract: unchanged).periods == 0
     later = MARCH + timedelta(seconds=1)

@@ -12,6 +12,7 @@ from billing.pricing import publish_price_version
 from billing.queries import Side, TokenCounts, usage_overview
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -35,8 +36,10 @@ def make_used(*, zone: str = "UTC", from_at: datetime = MARCH) -> World:
     return world
 
 
-def test_the_month_shows_what_was_used_and_what_it_costs() -> None:
-    world = make_used()
+world = kept(make_used)
+
+
+def test_the_month_shows_what_was_used_and_what_it_costs(world: World) -> None:
     overview = usage_overview(world.tenant, MARCH, datetime(2026, 3, 7, tzinfo=UTC), "UTC")
     token_amount = (6 * Decimal("0.28") + 4 * Decimal("0.07") + 2 * Decimal("1.10")) / 2
     assert overview.lease_amount == Decimal("24.00")
@@ -51,8 +54,7 @@ def test_the_month_shows_what_was_used_and_what_it_costs() -> None:
     assert (lease.gpu_seconds, lease.unit_price, lease.amount) == (Decimal(43_200), Decimal(2), Decimal("24.00"))
 
 
-def test_every_day_of_the_window_has_a_row_and_the_rows_sum_to_the_exact_cost() -> None:
-    world = make_used()
+def test_every_day_of_the_window_has_a_row_and_the_rows_sum_to_the_exact_cost(world: World) -> None:
     overview = usage_overview(world.tenant, MARCH, datetime(2026, 3, 7, tzinfo=UTC), "UTC")
     assert [row.day.day for row in overview.days] == [1, 2, 3, 4, 5, 6]
     fifth, sixth = overview.days[4:]
@@ -68,8 +70,7 @@ def test_every_day_of_the_window_has_a_row_and_the_rows_sum_to_the_exact_cost() 
     assert (models["b-model"].list_amount, models["b-model"].amount) == (Decimal(4), Decimal(2))
 
 
-def test_days_are_those_of_the_page_s_zone() -> None:
-    world = make_used()
+def test_days_are_those_of_the_page_s_zone(world: World) -> None:
     overview = usage_overview(world.tenant, MARCH, datetime(2026, 3, 7, tzinfo=UTC), "Asia/Tokyo")
     days = {row.day: row for row in overview.days}
     assert days[date(2026, 3, 6)].gpu_seconds == 43_200
@@ -97,8 +98,7 @@ def test_the_page_shows_what_the_invoice_says() -> None:
     assert overview.total == invoice.total
 
 
-def test_prices_of_models_are_those_in_force_at_the_end() -> None:
-    world = make_used()
+def test_prices_of_models_are_those_in_force_at_the_end(world: World) -> None:
     assert world.book is not None
     later = datetime(2026, 3, 10, tzinfo=UTC)
     publish_price_version(
@@ -129,8 +129,7 @@ def test_prices_of_long_requests_are_told_for_every_class_that_has_one() -> None
     }
 
 
-def test_usage_without_a_price_is_shown_and_not_as_free() -> None:
-    world = make_used()
+def test_usage_without_a_price_is_shown_and_not_as_free(world: World) -> None:
     shared = world.share()
     shared.use({"output": 7}, at=NOON, model="unknown")
     overview = usage_overview(world.tenant, MARCH, APRIL, "UTC")
@@ -145,8 +144,7 @@ def test_usage_without_a_price_is_shown_and_not_as_free() -> None:
     assert {each.model: each.amount for each in overview.models}["unknown"] == 0
 
 
-def test_each_party_sees_its_own_and_an_outsider_nothing() -> None:
-    world = make_used()
+def test_each_party_sees_its_own_and_an_outsider_nothing(world: World) -> None:
     end = datetime(2026, 3, 7, tzinfo=UTC)
     tenant = usage_overview(world.tenant, MARCH, end, "UTC")
     provider = usage_overview(world.provider, MARCH, end, "UTC", side=Side.PROVIDER)
@@ -156,8 +154,7 @@ def test_each_party_sees_its_own_and_an_outsider_nothing() -> None:
     assert usage_overview(world.provider, MARCH, end, "UTC").total == 0
 
 
-def test_currencies_are_never_added() -> None:
-    world = make_used()
+def test_currencies_are_never_added(world: World) -> None:
     euros = make_world(currency="EUR", parties=(world.provider, world.tenant), from_at=MARCH)
     euros.lease(1, from_at=NOON, to_at=NOON + HOUR, price="5")
     end = datetime(2026, 3, 7, tzinfo=UTC)
@@ -169,8 +166,9 @@ def test_currencies_are_never_added() -> None:
     assert one.total == 0
 
 
-def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    world = make_used()
+def test_the_number_of_queries_does_not_grow(
+    django_assert_max_num_queries: DjangoAssertNumQueries, world: World
+) -> None:
     for _ in range(4):
         more = make_world(tokens=PRICES, parties=(world.provider, world.tenant))
         for _ in range(3):

@@ -5,16 +5,19 @@ from datetime import timedelta
 import pytest
 
 from billing.queries.usage_hours import usage_day
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.world import MARCH
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-def test_hours_sum_to_the_day(cast: Cast) -> None:
-    month = make_march(cast)
+month = kept(make_march)
+
+
+def test_hours_sum_to_the_day(cast: Cast, month: Month) -> None:
     month.large.use({"input": 7, "output": 3}, at=MARCH + timedelta(hours=23), model=LARGE)
     found = usage_day(cast.tenant, MARCH, MARCH + DAY, "UTC")
     assert len(found.hours) == 24
@@ -25,16 +28,14 @@ def test_hours_sum_to_the_day(cast: Cast) -> None:
     assert found.hours[0].tokens_by_model == {}
 
 
-def test_a_part_of_an_hour_belongs_to_the_hour_it_begins_in(cast: Cast) -> None:
-    month = make_march(cast)
+def test_a_part_of_an_hour_belongs_to_the_hour_it_begins_in(cast: Cast, month: Month) -> None:
     at = MARCH + timedelta(hours=4, minutes=40)
     month.small.use({"input": 5}, at=at, to_at=MARCH + timedelta(hours=5), model=SMALL)
     found = usage_day(cast.tenant, MARCH, MARCH + DAY, "UTC")
     assert found.hours[4].tokens_by_model == {SMALL: 5}
 
 
-def test_hours_of_a_zone_of_half_hours_begin_with_its_day(cast: Cast) -> None:
-    month = make_march(cast)
+def test_hours_of_a_zone_of_half_hours_begin_with_its_day(cast: Cast, month: Month) -> None:
     start = MARCH + timedelta(hours=18, minutes=30)
     month.small.use({"input": 5}, at=MARCH + timedelta(hours=19), model=SMALL)
     found = usage_day(cast.tenant, start, start + DAY, "Asia/Kolkata")

@@ -15,8 +15,14 @@ from tests.billing.pages.made import LARGE, SMALL, make_march
 from tests.billing.test_usage_groups import key_hours
 from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import Cast, make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
+
+
+@kept
+def world(cast: Cast) -> World:
+    return make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
 
 
 def test_rows_sum_to_the_rounded_total_and_the_exact_amounts_do_not_move(cast: Cast) -> None:
@@ -70,8 +76,7 @@ def test_savings_of_long_requests_are_counted_at_their_tier(cast: Cast) -> None:
     assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved == Decimal("7.00")
 
 
-def test_nothing_is_saved_where_cached_input_has_no_price_of_its_own(cast: Cast) -> None:
-    world = make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
+def test_nothing_is_saved_where_cached_input_has_no_price_of_its_own(cast: Cast, world: World) -> None:
     world.share(model="m").use({"input": 1_000_000, "cached_input": 500_000}, model="m")
     assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").saved is None
 
@@ -100,8 +105,7 @@ def test_a_window_without_use_has_no_total_to_compare_with(cast: Cast) -> None:
     assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") == Decimal("2487.98")
 
 
-def test_days_are_those_of_the_zone(cast: Cast) -> None:
-    world = make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
+def test_days_are_those_of_the_zone(cast: Cast, world: World) -> None:
     world.share(model="m").use({"input": 1_000}, at=MARCH + timedelta(hours=20), model="m")
     days = {zone: usage_sheet(cast.tenant, MARCH, APRIL, zone).rows[0].day for zone in ("UTC", "Asia/Shanghai")}
     assert days == {"UTC": date(2026, 3, 1), "Asia/Shanghai": date(2026, 3, 2)}

@@ -15,6 +15,7 @@ from billing.queries import usage_overview
 from billing.queries.usage_windows import PERIODS_MAX, begins_inside, counts_by_period, windows_of
 from tests.billing.agreements.agreed import PRICES, accepted, offered
 from tests.billing.world import APRIL, H100, MARCH, World, make_world
+from tests.kept import kept
 
 DAY = timedelta(days=1)
 MARCH_SECONDS = 31 * 86_400
@@ -30,6 +31,11 @@ def contract_of(**changed: Any) -> Contract:
         **changed,
     }
     return Contract(**given)
+
+
+@kept
+def world() -> World:
+    return make_world(tokens=PRICES)
 
 
 def test_a_month_so_far_is_a_part_of_its_month() -> None:
@@ -128,8 +134,7 @@ def test_the_days_of_a_flat_month_add_up_to_it_and_say_that_they_are_parts() -> 
 
 
 @pytest.mark.django_db
-def test_what_is_committed_is_short_at_the_period_s_end_only() -> None:
-    world = make_world(tokens=PRICES)
+def test_what_is_committed_is_short_at_the_period_s_end_only(world: World) -> None:
     world.share(rolled_to_at=APRIL).use({"output": 1_000_000}, at=MARCH + DAY)
     wording = {"kind": "commitment", "amount_per_period": "1000"}
     accepted(world, offered(world, {"from_at": "2026-03-01T00:00:00Z", "wording": wording}))
@@ -148,8 +153,7 @@ def test_prices_by_the_unit_depend_on_no_period() -> None:
 
 
 @pytest.mark.django_db
-def test_tiers_depend_on_the_period() -> None:
-    world = make_world(tokens=PRICES)
+def test_tiers_depend_on_the_period(world: World) -> None:
     tiers = [
         {"from_base_amount": "0", "to_base_amount": "100", "share_percent": "20"},
         {"from_base_amount": "100", "share_percent": "10"},

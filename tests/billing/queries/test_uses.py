@@ -11,8 +11,9 @@ from billing.queries.uses import DayOfUse, read_day
 from clusters.models import Accelerator
 from metering.models import Witness
 from tests import factories
-from tests.billing.costly import AT, DAY, make_costly, metered
-from tests.billing.world import H100, HOUR, MODEL, make_world
+from tests.billing.costly import AT, DAY, Costly, make_costly, metered
+from tests.billing.world import H100, HOUR, MODEL, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +30,15 @@ def tokens(facts: DayOfUse) -> dict[str, int]:
     return found
 
 
-def test_a_day_has_cards_holds_energy_tokens_and_charges() -> None:
-    costly = make_costly()
+costly = kept(make_costly)
+
+
+@kept
+def world() -> World:
+    return make_world(tokens={(MODEL, "input"): "1"})
+
+
+def test_a_day_has_cards_holds_energy_tokens_and_charges(costly: Costly) -> None:
     facts = read_day(provider_id=costly.world.provider.id, day=FIFTH)
     [nine] = [node for node in facts.nodes[str(costly.cluster.id)] if node.hour_at == AT]
     assert nine.capacity_ms == {H100: 2 * MS}
@@ -43,8 +51,7 @@ def test_a_day_has_cards_holds_energy_tokens_and_charges() -> None:
     ]
 
 
-def test_a_card_counts_from_its_first_hold_to_its_retirement() -> None:
-    costly = make_costly()
+def test_a_card_counts_from_its_first_hold_to_its_retirement(costly: Costly) -> None:
     Accelerator.objects.filter(pk=costly.cards[0].pk).update(first_seen_at=AT + 9 * DAY, retired_at=AT + HOUR)
     metered(costly.cards[0], AT + 2 * HOUR, 7)
     facts = read_day(provider_id=costly.world.provider.id, day=FIFTH)
@@ -58,8 +65,7 @@ def test_a_card_counts_from_its_first_hold_to_its_retirement() -> None:
     assert {node.capacity_ms[H100] for node in gone.nodes[str(costly.cluster.id)]} == {MS}
 
 
-def test_a_gateways_tokens_are_placed_by_its_engines_and_counted_once() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_gateways_tokens_are_placed_by_its_engines_and_counted_once(world: World) -> None:
     shared = world.share()
     shared.use({"input": 100}, at=AT)
     shared.use({"input": 90}, at=AT, witness=Witness.ENGINE)
@@ -67,8 +73,7 @@ def test_a_gateways_tokens_are_placed_by_its_engines_and_counted_once() -> None:
     assert tokens(read_day(provider_id=world.provider.id, day=FIFTH)) == {str(shared.endpoint.node_id): 100}
 
 
-def test_a_gateways_tokens_without_an_engine_lie_on_the_bound_nodes() -> None:
-    world = make_world(tokens={(MODEL, "input"): "1"})
+def test_a_gateways_tokens_without_an_engine_lie_on_the_bound_nodes(world: World) -> None:
     shared = world.share()
     shared.use({"input": 101}, at=AT)
     factories.make_accelerator(shared.endpoint.node)

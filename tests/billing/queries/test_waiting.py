@@ -13,6 +13,7 @@ from billing.margins import sum_day
 from billing.models import (
     DocumentState,
     DocumentStep,
+    Invoice,
     SettlementState,
 )
 from billing.queries.waiting import SEVERE, Wait, WaitKind, overdue_of, waits_of
@@ -26,8 +27,9 @@ from tests.billing.corrections.corrected import pay
 from tests.billing.corrections.kept import by_hand, keep, refund
 from tests.billing.costly import AT, enter, make_costly
 from tests.billing.issued import ISSUED_AT, Line, make_issued
-from tests.billing.world import APRIL, HOUR, MARCH, MODEL, make_world
+from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import Cast, make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -38,12 +40,21 @@ def found(provider: Organization, now: datetime = LATE) -> dict[WaitKind, Wait]:
     return {wait.kind: wait for wait in waits_of(provider, now)}
 
 
+@kept
+def world(cast: Cast) -> World:
+    return make_world(tokens={(MODEL, "input"): "3"}, parties=(cast.provider, cast.tenant))
+
+
+@kept
+def first(cast: Cast) -> Invoice:
+    return make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
+
+
 def test_nothing_waits_for_a_new_provider(cast: Cast) -> None:
     assert waits_of(cast.provider, LATE) == ()
 
 
-def test_overdue_invoices_are_counted_with_what_is_left_of_them(cast: Cast) -> None:
-    first = make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
+def test_overdue_invoices_are_counted_with_what_is_left_of_them(cast: Cast, first: Invoice) -> None:
     make_issued([Line("40.00")], parties=(cast.provider, cast.outsider), currency="EUR")
     pay(first, "30")
     assert waits_of(cast.provider, ISSUED_AT + DAY) == ()
@@ -54,8 +65,8 @@ def test_overdue_invoices_are_counted_with_what_is_left_of_them(cast: Cast) -> N
     assert {one.pk for one in overdue_of(cast.outsider, LATE)} == set()
 
 
-def test_a_paid_invoice_is_not_overdue_and_a_failed_collection_waits(cast: Cast) -> None:
-    invoice = make_issued([Line("100.00")], parties=(cast.provider, cast.tenant))
+def test_a_paid_invoice_is_not_overdue_and_a_failed_collection_waits(cast: Cast, first: Invoice) -> None:
+    invoice = first
     settlement = by_hand(invoice, SettlementState.FAILED)
     waits = found(cast.provider, ISSUED_AT + DAY)
     assert waits == {WaitKind.COLLECTION_FAILED: Wait(WaitKind.COLLECTION_FAILED, 1, settlement.updated_at)}
@@ -63,8 +74,7 @@ def test_a_paid_invoice_is_not_overdue_and_a_failed_collection_waits(cast: Cast)
     assert found(cast.provider) == {}
 
 
-def test_usage_without_a_price_waits_until_it_has_one(cast: Cast) -> None:
-    world = make_world(tokens={(MODEL, "input"): "3"}, parties=(cast.provider, cast.tenant))
+def test_usage_without_a_price_waits_until_it_has_one(cast: Cast, world: World) -> None:
     shared = world.share()
     shared.use({"input": 500, "output": 7}, at=MARCH + 9 * HOUR, model="unheard-of")
     ensure_periods(contract=world.contract, now=MARCH)
@@ -73,8 +83,7 @@ def test_usage_without_a_price_waits_until_it_has_one(cast: Cast) -> None:
     assert found(cast.outsider, MARCH + DAY) == {}
 
 
-def test_a_period_that_is_over_waits_only_when_closing_had_its_time(cast: Cast) -> None:
-    world = make_world(tokens={(MODEL, "input"): "3"}, parties=(cast.provider, cast.tenant))
+def test_a_period_that_is_over_waits_only_when_closing_had_its_time(cast: Cast, world: World) -> None:
     ensure_periods(contract=world.contract, now=MARCH)
     assert found(cast.provider, APRIL + timedelta(minutes=59)) == {}
     assert found(cast.provider, APRIL + HOUR)[WaitKind.PERIODS] == Wait(WaitKind.PERIODS, 1, APRIL)
@@ -113,8 +122,7 @@ def test_alerts_wait_once_and_not_beside_a_line_of_their_own(cast: Cast) -> None
     assert found(cast.provider) == {WaitKind.ALERTS: Wait(WaitKind.ALERTS, 1, MARCH)}
 
 
-def test_a_proposed_substitution_and_a_paper_that_failed_wait(cast: Cast) -> None:
-    world = make_world(tokens={(MODEL, "input"): "3"}, parties=(cast.provider, cast.tenant))
+def test_a_proposed_substitution_and_a_paper_that_failed_wait(cast: Cast, world: World) -> None:
     [row] = world.share(witness=Witness.ENGINE).use({"input": 500}, at=MARCH + 9 * HOUR)
     invoice = make_issued(parties=(cast.provider, cast.tenant))
     DocumentStep.objects.create(

@@ -10,6 +10,7 @@ from billing.models import BalanceRule
 from billing.refilling.watching import look
 from tests.billing.refilling.low import NOW, Low, low_credit
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 BODY = {"below": "20.00", "buy": "50.00", "month_max": "120.00"}
 
 
-@pytest.fixture
+@kept
 def low(cast: Cast) -> Low:
     return low_credit(cast)
 

@@ -12,6 +12,7 @@ from billing.models import BalanceNotice, LedgerPosting, TopUp
 from billing.refilling.checks import paid_credit_is_booked, purchases_are_within_their_rules
 from billing.topups.buying import take
 from tests.billing.refilling.low import BUYS, CHARGED_AT, NOW, Low, low_credit
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -28,34 +29,37 @@ def wrong() -> list[str]:
     return [*purchases_are_within_their_rules()[1], *paid_credit_is_booked()[1]]
 
 
+low_and_top_up = kept(bought)
+
+
 def test_what_was_bought_within_its_rule_and_told_of_holds() -> None:
     bought()
     assert wrong() == []
     assert purchases_are_within_their_rules()[0] == 1
 
 
-def test_more_than_the_months_most_is_found() -> None:
-    _, top_up = bought()
+def test_more_than_the_months_most_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
+    _, top_up = low_and_top_up
     TopUp.objects.filter(pk=top_up.pk).update(amount=Decimal("120.01"))
     assert [one.partition(": ")[2] for one in wrong()] == ["120.0100 this month, at most 120.0000"]
 
 
-def test_a_purchase_by_a_rule_that_only_tells_is_found() -> None:
-    low, top_up = bought()
+def test_a_purchase_by_a_rule_that_only_tells_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
+    low, top_up = low_and_top_up
     telling = low.rule(replace(BUYS, buy_amount=None, month_max_amount=None), CHARGED_AT)
     TopUp.objects.filter(pk=top_up.pk).update(rule=telling)
     assert len(wrong()) == 2
 
 
 @pytest.mark.parametrize("early", [timedelta(seconds=1), CHARGED_AT - NOW])
-def test_a_charge_before_what_was_told_is_found(early: timedelta) -> None:
-    _, top_up = bought()
+def test_a_charge_before_what_was_told_is_found(early: timedelta, low_and_top_up: tuple[Low, TopUp]) -> None:
+    _, top_up = low_and_top_up
     TopUp.objects.filter(pk=top_up.pk).update(begun_at=CHARGED_AT - early)
     assert "told for" in wrong()[0]
 
 
-def test_a_charge_that_was_never_begun_or_never_told_is_found() -> None:
-    _, top_up = bought()
+def test_a_charge_that_was_never_begun_or_never_told_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
+    _, top_up = low_and_top_up
     TopUp.objects.filter(pk=top_up.pk).update(begun_at=None)
     assert len(wrong()) == 1
     TopUp.objects.filter(pk=top_up.pk).update(begun_at=CHARGED_AT, crossing=7)
@@ -63,8 +67,8 @@ def test_a_charge_that_was_never_begun_or_never_told_is_found() -> None:
     assert BalanceNotice.objects.count() == 1
 
 
-def test_credit_that_is_paid_and_not_booked_is_found() -> None:
-    low, _ = bought()
+def test_credit_that_is_paid_and_not_booked_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
+    low, _ = low_and_top_up
     lost = TopUp.objects.create(
         term=low.term,
         amount=5,

@@ -26,6 +26,7 @@ from portal.figures import EN
 from tenants.models import Role
 from tests.billing.refilling.low import BUYS, NOW, TELLS, low_credit
 from tests.factories import make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -40,8 +41,10 @@ def told(cast: Cast, figures: Figures = BUYS) -> BalanceNotice:
     return BalanceNotice.objects.select_related("rule__contract__tenant").get()
 
 
-def test_whoever_pays_reads_what_will_be_charged_and_when(cast: Cast) -> None:
-    notice = told(cast)
+notice = kept(told)
+
+
+def test_whoever_pays_reads_what_will_be_charged_and_when(cast: Cast, notice: BalanceNotice) -> None:
     make_user("bookkeeper", cast.tenant, Role.BILLING)
     make_user("onlooker", cast.tenant, Role.VIEWER)
     addresses = send_letter(notice=notice, public_url=URL)
@@ -64,8 +67,7 @@ def test_a_rule_that_only_tells_says_that_nothing_is_bought(cast: Cast) -> None:
     assert sentences(told(cast, TELLS), EN)[1] == "Nothing is bought by itself."
 
 
-def test_what_the_months_most_held_back_is_said(cast: Cast) -> None:
-    notice = told(cast)
+def test_what_the_months_most_held_back_is_said(notice: BalanceNotice) -> None:
     notice.outcome = "month_max"
     assert sentences(notice, EN)[1] == "Nothing is bought: your most of €120.00 a month would be passed."
 
@@ -74,8 +76,7 @@ def test_what_the_months_most_held_back_is_said(cast: Cast) -> None:
     ("reason", "words"),
     [("no_card", "no card on file"), ("consent_needed", "confirm"), ("card_declined", "declined"), ("new", "declined")],
 )
-def test_a_card_that_was_not_charged_is_said_with_its_reason(cast: Cast, reason: str, words: str) -> None:
-    notice = told(cast)
+def test_a_card_that_was_not_charged_is_said_with_its_reason(reason: str, words: str, notice: BalanceNotice) -> None:
     notice.kind, notice.reason = "failed", reason
     says = sentences(notice, EN)
     assert "could not be bought" in says[0]
@@ -85,8 +86,7 @@ def test_a_card_that_was_not_charged_is_said_with_its_reason(cast: Cast, reason:
     assert "could not be bought" in mail.outbox[0].subject
 
 
-def test_a_letter_is_claimed_by_one_and_sent_once(cast: Cast) -> None:
-    notice = told(cast)
+def test_a_letter_is_claimed_by_one_and_sent_once(notice: BalanceNotice) -> None:
     assert claim_letters(now=NOW - timedelta(seconds=1), limit=9) == []
     assert claim_letters(now=NOW, limit=9) == [notice]
     assert claim_letters(now=NOW, limit=9) == []

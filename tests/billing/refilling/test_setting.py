@@ -23,15 +23,18 @@ from billing.refilling.setting import (
 )
 from billing.refilling.watching import look
 from tenants.models import AuditEntry
-from tests.billing.refilling.low import BUYS, BY, NOW, TELLS, low_credit
+from tests.billing.refilling.low import BUYS, BY, NOW, TELLS, Low, low_credit
 from tests.billing.world import APRIL, MARCH, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=1)
 
 
-def test_a_rule_is_set_once_and_written_down() -> None:
-    low = low_credit()
+low = kept(low_credit)
+
+
+def test_a_rule_is_set_once_and_written_down(low: Low) -> None:
     rule = low.rule()
     assert low.rule(now=LATER).pk == rule.pk
     assert (rule.term, rule.below_amount, rule.buy_amount, rule.month_max_amount) == (
@@ -45,8 +48,7 @@ def test_a_rule_is_set_once_and_written_down() -> None:
     assert audit.after == {"below_amount": "20", "buy_amount": "50", "month_max_amount": "120", "term": low.term.ref}
 
 
-def test_another_rule_takes_the_place_of_the_first() -> None:
-    low = low_credit()
+def test_another_rule_takes_the_place_of_the_first(low: Low) -> None:
     first, second = low.rule(), low.rule(TELLS, LATER)
     first.refresh_from_db()
     assert (first.ended_at, first.ended_by, first.end_reason) == (LATER, BY, REPLACED)
@@ -57,8 +59,7 @@ def test_another_rule_takes_the_place_of_the_first() -> None:
     assert before.before["buy_amount"] == "50.0000"
 
 
-def test_an_ended_rule_buys_nothing_that_was_not_begun() -> None:
-    low = low_credit()
+def test_an_ended_rule_buys_nothing_that_was_not_begun(low: Low) -> None:
     top_up = low.planned()
     end_rule(contract=low.contract, by="bob@example.com", now=LATER)
     top_up.refresh_from_db()
@@ -69,8 +70,7 @@ def test_an_ended_rule_buys_nothing_that_was_not_begun() -> None:
         end_rule(contract=low.contract, by=BY, now=LATER)
 
 
-def test_what_was_begun_is_not_taken_back() -> None:
-    low = low_credit()
+def test_what_was_begun_is_not_taken_back(low: Low) -> None:
     top_up = low.planned()
     TopUp.objects.filter(pk=top_up.pk).update(begun_at=NOW)
     end_rule(contract=low.contract, by=BY, now=LATER)
@@ -78,8 +78,7 @@ def test_what_was_begun_is_not_taken_back() -> None:
     assert top_up.state == "open"
 
 
-def test_what_a_replaced_rule_bought_counts_for_the_month() -> None:
-    low = low_credit()
+def test_what_a_replaced_rule_bought_counts_for_the_month(low: Low) -> None:
     TopUp.objects.filter(pk=low.planned().pk).update(state="paid")
     assert amounts_by_rules(low.contract.pk, MARCH, APRIL) == [50]
     replaced = low.rule(replace(BUYS, month_max_amount=Decimal(99)), LATER)
@@ -90,8 +89,7 @@ def test_what_a_replaced_rule_bought_counts_for_the_month() -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "stopped"])
-def test_what_was_not_charged_counts_for_nothing(state: str) -> None:
-    low = low_credit()
+def test_what_was_not_charged_counts_for_nothing(state: str, low: Low) -> None:
     TopUp.objects.filter(pk=low.planned().pk).update(state=state)
     assert amounts_by_rules(low.contract.pk, MARCH, APRIL) == []
 
@@ -151,8 +149,7 @@ def test_the_database_keeps_a_rules_figures(change: dict[str, object]) -> None:
         BalanceRule.objects.filter(pk=rule.pk).update(**change)
 
 
-def test_the_database_lets_no_rule_be_taken_away_or_come_back() -> None:
-    low = low_credit()
+def test_the_database_lets_no_rule_be_taken_away_or_come_back(low: Low) -> None:
     rule = low.rule()
     with pytest.raises(IntegrityError, match="refused"), transaction.atomic():
         BalanceRule.objects.filter(pk=rule.pk).delete()
@@ -164,8 +161,7 @@ def test_the_database_lets_no_rule_be_taken_away_or_come_back() -> None:
 @pytest.mark.parametrize(
     ("below", "buy", "most"), [(0, None, None), (20, 50, None), (20, None, 50), (20, 50, 49), (20, 0, 0)]
 )
-def test_the_database_refuses_figures_without_bounds(below: int, buy: int | None, most: int | None) -> None:
-    low = low_credit()
+def test_the_database_refuses_figures_without_bounds(below: int, buy: int | None, most: int | None, low: Low) -> None:
     with pytest.raises(IntegrityError, match="balance_rule"), transaction.atomic():
         BalanceRule.objects.create(
             contract=low.contract,
@@ -179,8 +175,7 @@ def test_the_database_refuses_figures_without_bounds(below: int, buy: int | None
         )
 
 
-def test_the_database_refuses_a_second_rule_of_a_contract() -> None:
-    low = low_credit()
+def test_the_database_refuses_a_second_rule_of_a_contract(low: Low) -> None:
     rule = low.rule()
     rule_again = {"contract": low.contract, "term": low.term, "below_amount": 1, "set_by": BY}
     with pytest.raises(IntegrityError, match="balance_rule_once"), transaction.atomic():

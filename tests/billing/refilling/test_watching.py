@@ -19,6 +19,7 @@ from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.models import AuditEntry
 from tests.billing.refilling.low import BUYS, BY, CHARGED_AT, NOW, TELLS, Low, low_credit
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 MINUTE = timedelta(minutes=1)
 WORKERS = 4
@@ -42,6 +43,9 @@ def paid(top_up: TopUp) -> None:
     )
 
 
+low = kept(low_credit)
+
+
 @pytest.mark.django_db
 def test_credit_at_the_amount_is_not_low() -> None:
     low = low_credit(amount="20")
@@ -50,17 +54,15 @@ def test_credit_at_the_amount_is_not_low() -> None:
 
 
 @pytest.mark.django_db
-def test_where_no_period_is_open_nothing_is_known_and_nothing_is_bought() -> None:
+def test_where_no_period_is_open_nothing_is_known_and_nothing_is_bought(low: Low) -> None:
     """Else a contract that is not billed yet, or not any more, would look as if all credit were used up."""
-    low = low_credit()
     rule = low.rule()
     assert look(rule_id=rule.pk, now=APRIL) is None
     assert look(rule_id=rule.pk, now=NOW) is not None
 
 
 @pytest.mark.django_db
-def test_low_credit_is_told_once_and_nothing_is_bought_by_a_rule_that_tells() -> None:
-    low = low_credit()
+def test_low_credit_is_told_once_and_nothing_is_bought_by_a_rule_that_tells(low: Low) -> None:
     rule = low.rule(TELLS)
     told = look(rule_id=rule.pk, now=NOW)
     assert told is not None
@@ -71,8 +73,7 @@ def test_low_credit_is_told_once_and_nothing_is_bought_by_a_rule_that_tells() ->
 
 
 @pytest.mark.django_db
-def test_credit_that_rose_and_fell_is_told_again() -> None:
-    low = low_credit()
+def test_credit_that_rose_and_fell_is_told_again(low: Low) -> None:
     rule = low.rule(replace(TELLS, below_amount=Decimal(50)))
     assert look(rule_id=rule.pk, now=NOW) is not None
     low.given("more", "100")
@@ -87,8 +88,7 @@ def test_credit_that_rose_and_fell_is_told_again() -> None:
 
 
 @pytest.mark.django_db
-def test_a_purchase_is_told_of_before_it_is_charged() -> None:
-    low = low_credit()
+def test_a_purchase_is_told_of_before_it_is_charged(low: Low) -> None:
     top_up = low.planned()
     notice = BalanceNotice.objects.get()
     assert (notice.outcome, notice.charge_at) == ("buys", NOW + NOTICE)
@@ -103,8 +103,7 @@ def test_a_purchase_is_told_of_before_it_is_charged() -> None:
 
 
 @pytest.mark.django_db
-def test_programs_of_the_tenant_are_told_what_and_when_and_the_provider_is_not() -> None:
-    low = low_credit()
+def test_programs_of_the_tenant_are_told_what_and_when_and_the_provider_is_not(low: Low) -> None:
     listens(low)
     low.planned()
     event = WebhookEvent.objects.get(kind="balance.low")
@@ -124,8 +123,7 @@ def test_programs_of_the_tenant_are_told_what_and_when_and_the_provider_is_not()
 
 
 @pytest.mark.django_db
-def test_nothing_more_is_bought_while_a_purchase_waits() -> None:
-    low = low_credit()
+def test_nothing_more_is_bought_while_a_purchase_waits(low: Low) -> None:
     top_up = low.planned()
     for minute in range(1, 5):
         assert look(rule_id=top_up.rule_id or top_up.pk, now=NOW + minute * MINUTE) is None
@@ -136,8 +134,7 @@ def test_nothing_more_is_bought_while_a_purchase_waits() -> None:
 
 
 @pytest.mark.django_db
-def test_a_purchase_that_was_not_enough_is_followed_by_another_until_the_months_most() -> None:
-    low = low_credit()
+def test_a_purchase_that_was_not_enough_is_followed_by_another_until_the_months_most(low: Low) -> None:
     figures = replace(BUYS, below_amount=Decimal(200))
     top_up = low.planned(figures)
     outcomes = []
@@ -151,8 +148,7 @@ def test_a_purchase_that_was_not_enough_is_followed_by_another_until_the_months_
 
 
 @pytest.mark.django_db
-def test_what_the_month_held_back_is_bought_in_the_next() -> None:
-    low = low_credit()
+def test_what_the_month_held_back_is_bought_in_the_next(low: Low) -> None:
     top_up = low.planned(replace(BUYS, below_amount=Decimal(200), month_max_amount=Decimal(60)))
     rule_id = top_up.rule_id or top_up.pk
     paid(top_up)
@@ -162,8 +158,7 @@ def test_what_the_month_held_back_is_bought_in_the_next() -> None:
 
 
 @pytest.mark.django_db
-def test_an_ended_rule_is_looked_at_no_more() -> None:
-    low = low_credit()
+def test_an_ended_rule_is_looked_at_no_more(low: Low) -> None:
     first = low.rule()
     second = low.rule(TELLS, NOW + MINUTE)
     assert look(rule_id=first.pk, now=NOW + MINUTE) is None
@@ -180,8 +175,7 @@ def test_a_rule_is_claimed_by_one_and_comes_again_later() -> None:
 
 
 @pytest.mark.django_db
-def test_the_database_refuses_a_second_purchase_of_a_crossing_and_a_notice_that_changes() -> None:
-    low = low_credit()
+def test_the_database_refuses_a_second_purchase_of_a_crossing_and_a_notice_that_changes(low: Low) -> None:
     top_up = low.planned()
     notice = BalanceNotice.objects.get()
     top_up.pk = notice.pk

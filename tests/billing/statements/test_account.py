@@ -16,6 +16,7 @@ from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.statements.test_stating import correct
 from tests.billing.world import APRIL, MARCH, World
 from tests.factories import make_organization
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,8 +43,10 @@ def account(world: World, from_at: datetime = MARCH, to_at: datetime = MAY) -> A
     return account_of(world.tenant, party, from_at=from_at, to_at=to_at)
 
 
-def test_it_runs_from_opening_to_closing() -> None:
-    world = make_account()
+world = kept(make_account)
+
+
+def test_it_runs_from_opening_to_closing(world: World) -> None:
     found = account(world)
     assert [(line.cause, line.amount, line.balance) for line in found.lines] == [
         ("invoice", TOTAL, TOTAL),
@@ -73,15 +76,13 @@ def test_any_span_begins_where_the_one_before_ends(from_day: int, to_day: int, o
     assert found.opening + found.charged + found.settled == found.closing
 
 
-def test_its_closing_is_the_balance_of_the_ledger() -> None:
-    world = make_account()
+def test_its_closing_is_the_balance_of_the_ledger(world: World) -> None:
     (party,) = parties_of(world.tenant)
     booked = balance(organization_id=world.tenant.id, kind=AccountKind.TENANT_RECEIVABLE, currency="USD")
     assert account(world).closing == party.balance == booked
 
 
-def test_every_provider_has_an_account_of_its_own() -> None:
-    world = make_account()
+def test_every_provider_has_an_account_of_its_own(world: World) -> None:
     other = make_month(parties=(make_organization("another", is_provider=True), world.tenant))
     close_march(other)
     parties = parties_of(world.tenant)

@@ -16,6 +16,7 @@ from billing.statements.available import Available, available, owed_to
 from tests.billing.statements.stated import STATED_AT, close_march, make_month, pay, state_march
 from tests.billing.statements.test_stating import correct
 from tests.billing.world import APRIL, MARCH, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -27,23 +28,23 @@ def found(world: World, **terms: object) -> Available:
     return available(terms=PayoutTerms(provider=world.provider, **{"hold_days": 0, **terms}), currency="USD", now=LATER)
 
 
-def test_nothing_is_available_before_the_tenant_paid() -> None:
-    world = make_month()
+world = kept(make_month)
+
+
+def test_nothing_is_available_before_the_tenant_paid(world: World) -> None:
     close_march(world)
     seen = found(world)
     assert (seen.owed, seen.uncollected) == (NET, NET)
     assert seen.held == seen.amount == 0
 
 
-def test_what_was_paid_by_card_is_available_less_the_fee() -> None:
-    world = make_month()
+def test_what_was_paid_by_card_is_available_less_the_fee(world: World) -> None:
     pay(close_march(world))
     seen = found(world)
     assert (seen.owed, seen.amount, seen.held) == (NET, NET, TOTAL)
 
 
-def test_a_statement_changes_nothing_of_it() -> None:
-    world = make_month()
+def test_a_statement_changes_nothing_of_it(world: World) -> None:
     pay(close_march(world))
     before = found(world)
     assert state_march(world) is not None
@@ -55,30 +56,26 @@ def test_a_statement_changes_nothing_of_it() -> None:
 @pytest.mark.parametrize(
     ("paid", "amount"), [("50.00", "0.00"), ("87.57", "0.00"), ("100.00", "12.43"), ("1751.39", "1663.82")]
 )
-def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str) -> None:
-    world = make_month()
+def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str, world: World) -> None:
     pay(close_march(world), paid)
     assert found(world).amount == Decimal(amount)
 
 
-def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed() -> None:
-    world = make_month()
+def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed(world: World) -> None:
     pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
     seen = found(world)
     assert seen.owed == NET - TOTAL
     assert seen.uncollected == seen.held == seen.amount == 0
 
 
-def test_what_is_owed_by_the_provider_is_taken_of_what_comes_next() -> None:
-    world = make_month()
+def test_what_is_owed_by_the_provider_is_taken_of_what_comes_next(world: World) -> None:
     pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
     other = make_month(parties=(world.provider, world.tenant))
     pay(close_march(other))
     assert found(world).amount == NET - Decimal("87.57")
 
 
-def test_recent_card_payments_and_the_reserve_are_held_back() -> None:
-    world = make_month()
+def test_recent_card_payments_and_the_reserve_are_held_back(world: World) -> None:
     invoice = close_march(world)
     pay(invoice, "1000.00", at=LATER - timedelta(days=8))
     pay(invoice, "751.40", at=LATER - timedelta(days=2))
@@ -88,9 +85,8 @@ def test_recent_card_payments_and_the_reserve_are_held_back() -> None:
 
 
 @pytest.mark.parametrize(("taken", "amount"), [("1751.40", "1663.83"), ("1000.00", "1576.26"), ("0.01", "1576.26")])
-def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, amount: str) -> None:
+def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, amount: str, world: World) -> None:
     """An old payment and a new one, of which some is charged back: it is uncollected again, and recent no more."""
-    world = make_month()
     pay(close_march(world))
     second = close_march(make_month(parties=(world.provider, world.tenant)))
     pay(second, at=LATER - timedelta(days=2))
@@ -110,14 +106,12 @@ def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, 
 
 
 @pytest.mark.parametrize(("seconds", "recent"), [(-1, "0"), (0, "0"), (1, "1751.40")])
-def test_a_payment_is_free_from_the_instant_at_which_its_days_are_over(seconds: int, recent: str) -> None:
-    world = make_month()
+def test_a_payment_is_free_from_the_instant_at_which_its_days_are_over(seconds: int, recent: str, world: World) -> None:
     pay(close_march(world), at=LATER - timedelta(days=7) + timedelta(seconds=seconds))
     assert found(world, hold_days=7).recent == Decimal(recent)
 
 
-def test_credit_that_was_given_away_is_never_paid_out() -> None:
-    world = make_month()
+def test_credit_that_was_given_away_is_never_paid_out(world: World) -> None:
     add_adjustment(
         contract=world.contract,
         wording=CreditWording(grants=(Grant(name="gift", amount=Decimal(500), from_at=MARCH),)),

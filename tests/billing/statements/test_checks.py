@@ -12,11 +12,16 @@ from billing.statements.paying_out import record_paid, record_reversal
 from tests.billing.statements.stated import broken, make_month, stated_march
 from tests.billing.statements.test_paying_out import LATER, make_paid, payout_of
 from tests.billing.test_books import forge
+from tests.billing.world import World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 LEDGER = "statements are the ledger of their providers"
 UNCHANGED = "statements are unchanged and add up"
+
+
+world = kept(make_paid)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +62,7 @@ def test_a_forged_document_with_a_hash_that_fits_is_found() -> None:
         "UPDATE billing_ledgerposting SET cause_id = gen_random_uuid() WHERE key LIKE 'payout:%:made'",
     ],
 )
-def test_a_payout_that_is_not_booked_as_it_stands_is_found(statement: str) -> None:
-    world = make_paid()
+def test_a_payout_that_is_not_booked_as_it_stands_is_found(statement: str, world: World) -> None:
     payout = payout_of(world)
     record_paid(payout_id=payout.id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
     record_reversal(payout_id=payout.id, amount=Decimal(100), reference="back-1", reason="sample", by="sam", at=LATER)

@@ -33,8 +33,9 @@ from billing.statements.gathering import (
 from tenants.ids import new_id
 from tests.billing.statements.stated import MARCH_MONTH, close_march, make_month, stated_march
 from tests.billing.statements.test_stating import correct
-from tests.billing.world import APRIL, MARCH
+from tests.billing.world import APRIL, MARCH, World
 from tests.factories import make_contract
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import Contract
@@ -77,6 +78,9 @@ def book(cast: Cast, *sides: tuple[AccountKind, str], cause: str = "sample", **g
         ],
         provider_id=cast.provider.id,
     )
+
+
+world = kept(make_month)
 
 
 def test_every_kind_of_account_is_the_tenants_the_operators_or_says_what_is_owed() -> None:
@@ -186,8 +190,7 @@ def test_each_currency_is_a_book_of_its_own(cast: Cast, currency: str, amount: s
 
 
 @pytest.mark.django_db
-def test_what_a_statement_took_is_taken_and_what_is_booked_later_is_not() -> None:
-    world = make_month()
+def test_what_a_statement_took_is_taken_and_what_is_booked_later_is_not(world: World) -> None:
     stated_march(world)
     assert unstated(world.provider.id, "USD") == []
     correct(world, "5.00")
@@ -196,8 +199,7 @@ def test_what_a_statement_took_is_taken_and_what_is_booked_later_is_not() -> Non
 
 
 @pytest.mark.django_db
-def test_an_invoice_is_a_service_with_its_fee_and_a_correction_is_none() -> None:
-    world = make_month()
+def test_an_invoice_is_a_service_with_its_fee_and_a_correction_is_none(world: World) -> None:
     invoice = close_march(world)
     correct(world, "5.00")
     found = unstated(world.provider.id, "USD")
@@ -212,7 +214,7 @@ def test_an_invoice_is_a_service_with_its_fee_and_a_correction_is_none() -> None
     assert earned.total == earned.fee + earned.net + earned.tax + earned.deposit
 
 
-@pytest.fixture
+@kept
 def contract(cast: Cast) -> Contract:
     return make_contract(cast.provider, cast.tenant, from_at=MARCH)
 

@@ -39,6 +39,7 @@ from tests.billing.statements.stated import APRIL_MONTH, STATED_AT, broken, clos
 from tests.billing.statements.test_stating import correct
 from tests.billing.test_telling import kinds, listen
 from tests.billing.world import APRIL, World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -76,8 +77,15 @@ def standing(organization: Organization) -> dict[AccountKind, Decimal]:
     return {kind: amount for (kind, _currency), amount in balances(organization_id=organization.id).items() if amount}
 
 
-def test_what_is_available_goes_out_once() -> None:
-    world = make_paid()
+world = kept(make_paid)
+
+
+@kept
+def world_made() -> World:
+    return make_paid(method=PayoutMethod.STRIPE)
+
+
+def test_what_is_available_goes_out_once(world: World) -> None:
     payout = payout_of(world)
     assert (payout.number, payout.amount, payout.state, payout.next_try_at) == ("PO-0001", NET, "in_transit", None)
     assert standing(world.provider) == {TRANSIT: -NET, STRIPE: Decimal("1751.40")}
@@ -86,8 +94,7 @@ def test_what_is_available_goes_out_once() -> None:
     assert broken() == []
 
 
-def test_paid_by_bank_the_operators_bank_pays_and_what_stripe_holds_is_its_own() -> None:
-    world = make_paid()
+def test_paid_by_bank_the_operators_bank_pays_and_what_stripe_holds_is_its_own(world: World) -> None:
     payout = payout_of(world)
     for _again in range(2):
         record_paid(payout_id=payout.id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
@@ -105,16 +112,15 @@ def test_paid_by_bank_the_operators_bank_pays_and_what_stripe_holds_is_its_own()
     assert broken() == []
 
 
-def test_paid_by_transfer_stripe_holds_the_fee_alone() -> None:
-    world = make_paid(method=PayoutMethod.STRIPE)
+def test_paid_by_transfer_stripe_holds_the_fee_alone(world_made: World) -> None:
+    world = world_made
     payout = payout_of(world)
     assert (payout.account_id, payout.next_try_at) == (f"acct_{world.provider.slug}", LATER)
     record_paid(payout_id=payout.id, reference="tr_1", by="payouts", at=LATER, now=LATER)
     assert standing(world.provider) == {STRIPE: Decimal("87.57")}
 
 
-def test_one_that_failed_is_owed_again_and_goes_out_anew() -> None:
-    world = make_paid()
+def test_one_that_failed_is_owed_again_and_goes_out_anew(world: World) -> None:
     payout = payout_of(world)
     for _again in range(2):
         record_failed(payout_id=payout.id, reason="account closed", by="sam", now=LATER)
@@ -178,15 +184,14 @@ def test_the_minimum_itself_is_enough() -> None:
     assert payout_of(make_paid(minimum_amount=NET)).amount == NET
 
 
-def test_an_account_that_is_not_ready_receives_nothing() -> None:
-    world = make_paid(method=PayoutMethod.STRIPE)
+def test_an_account_that_is_not_ready_receives_nothing(world_made: World) -> None:
+    world = world_made
     StripePayee.objects.update(can_receive=False)
     with pytest.raises(NoPayout, match="cannot receive transfers yet"):
         payout_of(world)
 
 
-def test_the_operator_pays_nothing_to_itself() -> None:
-    world = make_paid()
+def test_the_operator_pays_nothing_to_itself(world: World) -> None:
     Organization.objects.filter(is_operator=True).update(is_operator=False)
     Organization.objects.filter(pk=world.provider.pk).update(is_operator=True)
     with pytest.raises(NoPayout, match="is the operator"):
@@ -194,8 +199,7 @@ def test_the_operator_pays_nothing_to_itself() -> None:
     assert due_payouts(now=LATER) == []
 
 
-def test_what_was_paid_too_much_is_carried_and_made_up_for() -> None:
-    world = make_paid()
+def test_what_was_paid_too_much_is_carried_and_made_up_for(world: World) -> None:
     record_paid(payout_id=payout_of(world).id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
     correct(world, "100.00", at=LATER)
     with pytest.raises(NoPayout, match=r"0\.00 USD is available"):
@@ -205,8 +209,7 @@ def test_what_was_paid_too_much_is_carried_and_made_up_for() -> None:
     assert payout_of(world).amount == NET - 100
 
 
-def test_the_schedule_with_statements_pays_once_after_each() -> None:
-    world = make_paid()
+def test_the_schedule_with_statements_pays_once_after_each(world: World) -> None:
     assert due_payouts(now=STATED_AT) == []
     statement = state_march(world)
     assert due_payouts(now=STATED_AT) == [DuePayout(world.provider.id, "USD")]
@@ -229,8 +232,7 @@ def test_other_schedules_pay_once_a_day_or_week(schedule: PayoutSchedule, after_
     assert due_payouts(now=midnight + timedelta(days=after_days)) == [DuePayout(world.provider.id, "USD")]
 
 
-def test_payouts_stand_on_the_next_statement() -> None:
-    world = make_paid()
+def test_payouts_stand_on_the_next_statement(world: World) -> None:
     first = state_march(world)
     assert first is not None
     assert first.closing == NET
@@ -287,8 +289,7 @@ def test_the_database_refuses_more_back_than_was_paid() -> None:
         )  # fmt: skip
 
 
-def test_programs_of_the_provider_are_told() -> None:
-    world = make_paid()
+def test_programs_of_the_provider_are_told(world: World) -> None:
     listen(world.provider)
     record_failed(payout_id=payout_of(world).id, reason="account closed", by="sam", now=LATER)
     record_paid(payout_id=payout_of(world).id, reference="SEPA-1", by="sam", at=LATER, now=LATER)

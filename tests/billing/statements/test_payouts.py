@@ -19,6 +19,7 @@ from tests.billing.statements.test_api import bearer
 from tests.billing.world import APRIL
 from tests.factories import make_organization
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -67,8 +68,12 @@ def make_payout(provider: Organization, number: str, **given: object) -> Payout:
     return Payout.objects.create(**fields)
 
 
-def test_payouts_are_listed_the_latest_first_each_to_whom_it_concerns(cast: Cast) -> None:
-    first = make_payout(cast.provider, "PO-0001")
+@kept
+def first(cast: Cast) -> Payout:
+    return make_payout(cast.provider, "PO-0001")
+
+
+def test_payouts_are_listed_the_latest_first_each_to_whom_it_concerns(cast: Cast, first: Payout) -> None:
     second = make_payout(cast.provider, "PO-0002", created_at=APRIL + timedelta(days=1))
     others = make_payout(cast.outsider, "PO-0001", created_at=APRIL - timedelta(days=1))
     assert payouts_of(cast.provider) == [second, first]
@@ -89,8 +94,8 @@ def test_a_list_has_an_end(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.number for one in payouts_of(cast.provider)] == ["PO-2", "PO-1"]
 
 
-def test_one_payout_is_found_by_its_provider_and_the_operator(cast: Cast) -> None:
-    made = make_payout(cast.provider, "PO-0001")
+def test_one_payout_is_found_by_its_provider_and_the_operator(cast: Cast, first: Payout) -> None:
+    made = first
     assert find_payout(cast.provider, made.pk) == find_payout(cast.operator, made.pk) == made
     for other in (cast.outsider, cast.tenant):
         assert find_payout(other, made.pk) is None

@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from billing.statements.sources import NOWHERE, Source, SourceBy, Sources, divided, sources_of
 from tests.billing.statements.stated import make_month, stated_march
 from tests.billing.world import MODEL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from billing.models import ProviderStatement
@@ -26,6 +27,11 @@ weights = st.dictionaries(
 )
 
 
+@kept
+def statement(month: World) -> ProviderStatement:
+    return stated_march(month)
+
+
 @given(st.fractions(min_value=-(10**9), max_value=10**9), weights)
 def test_the_parts_are_always_the_whole(amount: Fraction, given_weights: dict[tuple[str, str], Fraction]) -> None:
     parts = divided(amount, given_weights)
@@ -34,7 +40,7 @@ def test_the_parts_are_always_the_whole(amount: Fraction, given_weights: dict[tu
         assert parts == {(NOWHERE, ""): amount}
 
 
-@pytest.fixture
+@kept
 def month(cast: Cast) -> World:
     return make_month(parties=(cast.provider, cast.tenant))
 
@@ -46,9 +52,8 @@ def by(statement: ProviderStatement, dimension: SourceBy) -> Sources:
 @pytest.mark.django_db
 @pytest.mark.parametrize("dimension", SourceBy)
 def test_every_grouping_comes_to_what_the_lines_say(
-    month: World, dimension: SourceBy, django_assert_max_num_queries: DjangoAssertNumQueries
+    dimension: SourceBy, django_assert_max_num_queries: DjangoAssertNumQueries, statement: ProviderStatement
 ) -> None:
-    statement = stated_march(month)
     document = json.loads(statement.document)
     statement.provider.refresh_from_db()
     with django_assert_max_num_queries(4):
@@ -60,8 +65,7 @@ def test_every_grouping_comes_to_what_the_lines_say(
 
 
 @pytest.mark.django_db
-def test_a_lease_is_divided_among_its_cards_and_a_share_has_its_model(month: World) -> None:
-    statement = stated_march(month)
+def test_a_lease_is_divided_among_its_cards_and_a_share_has_its_model(statement: ProviderStatement) -> None:
     models = {line.name: line.amount for line in by(statement, SourceBy.MODEL).lines}
     assert models[MODEL] == 3
     cards = by(statement, SourceBy.GPU).lines

@@ -29,6 +29,7 @@ from tests.billing.statements.stated import (
 )
 from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +43,10 @@ def correct(world: World, amount: str, *, key: str = "correction", at: object = 
     post(key=key, cause="credit_note", cause_id=new_id(), memo="Correction", at=at, entries=sides)  # type: ignore[arg-type]
 
 
-def test_a_statement_says_what_was_earned_and_is_owed() -> None:
-    world = make_month()
+world = kept(make_month)
+
+
+def test_a_statement_says_what_was_earned_and_is_owed(world: World) -> None:
     statement = stated_march(world)
     assert statement.number == "STM-0001"
     assert (statement.opening, statement.earned, statement.closing) == (
@@ -86,8 +89,7 @@ def test_the_reconciliation_compares_both_witnesses_where_both_saw_something() -
     assert (found["input"]["compared"], found["input"]["within"]) == ("0", None)
 
 
-def test_it_is_made_once_whoever_asks_and_noted() -> None:
-    world = make_month()
+def test_it_is_made_once_whoever_asks_and_noted(world: World) -> None:
     first = stated_march(world)
     assert state_march(world, now=STATED_AT + timedelta(days=9)) == first
     assert ProviderStatement.objects.count() == 1
@@ -95,8 +97,7 @@ def test_it_is_made_once_whoever_asks_and_noted() -> None:
     assert due_statements(now=STATED_AT) == []
 
 
-def test_nothing_is_stated_before_the_month_is_over_everywhere() -> None:
-    world = make_month()
+def test_nothing_is_stated_before_the_month_is_over_everywhere(world: World) -> None:
     close_march(world)
     assert state_march(world, now=over_at(MARCH_MONTH) - timedelta(seconds=1)) is None
     assert due_statements(now=over_at(MARCH_MONTH) - timedelta(seconds=1)) == []
@@ -105,8 +106,7 @@ def test_nothing_is_stated_before_the_month_is_over_everywhere() -> None:
     assert state_march(world, now=over_at(MARCH_MONTH)) is not None
 
 
-def test_it_waits_for_every_contract_of_the_month_but_not_for_ever() -> None:
-    world = make_month()
+def test_it_waits_for_every_contract_of_the_month_but_not_for_ever(world: World) -> None:
     other = make_month(parties=(world.provider, make_organization("slow-tenant")))
     close_march(world)
     assert due_statements(now=STATED_AT) == []
@@ -127,15 +127,13 @@ def test_it_waits_for_every_contract_of_the_month_but_not_for_ever() -> None:
     assert broken() == []
 
 
-def test_a_contract_whose_periods_are_not_stored_yet_is_waited_for() -> None:
-    world = make_month()
+def test_a_contract_whose_periods_are_not_stored_yet_is_waited_for(world: World) -> None:
     close_march(world)
     make_world(parties=(world.provider, make_organization("new-tenant")), from_at=MARCH)
     assert state_march(world) is None
 
 
-def test_what_is_booked_later_stands_on_the_next_one() -> None:
-    world = make_month()
+def test_what_is_booked_later_stands_on_the_next_one(world: World) -> None:
     statement = stated_march(world)
     correct(world, "63.83")
     assert due_statements(now=STATED_AT) == []
@@ -149,16 +147,14 @@ def test_what_is_booked_later_stands_on_the_next_one() -> None:
     assert (moved["cause"], moved["memo"], moved["amount"]) == ("credit_note", "Correction", "-63.83")
 
 
-def test_what_was_booked_in_march_backdated_after_its_statement_is_not_lost() -> None:
-    world = make_month()
+def test_what_was_booked_in_march_backdated_after_its_statement_is_not_lost(world: World) -> None:
     stated_march(world)
     correct(world, "3.83", at=MARCH)
     now = over_at(APRIL_MONTH) + WAIT
     assert due_statements(now=now) == [Due(world.provider.id, "USD", APRIL_MONTH)]
 
 
-def test_no_month_is_stated_after_a_later_one() -> None:
-    world = make_month()
+def test_no_month_is_stated_after_a_later_one(world: World) -> None:
     close_march(world)
     april = make_statement(
         provider_id=world.provider.id, currency="USD", month=APRIL_MONTH, now=over_at(APRIL_MONTH) + WAIT
@@ -169,8 +165,7 @@ def test_no_month_is_stated_after_a_later_one() -> None:
     assert StatementSequence.objects.get().next_number == 2
 
 
-def test_a_month_without_anything_has_no_statement() -> None:
-    world = make_month()
+def test_a_month_without_anything_has_no_statement(world: World) -> None:
     assert state_march(world, now=over_at(MARCH_MONTH) + WAIT) is None
     assert not ProviderStatement.objects.exists()
 
@@ -180,8 +175,7 @@ def test_numbers_run_on_over_currencies_and_providers_have_their_own() -> None:
     assert [stated_march(first).number, stated_march(second).number] == ["STM-0001", "STM-0001"]
 
 
-def test_payments_of_tenants_change_no_statement() -> None:
-    world = make_month()
+def test_payments_of_tenants_change_no_statement(world: World) -> None:
     invoice = close_march(world)
     record_payment(
         invoice_id=invoice.id, method=PaymentMethod.STRIPE, reference="pi_1", amount=invoice.total, currency="USD",
@@ -202,8 +196,7 @@ def test_the_database_refuses_every_change(table: str, what: str) -> None:
         cursor.execute(what.format(table=table, column=column))
 
 
-def test_the_database_refuses_an_entry_on_two_statements_and_a_statement_that_does_not_add_up() -> None:
-    world = make_month()
+def test_the_database_refuses_an_entry_on_two_statements_and_a_statement_that_does_not_add_up(world: World) -> None:
     statement = stated_march(world)
     entry = LedgerEntry.objects.filter(statement_entry__statement=statement).get()
     with pytest.raises(DatabaseError), transaction.atomic():

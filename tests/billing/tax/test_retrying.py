@@ -18,6 +18,7 @@ from tests.billing.pages.reading import text_of
 from tests.billing.tax.taxed import charges_tax, closed, own_rate, stands, two_leases
 from tests.billing.test_closing_api import client_of
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -43,7 +44,7 @@ def refused(cast: Cast, double: StripeDouble) -> World:
     return world
 
 
-@pytest.fixture
+@kept
 def rateless(cast: Cast) -> World:
     """A bill to a country that has no rate: both parties are in Japan."""
     charges_tax(cast.provider)

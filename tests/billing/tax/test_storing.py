@@ -13,6 +13,7 @@ from billing.charging import ensure_periods
 from billing.models import Invoice, InvoiceLineTax, InvoiceTax
 from tests.billing.tax.taxed import charges_tax, exempts, issued, own_rate, stands, two_leases
 from tests.billing.world import MARCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def invoice(cast: Cast) -> Invoice:
     charges_tax(cast.provider)
     stands(cast.provider, "DE")

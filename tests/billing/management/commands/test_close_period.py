@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from io import StringIO
 
 import pytest
@@ -7,6 +8,8 @@ from django.core.management import CommandError, call_command
 
 from billing.models import BillingPeriod, Invoice, PeriodState
 from tests.billing.test_tasks import make_running
+from tests.billing.world import World
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +23,11 @@ def run(number: str) -> tuple[int, str]:
     return status, out.getvalue()
 
 
-def test_what_is_over_is_closed_and_the_invoice_is_named() -> None:
-    world, last_month = make_running()
+world_and_last_month = kept(make_running)
+
+
+def test_what_is_over_is_closed_and_the_invoice_is_named(world_and_last_month: tuple[World, datetime]) -> None:
+    world, last_month = world_and_last_month
     status, told = run(world.contract.number)
     assert status == 0
     assert f"closed, {Invoice.objects.get().number}" in told
@@ -33,8 +39,8 @@ def test_what_is_over_is_closed_and_the_invoice_is_named() -> None:
     )
 
 
-def test_what_a_period_waits_for_is_told_and_the_status_is_1() -> None:
-    world, last_month = make_running()
+def test_what_a_period_waits_for_is_told_and_the_status_is_1(world_and_last_month: tuple[World, datetime]) -> None:
+    world, last_month = world_and_last_month
     world.contract.grace_hours = 2_000
     world.contract.save()
     world.rolled(world.nodes[0], last_month)

@@ -8,9 +8,10 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.billing.costly import make_costly
+from tests.billing.costly import Costly, make_costly
 from tests.billing.world import APRIL, MODEL
 from tests.factories import make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +22,10 @@ def run(*arguments: str) -> tuple[list[dict[str, str]], str]:
     return list(csv.DictReader(io.StringIO(out.getvalue(), newline=""))), err.getvalue()
 
 
-def test_it_prints_tenants_models_and_a_total() -> None:
-    costly = make_costly()
+costly = kept(make_costly)
+
+
+def test_it_prints_tenants_models_and_a_total(costly: Costly) -> None:
     rows, said = run(costly.world.provider.slug, "--month", "2026-03", "--percent", "34")
     assert "2 billing periods of 2 contracts" in said
     tokens = next(row for row in rows if row["model"] == MODEL)
@@ -30,15 +33,13 @@ def test_it_prints_tenants_models_and_a_total() -> None:
     assert (rows[-1]["tenant"], float(rows[-1]["new"])) == ("total", 61.4)
 
 
-def test_stress_can_be_left_out() -> None:
-    costly = make_costly()
+def test_stress_can_be_left_out(costly: Costly) -> None:
     rows, _ = run(costly.world.provider.slug, "--month", "2026-03", "--percent", "34", "--no-stress")
     assert list(rows[-1]) == ["tenant", "model", "currency", "old", "new", "cost", "margin"]
     assert float(rows[-1]["new"]) == 61.4
 
 
-def test_a_version_is_simulated_by_its_id() -> None:
-    costly = make_costly()
+def test_a_version_is_simulated_by_its_id(costly: Costly) -> None:
     book = costly.world.book
     assert book is not None
     version = make_price_version(book, number=2, effective_at=APRIL, tokens={(MODEL, "output"): "5"})
