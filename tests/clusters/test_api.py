@@ -15,6 +15,7 @@ from clusters.enrolment import issue_token
 from clusters.models import Cluster, EnrolmentToken, Node
 from tenants.api_keys import issue_key
 from tests.factories import make_cluster
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 KEY = base64.b64encode(b"\1" * 32).decode()
 
 
-@pytest.fixture
+@kept
 def cluster(cast: Cast) -> Cluster:
     return make_cluster(cast.provider)
 

@@ -14,6 +14,7 @@ from clusters.models import Accelerator, Allocation, Node, Slice, SliceKind
 from clusters.packing import pack
 from tests import factories
 from tests.factories import EPOCH, Cast, make_cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -53,8 +54,10 @@ def parts_of(card: Accelerator, count: int, profile: str = "1g.10gb") -> list[Sl
     ]
 
 
-def test_what_is_free_is_free_over_the_whole_of_the_span() -> None:
-    cast = make_cast()
+cast = kept(make_cast)
+
+
+def test_what_is_free_is_free_over_the_whole_of_the_span(cast: Cast) -> None:
     first, [one, two, three] = node_of(cast, 3)
     second, [four] = node_of(cast, 1)
     book(cast, one, 5, 6)
@@ -70,8 +73,7 @@ def test_what_is_free_is_free_over_the_whole_of_the_span() -> None:
     }
 
 
-def test_other_models_providers_and_what_is_retired_are_not_there() -> None:
-    cast = make_cast()
+def test_other_models_providers_and_what_is_retired_are_not_there(cast: Cast) -> None:
     node, [kept, gone, out] = node_of(cast, 3)
     factories.make_slice(factories.make_accelerator(node, 7, "another model"))
     Slice.objects.filter(id=gone.id).update(retired_at=at(3))
@@ -83,8 +85,7 @@ def test_other_models_providers_and_what_is_retired_are_not_there() -> None:
     assert rooms(wish(1, 0, 30), provider_ids=[]) == []
 
 
-def test_a_card_is_taken_whole_by_its_parts_and_its_parts_by_the_whole() -> None:
-    cast = make_cast()
+def test_a_card_is_taken_whole_by_its_parts_and_its_parts_by_the_whole(cast: Cast) -> None:
     _, [whole, other] = node_of(cast, 2)
     parts = parts_of(whole.accelerator, 3)
     providers = [cast.provider.id]
@@ -99,8 +100,7 @@ def test_a_card_is_taken_whole_by_its_parts_and_its_parts_by_the_whole() -> None
     assert free_slices(wish(1, 0, 5, kind=SliceKind.MIG, share_permille=250), provider_ids=providers) == []
 
 
-def test_the_database_refuses_a_card_held_whole_and_in_parts_at_once() -> None:
-    cast = make_cast()
+def test_the_database_refuses_a_card_held_whole_and_in_parts_at_once(cast: Cast) -> None:
     _, [whole] = node_of(cast, 1)
     [part, beside] = parts_of(whole.accelerator, 2)
     book(cast, part, 0, 5)
@@ -114,8 +114,7 @@ def test_the_database_refuses_a_card_held_whole_and_in_parts_at_once() -> None:
         cursor.execute("UPDATE clusters_slice SET kind = 'whole', share_permille = 1000 WHERE id = %s", [part.id])
 
 
-def test_the_earliest_start_is_the_first_instant_with_enough_at_once() -> None:
-    cast = make_cast()
+def test_the_earliest_start_is_the_first_instant_with_enough_at_once(cast: Cast) -> None:
     _, [one, two, three] = node_of(cast, 3)
     providers = [cast.provider.id]
     assert earliest_start(wish(3, 0, 10), provider_ids=providers) == at(0)
@@ -131,8 +130,7 @@ def test_the_earliest_start_is_the_first_instant_with_enough_at_once() -> None:
     assert earliest_start(wish(3, 8, None), provider_ids=providers) == at(30)
 
 
-def test_a_start_far_ahead_is_found_and_one_never_free_is_not() -> None:
-    cast = make_cast()
+def test_a_start_far_ahead_is_found_and_one_never_free_is_not(cast: Cast) -> None:
     _, [one, two] = node_of(cast, 2)
     book(cast, one, 0, 24 * 300)
     book(cast, two, 0, None)
@@ -165,8 +163,7 @@ def test_from_the_earliest_start_on_the_wish_can_be_packed_and_not_before(
     transaction.savepoint_rollback(sid)
 
 
-def test_what_a_provider_has_to_let() -> None:
-    cast = make_cast()
+def test_what_a_provider_has_to_let(cast: Cast) -> None:
     _, [whole] = node_of(cast, 1)
     parts_of(whole.accelerator, 1)
     assert models_of([cast.provider.id]) == [(H100, "whole", ""), (H100, "mig", "1g.10gb")]

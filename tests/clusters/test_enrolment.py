@@ -28,6 +28,7 @@ from clusters.enrolment import (
 from clusters.models import Cluster, EnrolmentToken, Node, NodeKey
 from tenants.models import AuditEntry
 from tests.factories import EPOCH, make_cluster, make_node
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -36,7 +37,7 @@ NOW = EPOCH + timedelta(days=1)
 KEY, OTHER_KEY = b"\1" * 32, b"\2" * 32
 
 
-@pytest.fixture
+@kept
 def cluster(cast: Cast) -> Cluster:
     return make_cluster(cast.provider)
 

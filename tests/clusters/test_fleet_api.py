@@ -21,6 +21,7 @@ from tests.factories import (
     make_slice,
 )
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -46,7 +47,7 @@ class Program:
         return self._client.post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
 
 
-@pytest.fixture
+@kept
 def fleet(cast: Cast) -> dict[str, str]:
     """Two nodes of the provider; the tenant holds a slice of the first now, and held one of the second."""
     cluster = make_cluster(cast.provider)

@@ -26,6 +26,7 @@ from tests.factories import (
     make_node,
     make_slice,
 )
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ NOW = EPOCH + 10 * DAY
 HARDWARE: list[Callable[..., Any]] = [clusters_of, fleet_nodes, accelerators_of, slices_of]
 
 
-@pytest.fixture
+@kept
 def held(cast: Cast) -> Slice:
     """A card that the tenant may hold; on another site of the provider is another, which nobody holds."""
     make_slice(make_accelerator(make_node(make_cluster(cast.provider, "other"))))

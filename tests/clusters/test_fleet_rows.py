@@ -20,6 +20,7 @@ from tests.factories import (
     make_node,
     make_slice,
 )
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from clusters.models import Slice
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 AT = "2026-03-01T00:00:00Z"
 
 
-@pytest.fixture
+@kept
 def part(cast: Cast) -> Slice:
     return make_slice(make_accelerator(make_node(make_cluster(cast.provider), "node-a", b"k" * 32), 3))
 

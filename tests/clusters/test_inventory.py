@@ -22,6 +22,7 @@ from clusters.inventory import (
 )
 from clusters.models import Accelerator, AcceleratorHealth, Endpoint, Slice
 from tests.factories import EPOCH, make_allocation, make_cluster, make_node
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from clusters.models import Node
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 LATER = EPOCH + timedelta(hours=1)
 
 
-@pytest.fixture
+@kept
 def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider))
 

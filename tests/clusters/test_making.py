@@ -13,6 +13,7 @@ from clusters.models import Binding, Cluster, Deployment
 from tenants.models import AuditEntry
 from tests import factories
 from tests.factories import EPOCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from clusters.models import Endpoint
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@kept
 def server(cast: Cast) -> Endpoint:
     return factories.make_endpoint(factories.make_node(factories.make_cluster(cast.provider)))
 

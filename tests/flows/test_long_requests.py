@@ -21,6 +21,7 @@ from metering.rollup_events import roll_up_events
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.test_api import Program, csv_of
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 from tests.metering.fleet import NOON
 from tests.metering.test_events import event, send
 
@@ -65,8 +66,13 @@ def invoiced(cast: Cast) -> tuple[World, Invoice]:
     return world, closed.invoice
 
 
-def test_each_request_is_priced_as_a_whole_and_its_tier_stands_on_the_invoice(cast: Cast) -> None:
-    world, invoice = invoiced(cast)
+world_and_invoice = kept(invoiced)
+
+
+def test_each_request_is_priced_as_a_whole_and_its_tier_stands_on_the_invoice(
+    world_and_invoice: tuple[World, Invoice],
+) -> None:
+    world, invoice = world_and_invoice
     short = Decimal("0.45") + Decimal("0.015") + Decimal("0.015")
     long = Decimal(585659) * 6 / 1_000_000 + Decimal("0.0225")
     late = Decimal("0.3") + Decimal("0.15") + Decimal("0.000225")
@@ -92,8 +98,10 @@ def test_each_request_is_priced_as_a_whole_and_its_tier_stands_on_the_invoice(ca
     assert (again, world.tenant) == ([], invoice.tenant)
 
 
-def test_programs_and_people_read_the_tier(cast: Cast, client: Client) -> None:
-    _, invoice = invoiced(cast)
+def test_programs_and_people_read_the_tier(
+    cast: Cast, client: Client, world_and_invoice: tuple[World, Invoice]
+) -> None:
+    _, invoice = world_and_invoice
     program = Program(cast.tenant, ("invoices:read", "usage:read"))
     address = f"/api/v1/invoices/{invoice.pk}/lines"
     [line] = program.get(address).json()["lines"]

@@ -13,12 +13,18 @@ from tests.billing.test_books import forge
 from tests.flows.money import acts
 from tests.flows.money.holds import held_against
 from tests.flows.money.machine import at_the_end, run
-from tests.flows.money.state import make_money
+from tests.flows.money.state import Money, make_money
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 RUNS = int(os.environ.get("MONEY_RUNS", "10"))
 STEPS = int(os.environ.get("MONEY_STEPS", "24"))
+
+
+@kept
+def money() -> Money:
+    return make_money(5)
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
@@ -37,8 +43,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("said", "sql"), SPOILT.items())
-def test_what_is_spoilt_past_the_guards_is_seen_after_the_next_act(said: str, sql: str) -> None:
-    money = make_money(5)
+def test_what_is_spoilt_past_the_guards_is_seen_after_the_next_act(said: str, sql: str, money: Money) -> None:
     assert acts.pay_by_bank(money)
     wrong, postings = held_against(money, 0)
     assert (wrong, postings > 1) == ([], True)
@@ -46,8 +51,7 @@ def test_what_is_spoilt_past_the_guards_is_seen_after_the_next_act(said: str, sq
     assert any(said in one for one in held_against(money, postings)[0])
 
 
-def test_postings_that_are_gone_are_seen() -> None:
-    money = make_money(5)
+def test_postings_that_are_gone_are_seen(money: Money) -> None:
     _, postings = held_against(money, 0)
     assert any("became" in one for one in held_against(money, postings + 1)[0])
 

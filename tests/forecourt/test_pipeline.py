@@ -15,6 +15,7 @@ from tests.billing.corrections.kept import by_hand
 from tests.billing.issued import make_issued
 from tests.billing.pages.reading import rows_of, text_of
 from tests.factories import Cast, make_cluster, make_node, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 PAGE = "/o/"
@@ -36,6 +37,9 @@ def retry_url(row: Settlement, kind: str = StepKind.COLLECTION) -> str:
     return f"/o/steps/{kind}/{row.pk}/retry/"
 
 
+row = kept(stopped)
+
+
 def test_a_new_installation_says_what_has_not_run_yet(owen: Client) -> None:
     words = text_of(owen.get(PAGE))
     assert "No step has stopped" in words
@@ -43,8 +47,9 @@ def test_a_new_installation_says_what_has_not_run_yet(owen: Client) -> None:
     assert "Every node that should report has" in words
 
 
-def test_what_stopped_waits_and_is_behind_is_on_the_page_and_in_the_file(cast: Cast, owen: Client) -> None:
-    row = stopped(cast)
+def test_what_stopped_waits_and_is_behind_is_on_the_page_and_in_the_file(
+    cast: Cast, owen: Client, row: Settlement
+) -> None:
     make_node(make_cluster(cast.provider), "east-9", b"k" * 32)
     now = datetime.now(UTC)
     note_run(name="billing.tasks.charge_usage", began_at=now, ended_at=now, error="ValueError: no such row")
@@ -58,8 +63,7 @@ def test_what_stopped_waits_and_is_behind_is_on_the_page_and_in_the_file(cast: C
     assert (written["organization"], written["error"], written["attempts"]) == ("Provider", "No such customer", "3")
 
 
-def test_a_stopped_step_is_tried_again_by_its_button(cast: Cast, owen: Client) -> None:
-    row = stopped(cast)
+def test_a_stopped_step_is_tried_again_by_its_button(owen: Client, row: Settlement) -> None:
     assert retry_url(row) in owen.get(PAGE).content.decode()
     answer = owen.post(retry_url(row), follow=True)
     assert "tried again at the next sweep" in text_of(answer)
@@ -71,8 +75,7 @@ def test_a_stopped_step_is_tried_again_by_its_button(cast: Cast, owen: Client) -
     assert owen.get(retry_url(row)).status_code == 405
 
 
-def test_who_may_not_retry_sees_no_button(cast: Cast, client: Client) -> None:
-    row = stopped(cast)
+def test_who_may_not_retry_sees_no_button(cast: Cast, client: Client, row: Settlement) -> None:
     client.force_login(make_user("vera@example.com", cast.operator, Role.VIEWER))
     page = client.get(PAGE)
     assert "No such customer" in text_of(page)

@@ -17,6 +17,7 @@ from metering.models import RollupCursor
 from tenants.models import Membership, Organization, Role, User
 from tenants.scoping import choose_organization
 from tests.factories import EPOCH, PASSWORD, make_cluster, make_node, make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from portal.shell import Shell
@@ -90,6 +91,11 @@ def links(found: Shell) -> list[str]:
     return [item.url for group in found.navigation for item in group.items if item.url not in others]
 
 
+@kept
+def olga(cast: Cast) -> User:
+    return make_user("olga@example.com", cast.operator)
+
+
 @pytest.mark.parametrize("role", Role)
 def test_who_manages_webhooks_sees_them(cast: Cast, role: Role) -> None:
     Membership.objects.filter(user=cast.charlie).update(role=role)
@@ -98,8 +104,7 @@ def test_who_manages_webhooks_sees_them(cast: Cast, role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role) -> None:
-    olga = make_user("olga@example.com", cast.operator)
+def test_everybody_sees_who_else_is_there_once(cast: Cast, role: Role, olga: User) -> None:
     Membership.objects.update(role=role)
     for person, members in ((cast.alice, "/t/members/"), (cast.charlie, "/p/members/"), (olga, "/o/members/")):
         shown = [item.url for group in frame(person).navigation for item in group.items]
@@ -158,8 +163,7 @@ def test_who_is_both_sees_both_and_the_colour_of_the_page(cast: Cast) -> None:
     assert organization.kind == "Provider · Tenant"
 
 
-def test_the_operator_sees_the_books_of_all(cast: Cast) -> None:
-    olga = make_user("olga@example.com", cast.operator)
+def test_the_operator_sees_the_books_of_all(olga: User) -> None:
     found = frame(olga, "/o/books/")
     assert links(found) == ["/o/", "/o/books/", "/o/reconciliation/", "/o/payouts/", "/o/fees/", "/o/price-index/"]
     assert (found.area, found.current) == ("provider", "operator-books")

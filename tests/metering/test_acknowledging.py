@@ -12,6 +12,7 @@ from metering.acknowledging import NOTE_CHARS_MAX, AlertUnknown, NoteMissing, ac
 from metering.alerts import waiting_alerts
 from metering.control_models import Alert, AlertSeen
 from tenants.models import AuditEntry
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 5, 9, tzinfo=UTC)
 
 
-@pytest.fixture
+@kept
 def alert(cast: Cast) -> Alert:
     return Alert.objects.create(
         kind="residual",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from clusters.models import Binding, Deployment
+from clusters.models import Binding, Deployment, Endpoint
 from metering.attribution import (
     NodeTimelines,
     cuts_of,
@@ -28,6 +28,7 @@ from tests.factories import (
     make_node,
     make_slice,
 )
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, NOON_MS
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ HOUR = timedelta(hours=1)
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
+@kept
 def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider))
 
@@ -47,8 +48,15 @@ def bind(deployment: Deployment, endpoint: Any, from_at: Any = EPOCH, to_at: Any
     return Binding.objects.create(deployment=deployment, endpoint=endpoint, model=MODEL, from_at=from_at, to_at=to_at)
 
 
-def test_a_binding_holds_within_its_deployments_span(cast: Cast, node: Node) -> None:
-    endpoint = make_endpoint(node)
+endpoint = kept(make_endpoint)
+
+
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_a_binding_holds_within_its_deployments_span(cast: Cast, node: Node, endpoint: Endpoint) -> None:
     deployment = make_deployment(cast.provider, cast.tenant)
     bind(deployment, endpoint, NOON, NOON + 4 * HOUR)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + HOUR, to_at=NOON + 2 * HOUR)
@@ -58,8 +66,7 @@ def test_a_binding_holds_within_its_deployments_span(cast: Cast, node: Node) -> 
     assert [timeline.owner_at(one) for one in at] == [NOBODY, owner, owner, NOBODY]
 
 
-def test_spans_that_never_meet_claim_nothing(cast: Cast, node: Node) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_spans_that_never_meet_claim_nothing(node: Node, deployment: Deployment) -> None:
     bind(deployment, make_endpoint(node), NOON, NOON + HOUR)
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + 2 * HOUR)
     assert node_owners(node, NOON_MS) == Owners()
@@ -92,15 +99,13 @@ def test_a_lease_of_a_whole_card_owns_its_energy_and_one_of_a_part_does_not(cast
     assert timeline.owner_at(NOON_MS + HOUR_MS) is NOBODY
 
 
-def test_cuts_are_read_for_their_deployments(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_cuts_are_read_for_their_deployments(deployment: Deployment) -> None:
     for at in (NOON - HOUR, NOON, NOON + HOUR):
         UsageCut.objects.create(deployment=deployment, at=at)
     assert cuts_of([deployment.id, None], NOON) == {deployment.id: [unix_ms_of(NOON), unix_ms_of(NOON + HOUR)]}
 
 
-def test_the_database_refuses_two_deployments_of_one_model_on_one_endpoint(cast: Cast, node: Node) -> None:
-    endpoint = make_endpoint(node)
+def test_the_database_refuses_two_deployments_of_one_model_on_one_endpoint(cast: Cast, endpoint: Endpoint) -> None:
     bind(make_deployment(cast.provider, cast.tenant), endpoint)
     with pytest.raises(DatabaseError), transaction.atomic():
         bind(make_deployment(cast.provider, cast.outsider), endpoint, NOON)

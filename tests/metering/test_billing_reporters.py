@@ -20,6 +20,7 @@ from metering.rollup_events import roll_up_events
 from metering.witness import residual_totals
 from tenants.models import AuditEntry
 from tests.factories import make_deployment, make_organization
+from tests.kept import kept
 from tests.metering.fleet import NOON, total
 from tests.metering.test_events import NOW, event, send
 from tests.metering.test_queries import store
@@ -33,7 +34,7 @@ FIRST, SECOND, PLACE = UUID(int=1), UUID(int=2), UUID(int=3)
 EVERYTHING = {"from_at": None, "to_at": None}
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     return make_deployment(cast.provider, cast.tenant)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clusters.models import Allocation, Slice
 from metering.card_detail import HoldSpan, holders_of
 from tests import factories
+from tests.kept import kept
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -33,14 +34,15 @@ def hold(part: Slice, tenant: Organization, first: int, last: int | None) -> Non
     )
 
 
-def test_a_card_that_nobody_held_has_no_holders(cast: Cast) -> None:
-    card = make_card(cast)
+card = kept(make_card)
+
+
+def test_a_card_that_nobody_held_has_no_holders(card: Accelerator) -> None:
     factories.make_slice(card)
     assert holders_of(card_id=card.id) == ()
 
 
-def test_spans_are_told_whole_the_newest_first(cast: Cast) -> None:
-    card = make_card(cast)
+def test_spans_are_told_whole_the_newest_first(cast: Cast, card: Accelerator) -> None:
     part = factories.make_slice(card)
     hold(part, cast.tenant, -9, -3)
     hold(part, cast.outsider, -3, None)
@@ -58,8 +60,7 @@ def test_spans_are_told_whole_the_newest_first(cast: Cast) -> None:
     assert (before.tenant, before.from_at, before.to_at) == (cast.tenant.name, NOON - 9 * DAY, NOON - 3 * DAY)
 
 
-def test_parts_that_left_service_keep_their_past(cast: Cast) -> None:
-    card = make_card(cast)
+def test_parts_that_left_service_keep_their_past(cast: Cast, card: Accelerator) -> None:
     half = factories.make_slice(card, 500)
     hold(half, cast.tenant, -5, -4)
     Slice.objects.filter(pk=half.pk).update(retired_at=NOON)

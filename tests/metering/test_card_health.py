@@ -10,6 +10,7 @@ from clusters.models import AcceleratorHealth
 from metering.card_health import Activity, CardHealth, health_of
 from metering.card_models import AcceleratorEvent, AcceleratorHour, PartitionHour
 from tests import factories
+from tests.kept import kept
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -31,20 +32,20 @@ def event(card: Accelerator, code: int, back: int, times: int = 1, kind: str = "
     )
 
 
-def test_a_card_of_which_nothing_is_known_is_not_there(cast: Cast) -> None:
-    card = make_card(cast)
+card = kept(make_card)
+
+
+def test_a_card_of_which_nothing_is_known_is_not_there(card: Accelerator) -> None:
     assert health_of(node=card.node, from_at=NOON - 24 * HOUR, now=NOON) == {}
 
 
-def test_gauges_without_sensors_give_no_figures(cast: Cast) -> None:
-    card = make_card(cast)
+def test_gauges_without_sensors_give_no_figures(card: Accelerator) -> None:
     AcceleratorHour.objects.create(accelerator=card, hour_at=NOON, power_mw_sum=5, power_samples=1, last_read_at=NOON)
     found = health_of(node=card.node, from_at=NOON - 24 * HOUR, now=NOON)[card.id]
     assert (found, found.activity, found.processes) == (CardHealth(), Activity(None, None, None), None)
 
 
-def test_events_add_up_by_kind_the_newest_first(cast: Cast) -> None:
-    card = make_card(cast)
+def test_events_add_up_by_kind_the_newest_first(card: Accelerator) -> None:
     event(card, 13, 5, times=3)
     event(card, 13, 2)
     event(card, 79, 3)
@@ -56,8 +57,7 @@ def test_events_add_up_by_kind_the_newest_first(cast: Cast) -> None:
     ]
 
 
-def test_shares_are_of_the_samples_that_there_were(cast: Cast) -> None:
-    card = make_card(cast)
+def test_shares_are_of_the_samples_that_there_were(card: Accelerator) -> None:
     for back in (0, 1):
         AcceleratorHour.objects.create(
             accelerator=card,
@@ -78,8 +78,7 @@ def test_shares_are_of_the_samples_that_there_were(cast: Cast) -> None:
     assert (label, activity) == (part.label, Activity(None, Decimal("0.3"), None))
 
 
-def test_what_the_card_told_of_itself(cast: Cast, django_assert_num_queries: Any) -> None:
-    card = make_card(cast)
+def test_what_the_card_told_of_itself(django_assert_num_queries: Any, card: Accelerator) -> None:
     AcceleratorHealth.objects.create(
         accelerator=card,
         seen_at=NOON,

@@ -14,6 +14,7 @@ from metering.event_models import WaitingEvents
 from metering.models import Meter, RollupCursor, UsageHour, Witness
 from metering.usage_rows import UsageRow, add_usage
 from tests.factories import make_accelerator, make_cluster, make_deployment, make_endpoint, make_node
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
 from tests.metering.test_queries import store
 from tests.metering.test_witness import both
@@ -35,13 +36,19 @@ def alerts() -> list[tuple[str, str, int, int]]:
     return list(rows.values_list("kind", "state", "measured", "bound"))
 
 
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
 def test_an_hour_is_compared_once_it_has_settled() -> None:
     assert settled_at(NOON + timedelta(minutes=29)) == NOON - HOUR
     assert settled_at(NOON + timedelta(minutes=30)) == NOON
 
 
-def test_what_stays_unexplained_beyond_the_tolerance_is_an_alert_and_late_events_clear_it(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_what_stays_unexplained_beyond_the_tolerance_is_an_alert_and_late_events_clear_it(
+    cast: Cast, deployment: Deployment
+) -> None:
     agree_comparison(deployments=[deployment], billed_by="gateway", tolerance_percent=Decimal(2))
     both(deployment, 0, 10_000, 9_799)
     both(deployment, 1, 10_000, 9_800)
@@ -70,8 +77,7 @@ def test_without_a_contract_one_percent_may_stay_and_a_lone_witness_is_not_compa
     assert check_residuals(now=LATER) == 1
 
 
-def test_a_witness_that_fell_silent_is_missed(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_witness_that_fell_silent_is_missed(deployment: Deployment) -> None:
     both(deployment, -24, 1_000, 1_000)
     both(deployment, 0, 1_000, None)
     assert check_residuals(now=LATER) == 1

@@ -13,6 +13,7 @@ from metering.event_columns import unix_us
 from metering.event_ownership import AHEAD, note_event_owners
 from metering.ownership import LATE_BY_MAX
 from tests.factories import EPOCH, make_cluster, make_deployment, make_endpoint, make_node
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ HOUR = timedelta(hours=1)
 Marked = tuple[datetime | None, datetime | None]
 
 
-@pytest.fixture
+@kept
 def endpoint(cast: Cast) -> Endpoint:
     return make_endpoint(make_node(make_cluster(cast.provider)))
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast, endpoint: Endpoint) -> Deployment:
     """Bound to the sample model since EPOCH."""
     return make_deployment(cast.provider, cast.tenant, endpoint)

@@ -18,6 +18,7 @@ from metering.events import EventsTaken, EventsTooLarge, EventsUnreadable, inges
 from metering.models import EventConflict, IngestCount
 from metering.rollup_events import roll_up_events
 from tests.factories import EPOCH, make_cluster, make_deployment, make_endpoint, make_node
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, kill_before_commit, total
 from tests.metering.stored import counts_of, how_many, stored_events
 
@@ -57,6 +58,11 @@ def outcome(taken: EventsTaken) -> tuple[int, int, int, list[tuple[int, str, str
 
 def counted(reporter: Organization) -> dict[str, int]:
     return dict(IngestCount.objects.filter(reporter=str(reporter.id), kind="event").values_list("outcome", "count"))
+
+
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
 
 
 def test_an_event_is_stored_with_everything_it_says(cast: Cast) -> None:
@@ -222,8 +228,7 @@ def stored_deployment(event_id: str = "e-1") -> UUID | None:
     return stored_events()[event_id].deployment_id
 
 
-def test_the_only_deployment_that_serves_the_model_gets_the_event(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_the_only_deployment_that_serves_the_model_gets_the_event(cast: Cast, deployment: Deployment) -> None:
     bind(deployment, MODEL)
     bind(make_deployment(cast.provider, cast.tenant), "other-model")
     send(cast.tenant, event())
@@ -246,14 +251,12 @@ def test_a_binding_that_ended_before_does_not_count(cast: Cast) -> None:
     assert stored_deployment() is None
 
 
-def test_a_deployment_without_endpoints_serves_gateways_only(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_deployment_without_endpoints_serves_gateways_only(cast: Cast, deployment: Deployment) -> None:
     send(cast.tenant, event())
     assert stored_deployment() == deployment.id
 
 
-def test_a_provider_reports_for_tenants_it_serves_and_no_others(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_provider_reports_for_tenants_it_serves_and_no_others(cast: Cast, deployment: Deployment) -> None:
     elsewhere = make_deployment(cast.outsider, cast.tenant)
     taken = send(
         cast.provider,
@@ -273,8 +276,7 @@ def test_a_provider_reports_for_tenants_it_serves_and_no_others(cast: Cast) -> N
     assert stored.reporter_id == cast.provider.id
 
 
-def test_the_operator_reports_for_any_tenant(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_the_operator_reports_for_any_tenant(cast: Cast, deployment: Deployment) -> None:
     taken = send(
         cast.operator, event("1", tenant=cast.tenant.slug, deployment=deployment.slug), event("2", tenant="provider")
     )

@@ -11,8 +11,10 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from clusters.models import Deployment
 from metering.admission import BODIES_MAX, RETRY_AFTER_S, ingest_gate
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.fleet import MODEL
 from tests.metering.stored import how_many
 from tests.metering.test_api import program, reader
@@ -30,8 +32,12 @@ def read(organization: Organization, **parameters: str) -> Any:
 NAMED = {"source": "gateway-1", "id": "e-1"}
 
 
-def test_an_event_is_read_with_the_other_content_that_came_under_its_id(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_an_event_is_read_with_the_other_content_that_came_under_its_id(cast: Cast, deployment: Deployment) -> None:
     send(cast.tenant, event(key="team", cached_input=3, samples=2), event("e-2"))
     send(cast.tenant, event(output=21))
     shown = read(cast.tenant, **NAMED).json()
@@ -69,8 +75,9 @@ def test_an_event_belongs_to_its_reporter_its_tenant_and_the_provider_of_its_dep
     assert read(cast.tenant, **{**named, "reporter": "no\0body"}).status_code == 404
 
 
-def test_an_id_that_a_gateway_gave_to_two_tenants_tells_neither_of_the_other(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_an_id_that_a_gateway_gave_to_two_tenants_tells_neither_of_the_other(
+    cast: Cast, deployment: Deployment
+) -> None:
     send(cast.operator, event(tenant=cast.tenant.slug))
     send(
         cast.operator,

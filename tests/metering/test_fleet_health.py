@@ -26,6 +26,7 @@ from metering.fleet_health import (
 )
 from metering.models import Meter, Quality, UsageHour, Witness
 from tests import factories
+from tests.kept import kept
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def found(provider: Organization) -> tuple[CardTrouble, ...]:
     return troubled_cards(provider=provider, now=NOON)
 
 
-@pytest.fixture
+@kept
 def card(cast: Cast) -> Accelerator:
     return factories.make_accelerator(make_node(cast.provider), 3)
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from metering.gaps import JOINED_WITHIN, OCCURRENCES_MAX, Trouble, record_gaps, record_separate_gaps
 from metering.models import UsageGap
 from tests.factories import make_cluster, make_node
+from tests.kept import kept
 from tests.metering.fleet import NOON, URL
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ TROUBLE = Trouble("endpoint", URL, "timeout", "slow", NOON, NOON, 1)
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
+@kept
 def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider))
 

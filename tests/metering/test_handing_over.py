@@ -28,6 +28,7 @@ from tenants.listing.cursors import read_cursor
 from tenants.listing.paging import Page
 from tenants.models import AuditEntry
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.fleet import NOON, total
 from tests.metering.test_events import NOW, event, send
 
@@ -41,7 +42,7 @@ AT = NOON + 3 * HOUR
 LATER = AT + 48 * HOUR
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     """A deployment that both parties report; the tenant did first."""
     made = make_deployment(cast.provider, cast.tenant)

@@ -10,6 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 
 import metering.key_hours
+from clusters.models import Deployment
 from metering.adjustment_models import AdjustmentCause
 from metering.key_hours import add_key_hours, ensure_keys
 from metering.key_models import KeyedUsage, KeyHour, UsageKey
@@ -17,6 +18,7 @@ from metering.models import UsageCut, UsageHour
 from metering.rebuild_events import KeyDifference, apply_cuts, event_differences, rebuild_events
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.fleet import NOON, kill_before_commit
 from tests.metering.test_events import NOW, event, send
 
@@ -43,8 +45,12 @@ def by_view() -> dict[str | None, int]:
     return {label: tokens for label, tokens in rows if tokens}
 
 
-def test_keys_are_told_apart_and_what_has_none_is_left(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_keys_are_told_apart_and_what_has_none_is_left(cast: Cast, deployment: Deployment) -> None:
     rolled(
         cast,
         event("a", key="web", cached_input=40),
@@ -72,8 +78,7 @@ def test_late_events_grow_the_same_row_and_nothing_differs(cast: Cast) -> None:
     assert event_differences(**EVERYTHING) == []
 
 
-def test_a_late_cut_parts_a_keys_hour(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_late_cut_parts_a_keys_hour(cast: Cast, deployment: Deployment) -> None:
     start, cut = NOON - timedelta(hours=1), NOON - timedelta(minutes=30)
     at = ("2026-03-10T11:10:00Z", "2026-03-10T11:45:00Z")
     rolled(cast, *(event(when, key="web", occurred_at=when) for when in at))

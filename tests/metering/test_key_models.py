@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from metering.key_models import KeyedUsage, KeyHour, Project, ProjectKey, UsageKey
+from tests.kept import kept
 from tests.metering.fleet import NOON
 from tests.metering.test_key_queries import HOUR, make, make_key, used
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
+
+
+@kept
+def key(cast: Cast) -> UsageKey:
+    return make_key(cast.tenant, "web")
 
 
 def test_a_label_is_one_key_of_a_tenant(cast: Cast) -> None:
@@ -38,8 +44,7 @@ def test_a_slug_is_one_project_of_a_tenant(cast: Cast) -> None:
     assert str(Project.objects.get(tenant=cast.tenant)) == "One"
 
 
-def test_one_part_of_one_key_is_one_row_also_without_a_deployment(cast: Cast) -> None:
-    key = make_key(cast.tenant, "web")
+def test_one_part_of_one_key_is_one_row_also_without_a_deployment(key: UsageKey) -> None:
     used(key, NOON)
     with pytest.raises(IntegrityError, match="key_hour_once"), transaction.atomic():
         used(key, NOON)
@@ -68,9 +73,10 @@ def test_an_hour_has_a_length(cast: Cast) -> None:
         (NOON - 30 * 60 * SECOND, NOON, False),
     ],
 )
-def test_a_key_is_in_one_project_at_a_time(cast: Cast, from_at: datetime, to_at: datetime | None, fits: bool) -> None:
+def test_a_key_is_in_one_project_at_a_time(
+    cast: Cast, from_at: datetime, to_at: datetime | None, fits: bool, key: UsageKey
+) -> None:
     """It is in the first over [NOON - 1 h, NOON + 1 h)."""
-    key = make_key(cast.tenant, "web")
     one, two = make(cast.tenant, "one"), make(cast.tenant, "two")
     kept = {"tenant": cast.tenant, "key": key}
     ProjectKey.objects.create(**kept, project=one, from_at=NOON - HOUR, to_at=NOON + HOUR)
@@ -93,8 +99,7 @@ def test_a_stay_has_a_length(cast: Cast, to_at: datetime) -> None:
     assert not ProjectKey.objects.exists()
 
 
-def test_the_view_shows_each_quantity_of_a_key_and_takes_it_from_what_has_none(cast: Cast) -> None:
-    key = make_key(cast.tenant, "web")
+def test_the_view_shows_each_quantity_of_a_key_and_takes_it_from_what_has_none(cast: Cast, key: UsageKey) -> None:
     used(key, NOON, input=100, output=30)
     rows = list(KeyedUsage.objects.filter(quantity__in=("input", "output")).values_list("quantity", "key", "value"))
     assert sorted(rows, key=str) == sorted(

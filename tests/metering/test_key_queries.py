@@ -14,6 +14,7 @@ from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.key_queries import KeyUsage, known_keys, projects_of, usage_by_key
 from metering.key_sums import COUNTED
 from metering.projects import put_key
+from tests.kept import kept
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def inputs(tenant: Organization, **more: Any) -> dict[tuple[str, str | None], in
     return {(one.label, one.project): one.counts["input"] for one in found}
 
 
+@kept
+def key(cast: Cast) -> UsageKey:
+    return make_key(cast.tenant, "web")
+
+
 @pytest.mark.parametrize(
     ("from_at", "to_at", "tokens"),
     [
@@ -77,8 +83,9 @@ def test_a_part_of_an_hour_is_in_the_window_that_it_begins_in(
     ("from_at", "project"),
     [(NOON - MINUTE, "one"), (NOON, "one"), (NOON + MINUTE, None)],
 )
-def test_a_stay_counts_from_its_first_instant(cast: Cast, from_at: datetime, project: str | None) -> None:
-    key = make_key(cast.tenant, "web")
+def test_a_stay_counts_from_its_first_instant(
+    cast: Cast, from_at: datetime, project: str | None, key: UsageKey
+) -> None:
     make(cast.tenant, "one")
     put(key, "one", from_at)
     used(key, NOON)
@@ -86,8 +93,9 @@ def test_a_stay_counts_from_its_first_instant(cast: Cast, from_at: datetime, pro
 
 
 @pytest.mark.parametrize(("to_at", "project"), [(NOON, None), (NOON + MINUTE, "one")])
-def test_a_stay_counts_to_before_its_last_instant(cast: Cast, to_at: datetime, project: str | None) -> None:
-    key = make_key(cast.tenant, "web")
+def test_a_stay_counts_to_before_its_last_instant(
+    cast: Cast, to_at: datetime, project: str | None, key: UsageKey
+) -> None:
     make(cast.tenant, "one")
     put(key, "one", NOON - HOUR)
     put(key, "", to_at)
@@ -95,8 +103,7 @@ def test_a_stay_counts_to_before_its_last_instant(cast: Cast, to_at: datetime, p
     assert inputs(cast.tenant) == {("web", project): 100}
 
 
-def test_an_hour_that_a_cut_parts_may_be_in_two_projects(cast: Cast) -> None:
-    key = make_key(cast.tenant, "web")
+def test_an_hour_that_a_cut_parts_may_be_in_two_projects(cast: Cast, key: UsageKey) -> None:
     make(cast.tenant, "one"), make(cast.tenant, "two")
     put(key, "one", NOON)
     put(key, "two", NOON + 30 * MINUTE)
@@ -134,8 +141,7 @@ def test_however_keys_move_the_sums_of_projects_are_the_sum_of_keys(cast: Cast, 
             assert one.to_at <= after.from_at
 
 
-def test_only_what_bills_is_counted_and_every_token_once(cast: Cast) -> None:
-    key = make_key(cast.tenant, "web")
+def test_only_what_bills_is_counted_and_every_token_once(cast: Cast, key: UsageKey) -> None:
     used(key, NOON, input=100, cached_input=60, cache_write=7, output=30, reasoning=20)
     used(key, NOON, quality="C", input=10**6)
     (found,) = usage_by_key(organization=cast.tenant, **DAY)
@@ -178,8 +184,7 @@ def test_keys_of_one_label_of_two_tenants_are_two(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("now", "project"), [(NOON - MINUTE, ""), (NOON, "one"), (NOON + HOUR - MINUTE, "one"), (NOON + HOUR, "two")]
 )
-def test_a_known_key_is_in_the_project_of_that_instant(cast: Cast, now: datetime, project: str) -> None:
-    key = make_key(cast.tenant, "web")
+def test_a_known_key_is_in_the_project_of_that_instant(cast: Cast, now: datetime, project: str, key: UsageKey) -> None:
     make(cast.tenant, "one"), make(cast.tenant, "two")
     put(key, "one", NOON)
     put(key, "two", NOON + HOUR)
@@ -188,9 +193,9 @@ def test_a_known_key_is_in_the_project_of_that_instant(cast: Cast, now: datetime
 
 
 def test_known_keys_stand_by_label_with_their_last_use_by_one_query(
-    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries, key: UsageKey
 ) -> None:
-    web = make_key(cast.tenant, "web")
+    web = key
     make_key(cast.tenant, "Web-2"), make_key(cast.tenant, "batch"), make_key(cast.outsider, "webs")
     used(web, NOON - 3 * HOUR), used(web, NOON)
     with django_assert_num_queries(1):

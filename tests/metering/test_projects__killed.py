@@ -12,6 +12,7 @@ from metering.projects import ProjectRefused, make_project, mark_key, put_key, r
 from tenants.models import AuditEntry
 from tests.billing.agreements.test_accepting__at_once import run_at_once
 from tests.billing.killed import killed_everywhere
+from tests.kept import kept
 from tests.metering.fleet import NOON
 from tests.metering.test_key_queries import HOUR, make, make_key
 
@@ -34,11 +35,13 @@ def moved(cast: Cast) -> UsageKey:
     return key
 
 
+key = kept(moved)
+
+
 @pytest.mark.unmeasured
 @pytest.mark.django_db
 @pytest.mark.parametrize("act", ["make", "rename", "put", "mark"])
-def test_a_change_is_made_whole_with_its_entry_or_not_at_all(cast: Cast, act: str) -> None:
-    key = moved(cast)
+def test_a_change_is_made_whole_with_its_entry_or_not_at_all(cast: Cast, act: str, key: UsageKey) -> None:
     acts: dict[str, tuple[Callable[[], object], int]] = {
         "make": (partial(make_project, tenant=cast.tenant, name="New", **BY), 2),
         "rename": (partial(rename_project, tenant=cast.tenant, slug="one", name="First", **BY), 2),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from metering.key_models import Project, ProjectKey, UsageKey
 from tenants.api_keys import issue_key
 from tenants.models import AuditEntry
+from tests.kept import kept
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Program:
         return getattr(Client(), method)(f"/api/v1/{path}", **given, headers={**self.headers, **headers})
 
 
-@pytest.fixture
+@kept
 def web(cast: Cast) -> UsageKey:
     return UsageKey.objects.create(tenant=cast.tenant, label="web", first_counted_at=NOON)
 

@@ -14,6 +14,7 @@ from metering.rebuild import BatchesArchived, Difference
 from metering.rebuild_events import apply_cuts, event_differences, rebuild_events
 from metering.rollup_events import roll_up_events
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.fleet import NOON, total
 from tests.metering.forging import forge
 from tests.metering.test_events import NOW, event, send
@@ -27,7 +28,7 @@ START = NOON - timedelta(hours=1)
 EVERYTHING = {"from_at": None, "to_at": None}
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     """Sixty events, one a minute, rolled up; another waits."""
     deployment = make_deployment(cast.provider, cast.tenant)

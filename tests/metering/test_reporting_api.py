@@ -13,6 +13,7 @@ from metering.control_models import BillingReporter
 from tenants.models import AuditEntry
 from tests.factories import make_deployment
 from tests.filled import api_key
+from tests.kept import kept
 from tests.metering.test_control_api import ask
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 URL = "/api/v1/usage/reporters"
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     made = make_deployment(cast.provider, cast.tenant)
     BillingReporter.objects.create(deployment=made, reporter=cast.tenant, from_at=EVER, named_at=EVER)
@@ -52,8 +53,12 @@ def wish(cast: Cast, deployed: Deployment, **other: object) -> dict[str, object]
     return {**whole, **other}
 
 
-def test_a_hand_over_is_made_once_and_read_by_both(cast: Cast, deployment: Deployment) -> None:
-    body = wish(cast, deployment)
+@kept
+def body(cast: Cast, deployment: Deployment) -> dict[str, object]:
+    return wish(cast, deployment)
+
+
+def test_a_hand_over_is_made_once_and_read_by_both(cast: Cast, body: dict[str, object]) -> None:
     status, made = post(cast.tenant, body)
     assert status == 201
     assert made["reporter"] == cast.provider.slug
@@ -105,8 +110,7 @@ def test_a_body_that_is_no_object_is_refused(cast: Cast, deployment: Deployment,
     assert BillingReporter.objects.count() == 1
 
 
-def test_who_may_not_is_told_so_and_a_stranger_finds_nothing(cast: Cast, deployment: Deployment) -> None:
-    body = wish(cast, deployment)
+def test_who_may_not_is_told_so_and_a_stranger_finds_nothing(cast: Cast, body: dict[str, object]) -> None:
     assert post(cast.tenant, body, "usage:read", "events:write")[0] == 403
     status, problem = post(cast.provider, body)
     assert (status, problem["code"]) == (409, "hand_over_refused")

@@ -15,6 +15,7 @@ from metering.event_models import WaitingEvents
 from metering.models import Meter, Quality, UsageCut, UsageHour, Witness
 from metering.rollup_events import RULE_UNATTRIBUTED, roll_up_events
 from tests.factories import make_deployment, make_organization
+from tests.kept import kept
 from tests.metering.fleet import NOON, hours, kill_before_commit, total
 from tests.metering.stored import how_many
 from tests.metering.test_events import event, send
@@ -31,8 +32,12 @@ def by_class() -> dict[str, int]:
     }
 
 
-def test_events_of_an_hour_are_one_row_a_class(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_events_of_an_hour_are_one_row_a_class(cast: Cast, deployment: Deployment) -> None:
     send(cast.tenant, *(event(f"e-{number}", cached_input=3) for number in range(10)))
     assert roll_up_events(now=NOW) == 10
     assert by_class() == {"input": 1_000, "cached_input": 30, "output": 200, "requests": 10}
@@ -75,8 +80,7 @@ def test_250_groups_in_one_flush_are_all_there(cast: Cast) -> None:
     assert {(value, rule) for _, _, value, rule in groups} == {(5, RULE_UNATTRIBUTED)}
 
 
-def test_a_price_instant_parts_events_exactly(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_price_instant_parts_events_exactly(cast: Cast, deployment: Deployment) -> None:
     instant = NOON + timedelta(minutes=30)
     UsageCut.objects.create(deployment=deployment, at=instant)
     sent = [
@@ -145,8 +149,7 @@ def test_requests_with_other_marks_are_hours_of_their_own_and_other_quantities_a
     ]
 
 
-def test_an_event_before_its_named_deployment_began_is_nobodys(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_an_event_before_its_named_deployment_began_is_nobodys(cast: Cast, deployment: Deployment) -> None:
     Deployment.objects.filter(id=deployment.id).update(from_at=NOON + timedelta(minutes=20))
     send(
         cast.tenant,

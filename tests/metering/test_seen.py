@@ -15,6 +15,7 @@ from metering.models import UsageGap
 from metering.seen import record_seen
 from metering.wire import FIRST_PREV_HASH, WIRE_VERSION, AcceleratorSeen, Batch, EndpointSeen, Outcome
 from tests.factories import make_accelerator, make_cluster, make_node
+from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, URL, column, meter
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MINUTE_MS = 60_000
 ANY_TIME = ClockLimits(0, 2**53)
 
 
-@pytest.fixture
+@kept
 def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider), "node-1")
 

@@ -26,6 +26,7 @@ from tests.factories import (
     make_node,
     make_slice,
 )
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from clusters.models import Node
@@ -83,8 +84,14 @@ def alert(provider: Organization, tenant: Organization, **changed: Any) -> Alert
     return Alert.objects.create(**said)
 
 
-def test_a_node_that_fell_silent_is_told_to_its_provider_whom_it_serves_and_who_holds_it(cast: Cast) -> None:
-    node = node_of(cast.provider)
+@kept
+def node(cast: Cast) -> Node:
+    return node_of(cast.provider)
+
+
+def test_a_node_that_fell_silent_is_told_to_its_provider_whom_it_serves_and_who_holds_it(
+    cast: Cast, node: Node
+) -> None:
     listen(cast.provider, cast.tenant, cast.operator, cast.outsider)
     make_deployment(cast.provider, cast.tenant, make_endpoint(node))
     make_allocation(make_slice(make_accelerator(node)), cast.operator, EPOCH)
@@ -99,8 +106,7 @@ def test_a_node_that_fell_silent_is_told_to_its_provider_whom_it_serves_and_who_
     assert told(cast.outsider) == []
 
 
-def test_a_silence_that_ended_or_is_old_is_no_news_and_one_that_comes_back_is(cast: Cast) -> None:
-    node = node_of(cast.provider)
+def test_a_silence_that_ended_or_is_old_is_no_news_and_one_that_comes_back_is(cast: Cast, node: Node) -> None:
     listen(cast.provider)
     Silence.objects.create(node=node, from_at=NOW - 3 * HOUR, to_at=NOW - HOUR, end="filled", found_at=NOW)
     assert tell_metering(now=NOW) == 0
@@ -112,8 +118,7 @@ def test_a_silence_that_ended_or_is_old_is_no_news_and_one_that_comes_back_is(ca
     assert tell_metering(now=NOW + HOUR) == 1
 
 
-def test_who_was_served_before_is_not_told_of_a_node_lost_now(cast: Cast) -> None:
-    node = node_of(cast.provider)
+def test_who_was_served_before_is_not_told_of_a_node_lost_now(cast: Cast, node: Node) -> None:
     listen(cast.tenant)
     make_deployment(cast.provider, cast.tenant, make_endpoint(node))
     Binding.objects.update(to_at=NOW - HOUR)
@@ -121,8 +126,9 @@ def test_who_was_served_before_is_not_told_of_a_node_lost_now(cast: Cast) -> Non
     assert tell_metering(now=NOW) == 0
 
 
-def test_a_gap_of_an_endpoint_is_told_to_whom_it_served_and_one_of_the_node_to_its_provider(cast: Cast) -> None:
-    node = node_of(cast.provider)
+def test_a_gap_of_an_endpoint_is_told_to_whom_it_served_and_one_of_the_node_to_its_provider(
+    cast: Cast, node: Node
+) -> None:
     listen(cast.provider, cast.tenant, cast.outsider)
     endpoint = make_endpoint(node)
     make_deployment(cast.provider, cast.tenant, endpoint)

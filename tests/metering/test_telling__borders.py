@@ -18,6 +18,7 @@ from metering.telling import KEPT, _first_id, tell_metering
 from tenants.hook_models import WebhookDelivery, WebhookEvent
 from tests.billing.killed import killed_everywhere
 from tests.factories import EPOCH, make_accelerator, make_allocation, make_deployment, make_endpoint, make_slice
+from tests.kept import kept
 from tests.metering.test_telling import HOUR, NOW, alert, gap, listen, node_of, told
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def served(cast: Cast, from_at: datetime, to_at: datetime | None) -> tuple[Node,
     make_deployment(cast.provider, cast.tenant, endpoint)
     Binding.objects.update(from_at=from_at, to_at=to_at)
     return node, endpoint.url
+
+
+@kept
+def node(cast: Cast) -> Node:
+    return node_of(cast.provider)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +107,8 @@ def test_a_lost_node_is_told_to_whom_it_serves_at_that_instant(
     [(NOW - HOUR, None, True), (NOW - HOUR, NOW, False), (NOW + SECOND, NOW + HOUR, False)],
 )
 def test_a_lost_node_is_told_to_who_holds_a_part_of_it(
-    cast: Cast, from_at: datetime, to_at: datetime | None, is_told: bool
+    cast: Cast, from_at: datetime, to_at: datetime | None, is_told: bool, node: Node
 ) -> None:
-    node = node_of(cast.provider)
     make_allocation(make_slice(make_accelerator(node)), cast.tenant, from_at, to_at)
     listen(cast.tenant)
     Silence.objects.create(node=node, from_at=NOW - HOUR, found_at=NOW)

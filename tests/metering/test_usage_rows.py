@@ -12,6 +12,7 @@ from django.db import DatabaseError, transaction
 from metering.models import Meter, UsageHour, Witness
 from metering.usage_rows import UsageRow, add_usage
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def row(db: None) -> UsageRow:
+@kept
+def row() -> UsageRow:
     made = Meter.objects.create(witness=Witness.ENGINE, quantity="output", model=MODEL)
     return UsageRow(
         meter_id=made.id,

@@ -12,6 +12,7 @@ from metering.models import Meter, Witness
 from metering.rollup_events import roll_up_events
 from metering.witness import residual_hours, residual_totals
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
 from tests.metering.forging import forge
 from tests.metering.test_queries import store
@@ -32,8 +33,12 @@ def both(deployment: Deployment, hour: int, engine: int | None, gateway: int | N
         store(deployment, at, gateway, witness=Witness.GATEWAY)
 
 
-def test_a_request_over_the_full_hour_is_explained_as_in_flight(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_a_request_over_the_full_hour_is_explained_as_in_flight(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 1_050, 1_000)
     both(deployment, 1, 970, 1_000)
     first, second = residual_hours(organization=cast.tenant, **WINDOW)
@@ -44,31 +49,27 @@ def test_a_request_over_the_full_hour_is_explained_as_in_flight(cast: Cast) -> N
     assert (whole.residual.engine, whole.residual.gateway, whole.residual.unexplained) == (2_020, 2_000, 20)
 
 
-def test_a_difference_that_stays_is_unexplained(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_a_difference_that_stays_is_unexplained(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 118, 59)
     (found,) = residual_hours(organization=cast.provider, **WINDOW)
     assert (found.residual.unexplained, found.residual.explained) == (59, ())
     assert (found.deployment, found.quantity, found.hour_at) == (deployment.slug, "output", NOON)
 
 
-def test_what_one_witness_alone_saw_is_there(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_what_one_witness_alone_saw_is_there(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 10, None)
     both(deployment, 5, None, 20)
     found = residual_hours(organization=cast.tenant, **WINDOW)
     assert [one.residual.difference for one in found] == [10, -20]
 
 
-def test_hours_apart_explain_nothing_of_each_other(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_hours_apart_explain_nothing_of_each_other(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 10, 0)
     both(deployment, 2, 0, 10)
     assert [one.residual.explained for one in residual_hours(organization=cast.tenant, **WINDOW)] == [(), ()]
 
 
-def test_held_readings_are_told_apart(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_held_readings_are_told_apart(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 70, 100)
     store(deployment, NOON, 30, quality="Q")
     (found,) = residual_totals(organization=cast.tenant, **WINDOW)
@@ -82,8 +83,7 @@ def test_others_and_nobodys_usage_is_not_compared(cast: Cast) -> None:
     assert len(residual_hours(organization=cast.tenant, **WINDOW)) == 1
 
 
-def test_who_only_reported_is_shown_no_difference(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_who_only_reported_is_shown_no_difference(cast: Cast, deployment: Deployment) -> None:
     both(deployment, 0, 5, 5)
     forge(Meter.objects.filter(witness=Witness.GATEWAY), reporter=cast.operator)
     assert residual_totals(organization=cast.operator, **WINDOW) == []
@@ -128,9 +128,8 @@ def test_a_prompt_with_two_answers_is_explained_by_n(cast: Cast) -> None:
         assert (found.residual.gateway, found.residual.unexplained) == (59, 0)
 
 
-def test_five_aborted_streams_are_explained_by_what_the_engine_finished(cast: Cast) -> None:
+def test_five_aborted_streams_are_explained_by_what_the_engine_finished(cast: Cast, deployment: Deployment) -> None:
     """G8: the prompt register rises by 3,010, the engine's own per-request one by nothing."""
-    deployment = make_deployment(cast.provider, cast.tenant)
     store(deployment, NOON, 3_010, quantity="input")
     store(deployment, NOON, 0, quantity="finished_input")
     store(deployment, NOON, 0, witness=Witness.GATEWAY, quantity="input")

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from tenants.api_keys import issue_key, revoke_key
 from tenants.authentication import organization_of
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -42,7 +43,7 @@ def call(method: str, authorization: str | None) -> Response:
     return answer
 
 
-@pytest.fixture
+@kept
 def secret(cast: Cast) -> str:
     return issue_key(organization=cast.tenant, name="x", scopes=["usage:read"], actor="alice", now=NOW).secret
 

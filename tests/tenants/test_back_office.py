@@ -14,6 +14,7 @@ from tenants.hook_models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from tenants.models import ApiKey, AuditEntry, Organization
 from tests.admin_pages import operator, page_of
 from tests.factories import EPOCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -25,6 +26,9 @@ def endpoint_of(cast: Cast) -> WebhookEndpoint:
     return WebhookEndpoint.objects.create(
         organization=cast.tenant, url="https://hooks.example.com/", kinds=["*"], secret=SECRET, created_at=EPOCH
     )
+
+
+endpoint = kept(endpoint_of)
 
 
 def test_a_list_shows_the_first_columns_that_fit_into_a_row() -> None:
@@ -89,8 +93,7 @@ def test_counting_is_bounded_in_the_database(cast: Cast, django_assert_num_queri
     assert "ORDER BY" not in asked[0]["sql"]
 
 
-def test_a_page_in_a_browser_tells_all_but_the_secret(cast: Cast) -> None:
-    endpoint = endpoint_of(cast)
+def test_a_page_in_a_browser_tells_all_but_the_secret(endpoint: WebhookEndpoint) -> None:
     root = operator()
     listed = root.get(page_of(WebhookEndpoint, "changelist")).content.decode()
     shown = root.get(page_of(WebhookEndpoint, "change", endpoint.pk)).content.decode()
@@ -102,8 +105,7 @@ def test_a_page_in_a_browser_tells_all_but_the_secret(cast: Cast) -> None:
     assert WebhookEndpoint.objects.filter(pk=endpoint.pk).exists()
 
 
-def test_staff_without_a_right_see_nothing_of_a_table(cast: Cast) -> None:
-    endpoint = endpoint_of(cast)
+def test_staff_without_a_right_see_nothing_of_a_table(cast: Cast, endpoint: WebhookEndpoint) -> None:
     root = operator()
     person = type(cast.alice).objects.get(pk=cast.alice.pk)
     person.is_staff = True

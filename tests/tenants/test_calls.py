@@ -11,8 +11,9 @@ from django.test import Client
 from billing.models import Amendment, Contract, Quote
 from tenants.api_keys import issue_key
 from tenants.models import IdempotentCall, Organization
-from tests.billing.world import H100, MARCH, make_world
+from tests.billing.world import H100, MARCH, World, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +34,12 @@ class Program:
         return self.client.post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
 
 
-def test_a_contract_is_drafted_once_for_a_key_and_anew_without_one(cast: Cast) -> None:
-    world = make_world(gpus={H100: "2"}, parties=(cast.provider, cast.tenant))
+@kept
+def world(cast: Cast) -> World:
+    return make_world(gpus={H100: "2"}, parties=(cast.provider, cast.tenant))
+
+
+def test_a_contract_is_drafted_once_for_a_key_and_anew_without_one(cast: Cast, world: World) -> None:
     assert world.book is not None
     body = {
         "provider": cast.provider.slug,
@@ -57,8 +62,9 @@ def test_a_contract_is_drafted_once_for_a_key_and_anew_without_one(cast: Cast) -
     assert IdempotentCall.objects.count() == 1
 
 
-def test_an_amendment_is_drafted_once_and_what_was_refused_may_be_sent_right_under_the_same_key(cast: Cast) -> None:
-    world = make_world(gpus={H100: "2"}, parties=(cast.provider, cast.tenant))
+def test_an_amendment_is_drafted_once_and_what_was_refused_may_be_sent_right_under_the_same_key(
+    cast: Cast, world: World
+) -> None:
     petra = Program(cast.provider)
     address = f"contracts/{world.contract.id}/amendments"
     wrong = {"changes": [{**RULE, "wording": {"kind": "price_rule", "notice_days": -1}}]}

@@ -10,12 +10,13 @@ from django.db.utils import IntegrityError
 
 from tenants.models import AuditEntry
 from tests.factories import EPOCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
 
 
-@pytest.fixture
+@kept
 def entry(cast: Cast) -> AuditEntry:
     return AuditEntry.objects.create(
         organization=cast.tenant, actor="alice", action="key.issued", subject="fk_1", at=EPOCH

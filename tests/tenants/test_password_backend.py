@@ -12,6 +12,7 @@ from tenants.models import SignInAttempt, User
 from tenants.password_backend import address_of
 from tenants.sign_in import PAIR_FAILURES_MAX
 from tests.factories import PASSWORD
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -26,8 +27,8 @@ def enter(
     return client.post(place, {"login": email, "password": password}, REMOTE_ADDR=address)
 
 
-@pytest.fixture
-def root(db: None) -> User:
+@kept
+def root() -> User:
     return User.objects.create_superuser("root@example.com", PASSWORD, name="Root")
 
 

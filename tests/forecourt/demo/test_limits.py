@@ -12,6 +12,7 @@ from forecourt.demo.seeding import TENANTS
 from metering.key_models import Project
 from tenants.models import AuditEntry
 from tests.factories import EPOCH, make_organization, make_user
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def tenants() -> dict[str, Organization]:
     made = {slug: make_organization(slug) for slug in TENANTS}
     set_sample_limits(made, now=EPOCH)

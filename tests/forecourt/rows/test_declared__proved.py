@@ -19,6 +19,7 @@ from tenants.limits.reader import limited, read_for
 from tenants.models import ApiKey, AuditEntry, Membership, Organization, User
 from tests.factories import EPOCH, make_allocation, make_contract
 from tests.filled import Filled, api_key, fill
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ MODELS = {
 EVERYBODYS = {"billing.ledgercheckpoint"}
 
 
-@pytest.fixture
+@kept
 def filled(cast: Cast) -> Filled:
     for organization in (cast.provider, cast.tenant, cast.outsider):
         api_key(organization)
@@ -71,8 +72,12 @@ def counts(kind: type) -> dict[str, int]:
     return {label: model._base_manager.count() for label, model in MODELS.items() if isinstance(DECLARED[label], kind)}
 
 
-def test_an_outsider_gets_nothing_of_others(cast: Cast, filled: Filled, reading: Any) -> None:
-    there = counts(Rule)
+@kept
+def there() -> dict[str, int]:
+    return counts(Rule)
+
+
+def test_an_outsider_gets_nothing_of_others(cast: Cast, filled: Filled, reading: Any, there: dict[str, int]) -> None:
     assert sum(1 for count in there.values() if count) >= 60, "the filled world fills too few tables to prove much"
     reading(cast.outsider, cast.charlie)
     seen = {label for label, count in counts(Rule).items() if count} - EVERYBODYS
@@ -117,9 +122,9 @@ def test_who_holds_one_card_sees_neither_its_other_parts_nor_its_earlier_holders
 
 @pytest.mark.parametrize("side", ["tenant", "provider"])
 def test_both_parties_get_what_is_between_them_and_no_row_points_at_one_that_they_do_not_see(
-    cast: Cast, filled: Filled, reading: Any, side: str
+    cast: Cast, filled: Filled, reading: Any, side: str, there: dict[str, int]
 ) -> None:
-    everything = counts(Rule)
+    everything = there
     reading(getattr(cast, side), cast.alice if side == "tenant" else cast.petra)
     seen = counts(Rule)
     for label in ("billing.contract", "billing.invoice", "billing.invoiceline", "billing.term", "metering.usagehour"):

@@ -19,6 +19,7 @@ from metering.models import Batch, NodeCursor, UsageGap, UsageHour, Witness
 from metering.wire import decode_batch, verify
 from tenants.api_keys import issue_key
 from tests.factories import EPOCH, make_cluster, make_deployment
+from tests.kept import kept
 from tests.metering.compat.callers import counted
 from tests.metering.compat.written import GENERATED, MODEL, PROMPT, series
 from tests.metering.fleet import roll_up
@@ -40,7 +41,7 @@ def key_for(organization: Organization, now: datetime = NOW) -> ApiKey:
     return issue_key(organization=organization, name="p", scopes=["events:write"], actor="test", now=now).key
 
 
-@pytest.fixture
+@kept
 def key(cast: Cast) -> ApiKey:
     make_cluster(cast.provider)
     return key_for(cast.provider, NOW - timedelta(minutes=30))

@@ -17,6 +17,7 @@ from tenants.actors import Actor
 from tenants.keys.managing import end_key, rotate_key
 from tenants.models import ApiKey, AuditEntry, Role
 from tests.factories import make_cluster, make_deployment
+from tests.kept import kept
 from tests.metering.compat.test_collecting import NOW, collect, key_for
 from tests.metering.compat.written import PROMPT, series
 from tests.metering.fleet import roll_up
@@ -32,13 +33,13 @@ SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
+@kept
 def key(cast: Cast) -> ApiKey:
     make_cluster(cast.provider)
     return key_for(cast.provider, NOW - HOUR)
 
 
-@pytest.fixture
+@kept
 def owner(cast: Cast) -> Actor:
     return Actor(cast.provider, cast.petra.email, Role.OWNER)
 

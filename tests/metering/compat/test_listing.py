@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from metering.compat.listing import WAITING, known_ids, list_reported
 from metering.compat.models import HeldReport
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
 from tests.metering.stored import store_event
 
@@ -33,7 +32,7 @@ def hold(reporter: Organization, minutes: int, event_id: str = "held", subject: 
     )
 
 
-@pytest.fixture
+@kept
 def reporter(cast: Cast) -> Organization:
     """A tenant with events a, b and c two minutes apart, and a report that waits between a and b."""
     for minutes, name in enumerate("abc"):

@@ -24,6 +24,7 @@ from metering.compat.taking import (
 )
 from metering.event_models import EventConflict
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.compat.callers import counted
 from tests.metering.stored import how_many, stored_events
 
@@ -42,7 +43,7 @@ def take(reporter: Organization, *items: Report | Unusable, all_or_nothing: bool
     return take_reports(reporter=reporter, input_name="sample", items=items, now=NOW, all_or_nothing=all_or_nothing)
 
 
-@pytest.fixture
+@kept
 def provider(cast: Cast) -> Organization:
     make_deployment(cast.provider, cast.tenant)
     return cast.provider

@@ -15,6 +15,7 @@ from metering.handing_over import instants_ahead
 from metering.pages.hand_over import begin_choices
 from portal.catalogue import catalogue_messages, python_messages, template_messages
 from tests.factories import make_deployment
+from tests.kept import kept
 from tests.metering.test_pages import read
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 BUTTON = "Let its reports bill"
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     made = make_deployment(cast.provider, cast.tenant)
     BillingReporter.objects.create(deployment=made, reporter=cast.tenant, from_at=EVER, named_at=EVER)

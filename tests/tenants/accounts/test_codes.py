@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 
 from tenants.accounts.codes import KEPT, spend
+from tests.kept import kept
 from tests.tenants.accounts.doors import with_app
 
 if TYPE_CHECKING:
     from tests.factories import Cast
 
 
-@pytest.fixture
+@kept
 def app(cast: Cast) -> Authenticator:
     with_app(cast.alice)
     return Authenticator.objects.get()

@@ -23,6 +23,7 @@ from tenants.accounts.sign_on import (
 from tenants.actors import Actor
 from tenants.models import AuditEntry, Membership, Role, SignOnProvider, User
 from tests.factories import EPOCH
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -39,6 +40,9 @@ def keep(cast: Cast, **changed: Any) -> SignOnProvider:
         "now": EPOCH,
     }
     return keep_provider(**(given | changed))
+
+
+kept = kept(keep)
 
 
 def test_it_is_kept_once_for_an_organization_and_its_secret_sealed(cast: Cast) -> None:
@@ -59,8 +63,7 @@ def test_it_is_kept_once_for_an_organization_and_its_secret_sealed(cast: Cast) -
     }
 
 
-def test_another_issuer_needs_a_secret_and_forgets_whom_the_old_one_knew(cast: Cast) -> None:
-    kept = keep(cast)
+def test_another_issuer_needs_a_secret_and_forgets_whom_the_old_one_knew(cast: Cast, kept: SignOnProvider) -> None:
     SocialAccount.objects.create(user=cast.alice, provider=str(kept.pk), uid="1")
     with pytest.raises(WrongSignOn):
         keep(cast, issuer="https://elsewhere.example", secret="")
@@ -109,8 +112,7 @@ def test_to_remove_twice_is_to_remove(cast: Cast) -> None:
     assert AuditEntry.objects.filter(action="sign_on.removed").count() == 1
 
 
-def test_the_way_is_shown_to_members_with_such_an_address(cast: Cast) -> None:
-    kept = keep(cast)
+def test_the_way_is_shown_to_members_with_such_an_address(cast: Cast, kept: SignOnProvider) -> None:
     assert providers_of("ALICE@Example.com") == [kept]
     assert providers_of("petra@example.com") == providers_of("alice@example.org") == providers_of("alice") == []
     User.objects.filter(pk=cast.alice.pk).update(is_active=False)
@@ -122,8 +124,7 @@ def vouch(kept: SignOnProvider, email: str = "alice@example.com", **changed: Any
     return vouched_person(**(given | changed))
 
 
-def test_a_member_is_let_in_by_address_or_by_subject(cast: Cast) -> None:
-    kept = keep(cast)
+def test_a_member_is_let_in_by_address_or_by_subject(cast: Cast, kept: SignOnProvider) -> None:
     assert vouch(kept, "Alice@EXAMPLE.com") == cast.alice
     assert vouch(kept, "new@example.com", known=cast.alice) == cast.alice
 
@@ -134,8 +135,7 @@ def test_others_are_not(cast: Cast, email: str) -> None:
         vouch(keep(cast), email)
 
 
-def test_neither_who_left_nor_who_is_switched_off_nor_staff_is(cast: Cast) -> None:
-    kept = keep(cast)
+def test_neither_who_left_nor_who_is_switched_off_nor_staff_is(cast: Cast, kept: SignOnProvider) -> None:
     User.objects.filter(pk=cast.alice.pk).update(is_staff=True)
     with pytest.raises(SignOnRefused, match="own password"):
         vouch(kept)

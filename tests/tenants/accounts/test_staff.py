@@ -10,6 +10,7 @@ from django.test import Client
 from tenants.models import Membership, Organization, Role, User
 from tenants.scoping import VOUCHED_KEY
 from tests.factories import EPOCH, PASSWORD
+from tests.kept import kept
 from tests.tenants.accounts.doors import code_of, signed_in, with_app
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 PAGES = ("/admin/", "/admin/tenants/organization/", "/admin/tenants/user/", "/admin/tenants/auditentry/")
 
 
-@pytest.fixture
+@kept
 def olga(cast: Cast) -> User:
     """Staff of the installation, a member of the operator."""
     person = User.objects.create_superuser("olga@example.com", PASSWORD, name="Olga")

@@ -16,6 +16,7 @@ from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.tasks import deliver_webhooks
 from tests.docs.pages import blocks_of
 from tests.factories import make_organization
+from tests.kept import kept
 from tests.tenants.hooks.test_delivering import happen
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def call(client: Client, caller: Organization, method: str, address: str, body: 
     )
 
 
-@pytest.fixture
+@kept
 def house() -> Organization:
     return make_organization("house")
 

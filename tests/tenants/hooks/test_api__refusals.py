@@ -14,6 +14,7 @@ from tenants.hooks.api import deliveries_of
 from tenants.hooks.endpoints import ENDPOINTS_MAX, Actor
 from tenants.hooks.kinds import KINDS
 from tests.factories import make_organization
+from tests.kept import kept
 from tests.tenants.hooks.test_api import URL, call
 from tests.tenants.hooks.test_delivering import happen, make_endpoint
 
@@ -26,9 +27,14 @@ pytestmark = pytest.mark.django_db
 ENDPOINTS, DELIVERIES = "webhook-endpoints", "webhook-deliveries"
 
 
-@pytest.fixture
+@kept
 def house() -> Organization:
     return make_organization("house")
+
+
+@kept
+def endpoint(house: Organization) -> WebhookEndpoint:
+    return make_endpoint(house)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +77,9 @@ def test_a_field_that_is_wrong_is_named(
     ],
 )
 def test_an_address_that_cannot_be_called_is_refused_also_as_a_change(
-    client: Client, house: Organization, url: str
+    client: Client, house: Organization, url: str, endpoint: WebhookEndpoint
 ) -> None:
-    kept = make_endpoint(house)
+    kept = endpoint
     for method, address in (("post", ENDPOINTS), ("put", f"{ENDPOINTS}/{kept.pk}")):
         answer = call(client, house, method, address, {"url": url})
         assert (answer.status_code, answer.json()["code"]) == (422, "wrong_endpoint_address")
@@ -90,8 +96,9 @@ def test_there_is_an_end_to_endpoints_and_a_removed_one_makes_room(client: Clien
     assert call(client, make_organization("other"), "post", ENDPOINTS, {"url": URL}).status_code == 201
 
 
-def test_what_is_off_is_neither_tried_nor_sent_again(client: Client, house: Organization) -> None:
-    endpoint = make_endpoint(house)
+def test_what_is_off_is_neither_tried_nor_sent_again(
+    client: Client, house: Organization, endpoint: WebhookEndpoint
+) -> None:
     happen(house)
     delivery = WebhookDelivery.objects.get()
     WebhookEndpoint.objects.update(disabled_at=timezone.now(), disabled_because="It answered 410.")
@@ -140,9 +147,8 @@ def test_deliveries_are_listed_by_state_and_endpoint_the_newest_first(
 
 @pytest.mark.parametrize(("after", "count"), [(-1, 1), (0, 1), (1, 0)])
 def test_an_event_at_the_instant_itself_is_sent_again(
-    client: Client, house: Organization, after: int, count: int
+    client: Client, house: Organization, after: int, count: int, endpoint: WebhookEndpoint
 ) -> None:
-    endpoint = make_endpoint(house)
     event = happen(house)
     WebhookDelivery.objects.update(state=DeliveryState.GIVEN_UP, attempts=11)
     since = (event.at + timedelta(seconds=after)).isoformat()
@@ -152,8 +158,9 @@ def test_an_event_at_the_instant_itself_is_sent_again(
     assert (kept.state, kept.attempts) == ((DeliveryState.WAITING, 0) if count else (DeliveryState.GIVEN_UP, 11))
 
 
-def test_what_was_removed_is_gone_for_every_call(client: Client, house: Organization) -> None:
-    endpoint = make_endpoint(house)
+def test_what_was_removed_is_gone_for_every_call(
+    client: Client, house: Organization, endpoint: WebhookEndpoint
+) -> None:
     happen(house)
     delivery = WebhookDelivery.objects.get()
     assert call(client, house, "delete", f"{ENDPOINTS}/{endpoint.pk}").status_code == 204

@@ -19,6 +19,7 @@ from tenants.hooks.outbound import Answer
 from tenants.hooks.signing import new_secret, signature
 from tenants.models import AuditEntry, Organization
 from tests.factories import make_organization
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -50,9 +51,12 @@ def happen(organization: Organization, *, subject_id: UUID = SUBJECT, kind: str 
     return made
 
 
-@pytest.fixture
+@kept
 def organization() -> Organization:
     return make_organization("house")
+
+
+endpoint = kept(make_endpoint)
 
 
 def test_an_event_reaches_its_receiver_once_signed(organization: Organization) -> None:
@@ -171,8 +175,7 @@ def test_one_receiver_takes_only_so_much_of_a_sweep(organization: Organization) 
     assert len(taken) == OF_ONE_ENDPOINT_MAX + 1
 
 
-def test_410_turns_the_endpoint_off(organization: Organization) -> None:
-    endpoint = make_endpoint(organization)
+def test_410_turns_the_endpoint_off(organization: Organization, endpoint: WebhookEndpoint) -> None:
     happen(organization)
     happen(organization, kind="invoice.voided")
     deliver_due(now=NOW, limit=1, call=Receiver([Answer(410)]))
@@ -182,8 +185,7 @@ def test_410_turns_the_endpoint_off(organization: Organization) -> None:
     assert deliver_due(now=NOW + timedelta(days=1), limit=10, call=Receiver()) == 0
 
 
-def test_an_old_secret_signs_while_it_overlaps(organization: Organization) -> None:
-    endpoint = make_endpoint(organization)
+def test_an_old_secret_signs_while_it_overlaps(organization: Organization, endpoint: WebhookEndpoint) -> None:
     endpoint.old_secret, endpoint.old_secret_until = new_secret(), NOW + timedelta(hours=1)
     endpoint.save()
     receiver = Receiver()

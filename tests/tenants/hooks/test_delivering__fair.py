@@ -13,6 +13,7 @@ from tenants.hooks.outbound import Answer
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tests.factories import make_organization
+from tests.kept import kept
 from tests.tenants.hooks.test_delivering import NOW, Receiver, happen, make_endpoint
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
+@kept
 def organization() -> Organization:
     return make_organization("house")
 
@@ -31,6 +32,9 @@ def waiting(organization: Organization, count: int = 1) -> list[WebhookDelivery]
     for _ in range(count):
         happen(organization, subject_id=new_id())
     return list(WebhookDelivery.objects.filter(endpoint__organization=organization).order_by("pk"))
+
+
+endpoint = kept(make_endpoint)
 
 
 @pytest.mark.parametrize("queued", [OF_ONE_ENDPOINT_MAX, 51])
@@ -124,8 +128,9 @@ def test_an_answer_after_another_sweep_took_over_is_on_record_and_changes_nothin
     assert WebhookAttempt.objects.count() == 3
 
 
-def test_410_twice_turns_off_once_and_keeps_the_first_reason(organization: Organization) -> None:
-    endpoint = make_endpoint(organization)
+def test_410_twice_turns_off_once_and_keeps_the_first_reason(
+    organization: Organization, endpoint: WebhookEndpoint
+) -> None:
     waiting(organization, 2)
     deliver_due(now=NOW, limit=9, call=Receiver([Answer(410), Answer(410)]))
     endpoint.refresh_from_db()
@@ -137,9 +142,8 @@ def test_410_twice_turns_off_once_and_keeps_the_first_reason(organization: Organ
 
 @pytest.mark.parametrize(("after", "count"), [(-SECOND, 2), (0 * SECOND, 1), (SECOND, 1)])
 def test_the_old_secret_signs_until_an_instant_and_not_at_it(
-    organization: Organization, after: timedelta, count: int
+    after: timedelta, count: int, endpoint: WebhookEndpoint
 ) -> None:
-    endpoint = make_endpoint(organization)
     endpoint.old_secret, endpoint.old_secret_until = "whsec_b2xk", NOW
     found = secrets_of(endpoint, NOW + after)
     assert len(found) == count

@@ -17,6 +17,7 @@ from tenants.hooks.kinds import UnknownKind
 from tenants.hooks.outbound import WrongAddress
 from tenants.models import AuditEntry
 from tests.factories import make_organization
+from tests.kept import kept
 from tests.tenants.hooks.test_delivering import Receiver, happen
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ URL = "https://hooks.example/forecourt"
 LOOPBACK = [ipaddress.ip_network("127.0.0.1/32")]
 
 
-@pytest.fixture
+@kept
 def actor() -> Actor:
     return Actor(make_organization("house"), "alice@example.com")
 

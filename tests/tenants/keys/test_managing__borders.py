@@ -27,6 +27,7 @@ from tenants.keys.managing import (
 )
 from tenants.models import ApiKey, AuditEntry, Organization, Role
 from tenants.roles import allows
+from tests.kept import kept
 from tests.tenants.members.people import NOW, acting
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def program(organization: Organization, *scopes: str) -> Actor:
 
 def made(cast: Cast, *scopes: str, **more: Any) -> IssuedKey:
     return make_key(actor=acting(cast.tenant), name="Gateway", scopes=scopes or ("usage:read",), now=NOW, **more)
+
+
+old = kept(made)
 
 
 @pytest.mark.parametrize("role", Role.values)
@@ -132,8 +136,9 @@ def test_an_overlap_beyond_its_borders_is_refused(cast: Cast, overlap: timedelta
 
 
 @pytest.mark.parametrize("overlap", [timedelta(0), timedelta(microseconds=1), HOUR, timedelta(days=30)])
-def test_the_old_key_works_for_the_overlap_and_not_an_instant_longer(cast: Cast, overlap: timedelta) -> None:
-    old = made(cast)
+def test_the_old_key_works_for_the_overlap_and_not_an_instant_longer(
+    cast: Cast, overlap: timedelta, old: IssuedKey
+) -> None:
     rotate_key(actor=acting(cast.tenant), key_id=old.key.pk, now=NOW, overlap=overlap)
     assert find_key(old.secret, NOW + overlap) is None
     if overlap:
@@ -236,8 +241,8 @@ def test_no_more_networks_than_may_be() -> None:
         checked_networks([*most, "192.0.2.1"])
 
 
-def test_no_secret_is_kept_or_logged(cast: Cast) -> None:
-    first = made(cast)
+def test_no_secret_is_kept_or_logged(cast: Cast, old: IssuedKey) -> None:
+    first = old
     second = rotate_key(actor=acting(cast.tenant), key_id=first.key.pk, now=NOW)
     told = " ".join(f"{one.subject} {one.before} {one.after}" for one in AuditEntry.objects.all())
     rows = " ".join(str(row) for row in ApiKey.objects.values())

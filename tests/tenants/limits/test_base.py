@@ -14,6 +14,7 @@ from tenants.limits.reader import NOBODY, Reader, limited, read_for, whole
 from tenants.limits.roles import READER_ROLE
 from tenants.models import Organization
 from tests.factories import make_organization
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,8 +35,8 @@ def reads_for(organization_id: UUID) -> tuple[str, str, str]:
     return READER_ROLE, str(organization_id), ""
 
 
-@pytest.fixture
-def owner(db: None) -> str:
+@kept
+def owner() -> str:
     return told()[0]
 
 

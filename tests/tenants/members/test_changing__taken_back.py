@@ -13,6 +13,7 @@ from tenants.members.changing import LastOwner, change_role, leave, remove_membe
 from tenants.models import AuditEntry, Membership, Role, User
 from tenants.roles import may_give
 from tests.factories import EPOCH, PASSWORD
+from tests.kept import kept
 from tests.tenants.members.people import MINUTE, NOW, acting, invited, membership
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def olivia(cast: Cast) -> User:
     """A second owner, who may go."""
     person = User.objects.create_user("olivia@example.com", PASSWORD, name="Olivia")

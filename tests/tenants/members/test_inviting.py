@@ -12,6 +12,7 @@ from tenants.members import inviting
 from tenants.members.accepting import find_invitation
 from tenants.members.tokens import digest_of, token_of
 from tenants.models import AuditEntry, Role
+from tests.kept import kept
 from tests.tenants.members.people import DORA, MINUTE, NOW, WEEK, acting, invited
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def resend(
     cast: Cast, one: Invitation, *, at: datetime = NOW + 2 * MINUTE, by: Role = Role.OWNER
 ) -> tuple[Invitation, str]:
     return inviting.resend(actor=acting(cast.tenant, by), invitation_id=one.pk, secret_key=SECRET, now=at)
+
+
+@kept
+def old_and_token(cast: Cast) -> tuple[Invitation, str]:
+    return invited(cast.tenant)
 
 
 def test_an_invitation_keeps_a_hash_and_is_on_record(cast: Cast) -> None:
@@ -84,8 +90,8 @@ def test_a_member_and_an_invited_person_are_not_invited_again(cast: Cast) -> Non
     assert invited(cast.outsider)[0].organization == cast.outsider
 
 
-def test_one_that_expired_makes_way_for_a_new_one(cast: Cast) -> None:
-    old, token = invited(cast.tenant)
+def test_one_that_expired_makes_way_for_a_new_one(cast: Cast, old_and_token: tuple[Invitation, str]) -> None:
+    old, token = old_and_token
     new, _ = invited(cast.tenant, at=NOW + WEEK)
     old.refresh_from_db()
     assert (old.revoked_at, old.mail_due_at) == (NOW + WEEK, None)
@@ -93,8 +99,8 @@ def test_one_that_expired_makes_way_for_a_new_one(cast: Cast) -> None:
     assert find_invitation(token) == old
 
 
-def test_the_database_keeps_one_open_invitation_for_an_address(cast: Cast) -> None:
-    made, _ = invited(cast.tenant)
+def test_the_database_keeps_one_open_invitation_for_an_address(old_and_token: tuple[Invitation, str]) -> None:
+    made, _ = old_and_token
     made.pk, made.email, made.token_sha256 = None, DORA.title(), b"x" * 32
     with pytest.raises(IntegrityError, match="one_open_invitation"), transaction.atomic():
         Invitation.objects.bulk_create([made])
@@ -108,8 +114,8 @@ def test_there_is_an_end_to_open_invitations(cast: Cast, monkeypatch: pytest.Mon
         invited(cast.tenant)
 
 
-def test_sent_again_it_has_a_new_token_and_a_new_week(cast: Cast) -> None:
-    made, first = invited(cast.tenant)
+def test_sent_again_it_has_a_new_token_and_a_new_week(cast: Cast, old_and_token: tuple[Invitation, str]) -> None:
+    made, first = old_and_token
     inviting.letter_sent(invitation=made, now=NOW)
     with pytest.raises(inviting.TooManyInvitations, match="within the last minute"):
         resend(cast, made, at=NOW + MINUTE / 2)
@@ -121,8 +127,8 @@ def test_sent_again_it_has_a_new_token_and_a_new_week(cast: Cast) -> None:
     assert (again.mail_due_at, again.mailed_at, again.mail_attempts) == (NOW + 2 * MINUTE, None, 0)
 
 
-def test_taken_back_it_is_gone_for_good(cast: Cast) -> None:
-    made, _ = invited(cast.tenant)
+def test_taken_back_it_is_gone_for_good(cast: Cast, old_and_token: tuple[Invitation, str]) -> None:
+    made, _ = old_and_token
     inviting.revoke(actor=acting(cast.tenant), invitation_id=made.pk, now=NOW)
     for act in (
         lambda: inviting.revoke(actor=acting(cast.tenant), invitation_id=made.pk, now=NOW),
@@ -146,8 +152,8 @@ def test_an_admin_and_an_outsider_do_not_touch_an_owners_invitation(cast: Cast) 
         inviting.revoke(actor=acting(cast.outsider), invitation_id=made.pk, now=NOW)
 
 
-def test_a_letter_is_claimed_by_one_and_tried_again_later(cast: Cast) -> None:
-    made, _ = invited(cast.tenant)
+def test_a_letter_is_claimed_by_one_and_tried_again_later(old_and_token: tuple[Invitation, str]) -> None:
+    made, _ = old_and_token
     assert inviting.claim_letters(now=NOW, limit=9) == [made]
     assert inviting.claim_letters(now=NOW + MINUTE, limit=9) == []
     (lost,) = inviting.claim_letters(now=NOW + inviting.MAIL_LEASE, limit=9)
@@ -162,8 +168,10 @@ def test_a_letter_is_claimed_by_one_and_tried_again_later(cast: Cast) -> None:
     assert stored == {"mailed_at": NOW + 2 * MINUTE, "mail_due_at": None, "mail_error": ""}
 
 
-def test_a_letter_of_an_earlier_turn_says_nothing_of_the_later_one(cast: Cast) -> None:
-    made, _ = invited(cast.tenant)
+def test_a_letter_of_an_earlier_turn_says_nothing_of_the_later_one(
+    cast: Cast, old_and_token: tuple[Invitation, str]
+) -> None:
+    made, _ = old_and_token
     (claimed,) = inviting.claim_letters(now=NOW, limit=9)
     resend(cast, made)
     inviting.letter_sent(invitation=claimed, now=NOW)
@@ -180,8 +188,8 @@ def test_no_letter_goes_out_for_what_is_over(cast: Cast) -> None:
     assert inviting.claim_letters(now=NOW + WEEK, limit=9) == []
 
 
-def test_a_changed_secret_key_makes_the_letters_that_wait_good_again(cast: Cast) -> None:
-    made, old = invited(cast.tenant)
+def test_a_changed_secret_key_makes_the_letters_that_wait_good_again(old_and_token: tuple[Invitation, str]) -> None:
+    made, old = old_and_token
     token = inviting.letter_token(invitation=made, secret_key=SECRET)
     assert token == token_of(secret_key=SECRET, invitation_id=made.pk, turn=1) != old
     assert find_invitation(token) == made

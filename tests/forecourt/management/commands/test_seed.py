@@ -15,6 +15,7 @@ from billing.models import Contract, PriceVersion, Term
 from billing.rating.share_wording import TokenShareWording
 from clusters.enrolment import enrol
 from tenants.models import ApiKey, Organization, User
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -28,7 +29,7 @@ def seed(*options: str) -> str:
     return said.getvalue()
 
 
-@pytest.fixture
+@kept
 def made() -> dict[str, str]:
     found: dict[str, str] = json.loads(seed("--json"))
     return found

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
+from clusters.models import Deployment
 from metering.control_models import BillingReporter
 from tests.factories import make_deployment
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -23,8 +25,12 @@ def run(deployment: str, **options: str) -> str:
     return said.getvalue()
 
 
-def test_it_names_who_bills(cast: Cast) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+@kept
+def deployment(cast: Cast) -> Deployment:
+    return make_deployment(cast.provider, cast.tenant)
+
+
+def test_it_names_who_bills(cast: Cast, deployment: Deployment) -> None:
     said = run(deployment.slug, tenant=cast.tenant.slug, to=cast.provider.slug, from_at=FROM)
     assert said == f"The reports of {cast.provider.slug} bill {deployment.slug} from 2999-01-01T00:00:00+00:00 on.\n"
     named = BillingReporter.objects.get()
@@ -41,8 +47,7 @@ def test_it_names_who_bills(cast: Cast) -> None:
         ({"from_at": "2999-01-01T00:30Z"}, "expected a full UTC hour"),
     ],
 )
-def test_what_cannot_be_is_said(cast: Cast, options: dict[str, str], message: str) -> None:
-    deployment = make_deployment(cast.provider, cast.tenant)
+def test_what_cannot_be_is_said(cast: Cast, options: dict[str, str], message: str, deployment: Deployment) -> None:
     whole = {"tenant": cast.tenant.slug, "to": cast.provider.slug, "from_at": FROM, **options}
     with pytest.raises(CommandError, match=message):
         run(deployment.slug, **whole)
