@@ -41,11 +41,7 @@ def by_class() -> dict[str, tuple[Decimal, Decimal]]:
     return {token_class: (quantity, base) for token_class, quantity, base in rows}
 
 
-@kept
-def world() -> World:
-    return make_world(tokens=PRICES)
-
-
+world = kept(lambda: make_world(tokens=PRICES))
 world_made = kept(make_world)
 
 
