@@ -61,6 +61,7 @@ from billing.session_api import (
     VolumesView,
 )
 from billing.share_facts_api import AuditAnswersView, AuditFindingsView, RefundsView
+from billing.statements import file_api
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.statements.balance_api import AccountView, BalanceView
 from billing.statements.paper_api import AccountPdfView
@@ -75,6 +76,8 @@ urlpatterns = [
     path("payouts", payments_api.PayoutsView.as_view(), name="api-payouts"),
     path("payouts/terms", PayoutTermsView.as_view(), name="api-payout-terms"),
     path("payouts/<uuid:payout_id>/back", PayoutReversalsView.as_view(), name="api-payout-back"),
+    path("payout-files", file_api.PayoutFilesView.as_view(), name="api-payout-files"),
+    path("payout-files/<uuid:file_id>/xml", file_api.PayoutFileView.as_view(), name="api-payout-file-xml"),
     path("payouts/<uuid:payout_id>", payments_api.PayoutView.as_view(), name="api-payout"),
     path("payouts/<uuid:payout_id>/paid", payments_api.PayoutPaidView.as_view(), name="api-payout-paid"),
     path("payouts/<uuid:payout_id>/failed", payments_api.PayoutFailedView.as_view(), name="api-payout-failed"),

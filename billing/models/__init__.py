@@ -90,6 +90,8 @@ from billing.models.leasing import LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import NEVER_A_PROVIDERS, AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from billing.models.payouts import (
     Payout,
+    PayoutFile,
+    PayoutFilePart,
     PayoutMethod,
     PayoutReversal,
     PayoutSchedule,
@@ -240,6 +242,8 @@ __all__ = [
     "PaymentReversal",
     "PaymentSource",
     "Payout",
+    "PayoutFile",
+    "PayoutFilePart",
     "PayoutMethod",
     "PayoutReversal",
     "PayoutSchedule",

@@ -152,3 +152,35 @@ class StripePayee(models.Model):
 
     def __str__(self) -> str:
         return self.account_id
+
+
+class PayoutFile(models.Model):
+    """A file of transfers for the operator's bank (ISO 20022 pain.001), as it was made. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    number = models.CharField(max_length=32, unique=True)
+    currency = models.CharField(max_length=3)
+    transfers = models.PositiveIntegerField()
+    control_sum = models.DecimalField(max_digits=38, decimal_places=4)
+    body = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    made_by = models.CharField(max_length=200)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(control_sum__gt=0, transfers__gt=0), name="payout_file_of_something")
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class PayoutFilePart(models.Model):
+    """That a payout is in a file: once. Append-only."""
+
+    payout = models.OneToOneField(Payout, models.PROTECT, primary_key=True, related_name="file_part")
+    file = models.ForeignKey(PayoutFile, models.PROTECT, related_name="parts")
+
+    def __str__(self) -> str:
+        return f"{self.payout_id} {self.file_id}"

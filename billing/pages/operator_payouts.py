@@ -15,14 +15,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import stripe_account
-from billing.models import Payout, PayoutMethod
+from billing.models import Payout, PayoutFile, PayoutMethod
 from billing.pages.payout_words import payout_row
+from billing.statements.bank_files import make_file, waiting_payouts
 from billing.statements.paying_out import WrongPayout, make_payout, record_failed, record_paid, record_reversal
 from billing.statements.payout_terms import set_terms
 from billing.statements.payouts import Standing, all_standings, payouts_of
 from billing.statements.transfers import take_back
 from billing.stripe_answers import StripeError
-from portal.figures import locale_for, money
+from portal.figures import locale_for, moment, money
 from portal.parts import Empty
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -30,6 +31,7 @@ from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
 from tenants.scoping import acting_membership, operator_page
 
 DAYS_DIGITS_MAX: Final = 3
+FILES_SHOWN: Final = 20
 
 
 @require_safe
@@ -46,6 +48,14 @@ def operator_payouts(request: HttpRequest, organization: Organization) -> HttpRe
             for one in {one.provider.pk: one for one in found}.values()
         ],
         "rows": [payout_row(one, locale) for one in payouts_of(organization)],
+        "waiting": [
+            (one, money(one.amount, one.currency, locale=locale), ", ".join(one.without_iban))
+            for one in waiting_payouts()
+        ],
+        "files": [
+            (one, moment(one.made_at, UTC, locale=locale), money(one.control_sum, one.currency, locale=locale))
+            for one in PayoutFile.objects.defer("body").order_by("-made_at", "-pk")[:FILES_SHOWN]
+        ],
         "may_act": membership is not None and allows(membership.role, MATCH_PAYMENTS),
         "empty": Empty(
             _("Nothing was paid out yet"), _("Payouts are made by the schedule of each provider."), icon="ledger"
@@ -107,6 +117,32 @@ def operator_payout_act(request: HttpRequest, organization: Organization, *, pay
         return _("%(number)s came back and is owed again.") % {"number": payout.number}
 
     return _done(request, act)
+
+
+@require_POST
+@operator_page(MATCH_PAYMENTS)
+def operator_payout_file_make(request: HttpRequest, organization: Organization) -> HttpResponseBase:
+    """Put what waits in a currency into a file for the bank."""
+    currency = request.POST.get("currency", "")[:3]
+
+    def act() -> str:
+        made = make_file(operator=organization, currency=currency, by=_who(request), now=datetime.now(UTC))
+        return _("%(number)s is made: save it, and load it at your bank.") % {"number": made.number}
+
+    return _done(request, act)
+
+
+@require_safe
+@operator_page(MATCH_PAYMENTS)
+def operator_payout_file(request: HttpRequest, organization: Organization, *, file_id: UUID) -> HttpResponse:  # noqa: ARG001  every page takes it
+    """Hand a file out, byte for byte as it was made, however often it is asked for."""
+    found = get_object_or_404(PayoutFile, pk=file_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.number}.xml"',
+        "ETag": f'"{found.sha256}"',
+        "Cache-Control": "private, no-cache",
+    }
+    return HttpResponse(bytes(found.body), content_type="application/xml", headers=headers)
 
 
 def _take_back(payout: Payout, amount: Decimal, text: str, who: str, now: datetime) -> None:

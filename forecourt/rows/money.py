@@ -164,6 +164,8 @@ BOOKS: Final[dict[str, Declared]] = {
     "billing.payoutterms": own("provider"),
     "billing.payout": own("provider"),
     "billing.payoutreversal": via("payout"),
+    "billing.payoutfile": Work("what the operator sends to its bank for every provider"),
+    "billing.payoutfilepart": via("payout"),
     "billing.stripepayee": own("provider"),
     "billing.clustercost": where(
         "EXISTS (SELECT FROM clusters_cluster cluster WHERE cluster.id = cluster_id AND cluster.provider_id = {me})"

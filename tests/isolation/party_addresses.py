@@ -34,5 +34,10 @@ PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dic
     ("operator-payouts", NOBODY, "get", {}, {}),
     ("operator-payout-make", NOBODY, "post", {"provider_id": NONE}, {}),
     ("operator-payout-hold", NOBODY, "post", {"provider_id": NONE}, {}),
+    ("api-payout-files", programs(tenant=404, provider=404, outsider=404), "get", {}, {}),
+    ("api-payout-files", programs(tenant=404, provider=404, outsider=404), "post", {}, {"currency": "EUR"}),
+    ("api-payout-file-xml", programs(tenant=404, provider=404, outsider=404), "get", {"file_id": NONE}, {}),
+    ("operator-payout-file-make", NOBODY, "post", {}, {"currency": "EUR"}),
+    ("operator-payout-file", NOBODY, "get", {"file_id": NONE}, {}),
     ("operator-payout-act", NOBODY, "post", {"payout_id": NONE}, {}),
 )
