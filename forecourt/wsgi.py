@@ -17,6 +17,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
+from django.urls import resolve
 
 from metering.wire import BATCHES_PATH
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+    from django.urls import ResolverMatch
 
 # An environment that is shared with jobs names their settings.
 if os.environ.get("DJANGO_SETTINGS_MODULE", "forecourt.settings") == "forecourt.settings":
@@ -35,6 +37,18 @@ LEAN_PATHS: Final = frozenset({BATCHES_PATH})
 
 class LeanHandler(WSGIHandler):
     """Django without middleware: request, address, view, answer, and its care for database connections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._matches: dict[str, ResolverMatch] = {}
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """Return whose address it is: of these few, each is looked for once, among all those of the site."""
+        match = self._matches.get(request.path_info)
+        if match is None:
+            match = self._matches[request.path_info] = resolve(request.path_info)
+        request.resolver_match = match
+        return match
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Load none."""

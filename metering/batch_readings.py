@@ -47,20 +47,22 @@ def count_readings(
     repeated: dict[tuple[int, int], tuple[str, int]] = {}
     # Columns that were read at the same instants share the list.
     trusted: dict[int, bool] = {}
+    known = shipped.get
     for column in readings:
-        meter, epoch, first_seq, count, values, read_at_ms = column
-        last = shipped.get(meter, 0)
-        end = first_seq + count
-        counts.received += count
+        meter, first_seq, read_at_ms = column.meter, column.first_seq, column.read_at_ms
+        last = known(meter, 0)
+        end = first_seq + column.size
+        counts.received += column.size
         if first_seq <= last:
-            for number, value in zip(range(first_seq, min(last + 1, end)), values, strict=False):
-                repeated[meter, number] = (epoch, value)
+            for number, value in zip(range(first_seq, min(last + 1, end)), column.values, strict=False):
+                repeated[meter, number] = (column.epoch, value)
         trusts = trusted.get(id(read_at_ms))
         if trusts is None:
             trusts = trusted[id(read_at_ms)] = limits.trusts_all(read_at_ms)
         if not trusts:
             counts.quarantined += _untrusted(column, last, limits)
-        shipped[meter] = max(last, end - 1)
+        if end > last:
+            shipped[meter] = end - 1
     if repeated:
         _judge_repeated(node_id, seq, repeated, counts)
     assert counts.accepted >= 0

@@ -43,19 +43,29 @@ METERS_KNOWN_MAX: Final = 32_768
 """Of every node that ships to this process; some hundred bytes each."""
 
 
-class Readings(NamedTuple):
-    """The `size` readings of one column; `meter` is its `meter_digest`, value `i` has number `first_seq + i`."""
+class Readings(msgspec.Struct, gc=False):
+    """The `size` readings of one column; `meter` is its `meter_digest`, value `i` has number `first_seq + i`.
+
+    `told` are the values, or, where `index` is one, the rises of a block of which they are a column: what makes a
+    hundred of these for each batch must cost little.
+    """
 
     meter: int
     epoch: str
     first_seq: int
     size: int
-    values: Sequence[int]
+    told: list[int] | list[list[int]]
     read_at_ms: list[int]
+    index: int = -1
+
+    @property
+    def values(self) -> Sequence[int]:
+        """The values, added up only if somebody asks for them: nearly nobody does."""
+        return Rising(self.told, self.index) if self.index >= 0 else self.told  # type: ignore[arg-type,return-value]  # which of both the index says
 
 
 class Rising(Sequence[int]):
-    """The values of one meter of a block, added up only if somebody asks for them: nearly nobody does."""
+    """The values of one meter of a block, added up as they are asked for."""
 
     __slots__ = ("_index", "_rows")
 
@@ -214,8 +224,9 @@ def readings_of(batch: Batch) -> list[Readings]:
 def _check_numbers(readings: list[Readings]) -> None:
     """Check that each meter's numbers go on without a gap, and within bounds."""
     next_seqs: dict[int, int] = {}
-    for meter, _, first_seq, count, _, _ in readings:
-        end = first_seq + count
+    for column in readings:
+        meter, first_seq = column.meter, column.first_seq
+        end = first_seq + column.size
         if next_seqs.get(meter, first_seq) != first_seq or end > VALUE_MAX:
             raise BatchMalformed("$", "numbers that do not go on", "gapless numbers")
         next_seqs[meter] = end
@@ -252,9 +263,9 @@ def _readings_in(block: _Block) -> list[Readings]:
         raise BatchMalformed("$", "values", f"values of at most {VALUE_MAX}")
     for life in block.lives:
         _check_proof(life.started_ms, life.proof)
-    epochs = [life.epoch for life in block.lives]
+    epochs, size = [life.epoch for life in block.lives], len(rows)
     return [
-        Readings(meter, epochs[life], first_seq, len(rows), Rising(rows, index), read_at_ms)
+        Readings(meter, epochs[life], first_seq, size, rows, read_at_ms, index)
         for index, (meter, life, first_seq) in enumerate(zip(meters, block.life, block.first_seq, strict=True))
     ]
 
