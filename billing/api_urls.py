@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing import closing_api, comparison_api, economics_api, payments_api
+from billing.agreements.accept_api import ContractAcceptView
 from billing.agreements.api import (
     AcceptView,
     AmendmentsView,
@@ -250,6 +251,7 @@ urlpatterns = [
     path("contracts/<uuid:contract_id>", ContractView.as_view(), name="api-contract"),
     path("contracts/<uuid:contract_id>/versions", VersionsView.as_view(), name="api-contract-versions"),
     path("contracts/<uuid:contract_id>/amendments", AmendmentsView.as_view(), name="api-amendments"),
+    path("contracts/<uuid:contract_id>/accept", ContractAcceptView.as_view(), name="api-contract-accept"),
     path("amendments/<uuid:amendment_id>", AmendmentView.as_view(), name="api-amendment"),
     path("amendments/<uuid:amendment_id>/offer", OfferView.as_view(), name="api-amendment-offer"),
     path("amendments/<uuid:amendment_id>/accept", AcceptView.as_view(), name="api-amendment-accept"),

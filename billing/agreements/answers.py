@@ -36,6 +36,7 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "updated_at": _instant(contract.changed_at),
         "terms": [_term(term) for term in contract.terms.all()],
         "open_amendment": str(amendments[0].id) if amendments else None,
+        "offered_sha256": (amendments[0].sha256 or None) if amendments else None,
     }
 
 

@@ -129,6 +129,9 @@ class ContractSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
     terms = TermSerializer(many=True)
     open_amendment = serializers.UUIDField(allow_null=True)
+    offered_sha256 = serializers.CharField(
+        allow_null=True, help_text="hash of the terms on offer, which `contracts_accept` takes; null: nothing is"
+    )
 
 
 class ContractsSerializer(PagedSerializer):

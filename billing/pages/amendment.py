@@ -139,8 +139,10 @@ def _shown(
     found = preview_of(amendment, now)
     actions = actions_of(amendment, organization) if may_agree(request) else ()
     edited_by = "amendment-new" if amendment.ends_at is None else "contract-end"
+    is_first = contract.version == 0 or (amendment.version is not None and amendment.version.number == 1)
     context: dict[str, Any] = {
         "amendment": amendment,
+        "is_first": is_first,
         "contract": contract,
         "pill": amendment_pill(amendment),
         "at": span_words(amendment.effective_at, None, zone, locale),
@@ -153,7 +155,11 @@ def _shown(
         "crumbs": (
             Crumb(_("Contracts"), reverse(f"{side}-contracts")),
             Crumb(contract.number, reverse(f"{side}-contract", args=[contract.id])),
-            Crumb(_("Amendment %(number)s") % {"number": amendment.number}),
+            Crumb(
+                _("First version")
+                if amendment.number == 1
+                else _("Amendment %(number)s") % {"number": amendment.number}
+            ),
         ),
     }
     if found is not None:

@@ -21,11 +21,11 @@ from billing.pages.contract_words import (
     span_words,
     term_words,
 )
-from billing.queries.agreements import amendments_of, contract_of, contracts_of, versions_of
+from billing.queries.agreements import amendments_of, contract_of, contracts_of, offer_of, versions_of
 from portal.figures import locale_for
 from portal.parts import Action, Empty
 from portal.shell import Crumb
-from tenants.models import Organization
+from tenants.models import Organization, User
 from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 
@@ -107,14 +107,17 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
     is_open = any(each.state in ("draft", "offered") for each in amendments)
     may_amend = not is_open and may_agree(request) and contract.state in (ContractState.DRAFT, ContractState.ACTIVE)
     may_end = may_amend and contract.state == ContractState.ACTIVE
+    versions = versions_of(contract)
+    firsts = {version.amendment.pk for version in versions if version.number == 1 and hasattr(version, "amendment")}
     context: dict[str, Any] = {
         "contract": contract,
         "pill": contract_pill(contract),
         "terms": term_words([term for term in contract.terms.all() if term.stretches()], contract, locale),
-        "versions": [_version_row(each, zone, locale) for each in versions_of(contract)],
+        "versions": [_version_row(each, zone, locale) for each in versions],
         "amendments": [
             {
                 "row": each,
+                "is_first": contract.version == 0 or each.pk in firsts,
                 "pill": amendment_pill(each),
                 "url": reverse(f"{side}-amendment", args=[each.id]),
                 "at": span_words(each.effective_at, None, zone, locale),
@@ -128,12 +131,26 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
         "dunning_url": reverse("provider-contract-dunning", args=[contract.id])
         if side == "provider" and contract.provider_id == organization.pk
         else "",
+        "offer": _offer(request, organization, side, contract) if may_agree(request) else None,
         "end_url": reverse(f"{side}-contract-end", args=[contract.id]) if may_end else "",
         "crumbs": (Crumb(_("Contracts"), reverse(f"{side}-contracts")), Crumb(contract.number)),
         "sub": " · ".join(filter(None, (contract.name, span_words(contract.from_at, contract.to_at, zone, locale)))),
         "now": datetime.now(UTC),
     }
     return render(request, "billing/contract.html", context)
+
+
+def _offer(request: HttpRequest, organization: Organization, side: str, contract: Contract) -> dict[str, Any] | None:
+    """What is on offer and waits for this side's word, so that it can be given where the contract is read."""
+    offered = offer_of(contract)
+    if offered is None or offered.acceptances.filter(organization=organization).exists():
+        return None
+    return {
+        "row": offered,
+        "url": reverse(f"{side}-amendment", args=[offered.id]),
+        "is_first": contract.version == 0,
+        "person": request.user.name if isinstance(request.user, User) else "",
+    }
 
 
 def _version_row(version: ContractVersion, zone: str, locale: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
-from billing.models import OPEN_STATES, Acceptance, Amendment, Contract, ContractVersion, Term
+from billing.models import OPEN_STATES, Acceptance, Amendment, AmendmentState, Contract, ContractVersion, Term
 from billing.terms import with_wordings
 from tenants.models import Organization
 
@@ -28,6 +28,12 @@ def contracts_of(organization: Organization) -> QuerySet[Contract]:
 def contract_of(organization: Organization, contract_id: UUID) -> Contract | None:
     """Return one contract that an organization may see, None where it sees none of that id."""
     return contracts_of(organization).filter(pk=contract_id).first()
+
+
+def offer_of(contract: Contract) -> Amendment | None:
+    """Return what a contract, as `contract_of` read it, has on offer: its first version or an amendment, if any."""
+    seen: list[Amendment] = getattr(contract, "open_amendments", [])
+    return next((each for each in seen if each.state == AmendmentState.OFFERED), None)
 
 
 def versions_of(contract: Contract) -> list[ContractVersion]:

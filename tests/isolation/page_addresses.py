@@ -46,6 +46,7 @@ PAGE_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("api-payout-terms", programs(tenant=404, provider=200, outsider=200), "get", {}, {}),
     ("api-payout-terms", programs(tenant=404, provider=403, outsider=403), "put", {}, {"hold_days": 1}),
     ("api-payout-back", programs(tenant=404, provider=404, outsider=404), "post", NO_PAYOUT, {}),
+    ("api-contract-accept", programs(tenant=400, provider=400, outsider=404), "post", AGREED, {}),
     ("api-share-audit-answers", programs(tenant=400, provider=400, outsider=404), "post", AGREED, {}),
     ("api-contract", programs(tenant=409, provider=409, outsider=404), "put", AGREED, HEADER),
 )

@@ -10,8 +10,9 @@ from billing.agreements.drafting import withdraw
 from billing.charging import ensure_periods
 from billing.models import Amendment, Contract
 from tests.billing.agreements.agreed import PRICES, accepted, lease_wording, new_lease, offered, provider, share_wording
+from tests.billing.agreements.test_api import Program, draft
 from tests.billing.pages.reading import text_of
-from tests.billing.world import H100, MODEL, World, make_world
+from tests.billing.world import H100, MARCH, MODEL, World, make_world
 from tests.factories import Cast
 from tests.kept import kept
 
@@ -204,3 +205,23 @@ def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast, w
     ref = world.contract.terms.get(kind="price_rule").ref
     again = filled(petra, f"{address}?term={ref}")
     assert (again["w-notice_days"], again["w-rise_cap.percent_per_year"]) == (30, "5")
+
+
+def test_a_first_version_is_accepted_where_the_contract_is_read(cast: Cast) -> None:
+    world = make_world(from_at=MARCH, parties=(cast.provider, cast.tenant))
+    petra = Program(cast.provider)
+    made = petra.post("/api/v1/contracts", draft(world, world.make_slices(1)), 201)
+    offer = petra.post(f"/api/v1/amendments/{made['id']}/offer")
+    path = f"/contracts/{made['contract']}/"
+    assert "Accept this contract" not in read(signed_in(cast.bob), f"/t{path}")
+    for person, side in ((cast.alice, "t"), (cast.petra, "p")):
+        client = signed_in(person)
+        words = read(client, f"/{side}{path}")
+        assert "Accept this contract" in words
+        assert "Amendment 1" not in words
+        assert offer["sha256"] in words
+        offered_at = client.get(f"/{side}{path}").context["offer"]["url"]
+        assert client.post(offered_at, {"action": "accept", "name": "A", "sha256": offer["sha256"]}).status_code == 302
+        assert "Accept this contract" not in read(client, f"/{side}{path}")
+        assert "First version of" in read(client, offered_at)
+    assert Contract.objects.get(pk=made["contract"]).state == "active"

@@ -60,7 +60,7 @@ def test_agree_a_contract(desk: Desk, place: Place) -> None:
     desk.sit_down(place.cast.alice.email)
     desk.go("Contracts")
     desk.follow(made.number)
-    desk.follow("Amendment 1")
+    desk.follow("First version")
     desk.sees("Two cards", "price per GPU-hour", "2.1")
     desk.press("Accept")
     desk.is_told("You have accepted these terms.")
