@@ -1,7 +1,7 @@
 """Refuses proposals that contradict the contract, each other, what others hold, or what is invoiced already."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from django.db.models import Max, Q
 from billing.agreements.proposals import Change, Known
 from billing.agreements.settlements import check_settlements
 from billing.holding import SliceTaken, WrongTerms
-from billing.models import BillingPeriod, Contract, PeriodState, Term, TermDeployment
+from billing.models import BillingPeriod, Contract, PeriodCarry, PeriodState, Term, TermDeployment
 from billing.price_agreements import check_price_rule
 from billing.rating.kinds import KINDS
 from billing.rating.price_rules import PriceRule
@@ -54,6 +54,7 @@ def check_changes(contract: Contract, changes: Sequence[Change]) -> None:
     for place, change in enumerate(changes):
         where = f"changes[{place}]"
         _check_time(contract, change, where, known.get(change.ref), closed_to)
+        _check_handed_on(contract, change, where, closed_to)
         _check_scope(change, where, refs)
         _check_deployments(contract, change, where, changes)
         _check_slices(contract, change, where)
@@ -82,6 +83,21 @@ def _check_time(contract: Contract, change: Change, where: str, term: Known | No
     over = term.to_at is not None and (start > term.to_at or (change.wording is None and start >= term.to_at))
     if over and term.to_at is not None:
         _no(f"{where}.from_at", f"{change.ref} is over by then.", term.to_at.isoformat())
+
+
+def _check_handed_on(contract: Contract, change: Change, where: str, closed_to: datetime | None) -> None:
+    """What a closed period handed on under a term (a reserve, a shortfall, a year's use) is settled as the term ends.
+
+    That takes a second of an open period: ended just where the closed one did, the term would be in none.
+    """
+    if change.wording is not None or closed_to is None or change.from_at != closed_to:
+        return
+    last = PeriodCarry.objects.filter(period__contract=contract, period__to_at=closed_to, term_ref=change.ref)
+    latest = last.order_by("name", "-seq").distinct("name")
+    handed = sorted(name.split("|")[0] for name, value in latest.values_list("name", "value") if value)
+    if handed:
+        reason = f"The period before handed on {', '.join(dict.fromkeys(handed))}, which is settled as the term ends."
+        _no(f"{where}.from_at", reason, (closed_to + timedelta(seconds=1)).isoformat())
 
 
 def _check_scope(change: Change, where: str, refs: set[str]) -> None:

@@ -142,6 +142,7 @@ OPERATIONS = {
     "collective_invoices_list": "GET /api/v1/collective-invoices",
     "collective_invoices_pdf_retrieve": "GET /api/v1/collective-invoices/{collective_id}/pdf",
     "collective_invoices_retrieve": "GET /api/v1/collective-invoices/{collective_id}",
+    "contracts_accept": "POST /api/v1/contracts/{contract_id}/accept",
     "contracts_amendments_create": "POST /api/v1/contracts/{contract_id}/amendments",
     "contracts_amendments_list": "GET /api/v1/contracts/{contract_id}/amendments",
     "contracts_balance_rule_destroy": "DELETE /api/v1/contracts/{number}/balance-rule",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -19,16 +20,20 @@ from billing.agreements.drafting import (
     propose,
     withdraw,
 )
+from billing.bases import read_basis, window_of
+from billing.basis import rate
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.holding import SliceTaken, WrongTerms
-from billing.models import Amendment, AmendmentState, Contract, ContractState
+from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
+from billing.money import to_charge
 from billing.term_binding import DeploymentTaken
 from tenants.models import AuditEntry
 from tests.billing.agreements.agreed import (
     DAY,
     NOON,
     PRICES,
+    accepted,
     drafted_contract,
     lease_wording,
     new_lease,
@@ -240,6 +245,28 @@ def test_what_is_invoiced_is_not_changed_any_more() -> None:
             assert refused.value.extra["example"] == APRIL.isoformat()
         else:
             assert propose(contract_id=world.contract.id, changes=[change], by=provider(world), now=APRIL).pk
+
+
+def test_a_term_that_handed_something_on_ends_in_an_open_period_which_settles_it() -> None:
+    world = make_world(gpus={H100: "2"})
+    world.lease(1, from_at=NOON, rolled_to_at=APRIL)
+    committed = {"kind": "commitment", "amount_per_year": "73000.00"}
+    accepted(world, offered(world, {"from_at": MARCH.isoformat(), "wording": committed}))
+    term = Term.objects.get(kind="commitment")
+    ensure_periods(contract=world.contract, now=MARCH)
+    close_period(period_id=world.period().id, now=APRIL)
+    end = {"ref": term.ref, "from_at": APRIL.isoformat(), "wording": None}
+    with pytest.raises(WrongTerms, match="committed_amount_seconds, used_amount, which is settled") as refused:
+        propose(contract_id=world.contract.id, changes=[end], by=provider(world), now=APRIL)
+    assert refused.value.extra["field"] == "changes[0].from_at"
+    later = {**end, "from_at": refused.value.extra["example"]}
+    accepted(world, offered(world, later, now=APRIL), now=APRIL)
+    april = world.contract.periods.get(from_at=APRIL)
+    basis = read_basis(window_of(april))
+    [line] = [each for each in rate(basis).lines if each.term_kind == "commitment"]
+    held = next(fact.value for one in basis.terms for fact in one.facts if getattr(fact, "name", "") == "used_amount")
+    used = held + sum(each.amount for each in rate(basis).lines if each.term_kind == "lease")
+    assert line.amount == to_charge(200 * Fraction(31 * 86_400 + 1, 86_400) - Fraction(used))
 
 
 @pytest.mark.parametrize("changes", [[], "x", None, [1], {"a": 1}])
