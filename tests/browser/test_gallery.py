@@ -17,24 +17,20 @@ def address(pageless_server: LiveServer) -> str:
     return str(pageless_server.url)
 
 
-@pytest.mark.parametrize("path", PAGES + BARE)
-def test_no_accessibility_fault(address: str, watched: Page, scheme: str, axe: AxeCheck, path: str) -> None:
-    watched.goto(address + path)
-    assert axe(watched) == []
+def test_no_accessibility_fault_and_nothing_sticks_out_on_a_phone(
+    address: str, watched: Page, looked_at: AxeCheck
+) -> None:
+    for path in PAGES + BARE:
+        watched.goto(address + path)
+        assert looked_at(watched) == [], path
 
 
 @pytest.mark.parametrize("state", ["late", "never"])
-def test_stale_figures_are_called_stale(address: str, watched: Page, scheme: str, axe: AxeCheck, state: str) -> None:
+def test_stale_figures_are_called_stale(address: str, watched: Page, looked_at: AxeCheck, state: str) -> None:
     watched.goto(f"{address}/?state={state}")
     said = watched.locator(".fresh").inner_text()
     assert {"late": "Not in yet since 18 Nov 2026 14:32 UTC", "never": "Nothing metered yet"}[state] == said
-    assert axe(watched) == []
-
-
-@pytest.mark.parametrize("path", PAGES + BARE)
-def test_nothing_sticks_out_on_a_phone(address: str, watched: Page, fits_phone: PhoneCheck, path: str) -> None:
-    watched.goto(address + path)
-    assert fits_phone(watched) == []
+    assert looked_at(watched) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/occupancy/", "/components/"])
