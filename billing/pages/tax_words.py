@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from babel import Locale
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.money import less, round_to_minor
 from billing.queries.invoice_taxes import RateRow
-from billing.tax_rules.treatments import Category
+from billing.tax_rules.treatments import Category, Source
 from portal.figures import money, share
 
 CATEGORY_WORDS: Mapping[str, Promise] = {
@@ -38,7 +40,9 @@ def tax_lines(rates: Iterable[RateRow], currency: str, locale: str) -> tuple[Tax
     """Return the rates of an invoice as its page names them; none where no tax is charged and no reason was given."""
     shown = [rate for rate in rates if rate.category != Category.NOT_SUBJECT]
     return tuple(
-        TaxLine(_name(rate, locale), money(rate.taxable, currency, locale=locale), rate.reason, rate.tax)
+        TaxLine(
+            _name(rate, locale), money(rate.taxable, currency, locale=locale), _note(rate, currency, locale), rate.tax
+        )
         for rate in shown
     )
 
@@ -54,6 +58,25 @@ def rate_words(category: str, percent: Decimal) -> str:
 def country_words(country: str, locale: str) -> str:
     """Return a country's name, or its code where no name is known."""
     return str(Locale.parse(locale).territories.get(country, country))
+
+
+def without_room(rate: RateRow, currency: str) -> Decimal:
+    """Return what of the tax that credits take back found no room on a bill, which never comes to less than nothing.
+
+    What a tax service answered need not be its percentage, so of that nothing is said.
+    """
+    if rate.source == Source.STRIPE or rate.taxable >= 0:
+        return Decimal(0)
+    whole = round_to_minor(Fraction(rate.taxable) * Fraction(rate.percent) / 100, currency)
+    return max(Decimal(0), less(rate.tax, whole))
+
+
+def _note(rate: RateRow, currency: str, locale: str) -> str:
+    rest = without_room(rate, currency)
+    if not rest:
+        return rate.reason
+    said = _("%(amount)s of tax found no room on this bill: a credit note for the earlier invoice gives it back.")
+    return " · ".join(filter(None, (rate.reason, said % {"amount": money(rest, currency, locale=locale)})))
 
 
 def _name(rate: RateRow, locale: str) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.pages.tax_words import CATEGORY_WORDS, country_words, rate_words, tax_lines
+from billing.pages.tax_words import CATEGORY_WORDS, country_words, rate_words, tax_lines, without_room
 from billing.queries.invoice_taxes import RateRow
 from billing.tax_rules.treatments import Category
+from tests.billing.adjusting.late import late_world
+from tests.billing.pages.reading import text_of
+from tests.billing.tax.taxed import VAT_IDS, charges_tax, own_rate, stands
+from tests.billing.world import APRIL
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.factories import Cast
 
 
 def row(category: str, percent: str, country: str = "FI", reason: str = "") -> RateRow:
@@ -47,3 +58,46 @@ def test_nothing_is_said_of_taxes_that_are_not_charged() -> None:
 def test_a_country_without_a_name_is_shown_by_its_code() -> None:
     assert country_words("DE", "en") == "Germany"
     assert country_words("Q0", "en") == "Q0"
+
+
+def back(taxable: str, tax: str, percent: str = "19", source: str = "built_in", reason: str = "") -> RateRow:
+    return RateRow(1, "S", Decimal(percent), "DE", source, "", reason, Decimal(taxable), Decimal(tax))
+
+
+@pytest.mark.parametrize(
+    ("rate", "rest"),
+    [
+        (back("-3.00", "-0.57"), "0"),
+        (back("-3.00", "-0.20"), "0.37"),
+        (back("-3.00", "0.00"), "0.57"),
+        (back("-0.02", "0.00"), "0"),
+        (back("3.00", "0.00"), "0"),
+        (back("-3.00", "0.00", source="stripe"), "0"),
+    ],
+)
+def test_what_of_the_tax_found_no_room_is_what_was_cut(rate: RateRow, rest: str) -> None:
+    assert without_room(rate, "EUR") == Decimal(rest)
+
+
+def test_what_found_no_room_is_said_with_the_way_out() -> None:
+    plain, named = tax_lines([back("-3.00", "-0.20"), back("-3.00", "0.00", reason="as agreed")], "EUR", "en")
+    assert plain.note.startswith("€0.37 of tax found no room on this bill: a credit note for the earlier invoice")
+    assert named.note.startswith("as agreed · €0.57 of tax")
+
+
+@pytest.mark.django_db
+def test_a_bill_that_has_no_room_for_a_tax_says_so(cast: Cast, client: Client) -> None:
+    charges_tax(cast.provider)
+    stands(cast.provider, "DE", vat_id=VAT_IDS["DE"])
+    stands(cast.tenant, "DE")
+    late = late_world(parties=(cast.provider, cast.tenant))
+    late.use(25_000_000)
+    late.close()
+    own_rate(cast.provider, "DE", "0", date(2026, 4, 1), category="Z")
+    late.use(-3_000_000, stored_at=APRIL + timedelta(days=9))
+    late.use(1_000_000, at=APRIL)
+    bill = late.close(APRIL)
+    assert bill is not None
+    assert (bill.subtotal, bill.tax, bill.total) == (Decimal(0), Decimal(0), Decimal(0))
+    client.force_login(cast.alice)
+    assert "$0.57 of tax found no room on this bill" in text_of(client.get(f"/t/invoices/{bill.number}/"))
