@@ -176,6 +176,13 @@ def provider_bank_accounts(request: HttpRequest, organization: Organization) -> 
             for one in accounts_of(organization)
         ],
         "form": form if edits else None,
+        "empty": Empty(
+            _("No account yet"),
+            _("Note the account that tenants pay to: invoices name it, and statements of it are matched.")
+            if edits
+            else _("Whoever may match payments notes the account that tenants pay to."),
+            icon="bank",
+        ),
         "crumbs": (Crumb(_("Bank"), reverse("provider-bank")), Crumb(_("Accounts"))),
     }
     return render(request, "billing/bank_accounts.html", context, status=422 if request.method == "POST" else 200)

@@ -19,6 +19,7 @@ from pypdf import PdfReader
 from tests.filled import Filled, api_key, fill
 from tests.isolation.addresses import ADDRESSES, ELSEWHERE, OPEN_IN_ADMIN, Address, admin_path, places, site
 from tests.isolation.callers import CALLERS, PEOPLE
+from tests.isolation.empty_pages import says_nothing
 from tests.isolation.past_limit import compared
 from tests.kept import kept
 
@@ -111,6 +112,12 @@ def test_everyone_gets_what_is_theirs_and_no_more(cast: Cast, filled: Filled, ca
             leaked = leaks(filled, text_of(content), answer.request["QUERY_STRING"])
             if leaked:
                 wrong[str(address)] = f"shows {leaked}"
+        if (
+            caller == "charlie"
+            and answer.status_code == 200
+            and says_nothing(address.name, answer, content.decode(errors="replace"))
+        ):
+            wrong[f"{address} is empty"] = "say what would stand there and what to do, by portal.parts.Empty"
     assert not wrong
 
 
