@@ -210,7 +210,8 @@ def test_nothing_a_client_sends_makes_the_api_fail(
 
 def test_every_shape_has_a_name_of_its_own() -> None:
     get_resolver().url_patterns  # noqa: B018  reading it imports every module with addresses
-    names = Counter(shape.__name__ for shape in _shapes(serializers.Serializer) if not _is_foreign(shape))
+    # A shape that is made of two others is found by each.
+    names = Counter(shape.__name__ for shape in {*_shapes(serializers.Serializer)} if not _is_foreign(shape))
     assert [name for name, count in names.items() if count > 1] == []
 
 

@@ -37,6 +37,7 @@ from tests.billing.banking.statements import Movement, make_account, take
 from tests.billing.moved import movement
 from tests.billing.statements.stated import pay
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
+from tests.kept import kept
 from tests.metering.stored import store_event
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,9 @@ def make_books(*, late: bool = False) -> World:
     make_account(world.provider)
     take(world.provider, Movement("5.00", "nothing known"))
     return world
+
+
+books = kept(make_books)
 
 
 def forge(statement: str) -> None:
@@ -165,8 +169,7 @@ def test_sound_books_hold_and_every_check_looked_at_something() -> None:
         ("UPDATE billing_collective SET number = number || '7'", "numbers of collective invoices have no gap"),
     ],
 )
-def test_a_planted_fault_of_a_collective_invoice_is_found(statement: str, name: str) -> None:
-    make_books()
+def test_a_planted_fault_of_a_collective_invoice_is_found(books: World, statement: str, name: str) -> None:
     ask_together()
     assert broken() == []
     forge(statement)
@@ -235,14 +238,12 @@ def test_empty_books_hold() -> None:
         ("UPDATE metering_meterstate SET value = value + 1", "metered usage is the difference of its registers"),
     ],
 )
-def test_a_forged_row_is_found(statement: str, name: str) -> None:
-    make_books()
+def test_a_forged_row_is_found(books: World, statement: str, name: str) -> None:
     forge(statement)
     assert name in broken()
 
 
-def test_a_slice_with_two_holders_is_found_where_the_constraint_is_gone() -> None:
-    make_books()
+def test_a_slice_with_two_holders_is_found_where_the_constraint_is_gone(books: World) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE clusters_allocation DROP CONSTRAINT one_slice_one_holder")
@@ -254,9 +255,8 @@ def test_a_slice_with_two_holders_is_found_where_the_constraint_is_gone() -> Non
     assert broken() == ["no slice has two holders"]
 
 
-def test_an_event_in_the_queue_is_not_expected_in_the_usage_yet() -> None:
-    world = make_books()
-    shared = world.share()
+def test_an_event_in_the_queue_is_not_expected_in_the_usage_yet(books: World) -> None:
+    shared = books.share()
     store_event(shared.tenant, NOON, model=MODEL, deployment=shared.deployment)
     assert broken() == []
 
@@ -274,9 +274,8 @@ def test_findings_are_cut_off_and_counted() -> None:
     assert (len(found.wrong), found.wrong[-1]) == (FINDINGS_MAX + 1, "and 3 more")
 
 
-def test_a_fee_and_a_free_invoice_leave_the_books_sound() -> None:
-    world = make_books()
-    free = make_world(parties=(world.provider, world.tenant))
+def test_a_fee_and_a_free_invoice_leave_the_books_sound(books: World) -> None:
+    free = make_world(parties=(books.provider, books.tenant))
     free.lease(1, price="0", rolled_to_at=APRIL)
     ensure_periods(contract=free.contract, now=MARCH)
     closed = close_period(period_id=free.period().id, now=APRIL)
