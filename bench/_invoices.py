@@ -3,13 +3,13 @@
 import psycopg
 
 # What is copied has a period of its own; its copies share it, which only this key forbids.
-ONE_A_PERIOD = "DROP INDEX invoice_once_per_period"
+ONE_A_PERIOD = "DROP INDEX IF EXISTS invoice_once_per_period"
 COPIES = """
     INSERT INTO billing_invoice (id, number, issuer_id, tenant_id, contract_id, period_id, kind, currency, state,
         subtotal, tax, total, issued_at, due_at, paid_at, updated_at, changed_at)
-    SELECT (left(id::text, 24) || right(md5(id::text || n), 12))::uuid, number || '-' || n, issuer_id, tenant_id,
-        contract_id, period_id, kind, currency, CASE n %% 50 WHEN 0 THEN 'issued' ELSE 'paid' END, subtotal, tax, total,
-        issued_at - n * interval '1 minute', due_at - n * interval '1 minute',
+    SELECT (left(id::text, 24) || right(md5('list' || id::text || n), 12))::uuid, number || '-list-' || n, issuer_id,
+        tenant_id, contract_id, period_id, kind, currency, CASE n %% 50 WHEN 0 THEN 'issued' ELSE 'paid' END, subtotal,
+        tax, total, issued_at - n * interval '1 minute', due_at - n * interval '1 minute',
         CASE n %% 50 WHEN 0 THEN NULL ELSE due_at END, issued_at, issued_at
     FROM (SELECT * FROM billing_invoice WHERE state = 'paid' ORDER BY id LIMIT %(sources)s) AS source,
         generate_series(1, %(copies)s) AS n
