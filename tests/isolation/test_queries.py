@@ -33,6 +33,8 @@ DOCUMENTS = ("-pdf", "-document", "-xml", "-zip", "api-schema")
 BY_INVOICE = ("api-exports-focus", "provider-exports-focus", "tenant-exports-focus")
 QUERIES_OF_AN_INVOICE_MAX = 3
 INVOICES_ADDED = 2
+# That a key or a session was used is noted once in some minutes, which may end while the addresses are asked.
+NOTES_OF_USE = ('UPDATE "tenants_apikey"', 'UPDATE "usersessions_usersession"')
 WIRE_BYTES_MAX = 100 * 1024
 # The description of the API is read by programmers, once: it brings a viewer.
 BEYOND_THE_PORTAL = ("api-docs",)
@@ -72,7 +74,7 @@ def look(clients: dict[str, Client], filled: Filled) -> tuple[dict[str, int], di
             answer = clients[caller].get(address.path(filled), query_of(address, filled))
             content = b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code == 200, f"{address}: {answer.status_code}"
-        asked[str(address)] = len(captured)
+        asked[str(address)] = sum(not query["sql"].startswith(NOTES_OF_USE) for query in captured)
         if answer["Content-Type"].startswith("text/html") and not address.name.endswith(BEYOND_THE_PORTAL):
             pages[str(address)] = content
     return asked, pages

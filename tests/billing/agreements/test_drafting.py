@@ -264,7 +264,8 @@ def test_a_term_that_handed_something_on_ends_in_an_open_period_which_settles_it
     april = world.contract.periods.get(from_at=APRIL)
     basis = read_basis(window_of(april))
     [line] = [each for each in rate(basis).lines if each.term_kind == "commitment"]
-    held = next(fact.value for one in basis.terms for fact in one.facts if getattr(fact, "name", "") == "used_amount")
+    facts: list[Any] = [fact for one in basis.terms for fact in one.facts]
+    held = next(fact.value for fact in facts if getattr(fact, "name", "") == "used_amount")
     used = held + sum(each.amount for each in rate(basis).lines if each.term_kind == "lease")
     assert line.amount == to_charge(200 * Fraction(31 * 86_400 + 1, 86_400) - Fraction(used))
 

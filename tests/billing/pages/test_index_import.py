@@ -58,6 +58,7 @@ def test_a_file_is_shown_with_what_it_changes_and_taken_on_a_second_word(cast: C
     made = IndexImport.objects.latest("imported_at")
     assert made.prices.count() == IndexPrice.objects.count() / 2 == 10
     noted = AuditEntry.objects.get(action="price_index.imported")
+    assert noted.after is not None
     assert (noted.organization, noted.actor, noted.after["prices"]) == (cast.operator, "olga@example.com", 10)
     operator.post(PLACE, sent)
     assert IndexImport.objects.count() == 2
