@@ -209,7 +209,8 @@ def charge_locked(*, period: BillingPeriod, up_to: datetime, now: datetime) -> C
 def charge_all(read: Sequence[tuple[BillingPeriod, PeriodBasis]], *, now: datetime) -> list[Charged]:
     """Book what periods are worth by what was read of them and is not booked yet, in their order; few queries.
 
-    The caller has locked them, found them open, and read each for as far as it was rated before, or further.
+    The caller has locked them, found them open, and read each for as far as it was rated before, or further, but no
+    further than it goes: one that was cut short after it was rated is rated to its new end.
     """
     periods = [period for period, _ in read]
     rated = [rate(basis) for _, basis in read]
@@ -220,7 +221,7 @@ def charge_all(read: Sequence[tuple[BillingPeriod, PeriodBasis]], *, now: dateti
     further: dict[datetime, list[UUID]] = defaultdict(list)
     for period, basis in read:
         assert basis.from_at == period.from_at
-        assert basis.to_at >= (period.rated_at or period.from_at)
+        assert basis.to_at >= min(period.rated_at or period.from_at, period.to_at)
         if period.rated_at != basis.to_at:
             period.rated_at = basis.to_at
             further[basis.to_at].append(period.pk)
