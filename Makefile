@@ -19,10 +19,10 @@ ARGS ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills second worlds fuzz audit client pictures lock clean system
+.PHONY: help setup setup-dev demo test coverage collected programs lint check types bench faults kills money-faults second worlds fuzz audit client pictures lock clean system
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/platform.stamp ## virtual environment with what the platform needs
 
@@ -74,6 +74,9 @@ worlds: $(VENV)/dev.stamp system ## 1,000 random worlds: books and evidence file
 
 kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS chooses seeds
 	$(BIN)/python -m tests.faults $(ARGS)
+
+money-faults: $(VENV)/dev.stamp ## a thousand seeds of closes that die or meet, clocks that go back, a backup put back
+	$(BIN)/python -m tests.faults.money $(ARGS)
 
 fuzz: $(VENV)/dev.stamp ## ten million spoilt inputs through every decoder; ARGS chooses how many
 	$(PIP) install --require-hashes -r requirements-fuzz.lock
