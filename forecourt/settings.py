@@ -244,6 +244,7 @@ SPECTACULAR_SETTINGS = {
         "ApiKeyStateEnum": ["in_use", "ending", "expired", "revoked"],
         "SideEnum": ["provider", "tenant"],
         "RefundMethodEnum": ["card", "bank_transfer"],
+        "PayoutMethodEnum": "billing.models.PayoutMethod",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "forecourt.api_schema.complete"],
 }

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from billing.audit_claims import answer_audit
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.models import RevenueStatement, TermFact, WitnessAnswer
@@ -111,6 +112,10 @@ def test_a_finding_is_stated_whole_or_not_at_all(world: World) -> None:
     killed_everywhere(act, least=6)
     assert not act()[1]
     assert TermFact.objects.count() == AuditEntry.objects.filter(action="revenue.audited").count() == 1
+    by = By(world.tenant, "alice@example.com")
+    answer_audit(
+        contract=world.contract, term_ref=shared.term.ref, audit="A-1", accepts=True, note="", by=by, now=APRIL + 4 * DAY
+    )
     ensure_periods(contract=world.contract, now=MAY + DAY)
     invoice = close_period(period_id=world.period(APRIL).id, now=MAY + 2 * DAY).invoice
     assert invoice is not None

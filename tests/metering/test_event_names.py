@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -25,6 +26,8 @@ A, B, C, D = (("gateway", name) for name in "abcd")
 @pytest.fixture(autouse=True)
 def _three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_names, "NAMES_A_DAY", 3)
+    # The process remembers the names of reporters, who are the same in every test.
+    monkeypatch.setattr(event_names.known_names, "_known", OrderedDict())
 
 
 def make_meter(reporter: Organization, name: tuple[str, str]) -> None:
