@@ -114,7 +114,13 @@ def test_a_finding_is_stated_whole_or_not_at_all(world: World) -> None:
     assert TermFact.objects.count() == AuditEntry.objects.filter(action="revenue.audited").count() == 1
     by = By(world.tenant, "alice@example.com")
     answer_audit(
-        contract=world.contract, term_ref=shared.term.ref, audit="A-1", accepts=True, note="", by=by, now=APRIL + 4 * DAY
+        contract=world.contract,
+        term_ref=shared.term.ref,
+        audit="A-1",
+        accepts=True,
+        note="",
+        by=by,
+        now=APRIL + 4 * DAY,
     )
     ensure_periods(contract=world.contract, now=MAY + DAY)
     invoice = close_period(period_id=world.period(APRIL).id, now=MAY + 2 * DAY).invoice
