@@ -44,6 +44,8 @@ def in_processes(processes: int) -> Rater:
 
 def _take(work: Sequence[Work]) -> None:
     _work[:] = work
+    # What was open anywhere in the process that this one is a copy of stays that one's: a session has one reader.
+    connection.connection = None
 
 
 def _rated(number: int) -> list[list[Repriced]]:

@@ -14,8 +14,8 @@ from tests.faults.demo_run import RUN_S, demo
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHORT: Final = ("--days", "1", "--seed", "11")
-"""The last day of the month."""
+SHORT: Final = ("--days", "3", "--seed", "11")
+"""The last days of the month: so many that every part can be killed, and come back, while they are metered."""
 FEW: Final = ("--web", "1", "--workers", "1")
 """As few processes as there can be; what comes out is the same."""
 TRACE_HEADER: Final = "TIMESTAMP,ContextTokens,GeneratedTokens"

@@ -46,13 +46,16 @@ DELETE: Final = """
 
 
 def flush_quickly(connection: BaseDatabaseWrapper) -> None:
-    """Let `flush` delete instead of truncate on this connection, where its user may."""
+    """Let `flush` delete instead of truncate where the connection's user may; on every connection of the process.
+
+    Beside a browser's event loop Django gives another than this one.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')")
         (may_put_guards_aside,) = cursor.fetchone()
     if may_put_guards_aside:
-        ops: Any = connection.ops
-        ops.sql_flush = deleting(ops.sql_flush)
+        kind: Any = type(connection.ops)
+        kind.sql_flush = staticmethod(deleting(connection.ops.sql_flush))
 
 
 def deleting(truncating: Callable[..., list[str]]) -> Callable[..., list[str]]:
