@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from django.db.models import Min, Q
+from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 
 from clusters.models import Allocation, Binding, Node
@@ -138,12 +138,13 @@ def freshness(organization: Organization) -> tuple[FreshnessState, datetime | No
 
     Without nodes the newest hour of usage events says. Late is known by the database's clock.
     """
-    nodes = nodes_of(organization)
-    behind = nodes.filter(Q(rollup_cursor__rolled_to_at__lt=Now() - LATE_AFTER) | Q(rollup_cursor__rolled_to_at=None))
-    metered_to = nodes.aggregate(at=Min("rollup_cursor__rolled_to_at"))["at"]
-    if metered_to is not None:
-        return ("late" if behind.exists() else "fresh", metered_to)
-    if nodes.exists():
+    behind = Q(rollup_cursor__rolled_to_at__lt=Now() - LATE_AFTER) | Q(rollup_cursor__rolled_to_at=None)
+    nodes = nodes_of(organization).aggregate(
+        every=Count("id"), behind=Count("id", filter=behind), at=Min("rollup_cursor__rolled_to_at")
+    )
+    if nodes["at"] is not None:
+        return ("late" if nodes["behind"] else "fresh", nodes["at"])
+    if nodes["every"]:
         return ("never", None)
     newest = newest_counted(organization.id)
     return ("fresh", newest) if newest else ("never", None)
