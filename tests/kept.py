@@ -74,6 +74,11 @@ class Pile:
             for one in wanted[common:]:
                 self._make(one)
 
+    def end(self) -> None:
+        """Undo everything; what stands on a connection that went with Playwright's loop, the database's end undoes."""
+        if connection.in_atomic_block:
+            self.become([])
+
     def _make(self, wanted: Wanted) -> None:
         begun: Any = transaction.atomic()
         # A use case may ask for the outermost transaction: within tests Django lets it have any.

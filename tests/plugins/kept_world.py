@@ -25,7 +25,7 @@ def kept_pile(
     pile = Pile(django_db_blocker)
     request.config.stash[_pile] = pile
     yield pile
-    pile.become([])
+    pile.end()
 
 
 @pytest.fixture

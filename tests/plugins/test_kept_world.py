@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,16 @@ def test_a_pile_keeps_what_is_common_and_undoes_the_rest(django_db_blocker: Djan
     assert slugs() == ["second"]
     pile.become([])
     assert slugs() == []
+
+
+def test_its_end_leaves_what_stands_on_a_connection_that_is_gone(django_db_blocker: DjangoDbBlocker) -> None:
+    pile = Pile(django_db_blocker)
+    pile.become([Wanted(make_cast)])
+    with ThreadPoolExecutor(1) as another:
+        another.submit(pile.end).result()
+    assert Organization.objects.count() == 4
+    pile.end()
+    assert not Organization.objects.exists()
 
 
 def test_a_maker_that_fails_leaves_nothing(django_db_blocker: DjangoDbBlocker) -> None:
