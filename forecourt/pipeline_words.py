@@ -51,6 +51,7 @@ STEPS: Final[Mapping[StepKind, Promise]] = {
     StepKind.COLLECTION_LETTER: gettext_lazy("Letter of a collection"),
     StepKind.DUNNING_LETTER: gettext_lazy("Reminder"),
     StepKind.BUDGET_LETTER: gettext_lazy("Letter about a budget"),
+    StepKind.OFFER_LETTER: gettext_lazy("Letter about an offer"),
     StepKind.WEBHOOK: gettext_lazy("Webhook"),
 }
 STATES: Final[Mapping[SweepState, tuple[Promise, PillTone]]] = {

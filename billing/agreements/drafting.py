@@ -12,6 +12,7 @@ from django.db.models import Max
 from billing.agreements.checks import check_changes, known_terms, refuse
 from billing.agreements.effects import term_changes
 from billing.agreements.ending import end_changes, ending_text
+from billing.agreements.letters import write_letter
 from billing.agreements.proposals import Change, read_changes, write_changes
 from billing.canonical import digest
 from billing.contract_headers import Header
@@ -232,6 +233,7 @@ def audit(amendment: Amendment, by: Actor, action: str, now: datetime) -> None:
     kind = TOLD_OF_TERMS.get(action)
     if kind is not None:
         tell_amendment(amendment, kind, at=now, occasion=by.organization.slug)
+        write_letter(amendment=amendment, what=kind.partition(".")[2], by=by.organization, now=now)
 
 
 def _store(

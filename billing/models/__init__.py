@@ -1,7 +1,7 @@
 """Tables of money: prices, contracts, charges, ledger, invoices, settlement."""
 
 from billing.models.adjusting import BACK_BILLING_MONTHS, Adjustment, IssuingRule
-from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState
+from billing.models.agreements import OPEN_STATES, Acceptance, Amendment, AmendmentState, OfferNotice, OfferTold
 from billing.models.banking import (
     BankAccount,
     BankImport,
@@ -238,6 +238,8 @@ __all__ = [
     "MarginRow",
     "MovementKind",
     "NoticeKind",
+    "OfferNotice",
+    "OfferTold",
     "Payment",
     "PaymentReversal",
     "PaymentSource",

@@ -106,3 +106,51 @@ class Acceptance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.accepted_at:%F}"
+
+
+class OfferTold(models.TextChoices):
+    """What a party is told of an offer."""
+
+    OFFERED = "offered", "the other party offers, and waits for an answer"
+    ACCEPTED = "accepted", "the other party has accepted"
+    DECLINED = "declined", "the other party has declined"
+
+
+class OfferNoticeQuerySet(models.QuerySet["OfferNotice"]):
+    """Words for choosing letters."""
+
+    def to_tell(self) -> OfferNoticeQuerySet:
+        """Letters that did not go out and are still true: of an offer that its reader has answered nobody is told."""
+        own_word = Acceptance.objects.filter(
+            amendment=models.OuterRef("amendment"), organization=models.OuterRef("organization")
+        )
+        waits = Q(~models.Exists(own_word), amendment__state=AmendmentState.OFFERED)
+        return self.filter(~Q(kind=OfferTold.OFFERED) | waits, sent_at__isnull=True)
+
+
+class OfferNotice(models.Model):
+    """That a party is told by letter what the other did with an offer; who reads it is looked up as it is sent."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    amendment = models.ForeignKey(Amendment, models.PROTECT, related_name="notices")
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+", help_text="who is told")
+    kind = models.CharField(max_length=8, choices=OfferTold.choices)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="not tried before")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    sent_to = models.JSONField(default=list)
+    last_error = models.CharField(max_length=300, blank=True, default="")
+
+    objects = OfferNoticeQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["amendment", "organization", "kind"], name="offer_notice_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(sent_at__isnull=True), name="offer_notice_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amendment_id} {self.kind}"

@@ -18,6 +18,7 @@ from billing.models import (
     DocumentStep,
     DunningMail,
     InvoiceState,
+    OfferNotice,
     Payout,
     PayoutState,
     PeriodState,
@@ -108,13 +109,14 @@ def _backlogs(now: datetime) -> Iterator[Backlog]:
 
 
 def _letters(now: datetime) -> Backlog:
-    """Letters of price changes, of collecting, of dunning and of budgets together."""
+    """Letters of price changes, of collecting, of dunning, of budgets and of offers together."""
     due = Q(sent_at__isnull=True, due_at__lte=now)
     parts = [
         _waiting(Stage.LETTERS, PriceMail.objects.filter(due), "due_at"),
         _waiting(Stage.LETTERS, CollectionNotice.objects.filter(due, invoice__state=InvoiceState.ISSUED), "due_at"),
         _waiting(Stage.LETTERS, DunningMail.objects.filter(due, step__taken_back__isnull=True), "due_at"),
         _waiting(Stage.LETTERS, SpendMail.objects.filter(due), "due_at"),
+        _waiting(Stage.LETTERS, OfferNotice.objects.to_tell().filter(due), "due_at"),
     ]
     oldest = min((part.oldest_at for part in parts if part.oldest_at is not None), default=None)
     return Backlog(Stage.LETTERS, sum(part.count for part in parts), oldest)

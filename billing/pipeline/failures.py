@@ -17,6 +17,7 @@ from billing.models import (
     DunningMail,
     Invoice,
     InvoiceState,
+    OfferNotice,
     PriceMail,
     Settlement,
     SettlementState,
@@ -52,6 +53,7 @@ class StepKind(StrEnum):
     COLLECTION_LETTER = "collection_letter"
     DUNNING_LETTER = "dunning_letter"
     BUDGET_LETTER = "budget_letter"
+    OFFER_LETTER = "offer_letter"
     WEBHOOK = "webhook"
 
 
@@ -77,7 +79,7 @@ class NotFailed(Problem):
 
 
 def failed_steps(now: datetime, *, limit: int = ROWS_MAX) -> list[FailedStep]:
-    """Return what stopped, the latest first, at most so many; seven queries, and one for the numbers of invoices."""
+    """Return what stopped, the latest first, at most so many; eight queries, and one for the numbers of invoices."""
     found = [
         *_collections(limit),
         *_documents(limit),
@@ -85,6 +87,7 @@ def failed_steps(now: datetime, *, limit: int = ROWS_MAX) -> list[FailedStep]:
         *_letters(StepKind.COLLECTION_LETTER, limit),
         *_letters(StepKind.DUNNING_LETTER, limit),
         *_letters(StepKind.BUDGET_LETTER, limit),
+        *_letters(StepKind.OFFER_LETTER, limit),
         *_webhooks(now, limit),
     ]
     return sorted(found, key=lambda step: (step.at, step.id), reverse=True)[:limit]
@@ -156,6 +159,7 @@ def _stopped_letters(kind: StepKind) -> QuerySet[Any]:
         StepKind.COLLECTION_LETTER: CollectionNotice.objects.filter(invoice__state=InvoiceState.ISSUED),
         StepKind.DUNNING_LETTER: DunningMail.objects.filter(step__taken_back__isnull=True),
         StepKind.BUDGET_LETTER: SpendMail.objects.all(),
+        StepKind.OFFER_LETTER: OfferNotice.objects.to_tell(),
     }
     return tables[kind].filter(sent_at__isnull=True, attempts__gte=LETTER_TRIES_MAX)
 
@@ -167,6 +171,7 @@ def _letters(kind: StepKind, limit: int) -> list[FailedStep]:
         StepKind.COLLECTION_LETTER: ("invoice__number", "invoice__tenant__name"),
         StepKind.DUNNING_LETTER: ("step__invoice__number", "step__invoice__tenant__name"),
         StepKind.BUDGET_LETTER: ("alert__kind", "alert__organization__name"),
+        StepKind.OFFER_LETTER: ("amendment__contract__number", "organization__name"),
     }[kind]
     rows = _stopped_letters(kind).order_by("-due_at")
     prefix = "v" if kind is StepKind.PRICE_LETTER else ""

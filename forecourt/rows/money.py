@@ -39,6 +39,7 @@ CONTRACTS: Final[dict[str, Declared]] = {
     "billing.contractversion": via("contract"),
     "billing.amendment": via("contract"),
     "billing.acceptance": via("amendment"),
+    "billing.offernotice": own("organization"),
     "billing.term": via("contract"),
     "billing.termwording": via("term"),
     "billing.termallocation": via("term"),

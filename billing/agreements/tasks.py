@@ -1,0 +1,28 @@
+"""The sweep of letters about offers: one that cannot be sent is logged, stops no other, and is tried again."""
+
+import logging
+from datetime import UTC, datetime
+
+from celery import shared_task
+from django.conf import settings
+
+from billing.agreements import letters
+
+logger = logging.getLogger(__name__)
+
+LETTERS_MAX = 50
+
+
+@shared_task(name="billing.agreements.tasks.send_letters")
+def send_letters(**_: object) -> None:
+    """Send the letters about offers; without a server of letters they wait, and the portal tells the same."""
+    if not settings.MAIL_READY:
+        return
+    for notice in letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX):
+        try:
+            addresses = letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL)
+        except Exception as error:
+            logger.exception("letter %s", notice.pk)
+            letters.letter_failed(notice=notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
+        else:
+            letters.letter_sent(notice=notice, addresses=addresses, now=datetime.now(UTC))
