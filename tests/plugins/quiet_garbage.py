@@ -19,8 +19,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is collected out of every later look."""
-    gc.collect()
+    """Leave what is collected out of every later look, with what little of it is garbage: to look costs a second."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
