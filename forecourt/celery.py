@@ -8,8 +8,10 @@ import os
 from typing import Any, Final
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 
 from forecourt.env import read_environment
+from forecourt.loading import loading
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
 # Django's checks load every page and form, none of which a worker serves; the tests make them.
@@ -95,8 +97,18 @@ CONFIGURATION: Final[dict[str, Any]] = {
     },
 }
 
-# Named, not imported: the class needs tables, which are not there yet when this module is read.
-app = Celery("forecourt", task_cls="forecourt.recorded_task:RecordedTask")
+
+class QuietLoader(AppLoader):
+    """Looks for no garbage while the apps and their tasks are loaded; children are forked after that."""
+
+    def import_default_modules(self) -> Any:
+        """Set Django up and import every task."""
+        with loading():
+            return super().import_default_modules()
+
+
+# Named, not imported: Celery wants the loader so, and the task needs tables, which are not there yet.
+app = Celery("forecourt", loader="forecourt.celery:QuietLoader", task_cls="forecourt.recorded_task:RecordedTask")
 app.config_from_object(CONFIGURATION)
 app.autodiscover_tasks(
     [

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from forecourt.embedded.folder import CannotStart
 from forecourt.env import Environment, WrongSetting, read_environment
+from forecourt.loading import short_lived
 
 SUCCESS, FAILURE, USAGE = 0, 1, 2
 DESCRIPTION = """\
@@ -39,6 +40,8 @@ commands:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit status: 0 done, 1 failed, 2 wrong usage."""
+    if argv is None:
+        short_lived()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(f"usage: forecourt COMMAND …\n\n{DESCRIPTION}", end="")

@@ -6,9 +6,7 @@ languages, forms, signing in), and all of that together costs more than taking a
 
 from __future__ import annotations
 
-import gc
 import os
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,10 +17,11 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
 
+from forecourt.loading import loading
 from metering.wire import BATCHES_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -64,22 +63,6 @@ class LeanHandler(WSGIHandler):
         if isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
         return response
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Look for no garbage meanwhile, nor ever again among what was loaded, which stays for good.
-
-    To walk over it again and again is a fifth of a start, and later a tenth of a second in the middle of some page.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.freeze()
-            gc.enable()
 
 
 with loading():

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 
+from forecourt.loading import short_lived
 from portal.fonts import FOLDER
 
 # Pages of a browsable API that is not served: compressing them would be a third of the first start's work.
@@ -45,6 +46,7 @@ def static_files_are_current(root: Path) -> bool:
 
 def main() -> int:
     """`prepare` as a process of the supervisor."""
+    short_lived()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forecourt.settings")
     try:
         prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import os
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.loaders.app import AppLoader
 
-from forecourt.celery import SWEEPS, VISIBILITY_TIMEOUT_S, app
+from forecourt.celery import SWEEPS, VISIBILITY_TIMEOUT_S, QuietLoader, app
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +22,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
     app.loader.import_default_modules()
+
+
+def test_no_garbage_is_looked_for_while_a_worker_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    on: list[bool] = []
+    monkeypatch.setattr(AppLoader, "import_default_modules", lambda _: on.append(gc.isenabled()))
+    assert isinstance(app.loader, QuietLoader)
+    app.loader.import_default_modules()
+    assert (on, gc.isenabled()) == ([False], True)
 
 
 @pytest.mark.parametrize("name", SWEEPS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from forecourt.wsgi import LEAN_PATHS, application, loading
+from forecourt.wsgi import LEAN_PATHS, application
 from metering.models import Batch
 from metering.wire import BATCH_BYTES_MAX
 from tests.factories import Cast
@@ -82,20 +81,3 @@ def test_everything_else_goes_the_way_of_pages() -> None:
     status, said, _ = call("/health/live", method="GET")
     assert status == 200
     assert "Content-Security-Policy" in said
-
-
-def test_garbage_is_looked_for_again_once_everything_is_loaded() -> None:
-    assert gc.isenabled()
-    with loading():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-
-
-def test_who_looks_for_no_garbage_at_all_still_does_not() -> None:
-    gc.disable()
-    try:
-        with loading():
-            assert not gc.isenabled()
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
