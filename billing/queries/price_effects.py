@@ -1,4 +1,7 @@
-"""What a list of prices would have made of the last 30 days: rated by the functions that charge, writing nothing."""
+"""What a list of prices would have made of the last 30 days: rated by the functions that charge, writing nothing.
+
+Prepaid credit pays for use and is no part of what use costs: with it, a dearer price would seem to cost nothing.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +24,7 @@ from billing.rating.book import PriceVersion
 from billing.rating.lines import make_bill
 from billing.rating.price_lists import PriceChange, changes, prices_of
 from billing.rating.price_rules import RuleStretches, contract_versions, takes_effect_at
-from billing.rating.rated import RatedLine
+from billing.rating.rated import RatedLine, TermKind
 from billing.usage_spans import Window
 
 LOOKED_BACK: Final = timedelta(days=30)
@@ -125,11 +128,11 @@ def _effect(
     unpriced = 0
     if basis is not None:
         rated = rate(basis)
-        before = after = rated.lines
+        before = after = _without_credit(rated.lines)
         if then is not None:
             versions = (replace(then, effective_at=basis.from_at),)
             again = rate(replace(basis, window=replace(basis.window, versions=versions)))
-            after, unpriced = again.lines, max(0, len(again.unpriced) - len(rated.unpriced))
+            after, unpriced = _without_credit(again.lines), max(0, len(again.unpriced) - len(rated.unpriced))
     changed = changes(prices_of(was) if was else {}, prices_of(then) if then else {})
     about = {(line.model, line.token_class) for line in (*before, *after)}
     return ContractEffect(
@@ -148,6 +151,10 @@ def _effect(
         by_price=_differences(before, after),
         unpriced=unpriced,
     )
+
+
+def _without_credit(lines: Iterable[RatedLine]) -> tuple[RatedLine, ...]:
+    return tuple(line for line in lines if line.term_kind is not TermKind.CREDIT)
 
 
 def _differences(before: Iterable[RatedLine], after: Iterable[RatedLine]) -> dict[About, Fraction]:

@@ -22,6 +22,7 @@ from billing.rating.price_lists import PriceKey
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
+from tests.billing.test_credits import grant, prepaid_world
 from tests.billing.world import MARCH, MODEL, World, make_world
 from tests.kept import kept
 
@@ -88,6 +89,14 @@ def test_a_rise_of_one_price_costs_what_its_tokens_cost_more(world_and_shared: t
     ]
     assert (found.used, found.unpriced, found.takes_effect_at) == (found.changes, 0, LATER)
     assert (found.from_at, found.to_at) == (NOW - LOOKED_BACK, NOW)
+
+
+def test_prepaid_credit_pays_for_a_rise_and_does_not_hide_it() -> None:
+    world, shared, _ = prepaid_world(only=grant("only", 1_000))
+    shared.use({"output": 20_000}, at=MARCH)
+    found = effect(world, announce(world, at=MARCH + 60 * DAY, output="1250"), now=MARCH + DAY)
+    assert (found.before, found.after) == (Decimal("20.00"), Decimal("25.00"))
+    assert found.by_price == {(MODEL, "output", 0): Fraction(5)}
 
 
 def test_a_fall_is_a_difference_below_zero(world_and_shared: tuple[World, Shared]) -> None:
