@@ -79,12 +79,12 @@ def provider_prices(request: HttpRequest, organization: Organization) -> HttpRes
     drafts = draft_rows(PriceDraft.objects.filter(book=book))
     compared = _compared(versions)
     effects = _effects(book, versions, now)
+    columns = [_column(row, now, locale) for row in versions]
+    lines = price_lines([row.prices for row in versions], book.currency, locale, compared=compared, effects=effects)
     context |= {
         "sub": _subtitle(versions, locale),
-        "columns": [_column(row, now, locale) for row in versions],
-        "lines": price_lines(
-            [row.prices for row in versions], book.currency, locale, compared=compared, effects=effects
-        ),
+        "columns": columns,
+        "lines": [(line, list(zip(columns, line.prices, strict=True))) for line in lines],
         "compared": compared is not None,
         "effects": bool(effects),
         "costs": _costs(request, book, versions, effects, now, locale),

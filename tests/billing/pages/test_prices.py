@@ -31,7 +31,9 @@ def now() -> datetime:
 def test_versions_stand_side_by_side_with_change_and_effect(cast: Cast, client: Client) -> None:
     announced = announce(cast, now())
     client.force_login(cast.petra)
-    page = text_of(client.get("/p/prices/"))
+    answer = client.get("/p/prices/")
+    assert 'data-l="v1 ' in answer.content.decode(), "on a phone each price says of which version it is"
+    page = text_of(answer)
     assert "v1 in force since" in page
     assert "v2 announced, starts" in page
     assert "11 days' notice" in page
