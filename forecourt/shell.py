@@ -295,7 +295,7 @@ def _provider_groups(role: str) -> tuple[NavGroup, ...]:
         (READ_BUDGETS, NavItem("alerts", _("Alerts"), reverse("provider-alerts"), "bell")),
         (READ_INVOICES, NavItem("margin", _("Margin"), reverse("provider-margin"), "ledger", go="m")),
         (READ_INVOICES, NavItem("compare", _("Bay or pump?"), reverse("provider-compare"), "chart")),
-        (READ_INVOICES, NavItem("revenue", _("Certified revenue"), reverse("provider-revenue"), "doc")),
+        (READ_INVOICES, NavItem("revenue", _("Token shares"), reverse("provider-revenue"), "doc")),
     )
     money = (
         (READ_INVOICES, NavItem("provider-invoices", _("Invoices"), reverse("provider-invoices"), "doc")),
@@ -347,7 +347,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
         (READ_INVOICES, NavItem("tenant-exports", _("Exports"), reverse("tenant-exports"), "down")),
         (READ_PRICES, NavItem("tenant-prices", _("Prices"), reverse("tenant-prices"), "tag", go="p" if alone else "")),
         (READ_INVOICES, NavItem("tenant-compare", _("Bay or pump?"), reverse("tenant-compare"), "chart")),
-        (READ_INVOICES, NavItem("tenant-revenue", _("Certified revenue"), reverse("tenant-revenue"), "doc")),
+        (READ_INVOICES, NavItem("tenant-revenue", _("Token shares"), reverse("tenant-revenue"), "doc")),
     )
     settings = (
         *(_people("tenant") if alone else ()),

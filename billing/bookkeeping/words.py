@@ -29,10 +29,11 @@ ACCOUNT_WORDS: Final[Mapping[str, Promise]] = {
     AccountKind.STRIPE_CLEARING: gettext_lazy("Held by Stripe"),
     AccountKind.STRIPE_FEES: gettext_lazy("Fees of Stripe"),
     AccountKind.BANK_CLEARING: gettext_lazy("Received by bank"),
+    AccountKind.BANK_UNMATCHED: gettext_lazy("Received, not matched yet"),
     AccountKind.ROUNDING: gettext_lazy("Rounding"),
 }
 
 
 def account_words(kind: str) -> str:
-    """Return what an account of a kind is called; one without a name here is called by its kind."""
-    return str(ACCOUNT_WORDS.get(kind) or AccountKind(kind).label)
+    """Return what an account of a kind is called."""
+    return str(ACCOUNT_WORDS[AccountKind(kind)])

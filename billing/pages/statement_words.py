@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.models import ProviderStatement
+from billing.pages.invoice_context import class_words
 from billing.rating.rated import TermKind
 from billing.rating.words import line_words
 from portal.figures import day, moment, money, number, share
@@ -116,11 +118,11 @@ def _term(one: Mapping[str, Any], currency: str, locale: str) -> dict[str, Any]:
         "rounding": exact(one["rounding"]),
         "base": money(base, currency, locale=locale, digits=4) if shared else "",
         "sections": sections,
-        "parts": _("%(count)s rows") % {"count": number(len(one["rows"]))},
+        "parts": ngettext("%(count)s row", "%(count)s rows", len(one["rows"])) % {"count": number(len(one["rows"]))},
         "rows": [
             {
                 "name": _row_words(row),
-                "model": " · ".join(filter(None, (row["model"], row["class"]))),
+                "model": " · ".join(filter(None, (row["model"], class_words(row["class"])))),
                 "quantity": number(Decimal(row["quantity"])),
                 "base": exact(row["base"]),
                 "amount": exact(row["exact"]),
@@ -141,11 +143,11 @@ def reconciled_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "contract": one["contract"],
             "model": one["model"],
-            "class": one["class"],
+            "class": class_words(one["class"]),
             "billed": number(int(one["billed"])),
             "control": number(int(one["control"])) if int(one["compared"]) else "–",
             "residual": number(int(one["residual"])) if int(one["compared"]) else "–",
-            "percent": "–"
+            "percent": ""
             if one["residual_percent"] is None
             else share(Decimal(one["residual_percent"]) / 100, digits=2),
             "pill": _within(one["within"]),

@@ -105,9 +105,11 @@ def test_a_term_shows_its_base_its_rounding_and_its_rows() -> None:
     assert (shown(found["amount"]), shown(found["base"])) == ("$3.00", "$10.0033")
     assert shown(found["rounding"]).replace("\N{MINUS SIGN}", "-") == "-$0.0010"
     (line,) = found["rows"]
-    assert (line["model"], line["quantity"]) == ("sample-model · output", "10")
+    assert (line["model"], line["quantity"]) == ("sample-model · Output", "10")
     assert shown(line["amount"]) == "$3.0010"
-    assert found["parts"] == "1 rows"
+    assert found["parts"] == "1 row"
+    (found,) = term_rows(document(terms=[replace(TERM, rows=TERM.rows * 2)]), "USD", EN)
+    assert found["parts"] == "2 rows"
 
 
 def test_only_a_share_has_a_base() -> None:
@@ -125,7 +127,7 @@ def test_a_row_says_which_share_it_is(percent: Decimal | None, words: str) -> No
 @pytest.mark.parametrize(
     ("counts", "tolerance", "seen"),
     [
-        ((100, 0, 0), Decimal(1), ("–", "–", "–", "One witness")),
+        ((100, 0, 0), Decimal(1), ("–", "–", "", "One witness")),
         ((100, 100, 100), Decimal(1), ("100", "0", "0.00%", "Within tolerance")),
         ((100, 100, 99), Decimal(1), ("99", "1", "1.00%", "Within tolerance")),
         ((100, 100, 98), Decimal(1), ("98", "2", "2.00%", "Outside tolerance")),
@@ -137,7 +139,7 @@ def test_both_witnesses_are_compared_where_both_saw_something(
     made = document(reconciliation=[Reconciled("C-0001", "m", "output", *counts, tolerance)])
     (found,) = reconciled_rows(made)
     assert (found["control"], found["residual"], found["percent"], found["pill"].text) == seen
-    assert found["billed"] == "100"
+    assert (found["class"], found["billed"]) == ("Output", "100")
 
 
 def test_a_page_shows_no_more_rows_than_it_can() -> None:
