@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.plugins.made_look",
     "tests.plugins.browser",
     "tests.plugins.kept_world",
+    "tests.plugins.plain_client",
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",

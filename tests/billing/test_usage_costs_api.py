@@ -52,6 +52,7 @@ def filtered_file(client: Client, query: dict[str, str]) -> list[dict[str, str]]
     return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_page_file_api_and_invoice_agree_for_every_filter(cast: Cast, client: Client, seed: int) -> None:
     dice = Random(seed)

@@ -78,6 +78,7 @@ def test_members_of_members_are_listed_below_them(client: Client) -> None:
     assert re.search(r'class="d1"><code>witness</code>', usage)
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_signed_out_it_stands_alone_and_offers_to_sign_in(client: Client) -> None:
     page = client.get("/api/docs")
@@ -86,6 +87,7 @@ def test_signed_out_it_stands_alone_and_offers_to_sign_in(client: Client) -> Non
     assert b"/sign-in/?next=/api/docs" in page.content
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_signed_in_it_is_a_page_of_the_portal(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)

@@ -160,6 +160,7 @@ def test_any_name_of_a_node_leads_to_its_page(cast: Cast, client: Client, name: 
     assert reverse("provider-node", args=["sample-1", name]) in unescape(client.get("/p/fleet/").content.decode())
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_a_search_finds_nodes_by_name_uuid_and_serial(cast: Cast, client: Client) -> None:
     floor = make_floor(cast.provider, now())
@@ -172,6 +173,7 @@ def test_a_search_finds_nodes_by_name_uuid_and_serial(cast: Cast, client: Client
     assert "No node's name holds “nowhere”" in read(client, "/p/fleet/?q=nowhere")
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_a_large_fleet_is_read_in_pages(cast: Cast, client: Client) -> None:
     cluster = factories.make_cluster(cast.provider)

@@ -235,12 +235,14 @@ def of_lease(cast: Cast, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     return world, found
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_form_left_as_it_is_keeps_the_slices_of_a_lease(cast: Cast) -> None:
     _, change = of_lease(cast, lambda given: {**given, "w-price_per_gpu_hour": "2"})
     assert change["slices"] is None
     assert change["wording"]["price_per_gpu_hour"] == "2"
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_form_gives_one_slice_back_and_adds_two(cast: Cast) -> None:
     world, change = of_lease(cast, lambda given: {**given, "kept": given["kept"][:1], "cards": "2"})
     held = {str(key) for key in Allocation.objects.values_list("slice_id", flat=True)}
@@ -249,6 +251,7 @@ def test_a_form_gives_one_slice_back_and_adds_two(cast: Cast) -> None:
     assert Contract.objects.get(pk=world.contract.pk).version == 1  # nothing is agreed yet
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_form_changes_the_deployments_of_a_share(cast: Cast) -> None:
     world = make_world(tokens=PRICES, parties=(cast.provider, cast.tenant))
     shared, path = world.share(), f"/p/contracts/{world.contract.id}/amend/"

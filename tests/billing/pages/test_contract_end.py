@@ -78,6 +78,7 @@ def test_either_side_ends_it_from_the_button_to_the_last_word(
     assert "Draft an amendment" not in words
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.parametrize(
     ("ends_at", "said"),
     [
@@ -98,6 +99,7 @@ def test_what_is_refused_is_said_at_the_field_and_what_was_typed_stays(
     assert not Amendment.objects.exists()
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_the_draft_s_date_is_changed_in_the_contract_s_time(cast: Cast, world: World) -> None:
     Contract.objects.filter(pk=world.contract.pk).update(time_zone="Asia/Tokyo")
     petra, address = signed_in(cast.petra), f"/p/contracts/{world.contract.id}/end/"

@@ -91,6 +91,7 @@ def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast, w
     assert "It is version" in read(petra, f"/p/amendments/{made.id}/")
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_provider_drafts_an_amendment_by_form_adds_a_change_and_offers_it(cast: Cast, world: World) -> None:
     share = world.contract.terms.get(kind="token_share")
     petra = signed_in(cast.petra)
@@ -168,6 +169,7 @@ def test_who_may_only_read_decides_nothing(cast: Cast, world: World) -> None:
     assert accepted(world, last, now=datetime.now(UTC)).version is not None
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast, world: World) -> None:
     assert world.book is not None
     version = world.book.versions.get()
@@ -207,6 +209,7 @@ def test_a_price_rule_is_drafted_by_form_and_read_in_words_by_both(cast: Cast, w
     assert (again["w-notice_days"], again["w-rise_cap.percent_per_year"]) == (30, "5")
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_first_version_is_accepted_where_the_contract_is_read(cast: Cast) -> None:
     world = make_world(from_at=MARCH, parties=(cast.provider, cast.tenant))
     petra = Program(cast.provider)

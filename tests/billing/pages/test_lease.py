@@ -146,6 +146,7 @@ def test_what_it_earned_is_for_those_who_read_invoices(cast: Cast, client: Clien
     assert client.get(f"/p/leases/{made.long.ref}/").status_code == 403
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: Client, world: World) -> None:
     small, large = world.lease(2), world.lease(200)

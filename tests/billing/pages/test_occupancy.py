@@ -75,6 +75,7 @@ def test_the_timeline_shows_tenants_leases_and_states(cast: Cast, client: Client
     assert "50%" in words
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_the_strip_is_of_everything_in_view(cast: Cast, client: Client) -> None:
     let_floor(cast.provider, cast.tenant, now())
@@ -89,6 +90,7 @@ def test_the_strip_is_of_everything_in_view(cast: Cast, client: Client) -> None:
     assert free.foot.startswith("next reserved from ")
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_a_lease_over_neighbouring_cards_is_one_block_and_one_row(cast: Cast, client: Client) -> None:
     made = let_floor(cast.provider, cast.tenant, now())
@@ -112,6 +114,7 @@ def test_a_holding_without_a_lease_is_shown_and_leads_nowhere(cast: Cast, client
     assert "/p/leases/L-" not in client.get("/p/occupancy/").content.decode()
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_a_cluster_can_be_chosen_and_is_kept_in_links(cast: Cast, client: Client) -> None:
     made = let_floor(cast.provider, cast.tenant, now())
@@ -145,6 +148,7 @@ def test_an_empty_floor_says_what_to_do(cast: Cast, client: Client) -> None:
     assert "Booked –" in words
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_the_future_has_no_utilisation(cast: Cast, client: Client) -> None:
     let_floor(cast.provider, cast.tenant, now())
@@ -176,6 +180,7 @@ def test_only_a_provider_whose_role_reads_the_fleet_may_look(cast: Cast, client:
     assert client.post("/p/occupancy/").status_code == 405
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_hundreds_of_gpus_are_read_in_pages_at_the_same_cost(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)

@@ -54,6 +54,7 @@ def test_both_sides_keep_their_profile(cast: Cast, client: Client) -> None:
         assert profile_of(organization).version == 1
 
 
+@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [

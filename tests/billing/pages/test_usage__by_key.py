@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metering.key_models import UsageKey
     from tests.factories import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told_contexts")]
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def test_the_form_offers_them_and_keeps_who_was_chosen(cast: Cast, client: Clien
     assert "outsider" not in page
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_a_new_lease_without_a_slice_is_asked_for_one_in_words(cast: Cast, client: Client) -> None:
     make_world(parties=(cast.provider, cast.tenant)).make_slices(1)
     client.force_login(cast.petra)

@@ -144,6 +144,7 @@ def test_the_number_of_queries_does_not_grow(cast: Cast, client: Client, page: s
     assert len(first) <= 20
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_many_rows_are_shown_in_pages_and_the_figures_are_of_all(
     cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

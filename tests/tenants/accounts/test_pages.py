@@ -149,6 +149,7 @@ def test_somebody_elses_address_is_never_taken(cast: Cast) -> None:
     assert User.objects.get(pk=cast.alice.pk).email == "alice@example.com"
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_an_app_is_set_up_with_recovery_codes_and_removed(
     cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
