@@ -22,6 +22,7 @@ from billing.pages.contract_words import (
     term_words,
 )
 from billing.queries.agreements import amendments_of, contract_of, contracts_of, offer_of, versions_of
+from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import locale_for
 from portal.parts import Action, Empty
 from portal.shell import Crumb
@@ -76,6 +77,10 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
     locale = locale_for(translation.get_language() or "en")
     agrees = may_agree(request)
     new = Action(_("Draft a contract"), reverse(f"{side}-contract-new"), "plus", primary=True)
+    seen = contracts_of(organization)
+    if side == "tenant":
+        seen = seen.filter(tenant=organization)
+    page = read_page(request.GET.get("page", ""))
     rows = [
         {
             "contract": each,
@@ -86,11 +91,16 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
             "kinds": ", ".join(dict.fromkeys(kind_words(term.kind) for term in each.terms.all() if term.stretches())),
             "waits": _waiting(each),
         }
-        for each in contracts_of(organization)
-        if side == "provider" or each.tenant_id == organization.pk
+        for each in seen[first_row(page) : first_row(page) + ROWS_PER_PAGE]
     ]
     empty = Empty(_("No contracts yet"), _("What you agree on with the other party stands here, version by version."))
-    context = {"rows": rows, "new": new if agrees else None, "empty": empty, "side": side}
+    context = {
+        "rows": rows,
+        "new": new if agrees else None,
+        "empty": empty,
+        "side": side,
+        "pagination": pagination(request.path, {}, page, seen.count()),
+    }
     return render(request, "billing/contracts.html", context)
 
 

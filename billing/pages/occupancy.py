@@ -1,7 +1,7 @@
 """A provider's occupancy: who holds which card when, what stands free, and what is booked."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,12 +25,13 @@ from billing.pages.occupancy_chart import (
 )
 from billing.pages.occupancy_window import DAY, DAYS_OFFERED, ShownWindow, UnreadableWindow, read_window
 from billing.pages.periods import with_query
-from billing.queries.occupancy import NodeRow, OccupancyView, occupancy_view
+from billing.queries.occupancy import NodeRow, occupancy_view
+from billing.queries.occupancy_sums import FloorSums, floor_sums, nodes_in_view
 from metering.attention import Finding, findings_of
 from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, FleetFigures, cluster_figures, total_of, utilisation_while_held
 from metering.pages.fleet_strip import attention_kpi, drawing_kpi, free_kpi
-from portal.charts import Window, draw_occupancy
+from portal.charts import Tone, Window, draw_occupancy
 from portal.figures import DASH, day, locale_for, number, share, span
 from portal.parts import Choice, Empty, Kpi, Pagination
 from portal.shell import Crumb
@@ -51,7 +52,7 @@ class Floor:
     window: ShownWindow
     clusters: tuple[ClusterFigures, ...]
     chosen: ClusterFigures | None
-    view: OccupancyView
+    sums: FloorSums
     nodes: tuple[NodeRow, ...]
     findings: tuple[Finding, ...]
     now: datetime
@@ -68,8 +69,8 @@ class Floor:
 def provider_occupancy(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show who holds a provider's cards over some days."""
     floor = _read(request, organization)
-    metered = _metered(floor)
-    tones = tenant_tones(floor.view.nodes)
+    tones = tenant_tones(floor.sums.holders)
+    metered = _metered(floor, tones)
     window = floor.window
     drawn = Window(window.from_at, window.to_at, floor.now, UTC)
     context = {
@@ -109,24 +110,26 @@ def _read(request: HttpRequest, organization: Organization) -> Floor:
     chosen = next((cluster for cluster in clusters if cluster.slug == window.cluster), None)
     if window.cluster and chosen is None:
         raise Http404
-    view = occupancy_view(organization, window.from_at, window.to_at, cluster_id=chosen.id if chosen else None)
+    place, from_at, to_at = chosen.id if chosen else None, window.from_at, window.to_at
+    sums = floor_sums(organization, from_at, to_at, now=now, cluster_id=place)
     first = (window.page - 1) * NODES_PER_PAGE
-    if window.page > 1 and first >= len(view.nodes):
+    if window.page > 1 and first >= sums.nodes:
         raise Http404
+    shown = nodes_in_view(organization, from_at, cluster_id=place, first=first, count=NODES_PER_PAGE)
     return Floor(
         organization=organization,
         window=window,
         clusters=clusters,
         chosen=chosen,
-        view=view,
-        nodes=view.nodes[first : first + NODES_PER_PAGE],
+        sums=sums,
+        nodes=occupancy_view(organization, from_at, to_at, cluster_id=place, node_ids=shown).nodes,
         findings=findings_of(provider=organization, now=now, cluster_slug=window.cluster),
         now=now,
         locale=locale_for(translation.get_language() or "en"),
     )
 
 
-def _metered(floor: Floor) -> Metered:
+def _metered(floor: Floor, tones: Mapping[UUID, tuple[str, Tone]]) -> Metered:
     fleet = fleet_of(
         provider=floor.organization,
         from_at=floor.now - METERED_VIEW,
@@ -139,14 +142,14 @@ def _metered(floor: Floor) -> Metered:
     return Metered(
         nodes={node.id: (cluster, node) for cluster in fleet for node in cluster.nodes},
         findings=findings,
-        tones={tenant: tone for tenant, (_name, tone) in tenant_tones(floor.view.nodes).items()},
+        tones={tenant: tone for tenant, (_name, tone) in tones.items()},
         now=floor.now,
         locale=floor.locale,
     )
 
 
 def _kpis(floor: Floor) -> tuple[Kpi, ...]:
-    occupancy = floor.view.occupancy
+    occupancy = floor.sums.occupancy
     booked = Decimal(occupancy.fraction.numerator) / occupancy.fraction.denominator
     hours = {
         "held": number(Decimal(occupancy.held_gpu_ms) / GPU_MS_PER_HOUR),
@@ -175,23 +178,15 @@ def _kpis(floor: Floor) -> tuple[Kpi, ...]:
             unit="%" if used is not None else "",
             foot=_("mean of 24 h in view") if used is not None else _("nothing sampled in view"),
         ),
-        free_kpi(floor.figures, _next_reservation(floor.view, floor.now, floor.locale)),
+        free_kpi(floor.figures, _next_reservation(floor.sums.next_from_at, floor.locale)),
         drawing_kpi(floor.figures),
         attention_kpi(floor.findings, floor.now, floor.locale),
     )
 
 
-def _next_reservation(view: OccupancyView, now: datetime, locale: str) -> str:
+def _next_reservation(at: datetime | None, locale: str) -> str:
     """Say when the next holding in view begins; empty where none is booked."""
-    starts = [
-        hold.from_at
-        for node in view.nodes
-        for card in node.cards
-        for part in card.slices
-        for hold in part.holds
-        if hold.from_at > now
-    ]
-    return _("next reserved from %(day)s") % {"day": day(min(starts).date(), "MMMd", locale)} if starts else ""
+    return _("next reserved from %(day)s") % {"day": day(at.astimezone(UTC).date(), "MMMd", locale)} if at else ""
 
 
 def _subtitle(floor: Floor) -> str:
@@ -219,7 +214,7 @@ def _around_today(path: str, window: ShownWindow) -> str:
 
 
 def _pagination(path: str, floor: Floor) -> Pagination | None:
-    count, page = len(floor.view.nodes), floor.window.page
+    count, page = floor.sums.nodes, floor.window.page
     if count <= NODES_PER_PAGE:
         return None
     first = (page - 1) * NODES_PER_PAGE

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.queries.occupancy import CardRow, HoldRow, NodeRow, SliceRow
+from billing.queries.occupancy_sums import Holder
 from clusters.models import SliceKind
 from metering.attention import Finding
 from metering.fleet import FleetAccelerator, FleetCluster, FleetNode
@@ -56,20 +57,17 @@ class Metered:
     locale: str
 
 
-def tenant_tones(nodes: Sequence[NodeRow]) -> dict[UUID, tuple[str, Tone]]:
-    """Return each tenant's name and colour: the five that hold most of the view have their own, by name."""
-    names: dict[UUID, str] = {}
-    held: Counter[UUID] = Counter()
-    for node in nodes:
-        for _card, part, hold in _holds(node):
-            names[hold.tenant_id] = hold.tenant
-            held[hold.tenant_id] += part.share_permille
-    most = [tenant for tenant, _share in held.most_common(len(CATEGORY_TONES))]
-    most.sort(key=lambda tenant: (names[tenant], tenant))
-    tones = dict(zip(most, CATEGORY_TONES, strict=False))
+def tenant_tones(holders: Sequence[Holder]) -> dict[UUID, tuple[str, Tone]]:
+    """Return each tenant's name and colour: the five that hold most of the view have their own, by name.
+
+    Where several hold as much, those come first whose names do.
+    """
+    order = sorted(holders, key=lambda one: (-one.share_permille, one.tenant, one.tenant_id))
+    most = sorted(order[: len(CATEGORY_TONES)], key=lambda one: (one.tenant, one.tenant_id))
+    tones = dict(zip((one.tenant_id for one in most), CATEGORY_TONES, strict=False))
     return {
-        tenant: (name, tones.get(tenant, OTHER_TONE))
-        for tenant, name in sorted(names.items(), key=lambda item: item[1])
+        one.tenant_id: (one.tenant, tones.get(one.tenant_id, OTHER_TONE))
+        for one in sorted(holders, key=lambda one: one.tenant)
     }
 
 

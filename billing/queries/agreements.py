@@ -21,7 +21,7 @@ def contracts_of(organization: Organization) -> QuerySet[Contract]:
             Prefetch("amendments", seen, to_attr="open_amendments"),
             Prefetch("terms", with_wordings(Term.objects.all())),
         )
-        .order_by("-created_at", "-number")
+        .order_by("-created_at", "-number", "-pk")
     )
 
 

@@ -1,12 +1,13 @@
 """Who holds which of a provider's slices over a window: nodes, cards, slices and their leases."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.terms import gpu_hour_price, terms_by_id
 from clusters.models import Allocation, Slice
@@ -73,24 +74,43 @@ class OccupancyView:
     occupancy: Occupancy
 
 
-def occupancy_view(
-    organization: Organization, from_at: datetime, to_at: datetime, *, cluster_id: UUID | None = None
-) -> OccupancyView:
-    """Return who holds what of a provider's cards; four queries, whatever their number. Retired cards are left out."""
+def slices_in_view(organization: Organization, from_at: datetime, cluster_id: UUID | None = None) -> QuerySet[Slice]:
+    """Return the slices of a provider that a window from `from_at` on shows: what was retired before is left out."""
     slices = Slice.objects.filter(
         Q(retired_at__isnull=True) | Q(retired_at__gt=from_at),
         Q(accelerator__retired_at__isnull=True) | Q(accelerator__retired_at__gt=from_at),
         accelerator__node__cluster__provider=organization,
-    ).select_related("accelerator__node__cluster")
-    if cluster_id is not None:
-        slices = slices.filter(accelerator__node__cluster_id=cluster_id)
+    )
+    return slices if cluster_id is None else slices.filter(accelerator__node__cluster_id=cluster_id)
+
+
+def occupancy_view(
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    cluster_id: UUID | None = None,
+    node_ids: Collection[UUID] | None = None,
+) -> OccupancyView:
+    """Return who holds what of a provider's cards, or of those of some nodes; four queries, whatever their number.
+
+    Retired cards are left out. What a page sums over all nodes is in `billing.queries.occupancy_sums`.
+    """
+    slices = slices_in_view(organization, from_at, cluster_id).select_related("accelerator__node__cluster")
+    if node_ids is not None:
+        slices = slices.filter(accelerator__node__in=node_ids)
     ordered = slices.order_by(
-        "accelerator__node__cluster__name", "accelerator__node__name", "accelerator__position", "label", "pk"
+        "accelerator__node__cluster__name",
+        "accelerator__node__name",
+        "accelerator__node",
+        "accelerator__position",
+        "label",
+        "pk",
     )
     by_node: dict[UUID, list[Slice]] = defaultdict(list)
     for held in ordered:
         by_node[held.accelerator.node_id].append(held)
-    holds = _holds(organization, from_at, to_at, cluster_id)
+    holds = _holds(organization, from_at, to_at, cluster_id, node_ids)
     nodes = tuple(_node_row(members, holds, from_at, to_at) for members in by_node.values())
     return OccupancyView(
         from_at=from_at,
@@ -104,7 +124,11 @@ def occupancy_view(
 
 
 def _holds(
-    organization: Organization, from_at: datetime, to_at: datetime, cluster_id: UUID | None
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    cluster_id: UUID | None,
+    node_ids: Collection[UUID] | None,
 ) -> dict[UUID, list[HoldRow]]:
     allocations = Allocation.objects.filter(
         Q(to_at__isnull=True) | Q(to_at__gt=from_at),
@@ -113,6 +137,8 @@ def _holds(
     )
     if cluster_id is not None:
         allocations = allocations.filter(slice__accelerator__node__cluster_id=cluster_id)
+    if node_ids is not None:
+        allocations = allocations.filter(slice__accelerator__node__in=node_ids)
     term = "term_allocation__term"
     rows = allocations.order_by("slice_id", "from_at").values_list(
         "slice_id",

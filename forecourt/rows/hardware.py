@@ -10,14 +10,9 @@ from typing import Final
 
 from forecourt.rows.rules import Declared, Open, Rule, View, Work, own, via, where, within
 
-# Asked for the row of another table, what a function answers IS TRUE: else the planner makes a join of it, whose far
-# side, every node of the provider, is gone through anew for each row.
+# What a function answers is asked once for a query and looked up for each row. A condition on the rows of another table
+# would carry that table's own rule into each look-up, and the rules below it into each of those.
 PROVIDED: Final = within("app_provided_nodes", "node_id")
-OF_ACCELERATOR: Final = """EXISTS (SELECT FROM clusters_accelerator accelerator
-    WHERE accelerator.id = accelerator_id AND (accelerator.node_id IN (SELECT app_provided_nodes())) IS TRUE)"""
-OF_SLICE: Final = """EXISTS (SELECT FROM clusters_slice slice
-    JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id
-    WHERE slice.id = slice_id AND (accelerator.node_id IN (SELECT app_provided_nodes())) IS TRUE)"""
 OF_METER: Final = """EXISTS (SELECT FROM metering_meter meter
     WHERE meter.id = meter_id AND (meter.reporter_id = {me} OR meter.node_id IN (SELECT app_provided_nodes())))"""
 
@@ -36,8 +31,8 @@ CLUSTERS: Final[dict[str, Declared]] = {
     "clusters.nodekey": PROVIDED,
     "clusters.accelerator": PROVIDED | within("app_held_accelerators", "id"),
     "clusters.acceleratorhealth": via("accelerator"),
-    "clusters.slice": where(OF_ACCELERATOR) | within("app_held_slices", "id"),
-    "clusters.allocation": own("tenant") | where(OF_SLICE),
+    "clusters.slice": within("app_provided_accelerators", "accelerator_id") | within("app_held_slices", "id"),
+    "clusters.allocation": own("tenant") | within("app_provided_slices", "slice_id"),
     "clusters.endpoint": PROVIDED | within("app_bound_endpoints", "id"),
     "clusters.deployment": own("provider", "tenant"),
     "clusters.binding": via("deployment"),

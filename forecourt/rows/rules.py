@@ -93,6 +93,15 @@ FUNCTIONS: Final = {
     "app_provided_nodes": """
         SELECT node.id FROM clusters_node node JOIN clusters_cluster cluster ON cluster.id = node.cluster_id
         WHERE cluster.provider_id = {me}""",
+    "app_provided_accelerators": """
+        SELECT accelerator.id FROM clusters_accelerator accelerator
+        JOIN clusters_node node ON node.id = accelerator.node_id
+        JOIN clusters_cluster cluster ON cluster.id = node.cluster_id WHERE cluster.provider_id = {me}""",
+    "app_provided_slices": """
+        SELECT slice.id FROM clusters_slice slice
+        JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id
+        JOIN clusters_node node ON node.id = accelerator.node_id
+        JOIN clusters_cluster cluster ON cluster.id = node.cluster_id WHERE cluster.provider_id = {me}""",
     "app_held_slices": "SELECT slice_id FROM clusters_allocation WHERE tenant_id = {me}",
     "app_held_accelerators": """
         SELECT slice.accelerator_id FROM clusters_allocation allocation
@@ -123,7 +132,8 @@ FUNCTIONS: Final = {
         UNION SELECT allocation.tenant_id FROM clusters_allocation allocation
             JOIN clusters_slice slice ON slice.id = allocation.slice_id
             JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id
-            WHERE accelerator.node_id IN (SELECT app_provided_nodes())
+            JOIN clusters_node node ON node.id = accelerator.node_id
+            JOIN clusters_cluster cluster ON cluster.id = node.cluster_id WHERE cluster.provider_id = {me}
         UNION SELECT cluster.provider_id FROM clusters_cluster cluster
             WHERE cluster.id IN (SELECT app_held_clusters())""",
 }

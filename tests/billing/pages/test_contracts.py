@@ -4,16 +4,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from billing.agreements.drafting import withdraw
 from billing.charging import ensure_periods
 from billing.models import Amendment, Contract
+from billing.queries.agreements import contracts_of
 from tests.billing.agreements.agreed import PRICES, accepted, lease_wording, new_lease, offered, provider, share_wording
 from tests.billing.agreements.test_api import Program, draft
 from tests.billing.pages.reading import text_of
 from tests.billing.world import H100, MARCH, MODEL, World, make_world
-from tests.factories import Cast
+from tests.factories import Cast, make_contract, make_organization
 from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +66,26 @@ def test_both_sides_list_and_read_a_contract(cast: Cast, world: World) -> None:
             assert text in words
         assert world.contract.versions.latest("number").sha256 in words
     assert world.contract.number not in read(signed_in(cast.charlie), "/t/contracts/")
+
+
+def test_contracts_are_listed_in_pages_at_the_same_cost(
+    cast: Cast, world: World, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    petra, alice = signed_in(cast.petra), signed_in(cast.alice)
+    with CaptureQueriesContext(connection) as captured:
+        assert petra.get("/p/contracts/").context["pagination"] is None
+    others = [make_organization(f"listed-{place:02d}") for place in range(52)]
+    for each in others:
+        make_contract(cast.provider, each, world.book, from_at=LAST_MONTH)
+    with django_assert_max_num_queries(len(captured)):
+        first = petra.get("/p/contracts/")
+    assert first.context["pagination"].summary == "1 to 50 of 53"
+    second = petra.get(first.context["pagination"].next_url)
+    shown = [row["contract"].pk for answer in (first, second) for row in answer.context["rows"]]
+    assert shown == [each.pk for each in contracts_of(cast.provider)]
+    assert petra.get("/p/contracts/?page=x").status_code == 404
+    # A tenant's list is of its own contracts alone, however many its provider has.
+    assert [row["contract"].pk for row in alice.get("/t/contracts/").context["rows"]] == [world.contract.pk]
 
 
 def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast, world: World) -> None:

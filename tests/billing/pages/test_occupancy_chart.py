@@ -29,6 +29,7 @@ from billing.pages.occupancy_chart import (
     tenant_tones,
 )
 from billing.queries.occupancy import CardRow, HoldRow, NodeRow, SliceRow
+from billing.queries.occupancy_sums import Holder
 from clusters.models import SliceKind
 from clusters.occupancy import Occupancy
 from portal.charts import BlockState
@@ -74,8 +75,7 @@ def test_parts_of_one_card_add_up_to_what_they_are_of_it() -> None:
 
 def test_the_largest_five_tenants_have_colours_by_name_and_the_others_share_one() -> None:
     tenants = [(UUID(int=number), f"t{9 - number}") for number in range(1, 8)]
-    cards = [[part(hold(key, name))] for number, (key, name) in enumerate(tenants, 1) for _ in range(number)]
-    tones = tenant_tones([node(*cards)])
+    tones = tenant_tones([Holder(key, name, number * 1000) for number, (key, name) in enumerate(tenants, 1)])
     assert [name for name, _tone in tones.values()] == sorted(name for _key, name in tenants)
     assert [name for name, tone in tones.values() if tone == OTHER_TONE] == ["t7", "t8"]
     legend = tenant_legend(tones)
@@ -84,8 +84,13 @@ def test_the_largest_five_tenants_have_colours_by_name_and_the_others_share_one(
     ]  # fmt: skip
 
 
+def test_tenants_that_hold_as_much_as_each_other_have_colours_by_name() -> None:
+    tones = tenant_tones([Holder(UUID(int=number), f"t{number}", 1000) for number in (7, 3, 6, 1, 2, 5, 4)])
+    assert [name for name, tone in tones.values() if tone != OTHER_TONE] == ["t1", "t2", "t3", "t4", "t5"]
+
+
 def test_a_legend_without_a_sixth_tenant_has_no_others() -> None:
-    assert [entry.name for entry in tenant_legend(tenant_tones([node([part(hold())])]))] == ["acme"]
+    assert [entry.name for entry in tenant_legend(tenant_tones([Holder(UUID(int=1), "acme", 1000)]))] == ["acme"]
     assert len({entry.tone for entry in state_legend()}) == 4
 
 
