@@ -124,7 +124,9 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     window = shown(request, now, FILTERS)
     filters = {name: value for name, value in window.chosen.items() if value}
-    totals = residual_totals(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
+    totals = residual_totals(
+        organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters, summed=True
+    )
     totals = [one for one in totals if one.residual.engine or one.residual.gateway]
     terms = terms_of({one.deployment_id for one in totals})
     page = read_page(request.GET.get("page", ""))

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from billing.queries.witnesses import WitnessRow, witness_rows
+from metering.day_models import UsageDay, UsageDayChange
 from metering.models import Quality, Witness
+from metering.usage_days import sum_days
 from tests.billing.pages.made import LARGE, SMALL, make_march
 from tests.billing.world import APRIL, MARCH
 from tests.factories import Cast
@@ -39,7 +42,7 @@ def test_tokens_are_counted_once_and_held_back_ones_not(
     engine = {"input": 48, "cached_input": 40, "output": 2, "reasoning": 2}
     month.large.use(engine, witness=Witness.ENGINE, model=LARGE)
     month.large.use({"input": 9}, witness=Witness.ENGINE, model=LARGE, quality=Quality.QUARANTINED)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         rows = {one.term_ref: one for one in witness_rows(cast.tenant, MARCH, APRIL)}
     large, small = rows[month.large.term.ref], rows[month.small.term.ref]
     assert (large.billed_by, large.billed, large.control) == (Witness.GATEWAY, 48_000_000, 50)
@@ -52,6 +55,28 @@ def test_where_the_engine_bills_the_gateway_controls(cast: Cast) -> None:
     month.small.use({"input": 22_000_000}, witness=Witness.GATEWAY, model=SMALL)
     (small,) = [one for one in witness_rows(cast.tenant, MARCH, APRIL) if one.term_ref == month.small.term.ref]
     assert (small.billed_by, small.difference) == (Witness.ENGINE, 0)
+
+
+@pytest.mark.django_db
+def test_sums_of_days_say_what_their_hours_say(
+    cast: Cast, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    month = make_march(cast)
+    for day in (2, 9, 16):
+        month.large.use({"input": 50, "cached_input": 7}, at=MARCH + timedelta(days=day), witness=Witness.ENGINE)
+    # This engine counted nothing at all, which is not the same as not being there.
+    month.small.use({"output": 0}, at=MARCH + timedelta(days=3), witness=Witness.ENGINE, model=SMALL)
+    windows = [(MARCH, APRIL), (MARCH + timedelta(days=2, hours=5), MARCH + timedelta(days=17, hours=1))]
+    plain = [witness_rows(cast.tenant, *window) for window in windows]
+    for _ in range(20):
+        sum_days(now=APRIL)
+    month.large.use({"output": 3}, at=MARCH + timedelta(days=9, hours=2), witness=Witness.ENGINE)
+    month.large.use({"output": -3}, at=MARCH + timedelta(days=9, hours=3), witness=Witness.ENGINE)
+    assert UsageDay.objects.exists()
+    assert UsageDayChange.objects.exists()
+    with django_assert_max_num_queries(14):
+        assert [witness_rows(cast.tenant, *window) for window in windows] == plain
+    assert 0 in {one.control for one in plain[0]}
 
 
 @pytest.mark.django_db
