@@ -74,7 +74,9 @@ def add_adjustment(
     known = set(Term.objects.filter(contract=contract, ref__in=named).values_list("ref", flat=True))
     if named - known:
         raise WrongTerms(f"terms: {contract.number} has no term {min(named - known)}.")
-    return add_term(contract=contract, wording=wording, from_at=from_at, to_at=to_at, now=now, ref=ref, title=title)
+    term = add_term(contract=contract, wording=wording, from_at=from_at, to_at=to_at, now=now, ref=ref, title=title)
+    ensure_cuts(contract=contract)
+    return term
 
 
 def _named(wording: Adjusting) -> Sequence[str]:

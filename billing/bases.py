@@ -17,6 +17,7 @@ from billing.lease_measured import measure_leases
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
 from billing.price_rules import window_versions
 from billing.rating.book import PriceVersion
+from billing.rating.dividing import percent_instants
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.kinds import KINDS, read_fact
 from billing.rating.rated import TermKind
@@ -96,7 +97,8 @@ def read_bases(
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)
     place = Value(zone) if zone else zones_of(windows, spans)
-    stretches = _stretches(spans, _price_changes(windows, versions), place, grain, _by_day(terms))
+    changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
+    stretches = _stretches(spans, changes, place, grain, _by_day(terms))
     of_days = summed and grain is not Grain.HOUR and not by_caller and _is_utc(windows, zone)
     usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
     measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
@@ -236,6 +238,7 @@ def _is_utc(windows: Iterable[Window], zone: str | None) -> bool:
 def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple[Used, ...]]:
     """Return by term id the usage of spans as if it billed under them, at the prices of a basis; one query."""
     changes = {version.effective_at for version in basis.versions}
+    changes |= {at for term in basis.of_kind(TermKind.DISCOUNT) for at in percent_instants(term.stretches)}
     found = _usage(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
     return {term_id: tuple(usage) for (_, term_id), usage in found.items()}
 
@@ -268,6 +271,19 @@ def _price_changes(windows: Sequence[Window], versions: Sequence[Sequence[PriceV
         for window, in_force in zip(windows, versions, strict=True)
         for version in in_force
         if window.from_at < version.effective_at < window.to_at
+    }
+
+
+def _discount_changes(windows: Sequence[Window], terms: Iterable[Term]) -> set[datetime]:
+    """Return every instant inside a window at which a percentage off begins or ends."""
+    discounts = [term for term in terms if term.kind == TermKind.DISCOUNT]
+    return {
+        at
+        for window in windows
+        for term in discounts
+        if term.contract_id == window.contract.id
+        for at in percent_instants(term.stretches(window.from_at, window.period_to_at or window.to_at))
+        if window.from_at < at < window.to_at
     }
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from billing.rating.below_zero import CREDIT_AMOUNT, settle_below_zero
 from billing.rating.book import PriceVersion
+from billing.rating.dividing import DIVIDED, divided, dividing_instants
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used, facts_of
 from billing.rating.kinds import ADJUSTED, KINDS, TOKEN_CLASSES, kind_of
 from billing.rating.late import rate_late
@@ -25,7 +26,8 @@ class PeriodBasis:
     """Everything that decides what a contract owes for a window of one of its periods.
 
     `contract_version` is the latest that is in force within the window. Every term has a wording in force; `facts` are
-    those of the contract as a whole.
+    those of the contract as a whole. `discounts_divide` is false of what was rated while a percentage off was that of
+    the moment at which a line began.
     """
 
     contract: str
@@ -33,6 +35,7 @@ class PeriodBasis:
     window: RatingWindow
     terms: tuple[TermInput, ...] = ()
     facts: tuple[Fact, ...] = ()
+    discounts_divide: bool = True
 
     def __post_init__(self) -> None:
         assert all(term.stretches for term in self.terms)
@@ -91,7 +94,7 @@ def rate(basis: PeriodBasis) -> Rated:
     for term in basis.terms:
         rater = KINDS[kind_of(term)].rate
         if rater is not None:
-            add(rater(term, basis.window))
+            add(rater(_divided(term, basis), basis.window))
     for kind in ADJUSTED:
         if kind is TermKind.CREDIT:
             # What comes late for closed periods was rated with them; prepaid credit pays for it like for the rest.
@@ -102,6 +105,12 @@ def rate(basis: PeriodBasis) -> Rated:
             add(adjust(term, basis.window, tuple(lines)))
     add(settle_below_zero(basis.contract, basis.contract_version, basis.window, lines, _brought(basis.facts)))
     return Rated(tuple(lines), tuple(unpriced), tuple(carries))
+
+
+def _divided(term: TermInput, basis: PeriodBasis) -> TermInput:
+    if not basis.discounts_divide or kind_of(term) not in DIVIDED:
+        return term
+    return divided(term, dividing_instants(basis.of_kind(TermKind.DISCOUNT), term.ref, basis.window))
 
 
 def _brought(facts: Sequence[Fact]) -> Decimal:

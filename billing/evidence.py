@@ -154,6 +154,7 @@ def _basis(basis: PeriodBasis, version_numbers: Mapping[str, int]) -> dict[str, 
         "price_versions": [write_version(version, version_numbers) for version in basis.versions],
         "terms": [write_term(term) for term in basis.terms],
         "facts": [write_fact(fact) for fact in basis.facts],
+        "discounts_divide": basis.discounts_divide,
     }
 
 
@@ -186,6 +187,7 @@ def _read_basis(document: Document) -> PeriodBasis:
         ),
         terms=tuple(read_term(term) for term in document["terms"]),
         facts=tuple(read_fact(fact) for fact in document["facts"]),
+        discounts_divide=document["discounts_divide"],
     )
 
 

@@ -5,13 +5,17 @@ from typing import Any
 
 from billing.canonical import Document
 
-FORMAT = "forecourt-evidence-4"
+FORMAT = "forecourt-evidence-5"
+FORMAT_WITHOUT_DIVIDING = "forecourt-evidence-4"
+"""What was sealed while a percentage off was that of the moment at which a line began."""
 FORMAT_WITHOUT_ADJUSTMENTS = "forecourt-evidence-3"
 """What was sealed before usage that came late was billed on later invoices."""
 FORMAT_WITHOUT_WORDINGS = "forecourt-evidence-2"
 """What was sealed while a contract held leases and token shares only, each with one wording."""
 FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
 """What was sealed before long requests had prices of their own."""
+
+EARLIER = (FORMAT_WITHOUT_DIVIDING, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS)
 
 WITHOUT_TAXES = {"taxes": None, "grants_apart": False}
 """What was sealed before taxes were worked out, while what was drawn from all grants of a term was one line."""
@@ -25,8 +29,10 @@ def present(document: Document) -> Document:
         document = _with_wordings(document)
     if document["format"] == FORMAT_WITHOUT_ADJUSTMENTS:
         document = _with_adjustments(document)
+    if document["format"] == FORMAT_WITHOUT_DIVIDING:
+        document = _without_dividing(document)
     if document["format"] != FORMAT:
-        known = ", ".join((FORMAT, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS))
+        known = ", ".join((FORMAT, *EARLIER))
         raise ValueError(f"format: found {document['format']!r}, expected one of {known}")
     return document
 
@@ -52,7 +58,13 @@ def _with_tiers(document: Document) -> Document:
 
 def _with_adjustments(document: Document) -> Document:
     """Nothing was billed of earlier periods, and nothing taxed."""
-    return {**document, "format": FORMAT, "adjustments": [], **WITHOUT_TAXES}
+    return {**document, "format": FORMAT_WITHOUT_DIVIDING, "adjustments": [], **WITHOUT_TAXES}
+
+
+def _without_dividing(document: Document) -> Document:
+    """No term was divided where a percentage off it changed, of this period and of those that were restated."""
+    sections = [{**section, "discounts_divide": False} for section in document["adjustments"]]
+    return {**document, "format": FORMAT, "adjustments": sections, "discounts_divide": False}
 
 
 def _with_wordings(document: Document) -> Document:

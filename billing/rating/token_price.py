@@ -225,7 +225,8 @@ def _line(term: TermInput, piece: Piece) -> RatedLine:
     tier = f"t{piece.tier}" if piece.tier else ""
     year = f"y{lot.year}" if lot.year else ""
     factor = f"{lot.factor_names}*{lot.factor}" if lot.factor_names else ""
-    details = [each for each in (factor, tier_id(lot.context_over), tier, year) if each]
+    part = f"from {unix_second(lot.stretch.from_at)}" if lot.stretch.is_part else ""
+    details = [each for each in (factor, tier_id(lot.context_over), tier, year, part) if each]
     version = lot.stretch.contract_version
     priced_by = (lot.version_id or "own", piece.rule)
     return RatedLine(

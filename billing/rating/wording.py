@@ -64,12 +64,16 @@ class Said(Generic[W]):
 
 @dataclass(frozen=True, slots=True)
 class Stretch(Generic[W]):
-    """The wording that is in force over `[from_at, to_at)` by version `contract_version` of the contract."""
+    """The wording that is in force over `[from_at, to_at)` by version `contract_version` of the contract.
+
+    One that `is_part` goes on with what the stretch before it says (`billing.rating.dividing`).
+    """
 
     contract_version: int
     from_at: datetime
     to_at: datetime
     wording: W
+    is_part: bool = False
 
     def __post_init__(self) -> None:
         assert self.from_at.tzinfo is not None

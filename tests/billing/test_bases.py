@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from billing.agreeing import add_adjustment, add_token_price
 from billing.bases import Grain, read_bases, read_basis
 from billing.basis import rate
+from billing.cuts import ensure_cuts
 from billing.models import Contract, TermDeployment
 from billing.pricing import publish_price_version
+from billing.rating.discount import DiscountWording
 from billing.rating.rated import TermKind
 from billing.rating.share_wording import TokenShareWording
+from billing.rating.token_price_wording import TokenPriceWording
 from billing.term_versions import TermChange, add_version
 from billing.usage_spans import Span, Window, billed_usage, usage_records, usage_spans
 from metering.models import UsageHour, Witness
@@ -130,6 +135,36 @@ def test_a_change_of_wording_divides_usage_to_the_instant(world: World) -> None:
         (Decimal(15), world.contract.version),
     }
     assert sum(line.quantity for line in lines if line.share_percent == 30) == 11
+
+
+def test_a_percentage_off_divides_usage_to_the_instant() -> None:
+    """A tenth off what was used before half past four, a half off what comes after: by hours and by days alike."""
+    world, at = make_world(tokens=PRICES, gpus={H100: "2"}, time_zone="Asia/Kolkata"), NOON + HOUR / 2 + 4 * HOUR
+    contract, now = world.contract, MARCH
+    shared = world.share()
+    shared.term.deployments.all().delete()
+    priced = add_token_price(
+        contract=contract,
+        deployments=[shared.deployment],
+        wording=TokenPriceWording(witness="gateway"),
+        from_at=MARCH,
+        to_at=None,
+        now=now,
+    )
+    off = {percent: DiscountWording(percent=Decimal(percent), terms=(priced.ref,)) for percent in (10, 50)}
+    term = add_adjustment(contract=contract, wording=off[10], from_at=MARCH, to_at=None, now=now, title="Off")
+    add_version(contract=contract, changes=[TermChange(term, [(at, off[50])], {})], effective_at=at, now=now)
+    ensure_cuts(contract=contract)
+    assert list(shared.deployment.cuts.values_list("at", flat=True)) == [at]
+    shared.use({"output": 10_000_000}, at=NOON)
+    shared.use({"output": 5_000_000}, at=NOON + 4 * HOUR, to_at=at)
+    shared.use({"output": 1_000_000}, at=at)
+    daily = read_basis(Window(contract, MARCH, APRIL))
+    hourly = read_basis(Window(contract, MARCH, APRIL), grain=Grain.HOUR)
+    assert rate(daily) == rate(hourly)
+    lines = rate(daily).lines
+    assert [line.exact for line in lines if line.term_ref == term.ref] == [-Fraction(165, 100), -Fraction(55, 100)]
+    assert sum(line.quantity for line in lines if line.term_ref == priced.ref) == 16_000_000
 
 
 def test_two_windows_of_one_contract_are_read_together(world: World) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from billing.evidence_formats import FORMAT, FORMAT_WITHOUT_TIERS, FORMAT_WITHOUT_WORDINGS, present
+from billing.evidence_formats import (
+    FORMAT,
+    FORMAT_WITHOUT_DIVIDING,
+    FORMAT_WITHOUT_TIERS,
+    FORMAT_WITHOUT_WORDINGS,
+    present,
+)
 from billing.evidence_terms import read_term, read_version
 from billing.rating.kinds import kind_of
 from billing.rating.lease_wording import LeaseWording
@@ -114,6 +120,16 @@ def test_the_middle_format_keeps_its_tiers() -> None:
 def test_the_present_format_is_left_alone_however_often_it_is_read() -> None:
     found = present(oldest())
     assert present(found) is found
+
+
+def test_before_discounts_divided_they_did_not_in_the_period_and_in_those_that_were_restated() -> None:
+    sealed = {**present(oldest()), "format": FORMAT_WITHOUT_DIVIDING, "adjustments": [{"invoice": "S-1"}]}
+    del sealed["discounts_divide"]
+    found = present(sealed)
+    assert found["format"] == FORMAT
+    assert found["discounts_divide"] is False
+    assert found["adjustments"] == [{"invoice": "S-1", "discounts_divide": False}]
+    assert present(oldest())["discounts_divide"] is False
 
 
 @pytest.mark.parametrize("name", ["forecourt-evidence-0", "", None])

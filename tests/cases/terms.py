@@ -17,6 +17,7 @@ from billing.rating.commitment import CommitmentWording, adjust_commitment, draw
 from billing.rating.credit import CreditWording, Drawn, Grant, Granted, HardStop, adjust_credit, grant_of, may_go_on
 from billing.rating.cumulative import book, difference
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
+from billing.rating.dividing import divided, dividing_instants
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
 from billing.rating.lines import make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
@@ -122,7 +123,9 @@ def _rate(
     for kind, term in inputs:
         if kind == "token_price":
             used = tuple(_used(each, period) for each in usage)
-            rated += rate_token_price(replace(term, usage=used), window)
+            discounts = [each for other, each in inputs if other == "discount"]
+            whole = divided(replace(term, usage=used), dividing_instants(discounts, term.ref, window))
+            rated += rate_token_price(whole, window)
     for name, adjust in ADJUSTERS.items():
         for kind, term in inputs:
             if kind == name:
