@@ -96,9 +96,8 @@ def read_bases(
     versions = versions or window_versions([(one.contract, one.from_at, one.to_at) for one in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)
-    place = Value(zone) if zone else zones_of(windows, spans)
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
-    stretches = _stretches(spans, changes, place, grain, _by_day(terms))
+    stretches = _stretches(spans, changes, Value(zone) if zone else zones_of(windows, spans), grain, _by_day(terms))
     of_days = summed and grain is not Grain.HOUR and not by_caller and _is_utc(windows, zone)
     usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
     measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
