@@ -1,5 +1,12 @@
-"""A worker for tests: sweeps collections and events until it is killed. `python -m tests.billing.sweeping`."""
+"""Workers for tests that sweep collections and events until they are killed. `python -m tests.billing.sweeping`.
 
+For each line that comes in, one more worker is begun, and the number of its process is said. It is a copy of this
+process, which has read the product once for all of them; there is one at a time.
+"""
+
+import os
+import signal
+import sys
 import time
 
 import django
@@ -11,10 +18,21 @@ def main() -> None:
     django.setup()
     from billing.tasks import apply_stripe_events, settle_invoices
 
-    print("sweeping", flush=True)
+    for _ in sys.stdin:
+        worker = os.fork()
+        if not worker:
+            sweep(settle_invoices, apply_stripe_events)
+        print(worker, flush=True)
+        os.waitpid(worker, 0)
+        print("gone", flush=True)
+
+
+def sweep(*sweeps: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        settle_invoices()
-        apply_stripe_events()
+        for one in sweeps:
+            assert callable(one)
+            one()
         time.sleep(PAUSE_S)
 
 

@@ -24,7 +24,7 @@ from billing.usage_spans import Span
 from billing.verifying import verify
 from metering.models import Witness
 from tenants.ids import new_id
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_statement, die
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
 from tests.kept import kept

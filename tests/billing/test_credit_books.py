@@ -21,7 +21,7 @@ from billing.models import AccountKind, CreditMovement, LedgerPosting
 from billing.rating.credit import CreditWording
 from billing.standing import standing_of
 from billing.term_versions import TermChange, add_version
-from tests.billing.test_closing__killed import Killed
+from tests.billing.killed import Killed
 from tests.billing.test_credits import grant, left, prepaid_world
 from tests.billing.world import APRIL, HOUR, MARCH
 from tests.factories import make_organization

@@ -1,4 +1,4 @@
-"""Stating what no meter knows, killed at any of its statements: nothing is kept, and the next call does all of it."""
+"""Stating what no meter knows, killed before any of its writes: nothing is kept, and the next call does all of it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from billing.share_stating import By, state_audit, state_refund
 from billing.witness_answers import answer_difference
 from metering.models import Witness
 from tenants.models import AuditEntry
+from tests.billing.killed import Killed, at_write, counts_in, die
 from tests.billing.sharing import share
-from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 from tests.kept import kept
 
@@ -46,24 +46,24 @@ def used(world: World, **document: object) -> Shared:
     return made
 
 
-def counts() -> list[int]:
-    return [table._default_manager.count() for table in KEPT]
+def counts() -> dict[str, int]:
+    return counts_in(KEPT)
 
 
 def killed_everywhere(act: Callable[[], object], *, least: int) -> None:
-    """Kill an act before each of its statements, hold that it leaves nothing, and let it end at last."""
-    before, statement = counts(), 0
+    """Kill an act before each of its writes, hold that it leaves nothing, and let it end at last."""
+    before, place = counts(), 0
     while True:
-        statement += 1
+        place += 1
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 act()
         except Killed:
             assert counts() == before
         else:
             break
-    # The last round saw every statement of the act, so each was a place to die at.
-    assert statement > least
+    # The last round saw every write of the act, so each was a place to die at.
+    assert place > least
 
 
 def test_a_refund_is_stated_whole_or_not_at_all(world: World) -> None:
@@ -83,7 +83,7 @@ def test_a_refund_is_stated_whole_or_not_at_all(world: World) -> None:
             now=APRIL + DAY,
         )
 
-    killed_everywhere(act, least=6)
+    killed_everywhere(act, least=2)
     assert not act()[1]
     assert TermFact.objects.get().document["tokens"] == 10 * MTOK
     assert AuditEntry.objects.filter(action="revenue.refunded").count() == 1
@@ -109,7 +109,7 @@ def test_a_finding_is_stated_whole_or_not_at_all(world: World) -> None:
             now=APRIL + 3 * DAY,
         )
 
-    killed_everywhere(act, least=6)
+    killed_everywhere(act, least=2)
     assert not act()[1]
     assert TermFact.objects.count() == AuditEntry.objects.filter(action="revenue.audited").count() == 1
     by = By(world.tenant, "alice@example.com")
@@ -142,7 +142,7 @@ def test_certified_revenue_is_stated_whole_or_not_at_all(world: World) -> None:
             now=APRIL + DAY,
         )
 
-    killed_everywhere(act, least=6)
+    killed_everywhere(act, least=3)
     assert not act()[1]
     assert RevenueStatement.objects.get().fact == TermFact.objects.get()
     invoice = close_period(period_id=world.period().id, now=APRIL + 3 * DAY).invoice
@@ -168,7 +168,7 @@ def test_the_second_word_on_a_held_difference_is_kept_with_what_is_agreed_or_not
         )
 
     assert not answer(By(world.provider, "petra@example.com"))
-    killed_everywhere(lambda: answer(By(world.tenant, "alice@example.com")), least=8)
+    killed_everywhere(lambda: answer(By(world.tenant, "alice@example.com")), least=4)
     assert WitnessAnswer.objects.count() == 2
     assert TermFact.objects.get().document["tokens"] == 95 * MTOK
     actions = AuditEntry.objects.filter(action__startswith="witnesses.").values_list("action", flat=True)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,19 +124,18 @@ def test_kill_9_during_every_call_ends_as_if_nothing_had_happened(double: Stripe
     invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
     begin(invoice)
     Settlement.objects.filter(pk=invoice.pk).update(next_try_at=datetime.now(UTC))
-    for path in POSTS:
-        if path.endswith("/pay"):
-            add_card(double, invoice)
-        # The call is done, its answer never comes, and the worker is killed while it waits for it.
-        double.faults({"kind": "drop", "when": "after", "hang_s": 30, "method": "POST", "path": path})
-        with sweeping(double) as worker:
-            wait_for(lambda: double.state()["faults_waiting"] == 0)
-            worker.send_signal(signal.SIGKILL)
-            worker.wait(timeout=10)
-        # The lease of the dead runs out.
-        Settlement.objects.filter(pk=invoice.pk).update(next_try_at=datetime.now(UTC))
-    with sweeping(double):
-        wait_for(lambda: state_of(invoice) == SettlementState.PAID)
+    with sweepers(double) as begin_sweeping:
+        for path in POSTS:
+            if path.endswith("/pay"):
+                add_card(double, invoice)
+            # The call is done, its answer never comes, and the worker is killed while it waits for it.
+            double.faults({"kind": "drop", "when": "after", "hang_s": 30, "method": "POST", "path": path})
+            with begin_sweeping():
+                wait_for(lambda: double.state()["faults_waiting"] == 0)
+            # The lease of the dead runs out.
+            Settlement.objects.filter(pk=invoice.pk).update(next_try_at=datetime.now(UTC))
+        with begin_sweeping():
+            wait_for(lambda: state_of(invoice) == SettlementState.PAID)
     assert_paid_once(double, invoice)
     posts = [each for each in double.state()["requests"] if each["method"] == "POST"]
     assert len([each for each in posts if each["path"] == "/v1/customers"]) <= 2
@@ -144,8 +143,8 @@ def test_kill_9_during_every_call_ends_as_if_nothing_had_happened(double: Stripe
 
 
 @contextmanager
-def sweeping(double: StripeDouble) -> Iterator[subprocess.Popen[str]]:
-    """A worker in its own process, on this test's database."""
+def sweepers(double: StripeDouble) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Begin workers, each in a process of its own on this test's database, which `kill -9` ends with its block."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     environment = {
         **os.environ,
@@ -155,20 +154,32 @@ def sweeping(double: StripeDouble) -> Iterator[subprocess.Popen[str]]:
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STRIPE_API_BASE": double.base_url,
     }
-    worker = subprocess.Popen(
+    parent = subprocess.Popen(
         [sys.executable, "-m", "tests.billing.sweeping"],
         cwd=ROOT,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+    @contextmanager
+    def sweeping() -> Iterator[None]:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write("one more\n")
+        parent.stdin.flush()
+        worker = int(parent.stdout.readline())
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGKILL)
+            assert parent.stdout.readline() == "gone\n"
+
     try:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "sweeping\n"
-        yield worker
+        yield sweeping
     finally:
-        worker.kill()
-        worker.communicate(timeout=10)
+        parent.communicate(timeout=10)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

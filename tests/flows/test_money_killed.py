@@ -1,11 +1,10 @@
-"""A use case of money that dies at any of its statements leaves nothing behind, and done again it ends the same.
+"""A use case of money that dies before any of its writes leaves nothing behind, and done again it ends the same.
 
-Every third statement is tried; `KILL_EVERY=1` tries each.
+`KILL_READS=1` dies at each of its reads too.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,16 +39,15 @@ from billing.statements.stating import make_statement
 from billing.write_offs import write_off
 from tests.billing.banking.statements import Movement, make_account, take_one
 from tests.billing.corrections.corrected import credit, pay
+from tests.billing.killed import Killed, at_write, counts_in, die
 from tests.billing.statements.stated import MARCH_MONTH, STATED_AT, close_march, make_month
-from tests.billing.test_closing__killed import Killed, at_statement, die
 from tests.billing.world import APRIL, World
 
 pytestmark = pytest.mark.django_db
 
 NOW = APRIL + timedelta(days=20)
 BY = "sam"
-STATEMENTS_MAX = 400
-EVERY = int(os.environ.get("KILL_EVERY", "3"))
+PLACES_MAX = 400
 Act = Callable[[World], object]
 
 
@@ -143,7 +141,7 @@ CASES = {
 
 def counts() -> dict[str, int]:
     """How many rows each table of billing has."""
-    return {model.__name__: model._default_manager.count() for model in apps.get_app_config("billing").get_models()}
+    return counts_in([*apps.get_app_config("billing").get_models()])
 
 
 def standing() -> dict[tuple[str, str], Decimal]:
@@ -162,7 +160,7 @@ def undisturbed(world: World, act: Act) -> tuple[dict[str, int], dict[tuple[str,
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_dies_at_each_statement_and_done_again_it_ends_the_same(name: str) -> None:
+def test_it_dies_before_each_write_and_done_again_it_ends_the_same(name: str) -> None:
     world, case = make_month(), CASES[name]
     PayoutTerms.objects.create(provider=world.provider, hold_days=0)
     close_march(world)
@@ -170,13 +168,13 @@ def test_it_dies_at_each_statement_and_done_again_it_ends_the_same(name: str) ->
         act(world)
     before, ended = (counts(), standing()), undisturbed(world, case.act)
     assert ended != before
-    for statement in range(1, STATEMENTS_MAX, EVERY):
+    for place in range(1, PLACES_MAX):
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 case.act(world)
         except Killed:
             assert standing() == before[1]
             continue
         break
-    assert statement > 5
+    assert place > 4
     assert (counts(), standing()) == ended

@@ -1,4 +1,4 @@
-"""A close that takes up late usage and is killed at a statement leaves nothing behind, and the next one does all."""
+"""A close that takes up late usage and is killed before a write leaves nothing behind, and the next one does all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from billing.closing import CloseState, close_period
 from billing.models import Adjustment, Charge, Invoice, PeriodCarry, PeriodState
 from tests.billing.adjusting.late import MAY, late_world
 from tests.billing.adjusting.test_restatements import MILLION, wrong
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_write, counts_in, die
 from tests.billing.world import APRIL
 
 
 @pytest.mark.django_db
-def test_an_exception_at_any_fourth_statement_leaves_nothing_behind() -> None:
+def test_an_exception_before_any_write_leaves_nothing_behind() -> None:
     late = late_world()
     late.use(25 * MILLION)
     late.close()
@@ -24,20 +24,20 @@ def test_an_exception_at_any_fourth_statement_leaves_nothing_behind() -> None:
     late.use(MILLION, at=APRIL)
     period_id, now = late.world.period(APRIL).pk, MAY + timedelta(days=1)
     tables = (Adjustment, Charge, Invoice, PeriodCarry)
-    before = [table._default_manager.count() for table in tables]
-    statement = 1
+    before = counts_in(tables)
+    place = 1
     while True:
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 closed = close_period(period_id=period_id, now=now)
         except Killed:
-            assert [table._default_manager.count() for table in tables] == before
+            assert counts_in(tables) == before
             period = late.world.period()
             assert (late.world.period(APRIL).state, period.restated_at) == (PeriodState.OPEN, None)
         else:
             break
-        statement += 4
+        place += 1
     assert closed.state is CloseState.CLOSED
-    assert statement > 60
+    assert place > 18
     assert [each.amount for each in Adjustment.objects.all()] == [1]
     assert wrong() == []

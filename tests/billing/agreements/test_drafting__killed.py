@@ -1,4 +1,4 @@
-"""A worker that dies at any statement of an act of a proposal leaves nothing behind; the next one does all of it."""
+"""A worker that dies before any write of an act of a proposal leaves nothing behind; the next one does all of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.agreements.drafting import decline, edit_draft, offer, propose, wit
 from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState
 from tenants.models import AuditEntry
 from tests.billing.agreements.agreed import drafted_contract, new_lease, offered, parties, provider, tenant
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_write, die
 from tests.billing.world import MARCH, World
 from tests.kept import kept
 
@@ -30,18 +30,18 @@ def stored() -> tuple[object, ...]:
 
 
 def undone_until_done(act: Callable[[], Amendment], least: int) -> Amendment:
-    """Let the act die at each of its statements in turn, until it has none left to die at."""
-    before, statement = stored(), 0
+    """Let the act die before each of its writes in turn, until it has none left to die at."""
+    before, place = stored(), 0
     while True:
-        statement += 1
+        place += 1
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 done = act()
         except Killed:
-            assert stored() == before, f"killed at statement {statement}"
+            assert stored() == before, f"killed before write {place}"
         else:
             break
-    assert statement > least
+    assert place > least
     done.refresh_from_db()
     return done
 
@@ -54,7 +54,7 @@ def world() -> World:
 def test_a_proposal(world: World) -> None:
     change = new_lease(world.make_slices(1))
     done = undone_until_done(
-        lambda: propose(contract_id=world.contract.id, changes=[change], by=provider(world), now=MARCH), 3
+        lambda: propose(contract_id=world.contract.id, changes=[change], by=provider(world), now=MARCH), 1
     )
     assert done.state == AmendmentState.DRAFT
     assert Amendment.objects.count() == 1
@@ -66,7 +66,7 @@ def test_an_edit(world: World) -> None:
     )
     change = new_lease(world.make_slices(2))
     done = undone_until_done(
-        lambda: edit_draft(amendment_id=made.id, changes=[change], by=provider(world), note="two"), 2
+        lambda: edit_draft(amendment_id=made.id, changes=[change], by=provider(world), note="two"), 1
     )
     assert done.note == "two"
     assert len(done.changes[0]["slices"]) == 2
@@ -74,7 +74,7 @@ def test_an_edit(world: World) -> None:
 
 def test_an_offer_of_a_drafted_contract(world: World) -> None:
     made = drafted_contract(world, new_lease(world.make_slices(1)))
-    done = undone_until_done(lambda: offer(amendment_id=made.id, by=provider(world), now=MARCH), 4)
+    done = undone_until_done(lambda: offer(amendment_id=made.id, by=provider(world), now=MARCH), 3)
     assert (done.state, len(done.sha256)) == (AmendmentState.OFFERED, 64)
     assert Contract.objects.get(pk=done.contract_id).state == ContractState.OFFERED
 
@@ -82,7 +82,7 @@ def test_an_offer_of_a_drafted_contract(world: World) -> None:
 def test_the_first_word(world: World) -> None:
     made = offered(world, new_lease(world.make_slices(1)))
     done = undone_until_done(
-        lambda: accept(amendment_id=made.id, by=tenant(world), name="Alice", sha256=made.sha256, now=MARCH), 3
+        lambda: accept(amendment_id=made.id, by=tenant(world), name="Alice", sha256=made.sha256, now=MARCH), 2
     )
     assert done.state == AmendmentState.OFFERED
     assert Acceptance.objects.get().organization == world.tenant

@@ -46,7 +46,7 @@ from tests.billing.agreements.agreed import (
     share_wording,
     tenant,
 )
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_write, die
 from tests.billing.world import APRIL, HOUR, MARCH, World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -341,24 +341,24 @@ def test_the_preview_says_each_term_s_end_in_words_and_what_the_last_period_woul
     assert state_of(world)["contract"][1] is None
 
 
-def test_a_worker_that_dies_at_any_statement_of_the_last_word_ends_nothing() -> None:
+def test_a_worker_that_dies_before_any_write_of_the_last_word_ends_nothing() -> None:
     world = make_world(tokens=PRICES)
     world.share()
     ensure_periods(contract=world.contract, now=MARCH)
     made = offered_contract_end(world)
     accept(amendment_id=made.id, by=tenant(world), name="Alice", sha256=made.sha256, now=MARCH)
     before = state_of(world)
-    statement = 0
+    place = 0
     while True:
-        statement += 1
+        place += 1
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 accept(amendment_id=made.id, by=provider(world), name="Petra", sha256=made.sha256, now=MARCH)
         except Killed:
             assert state_of(world) == before
         else:
             break
-    assert statement > 20
+    assert place > 12
     assert state_of(world)["contract"][:2] == (ContractState.TERMINATED, END)
 
 

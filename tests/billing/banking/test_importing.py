@@ -1,4 +1,4 @@
-"""Statement files: taken once, in any order and overlap; killed at any statement; every entry has an outcome."""
+"""Statement files: taken once, in any order and overlap; killed before any write; every entry has an outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from billing.models import AccountKind, BankImport, BankLine, BankLineState, Led
 from tenants.models import AuditEntry, Organization
 from tests.billing.banking.statements import BY, DAY, IBAN, NOW, Movement, camt, make_account, take
 from tests.billing.issued import make_parties
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_write, die
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -139,19 +139,19 @@ def test_a_day_to_come_is_not_booked_before_now(provider: Organization) -> None:
 
 
 @pytest.mark.unmeasured
-def test_an_import_that_dies_at_any_statement_leaves_nothing_behind(provider: Organization) -> None:
-    statement, content = 0, camt([Movement("1.00", "a", "A1"), Movement("2.00", "b", "A2")])
+def test_an_import_that_dies_before_any_write_leaves_nothing_behind(provider: Organization) -> None:
+    place, content = 0, camt([Movement("1.00", "a", "A1"), Movement("2.00", "b", "A2")])
     while True:
-        statement += 1
+        place += 1
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 take_file(provider, content)
         except Killed:
             assert not BankLine.objects.exists()
             assert not LedgerPosting.objects.exists()
         else:
             break
-    assert statement > 8
+    assert place > 4
     assert BankImport.objects.get().stored == 2
     assert waiting(provider) == 3
     assert broken() == []

@@ -35,7 +35,7 @@ from billing.standing import standing_of
 from billing.suspensions import ContractSuspended, is_suspended
 from tenants.models import AuditEntry
 from tests.billing.dunning.overdue import BY, STEPS, after, make_overdue, send_all, sweep, taken
-from tests.billing.test_closing__killed import Killed, at_statement, die
+from tests.billing.killed import Killed, at_write, die
 from tests.factories import make_cast
 from tests.kept import kept
 
@@ -215,20 +215,20 @@ def test_the_database_keeps_steps_as_they_were(cast: Cast, invoice_made: Invoice
 
 
 @pytest.mark.unmeasured
-def test_a_step_that_dies_at_any_statement_is_taken_whole_the_next_time(invoice: Invoice) -> None:
-    now, statement = after(invoice, 3), 0
+def test_a_step_that_dies_before_any_write_is_taken_whole_the_next_time(invoice: Invoice) -> None:
+    now, place = after(invoice, 3), 0
     begin_cases(now=now, limit=1)
     while True:
-        statement += 1
+        place += 1
         try:
-            with connection.execute_wrapper(at_statement(statement, die)):
+            with connection.execute_wrapper(at_write(place, die)):
                 take_step(invoice_id=invoice.pk, now=now)
         except Killed:
             assert taken() == []
             assert not DunningMail.objects.exists()
         else:
             break
-    assert statement > 8
+    assert place > 4
     assert (taken(), DunningMail.objects.count()) == ([("remind", 3)], 2)
 
 

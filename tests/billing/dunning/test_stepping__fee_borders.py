@@ -185,7 +185,7 @@ def test_a_step_with_its_fee_is_taken_whole_or_not_at_all(cast: Cast, invoice: I
     set_policy(provider=cast.provider, steps=[{**FEE, "amount": "5"}], by=BY, now=ISSUED_AT)
     sweep(after(invoice, 9))
     now = after(invoice, 10)
-    killed_everywhere(lambda: take_step(invoice_id=invoice.pk, now=now), TABLES, least=15, every=5)
+    killed_everywhere(lambda: take_step(invoice_id=invoice.pk, now=now), TABLES, least=12, every=3)
     assert (DunningStep.objects.count(), Debit.objects.count()) == (1, 1)
     assert Debit.objects.get().step == DunningStep.objects.get()
 
@@ -199,7 +199,7 @@ def test_a_step_with_its_fee_is_taken_back_whole_or_not_at_all(cast: Cast, invoi
     def act() -> None:
         take_back(provider=cast.provider, step_id=step.pk, reason="Paid in time", by=BY, now=after(invoice, 11))
 
-    killed_everywhere(act, TABLES, least=8, every=4)
+    killed_everywhere(act, TABLES, least=8, every=2)
     assert (DunningTakenBack.objects.count(), DebitTakenBack.objects.count()) == (1, 1)
 
 
