@@ -65,8 +65,10 @@ def carried_by(invoice: Invoice) -> tuple[CarriedDue, ...]:
 
 def beside_lines(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
     """Return the lines that are pushed beside the invoice's own. Raises AmountNotRepresentable."""
+    if not asked.carried and not asked.settled:
+        return ()
     period = invoice.period
-    collective = collective_of(invoice.pk)
+    collective = collective_of(invoice.pk) if asked.carried else None
     why = f"of collective invoice {collective.number}" if collective else "too small to be charged alone"
     lines = [(f"Invoice {one.invoice.number}, {why}", one.amount) for one in asked.carried]
     if asked.settled:
@@ -99,9 +101,11 @@ def take_up(*, invoice: Invoice, now: datetime) -> tuple[CarriedDue, ...]:
         invoice__in=_small_ones(invoice.tenant_id, invoice.issuer_id, invoice.currency), state=_RESTS
     )
     small_ids = [one.invoice_id for one in waiting.order_by("pk") if one.invoice_id != invoice.pk]
+    if not small_ids:
+        return before
     small = list(with_dues(Invoice.objects.filter(pk__in=small_ids)).order_by("pk"))
     total = asked_for(invoice).total + sum((_left(one) for one in small), NOTHING)
-    if not small or is_too_small(total, invoice.currency):
+    if is_too_small(total, invoice.currency):
         return before
     CarriedDue.objects.bulk_create(
         CarriedDue(invoice=one, carrier=invoice, amount=_left(one), created_at=now) for one in small if _left(one) > 0

@@ -31,6 +31,7 @@ from billing.stripe_intents import Result, carry_out
 from billing.stripe_results import Applied, apply_stripe_invoice
 
 if TYPE_CHECKING:
+    from billing.asking import Asked
     from billing.stripe_answers import StripeInvoice, StripeLine
     from billing.stripe_gateway import StripeGateway
 
@@ -115,8 +116,9 @@ def _not_for_stripe(work: Work) -> Next | None:
     invoice = work.invoice
     try:
         take_up(invoice=invoice, now=work.now)
-        _lines_of(invoice)
-        is_small = is_too_small(asked_for(invoice).total, invoice.currency)
+        asked = asked_for(invoice)
+        _lines_of(invoice, asked)
+        is_small = is_too_small(asked.total, invoice.currency)
     except AmountNotRepresentable as error:
         release(carrier_id=invoice.pk, now=work.now)
         return Next(SettlementState.BY_HAND, work.now, last_error=f"Stripe cannot take {error}.")
@@ -155,7 +157,7 @@ def make_draft(work: Work) -> Next:
 
 def add_lines(work: Work) -> Next:
     """Add the lines, a chunk a call; how many the draft has says which chunks are in."""
-    lines = _lines_of(work.invoice)
+    lines = _lines_of(work.invoice, asked_for(work.invoice))
     for chunk, (start, end) in enumerate(chunk_bounds(len(lines))):
         _add_chunk(work, lines[start:end], chunk=chunk, end=end)
     return Next(SettlementState.GUARD, work.now)
@@ -181,7 +183,7 @@ def compare(work: Work) -> Next:
     expected = {
         "number": invoice.number,
         "currency": invoice.currency,
-        "line_count": len(_lines_of(invoice)),
+        "line_count": len(_lines_of(invoice, asked)),
         "subtotal_minor": minor_units(invoice.subtotal + asked.beside, invoice.currency),
         "tax_minor": minor_units(invoice.tax, invoice.currency),
         "total_minor": minor_units(asked.total, invoice.currency),
@@ -352,12 +354,12 @@ def _days_until_due(invoice: Invoice) -> int | None:
     return max((invoice.due_at - invoice.issued_at).days, 0)
 
 
-def _lines_of(invoice: Invoice) -> tuple[StripeLine, ...]:
+def _lines_of(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
     lines = [
         FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at, _taxes_of(line))
         for line in invoice.lines.select_related("taxed__rate").order_by("position")
     ]
-    beside = beside_lines(invoice, asked_for(invoice))
+    beside = beside_lines(invoice, asked)
     return push_lines(lines, currency=invoice.currency, beside=beside)
 
 

@@ -75,3 +75,11 @@ def test_a_list_is_chosen_by_what_is_left() -> None:
     pay(settled, "20", "all of it")
     owing = with_dues(Invoice.objects.all()).filter(Q(left_amount__gt=0))
     assert list(owing) == [open_invoice]
+
+
+@pytest.mark.django_db
+def test_one_after_the_other_each_has_its_own_and_one_that_is_not_there_has_none() -> None:
+    first, other = make_issued([Line("10.00")]), make_issued([Line("20.00")])
+    assert [dues_of(one).left for one in (first, other, first)] == [10, 20, 10]
+    with pytest.raises(Invoice.DoesNotExist):
+        dues_of(Invoice())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,12 @@ POSTS = {
     "finalize": "/v1/invoices/{invoice}/finalize",
     "pay": "/v1/invoices/{invoice}/pay",
 }
+APART = tuple((step,) for step in POSTS)
+STEPS = APART if os.environ.get("FAULTS_APART") else (("customer", "draft", "lines", "finalize"), ("pay",))
+"""The steps of one collection that go wrong, each in turn; a card that is there before makes the customer's needless.
+
+`FAULTS_APART=1` lets one step of each collection go wrong.
+"""
 FAULTS: dict[str, dict[str, Any]] = {
     "no answer, not done": {"kind": "drop", "when": "before"},
     "answer lost after commit": {"kind": "drop", "when": "after"},
@@ -70,12 +77,12 @@ def finish(double: StripeDouble, invoice: Invoice, settlement: Settlement) -> No
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("step", POSTS)
-def test_every_fault_at_every_step_ends_the_same(double: StripeDouble, step: str, fault: str) -> None:
+@pytest.mark.parametrize("steps", STEPS, ids=" ".join)
+def test_every_fault_at_every_step_ends_the_same(double: StripeDouble, steps: tuple[str, ...], fault: str) -> None:
     invoice = charged()
-    if step == "pay":
+    if steps == ("pay",):
         add_card(double, invoice)
-    double.faults({**FAULTS[fault], "method": "POST", "path": POSTS[step]})
+    double.faults(*({**FAULTS[fault], "method": "POST", "path": POSTS[step]} for step in steps))
 
     settlement = collect(invoice, gateway_of(double))
 
@@ -85,7 +92,7 @@ def test_every_fault_at_every_step_ends_the_same(double: StripeDouble, step: str
 
 
 def test_one_fault_after_another_at_every_step(double: StripeDouble) -> None:
-    invoice = charged(lines=250)
+    invoice = charged(lines=101)
     for path in POSTS.values():
         for fault in FAULTS.values():
             double.faults({**fault, "method": "POST", "path": path})
@@ -97,10 +104,10 @@ def test_one_fault_after_another_at_every_step(double: StripeDouble) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("chunk", [1, 2, 3])
 def test_a_fault_in_any_chunk_of_lines_adds_none_twice(double: StripeDouble, chunk: int, when: str) -> None:
-    invoice = charged(lines=250)
+    invoice = charged(lines=201)
     gateway = gateway_of(double, dies_at="add_lines", before=when == "before", nth=chunk)
     settlement = collect_through_death(invoice, gateway, gateway_of(double))
-    assert len(invoices_at(double, invoice)[0]["_lines"]) == 250
+    assert len(invoices_at(double, invoice)[0]["_lines"]) == 201
     finish(double, invoice, settlement)
 
 

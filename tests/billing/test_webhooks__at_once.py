@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 TIMES = 100
 AT_ONCE = 20
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -186,7 +186,8 @@ def test_an_invoice_whose_stripe_is_gone_for_a_day_is_collected_the_day_after(do
         settle(invoice_id=invoice.pk, gateway=gone, now=now)
         waiting = Settlement.objects.get(pk=invoice.pk)
         assert waiting.next_try_at > now, "it is tried again, and not at once"
-        now, tries = waiting.next_try_at, tries + 1
+        # The sweeps that come meanwhile find nothing due; the whole day, try by try, is in the tests of faults.
+        now, tries = max(waiting.next_try_at, now + HOUR), tries + 1
         assert tries < 200, "ever later"
     assert double.state().get("invoice", []) == []
     waiting = collect(invoice, gateway_of(double), now=now)
