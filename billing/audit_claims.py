@@ -20,6 +20,7 @@ from billing.models import BillingPeriod, Contract, TermFact
 from billing.rating.kinds import write_fact
 from billing.rating.share_facts import AuditFinding
 from billing.share_stating import AlreadySettled, By, NotTheParty, WrongFact, counts_at, locked_term
+from billing.telling import tell_audit
 from tenants.models import AuditEntry
 
 NOTE_CHARS_MAX = 1_000
@@ -134,6 +135,8 @@ def _answer(claim: Claim, *, accepts: bool, note: str, by: By, now: datetime) ->
         after=document,
         at=now,
     )
+    if not accepts:
+        tell_audit(claim.stated, "audit.disputed", at=now)
 
 
 def _settle(claim: Claim, settled_by: str, now: datetime) -> Claim:
@@ -155,6 +158,7 @@ def _settle(claim: Claim, settled_by: str, now: datetime) -> Claim:
     settled = TermFact.objects.create(
         term=stated.term, at=at, document=write_fact(fact), recorded_by=settled_by, recorded_at=now
     )
+    tell_audit(stated, "audit.settled", at=now, settled_by=settled_by)
     return Claim(stated, ClaimState.SETTLED, claim.answer_by, settled.at, settled_by)
 
 

@@ -22,6 +22,7 @@ from billing.rating.share_facts import AuditFinding, RefundedCounts
 from billing.rating.share_settling import settle_by
 from billing.rating.share_wording import TokenShareWording
 from billing.rating.share_words import ExclusionRule
+from billing.telling import tell_audit
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -168,7 +169,9 @@ def state_audit(
         raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
     until = _disputed_until(term, period, now)
     document |= {"answer_by": None if until is None else until.isoformat()}
-    return _keep(term, document, f"{term.ref} {audit}", at=now, by=by, now=now), True
+    stated = _keep(term, document, f"{term.ref} {audit}", at=now, by=by, now=now)
+    tell_audit(stated, "audit.stated", at=now)
+    return stated, True
 
 
 def _disputed_until(term: Term, period: BillingPeriod, now: datetime) -> datetime | None:

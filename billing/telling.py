@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Payout,
         PriceNotice,
         ProviderStatement,
+        TermFact,
     )
 
 OVERDUE_KEPT: Final = timedelta(days=7)
@@ -169,6 +170,26 @@ def tell_amendment(amendment: Amendment, kind: str, *, at: datetime, occasion: s
         body=body,
         occasion=occasion,
     )
+
+
+def tell_audit(stated: TermFact, kind: str, *, at: datetime, settled_by: str | None = None) -> None:
+    """Tell both parties what an audit of a share found, that it was disputed, or that it is settled and bills."""
+    contract, said = stated.term.contract, stated.document
+    body = {
+        "id": str(stated.pk),
+        "audit": said["audit"],
+        "contract_id": str(contract.pk),
+        "contract": contract.number,
+        "term": stated.term.ref,
+        "currency": contract.currency,
+        "period_from": said["from_at"],
+        "reported_share_amount": said["reported_share_amount"],
+        "found_share_amount": said["found_share_amount"],
+        "cost_amount": said["cost_amount"],
+        "answer_by": said["answer_by"],
+        "settled_by": settled_by,
+    }
+    _tell((contract.provider_id, contract.tenant_id), kind, stated.pk, at=at, body=body)
 
 
 def tell_prices(notice: PriceNotice, *, tenant_id: UUID, at: datetime) -> None:

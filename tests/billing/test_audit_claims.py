@@ -25,10 +25,12 @@ from billing.models import Contract, InvoiceLine, TermFact
 from billing.share_stating import AlreadySettled, By, NotTheParty, WrongFact, state_audit
 from billing.term_versions import TermChange, add_version
 from metering.models import Witness
-from tenants.models import AuditEntry
+from tenants.hook_models import WebhookEvent
+from tenants.models import AuditEntry, Organization
 from tests.billing.adjusting.test_restatements import wrong
 from tests.billing.sharing import share
-from tests.billing.world import APRIL, MARCH, MODEL, Shared, make_world
+from tests.billing.test_telling import listen
+from tests.billing.world import APRIL, MARCH, MODEL, Shared, World, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -37,9 +39,9 @@ MAY = datetime(2026, 5, 1, tzinfo=APRIL.tzinfo)
 STATED_AT = APRIL + 3 * DAY
 
 
-def audited(*, ends_at: datetime | None = None, **document: Any) -> Shared:
+def audited(world: World | None = None, *, ends_at: datetime | None = None, **document: Any) -> Shared:
     """A share of 30 % of 100 USD in March, which is closed, and of which an audit found 40.50 instead of 30."""
-    world = make_world(tokens={(MODEL, "output"): "1"})
+    world = world or make_world(tokens={(MODEL, "output"): "1"})
     shared = share(world, Witness.GATEWAY, **document)
     shared.use({"output": 100_000_000})
     if ends_at is not None:
@@ -167,3 +169,44 @@ def test_a_wrong_answer_is_refused_with_its_field(changed: dict[str, Any], field
     with pytest.raises(NotTheParty):
         answer(shared, accepts=True, by=By(shared.term.contract.provider, "petra@example.com"))
     assert TermFact.objects.count() == 1
+
+
+def told(organization: Organization) -> list[tuple[str, Any]]:
+    events = WebhookEvent.objects.filter(organization=organization, kind__startswith="audit.").order_by("at", "pk")
+    return [(event.kind, event.body["settled_by"]) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        ((False, True), [("audit.disputed", None), ("audit.settled", "alice@example.com")]),
+        ((True, True), [("audit.settled", "alice@example.com")]),
+        ((), [("audit.settled", UNANSWERED)]),
+    ],
+)
+def test_both_parties_programs_are_told_of_each_step_once(words: tuple[bool, ...], last: list[tuple[str, Any]]) -> None:
+    world = make_world(tokens={(MODEL, "output"): "1"})
+    for party in (world.provider, world.tenant):
+        listen(party)
+    shared = audited(world, settlement={"dispute_days": 10})
+    for place, accepts in enumerate(words):
+        answer(shared, accepts=accepts, now=STATED_AT + (1 + place) * DAY)
+    for days in (11, 12):
+        settle_unanswered(now=STATED_AT + days * DAY)
+    assert told(world.tenant) == told(world.provider) == [("audit.stated", None), *last]
+    body = WebhookEvent.objects.filter(organization=world.tenant, kind="audit.stated").get().body
+    claim = TermFact.objects.get(document__fact="audit_claim")
+    assert body == {
+        "id": str(claim.pk),
+        "audit": "A-1",
+        "contract_id": str(world.contract.pk),
+        "contract": world.contract.number,
+        "term": shared.term.ref,
+        "currency": "USD",
+        "period_from": claim.document["from_at"],
+        "reported_share_amount": "30",
+        "found_share_amount": "40.5",
+        "cost_amount": "2.25",
+        "answer_by": claim.document["answer_by"],
+        "settled_by": None,
+    }
