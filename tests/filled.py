@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -76,6 +77,44 @@ class Filled:
     """The tenant's budget and the provider's limit, by their ids."""
     words: tuple[str, ...]
     """What only the two of them may read, as it stands in pages and answers."""
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """What of this world an address can name, read once: the tables of addresses ask for it with each call."""
+        return {
+            "cluster": self.cluster.slug,
+            "node": self.node.name,
+            "node id": str(self.node.id),
+            "card": str(self.card.id),
+            "card node": self.card.node.name,
+            "card cluster": self.card.node.cluster.slug,
+            "deployment": self.deployment.slug,
+            "deployment id": str(self.deployment.id),
+            "lease": self.lease.ref,
+            "on demand": self.session.term.ref,
+            "session": str(self.session.id),
+            "model": MODEL,
+            "contract id": str(self.lease.contract_id),
+            "number": self.number,
+            "invoice": str(self.invoice.id),
+            "statement": str(self.statement.id),
+            "stated": str(self.stated.id),
+            "stated number": self.stated.number,
+            "meter": str(self.substitution.meter_id),
+            "part": f"{self.substitution.from_at:%Y%m%dT%H%M%S.%f}",
+            "substitution": str(self.substitution.id),
+            "book": str(self.draft.book_id),
+            "draft": str(self.draft.id),
+            "notice": str(self.notice.id),
+            "version": str(self.notice.version_id),
+            "contract": self.invoice.period.contract.number,
+            "quote": str(self.quote.id),
+            **self.books,
+            **self.budgets,
+            "open period": str(self.invoice.contract.periods.get(state="open").id),
+            "movement": str(self.movement.id),
+            "bank file": str(self.movement.imported_id),
+        }
 
 
 def fill(cast: Cast) -> Filled:

@@ -18,6 +18,7 @@ Numbers from sequences are not given back, and the transaction's time (`now()` i
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -27,7 +28,7 @@ import pytest
 from django.db import connection, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_django import DjangoDbBlocker
 
@@ -96,6 +97,18 @@ class Pile:
     def value(self, wanted: Wanted) -> Any:
         """What the maker of a world that stands returned."""
         return next(one.value for one in self.standing if one.wanted == wanted)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Undo at its end what is written within, use cases that ask for the outermost transaction among it."""
+    begun: Any = transaction.atomic()
+    begun._from_testcase = True
+    begun.__enter__()
+    try:
+        yield
+    finally:
+        _end(begun)
 
 
 def _end(begun: Any) -> None:

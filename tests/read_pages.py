@@ -14,7 +14,7 @@ from django.test import Client
 from tenants.models import Role
 from tests.factories import make_user
 from tests.filled import api_key
-from tests.isolation.addresses import ADDRESSES, Address, places
+from tests.isolation.addresses import ADDRESSES, Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def read_addresses() -> Iterator[tuple[str, Address]]:
 
 def query_of(address: Address, filled: Filled) -> dict[str, str]:
     """What is asked with the address."""
-    named = places(filled)
+    named = filled.places
     return {name: str(value).format(**named) for name, value in address.body.items()}
 
 

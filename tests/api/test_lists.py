@@ -11,7 +11,7 @@ from django.test import Client
 
 from tests.api.published import published
 from tests.filled import api_key, fill
-from tests.isolation.addresses import ADDRESSES, places
+from tests.isolation.addresses import ADDRESSES
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def rows_name(shape: dict[str, Any], path: str) -> str:
 
 def calls(path: str, operation: dict[str, Any], filled: Filled) -> list[tuple[str, dict[str, str], bool]]:
     """The calls of a list that the table of the isolation test has, what they must name, and if the provider may."""
-    named = places(filled)
+    named = filled.places
     found = []
     for one in ADDRESSES:
         if one.method != "get" or one.expected["tenant key"] not in (200, 404):

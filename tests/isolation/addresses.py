@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from tests.filled import MODEL
 from tests.isolation.callers import (
     BETWEEN_THEM,
     OWN_API,
@@ -47,50 +46,12 @@ class Address:
 
     def path(self, filled: Filled) -> str:
         """Where it is in a filled world."""
-        named = places(filled)
+        named = filled.places
         return reverse(self.name, kwargs={name: value.format(**named) for name, value in self.arguments.items()})
 
     def __str__(self) -> str:
         shown = {**self.arguments, **self.body}
         return f"{self.method} {self.name} {shown}" if shown else f"{self.method} {self.name}"
-
-
-def places(filled: Filled) -> dict[str, str]:
-    """What of the filled world an address can name."""
-    return {
-        "cluster": filled.cluster.slug,
-        "node": filled.node.name,
-        "node id": str(filled.node.id),
-        "card": str(filled.card.id),
-        "card node": filled.card.node.name,
-        "card cluster": filled.card.node.cluster.slug,
-        "deployment": filled.deployment.slug,
-        "deployment id": str(filled.deployment.id),
-        "lease": filled.lease.ref,
-        "on demand": filled.session.term.ref,
-        "session": str(filled.session.id),
-        "model": MODEL,
-        "contract id": str(filled.lease.contract_id),
-        "number": filled.number,
-        "invoice": str(filled.invoice.id),
-        "statement": str(filled.statement.id),
-        "stated": str(filled.stated.id),
-        "stated number": filled.stated.number,
-        "meter": str(filled.substitution.meter_id),
-        "part": f"{filled.substitution.from_at:%Y%m%dT%H%M%S.%f}",
-        "substitution": str(filled.substitution.id),
-        "book": str(filled.draft.book_id),
-        "draft": str(filled.draft.id),
-        "notice": str(filled.notice.id),
-        "version": str(filled.notice.version_id),
-        "contract": filled.invoice.period.contract.number,
-        "quote": str(filled.quote.id),
-        **filled.books,
-        **filled.budgets,
-        "open period": str(filled.invoice.contract.periods.get(state="open").id),
-        "movement": str(filled.movement.id),
-        "bank file": str(filled.movement.imported_id),
-    }
 
 
 @cache

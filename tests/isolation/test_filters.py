@@ -11,7 +11,7 @@ from django.test import Client
 
 from tests.api.published import published
 from tests.filled import MODEL, Filled, api_key, fill
-from tests.isolation.addresses import ADDRESSES, Address, places
+from tests.isolation.addresses import ADDRESSES, Address
 from tests.isolation.test_addresses import content_of, text_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def leaks(client: Client, address: Address, filled: Filled, query: dict[str, str
 
 def test_an_outsiders_pages_and_files_stay_its_own(cast: Cast) -> None:
     filled = fill(cast)
-    named = places(filled)
+    named = filled.places
     theirs = {name: value.format(**named) for name, value in THEIRS.items()}
     client = Client()
     client.force_login(cast.charlie)
@@ -130,7 +130,7 @@ def test_an_outsiders_pages_and_files_stay_its_own(cast: Cast) -> None:
 
 def test_an_outsiders_lists_of_the_api_stay_its_own(cast: Cast) -> None:
     filled = fill(cast)
-    named, takes = places(filled), asked_by_programs()
+    named, takes = filled.places, asked_by_programs()
     client = Client(headers={"Authorization": f"Bearer {api_key(cast.outsider)}"})
     found, asked = {}, 0
     for address in own_lists("outsider key"):
@@ -150,7 +150,7 @@ def test_an_outsiders_lists_of_the_api_stay_its_own(cast: Cast) -> None:
 def test_whose_they_are_finds_them_by_the_same_filters(cast: Cast) -> None:
     """The tests above can fail: those whose rows they are find them so."""
     filled = fill(cast)
-    theirs = {name: value.format(**places(filled)) for name, value in THEIRS.items()}
+    theirs = {name: value.format(**filled.places) for name, value in THEIRS.items()}
     client = Client()
     client.force_login(cast.petra)
     assert leaks(client, Address("provider-invoices", {}), filled, {"q": "INV"})

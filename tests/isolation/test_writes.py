@@ -21,7 +21,6 @@ from tenants.models import ApiKey, AuditEntry
 from tests.api.published import published
 from tests.api.test_made_once import BODIES, NOWHERE
 from tests.filled import api_key, fill
-from tests.isolation.addresses import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,7 @@ OPEN_TO_ALL: Final = {"projects_update": "makes the caller's own project of that
 def theirs(cast: Cast) -> dict[str, str]:
     """What addresses can name of the tenant's and the provider's."""
     filled = fill(cast)
-    now, at = timezone.now(), places(filled)
+    now, at = timezone.now(), filled.places
     asked = open_dispute(invoice=filled.invoice, position=None, text="Why?", by="tests", now=now)
     account, _ = BalanceAccount.objects.get_or_create(tenant=cast.tenant, issuer=cast.provider, currency="USD")
     refund = Refund.objects.create(
