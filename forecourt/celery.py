@@ -37,6 +37,7 @@ SWEEPS = {
     "metering.compat.tasks.retire_collectors": 60.0,
     "tenants.tasks.deliver_webhooks": 3.0,
     "tenants.tasks.send_invitations": 5.0,
+    "tenants.tasks.send_asked_letters": 2.0,
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
+from tenants.asked_letter_models import AskedLetter as AskedLetter  # and so Django finds that module's models
 from tenants.fee_models import ProviderFee as ProviderFee  # and so Django finds that module's models
 from tenants.hook_models import WebhookEndpoint as WebhookEndpoint  # and so Django finds that module's models
 from tenants.ids import new_id

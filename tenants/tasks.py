@@ -12,6 +12,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from tenants.accounts import asked
+from tenants.accounts.adapters import deliver
 from tenants.hooks.delivering import deliver_due
 from tenants.hooks.outbound import Answer, call
 from tenants.members import inviting
@@ -38,6 +40,16 @@ def deliver_webhooks(**_: object) -> None:
     while time.monotonic() < ends_at:
         if not deliver_due(now=timezone.now(), limit=WEBHOOKS_MAX, call=send):
             return
+
+
+@shared_task(name="tenants.tasks.send_asked_letters")
+def send_asked_letters(**_: object) -> None:
+    """Send the letters that were asked for at the door; without a server of letters they wait, a day at most."""
+    for one in asked.claim_asked(now=timezone.now(), limit=LETTERS_MAX):
+        if all(deliver(letter, address) for letter, address in asked.letters_of(one)):
+            asked.letter_done(one)
+        else:
+            asked.put_off(one, timezone.now())
 
 
 @shared_task(name="tenants.tasks.send_invitations")

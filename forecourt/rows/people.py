@@ -26,6 +26,7 @@ PEOPLE: Final[dict[str, Declared]] = {
     # A provider is told whether the owner of a tenant that it brought has come in.
     "tenants.invitation": own("organization")
     | where("organization_id IN (SELECT id FROM tenants_organization WHERE introduced_by_id = {me})"),
+    "tenants.askedletter": Work("asked for before anybody is known; the sweep that sends it reads it"),
     "tenants.ratewindow": Open("numbers of calls; counted beside what they ask"),
     "account.emailaddress": person("user_id"),
     "account.emailconfirmation": via("email_address"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from smtplib import SMTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 log = logging.getLogger(__name__)
+WAY_COOKIE: Final = "way"
 
 
 class Accounts(DefaultAccountAdapter):
@@ -51,11 +52,6 @@ class Accounts(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return where a request comes from, as the limit of attempts counts it."""
         return address_of(request) or "0.0.0.0"  # noqa: S104  an address to be stored, not to listen at
-
-    def get_reset_password_from_key_url(self, key: str) -> str:
-        """Return the link of a letter. It names this installation, whatever host the request asked for."""
-        uidb36, _dash, secret = key.partition("-")
-        return public(reverse("account_reset_password_from_key", args=[uidb36, secret]))
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:  # noqa: ARG002
         """Return the link of a letter. It names this installation, whatever host the request asked for."""
@@ -91,8 +87,6 @@ class Accounts(DefaultAccountAdapter):
         language = (person.language if isinstance(person, User) else "") or translation.get_language() or "en"
         if template_prefix == letters.CONFIRM:
             letter = letters.confirm_letter(url=context["activate_url"], language=language)
-        elif template_prefix == letters.FORGOTTEN:
-            letter = letters.forgotten_letter(url=context["password_reset_url"], language=language)
         else:
             letter = letters.notice_letter(
                 template_prefix,
@@ -135,6 +129,8 @@ class Accounts(DefaultAccountAdapter):
         """Lead on after signing in, with the language and the theme that the person chose."""
         response: HttpResponse = super().post_login(request, user, **kwargs)
         keep_choices(response, user)
+        if VOUCHED_KEY in request.session:
+            keep_way(response, str(request.session[VOUCHED_KEY]))
         return response
 
 
@@ -177,6 +173,14 @@ def deliver(letter: letters.Letter, email: str) -> bool:
         log.warning("A letter about signing in was not taken: %s.", type(error).__name__)
         return False
     return True
+
+
+def keep_way(response: HttpResponse, organization_id: str) -> None:
+    """Let a browser remember the organization whose provider it came in by: its page of sign-in leads there again."""
+    response.set_cookie(
+        WAY_COOKIE, organization_id, max_age=THEME_COOKIE_AGE_S, httponly=True, samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip
 
 
 def keep_choices(response: HttpResponse, person: User) -> None:

@@ -22,15 +22,18 @@ from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from portal.selects import LongSelect, zone_names
+from tenants.accounts.asked import ask_letter
 from tenants.accounts.codes import spend
+from tenants.asked_letter_models import AskedLetter
 from tenants.password_backend import address_of
 from tenants.sign_in import forget_failures, note_attempt
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
     from django.utils.functional import _StrPromise
 
     from tenants.models import SignInAttempt, User
@@ -75,7 +78,13 @@ class ForgottenForm(ResetPasswordForm):
     def clean_email(self) -> str:
         """Return the address. Raises TooManyAttempts."""
         attempt("letter", self.cleaned_data["email"])
-        email: str = super().clean_email()
+        return str(self.cleaned_data["email"])
+
+    def save(self, request: HttpRequest, **_kwargs: Any) -> str:  # noqa: ARG002  allauth's signature
+        """Note that a letter was asked for. The sweep that sends it looks whether anybody is there."""
+        email = str(self.cleaned_data["email"])
+        language = translation.get_language() or "en"
+        ask_letter(kind=AskedLetter.Kind.PASSWORD, email=email, language=language, now=timezone.now())
         return email
 
 

@@ -15,12 +15,11 @@ from django.utils.translation import gettext_lazy, override
 from portal.figures import locale_for, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
 CONFIRM: Final = "account/email/email_confirmation"
-FORGOTTEN: Final = "account/email/password_reset_key"
 NOTICES: Final = {
     "account/email/password_changed": gettext_lazy("Your password was changed"),
     "account/email/password_reset": gettext_lazy("Your password was set anew by a link from a letter"),
@@ -66,6 +65,16 @@ def forgotten_letter(*, url: str, language: str) -> Letter:
             _("If you did not ask for it, do nothing: your password stays as it is."),
         ]
         return Letter(_("Choose a new password"), "\n".join(lines))
+
+
+def ways_letter(*, ways: Sequence[tuple[str, str]], language: str) -> Letter:
+    """Return the letter with the ways to the providers of a person's organizations: their names and addresses."""
+    with override(language):
+        lines = [_("Sign in through your organization here. The way stays the same, so that you can keep it:")]
+        for name, url in ways:
+            lines += ["", name, url]
+        lines += ["", _("If you did not ask for it, do nothing.")]
+        return Letter(_("The way to sign in through your organization"), "\n".join(lines))
 
 
 def notice_letter(

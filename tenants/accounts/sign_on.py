@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
@@ -119,6 +120,15 @@ def providers_of(email: str) -> list[SignOnProvider]:
         .select_related("organization")
         .order_by("organization__name", "pk")
     )
+
+
+def remembered(organization_id: str) -> list[SignOnProvider]:
+    """Return the provider of the organization that a browser came in by before, by what its cookie says."""
+    try:
+        wanted = UUID(organization_id)
+    except ValueError:
+        return []
+    return list(SignOnProvider.objects.filter(organization=wanted).select_related("organization"))
 
 
 def vouched_person(*, provider: SignOnProvider, subject: str, email: str, known: User | None) -> User:

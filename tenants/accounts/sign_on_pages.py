@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,8 +20,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.parts import Pill
 from tenants.accounts import sign_on
-from tenants.accounts.adapters import public
+from tenants.accounts.adapters import WAY_COOKIE, public
+from tenants.accounts.asked import ask_letter
 from tenants.acting import on_every_side
+from tenants.asked_letter_models import AskedLetter
 from tenants.hooks.api import networks
 from tenants.limits.reader import whole
 from tenants.models import User
@@ -71,22 +73,21 @@ class ProviderForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def find(request: HttpRequest) -> HttpResponse:
-    """Ask for an e-mail address, and show the way to the provider of an organization that knows it."""
-    following = request.POST.get("next", request.GET.get("next", ""))
+    """Show the way that this browser came in by before; a POST sends the ways of an address to it, whoever's it is."""
+    following = request.GET.get("next", "")
     form = FindForm(request.POST if request.method == "POST" else None)
-    found: list[SignOnProvider] = []
     if form.is_bound and form.is_valid():
-        email = form.cleaned_data["email"]
-        note_attempt(address=address_of(request), email=f"organization {email}", now=timezone.now())
-        found = sign_on.providers_of(email)
-        if not found:
-            form.add_error("email", _("No organization of this address signs on through a provider. Use a password."))
+        email, now = form.cleaned_data["email"], timezone.now()
+        note_attempt(address=address_of(request), email=f"organization {email}", now=now)
+        language = translation.get_language() or "en"
+        ask_letter(kind=AskedLetter.Kind.SIGN_ON, email=email, language=language, now=now)
+        return render(request, "account/sign_on.html", {"sent": True})
     query = f"?{urlencode({'next': following})}" if following else ""
     ways = [
         {"name": one.organization.name, "issuer": one.issuer, "url": reverse("sign-on-go", args=[one.pk]) + query}
-        for one in found
+        for one in sign_on.remembered(request.COOKIES.get(WAY_COOKIE, ""))
     ]
-    return render(request, "account/sign_on.html", {"form": form, "ways": ways, "next": following})
+    return render(request, "account/sign_on.html", {"form": form, "ways": ways})
 
 
 @require_safe

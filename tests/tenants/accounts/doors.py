@@ -10,6 +10,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.core import mail
 from django.test import Client
 
+from tenants.tasks import send_asked_letters
 from tests.factories import PASSWORD
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def with_app(person: User) -> str:
 def code_of(secret: str, steps: int = 0) -> str:
     """What the app shows now, or a number of steps of 30 seconds away."""
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
+
+
+def ask_for_letter(email: str, client: Client | None = None) -> Any:
+    """Ask for a link to choose a new password, and let the sweep send it; the answer of the door."""
+    answer = (client or Client()).post("/sign-in/forgotten/", {"email": email}, follow=True)
+    send_asked_letters()
+    return answer
 
 
 def link_in_letter(path: str) -> str:

@@ -9,11 +9,11 @@ from email import message_from_string, policy
 from typing import TYPE_CHECKING
 
 import pytest
-from django.test import Client
 
 from tenants.accounts.adapters import deliver, public
 from tenants.accounts.letters import Letter
 from tenants.models import User
+from tests.tenants.accounts.doors import ask_for_letter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_a_forgotten_password_is_answered_by_a_letter_over_smtp(cast: Cast, smtp
     User.objects.filter(pk=cast.alice.pk).update(language="zh-hans")
     with letter_box() as (port, taken):
         smtp.EMAIL_PORT = port
-        assert Client().post("/sign-in/forgotten/", {"email": "alice@example.com"}).status_code == 302
+        ask_for_letter("alice@example.com")
     letter = message_from_string(taken[0], policy=policy.default)
     assert letter["To"] == "alice@example.com"
     assert letter["Auto-Submitted"] == "auto-generated"
@@ -78,9 +78,9 @@ def test_a_server_that_refuses_or_is_away_is_a_line_in_the_log(
 ) -> None:
     with letter_box(refuse=True) as (port, taken):
         smtp.EMAIL_PORT = port
-        assert Client().post("/sign-in/forgotten/", {"email": "alice@example.com"}).status_code == 302
+        ask_for_letter("alice@example.com")
     assert not taken
-    assert Client().post("/sign-in/forgotten/", {"email": "alice@example.com"}).status_code == 302
+    ask_for_letter("alice@example.com")
     assert [record.getMessage() for record in caplog.records if "letter" in record.getMessage()] == [
         "A letter about signing in was not taken: SMTPRecipientsRefused.",
         "A letter about signing in was not taken: ConnectionRefusedError.",

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tenants.accounts.letters import NOTICES, confirm_letter, forgotten_letter, notice_letter
+from tenants.accounts.letters import NOTICES, confirm_letter, forgotten_letter, notice_letter, ways_letter
 from tests.factories import EPOCH
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ def test_a_link_stands_on_a_line_of_its_own(make: object, language: str) -> None
     letter = make(url=URL, language=language)  # type: ignore[operator]  # both take these
     assert URL in letter.body.split("\n")
     assert "\n" not in letter.subject
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Sign in through"), ("zh-hans", "登录")])
+def test_ways_to_sign_in_are_named_each_with_its_link(language: str, words: str) -> None:
+    ways = [("Tenant", URL), ("Sample bakery", f"{URL}2/")]
+    letter = ways_letter(ways=ways, language=language)
+    lines = letter.body.split("\n")
+    assert words in lines[0]
+    assert [(lines[place - 1], line) for place, line in enumerate(lines) if line.startswith(URL)] == ways
 
 
 @pytest.mark.parametrize("kind", NOTICES)

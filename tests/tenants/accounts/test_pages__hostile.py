@@ -16,7 +16,7 @@ from tenants.accounts.leaving import leave
 from tenants.accounts.own_data import own_data
 from tenants.models import User
 from tests.factories import PASSWORD
-from tests.tenants.accounts.doors import enter, link_in_letter, signed_in
+from tests.tenants.accounts.doors import ask_for_letter, enter, link_in_letter, signed_in
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -82,7 +82,7 @@ def test_nor_does_typing_the_password_again_or_another_language(cast: Cast, foll
 )
 def test_links_of_letters_name_this_installation(cast: Cast, settings: Settings, headers: dict[str, str]) -> None:
     settings.PUBLIC_URL = "https://billing.example.org"
-    Client(headers=headers).post("/sign-in/forgotten/", {"email": cast.alice.email})
+    ask_for_letter(cast.alice.email, Client(headers=headers))
     body = str(mail.outbox[-1].body)
     assert re.findall(r"https?://[^/\s]+", body) == ["https://billing.example.org"]
 
@@ -90,7 +90,7 @@ def test_links_of_letters_name_this_installation(cast: Cast, settings: Settings,
 @pytest.mark.usefixtures("letters")
 def test_a_host_that_is_not_ours_is_not_answered(cast: Cast, settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
-    answer = Client(headers={"Host": "evil.example"}).post("/sign-in/forgotten/", {"email": cast.alice.email})
+    answer = ask_for_letter(cast.alice.email, Client(headers={"Host": "evil.example"}))
     assert answer.status_code == 400
     assert mail.outbox == []
 
@@ -107,17 +107,14 @@ def test_a_wrong_password_and_a_wrong_address_are_answered_alike(cast: Cast) -> 
 
 @pytest.mark.usefixtures("letters")
 def test_asking_for_a_letter_tells_nobody_who_has_an_account(cast: Cast) -> None:
-    answers = [
-        Client().post("/sign-in/forgotten/", {"email": email}, follow=True)
-        for email in (cast.alice.email, "nobody@example.org")
-    ]
+    answers = [ask_for_letter(email) for email in (cast.alice.email, "nobody@example.org")]
     assert len({forms_of(one) for one in answers}) == 1
     assert [one.to for one in mail.outbox] == [[cast.alice.email]]
 
 
 @pytest.mark.usefixtures("letters")
 def test_a_link_works_once_and_for_nobody_else(cast: Cast) -> None:
-    Client().post("/sign-in/forgotten/", {"email": cast.alice.email})
+    ask_for_letter(cast.alice.email)
     link = link_in_letter("/sign-in/forgotten/")
     stolen = re.sub(r"/forgotten/[^-]+-", "/forgotten/1-", link)
     assert Client().get(stolen).status_code == 200
@@ -136,7 +133,7 @@ def test_a_link_works_once_and_for_nobody_else(cast: Cast) -> None:
 @pytest.mark.usefixtures("letters")
 def test_a_new_password_ends_what_was_open(cast: Cast) -> None:
     open_before = signed_in(cast.alice)
-    Client().post("/sign-in/forgotten/", {"email": cast.alice.email})
+    ask_for_letter(cast.alice.email)
     client = Client()
     form = client.get(link_in_letter("/sign-in/forgotten/")).headers["Location"]
     client.post(form, {"password1": "an entirely other one", "password2": "an entirely other one"})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.core import mail
 from django.test import Client
 
 from tenants.accounts.sealing import seal
-from tenants.models import AuditEntry, Membership, Organization, Role, SignOnProvider, User
+from tenants.models import AskedLetter, AuditEntry, Membership, Organization, Role, SignOnProvider, User
+from tenants.tasks import send_asked_letters
 from tests.factories import EPOCH
 from tests.servers.openid import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
 from tests.tenants.accounts.doors import code_of, signed_in, with_app
@@ -52,15 +55,30 @@ def come_in(kept: SignOnProvider, client: Client | None = None, following: str =
     return used.get(f"{returned.path}?{returned.query}")
 
 
-def test_a_member_finds_the_way_by_address_and_comes_in(cast: Cast, provider: Provider) -> None:
+def ask_for_way(email: str, client: Client | None = None) -> str:
+    """Ask at the door, and let the sweep send letters; what the door says."""
+    answer = (client or Client()).post("/sign-in/organization/", {"email": email})
+    send_asked_letters()
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
+
+
+def test_a_member_is_sent_the_way_comes_in_and_is_led_there_again(
+    cast: Cast, provider: Provider, settings: Settings
+) -> None:
+    settings.MAIL_READY = True
     kept = set_up(provider, cast.tenant)
     client = Client()
-    asked = client.post("/sign-in/organization/", {"email": "Alice@example.com", "next": "/t/prices/"})
-    assert f'href="/sign-in/organization/{kept.pk}/?next=%2Ft%2Fprices%2F"' in asked.content.decode()
-    assert "Go on with Tenant" in asked.content.decode()
+    assert "Tenant" not in ask_for_way("Alice@example.com", client)
+    (letter,) = mail.outbox
+    assert letter.to == ["alice@example.com"]
+    assert f"Tenant\n{settings.PUBLIC_URL}/sign-in/organization/{kept.pk}/" in str(letter.body)
+    assert "Go on with" not in client.get("/sign-in/organization/").content.decode()
     assert come_in(kept, client).headers["Location"] == "/t/prices/"
     assert client.get("/t/prices/").status_code == 200
     assert SocialAccount.objects.get().user_id == cast.alice.pk
+    remembered = client.get("/sign-in/organization/?next=/t/prices/").content.decode()
+    assert "Go on with Tenant" in remembered
+    assert f'href="/sign-in/organization/{kept.pk}/?next=%2Ft%2Fprices%2F"' in remembered
     document = "/.well-known/openid-configuration"
     assert provider.calls == [document, "/authorize", document, "/token", "/userinfo"]
 
@@ -76,13 +94,26 @@ def test_who_was_let_in_once_is_known_by_subject_when_the_address_changes(cast: 
 @pytest.mark.parametrize(
     "email", ["bob@example.com", "nobody@example.com", "charlie@example.com", "alice@evil.example"]
 )
-def test_nobody_is_shown_a_way_of_an_organization_that_is_not_theirs(
-    cast: Cast, provider: Provider, email: str
+def test_nobody_learns_from_the_door_who_signs_in_where(
+    cast: Cast, provider: Provider, settings: Settings, email: str
 ) -> None:
+    settings.MAIL_READY = True
     set_up(provider, cast.provider)
-    answer = Client().post("/sign-in/organization/", {"email": email}).content.decode()
-    assert "No organization of this address" in answer
-    assert "Provider" not in answer.replace("provider", "")
+    known = ask_for_way("petra@example.com")
+    assert [letter.to for letter in mail.outbox] == [["petra@example.com"]]
+    assert ask_for_way(email) == known
+    assert len(mail.outbox) == 1, "nothing is sent to who is no member, or of another domain"
+    assert not AskedLetter.objects.exists(), "nothing is kept of who asked"
+
+
+@pytest.mark.parametrize("said", ["", "nonsense", "0192f0c5-0000-7000-8000-000000000000"])
+def test_a_browser_that_remembers_nothing_real_is_shown_no_way(cast: Cast, provider: Provider, said: str) -> None:
+    set_up(provider, cast.provider)
+    client = Client()
+    client.cookies["way"] = said
+    answer = client.get("/sign-in/organization/")
+    assert answer.status_code == 200
+    assert "Go on with" not in answer.content.decode()
 
 
 @pytest.mark.parametrize(
