@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -203,15 +204,16 @@ def shell(request: HttpRequest) -> dict[str, Shell]:
     if membership is None:
         return {"shell": Shell(person=shown, theme=theme, language=language)}
     page = request.resolver_match.view_name if request.resolver_match else ""
-    area = _area(page, membership.organization)
+    organization = membership.organization
+    kinds = (organization.is_operator, organization.is_provider, organization.is_tenant)
     return {
         "shell": Shell(
-            area=area,
-            organization=ShownOrganization(membership.organization.name, _kind(membership.organization)),
+            area=_area(page, organization),
+            organization=ShownOrganization(organization.name, _kind(organization)),
             organizations=_choices(memberships_in(request), membership),
-            navigation=_navigation(membership),
+            navigation=_navigation(kinds, membership.role, language),
             current=ITEM_OF_PAGE.get(page, ""),
-            freshness=_freshness(membership.organization),
+            freshness=_freshness(organization),
             person=shown,
             theme=theme,
             language=language,
@@ -253,15 +255,17 @@ def _choices(memberships: list[Membership], current: Membership) -> tuple[Organi
     )
 
 
-def _navigation(membership: Membership) -> tuple[NavGroup, ...]:
-    organization, role = membership.organization, membership.role
+@lru_cache(maxsize=256)
+def _navigation(kinds: tuple[bool, bool, bool], role: str, _language: str) -> tuple[NavGroup, ...]:
+    """Return the links of a role in an organization that is operator, provider, tenant; made once in each language."""
+    is_operator, is_provider, is_tenant = kinds
     groups: list[NavGroup] = []
-    if organization.is_operator:
-        groups.append(_operator_group(role, alone=not (organization.is_provider or organization.is_tenant)))
-    if organization.is_provider:
+    if is_operator:
+        groups.append(_operator_group(role, alone=not (is_provider or is_tenant)))
+    if is_provider:
         groups += _provider_groups(role)
-    if organization.is_tenant:
-        groups += _tenant_groups(role, alone=not organization.is_provider)
+    if is_tenant:
+        groups += _tenant_groups(role, alone=not is_provider)
     return without_empty(groups)
 
 

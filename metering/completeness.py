@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from django.db.models import Count, Min, Q
+from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from clusters.models import Allocation, Binding, Node
@@ -133,18 +134,48 @@ def nodes_of(organization: Organization) -> QuerySet[Node]:
     return expected_nodes().filter(Q(cluster__provider=organization) | Q(id__in=serving) | Q(id__in=held))
 
 
+FRESHNESS: Final = """
+    SELECT count(*), min(rolled.rolled_to_at),
+        count(*) FILTER (
+            WHERE coalesce(rolled.rolled_to_at < statement_timestamp() - make_interval(secs => %(late_s)s), true)
+        )
+    FROM clusters_node node
+    JOIN clusters_cluster cluster ON cluster.id = node.cluster_id
+    LEFT JOIN metering_rollupcursor rolled ON rolled.node_id = node.id
+    WHERE node.public_key IS NOT NULL AND node.revoked_at IS NULL AND (
+        cluster.provider_id = %(organization)s
+        OR node.id IN (
+            SELECT endpoint.node_id FROM clusters_binding binding
+            JOIN clusters_deployment deployment ON deployment.id = binding.deployment_id
+            JOIN clusters_endpoint endpoint ON endpoint.id = binding.endpoint_id
+            WHERE deployment.tenant_id = %(organization)s AND binding.from_at <= statement_timestamp()
+            AND (binding.to_at IS NULL OR binding.to_at > statement_timestamp())
+        )
+        OR node.id IN (
+            SELECT card.node_id FROM clusters_allocation held
+            JOIN clusters_slice slice ON slice.id = held.slice_id
+            JOIN clusters_accelerator card ON card.id = slice.accelerator_id
+            WHERE held.tenant_id = %(organization)s AND held.from_at <= statement_timestamp()
+            AND (held.to_at IS NULL OR held.to_at > statement_timestamp())
+        )
+    )
+"""
+"""Of `nodes_of`: how many, the one furthest behind, and how many are late. Every page asks; as text it costs a fifth
+of what the same costs as a query of Django's, which is made anew each time.
+"""
+
+
 def freshness(organization: Organization) -> tuple[FreshnessState, datetime | None]:
     """Return whether usage is known as far as it should be, and up to when: the node that is furthest behind says.
 
     Without nodes the newest hour of usage events says. Late is known by the database's clock.
     """
-    behind = Q(rollup_cursor__rolled_to_at__lt=Now() - LATE_AFTER) | Q(rollup_cursor__rolled_to_at=None)
-    nodes = nodes_of(organization).aggregate(
-        every=Count("id"), behind=Count("id", filter=behind), at=Min("rollup_cursor__rolled_to_at")
-    )
-    if nodes["at"] is not None:
-        return ("late" if nodes["behind"] else "fresh", nodes["at"])
-    if nodes["every"]:
+    with connection.cursor() as cursor:
+        cursor.execute(FRESHNESS, {"organization": organization.id, "late_s": LATE_AFTER.total_seconds()})
+        every, metered_to, behind = cursor.fetchone()
+    if metered_to is not None:
+        return ("late" if behind else "fresh", metered_to)
+    if every:
         return ("never", None)
     newest = newest_counted(organization.id)
     return ("fresh", newest) if newest else ("never", None)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from billing.dues import Dues
 from billing.models import InvoiceState
@@ -257,20 +257,24 @@ def _tier_words(context_over: int) -> str:
     return _("over %(count)s input tokens") % {"count": number(context_over)} if context_over else ""
 
 
+CLASS_WORDS: Final = {
+    "input": gettext_noop("Input"),
+    "cached_input": gettext_noop("Cached input"),
+    "cache_write": gettext_noop("Cache write"),
+    "output": gettext_noop("Output"),
+    "reasoning": gettext_noop("Reasoning"),
+    "requests": gettext_noop("Requests"),
+    "images": gettext_noop("Images"),
+    "audio_seconds": gettext_noop("Audio"),
+    "video_seconds": gettext_noop("Video"),
+    "steps": gettext_noop("Steps"),
+}
+
+
 def class_words(token_class: str) -> str:
     """Return what people call a class of tokens."""
-    return {
-        "input": _("Input"),
-        "cached_input": _("Cached input"),
-        "cache_write": _("Cache write"),
-        "output": _("Output"),
-        "reasoning": _("Reasoning"),
-        "requests": _("Requests"),
-        "images": _("Images"),
-        "audio_seconds": _("Audio"),
-        "video_seconds": _("Video"),
-        "steps": _("Steps"),
-    }.get(token_class, token_class)
+    words = CLASS_WORDS.get(token_class)
+    return token_class if words is None else _(words)
 
 
 def _hours(seconds: Decimal) -> str:

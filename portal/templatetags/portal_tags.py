@@ -1,6 +1,7 @@
 """Tags that place the components with a body: ``{% load portal_tags %}``."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django import template
 from django.template.loader import render_to_string
@@ -8,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from portal.icons import draw_icon
 from portal.parts import LegendEntry, Pill
+from portal.shell import NavGroup
 
 register = template.Library()
 
@@ -16,6 +18,16 @@ register = template.Library()
 def icon(name: str) -> SafeString:
     """``{% icon "down" %}``: a line icon; it says nothing to a screen reader, so put words beside it."""
     return draw_icon(name)
+
+
+@register.simple_tag
+@lru_cache(maxsize=512)
+def navigation(groups: tuple[NavGroup, ...], current: str) -> SafeString:
+    """``{% navigation shell.navigation shell.current %}``: the links of the side bar.
+
+    They are the same on every page for everyone of a role, and half of what drawing a plain page took: drawn once.
+    """
+    return render_to_string("portal/partials/navigation.html", {"groups": groups, "current": current})
 
 
 @register.simple_block_tag

@@ -1,10 +1,12 @@
 """The components with a body."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.template import engines
 
 from portal.parts import LegendEntry, Pill
+from portal.shell import NavGroup, NavItem
 
 
 def rendered(source: str, **context: Any) -> str:
@@ -30,6 +32,46 @@ def test_a_card_shows_its_note_its_legend_and_its_actions() -> None:
     )
     assert '<i class="s-in" aria-hidden="true"></i>Input' in drawn
     assert '<p class="sub">Note</p><a class="btn" href="#">Edit</a>' in drawn
+
+
+ITEM = NavItem("usage", "A & B", "/t/usage/", "chart", go="u")
+DUE = NavItem("invoices", "Invoices", "/t/invoices/", "doc", badge="2", badge_tone="due", badge_words="2 overdue")
+
+
+def side_bar(*groups: NavGroup, current: str = "") -> str:
+    return rendered("{% navigation groups current %}", groups=groups, current=current)
+
+
+def test_the_side_bar_holds_its_groups_and_marks_the_page() -> None:
+    drawn = side_bar(NavGroup("Use", (ITEM, DUE)), current="usage")
+    assert '<p class="nav-h">Use</p>' in drawn
+    assert '<a href="/t/usage/" aria-current="page" data-go="u">' in drawn
+    assert "A &amp; B</a>" in drawn
+    assert drawn.count("aria-current") == drawn.count("data-go") == 1
+    assert drawn.count("<svg") == drawn.count("<a ") == 2
+
+
+def test_the_side_bar_says_a_count_to_everyone() -> None:
+    drawn = side_bar(NavGroup("", (DUE, replace(DUE, key="plain", badge_words=""))))
+    assert (
+        '<span class="count due"><span aria-hidden="true">2</span><span class="vh">, 2 overdue</span></span>' in drawn
+    )
+    assert '<span class="count due">2</span>' in drawn
+    assert "nav-h" not in drawn
+
+
+def test_a_side_bar_that_was_drawn_is_not_that_of_another_page_or_person() -> None:
+    group = NavGroup("Use", (ITEM, DUE))
+    assert side_bar(group, current="usage") == side_bar(replace(group), current="usage")
+    others = [
+        side_bar(group, current="invoices"),
+        side_bar(group),
+        side_bar(NavGroup("Use", (ITEM,)), current="usage"),
+        side_bar(NavGroup("Use", (ITEM, replace(DUE, badge="3"))), current="usage"),
+        side_bar(),
+    ]
+    assert len({side_bar(group, current="usage"), *others}) == len(others) + 1
+    assert side_bar().strip() == ""
 
 
 def test_a_page_head_holds_the_heading_of_the_page() -> None:
