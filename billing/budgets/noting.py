@@ -21,8 +21,8 @@ from billing.telling import tell_subject
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
     from uuid import UUID
 
     from billing.budgets.rules import Rule
@@ -42,8 +42,11 @@ def note_use(
     used: Decimal,
     now: datetime,
     expected: Decimal | None = None,
+    days: Mapping[date, Decimal] | None = None,
 ) -> list[SpendAlert]:
     """Note what was used in one period of a budget, and tell what was not told before; return what was.
+
+    `days` is how it divides, and is kept beside it.
 
     1. The budget is locked. If it says something else than `rule` by now, the next look is right, not this one.
     2. How it stands is kept, of the running period only.
@@ -62,7 +65,14 @@ def note_use(
             lift_standing(budget, reason=LESS_USED, by=STOPPED_BY, now=now)
         BudgetLook.objects.update_or_create(
             budget=budget,
-            defaults={"from_at": from_at, "to_at": to_at, "used": used, "expected": expected, "looked_at": now},
+            defaults={
+                "from_at": from_at,
+                "to_at": to_at,
+                "used": used,
+                "expected": expected,
+                "looked_at": now,
+                "days": None if days is None else {f"{day:%F}": f"{part:f}" for day, part in sorted(days.items())},
+            },
         )
     alerts = [
         _alert(budget, window, SpendAlertKind.THRESHOLD, used=used, now=now, percent=percent)

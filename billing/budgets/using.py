@@ -15,7 +15,7 @@ from billing.rating.kinds import kind_of
 from metering.key_models import UsageKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date, datetime
 
     from billing.budgets.rules import Rule
@@ -46,7 +46,7 @@ class Using:
         start, _end = window_of(Per.MONTH, rule.zone, from_at)
         if rule.per is Per.HOUR:
             return self._in_hour(rule, start, window)
-        return exact_sum((Decimal(0), *self.by_day(rule, window).values()))
+        return sum_of(self.by_day(rule, window))
 
     def by_day(self, rule: Rule, window: tuple[datetime, datetime]) -> dict[date, Decimal]:
         """Return the days of a window on which something was used, and how much; not of a rate's hour."""
@@ -132,6 +132,11 @@ class Using:
 def _is_in(row: SheetRow, rule: Rule, window: tuple[datetime, datetime]) -> bool:
     zone = ZoneInfo(rule.zone)
     return window[0].astimezone(zone).date() <= row.day < window[1].astimezone(zone).date()
+
+
+def sum_of(days: Mapping[date, Decimal]) -> Decimal:
+    """Return what days come to, 0 without any."""
+    return exact_sum((Decimal(0), *days.values()))
 
 
 def _is_of(rule: Rule, contract: str, model: str, kind: str) -> bool:

@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef
 from billing.budgets.comparing import compare_use
 from billing.budgets.foretelling import expected_of, foretell
 from billing.budgets.noting import note_use
-from billing.budgets.rules import DAY, HOUR, window_of
+from billing.budgets.rules import DAY, HOUR, Per, window_of
 from billing.budgets.setting import rule_of
-from billing.budgets.using import Using
+from billing.budgets.using import Using, sum_of
 from billing.models import Budget, Contract, SpendForecast, SpendWatch
 from billing.models.contracts import RUNNING_STATES
 from billing.queries.usage import Side
@@ -82,11 +82,13 @@ def look_at_budgets(*, organization: Organization, side: Side, now: datetime) ->
         rule = rule_of(budget)
         windows = dict.fromkeys(window_of(rule.per, rule.zone, at) for at in (now - LATE, now))
         for window in windows:
+            days = None if rule.per is Per.HOUR else using.by_day(rule, window)
             told += note_use(
                 budget_id=budget.pk,
                 rule=rule,
                 window=window,
-                used=using.used(rule, window),
+                used=using.used(rule, window) if days is None else sum_of(days),
+                days=days,
                 now=now,
                 expected=expected_of(rule, forecasts) if window[0] <= now < window[1] else None,
             )

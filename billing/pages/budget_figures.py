@@ -14,26 +14,26 @@ from billing.budgets.setting import rule_of
 from billing.budgets.words import amount_words, period_words, stop_words, told_words
 from billing.pages.budget_lines import WHOLE, WIDTH
 from portal.charts import Column, Fact, Limit, Part, Series, bar, column_table, line_chart
-from portal.figures import axis, day, moment, number
+from portal.figures import axis, clock, day, moment, number
 from portal.parts import Kpi
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from billing.budgets.known import KnownUse
     from billing.budgets.rules import Rule
-    from billing.budgets.using import Using
     from billing.models import Budget
     from portal.charts import Number, Tone
 
 LABELS_MAX = 11
 
 
-def budget_kpis(using: Using, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
-    """Return used, left and expected of the running period, as of now."""
+def budget_kpis(known: KnownUse, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
+    """Return used, left and expected of the running period, as of when it was found."""
     rule = rule_of(budget)
     window = window_of(rule.per, rule.zone, now)
-    used = using.used(rule, window)
+    used = known.used
     percent, left = percent_of(used, rule.amount), rule.amount - used
     tone: Tone = "bad" if left <= 0 else "k-line"
     figures = [
@@ -42,7 +42,11 @@ def budget_kpis(using: Using, budget: Budget, now: datetime, locale: str) -> lis
             amount_words(used, rule.currency, locale),
             chart=bar([Part(tone, min(percent, WIDTH))], whole=WIDTH, mark=WHOLE),
             foot_strong=f"{number(percent, digits=1)}%",
-            foot=_("of %(amount)s") % {"amount": amount_words(rule.amount, rule.currency, locale)},
+            foot=_("of %(amount)s at %(at)s")
+            % {
+                "amount": amount_words(rule.amount, rule.currency, locale),
+                "at": clock(known.at, ZoneInfo(rule.zone), locale=locale),
+            },
             lead=True,
         ),
         Kpi(
@@ -74,17 +78,16 @@ def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
     return [part for part in (told_words(rule), told, stop_words(rule, locale)) if part]
 
 
-def budget_chart(using: Using, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
+def budget_chart(known: KnownUse, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
     """Return the running total of a week or month against the amount, with its table; nothing for shorter periods."""
     rule = rule_of(budget)
     if rule.per not in (Per.WEEK, Per.MONTH):
         return {}
     window = window_of(rule.per, rule.zone, now)
-    used = using.by_day(rule, window)
     zone = ZoneInfo(rule.zone)
     first, end = (at.astimezone(zone).date() for at in window)
     days = [first + place * DAY for place in range((end - first) // timedelta(days=1))]
-    columns = _columns(days, used, now.astimezone(zone).date(), rule, locale)
+    columns = _columns(days, known.days, now.astimezone(zone).date(), rule, locale)
     series = (Series("used", _("Used so far"), "k-line"),)
     words = amount_words(rule.amount, rule.currency, locale)
 
@@ -107,7 +110,7 @@ def budget_chart(using: Using, budget: Budget, now: datetime, locale: str) -> di
     }
 
 
-def _columns(days: Sequence[date], used: dict[date, Decimal], today: date, rule: Rule, locale: str) -> list[Column]:
+def _columns(days: Sequence[date], used: Mapping[date, Decimal], today: date, rule: Rule, locale: str) -> list[Column]:
     step = max(1, -(-len(days) // LABELS_MAX))
     columns, running = [], Decimal(0)
     for place, at in enumerate(days):

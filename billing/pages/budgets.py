@@ -14,11 +14,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from billing.budgets.known import known_use
 from billing.budgets.lists import alerts_of, budgets_of
 from billing.budgets.setting import change_budget, lift_stop, make_budget, retire_budget, rule_of
 from billing.budgets.shapes import BudgetSerializer, SpendAlertSerializer, alert_row, budget_row
 from billing.budgets.standing import standing_stops
-from billing.budgets.using import Using
 from billing.budgets.words import limit_words, scope_words
 from billing.collecting.notices import readers_of
 from billing.pages.budget_figures import budget_chart, budget_kpis, what_it_does
@@ -254,18 +254,18 @@ def _one(request: HttpRequest, organization: Organization, budget_id: UUID, plac
             return answer
     stops = standing_stops([budget], now)
     title, _sub = _title(place, "")
-    using = Using(organization, Side(budget.side), now=now)
+    known = known_use(organization, budget, now)
     context = {
         "title": budget.name,
         "sub": f"{scope_words(budget.scope, budget.subject, budget.side)} · {limit_words(budget, locale)}",
         "notices": stop_notices(stops, "", locale),
-        "kpis": budget_kpis(using, budget, now, locale),
+        "kpis": budget_kpis(known, budget, now, locale),
         "does": what_it_does(rule, readers_of(organization), locale),
         "alerts": alert_lines(alerts_of(organization, budget_id=budget.pk)[:ROWS_PER_PAGE], "", locale),
         "form": form if edits else None,
         "lift": LiftForm() if edits and stops else None,
         "crumbs": (Crumb(title, reverse(place.home)), Crumb(budget.name)),
-        **budget_chart(using, budget, now, locale),
+        **budget_chart(known, budget, now, locale),
     }
     return render(request, "billing/budget.html", context, status=422 if form.is_bound else 200)
 

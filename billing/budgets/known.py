@@ -1,0 +1,55 @@
+"""How much of a budget is used, as its page says it: what the last look found, or what is found now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from billing.budgets.rules import Per, window_of
+from billing.budgets.setting import rule_of
+from billing.budgets.using import Using, sum_of
+from billing.queries.usage import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from billing.models import Budget, BudgetLook
+    from tenants.models import Organization
+
+STANDS_FOR: Final = timedelta(minutes=10)
+"""Looks are two minutes apart; what one found is shown for so long, then it is found anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUse:
+    """What is used of the running period, and on which of its days; `days` is empty of a rate's hour."""
+
+    used: Decimal
+    days: Mapping[date, Decimal]
+    at: datetime
+
+
+def known_use(organization: Organization, budget: Budget, now: datetime) -> KnownUse:
+    """Return how a budget stands in the running period.
+
+    To find it, a provider's use is that of all its tenants, rated: what a look found lately is not found again. What is
+    limited, in what and per what cannot be changed (`change_budget`), so a look is of the budget as it is.
+    """
+    rule = rule_of(budget)
+    window = window_of(rule.per, rule.zone, now)
+    look: BudgetLook | None = getattr(budget, "look", None)
+    if look is not None and _stands(look, window, now) and (look.days is not None or rule.per is Per.HOUR):
+        days = {date.fromisoformat(day): Decimal(part) for day, part in (look.days or {}).items()}
+        return KnownUse(look.used if rule.per is Per.HOUR else sum_of(days), days, look.looked_at)
+    using = Using(organization, Side(budget.side), now=now)
+    if rule.per is Per.HOUR:
+        return KnownUse(using.used(rule, window), {}, now)
+    days = using.by_day(rule, window)
+    return KnownUse(sum_of(days), days, now)
+
+
+def _stands(look: BudgetLook, window: tuple[datetime, datetime], now: datetime) -> bool:
+    return (look.from_at, look.to_at) == window and now - STANDS_FOR < look.looked_at <= now
