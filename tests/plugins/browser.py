@@ -14,6 +14,8 @@ from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
+from tests.plugins.known_contrast import INSTALL, RUN
+
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # One process draws all pages: a window, a tab and a site each have one of their own otherwise, and one in reserve.
@@ -27,6 +29,8 @@ WCAG = {
 }
 AXE: Final[str] = Axe().axe_script
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
+READABLE: Final[dict[str, None]] = {}
+"""Kinds of text that were found readable in this process, see `tests.plugins.known_contrast`."""
 PHONE = {"width": 320, "height": 700}
 DESKTOP = {"width": 1440, "height": 900}
 SCHEMES = ("light", "dark")
@@ -165,9 +169,13 @@ def looked_at() -> AxeCheck:
 def _violations(page: Page, options: Mapping[str, object]) -> list[tuple[str, str]]:
     """What axe finds; a document is given axe once, and gives back no more than what is wrong with it."""
     if not page.evaluate("'axe' in window"):
+        page.add_init_script(AXE)  # for what is opened after this
         page.evaluate(AXE)
-    found = page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
-    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
+    if not page.evaluate("'contrastKinds' in window"):
+        page.evaluate(INSTALL, list(READABLE))
+    found = page.evaluate(RUN, options)
+    READABLE.update(dict.fromkeys(found["readable"]))
+    return [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""Lets axe judge the contrast of each kind of text once, however many texts of that kind the pages have.
+
+Most of axe's work on a page is to find out for each piece of text what it is painted on. The answer follows from
+little: the text's colours, size and weight, and the backgrounds and opacities of what it lies in, as long as it lies
+wholly within those and nothing else is painted where it stands. Texts that share all this are one kind; a kind that axe
+has found readable is not judged again, on that page or another. All other text is judged by axe each time: what stands
+over or under something else, or out of its own box, and every kind that was not readable or that axe could not tell.
+"""
+
+from typing import Final
+
+INSTALL: Final = """readable => {
+    const check = axe._audit.checks["color-contrast"];
+    const judge = check.evaluate;
+    const known = new Set(readable);
+    let fresh = [];
+    let styles = new Map();
+    let painted = null;
+
+    const style = node => {
+        if (!styles.has(node)) {
+            const css = getComputedStyle(node);
+            const paints = css.backgroundImage !== "none" || !/^rgba\\(.*, 0\\)$/.test(css.backgroundColor);
+            const mixes = css.opacity !== "1" || css.filter !== "none" || css.mixBlendMode !== "normal";
+            const scrolls = /auto|scroll/.test(css.overflow);
+            const words = [css.backgroundColor, css.backgroundImage, css.backgroundClip, css.opacity, css.filter,
+                css.mixBlendMode];
+            styles.set(node, {
+                paints,
+                scrolls,
+                layer: paints || mixes ? words.join(" ") : "",
+                box: paints || scrolls ? node.getBoundingClientRect() : null,
+            });
+        }
+        return styles.get(node);
+    };
+    const holds = (outer, inner) => outer.left <= inner.left && outer.top <= inner.top
+        && outer.right >= inner.right && outer.bottom >= inner.bottom;
+    const meets = (one, other) => one.left < other.right && other.left < one.right
+        && one.top < other.bottom && other.top < one.bottom;
+    const within = (outer, inner) => meets(outer, inner) ? {
+        left: Math.max(outer.left, inner.left), top: Math.max(outer.top, inner.top),
+        right: Math.min(outer.right, inner.right), bottom: Math.min(outer.bottom, inner.bottom),
+    } : outer;
+    const isCanvas = node => node === document.documentElement || node === document.body;
+
+    const kindOf = element => {
+        if (element instanceof SVGElement) return null;
+        if (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight) return null;
+        const css = getComputedStyle(element);
+        const kind = [css.color, css.webkitTextFillColor, css.webkitTextStroke, css.textShadow, css.fontSize,
+            css.fontWeight];
+        let box = element.getBoundingClientRect();
+        const seen = [];  // where the text is, as seen within each thing that scrolls, and from outside all of them
+        for (let node = element; node; node = node.parentElement) {
+            const {paints, scrolls, layer, box: outer} = style(node);
+            if (layer) kind.push(layer);
+            if (isCanvas(node)) continue;
+            if (scrolls) {
+                seen.push([node, box]);
+                box = within(outer, box);
+            } else if (paints && !holds(outer, box)) return null;
+        }
+        seen.push([document.documentElement, box]);
+        painted ??= [...document.body.querySelectorAll("*")]
+            .filter(node => style(node).paints && node.checkVisibility());
+        const over = painted.some(node => !node.contains(element)
+            && meets(style(node).box, seen.find(([scroller]) => scroller.contains(node))[1]));
+        return over ? null : kind.join("|");
+    };
+
+    check.evaluate = function (element, ...rest) {
+        const kind = kindOf(element);
+        if (kind !== null && known.has(kind)) return true;
+        let ratio;
+        const helper = Object.create(this, {data: {value: said => {
+            ratio = said.contrastRatio;
+            this.data(said);
+        }}});
+        const result = judge.call(helper, element, ...rest);
+        if (kind !== null && result === true && ratio) {
+            known.add(kind);
+            fresh.push(kind);
+        }
+        return result;
+    };
+    window.contrastKinds = {
+        begin: () => {
+            styles = new Map();
+            painted = null;
+            fresh = [];
+        },
+        fresh: () => fresh,
+    };
+}"""
+"""To run in a page that has axe, with the kinds of text that were readable before."""
+
+RUN: Final = """async options => {
+    contrastKinds.begin();
+    const {violations} = await axe.run(document, options);
+    return {violations, readable: contrastKinds.fresh()};
+}"""
+"""What axe finds on the page as it is now, and the kinds of text that were found readable."""

@@ -1,0 +1,93 @@
+"""Of texts that share what contrast follows from one is judged, and no text that is hard to read is taken for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page
+
+if TYPE_CHECKING:
+    from tests.plugins.browser import AxeCheck
+
+pytestmark = pytest.mark.browser
+
+HEAD = """<!doctype html><html lang="en"><title>Sample</title><style>
+    body { background: #fff; color: #222; font: 16px sans-serif; }
+    .box { background: #eee; width: 400px; padding: 8px; }
+    @media (prefers-color-scheme: dark) { .night { background: #333; } }
+</style><main>"""
+READABLE = "<div class=box><p>Read me</p></div>"
+
+
+@pytest.fixture
+def judged(page: Page, axe: AxeCheck) -> AxeCheck:
+    """``judged(page)``: the texts that axe finds hard to read, on a page where the same ones were readable before."""
+    page.set_content(HEAD + READABLE)
+    assert axe(page) == []
+
+    def run(page: Page) -> list[tuple[str, str]]:
+        found = axe(page)
+        assert {rule for rule, _ in found} <= {"color-contrast"}
+        return found
+
+    return run
+
+
+def kinds(page: Page) -> int:
+    """How many kinds of text the last look found readable that were not known before."""
+    found: int = page.evaluate("contrastKinds.fresh().length")
+    return found
+
+
+def test_many_texts_of_one_kind_are_judged_once(page: Page, axe: AxeCheck) -> None:
+    page.set_content(HEAD + "<div class=box style='background: #edc'>" + "<p>Read me</p>" * 9 + "</div>")
+    assert axe(page) == []
+    assert kinds(page) == 1
+    assert axe(page) == []
+    assert kinds(page) == 0
+    page.set_content(HEAD + "<div style='background: #edc'><b style='font-weight: 400'>Me too</b></div>")
+    assert axe(page) == []
+    assert kinds(page) == 0, "the same kind on another page, in other elements"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div class=box><p style='color: #aaa'>Read me</p></div>",
+        "<div class=box style='background: #555'><p>Read me</p></div>",
+        "<div class=box><p style='background: #555'>Read me</p></div>",
+        "<div class=box style='opacity: .3'><p>Read me</p></div>",
+        "<div style='opacity: .3'><div class=box><p>Read me</p></div></div>",
+        "<div class=box><p style='opacity: .3'>Read me</p></div>",
+    ],
+    ids=["its colour", "behind it", "its own ground", "half clear", "all half clear", "itself half clear"],
+)
+def test_a_text_that_differs_in_what_counts_is_judged(page: Page, judged: AxeCheck, markup: str) -> None:
+    page.set_content(HEAD + READABLE + markup)
+    assert len(judged(page)) == 1
+
+
+@pytest.mark.parametrize("style", ["position: absolute", "margin-bottom: -60px"])
+def test_a_text_over_something_else_is_judged(page: Page, judged: AxeCheck, style: str) -> None:
+    """The bar is not what the text lies in."""
+    bar = f"<div style='{style}; background: #333; width: 400px; height: 60px'></div>"
+    page.set_content(HEAD + READABLE + f"<div class=box>{bar}<p style='position: relative'>Read me</p></div>")
+    assert len(judged(page)) == 1
+
+
+def test_a_text_in_something_that_scrolls_is_judged_where_it_cannot_be_seen_yet(page: Page, judged: AxeCheck) -> None:
+    texts = "<p>Read me</p>" * 20 + "<p style='color: #aaa'>Read me</p>"
+    page.set_content(HEAD + f"<div class=box tabindex=0 style='height: 90px; overflow: auto'>{texts}</div>")
+    assert len(judged(page)) == 1
+    assert kinds(page) == 0, "the other twenty are known"
+
+
+def test_a_text_is_judged_by_the_colours_that_it_has_now(page: Page, judged: AxeCheck) -> None:
+    page.set_content(HEAD + "<div class='box night'><p>Read me</p></div>")
+    assert judged(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert len(judged(page)) == 1
+    assert len(judged(page)) == 1, "what is hard to read never becomes known"
+    page.emulate_media(color_scheme="light")
+    assert judged(page) == []
