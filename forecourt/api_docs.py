@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
 
+from forecourt.api_document import document
 from metering.wire import HEADER_SIGNATURE
 from portal.parts import Pill
 from portal.shell import Crumb
@@ -83,6 +85,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         "layout": "portal/base.html" if in_frame else "portal/bare.html",
         "in_frame": in_frame,
         "groups": _groups(server),
+        "operations": _written(server, get_language()),
         "scopes": SCOPES,
         "server": server,
         "crumbs": (Crumb(_("API")),),
@@ -91,9 +94,14 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 @cache
+def _written(server: str, language: str | None) -> SafeString:  # noqa: ARG001  the words follow it
+    """What the page says of the operations, which is the same for every reader of a language."""
+    return render_to_string("forecourt/partials/api_operations.html", {"groups": _groups(server)})
+
+
+@cache
 def _groups(server: str) -> list[tuple[str, list[Operation]]]:
-    generator: Any = SchemaGenerator  # it has no types
-    schema: dict[str, Any] = generator().get_schema(request=None, public=True)
+    schema = document()
     groups: dict[str, list[Operation]] = {}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from drf_spectacular.generators import SchemaGenerator
+from forecourt.api_document import document
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 BEGIN: Final = "# Written by `python manage.py write_client` from the OpenAPI document; change nothing below."
@@ -15,11 +15,9 @@ TARGET: Final = Path(__file__).resolve().parent.parent / "docs" / "client" / "fo
 
 def operations() -> dict[str, tuple[str, str]]:
     """Return method and path of every operation that a key can call, by its id."""
-    generator: Any = SchemaGenerator  # it has no types
-    document: dict[str, Any] = generator().get_schema(request=None, public=True)
     return {
         operation["operationId"]: (method.upper(), path)
-        for path, methods in document["paths"].items()
+        for path, methods in document()["paths"].items()
         for method, operation in methods.items()
         if method in METHODS and operation.get("security")
     }

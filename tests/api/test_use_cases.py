@@ -58,15 +58,15 @@ def is_api(module: str) -> bool:
 
 def called(file: Path) -> set[str]:
     """What a module uses of others, by its whole name."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
     known = {
         name.asname or name.name: f"{node.module}.{name.name}"
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and node.id in known:
             found.add(known[node.id])
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
