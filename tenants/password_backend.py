@@ -9,8 +9,11 @@ from django.utils import timezone
 
 from tenants.remote_addresses import address_of as address_of
 from tenants.sign_in import forget_failures, note_attempt
+from tenants.who_asks import find_person
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.http import HttpRequest
 
     from tenants.models import User
@@ -34,3 +37,8 @@ class LimitedPasswords(ModelBackend):
         if person is not None:
             forget_failures(attempt=attempt)
         return person
+
+    def get_user(self, user_id: UUID) -> User | None:
+        """Return the person whom a session names, who may still sign in."""
+        person = find_person(user_id)
+        return person if person is not None and self.user_can_authenticate(person) else None

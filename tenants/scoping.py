@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from tenants.models import Membership, Organization, User
 from tenants.roles import NotAllowed, allows
 from tenants.second_steps import lacks_second_step
+from tenants.who_asks import memberships_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +25,6 @@ VOUCHED_KEY = "vouched_for_organization"
 """In a session that an organization's provider vouched for: the one organization that it opens."""
 SET_UP = "mfa_index"
 """Where a member without a second step is led to, who reads on as an organization that asks for one."""
-
-
-def memberships_of(person: User) -> list[Membership]:
-    """Return a person's memberships with their organizations, by organization name."""
-    return list(person.memberships.select_related("organization").order_by("organization__name", "organization_id"))
 
 
 def acting_membership(request: HttpRequest) -> Membership | None:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.http import HttpRequest
 from django.template.base import Template
 from django.test import Client
 from django.utils import timezone
+
+from tenants.accounts.sessions import SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
