@@ -14,7 +14,7 @@ from django.db import transaction
 
 from billing.models import Payout, PayoutFile, PayoutFilePart, PayoutMethod, PayoutState
 from billing.money import exact_sum, round_to_minor
-from billing.statements.pain import Holder, Order, Transfer, write_pain
+from billing.statements.pain import SEPA_AMOUNT_MAX, SEPA_CURRENCY, Holder, Order, Transfer, write_pain
 from billing.statements.paying_out import NoPayout, WrongPayout
 from tenants.models import AuditEntry, Organization
 from tenants.profiles import profile_of
@@ -70,7 +70,9 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
         .order_by("created_at", "pk")[:TRANSFERS_MAX]
     )
     profiles = _profiles(rows)
-    chosen = [one for one in rows if profiles[one.provider_id].iban]
+    # What is more than a bank takes in one transfer goes by hand.
+    fits = [one for one in rows if currency != SEPA_CURRENCY or one.amount <= SEPA_AMOUNT_MAX]
+    chosen = [one for one in fits if profiles[one.provider_id].iban]
     if not chosen:
         raise NoPayout(f"No payout in {currency} by bank waits for a file that has an IBAN to go to.")
     number = f"{PREFIX}{PayoutFile.objects.count() + 1:04}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
@@ -17,13 +18,14 @@ from billing.money import exact_sum, minor_digits, round_to_minor
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
-    from decimal import Decimal
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 NAME_CHARACTERS_MAX: Final = 70
 ID_CHARACTERS_MAX: Final = 35
 WORDS_CHARACTERS_MAX: Final = 140
 SEPA_CURRENCY: Final = "EUR"
+SEPA_AMOUNT_MAX: Final = Decimal("999999999.99")
+"""The most that one credit transfer of SEPA can be of."""
 NOT_IN_SEPA: Final = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
 
 Tree = tuple[str, "str | Sequence[Tree]"]
@@ -109,6 +111,9 @@ def write_pain(order: Order) -> bytes:
 
 
 def _transfer(one: Transfer, currency: str, *, is_sepa: bool) -> Tree:
+    assert one.end_to_end_id
+    assert not is_sepa or one.amount <= SEPA_AMOUNT_MAX, one.end_to_end_id
+    words = _letters(one.words, is_sepa=is_sepa)[:WORDS_CHARACTERS_MAX].strip()
     return (
         "CdtTrfTxInf",
         [
@@ -117,7 +122,7 @@ def _transfer(one: Transfer, currency: str, *, is_sepa: bool) -> Tree:
             *([("CdtrAgt", [("FinInstnId", _bank(one.to.bic))])] if one.to.bic else []),
             ("Cdtr", [("Nm", _name(one.to.name, is_sepa=is_sepa))]),
             ("CdtrAcct", [("Id", [("IBAN", one.to.iban)])]),
-            ("RmtInf", [("Ustrd", _letters(one.words, is_sepa=is_sepa)[:WORDS_CHARACTERS_MAX])]),
+            *([("RmtInf", [("Ustrd", words)])] if words else []),
         ],
     )
 
@@ -136,7 +141,7 @@ def _letters(text: str, *, is_sepa: bool) -> str:
         return " ".join(text.split())
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("&", "+"))
     kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return " ".join(NOT_IN_SEPA.sub(".", kept).split())
+    return NOT_IN_SEPA.sub(".", " ".join(kept.split()))
 
 
 def _amount(amount: Decimal, currency: str) -> str:

@@ -132,3 +132,10 @@ def test_the_operator_makes_and_reads_it_by_the_api_and_nobody_else_does(paying:
     provider = caller(paying.provider)
     assert provider.get("/api/v1/payout-files").status_code == 404
     assert provider.get(f"/api/v1/payout-files/{answer.json()['id']}/xml").status_code == 404
+
+
+def test_what_a_bank_does_not_take_in_one_transfer_goes_by_hand(paying: Cast) -> None:
+    waits(paying.provider, "1000000000.00", 5)
+    made = make_file(operator=paying.operator, currency="EUR", by="olga", now=NOW)
+    assert (made.transfers, made.control_sum) == (2, Decimal("1668.83"))
+    assert not PayoutFilePart.objects.filter(payout__number="PO-0005").exists()

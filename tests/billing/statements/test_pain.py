@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from billing.statements.pain import NAMESPACE, NOT_IN_SEPA, Holder, Order, Transfer, write_pain
+from billing.statements.pain import NAMESPACE, NOT_IN_SEPA, SEPA_AMOUNT_MAX, Holder, Order, Transfer, write_pain
 
 PAYER = Holder("Sample Operator GmbH", "DE89370400440532013000", "COBADEFFXXX")
 ORDER = Order(
@@ -25,16 +26,71 @@ ORDER = Order(
         Transfer("0198c5a1", Holder("Sample", "FR1420041010050500013M02606", "PSSTFRPPPAR"), Decimal(5), "PO-0002"),
     ),
 )
-ORDER_OF: dict[str, list[str]] = {
-    "CstmrCdtTrfInitn": ["GrpHdr", "PmtInf"],
-    "GrpHdr": ["MsgId", "CreDtTm", "NbOfTxs", "CtrlSum", "InitgPty"],
-    "PmtInf": [
-        "PmtInfId", "PmtMtd", "BtchBookg", "NbOfTxs", "CtrlSum", "PmtTpInf", "ReqdExctnDt", "Dbtr", "DbtrAcct",
-        "DbtrAgt", "ChrgBr", "CdtTrfTxInf",
-    ],
-    "CdtTrfTxInf": ["PmtId", "Amt", "CdtrAgt", "Cdtr", "CdtrAcct", "RmtInf"],
-}  # fmt: skip
-"""The sequences of pain.001.001.09, of what is written."""
+ORDER_OF: dict[str, str] = {
+    "Document": "CstmrCdtTrfInitn",
+    "CstmrCdtTrfInitn": "GrpHdr PmtInf",
+    "GrpHdr": "MsgId CreDtTm NbOfTxs CtrlSum InitgPty",
+    "InitgPty": "Nm?",
+    "PmtInf": "PmtInfId PmtMtd BtchBookg? NbOfTxs CtrlSum PmtTpInf? ReqdExctnDt Dbtr DbtrAcct DbtrAgt ChrgBr? "
+    "CdtTrfTxInf+",
+    "PmtTpInf": "SvcLvl?",
+    "SvcLvl": "Cd",
+    "ReqdExctnDt": "Dt",
+    "Dbtr": "Nm?",
+    "DbtrAcct": "Id Ccy?",
+    "DbtrAgt": "FinInstnId",
+    "CdtTrfTxInf": "PmtId Amt CdtrAgt? Cdtr CdtrAcct RmtInf?",
+    "PmtId": "EndToEndId",
+    "Amt": "InstdAmt",
+    "CdtrAgt": "FinInstnId",
+    "Cdtr": "Nm?",
+    "CdtrAcct": "Id",
+    "RmtInf": "Ustrd?",
+    "FinInstnId": "BICFI? Othr?",
+    "Othr": "Id",
+}
+"""What stands in what, in order, by the schema of pain.001.001.09 as banks of SEPA publish it: `?` may be missing, `+`
+may come again. Of what the schema allows besides, nothing is written."""
+SAID: dict[str, str] = {
+    "MsgId": r".{1,35}",
+    "PmtInfId": r".{1,35}",
+    "EndToEndId": r".{1,35}",
+    "CreDtTm": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "Dt": r"\d{4}-\d\d-\d\d",
+    "NbOfTxs": r"[0-9]{1,15}",
+    "CtrlSum": r"(?=.{1,19}$)[0-9]+(\.[0-9]{1,3})?",
+    "InstdAmt": r"(?=.{1,19}$)[0-9]+(\.[0-9]{1,3})?",
+    "Nm": r".{1,70}",
+    "PmtMtd": "TRF",
+    "BtchBookg": "true|false",
+    "Cd": "SEPA",
+    "ChrgBr": "SLEV|SHAR",
+    "IBAN": r"[A-Z]{2}[0-9]{2}[a-zA-Z0-9]{1,30}",
+    "Ccy": r"[A-Z]{3}",
+    "BICFI": r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?",
+    "Ustrd": r".{1,140}",
+    "Id": r".{1,35}",
+}
+"""What texts can be, by the same schema."""
+
+
+def wrong(root: etree._Element) -> list[str]:
+    """What of a file is not as the schema has it."""
+    found = []
+    for element in root.iter():
+        name, inside = name_of(element), [name_of(child) for child in element]
+        if name == "Id" and inside:
+            if inside != ["IBAN"]:
+                found.append(f"Id: {inside}")
+        elif name in ORDER_OF:
+            shape = "".join(
+                f"({word.rstrip('?+')} ){word[-1] if word[-1] in '?+' else ''}" for word in ORDER_OF[name].split()
+            )
+            if not re.fullmatch(shape, "".join(f"{each} " for each in inside)):
+                found.append(f"{name}: {inside}")
+        elif inside or not re.fullmatch(SAID[name], element.text or ""):
+            found.append(f"{name}: {inside or element.text!r}")
+    return found
 
 
 def read(order: Order) -> etree._Element:
@@ -50,14 +106,44 @@ def name_of(element: etree._Element) -> str:
 
 
 @pytest.mark.parametrize("currency", ["EUR", "USD"])
-def test_elements_stand_in_the_order_of_the_schema(currency: str) -> None:
-    root = read(replace(ORDER, currency=currency))
+@pytest.mark.parametrize("bic", ["", "COBADEFFXXX", "COBADEFF"])
+def test_elements_and_texts_are_those_of_the_schema(currency: str, bic: str) -> None:
+    root = read(replace(ORDER, currency=currency, payer=replace(PAYER, bic=bic)))
     assert root.tag == f"{{{NAMESPACE}}}Document"
-    for element in root.iter():
-        allowed = ORDER_OF.get(name_of(element))
-        if allowed is not None:
-            places = [allowed.index(name_of(child)) for child in element]
-            assert places == sorted(places), name_of(element)
+    assert wrong(root) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "spoilt", "says"),
+    [
+        ("<PmtMtd>TRF</PmtMtd>", "", "PmtInf"),
+        (
+            "<BtchBookg>false</BtchBookg><NbOfTxs>2</NbOfTxs>",
+            "<NbOfTxs>2</NbOfTxs><BtchBookg>false</BtchBookg>",
+            "PmtInf",
+        ),
+        ("<IBAN>DE89370400440532013000</IBAN>", "<IBAN>DE89 3704</IBAN>", "IBAN"),
+        ("<Nm>Sample</Nm>", "<Nm></Nm>", "Nm"),
+        ("<EndToEndId>0198c5a1</EndToEndId>", "<EndToEndId>" + "9" * 36 + "</EndToEndId>", "EndToEndId"),
+        ("<ChrgBr>SLEV</ChrgBr>", "<ChrgBr>DEBT</ChrgBr>", "ChrgBr"),
+        ("<IBAN>AT611904300234573201</IBAN>", "", "Id"),
+    ],
+)
+def test_a_spoilt_file_is_not_as_the_schema_has_it(found: str, spoilt: str, says: str) -> None:
+    text = write_pain(ORDER).decode()
+    assert found in text
+    caught = wrong(etree.fromstring(text.replace(found, spoilt).encode()))
+    assert any(one.startswith(f"{says}: ") for one in caught), caught
+
+
+def test_without_words_nothing_is_said_and_what_sepa_does_not_take_is_refused() -> None:
+    silent = replace(ORDER.transfers[0], words=" \n ")
+    root = read(replace(ORDER, transfers=(silent,)))
+    assert list(root.iter(f"{{{NAMESPACE}}}RmtInf")) == []
+    assert wrong(root) == []
+    for spoilt in (replace(silent, amount=SEPA_AMOUNT_MAX + Decimal("0.01")), replace(silent, end_to_end_id="")):
+        with pytest.raises(AssertionError):
+            write_pain(replace(ORDER, transfers=(spoilt,)))
 
 
 def test_counts_and_sums_are_those_of_the_transfers() -> None:
@@ -95,7 +181,9 @@ def test_amounts_have_the_decimals_of_their_currency(currency: str, amount: str,
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=300))
 def test_whatever_a_name_is_the_file_is_read_and_within_lengths(name: str) -> None:
     one = Transfer("1", Holder(name, PAYER.iban), Decimal(1), name)
+    assert wrong(read(replace(ORDER, currency="USD", transfers=(one,)))) == []
     root = read(replace(ORDER, transfers=(one,)))
+    assert wrong(root) == []
     [said] = texts(root, "CstmrCdtTrfInitn/PmtInf/CdtTrfTxInf/Cdtr/Nm")
     assert 0 < len(said) <= 70
     assert not NOT_IN_SEPA.search(said)
