@@ -33,7 +33,6 @@ from billing.invoicing import Prepared, prepare_invoice, store_drafts
 from billing.issuing import issue_invoices
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState, Term
 from billing.proving import Billed, alone, prove_all
-from billing.rating.lines import make_bill
 from billing.rating.rated import Rated
 from billing.rating.share_settling import Settling, settle_by
 from billing.revenue_dues import RevenueDue, missing_statements
@@ -147,7 +146,7 @@ def close_together(
        cannot be worked out are waited for without end.
     2. What came late for the periods before it is put on its bill, the last charges are booked, and the invoice is
        issued from the whole rating. A period in which nothing was used, held or adjusted closes without an invoice.
-    3. Where the provider approves its invoices, one that was not approved at this very amount waits for that.
+    3. Where the provider approves its invoices, one that was not approved at this very amount and tax waits for that.
     4. The next period is stored, or the contract that has come to its end is ended.
 
     Raises `TooLarge`, unless there is one period alone.
@@ -198,7 +197,6 @@ def _rated(
     bases = read_bases([window_of(period) for period in periods], grain=Grain.HOUR, terms=terms)
     charged = charge_all(list(zip(periods, bases, strict=True)), now=now)
     unpriced = unresolved_by_period([period.pk for period in periods])
-    approved = approving({period.contract.provider_id for period in periods})
     ready: list[_Ready] = []
     for (period, gate), basis, charges in zip(open_, bases, charged, strict=True):
         without = unpriced.get(period.pk, {})
@@ -206,24 +204,17 @@ def _rated(
         rated = charges.rated or Rated()
         if missing and gate.in_grace:
             found[period.pk] = Closed(CloseState.WAITING, waiting_for=missing)
-        elif period.contract.provider_id in approved and not _is_approved(period, rated, now):
-            found[period.pk] = Closed(CloseState.AWAITING_APPROVAL, waiting_for=({"kind": "approval"},))
         else:
             period.accepted_gaps = list(missing)
             ready.append(_Ready(period, basis, rated, restated[period.pk], gate.missing, without))
     return ready
 
 
-def _is_approved(period: BillingPeriod, rated: Rated, now: datetime) -> bool:
-    if not rated.lines:
-        return True
-    return is_approved(period=period, amount=make_bill(rated.lines, period.contract.currency).total, now=now)
-
-
 def _prepared(
     ready: Sequence[_Ready], found: dict[UUID, Closed], said: tuple[Sequence[Term], Serving], now: datetime
 ) -> list[tuple[_Ready, Prepared | None]]:
-    """Prepare the invoices of periods and close them; one whose taxes are waited for is `found` to wait instead."""
+    """Prepare the invoices of periods and close them; one whose taxes are waited for, or that is not approved as it is,
+    is `found` to wait instead."""
     terms, serving = said
     billed = [one for one in ready if one.rated.lines]
     spans = _spans_by_period([one.period for one in billed], terms)
@@ -233,7 +224,8 @@ def _prepared(
     proof_of = {one.period.pk: proof for one, proof in zip(billed, proofs, strict=True)}
     contracts = [one.period.contract for one in billed]
     parties = ensure_profiles([party for each in contracts for party in (each.provider, each.tenant)], now)
-    settings = settings_by_provider({each.provider_id for each in contracts})
+    providers = {each.provider_id for each in contracts}
+    settings, approved = settings_by_provider(providers), approving(providers)
     made: list[tuple[_Ready, Prepared | None]] = []
     for one in ready:
         proof = proof_of.get(one.period.pk)
@@ -246,6 +238,15 @@ def _prepared(
             note_wait(period=one.period, waits=waits)
             found[one.period.pk] = Closed(CloseState.WAITING, waiting_for=(waits.missing,))
         else:
+            if (
+                prepared is not None
+                and prepared.contract.provider_id in approved
+                and not is_approved(
+                    period=one.period, amount=prepared.totals.subtotal, tax=prepared.totals.tax, now=now
+                )
+            ):
+                found[one.period.pk] = Closed(CloseState.AWAITING_APPROVAL, waiting_for=({"kind": "approval"},))
+                continue
             made.append((one, prepared))
     store_drafts([prepared for _, prepared in made if prepared is not None])
     _finish([one for one, _ in made], terms, now)

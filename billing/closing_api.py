@@ -110,6 +110,7 @@ class DraftDetailSerializer(InvoiceDraftSerializer):
     lines = DraftLineSerializer(many=True)
     withheld_amount = serializers.CharField(help_text="of closed periods, too late to be billed; " + MONEY)
     ready_amount = serializers.CharField(allow_null=True, help_text="what is approved, before tax; " + MONEY)
+    ready_tax = serializers.CharField(allow_null=True, help_text="and the tax on it; " + MONEY)
     approved_by = serializers.CharField()
     tax = DraftTaxStepSerializer()
     actions = DraftActionSerializer(many=True)
@@ -125,6 +126,9 @@ class ApproveSerializer(serializers.Serializer[Any]):
     """What is approved."""
 
     amount = serializers.DecimalField(38, 4, help_text="`ready_amount` as it was read")
+    tax = serializers.DecimalField(
+        38, 4, required=False, allow_null=True, default=None, help_text="`ready_tax` as it was read; else not compared"
+    )
 
 
 class ApprovedSerializer(serializers.Serializer[Any]):
@@ -220,7 +224,7 @@ class DraftApproveView(APIView):
             raise Http404
         given = checked(ApproveSerializer(data=request.data), WrongIssuingRule)
         now = _now()
-        approve_draft(period_id=period_id, amount=given["amount"], actor=_caller(request), now=now)
+        approve_draft(period_id=period_id, amount=given["amount"], tax=given["tax"], actor=_caller(request), now=now)
         closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
         invoice = str(closed.invoice.pk) if closed.invoice else None
         return Response({"state": str(closed.state), "invoice": invoice})
@@ -369,6 +373,7 @@ def _detail(found: DraftDetail, organization: Organization, request: Request) ->
         ],
         "withheld_amount": str(found.withheld_amount),
         "ready_amount": _text(found.ready_amount),
+        "ready_tax": _text(found.ready_tax),
         "approved_by": found.approved_by,
         "tax": _tax(step),
         "actions": actions,

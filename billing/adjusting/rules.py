@@ -86,22 +86,26 @@ def approving(provider_ids: Collection[UUID]) -> set[UUID]:
     return set(rules.values_list("pk", flat=True))
 
 
-def is_approved(*, period: BillingPeriod, amount: Decimal, now: datetime) -> bool:
-    """Whether a complete period of a provider that approves its invoices may be issued at an amount; if it may not, it
-    is marked as waiting for its approval.
+def is_approved(*, period: BillingPeriod, amount: Decimal, tax: Decimal, now: datetime) -> bool:
+    """Whether a complete period of a provider that approves its invoices may be issued at an amount and its tax; if it
+    may not, it is marked as waiting for its approval.
 
-    The caller has locked the period. An approval of another amount is void.
+    The caller has locked the period. An approval of another amount, or of another tax, is void.
     """
-    if period.approved_at is not None and period.ready_amount == amount:
+    if period.approved_at is not None and (period.ready_amount, period.ready_tax) == (amount, tax):
         return True
-    period.ready_at, period.ready_amount, period.approved_at, period.approved_by = now, amount, None, ""
-    period.save(update_fields=["ready_at", "ready_amount", "approved_at", "approved_by"])
+    period.ready_at, period.ready_amount, period.ready_tax = now, amount, tax
+    period.approved_at, period.approved_by = None, ""
+    period.save(update_fields=["ready_at", "ready_amount", "ready_tax", "approved_at", "approved_by"])
     return False
 
 
 @transaction.atomic
-def approve_draft(*, period_id: UUID, amount: Decimal, actor: str, now: datetime) -> BillingPeriod:
-    """Approve that a complete period is issued at an amount, before tax; approving it again changes nothing.
+def approve_draft(
+    *, period_id: UUID, amount: Decimal, actor: str, now: datetime, tax: Decimal | None = None
+) -> BillingPeriod:
+    """Approve that a complete period is issued at an amount before tax, and with the tax that it came to then, which
+    may be named too; approving it again changes nothing.
 
     Raises `InvoiceDraftNotReady`, `InvoiceDraftChanged` where it comes to something else by now, and
     BillingPeriod.DoesNotExist.
@@ -118,6 +122,11 @@ def approve_draft(*, period_id: UUID, amount: Decimal, actor: str, now: datetime
             f"It comes to {period.ready_amount} {period.contract.currency} by now; {amount} was approved.",
             amount=str(period.ready_amount),
         )
+    if tax is not None and period.ready_tax != tax:
+        raise InvoiceDraftChanged(
+            f"Its tax comes to {period.ready_tax} {period.contract.currency} by now; {tax} was approved.",
+            tax=str(period.ready_tax),
+        )
     if period.approved_at is None:
         period.approved_at, period.approved_by = now, actor
         period.save(update_fields=["approved_at", "approved_by"])
@@ -127,7 +136,12 @@ def approve_draft(*, period_id: UUID, amount: Decimal, actor: str, now: datetime
             action="draft.approved",
             subject=f"contract {period.contract.number}",
             before={},
-            after={"period": period.from_at.isoformat(), "amount": str(amount), "currency": period.contract.currency},
+            after={
+                "period": period.from_at.isoformat(),
+                "amount": str(amount),
+                "tax": None if period.ready_tax is None else str(period.ready_tax),
+                "currency": period.contract.currency,
+            },
             at=now,
         )
     return period

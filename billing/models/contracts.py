@@ -136,6 +136,7 @@ class BillingPeriod(models.Model):
     ready_amount = models.DecimalField(
         max_digits=38, decimal_places=4, null=True, help_text="what its invoice came to then, before tax"
     )
+    ready_tax = models.DecimalField(max_digits=38, decimal_places=4, null=True, help_text="and the tax on that")
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True, default="")
     tax_wait = models.JSONField(

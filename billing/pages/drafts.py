@@ -93,8 +93,10 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
         return HttpResponse(status=403)
     now = datetime.now(UTC)
     try:
-        amount = Decimal(request.POST.get("amount", ""))
-        approve_draft(period_id=period_id, amount=amount, actor=_actor(request), now=now)
+        amount, tax = Decimal(request.POST.get("amount", "")), request.POST.get("tax", "")
+        approve_draft(
+            period_id=period_id, amount=amount, tax=Decimal(tax) if tax else None, actor=_actor(request), now=now
+        )
         closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
     except InvalidOperation:
         messages.error(request, _("The draft comes to something else by now. Look at it again."))
@@ -205,6 +207,7 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",
         "approve_url": reverse("provider-draft-approve", args=[period_id]) if approves else "",
         "ready": money(found.ready_amount, entry.currency, locale=locale) if found.ready_amount is not None else "",
+        "ready_tax": money(found.ready_tax, entry.currency, locale=locale) if found.ready_tax is not None else "",
         "crumbs": (lists[side], Crumb(entry.contract)),
     }
     return render(request, "billing/draft.html", context)

@@ -77,6 +77,7 @@ class DraftDetail:
     lines: tuple[DraftLine, ...]
     withheld_amount: Decimal
     ready_amount: Decimal | None
+    ready_tax: Decimal | None
     approved_by: str
 
 
@@ -121,8 +122,11 @@ def draft_detail(
     withheld = Adjustment.objects.filter(into=period).aggregate(amount=Sum("withheld"))["amount"] or Decimal(0)
     lines = _beside(in_order(bill.lines), _previous_lines(period), titles, late)
     entry = _entry(period, now, amount=bill.total)
-    ready = None if period.ready_amount is None else round_to_minor(period.ready_amount, basis.currency)
-    return DraftDetail(entry, lines, round_to_minor(withheld, basis.currency), ready, period.approved_by)
+    ready, tax = (
+        None if amount is None else round_to_minor(amount, basis.currency)
+        for amount in (period.ready_amount, period.ready_tax)
+    )
+    return DraftDetail(entry, lines, round_to_minor(withheld, basis.currency), ready, tax, period.approved_by)
 
 
 def _open(organization: Organization, now: datetime, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:

@@ -80,7 +80,12 @@ def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -
     wrong = send(provider, "post", f"drafts/{period.pk}/approve", {"amount": "37.00"}, 409)
     assert (wrong["code"], wrong["amount"]) == ("invoice_draft_changed", "38.0000")
     send(tenant, "post", f"drafts/{period.pk}/approve", {"amount": "38.00"}, 404)
-    done = send(provider, "post", f"drafts/{period.pk}/approve", {"amount": draft["ready_amount"]})
+    assert (draft["ready_amount"], draft["ready_tax"]) == ("38.00", "0.00")
+    other = {"amount": draft["ready_amount"], "tax": "1.00"}
+    wrong = send(provider, "post", f"drafts/{period.pk}/approve", other, 409)
+    assert (wrong["code"], wrong["tax"]) == ("invoice_draft_changed", "0.0000")
+    same = {"amount": draft["ready_amount"], "tax": draft["ready_tax"]}
+    done = send(provider, "post", f"drafts/{period.pk}/approve", same)
     assert done["state"] == CloseState.CLOSED
     assert str(Invoice.objects.get(pk=done["invoice"]).total) == "38.0000"
     get(provider, f"drafts/{period.pk}", 404)

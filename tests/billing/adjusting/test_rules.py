@@ -16,9 +16,10 @@ from billing.adjusting.rules import (
 )
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period, due_periods
-from billing.models import Charge, Invoice
+from billing.models import BillingPeriod, Charge, Invoice
 from tenants.models import AuditEntry
 from tests.billing.adjusting.late import Late, late_world
+from tests.billing.tax.taxed import VAT_IDS, charges_tax, own_rate, stands
 from tests.billing.world import APRIL, MARCH
 from tests.kept import kept
 
@@ -39,8 +40,14 @@ def close(late: Late, hours: int = 0) -> CloseState:
     return close_period(period_id=late.world.period().pk, now=APRIL + timedelta(hours=hours)).state
 
 
-def approve(late: Late, amount: str) -> None:
-    approve_draft(period_id=late.world.period().pk, amount=Decimal(amount), actor="petra", now=APRIL)
+def approve(late: Late, amount: str, tax: str | None = None) -> None:
+    approve_draft(
+        period_id=late.world.period().pk,
+        amount=Decimal(amount),
+        tax=None if tax is None else Decimal(tax),
+        actor="petra",
+        now=APRIL,
+    )
 
 
 late = kept(approving_world)
@@ -84,6 +91,57 @@ def test_an_approval_of_another_amount_is_void(late: Late) -> None:
     assert close(late) is CloseState.CLOSED
     with pytest.raises(InvoiceDraftNotReady):
         approve(late, "37")
+
+
+def taxed_world() -> Late:
+    """As above, of a German provider with a tax rate of its own, to a German tenant."""
+    late = approving_world()
+    for party in (late.world.provider, late.world.tenant):
+        stands(party, "DE", vat_id=VAT_IDS["DE"] if party == late.world.provider else "")
+    charges_tax(late.world.provider)
+    return late
+
+
+def test_an_approval_is_of_the_tax_too_and_void_where_a_rate_is_changed() -> None:
+    late = taxed_world()
+    assert close(late) is CloseState.AWAITING_APPROVAL
+    period = late.world.period()
+    assert (period.ready_amount, period.ready_tax) == (Decimal(36), Decimal("6.84"))
+    approve(late, "36", tax="6.84")
+    own_rate(late.world.provider, "DE", "7", MARCH.date())
+    assert close(late) is CloseState.AWAITING_APPROVAL
+    assert not Invoice.objects.exists()
+    period = late.world.period()
+    assert (period.ready_amount, period.ready_tax, period.approved_at) == (Decimal(36), Decimal("2.52"), None)
+    with pytest.raises(InvoiceDraftChanged) as raised:
+        approve(late, "36", tax="6.84")
+    assert raised.value.extra == {"tax": "2.5200"}
+    approve(late, "36", tax="2.52")
+    assert close(late) is CloseState.CLOSED
+    assert Invoice.objects.get().total == Decimal("38.52")
+    said = AuditEntry.objects.filter(action="draft.approved").order_by("pk").values_list("after__tax", flat=True)
+    assert list(said) == ["6.8400", "2.5200"]
+
+
+def test_what_was_approved_before_its_tax_was_looked_at_is_asked_for_again() -> None:
+    late = taxed_world()
+    close(late)
+    approve(late, "36")
+    BillingPeriod.objects.update(ready_tax=None)
+    assert close(late) is CloseState.AWAITING_APPROVAL
+    approve(late, "36")
+    assert close(late) is CloseState.CLOSED
+
+
+def test_taxes_that_are_waited_for_come_before_the_approval() -> None:
+    late = approving_world()
+    for party in (late.world.provider, late.world.tenant):
+        stands(party, "US")
+    charges_tax(late.world.provider)
+    closed = close_period(period_id=late.world.period().pk, now=APRIL)
+    assert closed.state is CloseState.WAITING
+    assert [each["kind"] for each in closed.waiting_for] == ["tax_rate"]
+    assert late.world.period().ready_amount is None
 
 
 def test_a_period_of_nothing_needs_no_approval(late_made: Late) -> None:

@@ -34,7 +34,7 @@ def line(
 
 
 def rows(*lines: DraftLine) -> list[dict[str, object]]:
-    return line_rows(DraftDetail(ENTRY, lines, Decimal(0), None, ""), "en_GB")
+    return line_rows(DraftDetail(ENTRY, lines, Decimal(0), None, None, ""), "en_GB")
 
 
 def test_every_state_has_a_word() -> None:

@@ -47,7 +47,7 @@ def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiti
     shown = text_of(client.get(address))
     number = Invoice.objects.get().number
     for said in (
-        "It waits for your approval. It is complete, and is issued at $38.00 before tax.",
+        "It waits for your approval. It is complete, and is issued at $38.00 before tax, with $0.00 of tax.",
         f"came late for {number} 1,000,000 tokens $1.00",
         "26,000,000 tokens $37.00 $36.00 +2.8%",
     ):
