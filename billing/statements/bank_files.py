@@ -70,9 +70,7 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
         .order_by("created_at", "pk")[:TRANSFERS_MAX]
     )
     profiles = _profiles(rows)
-    # What is more than a bank takes in one transfer goes by hand.
-    fits = [one for one in rows if currency != SEPA_CURRENCY or one.amount <= SEPA_AMOUNT_MAX]
-    chosen = [one for one in fits if profiles[one.provider_id].iban]
+    chosen = [one for one in rows if profiles[one.provider_id].iban and _fits(one)]
     if not chosen:
         raise NoPayout(f"No payout in {currency} by bank waits for a file that has an IBAN to go to.")
     number = f"{PREFIX}{PayoutFile.objects.count() + 1:04}"
@@ -125,6 +123,11 @@ def _waiting() -> QuerySet[Payout]:
 
 def _profiles(rows: list[Payout]) -> Mapping[UUID, BillingProfile]:
     return {one.provider_id: profile_of(one.provider) for one in rows}
+
+
+def _fits(payout: Payout) -> bool:
+    """What is more than a bank takes in one transfer goes by hand."""
+    return payout.currency != SEPA_CURRENCY or payout.amount <= SEPA_AMOUNT_MAX
 
 
 def _holder(profile: BillingProfile) -> Holder:
