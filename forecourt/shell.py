@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from metering.completeness import freshness
 from portal.shell import (
@@ -343,7 +344,7 @@ def _tenant_groups(role: str, *, alone: bool) -> tuple[NavGroup, ...]:
     bills = (
         *(((READ_CONTRACTS, contracts),) if alone else ()),
         (READ_INVOICES, NavItem("invoices", _("Invoices"), reverse("tenant-invoices"), "doc", go="i")),
-        (READ_INVOICES, NavItem("card", _("Card"), reverse("tenant-card"), "key")),
+        (READ_INVOICES, NavItem("card", pgettext("payment", "Card"), reverse("tenant-card"), "key")),
         (READ_INVOICES, NavItem("tenant-credit", _("Prepaid credit"), reverse("tenant-credit"), "bank")),
         (READ_INVOICES, NavItem("tenant-statement", _("Account"), reverse("tenant-statement"), "ledger")),
         (READ_INVOICES, NavItem("tenant-credit-notes", _("Credit notes"), reverse("tenant-credit-notes"), "doc")),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.pages.lease_forms import LocalInstantField
 from billing.rating.credit import Grant
@@ -88,7 +88,7 @@ class GrantForm(forms.Form):
 class CouponForm(forms.Form):
     """A discount by a code: a percentage, or an amount of each billing period."""
 
-    code = forms.CharField(label=gettext_lazy("Code"), max_length=CODE_CHARS_MAX)
+    code = forms.CharField(label=pgettext_lazy("coupon", "Code"), max_length=CODE_CHARS_MAX)
     title = forms.CharField(label=gettext_lazy("As it stands on bills"), max_length=200)
     percent = forms.DecimalField(
         label=gettext_lazy("Percent off"), required=False, max_digits=9, decimal_places=4, min_value=0, max_value=100

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from billing.queries.occupancy import CardRow, HoldRow, NodeRow, SliceRow
 from billing.queries.occupancy_sums import Holder
@@ -151,7 +151,7 @@ def holdings_table(nodes: Sequence[NodeRow], metered: Metered) -> Table:
         Heading(_("Lease")),
         Heading(_("Tenant")),
         Heading(_("Node")),
-        Heading(_("On")),
+        Heading(pgettext("place", "On")),
         Heading(_("GPUs"), numeric=True),
         Heading(_("From")),
         Heading(_("To")),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from billing.money import to_charge
 from billing.queries.price_books import Standing
@@ -86,7 +87,9 @@ def counted_words(quantity: str) -> str:
 
 def mark_words(mark: str) -> str:
     """Return a mark of usage."""
-    return {"batch": _("Batch"), "priority": _("Priority"), "off_peak": _("Off-peak")}.get(mark, mark)
+    return {"batch": pgettext("requests", "Batch"), "priority": _("Priority"), "off_peak": _("Off-peak")}.get(
+        mark, mark
+    )
 
 
 def price_words(key: PriceKey, price: Decimal | None, currency: str, locale: str) -> str:

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.coupons import end_coupon, offer_coupon, offered_coupons
@@ -48,7 +48,7 @@ COUPONS_HEAD: Final = (
     "offered_utc", "ended_utc",
 )  # fmt: skip
 STATES: Final[Mapping[GrantState, tuple[Promise, PillTone]]] = {
-    GrantState.OPEN: (gettext_lazy("open"), "good"),
+    GrantState.OPEN: (pgettext_lazy("credit", "open"), "good"),
     GrantState.AHEAD: (gettext_lazy("not yet"), "info"),
     GrantState.USED_UP: (gettext_lazy("used up"), ""),
     GrantState.EXPIRED: (gettext_lazy("expired"), "warn"),

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
@@ -172,7 +173,7 @@ def _kpis(notice: PriceNotice, effect: ContractEffect, locale: str) -> list[Kpi]
         ),
         Kpi(
             _("In force for you from"),
-            day(at.astimezone(zone).date(), "yMMMd", locale) if at else _("never"),
+            day(at.astimezone(zone).date(), "yMMMd", locale) if at else pgettext("to come", "never"),
             foot=moment(at, zone, locale=locale) if at else _("your contract keeps its own prices"),
         ),
     ]

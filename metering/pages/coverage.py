@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from metering.clock import CLOCK_SKEW_MS_MAX, ClockState
 from metering.control_models import SilenceEnd
@@ -113,7 +113,10 @@ def clock_facts(clock: ClockState | None, locale: str) -> Iterator[tuple[str, st
         yield _("Corrected"), _("no: too far off, its readings are held")
     if clock.stepped_at_ms is not None:
         at = moment(instant_of(clock.stepped_at_ms), UTC, locale=locale, year=False)
-        yield _("Last step"), _("%(seconds)s s at %(at)s") % {"seconds": _seconds(clock.stepped_ms), "at": at}
+        yield (
+            pgettext("clock", "Last step"),
+            _("%(seconds)s s at %(at)s") % {"seconds": _seconds(clock.stepped_ms), "at": at},
+        )
 
 
 def _share(known: int) -> str:

@@ -24,6 +24,7 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.selects import LongSelect, zone_names
 from tenants.accounts.asked import ask_letter
@@ -208,7 +209,7 @@ class AddPasskeyForm(AddWebAuthnForm):
 class PersonForm(forms.Form):
     """What a person says of themselves."""
 
-    name = forms.CharField(label=_("Name"), max_length=200)
+    name = forms.CharField(label=pgettext_lazy("person", "Name"), max_length=200)
     language = forms.ChoiceField(
         label=_("Language"), choices=[("", _("As the browser asks")), *settings.LANGUAGES], required=False
     )

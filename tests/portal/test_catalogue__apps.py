@@ -1,10 +1,20 @@
 """The Chinese catalogues say everything that the pages of an app say, and nothing else."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from babel.messages.pofile import read_po
+from django.utils import translation
 
 from portal.catalogue import catalogue_messages, folder_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from babel.messages.catalog import Message
 
 ROOT = Path(__file__).parents[2]
 APPS = ("forecourt", "billing", "metering", "portal", "tenants")
@@ -21,6 +31,22 @@ def catalogue_of(folder: Path) -> Path:
     return folder / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 
 
+def messages_of(folder: Path) -> Iterator[Message]:
+    with catalogue_of(folder).open("rb") as stream:
+        yield from read_po(stream)
+
+
+def said(context: str | None, singular: str, plural: str) -> str:
+    """What a page shows."""
+    if plural:
+        return (
+            translation.npgettext(context, singular, plural, 2)
+            if context
+            else translation.ngettext(singular, plural, 2)
+        )
+    return translation.pgettext(context, singular) if context else translation.gettext(singular)
+
+
 def test_the_catalogue_holds_every_message_and_no_other(folder: Path) -> None:
     said = folder_messages(folder)
     assert len(said) > 30
@@ -33,6 +59,19 @@ def test_every_message_is_translated_with_its_placeholders(folder: Path) -> None
         asked, _, said = entry.partition("\nmsgstr")
         for name in {part.partition(")")[0] for part in asked.split("%(")[1:]}:
             assert f"%({name})s" in said, entry
+
+
+def test_a_page_shows_the_translation_of_its_own_app(folder: Path) -> None:
+    """One catalogue is made of all: a word that stands in two, or in a library's, has one translation or a context."""
+    other = {}
+    with translation.override("zh-hans"):
+        for entry in messages_of(folder):
+            singular, plural = entry.id if isinstance(entry.id, tuple) else (str(entry.id), "")
+            written = entry.string[0] if isinstance(entry.string, tuple) else entry.string
+            shown = said(entry.context, singular, plural) if singular else written
+            if shown != written:
+                other[singular] = (written, shown)
+    assert other == {}
 
 
 def test_nobody_is_addressed_with_the_formal_you(folder: Path) -> None:

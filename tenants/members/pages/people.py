@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.figures import locale_for, moment
@@ -145,7 +145,7 @@ def _invitation_row(one: Invitation, actor: Actor, side: str, names: dict[str, s
 
 def _letter_pill(one: Invitation) -> Pill:
     if not settings.MAIL_READY:
-        return Pill(_("Open"), "info")
+        return Pill(pgettext("invitation", "Open"), "info")
     found = letter_of(one)
     if found == "sent":
         return Pill(_("Letter sent"), "good")
