@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import StripeDouble, shared_double
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def double_process() -> Iterator[StripeDouble]:
-    with stripe_double() as running:
+    with shared_double() as running:
         yield running
 
 

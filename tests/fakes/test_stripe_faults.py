@@ -3,27 +3,14 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble
 
 CREATE = {"method": "POST", "path": "/v1/customers"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeDouble]:
-    with stripe_double() as started:
-        yield started
-
-
-@pytest.fixture
-def double(running: StripeDouble) -> Iterator[StripeDouble]:
-    yield running
-    running.clear_faults()
 
 
 def create(double: StripeDouble, name: str, key: str, *, retries: int = 0) -> stripe.Customer:

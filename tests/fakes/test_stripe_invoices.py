@@ -1,19 +1,12 @@
 """Customers and invoices of the double, through the package's own client over HTTP."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import StripeDouble
 from tests.fakes.stripe_double.invoices import DAY_S
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[StripeDouble]:
-    with stripe_double() as running:
-        yield running
 
 
 @pytest.fixture

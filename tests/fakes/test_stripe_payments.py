@@ -2,19 +2,12 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble, stripe_double
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[StripeDouble]:
-    with stripe_double() as running:
-        yield running
+from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble
 
 
 @pytest.fixture

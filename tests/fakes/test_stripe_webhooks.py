@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble
 from tests.fakes.stripe_double.inbox import Inbox, webhook_inbox
 
 SECRET = "whsec_for_tests"
-
-
-@pytest.fixture
-def double() -> Iterator[StripeDouble]:
-    with stripe_double() as running:
-        yield running
 
 
 @pytest.fixture

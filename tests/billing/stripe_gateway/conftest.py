@@ -1,25 +1,11 @@
-"""One running double for the tests of the gateway that look only at what they made themselves."""
+"""A gateway to the double, and a customer there."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from billing.stripe_gateway import StripeGateway, StripeSettings
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
-
-
-@pytest.fixture(scope="package")
-def shared_double() -> Iterator[StripeDouble]:
-    with stripe_double() as started:
-        yield started
-
-
-@pytest.fixture
-def double(shared_double: StripeDouble) -> Iterator[StripeDouble]:
-    yield shared_double
-    shared_double.clear_faults()
-    shared_double.funds(fee_basis_points=0, fee_fixed=0, pending_s=0, dispute_fee=1500)
+from tests.fakes.stripe_double.fixture import StripeDouble
 
 
 @pytest.fixture

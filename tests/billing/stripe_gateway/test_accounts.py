@@ -9,7 +9,7 @@ from uuid import uuid4
 from billing.stripe_gateway import StripeGateway
 from tests.billing.stripe_gateway.paid import account_of_provider
 from tests.billing.stripe_gateway.test_invoices import gateway_to
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import StripeDouble
 from tests.fakes.stripe_double.inbox import webhook_inbox
 
 BACK = "http://127.0.0.1:9/back"
@@ -65,8 +65,8 @@ def test_an_account_is_found_by_organization_and_made_once(gateway: StripeGatewa
     assert first.organization_id == organization
 
 
-def test_what_happens_at_an_account_goes_to_the_endpoint_for_accounts_alone() -> None:
-    with webhook_inbox() as own, webhook_inbox() as connected, stripe_double() as double:
+def test_what_happens_at_an_account_goes_to_the_endpoint_for_accounts_alone(double: StripeDouble) -> None:
+    with webhook_inbox() as own, webhook_inbox() as connected:
         gateway = gateway_to(double)
         double.deliver_to(own.url, "whsec_x")
         double.deliver_to(connected.url, "whsec_y", connect=True)

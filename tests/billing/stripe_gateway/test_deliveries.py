@@ -14,7 +14,7 @@ from billing.stripe_gateway import (
     WebhookSignatureInvalid,
 )
 from billing.stripe_gateway.deliveries import WEBHOOK_TOLERANCE_S
-from tests.fakes.stripe_double.fixture import Mode, StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import Mode, StripeDouble
 from tests.fakes.stripe_double.inbox import Inbox, webhook_inbox
 
 SECRET = "whsec_for_tests"
@@ -138,12 +138,6 @@ def test_without_a_webhook_secret_nothing_is_believed() -> None:
 def test_a_signed_body_that_is_no_event_is_refused(gateway: StripeGateway, body: str) -> None:
     with pytest.raises(WebhookSignatureInvalid, match="no event"):
         gateway.verify_event(body.encode(), signed(body), now=NOW)
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[StripeDouble]:
-    with stripe_double() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What the gateway makes of a Stripe that is slow, limited, broken, or loses its answers."""
 
-from collections.abc import Iterator
+import socket
 from typing import Any
 from uuid import uuid4
 
@@ -8,19 +8,7 @@ import pytest
 
 from billing.stripe_gateway import StripeGateway, StripeRefused, StripeSettings, StripeUnavailable
 from tests.billing.stripe_gateway.test_invoices import FINALIZE, INVOICES, PAY, draft, gateway_to, line, pushed
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeDouble]:
-    with stripe_double() as started:
-        yield started
-
-
-@pytest.fixture
-def double(running: StripeDouble) -> Iterator[StripeDouble]:
-    yield running
-    running.clear_faults()
+from tests.fakes.stripe_double.fixture import StripeDouble
 
 
 @pytest.fixture
@@ -176,7 +164,12 @@ def test_an_unknown_object_is_a_refusal_that_names_the_parameter(gateway: Stripe
 
 
 def test_nobody_listening_is_unavailable() -> None:
-    with stripe_double() as gone:
-        gateway = gateway_to(gone)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        nowhere = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    gateway = StripeGateway(
+        StripeSettings(
+            secret_key=StripeDouble.SECRET_KEY, webhook_secret="whsec_x", api_base=nowhere, network_retries=0
+        )
+    )
     with pytest.raises(StripeUnavailable):
         gateway.find_customer("org")

@@ -1,6 +1,6 @@
 """The gateway against the Stripe double, a real process over HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ from billing.stripe_gateway import (
     TooManyLines,
     minor_units,
 )
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import StripeDouble
 
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
@@ -30,18 +30,6 @@ INVOICES = "/v1/invoices"
 ADD_LINES = "/v1/invoices/{invoice}/add_lines"
 FINALIZE = "/v1/invoices/{invoice}/finalize"
 PAY = "/v1/invoices/{invoice}/pay"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StripeDouble]:
-    with stripe_double() as started:
-        yield started
-
-
-@pytest.fixture
-def double(running: StripeDouble) -> Iterator[StripeDouble]:
-    yield running
-    running.clear_faults()
 
 
 def gateway_to(double: StripeDouble, **settings: Any) -> StripeGateway:

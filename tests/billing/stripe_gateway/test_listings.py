@@ -9,7 +9,7 @@ from billing.stripe_gateway import StripeGateway
 from billing.stripe_seen import StripeMovement
 from tests.billing.stripe_gateway.paid import account_of_provider, charged
 from tests.billing.stripe_gateway.test_invoices import draft, gateway_to
-from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.fakes.stripe_double.fixture import StripeDouble
 from tests.fakes.stripe_double.inbox import webhook_inbox
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -24,32 +24,31 @@ def movements(gateway: StripeGateway) -> list[StripeMovement]:
     return list(gateway.list_balance_transactions(*window()))
 
 
-def test_every_movement_is_listed_and_sums_to_the_balance() -> None:
-    with stripe_double() as double:
-        gateway = gateway_to(double)
-        customer = gateway.create_customer(str(uuid4()), "Sample Tenant", "a@b.example", str(uuid4()))
-        double.funds(fee_basis_points=150, fee_fixed=25)
-        paid = charged(gateway, customer, 10_000)
-        gateway.refund(payment_intent_id=paid.id, amount_minor=1_000, reference="r", idempotency_key="r")
-        account = account_of_provider(gateway, double)
-        sent = gateway.transfer(
-            account_id=account.id, amount_minor=5_000, currency="EUR", group="g", reference="p", idempotency_key="p"
-        )
-        gateway.reverse_transfer(transfer_id=sent.id, amount_minor=500, reference="v", idempotency_key="v")
-        assert paid.charge_id is not None
-        disputed = charged(gateway, customer, 2_000)
-        double.dispute(str(disputed.charge_id), reason="fraudulent")
-        found = [(one.kind, one.amount_minor, one.fee_minor, one.net_minor) for one in movements(gateway)]
-        assert found == [
-            ("adjustment", -2_000, 1_500, -3_500),
-            ("charge", 2_000, 55, 1_945),
-            ("transfer_refund", 500, 0, 500),
-            ("transfer", -5_000, 0, -5_000),
-            ("refund", -1_000, 0, -1_000),
-            ("charge", 10_000, 175, 9_825),
-        ]
-        (euros,) = [one for one in gateway.balance() if one.currency == "EUR"]
-        assert (euros.available_minor, euros.pending_minor) == (sum(net for *_, net in found), 0)
+def test_every_movement_is_listed_and_sums_to_the_balance(double: StripeDouble) -> None:
+    gateway = gateway_to(double)
+    customer = gateway.create_customer(str(uuid4()), "Sample Tenant", "a@b.example", str(uuid4()))
+    double.funds(fee_basis_points=150, fee_fixed=25)
+    paid = charged(gateway, customer, 10_000)
+    gateway.refund(payment_intent_id=paid.id, amount_minor=1_000, reference="r", idempotency_key="r")
+    account = account_of_provider(gateway, double)
+    sent = gateway.transfer(
+        account_id=account.id, amount_minor=5_000, currency="EUR", group="g", reference="p", idempotency_key="p"
+    )
+    gateway.reverse_transfer(transfer_id=sent.id, amount_minor=500, reference="v", idempotency_key="v")
+    assert paid.charge_id is not None
+    disputed = charged(gateway, customer, 2_000)
+    double.dispute(str(disputed.charge_id), reason="fraudulent")
+    found = [(one.kind, one.amount_minor, one.fee_minor, one.net_minor) for one in movements(gateway)]
+    assert found == [
+        ("adjustment", -2_000, 1_500, -3_500),
+        ("charge", 2_000, 55, 1_945),
+        ("transfer_refund", 500, 0, 500),
+        ("transfer", -5_000, 0, -5_000),
+        ("refund", -1_000, 0, -1_000),
+        ("charge", 10_000, 175, 9_825),
+    ]
+    (euros,) = [one for one in gateway.balance() if one.currency == "EUR"]
+    assert (euros.available_minor, euros.pending_minor) == (sum(net for *_, net in found), 0)
 
 
 def test_listings_go_over_pages_and_keep_to_their_window(gateway: StripeGateway, customer: str) -> None:
@@ -92,8 +91,8 @@ def test_a_dispute_says_what_was_taken_and_what_came_back(
     assert (closed.status, closed.withdrawn_minor, closed.fee_minor) == (outcome, withdrawn, 1_500)
 
 
-def test_events_that_reached_nobody_are_listed() -> None:
-    with webhook_inbox() as inbox, stripe_double() as double:
+def test_events_that_reached_nobody_are_listed(double: StripeDouble) -> None:
+    with webhook_inbox() as inbox:
         gateway = gateway_to(double)
         double.deliver_to(inbox.url, "whsec_x", "held")
         customer = gateway.create_customer(str(uuid4()), "Sample Tenant", "a@b.example", str(uuid4()))

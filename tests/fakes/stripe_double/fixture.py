@@ -1,11 +1,17 @@
 """Start the double as a process and steer it: for tests, and for the demo.
 
-``stripe_double`` is a context manager; ``tests/conftest.py`` or a test module makes a fixture of it::
+``shared_double`` is the one process of a test run; a folder's conftest makes fixtures of it, and each test gets it as
+new. ``stripe_double`` is one of a test's own: with a journal, at a given port, or beside others::
+
+    @pytest.fixture(scope="session")
+    def double_process() -> Iterator[StripeDouble]:
+        with shared_double() as double:
+            yield double
 
     @pytest.fixture
-    def stripe_api() -> Iterator[StripeDouble]:
-        with stripe_double() as double:
-            yield double
+    def double(double_process: StripeDouble) -> StripeDouble:
+        double_process.reset()
+        return double_process
 """
 
 import json
@@ -204,3 +210,21 @@ def stripe_double(*, state: Path | None = None, port: int = 0) -> Iterator[Strip
         yield double
     finally:
         double.stop()
+
+
+_shared: list[StripeDouble] = []
+
+
+@contextmanager
+def shared_double() -> Iterator[StripeDouble]:
+    """The double that all who ask for it in this process share; ended with the first block that ends.
+
+    Fixtures of whole sessions end together, so that nobody needs it any more then.
+    """
+    if not _shared:
+        _shared.append(StripeDouble())
+    try:
+        yield _shared[0]
+    finally:
+        while _shared:
+            _shared.pop().stop()

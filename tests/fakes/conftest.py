@@ -1,0 +1,25 @@
+"""One running double for all tests of it that need none of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.stripe_double.fixture import StripeDouble, shared_double
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def double_process() -> Iterator[StripeDouble]:
+    with shared_double() as running:
+        yield running
+
+
+@pytest.fixture
+def double(double_process: StripeDouble) -> StripeDouble:
+    """A double that knows nothing yet."""
+    double_process.reset()
+    return double_process
