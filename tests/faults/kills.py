@@ -44,7 +44,7 @@ TARGETS: Final = (
 ROLLED_UP: Final = "✓ Rolling up"
 WHOLE_PERMILLE: Final = 1000
 CLOSING_S: Final = 8.0
-POLL_S: Final = 0.02
+POLL_S: Final = 0.05
 APPEAR_S: Final = 120
 
 

@@ -107,7 +107,7 @@ def test_taken_port_is_one_line_and_a_failure() -> None:
         port = str(holder.getsockname()[1])
         result = run("up", "--port", port, FORECOURT_DATA_DIR=str(place.folder))
         assert result.returncode == 1
-        assert f"forecourt up: Port {port} of 127.0.0.1 cannot be used" in result.stderr
+        assert f"forecourt up: Port {port} of 127.0.0.1 cannot be used (Address already in use)" in result.stderr
         assert place.processes() == []
 
 
@@ -143,23 +143,23 @@ def test_manage_brings_the_database_up_for_as_long_as_the_command_runs(tmp_path:
         assert place.processes() == []
 
 
-def test_manage_uses_the_database_that_is_up() -> None:
+def test_manage_uses_the_database_that_is_up_and_answers_for_the_command() -> None:
     with site() as place:
         stack = place.up()
         script = "import gc; from django.db import connection as c; c.ensure_connection(); print(*gc.get_threshold())"
         result = run("manage", "shell", "--no-imports", "-c", script, FORECOURT_DATA_DIR=str(place.folder))
         assert result.stdout.startswith(f"{LOOK_AFTER} "), result.stderr
+        wrong = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
+        assert wrong.returncode == 1
+        assert "Unknown command: 'no_such_command'" in wrong.stderr
         assert stack.process.poll() is None
         assert stack.stop() == 0
 
 
-def test_failure_of_a_management_command_is_the_exit_status() -> None:
+def test_failure_in_a_database_without_tables_says_what_to_do() -> None:
+    """The folder of an installation was mistyped: a database without tables is made there."""
     with site() as place:
-        result = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
-        # The folder of an installation was mistyped: a database without tables is made there.
         empty = run("manage", "check_books", FORECOURT_DATA_DIR=str(place.folder))
-        assert result.returncode == 1
-        assert "Unknown command: 'no_such_command'" in result.stderr
         assert place.processes() == []
     assert empty.returncode == 1
     assert 'forecourt manage: relation "billing_ledgerposting" does not exist. Are FORECOURT_DATA_DIR' in empty.stderr

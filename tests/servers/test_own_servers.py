@@ -131,11 +131,17 @@ def database_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def migrated(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database that the platform's own command migrated, for tests to copy; no broker is asked."""
-    data = tmp_path_factory.mktemp("migrated") / "data"
-    Platform(fresh(database_url, "migrated"), "redis://127.0.0.1:1", data).manage("migrate", "--no-input")
-    return "migrated"
+def seeded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the platform's own commands say of the database that they migrated and filled; no broker is asked.
+
+    Tests copy it by its name, `filled`.
+    """
+    data = tmp_path_factory.mktemp("filled") / "data"
+    platform = Platform(fresh(database_url, "filled"), "redis://127.0.0.1:1", data)
+    platform.manage("migrate", "--no-input")
+    said: dict[str, str] = json.loads(platform.manage("seed", "--json"))
+    assert_nothing_is_embedded(platform)
+    return said
 
 
 def fresh(database_url: str, name: str, template: str = "template1") -> str:
@@ -145,9 +151,8 @@ def fresh(database_url: str, name: str, template: str = "template1") -> str:
     return database_url.rpartition("/")[0] + f"/{name}"
 
 
-def meter_an_event(platform: Platform) -> None:
-    """Fill, post an event, and have a worker make a usage hour of it."""
-    seeded = json.loads(platform.manage("seed", "--json"))
+def meter_an_event(platform: Platform, seeded: dict[str, str]) -> None:
+    """Post an event, and have a worker make a usage hour of it."""
     event = {
         "id": "r-1",
         "source": "sample",
@@ -179,17 +184,19 @@ def test_the_database_server_is_the_packaged_one(database_url: str) -> None:
     assert version // 10_000 == packaged.POSTGRES_MAJOR
 
 
-def test_a_sweep_works_through_redis(database_url: str, migrated: str, tmp_path: Path) -> None:
+def test_a_sweep_works_through_redis(database_url: str, seeded: dict[str, str], tmp_path: Path) -> None:
     with packaged.redis(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_redis", migrated), broker_url, tmp_path / "data")
-        meter_an_event(platform)
+        platform = Platform(fresh(database_url, "with_redis", "filled"), broker_url, tmp_path / "data")
+        meter_an_event(platform, seeded)
     assert_nothing_is_embedded(platform)
 
 
-def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(database_url: str, migrated: str, tmp_path: Path) -> None:
+def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(
+    database_url: str, seeded: dict[str, str], tmp_path: Path
+) -> None:
     with packaged.rabbitmq(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_rabbitmq", migrated), broker_url, tmp_path / "data")
-        meter_an_event(platform)
+        platform = Platform(fresh(database_url, "with_rabbitmq", "filled"), broker_url, tmp_path / "data")
+        meter_an_event(platform, seeded)
         with Connection(broker_url) as broker:
             channel: Any = broker.default_channel
             queue = {"queue": "forecourt", "durable": True, "auto_delete": False}

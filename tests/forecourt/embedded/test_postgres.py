@@ -35,14 +35,14 @@ def test_folder_that_is_no_cluster_is_refused(tmp_path: Path) -> None:
 
 def test_interrupted_initialization_is_begun_anew() -> None:
     with site() as place:
-        stack = place.up()
-        assert stack.stop() == 0
         places = places_of(place.folder)
-        places.postgres.rename(places.data / "postgres.initializing")
-        (places.data / "postgres.initializing" / "PG_VERSION").unlink()
+        draft = places.data / "postgres.initializing"
+        (draft / "base" / "1").mkdir(parents=True)
+        (draft / "postgresql.conf").write_text("port = 1\n")
+        place.folder.chmod(0o700)
         assert place.up().stop() == 0
         assert (places.postgres / "PG_VERSION").exists()
-        assert not (places.data / "postgres.initializing").exists()
+        assert not draft.exists()
 
 
 def test_nobody_answers_before_the_start(tmp_path: Path) -> None:
