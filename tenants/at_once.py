@@ -18,6 +18,8 @@ from django.db.migrations.operations import (
     AlterModelManagers,
     AlterModelOptions,
     CreateModel,
+    RemoveConstraint,
+    RemoveIndex,
     RunPython,
     RunSQL,
 )
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 TOGETHER: Final = (CreateModel, AddField, AddIndex, AddConstraint)
 """Operations that read of the models only what they add, and so may see them with what later ones add too."""
-ALONE: Final = (AlterModelManagers, AlterModelOptions)
+OPTIONS: Final = (AlterModelManagers, AlterModelOptions)
+ALONE: Final = (*OPTIONS, RemoveConstraint, RemoveIndex)
 """Operations that read of the models only the one that they are about."""
 ANY: Final = (RunSQL, RunPython)
 """Operations that read no model, and one that has all of them built anew for itself."""
@@ -135,5 +138,5 @@ def _by_itself(operation: Operation) -> list[Operation]:
 
 
 def _model_of(operation: Any) -> str:
-    name: str = operation.name_lower if isinstance(operation, (CreateModel, *ALONE)) else operation.model_name_lower
+    name: str = operation.name_lower if isinstance(operation, (CreateModel, *OPTIONS)) else operation.model_name_lower
     return name

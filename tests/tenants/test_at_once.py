@@ -116,6 +116,23 @@ def test_the_statements_and_the_models_are_those_of_one_by_one(back: bool, built
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("back", [False, True], ids=["forwards", "backwards"])
+def test_what_is_taken_off_a_table_concerns_it_alone(back: bool) -> None:
+    fewer = models.UniqueConstraint(fields=["book", "number"], name="page_once")
+    taken = [
+        migrations.RemoveIndex("book", "book_by_title"),
+        migrations.RemoveConstraint("page", "page_once"),
+        migrations.AddConstraint("page", fewer),
+    ]
+    assert [type(each) for each in at_once(taken)] == [AtOnce, AtOnce, AtOnce]
+    one_by_one, models_one_by_one = carried_out([*operations(), *taken], back=back, built=True)
+    together, models_together = carried_out(at_once([*operations(), *taken]), back=back, built=True)
+    assert together == one_by_one
+    assert models_together == models_one_by_one
+    assert sum("DROP INDEX" in statement for statement in together) == 1
+
+
+@pytest.mark.django_db
 def test_changes_of_tables_that_others_refer_to_reach_the_others() -> None:
     done = [*operations()[:2], *changes()[:6]]
     one_by_one, models_one_by_one = carried_out(done, built=True)

@@ -13,12 +13,22 @@ from forecourt.rows.applying import RolesMissing, limit_rows
 from tenants.at_once import at_once
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.migrations import Migration
     from django.db.migrations.state import ProjectState
 
 
 class LeanExecutor(MigrationExecutor):
     """Applies every migration, also those of other packages, with few looks at the models."""
+
+    def migration_plan(
+        self, targets: Sequence[tuple[str, str | None]] | set[tuple[str, str]], clean_start: bool = False
+    ) -> list[tuple[Migration, bool]]:
+        """Plan as Django does; those first that build on the fewest, while there are few models to look at."""
+        if len(targets) > 1:
+            targets = sorted(targets, key=lambda target: len(self.loader.graph.forwards_plan(target)))
+        return super().migration_plan(targets, clean_start)
 
     def apply_migration(
         self, state: ProjectState, migration: Migration, fake: bool = False, fake_initial: bool = False

@@ -57,6 +57,24 @@ def test_one_that_was_perhaps_applied_by_other_means_is_compared_as_it_was_writt
     assert "sample_shelf" not in connection.introspection.table_names()
 
 
+def test_what_builds_on_few_comes_first_and_nothing_is_left_out() -> None:
+    executor = LeanExecutor(connection)
+    graph = executor.loader.graph
+    plan = [(one.app_label, one.name) for one, _ in executor.migration_plan(graph.leaf_nodes(), clean_start=True)]
+    assert set(plan) == set(graph.nodes)
+    for at, node in enumerate(plan):
+        assert graph.node_map[node].parents <= {graph.node_map[one] for one in plan[:at]}
+    last = {app: at for at, (app, _) in enumerate(plan)}
+    large = min(last[app] for app in ("billing", "metering"))
+    assert all(last[app] < large for app in ("account", "admin", "mfa", "sessions", "socialaccount", "usersessions"))
+
+
+def test_one_target_is_planned_as_django_does_also_backwards() -> None:
+    executor = LeanExecutor(connection)
+    [(first, backwards)] = executor.migration_plan([("sessions", None)])
+    assert (first.app_label, backwards) == ("sessions", True)
+
+
 def test_at_the_newest_state_rows_are_limited_as_declared() -> None:
     execute(EARLIER)
     call_command("migrate", verbosity=0, interactive=False)
