@@ -15,7 +15,7 @@ from billing.credit_facts import credit_facts
 from billing.late_facts import adjusted_facts
 from billing.lease_measured import measure_leases
 from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
-from billing.price_rules import window_versions
+from billing.price_rules import rules_among, window_versions
 from billing.rating.book import PriceVersion
 from billing.rating.dividing import percent_instants
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
@@ -93,8 +93,10 @@ def read_bases(
     hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
     `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
     """
-    versions = versions or window_versions([(one.contract, one.from_at, one.to_at) for one in windows])
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
+    versions = versions or window_versions(
+        [(one.contract, one.from_at, one.to_at) for one in windows], rules=rules_among(terms)
+    )
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
     stretches = _stretches(spans, changes, Value(zone) if zone else zones_of(windows, spans), grain, _by_day(terms))

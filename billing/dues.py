@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, DecimalField, F, OuterRef, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, DecimalField, F, Func, Value, When
 
-from billing.models import CreditNote, Invoice, InvoiceState, Payment, PaymentReversal, WriteOff
+from billing.models import Invoice, InvoiceState
 
 if TYPE_CHECKING:
-    from django.db.models import Model, QuerySet
-    from django.db.models.expressions import Combinable
+    from django.db.models import QuerySet
 
 OWING = (InvoiceState.ISSUED, InvoiceState.PAID, InvoiceState.UNCOLLECTIBLE)
 """States in which the total of an invoice is owed at all."""
@@ -29,6 +27,15 @@ _MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=38, decimal_pla
 _NOTHING = Decimal(0)
 _SOME = UUID(int=0)
 """Stands for the invoice in the statement that is made once."""
+
+PAID = "sum(paid.amount) FROM billing_payment paid WHERE paid.invoice_id"
+TAKEN_BACK = (
+    "sum(taken.amount) FROM billing_paymentreversal taken"
+    " JOIN billing_payment reversed ON reversed.id = taken.payment_id WHERE reversed.invoice_id"
+)
+CREDITED = "sum(note.applied) FROM billing_creditnote note WHERE note.invoice_id"
+WRITTEN_OFF = "sum(gone.amount) FROM billing_writeoff gone WHERE gone.invoice_id"
+"""What is summed, and of which invoice."""
 
 ANNOTATIONS = ("owed_total", "paid_amount", "credited_amount", "written_off_amount")
 """What `with_dues` names the parts of `Dues`, in their order."""
@@ -80,10 +87,9 @@ def with_dues(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """Annotate invoices with `ANNOTATIONS` and `left_amount`, which say what `dues_of` says."""
     return invoices.annotate(
         owed_total=Case(When(state__in=OWING, then=F("total")), default=Value(_NOTHING), output_field=_MONEY),
-        paid_amount=_sum_of(Payment, "amount", of="invoice")
-        - _sum_of(PaymentReversal, "amount", of="payment__invoice"),
-        credited_amount=_sum_of(CreditNote, "applied", of="invoice"),
-        written_off_amount=_sum_of(WriteOff, "amount", of="invoice"),
+        paid_amount=_sum_of(PAID) - _sum_of(TAKEN_BACK),
+        credited_amount=_sum_of(CREDITED),
+        written_off_amount=_sum_of(WRITTEN_OFF),
     ).annotate(left_amount=F("owed_total") - F("paid_amount") - F("credited_amount") - F("written_off_amount"))
 
 
@@ -93,13 +99,8 @@ def _statement() -> tuple[str, tuple[Any, ...]]:
     return with_dues(Invoice.objects.filter(pk=_SOME)).order_by().values_list(*ANNOTATIONS).query.sql_with_params()
 
 
-def _sum_of(model: type[Model], amount: str, *, of: str) -> Combinable:
-    """The sum of an amount over a model's rows of the invoice at hand, 0 without any."""
-    sums = (
-        model._default_manager.filter(**{of: OuterRef("pk")})
-        .values(of)
-        .order_by(of)
-        .annotate(sum=Sum(amount))
-        .values("sum")
-    )
-    return Coalesce(Subquery(sums, output_field=_MONEY), Value(_NOTHING), output_field=_MONEY)
+def _sum_of(amounts: str) -> Func:
+    """The sum of amounts of the invoice at hand, 0 without any. As text: made of Django's parts it took a third of the
+    time of a page of invoices.
+    """
+    return Func(F("pk"), template=f"coalesce((SELECT {amounts} = %(expressions)s), 0)", output_field=_MONEY)

@@ -1,7 +1,7 @@
 """The price rules that contracts have agreed, and the price versions that they make of their books."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -20,9 +20,15 @@ def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
 
     A later version of a contract replaces everything that earlier ones said of the time from its rule's start on.
     """
+    return rules_among(with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.PRICE_RULE)))
+
+
+def rules_among(terms: Iterable[Term]) -> dict[UUID, RuleStretches]:
+    """Do `rules_of` for contracts whose terms were read already, all of them with their wordings."""
     found: dict[UUID, list[Stretch[PriceRule]]] = defaultdict(list)
-    for term in with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.PRICE_RULE)):
-        found[term.contract_id].extend(cast("tuple[Stretch[PriceRule], ...]", term.stretches()))
+    for term in terms:
+        if term.kind == TermKind.PRICE_RULE:
+            found[term.contract_id].extend(cast("tuple[Stretch[PriceRule], ...]", term.stretches()))
     return {key: sorted(rules, key=lambda rule: rule.from_at) for key, rules in found.items() if rules}
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from billing import models
@@ -41,14 +43,28 @@ def all_versions(book_ids: Collection[UUID]) -> dict[UUID | None, tuple[PriceVer
     return load_versions(book_ids=book_ids, from_at=BEGINNING, to_at=END)
 
 
+PRICES: Final = """
+    SELECT version_id, %(per_mtok)s AS unit, model, token_class AS quantity, context_over, price_per_mtok
+    FROM billing_tokenprice WHERE version_id = ANY (%(versions)s)
+    UNION ALL SELECT version_id, %(per_gpu_hour)s, accelerator_model, '', 0, price_per_gpu_hour
+    FROM billing_gpuprice WHERE version_id = ANY (%(versions)s)
+    UNION ALL SELECT version_id, unit, model, quantity, 0, price_per_unit
+    FROM billing_unitprice WHERE version_id = ANY (%(versions)s)
+"""
+
+
 def prices_by_version(version_ids: Collection[UUID]) -> dict[UUID, dict[PriceKey, Decimal]]:
-    """Return the prices of versions; three queries, whatever their number."""
+    """Return the prices of versions; one query, whatever their number: all that rates or shows a price asks it."""
     found: dict[UUID, dict[PriceKey, Decimal]] = {version_id: {} for version_id in version_ids}
-    for token in models.TokenPrice.objects.filter(version__in=version_ids):
-        key = PriceKey(PriceUnit.PER_MTOK, token.model, token.token_class, token.context_over)
-        found[token.version_id][key] = token.price_per_mtok
-    for gpu in models.GpuPrice.objects.filter(version__in=version_ids):
-        found[gpu.version_id][PriceKey(PriceUnit.PER_GPU_HOUR, gpu.accelerator_model)] = gpu.price_per_gpu_hour
-    for other in models.UnitPrice.objects.filter(version__in=version_ids):
-        found[other.version_id][PriceKey(other.unit, other.model, other.quantity)] = other.price_per_unit
+    if not found:
+        return found
+    asked: dict[str, Any] = {
+        "versions": list(found),
+        "per_mtok": PriceUnit.PER_MTOK.value,
+        "per_gpu_hour": PriceUnit.PER_GPU_HOUR.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(PRICES, asked)
+        for version_id, unit, model, quantity, context_over, price in cursor:
+            found[version_id][PriceKey(unit, model, quantity, context_over)] = price
     return found

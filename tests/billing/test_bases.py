@@ -194,5 +194,5 @@ def test_any_number_of_contracts_takes_the_same_queries(
     for _ in range(4):
         make_used()
     windows = [Window(contract, MARCH, APRIL) for contract in Contract.objects.all()]
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(10):
         assert len(read_bases(windows)) == 4

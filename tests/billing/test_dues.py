@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.db.models import Q
 
+from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.dues import Dues, dues_of, read_dues, with_dues
-from billing.models import Invoice, InvoiceState
+from billing.models import CreditReason, Invoice, InvoiceState, Payment
+from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
+from billing.write_offs import write_off
 from tenants.models import Organization
 from tests.billing.issued import Line, make_draft, make_issued, make_parties
 from tests.kept import kept
@@ -83,3 +87,38 @@ def test_one_after_the_other_each_has_its_own_and_one_that_is_not_there_has_none
     assert [dues_of(one).left for one in (first, other, first)] == [10, 20, 10]
     with pytest.raises(Invoice.DoesNotExist):
         dues_of(Invoice())
+
+
+@pytest.mark.django_db
+def test_every_part_is_said_as_it_was_recorded(parties: tuple[Organization, Organization]) -> None:
+    first, other = (make_issued([Line("100.00"), Line("20.00")], parties=parties) for _ in range(2))
+    pay(first, "30", "kept")
+    pay(first, "10", "bounced")
+    pay(other, "7", "of the other")
+    reverse_payment(
+        payment_id=Payment.objects.get(reference="bounced").pk,
+        reference="back",
+        reason="It bounced.",
+        by="petra",
+        now=NOW,
+        amount=Decimal(4),
+    )
+    issue_credit_note(
+        invoice_id=first.pk,
+        scope=Scope((), Decimal("5.50")),
+        reason=CreditReason.GOODWILL,
+        note="Sorry.",
+        by="petra",
+        now=NOW,
+    )
+    expected = Dues(total=Decimal(120), paid=Decimal(36), credited=Decimal("5.50"))
+    assert dues_of(first) == read_dues(with_dues(Invoice.objects.filter(pk=first.pk)).get()) == expected
+    write_off(invoice_id=first.pk, reason="gone", by="petra", now=NOW)
+    gone = replace(expected, written_off=Decimal("78.50"))
+    assert dues_of(first) == read_dues(with_dues(Invoice.objects.filter(pk=first.pk)).get()) == gone
+    assert (gone.left, gone.payable) == (Decimal(0), Decimal("78.50"))
+    # Within a query of a query each part still is of its own invoice, whatever the table is called there.
+    owing = with_dues(Invoice.objects.all()).filter(Q(left_amount__gt=0)).values("pk")
+    within = Invoice.objects.filter(pk__in=Invoice.objects.filter(pk__in=owing).values("pk"))
+    assert [one.pk for one in within] == [other.pk]
+    assert dues_of(other) == Dues(total=Decimal(120), paid=Decimal(7))

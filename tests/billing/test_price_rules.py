@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,13 +15,14 @@ from billing.contracting import add_term
 from billing.evidence import differences
 from billing.models import Charge
 from billing.price_agreements import agree_price_rule
-from billing.price_rules import window_versions
+from billing.price_rules import rules_among, rules_of, window_versions
 from billing.pricing import publish_prices
 from billing.queries.invoice_detail import invoice_detail
 from billing.rating.price_lists import PriceKey, prices_of
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceLock, PriceRule, price_row
 from billing.rating.rated import PriceUnit
+from billing.terms import terms_of
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
 
 if TYPE_CHECKING:
@@ -111,6 +112,18 @@ def test_windows_of_any_number_of_contracts_are_read_at_once(cast: Cast) -> None
     ]
     assert found[0][1].effective_at == MARCH + 20 * DAY
     assert window_versions([]) == []
+
+
+def test_rules_are_found_among_terms_that_were_read(cast: Cast, django_assert_num_queries: Any) -> None:
+    ruled, floating = risen(cast, NOTICE), make_world(tokens={(MODEL, "output"): "7"})
+    contracts = {one.contract.pk for one in (ruled, floating)}
+    terms = terms_of(contracts)
+    with django_assert_num_queries(0):
+        found = rules_among(terms)
+    assert found == rules_of(contracts)
+    assert list(found) == [ruled.contract.pk]
+    windows = [(ruled.contract, MARCH, APRIL), (floating.contract, MARCH, APRIL)]
+    assert window_versions(windows, rules=found) == window_versions(windows)
 
 
 def test_a_version_without_a_row_is_the_contracts_own() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.models import PriceBook, PriceVersion
+from billing.models import PriceBook, PriceVersion, UnitPrice
 from billing.price_versions import all_versions, load_versions, prices_by_version
 from billing.rating.price_lists import PriceKey
 from billing.rating.rated import PriceUnit
@@ -91,7 +91,7 @@ def test_every_version_ever_is_found_in_order_and_each_by_its_own_book() -> None
     assert all_versions([]) == {}
 
 
-def test_prices_come_by_what_they_are_of_in_three_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_prices_come_by_what_they_are_of_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     book, made = book_with(0)
     later = make_price_version(
         book,
@@ -102,14 +102,22 @@ def test_prices_come_by_what_they_are_of_in_three_queries(django_assert_num_quer
         gpus={"H100": "2.10"},
     )
     first = PriceVersion.objects.get(pk=made[0])
-    with django_assert_num_queries(3):
+    UnitPrice.objects.create(
+        version=later, unit="per_request", model="small", quantity="requests", price_per_unit="0.001"
+    )
+    UnitPrice.objects.create(version=later, unit="factor", quantity="batch", price_per_unit="0.5")
+    with django_assert_num_queries(1):
         found = prices_by_version([first.pk, later.pk])
     assert found[first.pk] == {PriceKey(PriceUnit.PER_GPU_HOUR, "H100"): Decimal(1)}
     assert found[later.pk] == {
         PriceKey(PriceUnit.PER_GPU_HOUR, "H100"): Decimal("2.10"),
         PriceKey(PriceUnit.PER_MTOK, "small", "input"): Decimal("0.25"),
         PriceKey(PriceUnit.PER_MTOK, "small", "input", 200_000): Decimal("0.50"),
+        PriceKey("per_request", "small", "requests"): Decimal("0.001"),
+        PriceKey("factor", "", "batch"): Decimal("0.5"),
     }
+    with django_assert_num_queries(0):
+        assert prices_by_version([]) == {}
 
 
 def test_a_version_without_prices_has_none() -> None:
