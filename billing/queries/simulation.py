@@ -133,7 +133,7 @@ def simulate(
             found[tenant.name, tenant.slug, one.model].append(one)
     costs = _costs(provider, mine, chosen)
     lines = [_line(key, parts, costs.get((key[1], key[2]))) for key, parts in sorted(found.items())]
-    tenants = _by_tenant(lines, costs)
+    tenants = _by_tenant(lines, costs, len(stress))
     return Simulation(
         currency=chosen,
         currencies=currencies,
@@ -141,7 +141,7 @@ def simulate(
         contracts=len({period.contract_id for period in mine}),
         lines=tuple(lines),
         tenants=tuple(tenants),
-        total=_joined("", "", tenants, _known_sum([costs[key] for key in costs])),
+        total=_joined("", "", tenants, _known_sum([costs[key] for key in costs]), len(stress)),
         stress_percents=stress,
     )
 
@@ -251,24 +251,27 @@ def _line(key: tuple[str, str, str], parts: Sequence[Repriced], cost: Decimal | 
     )
 
 
-def _by_tenant(lines: Sequence[SimulatedLine], costs: dict[tuple[str, str], Decimal | None]) -> list[SimulatedLine]:
+def _by_tenant(
+    lines: Sequence[SimulatedLine], costs: dict[tuple[str, str], Decimal | None], columns: int
+) -> list[SimulatedLine]:
     mine: dict[tuple[str, str], list[SimulatedLine]] = defaultdict(list)
     for line in lines:
         mine[line.tenant, line.tenant_slug].append(line)
     return [
-        _joined(name, slug, parts, _known_sum([cost for (tenant, _), cost in costs.items() if tenant == slug]))
+        _joined(name, slug, parts, _known_sum([cost for (tenant, _), cost in costs.items() if tenant == slug]), columns)
         for (name, slug), parts in mine.items()
     ]
 
 
-def _joined(name: str, slug: str, parts: Sequence[SimulatedLine], cost: Decimal | None) -> SimulatedLine:
+def _joined(name: str, slug: str, parts: Sequence[SimulatedLine], cost: Decimal | None, columns: int) -> SimulatedLine:
+    """Sum lines, each of so many columns of stress; where there are none, every sum is nothing."""
     return SimulatedLine(
         tenant=name,
         tenant_slug=slug,
         model="",
         old=exact_sum(part.old for part in parts),
         new=exact_sum(part.new for part in parts),
-        stress=tuple(exact_sum(column) for column in zip(*(part.stress for part in parts), strict=True)),
+        stress=tuple(exact_sum(part.stress[column] for part in parts) for column in range(columns)),
         cost=cost,
     )
 

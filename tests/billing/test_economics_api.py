@@ -132,6 +132,20 @@ def test_other_prices_and_other_terms_are_simulated(
     assert next(line["new"] for line in found["lines"] if line["model"] == MODEL) == "2"
 
 
+def test_a_window_without_periods_comes_to_nothing(
+    client: Client, cast: Cast, costly: Costly, key: dict[str, str]
+) -> None:
+    address = f"/api/v1/contracts/{costly.world.contract.id}/simulate"
+    empty = {"from": "2020-01-01T00:00:00Z", "to": "2020-02-01T00:00:00Z"}
+    raised = client.get(address, {**empty, "percent": "34"}, headers=key)
+    reworded = client.post(address, {**empty, "terms": {}}, content_type="application/json", headers=key)
+    for answer in (raised, reworded):
+        assert answer.status_code == 200, answer.content
+        total = answer.json()["total"]
+        assert (answer.json()["periods"], total["old"], total["new"]) == (0, "0", "0")
+        assert total["stress"] == {"50": "0", "100": "0", "200": "0"}
+
+
 @pytest.mark.parametrize(
     ("terms", "where"),
     [
