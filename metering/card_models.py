@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from clusters.models import Accelerator, Slice
+from clusters.models import Accelerator, Node, Slice
 from tenants.ids import new_id
 
 
@@ -51,6 +51,29 @@ class AcceleratorHour(Activity):
 
     def __str__(self) -> str:
         return f"{self.accelerator_id} {self.hour_at}"
+
+
+class FleetHour(models.Model):
+    """What the cards of a node show and use together at one instant of the hours above and of usage hours.
+
+    `at` is the hour of gauges, and where a usage hour of energy begins. The database adds what is written of either in
+    the transaction that writes it (`0031_fleet_hours`), and nothing else writes here; a card that moves takes its own
+    along. Energy is of the qualities that count.
+    """
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="fleet_hours", db_index=False)
+    at = models.DateTimeField()
+    utilisation_percent_sum = models.BigIntegerField()
+    utilisation_samples = models.BigIntegerField()
+    energy_mj = models.BigIntegerField()
+    energy_hours = models.BigIntegerField(help_text="of how many usage hours the energy is")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "at"], name="fleet_hour_once")]
+        indexes: ClassVar = [models.Index(fields=["at"], name="fleet_hour_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.at}"
 
 
 class PartitionHour(Activity):

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
-from clusters.models import Allocation, Cluster, Slice
+from clusters.models import Accelerator, Allocation, Cluster, Node, Slice
 from clusters.occupancy import WHOLE_PERMILLE
+from metering.card_models import AcceleratorHour, FleetHour
 from metering.completeness import LATE_AFTER
-from metering.models import AcceleratorHour, Quality, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -25,7 +29,6 @@ GAUGE_HOURS: Final = timedelta(hours=2)
 """A reading that is fresh lies in the row of this hour or of the one before it."""
 PERCENT: Final = 100
 HOURS_SHOWN: Final = 24
-IN_SERVICE: Final = Q(nodes__accelerators__retired_at__isnull=True, nodes__revoked_at__isnull=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +112,29 @@ def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
 def cluster_figures(
     *, provider: Organization, now: datetime, from_at: datetime, cluster_slug: str = ""
 ) -> tuple[ClusterFigures, ...]:
-    """Return a provider's clusters by name with their figures, windowed over `[from_at, now)`; five queries."""
+    """Return a provider's clusters by name with their figures, windowed over `[from_at, now)`; six queries."""
     clusters = Cluster.objects.filter(provider=provider)
     if cluster_slug:
         clusters = clusters.filter(slug=cluster_slug)
-    counted = clusters.annotate(
-        node_count=Count("nodes", distinct=True),
-        in_service=Count("nodes__accelerators", filter=IN_SERVICE, distinct=True),
-        retired=Count("nodes__accelerators", filter=Q(nodes__accelerators__retired_at__isnull=False), distinct=True),
-        metered=Count("nodes__accelerators", filter=IN_SERVICE & Q(nodes__public_key__isnull=False), distinct=True),
-    )
     ids = clusters.values("id")
-    held, power, energy = _held(ids, now), _power(ids, now), _energy(ids, from_at, now)
-    utilisation = _utilisation(ids, from_at, now)
+    nodes, cards = _nodes(ids), _cards(ids)
+    held, power, metered = _held(ids, now), _power(ids, now), _metered(ids, from_at, now)
     found = []
-    for cluster in counted.order_by("name", "id"):
+    for cluster in clusters.order_by("name", "id"):
         read, power_mw = power.get(cluster.id, (0, None))
         held_permille, free_permille = held.get(cluster.id, (0, 0))
-        percent_sum, samples = utilisation.get(cluster.id, (0, 0))
+        percent_sum, samples, energy_mj = metered.get(cluster.id, (0, 0, None))
+        in_service, retired, with_agent = cards.get(cluster.id, (0, 0, 0))
         figures = FleetFigures(
-            nodes=cluster.node_count,
-            in_service=cluster.in_service,
-            retired=cluster.retired,
-            metered=cluster.metered,
+            nodes=nodes.get(cluster.id, 0),
+            in_service=in_service,
+            retired=retired,
+            metered=with_agent,
             held_permille=held_permille,
             free_permille=free_permille,
             read=read,
             power_mw=power_mw,
-            energy_mj=energy.get(cluster.id),
+            energy_mj=energy_mj,
             utilisation_percent_sum=percent_sum,
             utilisation_samples=samples,
         )
@@ -174,26 +172,64 @@ def utilisation_while_held(
     cluster_slug: str = "",
     accelerator_ids: Collection[UUID] | None = None,
 ) -> Decimal | None:
-    """Return the mean utilisation, 0…1, of a provider's cards in hours at whose start somebody held them."""
+    """Return the mean utilisation, 0…1, of a provider's cards in hours at whose start somebody held them.
+
+    Nodes of which every card is held throughout are read as the sums of their hours, others hour by hour.
+    """
+    place = {"cluster__provider": provider, **({"cluster__slug": cluster_slug} if cluster_slug else {})}
+    nodes = Node.objects.filter(**place)
+    hours = AcceleratorHour.objects.filter(hour_at__gte=from_at, hour_at__lt=to_at)
+    if accelerator_ids is not None:
+        hours = hours.filter(accelerator__node__in=nodes, accelerator__in=accelerator_ids)
+        return mean_share(*_while_held(hours))
+    throughout = Allocation.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gte=to_at), slice__accelerator=OuterRef("id"), from_at__lte=from_at
+    )
+    cards = Accelerator.objects.filter(~Exists(throughout), node__in=nodes)
+    others = list(cards.order_by().values_list("node_id", flat=True).distinct())
+    sums = FleetHour.objects.filter(node__in=nodes.exclude(id__in=others), at__gte=from_at, at__lt=to_at).aggregate(
+        percents=Sum("utilisation_percent_sum", default=0), samples=Sum("utilisation_samples", default=0)
+    )
+    percents, samples = _while_held(hours.filter(accelerator__node__in=others)) if others else (0, 0)
+    return mean_share(int(sums["percents"]) + percents, int(sums["samples"]) + samples)
+
+
+def _while_held(hours: QuerySet[AcceleratorHour]) -> tuple[int, int]:
+    """The samples' sum and count of those hours of cards at whose start somebody held them."""
     held = Allocation.objects.filter(
         Q(to_at__isnull=True) | Q(to_at__gt=OuterRef("hour_at")),
         slice__accelerator=OuterRef("accelerator"),
         from_at__lte=OuterRef("hour_at"),
     )
-    hours = AcceleratorHour.objects.filter(
-        Exists(held), accelerator__node__cluster__provider=provider, hour_at__gte=from_at, hour_at__lt=to_at
+    found = hours.filter(Exists(held)).aggregate(
+        percents=Sum("utilisation_percent_sum", default=0), samples=Sum("utilisation_samples", default=0)
     )
-    if cluster_slug:
-        hours = hours.filter(accelerator__node__cluster__slug=cluster_slug)
-    if accelerator_ids is not None:
-        hours = hours.filter(accelerator__in=accelerator_ids)
-    found = hours.aggregate(percents=Sum("utilisation_percent_sum"), samples=Sum("utilisation_samples"))
-    return mean_share(found["percents"] or 0, found["samples"] or 0)
+    return int(found["percents"]), int(found["samples"])
 
 
 def _known_sum(values: Iterable[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def _nodes(cluster_ids: Any) -> dict[UUID, int]:
+    rows = Node.objects.filter(cluster__in=cluster_ids).values_list("cluster_id").annotate(count=Count("id"))
+    return dict(rows)
+
+
+def _cards(cluster_ids: Any) -> dict[UUID, tuple[int, int, int]]:
+    """How many cards of each cluster are in service, retired, and in service on a node with an agent."""
+    in_service = Q(retired_at__isnull=True, node__revoked_at__isnull=True)
+    rows = (
+        Accelerator.objects.filter(node__cluster__in=cluster_ids)
+        .values_list("node__cluster_id")
+        .annotate(
+            in_service=Count("id", filter=in_service),
+            retired=Count("id", filter=Q(retired_at__isnull=False)),
+            metered=Count("id", filter=in_service & Q(node__public_key__isnull=False)),
+        )
+    )
+    return {cluster_id: (serving, retired, metered) for cluster_id, serving, retired, metered in rows}
 
 
 def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
@@ -209,14 +245,17 @@ def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
         )
         .annotate(is_held=Exists(holding))
         .filter(Q(retired_at__isnull=True) | Q(is_held=True))
-        .values("accelerator_id", "accelerator__node__cluster_id")
+        .values("accelerator_id", cluster=F("accelerator__node__cluster_id"))
         .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
-        .values_list("accelerator__node__cluster_id", "sliced", "held")
     )
+    # Cards that are cut and held alike are many, and each comes to the same.
+    alike: Counter[tuple[UUID, int, int]] = Counter()
+    for cluster_id, sliced, held, count in _grouped(cards, "cluster", "sliced", "held", count="count(*)"):
+        alike[cluster_id, int(sliced), int(held)] += count
     found: dict[UUID, tuple[int, int]] = {}
-    for cluster_id, sliced, held in cards:
+    for (cluster_id, sliced, held), count in alike.items():
         before = found.get(cluster_id, (0, 0))
-        found[cluster_id] = (before[0] + held, before[1] + free_permille_of(sliced, held))
+        found[cluster_id] = (before[0] + count * held, before[1] + count * free_permille_of(sliced, held))
     return found
 
 
@@ -232,38 +271,34 @@ def _power(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int | None]
         )
         .order_by("accelerator_id", "-hour_at")
         .distinct("accelerator_id")
-        .values_list("accelerator__node__cluster_id", "last_power_mw")
+        .values("accelerator_id", "last_power_mw", cluster=F("accelerator__node__cluster_id"))
     )
-    found: dict[UUID, tuple[int, int | None]] = {}
-    for cluster_id, power_mw in latest:
-        read, total = found.get(cluster_id, (0, None))
-        found[cluster_id] = (read + 1, (total or 0) + (power_mw or 0))
-    return found
+    rows = _grouped(latest, "cluster", read="count(*)", power_mw="sum(last_power_mw)")
+    return {cluster_id: (read, int(power_mw)) for cluster_id, read, power_mw in rows}
 
 
-def _energy(cluster_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, int]:
+def _grouped(rows: QuerySet[Any, Any], *keys: str, **sums: str) -> list[tuple[Any, ...]]:
+    """Group the rows of a query by some of its columns; names and sums are this module's own."""
+    query, values = rows.query.sql_with_params()
+    said = ", ".join([*keys, *(f"{how} AS {name}" for name, how in sums.items())])
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {said} FROM ({query}) AS one GROUP BY {', '.join(keys)}", values)  # noqa: S608 - as said
+        return list(cursor.fetchall())
+
+
+def _metered(cluster_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, tuple[int, int, int | None]]:
+    """The utilisation of each cluster and what its cards used, in mJ: as nodes add up, which is what hours do."""
     rows = (
-        UsageHour.objects.filter(
-            witness=Witness.ENERGY,
-            meter__accelerator__node__cluster__in=cluster_ids,
-            quality__in=(Quality.ACTUAL, Quality.ESTIMATED, Quality.SUBSTITUTED),
-            from_at__gte=from_at,
-            from_at__lt=to_at,
+        FleetHour.objects.filter(node__cluster__in=cluster_ids, at__gte=from_at, at__lt=to_at)
+        .values_list("node__cluster_id")
+        .annotate(
+            percents=Sum("utilisation_percent_sum"),
+            samples=Sum("utilisation_samples"),
+            energy=Sum("energy_mj"),
+            hours=Sum("energy_hours"),
         )
-        .values(cluster=F("meter__accelerator__node__cluster_id"))
-        .annotate(total=Sum("value"))
-        .values_list("cluster", "total")
     )
-    return {cluster_id: int(total) for cluster_id, total in rows}
-
-
-def _utilisation(cluster_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, tuple[int, int]]:
-    rows = (
-        AcceleratorHour.objects.filter(
-            accelerator__node__cluster__in=cluster_ids, hour_at__gte=from_at, hour_at__lt=to_at
-        )
-        .values(cluster=F("accelerator__node__cluster_id"))
-        .annotate(percents=Sum("utilisation_percent_sum"), samples=Sum("utilisation_samples"))
-        .values_list("cluster", "percents", "samples")
-    )
-    return {cluster_id: (percents, samples) for cluster_id, percents, samples in rows}
+    return {
+        cluster_id: (int(percents), int(samples), int(energy) if hours else None)
+        for cluster_id, percents, samples, energy, hours in rows
+    }

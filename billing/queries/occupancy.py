@@ -110,7 +110,8 @@ def occupancy_view(
     by_node: dict[UUID, list[Slice]] = defaultdict(list)
     for held in ordered:
         by_node[held.accelerator.node_id].append(held)
-    holds = _holds(organization, from_at, to_at, cluster_id, node_ids)
+    of_slices = None if node_ids is None else [held.id for members in by_node.values() for held in members]
+    holds = _holds(organization, from_at, to_at, cluster_id, of_slices)
     nodes = tuple(_node_row(members, holds, from_at, to_at) for members in by_node.values())
     return OccupancyView(
         from_at=from_at,
@@ -128,7 +129,7 @@ def _holds(
     from_at: datetime,
     to_at: datetime,
     cluster_id: UUID | None,
-    node_ids: Collection[UUID] | None,
+    slice_ids: Collection[UUID] | None,
 ) -> dict[UUID, list[HoldRow]]:
     allocations = Allocation.objects.filter(
         Q(to_at__isnull=True) | Q(to_at__gt=from_at),
@@ -137,8 +138,8 @@ def _holds(
     )
     if cluster_id is not None:
         allocations = allocations.filter(slice__accelerator__node__cluster_id=cluster_id)
-    if node_ids is not None:
-        allocations = allocations.filter(slice__accelerator__node__in=node_ids)
+    if slice_ids is not None:
+        allocations = allocations.filter(slice__in=slice_ids)
     term = "term_allocation__term"
     rows = allocations.order_by("slice_id", "from_at").values_list(
         "slice_id",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from django.db.models import BigIntegerField, Count, F, Func, Min, Q, Sum
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from billing.queries.occupancy import slices_in_view
-from clusters.models import Allocation
+from clusters.models import Allocation, Node
 from clusters.occupancy import WHOLE_PERMILLE, Occupancy, unix_second
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tenants.models import Organization
-
-NODE_ORDER: Final = ("accelerator__node__cluster__name", "accelerator__node__name", "accelerator__node_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,9 @@ def nodes_in_view(
     organization: Organization, from_at: datetime, *, cluster_id: UUID | None = None, first: int = 0, count: int
 ) -> list[UUID]:
     """Return `count` nodes of a floor after its `first` ones, in the order in which `occupancy_view` has them."""
-    nodes: Any = slices_in_view(organization, from_at, cluster_id).order_by(*NODE_ORDER).values_list(*NODE_ORDER)
-    return [row[-1] for row in nodes.distinct()[first : first + count]]
+    shown = slices_in_view(organization, from_at, cluster_id).values("accelerator__node_id")
+    nodes = Node.objects.filter(id__in=shown).order_by("cluster__name", "name", "id")
+    return list(nodes.values_list("id", flat=True)[first : first + count])
 
 
 def _seconds_within(from_at: datetime, to_at: datetime) -> CombinedExpression:

@@ -40,6 +40,7 @@ CLUSTERS: Final[dict[str, Declared]] = {
 
 METERING: Final[dict[str, Declared]] = {
     "metering.acceleratorhour": via("accelerator"),
+    "metering.fleethour": via("node"),
     "metering.partitionhour": via("slice"),
     "metering.acceleratorevent": via("accelerator"),
     "metering.nodehour": via("node"),

@@ -136,9 +136,9 @@ def test_utilisation_while_held_leaves_idle_cards_out(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_any_fleet_takes_five_queries(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_any_fleet_takes_six_queries(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     make_floor(cast.provider, NOW)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         cluster_figures(provider=cast.provider, now=NOW, from_at=NOW - DAY)
 
 
