@@ -5,21 +5,19 @@ from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.models import PriceMail, PriceNotice
 from billing.price_versions import all_versions
 from billing.rating.price_lists import Direction, changes, prices_of
-from portal.figures import EN, moment
-
-LANGUAGE = "en"
-"""People choose a language in the browser only; letters are in the product's first one."""
+from portal.figures import locale_for, moment
+from tenants.reading_languages import language_of_letter
 
 
 def send_price_mail(*, mail: PriceMail, public_url: str) -> None:
     """Send one letter. Raises whatever the server of letters answers."""
-    with override(LANGUAGE):
+    with override(language_of_letter(addresses=[mail.address], organization_id=mail.tenant_id)):
         message = price_message(mail, public_url)
     message.send(fail_silently=False)
 
@@ -31,7 +29,7 @@ def price_message(mail: PriceMail, public_url: str) -> EmailMessage:
         "provider": version.book.provider.name,
         "book": version.book.name,
         "number": version.number,
-        "day": moment(version.effective_at, UTC, locale=EN),
+        "day": moment(version.effective_at, UTC, locale=_locale()),
     }
     notices = PriceNotice.objects.filter(version=version, contract__tenant=mail.tenant, takes_effect_at__isnull=False)
     lines = [
@@ -43,7 +41,7 @@ def price_message(mail: PriceMail, public_url: str) -> EmailMessage:
         assert notice.takes_effect_at is not None
         told = {
             "contract": notice.contract.number,
-            "day": moment(notice.takes_effect_at, UTC, locale=EN),
+            "day": moment(notice.takes_effect_at, UTC, locale=_locale()),
             "address": f"{public_url}{reverse('tenant-price-change', args=[notice.id])}",
         }
         lines.append(_("Contract %(contract)s pays them from %(day)s.") % told)
@@ -68,3 +66,8 @@ def _counts(mail: PriceMail) -> str:
         "new": counted[Direction.NEW],
         "gone": counted[Direction.GONE],
     }
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.models import AmendmentState, ContractState, OfferNotice, OfferTold
-from portal.figures import EN, moment
+from portal.figures import locale_for, moment
 from tenants.models import Membership
+from tenants.reading_languages import language_of_letter
 from tenants.roles import AGREE_CONTRACTS, roles_that
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from billing.models import Amendment
     from tenants.models import Organization
 
-LANGUAGE: Final = "en"
-"""People choose a language in the browser only; letters are in the product's first one."""
 LEASE: Final = timedelta(minutes=10)
 RETRY: Final = timedelta(minutes=2)
 ATTEMPTS_MAX: Final = 10
@@ -93,7 +92,7 @@ def send_letter(*, notice: OfferNotice, public_url: str) -> list[str]:
     """Send one letter; return to whom. Raises whatever the server of letters answers."""
     addresses = readers_of(notice.organization)
     if addresses:
-        with override(LANGUAGE):
+        with override(language_of_letter(addresses=addresses, organization_id=notice.organization_id)):
             letter = _letter(notice, addresses, public_url)
         letter.send(fail_silently=False)
     return addresses
@@ -109,8 +108,8 @@ def _letter(notice: OfferNotice, addresses: Sequence[str], public_url: str) -> E
         "other": (contract.provider if is_tenant else contract.tenant).name,
         "contract": contract.number,
         "number": amendment.number,
-        "from": moment(amendment.effective_at, UTC, locale=EN),
-        "until": moment(amendment.expires_at, UTC, locale=EN),
+        "from": moment(amendment.effective_at, UTC, locale=_locale()),
+        "until": moment(amendment.expires_at, UTC, locale=_locale()),
         "address": public_url + reverse("tenant-amendment" if is_tenant else "provider-amendment", args=[amendment.pk]),
     }
     subject, lines = {
@@ -159,3 +158,8 @@ def _declined(amendment: Amendment) -> tuple[str, list[str]]:
     goes_on = _("Nothing was agreed.") if is_new else _("The contract goes on as it is.")
     first = _("%(other)s has declined amendment %(number)s of contract %(contract)s.")
     return _("Declined: contract %(contract)s, amendment %(number)s"), [first, goes_on]
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

@@ -9,22 +9,21 @@ from urllib.parse import urlsplit
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.budgets.setting import rule_of
 from billing.budgets.words import alert_words, limit_words, period_words, scope_words, stop_words
 from billing.models import SpendAlertKind, SpendMail
 from billing.queries.usage import Side
-from portal.figures import EN
+from portal.figures import locale_for
+from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.models import SpendAlert
 
-LANGUAGE: Final = "en"
-"""Letters are in the product's first language."""
 LEASE: Final = timedelta(minutes=10)
 RETRY: Final = timedelta(minutes=2)
 ATTEMPTS_MAX: Final = 10
@@ -56,7 +55,7 @@ def letter_failed(*, mail: SpendMail, error: str, now: datetime) -> None:
 
 def send_letter(*, mail: SpendMail, public_url: str) -> None:
     """Send one letter. Raises whatever the server of letters answers."""
-    with override(LANGUAGE):
+    with override(language_of_letter(addresses=[mail.address], organization_id=mail.alert.organization_id)):
         letter = _letter(mail, public_url)
     letter.send(fail_silently=False)
 
@@ -91,13 +90,17 @@ def _body(alert: SpendAlert) -> list[str]:
     said = {
         "organization": alert.organization.name,
         "of": scope_words(alert.scope, alert.subject, alert.side),
-        "period": period_words(alert.from_at, alert.to_at, zone, EN),
+        "period": period_words(alert.from_at, alert.to_at, zone, _locale()),
     }
-    lines = [_("%(organization)s, %(of)s, %(period)s:") % said, alert_words(alert, EN) + ".", ""]
+    lines = [
+        _("%(organization)s, %(of)s, %(period)s:") % said,
+        _("%(said)s.") % {"said": alert_words(alert, _locale())},
+        "",
+    ]
     if alert.budget is None:
         return [*lines, _("Nothing is stopped. It may be right; if not, look which key or program it is.")]
-    lines.append(_("The budget: %(limit)s.") % {"limit": limit_words(alert.budget, EN)})
-    return [*lines, stop_words(rule_of(alert.budget), EN)]
+    lines.append(_("The budget: %(limit)s.") % {"limit": limit_words(alert.budget, _locale())})
+    return [*lines, stop_words(rule_of(alert.budget), _locale())]
 
 
 def _path(alert: SpendAlert) -> str:
@@ -105,3 +108,8 @@ def _path(alert: SpendAlert) -> str:
     if alert.budget is None:
         return reverse("provider-alerts" if is_sold else "tenant-budgets")
     return reverse("provider-limit" if is_sold else "tenant-budget", args=[alert.budget.pk])
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

@@ -8,23 +8,21 @@ from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.dues import dues_of
 from billing.models import CollectionNotice, NoticeKind
-from portal.figures import EN, moment, money
+from portal.figures import locale_for, moment, money
+from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LANGUAGE = "en"
-"""People choose a language in the browser only; letters are in the product's first one."""
-
 
 def notice_letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:
     """Return the letter; sent twice (a worker died in between) it has the same id, and is one letter to its reader."""
-    with override(LANGUAGE):
+    with override(language_of_letter(addresses=addresses, organization_id=notice.invoice.contract.tenant_id)):
         return _letter(notice, addresses, public_url)
 
 
@@ -44,8 +42,8 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
     words = {
         "number": invoice.number,
         "issuer": invoice.issuer.name,
-        "amount": money(dues_of(invoice).left, invoice.currency, locale=EN),
-        "day": moment(invoice.due_at, UTC, locale=EN),
+        "amount": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
+        "day": moment(invoice.due_at, UTC, locale=_locale()),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
         "cards": f"{public_url}{reverse('tenant-card')}",
     }
@@ -66,3 +64,8 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
             "Auto-Submitted": "auto-generated",
         },
     )
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

@@ -9,23 +9,22 @@ from urllib.parse import urlsplit
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.banking.accounts import account_to_pay, printed_number
 from billing.dues import dues_of
 from billing.dunning.schedule import Action
 from billing.models import Debit, DunningMail
 from billing.payment_references import payment_reference, printed_reference
-from portal.figures import EN, moment, money
+from portal.figures import locale_for, moment, money
+from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.models import DunningStep, Invoice
 
-LANGUAGE = "en"
-"""People choose a language in the browser only; letters are in the product's first one."""
 LEASE = timedelta(minutes=10)
 RETRY = timedelta(minutes=2)
 ATTEMPTS_MAX = 10
@@ -60,7 +59,7 @@ def mail_failed(*, mail: DunningMail, error: str, now: datetime) -> None:
 
 def send_letter(*, mail: DunningMail, public_url: str) -> None:
     """Send one letter. Raises whatever the server of letters answers."""
-    with override(LANGUAGE):
+    with override(language_of_letter(addresses=[mail.address], organization_id=mail.step.invoice.contract.tenant_id)):
         letter = _letter(mail, public_url)
     letter.send(fail_silently=False)
 
@@ -74,8 +73,8 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
         "number": invoice.number,
         "issuer": invoice.issuer.name,
         "contract": invoice.contract.number,
-        "left": money(dues_of(invoice).left, invoice.currency, locale=EN),
-        "due": moment(invoice.due_at, UTC, locale=EN),
+        "left": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
+        "due": moment(invoice.due_at, UTC, locale=_locale()),
         "reference": printed_reference(payment_reference(invoice.number)),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
     }
@@ -107,11 +106,11 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
 
 def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
     if step.action == Action.NOTICE and step.announces_at is not None:
-        told = {**words, "day": moment(step.announces_at, UTC, locale=EN)}
+        told = {**words, "day": moment(step.announces_at, UTC, locale=_locale())}
         return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
     debit = Debit.objects.filter(step=step).first()
     if debit is not None:
-        told = {**words, "fee": money(debit.amount, debit.currency, locale=EN)}
+        told = {**words, "fee": money(debit.amount, debit.currency, locale=_locale())}
         return [_("A late fee of %(fee)s is put on the next invoice of contract %(contract)s.") % told]
     if step.action == Action.SUSPEND:
         return [
@@ -127,3 +126,8 @@ def _how_to_pay(invoice: Invoice, words: dict[str, str]) -> list[str]:
         return [_("Please name the reference %(reference)s with your payment.") % words]
     told = {**words, "holder": account.holder, "account": printed_number(account.number)}
     return [_("Please transfer it to %(holder)s, %(account)s, with the reference %(reference)s.") % told]
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

@@ -9,20 +9,19 @@ from urllib.parse import urlsplit
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.collecting.notices import readers_of
 from billing.models import BalanceNotice, BalanceNoticeKind
 from billing.refilling.rules import Outcome
-from portal.figures import EN, moment, money
+from portal.figures import locale_for, moment, money
+from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-LANGUAGE: Final = "en"
-"""Letters are in the product's first language."""
 LEASE: Final = timedelta(minutes=10)
 RETRY: Final = timedelta(minutes=2)
 ATTEMPTS_MAX: Final = 10
@@ -59,7 +58,7 @@ def send_letter(*, notice: BalanceNotice, public_url: str) -> list[str]:
     """
     addresses = readers_of(notice.rule.contract.tenant)
     if addresses:
-        with override(LANGUAGE):
+        with override(language_of_letter(addresses=addresses, organization_id=notice.rule.contract.tenant_id)):
             letter = _letter(notice, addresses, public_url)
         letter.send(fail_silently=False)
     return addresses
@@ -111,10 +110,15 @@ def _letter(notice: BalanceNotice, addresses: Sequence[str], public_url: str) ->
     where = _("More: %(address)s") % {"address": f"{public_url}{reverse('tenant-credit')}"}
     return EmailMessage(
         subject=subject % said,
-        body="\n".join([*sentences(notice, EN), "", where, ""]),
+        body="\n".join([*sentences(notice, _locale()), "", where, ""]),
         to=list(addresses),
         headers={
             "Message-ID": f"<balance-{notice.pk}@{urlsplit(public_url).hostname}>",
             "Auto-Submitted": "auto-generated",
         },
     )
+
+
+def _locale() -> str:
+    """Return how figures are written in the letter's language."""
+    return locale_for(get_language() or "en")

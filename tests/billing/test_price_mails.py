@@ -10,6 +10,7 @@ import pytest
 from billing.models import Contract, PriceMail, PriceNotice
 from billing.tasks import tell_price_changes
 from tests.billing.announced import announce
+from tests.billing.chinese import english_in, read_chinese
 from tests.factories import make_contract, make_organization
 
 if TYPE_CHECKING:
@@ -80,3 +81,14 @@ def test_who_signs_after_the_announcement_is_told_too(
         Contract.objects.values_list("pk", flat=True)
     )
     assert any(late.number in letter.body for letter in mailoutbox)
+
+
+def test_who_reads_chinese_is_written_to_in_chinese(
+    cast: Cast, ready: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    read_chinese(cast.tenant)
+    announced = announce(cast, datetime.now(UTC))
+    tell_price_changes()
+    letters = {tuple(letter.to): letter for letter in mailoutbox}
+    assert english_in(letters[("alice@example.com",)], announced.notice.version.book.name) == []
+    assert "prices rise" in letters[("billing@tenant.example.com",)].body

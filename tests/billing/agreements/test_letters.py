@@ -10,7 +10,7 @@ from django.utils import translation
 
 from billing.agreements.accepting import accept
 from billing.agreements.drafting import decline, offer, propose, withdraw
-from billing.agreements.letters import ATTEMPTS_MAX, claim_letters, letter_failed, readers_of
+from billing.agreements.letters import ATTEMPTS_MAX, claim_letters, letter_failed, readers_of, send_letter
 from billing.agreements.tasks import send_letters
 from billing.models import AmendmentState, OfferNotice, OfferTold
 from billing.pipeline.backlog import Backlog, Stage, backlogs
@@ -22,6 +22,7 @@ from tests.billing.agreements.agreed import (
     provider,
     tenant,
 )
+from tests.billing.chinese import english_in, read_chinese
 from tests.billing.world import MARCH
 from tests.factories import make_user
 from tests.kept import kept
@@ -30,6 +31,7 @@ from tests.servers.smtp import letter_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.core.mail import EmailMessage
     from pytest_django import Settings
 
     from billing.agreements.drafting import Actor
@@ -119,6 +121,18 @@ def test_whoever_may_accept_is_told_once_that_an_offer_waits(world: World, serve
     assert letter["Message-ID"] == f"<offer-{row.pk}@forecourt.example>"
     assert row.sent_to == readers
     assert row.sent_at is not None
+
+
+def test_who_reads_chinese_is_written_to_in_chinese(world: World, mailoutbox: list[EmailMessage]) -> None:
+    read_chinese(world.tenant)
+    made = offered(world, note="四月起更便宜。")
+    notice = OfferNotice.objects.select_related("organization", "amendment__contract__provider").get()
+    send_letter(notice=notice, public_url="https://forecourt.example")
+    [letter] = mailoutbox
+    assert english_in(letter, world.provider.name) == []
+    assert world.contract.number in letter.subject
+    assert f"/t/amendments/{made.pk}/" in letter.body
+    assert "四月起更便宜。" in letter.body
 
 
 def test_an_offer_of_the_tenant_is_told_to_its_provider(world: World, server: Letters) -> None:

@@ -14,6 +14,7 @@ from billing.budgets.tasks import send_letters
 from billing.models import SpendAlert, SpendMail
 from billing.queries.usage import Side
 from tests.billing.budgets.spent import NOW, look, make_spent, set_budget
+from tests.billing.chinese import english_in, read_chinese
 from tests.servers.smtp import letter_server
 
 if TYPE_CHECKING:
@@ -126,3 +127,21 @@ def test_each_kind_has_its_own_words(
     [letter] = mailoutbox
     for word in words:
         assert word in f"{letter.subject}\n{letter.body}"
+
+
+@pytest.mark.parametrize(("given", "words"), [({"stops": True}, "已停止新的使用。"), ({}, "不停止任何使用")])
+def test_who_reads_chinese_is_written_to_in_chinese(
+    cast: Cast, settings: Settings, mailoutbox: list[EmailMessage], given: dict[str, bool], words: str
+) -> None:
+    settings.MAIL_READY = True
+    read_chinese(cast.tenant)
+    make_spent(cast)
+    set_budget(cast, "三月", amount=Decimal(90), **given)
+    look(cast)
+    send_letters()
+    letters = {tuple(letter.to): letter for letter in mailoutbox}
+    chinese, english = letters[("alice@example.com",)], letters[("billing@tenant.example.com",)]
+    assert english_in(chinese) == []
+    assert words in f"{chinese.subject}\n{chinese.body}"
+    assert "$100.00" in chinese.body
+    assert "The budget: $90.00 per month." in english.body

@@ -13,7 +13,8 @@ from billing.collecting.letters import notice_letter, why
 from billing.collecting.notices import claim_letters, letter_failed, letter_sent, readers_of, write_notice
 from billing.models import CollectionNotice, Invoice, NoticeKind
 from billing.payments import PaymentMethod, record_payment
-from tenants.models import Membership, Role
+from tenants.models import BillingProfile, Membership, Role
+from tests.billing.chinese import english_in
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.factories import make_user
 from tests.kept import kept
@@ -161,3 +162,13 @@ def test_nobody_is_written_to_twice_or_after_leaving() -> None:
     tenant.billing_email = ""
     Membership.objects.filter(user=person).delete()
     assert readers_of(tenant) == []
+
+
+def test_an_organization_that_stands_on_bills_in_chinese_is_written_to_in_chinese(invoice: Invoice) -> None:
+    BillingProfile.objects.create(
+        organization=invoice.tenant, version=99, legal_name="Sample", country="CN", email="b@example.com",
+        language="zh-hans", created_at=ISSUED_AT, created_by="tests",
+    )  # fmt: skip
+    letter = letter_of(invoice)
+    assert english_in(letter, invoice.issuer.name) == []
+    assert str(invoice.number) in letter.subject

@@ -12,6 +12,7 @@ from billing.dunning.stepping import take_back
 from billing.models import DunningMail, DunningStep
 from billing.tasks import dun_invoices
 from tests.billing.banking.statements import make_account
+from tests.billing.chinese import english_in, read_chinese
 from tests.billing.dunning.overdue import BY, after, make_overdue, send_all, sweep
 
 if TYPE_CHECKING:
@@ -98,3 +99,22 @@ def test_a_letter_that_cannot_be_sent_is_tried_later_and_not_once_taken_back(
     DunningMail.objects.update(due_at=now - timedelta(days=1))
     dun_invoices()
     assert not DunningMail.objects.filter(attempts__gt=1).exists()
+
+
+def test_who_reads_chinese_is_written_to_in_chinese(
+    cast: Cast, ready: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    read_chinese(cast.tenant)
+    invoice = make_overdue(cast)
+    make_account(cast.provider)
+    for days in (3, 5, 10):
+        sweep(after(invoice, days))
+    send_all(after(invoice, 10))
+    sweep(after(invoice, 17))
+    for mail in DunningMail.objects.select_related("step__invoice__issuer", "step__invoice__contract"):
+        send_letter(mail=mail, public_url="https://forecourt.example")
+    chinese = [letter for letter in mailoutbox if letter.to == ["alice@example.com"]]
+    assert len({letter.subject for letter in chinese}) == 3
+    for letter in chinese:
+        assert english_in(letter, "Sample Compute") == []
+        assert "$100.00" in letter.body

@@ -24,6 +24,7 @@ from billing.refilling.rules import Figures
 from billing.refilling.watching import look
 from portal.figures import EN
 from tenants.models import Role
+from tests.billing.chinese import english_in, read_chinese
 from tests.billing.refilling.low import BUYS, NOW, TELLS, low_credit
 from tests.factories import make_user
 from tests.kept import kept
@@ -106,3 +107,12 @@ def test_a_letter_that_fails_is_tried_ever_later_and_then_left_with_its_error(ca
         now = following
     assert waits == [RETRY * 2**attempt for attempt in range(ATTEMPTS_MAX)]
     assert len(BalanceNotice.objects.get().last_error) == 300
+
+
+def test_who_reads_chinese_is_written_to_in_chinese(cast: Cast, notice: BalanceNotice) -> None:
+    read_chinese(cast.tenant)
+    send_letter(notice=notice, public_url=URL)
+    [letter] = mail.outbox
+    assert english_in(letter) == []
+    assert "€10.00" in letter.body
+    assert "2026年3月4日" in letter.body
