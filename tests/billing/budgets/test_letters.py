@@ -129,14 +129,14 @@ def test_each_kind_has_its_own_words(
         assert word in f"{letter.subject}\n{letter.body}"
 
 
-@pytest.mark.parametrize(("given", "words"), [({"stops": True}, "已停止新的使用。"), ({}, "不停止任何使用")])
+@pytest.mark.parametrize(("stops", "words"), [(True, "已停止新的使用。"), (False, "不停止任何使用")])
 def test_who_reads_chinese_is_written_to_in_chinese(
-    cast: Cast, settings: Settings, mailoutbox: list[EmailMessage], given: dict[str, bool], words: str
+    cast: Cast, settings: Settings, mailoutbox: list[EmailMessage], stops: bool, words: str
 ) -> None:
     settings.MAIL_READY = True
     read_chinese(cast.tenant)
     make_spent(cast)
-    set_budget(cast, "三月", amount=Decimal(90), **given)
+    set_budget(cast, "三月", amount=Decimal(90), stops=stops)
     look(cast)
     send_letters()
     letters = {tuple(letter.to): letter for letter in mailoutbox}
