@@ -94,9 +94,7 @@ def read_bases(
     `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
     """
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
-    versions = versions or window_versions(
-        [(one.contract, one.from_at, one.to_at) for one in windows], rules=rules_among(terms)
-    )
+    versions = versions or _versions(windows, terms)
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
     stretches = _stretches(spans, changes, Value(zone) if zone else zones_of(windows, spans), grain, _by_day(terms))
@@ -139,6 +137,10 @@ def read_bases(
             )
         )
     return found
+
+
+def _versions(windows: Sequence[Window], terms: Iterable[Term]) -> Sequence[tuple[PriceVersion, ...]]:
+    return window_versions([(one.contract, one.from_at, one.to_at) for one in windows], rules=rules_among(terms))
 
 
 def _latest_version(inputs: Iterable[TermInput], default: int) -> int:
