@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
+from billing.documents.rule_paths import shortened
+
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 FATAL = frozenset({"", "fatal", "error"})
 
@@ -87,7 +89,8 @@ def _compiled(rules: Rules) -> tuple[Any, Any]:
     path = rules_file(rules)
     try:
         processor = _processor()
-        return processor, processor.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(path))
+        text = shortened(path.read_text(encoding="utf-8"), path.parent)
+        return processor, processor.new_xslt30_processor().compile_stylesheet(stylesheet_text=text)
     except Exception as error:
         raise NoChecker(f"The rules {path.name} cannot be compiled: {error}") from error
 
