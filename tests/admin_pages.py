@@ -37,7 +37,7 @@ def page_of(model: type[Model], page: str, *arguments: object) -> str:
 
 
 def open_every_page(client: Client, app: str) -> dict[str, int]:
-    """Open every list, with its search and filters, and the pages of every row; return how many rows each table had."""
+    """Open every list, with its search, pages of rows and the past of one; return how many rows each table had."""
     opened = {}
     for model, table in tables_of(app).items():
         rows = list(model._default_manager.all()[:3])
@@ -45,9 +45,10 @@ def open_every_page(client: Client, app: str) -> dict[str, int]:
         assert client.get(page_of(model, "changelist")).status_code == 200, model
         if table.search_fields:
             assert client.get(page_of(model, "changelist"), {"q": "sample"}).status_code == 200, model
-        for row in rows:
-            for page in ("change", "history"):
-                assert client.get(page_of(model, page, row.pk)).status_code == 200, (model, page)
+        paths = [page_of(model, "change", row.pk) for row in rows]
+        paths += [page_of(model, "history", row.pk) for row in rows[:1]]
+        for path in paths:
+            assert client.get(path).status_code == 200, path
     return opened
 
 

@@ -24,12 +24,13 @@ from tests.admin_pages import assert_read_only, open_every_page, operator, page_
 from tests.billing.costly import enter
 from tests.billing.world import APRIL
 from tests.filled import Filled, fill
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from tests.factories import Cast
 
+filled = kept(fill)
 SHOWN: set[type[Model]] = {
     BillingPeriod,
     Charge,
@@ -74,8 +75,8 @@ def settle(filled: Filled) -> None:
     )
 
 
-def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:
-    settle(fill(cast))
+def test_every_page_opens_and_nothing_changes_there(filled: Filled) -> None:
+    settle(filled)
     root = operator()
     assert set(tables_of("billing")) == SHOWN
     opened = open_every_page(root, "billing")
@@ -84,8 +85,7 @@ def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:
         assert_read_only(root, model)
 
 
-def test_an_invoice_shows_its_lines_and_a_posting_its_entries(cast: Cast) -> None:
-    filled = fill(cast)
+def test_an_invoice_shows_its_lines_and_a_posting_its_entries(filled: Filled) -> None:
     root = operator()
     text = root.get(page_of(Invoice, "change", filled.invoice.pk)).content.decode()
     for line in filled.invoice.lines.all():

@@ -35,11 +35,11 @@ def asked(organization: Organization, accept: str = "application/json", **query:
 
 
 def walked(organization: Organization, **query: str) -> tuple[Decimal, list[dict[str, Any]]]:
-    """All pages of an answer: its total and rows."""
+    """All pages of an answer, few rows each, and fewer where nothing is filtered: its total and rows."""
     rows: list[dict[str, Any]] = []
-    cursor = ""
+    cursor, limit = "", "10" if query else "3"
     while True:
-        answer = asked(organization, **query, limit="3", **({"cursor": cursor} if cursor else {})).json()
+        answer = asked(organization, **query, limit=limit, **({"cursor": cursor} if cursor else {})).json()
         rows += answer["costs"]
         cursor = answer["next_cursor"]
         if not cursor:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from clusters.models import Accelerator, Allocation, Cluster, Deployment, Endpoint, Node
 from tests.admin_pages import assert_read_only, open_every_page, operator, tables_of
 from tests.filled import fill
+from tests.kept import kept
 
-if TYPE_CHECKING:
-    from tests.factories import Cast
-
+filled = kept(fill)
 SHOWN = {Cluster, Node, Accelerator, Allocation, Endpoint, Deployment}
 
 
-def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:
-    fill(cast)
+@pytest.mark.usefixtures("filled")
+def test_every_page_opens_and_nothing_changes_there() -> None:
     root = operator()
     assert set(tables_of("clusters")) == SHOWN
     opened = open_every_page(root, "clusters")

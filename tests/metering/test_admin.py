@@ -17,11 +17,13 @@ from metering.models import (
 from tests.admin_pages import assert_read_only, open_every_page, operator, page_of, tables_of
 from tests.factories import EPOCH
 from tests.filled import Filled, fill
+from tests.kept import kept
 from tests.metering.stored import store_event
 
 if TYPE_CHECKING:
     from tests.factories import Cast
 
+filled = kept(fill)
 SHOWN = {Batch, BatchConflict, NodeCursor, UsageHour, UsageGap, EventCall, EventConflict, IngestCount}
 
 
@@ -53,8 +55,8 @@ def receive(cast: Cast, filled: Filled) -> None:
     )
 
 
-def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:
-    receive(cast, fill(cast))
+def test_every_page_opens_and_nothing_changes_there(cast: Cast, filled: Filled) -> None:
+    receive(cast, filled)
     root = operator()
     assert set(tables_of("metering")) == SHOWN
     opened = open_every_page(root, "metering")
@@ -63,8 +65,8 @@ def test_every_page_opens_and_nothing_changes_there(cast: Cast) -> None:
         assert_read_only(root, model)
 
 
-def test_a_batch_is_shown_without_its_bytes(cast: Cast) -> None:
-    receive(cast, fill(cast))
+def test_a_batch_is_shown_without_its_bytes(cast: Cast, filled: Filled) -> None:
+    receive(cast, filled)
     text = operator().get(page_of(Batch, "change", Batch.objects.get().pk)).content.decode()
     assert "field-seq" in text
     assert "field-hash" in text
