@@ -17,7 +17,7 @@ _CONTAINER_ID: Final = re.compile(r"([0-9a-f]{64})")
 _TRIE_LEAF: Final = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)")
 _LISTEN: Final = "0A"
 _RESCAN_READS: Final = 30
-"""After this many cheap confirmations of a known process the sockets are searched again."""
+"""After this many cheap confirmations of a known process its sockets are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,21 @@ class LinuxMachine:
         self._in_containers: dict[tuple[str, int], EngineProcess] = {}
 
     def process_behind(self, url: str) -> EngineProcess | None:
-        """Confirm the known process cheaply; search the sockets when it is gone or from time to time."""
+        """Confirm the known process cheaply, from time to time by its sockets; search all of them when it is gone.
+
+        To search takes a look at every open file of the machine.
+        """
         port = local_port(url)
         if port is None:
             return self._process_in_container(url)
         known, reads = self._known.get(port, (None, 0))
-        if known is not None and reads < _RESCAN_READS and self._start_ticks(known.pid) == known.start_ticks:
-            self._known[port] = (known, reads + 1)
-            return known
+        if known is not None and self._start_ticks(known.pid) == known.start_ticks:
+            if reads < _RESCAN_READS:
+                self._known[port] = (known, reads + 1)
+                return known
+            if self._listens(known.pid, port):
+                self._known[port] = (known, 0)
+                return known
         pids = self.listeners({port}).get(port)
         if not pids:
             self._known.pop(port, None)
@@ -138,6 +145,10 @@ class LinuxMachine:
             # Another user's process, or one that just ended.
             return set()
         return {target[8:-1] for target in targets if target.startswith("socket:[")}
+
+    def _listens(self, pid: int, port: int) -> bool:
+        held = self._socket_inodes(pid)
+        return any(own == port and inode in held for inode, own in self._listening_sockets().items())
 
     def _start_ticks(self, pid: int) -> int | None:
         # Field 22; the command in field 2 may hold spaces and brackets, so count from its last bracket.

@@ -78,6 +78,20 @@ def test_a_known_process_is_confirmed_without_a_search_and_searched_again_in_tim
     assert answers[-1] is None
 
 
+def test_a_known_process_stays_for_as_long_as_it_listens_and_nothing_else_is_searched(tmp_path: Path) -> None:
+    machine = LinuxMachine(made_up(tmp_path, pids={300: 400}))
+    assert machine.process_behind("http://127.0.0.1:8000") is not None
+    made_up(tmp_path, pids={200: 900, 300: 400})
+    answers = [machine.process_behind("http://127.0.0.1:8000") for _ in range(64)]
+    assert {one.pid for one in answers if one is not None} == {300}
+    assert None not in answers
+    # A search would have found the other one, as it does once the known one is gone.
+    (tmp_path / "300/stat").unlink()
+    found = machine.process_behind("http://127.0.0.1:8000")
+    assert found is not None
+    assert found.pid == 200
+
+
 @pytest.mark.parametrize(
     "url", ["http://10.1.2.3:8000", "http://engine.example.com:8000", "http://127.0.0.1:8001", "http://127.0.0.1:9"]
 )
