@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
 from django.utils import timezone
@@ -20,10 +20,12 @@ from billing.collecting.cards import CardsNotTaken, NoCardOnFile, forget_card, o
 from billing.collecting.visiting import currency_of, return_url
 from billing.models import CardOnFile
 from billing.stripe_answers import StripeError
-from billing.stripe_gateway import StripeGateway
 from tenants.authentication import organization_of
 from tenants.models import Organization
 from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from billing.stripe_gateway import StripeGateway
 
 WRITES: Final = "profile:write"
 

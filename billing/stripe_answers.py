@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 
 API_VERSION = "2026-10-28.endive"
+METADATA_INVOICE = "forecourt_invoice"
+"""Under this name an invoice there says which one of ours it is."""
 RETRY_AFTER_DEFAULT_S = 30
 
 

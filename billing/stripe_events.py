@@ -21,8 +21,7 @@ from billing.corrections.sending import apply_refund
 from billing.models import Invoice, Refund, Settlement, StripeEvent
 from billing.statements.onboarding import apply_account
 from billing.statements.transfers import apply_transfer
-from billing.stripe_answers import StripeRefused
-from billing.stripe_gateway import METADATA_INVOICE
+from billing.stripe_answers import METADATA_INVOICE, StripeRefused
 from billing.stripe_results import apply_stripe_invoice
 from billing.topups import buying
 

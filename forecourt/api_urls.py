@@ -1,9 +1,17 @@
-"""The REST API's addresses, its OpenAPI document and its readable docs."""
+"""The REST API's addresses, its OpenAPI document and its readable docs.
+
+With the addresses comes what the document says of our keys, which its generator finds once the module is loaded:
+processes that make no document load none of it.
+"""
+
+from importlib import import_module
 
 from django.urls import include, path
 
 from forecourt import api_docs
 from forecourt.api_document import DocumentView
+
+import_module("forecourt.api_schema")
 
 urlpatterns = [
     path("v1/schema", DocumentView.as_view(), name="api-schema"),

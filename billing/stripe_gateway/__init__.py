@@ -10,6 +10,7 @@ Facts: the `stripe` package as pinned, and docs.stripe.com.
 
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minimum_charge_minor, minor_units
 from billing.stripe_answers import (
+    METADATA_INVOICE,
     BalanceInsufficient,
     StripeCardDeclined,
     StripeError,
@@ -28,7 +29,7 @@ from billing.stripe_gateway.accounts import Accounts
 from billing.stripe_gateway.checkout import Checkout
 from billing.stripe_gateway.customers import METADATA_ORGANIZATION, Customers
 from billing.stripe_gateway.deliveries import Deliveries
-from billing.stripe_gateway.invoices import LINES_MAX, METADATA_INVOICE, Invoices
+from billing.stripe_gateway.invoices import LINES_MAX, Invoices
 from billing.stripe_gateway.listings import Listings
 from billing.stripe_gateway.refunds import Refunds
 from billing.stripe_gateway.taxes import Taxes

@@ -10,6 +10,7 @@ import stripe
 from stripe.params import InvoiceCreateParams
 
 from billing.stripe_answers import (
+    METADATA_INVOICE,
     StripeCardDeclined,
     StripeInvoice,
     StripeLine,
@@ -22,7 +23,6 @@ from billing.stripe_gateway.failures import our_errors
 from billing.stripe_gateway.invoice_shapes import invoice_seen, line_params, payment_seen
 from billing.stripe_gateway.references import METADATA_REFERENCE, written
 
-METADATA_INVOICE = "forecourt_invoice"
 LINES_MAX = 250
 LINES_PER_CALL_MAX = 100
 _FINALIZED = frozenset({"open", "paid", "uncollectible"})

@@ -32,6 +32,21 @@ def test_no_garbage_is_looked_for_while_a_worker_loads(monkeypatch: pytest.Monke
     assert (on, gc.isenabled()) == ([False], True)
 
 
+def test_a_worker_loads_nothing_that_only_pages_papers_of_the_api_and_stripe_need(tmp_path: Path) -> None:
+    """A start costs what it loads; with a key of Stripe's the first sweep that asks it loads its package."""
+    program = (
+        "import sys; from forecourt.celery import app; app.loader.import_default_modules();"
+        "print(*{n for n in sys.modules if n.partition('.')[0] not in ('billing', 'metering')}, 'billing.tasks')"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "FORECOURT_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert {"django.apps", "psycopg", "celery.app", "billing.tasks"} <= loaded
+    assert {"stripe", "httpx", "drf_spectacular.plumbing", "forecourt.urls", "markdown_it"}.isdisjoint(loaded)
+
+
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_sweep_is_a_task_of_the_queue_that_tolerates_news(name: str) -> None:
     task = app.tasks[name]
