@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from billing.documents.inputs import Language
+from billing.documents.script import in_script
 
 _NUMBER = r"(?P<number>\S+)"
 KINDS: Mapping[str, re.Pattern[str]] = {
@@ -60,11 +61,11 @@ def line_words(memo: str, language: Language) -> str:
     for kind, pattern in KINDS.items():
         said = pattern.fullmatch(memo)
         if said and kind in WORDS[language]:
-            return WORDS[language][kind].format_map(said.groupdict())
+            return in_script(WORDS[language][kind], language).format_map(said.groupdict())
     return memo
 
 
-PAPER: Mapping[Language, Mapping[str, str]] = {
+_PAPER: Mapping[Language, Mapping[str, str]] = {
     Language.EN: {
         "title": "Statement of account",
         "from": "From",
@@ -115,5 +116,8 @@ PAPER: Mapping[Language, Mapping[str, str]] = {
         "booked": "之后补记到此期间的变动不在本单上;在线账户列有每一笔。",
         "page": "第 {page} 页,共 {pages} 页",
     },
+}
+PAPER: Mapping[Language, Mapping[str, str]] = {
+    language: {name: in_script(words, language) for name, words in said.items()} for language, said in _PAPER.items()
 }
 """What stands on the paper."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from billing.documents.inputs import Language
+from billing.documents.script import in_script
 from billing.rating.rated import WHOLE_PERCENT
 from billing.rating.words import line_words
 
@@ -14,7 +15,7 @@ ZH: Mapping[str, str] = {
     "lease_flat_per_period": "每期固定金额",
     "lease_flat_per_day": "每日固定金额",
     "lease_holdover": "超过约定期限的占用",
-    "lease_provider_fault": "因提供方原因损失的时间,不计费",
+    "lease_provider_fault": "因服务商原因损失的时间,不计费",
     "lease_early_end_notice": "提前终止:至通知期满",
     "lease_early_end_share_of_remainder": "提前终止:剩余部分的 {share}",
     "lease_early_end_minimum_term": "提前终止:至最短租期满",
@@ -23,10 +24,10 @@ ZH: Mapping[str, str] = {
     "lease_in_advance": "预收下一期",
     "lease_paid_in_advance": "已预付",
     "on_demand_minimum": "补足最短时长",
-    "on_demand_provider_fault": "因提供方原因损失的时间,不计费",
+    "on_demand_provider_fault": "因服务商原因损失的时间,不计费",
     "spot_minimum": "补足最短时长",
     "spot_notice_not_kept": "未提前通知即收回,不计费",
-    "spot_provider_fault": "因提供方原因损失的时间,不计费",
+    "spot_provider_fault": "因服务商原因损失的时间,不计费",
     "availability_credit": "按实测可用性返还",
     "token_share_list_price": "标价的 {share}",
     "token_share_transfer_price": "结算价的 {share}",
@@ -72,7 +73,8 @@ def line_name(description: str, *, rule: str, share_percent: Decimal | None, lan
     for share in dict.fromkeys((own, _share(WHOLE_PERCENT), SOME_SHARE)):
         words = line_words(rule, share)
         if words and description.endswith(words):
-            return description.removesuffix(words) + ZH[rule].format(share=share if share != SOME_SHARE else "一部分")
+            said = in_script(ZH[rule], language).format(share="一部分" if share == SOME_SHARE else share)
+            return description.removesuffix(words) + said
     return description
 
 

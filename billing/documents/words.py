@@ -5,6 +5,7 @@ paper, and a document is made where no request is, so they are kept here, as dat
 from collections.abc import Mapping
 
 from billing.documents.inputs import DocumentKind, Language
+from billing.documents.script import in_script
 from billing.rating.rated import PriceUnit, Unit
 
 EN: Mapping[str, str] = {
@@ -141,9 +142,6 @@ ZH: Mapping[str, str] = {
     "page": "第 {page} 页,共 {pages} 页",
     "over_tokens": "输入超过 {count} 词元",
 }
-
-WIDE = str.maketrans({",": "\N{FULLWIDTH COMMA}", ";": "\N{FULLWIDTH SEMICOLON}", ":": "\N{FULLWIDTH COLON}"})
-"""Marks between Chinese words are as wide as they are; figures keep theirs."""
 
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.EN: EN, Language.ZH: ZH}
 
@@ -283,11 +281,11 @@ def heading_words(stored: str, language: Language) -> str:
 def say(language: Language, key: str, **figures: str) -> str:
     """Return a text of a document; an unknown key is a KeyError."""
     words = WORDS[language][key]
-    return (words.translate(WIDE) if language is Language.ZH else words).format(**figures)
+    return in_script(words, language).format(**figures)
 
 
 def class_words(language: Language, token_class: str, context_over: str = "") -> str:
     """Return what a class of tokens is called, with its tier where it has one."""
     name = CLASSES[language].get(token_class, token_class)
-    between = WIDE[ord(",")] if language is Language.ZH else ", "
+    between = in_script(",", language) if language is Language.ZH else ", "
     return f"{name}{between}{say(language, 'over_tokens', count=context_over)}" if context_over else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from django.utils import translation
 from portal.catalogue import catalogue_messages, folder_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from babel.messages.catalog import Message
 
@@ -34,6 +35,10 @@ def catalogue_of(folder: Path) -> Path:
 def messages_of(folder: Path) -> Iterator[Message]:
     with catalogue_of(folder).open("rb") as stream:
         yield from read_po(stream)
+
+
+def texts_of(message: Message) -> Sequence[str]:
+    return [message.string] if isinstance(message.string, str) else message.string or ()
 
 
 def said(context: str | None, singular: str, plural: str) -> str:
@@ -72,6 +77,12 @@ def test_a_page_shows_the_translation_of_its_own_app(folder: Path) -> None:
             if shown != written:
                 other[singular] = (written, shown)
     assert other == {}
+
+
+def test_marks_between_chinese_words_are_as_wide_as_they_are(folder: Path) -> None:
+    narrow = re.compile(r"[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]")
+    written = [text for one in messages_of(folder) for text in texts_of(one)]
+    assert [text for text in written if narrow.search(text)] == []
 
 
 def test_nobody_is_addressed_with_the_formal_you(folder: Path) -> None:
