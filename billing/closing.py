@@ -164,7 +164,8 @@ def close_together(
             open_.append((period, gate))
     if open_:
         ready = _rated(open_, terms, found, now)
-        made = _prepared(ready, found, (terms, serving), now)
+        of_period = _spans_by_period(periods, spans)
+        made = _prepared(ready, found, (terms, serving, of_period), now)
         issued = issue_invoices(
             [prepared for _, prepared in made if prepared is not None], now=now, stripe_ready=stripe_ready
         )
@@ -172,6 +173,10 @@ def close_together(
         for one, _ in made:
             found[one.period.pk] = Closed(CloseState.CLOSED, by_period.get(one.period.pk))
     return {period_id: found[period_id] for period_id in period_ids}
+
+
+_Spans = Mapping[UUID, Sequence[Span]]
+"""What bills in each period, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +216,12 @@ def _rated(
 
 
 def _prepared(
-    ready: Sequence[_Ready], found: dict[UUID, Closed], said: tuple[Sequence[Term], Serving], now: datetime
+    ready: Sequence[_Ready], found: dict[UUID, Closed], said: tuple[Sequence[Term], Serving, _Spans], now: datetime
 ) -> list[tuple[_Ready, Prepared | None]]:
     """Prepare the invoices of periods and close them; one whose taxes are waited for, or that is not approved as it is,
     is `found` to wait instead."""
-    terms, serving = said
+    terms, serving, spans = said
     billed = [one for one in ready if one.rated.lines]
-    spans = _spans_by_period([one.period for one in billed], terms)
     proofs = prove_all(
         [Billed(one.period, one.basis, one.gaps, one.unpriced, spans[one.period.pk]) for one in billed], serving=serving
     )
@@ -253,9 +257,9 @@ def _prepared(
     return made
 
 
-def _spans_by_period(periods: Sequence[BillingPeriod], terms: Sequence[Term]) -> dict[UUID, list[Span]]:
+def _spans_by_period(periods: Sequence[BillingPeriod], spans: Iterable[Span]) -> _Spans:
     found: dict[UUID, list[Span]] = {period.pk: [] for period in periods}
-    for span in usage_spans([window_of(period) for period in periods], terms):
+    for span in spans:
         found[periods[span.window].pk].append(span)
     return found
 

@@ -371,7 +371,9 @@ def checked(
 
 
 def _locked_active(contract: Contract) -> Contract:
-    locked = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    # With what the text of a version says of it.
+    read = Contract.objects.select_related("provider", "tenant", "price_book")
+    locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
     if locked.state != ContractState.ACTIVE:
         raise ContractNotActive(f"{locked.number} is {locked.state}.")
     return locked

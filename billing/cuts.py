@@ -24,21 +24,23 @@ def ensure_cuts(*, contract: Contract, deployment_ids: Iterable[UUID] | None = N
 
     Must run in the transaction that stores what the cuts come from.
     """
-    found = _read([contract], None)
-    bound = [each[0] for each in found.bound[contract.pk]]
-    ids = sorted(set(bound if deployment_ids is None else deployment_ids))
+    bound = _bound([contract])
+    ids = sorted({each[0] for each in bound[contract.pk]} if deployment_ids is None else set(deployment_ids))
     if ids:
-        write_cuts(deployment_ids=ids, instants=_instants(contract, found))
+        write_cuts(deployment_ids=ids, instants=_instants(contract, _read([contract], bound, None)))
 
 
 def ensure_all_cuts(contracts: Sequence[Contract], *, terms: Iterable[Term] | None = None) -> None:
     """Do `ensure_cuts` for all deployments of contracts; `terms` are theirs, with wordings, where they were read."""
-    found = _read(contracts, terms)
+    bound = _bound(contracts)
+    metered = [contract for contract in contracts if bound[contract.pk]]
+    if not metered:
+        return
+    found = _read(metered, bound, terms)
     rows = [
         cut
-        for contract in contracts
-        if (ids := sorted({each[0] for each in found.bound[contract.pk]}))
-        for cut in _cuts(ids, _instants(contract, found))
+        for contract in metered
+        for cut in _cuts(sorted({each[0] for each in bound[contract.pk]}), _instants(contract, found))
     ]
     _store(rows)
 
@@ -62,27 +64,35 @@ def is_full_hour(at: datetime) -> bool:
     return (at.minute, at.second, at.microsecond) == (0, 0, 0)
 
 
+_Bound = Mapping[UUID, list[tuple[UUID, UUID, datetime, datetime | None]]]
+"""By contract, with an entry for each that is asked for: deployment, term, and from when to when it is under it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What the instants of contracts are taken from: by contract its periods, terms and bindings, by book its steps."""
 
     periods: Mapping[UUID, list[tuple[datetime, datetime]]]
     terms: Mapping[UUID, list[Term]]
-    bound: Mapping[UUID, list[tuple[UUID, UUID, datetime, datetime | None]]]
+    bound: _Bound
     effective: Mapping[UUID, set[datetime]]
     ruled: Collection[UUID]
 
 
-def _read(contracts: Sequence[Contract], terms: Iterable[Term] | None) -> _Found:
+def _bound(contracts: Iterable[Contract]) -> _Bound:
+    bound: dict[UUID, list[tuple[UUID, UUID, datetime, datetime | None]]] = defaultdict(list)
+    bindings = TermDeployment.objects.filter(term__contract__in=[contract.pk for contract in contracts])
+    columns = ("term__contract_id", "deployment_id", "term_id", "from_at", "to_at")
+    for contract_id, deployment_id, term_id, from_at, to_at in bindings.values_list(*columns):
+        bound[contract_id].append((deployment_id, term_id, from_at, to_at))
+    return bound
+
+
+def _read(contracts: Sequence[Contract], bound: _Bound, terms: Iterable[Term] | None) -> _Found:
     ids = [contract.pk for contract in contracts]
     of_contract: dict[UUID, list[Term]] = defaultdict(list)
     for term in terms_of(ids) if terms is None else terms:
         of_contract[term.contract_id].append(term)
-    bound: dict[UUID, list[tuple[UUID, UUID, datetime, datetime | None]]] = defaultdict(list)
-    bindings = TermDeployment.objects.filter(term__contract__in=ids)
-    columns = ("term__contract_id", "deployment_id", "term_id", "from_at", "to_at")
-    for contract_id, deployment_id, term_id, from_at, to_at in bindings.values_list(*columns):
-        bound[contract_id].append((deployment_id, term_id, from_at, to_at))
     periods: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
     rows = BillingPeriod.objects.filter(contract__in=ids)
     for contract_id, from_at, to_at in rows.values_list("contract_id", "from_at", "to_at"):

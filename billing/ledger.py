@@ -55,7 +55,6 @@ class Entry:
     amount: Decimal
 
 
-@transaction.atomic
 def post(
     *,
     key: str,

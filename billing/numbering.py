@@ -1,8 +1,7 @@
 """The next number of a contract or term, as people read it: C-0001, L-0001, S-0001."""
 
 from django.db import connection, models
-from django.db.models import IntegerField, Max
-from django.db.models.functions import Cast, Substr
+from psycopg import sql
 
 NUMBER_DIGITS_MIN = 4
 
@@ -15,9 +14,10 @@ def next_number(*, model: type[models.Model], field: str, prefix: str) -> str:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"forecourt.numbering.{prefix}"])
-    highest = (
-        model._default_manager.filter(**{f"{field}__regex": rf"^{prefix}-\d{{1,9}}$"})
-        .annotate(running=Cast(Substr(field, len(prefix) + 2), IntegerField()))
-        .aggregate(highest=Max("running"))["highest"]
-    )
+        # A statement of its own: it must see what the one who was waited for stored.
+        column = sql.Identifier(field)
+        highest_of = sql.SQL("SELECT max(substr({}, %s)::integer) FROM {} WHERE {} ~ %s")
+        statement = highest_of.format(column, sql.Identifier(model._meta.db_table), column).as_string()
+        cursor.execute(statement, [len(prefix) + 2, rf"^{prefix}-\d{{1,9}}$"])
+        (highest,) = cursor.fetchone()
     return f"{prefix}-{(highest or 0) + 1:0{NUMBER_DIGITS_MIN}d}"

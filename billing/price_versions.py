@@ -7,9 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
 
-from billing import models
 from billing.rating.book import PriceVersion
 from billing.rating.price_lists import PriceKey, version_of
 from billing.rating.rated import PriceUnit
@@ -17,24 +15,28 @@ from billing.rating.rated import PriceUnit
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
+IN_FORCE: Final = """
+    SELECT id, book_id, effective_at, announced_at FROM billing_priceversion version
+    WHERE book_id = ANY (%(books)s) AND (effective_at < %(to_at)s OR effective_at <= %(from_at)s) AND NOT EXISTS (
+        SELECT FROM billing_priceversion later WHERE later.book_id = version.book_id
+        AND later.effective_at > version.effective_at AND later.effective_at <= %(from_at)s
+    ) ORDER BY effective_at
+"""
+"""The versions of books that start before the end, without those that another follows by the start."""
+
 
 def load_versions(
     *, book_ids: Collection[UUID], from_at: datetime, to_at: datetime
 ) -> dict[UUID | None, tuple[PriceVersion, ...]]:
     """Return by book the versions in force at some instant of `[from_at, to_at)`, in the order they start."""
-    later = models.PriceVersion.objects.filter(
-        book=OuterRef("book"), effective_at__gt=OuterRef("effective_at"), effective_at__lte=from_at
-    )
-    rows = list(
-        models.PriceVersion.objects.filter(
-            Q(effective_at__lt=to_at) | Q(effective_at__lte=from_at), ~Exists(later), book__in=book_ids
-        ).order_by("effective_at")
-    )
-    prices = prices_by_version([row.id for row in rows])
+    with connection.cursor() as cursor:
+        cursor.execute(IN_FORCE, {"books": list(book_ids), "from_at": from_at, "to_at": to_at})
+        rows = cursor.fetchall()
+    prices = prices_by_version([row[0] for row in rows])
     found: dict[UUID | None, tuple[PriceVersion, ...]] = {}
-    for row in rows:
-        version = version_of(str(row.id), row.effective_at, prices[row.id], announced_at=row.announced_at)
-        found[row.book_id] = (*found.get(row.book_id, ()), version)
+    for version_id, book_id, effective_at, announced_at in rows:
+        version = version_of(str(version_id), effective_at, prices[version_id], announced_at=announced_at)
+        found[book_id] = (*found.get(book_id, ()), version)
     return found
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
+
 from billing.canonical import canonical, digest
 from billing.credit_books import post_grants
 from billing.models import Contract, ContractVersion, Term, TermWording
@@ -136,15 +138,20 @@ def add_version(
 
 def next_text(contract: Contract, changes: Sequence[TermChange], effective_at: datetime) -> tuple[int, str, str]:
     """Return the number of a contract's next version, the hash that it follows, and its text with these changes."""
-    latest = latest_version(contract)
-    number, previous = (latest.number + 1, latest.sha256) if latest else (1, "")
+    latest = _versions(contract).values_list("number", "sha256").first()
+    number, previous = (latest[0] + 1, latest[1]) if latest else (1, "")
     document = version_document(contract, changes, number=number, effective_at=effective_at, previous=previous)
     return number, previous, canonical(document)
 
 
 def latest_version(contract: Contract) -> ContractVersion | None:
     """Return the version of a contract with the greatest number, None where it has none."""
-    return ContractVersion.objects.filter(contract=contract).order_by("-number").first()
+    return _versions(contract).first()
+
+
+def _versions(contract: Contract) -> QuerySet[ContractVersion]:
+    """The latest first."""
+    return ContractVersion.objects.filter(contract=contract).order_by("-number")
 
 
 def broken_links(contract: Contract) -> list[str]:
@@ -166,7 +173,8 @@ def broken_links(contract: Contract) -> list[str]:
 def _save(change: TermChange, number: int) -> None:
     """Store a new term, or the time that a term has by now."""
     term = change.term
-    before = [wording.said for wording in TermWording.objects.filter(term_id=term.pk)]
+    known = () if term._state.adding else TermWording.objects.filter(term_id=term.pk)
+    before = [wording.said for wording in known]
     stretches = stretches_of([*before, *_new(change, number)])
     if stretches:
         from_at, end = stretches[0].from_at, stretches[-1].to_at

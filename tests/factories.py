@@ -77,7 +77,16 @@ def make_cast() -> Cast:
 def make_organization(
     slug: str, *, is_operator: bool = False, is_provider: bool = False, is_tenant: bool = True
 ) -> Organization:
-    return Organization.objects.create(
+    organization = new_organization(slug, is_operator=is_operator, is_provider=is_provider, is_tenant=is_tenant)
+    organization.save(force_insert=True)
+    return organization
+
+
+def new_organization(
+    slug: str, *, is_operator: bool = False, is_provider: bool = False, is_tenant: bool = True
+) -> Organization:
+    """One that is not stored yet."""
+    return Organization(
         slug=slug,
         name=slug.title(),
         is_operator=is_operator,
@@ -99,7 +108,9 @@ def make_cluster(provider: Organization, slug: str = "sample-1") -> Cluster:
     return Cluster.objects.create(provider=provider, slug=slug, name=slug.title(), country="DE", created_at=EPOCH)
 
 
-def make_node(cluster: Cluster, name: str = "", public_key: bytes | None = None) -> Node:
+def make_node(
+    cluster: Cluster, name: str = "", public_key: bytes | None = None, *, rolled_to_at: datetime | None = None
+) -> Node:
     node = Node.objects.create(
         cluster=cluster,
         name=name or f"node-{next(_numbers)}",
@@ -108,12 +119,19 @@ def make_node(cluster: Cluster, name: str = "", public_key: bytes | None = None)
         created_at=EPOCH,
     )
     NodeCursor.objects.create(node=node)
-    RollupCursor.objects.create(node=node)
+    RollupCursor.objects.create(node=node, rolled_to_at=rolled_to_at)
     return node
 
 
 def make_accelerator(node: Node, position: int = 0, model: str = "NVIDIA H100 80GB HBM3") -> Accelerator:
-    return Accelerator.objects.create(
+    accelerator = new_accelerator(node, position, model)
+    accelerator.save(force_insert=True)
+    return accelerator
+
+
+def new_accelerator(node: Node, position: int, model: str) -> Accelerator:
+    """One that is not stored yet."""
+    return Accelerator(
         node=node,
         uuid=f"GPU-{node.id}-{position}",
         serial=f"{next(_numbers):013d}",
@@ -127,7 +145,14 @@ def make_accelerator(node: Node, position: int = 0, model: str = "NVIDIA H100 80
 
 
 def make_slice(accelerator: Accelerator, share_permille: int = 1000) -> Slice:
-    return Slice.objects.create(
+    made = new_slice(accelerator, share_permille)
+    made.save(force_insert=True)
+    return made
+
+
+def new_slice(accelerator: Accelerator, share_permille: int = 1000) -> Slice:
+    """One that is not stored yet."""
+    return Slice(
         accelerator=accelerator,
         kind=SliceKind.WHOLE if share_permille == 1000 else SliceKind.FRACTION,
         label="" if share_permille == 1000 else f"part-{next(_numbers)}",
@@ -184,16 +209,16 @@ def make_price_version(
         book=book, number=number, announced_at=effective_at, effective_at=effective_at
     )
     prices = {(*about, 0): price for about, price in (tokens or {}).items()} | (tiers or {})
-    for (model, token_class, over), price in prices.items():
-        TokenPrice.objects.create(
-            version=version,
-            model=model,
-            token_class=token_class,
-            context_over=over,
-            price_per_mtok=Decimal(price),
+    TokenPrice.objects.bulk_create(
+        TokenPrice(
+            version=version, model=model, token_class=token_class, context_over=over, price_per_mtok=Decimal(price)
         )
-    for accelerator_model, price in (gpus or {}).items():
-        GpuPrice.objects.create(version=version, accelerator_model=accelerator_model, price_per_gpu_hour=Decimal(price))
+        for (model, token_class, over), price in prices.items()
+    )
+    GpuPrice.objects.bulk_create(
+        GpuPrice(version=version, accelerator_model=model, price_per_gpu_hour=Decimal(price))
+        for model, price in (gpus or {}).items()
+    )
     return version
 
 
@@ -206,7 +231,16 @@ def make_price_book(provider: Organization, name: str = "", currency: str = "USD
 def make_contract(
     provider: Organization, tenant: Organization, book: PriceBook | None = None, *, from_at: datetime = EPOCH
 ) -> Contract:
-    return Contract.objects.create(
+    contract = new_contract(provider, tenant, book, from_at)
+    contract.save(force_insert=True)
+    return contract
+
+
+def new_contract(
+    provider: Organization, tenant: Organization, book: PriceBook | None, from_at: datetime = EPOCH
+) -> Contract:
+    """One that is not stored yet."""
+    return Contract(
         number=f"C-{next(_numbers):04d}",
         provider=provider,
         tenant=tenant,

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.charging import ensure_periods
-from billing.cuts import ensure_cuts, is_full_hour, write_cuts
+from billing.cuts import ensure_all_cuts, ensure_cuts, is_full_hour, write_cuts
 from metering.models import UsageCut
 from tests.billing.world import HOUR, MARCH, MODEL, make_world
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +42,16 @@ def test_a_deployment_that_joins_later_gets_every_cut_of_its_contract() -> None:
     assert len(cuts[0]) == 32
     ensure_cuts(contract=world.contract, deployment_ids=[first.deployment.id])
     assert UsageCut.objects.count() == 64
+
+
+def test_a_contract_that_meters_no_deployment_is_asked_for_those_alone(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"})
+    world.lease()
+    ensure_periods(contract=world.contract, now=MARCH)
+    with django_assert_num_queries(1):
+        ensure_cuts(contract=world.contract)
+    with django_assert_num_queries(1):
+        ensure_all_cuts([world.contract])
+    assert not UsageCut.objects.exists()

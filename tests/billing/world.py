@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
-from django.db.models import F
+from django.db import connection
 
 from billing.contracting import add_lease, add_token_share
 from billing.models import BillingPeriod, Contract, PeriodKind, PriceBook, Term
-from clusters.models import Deployment, Endpoint, Node, Slice
-from metering.models import Meter, MeterState, Quality, RollupCursor, UsageHour, Witness
+from clusters.models import Accelerator, Deployment, Endpoint, Node, Slice
+from metering.models import Meter, Quality, RollupCursor, UsageHour, Witness
 from tenants.models import Organization
 from tests import factories
 
@@ -22,6 +23,11 @@ MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 H100 = "NVIDIA H100 80GB HBM3"
 MODEL = "sample-model"
+RISE = """
+    INSERT INTO metering_meterstate (meter_id, epoch, seq, value, read_at, closed, base)
+    VALUES (%s, 'sample', 1, %s, %s, false, 0)
+    ON CONFLICT (meter_id) DO UPDATE SET value = metering_meterstate.value + excluded.value
+"""
 _numbers = count(1)
 
 
@@ -41,8 +47,7 @@ class World:
     def make_node(self, *, rolled_to_at: datetime | None = None) -> Node:
         """A node with an agent, rolled up to an instant."""
         cluster = factories.make_cluster(self.provider, f"site-{next(_numbers)}")
-        node = factories.make_node(cluster, public_key=next(_numbers).to_bytes(32, "big"))
-        self.rolled(node, rolled_to_at)
+        node = factories.make_node(cluster, public_key=next(_numbers).to_bytes(32, "big"), rolled_to_at=rolled_to_at)
         self.nodes.append(node)
         return node
 
@@ -72,7 +77,8 @@ class World:
 
     def make_slices(self, cards: int = 1, *, model: str = H100, rolled_to_at: datetime | None = None) -> list[Slice]:
         node = self.make_node(rolled_to_at=rolled_to_at)
-        return [factories.make_slice(factories.make_accelerator(node, position, model)) for position in range(cards)]
+        made = [factories.new_accelerator(node, position, model) for position in range(cards)]
+        return Slice.objects.bulk_create(map(factories.new_slice, Accelerator.objects.bulk_create(made)))
 
     def share(
         self,
@@ -125,12 +131,11 @@ class Shared:
         stored_at: datetime | None = None,
     ) -> list[UsageHour]:
         """Usage hours of tokens by class, as the rollup stores them; an engine's registers rise by as much."""
-        meters = {token_class: self._meter(witness or self.witness, model, token_class) for token_class in tokens}
-        for token_class, meter in meters.items():
-            if meter.node_id is not None:
-                register = {"epoch": "sample", "seq": 1, "value": 0, "read_at": at}
-                MeterState.objects.get_or_create(meter=meter, defaults=register)
-                MeterState.objects.filter(meter=meter).update(value=F("value") + tokens[token_class])
+        meters = self._meters(witness or self.witness, model, tokens)
+        risen = [(meters[name].pk, count_of, at) for name, count_of in tokens.items() if meters[name].node_id]
+        for rise in risen:
+            with connection.cursor() as cursor:
+                cursor.execute(RISE, rise)
         return UsageHour.objects.bulk_create(
             UsageHour(
                 meter=meters[token_class],
@@ -154,21 +159,21 @@ class Shared:
             for token_class, count_of in tokens.items()
         )
 
-    def _meter(self, witness: Witness, model: str, token_class: str) -> Meter:
-        """Looked for in the database once for all hours of it."""
-        key = (witness, model, token_class)
-        if key not in self.meters:
-            self.meters[key] = self._stored_meter(witness, model, token_class)
-        return self.meters[key]
-
-    def _stored_meter(self, witness: Witness, model: str, token_class: str) -> Meter:
-        if witness == Witness.GATEWAY:
-            return Meter.objects.get_or_create(
-                witness=witness, reporter=self.tenant, source="sample", model=model, quantity=token_class
-            )[0]
-        return Meter.objects.get_or_create(
-            witness=witness, node=self.endpoint.node, endpoint=self.endpoint, model=model, quantity=token_class
-        )[0]
+    def _meters(self, witness: Witness, model: str, classes: Collection[str]) -> dict[str, Meter]:
+        """By class; looked for in the database once for all hours of them."""
+        if any((witness, model, name) not in self.meters for name in classes):
+            place: dict[str, Any] = {"witness": witness, "model": model}
+            if witness == Witness.GATEWAY:
+                place |= {"reporter": self.tenant, "source": "sample"}
+            else:
+                place |= {"node": self.endpoint.node, "endpoint": self.endpoint}
+            stored = {meter.quantity: meter for meter in Meter.objects.filter(**place, quantity__in=classes)}
+            Meter.objects.bulk_create(
+                missing := [Meter(**place, quantity=name) for name in classes if name not in stored]
+            )
+            stored |= {meter.quantity: meter for meter in missing}
+            self.meters.update({(witness, model, name): meter for name, meter in stored.items()})
+        return {name: self.meters[witness, model, name] for name in classes}
 
 
 def make_world(
@@ -185,18 +190,20 @@ def make_world(
 ) -> World:
     """A contract between new parties; with prices it has a book whose first version starts with the contract."""
     number = next(_numbers)
-    provider, tenant = parties or (
-        factories.make_organization(f"provider-{number}", is_provider=True, is_tenant=False),
-        factories.make_organization(f"tenant-{number}"),
+    provider, tenant = parties or Organization.objects.bulk_create(
+        [
+            factories.new_organization(f"provider-{number}", is_provider=True, is_tenant=False),
+            factories.new_organization(f"tenant-{number}"),
+        ]
     )
     book = factories.make_price_book(provider, currency=currency)
     if tokens or gpus:
         factories.make_price_version(
             book, effective_at=from_at, tokens=dict(tokens or {}), gpus=dict(gpus or {}), tiers=dict(tiers or {})
         )
-    contract = factories.make_contract(provider, tenant, book, from_at=from_at)
+    contract = factories.new_contract(provider, tenant, book, from_at)
     contract.time_zone = time_zone
     contract.to_at = to_at
     contract.period_kind = period_kind
-    contract.save()
+    contract.save(force_insert=True)
     return World(provider, tenant, contract, book)
