@@ -68,6 +68,7 @@ def test_both_sides_list_and_read_a_contract(cast: Cast, world: World) -> None:
     assert world.contract.number not in read(signed_in(cast.charlie), "/t/contracts/")
 
 
+@pytest.mark.usefixtures("told_contexts")
 def test_contracts_are_listed_in_pages_at_the_same_cost(
     cast: Cast, world: World, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
