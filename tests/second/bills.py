@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.second.given_bills import GivenBills, Said
 
 DIGITS: Final = {"USD": 2, "JPY": 0, "BHD": 3}
+Part = tuple[str, str, int]
+"""Term, model, and 0 for what is used from a month's start or 1 for what is used later in it."""
 FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -34,14 +36,20 @@ def totals(given: GivenBills) -> list[tuple[Fraction, Fraction]]:
 
 
 def _month(given: GivenBills, book: _Book, number: int) -> tuple[Fraction, Fraction]:
-    amounts = {about: Fraction(tokens, 10**6) for about, tokens in given.months[number].items()}
-    net = {ref: sum((a for (term, _), a in amounts.items() if term == ref), Fraction(0)) for ref in TERMS}
+    _, later = given.later[number]
+    parts = {
+        (*about, place): Fraction(tokens, 10**6)
+        for place, used in enumerate((given.months[number], later))
+        for about, tokens in used.items()
+    }
+    amounts = {about: parts[*about, 0] + parts.get((*about, 1), 0) for about in given.months[number]}
     due = {about: _rounded(amount, given.currency) for about, amount in sorted(amounts.items())}
     lines = list(amounts.values())
     over = Fraction(0)
-    for (_, ref), amount in _discounts(given, number, net).items():
+    for (_, ref), amount in _discounts(given, number, parts).items():
         lines.append(-amount)
         over += _take([about for about in due if about[0] == ref], due, _rounded(amount, given.currency))
+    net = {ref: sum((amount for part, amount in parts.items() if part[0] == ref), Fraction(0)) for ref in TERMS}
     settled = book.commitment.settle(number, net)
     paid = sum((amount for amount in settled if amount > 0), Fraction(0))
     back = sum((-amount for amount in settled if amount < 0), Fraction(0))
@@ -69,30 +77,49 @@ def _take(places: list[tuple[str, str]], due: dict[tuple[str, str], Fraction], a
     return amount
 
 
-def _discounts(given: GivenBills, number: int, net: dict[str, Fraction]) -> dict[tuple[str, str], Fraction]:
-    """What the discount takes off each term, and off `net`, by (percentage or amount, term): one line each.
+def _discounts(given: GivenBills, number: int, parts: dict[Part, Fraction]) -> dict[tuple[str, str], Fraction]:
+    """What the discount takes off each term, and off `parts`, by (percentage or amount, term): one line each.
 
-    Everything is used from the month's start on: a percentage counts that was in force then, an amount that holds then
-    or follows one that did, each by its seconds.
+    A percentage is taken off what was used while it was in force; an amount off the lines that begin in its time or in
+    that of one that it follows, by the seconds in which it holds.
     """
     found: dict[tuple[str, str], Fraction] = {}
     in_force = parts_of(given.discount, number, given.ends)
-    begun = bool(in_force) and in_force[0][0] == month(number)
     for from_at, to_at, document in in_force:
-        terms = document["terms"] or TERMS
-        whole = sum((net[ref] for ref in terms), Fraction(0))
-        if not begun or not whole:
+        kind = "percent" if "percent" in document else "amount"
+        since = from_at if kind == "percent" else in_force[0][0]
+        covered = [
+            part for part in parts if _covers(document, part[0]) and since <= _begins(given, number, part) < to_at
+        ]
+        whole = sum((parts[part] for part in covered), Fraction(0))
+        if not whole:
             continue
-        if "percent" in document:
-            part = Fraction(document["percent"]) / 100 if from_at == month(number) else Fraction(0)
+        if kind == "percent":
+            off = Fraction(document["percent"]) / 100
         else:
             seconds = Fraction((to_at - from_at) / (month(number + 1) - month(number))).limit_denominator(10**9)
-            part = min(Fraction(1), Fraction(document["amount_per_period"]) * seconds / whole)
-        for ref in terms:
-            about = ("percent" if "percent" in document else "amount", ref)
-            found[about] = found.get(about, Fraction(0)) + net[ref] * part
-            net[ref] -= net[ref] * part
+            off = min(Fraction(1), Fraction(document["amount_per_period"]) * seconds / whole)
+        for part in covered:
+            found[kind, part[0]] = found.get((kind, part[0]), Fraction(0)) + parts[part] * off
+            parts[part] -= parts[part] * off
     return found
+
+
+def _begins(given: GivenBills, number: int, part: Part) -> datetime:
+    """Where the line of a part begins: with the month, but where a percentage changed before the part was used."""
+    start, (later, _) = month(number), given.later[number]
+    said = parts_of(given.discount, number, given.ends)
+    edges = {
+        edge
+        for from_at, to_at, document in said
+        if "percent" in document and _covers(document, part[0])
+        for edge in (from_at, to_at)
+    }
+    return later if part[2] and any(start < edge <= later for edge in edges) else start
+
+
+def _covers(document: dict[str, Any], ref: str) -> bool:
+    return not document["terms"] or ref in document["terms"]
 
 
 def parts_of(said: Said, number: int, ends: datetime | None) -> list[tuple[datetime, datetime, dict[str, Any]]]:

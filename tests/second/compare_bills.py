@@ -61,6 +61,10 @@ def _basis(given: GivenBills, number: int, before: Rated | None, drawn: list[Fac
             for (about, model), count in given.months[number].items()
             if about == ref
         ]
+        at, later = given.later[number]
+        usage += [
+            Used("d", model, "output", "A", at, end, count) for (about, model), count in later.items() if about == ref
+        ]
         terms.append(term(ref, [(BEGINS, {"kind": "token_price", "witness": "gateway"})], [], *usage))
     if given.discount:
         terms.append(term("DC-1", given.discount, []))

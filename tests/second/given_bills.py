@@ -22,13 +22,17 @@ Said = list[tuple[datetime, "Document"]]
 
 @dataclass(frozen=True)
 class GivenBills:
-    """A contract: tokens by (term, model) and month at one unit per million, and the adjusting terms' documents."""
+    """A contract: tokens by (term, model) and month at one unit per million, and the adjusting terms' documents.
+
+    `later` is, for each month, an instant inside it and what is used from then on beside what is used from its start.
+    """
 
     currency: str
     ends: datetime | None
     months: list[dict[tuple[str, str], int]]
     discount: Said
     commitment: Said
+    later: list[tuple[datetime, dict[tuple[str, str], int]]]
     grants: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -49,7 +53,16 @@ def bills(random: Random) -> GivenBills:
     discount = _said(random, count, lambda: _discount(random, size)) if random.random() < 0.5 else []
     commitment = _said(random, count, lambda: _commitment(random, size)) if random.random() < 0.7 else []
     grants = [_grant(random, number, size) for number in range(random.choice([0, 0, 1, 3]))]
-    return GivenBills(random.choice(["USD", "JPY", "BHD"]), ends, months, discount, commitment, grants)
+    later = [_later(random, number, used, size) for number, used in enumerate(months)]
+    return GivenBills(random.choice(["USD", "JPY", "BHD"]), ends, months, discount, commitment, later, grants)
+
+
+def _later(
+    random: Random, number: int, used: dict[tuple[str, str], int], size: int
+) -> tuple[datetime, dict[tuple[str, str], int]]:
+    """Use some of what is used from a month's start more from an instant inside it on."""
+    at = month(number) + timedelta(hours=random.randint(1, HOURS_MOST))
+    return at, {about: random.randint(1, size) for about in used if random.random() < 0.5}
 
 
 def _said(random: Random, count: int, make: Callable[[], Document]) -> Said:
