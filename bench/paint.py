@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench._platform import installation, report
 from bench._year import Size, make_year
+from tests.chromium import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -64,9 +65,7 @@ def main() -> int:
         cookies = {"alice": _cookie(cast.alice), "petra": _cookie(cast.petra)}
         found: dict[str, Any] = {}
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-            )
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             for person, paths in PAGES.items():
                 for path in paths:
                     address = f"http://127.0.0.1:{place.port}{path.format(invoice=invoice.number)}"

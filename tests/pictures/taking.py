@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from tests.chromium import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,7 @@ PEOPLE: Final[dict[str, tuple[str, ...]]] = {
 def take_all(address: str, password: str) -> Iterator[Path]:
     """Take every picture from the demo at `address`; yields each file as it is written."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for email, pages in PEOPLE.items():
             for scheme in SCHEMES:
                 yield from _take_of(browser, address, (email, password), pages, scheme)

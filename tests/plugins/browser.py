@@ -1,7 +1,7 @@
 """Fixtures that open real pages in Chromium and fail the test on anything the browser complains about.
 
-Chromium is the system's (``CHROMIUM`` names another one), so no browser is downloaded. Import of this module allows
-Django's database calls beside an event loop, because Playwright's synchronous interface runs one in the same thread.
+Import of this module allows Django's database calls beside an event loop, because Playwright's synchronous interface
+runs one in the same thread.
 """
 
 import os
@@ -14,6 +14,7 @@ from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import chromium
 from tests.plugins.known_contrast import INSTALL, RUN
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -47,8 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """The system's Chromium with the flags that a container needs."""
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    return {**browser_type_launch_args, "executable_path": path, "args": FLAGS}
+    return {**browser_type_launch_args, "executable_path": chromium(), "args": FLAGS}
 
 
 @pytest.fixture(scope="session")
