@@ -2,6 +2,6 @@
 
 Routes, parameter names, parameter types and object shapes are read off the installed ``stripe`` package, so a
 call that the package's types forbid is refused here as Stripe would refuse it. Behaviour (totals, states,
-payments, webhooks) is written by hand from Stripe's documentation: it is what we believe of Stripe, and the
-same tests can be pointed at a sandbox account to check that belief.
+payments, webhooks) is written by hand from Stripe's documentation: it is what we believe of Stripe. With a sandbox's
+key in ``SANDBOX_STRIPE_KEY``, ``tests/billing/stripe_gateway/test_invoices__sandbox.py`` tries that on Stripe itself.
 """
