@@ -48,6 +48,10 @@ class AcceleratorHour(Activity):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["accelerator", "hour_at"], name="accelerator_hour_once")
         ]
+        # Few cards are ever slowed, and what is not in it an hour's growth does not touch.
+        indexes: ClassVar = [
+            models.Index(fields=["hour_at"], condition=models.Q(throttled_samples__gt=0), name="gauge_throttled")
+        ]
 
     def __str__(self) -> str:
         return f"{self.accelerator_id} {self.hour_at}"

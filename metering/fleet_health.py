@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, Sum
 from django.db.models.functions import Cast
 
-from clusters.models import Accelerator, AcceleratorHealth
+from clusters.models import Accelerator, AcceleratorHealth, Node
 from metering.card_models import AcceleratorEvent, AcceleratorHour
 from metering.models import UsageHour, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -101,7 +101,7 @@ def fell_below_usual(now: Work, before: Work) -> tuple[Decimal, Decimal] | None:
 
 
 def troubled_cards(*, provider: Organization, now: datetime) -> tuple[CardTrouble, ...]:
-    """Return a provider's cards in service that somebody should look at, the severe first; four queries."""
+    """Return a provider's cards in service that somebody should look at, the severe first; five queries."""
     cards = Accelerator.objects.filter(node__cluster__provider=provider, retired_at__isnull=True)
     events, throttled = _events(provider, now), _throttled(provider, now)
     bad = (
@@ -124,16 +124,26 @@ def troubled_cards(*, provider: Organization, now: datetime) -> tuple[CardTroubl
 
 
 def slowed_nodes(*, provider: Organization, now: datetime) -> tuple[Slowed, ...]:
-    """Return a provider's nodes that make clearly fewer tokens for the same work than a week ago; four queries."""
+    """Return a provider's nodes that make clearly fewer tokens for the same work than a week ago; five queries."""
     to_at = now.replace(minute=0, second=0, microsecond=0)
-    current = _work(provider, to_at - GAUGES_SINCE, to_at)
-    usual = _work(provider, to_at - BEFORE - GAUGES_SINCE, to_at - BEFORE)
+    spans = ((to_at - GAUGES_SINCE, to_at), (to_at - BEFORE - GAUGES_SINCE, to_at - BEFORE))
+    made = [_tokens(provider, *span) for span in spans]
+    # Only of nodes that made tokens both times is it asked how busy they were: that is in the hours of each card.
+    compared = made[0].keys() & made[1].keys()
+    current, usual = (_work(tokens, compared, *span) for tokens, span in zip(made, spans, strict=True))
     found = []
-    for key in current.keys() & usual.keys():
-        fell = fell_below_usual(current[key], usual[key])
+    for node_id in current.keys() & usual.keys():
+        fell = fell_below_usual(current[node_id], usual[node_id])
         if fell is not None:
-            found.append(Slowed(key[1], key[0], *fell))
-    return tuple(sorted(found, key=lambda one: (one.part, one.cluster, one.node)))
+            found.append((node_id, fell))
+    names = {
+        node_id: (name, cluster)
+        for node_id, name, cluster in Node.objects.filter(id__in=[node_id for node_id, _fell in found]).values_list(
+            "id", "name", "cluster__slug"
+        )
+    }
+    slowed = [Slowed(*names[node_id], *fell) for node_id, fell in found]
+    return tuple(sorted(slowed, key=lambda one: (one.part, one.cluster, one.node)))
 
 
 def _events(provider: Organization, now: datetime) -> dict[UUID, list[tuple[str, int, int, datetime]]]:
@@ -154,40 +164,46 @@ def _events(provider: Organization, now: datetime) -> dict[UUID, list[tuple[str,
 
 
 def _throttled(provider: Organization, now: datetime) -> dict[UUID, Decimal]:
+    hours = AcceleratorHour.objects.filter(hour_at__gte=now - GAUGES_SINCE, hour_at__lte=now, clock_samples__gt=0)
+    slowed = hours.filter(accelerator__node__cluster__provider=provider, throttled_samples__gt=0)
     rows = (
-        AcceleratorHour.objects.filter(
-            accelerator__node__cluster__provider=provider,
-            hour_at__gte=now - GAUGES_SINCE,
-            hour_at__lte=now,
-            clock_samples__gt=0,
-        )
+        hours.filter(accelerator__in=list(slowed.order_by().values_list("accelerator_id", flat=True).distinct()))
         .values_list("accelerator_id")
         .annotate(slowed=Sum("throttled_samples"), samples=Sum("clock_samples"))
-        .filter(slowed__gt=0)
     )
     shares = {card: Decimal(slowed) / samples for card, slowed, samples in rows}
     return {card: part for card, part in shares.items() if part >= THROTTLED_FROM}
 
 
-def _work(provider: Organization, from_at: datetime, to_at: datetime) -> Mapping[tuple[str, str], Work]:
-    """What each node of a provider did in `[from_at, to_at)`, by cluster and name; two queries."""
-    within = Q(hour_at__gte=from_at, hour_at__lt=to_at)
-    tokens = (
+def _tokens(provider: Organization, from_at: datetime, to_at: datetime) -> dict[UUID, int]:
+    """The output tokens of each node of a provider in `[from_at, to_at)`."""
+    rows = (
         UsageHour.objects.filter(
-            within, witness=Witness.ENGINE, quantity="output", meter__node__cluster__provider=provider
+            hour_at__gte=from_at,
+            hour_at__lt=to_at,
+            witness=Witness.ENGINE,
+            quantity="output",
+            meter__node__cluster__provider=provider,
         )
-        .values_list("meter__node__cluster__slug", "meter__node__name")
+        .values_list("meter__node_id")
         .annotate(total=Sum("value"))
     )
-    made = {(cluster, node): int(total) for cluster, node, total in tokens}
+    return {node_id: int(total) for node_id, total in rows}
+
+
+def _work(
+    tokens: Mapping[UUID, int], node_ids: Collection[UUID], from_at: datetime, to_at: datetime
+) -> dict[UUID, Work]:
+    """What nodes did in `[from_at, to_at)`, by node; those whose cards showed nothing are left out."""
     figure = DecimalField(max_digits=20, decimal_places=6)
     busy = ExpressionWrapper(
         Cast("utilisation_percent_sum", figure) / F("utilisation_samples") / PERCENT, output_field=figure
     )
     hours = (
-        AcceleratorHour.objects.filter(within, accelerator__node__cluster__provider=provider, utilisation_samples__gt=0)
-        .values_list("accelerator__node__cluster__slug", "accelerator__node__name")
+        AcceleratorHour.objects.filter(
+            hour_at__gte=from_at, hour_at__lt=to_at, accelerator__node__in=node_ids, utilisation_samples__gt=0
+        )
+        .values_list("accelerator__node_id")
         .annotate(busy=Sum(busy))
     )
-    worked: dict[tuple[str, str], Decimal] = {(cluster, node): total for cluster, node, total in hours}
-    return {key: Work(total, worked[key]) for key, total in made.items() if key in worked}
+    return {node_id: Work(tokens[node_id], total) for node_id, total in hours}

@@ -21,7 +21,7 @@ from billing.rating.share_held import Held, Key, key_of
 from billing.rating.share_rating import share_rating
 from billing.rating.share_words import ShareBase
 from billing.revenue_dues import RevenueDue, certified_wording, revenue_dues
-from billing.terms import terms_of
+from billing.terms import with_wordings
 from tenants.models import Organization
 
 PERIODS_MAX = 24
@@ -52,18 +52,22 @@ class DueRow:
 
 def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | None = None) -> tuple[DueRow, ...]:
     """Return what is due of periods that are over, the latest first; the queries do not grow with contracts."""
-    contracts = Contract.objects.for_org(organization).select_related("provider", "tenant")
+    contracts = Contract.objects.for_org(organization)
     if contract_id is not None:
         contracts = contracts.filter(pk=contract_id)
-    by_id = {contract.pk: contract for contract in contracts}
-    terms = [term for term in terms_of(by_id) if term.kind == TermKind.TOKEN_SHARE and _certifies(term)]
+    shares = Term.objects.filter(contract__in=contracts, kind=TermKind.TOKEN_SHARE)
+    # Of a thousand contracts few certify: only what was said of those is read.
+    certifying = shares.filter(wordings__document__base=ShareBase.CERTIFIED_REVENUE.value)
+    found = with_wordings(Term.objects.filter(pk__in=certifying.values("pk")))
+    terms = [term for term in found if _certifies(term)]
     of_contract: dict[UUID, list[Term]] = defaultdict(list)
     for term in terms:
         of_contract[term.contract_id].append(term)
     over = BillingPeriod.objects.filter(contract__in=list(of_contract), to_at__lte=now)
+    related = over.select_related("contract__provider", "contract__tenant", "contract__price_book")
     periods = [
         period
-        for period in over.select_related("contract", "contract__price_book").order_by("-from_at", "contract__number")
+        for period in related.order_by("-from_at", "contract__number")
         if any(certified_wording(term, period) for term in of_contract[period.contract_id])
     ][:PERIODS_MAX]
     dues = revenue_dues(periods, terms)
@@ -73,7 +77,7 @@ def due_rows(organization: Organization, now: datetime, *, contract_id: UUID | N
         for period, basis in zip(periods, bases, strict=True)
         for term in basis.terms
     }
-    return tuple(_row(by_id[due.period.contract_id], due, rated[due.period.pk, due.term.ref], now) for due in dues)
+    return tuple(_row(due.period.contract, due, rated[due.period.pk, due.term.ref], now) for due in dues)
 
 
 def _certifies(term: Term) -> bool:
@@ -136,11 +140,13 @@ def held_rows(organization: Organization, contract_id: UUID, now: datetime) -> S
 
 def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
     """Return what is held of the latest periods of some contracts that are over, the latest first."""
-    terms = {term.ref: term for term in terms_of(contract_ids) if term.kind == TermKind.TOKEN_SHARE}
-    over = BillingPeriod.objects.filter(contract__in={term.contract_id for term in terms.values()}, to_at__lte=now)
+    shares = Term.objects.filter(contract__in=contract_ids, kind=TermKind.TOKEN_SHARE)
+    over = BillingPeriod.objects.filter(contract__in=shares.values("contract"), to_at__lte=now)
     periods = list(over.select_related("contract__price_book").order_by("-from_at", "contract__number")[:PERIODS_MAX])
     if not periods:
         return []
+    shown = with_wordings(shares.filter(contract__in={period.contract_id for period in periods}))
+    terms = {term.ref: term for term in shown}
     settled = {
         (fact.term_id, key_of(counts))
         for fact in TermFact.objects.filter(term__in=list(terms.values()), document__fact="agreed_counts")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -161,7 +164,7 @@ def test_errors_stand_before_what_is_only_slow(cast: Cast, card: Accelerator, dj
     hot = factories.make_accelerator(card.node, 0)
     gauges(hot, NOON - HOUR, throttled=100)
     event(card, "xid", 79)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         rows = found(cast.provider)
     assert [one.position for one in rows] == [3, 0]
 
@@ -237,7 +240,7 @@ def test_a_node_that_makes_less_for_the_same_work_is_told(
 ) -> None:
     work(card, NOON - 7 * DAY - 5 * HOUR, tokens=3000)
     work(card, NOON - 5 * HOUR, tokens=1500)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         [one] = slowed_nodes(provider=cast.provider, now=NOON + timedelta(minutes=20))
     assert (one.node, one.usual_per_hour, one.now_per_hour, one.part) == (
         "node-1",
@@ -264,3 +267,46 @@ def test_the_hour_that_still_fills_is_left_out(cast: Cast, card: Accelerator) ->
     work(card, NOON - 5 * HOUR, tokens=3000)
     gauges(card, NOON, used=100)
     assert slowed_nodes(provider=cast.provider, now=NOON + timedelta(minutes=59)) == ()
+
+
+def test_slowed_cards_are_what_all_hours_of_all_cards_come_to(cast: Cast) -> None:
+    """The hours are looked up by those few in which anything was slowed; each share is still of the whole day."""
+    chosen = random.Random(7)
+    node = make_node(cast.provider)
+    cards = [factories.make_accelerator(node, position) for position in range(8)]
+    for card in cards:
+        for back in chosen.sample(range(1, 40), 12):
+            samples = chosen.choice((0, 100, 360))
+            slowed = chosen.choice((0, 0, 0, 1, 40)) if samples else 0
+            gauges(card, NOON - back * HOUR, throttled=slowed, samples=samples)
+    of: dict[Any, list[tuple[int, int]]] = {}
+    for hour in AcceleratorHour.objects.all():
+        if NOON - DAY <= hour.hour_at <= NOON and hour.clock_samples:
+            of.setdefault(hour.accelerator_id, []).append((hour.throttled_samples, hour.clock_samples))
+    shares = {
+        card: Decimal(sum(slowed for slowed, _ in hours)) / sum(samples for _, samples in hours)
+        for card, hours in of.items()
+    }
+    expected = {card: part for card, part in shares.items() if part >= THROTTLED_FROM}
+    assert {one.card_id: one.throttled for one in troubled_cards(provider=cast.provider, now=NOON)} == expected
+    assert 0 < len(expected) < len(cards)
+
+
+def test_more_nodes_are_asked_for_together(cast: Cast) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            slowed_nodes(provider=cast.provider, now=NOON)
+            troubled_cards(provider=cast.provider, now=NOON)
+        return len(captured)
+
+    def fallen(name: str) -> None:
+        card = factories.make_accelerator(make_node(cast.provider, name))
+        work(card, NOON - 7 * DAY - 5 * HOUR, tokens=3000)
+        work(card, NOON - 5 * HOUR, tokens=1500)
+
+    fallen("node-0")
+    before = asked()
+    for place in range(1, 5):
+        fallen(f"node-{place}")
+    assert asked() == before
+    assert [one.node for one in slowed_nodes(provider=cast.provider, now=NOON)] == [f"node-{n}" for n in range(5)]
