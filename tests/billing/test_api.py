@@ -15,7 +15,8 @@ from billing.payments import PaymentMethod, record_payment
 from tenants.api_keys import issue_key
 from tests.api.published import published
 from tests.billing.issued import Line, make_issued
-from tests.billing.pages.made import LARGE, make_march
+from tests.billing.pages.made import LARGE, Month, make_march
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 LIST = "/api/v1/invoices"
+
+
+month = kept(make_march)
 
 
 class Program:
@@ -53,8 +57,8 @@ def issue_many(cast: Cast, count: int) -> list[Invoice]:
     ]
 
 
-def test_an_invoice_is_read_with_money_as_strings(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_an_invoice_is_read_with_money_as_strings(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     (found,) = Program(cast.tenant).get(LIST).json()["invoices"]
     assert found["id"] == str(invoice.pk)
     assert (found["subtotal"], found["tax"], found["total"]) == ("2487.98", "0.00", "2487.98")
@@ -63,8 +67,8 @@ def test_an_invoice_is_read_with_money_as_strings(cast: Cast) -> None:
     assert found["overdue"] is True
 
 
-def test_page_file_and_api_give_one_total(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_page_file_and_api_give_one_total(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     program = Program(cast.tenant)
     lines = program.get(f"{LIST}/{invoice.pk}/lines").json()["lines"]
     rows = csv_of(program.get(f"{LIST}/{invoice.pk}/lines", Accept="text/csv"))
@@ -75,8 +79,8 @@ def test_page_file_and_api_give_one_total(cast: Cast) -> None:
     assert b"$2,487.98" in browser.get(f"/t/invoices/{invoice.number}/").content
 
 
-def test_lines_hold_their_parts(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_lines_hold_their_parts(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     answer = Program(cast.tenant).get(f"{LIST}/{invoice.pk}/lines").json()
     line = next(line for line in answer["lines"] if line["model"] == LARGE)
     assert (answer["number"], answer["currency"]) == (invoice.number, "USD")
@@ -87,8 +91,8 @@ def test_lines_hold_their_parts(cast: Cast) -> None:
     assert line["sublines"][0]["price_version"] == 1
 
 
-def test_the_evidence_comes_byte_for_byte_with_its_hash_as_etag(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_the_evidence_comes_byte_for_byte_with_its_hash_as_etag(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     stored = InvoiceEvidence.objects.get(invoice=invoice)
     program = Program(cast.tenant)
     answer = program.get(f"{LIST}/{invoice.pk}/evidence")
@@ -97,8 +101,8 @@ def test_the_evidence_comes_byte_for_byte_with_its_hash_as_etag(cast: Cast) -> N
     assert program.get(f"{LIST}/{invoice.pk}/evidence", If_None_Match=answer["ETag"]).status_code == 304
 
 
-def test_what_is_known_is_not_sent_again_until_it_changes(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_what_is_known_is_not_sent_again_until_it_changes(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     program = Program(cast.tenant)
     first = program.get(f"{LIST}/{invoice.pk}")
     again = program.get(f"{LIST}/{invoice.pk}", If_None_Match=first["ETag"])
@@ -118,8 +122,8 @@ def test_what_is_known_is_not_sent_again_until_it_changes(cast: Cast) -> None:
     assert (changed.json()["state"], changed.json()["outstanding"]) == ("paid", "0.00")
 
 
-def test_actions_are_those_allowed_now(cast: Cast) -> None:
-    invoice = make_march(cast).invoice
+def test_actions_are_those_allowed_now(cast: Cast, month: Month) -> None:
+    invoice = month.invoice
     tenant, provider = Program(cast.tenant), Program(cast.provider)
 
     def names(program: Program) -> list[str]:
@@ -136,8 +140,8 @@ def test_actions_are_those_allowed_now(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("tail", ["", "/lines", "/evidence"])
-def test_both_parties_see_an_invoice_and_nobody_else(cast: Cast, tail: str) -> None:
-    invoice = make_march(cast).invoice
+def test_both_parties_see_an_invoice_and_nobody_else(cast: Cast, tail: str, month: Month) -> None:
+    invoice = month.invoice
     address = f"{LIST}/{invoice.pk}{tail}"
     assert Program(cast.tenant).get(address).status_code == 200
     assert Program(cast.provider).get(address).status_code == 200
@@ -153,8 +157,7 @@ def test_a_key_without_the_scope_is_refused(cast: Cast, tail: str) -> None:
     assert Client().get(LIST + tail).status_code == 401
 
 
-def test_drafts_are_not_given_out(cast: Cast) -> None:
-    make_march(cast)
+def test_drafts_are_not_given_out(cast: Cast, month: Month) -> None:
     assert {one["state"] for one in Program(cast.tenant).get(LIST).json()["invoices"]} == {"issued"}
 
 

@@ -138,8 +138,7 @@ def test_fifty_invoices_take_as_many_queries_as_one(
     assert len(fifty.captured_queries) == len(one.captured_queries)
 
 
-def test_roles_that_may_not_read_invoices_are_refused(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_roles_that_may_not_read_invoices_are_refused(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(make_user("dev@example.com", cast.tenant, Role.DEVELOPER))
     assert client.get("/t/invoices/").status_code == 403
     assert client.get("/t/invoices.csv").status_code == 403

@@ -12,9 +12,10 @@ from billing.corrections.credit_notes import Scope, issue_credit_note
 from billing.corrections.disputes import open_dispute
 from billing.models import CreditReason
 from billing.pages.tenant_files import CONTRACT_HEAD, CREDIT_NOTE_HEAD, LEASE_HEAD, QUESTION_HEAD
-from tests.billing.pages.made import make_march
+from tests.billing.pages.made import Month, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -26,10 +27,13 @@ pytestmark = pytest.mark.django_db
 LATER = APRIL + timedelta(days=2)
 
 
+month = kept(make_march)
+
+
 @pytest.fixture
-def invoice(cast: Cast, client: Client) -> Invoice:
+def invoice(cast: Cast, client: Client, month: Month) -> Invoice:
     """A closed month with a lease, one question about it and one credit note."""
-    found = make_march(cast).invoice
+    found = month.invoice
     open_dispute(invoice=found, position=None, text="Why so much?", by="alice@example.com", now=LATER)
     issue_credit_note(
         invoice_id=found.pk,

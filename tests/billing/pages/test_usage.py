@@ -40,8 +40,7 @@ def test_page_file_query_and_invoice_show_one_total(cast: Cast, client: Client, 
     assert page.count("$2,487.98") >= 2
 
 
-def test_a_month_shows_its_tokens_prices_leases_and_savings(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_a_month_shows_its_tokens_prices_leases_and_savings(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(MARCH_PAGE))
     assert "1–31 March 2026 · days are UTC, as on your invoice" in page
@@ -55,16 +54,14 @@ def test_a_month_shows_its_tokens_prices_leases_and_savings(cast: Cast, client: 
     assert "$6.38 for tokens, $2,481.60 for GPU leases." in page
 
 
-def test_each_day_leads_to_its_hours(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_each_day_leads_to_its_hours(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get(MARCH_PAGE).content.decode()
     assert 'href="/t/usage/2026-03-04/"' in page
     assert page.count('class="col measured"') == 31
 
 
-def test_the_columns_can_be_stacked_by_model(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_the_columns_can_be_stacked_by_model(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get(f"{MARCH_PAGE}&group=model")
     assert f"Tokens per day {SMALL} {LARGE} Type Model" in text_of(page)
@@ -72,8 +69,7 @@ def test_the_columns_can_be_stacked_by_model(cast: Cast, client: Client) -> None
     assert "month=2026-03" in page.content.decode()
 
 
-def test_one_model_can_be_looked_at_alone(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_one_model_can_be_looked_at_alone(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = text_of(client.get(f"{MARCH_PAGE}&model={SMALL}"))
     rows = rows_of(client.get(f"/t/usage.csv?month=2026-03&model={SMALL}"))
@@ -83,8 +79,7 @@ def test_one_model_can_be_looked_at_alone(cast: Cast, client: Client) -> None:
     assert sum(Decimal(row["amount"]) for row in rows) == Decimal("1.01")
 
 
-def test_the_file_names_its_zone_and_holds_every_day(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_the_file_names_its_zone_and_holds_every_day(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     answer = client.get("/t/usage.csv?month=2026-03")
     rows = rows_of(answer)
@@ -148,16 +143,14 @@ def test_days_that_do_not_exist_are_not_found(cast: Cast, client: Client, query:
     assert client.get(f"/t/usage.csv?{query}").status_code == 404
 
 
-def test_a_year_is_drawn_by_month(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_a_year_is_drawn_by_month(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get("/t/usage/?from=2026-01-01&to=2026-12-31")
     assert "Tokens per month" in text_of(page)
     assert "Busiest month: March 2026." in text_of(page)
 
 
-def test_currencies_are_never_mixed(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_currencies_are_never_mixed(cast: Cast, client: Client, month: Month) -> None:
     book = make_price_book(cast.provider, currency="EUR")
     euros = make_world(currency="EUR", parties=(cast.provider, cast.tenant), from_at=MARCH + timedelta(days=1))
     assert book.currency == euros.contract.currency
@@ -193,8 +186,7 @@ def test_recent_invoices_are_shown_to_those_who_may_read_them(cast: Cast, client
     assert str(number) not in text_of(page)
 
 
-def test_nobody_sees_the_usage_of_another_tenant(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_nobody_sees_the_usage_of_another_tenant(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.charlie)
     page = text_of(client.get(MARCH_PAGE))
     assert LARGE not in page
@@ -225,8 +217,7 @@ def test_the_number_of_queries_does_not_grow(
     assert Invoice.objects.count() == 1
 
 
-def test_a_chosen_card_is_swapped_without_scripts_being_needed(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_a_chosen_card_is_swapped_without_scripts_being_needed(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get(MARCH_PAGE).content.decode()
     assert 'hx-select="#tokens"' in page

@@ -12,10 +12,11 @@ import pytest
 from billing.models import Invoice
 from clusters.models import Binding
 from tests.billing.pages.keyed import tell_apart
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.pages.test_usage import MARCH_PAGE
 from tests.billing.world import APRIL
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told_contexts")]
 
 
+month = kept(make_march)
+
+
 @pytest.fixture
-def keys(cast: Cast, client: Client) -> dict[str, UsageKey]:
-    make_march(cast)
+def keys(cast: Cast, client: Client, month: Month) -> dict[str, UsageKey]:
     client.force_login(cast.alice)
     return tell_apart(cast.tenant)
 
@@ -115,8 +118,7 @@ def test_a_day_can_be_read_of_one_key_in_another_zone(client: Client, keys: dict
     assert client.get(f"/t/usage/2026-03-05/{query}&hour=17").context["sheet"].total == page.context["sheet"].total
 
 
-def test_who_has_no_keys_is_not_asked_for_any(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_who_has_no_keys_is_not_asked_for_any(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     response = client.get(MARCH_PAGE)
     assert response.context["keys"] == ()

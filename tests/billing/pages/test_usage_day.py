@@ -5,16 +5,19 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.test import Client
 
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.pages.reading import text_of
 from tests.billing.world import MARCH, make_world
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_day_shows_its_hours_models_and_cost(cast: Cast, client: Client) -> None:
-    month = make_march(cast)
+month = kept(make_march)
+
+
+def test_a_day_shows_its_hours_models_and_cost(cast: Cast, client: Client, month: Month) -> None:
     month.large.use({"output": 100_000}, at=MARCH + timedelta(hours=21), model=LARGE)
     client.force_login(cast.alice)
     page = client.get("/t/usage/2026-03-01/")
@@ -29,15 +32,13 @@ def test_a_day_shows_its_hours_models_and_cost(cast: Cast, client: Client) -> No
     assert f"{LARGE} 1,500,000 500,000 500,000 $0.28 / $0.07 / $1.10 $0.30" in words
 
 
-def test_a_leased_day_shows_its_gpu_hours(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_a_leased_day_shows_its_gpu_hours(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     words = text_of(client.get("/t/usage/2026-03-12/"))
     assert "48.00 GPU-h $2.35 / GPU-h $112.80" in words
 
 
-def test_a_day_leads_to_its_month_and_neighbours(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_a_day_leads_to_its_month_and_neighbours(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.alice)
     page = client.get("/t/usage/2026-03-01/").content.decode()
     assert 'href="/t/usage/?month=2026-03"' in page
@@ -82,8 +83,7 @@ def test_a_day_of_a_changed_clock_has_as_many_hours_as_it_had(cast: Cast, client
     assert "02:00 CET" in autumn
 
 
-def test_another_tenants_day_is_empty_and_a_providers_is_not_there(cast: Cast, client: Client) -> None:
-    make_march(cast)
+def test_another_tenants_day_is_empty_and_a_providers_is_not_there(cast: Cast, client: Client, month: Month) -> None:
     client.force_login(cast.charlie)
     assert SMALL not in text_of(client.get("/t/usage/2026-03-01/"))
     client.force_login(cast.petra)

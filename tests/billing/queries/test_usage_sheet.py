@@ -11,7 +11,7 @@ from billing.models import ContractState
 from billing.queries.usage import usage_overview
 from billing.queries.usage_sheet import NOBODY, Chosen, billing_zone, usage_sheet, usage_total
 from metering.key_models import Project, ProjectKey, UsageKey
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.test_usage_groups import key_hours
 from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.factories import Cast, make_price_version
@@ -20,13 +20,15 @@ from tests.kept import kept
 pytestmark = pytest.mark.django_db
 
 
+month = kept(make_march)
+
+
 @kept
 def world(cast: Cast) -> World:
     return make_world(tokens={("m", "input"): "1.00"}, parties=(cast.provider, cast.tenant))
 
 
-def test_rows_sum_to_the_rounded_total_and_the_exact_amounts_do_not_move(cast: Cast) -> None:
-    make_march(cast)
+def test_rows_sum_to_the_rounded_total_and_the_exact_amounts_do_not_move(cast: Cast, month: Month) -> None:
     sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
     assert sheet.total == sheet.overview.total == Decimal("2487.98")
     assert sum(row.exact_amount for row in sheet.rows) == Decimal("2487.978")
@@ -37,16 +39,14 @@ def test_rows_sum_to_the_rounded_total_and_the_exact_amounts_do_not_move(cast: C
     assert all(abs(row.amount - row.exact_amount) <= Decimal("0.01") for row in sheet.rows)
 
 
-def test_rows_hold_the_tokens_of_the_overview(cast: Cast) -> None:
-    make_march(cast)
+def test_rows_hold_the_tokens_of_the_overview(cast: Cast, month: Month) -> None:
     sheet = usage_sheet(cast.tenant, MARCH, APRIL, "UTC")
     assert sum(row.tokens.total for row in sheet.rows) == sheet.overview.tokens.total == 70_000_000
     assert sum(row.gpu_seconds for row in sheet.rows) == sheet.overview.gpu_seconds == 1056 * 3600
     assert sheet.models == (LARGE, SMALL)
 
 
-def test_one_model_is_a_part_of_the_whole(cast: Cast) -> None:
-    make_march(cast)
+def test_one_model_is_a_part_of_the_whole(cast: Cast, month: Month) -> None:
     parts = [usage_sheet(cast.tenant, MARCH, APRIL, "UTC", chosen=Chosen(model=model)) for model in (LARGE, SMALL)]
     assert [part.total for part in parts] == [Decimal("5.37"), Decimal("1.01")]
     assert sum(part.total for part in parts) == parts[0].overview.token_amount
@@ -98,8 +98,7 @@ def test_what_is_free_costs_nothing_and_is_shown(cast: Cast) -> None:
     assert not sheet.overview.unpriced
 
 
-def test_a_window_without_use_has_no_total_to_compare_with(cast: Cast) -> None:
-    make_march(cast)
+def test_a_window_without_use_has_no_total_to_compare_with(cast: Cast, month: Month) -> None:
     february = datetime(2026, 2, 1, tzinfo=UTC)
     assert usage_total(cast.tenant, february, MARCH, "UTC", currency="USD") is None
     assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") == Decimal("2487.98")

@@ -10,9 +10,12 @@ from billing.queries.witnesses import WitnessRow, witness_rows
 from metering.day_models import UsageDay, UsageDayChange
 from metering.models import Quality, Witness
 from metering.usage_days import sum_days
-from tests.billing.pages.made import LARGE, SMALL, make_march
+from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.world import APRIL, MARCH
 from tests.factories import Cast
+from tests.kept import kept
+
+month = kept(make_march)
 
 
 def row(billed: int | None, control: int | None, tolerance: str = "1") -> WitnessRow:
@@ -36,9 +39,8 @@ def test_what_one_witness_never_saw_is_unknown() -> None:
 
 @pytest.mark.django_db
 def test_tokens_are_counted_once_and_held_back_ones_not(
-    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries, month: Month
 ) -> None:
-    month = make_march(cast)
     engine = {"input": 48, "cached_input": 40, "output": 2, "reasoning": 2}
     month.large.use(engine, witness=Witness.ENGINE, model=LARGE)
     month.large.use({"input": 9}, witness=Witness.ENGINE, model=LARGE, quality=Quality.QUARANTINED)
@@ -59,9 +61,8 @@ def test_where_the_engine_bills_the_gateway_controls(cast: Cast) -> None:
 
 @pytest.mark.django_db
 def test_sums_of_days_say_what_their_hours_say(
-    cast: Cast, django_assert_max_num_queries: DjangoAssertNumQueries
+    cast: Cast, django_assert_max_num_queries: DjangoAssertNumQueries, month: Month
 ) -> None:
-    month = make_march(cast)
     for day in (2, 9, 16):
         month.large.use({"input": 50, "cached_input": 7}, at=MARCH + timedelta(days=day), witness=Witness.ENGINE)
     # This engine counted nothing at all, which is not the same as not being there.
@@ -80,7 +81,6 @@ def test_sums_of_days_say_what_their_hours_say(
 
 
 @pytest.mark.django_db
-def test_other_tenants_have_no_rows_here(cast: Cast) -> None:
-    make_march(cast)
+def test_other_tenants_have_no_rows_here(cast: Cast, month: Month) -> None:
     assert witness_rows(cast.outsider, MARCH, APRIL) == ()
     assert witness_rows(cast.provider, MARCH, APRIL) == ()
