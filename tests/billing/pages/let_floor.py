@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from tests.metering.floor import Floor, make_floor
 
 if TYPE_CHECKING:
     from tenants.models import Organization
+    from tests.factories import Cast
 
 DAY = timedelta(days=1)
 RATE = Decimal("1.12")
@@ -72,6 +73,11 @@ def let_floor(provider: Organization, tenant: Organization, now: datetime) -> Le
     for period in BillingPeriod.objects.filter(contract=contracts[0], from_at__lt=now).order_by("from_at"):
         charge_period(period_id=period.id, up_to=min(now, period.to_at), now=now)
     return LetFloor(floor, contracts, long, booked, past, parts)
+
+
+def let_now(cast: Cast) -> LetFloor:
+    """The floor of the cast's provider, let around this very day: for pages, which read the clock themselves."""
+    return let_floor(cast.provider, cast.tenant, datetime.now(UTC))
 
 
 def _parts(floor: Floor, contract: Contract, today: datetime) -> Term:

@@ -17,13 +17,16 @@ from billing.models import Charge
 from billing.queries.leases import lease_detail
 from tenants.models import Role
 from tests import factories
-from tests.billing.pages.let_floor import let_floor
+from tests.billing.pages.let_floor import LetFloor, let_floor, let_now
 from tests.billing.world import H100, MARCH, World, make_world
 from tests.factories import Cast
 from tests.kept import kept
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
+
+
+let = kept(let_now)
 
 
 def now() -> datetime:
@@ -42,19 +45,18 @@ def world(cast: Cast) -> World:
 
 
 @pytest.mark.django_db
-def test_a_running_lease_shows_its_terms_and_what_it_earned(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_a_running_lease_shows_its_terms_and_what_it_earned(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
-    words = read(client, f"/p/leases/{made.long.ref}/")
-    assert f"{made.long.ref} running" in words
-    assert made.contracts[0].number in words
+    words = read(client, f"/p/leases/{let.long.ref}/")
+    assert f"{let.long.ref} running" in words
+    assert let.contracts[0].number in words
     assert "$1.12 per GPU-hour, agreed" in words
     assert "Northwind Robotics" in words
     assert "days left" in words
     assert "Charged per day" in words
     for position in range(4):
-        assert f"{made.floor.busy.name} · GPU {position} running whole card 100%" in words
-    charged = sum((charge.amount for charge in Charge.objects.filter(term_ref=made.long.ref)), Decimal(0))
+        assert f"{let.floor.busy.name} · GPU {position} running whole card 100%" in words
+    charged = sum((charge.amount for charge in Charge.objects.filter(term_ref=let.long.ref)), Decimal(0))
     assert charged > 0
     assert f"${charged:,.2f}" in words
 
@@ -73,11 +75,10 @@ def test_hours_so_far_and_charges_agree_to_the_second(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_booked_lease_has_the_books_price_and_nothing_charged(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_a_booked_lease_has_the_books_price_and_nothing_charged(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
-    words = read(client, f"/p/leases/{made.booked.ref}/")
-    assert f"{made.booked.ref} reserved" in words
+    words = read(client, f"/p/leases/{let.booked.ref}/")
+    assert f"{let.booked.ref} reserved" in words
     assert "not begun" in words
     assert "nothing charged yet" in words
     assert re.search(r"\$2\.35 per GPU-hour, Book \d+ v1", words)
@@ -86,11 +87,10 @@ def test_a_booked_lease_has_the_books_price_and_nothing_charged(cast: Cast, clie
 
 
 @pytest.mark.django_db
-def test_a_lease_that_is_over_and_one_of_parts(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_a_lease_that_is_over_and_one_of_parts(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
-    assert f"{made.past.ref} ended" in read(client, f"/p/leases/{made.past.ref}/")
-    parts = read(client, f"/p/leases/{made.parts.ref}/")
+    assert f"{let.past.ref} ended" in read(client, f"/p/leases/{let.past.ref}/")
+    parts = read(client, f"/p/leases/{let.parts.ref}/")
     assert "3g.40gb 50%" in parts
     assert "2g.20gb 28.6%" in parts
     assert "0.79 GPUs" in parts
@@ -124,26 +124,24 @@ def test_what_is_held_ends_with_now_and_counts_parts(cast: Cast, world: World) -
 
 
 @pytest.mark.django_db
-def test_another_provider_and_its_own_tenant_find_nothing(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_another_provider_and_its_own_tenant_find_nothing(cast: Cast, client: Client, let: LetFloor) -> None:
     for person in (cast.charlie, cast.alice):
         client.force_login(person)
-        assert client.get(f"/p/leases/{made.long.ref}/").status_code == 404
-    assert lease_detail(cast.outsider, made.long.ref, now()) is None
+        assert client.get(f"/p/leases/{let.long.ref}/").status_code == 404
+    assert lease_detail(cast.outsider, let.long.ref, now()) is None
     client.force_login(cast.petra)
     assert client.get("/p/leases/L-9999999/").status_code == 404
-    assert client.post(f"/p/leases/{made.long.ref}/").status_code == 405
+    assert client.post(f"/p/leases/{let.long.ref}/").status_code == 405
 
 
 @pytest.mark.django_db
-def test_what_it_earned_is_for_those_who_read_invoices(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_what_it_earned_is_for_those_who_read_invoices(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(factories.make_user("dev@example.com", cast.provider, Role.DEVELOPER))
-    words = read(client, f"/p/leases/{made.long.ref}/")
+    words = read(client, f"/p/leases/{let.long.ref}/")
     assert "GPU-hours so far" in words
     assert "Charged" not in words
     client.force_login(factories.make_user("bill@example.com", cast.provider, Role.BILLING))
-    assert client.get(f"/p/leases/{made.long.ref}/").status_code == 403
+    assert client.get(f"/p/leases/{let.long.ref}/").status_code == 403
 
 
 @pytest.mark.usefixtures("told_contexts")

@@ -16,12 +16,16 @@ from billing.models import LeaseStep
 from billing.pages.lease_chart import read_days
 from billing.pages.leases import step_words
 from billing.queries.lease_list import charged_rows, lease_rows
-from tests.billing.pages.let_floor import let_floor
+from tests.billing.pages.let_floor import LetFloor, let_now
 from tests.factories import Cast
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
+
+
+let = kept(let_now)
 
 
 def now() -> datetime:
@@ -35,22 +39,20 @@ def words(client: Client, url: str, status: int = 200) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
 
 
-def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client: Client, let: LetFloor) -> None:
     for person, area in ((cast.alice, "t"), (cast.petra, "p")):
         client.force_login(person)
         for view in ("", "?view=list"):
             page = client.get(f"/{area}/leases/{view}").content.decode()
-            assert f'href="/{area}/leases/{made.long.ref}/"' in page
+            assert f'href="/{area}/leases/{let.long.ref}/"' in page
 
 
-def test_the_calendar_moves_and_what_cannot_be_read_is_today(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_the_calendar_moves_and_what_cannot_be_read_is_today(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.alice)
-    assert made.long.ref not in words(client, "/t/leases/?from=2001-01-01")
+    assert let.long.ref not in words(client, "/t/leases/?from=2001-01-01")
     assert "No lease in these days" in words(client, "/t/leases/?from=2001-01-01")
     for query in ("from=Monday", "days=5", "days=x", "from=0001-01-01", "from=9999-01-01"):
-        assert made.long.ref in words(client, f"/t/leases/?{query}")
+        assert let.long.ref in words(client, f"/t/leases/?{query}")
     assert 'href="/t/leases/?days=28"' in client.get("/t/leases/").content.decode()
 
 
@@ -63,9 +65,8 @@ def test_without_leases_the_next_step_is_offered_to_those_who_may(cast: Cast, cl
     assert "Nothing is let yet" in words(client, "/p/leases/")
 
 
-def test_a_tenants_lease_tells_its_terms_and_steps(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
-    lease = made.long
+def test_a_tenants_lease_tells_its_terms_and_steps(cast: Cast, client: Client, let: LetFloor) -> None:
+    lease = let.long
     client.force_login(cast.alice)
     page = words(client, f"/t/leases/{lease.ref}/")
     assert "Extend to then" in page
@@ -77,8 +78,7 @@ def test_a_tenants_lease_tells_its_terms_and_steps(cast: Cast, client: Client) -
     assert client.get(f"/t/leases/{lease.ref}/").status_code == 404
 
 
-def test_the_number_of_queries_does_not_grow_with_leases(cast: Cast) -> None:
-    let_floor(cast.provider, cast.tenant, now())
+def test_the_number_of_queries_does_not_grow_with_leases(cast: Cast, let: LetFloor) -> None:
     with CaptureQueriesContext(
         connection,
     ) as many:
@@ -93,8 +93,9 @@ def test_every_step_has_words() -> None:
     assert len({step_words(step) for step in LeaseStep}) == len(LeaseStep)
 
 
-def test_many_leases_are_shown_in_pages_with_what_was_charged_for_those(cast: Cast, client: Client) -> None:
-    let_floor(cast.provider, cast.tenant, now())
+def test_many_leases_are_shown_in_pages_with_what_was_charged_for_those(
+    cast: Cast, client: Client, let: LetFloor
+) -> None:
     rows = lease_rows(cast.provider, now(), party="provider", with_charges=False)
     charged = lease_rows(cast.provider, now(), party="provider")
     assert charged_rows(rows) == charged

@@ -31,12 +31,15 @@ from clusters.models import Accelerator
 from portal.catalogue import catalogue_messages, python_messages, template_messages
 from tenants.models import Role
 from tests import factories
-from tests.billing.pages.let_floor import NAMES, LetFloor, let_floor
+from tests.billing.pages.let_floor import NAMES, LetFloor, let_floor, let_now
 from tests.factories import Cast
 from tests.kept import kept
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
+
+
+let = kept(let_now)
 
 
 def now() -> datetime:
@@ -56,13 +59,12 @@ def made(cast: Cast) -> LetFloor:
 
 
 @pytest.mark.django_db
-def test_the_timeline_shows_tenants_leases_and_states(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_the_timeline_shows_tenants_leases_and_states(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
     page = client.get("/p/occupancy/").content.decode()
     for name in NAMES:
         assert name in page
-    assert f'href="/p/leases/{made.long.ref}/"' in page
+    assert f'href="/p/leases/{let.long.ref}/"' in page
     assert "lease running" in page
     assert "lease reserved" in page
     assert "lease ended" in page
@@ -78,8 +80,7 @@ def test_the_timeline_shows_tenants_leases_and_states(cast: Cast, client: Client
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_the_strip_is_of_everything_in_view(cast: Cast, client: Client) -> None:
-    let_floor(cast.provider, cast.tenant, now())
+def test_the_strip_is_of_everything_in_view(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
     page = client.get("/p/occupancy/")
     booked, used, free, drawing, attention = page.context["kpis"]
@@ -93,12 +94,11 @@ def test_the_strip_is_of_everything_in_view(cast: Cast, client: Client) -> None:
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_a_lease_over_neighbouring_cards_is_one_block_and_one_row(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_a_lease_over_neighbouring_cards_is_one_block_and_one_row(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
     page = client.get("/p/occupancy/")
-    assert page.content.decode().count(f'href="/p/leases/{made.long.ref}/" tabindex') == 1
-    rows = [row for row in page.context["table"].rows if row.head.text == made.long.ref]
+    assert page.content.decode().count(f'href="/p/leases/{let.long.ref}/" tabindex') == 1
+    rows = [row for row in page.context["table"].rows if row.head.text == let.long.ref]
     assert len(rows) == 1
     assert [cell.text for cell in rows[0].cells][2:4] == ["GPU 0–3", "4"]
     assert rows[0].cells[-1].text == "running"
@@ -117,14 +117,13 @@ def test_a_holding_without_a_lease_is_shown_and_leads_nowhere(cast: Cast, client
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_a_cluster_can_be_chosen_and_is_kept_in_links(cast: Cast, client: Client) -> None:
-    made = let_floor(cast.provider, cast.tenant, now())
+def test_a_cluster_can_be_chosen_and_is_kept_in_links(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
     page = client.get("/p/occupancy/?cluster=sample-west&days=7")
     assert page.context["window"].cluster == "sample-west"
     assert [drawn.node.name for drawn in page.context["occupancy"].nodes] == [
-        made.floor.silent.name,
-        made.floor.listed.name,
+        let.floor.silent.name,
+        let.floor.listed.name,
     ]
     assert "cluster=sample-west" in page.context["next_url"]
     assert "days=7" in page.context["previous_url"]
@@ -151,8 +150,7 @@ def test_an_empty_floor_says_what_to_do(cast: Cast, client: Client) -> None:
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_the_future_has_no_utilisation(cast: Cast, client: Client) -> None:
-    let_floor(cast.provider, cast.tenant, now())
+def test_the_future_has_no_utilisation(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.petra)
     ahead = (now() + 3 * DAY).date()
     page = client.get(f"/p/occupancy/?from={ahead}&days=1")
@@ -161,8 +159,7 @@ def test_the_future_has_no_utilisation(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_not_yours_does_not_exist(cast: Cast, client: Client) -> None:
-    let_floor(cast.provider, cast.tenant, now())
+def test_what_is_not_yours_does_not_exist(cast: Cast, client: Client, let: LetFloor) -> None:
     client.force_login(cast.charlie)
     words = read(client, "/p/occupancy/")
     assert "No GPUs yet" in words

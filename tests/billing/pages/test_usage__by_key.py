@@ -30,10 +30,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("told_contexts")]
 month = kept(make_march)
 
 
-@pytest.fixture
-def keys(cast: Cast, client: Client, month: Month) -> dict[str, UsageKey]:
-    client.force_login(cast.alice)
+@kept
+def told(cast: Cast, month: Month) -> dict[str, UsageKey]:
+    assert month.invoice.tenant == cast.tenant
     return tell_apart(cast.tenant)
+
+
+@pytest.fixture
+def keys(cast: Cast, client: Client, told: dict[str, UsageKey]) -> dict[str, UsageKey]:
+    client.force_login(cast.alice)
+    return told
 
 
 def costs(response: Any) -> dict[str, Decimal]:

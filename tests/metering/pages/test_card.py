@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ import pytest
 
 from clusters.models import Accelerator
 from tenants.models import Membership, Role
-from tests.billing.pages.let_floor import LetFloor, let_floor
+from tests.billing.pages.let_floor import LetFloor, let_now
+from tests.kept import kept
 from tests.metering.test_pages import read
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from tests.factories import Cast
 
 
-@pytest.fixture
-def let(cast: Cast, client: Client) -> LetFloor:
+let = kept(let_now)
+
+
+@pytest.fixture(autouse=True)
+def petra(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
-    return let_floor(cast.provider, cast.tenant, datetime.now(UTC))
 
 
 def url_of(card: Accelerator) -> str:
