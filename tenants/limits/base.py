@@ -1,13 +1,14 @@
 """Django's PostgreSQL, told with each transaction for whom it reads (see `tenants.limits.reader`).
 
 Settings and role are set for the transaction alone, so that nothing of a request is left behind in a session, be it
-kept open here or shared by a pooler. Outside a transaction a statement is one of its own: the telling goes before it in
-the same message, without a round trip more.
+kept open here or shared by a pooler. The telling goes before a statement in the same message, without a round trip
+more: within a transaction where it is another than before, outside of one before each statement, which is one itself.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.backends.postgresql import base
@@ -36,6 +37,7 @@ _UNSURE: Final = object()
 """After a part of a transaction was undone: it may have been told within that part."""
 
 
+@lru_cache(maxsize=256)
 def telling(reader: Reader | None) -> str:
     """Return the statement that limits the transaction to a reader's rows, or lifts the limit (None)."""
     if reader is None:
@@ -51,28 +53,42 @@ class TellingCursor(PlainCursor):
     """A cursor that begins each statement with who reads, where that is set."""
 
     told = ""
+    teller: DatabaseWrapper | None = None
+    """Within a transaction: who knows what it was told."""
+    reader: Reader | None = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> TellingCursor:
-        """Run a statement, as a transaction of its own together with the telling."""
-        if not self.told:
+        """Run a statement together with the telling; outside a transaction both are one."""
+        told = self.told if self.teller is None else self.teller.owed(self.reader)
+        if not told:
             super().execute(query, params, **options)
             return self
         text = query.as_string(self) if isinstance(query, sql.Composable) else query
         if isinstance(text, bytes):
             text = text.decode()
         # Without parameters psycopg leaves percent signs as they are; the telling has none.
-        super().execute(f"{self.told}; {text}", params, **options)
+        super().execute(f"{told}; {text}", params, **options)
         self.nextset()
+        if self.teller is not None:
+            self.teller.was_told(self.reader)
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         """Run a statement several times in one transaction."""
+        if self.teller is not None:
+            self.teller.tell(self.reader)
         if not self.told:
             super().executemany(query, params_seq, **options)
             return
         with self.connection.transaction():
             self.connection.execute(self.told)
             super().executemany(query, params_seq, **options)
+
+    def copy(self, *args: Any, **options: Any) -> Any:
+        """Copy rows, which is no statement that another could go before."""
+        if self.teller is not None:
+            self.teller.tell(self.reader)
+        return super().copy(*args, **options)
 
 
 class TellingServerCursor(PlainServerCursor):
@@ -112,11 +128,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor for the reader of now."""
-        if self._is_in_transaction():
-            self.tell()
-            return super().create_cursor(name)
-        cursor = super().create_cursor(name)
         reader = reader_now(len(self.atomic_blocks))
+        if self._is_in_transaction():
+            if name:
+                self.tell(reader)
+                return super().create_cursor(name)
+            cursor = super().create_cursor(name)
+            cursor.teller, cursor.reader = self, reader
+            return cursor
+        cursor = super().create_cursor(name)
         if reader is None:
             return cursor
         if name:
@@ -126,15 +146,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor.told = telling(reader)
         return cursor
 
-    def tell(self) -> None:
-        """Within a transaction: tell who reads, where that has changed."""
-        reader = reader_now(len(self.atomic_blocks))
+    def owed(self, reader: Reader | None) -> str:
+        """Return what a transaction must be told for a reader now: nothing where it was told so."""
         if self._quiet or reader == self._told:
-            return
+            return ""
         if self.connection.info.transaction_status == TransactionStatus.INERROR:
-            return  # nothing but its end is possible
-        self.connection.execute(telling(reader))
-        self._told = reader
+            return ""  # nothing but its end is possible
+        return telling(reader)
+
+    def was_told(self, reader: Reader | None) -> None:
+        """Know for whom the transaction reads from now on, if it is one that goes on."""
+        if self._is_in_transaction():
+            self._told = reader
+
+    def tell(self, reader: Reader | None) -> None:
+        """Tell who reads by a statement of its own, where that has changed."""
+        if told := self.owed(reader):
+            self.connection.execute(told)
+            self.was_told(reader)
 
     def _is_in_transaction(self) -> bool:
         return bool(self.in_atomic_block or not self.connection.autocommit)

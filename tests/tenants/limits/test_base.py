@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from psycopg import sql
 
-from tenants.limits.base import ORGANIZATION, PERSON, telling
+from tenants.limits.base import ORGANIZATION, PERSON, PlainCursor, telling
 from tenants.limits.reader import NOBODY, Reader, limited, read_for, whole
 from tenants.limits.roles import READER_ROLE
 from tenants.models import Organization
@@ -126,3 +126,100 @@ def test_a_transaction_that_is_undone_has_told_nothing() -> None:
     with transaction.atomic():
         assert told()[0] == owner
     assert_nothing_stays(owner)
+
+
+def statements_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent to the database from now on, message by message."""
+    sent: list[str] = []
+    plain = PlainCursor.execute
+
+    def noted(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(query)
+        return plain(cursor, query, *arguments, **options)
+
+    monkeypatch.setattr(PlainCursor, "execute", noted)
+    return sent
+
+
+@pytest.mark.django_db
+def test_who_reads_is_told_in_the_message_of_the_next_statement_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = statements_sent(monkeypatch)
+    with limited(changes=False):
+        read_for(organization_id=ID)
+        reader = Reader(ID)
+        for _ in range(2):
+            assert told() == reads_for(ID)
+    assert sent == [f"{telling(reader)}; {TOLD}", TOLD]
+    told()
+    assert sent[-1] == f"{telling(None)}; {TOLD}"
+
+
+@pytest.mark.django_db
+def test_a_cursor_reads_for_whom_it_was_opened_whoever_read_in_between(owner: str) -> None:
+    with limited(changes=False), connection.cursor() as before:
+        read_for(organization_id=ID)
+        assert told() == reads_for(ID)
+        before.execute(TOLD)
+        assert before.fetchone() == (READER_ROLE, "", "")
+        assert told() == reads_for(ID)
+        with whole("a test"), connection.cursor() as unused:
+            assert unused.connection is not None
+        assert told() == reads_for(ID)
+        before.execute(TOLD)
+        assert before.fetchone() == (READER_ROLE, "", "")
+    assert told()[0] == owner
+
+
+@pytest.mark.django_db
+def test_what_is_told_before_a_savepoint_outlasts_it_and_what_is_told_within_does_not(owner: str) -> None:
+    with limited(changes=False):
+        read_for(organization_id=ID)
+        with transaction.atomic():
+            assert told() == reads_for(ID)
+            with whole("a test"):
+                assert told()[0] == owner
+            transaction.set_rollback(True)
+        assert told() == reads_for(ID)
+        with whole("a test"), transaction.atomic():
+            with connection.cursor() as cursor, pytest.raises(DatabaseError):
+                cursor.execute("SELECT 1 / 0")
+            with connection.cursor() as cursor, pytest.raises(DatabaseError, match="aborted"):
+                cursor.execute(TOLD)
+            transaction.set_rollback(True)
+        assert told() == reads_for(ID)
+
+
+@pytest.mark.django_db
+def test_many_rows_at_once_and_copies_are_told_before() -> None:
+    mine, _ = make_organization("mine"), make_organization("theirs")
+    with limited(changes=False):
+        read_for(organization_id=mine.id)
+        with connection.cursor() as cursor:
+            cursor.executemany("UPDATE tenants_organization SET country = %s", [("GB",), ("ES",)])
+    assert dict(Organization.objects.values_list("slug", "country")) == {"mine": "ES", "theirs": "DE"}
+    with limited(changes=False):
+        read_for(organization_id=mine.id)
+        with (
+            connection.cursor() as cursor,
+            cursor.copy("COPY (SELECT slug FROM tenants_organization) TO STDOUT") as rows,
+        ):
+            assert [bytes(row) for row in rows] == [b"mine\n"]
+    with connection.cursor() as cursor, cursor.copy("COPY (SELECT slug FROM tenants_organization) TO STDOUT") as rows:
+        assert {bytes(row) for row in rows} == {b"mine\n", b"theirs\n"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cursor_that_outlives_its_transaction_tells_for_its_statement_alone() -> None:
+    owner, mine = told()[0], make_organization("mine")
+    make_organization("theirs")
+    with limited(changes=False):
+        read_for(organization_id=mine.id)
+        with transaction.atomic():
+            late = connection.cursor()
+        with late:
+            late.execute("SELECT slug FROM tenants_organization")
+            assert late.fetchall() == [("mine",)]
+        assert_nothing_stays(owner)
+        with transaction.atomic():
+            assert told() == reads_for(mine.id)
+    assert told()[0] == owner
