@@ -34,6 +34,7 @@ from billing.write_offs import write_off
 from metering.event_models import WaitingEvents
 from metering.models import Witness
 from tests.billing.banking.statements import Movement, make_account, take
+from tests.billing.issued import Line, make_issued, make_parties
 from tests.billing.moved import movement
 from tests.billing.statements.stated import pay
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, World, make_world
@@ -263,12 +264,9 @@ def test_an_event_in_the_queue_is_not_expected_in_the_usage_yet(books: World) ->
 
 
 def test_findings_are_cut_off_and_counted() -> None:
-    world = make_world()
+    parties = make_parties()
     for _ in range(FINDINGS_MAX + 3):
-        each = make_world(parties=(world.provider, world.tenant))
-        each.lease(1, rolled_to_at=APRIL)
-        ensure_periods(contract=each.contract, now=MARCH)
-        close_period(period_id=each.period().id, now=APRIL)
+        make_issued([Line("1.00")], parties=parties)
     forge("DELETE FROM billing_ledgerentry")
     found = next(check for check in check_books() if check.name == "invoices are booked as receivable")
     assert found.looked_at == FINDINGS_MAX + 3

@@ -32,11 +32,12 @@ from clusters.models import Allocation
 from tests.billing.let import make_floor, reserved, wish
 from tests.billing.taken import HOUR, NOON, ON_DEMAND, SPOT, STORAGE, agree, start
 from tests.billing.world import APRIL, H100, MARCH, World, make_world
+from tests.kept import kept
 
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_floor()
 

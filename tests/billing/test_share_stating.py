@@ -22,6 +22,7 @@ from metering.models import Witness
 from tenants.models import AuditEntry
 from tests.billing.sharing import agree, share
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -31,12 +32,12 @@ MAY = datetime(2026, 5, 1, tzinfo=APRIL.tzinfo)
 REFUNDS = [{"rule": "refunds"}]
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     return make_world(tokens={(MODEL, name): "1" for name in ("input", "output")})
 
 
-@pytest.fixture
+@kept
 def shared(world: World) -> Shared:
     """A share of 30 %, with 100 USD of output in March, refunds of which are no revenue."""
     made = share(world, Witness.GATEWAY, exclusions=REFUNDS)

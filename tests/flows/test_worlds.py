@@ -20,7 +20,7 @@ from tests.flows.worlds import make_random_world
 
 pytestmark = pytest.mark.django_db
 
-WORLDS = int(os.environ.get("WORLDS", "12"))
+WORLDS = int(os.environ.get("WORLDS", "9"))
 PLANTED_EVERY = 3
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from metering.substitutions import substitutions_for
 from metering.validating import validate_node
 from tenants.models import Role
 from tests.factories import make_deployment, make_organization, make_user
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, NOON_MS, FakeAgent, column, make_agent, meter, roll_up, total
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_shares_add_up_and_are_right_to_a_unit(value: int, weights: list[int]) -
         assert weight or not share
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """A node whose register rises by 1,000 every 10 s for an hour."""
     agent = make_agent(cast.provider)
@@ -56,7 +56,7 @@ def agent(cast: Cast) -> FakeAgent:
     return agent
 
 
-@pytest.fixture
+@kept
 def first(cast: Cast, agent: FakeAgent) -> Deployment:
     """A deployment that had the whole hour, whose 360,000 two people made 300,000."""
     made = make_deployment(cast.provider, cast.tenant)
@@ -66,7 +66,7 @@ def first(cast: Cast, agent: FakeAgent) -> Deployment:
     return made
 
 
-@pytest.fixture
+@kept
 def other(cast: Cast) -> Organization:
     return make_organization("other-tenant", is_tenant=True)
 

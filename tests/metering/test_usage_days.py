@@ -14,6 +14,7 @@ from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
 from metering.models import Quality, UsageHour, Witness
 from metering.usage_days import differences, sum_days
 from tests.billing.world import MARCH, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.billing.world import Shared
@@ -27,7 +28,7 @@ FIRST, LAST = date(2026, 3, 1), date(2026, 3, 5)
 LATER = MARCH + 5 * DAY + HOUR
 
 
-@pytest.fixture
+@kept
 def shared(cast: Cast) -> Shared:
     return make_world(parties=(cast.provider, cast.tenant)).share()
 

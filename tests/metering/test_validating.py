@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from metering.adjustment_models import AdjustmentCause
 from metering.finding_models import UsageFinding
 from metering.findings import findings_for
@@ -15,6 +13,7 @@ from metering.rebuild import rebuild_node
 from metering.tasks import validate_usage
 from metering.validating import nodes_to_validate, validate_node
 from tests.factories import make_deployment, make_endpoint
+from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
 from tests.metering.forging import forge
 
@@ -26,7 +25,7 @@ HOUR_MS = 3_600_000
 DAYS = 4
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """Four days at 100,000 an hour, but five times as much in one hour of the last day."""
     make_deployment(cast.provider, cast.tenant, make_endpoint((agent := make_agent(cast.provider)).node, url=URL))

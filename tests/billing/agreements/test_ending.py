@@ -48,6 +48,7 @@ from tests.billing.agreements.agreed import (
 )
 from tests.billing.killed import Killed, at_write, die
 from tests.billing.world import APRIL, HOUR, MARCH, World, make_world
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +78,7 @@ def state_of(world: World) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@kept
 def world() -> World:
     """A lease and a share since March, a lease from the twentieth on, and the period of March."""
     made = make_world(tokens=PRICES)

@@ -23,6 +23,7 @@ from billing.models import LedgerEntry, LedgerPosting
 from tests.billing.bookkeeping.kept import MAY, PAID_AT, Kept, make_kept
 from tests.billing.issued import Line, make_issued, make_parties
 from tests.billing.world import APRIL, MARCH
+from tests.kept import kept as keeping
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -32,7 +33,7 @@ MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@keeping
 def kept() -> Kept:
     return make_kept()
 

@@ -21,6 +21,7 @@ from tenants.models import Role
 from tests.billing.bookkeeping.kept import PAID_AT, Kept, make_kept
 from tests.billing.pages.reading import rows_of, text_of
 from tests.factories import make_user
+from tests.kept import kept as keeping
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.django_db
 APRIL_DAYS = {"from": "2026-04-01", "to": "2026-04-30"}
 
 
-@pytest.fixture
+@keeping
 def kept(cast: Cast) -> Kept:
     return make_kept(cast.operator, (cast.provider, cast.tenant))
 

@@ -24,6 +24,7 @@ from tests.billing.pages.reading import text_of
 from tests.billing.tax.taxed import charges_tax, stands
 from tests.billing.test_closing_api import client_of, get, send
 from tests.billing.world import APRIL, MARCH, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -35,7 +36,7 @@ NOW = APRIL + timedelta(days=9, hours=5, minutes=3)
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     """A card at 1.00 an hour; March is issued with 744.00, April runs."""
     made = make_world(parties=(cast.provider, cast.tenant))

@@ -9,6 +9,7 @@ from billing.books import check_books
 from billing.models import LedgerPosting
 from tests.billing.bookkeeping.kept import Kept, make_kept
 from tests.billing.test_books import forge
+from tests.kept import kept as keeping
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def wrong() -> set[str]:
     return {check.name for check in check_books() if not check.holds}
 
 
-@pytest.fixture
+@keeping
 def kept() -> Kept:
     made = make_kept()
     assert wrong() == set()

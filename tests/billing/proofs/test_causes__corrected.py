@@ -15,6 +15,7 @@ from tests.billing.bookkeeping.kept import DAY, MAY, Kept, make_kept
 from tests.billing.issued import make_issued
 from tests.billing.proofs.test_causes import plant_again
 from tests.billing.test_books import forge
+from tests.kept import kept as keeping
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ def wrong() -> dict[str, list[str]]:
     return {name: said for name, said in found.items() if said}
 
 
-@pytest.fixture
+@keeping
 def kept() -> Kept:
     return make_kept()
 
