@@ -11,6 +11,7 @@ urlpatterns = [
     path("reconciliation/", reconciling.operator_reconciliation, name="operator-reconciliation"),
     path("reconciliation/<uuid:difference_id>/", reconciling.operator_difference, name="operator-difference"),
     path("payouts/", payouts.operator_payouts, name="operator-payouts"),
+    path("payouts.csv", payouts.operator_payouts_csv, name="operator-payouts-csv"),
     path("payouts/to/<uuid:provider_id>/", payouts.operator_payout_make, name="operator-payout-make"),
     path("payouts/hold/<uuid:provider_id>/", payouts.operator_payout_hold, name="operator-payout-hold"),
     path("payouts/files/", payouts.operator_payout_file_make, name="operator-payout-file-make"),

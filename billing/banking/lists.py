@@ -76,8 +76,16 @@ def lines_of(provider: Organization) -> QuerySet[BankLine]:
     )
 
 
-def line_list(provider: Organization, *, shown: Shown, search: str = "", page: int = 1) -> LineList:
-    """Return a page of movements, the latest day first; a page beyond the end is the last one."""
+def shown_of(text: str) -> Shown:
+    """Return which movements an address asks for; what it does not know is those to decide on."""
+    try:
+        return Shown(text)
+    except ValueError:
+        return Shown.TO_DECIDE
+
+
+def lines_found(provider: Organization, *, shown: Shown, search: str = "") -> QuerySet[BankLine]:
+    """Return the movements of a list that a search finds, the latest day first."""
     found = lines_of(provider).filter(state__in=_STATES[shown])
     for word in search.split()[:10]:
         found = found.filter(
@@ -86,10 +94,16 @@ def line_list(provider: Organization, *, shown: Shown, search: str = "", page: i
             | Q(structured__icontains=word)
             | Q(matches__invoice__number__icontains=word)
         ).distinct()
+    return found.order_by("-booked_on", "-pk")
+
+
+def line_list(provider: Organization, *, shown: Shown, search: str = "", page: int = 1) -> LineList:
+    """Return a page of movements, the latest day first; a page beyond the end is the last one."""
+    found = lines_found(provider, shown=shown, search=search)
     count = found.count()
     page = max(1, min(page, -(-count // PAGE_ROWS)))
     start = (page - 1) * PAGE_ROWS
-    rows = tuple(found.order_by("-booked_on", "-pk")[start : start + PAGE_ROWS])
+    rows = tuple(found[start : start + PAGE_ROWS])
     return LineList(rows, count, start + 1, page)
 
 

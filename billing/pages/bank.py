@@ -29,6 +29,7 @@ from billing.banking.lists import (
     counts_of,
     imports_of,
     line_list,
+    shown_of,
     unmatched_of,
 )
 from billing.models import BankAccount
@@ -115,7 +116,7 @@ def provider_bank(request: HttpRequest, organization: Organization) -> HttpRespo
         if taken is not None:
             return redirect("provider-bank-import", import_id=taken)
     locale = locale_for(translation.get_language() or "en")
-    shown = _shown(request)
+    shown = shown_of(request.GET.get("show", ""))
     search = request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
     found = line_list(organization, shown=shown, search=search, page=_page(request))
     context = {
@@ -123,6 +124,7 @@ def provider_bank(request: HttpRequest, organization: Organization) -> HttpRespo
         "choices": _choices(shown, search),
         "shown": shown.value,
         "q": search,
+        "query": f"?{urlencode({'show': shown.value, 'q': search})}" if shown.value or search else "",
         "entries": [line_entry(line, locale) for line in found.lines],
         "pagination": _pagination(found, shown, search),
         "empty": _empty(accounts, shown),
@@ -238,13 +240,6 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Http404 from None
-
-
-def _shown(request: HttpRequest) -> Shown:
-    try:
-        return Shown(request.GET.get("show", ""))
-    except ValueError:
-        return Shown.TO_DECIDE
 
 
 def _page(request: HttpRequest) -> int:

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import stripe_account
+from billing.csv_files import csv_answer
 from billing.models import Payout, PayoutFile, PayoutMethod
 from billing.pages.payout_words import payout_row
+from billing.pages.provider_files import PAYOUT_HEAD, payout_rows
 from billing.statements.bank_files import make_file, waiting_payouts
 from billing.statements.paying_out import WrongPayout, make_payout, record_failed, record_paid, record_reversal
 from billing.statements.payout_terms import set_terms
@@ -62,6 +64,13 @@ def operator_payouts(request: HttpRequest, organization: Organization) -> HttpRe
         ),
     }
     return render(request, "billing/operator_payouts.html", context)
+
+
+@require_safe
+@operator_page(READ_INVOICES)
+def operator_payouts_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
+    """Write the payouts of the page as a file."""
+    return csv_answer("payouts.csv", PAYOUT_HEAD, payout_rows(request, organization, datetime.now(UTC)))
 
 
 @require_POST

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from django.db.models import Prefetch
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
+from billing.banking.lists import lines_found, shown_of
 from billing.corrections.reading import ROWS_MAX, balances_of, credit_notes_of, disputes_of, refunds_of, stands_at
 from billing.csv_files import csv_answer
 from billing.dues import read_dues, with_dues
-from billing.models import DunningCase, DunningStep, Invoice
+from billing.models import BankMatch, DunningCase, DunningStep, Invoice
 from billing.money import to_charge
+from billing.pages.bank import SEARCH_CHARACTERS_MAX
 from billing.pages.dunning import CASES_SHOWN
 from billing.queries.agreements import contracts_of
 from billing.queries.draft_detail import DraftState, draft_entries
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from tenants.models import Organization
 
+BANK_ROWS_AT_ONCE: Final = 500
 DRAFTS_MAX: Final = 5000
 """The page shows them a part at a time, the file all that are open, up to so many."""
 Row = tuple[object, ...]
@@ -102,7 +106,8 @@ def _refunds(_request: HttpRequest, organization: Organization, _now: datetime) 
         )  # fmt: skip
 
 
-def _payouts(_request: HttpRequest, organization: Organization, _now: datetime) -> Iterable[Row]:
+def payout_rows(_request: HttpRequest, organization: Organization, _now: datetime) -> Iterable[Row]:
+    """Yield the payouts that an organization sees, as a file has them: a provider its own, the operator all."""
     for one in payouts_of(organization):
         yield (
             one.number, one.provider.name, one.currency, one.amount, one.method, one.state, one.reference,
@@ -143,6 +148,18 @@ def _dunning(_request: HttpRequest, organization: Organization, _now: datetime) 
         )  # fmt: skip
 
 
+def _bank(request: HttpRequest, organization: Organization, _now: datetime) -> Iterable[Row]:
+    search = request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
+    found = lines_found(organization, shown=shown_of(request.GET.get("show", "")), search=search)
+    matches = BankMatch.objects.filter(unmatch__isnull=True).select_related("invoice").order_by("at", "pk")
+    for one in found.prefetch_related(Prefetch("matches", matches)).iterator(chunk_size=BANK_ROWS_AT_ONCE):
+        paid = [match.invoice.number for match in one.matches.all() if match.invoice and match.invoice.number]
+        yield (
+            one.booked_on, one.account.number, one.payer, one.payer_account, one.structured, one.text, one.currency,
+            one.amount, getattr(one, "left_amount"), one.state, " ".join(paid), one.reference,  # noqa: B009  annotated
+        )  # fmt: skip
+
+
 def _revenue(_request: HttpRequest, organization: Organization, now: datetime) -> Iterable[Row]:
     for one in due_rows(organization, now):
         if one.contract.provider_id == organization.pk:
@@ -155,7 +172,16 @@ def _revenue(_request: HttpRequest, organization: Organization, now: datetime) -
             )  # fmt: skip
 
 
+PAYOUT_HEAD: Final = (
+    "number", "provider", "currency", "amount", "method", "state", "reference", "statement", "made_utc", "settled_utc",
+)  # fmt: skip
 LISTS: Final = (
+    ListFile(
+        "bank", READ_INVOICES,
+        ("booked_on", "account", "payer", "payer_account", "reference_given", "text", "currency", "amount",
+         "unmatched", "state", "invoices", "bank_reference"),
+        _bank,
+    ),
     ListFile(
         "contracts", READ_CONTRACTS,
         ("contract", "tenant", "provider", "state", "currency", "time_zone", "from_utc", "to_utc", "version",
@@ -189,9 +215,8 @@ LISTS: Final = (
     ),
     ListFile(
         "payouts", READ_INVOICES,
-        ("number", "provider", "currency", "amount", "method", "state", "reference", "statement", "made_utc",
-         "settled_utc"),
-        _payouts,
+        PAYOUT_HEAD,
+        payout_rows,
     ),
     ListFile(
         "statements", READ_INVOICES,

@@ -32,6 +32,7 @@ PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dic
     ("provider-payouts", people(alice=404, bob=404, charlie=422, petra=422), "post", {}, {"method": "cash"}),
     ("provider-payouts-stripe", NOBODY, "get", {}, {}),
     ("operator-payouts", NOBODY, "get", {}, {}),
+    ("operator-payouts-csv", NOBODY, "get", {}, {}),
     ("operator-payout-make", NOBODY, "post", {"provider_id": NONE}, {}),
     ("operator-payout-hold", NOBODY, "post", {"provider_id": NONE}, {}),
     ("api-payout-files", programs(tenant=404, provider=404, outsider=404), "get", {}, {}),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from billing.banking.deciding import match_new
 from billing.models import BankAccount, BankLine, BankLineState, Invoice, InvoiceState
 from tenants.models import Role
-from tests.billing.banking.statements import IBAN, Movement, camt, make_account, take
+from tests.billing.banking.statements import IBAN, NOW, Movement, camt, make_account, take
 from tests.billing.issued import Line, make_issued
-from tests.billing.pages.reading import text_of
+from tests.billing.pages.reading import rows_of, text_of
 from tests.factories import make_user
 
 if TYPE_CHECKING:
@@ -113,3 +115,33 @@ def test_the_files_and_movements_of_others_are_not_there(cast: Cast, client: Cli
     assert client.get(f"/p/bank/files/{imported.pk}/").status_code == 404
     assert client.get(f"/p/bank/{imported.lines.get().pk}/").status_code == 404
     assert Invoice.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [("", ["tip", "fee of nobody"]), ("?q=tip", ["tip"]), ("?show=outgoing", ["fee"]), ("?show=matched", ["S-0001"]),
+     ("?show=all&q=S-0001", ["S-0001"]), ("?show=nonsense", ["tip", "fee of nobody"]), ("?q=nowhere", [])],
+)  # fmt: skip
+def test_the_file_has_the_movements_of_the_page_with_its_filters(
+    cast: Cast, client: Client, query: str, kept: list[str]
+) -> None:
+    invoice = make_issued([Line("100.00")], parties=(cast.provider, cast.tenant), number="S-0001")
+    make_account(cast.provider)
+    take(
+        cast.provider, Movement("100.00", "S-0001", "A1"), Movement("5.00", "tip", "A2", payer="=1+1"),
+        Movement("-2.50", "fee", "A3"), Movement("7.00", "fee of nobody", "A4"),
+    )  # fmt: skip
+    match_new(now=NOW, limit=10)
+    client.force_login(cast.petra)
+    rows = {row["text"] or row["reference_given"]: row for row in rows_of(client.get(f"/p/bank.csv{query}"))}
+    assert sorted(rows) == sorted(kept)
+    page = client.get(f"/p/bank/{query}").content.decode()
+    assert 'data-key="e"' in page
+    for words, row in rows.items():
+        assert words in page
+        assert (row["currency"], row["account"]) == ("USD", IBAN)
+    if "S-0001" in rows:
+        assert (rows["S-0001"]["invoices"], Decimal(rows["S-0001"]["unmatched"])) == (invoice.number, 0)
+    if "tip" in rows:
+        assert rows["tip"]["payer"] == "'=1+1", "a spreadsheet reads it as text"
+        assert Decimal(rows["tip"]["unmatched"]) == 5

@@ -9,7 +9,7 @@ import pytest
 
 from billing.models import Payout, PayoutTerms
 from tenants.models import Membership, Role
-from tests.billing.pages.reading import text_of
+from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.statements.stated import broken, close_march, make_month, pay
 from tests.factories import make_user
 from tests.kept import kept
@@ -57,6 +57,16 @@ def test_a_payout_is_made_and_recorded_as_paid(client: Client, world: World) -> 
     assert "PO-0001 came back and is owed again." in text_of(client.get("/o/payouts/"))
     assert payout.reversals.get().amount == Decimal("663.83")
     assert broken() == []
+
+
+@pytest.mark.usefixtures("omar")
+def test_the_file_has_the_payouts_of_the_page(client: Client, world: World) -> None:
+    assert rows_of(client.get("/o/payouts.csv")) == []
+    payout = pay_out(client, world)
+    assert 'href="/o/payouts.csv"' in client.get("/o/payouts/").content.decode()
+    [row] = rows_of(client.get("/o/payouts.csv"))
+    assert (row["number"], row["provider"], row["currency"]) == (payout.number, world.provider.name, "USD")
+    assert (Decimal(row["amount"]), row["state"]) == (Decimal("1663.83"), payout.state)
 
 
 @pytest.mark.usefixtures("omar")
