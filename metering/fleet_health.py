@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 
 from clusters.models import Accelerator, AcceleratorHealth, Node
 from metering.card_models import AcceleratorEvent, AcceleratorHour
-from metering.models import UsageHour, Witness
+from metering.models import Meter, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -177,13 +177,15 @@ def _throttled(provider: Organization, now: datetime) -> dict[UUID, Decimal]:
 
 def _tokens(provider: Organization, from_at: datetime, to_at: datetime) -> dict[UUID, int]:
     """The output tokens of each node of a provider in `[from_at, to_at)`."""
+    meters = Meter.objects.filter(witness=Witness.ENGINE, quantity="output", node__cluster__provider=provider)
     rows = (
         UsageHour.objects.filter(
-            hour_at__gte=from_at,
-            hour_at__lt=to_at,
+            # Of whole hours this is what lies in them, and the key of a meter's hours begins with it.
+            from_at__gte=from_at,
+            from_at__lt=to_at,
             witness=Witness.ENGINE,
             quantity="output",
-            meter__node__cluster__provider=provider,
+            meter__in=meters,
         )
         .values_list("meter__node_id")
         .annotate(total=Sum("value"))

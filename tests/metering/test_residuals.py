@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.checks import Cause
-from metering.residuals import Sampled, Stretch, explain, in_flight
+from metering.residuals import Sampled, Stretch, explain, explain_in_full, in_flight
 from tests.metering.fleet import NOON
 
 HOUR = timedelta(hours=1)
@@ -138,3 +139,33 @@ def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(di
     for difference, part in zip(differences, explained, strict=True):
         assert abs(part) <= abs(difference)
         assert part * difference >= 0
+
+
+@given(
+    st.sampled_from(("input", "cached_input", "output", "reasoning", "requests")),
+    st.sampled_from((frozenset[str](), VLLM, frozenset({"llamacpp"}), frozenset({"vllm", "sglang"}))),
+    st.lists(
+        st.builds(
+            Stretch,
+            st.just(NOON),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.none() | st.integers(0, 9),
+            st.integers(0, 1),
+            st.sampled_from((Sampled(), SAMPLED, Sampled(aborted=2))),
+        ),
+        max_size=2,
+    ),
+)
+def test_to_look_first_whether_anything_explains_changes_nothing(
+    quantity: str, engines: frozenset[str], stretches: list[Stretch]
+) -> None:
+    in_turn = [replace(stretch, at=NOON + place * HOUR) for place, stretch in enumerate(stretches)]
+    assert explain(quantity, engines, in_turn) == explain_in_full(quantity, engines, in_turn)
+
+
+def test_a_stretch_is_bare_only_without_anything_that_explains() -> None:
+    bare = Stretch(NOON, 5, 9)
+    assert bare.is_bare
+    for known in ({"finished": 0}, {"uncounted_cached": 1}, {"sampled": Sampled(aborted=1)}):
+        assert not replace(bare, **known).is_bare
