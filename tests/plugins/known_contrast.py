@@ -4,7 +4,11 @@ Most of axe's work on a page is to find out for each piece of text what it is pa
 little: the text's colours, size and weight, and the backgrounds and opacities of what it lies in, as long as it lies
 wholly within those and nothing else is painted where it stands. Texts that share all this are one kind; a kind that axe
 has found readable is not judged again, on that page or another. All other text is judged by axe each time: what stands
-over or under something else, or out of its own box, and every kind that was not readable or that axe could not tell.
+over or under something else, or out of its own box, and every kind that was not readable.
+
+Where every text of a page is of a known kind axe is not asked about contrast at all. Texts about which it says nothing
+do not count for that: what is turned off, what no eye sees, what has no letter or digit, what is over a picture, and
+what is in a drawing, of which axe cannot tell what is behind it.
 """
 
 from typing import Final
@@ -15,6 +19,7 @@ INSTALL: Final = """readable => {
     const known = new Set(readable);
     let fresh = [];
     let styles = new Map();
+    let kinds = new Map();
     let painted = null;
 
     const style = node => {
@@ -28,6 +33,7 @@ INSTALL: Final = """readable => {
             styles.set(node, {
                 paints,
                 scrolls,
+                unseen: css.clipPath === "inset(50%)",
                 layer: paints || mixes ? words.join(" ") : "",
                 box: paints || scrolls ? node.getBoundingClientRect() : null,
             });
@@ -44,13 +50,24 @@ INSTALL: Final = """readable => {
     } : outer;
     const isCanvas = node => node === document.documentElement || node === document.body;
 
-    const kindOf = element => {
-        if (element instanceof SVGElement) return null;
-        if (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight) return null;
+    const hasWords = node => node.nodeType === Node.TEXT_NODE && !/^[\\s!-/:-@[-`{-~]*$/.test(node.data);
+    const hasText = node => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "";
+
+    const boxOf = element => {
+        const texts = [...element.childNodes].filter(hasText);
+        if (!texts.length) return element.getBoundingClientRect();
+        const range = document.createRange();
+        range.setStartBefore(texts[0]);
+        range.setEndAfter(texts.at(-1));
+        return range.getBoundingClientRect();
+    };
+
+    const findKind = element => {
+        if (element.closest("svg")) return null;
         const css = getComputedStyle(element);
         const kind = [css.color, css.webkitTextFillColor, css.webkitTextStroke, css.textShadow, css.fontSize,
             css.fontWeight];
-        let box = element.getBoundingClientRect();
+        let box = boxOf(element);
         const seen = [];  // where the text is, as seen within each thing that scrolls, and from outside all of them
         for (let node = element; node; node = node.parentElement) {
             const {paints, scrolls, layer, box: outer} = style(node);
@@ -64,40 +81,62 @@ INSTALL: Final = """readable => {
         seen.push([document.documentElement, box]);
         painted ??= [...document.body.querySelectorAll("*")]
             .filter(node => style(node).paints && node.checkVisibility());
-        const over = painted.some(node => !node.contains(element)
-            && meets(style(node).box, seen.find(([scroller]) => scroller.contains(node))[1]));
+        const over = painted.some(node => {
+            const there = style(node).box;
+            return seen.some(([, here]) => meets(there, here)) && !node.contains(element)
+                && meets(there, seen.find(([scroller]) => scroller.contains(node))[1]);
+        });
         return over ? null : kind.join("|");
+    };
+    const kindOf = element => {
+        if (!kinds.has(element)) kinds.set(element, findKind(element));
+        return kinds.get(element);
+    };
+
+    const isAbroad = ({bottom, right}) => bottom + scrollY < 0 || right + scrollX < 0;
+    const isUnseen = element => {
+        for (let node = element; node; node = node.parentElement) if (style(node).unseen) return true;
+        return isAbroad(element.getBoundingClientRect());
+    };
+    const isField = element => /^(input|select|textarea)$/.test(element.localName);
+    const isJudged = element => (isField(element) || [...element.childNodes].some(hasWords))
+        && !element.closest("svg, :disabled, [aria-disabled=true]")
+        && element.checkVisibility({visibilityProperty: true}) && !isUnseen(element);
+    const begin = () => {
+        styles = new Map();
+        kinds = new Map();
+        painted = null;
+        fresh = [];
     };
 
     check.evaluate = function (element, ...rest) {
         const kind = kindOf(element);
         if (kind !== null && known.has(kind)) return true;
-        let ratio;
-        const helper = Object.create(this, {data: {value: said => {
-            ratio = said.contrastRatio;
-            this.data(said);
-        }}});
+        let told = {};
+        const helper = Object.create(this, {data: {value: said => this.data(told = said)}});
         const result = judge.call(helper, element, ...rest);
-        if (kind !== null && result === true && ratio) {
+        const isReadable = result === true && told.contrastRatio;
+        if (kind !== null && (isReadable || result === undefined && told.messageKey === "bgImage")) {
             known.add(kind);
             fresh.push(kind);
         }
         return result;
     };
     window.contrastKinds = {
-        begin: () => {
-            styles = new Map();
-            painted = null;
-            fresh = [];
-        },
+        begin,
         fresh: () => fresh,
+        unknown: () => [...document.body.querySelectorAll("*")].filter(one => isJudged(one) && !known.has(kindOf(one))),
     };
 }"""
 """To run in a page that has axe, with the kinds of text that were readable before."""
 
 RUN: Final = """async options => {
     contrastKinds.begin();
-    const {violations} = await axe.run(document, options);
+    const unknown = contrastKinds.unknown();
+    const onlyContrast = [options.runOnly.values].flat().join() === "color-contrast";
+    if (onlyContrast && !unknown.length) return {violations: [], readable: []};
+    const rules = unknown.length ? {} : {"color-contrast": {enabled: false}};
+    const {violations} = await axe.run(onlyContrast ? {include: unknown} : document, {...options, rules});
     return {violations, readable: contrastKinds.fresh()};
 }"""
 """What axe finds on the page as it is now, and the kinds of text that were found readable."""

@@ -91,3 +91,48 @@ def test_a_text_is_judged_by_the_colours_that_it_has_now(page: Page, judged: Axe
     assert len(judged(page)) == 1, "what is hard to read never becomes known"
     page.emulate_media(color_scheme="light")
     assert judged(page) == []
+
+
+def asked(page: Page) -> int:
+    """How many texts axe would have to be asked about."""
+    found: int = page.evaluate("contrastKinds.begin() ?? contrastKinds.unknown().length")
+    return found
+
+
+def test_axe_is_not_asked_where_every_text_is_known(page: Page, judged: AxeCheck) -> None:
+    page.set_content(HEAD + READABLE)
+    assert judged(page) == []
+    assert asked(page) == 0
+    page.set_content(HEAD + READABLE + "<p style='color: #aaa'>Read me <b>too</b></p>")
+    assert len(judged(page)) == 2
+    assert asked(page) == 2
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<button disabled style='color: #eee'>Read me</button>",
+        "<p aria-disabled=true style='color: #eee'>Read me</p>",
+        "<p style='color: #eee'>*?</p>",
+        "<p style='color: #eee; position: absolute; clip-path: inset(50%)'>Read me</p>",
+        "<p style='color: #eee; position: fixed; top: -90px'>Read me</p>",
+        "<p style='color: #eee; visibility: hidden'>Read me</p>",
+        "<svg role=img aria-label=Sample><text y=20 style='fill: #eee; color: #eee'>Read me</text></svg>",
+    ],
+    ids=["turned off", "said to be off", "marks", "clipped away", "outside", "hidden", "in a drawing"],
+)
+def test_axe_is_not_asked_about_what_it_says_nothing_about(page: Page, judged: AxeCheck, markup: str) -> None:
+    """Nor does it say anything: the page is hard to read there."""
+    page.set_content(HEAD + markup + "<p style='color: #aaa'>Not me</p>")
+    assert [html.split(">")[1] for _, html in judged(page)] == ["Not me</p"], "it was asked about all of the page"
+    assert asked(page) == 1
+
+
+def test_what_is_over_a_picture_is_asked_about_once(page: Page, judged: AxeCheck) -> None:
+    """Of that axe cannot tell, however often it is asked."""
+    picture = "background-image: url(data:image/gif;base64,R0lGODlhAQABAAAAACw=)"
+    page.set_content(HEAD + f"<p style='color: #abc; {picture}'>Read me</p>")
+    assert judged(page) == []
+    assert asked(page) == 0
+    page.evaluate("document.querySelector('p').style.color = '#bcd'")
+    assert asked(page) == 1
