@@ -11,13 +11,18 @@ import time
 
 import django
 
+from forecourt.loading import loading
+
 PAUSE_S = 0.05
 
 
 def main() -> None:
-    django.setup()
-    from billing.tasks import apply_stripe_events, settle_invoices
+    with loading():
+        django.setup()
+        from billing.stripe_account import gateway
+        from billing.tasks import apply_stripe_events, settle_invoices
 
+        gateway()
     for _ in sys.stdin:
         worker = os.fork()
         if not worker:

@@ -59,8 +59,7 @@ def door(settings: Settings, live_server: LiveServer, double: StripeDouble) -> I
     settings.STRIPE_API_BASE = double.base_url
     yield f"{live_server.url}/webhooks/stripe"
     # Deliveries must not outlive the server that takes them.
-    double.kill()
-    double.restart()
+    double.reset()
 
 
 def keep(event_id: str, event_type: str, object_id: str, subject: dict[str, Any] | None = None) -> str:

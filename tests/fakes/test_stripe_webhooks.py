@@ -43,6 +43,20 @@ def test_deliveries_are_signed_and_in_order(double: StripeDouble, inbox: Inbox) 
             stripe.Webhook.construct_event(delivery.body, delivery.signature, "whsec_other")
 
 
+def test_nothing_is_delivered_after_a_reset(double: StripeDouble, inbox: Inbox) -> None:
+    inbox.answers = [500] * 1_000
+    double.deliver_to(inbox.url, SECRET)
+    pay_an_invoice(double)
+    double.reset()
+    inbox.answers.clear()
+    seen = len(inbox.deliveries)
+    double.deliver_to(inbox.url, SECRET)
+    customer = double.client().v1.customers.create({"name": "Sample Tenant"})
+    double.wait_delivered()
+    [only] = inbox.deliveries[seen:]
+    assert only.event["data"]["object"]["id"] == customer.id
+
+
 def test_an_event_holds_the_object_as_it_was(double: StripeDouble, inbox: Inbox) -> None:
     double.deliver_to(inbox.url, SECRET)
     pay_an_invoice(double)

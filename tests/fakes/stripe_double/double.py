@@ -101,7 +101,7 @@ class Double:
     def renewed(self) -> "Double":
         """A double at the same address that knows nothing; this one delivers nothing any more."""
         assert self._journal is None, "a journal is not forgotten"
-        self.deliverer.set_manner({"held": True})
+        self.deliverer.end()
         return Double(None, self._base_url)
 
     def answer(self, request: Request) -> Answer:

@@ -147,12 +147,14 @@ class Deliverer:
         self._note_arrival = note_arrival
         self._waiting: list[Parcel] = []
         self._changed = threading.Condition()
+        self._ended = False
         self._manner = Manner()
         self._random = random.Random(0)
         # No proxy: whatever the environment says, deliveries stay on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.log: list[JsonObject] = []
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def set_manner(self, given: JsonObject) -> JsonObject:
         """Change how deliveries go out from now on; answers the whole manner."""
@@ -181,15 +183,22 @@ class Deliverer:
         """Stop holding deliveries back."""
         self.set_manner({"held": False})
 
+    def end(self) -> None:
+        """Deliver nothing any more, once a delivery that is on its way has been made."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+
     def waiting(self) -> int:
         """How many deliveries are still to be made."""
         with self._changed:
             return len(self._waiting)
 
     def _run(self) -> None:
-        while True:
+        while not self._ended:
             for parcel in self._next_batch():
-                status = self._deliver(parcel)
+                status = None if self._ended else self._deliver(parcel)
                 with self._changed:
                     self._waiting.remove(parcel)
                     if status is not None and not 200 <= status < 300:
@@ -199,13 +208,14 @@ class Deliverer:
 
     def _next_batch(self) -> list[Parcel]:
         with self._changed:
-            while True:
+            while not self._ended:
                 now = time.monotonic()
                 due = [] if self._manner.held else [one for one in self._waiting if one.due_at <= now]
                 if due:
                     return self._in_order(due)
                 later = [] if self._manner.held else [one.due_at - now for one in self._waiting]
                 self._changed.wait(timeout=min(later, default=None))
+            return []
 
     def _in_order(self, parcels: list[Parcel]) -> list[Parcel]:
         if self._manner.order == "shuffled":
