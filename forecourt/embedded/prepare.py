@@ -14,8 +14,18 @@ from django.core.management import CommandError, call_command
 from forecourt.loading import short_lived
 from portal.fonts import FOLDER
 
-# Pages of a browsable API that is not served: compressing them would be a third of the first start's work.
-NOT_SERVED = ["rest_framework"]
+# Hashing and compressing these took more of the first start than all that is served.
+NOT_SERVED = (
+    "rest_framework",  # pages of a browsable API
+    "django_htmx/ext/*",
+    "htmax-*",
+    "htmx-4*",
+    # As people read them; pages name their short forms, and while FORECOURT_DEBUG is on nothing collected is served.
+    "htmx-2.js",
+    "jquery.js",
+    "select2.full.js",
+    "xregexp.js",
+)
 
 
 def prepare() -> None:
@@ -25,7 +35,7 @@ def prepare() -> None:
     if not any(FOLDER.glob("*.woff2")):
         call_command("build_fonts", stdout=StringIO())
     if not static_files_are_current(Path(settings.STATIC_ROOT)):
-        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=NOT_SERVED)
+        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=[*NOT_SERVED])
     call_command("migrate", interactive=False, verbosity=0)
 
 
@@ -40,7 +50,7 @@ def static_files_are_current(root: Path) -> bool:
         collected_at_s = manifest.stat().st_mtime
     except (OSError, ValueError, KeyError):
         return False
-    found = [(path, storage.path(path)) for finder in get_finders() for path, storage in finder.list(NOT_SERVED)]
+    found = [(path, storage.path(path)) for finder in get_finders() for path, storage in finder.list([*NOT_SERVED])]
     return all(path in collected and Path(file).stat().st_mtime < collected_at_s for path, file in found)
 
 
