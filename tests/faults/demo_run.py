@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 120
 RUN_S = 240
+POLL_S = 0.25
+"""A look at all processes of the machine is not cheap."""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def wait_until(run: DemoRun, what: Callable[[], bool]) -> None:
     while not what():
         assert run.process.poll() is None, run.said
         assert time.monotonic() < deadline_s, run.said
-        time.sleep(0.1)
+        time.sleep(POLL_S)
 
 
 @contextmanager

@@ -6,15 +6,15 @@ closes is counted in seconds from the line that says that everything is rolled u
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
 import signal
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -109,12 +109,14 @@ def _is_due(kill: Kill, run: DemoRun, begun_s: float | None) -> bool:
 
 
 def _world_ms(plan: Plan) -> int | None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    world = http.client.HTTPConnection(urlsplit(plan.world_url).netloc, timeout=10)
     try:
-        with opener.open(f"{plan.world_url}/state", timeout=10) as answer:
-            return int(json.load(answer)["now_ms"])
-    except (OSError, urllib.error.URLError, ValueError):
+        world.request("GET", "/state")
+        return int(json.load(world.getresponse())["now_ms"])
+    except (OSError, http.client.HTTPException, ValueError):
         return None
+    finally:
+        world.close()
 
 
 def _kill(target: str, run: DemoRun) -> int | None:
