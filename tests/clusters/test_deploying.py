@@ -23,6 +23,7 @@ from clusters.models import Binding, Deployment, Endpoint
 from metering.ownership import LATE_BY_MAX
 from tenants.models import AuditEntry
 from tests.factories import EPOCH, make_cluster, make_deployment, make_endpoint, make_node
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -33,12 +34,12 @@ NOW = EPOCH + 10 * DAY
 MODEL = "sample-model"
 
 
-@pytest.fixture
+@kept
 def server(cast: Cast) -> Endpoint:
     return make_endpoint(make_node(make_cluster(cast.provider)))
 
 
-@pytest.fixture
+@kept
 def chat(cast: Cast, server: Endpoint) -> Deployment:
     return make_deployment(cast.provider, cast.tenant, server, MODEL)
 

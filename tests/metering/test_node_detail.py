@@ -14,6 +14,7 @@ from clusters.models import Slice
 from metering.models import AcceleratorHour, Meter, MeterState, UsageGap, Witness
 from metering.node_detail import BATCHES_MAX, GAPS_MAX, GAPS_SINCE, HOURS_SHOWN, NodeDetail, node_detail
 from tests.factories import make_accelerator, make_allocation, make_cluster, make_endpoint, make_node, make_slice
+from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, column, make_agent, meter, roll_up
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ NOW = NOON + timedelta(minutes=20)
 MICROSECOND = timedelta(microseconds=1)
 
 
-@pytest.fixture
+@kept
 def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider), "node-1", b"k" * 32)
 
 
-@pytest.fixture
+@kept
 def card(node: Node) -> Accelerator:
     return make_accelerator(node)
 

@@ -16,6 +16,7 @@ from metering.models import Batch, MeterState, UsageCut, UsageHour
 from metering.rebuild import BatchesArchived, hours_against_registers, node_differences, rebuild_node
 from metering.wire import AcceleratorSeen
 from tests.factories import EPOCH, make_allocation, make_deployment, make_endpoint
+from tests.kept import kept
 from tests.metering.fleet import (
     MODEL,
     NOON,
@@ -42,7 +43,7 @@ HOUR_MS = 3_600_000
 STEP_MS = 10_000
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     return make_agent(cast.provider)
 

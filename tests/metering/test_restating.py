@@ -16,6 +16,7 @@ from metering.restating import nodes_to_check, restate_node
 from metering.tasks import restate_usage
 from metering.wire import AcceleratorSeen
 from tests.factories import make_allocation, make_deployment
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, NOON_MS, FakeAgent, column, energy, make_agent, meter, roll_up, total
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ STEP_MS = 10_000
 LATER = NOON + timedelta(hours=2)
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """A node with 361 readings of a register that rises by 1,000 a reading, rolled up."""
     agent = make_agent(cast.provider)
@@ -37,7 +38,7 @@ def agent(cast: Cast) -> FakeAgent:
     return agent
 
 
-@pytest.fixture
+@kept
 def deployment(cast: Cast) -> Deployment:
     return make_deployment(cast.provider, cast.tenant)
 

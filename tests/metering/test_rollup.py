@@ -18,6 +18,7 @@ from metering.models import Batch, Meter, MeterState, RollupCursor, UsageCut, Us
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.wire import AcceleratorSeen, EndpointSeen
 from tests.factories import EPOCH, make_allocation, make_deployment, make_endpoint
+from tests.kept import kept
 from tests.metering.fleet import (
     MODEL,
     NOON,
@@ -43,7 +44,7 @@ HOUR_MS = 3_600_000
 STEP_MS = 10_000
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     return make_agent(cast.provider)
 

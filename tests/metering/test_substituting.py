@@ -25,6 +25,7 @@ from metering.substitutions import substitutions_for
 from metering.validating import validate_node
 from tenants.models import AuditEntry, Role
 from tests.factories import make_deployment, make_endpoint, make_user
+from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up, total
 from tests.metering.forging import forge
 
@@ -39,7 +40,7 @@ REASON = "The gateway's log shows what the engine lost."
 LATER = NOON + timedelta(days=1)
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """100 actual and 30 held tokens in one hour."""
     agent = make_agent(cast.provider)
@@ -52,7 +53,7 @@ def agent(cast: Cast) -> FakeAgent:
     return agent
 
 
-@pytest.fixture
+@kept
 def paul(cast: Cast) -> User:
     return make_user("paul@example.com", cast.provider, Role.ADMIN)
 

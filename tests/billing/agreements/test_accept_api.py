@@ -8,6 +8,7 @@ import pytest
 
 from tests.billing.agreements.test_api import LIST, Program, draft
 from tests.billing.world import MARCH, World, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.factories import Cast
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@kept
 def world(cast: Cast) -> World:
     return make_world(from_at=MARCH, parties=(cast.provider, cast.tenant))
 

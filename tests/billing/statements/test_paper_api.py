@@ -10,6 +10,7 @@ from django.test import Client
 
 from tenants.api_keys import issue_key
 from tests.billing.statements.stated import close_march, make_month, pay
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 DAYS = {"provider": "provider", "currency": "USD", "from": "2026-04-01", "to": "2026-04-30"}
 
 
-@pytest.fixture
+@kept
 def account(cast: Cast) -> Cast:
     pay(close_march(make_month(parties=(cast.provider, cast.tenant))), "751.40")
     return cast

@@ -18,6 +18,7 @@ from metering.pages.finding_words import finding_pill, finding_text, rule_words
 from metering.validation import Check
 from tenants.models import Role
 from tests.factories import make_deployment, make_endpoint, make_user
+from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
 from tests.metering.forging import forge
 from tests.metering.test_pages import read
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.django_db
 MARCH = "?month=2026-03"
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """An hour of the tenant's tokens, with an open finding of each rule but one that is settled."""
     agent = make_agent(cast.provider, "quartz-01")

@@ -13,6 +13,7 @@ from metering.adjustment_models import Substitution
 from metering.models import UsageHour
 from tenants.models import AuditEntry, Role
 from tests.factories import make_deployment, make_endpoint, make_user
+from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up, total
 from tests.metering.test_pages import read
 
@@ -27,7 +28,7 @@ NEW = "/p/substitutions/new/"
 HOUR = "/p/substitutions/hour/?at=20260310T12"
 
 
-@pytest.fixture
+@kept
 def agent(cast: Cast) -> FakeAgent:
     """100 actual and 30 held tokens in one hour."""
     agent = make_agent(cast.provider, "quartz-01")
@@ -40,7 +41,7 @@ def agent(cast: Cast) -> FakeAgent:
     return agent
 
 
-@pytest.fixture
+@kept
 def paul(cast: Cast) -> User:
     return make_user("paul@example.com", cast.provider, Role.ADMIN)
 
