@@ -26,7 +26,7 @@ from billing.pages.lease_chart import (
 )
 from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
-from billing.queries.lease_list import LeaseRow, charged_rows, lease_rows, quotes_of
+from billing.queries.lease_list import LeaseBrief, LeaseRow, held_permille, lease_briefs, lease_rows, quotes_of
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
@@ -122,10 +122,11 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     as_list = request.GET.get("view") == "list"
     days = read_days(request.GET.get("from", ""), request.GET.get("days", ""), now)
-    rows = lease_rows(organization, now, party=area, with_charges=False)
-    asked_for = rows if as_list else [row for row in rows if days.hold(row.from_at, row.to_at)]
+    briefs = lease_briefs(organization, now, party=area)
+    asked_for = briefs if as_list else [each for each in briefs if days.hold(each.from_at, each.to_at)]
     page, path = read_page(request.GET.get("page", "")), request.path
-    shown = charged_rows(asked_for[first_row(page) : first_row(page) + ROWS_PER_PAGE])
+    among = [each.id for each in asked_for[first_row(page) : first_row(page) + ROWS_PER_PAGE]]
+    shown = lease_rows(organization, now, party=area, among=among) if among else []
     quotes = quotes_of(organization, now, party=area)
     manages = area == "tenant" and may_manage(request)
     context: dict[str, Any] = {
@@ -134,7 +135,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "sub": _("What you hold, and from when to when. Times are UTC.")
         if area == "tenant"
         else _("What is let, to whom, and which prices stand. Times are UTC."),
-        "kpis": _kpis(rows, now, locale),
+        "kpis": _kpis(briefs, now, locale),
         "choices": [
             Choice(_("Calendar"), days.address(path), current=not as_list),
             Choice(_("List"), days.address(path, view="list"), current=as_list),
@@ -146,7 +147,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "manages": manages,
         "new_url": reverse("tenant-lease-new") if manages else "",
         "states": state_legend()[:3],
-        "empty": None if shown else _nothing(area, manages=manages, filtered=bool(rows)),
+        "empty": None if shown else _nothing(area, manages=manages, filtered=bool(briefs)),
         "table": _table(shown, area, locale),
         "pagination": pagination(path, days.query("list" if as_list else ""), page, len(asked_for)),
         "crumbs": (Crumb(_("Leases")),),
@@ -162,7 +163,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     return render(request, "billing/leases.html", context)
 
 
-def _kpis(rows: list[LeaseRow], now: datetime, locale: str) -> tuple[Kpi, ...]:
+def _kpis(rows: list[LeaseBrief], now: datetime, locale: str) -> tuple[Kpi, ...]:
     running = [row for row in rows if row.state == "running"]
     reserved = [row for row in rows if row.state == "reserved"]
     ends = [row.to_at for row in running if row.to_at is not None]
@@ -170,7 +171,7 @@ def _kpis(rows: list[LeaseRow], now: datetime, locale: str) -> tuple[Kpi, ...]:
         Kpi(
             _("Running"),
             number(len(running)),
-            foot=gpus_words(sum(row.share_permille for row in running)) if running else _("nothing is held"),
+            foot=gpus_words(held_permille([row.id for row in running], now)) if running else _("nothing is held"),
         ),
         Kpi(
             _("Reserved"),
