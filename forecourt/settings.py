@@ -203,6 +203,11 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = ENVIRONMENT.secure
 CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.public_url]
 X_FRAME_OPTIONS = "DENY"
+FILE_UPLOAD_HANDLERS = [
+    "forecourt.uploads.BoundedForms",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 # No unsafe-inline and no unsafe-eval, not even for styles.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -20,8 +20,20 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+HEADERS = {
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+"""What a browser is told at the door, as the browser has it."""
+
+
 def sign_in(page: Page, server: LiveServer, email: str) -> None:
-    page.goto(f"{server.url}/sign-in/?next=/account/")
+    door = page.goto(f"{server.url}/sign-in/?next=/account/")
+    assert door is not None
+    assert HEADERS.items() <= door.headers.items()
+    assert "unsafe" not in door.headers["content-security-policy"]
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
