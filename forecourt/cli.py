@@ -111,10 +111,11 @@ def _setup(argv: list[str]) -> int:
 
 
 def _seed(argv: list[str]) -> int:
+    # Django's checks load every page and form, for nothing here; the tests make them.
     with _database() as environment:
         if environment.database_embedded:
-            _django(["migrate", "--no-input", "--verbosity", "0"])
-        _django(["seed", *argv])
+            _django(["migrate", "--no-input", "--verbosity", "0", "--skip-checks"])
+        _django(["seed", *argv, "--skip-checks"])
     return SUCCESS
 
 
