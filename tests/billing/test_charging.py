@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,12 +18,11 @@ from billing.models import BillingPeriod, Charge, Contract, ContractState, Perio
 from billing.pricing import publish_price_version
 from metering.models import Quality, UsageCut, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
+from tests.examples import examples
 from tests.factories import make_accelerator, make_slice
 from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = int(os.environ.get("CHARGING_EXAMPLES", "8"))
-"""Orders of arrival that are tried; `CHARGING_EXAMPLES=500` looks further."""
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 PRICES = {(MODEL, "input"): "0.28", (MODEL, "cached_input"): "0.07", (MODEL, "output"): "1.10"}
@@ -362,7 +360,7 @@ def test_workers_that_charge_one_period_at_once_book_it_once() -> None:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(
     usage=st.lists(
         st.tuples(st.integers(0, 47), st.sampled_from(["input", "output"]), st.integers(1, 10**12)),

@@ -14,6 +14,7 @@ from billing.ledger import Entry, PostingDiffers, PostingOutOfBalance, balance, 
 from billing.models import AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from tenants.models import Organization
 from tests.billing.world import MARCH
+from tests.examples import examples
 from tests.factories import Cast, make_organization
 
 RECEIVABLE, PAYABLE = AccountKind.TENANT_RECEIVABLE, AccountKind.PROVIDER_PAYABLE
@@ -118,7 +119,7 @@ def test_the_database_refuses_to_change_the_books(cast: Cast, table: str, statem
 
 @pytest.mark.unmeasured
 @pytest.mark.django_db
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 10**9)), max_size=8))
 def test_any_order_and_repetition_of_postings_gives_one_balance(given_postings: list[tuple[int, int]]) -> None:
     with transaction.atomic():

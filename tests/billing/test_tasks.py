@@ -30,11 +30,17 @@ def make_running() -> tuple[World, datetime]:
 world_and_last_month = kept(make_running)
 
 
-def test_the_sweeps_store_periods_charge_full_hours_close_and_invoice(
-    world_and_last_month: tuple[World, datetime],
-) -> None:
-    world, last_month = world_and_last_month
+@kept
+def charged(world_and_last_month: tuple[World, datetime]) -> tuple[World, datetime]:
+    """The same after a sweep that charges, day by day, what was never charged."""
     charge_usage()
+    return world_and_last_month
+
+
+def test_the_sweeps_store_periods_charge_full_hours_close_and_invoice(
+    charged: tuple[World, datetime],
+) -> None:
+    world, last_month = charged
     assert BillingPeriod.objects.count() == 2
     over = world.period(last_month)
     hours = (over.to_at - over.from_at) // timedelta(hours=1)
@@ -47,20 +53,18 @@ def test_the_sweeps_store_periods_charge_full_hours_close_and_invoice(
     assert over.state == PeriodState.CLOSED
 
 
-def test_sweeping_again_changes_nothing() -> None:
-    make_running()
-    charge_usage()
+def test_sweeping_again_changes_nothing(charged: tuple[World, datetime]) -> None:
+    world, last_month = charged
     close_periods()
+    assert world.period(last_month).state == PeriodState.CLOSED
     charges, invoices = Charge.objects.count(), Invoice.objects.count()
     charge_usage()
     close_periods()
     assert (Charge.objects.count(), Invoice.objects.count()) == (charges, invoices)
 
 
-def test_with_stripe_set_up_collection_begins_there(settings: Settings) -> None:
+def test_with_stripe_set_up_collection_begins_there(settings: Settings, charged: tuple[World, datetime]) -> None:
     settings.STRIPE_SECRET_KEY = "sk_test_sample"
-    make_running()
-    charge_usage()
     close_periods()
     assert Invoice.objects.get().settlement.state == SettlementState.CUSTOMER
 

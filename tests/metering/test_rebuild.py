@@ -15,6 +15,7 @@ from metering.adjustment_models import AdjustmentCause, RollupCheckpoint, UsageA
 from metering.models import Batch, MeterState, UsageCut, UsageHour
 from metering.rebuild import BatchesArchived, hours_against_registers, node_differences, rebuild_node
 from metering.wire import AcceleratorSeen
+from tests.examples import examples
 from tests.factories import EPOCH, make_allocation, make_deployment, make_endpoint
 from tests.kept import kept
 from tests.metering.fleet import (
@@ -227,7 +228,7 @@ class _Only:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rises=st.lists(st.integers(0, 10**6), min_size=2, max_size=6),
     bindings=st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), max_size=2),

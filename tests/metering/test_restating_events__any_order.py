@@ -19,6 +19,7 @@ from metering.event_models import ExplainingHour
 from metering.models import UsageCut, UsageHour
 from metering.rebuild_events import apply_cuts, event_differences
 from metering.rollup_events import roll_up_events
+from tests.examples import examples
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
 from tests.metering.fleet import NOON
 from tests.metering.test_events import event, send
@@ -174,7 +175,7 @@ def stored() -> tuple[Hours, Counter[UUID]]:
     return +hours, +repeated
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, min_size=4, max_size=16))
 def test_any_order_gives_the_hours_of_what_holds_in_the_end(cast: Cast, steps: list[tuple[object, ...]]) -> None:
     with transaction.atomic():

@@ -17,6 +17,7 @@ from metering.ingest import ingest_batch
 from metering.models import Batch, Meter, MeterState, RollupCursor, UsageCut, UsageGap, UsageHour, Witness
 from metering.rollup import lagging_nodes, roll_up_node
 from metering.wire import AcceleratorSeen, EndpointSeen
+from tests.examples import examples
 from tests.factories import EPOCH, make_allocation, make_deployment, make_endpoint
 from tests.kept import kept
 from tests.metering.fleet import (
@@ -309,7 +310,7 @@ def test_lagging_nodes_are_found_until_they_are_rolled_up(agent: FakeAgent) -> N
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_chunking_of_work_gives_the_same_hours(cast: Cast, data: st.DataObject) -> None:
     """The same batches, rolled up at once, or in chunks in between receipts: row by row the same."""
