@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
 from billing.api_parameters import read_cursor, write_cursor
 from billing.queries.invoice_changes import Place
+from tests.examples import examples
 
 
+@settings(max_examples=examples(40))
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
 def test_a_cursor_comes_back_as_the_place_it_stands_for(at: datetime, key: UUID) -> None:
     written = write_cursor(Place(at, key))
@@ -31,6 +33,7 @@ def test_anything_else_is_no_cursor(plain: str) -> None:
         read_cursor(base64.urlsafe_b64encode(plain.encode()).decode().rstrip("="))
 
 
+@settings(max_examples=examples(40))
 @given(st.text(max_size=100))
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     with suppress(ValidationError):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.evidence_terms import read_term, read_version, write_term, write_version
@@ -18,6 +18,7 @@ from billing.rating.lease_wording import LeaseWording
 from billing.rating.share_wording import TokenShareWording
 from billing.rating.wording import Stretch
 from clusters.occupancy import Hold
+from tests.examples import examples
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 MIDDLE = datetime(2026, 3, 15, 12, 30, tzinfo=UTC)
@@ -58,6 +59,7 @@ def test_a_term_names_its_kind_and_the_version_that_agreed_each_wording() -> Non
     assert [each["to_at"] for each in document["holds"]] == [MIDDLE.isoformat(), None]
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.builds(
@@ -83,6 +85,7 @@ def test_usage_of_any_size_comes_back_through_text(usage: list[Used]) -> None:
     assert all(isinstance(row[6], str) for row in document["usage"])
 
 
+@settings(max_examples=examples(40))
 @given(PRICES, PRICES, PRICES)
 def test_every_kind_of_price_comes_back_through_text(base: Decimal, tier: Decimal, other: Decimal) -> None:
     version = PriceVersion(

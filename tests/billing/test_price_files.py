@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.price_files import (
@@ -17,6 +17,7 @@ from billing.price_files import (
     read_litellm,
 )
 from tests.billing.litellm_sample import price_file
+from tests.examples import examples
 
 AS_OF = date(2026, 11, 9)
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,7 @@ def test_a_file_that_is_none_is_refused(content: bytes) -> None:
         read_litellm(content, as_of=AS_OF)
 
 
+@settings(max_examples=examples(40))
 @given(st.decimals(0, 1, places=12))
 def test_any_price_of_a_token_is_kept_times_a_million(price: Decimal) -> None:
     text = f'{{"m": {{"litellm_provider": "p", "input_cost_per_token": {price:f}}}}}'

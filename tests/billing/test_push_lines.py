@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.push_lines import CHUNK_LINES_MAX, LINES_MAX, FrozenLine, FrozenTax, chunk_bounds, push_lines
 from billing.stripe_amounts import AmountNotRepresentable
+from tests.examples import examples
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -36,6 +37,7 @@ frozen = st.lists(st.tuples(amounts, st.integers(0, 400), st.integers(1, 3), amo
 )
 
 
+@settings(max_examples=examples(40))
 @given(lines=frozen)
 def test_amounts_and_taxes_sum_to_the_invoices(lines: list[FrozenLine]) -> None:
     pushed = push_lines(lines, currency="USD")
@@ -54,11 +56,13 @@ def test_amounts_and_taxes_sum_to_the_invoices(lines: list[FrozenLine]) -> None:
             ] == [tax * 100 for tax in own if tax]
 
 
+@settings(max_examples=examples(40))
 @given(lines=frozen)
 def test_what_is_pushed_is_the_same_every_time(lines: list[FrozenLine]) -> None:
     assert push_lines(lines, currency="USD") == push_lines(list(lines), currency="USD")
 
 
+@settings(max_examples=examples(40))
 @given(count=st.integers(0, LINES_MAX))
 def test_chunks_hold_every_line_once(count: int) -> None:
     bounds = chunk_bounds(count)

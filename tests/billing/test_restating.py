@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.basis import PeriodBasis, rate
@@ -29,6 +29,7 @@ from billing.restating import (
     restated_carries,
     source_of,
 )
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ def billed_of(lines: Sequence[LineNow]) -> dict[LineKey, Billed]:
     }
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 5_000_000)), min_size=1, max_size=6))
 def test_bills_in_parts_come_to_the_bill_of_everything(parts: list[tuple[str, int]]) -> None:
     billed: dict[LineKey, Billed] = {}
@@ -76,6 +78,7 @@ def test_bills_in_parts_come_to_the_bill_of_everything(parts: list[tuple[str, in
     assert not any(line.adjusted_amount for line in again)
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 3_000_000), st.integers(0, 3_000_000))
 def test_after_the_limit_less_is_given_back_and_more_is_withheld(first: int, second: int) -> None:
     billed = billed_of(lines_now(bill_of(basis(("a", first))), {}, upward_billed=True))

@@ -4,11 +4,12 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.wording import WrongWording
 from billing.revenue_csv import BYTES_MAX, ROWS_MAX, StatedRow, net_revenue, read_statement
+from tests.examples import examples
 
 GOOD = b"item,amount,currency\nsample-model,1250.00,USD\nrefunds,-50,USD\n"
 
@@ -56,6 +57,7 @@ def test_decimals_are_those_of_the_currency() -> None:
         read_statement(b"item,amount,currency\nx,1.0,JPY\n", "JPY")
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_read_or_refused(document: bytes) -> None:
     with suppress(WrongWording):

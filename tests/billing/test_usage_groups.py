@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.bases import Grain, read_bases
@@ -15,6 +15,7 @@ from billing.usage_groups import SHARED, Stretches, caller_of, told_apart
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.models import Witness
 from tests.billing.world import APRIL, MARCH, World, make_world
+from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def world() -> World:
     return make_world(tokens={(MODEL, "input"): "1.00"})
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**12), st.dictionaries(st.sampled_from("abc"), st.integers(-5, 10**12)))
 def test_what_bills_is_divided_and_no_part_is_below_nothing(counted: int, parts: dict[str, int]) -> None:
     group = tuple(GROUP[name] for name in (*SHARED, *BY_HOUR.names))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -25,6 +25,7 @@ from metering.api_parameters import (
 from tenants.listing.answers import LIMIT_MAX
 from tenants.listing.cursors import write_cursor
 from tenants.listing.paging import Page
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,7 @@ def test_each_address_reads_its_own_parameters_alone() -> None:
     assert asked({**SPAN, "granularity": "hour"}, read_residuals_query).granularity == "hour"
 
 
+@settings(max_examples=examples(40))
 @given(place=st.lists(st.none() | st.integers(0, 9) | st.text("ab", max_size=3), max_size=5).map(tuple))
 def test_a_cursor_leads_to_the_row_after_its_place(place: tuple[str | int | None, ...]) -> None:
     found = asked({**SPAN, "cursor": write_cursor(place), "limit": "7"})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.batch_readings import ReadingCounts, count_readings
@@ -15,6 +15,7 @@ from metering.models import Batch
 from metering.received import Readings, readings_of
 from metering.shipped import meter_digest
 from metering.wire import decode_batch
+from tests.examples import examples
 from tests.metering.fleet import NOON_MS, column, make_agent, meter
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def test_columns_that_share_their_instants_are_each_judged() -> None:
     assert outcomes(counted(readings(1, 1, at_ms), readings(2, 1, at_ms), limits=limits)) == (2, 0, 0, 2)
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(0, 40), min_size=1, max_size=5)), max_size=6),
     st.integers(0, 40),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.management import call_command
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusters.models import Binding, Deployment, Endpoint
@@ -20,6 +20,7 @@ from metering.substituting import decide_substitution, propose_substitution
 from metering.substitutions import substitutions_for
 from metering.validating import validate_node
 from tenants.models import Role
+from tests.examples import examples
 from tests.factories import make_deployment, make_organization, make_user
 from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON, NOON_MS, FakeAgent, column, make_agent, meter, roll_up, total
@@ -36,6 +37,7 @@ LATER = NOON + timedelta(hours=2)
 REASON = "The gateway's log shows what the engine lost."
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(-(2**62), 2**62), st.lists(st.integers(0, 2**40), min_size=1, max_size=6).filter(any))
 def test_shares_add_up_and_are_right_to_a_unit(value: int, weights: list[int]) -> None:
     found = shares(value, weights)

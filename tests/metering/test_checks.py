@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.checks import (
@@ -18,6 +18,7 @@ from metering.checks import (
     repeated_prompt,
     residual,
 )
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_a_witness_that_is_no_count_is_refused() -> None:
 COUNTS = st.integers(0, COUNT_LIMIT - 1)
 
 
+@settings(max_examples=examples(40))
 @given(COUNTS, COUNTS)
 def test_no_difference_reads_as_none_and_none_as_a_difference(engine: int, gateway: int) -> None:
     compared = residual(engine=engine, gateway=gateway)
@@ -106,6 +108,7 @@ def test_no_difference_reads_as_none_and_none_as_a_difference(engine: int, gatew
     assert residual(engine=gateway, gateway=engine).difference == -compared.difference
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_an_event_of_sound_counts_has_no_fault(cached: int, other: int, reasoning: int) -> None:
     counts = EventCounts(cached + other, cached, other, reasoning + other, reasoning)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.checks import EVENT_TOKENS_MAX
 from metering.context_bands import CONTEXT_BANDS, band_of, tier_id
+from tests.examples import examples
 
 LENGTHS = st.integers(0, EVENT_TOKENS_MAX) | st.sampled_from(CONTEXT_BANDS).flatmap(
     lambda threshold: st.integers(max(threshold - 1, 0), threshold + 1)
@@ -21,6 +22,7 @@ def test_thresholds_ascend_from_nothing() -> None:
     assert all(lower < upper for lower, upper in pairwise(CONTEXT_BANDS))
 
 
+@settings(max_examples=examples(40))
 @given(LENGTHS)
 def test_a_request_exceeds_its_band_and_not_the_next(length: int) -> None:
     band = band_of(length)
@@ -29,6 +31,7 @@ def test_a_request_exceeds_its_band_and_not_the_next(length: int) -> None:
     assert not above or length <= above[0]
 
 
+@settings(max_examples=examples(40))
 @given(LENGTHS, LENGTHS)
 def test_a_longer_request_is_never_in_a_lower_band(one: int, other: int) -> None:
     assert band_of(min(one, other)) <= band_of(max(one, other))

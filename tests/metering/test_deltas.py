@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.deltas import (
@@ -20,6 +20,7 @@ from metering.deltas import (
     fold,
     unseen_tail,
 )
+from tests.examples import examples
 
 BEFORE = RegisterState(epoch="e1", seq=10, value=1_000, read_at_ms=100_000)
 
@@ -271,12 +272,14 @@ def lives(draw: st.DrawFn) -> tuple[list[RegisterReading], int]:
 WATCHED = RegisterBound(watched_since_ms=0)
 
 
+@settings(max_examples=examples(40))
 @given(lives())
 def test_every_unit_read_is_counted_once(made: tuple[list[RegisterReading], int]) -> None:
     readings, truth = made
     assert fold(None, readings, WATCHED).total == truth
 
 
+@settings(max_examples=examples(40))
 @given(lives(), st.data())
 def test_order_and_repetition_change_nothing(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
@@ -287,6 +290,7 @@ def test_order_and_repetition_change_nothing(made: tuple[list[RegisterReading], 
     assert len(folded.outcomes) == 2 * len(readings)
 
 
+@settings(max_examples=examples(40))
 @given(lives(), st.data())
 def test_folding_in_two_steps_is_folding_in_one(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
@@ -296,6 +300,7 @@ def test_folding_in_two_steps_is_folding_in_one(made: tuple[list[RegisterReading
     assert head.total + tail.total == truth
 
 
+@settings(max_examples=examples(40))
 @given(lives(), st.data())
 def test_a_lost_reading_loses_no_more_than_the_end_of_its_epoch(
     made: tuple[list[RegisterReading], int], data: st.DataObject
@@ -309,6 +314,7 @@ def test_a_lost_reading_loses_no_more_than_the_end_of_its_epoch(
         assert total == truth
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.builds(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metering.checks import EVENT_TOKENS_MAX
@@ -23,6 +23,7 @@ from metering.event_columns import (
 )
 from metering.event_items import COUNT_FIELDS, EARLIEST, Event, check_items, read_items
 from metering.event_marks import GIVEN_MARKS, QUANTITIES
+from tests.examples import examples
 from tests.metering.fleet import NOON
 from tests.metering.test_events import event
 
@@ -70,6 +71,7 @@ def rows_of(columns: EventColumns) -> list[Event]:
     return rows
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(ITEMS, min_size=1, max_size=5))
 @example([event("a"), event("b", key="team")])
 def test_all_at_once_are_judged_as_each_by_itself(sent: list[dict[str, Any]]) -> None:
@@ -86,6 +88,7 @@ def _counts(sent: list[dict[str, Any]]) -> list[object]:
     return [one[name] for one in sent for name in COUNT_FIELDS if name in one]
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(unix_us(EARLIEST), unix_us(datetime(2100, 1, 1, tzinfo=UTC))).map(instant_us))
 def test_an_instant_keeps_its_microseconds(at: datetime) -> None:
     items, _ = read_items(json.dumps([event(occurred_at=at.isoformat())]).encode())
@@ -95,6 +98,7 @@ def test_an_instant_keeps_its_microseconds(at: datetime) -> None:
     assert instant_us(unix_us(at)) == at
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.sampled_from("abc")))
 def test_what_repeats_is_kept_once_and_found_again(values: list[str]) -> None:
     seen, places = pointed_at(values)

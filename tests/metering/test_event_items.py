@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.checks import EVENT_TOKENS_MAX
 from metering.event_items import EVENTS_MAX, EventsMalformed, read_events
+from tests.examples import examples
 from tests.metering.fleet import NOON
 from tests.metering.test_events import event
 
@@ -27,6 +28,7 @@ JSON = st.recursive(
 FIELDS = ["id", "source", "occurred_at", "model", "input", "output", "cached_input", "reasoning", "tenant", "key", "x"]
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(FIELDS), JSON), min_size=1, max_size=8), st.data())
 def test_every_item_has_one_outcome_and_good_ones_are_untouched_by_bad_ones(
     items: list[Any], data: st.DataObject
@@ -47,6 +49,7 @@ def test_every_item_has_one_outcome_and_good_ones_are_untouched_by_bad_ones(
     assert all(one.code and one.detail for one in rejected)
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     try:
@@ -56,6 +59,7 @@ def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     assert 1 <= len(events) + len(rejected) <= EVENTS_MAX
 
 
+@settings(max_examples=examples(40))
 @given(
     tokens=st.integers(0, EVENT_TOKENS_MAX),
     output=st.integers(0, EVENT_TOKENS_MAX),

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from metering.event_columns import NOBODY, NUMBERS, Owned, OwnedColumns, instant_us
 from metering.event_keys import contents_of, first_contents_of, key_of, keys_of
+from tests.examples import examples
 from tests.metering.test_event_pack import owned_columns
 
 REPORTER = UUID(int=9)
@@ -26,6 +27,7 @@ def one(owner: Owned = OWNER, label: str = "team", at_us: int = 7, **numbers: in
     return OwnedColumns(("e-1",), (owner,), zero, (label,), zero, np.array([at_us]), row)
 
 
+@settings(max_examples=examples(40))
 @given(owned_columns())
 def test_many_have_the_keys_that_each_has(events: OwnedColumns) -> None:
     sources = [events.owners[owner].source for owner in events.owner]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.event_marks import GIVEN_MARKS, MARK_SETS, MARKS, TEXT_CHARS_MAX, bits_of, marks_in, text_of
 from metering.models import UsageHour
+from tests.examples import examples
 
 
+@settings(max_examples=examples(40))
 @given(st.permutations(MARKS).flatmap(lambda marks: st.integers(0, len(MARKS)).map(lambda count: marks[:count])))
 def test_a_set_of_marks_is_one_number_and_one_text(marks: list[str]) -> None:
     text = text_of(bits_of(marks))

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.event_columns import NOBODY, Owned, OwnedColumns
 from metering.event_owners import FOREVER_US, Bound, Served, Serving, attributed, changed_span, since
+from tests.examples import examples
 
 TENANT, PROVIDER, CHAT, CODE = (UUID(int=number) for number in range(1, 5))
 
@@ -99,6 +100,7 @@ def states(draw: st.DrawFn) -> list[Served]:
     return sorted(found)
 
 
+@settings(max_examples=examples(40))
 @given(before=states(), now=states())
 def test_outside_the_span_that_changed_every_answer_is_the_same(before: list[Served], now: list[Served]) -> None:
     changed = changed_span(before, now, from_us=2, to_us=12)
@@ -111,6 +113,7 @@ def test_outside_the_span_that_changed_every_answer_is_the_same(before: list[Ser
     assert changed_span(now, now, from_us=2, to_us=12) is None
 
 
+@settings(max_examples=examples(40))
 @given(state=states())
 def test_what_is_kept_is_read_back(state: list[Served]) -> None:
     kept: Any = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(state)))
@@ -118,6 +121,7 @@ def test_what_is_kept_is_read_back(state: list[Served]) -> None:
     assert since(state, 5) == [one for one in state if one.to_us > 5]
 
 
+@settings(max_examples=examples(40))
 @given(state=states(), instants=st.lists(INSTANTS, min_size=1), model=st.sampled_from(MODELS))
 def test_many_at_once_are_as_one_by_one(state: list[Served], instants: list[int], model: str) -> None:
     events = columns([(Owned("g", model, TENANT, NOBODY, ""), at_us) for at_us in instants])

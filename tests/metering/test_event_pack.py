@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.event_columns import FIRST_NUMBERS, NOBODY, NUMBERS, Owned, OwnedColumns
 from metering.event_pack import UnknownFormat, pack, unpack
+from tests.examples import examples
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 OWNERS = st.builds(Owned, TEXTS, TEXTS, st.uuids(), st.uuids() | st.just(NOBODY), TEXTS)
@@ -41,6 +42,7 @@ def owned_columns(draw: st.DrawFn) -> OwnedColumns:
 
 
 @pytest.mark.unmeasured
+@settings(max_examples=examples(40))
 @given(owned_columns())
 def test_what_is_packed_is_unpacked(events: OwnedColumns) -> None:
     found = unpack(pack(events))

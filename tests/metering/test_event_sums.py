@@ -17,6 +17,7 @@ from metering.event_columns import NOBODY, NUMBERS, Owned, OwnedColumns, unix_us
 from metering.event_items import COUNT_FIELDS
 from metering.event_marks import bits_of
 from metering.event_sums import Explaining, ReceivedEvents, deployments_in, explain_events, sum_events
+from tests.examples import examples
 from tests.metering.fleet import NOON
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def expected(said: Sequence[Said], received: timedelta) -> Counter[tuple[object,
     return Counter({key: value for key, value in found.items() if value})
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(SAID, min_size=1, max_size=12), st.integers(0, 300), st.integers(0, 5))
 def test_sums_are_those_of_each_event_in_any_chunks(said: list[Said], received_min: int, parts: int) -> None:
     received = received_min * MINUTE

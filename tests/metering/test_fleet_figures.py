@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -20,6 +20,7 @@ from metering.fleet_figures import (
 )
 from metering.models import AcceleratorHour
 from tests import factories
+from tests.examples import examples
 from tests.factories import Cast
 from tests.metering.floor import make_floor, make_metered_card, make_reporting
 
@@ -150,6 +151,7 @@ def test_only_the_providers_own_clusters_and_only_the_chosen_one(cast: Cast) -> 
     assert one.slug == "sample-west"
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 3000), st.data())
 def test_a_card_is_never_more_than_free_and_never_less_than_taken(sliced: int, data: st.DataObject) -> None:
     held = data.draw(st.integers(0, min(sliced, 1000)))

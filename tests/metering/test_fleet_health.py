@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusters.models import Accelerator, AcceleratorHealth
@@ -29,6 +29,7 @@ from metering.fleet_health import (
 )
 from metering.models import Meter, Quality, UsageHour, Witness
 from tests import factories
+from tests.examples import examples
 from tests.kept import kept
 from tests.metering.fleet import NOON
 
@@ -173,6 +174,7 @@ def test_errors_stand_before_what_is_only_slow(cast: Cast, card: Accelerator, dj
 WORK = st.builds(Work, st.integers(0, 10**12), st.decimals(0, 10_000, places=2))
 
 
+@settings(max_examples=examples(40))
 @given(WORK, WORK)
 def test_only_a_clear_fall_of_enough_work_is_told(now: Work, before: Work) -> None:
     fell = fell_below_usual(now, before)
@@ -184,6 +186,7 @@ def test_only_a_clear_fall_of_enough_work_is_told(now: Work, before: Work) -> No
         assert usual > 0
 
 
+@settings(max_examples=examples(40))
 @given(WORK)
 def test_nothing_falls_below_itself(work: Work) -> None:
     assert fell_below_usual(work, work) is None

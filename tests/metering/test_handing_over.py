@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.billing_reporters import AHEAD, EVER, HandOverRefused, hand_over
@@ -27,6 +27,7 @@ from metering.rollup_events import roll_up_events
 from tenants.listing.cursors import read_cursor
 from tenants.listing.paging import Page
 from tenants.models import AuditEntry
+from tests.examples import examples
 from tests.factories import make_deployment
 from tests.kept import kept
 from tests.metering.fleet import NOON, total
@@ -202,6 +203,7 @@ def test_reading_who_bills_takes_one_query_and_pages(cast: Cast, deployment: Dep
     assert found == every.rows
 
 
+@settings(max_examples=examples(40))
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  hypothesis wants it so
 def test_the_instants_offered_are_ones_that_are_taken(now: datetime) -> None:
     hour, day, month = instants_ahead(now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.hours import HOUR_MS
 from metering.looks import HOLE_MS_MIN, PAUSE_MS_MAX, Hole, Looks, instants_of
+from tests.examples import examples
 
 S = 1_000
 HOUR_0 = 1_773_144_000_000 - 1_773_144_000_000 % HOUR_MS
@@ -62,6 +63,7 @@ def test_of_a_batch_the_longest_column_and_the_ends_of_the_others_are_instants()
     assert instants_of([], 7) == [7]
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(1, 2 * PAUSE_MS_MAX), max_size=40), st.data())
 def test_covered_time_and_holes_make_the_whole_however_they_are_cut_up(pauses: list[int], data: st.DataObject) -> None:
     instants = [HOUR_0]

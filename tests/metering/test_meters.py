@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusters.models import Accelerator, Endpoint
@@ -17,6 +17,7 @@ from metering import meters
 from metering.deltas import RegisterState
 from metering.meters import ENGINE_LABEL, LABELS_CHARS_MAX, NodeMeters, identity_of
 from metering.models import Meter, MeterState, UsageGap, Witness
+from tests.examples import examples
 from tests.factories import make_accelerator, make_cluster, make_node
 from tests.metering.batches import meter
 from tests.metering.fleet import NOON_MS, column, make_agent, roll_up, total
@@ -35,12 +36,14 @@ def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider))
 
 
+@settings(max_examples=examples(40))
 @given(LABELS)
 def test_the_order_of_labels_names_nothing(labels: dict[str, str]) -> None:
     turned = dict(reversed(labels.items()))
     assert identity_of(meter(labels=labels)) == identity_of(meter(labels=turned))
 
 
+@settings(max_examples=examples(40))
 @given(LABELS, LABELS)
 def test_different_labels_are_different_meters_within_the_column(one: dict[str, str], other: dict[str, str]) -> None:
     first, second = identity_of(meter(labels=one)), identity_of(meter(labels=other))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.control_models import NodeHour, Silence
@@ -24,6 +24,7 @@ from metering.node_hours import (
 )
 from tenants.listing.cursors import read_cursor
 from tenants.listing.paging import Page
+from tests.examples import examples
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def hour(node: Node, back: int, expected: int, observed: int) -> None:
     )
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, HOUR_MS), st.integers(0, 2 * HOUR_MS))
 def test_a_share_is_never_more_than_the_whole_and_whole_only_at_its_edge(expected: int, observed: int) -> None:
     found = covered_permille(expected, observed)

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.hours import HOUR_MS
 from metering.owners import OwnerClaim, Owners, first_difference, timelines
 from metering.timeline import FOREVER_MS
+from tests.examples import examples
 
 ALICE, BOB = str(UUID(int=1)), str(UUID(int=2))
 DAY_MS = 24 * HOUR_MS
@@ -49,6 +50,7 @@ claims = st.lists(
 )
 
 
+@settings(max_examples=examples(40))
 @given(claims, claims)
 def test_before_the_first_difference_every_instant_has_the_same_owner(
     old: list[OwnerClaim], new: list[OwnerClaim]
@@ -60,6 +62,7 @@ def test_before_the_first_difference_every_instant_has_the_same_owner(
             assert before[subject].owner_at(at_ms) == now[subject].owner_at(at_ms)
 
 
+@settings(max_examples=examples(40))
 @given(claims)
 def test_what_is_kept_comes_back_the_same(some: list[OwnerClaim]) -> None:
     owners = Owners(some, [(ALICE, 5)])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.partition_plans import BATCHES, PLANS
@@ -22,6 +22,7 @@ from metering.partitions import (
     span_of,
     spans_ahead,
 )
+from tests.examples import examples
 
 MARCH = Span(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 INSTANTS = st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, tz=UTC))
@@ -41,6 +42,7 @@ def plan(**changes: object) -> PartitionPlan:
     return PartitionPlan(**fields)  # type: ignore[arg-type]  # fields by name
 
 
+@settings(max_examples=examples(40))
 @given(INSTANTS, st.sampled_from(["month", "day"]), st.integers(1, 40))
 def test_spans_contain_the_instant_and_follow_each_other(at: datetime, unit: Unit, ahead: int) -> None:
     spans = spans_ahead(at, unit, ahead)

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.physical import load_table
 from metering.plausibility import Output, Place, above_energy, above_rate, busy_without_tokens, least_energy_mj
+from tests.examples import examples
 
 H100, B200, A100 = "NVIDIA H100 80GB HBM3", "NVIDIA B200", "NVIDIA A100-SXM4-80GB"
 LLAMA_8B, LLAMA_70B = "meta-llama/Llama-3.1-8B-Instruct", "Llama-3.1-70B"
@@ -90,6 +91,7 @@ def test_cards_at_work_without_a_token_are_found() -> None:
     assert busy_without_tokens(TABLE, place(cards=[A100])) is None
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(1, 8))
 def test_more_energy_and_more_cards_never_make_output_less_plausible(tokens: int, energy_mj: int, cards: int) -> None:
     fewer = place(tokens, energy_mj=energy_mj, cards=[H100] * cards)

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering import received, wire
 from metering.received import Head, Readings, head_of, read_received, readings_of
 from metering.wire_blocks import BlockBatch, MeterTable, RegisterBlock, pack
+from tests.examples import examples
 from tests.metering import batches
 
 MS = 1_795_000_000_000
@@ -61,6 +62,7 @@ def read(text: bytes) -> tuple[Head, list[Any]] | None:
     return found and (found[0], [plain(each) for each in found[1]])
 
 
+@settings(max_examples=examples(40))
 @given(
     st.sampled_from([1, 2]),
     st.lists(

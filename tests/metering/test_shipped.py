@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.shipped import meter_digest, read_shipped, write_shipped
+from tests.examples import examples
 from tests.metering.fleet import energy, meter
 
 
+@settings(max_examples=examples(40))
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.integers(0, 2**63 - 1)))
 def test_what_is_written_is_read(shipped: dict[int, int]) -> None:
     assert read_shipped(write_shipped(shipped)) == shipped

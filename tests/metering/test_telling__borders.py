@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusters.models import Binding
@@ -17,6 +17,7 @@ from metering.models import UsageGap
 from metering.telling import KEPT, _first_id, tell_metering
 from tenants.hook_models import WebhookDelivery, WebhookEvent
 from tests.billing.killed import killed_everywhere
+from tests.examples import examples
 from tests.factories import EPOCH, make_accelerator, make_allocation, make_deployment, make_endpoint, make_slice
 from tests.kept import kept
 from tests.metering.test_telling import HOUR, NOW, alert, gap, listen, node_of, told
@@ -123,6 +124,7 @@ def test_what_was_found_a_day_ago_is_history(cast: Cast, found_at: datetime, is_
     assert tell_metering(now=NOW) == 2 * is_told
 
 
+@settings(max_examples=examples(40))
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  with its zone beside
 def test_the_first_identifier_of_an_instant_is_of_version_seven_and_holds_its_milliseconds(at: datetime) -> None:
     first = _first_id(at)

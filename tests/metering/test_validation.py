@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.validation import (
@@ -17,6 +17,7 @@ from metering.validation import (
     check_hour,
     check_sums,
 )
+from tests.examples import examples
 
 USUAL = [100_000] * PROFILE_HOURS_MIN
 
@@ -78,6 +79,7 @@ def test_hours_are_the_difference_of_the_register() -> None:
     assert check_sums([(7, 7), (8, 7)]) == [None, Found(Check.SUM, 8, 7)]
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 10**12), max_size=80), st.integers(0, 10**12))
 def test_an_hour_within_its_profile_is_no_spike(profile: list[int], value: int) -> None:
     found = {one.check for one in check_hour(MeterHour([actual(value)], profile))}

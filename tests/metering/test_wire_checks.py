@@ -1,10 +1,11 @@
 """What types alone cannot say about a batch."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering import wire
+from tests.examples import examples
 from tests.metering import batches
 
 START = 1_795_000_000_000
@@ -46,6 +47,7 @@ def test_instants_must_not_fall_and_the_first_that_does_is_named() -> None:
     wire.check_batch(batches.batch(registers=[batches.column([1, 1], read_at_ms=[START, START])]))
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=30))
 def test_instants_pass_exactly_when_they_are_sorted(instants: list[int]) -> None:
     batch = batches.batch(registers=[batches.column([0] * len(instants), read_at_ms=instants)])

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.agreements.proposals import Change, Known, read_changes, write_changes
 from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording
+from tests.examples import examples
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LEASE = {"kind": "lease", "price_per_gpu_hour": "2"}
@@ -83,6 +84,7 @@ changes = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(changes, min_size=1, max_size=5))
 def test_what_is_written_is_read_back(proposed: list[dict[str, Any]]) -> None:
     found = read(*proposed)

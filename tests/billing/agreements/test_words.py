@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.agreements.words import Difference, Said, differences, said_by
 from billing.rating.availability import AvailabilityWording, Step
 from billing.rating.lease_wording import AtEnd, LeaseWording
 from billing.rating.share_wording import TokenShareWording
+from tests.examples import examples
 
 LEASE = LeaseWording(accelerator_model="H100", price_per_gpu_hour=Decimal("2.350"))
 prices = st.decimals(min_value=0, max_value=1000, places=4)
@@ -55,6 +56,7 @@ def test_what_begins_has_no_before_and_what_ends_no_after() -> None:
     assert [each.after for each in differences(LEASE, None)] == [None, None]
 
 
+@settings(max_examples=examples(40))
 @given(prices, prices)
 def test_the_same_value_in_other_digits_is_no_difference(one: Decimal, other: Decimal) -> None:
     before = LeaseWording(price_per_gpu_hour=one)

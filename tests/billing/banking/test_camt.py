@@ -6,13 +6,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.banking import camt as module
 from billing.banking.camt import read_camt
 from billing.banking.entries import DOCUMENT_BYTES_MAX, StatementEntry, UnreadableStatement
 from tests.billing.banking.statements import DAY, IBAN, PAYER, Movement, camt
+from tests.examples import examples
 
 
 def entries(content: bytes) -> tuple[StatementEntry, ...]:
@@ -82,6 +83,7 @@ def test_a_batch_that_does_not_say_its_parts_is_one_movement() -> None:
     assert (found.reference, float(found.amount), found.text) == ("B7", 25, "part 1 part 2")
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.sampled_from(["1.00", "2.00"]), max_size=6))
 def test_movements_without_an_id_are_known_again_in_any_file(amounts: list[str]) -> None:
     told = [Movement(amount, "same words", "NONREF") for amount in amounts]
@@ -133,6 +135,7 @@ def test_too_many_entries_are_refused_rather_than_cut(monkeypatch: pytest.Monkey
         read_camt(camt([Movement("1.00"), Movement("2.00")]))
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=60).map(lambda junk: b"<Document><BkToCstmrStmt><Stmt>" + junk))
 def test_nothing_but_the_one_error_leaves_the_reader(content: bytes) -> None:
     with pytest.raises(UnreadableStatement):

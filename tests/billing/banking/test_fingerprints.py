@@ -7,11 +7,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.banking.entries import StatementEntry
 from billing.banking.fingerprints import DIGITS, fingerprint
+from tests.examples import examples
 
 ENTRY = StatementEntry(
     place="line 2",
@@ -65,6 +66,7 @@ def test_words_do_not_move_from_one_field_into_the_next() -> None:
     assert fingerprint(one) != fingerprint(other)
 
 
+@settings(max_examples=examples(40))
 @given(amount=st.decimals(min_value="-1e17", max_value="1e17", places=5).filter(bool), zeros=st.integers(0, 4))
 def test_amounts_are_told_apart_by_value_and_not_by_zeros(amount: Decimal, zeros: int) -> None:
     longer = amount.quantize(Decimal(1).scaleb(-5 - zeros))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from beancount import loader
 from beancount.core.data import Balance, Open, Transaction
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.bookkeeping.beancount import OPENING, Side, account_name, write_file
@@ -19,6 +19,7 @@ from billing.bookkeeping.reading import Book
 from billing.models import LedgerPosting
 from tests.billing.bookkeeping.kept import DAY, MAY, Kept, make_kept
 from tests.billing.world import APRIL, MARCH
+from tests.examples import examples
 from tests.kept import kept
 
 
@@ -92,6 +93,7 @@ def test_amounts_keep_every_decimal_of_the_books(currency: str, amount: str) -> 
     assert f"{amount} {currency}" in file_of(amount, closing=amount, currency=currency)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.from_regex(r"\A[a-zA-Z0-9_-]{1,12}\Z"), min_size=2, max_size=2, unique=True))
 def test_no_two_slugs_share_a_name(slugs: list[str]) -> None:
     first, second = (account_name("tenant_receivable", slug) for slug in slugs)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.budgets.forecast import HISTORY_DAYS, TRIES_MIN, WEEK, Forecast, forecast
+from tests.examples import examples
 
 ZERO = Decimal(0)
 DAYS = st.lists(st.decimals(min_value=0, max_value=10**6, places=2), min_size=WEEK, max_size=45)
@@ -65,6 +66,7 @@ def test_a_range_is_there_exactly_where_enough_days_were_tried(days: list[Decima
         assert found.low <= found.expected
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(ONE, max_size=WEEK - 1))
 def test_less_than_a_week_says_nothing(days: list[Decimal]) -> None:
     assert forecast(days, spent=ZERO, today=ZERO, left=1) is None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.budgets.profile import DAYS_MIN, HOURS_OF_DAY, HOURS_OF_WEEK, TOKENS_MIN, Unlike, unlike_hours
+from tests.examples import examples
 
 BASE = 10 * TOKENS_MIN
 
@@ -69,6 +70,7 @@ def test_what_always_swings_may_swing() -> None:
     assert unlike_hours(swinging, latest=HOURS_OF_DAY) == []
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(min_value=0, max_value=10**12), max_size=400), st.integers(min_value=0, max_value=500))
 def test_only_the_latest_are_looked_at_and_each_has_a_past(hours: list[int], latest: int) -> None:
     for one in unlike_hours(hours, latest=latest):

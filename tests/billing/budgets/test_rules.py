@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.budgets.rules import (
@@ -25,6 +25,7 @@ from billing.budgets.rules import (
     window_of,
 )
 from tests.billing.budgets.spent import RULE
+from tests.examples import examples
 
 ZONES = ("UTC", "Europe/Berlin", "America/Santiago", "Asia/Kolkata", "Pacific/Apia")
 INSTANTS = st.integers(min_value=1_262_304_000, max_value=2_208_988_800).map(
@@ -81,6 +82,7 @@ def test_reached_is_exact_at_the_threshold() -> None:
     assert percent_of(Decimal(200), amount) == 100
 
 
+@settings(max_examples=examples(40))
 @given(used=AMOUNTS, more=AMOUNTS, amount=AMOUNTS)
 def test_more_use_never_takes_a_threshold_back(used: Decimal, more: Decimal, amount: Decimal) -> None:
     thresholds = (10, 50, 100, 250)
@@ -90,6 +92,7 @@ def test_more_use_never_takes_a_threshold_back(used: Decimal, more: Decimal, amo
     assert all(percent_of(used, amount) >= one for one in before)
 
 
+@settings(max_examples=examples(40))
 @given(at=INSTANTS, zone=st.sampled_from(ZONES), per=st.sampled_from(list(Per)))
 def test_periods_follow_each_other_without_gap_and_hold_their_instant(at: datetime, zone: str, per: Per) -> None:
     from_at, to_at = window_of(per, zone, at)

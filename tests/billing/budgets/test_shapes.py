@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.budgets.rules import THRESHOLDS, Measure, Per, Rule, Scope
@@ -29,6 +29,7 @@ from billing.budgets.shapes import (
 )
 from billing.models import Budget, BudgetLook, BudgetStop, SpendAlert
 from tests.billing.budgets.spent import RULE
+from tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +107,7 @@ def test_each_wrong_field_is_named_and_no_other(body: dict[str, Any], fields: li
         assert read(**body)["currency"] == "USD", "blanks around it are no matter"
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(1, 1000), max_size=10))
 def test_thresholds_may_come_in_any_order_and_twice(thresholds: list[int]) -> None:
     rule = read_rule({**read(thresholds=thresholds), "currency": "USD"}, "UTC")

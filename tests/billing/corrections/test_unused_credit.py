@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.charging import ensure_periods
@@ -38,6 +38,7 @@ from tests.billing.test_credits import grant, left, prepaid_world
 from tests.billing.topups.prepaid import bought, wrong_but_usage
 from tests.billing.topups.test_charges import paid
 from tests.billing.world import APRIL, HOUR, MARCH
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from tests.fakes.stripe_double.fixture import StripeDouble
@@ -72,6 +73,7 @@ def test_more_than_is_left_is_refused_with_what_is() -> None:
         assert refused.value.extra == {"left": left_over}
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 500), max_size=5), st.integers(1, 2_000))
 def test_parts_are_the_wish_and_within_their_purchases(lefts: list[int], asked: int) -> None:
     chosen = [purchase(str(place), amount, day=place + 1) for place, amount in enumerate(lefts)]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.documents.einvoice import Einvoice, Lacks, clean, einvoice_of, money_text, plain
@@ -14,6 +14,7 @@ from billing.documents.inputs import BankAccount, DocumentInput, Payment, Totals
 from billing.money import round_to_minor
 from tests.billing.documents.invoiced import SAMPLES, credit_note, known, untaxed
 from tests.billing.documents.made import BUYER, SELLER, discount_line, invoice, lease_line, share_line
+from tests.examples import examples
 
 
 def lacks(document: DocumentInput) -> tuple[str, ...]:
@@ -73,6 +74,7 @@ def test_requests_are_counted_and_other_units_are_one_piece() -> None:
     assert (item.quantity, item.price) == (Decimal(1), Decimal("20.00"))
 
 
+@settings(max_examples=examples(40))
 @given(
     quantity=st.decimals(min_value=-10_000, max_value=10_000_000, places=3),
     price=st.decimals(min_value=0, max_value=1000, places=6),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.documents.focus import (
@@ -33,6 +33,7 @@ from billing.money import to_charge
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.rated import PriceUnit, TermKind, Unit
 from tests.billing.documents.test_focus_rules import AMOUNT, BILL, HELD, charge
+from tests.examples import examples
 
 NOTHING = Decimal(0)
 COSTS = ("BilledCost", "EffectiveCost", "ContractedCost")
@@ -144,6 +145,7 @@ def test_prices_are_never_negative_whatever_the_signs(
     assert broken_columns(row) == ()
 
 
+@settings(max_examples=examples(40))
 @given(
     quantity=st.integers(0, 10**15),
     price=st.decimals(0, 10_000, places=6),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.documents.focus import (
@@ -20,6 +20,7 @@ from billing.documents.focus import (
     rounding_row,
 )
 from billing.documents.focus_rules import broken_columns
+from tests.examples import examples
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -93,6 +94,7 @@ def test_a_share_has_its_list_price_and_the_part_that_is_owed() -> None:
     assert (row["SkuId"], row["SkuPriceId"]) == ("token_share/m/input", "token_share/m/input@v1")
 
 
+@settings(max_examples=examples(40))
 @given(
     figures=st.fixed_dictionaries(
         {

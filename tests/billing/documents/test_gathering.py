@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.documents.composing import compose
@@ -15,6 +15,7 @@ from billing.documents.paper import Paper, RowKind
 from billing.documents.press import print_paper
 from billing.rating.rated import Unit
 from tests.billing.documents.made import discount_line, invoice, lease_line, share_line
+from tests.examples import examples
 
 AMOUNTS = st.decimals(min_value=-500, max_value=9_000, places=2)
 
@@ -42,6 +43,7 @@ def total(shown: Printed) -> Decimal:
     return sum((*(one.amount for one in shown.lines), *(one.amount for one in shown.sums)), start=Decimal(0))
 
 
+@settings(max_examples=examples(40))
 @given(documents(), st.integers(2, 60))
 def test_it_is_never_longer_than_there_is_room_and_sums_to_the_same(lines: list[Line], rows_max: int) -> None:
     shown = printed(lines, rows_max=rows_max)

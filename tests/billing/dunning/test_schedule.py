@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.dunning.schedule import (
@@ -21,6 +21,7 @@ from billing.dunning.schedule import (
     read_schedule,
     write_schedule,
 )
+from tests.examples import examples
 
 STEP = st.fixed_dictionaries({"after_days": st.integers(-1, 400), "action": st.sampled_from([*Action, "shout"])})
 
@@ -62,6 +63,7 @@ def test_what_cannot_be_a_schedule_says_why(steps: list[dict[str, Any]], words: 
         read_schedule(steps)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(STEP, max_size=6))
 def test_every_schedule_that_is_taken_gives_notice_before_it_suspends(steps: list[dict[str, Any]]) -> None:
     try:

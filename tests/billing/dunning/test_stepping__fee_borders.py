@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.corrections.debits import DebitBilled, take_back_debit
@@ -40,6 +40,7 @@ from tests.billing.collected import pay_by_hand
 from tests.billing.dunning.overdue import BY, after, make_overdue, sweep
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.billing.killed import killed_everywhere
+from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def test_a_step_with_its_fee_is_taken_back_whole_or_not_at_all(cast: Cast, invoi
     assert (DunningTakenBack.objects.count(), DebitTakenBack.objects.count()) == (1, 1)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.one_of(fee_steps, plain_steps), max_size=STEPS_MAX))
 def test_a_schedule_is_read_in_any_order_and_written_as_it_is_read(steps: list[dict[str, Any]]) -> None:
     if len({(step["after_days"], step["action"]) for step in steps}) != len(steps):
@@ -220,6 +222,7 @@ def test_a_schedule_is_read_in_any_order_and_written_as_it_is_read(steps: list[d
         assert Fraction(step.percent) == Fraction(said.get("percent", 0))
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(plain_steps, max_size=6, unique_by=lambda step: (step["after_days"], step["action"])))
 def test_steps_come_one_after_the_other_until_none_is_left(steps: list[dict[str, Any]]) -> None:
     planned = read_schedule(steps)

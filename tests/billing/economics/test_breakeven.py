@@ -3,10 +3,11 @@
 from fractions import Fraction
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.economics.breakeven import Offer, Ray, cheapest, crossings, hybrid, level, rising
+from tests.examples import examples
 
 ONE = Fraction(1)
 
@@ -46,6 +47,7 @@ offers_of = st.builds(
 )
 
 
+@settings(max_examples=examples(40))
 @given(offers_of, offers_of)
 def test_between_crossings_the_order_never_changes(left: Offer, right: Offer) -> None:
     left, right = Offer("left", left.rays), Offer("right", right.rays)

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.economics.cost import CardCost, CostRates
 from billing.economics.days import IDLE, UseCost, cost_of_day, share_amount
 from billing.economics.uses import NodeHour, Tokens, Use, UseKind
 from billing.money import exact_sum, to_charge
+from tests.examples import examples
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = [DAY + timedelta(hours=hour) for hour in range(24)]
@@ -86,6 +87,7 @@ def test_a_new_rate_counts_from_its_hour_on() -> None:
 prices = st.decimals(0, 10**6, places=6)
 
 
+@settings(max_examples=examples(40))
 @given(
     rates=st.builds(
         CostRates,
@@ -123,6 +125,7 @@ def test_the_uses_cost_what_the_cluster_costs_to_the_last_decimal(
     assert exact_sum(row.overhead_cost for row in rows) == to_charge(overhead)
 
 
+@settings(max_examples=examples(40))
 @given(
     amount=st.decimals(-(10**12), 10**12, places=18), weights=st.lists(st.integers(1, 10**12), min_size=1, max_size=6)
 )

@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.economics.days import UseCost
 from billing.economics.revenue import UNPLACED, Earned, Place, place_revenue
 from billing.economics.uses import Tokens, Use, UseKind
 from billing.money import exact_sum
+from tests.examples import examples
 
 
 def use(kind: UseKind, tenant: str, model: str, *, tokens: int = 0, card_ms: int = 0) -> UseCost:
@@ -58,6 +59,7 @@ def test_what_fits_nowhere_stays_a_row_without_a_place() -> None:
     }
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.builds(

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.economics.uses import NodeHour, Tokens, Use, Used, UseKind, uses_of
+from tests.examples import examples
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = 3_600_000
@@ -87,6 +88,7 @@ amounts = st.integers(0, 10**9)
 made = st.builds(Tokens, input=amounts, cached_input=amounts, cache_write=amounts, output=amounts)
 
 
+@settings(max_examples=examples(40))
 @given(
     free=st.dictionaries(cards, st.integers(0, 8 * HOUR)),
     held=st.dictionaries(st.tuples(tenants, cards), st.integers(0, 8 * HOUR), max_size=4),

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.margins import sum_day
@@ -18,6 +18,7 @@ from billing.queries.margin import Figures, Grouping, daily, margin, total_of
 from tests import factories
 from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
+from tests.examples import examples
 from tests.kept import kept
 
 FIRST, FIFTH, LAST = date(2026, 3, 1), date(2026, 3, 5), date(2026, 3, 31)
@@ -181,6 +182,7 @@ parts = st.builds(
 )
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(parts, max_size=6))
 def test_figures_add_up_in_any_order(each: list[Figures]) -> None:
     total = total_of(each)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.charging import charge_period, ensure_periods
@@ -15,6 +15,7 @@ from billing.queries import usage_overview
 from billing.queries.usage_windows import PERIODS_MAX, begins_inside, counts_by_period, windows_of
 from tests.billing.agreements.agreed import PRICES, accepted, offered
 from tests.billing.world import APRIL, H100, MARCH, World, make_world
+from tests.examples import examples
 from tests.kept import kept
 
 DAY = timedelta(days=1)
@@ -79,6 +80,7 @@ def test_a_time_of_very_many_periods_is_one() -> None:
     assert begins_inside([window])
 
 
+@settings(max_examples=examples(40))
 @given(
     kind=st.sampled_from(["calendar_month", "anniversary_month", "week", "day"]),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.availability import (
@@ -23,6 +23,7 @@ from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import Rated
 from billing.rating.wording import Stretch, WrongWording, read_wording
 from tests.billing.rating.made import END, START, at, hold, token_line
+from tests.examples import examples
 
 LADDER = tuple(
     Step(below_percent=Decimal(below), credit_percent=Decimal(credit))
@@ -74,6 +75,7 @@ def test_nothing_is_credited_before_the_periods_end() -> None:
     assert adjust_availability(ladder(24), early, leased().lines).lines == ()
 
 
+@settings(max_examples=examples(40))
 @given(st.floats(0, 24, allow_nan=False), st.integers(1, 23))
 def test_the_same_ladder_in_two_stretches_credits_the_same(lost: float, edge: int) -> None:
     lines = leased().lines
@@ -82,6 +84,7 @@ def test_the_same_ladder_in_two_stretches_credits_the_same(lost: float, edge: in
     assert once.exact_total == twice.exact_total
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 24 * 60), min_size=2, max_size=2))
 def test_more_lost_never_credits_less(minutes: list[int]) -> None:
     less, more = sorted(minutes)

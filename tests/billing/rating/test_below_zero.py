@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.adjusting import amount_line
@@ -16,6 +16,7 @@ from billing.rating.inputs import RatingWindow
 from billing.rating.lines import make_bill
 from billing.rating.rated import Carry, Rated, RatedLine, TermKind
 from tests.billing.rating.priced import FROM, TO
+from tests.examples import examples
 
 WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
 YEN = replace(WINDOW, currency="JPY")
@@ -91,6 +92,7 @@ def test_only_what_the_exact_amounts_are_below_zero_is_handed_on(
     assert make_bill((*amounts(*lines), *rated.lines), "JPY").total == 0
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.decimals(-50, 50, places=4), max_size=6),
     st.decimals(0, 20, places=0),

@@ -1,16 +1,18 @@
 """No unit of usage is priced twice, and none is lost."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.billable import billable, less, take, without
 from billing.rating.quantities import QUANTITIES
+from tests.examples import examples
 
 MIXES = st.dictionaries(st.sampled_from("AESQ"), st.integers(0, 10**18), max_size=4)
 USED = st.dictionaries(st.sampled_from(list(QUANTITIES)), MIXES)
 PARTS = st.sets(st.sampled_from([row.name for row in QUANTITIES.values() if row.part_of]))
 
 
+@settings(max_examples=examples(40))
 @given(USED, PARTS)
 def test_what_is_priced_is_what_was_counted_less_parts_billed_inside(
     used: dict[str, dict[str, int]], parts: set[str]
@@ -24,6 +26,7 @@ def test_what_is_priced_is_what_was_counted_less_parts_billed_inside(
         assert priced == sum(used.get(name, {}).values())
 
 
+@settings(max_examples=examples(40))
 @given(MIXES, st.integers(0, 10**19))
 def test_a_mix_divides_exactly(mix: dict[str, int], count: int) -> None:
     count = min(count, sum(mix.values()))

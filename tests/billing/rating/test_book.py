@@ -4,12 +4,13 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
 from metering.context_bands import CONTEXT_BANDS
 from tests.billing.rating.made import START, version
+from tests.examples import examples
 
 
 def test_a_price_that_is_not_there_is_unknown_and_not_zero() -> None:
@@ -41,6 +42,7 @@ TIERS = st.dictionaries(
 BAND = st.sampled_from(CONTEXT_BANDS)
 
 
+@settings(max_examples=examples(40))
 @given(TIERS, BAND, st.sampled_from(list(TokenClass)))
 def test_a_price_is_that_of_the_greatest_threshold_not_above_the_request(
     tiers: dict[tuple[TokenClass, int], str], band: int, token_class: TokenClass
@@ -52,6 +54,7 @@ def test_a_price_is_that_of_the_greatest_threshold_not_above_the_request(
     assert book.price_per_mtok("other", token_class, band) is None
 
 
+@settings(max_examples=examples(40))
 @given(TIERS, BAND, BAND)
 def test_a_tier_tells_all_prices_of_a_model_and_never_falls_for_a_longer_request(
     tiers: dict[tuple[TokenClass, int], str], one: int, other: int

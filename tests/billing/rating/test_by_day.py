@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.by_day import divided
@@ -16,6 +16,7 @@ from billing.rating.token_price import rate_token_price
 from billing.rating.token_price_wording import Multiplier, TokenPriceWording
 from tests.billing.rating.made import token_line
 from tests.billing.rating.priced import BOOK, FROM, TO, USED, table, term, used, wording, wordings
+from tests.examples import examples
 
 
 def by_day(usage: list[Used], agreed: TokenPriceWording) -> tuple[tuple[RatedLine, ...], list[RatedLine]]:
@@ -24,6 +25,7 @@ def by_day(usage: list[Used], agreed: TokenPriceWording) -> tuple[tuple[RatedLin
     return lines, list(divided(lines, [about], lambda at: at.date().isoformat()))
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(USED, max_size=10), wordings(("graduated", "volume")))
 def test_the_days_of_a_line_are_the_line(usage: list[Used], agreed: TokenPriceWording) -> None:
     lines, days = by_day(usage, agreed)
@@ -38,6 +40,7 @@ def test_the_days_of_a_line_are_the_line(usage: list[Used], agreed: TokenPriceWo
     assert whole == parts
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(USED, max_size=10))
 def test_at_one_price_each_day_has_what_was_used_on_it(usage: list[Used]) -> None:
     usage = [one for one in usage if not one.marks]
@@ -71,6 +74,7 @@ def test_lines_of_other_terms_stay_as_they_are() -> None:
 CALLERS = st.sampled_from(["", "key-a|search", "key-b|"])
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(USED, CALLERS), max_size=10), wordings(("graduated", "volume")))
 def test_callers_change_no_line_and_their_parts_are_the_days(
     said: list[tuple[Used, str]], agreed: TokenPriceWording
@@ -87,6 +91,7 @@ def test_callers_change_no_line_and_their_parts_are_the_days(
     assert +whole == +divided_sums
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(USED, CALLERS), max_size=10))
 def test_at_one_price_each_caller_has_what_it_used(said: list[tuple[Used, str]]) -> None:
     usage = [replace(used, caller=caller) for used, caller in said if not used.marks]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.commitment import CommitmentWording, adjust_commitment, drawdown
@@ -16,6 +16,7 @@ from billing.rating.inputs import Carried, RatingWindow, TermInput
 from billing.rating.wording import Stretch, read_wording
 from tests.billing.rating.made import token_line
 from tests.billing.rating.priced import FROM, MIDDLE, TO
+from tests.examples import examples
 
 WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
 
@@ -28,6 +29,7 @@ def committed(*cuts: datetime, carried: dict[str, Decimal] | None = None, **said
     return TermInput("M-1", "", FROM, None, stretches, facts=facts)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6), st.sampled_from(["lost", "recoupable"]))
 def test_a_period_is_paid_for_by_the_larger_of_both(used: list[int], shortfall: str) -> None:
     carried: dict[str, Decimal] = {}
@@ -41,6 +43,7 @@ def test_a_period_is_paid_for_by_the_larger_of_both(used: list[int], shortfall: 
         assert paid == max(count, 100) if shortfall == "lost" else 100 <= paid <= max(count, 100)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6))
 def test_what_is_recouped_was_paid_for_nothing_before(used: list[int]) -> None:
     carried: dict[str, Decimal] = {}

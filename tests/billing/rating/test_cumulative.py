@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.cumulative import Booked, DeltaKind, book, difference
 from billing.rating.rated import RatedLine
 from tests.billing.rating.made import token_line
+from tests.examples import examples
 
 
 def test_the_first_rating_books_every_line_whole() -> None:
@@ -98,6 +99,7 @@ RUNS = st.lists(
 )
 
 
+@settings(max_examples=examples(40))
 @given(RUNS)
 def test_after_any_runs_what_is_booked_is_the_last_rating(runs: list[dict[str, tuple[int, str]]]) -> None:
     booked: dict[str, Booked] = {}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.adjusting import Scope, net_by_about
@@ -16,6 +16,7 @@ from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.kinds import read_any_wording
 from billing.rating.rated import TermKind, Unit
 from billing.rating.wording import Stretch, WrongWording, write_wording
+from tests.examples import examples
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -49,6 +50,7 @@ def test_it_is_one_line_of_its_amount() -> None:
     assert line.rule == RULE_CORRECTION
 
 
+@settings(max_examples=examples(40))
 @given(at=st.integers(0, 31 * 86_400 - 1), seen=st.integers(0, 31 * 86_400))
 def test_it_is_owed_from_its_instant_on_and_in_its_period_alone(at: int, seen: int) -> None:
     begins, to_at = MARCH + timedelta(seconds=at), MARCH + timedelta(seconds=seen)

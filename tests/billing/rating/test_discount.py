@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.discount import DiscountWording, adjust_discount
@@ -13,6 +13,7 @@ from billing.rating.rated import RatedLine
 from billing.rating.wording import Stretch, read_wording
 from tests.billing.rating.made import token_line
 from tests.billing.rating.priced import FROM, MIDDLE, TO
+from tests.examples import examples
 
 WINDOW = RatingWindow("USD", "UTC", FROM, TO, TO)
 LINES = st.lists(st.integers(0, 10**9), min_size=1, max_size=5)
@@ -27,6 +28,7 @@ def discount(ref: str = "D-1", **said: object) -> TermInput:
     return TermInput(ref, "", FROM, None, (Stretch(1, FROM, TO, wording),))
 
 
+@settings(max_examples=examples(40))
 @given(LINES, st.integers(1, 100), st.decimals(0, 2_000, places=2))
 def test_together_they_take_no_more_than_there_is(tokens: list[int], percent: int, amount: Decimal) -> None:
     lines = made(tokens)
@@ -37,6 +39,7 @@ def test_together_they_take_no_more_than_there_is(tokens: list[int], percent: in
     assert sum((line.exact for line in lines), Fraction(0)) >= 0
 
 
+@settings(max_examples=examples(40))
 @given(LINES)
 def test_all_of_it_can_be_taken_off(tokens: list[int]) -> None:
     lines = made(tokens)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.basis import PeriodBasis
@@ -25,6 +25,7 @@ from billing.rating.token_price import rate_token_price
 from billing.rating.wording import Stretch, Wording, read_wording
 from clusters.occupancy import Hold
 from tests.billing.rating.priced import BOOK, FROM, MIDDLE, TO, USED, WINDOW_HOURS, term, used, wording, wordings
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,7 @@ def counted(rated: Rated) -> Counter[tuple[object, ...]]:
     return found
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(USED, max_size=12), wordings(("graduated", "volume")), INSTANTS)
 def test_a_term_that_is_divided_comes_to_the_same_units_at_the_same_prices(
     usage: list[Used], said: TokenPriceWording, instants: set[datetime]

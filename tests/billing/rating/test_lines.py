@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.held_time import About, Rates, Row, rate_time
@@ -13,6 +13,7 @@ from billing.rating.lines import by_rate, make_bill
 from billing.rating.rated import Rated, TermKind, Unit
 from clusters.occupancy import unix_second
 from tests.billing.rating.made import END, START, at, hold, token_line
+from tests.examples import examples
 
 
 def held(price: Decimal, hours: tuple[float, float], model: str = "H100") -> Rated:
@@ -102,6 +103,7 @@ def test_a_bill_of_nothing_is_zero_in_its_currency() -> None:
     assert str(make_bill([], "BHD").total) == "0.000"
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.tuples(st.integers(-(10**12), 10**12), st.sampled_from("abc"))),
     st.sampled_from(["USD", "JPY", "BHD"]),

@@ -7,13 +7,14 @@ from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.lots import Lot, Positions, covered, dearest_first, groups, names_of, order, part_of, split
 from billing.rating.token_price_wording import TokenPriceWording
 from billing.rating.wording import Stretch
 from tests.billing.rating.priced import FROM, TO, table, wording
+from tests.examples import examples
 
 TABLED = wording(tiers=[table((10, "100"), (None, "50"))])
 
@@ -50,6 +51,7 @@ def test_the_moment_comes_first_and_then_the_dearest() -> None:
     assert dearest_first([cheap, dear, later]) == [later, dear, cheap]
 
 
+@settings(max_examples=examples(40))
 @given(st.permutations(range(6)), st.integers(0, 99))
 def test_the_order_does_not_depend_on_how_lots_come(places: list[int], seed: int) -> None:
     random = Random(seed)
@@ -79,6 +81,7 @@ def test_names_are_those_of_all_wordings_once() -> None:
     assert names_of([Stretch(1, FROM, TO, TABLED), Stretch(2, FROM, TO, other)], "tiers") == ["main", "second"]
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 100))
 def test_a_split_loses_nothing(actual: int, estimated: int, count: int) -> None:
     whole = replace(lot(), mix={"A": actual, "E": estimated})

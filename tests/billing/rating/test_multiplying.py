@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.multiplying import NO_FACTOR, Factors, window_edges
 from tests.billing.rating.priced import BOOK, wording
+from tests.examples import examples
 
 NIGHT = {"name": "night", "from_local": "22:00", "to_local": "06:00", "factor": "0.75"}
 NEW_YORK = Factors(wording(off_peak=[NIGHT], multipliers=[{"mark": "batch", "factor": "0.6"}]), "America/New_York")
@@ -38,6 +39,7 @@ def test_an_hour_that_the_clock_repeats_is_in_the_window_twice_and_a_skipped_one
     assert inside(datetime(2025, 7, 2, 4, tzinfo=UTC)) == 2
 
 
+@settings(max_examples=examples(40))
 @given(
     st.integers(0, 365 * 24 * 60).map(lambda minutes: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)),
     st.sampled_from(["America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.held_time import Outage
@@ -22,6 +22,7 @@ from billing.rating.on_demand import (
 from billing.rating.wording import Stretch, WrongWording, read_wording
 from clusters.occupancy import Hold
 from tests.billing.rating.made import END, START, at, hold, version
+from tests.examples import examples
 
 PRICE = Decimal("3.6")
 WINDOW = RatingWindow("USD", "UTC", START, END, END, (version("v1", gpu="7.2"),))
@@ -36,6 +37,7 @@ def state(name: str, from_hours: float, to_hours: float, slice_ref: str = "s0") 
     return StateSpan(slice_ref=slice_ref, state=name, from_at=at(from_hours), to_at=at(to_hours))
 
 
+@settings(max_examples=examples(40))
 @given(st.sets(st.sampled_from(STATES[:1] + STATES[2:])), st.lists(st.sampled_from(STATES), min_size=1, max_size=8))
 def test_the_states_that_bill_sum_to_what_is_billed(billed: set[str], states: list[str]) -> None:
     wording = OnDemandWording(price_per_gpu_hour=PRICE, billed_states=("running", *sorted(billed)))
@@ -45,6 +47,7 @@ def test_the_states_that_bill_sum_to_what_is_billed(billed: set[str], states: li
     assert rated.exact_total == hours * Fraction("3.6")
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, 7_200), st.integers(0, 7_200))
 def test_a_session_is_billed_for_its_seconds_and_never_for_less_than_the_minimum(seconds: int, minimum: int) -> None:
     wording = OnDemandWording(price_per_gpu_hour=PRICE, minimum_seconds=minimum)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
@@ -21,6 +21,7 @@ from billing.rating.price_lists import (
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from tests.billing.rating.made import START
+from tests.examples import examples
 
 EVERY_KIND = PriceVersion(
     version_id="v1",
@@ -84,6 +85,7 @@ def test_a_change_that_all_prices_share_is_told_from_one_that_they_do_not() -> N
 PRICES = st.dictionaries(st.builds(key, st.sampled_from(TokenClass)), st.decimals(0, 9, places=2), max_size=5)
 
 
+@settings(max_examples=examples(40))
 @given(PRICES, PRICES)
 def test_changes_lead_from_one_list_to_the_other(
     before: dict[PriceKey, Decimal], after: dict[PriceKey, Decimal]

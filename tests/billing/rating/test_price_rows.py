@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.price_lists import FACTOR, PriceKey
@@ -11,6 +11,7 @@ from billing.rating.price_rows import FIELD_OF_UNIT, check_list, read_rows, rows
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain
+from tests.examples import examples
 
 INPUT = PriceKey(PriceUnit.PER_MTOK, "m", "input")
 LONG = PriceKey(PriceUnit.PER_MTOK, "m", "input", 200_000)
@@ -82,6 +83,7 @@ def test_a_list_by_itself_needs_a_price_below_every_tier() -> None:
         check_list({LONG: Decimal(2)}, where="prices")
 
 
+@settings(max_examples=examples(40))
 @given(st.decimals(0, 10**11, places=12))
 def test_a_price_is_written_plainly_and_exactly(price: Decimal) -> None:
     text = plain(price)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.money import CHARGE_DECIMALS, to_charge
@@ -24,6 +24,7 @@ from billing.rating.rated import (
     per_period,
 )
 from tests.billing.rating.made import token_line
+from tests.examples import examples
 
 
 def test_a_line_has_its_base_and_what_is_owed_of_it() -> None:
@@ -79,11 +80,13 @@ def test_a_long_key_keeps_its_length_and_stays_its_own() -> None:
 PARTS = st.lists(st.text(alphabet="ab|%7C5", max_size=5), min_size=1, max_size=4).filter(lambda p: any(p))
 
 
+@settings(max_examples=examples(40))
 @given(PARTS, PARTS)
 def test_different_parts_give_different_keys(left: list[str], right: list[str]) -> None:
     assert (line_key(*left) == line_key(*right)) == (left == right)
 
 
+@settings(max_examples=examples(40))
 @given(
     quantity=st.decimals(min_value=-(10**12), max_value=10**12, places=6),
     price=st.decimals(min_value=0, max_value=10**4, places=8),

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.shapes import Shape, shapes
 from clusters.occupancy import Hold, held_gpu_ms, unix_second
 from tests.billing.rating.made import END, START, at, hold
+from tests.examples import examples
 
 
 def test_a_change_of_slices_at_one_instant_is_no_change_of_shape() -> None:
@@ -64,6 +65,7 @@ HOLDS = st.lists(
 )
 
 
+@settings(max_examples=examples(40))
 @given(HOLDS)
 def test_shapes_hold_exactly_what_was_held_in_any_order(holds: list[Hold]) -> None:
     found = shapes(holds, START, END)
@@ -71,6 +73,7 @@ def test_shapes_hold_exactly_what_was_held_in_any_order(holds: list[Hold]) -> No
     assert shapes(reversed(holds), START, END) == found
 
 
+@settings(max_examples=examples(40))
 @given(HOLDS, st.integers(0, 86_400_000))
 def test_two_windows_hold_as_much_as_the_whole(holds: list[Hold], middle_ms: int) -> None:
     middle = START + timedelta(milliseconds=middle_ms)

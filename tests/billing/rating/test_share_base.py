@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.share_base import StatementCheck, check_statement
@@ -24,6 +24,7 @@ from tests.billing.rating.share_made import (
     used,
     wording,
 )
+from tests.examples import examples
 
 CERTIFIED = {"base": "certified_revenue", "statements": {"due_days": 21}}
 TIERS = [
@@ -111,6 +112,7 @@ def test_a_statement_is_checked_against_what_was_metered() -> None:
     assert check_statement((), Decimal(0), Decimal(0)).is_within
 
 
+@settings(max_examples=examples(40))
 @given(st.decimals(0, 10**9, places=2), st.decimals(0, 10**9, places=2))
 def test_a_check_is_between_nothing_and_everything(stated: Decimal, metered: Decimal) -> None:
     check = StatementCheck(Fraction(stated), Fraction(metered), Decimal(3))

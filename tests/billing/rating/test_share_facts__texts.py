@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import Fact
@@ -21,6 +21,7 @@ from billing.rating.share_facts import (
     WitnessCounts,
 )
 from tests.billing.rating.share_made import APRIL, MARCH, MAY, april
+from tests.examples import examples
 
 COUNTED = {
     "deployment": "d1",
@@ -33,6 +34,7 @@ NUMBERS = st.integers(0, 2**63)
 MONEY = st.decimals(0, 10**12, places=18)
 
 
+@settings(max_examples=examples(40))
 @given(engine=NUMBERS, gateway=NUMBERS, explained=st.integers(-(2**63), 2**63))
 def test_counts_of_both_witnesses_come_back_whole_however_large(engine: int, gateway: int, explained: int) -> None:
     fact = WitnessCounts(
@@ -48,6 +50,7 @@ def test_counts_of_both_witnesses_come_back_whole_however_large(engine: int, gat
     assert read_fact(write_fact(fact)) == fact
 
 
+@settings(max_examples=examples(40))
 @given(reported=MONEY, found=MONEY, cost=MONEY)
 def test_money_of_an_audit_comes_back_to_the_last_decimal(reported: Decimal, found: Decimal, cost: Decimal) -> None:
     fact = AuditFinding(

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.availability import MeasuredAvailability
@@ -27,6 +27,7 @@ from tests.billing.rating.share_made import (
     used,
     wording,
 )
+from tests.examples import examples
 
 MONTHS = [(APRIL, MAY), (MAY, JUNE)]
 
@@ -149,6 +150,7 @@ def test_tests_say_what_was_entitled_and_what_followed() -> None:
     assert (int(test.entitled), test.is_over) == (30, False)
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=4), st.sampled_from(["owed", "owed_recoupable"]))
 def test_every_month_owes_its_guarantee_and_never_more_than_share_and_guarantee(months: list[int], rule: str) -> None:
     words = {"guarantee": {"amount_per_span": "31", "shortfall": rule}}

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import Carried, Fact, TermInput
@@ -12,6 +12,7 @@ from billing.rating.rated import Rated
 from billing.rating.share_facts import AgreedCounts, WitnessCounts
 from billing.rating.share_rating import rate_share
 from tests.billing.rating.share_made import APRIL, JUNE, MAY, MTOK, month, term, used, wording
+from tests.examples import examples
 
 ABOUT: dict[str, Any] = {"deployment": "d1", "model": "sample", "token_class": "output", "from_at": APRIL, "to_at": MAY}
 HELD: dict[str, Any] = {"outside_tolerance": "hold_and_ask", "tolerance_percent": "1"}
@@ -116,6 +117,7 @@ def test_an_agreed_count_that_nobody_held_changes_nothing() -> None:
     assert owed(rate_share(plain, month())) == Fraction(3, 10)
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, 2_000), st.integers(1, 2_000), st.data())
 def test_late_or_at_once_comes_to_the_same(engine: int, gateway: int, data: st.DataObject) -> None:
     lower, higher = sorted((engine, gateway))

@@ -4,11 +4,12 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.share_rating import rate_share
 from tests.billing.rating.share_made import APRIL, MTOK, april, by_rule, month, term, used, wording
+from tests.examples import examples
 
 
 def hybrid(breakpoint_kind: str, *, agreed: str | None = None, credited: bool = False) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def test_stretches_with_and_without_a_hybrid_stand_by_themselves() -> None:
     assert rate_share(term(changed, *usage), month()).exact_total == 30 + 30
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 29))
 def test_a_breakpoint_is_of_the_period_whatever_amendments_cut_it(first: int, second: int, day: int) -> None:
     words = wording(**hybrid("agreed", agreed="100"))

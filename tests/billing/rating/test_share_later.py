@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import Carried, Fact
@@ -28,6 +28,7 @@ from tests.billing.rating.share_made import (
     used,
     wording,
 )
+from tests.examples import examples
 
 CERTIFIED = {"base": "certified_revenue", "statements": {"due_days": 21}}
 
@@ -151,6 +152,7 @@ def test_the_last_period_holds_nothing_and_releases_all() -> None:
     assert last.carries == ()
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6), st.integers(1, 100))
 def test_all_that_is_held_comes_back(months: list[int], days: int) -> None:
     words = wording(reserve={"percent": "7.5", "held_days": days})

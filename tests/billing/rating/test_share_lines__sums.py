@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.share_lines import (
@@ -21,6 +21,7 @@ from billing.rating.share_lines import (
 from billing.rating.share_pieces import Piece
 from billing.rating.share_time import segments
 from tests.billing.rating.share_made import APRIL, april, month, term, wording
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from billing.rating.share_time import Segment
@@ -68,6 +69,7 @@ def test_what_is_not_shared_is_counted_and_taken_off_again() -> None:
     assert gross.exact + off.exact == written(piece(10)).owed
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.sampled_from(["", "tests", "free_tier"])), max_size=8))
 def test_rows_come_to_what_is_shared_of_the_tokens_in_any_order(counts: list[tuple[int, str]]) -> None:
     pieces = [piece(tokens, rule=rule) for tokens, rule in counts]
@@ -94,6 +96,7 @@ def test_tokens_owe_their_share_but_nothing_where_rows_of_tiers_below_do() -> No
     assert line.exact_base == Fraction(20, 1_000_000)
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, 29), st.decimals(0, 10**9, places=4))
 def test_rents_of_parts_come_to_the_rent_of_the_whole(day: int, amount: Decimal) -> None:
     found, whole = Written("S-1"), segment()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
@@ -28,6 +28,7 @@ from tests.billing.rating.share_made import (
     used,
     wording,
 )
+from tests.examples import examples
 
 
 def pieces_of(found: TermInput, window: RatingWindow) -> list[Piece]:
@@ -150,6 +151,7 @@ def test_parts_count_as_their_whole_class(part: str, whole: str) -> None:
     assert whole_class(part) == whole
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), st.integers(0, 400))
 def test_taking_moves_exactly_what_is_there(counts: list[int], tokens: int) -> None:
     before = [piece(count, mix={"A": count // 2, "E": count - count // 2}) for count in counts]

@@ -6,13 +6,14 @@ import random
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.rated import Rated, Unit
 from billing.rating.share_rating import rate_share
 from billing.rating.share_statement import SECTION_OF, Section, ShareStatement, share_statements
 from tests.billing.rating.share_made import april, month, term, used, wording
+from tests.examples import examples
 
 TIERS = [
     {"from_base_amount": "0", "to_base_amount": "100", "share_percent": "30"},
@@ -53,6 +54,7 @@ def stated(document: dict[str, Any], usage: list[Any]) -> tuple[Rated, ShareStat
     return rated, found[0] if found else None
 
 
+@settings(max_examples=examples(40))
 @given(elements, usages)
 def test_sections_add_up_to_the_lines(document: dict[str, Any], usage: list[Any]) -> None:
     rated, statement = stated(document, usage)
@@ -68,6 +70,7 @@ def test_sections_add_up_to_the_lines(document: dict[str, Any], usage: list[Any]
         assert sum((row.base for row in statement.of(section)), Fraction(0)) == sum(line.exact_base for line in lines)
 
 
+@settings(max_examples=examples(40))
 @given(elements, usages)
 def test_the_waterfall_holds(document: dict[str, Any], usage: list[Any]) -> None:
     _, statement = stated(document, usage)
@@ -83,6 +86,7 @@ def test_the_waterfall_holds(document: dict[str, Any], usage: list[Any]) -> None
     assert statement.owed == statement.share + sum(row.owed for name in rest for row in statement.of(name))
 
 
+@settings(max_examples=examples(40))
 @given(elements, usages, st.randoms(use_true_random=False))
 def test_the_order_of_lines_changes_no_row(document: dict[str, Any], usage: list[Any], shuffled: random.Random) -> None:
     rated, statement = stated(document, usage)
@@ -92,6 +96,7 @@ def test_the_order_of_lines_changes_no_row(document: dict[str, Any], usage: list
     assert again == (() if statement is None else (statement,))
 
 
+@settings(max_examples=examples(40))
 @given(elements, usages)
 def test_no_two_rows_could_be_one_and_an_amount_has_no_price(document: dict[str, Any], usage: list[Any]) -> None:
     _, statement = stated(document, usage)

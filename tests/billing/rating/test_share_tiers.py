@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import Carried
@@ -13,6 +13,7 @@ from billing.rating.share_rating import rate_share
 from billing.rating.share_tiers import marginal
 from billing.rating.share_words import ShareTier
 from tests.billing.rating.share_made import APRIL, MTOK, april, by_rule, handed_on, month, term, used, wording
+from tests.examples import examples
 
 TIERS = [
     {"from_base_amount": "0", "to_base_amount": "100", "share_percent": "30"},
@@ -33,6 +34,7 @@ def by_hand(total: Fraction) -> Fraction:
     return (first * 30 + next_300 * 20 + (total - first - next_300) * 10) / 100
 
 
+@settings(max_examples=examples(40))
 @given(st.fractions(0, 1_000), st.fractions(0, 1_000))
 def test_marginal_parts_are_those_by_hand(position: Fraction, base: Fraction) -> None:
     bands = marginal(PARTS, position, base)
@@ -41,6 +43,7 @@ def test_marginal_parts_are_those_by_hand(position: Fraction, base: Fraction) ->
     assert sum((band.base for band in bands), Fraction(0)) == base
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 900 * MTOK))
 def test_a_month_of_tiers_is_as_by_hand(tokens: int) -> None:
     assert rate_share(term(wording(tiers=TIERS), used(tokens)), month()).exact_total == by_hand(Fraction(tokens, MTOK))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import Fact
@@ -11,6 +11,7 @@ from billing.rating.rated import Rated, UnpricedReason
 from billing.rating.share_facts import InterruptedCounts, RefundedCounts, WitnessCounts
 from billing.rating.share_rating import rate_share
 from tests.billing.rating.share_made import APRIL, MAY, april, month, term, used, wording
+from tests.examples import examples
 
 ABOUT: dict[str, Any] = {"deployment": "d1", "model": "sample", "token_class": "output", "from_at": APRIL, "to_at": MAY}
 
@@ -126,6 +127,7 @@ def test_counts_of_another_time_change_nothing() -> None:
     assert tokens_of(rate(words, *facts)) == 1_000
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 3_000))
 def test_refunds_take_at_most_what_is_shared_and_only_where_agreed(tokens: int) -> None:
     fact = RefundedCounts(**ABOUT, tokens=tokens)
@@ -133,6 +135,7 @@ def test_refunds_take_at_most_what_is_shared_and_only_where_agreed(tokens: int) 
     assert tokens_of(rate({}, fact)) == 1_000
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 2_000), st.integers(0, 2_000), st.sampled_from(["bill_lower", "bill_engine", "hold_and_ask"]))
 def test_what_bills_is_never_outside_both_counts(engine: int, gateway: int, rule: str) -> None:
     words = {"outside_tolerance": rule, "tolerance_percent": "0"}

@@ -1,11 +1,12 @@
 """Spans: what two sets of seconds cover together, in common and apart."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.spans import Span, common, joined, length, parts_of, span_of, without
 from clusters.occupancy import unix_second
 from tests.billing.rating.made import at, hold
+from tests.examples import examples
 
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))), max_size=6)
 
@@ -14,6 +15,7 @@ def seconds(spans: list[Span]) -> set[int]:
     return {second for start, end in spans for second in range(start, end)}
 
 
+@settings(max_examples=examples(40))
 @given(SPANS, SPANS)
 def test_spans_are_sets_of_seconds(left: list[Span], right: list[Span]) -> None:
     assert seconds(joined(left)) == seconds(left)
@@ -22,6 +24,7 @@ def test_spans_are_sets_of_seconds(left: list[Span], right: list[Span]) -> None:
     assert length(left) == len(seconds(left))
 
 
+@settings(max_examples=examples(40))
 @given(SPANS)
 def test_joined_spans_are_in_order_and_do_not_touch(spans: list[Span]) -> None:
     ends = [edge for span in joined(spans) for edge in span]

@@ -5,12 +5,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.storage import StorageWording, Stored, rate_storage
 from billing.rating.wording import Stretch, WrongWording, read_wording
+from tests.examples import examples
 
 JANUARY, APRIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 WORDING = StorageWording(price_per_gb_month=Decimal("0.07"))
@@ -24,6 +25,7 @@ def window(from_at: datetime, to_at: datetime, zone: str = "UTC") -> RatingWindo
     return RatingWindow("USD", zone, from_at, to_at, to_at)
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(1, 90 * 86_400 - 1), st.integers(0, 10**9))
 def test_two_windows_sum_to_the_whole(second: int, gigabytes: int) -> None:
     held = term(Stored(volume="a", gigabytes=gigabytes, from_at=JANUARY))

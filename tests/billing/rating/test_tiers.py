@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.lots import Lot, Piece, Positions
 from billing.rating.tiers import allowed_units, fill_packages, fill_tiers, free_units, in_turn, unit_price
 from tests.billing.rating.priced import table, wording
 from tests.billing.rating.test_lots import lot
+from tests.examples import examples
 
 PACK = {"name": "pack", "quantities": ["output"], "units": 10, "amount_per_package": "5"}
 FREE = {"name": "free", "quantities": ["output"], "units_per_period": 10}
@@ -48,6 +49,7 @@ def test_a_table_of_a_life_goes_on_from_the_period_before() -> None:
     assert positions.at_end() == {"tier_position|main|small|output": 13}
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 40), st.lists(st.integers(1, 12), min_size=1, max_size=4))
 def test_an_allowance_gives_its_units_to_the_dearest_and_no_more(units: int, counts: list[int]) -> None:
     words = wording(allowances=[FREE])

@@ -6,13 +6,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.rated import PriceUnit, Rated, TermKind, Unit, UnpricedReason
 from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
 from tests.billing.rating.made import END, START, at, version
+from tests.examples import examples
 
 INPUT, CACHED, WRITE = TokenClass.INPUT, TokenClass.CACHED_INPUT, TokenClass.CACHE_WRITE
 OUTPUT, REASONING = TokenClass.OUTPUT, TokenClass.REASONING
@@ -181,6 +182,7 @@ BOOKS = st.dictionaries(st.sampled_from(list(TokenClass)), st.decimals(0, 100, p
 )
 
 
+@settings(max_examples=examples(40))
 @given(CLASSES, BOOKS)
 def test_every_token_is_billed_once_or_waits(counts: dict[TokenClass, int], book: PriceVersion) -> None:
     rated = rate(*(total(each, tokens) for each, tokens in counts.items()), book=book)
@@ -191,6 +193,7 @@ def test_every_token_is_billed_once_or_waits(counts: dict[TokenClass, int], book
     assert surplus == max(0, counts[CACHED] - counts[INPUT]) + max(0, counts[REASONING] - counts[OUTPUT])
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.tuples(st.sampled_from(list(TokenClass)), st.integers(0, 10**12), st.sampled_from("AESQG"))),
     BOOKS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.book import PriceVersion, TokenClass
@@ -13,6 +13,7 @@ from billing.rating.rated import Rated, UnpricedReason
 from billing.rating.token_share import TokenShareTerms, UsageTotal, rate_token_share
 from metering.context_bands import CONTEXT_BANDS, band_of
 from tests.billing.rating.made import END, START, version
+from tests.examples import examples
 
 INPUT, CACHED, OUTPUT = TokenClass.INPUT, TokenClass.CACHED_INPUT, TokenClass.OUTPUT
 BASE = {INPUT: "3", CACHED: "0.3", OUTPUT: "15"}
@@ -82,6 +83,7 @@ BOOKS = st.tuples(
 ).map(lambda made: version("v1", tokens=made[0], tiers=made[1]))
 
 
+@settings(max_examples=examples(40))
 @given(USAGE, BOOKS)
 def test_every_token_of_every_tier_is_billed_once_or_waits(
     usage: list[tuple[TokenClass, int, int]], book: PriceVersion
@@ -96,6 +98,7 @@ def test_every_token_of_every_tier_is_billed_once_or_waits(
     assert len(set(keys)) == len(keys)
 
 
+@settings(max_examples=examples(40))
 @given(USAGE)
 def test_without_tiers_the_length_of_requests_changes_nothing(usage: list[tuple[TokenClass, int, int]]) -> None:
     plain = version("v1", tokens=BASE)
@@ -104,6 +107,7 @@ def test_without_tiers_the_length_of_requests_changes_nothing(usage: list[tuple[
     assert apart == together
 
 
+@settings(max_examples=examples(40))
 @given(USAGE, BOOKS, st.data())
 def test_order_and_grouping_change_nothing(
     usage: list[tuple[TokenClass, int, int]], book: PriceVersion, data: st.DataObject

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.versions import VersionSegment, segments, version_in_force
 from tests.billing.rating.made import START, at, version
+from tests.examples import examples
 
 OLD, NEW = version("old", from_hours=0), version("new", from_hours=5)
 
@@ -43,6 +44,7 @@ def test_two_versions_of_one_instant_are_refused() -> None:
 HOURS = st.integers(0, 200)
 
 
+@settings(max_examples=examples(40))
 @given(st.sets(HOURS), HOURS, HOURS)
 def test_segments_join_up_and_agree_with_the_version_in_force(starts: set[int], one: int, two: int) -> None:
     versions = [version(str(hours), from_hours=hours) for hours in starts]

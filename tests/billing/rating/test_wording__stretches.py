@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.storage import StorageWording
 from billing.rating.wording import FOREVER, Said, stretches_of
+from tests.examples import examples
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 A, B = (StorageWording(price_per_gb_month=Decimal(price)) for price in (1, 2))
@@ -55,6 +56,7 @@ said_lists = st.lists(
 )
 
 
+@settings(max_examples=examples(40))
 @given(said_lists, st.integers(0, 13))
 def test_at_any_instant_the_latest_version_that_reaches_it_speaks(
     rows: list[tuple[int, int, StorageWording | None]], day: int
@@ -66,6 +68,7 @@ def test_at_any_instant_the_latest_version_that_reaches_it_speaks(
     assert found == ([] if speaks is None or speaks.wording is None else [speaks.wording])
 
 
+@settings(max_examples=examples(40))
 @given(said_lists, st.integers(0, 13), st.integers(0, 13))
 def test_stretches_of_parts_are_those_of_the_whole(
     rows: list[tuple[int, int, StorageWording | None]], one: int, other: int

@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.years import anniversary, year_of
+from tests.examples import examples
 
 INSTANTS = st.integers(0, 60 * 365 * 24).map(lambda hours: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(hours=hours))
 
 
+@settings(max_examples=examples(40))
 @given(INSTANTS, st.integers(0, 20 * 366 * 24), st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"]))
 def test_every_instant_lies_in_one_year(start: datetime, hours: int, zone: str) -> None:
     at = start + timedelta(hours=hours)

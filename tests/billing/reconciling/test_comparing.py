@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.reconciling.comparing import Found, Moved, OurInvoice, compare_amounts, compare_invoices
 from billing.stripe_answers import StripeInvoice
+from tests.examples import examples
 
 AT = datetime(2026, 4, 3, tzinfo=UTC)
 OURS = UUID(int=1)
@@ -137,6 +138,7 @@ def test_what_nobody_booked_is_told_even_where_it_sums_to_nothing() -> None:
     assert (found.kind, found.ours, found.theirs) == ("charge_unbooked", "nothing", "0 minor units of USD")
 
 
+@settings(max_examples=examples(40))
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(-50, 50), max_size=4),
     st.lists(st.tuples(st.sampled_from("abcd"), st.integers(-50, 50)), max_size=12),
@@ -152,6 +154,7 @@ def test_each_source_that_moved_is_told_once_or_fits(booked: dict[str, int], mov
     assert {one.stripe_id for one in found if one.kind == "charge_unbooked"} == sums.keys() - booked.keys()
 
 
+@settings(max_examples=examples(40))
 @given(st.permutations(list("aabbcd")))
 def test_the_order_in_which_parts_come_does_not_count(names: list[str]) -> None:
     moved = [move(name, ord(name)) for name in names]

@@ -7,11 +7,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.models import LowOutcome
 from billing.refilling.rules import Figures, Outcome, Watched, decide, is_below, month_of
+from tests.examples import examples
 
 FIGURES = Figures(Decimal(20), Decimal(50), Decimal(120))
 TELLS = Figures(Decimal(20), None, None)
@@ -67,6 +68,7 @@ def test_what_the_months_most_held_back_is_bought_when_the_month_has_turned() ->
     assert decide(FIGURES, Decimal(0), watched(bounded=True, month="0")) == Outcome.BUYS
 
 
+@settings(max_examples=examples(40))
 @given(
     steps=st.lists(
         st.one_of(st.decimals(-100, 100, places=2), st.sampled_from(["paid", "failed", "month"])), max_size=60
@@ -118,6 +120,7 @@ def test_a_month_is_the_contracts_own(now: str, zone: str, from_at: str, to_at: 
     assert found == (datetime.fromisoformat(from_at), datetime.fromisoformat(to_at))
 
 
+@settings(max_examples=examples(40))
 @given(
     hours=st.integers(0, 50_000),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.share_lines import RULE_LIST_PRICE
@@ -24,6 +24,7 @@ from billing.statements.document import (
     make_document,
     section_of,
 )
+from tests.examples import examples
 
 AT = datetime(2026, 4, 2, tzinfo=UTC)
 cents = st.integers(-(10**9), 10**9).map(lambda number: Decimal(number) / 100)
@@ -74,6 +75,7 @@ SAMPLE = Statement(
 )
 
 
+@settings(max_examples=examples(40))
 @given(
     opening=cents,
     nets=st.lists(st.tuples(cents, cents, cents, cents), max_size=5),

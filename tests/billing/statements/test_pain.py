@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from billing.statements.pain import NAMESPACE, NOT_IN_SEPA, SEPA_AMOUNT_MAX, Holder, Order, Transfer, write_pain
+from tests.examples import examples
 
 PAYER = Holder("Sample Operator GmbH", "DE89370400440532013000", "COBADEFFXXX")
 ORDER = Order(
@@ -178,6 +179,7 @@ def test_amounts_have_the_decimals_of_their_currency(currency: str, amount: str,
     assert texts(root, "CstmrCdtTrfInitn/GrpHdr/CtrlSum") == [said]
 
 
+@settings(max_examples=examples(40))
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=300))
 def test_whatever_a_name_is_the_file_is_read_and_within_lengths(name: str) -> None:
     one = Transfer("1", Holder(name, PAYER.iban), Decimal(1), name)

@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from billing.statements.sources import NOWHERE, Source, SourceBy, Sources, divided, sources_of
 from tests.billing.statements.stated import make_month, stated_march
 from tests.billing.world import MODEL
+from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def statement(month: World) -> ProviderStatement:
     return stated_march(month)
 
 
+@settings(max_examples=examples(40))
 @given(st.fractions(min_value=-(10**9), max_value=10**9), weights)
 def test_the_parts_are_always_the_whole(amount: Fraction, given_weights: dict[tuple[str, str], Fraction]) -> None:
     parts = divided(amount, given_weights)

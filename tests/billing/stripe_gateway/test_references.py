@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.stripe_gateway.references import METADATA_REFERENCE, id_of, instant, seconds, written
+from tests.examples import examples
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -54,6 +55,7 @@ def test_our_reference_is_read_without_naming_it() -> None:
     assert written(Metadata({METADATA_REFERENCE: "r-1", "other": "o"})) == "r-1"
 
 
+@settings(max_examples=examples(40))
 @given(at_s=st.integers(0, 4_000_000_000))
 def test_seconds_come_back_as_they_went(at_s: int) -> None:
     assert seconds(instant(at_s)) == at_s

@@ -9,13 +9,14 @@ from math import ceil, floor
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.money import minor_digits, round_to_minor
 from billing.tax_rules.deciding import Exemption, Given, Method, Original, Party, Rate, TaxBasis, known_rates
 from billing.tax_rules.treatments import Category, Source, Treatment
 from billing.tax_rules.working_out import Nature, TaxBill, TaxedLine, asked_for, make_tax_bill
+from tests.examples import examples
 
 MARCH, APRIL = date(2026, 3, 31), date(2026, 4, 30)
 
@@ -154,6 +155,7 @@ def bills(draw: st.DrawFn) -> tuple[TaxBasis, list[TaxedLine], str]:
     return basis, lines, currency
 
 
+@settings(max_examples=examples(40))
 @given(bills())
 def test_sums_are_exact_and_each_part_is_its_tax_rounded_down_or_up(
     bill: tuple[TaxBasis, list[TaxedLine], str],
@@ -178,6 +180,7 @@ def test_sums_are_exact_and_each_part_is_its_tax_rounded_down_or_up(
             assert floor(part) - 1 <= units <= ceil(part) + 1
 
 
+@settings(max_examples=examples(40))
 @given(bills())
 def test_the_order_of_lines_changes_no_total(bill: tuple[TaxBasis, list[TaxedLine], str]) -> None:
     basis, lines, currency = bill

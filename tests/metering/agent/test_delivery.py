@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.delivery import (
@@ -17,6 +17,7 @@ from metering.agent.delivery import (
 )
 from metering.agent.spool import SealedBatch
 from metering.wire import BatchAccepted
+from tests.examples import examples
 
 AT = datetime(2026, 11, 20, 10, 0, 0, 123_000, tzinfo=UTC)
 BATCH = SealedBatch(4, b"body", "h4", "h3", 3)
@@ -43,6 +44,7 @@ def test_retry_after_is_a_number_or_a_date_and_bounded(header: str | None, expec
     assert retry_after_s(header, AT) == expected
 
 
+@settings(max_examples=examples(40))
 @given(
     st.integers(100, 599), st.binary(max_size=200), st.text(st.characters(codec="ascii", min_codepoint=32), max_size=20)
 )

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.engine_versions import RANGE_PATTERN, in_range, parse_version
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_another_way_to_write_a_range_is_none(text: str) -> None:
     assert re.fullmatch(RANGE_PATTERN.replace("^", "").replace("$", ""), text) is None
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=4), st.lists(st.integers(0, 99), min_size=1, max_size=4))
 def test_a_version_is_below_a_bound_or_not_below_it(left: list[int], right: list[int]) -> None:
     version, bound = (".".join(map(str, each)) for each in (left, right))

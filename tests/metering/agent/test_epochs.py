@@ -19,6 +19,7 @@ from metering.agent.epochs import (
 )
 from metering.agent.observe import Part
 from metering.deltas import RegisterBound, RegisterReading, fold
+from tests.examples import examples
 
 HERE = Markers("boot-1", "c:100:5000", "1.7e9")
 SUBJECT = "meter-1"
@@ -272,6 +273,7 @@ def test_a_fall_under_another_name_is_a_fall() -> None:
     assert steps[2].state.epoch != steps[1].state.epoch
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["work", "work", "rename"]), st.integers(0, 99)), max_size=30))
 def test_however_often_the_names_change_nothing_is_counted_twice(history: list[tuple[str, int]]) -> None:
     """One name counts everything, the other leaves some out; which is read changes with agents and settings."""
@@ -352,7 +354,7 @@ class Engine:
 
 
 @given(events, st.booleans(), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=examples(120))
 def test_whatever_happens_to_an_engine_the_server_never_counts_more_than_the_truth(
     history: list[Event], created: bool, process: bool
 ) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.exposition import Fault, ParsedPage, Sample, parse_page, register_value, type_fault
+from tests.examples import examples
 from tests.fakes.engine_pages import recorded
 
 NAME = "vllm:prompt_tokens_total"
@@ -187,7 +188,7 @@ def rendered(series: dict[str, str], value: str) -> str:
         st.tuples(labels, st.integers(0, 2**63 - 1)), max_size=6, unique_by=lambda row: tuple(sorted(row[0].items()))
     )
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 def test_whatever_is_rendered_is_read_back(rows: list[tuple[dict[str, str], int]]) -> None:
     # U+0085 and its like end a line for str.splitlines, not for the format.
     text = "".join(rendered(series, str(value)) for series, value in rows)
@@ -197,6 +198,7 @@ def test_whatever_is_rendered_is_read_back(rows: list[tuple[dict[str, str], int]
     assert read == [(series, Decimal(value)) for series, value in rows]
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 2**53))
 def test_a_float_as_python_prints_it_is_the_same_integer(value: int) -> None:
     sample = only(parse_page(f"{NAME} {float(value)!r}\n".encode(), [NAME]))
@@ -204,6 +206,7 @@ def test_a_float_as_python_prints_it_is_the_same_integer(value: int) -> None:
     assert register_value(sample.number) == value
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**15))
 def test_six_significant_digits_are_read_as_printed_and_never_rise_out_of_order(value: int) -> None:
     """What llama.cpp prints, `%g`: the value read is off by half a step at most, and rounding keeps the order."""
@@ -218,7 +221,7 @@ def test_six_significant_digits_are_read_as_printed_and_never_rise_out_of_order(
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300)
+@settings(max_examples=examples(120))
 def test_no_bytes_crash_the_reader(noise: bytes) -> None:
     parse_page(noise, [NAME])
     page = parse_page(NAME.encode() + noise + b"\n", [NAME])
@@ -227,7 +230,7 @@ def test_no_bytes_crash_the_reader(noise: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(50))
 def test_a_real_page_cut_anywhere_gives_its_true_values_or_a_fault(data: st.DataObject) -> None:
     whole = recorded("vllm").encode()
     cut = whole[: data.draw(st.integers(0, len(whole)))]

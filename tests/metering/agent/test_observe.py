@@ -1,12 +1,13 @@
 """From pages to registers: parts, alternatives, faults. What each engine's page gives is in `test_observe__pages`."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.engines import load_mappings
 from metering.agent.exposition import parse_page
 from metering.agent.observe import METERS_PER_ENDPOINT_MAX, Observation, Source, observe
+from tests.examples import examples
 from tests.fakes.engine_pages import recorded
 
 MAPPINGS = load_mappings()
@@ -196,6 +197,7 @@ def test_repeats_are_told_once_by_the_one_that_is_furthest() -> None:
     assert [part.value for part in meter.parts.values()] == [510]
 
 
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10**15), st.integers(0, 10**6))
 def test_six_digits_never_tell_more_than_was_there_nor_fall(value: int, more: int) -> None:
     """What llama.cpp prints, `%g`: the part's value and step enclose the truth, and values keep their order."""

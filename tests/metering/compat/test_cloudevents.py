@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.compat.cloudevents import BATCH, PLAIN, SINGLE, NotCloudEvents, read_cloud_events, read_instant
 from metering.compat.reports import Report, Unusable
+from tests.examples import examples
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -107,6 +108,7 @@ def test_unknown_members_pass_and_an_event_that_is_no_usage_is_said_so() -> None
     assert found.code == "no_tokens"
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200) | st.just(b"[" * 100_000))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for media in (SINGLE, BATCH, PLAIN):

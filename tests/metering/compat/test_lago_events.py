@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.compat.lago_events import NotLagoEvents, Received, decode_event, decode_events, read_event
 from metering.compat.reports import Report
+from tests.examples import examples
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -78,6 +79,7 @@ def test_a_batch_is_a_list() -> None:
     assert [one.transaction_id for one in found] == ["tx-1", 2]
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200) | st.just(b"[" * 100_000))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for decode in (decode_event, decode_events):

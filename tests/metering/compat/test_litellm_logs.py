@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.compat.litellm_logs import NotLogs, Read, read_logs
 from metering.compat.reports import Report
+from tests.examples import examples
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENDED = datetime(2026, 3, 10, 11, tzinfo=UTC)
@@ -120,6 +121,7 @@ def test_a_broken_line_leaves_the_others_alone() -> None:
     assert (len(found.reports), [one.code for one in found.unusable]) == (1, ["malformed"])
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:

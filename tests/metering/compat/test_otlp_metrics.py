@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
@@ -14,6 +14,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from metering.compat import otlp_metrics
 from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, OTHERS, Export, NotMetrics, TooMuch, gunzip, read_export
 from metering.compat.samples import FAULTS_KEPT_MAX, Sample, Series
+from tests.examples import examples
 from tests.metering.compat.written import GENERATED, PROMPT
 
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -170,6 +171,7 @@ def test_json_that_is_no_request_is_refused(body: bytes) -> None:
         read_export(body, is_json=True, wants=wants)
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for is_json in (False, True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cramjam
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.compat import remote_write
@@ -19,6 +19,7 @@ from metering.compat.remote_write import (
     read_call,
 )
 from metering.compat.samples import Series
+from tests.examples import examples
 from tests.metering.compat.written import PROMPT, call_v1, call_v2, series, snappy
 
 SENT = [series(PROMPT, (1, 1_000), (2, 2_000)), series("up", (1, 1_000))]
@@ -113,6 +114,7 @@ def test_too_many_samples_and_series_are_refused(monkeypatch: pytest.MonkeyPatch
         read_call(V1, call_v1(*SENT, raw=True))
 
 
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for message in (V1, V2):

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.compat.reports import Report, TokensUnreadable, Unusable, read_counts, read_report
+from tests.examples import examples
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -68,6 +69,7 @@ def test_an_item_without_a_name_it_needs_is_unusable(changes: dict[str, Any]) ->
     assert found.sample["id"] == "e"
 
 
+@settings(max_examples=examples(40))
 @given(st.dictionaries(st.text(max_size=30), st.none() | st.booleans() | st.integers() | st.floats() | st.text()))
 def test_any_data_is_a_report_or_says_why_not(data: dict[str, Any]) -> None:
     found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data={"model": "m", **data}, now=NOW)

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.engines import EngineMapping, load_mappings
@@ -19,6 +19,7 @@ from metering.compat.samples import Sample, Series, Tally
 from metering.compat.series import LOOK_BACK_MS, SERIES_PER_TARGET_MAX, SETTLED_MS, Bounds, TargetFold
 from metering.compat.series_states import TargetState
 from metering.deltas import RegisterReading, fold
+from tests.examples import examples
 from tests.fakes.engine_pages import FOLDER, recorded
 from tests.metering.compat.written import GENERATED, PROMPT, series
 
@@ -237,6 +238,7 @@ def test_a_server_that_read_earlier_and_stamped_later_is_no_fall() -> None:
     assert target.total() == 200
 
 
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.integers(0, 1_000), min_size=2, max_size=20),
     st.lists(st.tuples(st.integers(0, 19), st.integers(1, 20)), max_size=12),

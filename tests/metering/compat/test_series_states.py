@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.agent.epochs import FALL_READS
@@ -21,6 +21,7 @@ from metering.compat.series_states import (
     opened,
     proof_of,
 )
+from tests.examples import examples
 
 NAME = "vllm:prompt_tokens_total"
 BEFORE = [(900, 40), (800, 30)]
@@ -130,6 +131,7 @@ def test_the_first_reading_of_a_series_remembers_none_before() -> None:
     assert (after.seq, after.before) == (1, [])
 
 
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=60))
 def test_every_reading_has_the_next_number_and_few_are_remembered(values: list[int]) -> None:
     known = state(before=[])
