@@ -28,8 +28,6 @@ from tests.billing.rating.priced import BOOK, FROM, MIDDLE, TO, USED, WINDOW_HOU
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from billing.rating.inputs import Used
     from billing.rating.rated import Rated
     from billing.rating.token_price_wording import TokenPriceWording
@@ -110,7 +108,7 @@ def test_each_part_is_discounted_by_the_percentage_of_its_time() -> None:
 def test_what_is_held_is_divided_to_the_second(said: Wording, rated_from: str, whole: int) -> None:
     """A day and a half at 10 %, the rest of March at 30 %."""
     cut_at = FROM + FIRST_HOURS
-    inputs: dict[str, Sequence[object]] = {
+    inputs: dict[str, Any] = {
         "holds": (Hold("s1", 1000, FROM, None, "c1", "card"),),
         "facts": (Stored(volume="v", gigabytes=1000, from_at=FROM),),
     }
