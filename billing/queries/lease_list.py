@@ -74,7 +74,7 @@ class LeaseBrief:
 
 def lease_briefs(organization: Organization, now: datetime, *, party: Party) -> list[LeaseBrief]:
     """Return the leases that `lease_rows` would, in its order, without what they hold and say; one query."""
-    columns = _chosen(organization, party, "").order_by("-from_at").values_list("pk", "ref", "from_at", "to_at")
+    columns = _chosen(organization, party, "").order_by("-from_at", "-pk").values_list("pk", "ref", "from_at", "to_at")
     found = [LeaseBrief(*row, _state(row[2], row[3], now)) for row in columns[:LEASES_MAX]]
     return sorted(found, key=lambda lease: _order(lease.state, lease.from_at, lease.to_at, lease.ref))
 
@@ -116,7 +116,7 @@ def lease_rows(
         Prefetch("allocations", TermAllocation.objects.select_related("allocation__slice")),
     )
     found = sorted(
-        related.order_by("-from_at")[:LEASES_MAX],
+        related.order_by("-from_at", "-pk")[:LEASES_MAX],
         key=lambda one: _order(_state(one.from_at, one.to_at, now), one.from_at, one.to_at, one.ref),
     )
     return _charged([_row(lease, now) for lease in found])
