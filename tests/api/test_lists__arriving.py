@@ -13,6 +13,7 @@ from django.test import Client
 
 from tests.api.arriving import FILLINGS, Filling
 from tests.filled import api_key
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -64,11 +65,17 @@ def filling(request: pytest.FixtureRequest) -> Filling:
     return found
 
 
+@kept
+def full_lists(cast: Cast) -> None:
+    """Some rows in each of the lists."""
+    for filling in FILLINGS:
+        random = Random(7)
+        for _row in range(THERE):
+            filling.add(cast, random)
+
+
 @pytest.fixture
-def reader(cast: Cast, filling: Filling) -> Reader:
-    random = Random(7)
-    for _row in range(THERE):
-        filling.add(cast, random)
+def reader(cast: Cast, full_lists: None, filling: Filling) -> Reader:
     return Reader(cast, filling)
 
 
@@ -194,12 +201,9 @@ def test_the_borders_of_a_page_are_one_and_five_hundred(reader: Reader) -> None:
 
 
 def test_a_cursor_of_another_list_is_refused_or_leads_to_a_place_of_this_one(cast: Cast, reader: Reader) -> None:
-    others = []
-    for filling in FILLINGS[:6]:
-        if filling.party == reader.filling.party and filling.path != reader.filling.path:
-            filling.add(cast, Random(1))
-            filling.add(cast, Random(2))
-            others.append(Reader(cast, filling).page(limit=1)[1])
+    mine = reader.filling
+    near = [one for one in FILLINGS[:6] if one.party == mine.party and one.path != mine.path]
+    others = [Reader(cast, filling).page(limit=1)[1] for filling in near]
     whole = set(named(reader.whole()))
     assert None not in others
     for cursor in others:
