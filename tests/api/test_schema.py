@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tests.factories import Cast
     from tests.filled import Filled
 
-EXAMPLES_PER_OPERATION = int(os.environ.get("FORECOURT_API_EXAMPLES", "2"))
+EXAMPLES_PER_OPERATION = int(os.environ.get("API_EXAMPLES", "2"))
 """Few in every run of the tests; who looks further sets more."""
 OPERATIONS_MIN = 11
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
