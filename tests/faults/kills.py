@@ -6,15 +6,15 @@ closes is counted in seconds from the line that says that everything is rolled u
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
 import signal
 import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import psutil
 
@@ -44,7 +44,7 @@ TARGETS: Final = (
 ROLLED_UP: Final = "✓ Rolling up"
 WHOLE_PERMILLE: Final = 1000
 CLOSING_S: Final = 8.0
-POLL_S: Final = 0.05
+POLL_S: Final = 0.02
 APPEAR_S: Final = 120
 
 
@@ -109,14 +109,12 @@ def _is_due(kill: Kill, run: DemoRun, begun_s: float | None) -> bool:
 
 
 def _world_ms(plan: Plan) -> int | None:
-    world = http.client.HTTPConnection(urlsplit(plan.world_url).netloc, timeout=10)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        world.request("GET", "/state")
-        return int(json.load(world.getresponse())["now_ms"])
-    except (OSError, http.client.HTTPException, ValueError):
+        with opener.open(f"{plan.world_url}/state", timeout=10) as answer:
+            return int(json.load(answer)["now_ms"])
+    except (OSError, urllib.error.URLError, ValueError):
         return None
-    finally:
-        world.close()
 
 
 def _kill(target: str, run: DemoRun) -> int | None:

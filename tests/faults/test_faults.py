@@ -14,7 +14,7 @@ import pytest
 from tests.faults.demo_run import RUN_S, demo, ids_of, wait_until
 from tests.faults.kills import TARGETS, carry_out, make_kills
 from tests.faults.outcome import differences
-from tests.faults.undisturbed import FEW, SHORT, Ended, own_samples
+from tests.faults.undisturbed import SHORT, Ended, own_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def demo_after_kill(folder: Path, first: DemoRun) -> Iterator[DemoRun]:
     first.process.wait()
     left = ids_of(first)
     assert len(left) > 4
-    with demo(folder, *SHORT, *FEW, *own_samples(folder / "samples")) as second:
+    with demo(folder, *SHORT, *own_samples(folder / "samples")) as second:
         wait_until(second, lambda: "gateway" in second.pids())
         assert left.isdisjoint(ids_of(second))
         assert len(second.processes()) > 10
