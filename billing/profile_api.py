@@ -1,7 +1,6 @@
 """The API of billing profiles: how the key's own organization stands on bills."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -133,5 +132,5 @@ def _logo(given: str | None) -> LogoChange:
         return LogoChange(None)
     try:
         return LogoChange(base64.b64decode(given, validate=True))
-    except binascii.Error as wrong:
+    except ValueError as wrong:
         raise WrongProfile("logo_base64: expected base64.", field="logo_base64") from wrong
