@@ -53,8 +53,7 @@ lint: $(VENV)/dev.stamp ## style, templates, import directions, migrations
 	$(BIN)/ruff format --check
 	find . -path ./$(VENV) -prune -o -name '*.html' -path '*/templates/*' -print0 | xargs -0 -r $(BIN)/djade --check
 	$(BIN)/lint-imports
-	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run \
-		--settings forecourt.settings
+	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(CHECK) $(BIN)/mypy

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 120
-RUN_S = 240
+# A worker that is killed while it pays holds what it had for five minutes.
+RUN_S = 600
 
 
 @dataclass

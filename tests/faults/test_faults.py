@@ -26,7 +26,7 @@ pytestmark = pytest.mark.stack
 SEED: Final = 3
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_killed_demo_is_cleared_away_by_the_next_whose_figures_kills_while_metering_do_not_change(
     tmp_path: Path, undisturbed: Ended
 ) -> None:
