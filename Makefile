@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 COVERAGE_PERCENT_MIN := 95
-# Tests keep other processes busy, PostgreSQL and browsers; more workers than cores get into each other's way, and each
-# costs twenty seconds of a core to begin.
-TEST_WORKERS = $(shell $(BIN)/python -c 'import os; print(max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))')
+# Two cores serve three workers: two leave a sixth of the time unused while they wait for PostgreSQL and other processes,
+# and four get into each other's way, each with twenty seconds of a core to begin.
+TEST_WORKERS = $(shell $(BIN)/python -c 'import os; print(max(3, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))')
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Checks need no database and keep away from the data of `forecourt up`.
 CHECK := FORECOURT_DATA_DIR=.cache/check
