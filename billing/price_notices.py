@@ -6,12 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
 from billing.models import RUNNING_STATES, Contract, ContractState, PriceMail, PriceNotice, PriceVersion
 from billing.price_rules import effect_by_contract
 from billing.price_versions import all_versions
 from billing.telling import tell_prices
+from billing.unsent import claim_unsent
 from tenants.models import Membership, Organization, Role
 
 LOOKED_AHEAD: Final = timedelta(days=3_650)
@@ -95,13 +96,8 @@ def _write_mails(version: PriceVersion, tenants: Sequence[Organization], now: da
 
 def claim_mails(*, now: datetime, lease: timedelta, limit: int, attempts_max: int) -> list[PriceMail]:
     """Return letters that are due, each put off by `lease`: whoever else looks meanwhile leaves them alone."""
-    due = PriceMail.objects.filter(sent_at__isnull=True, due_at__lte=now, attempts__lt=attempts_max).order_by("due_at")
-    claimed = []
-    for mail in due.select_related("version__book__provider", "tenant")[:limit]:
-        mine = PriceMail.objects.filter(pk=mail.pk, sent_at__isnull=True, due_at=mail.due_at)
-        if mine.update(due_at=now + lease, attempts=F("attempts") + 1):
-            claimed.append(mail)
-    return claimed
+    rows = PriceMail.objects.select_related("version__book__provider", "tenant")
+    return claim_unsent(rows, now=now, limit=limit, lease=lease, attempts_max=attempts_max)
 
 
 def mail_sent(*, mail_id: UUID, now: datetime) -> None:

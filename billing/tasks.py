@@ -39,6 +39,7 @@ from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
 from billing.tax import service
 from billing.topups import buying
+from billing.unsent import note_failed, note_sent
 from metering.retention import state_hold
 from tenants import idempotency
 
@@ -294,9 +295,9 @@ def dun_invoices(**_: object) -> None:
             dunning_letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
         except Exception as error:
             logger.exception("letter %s", mail.pk)
-            dunning_letters.mail_failed(mail=mail, error=f"{type(error).__name__}: {error}", now=now)
+            note_failed(mail, error=f"{type(error).__name__}: {error}", now=now)
         else:
-            dunning_letters.mail_sent(mail=mail, now=datetime.now(UTC))
+            note_sent(mail, now=datetime.now(UTC))
 
 
 @shared_task(name="billing.tasks.tell_price_changes")

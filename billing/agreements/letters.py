@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
-from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from billing.models import AmendmentState, ContractState, OfferNotice, OfferTold
+from billing.unsent import claim_unsent
 from portal.figures import locale_for, moment
 from tenants.models import Membership
 from tenants.reading_languages import language_of_letter
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
     from billing.models import Amendment
     from tenants.models import Organization
-
-LEASE: Final = timedelta(minutes=10)
-RETRY: Final = timedelta(minutes=2)
-ATTEMPTS_MAX: Final = 10
-ERROR_CHARACTERS_MAX: Final = 300
 
 
 def write_letter(*, amendment: Amendment, what: str, by: Organization, now: datetime) -> None:
@@ -65,27 +60,10 @@ def claim_letters(*, now: datetime, limit: int) -> list[OfferNotice]:
 
     An offer that does not wait any more is not announced any more.
     """
-    due = OfferNotice.objects.to_tell().filter(due_at__lte=now, attempts__lt=ATTEMPTS_MAX)
-    rows = due.select_related("amendment__contract__provider", "amendment__contract__tenant", "organization")
-    claimed = []
-    for notice in rows.order_by("due_at", "pk")[:limit]:
-        mine = OfferNotice.objects.filter(pk=notice.pk, sent_at__isnull=True, due_at=notice.due_at)
-        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
-            claimed.append(notice)
-    return claimed
-
-
-def letter_sent(*, notice: OfferNotice, addresses: Sequence[str], now: datetime) -> None:
-    """Note that a letter is out, and to whom."""
-    unsent = OfferNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
-    unsent.update(sent_at=now, sent_to=list(addresses), last_error="")
-
-
-def letter_failed(*, notice: OfferNotice, error: str, now: datetime) -> None:
-    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
-    retry_at = now + RETRY * 2**notice.attempts
-    unsent = OfferNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
-    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=retry_at)
+    rows = OfferNotice.objects.to_tell().select_related(
+        "amendment__contract__provider", "amendment__contract__tenant", "organization"
+    )
+    return claim_unsent(rows, now=now, limit=limit)
 
 
 def send_letter(*, notice: OfferNotice, public_url: str) -> list[str]:

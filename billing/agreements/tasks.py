@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 
 from billing.agreements import letters
+from billing.unsent import note_failed, note_sent
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,6 @@ def send_letters(**_: object) -> None:
             addresses = letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL)
         except Exception as error:
             logger.exception("letter %s", notice.pk)
-            letters.letter_failed(notice=notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
+            note_failed(notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
         else:
-            letters.letter_sent(notice=notice, addresses=addresses, now=datetime.now(UTC))
+            note_sent(notice, now=datetime.now(UTC), sent_to=addresses)

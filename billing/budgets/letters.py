@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
-from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -16,6 +14,7 @@ from billing.budgets.setting import rule_of
 from billing.budgets.words import alert_words, limit_words, period_words, scope_words, stop_words
 from billing.models import SpendAlertKind, SpendMail
 from billing.queries.usage import Side
+from billing.unsent import claim_unsent
 from portal.figures import locale_for
 from tenants.reading_languages import language_of_letter
 
@@ -24,33 +23,11 @@ if TYPE_CHECKING:
 
     from billing.models import SpendAlert
 
-LEASE: Final = timedelta(minutes=10)
-RETRY: Final = timedelta(minutes=2)
-ATTEMPTS_MAX: Final = 10
-ERROR_CHARACTERS_MAX: Final = 300
-
 
 def claim_letters(*, now: datetime, limit: int) -> list[SpendMail]:
     """Return letters that are due, each put off: whoever else looks meanwhile leaves them alone."""
-    due = SpendMail.objects.filter(sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX)
-    claimed = []
-    for mail in due.select_related("alert__budget", "alert__organization").order_by("due_at", "pk")[:limit]:
-        mine = SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True, due_at=mail.due_at)
-        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
-            claimed.append(mail)
-    return claimed
-
-
-def letter_sent(*, mail: SpendMail, now: datetime) -> None:
-    """Note that a letter is out."""
-    SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(sent_at=now, last_error="")
-
-
-def letter_failed(*, mail: SpendMail, error: str, now: datetime) -> None:
-    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
-    retry_at = now + RETRY * 2**mail.attempts
-    unsent = SpendMail.objects.filter(pk=mail.pk, sent_at__isnull=True)
-    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=retry_at)
+    rows = SpendMail.objects.select_related("alert__budget", "alert__organization")
+    return claim_unsent(rows, now=now, limit=limit)
 
 
 def send_letter(*, mail: SpendMail, public_url: str) -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from billing.budgets import letters
 from billing.budgets.watching import begin_watches, claim_watches, look
+from billing.unsent import note_failed, note_sent
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,6 @@ def send_letters(**_: object) -> None:
             letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
         except Exception as error:
             logger.exception("letter %s", mail.pk)
-            letters.letter_failed(mail=mail, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
+            note_failed(mail, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
         else:
-            letters.letter_sent(mail=mail, now=datetime.now(UTC))
+            note_sent(mail, now=datetime.now(UTC))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import F
-
 from billing.models import CollectionNotice, Invoice, InvoiceState, NoticeKind
 from billing.telling import tell_failed_payment
+from billing.unsent import claim_unsent
 from tenants.models import Membership, Role
 
 if TYPE_CHECKING:
@@ -64,15 +63,9 @@ def claim_letters(*, now: datetime, lease: timedelta, limit: int, attempts_max: 
 
     Of an invoice that was paid or voided since, nobody is told any more.
     """
-    due = CollectionNotice.objects.filter(
-        sent_at__isnull=True, due_at__lte=now, attempts__lt=attempts_max, invoice__state=InvoiceState.ISSUED
-    ).order_by("due_at", "pk")
-    claimed = []
-    for notice in due.select_related("invoice__tenant", "invoice__issuer", "invoice__settlement")[:limit]:
-        mine = CollectionNotice.objects.filter(pk=notice.pk, sent_at__isnull=True, due_at=notice.due_at)
-        if mine.update(due_at=now + lease, attempts=F("attempts") + 1):
-            claimed.append(notice)
-    return claimed
+    rows = CollectionNotice.objects.filter(invoice__state=InvoiceState.ISSUED)
+    joined = rows.select_related("invoice__tenant", "invoice__issuer", "invoice__settlement")
+    return claim_unsent(joined, now=now, limit=limit, lease=lease, attempts_max=attempts_max)
 
 
 def letter_sent(*, notice_id: UUID, addresses: list[str], now: datetime) -> None:

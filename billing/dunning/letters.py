@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
-from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from billing.dues import dues_of
 from billing.dunning.schedule import Action
 from billing.models import Debit, DunningMail
 from billing.payment_references import payment_reference, printed_reference
+from billing.unsent import claim_unsent
 from portal.figures import locale_for, moment, money
 from tenants.reading_languages import language_of_letter
 
@@ -25,36 +25,14 @@ if TYPE_CHECKING:
 
     from billing.models import DunningStep, Invoice
 
-LEASE = timedelta(minutes=10)
-RETRY = timedelta(minutes=2)
-ATTEMPTS_MAX = 10
-
 
 def claim_mails(*, now: datetime, limit: int) -> list[DunningMail]:
     """Return letters that are due, each put off: whoever else looks meanwhile leaves them alone.
 
     A letter of a step that was taken back is not sent any more.
     """
-    due = DunningMail.objects.filter(
-        sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX, step__taken_back__isnull=True
-    )
-    claimed = []
-    for mail in due.select_related("step__invoice__issuer", "step__invoice__contract").order_by("due_at")[:limit]:
-        mine = DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True, due_at=mail.due_at)
-        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
-            claimed.append(mail)
-    return claimed
-
-
-def mail_sent(*, mail: DunningMail, now: datetime) -> None:
-    """Note that a letter is out."""
-    DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(sent_at=now, last_error="")
-
-
-def mail_failed(*, mail: DunningMail, error: str, now: datetime) -> None:
-    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
-    retry_at = now + RETRY * 2**mail.attempts
-    DunningMail.objects.filter(pk=mail.pk, sent_at__isnull=True).update(last_error=error[:300], due_at=retry_at)
+    rows = DunningMail.objects.filter(step__taken_back__isnull=True)
+    return claim_unsent(rows.select_related("step__invoice__issuer", "step__invoice__contract"), now=now, limit=limit)
 
 
 def send_letter(*, mail: DunningMail, public_url: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
-from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.collecting.notices import readers_of
 from billing.models import BalanceNotice, BalanceNoticeKind
 from billing.refilling.rules import Outcome
+from billing.unsent import claim_unsent
 from portal.figures import locale_for, moment, money
 from tenants.reading_languages import language_of_letter
 
@@ -22,33 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-LEASE: Final = timedelta(minutes=10)
-RETRY: Final = timedelta(minutes=2)
-ATTEMPTS_MAX: Final = 10
-ERROR_CHARACTERS_MAX: Final = 300
-
 
 def claim_letters(*, now: datetime, limit: int) -> list[BalanceNotice]:
     """Return notices whose letter is due, each put off: whoever else looks meanwhile leaves them alone."""
-    due = BalanceNotice.objects.filter(sent_at__isnull=True, due_at__lte=now, attempts__lt=ATTEMPTS_MAX)
-    claimed = []
-    for notice in due.select_related("rule__contract__tenant").order_by("due_at", "pk")[:limit]:
-        mine = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True, due_at=notice.due_at)
-        if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
-            claimed.append(notice)
-    return claimed
-
-
-def letter_sent(*, notice: BalanceNotice, addresses: Sequence[str], now: datetime) -> None:
-    """Note that a letter is out, and to whom."""
-    unsent = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
-    unsent.update(sent_at=now, sent_to=list(addresses), last_error="")
-
-
-def letter_failed(*, notice: BalanceNotice, error: str, now: datetime) -> None:
-    """Note why a letter could not be sent; it is tried again later, each time twice as late."""
-    unsent = BalanceNotice.objects.filter(pk=notice.pk, sent_at__isnull=True)
-    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=now + RETRY * 2**notice.attempts)
+    return claim_unsent(BalanceNotice.objects.select_related("rule__contract__tenant"), now=now, limit=limit)
 
 
 def send_letter(*, notice: BalanceNotice, public_url: str) -> list[str]:

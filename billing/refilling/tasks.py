@@ -9,6 +9,7 @@ from django.conf import settings
 from billing import stripe_account
 from billing.refilling import charging, letters, watching
 from billing.stripe_answers import StripeUnavailable
+from billing.unsent import note_failed, note_sent
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,6 @@ def send_letters(**_: object) -> None:
             addresses = letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL)
         except Exception as error:
             logger.exception("letter %s", notice.pk)
-            letters.letter_failed(notice=notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
+            note_failed(notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
         else:
-            letters.letter_sent(notice=notice, addresses=addresses, now=datetime.now(UTC))
+            note_sent(notice, now=datetime.now(UTC), sent_to=addresses)

@@ -10,11 +10,12 @@ from django.utils import translation
 
 from billing.agreements.accepting import accept
 from billing.agreements.drafting import decline, offer, propose, withdraw
-from billing.agreements.letters import ATTEMPTS_MAX, claim_letters, letter_failed, readers_of, send_letter
+from billing.agreements.letters import claim_letters, readers_of, send_letter
 from billing.agreements.tasks import send_letters
 from billing.models import AmendmentState, OfferNotice, OfferTold
 from billing.pipeline.backlog import Backlog, Stage, backlogs
 from billing.pipeline.failures import LETTER_TRIES_MAX, StepKind, failed_steps, retry_step
+from billing.unsent import ATTEMPTS_MAX, note_failed
 from tenants.models import Membership, Role
 from tests.billing.agreements.agreed import (
     drafted_contract,
@@ -261,7 +262,7 @@ def test_a_letter_is_given_up_after_many_tries(world: World) -> None:
     for attempt in range(ATTEMPTS_MAX):
         [notice] = claim_letters(now=now, limit=10)
         assert claim_letters(now=now, limit=10) == [], attempt
-        letter_failed(notice=notice, error="x" * 400, now=now)
+        note_failed(notice, error="x" * 400, now=now)
         now += timedelta(days=2)
     assert claim_letters(now=now, limit=10) == []
     [step] = failed_steps(now)

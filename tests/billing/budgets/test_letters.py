@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.budgets.letters import ATTEMPTS_MAX, claim_letters, letter_failed, send_letter
+from billing.budgets.letters import claim_letters, send_letter
 from billing.budgets.noting import write_letters
 from billing.budgets.tasks import send_letters
 from billing.models import SpendAlert, SpendMail
 from billing.queries.usage import Side
+from billing.unsent import ATTEMPTS_MAX, note_failed
 from tests.billing.budgets.spent import NOW, look, make_spent, set_budget
 from tests.billing.chinese import english_in, read_chinese
 from tests.servers.smtp import letter_server
@@ -97,7 +98,7 @@ def test_a_letter_is_given_up_after_many_tries(cast: Cast) -> None:
         assert len(claimed) == 2, attempt
         assert claim_letters(now=now, limit=10) == []
         for mail in claimed:
-            letter_failed(mail=mail, error="x" * 400, now=now)
+            note_failed(mail, error="x" * 400, now=now)
         now += timedelta(days=2)
     assert claim_letters(now=now, limit=10) == []
     assert len(SpendMail.objects.earliest("pk").last_error) == 300

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.dunning.letters import mail_failed, send_letter
+from billing.dunning.letters import send_letter
 from billing.dunning.stepping import take_back
 from billing.models import DunningMail, DunningStep
 from billing.tasks import dun_invoices
+from billing.unsent import note_failed
 from tests.billing.banking.statements import make_account
 from tests.billing.chinese import english_in, read_chinese
 from tests.billing.dunning.overdue import BY, after, make_overdue, send_all, sweep
@@ -90,7 +91,7 @@ def test_a_letter_that_cannot_be_sent_is_tried_later_and_not_once_taken_back(
     assert "Refused" in first.last_error
     assert "letter" in caplog.text
     now = datetime.now(UTC)
-    mail_failed(mail=first, error="x" * 400, now=now)
+    note_failed(first, error="x" * 400, now=now)
     first.refresh_from_db()
     assert len(first.last_error) == 300
     assert first.due_at == now + timedelta(minutes=4)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.budgets.letters import ATTEMPTS_MAX, claim_letters
+from billing.budgets.letters import claim_letters
 from billing.models import SpendMail
 from billing.pipeline.backlog import Backlog, Stage, backlogs
 from billing.pipeline.failures import LETTER_TRIES_MAX, NotFailed, StepKind, failed_steps, retry_step
+from billing.unsent import ATTEMPTS_MAX
 from tenants.models import AuditEntry
 from tests.billing.budgets.spent import NOW, look, make_spent, set_budget
 from tests.kept import kept

@@ -10,18 +10,14 @@ from django.core import mail
 
 from billing.models import BalanceNotice
 from billing.refilling.letters import (
-    ATTEMPTS_MAX,
-    LEASE,
-    RETRY,
     claim_letters,
-    letter_failed,
-    letter_sent,
     send_letter,
     sentences,
     why,
 )
 from billing.refilling.rules import Figures
 from billing.refilling.watching import look
+from billing.unsent import ATTEMPTS_MAX, LEASE, RETRY, note_failed, note_sent
 from portal.figures import EN
 from tenants.models import Role
 from tests.billing.chinese import english_in, read_chinese
@@ -91,9 +87,9 @@ def test_a_letter_is_claimed_by_one_and_sent_once(notice: BalanceNotice) -> None
     assert claim_letters(now=NOW - timedelta(seconds=1), limit=9) == []
     assert claim_letters(now=NOW, limit=9) == [notice]
     assert claim_letters(now=NOW, limit=9) == []
-    letter_sent(notice=notice, addresses=["a@b.example"], now=NOW)
+    note_sent(notice, sent_to=["a@b.example"], now=NOW)
     assert claim_letters(now=NOW + LEASE, limit=9) == []
-    letter_sent(notice=notice, addresses=["c@d.example"], now=NOW + LEASE)
+    note_sent(notice, sent_to=["c@d.example"], now=NOW + LEASE)
     assert BalanceNotice.objects.get().sent_to == ["a@b.example"]
 
 
@@ -101,7 +97,7 @@ def test_a_letter_that_fails_is_tried_ever_later_and_then_left_with_its_error(ca
     told(cast)
     now, waits = NOW, []
     while claimed := claim_letters(now=now, limit=9):
-        letter_failed(notice=claimed[0], error="refused " * 99, now=now)
+        note_failed(claimed[0], error="refused " * 99, now=now)
         following = BalanceNotice.objects.get().due_at
         waits.append(following - now)
         now = following
