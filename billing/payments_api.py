@@ -31,7 +31,7 @@ from billing.payment_shapes import (
 )
 from billing.reconciling.settling import settle_difference
 from billing.statements.paying_out import make_payout, record_failed, record_paid
-from tenants.authentication import organization_of
+from tenants.authentication import operator_of, organization_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.listing.following import SINCE, SinceSerializer, page_followed
@@ -136,7 +136,7 @@ class PayoutsView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Pay out now all that a provider can be paid in a currency. For the operator."""
-        _operator(request)
+        operator_of(request)
         given = _valid(NewPayoutSerializer, request)
         provider = Organization.objects.filter(slug=given["provider"], is_provider=True).first()
         if provider is None:
@@ -178,7 +178,7 @@ class PayoutPaidView(APIView):
     )
     def post(self, request: Request, payout_id: UUID) -> Response:
         """Record the bank's reference of a payout that reached the provider; the same again changes nothing."""
-        _operator(request)
+        operator_of(request)
         given, now = _valid(PayoutPaidSerializer, request), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
         record_paid(payout_id=payout_id, reference=given["reference"], by=_caller(request), at=now, now=now)
@@ -199,7 +199,7 @@ class PayoutFailedView(APIView):
     )
     def post(self, request: Request, payout_id: UUID) -> Response:
         """Record that a payout did not go out: it is owed again. The same again changes nothing."""
-        _operator(request)
+        operator_of(request)
         given, now = _valid(PayoutFailedSerializer, request), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
         record_failed(payout_id=payout_id, reason=given["reason"], by=_caller(request), now=now)
@@ -220,7 +220,7 @@ class LooksView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List when the books were compared with Stripe, the latest first, and how many differences were found."""
-        _operator(request)
+        operator_of(request)
         paged = page_by_key(request, Reconciliation.objects.all(), ("-started_at", "-pk"))
         return list_answer(request, "reconciliations", paged, LookSerializer, _look)
 
@@ -243,7 +243,7 @@ class DifferencesView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List differences, the one that was seen first before the others. For the operator."""
-        _operator(request)
+        operator_of(request)
         asked = DifferenceQuerySerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         found = Difference.objects.select_related("invoice")
@@ -276,7 +276,7 @@ class DifferenceSettleView(APIView):
     )
     def post(self, request: Request, difference_id: UUID) -> Response:
         """Take a way out of a difference; the next look opens it again if it is still there. For the operator."""
-        _operator(request)
+        operator_of(request)
         given = _valid(SettleSerializer, request)
         if not Difference.objects.filter(pk=difference_id).exists():
             raise Http404
@@ -308,13 +308,6 @@ def _read_payout(request: Request, payout_id: UUID) -> dict[str, object]:
     if found is None:
         raise Http404
     return _payout(found)
-
-
-def _operator(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_operator:
-        raise Http404
-    return organization
 
 
 def _payment(row: Payment) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.http import Http404
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -91,3 +92,11 @@ def organization_of(request: Request) -> Organization:
     program: object = request.user
     assert isinstance(program, Program), "only after HasScope let the call through"
     return program.organization
+
+
+def operator_of(request: Request) -> Organization:
+    """Return the operator, which the authenticated program must act for. Raises Http404 for any other."""
+    organization = organization_of(request)
+    if not organization.is_operator:
+        raise Http404
+    return organization

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from billing.agreements.accepting import accept
 from billing.agreements.answers import amendment_json, contract_json, version_json
+from billing.agreements.callers import actor_of, asked_contract
 from billing.agreements.checks import refuse
 from billing.agreements.drafting import (
     Actor,
@@ -46,7 +47,7 @@ from billing.agreements.standing import actions_of, preview_of
 from billing.contract_headers import WORDS_CHARACTERS_MAX, Header
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Amendment, Contract, PriceBook
-from billing.queries.agreements import amendment_of, amendments_of, contract_of, contracts_of, versions_of
+from billing.queries.agreements import amendment_of, amendments_of, contracts_of, versions_of
 from billing.rating.wording import WrongWording
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
@@ -89,7 +90,7 @@ class ContractsView(ListView):
     def post(self, request: Request) -> Response:
         """Draft a contract between the caller and another party; nobody else sees it until it is offered."""
         body = request._request.body
-        given, by, now = _read(request, DraftSerializer), _actor(request), timezone.now()
+        given, by, now = _read(request, DraftSerializer), actor_of(request), timezone.now()
 
         def make() -> Answered:
             header = _header(given, by.organization)
@@ -112,7 +113,7 @@ class ContractView(APIView):
     )
     def get(self, request: Request, contract_id: UUID) -> Response:
         """Read a contract with every wording of its terms that is in force or was."""
-        return Response(contract_json(_contract(request, contract_id)))
+        return Response(contract_json(asked_contract(request, contract_id)))
 
     @extend_schema(
         operation_id="contracts_update",
@@ -123,10 +124,10 @@ class ContractView(APIView):
     )
     def put(self, request: Request, contract_id: UUID) -> Response:
         """Replace what a contract says beside its terms and parties, until it is offered."""
-        given, by, contract = _read(request, HeaderSerializer), _actor(request), _contract(request, contract_id)
+        given, by, contract = _read(request, HeaderSerializer), actor_of(request), asked_contract(request, contract_id)
         header = header_of(given, contract.provider, contract.tenant)
         edit_header(contract_id=contract.id, header=header, by=by, now=timezone.now())
-        return Response(contract_json(_contract(request, contract_id)))
+        return Response(contract_json(asked_contract(request, contract_id)))
 
 
 class VersionsView(ListView):
@@ -143,7 +144,7 @@ class VersionsView(ListView):
     )
     def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """Read each version: its text as hashed, the hash it follows, and who accepted it when."""
-        found = versions_of(_contract(request, contract_id))
+        found = versions_of(asked_contract(request, contract_id))
         paged = page_of_few(request, found, lambda version: (version.number,), falling=True)
         return list_answer(request, "versions", paged, VersionSerializer, version_json)
 
@@ -162,7 +163,7 @@ class AmendmentsView(ListView):
     )
     def get(self, request: Request, contract_id: UUID) -> HttpResponseBase:
         """List what was proposed of a contract; drafts only to who drafts them."""
-        organization, contract = organization_of(request), _contract(request, contract_id)
+        organization, contract = organization_of(request), asked_contract(request, contract_id)
         paged = page_of_few(
             request, amendments_of(organization, contract), lambda amendment: (amendment.number,), falling=True
         )
@@ -183,8 +184,8 @@ class AmendmentsView(ListView):
     def post(self, request: Request, contract_id: UUID) -> Response:
         """Draft a change of terms, or the contract's end; the answer says what the latest period would have cost."""
         body = request._request.body
-        contract = _contract(request, contract_id)
-        given, by, now = _read(request, AmendingSerializer), _actor(request), timezone.now()
+        contract = asked_contract(request, contract_id)
+        given, by, now = _read(request, AmendingSerializer), actor_of(request), timezone.now()
 
         def make() -> Answered:
             made = propose(contract_id=contract.id, by=by, now=now, **_proposal(contract, given))
@@ -206,7 +207,7 @@ class AmendmentView(APIView):
     )
     def get(self, request: Request, amendment_id: UUID) -> Response:
         """Read a proposal with the difference it makes in words and in money."""
-        return _amendment(_actor(request), amendment_id, timezone.now())
+        return _amendment(actor_of(request), amendment_id, timezone.now())
 
     @extend_schema(
         operation_id="amendments_update",
@@ -217,7 +218,7 @@ class AmendmentView(APIView):
     )
     def put(self, request: Request, amendment_id: UUID) -> Response:
         """Replace what a draft proposes."""
-        given, by = _read(request, AmendingSerializer), _actor(request)
+        given, by = _read(request, AmendingSerializer), actor_of(request)
         found = amendment_of(by.organization, amendment_id)
         if found is None:
             raise AmendmentUnknown("There is no such amendment.")
@@ -239,7 +240,7 @@ class OfferView(APIView):
     )
     def post(self, request: Request, amendment_id: UUID) -> Response:
         """Show a draft to the other party; its terms and hash are fixed from now on."""
-        given, by, now = _read(request, OfferSerializer), _actor(request), timezone.now()
+        given, by, now = _read(request, OfferSerializer), actor_of(request), timezone.now()
         offer(amendment_id=amendment_id, by=by, now=now, days=given["days"])
         return _amendment(by, amendment_id, now)
 
@@ -258,7 +259,7 @@ class AcceptView(APIView):
     )
     def post(self, request: Request, amendment_id: UUID) -> Response:
         """Give the caller's word for the terms of this hash; with both parties' words they are in force."""
-        given, by, now = _read(request, AcceptSerializer), _actor(request), timezone.now()
+        given, by, now = _read(request, AcceptSerializer), actor_of(request), timezone.now()
         accept(amendment_id=amendment_id, by=by, name=given["name"], sha256=given["sha256"], now=now)
         return _amendment(by, amendment_id, now)
 
@@ -277,7 +278,7 @@ class DeclineView(APIView):
     )
     def post(self, request: Request, amendment_id: UUID) -> Response:
         """Refuse an offer; the contract stays as it is."""
-        by, now = _actor(request), timezone.now()
+        by, now = actor_of(request), timezone.now()
         decline(amendment_id=amendment_id, by=by, now=now)
         return _amendment(by, amendment_id, now)
 
@@ -296,7 +297,7 @@ class WithdrawView(APIView):
     )
     def post(self, request: Request, amendment_id: UUID) -> Response:
         """Take back what the caller drafted or offered."""
-        by, now = _actor(request), timezone.now()
+        by, now = actor_of(request), timezone.now()
         withdraw(amendment_id=amendment_id, by=by, now=now)
         return _amendment(by, amendment_id, now)
 
@@ -313,18 +314,6 @@ def _proposal(contract: Contract, given: dict[str, Any]) -> dict[str, Any]:
     end, changes = given["ends_at"], given["changes"]
     ends_at = None if end is None else read_end(contract, end, changes)
     return {"changes": changes, "ends_at": ends_at, "note": given["note"]}
-
-
-def _actor(request: Request) -> Actor:
-    program: Any = request.user
-    return Actor(organization_of(request), f"{program.key.name} ({program.key.prefix})"[:254])
-
-
-def _contract(request: Request, contract_id: UUID) -> Contract:
-    found = contract_of(organization_of(request), contract_id)
-    if found is None:
-        raise Http404
-    return found
 
 
 def _amendment(by: Actor, amendment_id: UUID, now: datetime) -> Response:

@@ -19,11 +19,10 @@ from billing.models import PayoutFile
 from billing.statements.bank_files import make_file
 from billing.statements.paying_out import WrongPayout
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import operator_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
-from tenants.models import Organization
 
 READS: Final = {"GET": "invoices:read"}
 
@@ -73,7 +72,7 @@ class PayoutFilesView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the files that were made, the latest first. For the operator."""
-        _operator(request)
+        operator_of(request)
         paged = page_by_key(request, PayoutFile.objects.defer("body"), ("-made_at", "-pk"))
         return list_answer(request, "payout_files", paged, PayoutFileSerializer, _shown)
 
@@ -87,7 +86,7 @@ class PayoutFilesView(ListView):
     )
     def post(self, request: Request) -> Response:
         """Put every payout by bank that waits in a currency into one pain.001 file, once. For the operator."""
-        operator, now, body = _operator(request), _now(), request._request.body
+        operator, now, body = operator_of(request), _now(), request._request.body
         given = checked(NewPayoutFileSerializer(data=request.data), WrongPayout)
         program: Any = request.user
 
@@ -112,19 +111,12 @@ class PayoutFileView(APIView):
     )
     def get(self, request: Request, file_id: UUID) -> HttpResponse:
         """Read the file, byte for byte as it was made. For the operator."""
-        _operator(request)
+        operator_of(request)
         found = PayoutFile.objects.filter(pk=file_id).first()
         if found is None:
             raise Http404
         headers = {"Content-Disposition": f'attachment; filename="{found.number}.xml"', "ETag": f'"{found.sha256}"'}
         return HttpResponse(bytes(found.body), content_type="application/xml", headers=headers)
-
-
-def _operator(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_operator:
-        raise Http404
-    return organization
 
 
 def _shown(file: PayoutFile) -> dict[str, Any]:
