@@ -49,11 +49,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Standing:
-    """A world whose rows are there."""
+    """A world whose rows are there, with what it and the worlds below it are: its maker may have changed those."""
 
     wanted: Wanted
     transaction: transaction.Atomic
-    value: Any
+    values: tuple[Any, ...]
 
 
 @dataclass
@@ -86,17 +86,24 @@ class Pile:
         begun._from_testcase = True
         begun.__enter__()
         try:
-            value = wanted.make(**{name: self.value(of) for name, of in wanted.needs})
+            below = deepcopy(self._values())  # so that what it does to them ends with it, as in the database
+            value = wanted.make(**{name: below[self._place(of)] for name, of in wanted.needs})
             # What is checked when a transaction ends is checked here, and not again at the end of each test.
             connection.check_constraints()
         except BaseException:
             _end(begun)
             raise
-        self.standing.append(Standing(wanted, begun, value))
+        self.standing.append(Standing(wanted, begun, (*below, value)))
 
     def value(self, wanted: Wanted) -> Any:
-        """What the maker of a world that stands returned."""
-        return next(one.value for one in self.standing if one.wanted == wanted)
+        """What the maker of a world that stands returned, as the makers after it left it."""
+        return self._values()[self._place(wanted)]
+
+    def _values(self) -> tuple[Any, ...]:
+        return self.standing[-1].values if self.standing else ()
+
+    def _place(self, wanted: Wanted) -> int:
+        return next(place for place, one in enumerate(self.standing) if one.wanted == wanted)
 
 
 @contextmanager

@@ -112,6 +112,23 @@ def test_a_pile_keeps_what_is_common_and_undoes_the_rest(django_db_blocker: Djan
     assert slugs() == []
 
 
+def test_what_a_maker_does_to_a_world_below_ends_with_it(django_db_blocker: DjangoDbBlocker) -> None:
+    def rename(first: Organization) -> Organization:
+        first.name = "Renamed"
+        first.save()
+        return first
+
+    first = Wanted(lambda: make_organization("first"))
+    renamed = Wanted(rename, (("first", first),))
+    pile = Pile(django_db_blocker)
+    pile.become([first, renamed])
+    assert pile.value(first) is pile.value(renamed)
+    assert pile.value(first).name == "Renamed" == Organization.objects.get().name
+    pile.become([first])
+    assert pile.value(first).name == "First" == Organization.objects.get().name
+    pile.become([])
+
+
 def test_its_end_leaves_what_stands_on_a_connection_that_is_gone(django_db_blocker: DjangoDbBlocker) -> None:
     pile = Pile(django_db_blocker)
     pile.become([Wanted(make_cast)])
