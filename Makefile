@@ -33,11 +33,10 @@ demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once -
 	$(BIN)/python -m forecourt.cli demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## everything that CI checks
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync lint system collected
-	@$(MAKE) --no-print-directory --jobs=2 types tests
+	@$(MAKE) --no-print-directory --jobs=4 lint types tests
 
-# mypy keeps one core for most of a minute, so it stands beside the tests rather than before them.
-tests: $(VENV)/dev.stamp
+# mypy keeps one core for most of a minute, so the tests do not wait for it.
+tests: collected system
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 # Apart from test: tracing every line and branch makes the same tests take two thirds more processor time.
@@ -132,10 +131,11 @@ $(VENV)/made.stamp:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# The lock files name everything that is needed, so pip need not look for more.
 # The checkout itself is put on the path, so that nothing outside the lock file is downloaded to build it. Python
 # compiles what it imports, a third of the nine thousand modules; to compile all of them took half of the installing.
 $(VENV)/platform.stamp: requirements.lock $(VENV)/made.stamp
-	$(PIP) install --no-compile --require-hashes -r requirements.lock
+	$(PIP) install --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "forecourt.pth").write_text(f"{pathlib.Path.cwd()}\n")'
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m forecourt.cli "$$@"\n' > $(BIN)/forecourt
@@ -143,6 +143,6 @@ $(VENV)/platform.stamp: requirements.lock $(VENV)/made.stamp
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml $(VENV)/platform.stamp
-	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-compile --no-deps --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
