@@ -61,8 +61,8 @@ class FleetHour(models.Model):
     """What the cards of a node show and use together at one instant of the hours above and of usage hours.
 
     `at` is the hour of gauges, and where a usage hour of energy begins. The database adds what is written of either in
-    the transaction that writes it (`0031_fleet_hours`), and nothing else writes here; a card that moves takes its own
-    along. Energy is of the qualities that count.
+    the transaction that writes it (`0031_fleet_hours`, `0033_cards_held`), and nothing else writes here; a card that
+    moves takes its own along, and waits for who writes of it. Energy is of the qualities that count.
     """
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="fleet_hours", db_index=False)

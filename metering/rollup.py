@@ -70,6 +70,7 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         to_seq, more = _chunk(node_id, cursor.rolled_seq, chunk_batches)
         if to_seq == cursor.rolled_seq:
             return NodeRolled(0, 0, 0, more=False)
+        _hold_cards(cursor.node)
         after = Place(cursor.rolled_seq, cursor.rolled_to_at)
         meters, watch = NodeMeters(cursor.node), NodeWatch(cursor.node)
         # Before the fold reads them: what is stored between the two counts already, and is only looked at once more.
@@ -83,6 +84,18 @@ def roll_up_node(*, node_id: UUID, now: datetime, chunk_batches: int = CHUNK_BAT
         if is_due(after, place):
             write_checkpoint(node=cursor.node, place=place, clock=watch.clock)
     return NodeRolled(place.seq - after.seq, fold.readings, rows, more=more)
+
+
+HOLD_CARDS: Final = "SELECT FROM clusters_accelerator WHERE node_id = %s ORDER BY id FOR SHARE"
+
+
+def _hold_cards(node: Node) -> None:
+    """Keep the node's cards from moving until what they showed is committed; in the order in which lists take them.
+
+    Writing their hours would hold each of them as it comes, and could wait for a list that waits for the next.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_CARDS, [node.id])
 
 
 def _chunk(node_id: UUID, after_seq: int, chunk_batches: int) -> tuple[int, bool]:
