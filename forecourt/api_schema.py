@@ -40,6 +40,8 @@ REFUSALS: Final = {
     "403": "The key lacks the scope.",
     "404": "There is nothing here for you.",
     "429": "More calls in this minute than a key may make.",
+    "503": "Not now: the database is away, this process is full, or what the call needs, as Stripe, does not answer; "
+    "`code` says which. The same call may be sent again, after `Retry-After` where it is given.",
     "default": "Any other refusal.",
 }
 HEADERS: Final = {
@@ -103,7 +105,7 @@ def _limited(operation: dict[str, Any]) -> None:
 def _refusals_of(path: str, operation: dict[str, Any]) -> list[str]:
     by_key = ["401", "403"] if operation.get("security") else []
     named = ["404"] if "{" in path or "requestBody" in operation else []
-    return ["400", *by_key, *named, "default"]
+    return ["400", *by_key, *named, "503", "default"]
 
 
 def _refusal(meaning: str) -> dict[str, Any]:

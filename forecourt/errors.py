@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views import defaults
 
 from tenants.members.words import permission_names, role_names
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 GIVERS_SHOWN: Final = 5
 """How many of those who can give a role are named."""
+RETRY_AFTER_S: Final = 10
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -63,10 +67,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 without a word of what went wrong inside."""
+    """Answer 500 without a word of what went wrong inside; 503 where the database takes nothing now."""
+    if isinstance(sys.exc_info()[1], InterfaceError | OperationalError):  # Django calls this while it handles the fault
+        return _database_away(request)
     if _is_program(request):
         return answer(status=500, code="server_error", detail="Something failed on our side. Try again.")
     return defaults.server_error(request)
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """Say that it is worth trying again, and when; whether a call whose commit was lost was stored, nobody knows."""
+    if _is_program(request):
+        detail = "The database does not take the call now. Send it again, with the same Idempotency-Key if it had one."
+        return answer(status=503, code="unavailable", detail=detail, retry_after_s=RETRY_AFTER_S)
+    response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 class SignInLimit:

@@ -74,7 +74,7 @@ def provider_price_index(request: HttpRequest, organization: Organization) -> Ht
         "left_out": [(_source(row.source), row.skipped) for row in imports.values() if row.skipped],
         "empty": Empty(
             _("No public prices yet"),
-            _("The operator imports them, under Public prices, or by: import_price_index FILE --as-of DATE"),
+            _("The operator of this installation imports them. Your prices stand here beside the market's then."),
             icon="scale",
         ),
         "imported": bool(imports),

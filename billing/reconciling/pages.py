@@ -22,6 +22,7 @@ from billing.reconciling.looking import begin, look
 from billing.reconciling.settling import ACCEPT, BOOK, CLOSE, PUSH, TAKE_BACK, WAYS, settle_difference
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, moment
+from portal.parts import Empty
 from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
@@ -53,6 +54,19 @@ KIND_WORDS: Final[Mapping[str, Promise]] = {
     DifferenceKind.CUSTOMER_BALANCE: gettext_lazy("Customer with a balance at Stripe"),
     DifferenceKind.BALANCE: gettext_lazy("The balance at Stripe is not the one of our books"),
 }
+LOOKED_WORDS: Final[Mapping[str, Promise]] = {
+    "charges": gettext_lazy("Charges at Stripe"),
+    "currencies": gettext_lazy("Balances, by currency"),
+    "disputes": gettext_lazy("Disputes at Stripe, applied"),
+    "events_missed": gettext_lazy("Events of Stripe that had not come, fetched"),
+    "invoices": gettext_lazy("Invoices at Stripe"),
+    "movements": gettext_lazy("Movements on the balance at Stripe"),
+    "payments": gettext_lazy("Card payments in our books"),
+    "refunds": gettext_lazy("Refunds at Stripe"),
+    "transfers": gettext_lazy("Transfers at Stripe"),
+    "transfers_reversed": gettext_lazy("Transfers taken back after a dispute"),
+}
+"""What a look counts, by its name in `Reconciliation.looked_at`."""
 WAY_WORDS: Final[Mapping[str, Promise]] = {
     BOOK: gettext_lazy("Look at Stripe again and book it"),
     PUSH: gettext_lazy("Push the invoice again"),
@@ -76,8 +90,11 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
     locale = locale_for(translation.get_language() or "en")
     found = Difference.objects.select_related("invoice").order_by("first_seen_at", "pk")
     run = Reconciliation.objects.order_by("-started_at").first()
+    open_now = [_shown(one, locale) for one in found.filter(settled_at__isnull=True)[:OPEN_SHOWN_MAX]]
+    takes = stripe_account.gateway() is not None
     context = {
-        "open": [_shown(one, locale) for one in found.filter(settled_at__isnull=True)[:OPEN_SHOWN_MAX]],
+        "open": open_now,
+        "empty": None if run or open_now else _nothing(takes=takes),
         "settled": [
             _shown(one, locale)
             for one in found.filter(settled_at__isnull=False).order_by("-settled_at")[:SETTLED_SHOWN_MAX]
@@ -85,9 +102,11 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
         "run": run,
         "run_at": moment(run.started_at, UTC, locale=locale) if run else "",
         "run_from": moment(run.from_at, UTC, locale=locale) if run else "",
-        "looked_at": sorted(run.looked_at.items()) if run else [],
+        "looked_at": [(LOOKED_WORDS.get(name, name), count) for name, count in sorted(run.looked_at.items())]
+        if run
+        else [],
         "edits": edits,
-        "takes": stripe_account.gateway() is not None,
+        "takes": takes,
     }
     return render(request, "billing/operator_reconciliation.html", context)
 
@@ -130,6 +149,16 @@ def _look(request: HttpRequest) -> None:
     except StripeError as error:
         logger.warning("reconciliation asked for by %s: %s", run.started_by, error)
         messages.error(request, _("Stripe could not be reached. Try again in a minute."))
+
+
+def _nothing(*, takes: bool) -> Empty:
+    if not takes:
+        return Empty(
+            _("This installation has no account at Stripe."),
+            _("There is nothing to compare: its bills are paid by bank transfer, and Bank says which are."),
+            icon="scale",
+        )
+    return Empty(_("Nothing was compared yet."), _("The first look is tonight. Look now, if you like."), icon="scale")
 
 
 def _shown(one: Difference, locale: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -46,6 +47,11 @@ urlpatterns = [
 ]
 
 
+AWAY = {"gone": InterfaceError(SECRET), "full": OperationalError(SECRET)}
+urlpatterns += [path(f"{place}{name}", raising(error)) for name, error in AWAY.items() for place in ("", "api/")]
+urlpatterns += [path("api/wrong", raising(DataError(SECRET)))]
+
+
 def ask(address: str) -> Any:
     return Client(raise_request_exception=False).get(address)
 
@@ -72,6 +78,24 @@ def test_people_get_a_page(status: int) -> None:
     text = answer.content.decode()
     assert f'<p class="code">{status}</p>' in text
     assert SECRET not in text
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("name", AWAY)
+def test_a_database_that_is_away_is_worth_another_try(name: str) -> None:
+    told, page = ask(f"/api/{name}"), ask(f"/{name}")
+    assert (told.status_code, told.headers["Retry-After"]) == (page.status_code, page.headers["Retry-After"])
+    assert (told.status_code, told.headers["Retry-After"]) == (503, "10")
+    said = told.json()
+    assert (said["code"], said["retry_after_s"]) == ("unavailable", 10)
+    assert "Idempotency-Key" in said["detail"], "a commit may have been lost on its way back"
+    assert '<p class="code">503</p>' in page.content.decode()
+    assert SECRET not in told.content.decode() + page.content.decode()
+
+
+@pytest.mark.urls(__name__)
+def test_what_the_database_finds_wrong_is_a_fault_of_ours() -> None:
+    assert (ask("/api/wrong").status_code, ask("/api/wrong").json()["code"]) == (500, "server_error")
 
 
 def test_what_does_not_exist_is_told_apart_by_who_asks(client: Client) -> None:

@@ -64,7 +64,9 @@ def test_a_silent_stripe_is_told_and_loses_nothing(
 @pytest.mark.django_db
 def test_without_stripe_the_page_says_so(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
-    assert "This installation takes no cards." in text_of(client.get(PAGE))
+    page = text_of(client.get(PAGE))
+    assert "This installation takes no cards. Invoices are paid by bank transfer" in page
+    assert "Stripe's page" not in page, "there is none"
     client.post(PAGE, {"do": "leave"})
     assert not CardVisit.objects.exists()
 

@@ -144,7 +144,10 @@ def test_another_tenants_credit_is_neither_shown_nor_bought(
 ) -> None:
     settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_nobody", "http://127.0.0.1:9"
     client.force_login(cast.charlie)
-    assert world.contract.number not in text_of(client.get(PAGE))
+    page = text_of(client.get(PAGE))
+    assert world.contract.number not in page
+    assert "A contract can agree on credit" in page
+    assert "Buy credit" not in page, "there is none to buy"
     client.post(PAGE, asked())
     assert not TopUp.objects.exists()
 
@@ -163,7 +166,7 @@ def test_without_stripe_nothing_is_bought_and_the_page_says_so(cast: Cast, clien
 def test_without_a_contract_that_holds_credit_there_is_no_form(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
     page = client.get(PAGE)
-    assert "No contract of yours holds prepaid credit." in text_of(page)
+    assert "You have no prepaid credit, and need none" in text_of(page)
     assert 'name="amount"' not in page.content.decode()
 
 

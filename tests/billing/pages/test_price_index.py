@@ -70,7 +70,7 @@ def test_public_prices_are_searched_and_exported(cast: Cast, client: Client) -> 
 
 def test_without_an_import_the_page_says_how_to_begin(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
-    assert "The operator imports them" in text_of(client.get("/p/price-index/"))
+    assert "The operator of this installation imports them." in text_of(client.get("/p/price-index/"))
 
 
 def test_what_was_left_out_is_shown(cast: Cast, client: Client) -> None:

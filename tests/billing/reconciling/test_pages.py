@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.models import Difference, DifferenceKind, Reconciliation
+from billing.reconciling import looking
 from billing.reconciling.comparing import Moved, compare_amounts
+from billing.reconciling.pages import LOOKED_WORDS
 from billing.reconciling.settling import ACCEPT, WAYS
 from tenants.models import Role
 from tests.billing.pages.reading import text_of
@@ -16,6 +20,7 @@ from tests.factories import make_organization, make_user
 
 if TYPE_CHECKING:
     from django.test import Client
+    from pytest_django import Settings
 
     from tenants.models import User
 
@@ -43,7 +48,9 @@ def difference(kind: str = "customer_balance", stripe_id: str = "cus_1") -> Diff
 @pytest.mark.django_db
 def test_every_kind_is_shown_with_its_ways_out(client: Client) -> None:
     client.force_login(operator_person())
-    assert "Nothing was compared yet." in text_of(client.get(PAGE))
+    bare = text_of(client.get(PAGE))
+    assert "This installation has no account at Stripe." in bare
+    assert "Last look" not in bare, "nothing can be looked at"
     for kind in DifferenceKind:
         difference(kind, f"x_{kind}")
     page = client.get(PAGE)
@@ -70,6 +77,28 @@ def test_a_difference_is_accepted_with_a_reason_only(client: Client) -> None:
     assert "agreed on the phone" in page
     client.post(address, {"way": "accept", "note": "again"})
     assert "was settled before" in text_of(client.get(PAGE))
+
+
+@pytest.mark.django_db
+def test_before_the_first_look_the_page_says_when_it_is(client: Client, settings: Settings) -> None:
+    settings.STRIPE_SECRET_KEY = "sk_test_nobody"
+    client.force_login(operator_person())
+    page = text_of(client.get(PAGE))
+    assert "Nothing was compared yet. The first look is tonight." in page
+    assert "Look now" in page
+
+
+@pytest.mark.django_db
+def test_what_was_looked_at_is_said_in_the_readers_words(client: Client) -> None:
+    counted = set(re.findall(r'counts\["(\w+)"\]', Path(looking.__file__).read_text()))
+    assert counted == LOOKED_WORDS.keys()
+    looked_at = dict.fromkeys(counted, 41)
+    Reconciliation.objects.create(from_at=AT, to_at=AT, started_at=AT, started_by="night", looked_at=looked_at)
+    client.force_login(operator_person())
+    page, chinese = (text_of(client.get(PAGE, headers={"Accept-Language": said})) for said in ("en", "zh-hans"))
+    assert "Events of Stripe that had not come, fetched 41" in page
+    assert "Stripe 余额变动 41" in chinese
+    assert "_" not in page
 
 
 @pytest.mark.django_db
