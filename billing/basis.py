@@ -4,7 +4,7 @@ A basis is data without a database, so that the same functions rate it when char
 is recomputed from its evidence file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,8 +26,8 @@ class PeriodBasis:
     """Everything that decides what a contract owes for a window of one of its periods.
 
     `contract_version` is the latest that is in force within the window. Every term has a wording in force; `facts` are
-    those of the contract as a whole. `discounts_divide` is false of what was rated while a percentage off was that of
-    the moment at which a line began.
+    those of the contract as a whole. `discounts_divide` are the kinds of terms that a percentage off divides: fewer of
+    what was rated while it was that of the moment at which a line began.
     """
 
     contract: str
@@ -35,7 +35,7 @@ class PeriodBasis:
     window: RatingWindow
     terms: tuple[TermInput, ...] = ()
     facts: tuple[Fact, ...] = ()
-    discounts_divide: bool = True
+    discounts_divide: Collection[TermKind] = DIVIDED
 
     def __post_init__(self) -> None:
         assert all(term.stretches for term in self.terms)
@@ -108,7 +108,7 @@ def rate(basis: PeriodBasis) -> Rated:
 
 
 def _divided(term: TermInput, basis: PeriodBasis) -> TermInput:
-    if not basis.discounts_divide or kind_of(term) not in DIVIDED:
+    if kind_of(term) not in basis.discounts_divide:
         return term
     return divided(term, dividing_instants(basis.of_kind(TermKind.DISCOUNT), term.ref, basis.window))
 

@@ -22,7 +22,7 @@ from billing.money import CHARGE_DECIMALS
 from billing.rating.inputs import RatingWindow
 from billing.rating.kinds import read_fact, write_fact
 from billing.rating.lines import Bill, InvoiceLine, by_term_and_model, by_term_model_and_grant, make_bill
-from billing.rating.rated import Carry, Rated
+from billing.rating.rated import Carry, Rated, TermKind
 from billing.rating.wording import plain
 
 
@@ -154,7 +154,7 @@ def _basis(basis: PeriodBasis, version_numbers: Mapping[str, int]) -> dict[str, 
         "price_versions": [write_version(version, version_numbers) for version in basis.versions],
         "terms": [write_term(term) for term in basis.terms],
         "facts": [write_fact(fact) for fact in basis.facts],
-        "discounts_divide": basis.discounts_divide,
+        "discounts_divide": sorted(basis.discounts_divide),
     }
 
 
@@ -187,7 +187,7 @@ def _read_basis(document: Document) -> PeriodBasis:
         ),
         terms=tuple(read_term(term) for term in document["terms"]),
         facts=tuple(read_fact(fact) for fact in document["facts"]),
-        discounts_divide=document["discounts_divide"],
+        discounts_divide=frozenset(map(TermKind, document["discounts_divide"])),
     )
 
 

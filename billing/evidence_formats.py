@@ -5,7 +5,9 @@ from typing import Any
 
 from billing.canonical import Document
 
-FORMAT = "forecourt-evidence-5"
+FORMAT = "forecourt-evidence-6"
+FORMAT_WITHOUT_SHARES_DIVIDED = "forecourt-evidence-5"
+"""What was sealed while a percentage off divided neither shares of revenue nor spot, whose lines went by the day."""
 FORMAT_WITHOUT_DIVIDING = "forecourt-evidence-4"
 """What was sealed while a percentage off was that of the moment at which a line began."""
 FORMAT_WITHOUT_ADJUSTMENTS = "forecourt-evidence-3"
@@ -15,7 +17,15 @@ FORMAT_WITHOUT_WORDINGS = "forecourt-evidence-2"
 FORMAT_WITHOUT_TIERS = "forecourt-evidence-1"
 """What was sealed before long requests had prices of their own."""
 
-EARLIER = (FORMAT_WITHOUT_DIVIDING, FORMAT_WITHOUT_ADJUSTMENTS, FORMAT_WITHOUT_WORDINGS, FORMAT_WITHOUT_TIERS)
+EARLIER = (
+    FORMAT_WITHOUT_SHARES_DIVIDED,
+    FORMAT_WITHOUT_DIVIDING,
+    FORMAT_WITHOUT_ADJUSTMENTS,
+    FORMAT_WITHOUT_WORDINGS,
+    FORMAT_WITHOUT_TIERS,
+)
+FIRST_DIVIDED = ("lease", "on_demand", "storage", "token_price")
+"""The kinds of terms that a percentage off divided first."""
 
 WITHOUT_TAXES = {"taxes": None, "grants_apart": False}
 """What was sealed before taxes were worked out, while what was drawn from all grants of a term was one line."""
@@ -31,6 +41,8 @@ def present(document: Document) -> Document:
         document = _with_adjustments(document)
     if document["format"] == FORMAT_WITHOUT_DIVIDING:
         document = _without_dividing(document)
+    if document["format"] == FORMAT_WITHOUT_SHARES_DIVIDED:
+        document = _with_kinds_divided(document)
     if document["format"] != FORMAT:
         known = ", ".join((FORMAT, *EARLIER))
         raise ValueError(f"format: found {document['format']!r}, expected one of {known}")
@@ -64,7 +76,21 @@ def _with_adjustments(document: Document) -> Document:
 def _without_dividing(document: Document) -> Document:
     """No term was divided where a percentage off it changed, of this period and of those that were restated."""
     sections = [{**section, "discounts_divide": False} for section in document["adjustments"]]
-    return {**document, "format": FORMAT, "adjustments": sections, "discounts_divide": False}
+    return {
+        **document,
+        "format": FORMAT_WITHOUT_SHARES_DIVIDED,
+        "adjustments": sections,
+        "discounts_divide": False,
+    }
+
+
+def _with_kinds_divided(document: Document) -> Document:
+    """What was divided at all were the kinds that were divided then, of each period as it was sealed."""
+
+    def kinds(section: Mapping[str, Any]) -> dict[str, Any]:
+        return {**section, "discounts_divide": [*FIRST_DIVIDED] if section["discounts_divide"] else []}
+
+    return {**kinds(document), "format": FORMAT, "adjustments": [kinds(each) for each in document["adjustments"]]}
 
 
 def _with_wordings(document: Document) -> Document:

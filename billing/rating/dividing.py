@@ -2,8 +2,7 @@
 
 A discount takes its percentage off lines that begin in its time. So that it takes it off exactly what was held and
 used in that time, the wordings of the terms in its scope are divided at its instants. A part says what the whole said:
-counts of tiers, packages and allowances go on through it. Lines that are of a day anyway (of shares of revenue, of
-spot) are not divided: they go by the day's start.
+counts of tiers, packages and allowances, guarantees and caps of a share, and sessions go on through it.
 """
 
 from collections.abc import Collection, Iterable
@@ -17,8 +16,17 @@ from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.rated import TermKind
 from billing.rating.wording import Stretch
 
-DIVIDED = frozenset({TermKind.LEASE, TermKind.ON_DEMAND, TermKind.STORAGE, TermKind.TOKEN_PRICE})
-"""The kinds whose lines go beyond a day, or are of the time held."""
+DIVIDED = frozenset(
+    {
+        TermKind.LEASE,
+        TermKind.ON_DEMAND,
+        TermKind.SPOT,
+        TermKind.STORAGE,
+        TermKind.TOKEN_PRICE,
+        TermKind.TOKEN_SHARE,
+    }
+)
+"""The kinds that charge for what is held and used."""
 
 
 def percent_instants(stretches: Iterable[Stretch[Any]]) -> set[datetime]:

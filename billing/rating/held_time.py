@@ -107,11 +107,21 @@ def bounds(stretch: Stretch[Any], window: RatingWindow) -> Span | None:
 
 
 def rate_time(
-    about: About, rates: Rates, holds: Iterable[Hold], within: Span, *, row: Row, zone: str | None = None
+    about: About,
+    rates: Rates,
+    holds: Iterable[Hold],
+    within: Span,
+    *,
+    row: Row,
+    zone: str | None = None,
+    divide_at: Iterable[int] = (),
 ) -> Rated:
-    """Price what is held inside a span of seconds: a row per share held, price and, with a zone, local day."""
+    """Price what is held inside a span of seconds: a row per share held, price and, with a zone, local day.
+
+    No row reaches over a second of `divide_at`.
+    """
     from_at, to_at = instant_of_second(within[0]), instant_of_second(within[1])
-    edges = {unix_second(edge) for edge in day_edges(zone, from_at, to_at)} if zone else set()
+    edges = {*divide_at, *(map(unix_second, day_edges(zone, from_at, to_at)) if zone else ())}
     if rates.fixed is None:
         edges.update(unix_second(version.effective_at) for version in rates.versions)
     rated = [_row(about, rates, part, row) for shape in shapes(holds, from_at, to_at) for part in cut(shape, edges)]

@@ -7,7 +7,7 @@ seconds are not billed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -110,7 +110,10 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A stretch of a term inside what is rated: its wording, seconds, and how its GPU-hours are priced."""
+    """A stretch of a term inside what is rated: its wording, seconds, and how its GPU-hours are priced.
+
+    Its rows are divided at the seconds `divide_at`, where a percentage off it changes.
+    """
 
     term: TermInput
     about: About
@@ -118,6 +121,11 @@ class _Part:
     inside: Span
     rates: Rates
     zone: str
+    divide_at: tuple[int, ...] = ()
+
+    def rows(self, holds: Iterable[Hold], row: Row) -> Rated:
+        """Price what is held inside it, a row per local day at most."""
+        return rate_time(self.about, self.rates, holds, self.inside, row=row, zone=self.zone, divide_at=self.divide_at)
 
 
 def rate_on_demand(term: TermInput, window: RatingWindow) -> Rated:
@@ -126,9 +134,12 @@ def rate_on_demand(term: TermInput, window: RatingWindow) -> Rated:
 
 
 def rate_spot(term: TermInput, window: RatingWindow) -> Rated:
-    """Rate spot sessions over a window: as on demand, but for those that were taken back."""
+    """Rate spot sessions over a window: as on demand, but for those that were taken back.
+
+    What an unkept notice takes back reaches over the edges of parts, so that only the rows are divided there.
+    """
     taken = facts_of(term.facts, TakenBack)
-    parts = list(_parts(term, window, TermKind.SPOT))
+    parts = _joined(_parts(term, window, TermKind.SPOT))
     return together(rated for part in parts for rated in (_time(part, taken), _unkept(part, taken)))
 
 
@@ -139,7 +150,19 @@ def _parts(term: TermInput, window: RatingWindow, kind: TermKind) -> Iterator[_P
             wording: SessionWording = stretch.wording
             about = About(kind, term.ref, stretch.contract_version)
             rates = Rates(wording.price_per_gpu_hour, window.versions, wording.price_percent)
-            yield _Part(term, about, wording, inside, rates, window.zone)
+            yield _Part(term, about, wording, inside, rates, window.zone, (inside[0],) if stretch.is_part else ())
+
+
+def _joined(parts: Iterable[_Part]) -> list[_Part]:
+    """Join parts of one wording; where they met the rows are still divided."""
+    found: list[_Part] = []
+    for part in parts:
+        if part.divide_at and found and found[-1].about == part.about:
+            first = found.pop()
+            inside = (first.inside[0], part.inside[1])
+            part = replace(first, inside=inside, divide_at=(*first.divide_at, *part.divide_at))
+        found.append(part)
+    return found
 
 
 def _time(part: _Part, taken: Sequence[TakenBack]) -> Rated:
@@ -150,8 +173,8 @@ def _time(part: _Part, taken: Sequence[TakenBack]) -> Rated:
     fault = Row.of_rule(f"{kind}_provider_fault", sign=-1)
     return together(
         [
-            rate_time(part.about, part.rates, billed, part.inside, row=held, zone=part.zone),
-            rate_time(part.about, part.rates, lost, part.inside, row=fault, zone=part.zone),
+            part.rows(billed, held),
+            part.rows(lost, fault),
             *_top_ups(part, {(each.slice_ref, unix_second(each.taken_at)) for each in taken}),
         ]
     )
@@ -220,7 +243,7 @@ def _unkept(part: _Part, taken: Sequence[TakenBack]) -> Rated:
         if part.inside[0] < at <= part.inside[1] and not fact.kept(wording.notice_seconds):
             gone.extend(_last_seconds(part.term, wording, fact, (max(part.inside[0], at - free), at)))
     row = Row.of_rule("spot_notice_not_kept", sign=-1)
-    return rate_time(part.about, part.rates, gone, part.inside, row=row, zone=part.zone)
+    return part.rows(gone, row)
 
 
 def _last_seconds(term: TermInput, wording: SpotWording, fact: TakenBack, span: Span) -> Iterator[Hold]:

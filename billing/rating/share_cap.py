@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from billing.rating.inputs import RatingWindow, TermInput
-from billing.rating.share_lines import Written, write_amount
+from billing.rating.share_lines import Written, write_over
 from billing.rating.share_time import Segment, Span
 from billing.rating.share_words import ShareCap
 from clusters.occupancy import unix_second
@@ -33,18 +33,28 @@ def take_above_cap(
         elapsed = Fraction(term.carried(CARRY_ALLOWED)) if runs_on else Fraction(0)
         for part, cap in same:
             elapsed += Fraction(cap.amount_per_span) * Fraction(part.seconds, span.seconds)
-        first, (last, cap) = same[0][0], same[-1]
+        last, cap = same[-1]
         allowed = elapsed
         if last is parts[-1]:
             allowed += Fraction(cap.amount_per_span) * Fraction(_seconds_to_come(term, last, span), span.seconds)
         now = sum((owed.get(part.number, Fraction(0)) for part, _ in same), Fraction(0))
         above = min(max(Fraction(0), now), max(Fraction(0), before + now - allowed))
-        about = (span.from_at.isoformat(),)
-        write_amount(written, last, rule=RULE_CAP, about=about, amount=-above, from_at=first.from_at)
+        reached = _reached({part.number: owed.get(part.number, Fraction(0)) for part, _ in same}, above)
+        about = span.from_at.isoformat()
+        write_over(written, [part for part, _ in same], reached, rule=RULE_CAP, about=about, amount=-above)
         ends = term.to_at is not None and term.to_at <= window.to_at
         if window.is_whole and last is parts[-1] and span.to_at > window.to_at and not ends:
             written.carry(CARRY_OWED, before + now - above)
             written.carry(CARRY_ALLOWED, elapsed)
+
+
+def _reached(owed: Mapping[int, Fraction], above: Fraction) -> dict[int, Fraction]:
+    """Return of what each segment owed how much was above the cap: of the latest first."""
+    found: dict[int, Fraction] = {}
+    for number in sorted(owed, reverse=True):
+        found[number] = min(above, max(Fraction(0), owed[number]))
+        above -= found[number]
+    return found
 
 
 def _seconds_to_come(term: TermInput, last: Segment, span: Span) -> int:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from billing.rating.availability import MeasuredAvailability
 from billing.rating.inputs import RatingWindow, TermInput, facts_of
-from billing.rating.share_lines import Written, write_amount
+from billing.rating.share_lines import Written, write_amount, write_over
 from billing.rating.share_time import Segment, Span
 from billing.rating.share_words import Shortfall
 
@@ -37,9 +37,9 @@ class GuaranteeTest:
     recouped: Fraction = Fraction(0)
 
     @property
-    def about(self) -> tuple[str, ...]:
+    def about(self) -> str:
         """What the rows of the test are about."""
-        return (self.span.from_at.isoformat(),)
+        return self.span.from_at.isoformat()
 
 
 def apply_guarantee(
@@ -63,12 +63,14 @@ def apply_guarantee(
         if test.shortfall is Shortfall.CARRIED and not ends:
             short = test.missing
         else:
-            added[last.number] = _write(written, test, RULE_SHORTFALL, test.missing)
+            entitled = {part.number: _entitled(term, part, test.span) for part in test.segments}
+            added[last.number] = _write(written, test, entitled, RULE_SHORTFALL, test.missing)
             if test.shortfall is Shortfall.OWED_RECOUPABLE:
                 balance += test.missing
         test.recouped = min(balance, max(Fraction(0), -difference))
         balance -= test.recouped
-        added[last.number] = added.get(last.number, Fraction(0)) + _write(written, test, RULE_RECOUPED, -test.recouped)
+        recouped = _write(written, test, owed, RULE_RECOUPED, -test.recouped)
+        added[last.number] = added.get(last.number, Fraction(0)) + recouped
     if window.is_whole and ends and short:
         # The guarantee that it was carried to is no more agreed; the shortfall still is.
         added[parts[-1].number] = added.get(parts[-1].number, Fraction(0)) + write_amount(
@@ -102,10 +104,9 @@ def _spans(
         if not tests or tests[-1].span != span:
             tests.append(GuaranteeTest(span, guarantee.shortfall))
         test = tests[-1]
-        factor = availability(term) if guarantee.prorated_by_availability else Fraction(1)
         test.shortfall = guarantee.shortfall
         test.segments.append(part)
-        test.entitled += Fraction(guarantee.amount_per_span) * Fraction(part.seconds, span.seconds) * factor
+        test.entitled += _entitled(term, part, span)
         test.owed += owed.get(part.number, Fraction(0))
     entitled, before = Fraction(term.carried(CARRY_ENTITLED)), Fraction(term.carried(CARRY_OWED))
     if tests and tests[0].span.from_at < window.from_at:
@@ -118,7 +119,16 @@ def _spans(
     return tests
 
 
-def _write(written: Written, test: GuaranteeTest, rule: str, amount: Fraction) -> Fraction:
-    return write_amount(
-        written, test.segments[-1], rule=rule, about=test.about, amount=amount, from_at=test.segments[0].from_at
-    )
+def _entitled(term: TermInput, part: Segment, span: Span) -> Fraction:
+    guarantee = part.wording.guarantee
+    if guarantee is None:
+        # It was amended away: only what it came to before is tested.
+        return Fraction(0)
+    factor = availability(term) if guarantee.prorated_by_availability else Fraction(1)
+    return Fraction(guarantee.amount_per_span) * Fraction(part.seconds, span.seconds) * factor
+
+
+def _write(
+    written: Written, test: GuaranteeTest, weights: Mapping[int, Fraction], rule: str, amount: Fraction
+) -> Fraction:
+    return write_over(written, test.segments, weights, rule=rule, about=test.about, amount=amount)

@@ -106,9 +106,10 @@ def _owed(segment: Segment, piece: Piece, cells: Sequence[Cell], shares: Mapping
         # What is owed follows from the statement, whatever was counted.
         return Fraction(0)
     tiers = tiers_of(segment.table.row_of(piece.model, piece.token_class))
-    base = sum((cell.base for cell in cells if cell.segment.number == segment.number), Fraction(0))
-    average = len(tiers) > 1 and base
-    percent = 100 * shares.get(segment.number, Fraction(0)) / base if average else Fraction(tiers[0].share_percent)
+    same = [cell for cell in cells if cell.segment.whole == segment.whole]
+    base = sum((cell.base for cell in same), Fraction(0))
+    share = sum((shares.get(number, Fraction(0)) for number in {cell.segment.number for cell in same}), Fraction(0))
+    percent = 100 * share / base if len(tiers) > 1 and base else Fraction(tiers[0].share_percent)
     return Fraction(piece.amount) * _left(segment) * percent / 100
 
 

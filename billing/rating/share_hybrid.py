@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from billing.rating.share_base import Cell
-from billing.rating.share_lines import Written, write_amount, write_rent
-from billing.rating.share_time import Segment
+from billing.rating.share_lines import Written, shared_out, write_amount, write_rent
+from billing.rating.share_time import Segment, undivided
 from billing.rating.share_words import Breakpoint, ShareHybrid
 
 RULE_RENT = "share_base_rent"
@@ -37,16 +37,20 @@ def add_rent(
         share = sum((owed[part.number] for part, _ in same), Fraction(0))
         numbers = set(rents)
         base = sum((cell.base for cell in cells if cell.segment.number in numbers), Fraction(0))
-        kept = share - _taken_off(written, same, share, base, sum(rents.values(), Fraction(0)))
+        kept = share - _taken_off(written, same, owed, base, sum(rents.values(), Fraction(0)))
         for number, rent in rents.items():
             owed[number] = rent + (owed[number] * kept / share if share else Fraction(0))
     return owed
 
 
 def _taken_off(
-    written: Written, same: Sequence[tuple[Segment, ShareHybrid]], share: Fraction, base: Fraction, rent: Fraction
+    written: Written,
+    same: Sequence[tuple[Segment, ShareHybrid]],
+    shares: Mapping[int, Fraction],
+    base: Fraction,
+    rent: Fraction,
 ) -> Fraction:
-    (first, hybrid), last = same[0], same[-1][0]
+    hybrid, share = same[0][1], sum((shares[part.number] for part, _ in same), Fraction(0))
     below = Fraction(0)
     if hybrid.breakpoint is Breakpoint.NATURAL:
         below = min(share, rent)
@@ -55,8 +59,19 @@ def _taken_off(
     credited = min(share - below, rent) if hybrid.rent_credited else Fraction(0)
     rule = RULE_NATURAL if hybrid.breakpoint is Breakpoint.NATURAL else RULE_AGREED
     for name, amount in ((rule, below), (RULE_CREDITED, credited)):
-        write_amount(written, first, rule=name, about=(first.from_at.isoformat(),), amount=-amount, to_at=last.to_at)
+        _write(written, [part for part, _ in same], shares, name, -amount)
     return below + credited
+
+
+def _write(
+    written: Written, same: Sequence[Segment], shares: Mapping[int, Fraction], rule: str, amount: Fraction
+) -> None:
+    """Write what is taken off the shares of segments in proportion to them."""
+    runs = undivided(same)
+    weights = [sum((shares[part.number] for part in run), Fraction(0)) for run in runs]
+    for run, part in zip(runs, shared_out(amount, weights), strict=True):
+        first, last = run[0], run[-1]
+        write_amount(written, first, rule=rule, about=(first.from_at.isoformat(),), amount=part, to_at=last.to_at)
 
 
 def _breakpoint(same: Sequence[tuple[Segment, ShareHybrid]]) -> Fraction:

@@ -6,6 +6,7 @@ after a period's end and released in the period that its last day lies in, also 
 period of a term holds nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,8 +25,8 @@ from billing.rating.share_base import (
     statement_of,
 )
 from billing.rating.share_facts import AuditFinding, CertifiedRevenue
-from billing.rating.share_lines import Written, write_amount
-from billing.rating.share_time import Segment
+from billing.rating.share_lines import Written, shared_out, write_amount
+from billing.rating.share_time import Segment, undivided
 from billing.rating.share_words import ShareBase
 
 RULE_TRUE_UP = "share_true_up"
@@ -114,23 +115,50 @@ def settle_audits(written: Written, term: TermInput, window: RatingWindow, parts
 def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts: Sequence[Segment]) -> None:
     """Hold a part of what is owed by all rows so far, and release what was held long enough."""
     reserve = parts[-1].wording.reserve
+    runs = undivided(parts)
+    by_part = _owed_by_part(written, runs)
     owed = written.owed if reserve is not None and window.is_whole else Fraction(0)
     ends = term.to_at is not None and term.to_at <= window.period_to_at
     kept: dict[datetime, Fraction] = {}
     for at, amount in sorted(by_instant(term, CARRY_RESERVE).items()):
         if at <= window.to_at or (ends and window.is_whole):
-            write_amount(written, parts[-1], rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
+            part = next((run[-1] for run in runs if at < run[-1].to_at), parts[-1])
+            write_amount(written, part, rule=RULE_RELEASED, about=(at.isoformat(),), amount=amount)
         else:
             kept[at] = amount
     if reserve is not None and not ends and owed > 0:
         held = owed * Fraction(reserve.percent) / 100
         release_at = window.period_to_at + timedelta(days=reserve.held_days)
-        held = -write_amount(written, parts[-1], rule=RULE_HELD, about=(release_at.isoformat(),), amount=-held)
+        held = -_hold(written, runs, by_part, release_at, held)
         # Held for a shorter time since an amendment, two periods' reserves may be released at one instant.
         kept[release_at] = kept.get(release_at, Fraction(0)) + held
     if window.is_whole:
         for at, amount in sorted(kept.items()):
             written.carry(line_key(CARRY_RESERVE, at.isoformat()), amount)
+
+
+def _owed_by_part(written: Written, runs: Sequence[Sequence[Segment]]) -> list[Fraction]:
+    """Return what is owed by the rows so far of each run of segments: of the first what began before it, too."""
+    ends = [run[-1].to_at for run in runs[:-1]]
+    found = [Fraction(0)] * len(runs)
+    for line in written.lines:
+        found[bisect_right(ends, line.from_at)] += line.exact
+    return [max(Fraction(0), amount) for amount in found]
+
+
+def _hold(
+    written: Written,
+    runs: Sequence[Sequence[Segment]],
+    owed: Sequence[Fraction],
+    release_at: datetime,
+    amount: Fraction,
+) -> Fraction:
+    """Hold an amount back, of each run its part; a single run has the row that there always was."""
+    rows = []
+    for run, part in zip(runs, shared_out(-amount, owed), strict=True):
+        about = (release_at.isoformat(), *([run[0].from_at.isoformat()] if run is not runs[-1] else []))
+        rows.append(write_amount(written, run[-1], rule=RULE_HELD, about=about, amount=part))
+    return sum(rows, Fraction(0))
 
 
 def _first_percent(parts: Sequence[Segment]) -> Fraction:

@@ -1,6 +1,6 @@
 """The rows of a share's waterfall as rated lines: tokens at a price, and amounts that follow from the rows above."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from billing.rating.rated import (
     whole_amount,
 )
 from billing.rating.share_pieces import Piece
-from billing.rating.share_time import Segment, tiers_of
+from billing.rating.share_time import Segment, tiers_of, undivided
 from billing.rating.share_words import ShareBase
 from metering.context_bands import tier_id
 
@@ -111,6 +111,46 @@ def write_amount(
     )
     written.lines.append(line)
     return line.exact
+
+
+def write_over(
+    written: Written, same: Sequence[Segment], owed: Mapping[int, Fraction], *, rule: str, about: str, amount: Fraction
+) -> Fraction:
+    """Write a row of an amount over segments, under the version of the last; return what is owed for it.
+
+    Where a percentage off changes among them it is one row for each part, in proportion to what the numbers of `owed`
+    say of the segments, or to their seconds where that is nothing: the rows sum to the amount as it is charged.
+    """
+    runs = undivided(same)
+    weights = [sum((max(Fraction(0), owed.get(part.number, Fraction(0))) for part in run), Fraction(0)) for run in runs]
+    if not any(weights):
+        weights = [Fraction(sum(part.seconds for part in run)) for run in runs]
+    return sum(
+        (
+            write_amount(
+                written,
+                run[-1],
+                rule=rule,
+                about=(about, run[0].from_at.isoformat()) if place else (about,),
+                amount=part,
+                from_at=run[0].from_at,
+            )
+            for place, (run, part) in enumerate(zip(runs, shared_out(amount, weights), strict=True))
+        ),
+        Fraction(0),
+    )
+
+
+def shared_out(amount: Fraction, weights: Sequence[Fraction]) -> list[Fraction]:
+    """Share an amount out in proportion, each part rounded as a charge is; the last with a weight takes the rest."""
+    left, whole = Fraction(to_charge(amount)), sum(weights, Fraction(0))
+    last = max((place for place, weight in enumerate(weights) if weight), default=len(weights) - 1)
+    parts = []
+    for place, weight in enumerate(weights):
+        part = left if place == last else Fraction(to_charge(amount * weight / whole)) if weight else Fraction(0)
+        parts.append(part)
+        left -= part
+    return parts
 
 
 def write_rent(written: Written, segment: Segment, amount_per_span: Decimal, span_seconds: int, rule: str) -> Fraction:

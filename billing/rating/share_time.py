@@ -5,11 +5,11 @@ guarantee and cap hold. Amounts per span are prorated by the seconds of the segm
 """
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
 from billing.rating.inputs import RatingWindow, TermInput
@@ -18,6 +18,7 @@ from billing.rating.share_words import ShareOf, ShareTier, SpanKind, SpansBegin,
 from billing.rating.wording import Stretch
 from clusters.occupancy import unix_second
 
+INSTANT = timedelta(microseconds=1)
 MONTHS_IN = {SpanKind.MONTH: 1, SpanKind.QUARTER: 3, SpanKind.YEAR: 12}
 
 
@@ -55,7 +56,8 @@ class Table:
 class Segment:
     """A part `[from_at, to_at)` of a window in which nothing of a term's wording changes.
 
-    `tier_span` is None where the position in the tiers runs for the term's lifetime.
+    `tier_span` is None where the position in the tiers runs for the term's lifetime. `divided` counts the instants
+    before it at which a percentage off changes; `whole` numbers what the segment would be without them.
     """
 
     number: int
@@ -66,6 +68,8 @@ class Segment:
     tier_span: Span | None
     spans_from_at: datetime
     zone: str
+    divided: int = 0
+    whole: int = 0
 
     @property
     def wording(self) -> TokenShareWording:
@@ -113,12 +117,17 @@ def span_at(kind: SpanKind, begin: SpansBegin, term_from_at: datetime, zone: str
 def segments(term: TermInput, window: RatingWindow) -> tuple[Segment, ...]:
     """Cut the part of a window that a term covers; in order, without overlap."""
     found: list[Segment] = []
+    divided = whole = 0
     for stretch in term.stretches:
         from_at, to_at = max(stretch.from_at, window.from_at), min(stretch.to_at, window.to_at)
         if from_at >= to_at:
             continue
-        edges = sorted({from_at, to_at, *share_cuts(stretch.wording, term.from_at, window.zone, from_at, to_at)})
-        for start, end in pairwise(edges):
+        cuts = share_cuts(stretch.wording, term.from_at, window.zone, from_at - INSTANT, to_at)
+        goes_on = bool(stretch.is_part and found) and from_at not in cuts
+        divided += bool(stretch.is_part and found)
+        for start, end in pairwise(sorted({from_at, to_at, *cuts})):
+            whole += bool(found) and not goes_on
+            goes_on = False
             wording: TokenShareWording = stretch.wording
             found.append(
                 Segment(
@@ -130,9 +139,16 @@ def segments(term: TermInput, window: RatingWindow) -> tuple[Segment, ...]:
                     tier_span=_tier_span(wording, term, window.zone, start),
                     spans_from_at=term.from_at,
                     zone=window.zone,
+                    divided=divided,
+                    whole=whole,
                 )
             )
     return tuple(found)
+
+
+def undivided(parts: Iterable[Segment]) -> list[list[Segment]]:
+    """Return segments in runs between instants at which a percentage off changes: no row reaches over one."""
+    return [list(run) for _, run in groupby(parts, key=lambda part: part.divided)]
 
 
 def share_cuts(

@@ -11,11 +11,13 @@ import pytest
 from billing.evidence_formats import (
     FORMAT,
     FORMAT_WITHOUT_DIVIDING,
+    FORMAT_WITHOUT_SHARES_DIVIDED,
     FORMAT_WITHOUT_TIERS,
     FORMAT_WITHOUT_WORDINGS,
     present,
 )
 from billing.evidence_terms import read_term, read_version
+from billing.rating.dividing import DIVIDED
 from billing.rating.kinds import kind_of
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
@@ -127,9 +129,25 @@ def test_before_discounts_divided_they_did_not_in_the_period_and_in_those_that_w
     del sealed["discounts_divide"]
     found = present(sealed)
     assert found["format"] == FORMAT
-    assert found["discounts_divide"] is False
-    assert found["adjustments"] == [{"invoice": "S-1", "discounts_divide": False}]
-    assert present(oldest())["discounts_divide"] is False
+    assert found["discounts_divide"] == []
+    assert found["adjustments"] == [{"invoice": "S-1", "discounts_divide": []}]
+    assert present(oldest())["discounts_divide"] == []
+
+
+@pytest.mark.parametrize("divided", [True, False])
+def test_before_shares_and_spot_were_divided_other_terms_were_if_any(*, divided: bool) -> None:
+    sealed = {
+        **present(oldest()),
+        "format": FORMAT_WITHOUT_SHARES_DIVIDED,
+        "discounts_divide": divided,
+        "adjustments": [{"invoice": "S-1", "discounts_divide": not divided}],
+    }
+    found = present(sealed)
+    kinds = ["lease", "on_demand", "storage", "token_price"]
+    assert (found["format"], found["discounts_divide"]) == (FORMAT, kinds if divided else [])
+    assert found["adjustments"] == [{"invoice": "S-1", "discounts_divide": [] if divided else kinds}]
+    assert {*kinds, "spot", "token_share"} == {*DIVIDED}
+    assert sealed["discounts_divide"] is divided
 
 
 @pytest.mark.parametrize("name", ["forecourt-evidence-0", "", None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -12,13 +13,17 @@ from billing.adjusting.restatements import restate_into
 from billing.agreeing import add_adjustment
 from billing.books import check_books
 from billing.evidence import differences
+from billing.evidence_formats import FIRST_DIVIDED, FORMAT
 from billing.models import Adjustment, Invoice, InvoiceEvidence, IssuingRule, PeriodCarry
 from billing.rating.credit import CreditWording, Grant
+from billing.rating.discount import DiscountWording
+from billing.rating.dividing import DIVIDED
 from billing.rating.late import RULE_LATE
 from billing.rating.token_price_wording import Span, Tier, TierMode, TierTable
 from tests.billing.adjusting.late import JUNE, MAY, NOON, Late, late_world
 from tests.billing.world import APRIL, MARCH
 from tests.kept import kept
+from tests.metering.forging import unguarded
 
 pytestmark = pytest.mark.django_db
 
@@ -195,6 +200,57 @@ def test_prepaid_credit_pays_for_what_came_late(late: Late) -> None:
         (RULE_LATE, Decimal(6)),
         ("credit_drawn", Decimal(-4)),
     ]
+    assert wrong() == []
+
+
+def seal_as(march: Invoice, name: str) -> None:
+    """Put a sealed document into an earlier format, from before percentages off divided all that they do."""
+    document = json.loads(march.evidence.document) | {"format": name}
+    del document["discounts_divide"]
+    if name != "forecourt-evidence-4":
+        document["discounts_divide"] = True
+    text = json.dumps(document)
+    with unguarded("billing_invoiceevidence"):
+        InvoiceEvidence.objects.filter(invoice=march).update(
+            document=text, sha256=hashlib.sha256(text.encode()).hexdigest()
+        )
+
+
+@pytest.mark.parametrize(
+    ("sealed_as", "taken_off"), [("forecourt-evidence-4", 0), ("forecourt-evidence-5", 1), (FORMAT, 1)]
+)
+def test_a_closed_period_is_restated_by_its_own_rule(late: Late, sealed_as: str, taken_off: int) -> None:
+    """25M in the first half, 10M that come late of the second: 10 percent off it where percentages divided by then."""
+    add_adjustment(
+        contract=late.world.contract,
+        wording=DiscountWording(percent=Decimal(10)),
+        from_at=MARCH + timedelta(days=15),
+        to_at=None,
+        now=MARCH,
+        title="Late in the month",
+    )
+    late.use(25 * MILLION)
+    march = late.close()
+    assert march is not None
+    assert march.total == 36
+    if sealed_as != FORMAT:
+        seal_as(march, sealed_as)
+    assert wrong() == []
+    late.use(10 * MILLION, at=MARCH + timedelta(days=20), stored_at=LATER)
+
+    april = late.close(APRIL)
+
+    assert sorted(billed_late(april)) == [Decimal(-1)] * taken_off + [Decimal(10)]
+    assert april is not None
+    [section] = json.loads(april.evidence.document)["adjustments"]
+    assert (
+        sorted(section["discounts_divide"])
+        == {
+            "forecourt-evidence-4": [],
+            "forecourt-evidence-5": sorted(FIRST_DIVIDED),
+            FORMAT: sorted(DIVIDED),
+        }[sealed_as]
+    )
     assert wrong() == []
 
 

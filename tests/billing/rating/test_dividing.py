@@ -140,6 +140,6 @@ def test_only_percentages_about_a_term_divide_it_and_only_inside_the_period() ->
 
 def test_what_was_rated_by_the_beginning_of_lines_is_rated_so_again() -> None:
     usage = [used("output", 30), used("output", 50, at=MIDDLE)]
-    as_it_was = replace(basis(term(usage, wording()), discount("10", "20")), discounts_divide=False)
+    as_it_was = replace(basis(term(usage, wording()), discount("10", "20")), discounts_divide=())
     [line] = [line for line in rate_basis(as_it_was).lines if line.rule == "discount_percent"]
     assert line.exact == -Fraction(4, 10**6) * 8
