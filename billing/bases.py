@@ -25,7 +25,7 @@ from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
 from billing.summed_days import in_days
 from billing.terms import terms_of
-from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped, told_apart, zones_of
+from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped, hours_of, told_apart, zones_of
 from billing.usage_spans import Span, Window, billed_days, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
 from metering.models import Witness
@@ -221,6 +221,8 @@ def _usage(
     if not spans:
         return found
     of_deployment = by_deployment(spans)
+    if stretches.day is None and not by_caller:
+        return _by_hour(spans, of_deployment)
     callers: Callers = callers_of(spans, stretches) if by_caller else {}
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
     by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
@@ -230,6 +232,24 @@ def _usage(
             if span.from_at <= row["start"] < span.to_at:
                 apart = callers if span.witness == Witness.GATEWAY else {}
                 found[span.window, span.term_id] += _used(row, told_apart(row, stretches, apart))
+    return found
+
+
+def _by_hour(
+    spans: Sequence[Span], of_deployment: Mapping[UUID, Sequence[Span]]
+) -> Mapping[tuple[int, UUID], list[Used]]:
+    """Return usage hour by hour, whoever used it."""
+    found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
+    for about, hours in hours_of(billed_usage(spans).exclude(value=0)):
+        deployment_id, model, quantity, quality, context_over, marks = about
+        deployment, its = str(deployment_id), of_deployment[deployment_id]
+        for span in its:
+            # What was asked for lies within the spans; which of them an hour is in has to be told where there are more.
+            own = hours if len(its) == 1 else [hour for hour in hours if span.from_at <= hour[0] < span.to_at]
+            found[span.window, span.term_id] += [
+                Used(deployment, model, quantity, quality, start, end, count, context_over, marks)
+                for start, end, count in own
+            ]
     return found
 
 

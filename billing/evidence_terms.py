@@ -1,7 +1,7 @@
 """Terms and price versions as evidence has them: wordings, holds, usage and facts, each with one text."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ def write_term(term: TermInput) -> dict[str, Any]:
             for stretch in term.stretches
         ],
         "holds": [_hold(hold) for hold in term.holds],
-        "usage": [_used(used) for used in term.usage],
+        "usage": _usage(term.usage),
         "facts": [write_fact(fact) for fact in term.facts],
     }
 
@@ -57,7 +57,7 @@ def read_term(term: Document) -> TermInput:
             for each in term["wordings"]
         ),
         holds=tuple(_read_hold(hold) for hold in term["holds"]),
-        usage=tuple(_read_used(used) for used in term["usage"]),
+        usage=_read_usage(term["usage"]),
         facts=tuple(read_fact(fact) for fact in term["facts"]),
     )
 
@@ -122,31 +122,46 @@ def _read_hold(hold: Document) -> Hold:
     )
 
 
-def _used(used: Used) -> list[Any]:
-    """Usage as a row, since an invoice may have tens of thousands of them."""
+def _usage(usage: Sequence[Used]) -> list[list[Any]]:
+    """Usage as rows, since an invoice may have tens of thousands of them."""
+    known: dict[datetime, str] = {}
     return [
-        used.deployment,
-        used.model,
-        used.quantity,
-        used.quality,
-        used.from_at.isoformat(),
-        used.to_at.isoformat(),
-        str(used.count),
-        used.context_over,
-        used.marks,
+        [
+            used.deployment,
+            used.model,
+            used.quantity,
+            used.quality,
+            _text(used.from_at, known),
+            _text(used.to_at, known),
+            str(used.count),
+            used.context_over,
+            used.marks,
+        ]
+        for used in usage
     ]
 
 
-def _read_used(row: list[Any]) -> Used:
-    deployment, model, quantity, quality, from_at, to_at, count, context_over, marks = row
-    return Used(
-        deployment,
-        model,
-        quantity,
-        quality,
-        datetime.fromisoformat(from_at),
-        datetime.fromisoformat(to_at),
-        int(count),
-        context_over,
-        marks,
+def _text(at: datetime, known: dict[datetime, str]) -> str:
+    """The text of an instant: a month of usage names the same few hundred hours again and again."""
+    if at.tzinfo is not UTC:  # the same instant in another zone has another text
+        return at.isoformat()
+    text = known.get(at)
+    if text is None:
+        text = known[at] = at.isoformat()
+    return text
+
+
+def _read_usage(rows: Iterable[Sequence[Any]]) -> tuple[Used, ...]:
+    at = _Instants()
+    return tuple(
+        Used(deployment, model, quantity, quality, at[from_at], at[to_at], int(count), context_over, marks)
+        for deployment, model, quantity, quality, from_at, to_at, count, context_over, marks in rows
     )
+
+
+class _Instants(dict[str, datetime]):
+    """Instants by their texts, each worked out once."""
+
+    def __missing__(self, text: str) -> datetime:
+        at = self[text] = datetime.fromisoformat(text)
+        return at

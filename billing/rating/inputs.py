@@ -24,13 +24,14 @@ class Carried(Fact, frozen=True, kw_only=True, tag="carried"):
     value: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(msgspec.Struct, frozen=True):
     """A count of one quantity, quality, band and mark, of a deployment in a stretch that no price change divides.
 
     `quantity` is a class of tokens, or `requests`, `images`, `audio_seconds`, `video_seconds`, `steps`. `marks` are
     words of a fixed list, joined by "+" in alphabetical order: `batch`, `interrupted`, `priority`, `test` and so on;
     "" for a plain request. `caller` tells who used it where that is shown; it decides no price.
+
+    A struct and no dataclass, since a month has tens of thousands of them: one is made in a fifth of the time.
     """
 
     deployment: str

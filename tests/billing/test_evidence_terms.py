@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -83,6 +84,24 @@ def test_usage_of_any_size_comes_back_through_text(usage: list[Used]) -> None:
     document = json.loads(json.dumps(write_term(term)))
     assert read_term(document) == term
     assert all(isinstance(row[6], str) for row in document["usage"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_same_instants_keep_the_text_of_their_zones(order: int) -> None:
+    """Texts of hours are remembered while a term is written; of an instant in another zone none is."""
+    kolkata = MIDDLE.astimezone(ZoneInfo("Asia/Kolkata"))
+    share = TokenShareWording(share_percent=Decimal(30), witness="gateway")
+    usage = tuple(
+        Used("d1", "m", "input", "A", from_at, to_at, 1)
+        for from_at, to_at in [(MIDDLE, MIDDLE), (kolkata, APRIL), (MIDDLE, kolkata), (MIDDLE, APRIL)][::order]
+    )
+    term = TermInput("S-1", "", MARCH, None, (Stretch(1, MARCH, APRIL, share),), usage=usage)
+    rows = write_term(term)["usage"]
+    assert [(row[4], row[5]) for row in rows] == [(each.from_at.isoformat(), each.to_at.isoformat()) for each in usage]
+    assert len({row[4] for row in rows}) == 2
+    again = read_term({**write_term(term), "usage": rows})
+    assert again == term
+    assert write_term(again)["usage"] == rows
 
 
 @settings(max_examples=examples(40))

@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.bases import Grain, read_bases
+from billing.models import TermDeployment
 from billing.queries.usage_windows import windows_of
-from billing.usage_groups import SHARED, Stretches, caller_of, told_apart
+from billing.usage_groups import ABOUT, SHARED, Stretches, caller_of, grouped, hours_of, told_apart
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
-from metering.models import Witness
+from metering.models import Quality, UsageHour, Witness
 from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from tests.billing.world import Shared
 
 BY_HOUR = Stretches()
@@ -94,3 +97,60 @@ def test_what_engines_bill_has_no_keys(world: World) -> None:
     key_hours(shared, "web", input=60)
     (basis,) = read_bases(windows_of(world.contract, MARCH, APRIL), by_caller=True)
     assert [(used.caller, used.count) for _, used in basis.tokens()] == [("", 100)]
+
+
+def hour_by_hour(chosen: QuerySet[UsageHour]) -> list[tuple[Any, ...]]:
+    """What sums by the database give for each hour by itself."""
+    return [
+        (tuple(row[name] for name in ABOUT), row["start"], row["end"], int(row["count"]))
+        for row in grouped(chosen, BY_HOUR)
+    ]
+
+
+@pytest.mark.django_db
+def test_hours_in_arrays_are_the_hours_one_by_one(world: World) -> None:
+    """Models, classes, qualities, lengths, marks and deployments apart, each hour once, in one order."""
+    for shared in (world.share(model=MODEL), world.share(model="a-model")):
+        for hour in (30, 2, 11):
+            at = MARCH + timedelta(hours=hour)
+            for model in (MODEL, "a-model"):
+                shared.use({"output": 5 * hour, "input": 100 + hour}, at=at, model=model)
+            shared.use({"input": 9}, at=at, quality=Quality.ESTIMATED)
+            shared.use({"input": 4}, at=at, context_over=200_000, marks="batch")
+    found = [(about, *hour) for about, hours in hours_of(UsageHour.objects.all()) for hour in hours]
+    assert found == hour_by_hour(UsageHour.objects.all())
+    assert len(found) == 2 * 3 * 6
+
+
+@pytest.mark.django_db
+def test_an_hour_that_was_corrected_or_counted_in_parts_is_one(world: World) -> None:
+    """A correction has a row of its own beside the hour's; an hour cut by a price has two that begin apart."""
+    shared = world.share(model=MODEL)
+    at, half = MARCH + timedelta(hours=9), timedelta(minutes=30)
+    shared.use({"input": 100}, at=at, to_at=at + half)
+    shared.use({"input": 1}, at=at + half)
+    shared.use({"input": -30}, at=at, to_at=at + timedelta(minutes=40), version=1_000_000)
+    shared.use({"input": 7}, at=at + 5 * half)
+    [(about, hours)] = hours_of(UsageHour.objects.all())
+    assert about == (shared.deployment.pk, MODEL, "input", "A", 0, "")
+    assert [(start - at, end - at, count) for start, end, count in hours] == [
+        (0 * half, timedelta(minutes=40), 70),
+        (half, 2 * half, 1),
+        (5 * half, 6 * half, 7),
+    ]
+    assert [(about, *hour) for hour in hours] == hour_by_hour(UsageHour.objects.all())
+
+
+@pytest.mark.django_db
+def test_each_hour_of_a_deployment_is_billed_under_the_wording_of_its_time(world: World) -> None:
+    """A second term takes the deployment over within the month: its hours are told apart, hour by hour as by day."""
+    shared = world.share(model=MODEL)
+    for hour in range(6):
+        shared.use({"input": 1 << hour}, at=MARCH + timedelta(hours=hour))
+    later, other = MARCH + timedelta(hours=3), world.share(model=MODEL)
+    TermDeployment.objects.filter(term=shared.term).update(to_at=later)
+    TermDeployment.objects.create(term=other.term, deployment=shared.deployment, from_at=later)
+    for grain in (Grain.HOUR, Grain.DAY):
+        (basis,) = read_bases(windows_of(world.contract, MARCH, APRIL), grain=grain)
+        counts = [sum(used.count for used in term.usage) for term in basis.terms]
+        assert counts == [0b111, 0b111000]

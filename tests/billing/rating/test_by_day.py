@@ -1,13 +1,13 @@
 """Lines of a period divided by day: the same units and amounts, each day its own."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billing.rating.by_day import divided
 from billing.rating.inputs import RatingWindow, Used
@@ -80,7 +80,7 @@ def test_callers_change_no_line_and_their_parts_are_the_days(
     said: list[tuple[Used, str]], agreed: TokenPriceWording
 ) -> None:
     plain, days = by_day([used for used, _ in said], agreed)
-    lines, parts = by_day([replace(used, caller=caller) for used, caller in said], agreed)
+    lines, parts = by_day([structs.replace(used, caller=caller) for used, caller in said], agreed)
     assert lines == plain
     assert len({line.line_key for line in parts}) == len(parts)
     whole, divided_sums = Counter[tuple[str, object]](), Counter[tuple[str, object]]()
@@ -94,7 +94,7 @@ def test_callers_change_no_line_and_their_parts_are_the_days(
 @settings(max_examples=examples(40))
 @given(st.lists(st.tuples(USED, CALLERS), max_size=10))
 def test_at_one_price_each_caller_has_what_it_used(said: list[tuple[Used, str]]) -> None:
-    usage = [replace(used, caller=caller) for used, caller in said if not used.marks]
+    usage = [structs.replace(used, caller=caller) for used, caller in said if not used.marks]
     _, parts = by_day(usage, wording())
     expected, found = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
     for one in usage:
@@ -106,8 +106,8 @@ def test_at_one_price_each_caller_has_what_it_used(said: list[tuple[Used, str]])
 
 def test_a_batch_is_paid_by_who_sent_it() -> None:
     agreed = wording(multipliers=(Multiplier(mark="batch", factor=Decimal("0.5")),))
-    plain = [replace(used("output", 10, at=FROM), caller="web|")]
-    batch = [replace(used("output", 10, at=FROM), caller="night|", marks="batch")]
+    plain = [structs.replace(used("output", 10, at=FROM), caller="web|")]
+    batch = [structs.replace(used("output", 10, at=FROM), caller="night|", marks="batch")]
     _, parts = by_day([*batch, *plain], agreed)
     assert {(line.caller, line.marks, int(line.quantity)) for line in parts} == {
         ("web|", "", 10),
@@ -118,7 +118,7 @@ def test_a_batch_is_paid_by_who_sent_it() -> None:
 
 
 def test_the_day_that_fills_a_tier_is_shared_by_its_callers_in_proportion() -> None:
-    usage = [replace(used("output", count, at=FROM), caller=name) for name, count in (("a|", 15), ("b|", 5))]
+    usage = [structs.replace(used("output", count, at=FROM), caller=name) for name, count in (("a|", 15), ("b|", 5))]
     _, parts = by_day(usage, wording(tiers=[table((8, "100"), (None, "50"))]))
     assert [(line.caller, int(line.quantity), int(line.price.amount)) for line in parts] == [
         ("a|", 6, 4),

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.inputs import RatingWindow, TermInput
@@ -55,7 +56,7 @@ def piece(tokens: int, **about: object) -> Piece:
 
 def test_hours_and_days_give_the_same_pieces() -> None:
     hours = [used(MTOK + hour, at=april(3, hour)) for hour in range(24)]
-    day = replace(used(sum(each.count for each in hours), at=april(3)), to_at=april(3, 23))
+    day = structs.replace(used(sum(each.count for each in hours), at=april(3)), to_at=april(3, 23))
     assert pieces_of(term(wording(), *hours), month()) == pieces_of(term(wording(), day), month())
 
 
@@ -69,7 +70,7 @@ def test_days_are_those_of_the_zone_and_of_a_segment_that_begins_inside_one() ->
 
 
 def test_usage_outside_the_term_and_what_is_no_tokens_is_left_out() -> None:
-    requests = replace(used(9), quantity="requests")
+    requests = structs.replace(used(9), quantity="requests")
     found = term(wording(), used(5, at=MAY), requests, used(0), used(3, at=april(20)), to_at=april(20))
     assert pieces_of(found, month()) == []
 
@@ -106,8 +107,8 @@ def test_cache_hits_without_a_price_of_their_own_are_excluded_at_the_price_of_in
     usage = [
         used(10 * MTOK, token_class="input"),
         used(4 * MTOK, token_class="cached_input"),
-        replace(used(10 * MTOK, token_class="input"), context_over=200_000),
-        replace(used(5 * MTOK, token_class="cached_input"), context_over=200_000),
+        structs.replace(used(10 * MTOK, token_class="input"), context_over=200_000),
+        structs.replace(used(5 * MTOK, token_class="cached_input"), context_over=200_000),
     ]
     words = wording(exclusions=[{"rule": "cache_hits"}])
     found = bases(rate_share(term(words, *usage), month(versions=[book])))

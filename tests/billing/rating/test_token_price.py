@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billing.rating.book import TokenClass
 from billing.rating.cumulative import book, difference
@@ -42,7 +43,10 @@ def test_order_and_grain_of_usage_change_no_line(usage: list[Used], agreed: Toke
     pieces = []
     for each in usage:
         first = each.count // 3
-        pieces += [replace(each, count=first, deployment="a"), replace(each, count=each.count - first, deployment="b")]
+        pieces += [
+            structs.replace(each, count=first, deployment="a"),
+            structs.replace(each, count=each.count - first, deployment="b"),
+        ]
     random.shuffle(pieces)
     assert rate(pieces, agreed) == rate(usage, agreed)
 
@@ -105,7 +109,7 @@ def test_periods_one_after_the_other_give_what_one_long_one_gives(counts: list[i
 @settings(max_examples=examples(40))
 @given(USAGE)
 def test_graduated_tiers_are_what_pricing_unit_by_unit_gives(usage: list[Used]) -> None:
-    usage = [replace(each, quantity="output", model="small") for each in usage]
+    usage = [structs.replace(each, quantity="output", model="small") for each in usage]
     agreed = wording(tiers=[table((10, "100"), (35, "70"), (None, "10"))])
     factors = {"": Decimal(1), "batch": Decimal("0.5"), "priority": Decimal(2), "batch+priority": Decimal(1)}
     units = sorted((factors[each.marks] for each in usage for _ in range(each.count)), reverse=True)
