@@ -11,6 +11,7 @@ from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce
 
 from clusters.models import Accelerator, Node
+from clusters.own_floor import own_floor
 from metering.clock import CLOCK_SKEW_MS_MAX
 from metering.completeness import LATE_AFTER
 from metering.models import BatchConflict, Quality, UsageGap, UsageHour
@@ -72,14 +73,15 @@ def findings_of(
         nodes = nodes.filter(cluster__slug=cluster_slug)
     if node_id is not None:
         nodes = nodes.filter(id=node_id)
-    found = [
-        *_silent(nodes, now),
-        *_conflicts(nodes, now),
-        *_clocks_off(nodes),
-        *_held_retired(nodes, now),
-        *_quarantined(nodes, now),
-        *_gaps(nodes, now),
-    ]
+    with own_floor(provider):
+        found = [
+            *_silent(nodes, now),
+            *_conflicts(nodes, now),
+            *_clocks_off(nodes),
+            *_held_retired(nodes, now),
+            *_quarantined(nodes, now),
+            *_gaps(nodes, now),
+        ]
     order = list(FindingKind)
     return tuple(sorted(found, key=lambda finding: (order.index(finding.kind), finding.cluster, finding.node)))
 

@@ -15,6 +15,7 @@ from clusters.models import Allocation, Binding, Node
 from metering.control_models import GatewaySource
 from metering.event_calls import newest_counted, waiting_events
 from metering.models import Quality, RollupCursor, UsageHour, Witness
+from tenants.limits.reader import within_own
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -170,7 +171,8 @@ def freshness(organization: Organization) -> tuple[FreshnessState, datetime | No
 
     Without nodes the newest hour of usage events says. Late is known by the database's clock.
     """
-    with connection.cursor() as cursor:
+    own = within_own(organization.pk, "how far nodes that an organization has or uses have reported, and no more")
+    with own, connection.cursor() as cursor:
         cursor.execute(FRESHNESS, {"organization": organization.id, "late_s": LATE_AFTER.total_seconds()})
         every, metered_to, behind = cursor.fetchone()
     if metered_to is not None:

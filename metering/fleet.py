@@ -9,12 +9,15 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, Sum
 
 from clusters.models import Accelerator, Endpoint, Node
+from clusters.own_floor import own_floor
 from metering.models import AcceleratorHour, Quality, UsageHour, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -104,6 +107,11 @@ def fleet_of(
         nodes = nodes.filter(cluster__slug=cluster_slug)
     if node_ids is not None:
         nodes = nodes.filter(id__in=node_ids)
+    with own_floor(provider):
+        return _clusters(nodes, from_at, to_at)
+
+
+def _clusters(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> tuple[FleetCluster, ...]:
     cards = _cards(nodes.values("id"), from_at, to_at)
     endpoints: dict[UUID, list[tuple[str, str, tuple[str, ...]]]] = {}
     rows = Endpoint.objects.filter(node__in=nodes.values("id")).order_by("url")

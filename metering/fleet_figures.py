@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from clusters.models import Accelerator, Allocation, Cluster, Node, Slice
 from clusters.occupancy import WHOLE_PERMILLE
+from clusters.own_floor import own_floor
 from metering.card_models import AcceleratorHour, FleetHour
 from metering.completeness import LATE_AFTER
 
@@ -117,8 +118,9 @@ def cluster_figures(
     if cluster_slug:
         clusters = clusters.filter(slug=cluster_slug)
     ids = clusters.values("id")
-    nodes, cards = _nodes(ids), _cards(ids)
-    held, power, metered = _held(ids, now), _power(ids, now), _metered(ids, from_at, now)
+    with own_floor(provider):
+        nodes, cards = _nodes(ids), _cards(ids)
+        held, power, metered = _held(ids, now), _power(ids, now), _metered(ids, from_at, now)
     found = []
     for cluster in clusters.order_by("name", "id"):
         read, power_mw = power.get(cluster.id, (0, None))
@@ -177,7 +179,13 @@ def utilisation_while_held(
     Nodes of which every card is held throughout are read as the sums of their hours, others hour by hour.
     """
     place = {"cluster__provider": provider, **({"cluster__slug": cluster_slug} if cluster_slug else {})}
-    nodes = Node.objects.filter(**place)
+    with own_floor(provider):
+        return _used_while_held(Node.objects.filter(**place), from_at, to_at, accelerator_ids)
+
+
+def _used_while_held(
+    nodes: QuerySet[Node], from_at: datetime, to_at: datetime, accelerator_ids: Collection[UUID] | None
+) -> Decimal | None:
     hours = AcceleratorHour.objects.filter(hour_at__gte=from_at, hour_at__lt=to_at)
     if accelerator_ids is not None:
         hours = hours.filter(accelerator__node__in=nodes, accelerator__in=accelerator_ids)

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from billing.terms import gpu_hour_price, terms_by_id
 from clusters.models import Allocation, Slice
 from clusters.occupancy import Hold, Occupancy, occupancy
+from clusters.own_floor import own_floor
 from tenants.models import Organization
 
 
@@ -108,10 +109,11 @@ def occupancy_view(
         "pk",
     )
     by_node: dict[UUID, list[Slice]] = defaultdict(list)
-    for held in ordered:
-        by_node[held.accelerator.node_id].append(held)
-    of_slices = None if node_ids is None else [held.id for members in by_node.values() for held in members]
-    holds = _holds(organization, from_at, to_at, cluster_id, of_slices)
+    with own_floor(organization):
+        for held in ordered:
+            by_node[held.accelerator.node_id].append(held)
+        of_slices = None if node_ids is None else [held.id for members in by_node.values() for held in members]
+        holds = _holds(organization, from_at, to_at, cluster_id, of_slices)
     nodes = tuple(_node_row(members, holds, from_at, to_at) for members in by_node.values())
     return OccupancyView(
         from_at=from_at,

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Greatest, Least
 from billing.queries.occupancy import slices_in_view
 from clusters.models import Allocation, Node
 from clusters.occupancy import WHOLE_PERMILLE, Occupancy, unix_second
+from clusters.own_floor import own_floor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,9 +61,7 @@ def floor_sums(
 ) -> FloorSums:
     """Return what `occupancy_view` over the same window adds up to, and what begins next after `now`; two queries."""
     slices = slices_in_view(organization, from_at, cluster_id)
-    counted = slices.aggregate(
-        nodes=Count("accelerator__node_id", distinct=True), cards=Count("accelerator_id", distinct=True)
-    )
+    cards = slices.order_by().values("accelerator_id", node=F("accelerator__node_id")).distinct()
     rows = (
         Allocation.objects.filter(
             Q(to_at__isnull=True) | Q(to_at__gt=from_at), from_at__lt=to_at, slice__in=slices.values("pk")
@@ -75,7 +74,10 @@ def floor_sums(
             next_from_at=Min("from_at", filter=Q(from_at__gt=now)),
         )
     )
-    found = sorted(rows, key=lambda row: (-row[2], row[1], row[0]))
+    with own_floor(organization):
+        counted = cards.aggregate(nodes=Count("node", distinct=True), cards=Count("accelerator_id"))
+        found = list(rows)
+    found.sort(key=lambda row: (-row[2], row[1], row[0]))
     seconds = unix_second(to_at) - unix_second(from_at)
     return FloorSums(
         nodes=counted["nodes"],
@@ -91,7 +93,8 @@ def nodes_in_view(
     """Return `count` nodes of a floor after its `first` ones, in the order in which `occupancy_view` has them."""
     shown = slices_in_view(organization, from_at, cluster_id).values("accelerator__node_id")
     nodes = Node.objects.filter(id__in=shown).order_by("cluster__name", "name", "id")
-    return list(nodes.values_list("id", flat=True)[first : first + count])
+    with own_floor(organization):
+        return list(nodes.values_list("id", flat=True)[first : first + count])
 
 
 def _seconds_within(from_at: datetime, to_at: datetime) -> CombinedExpression:

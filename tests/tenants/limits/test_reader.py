@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.test import override_settings
 
-from tenants.limits.reader import NOBODY, Reader, lasting, lift, limited, read_for, reader_now, whole
+from tenants.limits.reader import NOBODY, Reader, lasting, lift, limited, read_for, reader_now, whole, within_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +72,23 @@ def test_seeing_all_ends_with_the_block_also_after_an_error() -> None:
 def test_whole_says_why() -> None:
     with pytest.raises(AssertionError), whole(""):
         pass
+
+
+def test_what_is_the_readers_own_is_seen_whole_and_what_is_anothers_is_not() -> None:
+    mine, another = uuid4(), uuid4()
+    with within_own(mine, "a job"):
+        assert reader_now(0) is None
+    with limited(changes=False):
+        with within_own(mine, "nobody asks yet"):
+            assert reader_now(0) == NOBODY
+        read_for(organization_id=mine)
+        with within_own(mine, "sums"):
+            assert reader_now(0) is None
+        with within_own(another, "sums"):
+            assert reader_now(0) == Reader(mine)
+        with pytest.raises(ZeroDivisionError), within_own(mine, "sums"):
+            raise ZeroDivisionError
+        assert reader_now(0) == Reader(mine)
 
 
 def test_a_function_may_see_all_each_time_it_is_called() -> None:
