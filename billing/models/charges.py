@@ -45,6 +45,15 @@ class Charge(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["period", "line_key", "seq"], name="charge_once")]
+        indexes: ClassVar = [
+            # A list of leases says what was charged for each over all its days, which is read from here alone.
+            models.Index(
+                fields=["period", "term_ref"],
+                include=["amount"],
+                condition=models.Q(term_kind="lease"),
+                name="charge_of_leases",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.line_key} {self.amount}"

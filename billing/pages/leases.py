@@ -26,7 +26,8 @@ from billing.pages.lease_chart import (
 )
 from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
-from billing.queries.lease_list import LeaseBrief, LeaseRow, held_permille, lease_briefs, lease_rows, quotes_of
+from billing.queries.lease_list import LeaseRow, lease_rows, quotes_of
+from billing.queries.lease_places import LeaseSums, lease_places, lease_sums
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
@@ -122,11 +123,17 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     as_list = request.GET.get("view") == "list"
     days = read_days(request.GET.get("from", ""), request.GET.get("days", ""), now)
-    briefs = lease_briefs(organization, now, party=area)
-    asked_for = briefs if as_list else [each for each in briefs if days.hold(each.from_at, each.to_at)]
+    sums = lease_sums(organization, now, party=area)
     page, path = read_page(request.GET.get("page", "")), request.path
-    among = [each.id for each in asked_for[first_row(page) : first_row(page) + ROWS_PER_PAGE]]
-    shown = lease_rows(organization, now, party=area, among=among) if among else []
+    asked_for = lease_places(
+        organization,
+        now,
+        party=area,
+        first=first_row(page),
+        count=ROWS_PER_PAGE,
+        days=None if as_list else (days.from_at, days.to_at),
+    )
+    shown = lease_rows(organization, now, party=area, among=asked_for.ids) if asked_for.ids else []
     quotes = quotes_of(organization, now, party=area)
     manages = area == "tenant" and may_manage(request)
     context: dict[str, Any] = {
@@ -135,7 +142,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "sub": _("What you hold, and from when to when. Times are UTC.")
         if area == "tenant"
         else _("What is let, to whom, and which prices stand. Times are UTC."),
-        "kpis": _kpis(briefs, now, locale),
+        "kpis": _kpis(sums, now, locale),
         "choices": [
             Choice(_("Calendar"), days.address(path), current=not as_list),
             Choice(_("List"), days.address(path, view="list"), current=as_list),
@@ -147,9 +154,9 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "manages": manages,
         "new_url": reverse("tenant-lease-new") if manages else "",
         "states": state_legend()[:3],
-        "empty": None if shown else _nothing(area, manages=manages, filtered=bool(briefs)),
+        "empty": None if shown else _nothing(area, manages=manages, filtered=bool(sums.count)),
         "table": _table(shown, area, locale),
-        "pagination": pagination(path, days.query("list" if as_list else ""), page, len(asked_for)),
+        "pagination": pagination(path, days.query("list" if as_list else ""), page, asked_for.count),
         "crumbs": (Crumb(_("Leases")),),
     }
     if not as_list and shown:
@@ -163,27 +170,24 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
     return render(request, "billing/leases.html", context)
 
 
-def _kpis(rows: list[LeaseBrief], now: datetime, locale: str) -> tuple[Kpi, ...]:
-    running = [row for row in rows if row.state == "running"]
-    reserved = [row for row in rows if row.state == "reserved"]
-    ends = [row.to_at for row in running if row.to_at is not None]
+def _kpis(sums: LeaseSums, now: datetime, locale: str) -> tuple[Kpi, ...]:
     return (
         Kpi(
             _("Running"),
-            number(len(running)),
-            foot=gpus_words(held_permille([row.id for row in running], now)) if running else _("nothing is held"),
+            number(sums.running),
+            foot=gpus_words(sums.held_permille) if sums.running else _("nothing is held"),
         ),
         Kpi(
             _("Reserved"),
-            number(len(reserved)),
-            foot=_("from %(at)s") % {"at": moment(min(row.from_at for row in reserved), UTC, locale=locale, year=False)}
-            if reserved
+            number(sums.reserved),
+            foot=_("from %(at)s") % {"at": moment(sums.next_from_at, UTC, locale=locale, year=False)}
+            if sums.next_from_at
             else _("nothing ahead"),
         ),
         Kpi(
             _("Next end"),
-            moment(min(ends), UTC, locale=locale, year=False) if ends else _("none set"),
-            foot=_left(min(ends) - now) if ends else "",
+            moment(sums.next_end_at, UTC, locale=locale, year=False) if sums.next_end_at else _("none set"),
+            foot=_left(sums.next_end_at - now) if sums.next_end_at else "",
         ),
     )
 

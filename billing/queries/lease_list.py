@@ -7,16 +7,18 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
 
 from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
 from billing.rating.rated import TermKind
 from billing.terms import gpu_hour_price, said_in_order
 from clusters.occupancy import Hold, held_gpu_ms
+from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 
 LEASES_MAX = 500
+OWN_LEASES = "what is held and charged under a contract is both of its parties'"
 Party = Literal["tenant", "provider"]
 LeaseState = Literal["reserved", "running", "ended"]
 
@@ -61,33 +63,6 @@ class LeaseRow:
     charged: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseBrief:
-    """When a lease is, and how it stands: what counts and orders leases of which few are shown."""
-
-    id: UUID
-    ref: str
-    from_at: datetime
-    to_at: datetime | None
-    state: LeaseState
-
-
-def lease_briefs(organization: Organization, now: datetime, *, party: Party) -> list[LeaseBrief]:
-    """Return the leases that `lease_rows` would, in its order, without what they hold and say; one query."""
-    columns = _chosen(organization, party, "").order_by("-from_at", "-pk").values_list("pk", "ref", "from_at", "to_at")
-    found = [LeaseBrief(*row, _state(row[2], row[3], now)) for row in columns[:LEASES_MAX]]
-    return sorted(found, key=lambda lease: _order(lease.state, lease.from_at, lease.to_at, lease.ref))
-
-
-def held_permille(running: Collection[UUID], now: datetime) -> int:
-    """Return what running leases hold now, in thousandths of cards; one query. As `LeaseRow.share_permille` adds up."""
-    current = Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gte=now)
-    held = TermAllocation.objects.filter(term__in=running).values_list("term_id")
-    share = "allocation__slice__share_permille"
-    sums = held.annotate(now=Sum(share, filter=current & Q(allocation__from_at__lte=now)), ever=Sum(share))
-    return sum(ever if holds is None else holds for _term, holds, ever in sums)
-
-
 def lease_rows(
     organization: Organization,
     now: datetime,
@@ -101,9 +76,9 @@ def lease_rows(
     """Return the leases an organization gives or takes, the next to end first, at most `LEASES_MAX`; five queries.
 
     With `from_at` and `to_at` only those that share an instant with the span; with `among` only these terms. A list of
-    which few are shown asks for these (`lease_briefs`).
+    which few are shown asks for these (`billing.queries.lease_places`).
     """
-    leases = _chosen(organization, party, ref)
+    leases = chosen_leases(organization, party, ref)
     if among is not None:
         leases = leases.filter(pk__in=among)
     if from_at is not None:
@@ -115,11 +90,12 @@ def lease_rows(
         Prefetch("lease_events", LeaseEvent.objects.order_by("recorded_at", "at")),
         Prefetch("allocations", TermAllocation.objects.select_related("allocation__slice")),
     )
-    found = sorted(
-        related.order_by("-from_at", "-pk")[:LEASES_MAX],
-        key=lambda one: _order(_state(one.from_at, one.to_at, now), one.from_at, one.to_at, one.ref),
-    )
-    return _charged([_row(lease, now) for lease in found])
+    with within_own(organization.pk, OWN_LEASES):
+        found = sorted(
+            related.order_by("-from_at", "-pk")[:LEASES_MAX],
+            key=lambda one: _order(_state(one.from_at, one.to_at, now), one.from_at, one.to_at, one.ref),
+        )
+        return _charged([_row(lease, now) for lease in found])
 
 
 def _charged(rows: Sequence[LeaseRow]) -> list[LeaseRow]:
@@ -145,7 +121,7 @@ def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[L
 
     Raises WrongCursor.
     """
-    chosen = page_rows(_chosen(organization, None, ""), page, ("-from_at", "-pk"))
+    chosen = page_rows(chosen_leases(organization, None, ""), page, ("-from_at", "-pk"))
     ids = [lease.pk for lease in chosen.rows]
     rows = {row.id: row for row in lease_rows(organization, now, among=ids)}
     return Paged([rows[pk] for pk in ids], chosen.next_cursor)
@@ -153,7 +129,7 @@ def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[L
 
 def lease_of(organization: Organization, ref: str) -> Term | None:
     """Return a lease that an organization is a party of, None where there is none of that reference."""
-    return _chosen(organization, None, ref).select_related("contract").first()
+    return chosen_leases(organization, None, ref).select_related("contract").first()
 
 
 def quotes_of(organization: Organization, now: datetime, *, party: Party | None = None) -> list[Quote]:
@@ -170,9 +146,12 @@ def quote_of(organization: Organization, quote_id: UUID) -> Quote | None:
     return quotes.select_related("contract__provider", "contract__tenant", "term").first()
 
 
-def _chosen(organization: Organization, party: Party | None, ref: str) -> QuerySet[Term]:
-    leases = Term.objects.filter(_party("contract__", organization, party), kind=TermKind.LEASE)
-    leases = leases.annotate(held=Count("allocations")).exclude(held=0, lease_events__isnull=True)
+def chosen_leases(organization: Organization, party: Party | None, ref: str = "") -> QuerySet[Term]:
+    """Return the leases an organization gives or takes: what something was held under, or a step is known of."""
+    begun = Exists(TermAllocation.objects.filter(term=OuterRef("pk"))) | Exists(
+        LeaseEvent.objects.filter(term=OuterRef("pk"))
+    )
+    leases = Term.objects.filter(begun, _party("contract__", organization, party), kind=TermKind.LEASE)
     return leases.filter(ref=ref) if ref else leases
 
 

@@ -11,9 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.charging import charge_period, ensure_periods
-from billing.queries.lease_list import held_permille, lease_briefs, lease_of, lease_rows, quote_of, quotes_of
+from billing.queries.lease_list import lease_of, lease_rows, quote_of, quotes_of
 from billing.quoting import reserve_quote
-from clusters.models import Allocation
 from tests import factories
 from tests.billing.let import NOW, fresh, make_floor, quoted, wish
 from tests.billing.world import HOUR, MARCH, World, make_world
@@ -91,29 +90,6 @@ def test_what_was_booked_for_one_lease_is_not_anothers(world: World) -> None:
     charge_period(period_id=world.period().pk, up_to=MARCH + DAY, now=MARCH + DAY)
     charged = {row.ref: row.charged for row in lease_rows(world.tenant, MARCH + DAY)}
     assert charged == {one.ref: Decimal("56.40"), two.ref: Decimal("112.80")}
-
-
-def test_what_a_list_counts_is_what_its_rows_say(world: World) -> None:
-    """In their order, each as it stands, and what the running ones hold: at every border of a time."""
-    world.lease(2, from_at=MARCH, to_at=MARCH + 2 * DAY)
-    world.lease(3, from_at=MARCH + DAY)
-    world.lease(1, from_at=MARCH + 3 * DAY, to_at=MARCH + 9 * DAY)
-    changed = world.lease(4, from_at=MARCH, to_at=MARCH + 9 * DAY)
-    # Cards of it were given back, at an instant that is looked at and before.
-    given = Allocation.objects.filter(term_allocation__term=changed).order_by("pk")
-    given.filter(pk=given[0].pk).update(to_at=MARCH + 2 * DAY)
-    given.filter(pk=given[1].pk).update(to_at=MARCH + HOUR)
-    others = make_world().lease(5, from_at=MARCH)
-    for at in (MARCH - HOUR, MARCH, MARCH + HOUR, MARCH + 2 * DAY, MARCH + 3 * DAY, MARCH + 9 * DAY):
-        for party in ("tenant", "provider"):
-            side = world.tenant if party == "tenant" else world.provider
-            rows, briefs = lease_rows(side, at, party=party), lease_briefs(side, at, party=party)
-            assert [(one.id, one.ref, one.from_at, one.to_at, one.state) for one in briefs] == [
-                (row.id, row.ref, row.from_at, row.to_at, row.state) for row in rows
-            ]
-            running = [row for row in rows if row.state == "running"]
-            assert held_permille([row.id for row in running], at) == sum(row.share_permille for row in running)
-            assert others.pk not in {one.id for one in briefs}
 
 
 def test_the_number_of_leases_moves_no_number_of_queries(world: World) -> None:
