@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -17,7 +17,6 @@ from metering.acknowledging import AlertUnknown, NoteMissing, acknowledge
 from metering.alerts import alert_rows
 from metering.comparison import TOLERANCE_PERCENT, terms_of
 from metering.models import Quantity
-from metering.pages.files import csv_file
 from metering.pages.hand_over import begin_choices, hand_over_urls
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
@@ -30,10 +29,11 @@ from metering.pages.witness_words import (
     signed,
     unexplained_share,
 )
-from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
+from metering.witness import WitnessHour, WitnessTotal, each_residual_hour, residual_hours, residual_totals
 from portal.figures import compact, locale_for, moment, number, share
 from portal.parts import Empty, Kpi, Pill
 from portal.shell import Crumb
+from tenants.listing.csv_files import csv_answer
 from tenants.models import Organization
 from tenants.roles import READ_USAGE
 from tenants.scoping import provider_page, tenant_page
@@ -93,14 +93,14 @@ def provider_witnesses(request: HttpRequest, organization: Organization) -> Http
 
 @require_safe
 @tenant_page(READ_USAGE)
-def tenant_witnesses_csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+def tenant_witnesses_csv(request: HttpRequest, organization: Organization) -> StreamingHttpResponse:
     """Give the hours of a tenant's comparison as a file."""
     return _csv(request, organization)
 
 
 @require_safe
 @provider_page(READ_USAGE)
-def provider_witnesses_csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+def provider_witnesses_csv(request: HttpRequest, organization: Organization) -> StreamingHttpResponse:
     """Give the hours of a provider's comparison as a file."""
     return _csv(request, organization)
 
@@ -235,12 +235,12 @@ def _in_words(one: WitnessTotal | WitnessHour, name: str, terms: tuple[str, Deci
     )
 
 
-def _csv(request: HttpRequest, organization: Organization) -> HttpResponse:
+def _csv(request: HttpRequest, organization: Organization) -> StreamingHttpResponse:
     window = shown(request, datetime.now(UTC), FILTERS)
     filters = {name: value for name, value in window.chosen.items() if value}
     name = f"witnesses-{window.from_at:%Y%m%dT%H}-{window.to_at:%Y%m%dT%H}Z.csv"
-    found = residual_hours(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
-    return csv_file(name, CSV_HEAD, (_csv_row(one) for one in found))
+    found = each_residual_hour(organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters)
+    return csv_answer(name, CSV_HEAD, map(_csv_row, found))
 
 
 def _csv_row(one: WitnessHour) -> tuple[object, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from metering import witness
 from metering.checks import Cause, Explained
 from metering.event_items import Event
 from metering.events import accept_events
 from metering.models import Meter, Witness
 from metering.rollup_events import roll_up_events
-from metering.witness import residual_hours, residual_totals
+from metering.witness import each_residual_hour, residual_hours, residual_totals
 from tests.factories import make_cluster, make_deployment, make_endpoint, make_node
 from tests.kept import kept
 from tests.metering.fleet import MODEL, NOON
@@ -100,6 +103,22 @@ def test_two_deployments_and_models_do_not_mix(cast: Cast) -> None:
     assert len(found) == 3
     chosen = residual_hours(organization=cast.tenant, **WINDOW, filters={"deployment": second.slug})
     assert [one.deployment for one in chosen] == [second.slug]
+
+
+def test_hours_read_some_deployments_at_a_time_are_all_hours_in_their_order(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [make_deployment(cast.provider, cast.tenant) for _ in range(3)]
+    for place, one in enumerate(made):
+        both(one, 0, 1_000 + place, 1_000)
+        both(one, 1, 1_000, 1_000 + place)
+    both(make_deployment(cast.provider, cast.outsider), 0, 5, 5)
+    monkeypatch.setattr(witness, "DEPLOYMENTS_AT_ONCE", 2)
+    for organization in (cast.provider, cast.tenant, cast.outsider, cast.operator):
+        for filters in ({}, {"deployment": made[2].slug}, {"deployment": "no-such"}, {"class": "output"}):
+            found = list(each_residual_hour(organization=organization, **WINDOW, filters=filters))
+            assert found == residual_hours(organization=organization, **WINDOW, filters=filters)
+    assert len(list(each_residual_hour(organization=cast.tenant, **WINDOW))) == 6
 
 
 def test_three_queries_for_any_number_of_deployments(cast: Cast, django_assert_num_queries: Any) -> None:

@@ -7,8 +7,11 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from metering.pages import fleet, fleet_file
 from tenants.models import Role
 from tests.factories import Cast, make_user
 from tests.metering.floor import make_floor
@@ -19,7 +22,8 @@ pytestmark = pytest.mark.django_db
 def file_of(client: Client, query: str = "") -> list[dict[str, str]]:
     answer = client.get(f"/p/fleet.csv{query}")
     assert answer.status_code == 200
-    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]  # a stream
+    return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, client: Client) -> None:
@@ -33,6 +37,23 @@ def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, cli
     assert all(row["energy_mj_24h"] for row in busy)
     listed = [row for row in rows if row["node"] == floor.listed.name]
     assert {(row["power_mw"], row["energy_mj_24h"], row["metered_to_utc"]) for row in listed} == {("", "", "")}
+
+
+def test_the_head_comes_before_a_card_is_read_and_some_nodes_follow_at_a_time(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_floor(cast.provider, datetime.now(UTC))
+    client.force_login(cast.petra)
+    whole = file_of(client)
+    pieces = client.get("/p/fleet.csv").streaming_content  # type: ignore[attr-defined]  # a stream
+    with CaptureQueriesContext(connection) as before:
+        assert next(pieces).startswith(b"cluster,node,")
+    assert not before.captured_queries
+    assert b"".join(pieces).count(b"\r\n") == len(whole)
+    monkeypatch.setattr(fleet_file, "NODES_AT_ONCE", 1)
+    assert file_of(client) == whole
+    shown = [row["node"] for row in whole]
+    assert list(dict.fromkeys(shown)) == [node.name for node in fleet.found_nodes(cast.provider, "", "")]
 
 
 def test_a_search_of_the_page_is_the_files_too(cast: Cast, client: Client) -> None:

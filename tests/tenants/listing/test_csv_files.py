@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from django.http import StreamingHttpResponse
@@ -14,7 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
 
-from tenants.listing.csv_files import FORMULA_STARTS, CsvRenderer, cells_of, columns_of, csv_answer, csv_lines
+from tenants.listing.csv_files import (
+    FORMULA_STARTS,
+    ROWS_AT_ONCE,
+    CsvRenderer,
+    cells_of,
+    columns_of,
+    csv_answer,
+    csv_lines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
@@ -82,6 +94,22 @@ def test_amounts_and_what_only_looks_alike_stay_as_they_are(text: str) -> None:
     assert written(text) == [text]
 
 
+def test_the_head_is_sent_before_a_row_is_asked_for_and_rows_some_at_a_time() -> None:
+    made: list[int] = []
+
+    def rows() -> Iterator[tuple[int, str]]:
+        for number in range(2 * ROWS_AT_ONCE + 1):
+            made.append(number)
+            yield number, "two\nlines"
+
+    pieces = csv_lines(("number", "text"), rows())
+    assert (next(pieces), made) == ("number,text\r\n", [])
+    assert next(pieces).startswith("0,") and len(made) == ROWS_AT_ONCE  # noqa: PT018  one look at two things
+    rest = list(pieces)
+    assert len(rest) == 2
+    assert rest[-1].startswith(f"{2 * ROWS_AT_ONCE},")
+
+
 @given(st.lists(TEXTS, min_size=2, max_size=5))
 def test_what_is_read_is_what_was_written_but_for_the_mark_of_text(values: list[str]) -> None:
     for cell, value in zip(written(*values), values, strict=True):
@@ -115,7 +143,7 @@ def test_a_file_is_sent_as_it_is_made() -> None:
     made: list[int] = []
 
     def rows() -> object:
-        for number in range(3):
+        for number in range(ROWS_AT_ONCE + 1):
             made.append(number)
             yield [number]
 
@@ -123,8 +151,9 @@ def test_a_file_is_sent_as_it_is_made() -> None:
     assert isinstance(answer, StreamingHttpResponse)
     assert made == [], "nothing is read before it is sent"
     lines = iter(answer)
-    assert [next(lines), next(lines)] == [b"n\r\n", b"0\r\n"]
-    assert made == [0]
+    assert (next(lines), made) == (b"n\r\n", [])
+    assert next(lines).startswith(b"0\r\n1\r\n")
+    assert len(made) == ROWS_AT_ONCE
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sample.csv"'
 
