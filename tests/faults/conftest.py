@@ -1,5 +1,5 @@
-"""The undisturbed run, which the tests here compare with."""
+"""The run of the demo that the tests here look at."""
 
-from tests.faults.undisturbed import undisturbed
+from tests.faults.ended import ended
 
-__all__ = ["undisturbed"]
+__all__ = ["ended"]

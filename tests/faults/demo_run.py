@@ -100,6 +100,14 @@ def ids_of(run: DemoRun) -> set[int]:
     return {process.pid for process in run.processes()}
 
 
+def has_begun(run: DemoRun, processes: int) -> bool:
+    """Whether a run has so many processes below it; to ask this often costs less than to look for all of them."""
+    try:
+        return len(psutil.Process(run.process.pid).children(recursive=True)) >= processes
+    except psutil.NoSuchProcess:
+        return False
+
+
 def wait_until(run: DemoRun, what: Callable[[], bool]) -> None:
     """Wait for something to come about while a run goes on."""
     deadline_s = time.monotonic() + RUN_S

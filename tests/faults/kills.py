@@ -44,7 +44,7 @@ TARGETS: Final = (
 ROLLED_UP: Final = "✓ Rolling up"
 WHOLE_PERMILLE: Final = 1000
 CLOSING_S: Final = 8.0
-POLL_S: Final = 0.02
+POLL_S: Final = 0.05
 APPEAR_S: Final = 120
 
 
@@ -65,13 +65,18 @@ class Killed:
     pid: int
 
 
-def make_kills(*, seed: int, metering: int, closing: int, targets: Sequence[str] = TARGETS) -> list[Kill]:
-    """Return so many kills spread over metering and closing; the targets take turns in an order of the seed's own."""
+def make_kills(
+    *, seed: int, metering: int, closing: int, targets: Sequence[str] = TARGETS, until_permille: int = WHOLE_PERMILLE
+) -> list[Kill]:
+    """Return so many kills spread over metering and closing; the targets take turns in an order of the seed's own.
+
+    None of those while it meters comes after `until_permille` thousandths of the sample's time.
+    """
     source = random.Random(f"kills-{seed}")
     order: list[str] = []
     while len(order) < metering + closing:
         order += source.sample(targets, len(targets))
-    spread = WHOLE_PERMILLE / max(metering, 1)
+    spread = until_permille / max(metering, 1)
     first = [Kill(order[at], int(spread * (at + source.random()))) for at in range(metering)]
     moments = sorted(source.uniform(0, CLOSING_S) for _ in range(closing))
     last = [Kill(order[metering + at], closing_s=moment) for at, moment in enumerate(moments)]

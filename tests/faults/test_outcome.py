@@ -75,3 +75,10 @@ def test_a_seed_gives_its_plan_of_kills_again() -> None:
     assert max(moments) < WHOLE_PERMILLE
     assert {each.at_permille for each in closing} == {None}
     assert all(0 <= each.closing_s <= CLOSING_S for each in closing)
+
+
+def test_the_last_part_of_the_time_can_be_left_without_kills() -> None:
+    kills = make_kills(seed=5, metering=len(TARGETS), closing=0, until_permille=600)
+    moments = [each.at_permille for each in kills if each.at_permille is not None]
+    assert {each.target for each in kills} == set(TARGETS)
+    assert 500 < max(moments) < 600

@@ -1,5 +1,5 @@
-"""The undisturbed run, which every walk that needs one shares."""
+"""The run of the demo, which every walk that needs one shares."""
 
-from tests.faults.undisturbed import undisturbed
+from tests.faults.ended import ended
 
-__all__ = ["undisturbed"]
+__all__ = ["ended"]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.faults.demo_run import demo, environment, ids_of, wait_until
-from tests.faults.undisturbed import CODE, CONVERSATION, FEW, Ended
+from tests.faults.demo_run import demo, environment, has_begun, wait_until
+from tests.faults.ended import CODE, CONVERSATION, FEW, SHORT, Ended, own_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 MONEY = re.compile(r"\d+\.\d\d")
 WHOLE = re.compile(r"-?\d+")
 
@@ -29,19 +29,19 @@ def shape(found: Any) -> Any:
     return type(found).__name__
 
 
-def test_the_report_says_that_everything_held(undisturbed: Ended) -> None:
-    assert undisturbed.status == 0
-    checks = undisturbed.report["checks"]
+def test_the_report_says_that_everything_held(ended: Ended) -> None:
+    assert ended.status == 0
+    checks = ended.report["checks"]
     assert len(checks) == 16
     assert [check for check in checks if not check["ok"]] == []
     for check in checks:
-        assert f"✓ {check['name']}: {check['detail']}" in undisturbed.said
-    assert "\x1b" not in undisturbed.said
+        assert f"✓ {check['name']}: {check['detail']}" in ended.said
+    assert "\x1b" not in ended.said
 
 
-def test_the_report_has_the_documented_shape(undisturbed: Ended) -> None:
+def test_the_report_has_the_documented_shape(ended: Ended) -> None:
     tokens = {"input": "str", "output": "str"}
-    assert shape(undisturbed.report) == {
+    assert shape(ended.report) == {
         "tokens": {"engine": tokens, "gateway": tokens, "billed": tokens},
         "events": {"sent": "int", "accepted": "int", "duplicates": "int"},
         "gpu_seconds": "str",
@@ -63,8 +63,8 @@ def test_the_report_has_the_documented_shape(undisturbed: Ended) -> None:
     }
 
 
-def test_the_figures_of_the_report_agree_with_each_other(undisturbed: Ended) -> None:
-    report = undisturbed.report
+def test_the_figures_of_the_report_agree_with_each_other(ended: Ended) -> None:
+    report = ended.report
     tokens, events, invoices = report["tokens"], report["events"], report["invoices"]
     assert tokens["engine"] == tokens["gateway"] == tokens["billed"]
     assert all(WHOLE.fullmatch(count) for count in tokens["engine"].values())
@@ -87,8 +87,8 @@ def test_the_figures_of_the_report_agree_with_each_other(undisturbed: Ended) -> 
     assert report["ledger"] == {"balanced": True, "postings": len(posted) + len(paid)}
 
 
-def test_a_trace_and_a_job_list_of_ones_own_come_out_exactly(undisturbed: Ended) -> None:
-    report = undisturbed.report
+def test_a_trace_and_a_job_list_of_ones_own_come_out_exactly(ended: Ended) -> None:
+    report = ended.report
     rows = CONVERSATION + CODE
     expected = {"input": str(sum(size for size, _ in rows)), "output": str(sum(made for _, made in rows))}
     assert report["tokens"] == {"engine": expected, "gateway": expected, "billed": expected}
@@ -105,8 +105,8 @@ def test_a_trace_and_a_job_list_of_ones_own_come_out_exactly(undisturbed: Ended)
     assert not [name for name in names if "Azure" in name or "openb" in name]
 
 
-def test_nothing_runs_on_after_the_demo(undisturbed: Ended) -> None:
-    assert undisturbed.left == []
+def test_nothing_runs_on_after_the_demo(ended: Ended) -> None:
+    assert ended.left == []
 
 
 def test_what_cannot_be_done_is_said_in_a_line_and_nothing_is_started(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 def test_ctrl_c_while_it_starts_ends_everything(tmp_path: Path) -> None:
     with demo(tmp_path) as run:
-        wait_until(run, lambda: bool(ids_of(run)))
+        wait_until(run, lambda: has_begun(run, 1))
         run.interrupt()
         assert run.wait(60) == 1
         assert "Stopped" in run.said
@@ -139,7 +139,7 @@ def test_ctrl_c_while_it_starts_ends_everything(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_it_meters_ends_everything(tmp_path: Path) -> None:
-    with demo(tmp_path, "--days", "3", "--requests", "400", *FEW) as run:
+    with demo(tmp_path, *SHORT, *FEW, *own_samples(tmp_path / "samples")) as run:
         wait_until(run, lambda: "gateway" in run.pids())
         assert len(run.processes()) > 10
         run.interrupt()
