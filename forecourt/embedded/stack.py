@@ -157,10 +157,11 @@ def serve(
 
     1. Parts, 2. `prepare` (static files, migrations), 3. web, worker, beat, 4. watch, 5. all down in reverse.
     """
+    # First of all: whoever forgot that it is up already need not wait for a database to be told so.
+    serving = with_free_port(serving)
     supervisor = Supervisor(say=say)
     try:
         with stopping_on_signals(supervisor), parts(environment, supervisor) as places:
-            serving = with_free_port(serving)
             address = address_of(environment, serving)
             children = child_environ(environment, environ, public_url=address)
             say(f"Database and broker are up; data in {places.data}")

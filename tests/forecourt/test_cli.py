@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from forecourt.cli import COMMANDS, main
 from forecourt.loading import LOOK_AFTER
-from tests.forecourt.embedded.stacks import OWN_SETTINGS, ROOT, site
+from tests.forecourt.embedded.stacks import OWN_SETTINGS, ROOT, Site, site
 from tests.plugins.measured_processes import measured
 
 WITHOUT_SERVER_PACKAGES = """
@@ -109,6 +110,7 @@ def test_taken_port_is_one_line_and_a_failure() -> None:
         assert result.returncode == 1
         assert f"forecourt up: Port {port} of 127.0.0.1 cannot be used (Address already in use)" in result.stderr
         assert place.processes() == []
+        assert not (place.folder / "postgres").exists(), "it is looked at before anything is made or started"
 
 
 def test_missing_server_packages_are_named() -> None:
@@ -129,38 +131,43 @@ def test_help_needs_no_server_packages() -> None:
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
-def test_manage_brings_the_database_up_for_as_long_as_the_command_runs(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def without_tables() -> Iterator[Site]:
+    """A data folder whose database has no tables, as it was made by the first command that needed one."""
+    with site() as place:
+        yield place
+        assert place.processes() == []
+
+
+def test_manage_brings_the_database_up_for_as_long_as_the_command_runs(tmp_path: Path, without_tables: Site) -> None:
     """Wherever it is called from; what the command prints is all that is on standard output."""
     script = (
         "import json; from django.db import connection; cursor = connection.cursor();"
         "cursor.execute('SELECT current_database(), current_user'); print(json.dumps(cursor.fetchone()))"
     )
-    with site() as place:
-        result = run(
-            "manage", "shell", "--no-imports", "-c", script, cwd=tmp_path, FORECOURT_DATA_DIR=str(place.folder)
-        )
-        assert json.loads(result.stdout) == ["forecourt", "forecourt"], result.stderr
-        assert place.processes() == []
+    folder = str(without_tables.folder)
+    result = run("manage", "shell", "--no-imports", "-c", script, cwd=tmp_path, FORECOURT_DATA_DIR=folder)
+    assert json.loads(result.stdout) == ["forecourt", "forecourt"], result.stderr
+    assert without_tables.processes() == []
 
 
-def test_manage_uses_the_database_that_is_up_and_answers_for_the_command() -> None:
-    with site() as place:
-        stack = place.up()
-        script = "import gc; from django.db import connection as c; c.ensure_connection(); print(*gc.get_threshold())"
-        result = run("manage", "shell", "--no-imports", "-c", script, FORECOURT_DATA_DIR=str(place.folder))
-        assert result.stdout.startswith(f"{LOOK_AFTER} "), result.stderr
-        wrong = run("manage", "no_such_command", FORECOURT_DATA_DIR=str(place.folder))
-        assert wrong.returncode == 1
-        assert "Unknown command: 'no_such_command'" in wrong.stderr
-        assert stack.process.poll() is None
-        assert stack.stop() == 0
+def test_manage_uses_the_database_that_is_up_and_answers_for_the_command(without_tables: Site) -> None:
+    stack = without_tables.up()
+    script = "import gc; from django.db import connection as c; c.ensure_connection(); print(*gc.get_threshold())"
+    folder = str(without_tables.folder)
+    result = run("manage", "shell", "--no-imports", "-c", script, FORECOURT_DATA_DIR=folder)
+    assert result.stdout.startswith(f"{LOOK_AFTER} "), result.stderr
+    wrong = run("manage", "no_such_command", FORECOURT_DATA_DIR=folder)
+    assert wrong.returncode == 1
+    assert "Unknown command: 'no_such_command'" in wrong.stderr
+    assert stack.process.poll() is None
+    assert stack.stop() == 0
 
 
-def test_failure_in_a_database_without_tables_says_what_to_do() -> None:
+def test_failure_in_a_database_without_tables_says_what_to_do(without_tables: Site) -> None:
     """The folder of an installation was mistyped: a database without tables is made there."""
-    with site() as place:
-        empty = run("manage", "check_books", FORECOURT_DATA_DIR=str(place.folder))
-        assert place.processes() == []
+    empty = run("manage", "check_books", FORECOURT_DATA_DIR=str(without_tables.folder))
+    assert without_tables.processes() == []
     assert empty.returncode == 1
     assert 'forecourt manage: relation "billing_ledgerposting" does not exist. Are FORECOURT_DATA_DIR' in empty.stderr
     assert "Traceback" not in empty.stderr

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,16 +91,16 @@ class Platform:
             process.wait(WAIT_S)
 
     @contextmanager
-    def serving(self) -> Iterator[str]:
-        """Web and worker; yields the address."""
+    def web(self) -> Iterator[str]:
+        """The web server; yields its address."""
         port = packaged.free_port()
-        celery = ("celery", "--app", "forecourt.celery:app")
-        with (
-            self.process("web", "granian", "--interface", "wsgi", "--port", str(port), "forecourt.wsgi:application"),
-            self.process("worker", *celery, "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"),
-        ):
+        with self.process("web", "granian", "--interface", "wsgi", "--port", str(port), "forecourt.wsgi:application"):
             wait_until(lambda: packaged.port_answers(port))
             yield f"http://127.0.0.1:{port}"
+
+    def worker(self) -> AbstractContextManager[None]:
+        celery = ("celery", "--app", "forecourt.celery:app", "worker", "--concurrency", "1")
+        return self.process("worker", *celery, "--without-gossip", "--without-mingle")
 
     def hint(self, task: str) -> None:
         """Send a sweep's hint as beat does."""
@@ -132,29 +132,18 @@ def database_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def seeded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the platform's own commands say of the database that they migrated and filled; no broker is asked.
-
-    Tests copy it by its name, `filled`.
-    """
-    data = tmp_path_factory.mktemp("filled") / "data"
-    platform = Platform(fresh(database_url, "filled"), "redis://127.0.0.1:1", data)
+    """What the platform's own commands say of the database that they migrated and filled; no broker is asked."""
+    platform = Platform(database_url, "redis://127.0.0.1:1", tmp_path_factory.mktemp("filled") / "data")
     platform.manage("migrate", "--no-input", "--skip-checks")
     said: dict[str, str] = json.loads(platform.manage("seed", "--json", "--skip-checks"))
     assert_nothing_is_embedded(platform)
     return said
 
 
-def fresh(database_url: str, name: str, template: str = "template1") -> str:
-    """The URL of a new database of the server, a copy of another one."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return database_url.rpartition("/")[0] + f"/{name}"
-
-
-def meter_an_event(platform: Platform, seeded: dict[str, str]) -> None:
-    """Post an event, and have a worker make a usage hour of it."""
+def meter_an_event(platform: Platform, address: str, seeded: dict[str, str], number: int) -> None:
+    """Post an event, and have a worker make usage of it, which joins that of the events before."""
     event = {
-        "id": "r-1",
+        "id": f"r-{number}",
         "source": "sample",
         "occurred_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "model": seeded["model"],
@@ -162,15 +151,14 @@ def meter_an_event(platform: Platform, seeded: dict[str, str]) -> None:
         "input": INPUT_TOKENS,
         "output": OUTPUT_TOKENS,
     }
-    with platform.serving() as address:
-        ready = ask(f"{address}/health/ready")
-        assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
-        assert ask(f"{address}/api/v1/events", [event], seeded["tenant_api_key"])["accepted"] == 1
-        assert platform.rows("SELECT count(*) FROM metering_waitingevents") == [(1,)]
+    assert ask(f"{address}/api/v1/events", [event], seeded["tenant_api_key"])["accepted"] == 1
+    assert platform.rows("SELECT count(*) FROM metering_waitingevents") == [(1,)]
+    with platform.worker():
         platform.hint("metering.tasks.rollup_events")
         wait_until(lambda: platform.rows("SELECT count(*) FROM metering_waitingevents") == [(0,)])
-    hours = "SELECT quantity, value FROM metering_usagehour WHERE quantity IN ('input', 'output') ORDER BY quantity"
-    assert platform.rows(hours) == [("input", INPUT_TOKENS), ("output", OUTPUT_TOKENS)]
+    # By quantity, as an hour may have begun between two events.
+    used = "SELECT quantity, sum(value) FROM metering_usagehour WHERE quantity IN ('input', 'output') GROUP BY 1"
+    assert sorted(platform.rows(used)) == [("input", number * INPUT_TOKENS), ("output", number * OUTPUT_TOKENS)]
 
 
 def assert_nothing_is_embedded(platform: Platform) -> None:
@@ -184,23 +172,24 @@ def test_the_database_server_is_the_packaged_one(database_url: str) -> None:
     assert version // 10_000 == packaged.POSTGRES_MAJOR
 
 
-def test_a_sweep_works_through_redis(database_url: str, seeded: dict[str, str], tmp_path: Path) -> None:
-    with packaged.redis(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_redis", "filled"), broker_url, tmp_path / "data")
-        meter_an_event(platform, seeded)
-    assert_nothing_is_embedded(platform)
-
-
-def test_a_sweep_works_through_a_quorum_queue_of_rabbitmq(
+def test_sweeps_work_through_a_quorum_queue_of_rabbitmq_and_then_through_redis(
     database_url: str, seeded: dict[str, str], tmp_path: Path
 ) -> None:
+    """1. Web and worker with RabbitMQ, whose queue is looked at, 2. a worker with Redis beside the same web server."""
     with packaged.rabbitmq(tmp_path) as broker_url:
-        platform = Platform(fresh(database_url, "with_rabbitmq", "filled"), broker_url, tmp_path / "data")
-        meter_an_event(platform, seeded)
+        platform = Platform(database_url, broker_url, tmp_path / "data")
+        with platform.web() as address:
+            ready = ask(f"{address}/health/ready")
+            assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+            meter_an_event(platform, address, seeded, 1)
+            with packaged.redis(tmp_path) as redis_url:
+                other = Platform(database_url, redis_url, tmp_path / "data")
+                meter_an_event(other, address, seeded, 2)
         with Connection(broker_url) as broker:
             channel: Any = broker.default_channel
             queue = {"queue": "forecourt", "durable": True, "auto_delete": False}
-            channel.queue_declare(**queue, arguments={"x-queue-type": "quorum"})
+            _, hints, _ = channel.queue_declare(**queue, arguments={"x-queue-type": "quorum"})
+            assert hints == 0, "taken by the first worker, and the second's went elsewhere"
             with pytest.raises(PreconditionFailed, match="x-queue-type"):
                 channel.queue_declare(**queue, arguments={"x-queue-type": "classic"})
     assert_nothing_is_embedded(platform)
