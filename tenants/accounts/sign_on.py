@@ -122,6 +122,7 @@ def providers_of(email: str) -> list[SignOnProvider]:
     )
 
 
+@whole("the way in is shown before it is known who asks")
 def remembered(organization_id: str) -> list[SignOnProvider]:
     """Return the provider of the organization that a browser came in by before, by what its cookie says."""
     try:

@@ -15,6 +15,7 @@ from django.core import mail
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from billing.agreeing import add_adjustment
 from billing.books import check_books
 from billing.charging import ensure_periods
 from billing.closing import close_period
@@ -35,8 +36,11 @@ from billing.models import (
     RefundState,
     Settlement,
     SettlementState,
+    TopUp,
+    TopUpState,
 )
 from billing.payment_references import payment_reference
+from billing.rating.credit import CreditWording
 from billing.tasks import (
     apply_stripe_events,
     close_periods,
@@ -70,6 +74,7 @@ PRICES = {(MODEL, "input"): "1.60", (MODEL, "output"): "2.40"}
 TOTAL = Decimal("180.00")
 """75 million at 1.60 and 25 million at 2.40 per 1M."""
 GRANTED = Decimal("30.00")
+BOUGHT = Decimal("50.00")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +142,9 @@ def two_months(cast: Cast, now: datetime) -> World:
     world.contract.period_length_s = int(LENGTH.total_seconds())
     world.contract.collection = Collection.CHARGE_AUTOMATICALLY
     world.contract.save()
+    add_adjustment(
+        contract=world.contract, wording=CreditWording(), from_at=start, to_at=None, now=start, title="Prepaid"
+    )
     world.share(percent="100", rolled_to_at=now + DAY, now=start)
     for name, at in (("first", start + 5 * DAY), ("second", start + LENGTH + 5 * DAY)):
         send(world.tenant, event(name, model=MODEL, occurred_at=at.isoformat(), **TOKENS), now=at)
@@ -159,6 +167,7 @@ def test_a_month_is_run_by_mouse(db: None, desk: Desk, double: StripeDouble) -> 
     grant_it(desk, cast, issued)
     pay_it_back(desk, cast, double)
     pay_out(desk, cast, owen.email, double)
+    top_up(desk, cast, double)
     planted = plant(double)
     dun(desk, cast, old)
     take_the_bank_statement(desk, cast, old)
@@ -296,8 +305,26 @@ def pay_out(desk: Desk, cast: Cast, owner: str, double: StripeDouble) -> None:
     desk.sees(payout.number, "Paid", "$150.00")
 
 
+def top_up(desk: Desk, cast: Cast, double: StripeDouble) -> None:
+    """8. Alice buys credit beforehand: a card that is declined buys none, another does, and it is there at once."""
+    desk.sit_down(cast.alice.email)
+    desk.go("Prepaid credit")
+    desk.sees("No credit is left.")
+    desk.fill("Amount", str(BOUGHT))
+    desk.press("Prepare Stripe's page")
+    desk.follow("Go on to Stripe's page")
+    desk.press("Pay with a card that is declined")
+    desk.sees("declined")
+    desk.press("Pay")
+    desk.sees("$50.00", "Paid")
+    double.wait_delivered()
+    apply_stripe_events()
+    made = TopUp.objects.get()
+    assert (made.state, made.amount, made.started_by) == (TopUpState.PAID, BOUGHT, cast.alice.email)
+
+
 def dun(desk: Desk, cast: Cast, old: Invoice) -> None:
-    """8. The older invoice is overdue: Petra sets a schedule, Alice is reminded, and sees it on the invoice."""
+    """9. The older invoice is overdue: Petra sets a schedule, Alice is reminded, and sees it on the invoice."""
     desk.sit_down(cast.petra.email)
     desk.go("Dunning")
     desk.fill("Remind by mail, days after due", "3")
@@ -315,7 +342,7 @@ def dun(desk: Desk, cast: Cast, old: Invoice) -> None:
 
 
 def take_the_bank_statement(desk: Desk, cast: Cast, old: Invoice) -> None:
-    """9. Petra notes her account and takes its statement: the transfer pays the invoice, and dunning ends."""
+    """10. Petra notes her account and takes its statement: the transfer pays the invoice, and dunning ends."""
     desk.go("Bank")
     desk.follow("Accounts")
     desk.fill("IBAN or account number", IBAN)
@@ -351,7 +378,7 @@ def plant(double: StripeDouble) -> str:
 
 
 def reconcile(desk: Desk, owner: str, double: StripeDouble, planted: str) -> None:
-    """10. The operator finds the invoice that our books do not have, and closes it at Stripe."""
+    """11. The operator finds the invoice that our books do not have, and closes it at Stripe."""
     desk.sit_down(owner)
     desk.go("Reconciliation")
     desk.press("Look now")

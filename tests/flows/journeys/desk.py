@@ -67,6 +67,11 @@ class Desk:
         self.page.get_by_text("Your account", exact=True).first.locator("..").click()
         self.page.get_by_role("link", name="Your account", exact=True).click()
 
+    def sign_out(self) -> None:
+        """Open the menu with the own name, and leave; the browser keeps what it knows of the way in."""
+        self.page.get_by_text("Your account", exact=True).first.locator("..").click()
+        self.page.get_by_role("button", name="Sign out", exact=True).click()
+
     def follow(self, name: str, *, within: str = "") -> None:
         """Follow a link of the page; `within` is the heading of the card that it is in."""
         self._in(within).get_by_role("link", name=name, exact=True).first.click()

@@ -13,6 +13,8 @@ PAGE = HERE.parents[2] / "docs" / "journeys.md"
 SECTION = re.compile(
     r"^### (?P<title>.+)\n(?P<steps>(?:(?!^#).*\n)*?)^Test: `(?P<file>\w+\.py)` `(?P<name>\w+)`$", re.MULTILINE
 )
+MONTH = HERE.parent / "test_month_by_mouse.py"
+"""One long walk with Stripe and a bank, of which jobs are steps."""
 
 
 def kept() -> dict[tuple[str, str], str]:
@@ -32,8 +34,18 @@ def described() -> dict[tuple[str, str], str]:
     return {(one["file"], one["name"]): one["title"] for one in SECTION.finditer(PAGE.read_text())}
 
 
+def steps_of_the_month() -> set[tuple[str, str]]:
+    """The steps that the walk of a month really takes."""
+    functions = {one.name: one for one in ast.parse(MONTH.read_text()).body if isinstance(one, ast.FunctionDef)}
+    calls = [one.func for one in ast.walk(functions["test_a_month_is_run_by_mouse"]) if isinstance(one, ast.Call)]
+    return {(MONTH.name, one.id) for one in calls if isinstance(one, ast.Name) and one.id in functions}
+
+
 def test_each_section_names_its_test_and_each_test_its_section() -> None:
-    assert described() == kept()
+    of_the_month = {name: title for name, title in described().items() if name[0] == MONTH.name}
+    assert described() == kept() | of_the_month
+    assert of_the_month.keys() <= steps_of_the_month()
+    assert len(of_the_month) >= 7
 
 
 def test_each_heading_is_a_job_with_steps() -> None:

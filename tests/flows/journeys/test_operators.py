@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.models import Settlement, SettlementState
 from tenants.tasks import send_invitations
 
 if TYPE_CHECKING:
@@ -57,6 +58,19 @@ def test_see_whether_everything_runs(desk: Desk, place: Place) -> None:
     desk.is_at("Operation")
     desk.sees("Batches to roll up", "quartz-node", "No step has stopped")
     desk.follow("Sweeps running")
+
+
+def test_try_a_stopped_step_again(desk: Desk, place: Place) -> None:
+    """Try a stopped step again."""
+    stopped = {"state": SettlementState.FAILED, "last_error": "No such customer", "attempts": 3}
+    assert Settlement.objects.filter(pk=place.filled.invoice.pk).update(**stopped) == 1
+    desk.sit_down(place.owen.email)
+    desk.sees(f"Collection {place.filled.number}", "No such customer")
+    desk.press(f"Try again Collection {place.filled.number}")
+    desk.is_told("tried again at the next sweep")
+    desk.sees("No step has stopped")
+    step = Settlement.objects.get(pk=place.filled.invoice.pk)
+    assert (step.state, step.attempts) == (SettlementState.CUSTOMER, 0)
 
 
 def test_hold_a_payout(desk: Desk, place: Place) -> None:

@@ -8,11 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tenants.models import Membership
-from tenants.tasks import send_invitations
+from tenants.tasks import send_asked_letters, send_invitations
 from tests.factories import PASSWORD
+from tests.servers.openid import CLIENT_ID, CLIENT_SECRET, running_provider
 from tests.tenants.accounts.doors import code_of
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from tests.flows.journeys.conftest import Place
     from tests.flows.journeys.desk import Desk
 
@@ -63,6 +66,32 @@ def test_turn_on_a_second_step(desk: Desk, place: Place) -> None:
     desk.form().text("Code that the app shows", code_of(secret))
     desk.press("Turn it on")
     desk.is_at("Recovery codes")
+
+
+def test_sign_in_through_your_organization(desk: Desk, place: Place, settings: Settings) -> None:
+    """Sign in through your organization."""
+    settings.WEBHOOK_NETWORKS = ["127.0.0.1/32"]
+    charlie = place.cast.charlie
+    with running_provider() as known:
+        known.person = {"sub": "9", "email": charlie.email}
+        desk.sit_down(charlie.email)
+        desk.go("Sign-in")
+        desk.form("Single sign-on").text("Issuer", known.url).text("Client id", CLIENT_ID).text(
+            "Client secret", CLIENT_SECRET
+        ).text("E-mail domains", "example.com")
+        desk.press("Keep this provider")
+        desk.is_told("Members of these domains may sign in through the provider.")
+        desk.stand_up()
+        desk.follow("Sign in through your organization")
+        desk.form().text("E-mail", charlie.email)
+        desk.press("Send the way")
+        send_asked_letters()
+        desk.open_letter(charlie.email)
+        desk.is_at("Overview")
+        desk.sign_out()
+        desk.follow("Sign in through your organization")
+        desk.follow("Go on with Outsider")
+        desk.is_at("Overview")
 
 
 def test_read_in_chinese(desk: Desk, place: Place) -> None:

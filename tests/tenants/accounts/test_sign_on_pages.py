@@ -76,6 +76,7 @@ def test_a_member_is_sent_the_way_comes_in_and_is_led_there_again(
     assert come_in(kept, client).headers["Location"] == "/t/prices/"
     assert client.get("/t/prices/").status_code == 200
     assert SocialAccount.objects.get().user_id == cast.alice.pk
+    client.post("/sign-out/")
     remembered = client.get("/sign-in/organization/?next=/t/prices/").content.decode()
     assert "Go on with Tenant" in remembered
     assert f'href="/sign-in/organization/{kept.pk}/?next=%2Ft%2Fprices%2F"' in remembered
