@@ -10,10 +10,10 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+import django
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
 
@@ -34,20 +34,30 @@ if os.environ.get("DJANGO_SETTINGS_MODULE", "forecourt.settings") == "forecourt.
 LEAN_PATHS: Final = frozenset({BATCHES_PATH})
 
 
-class LeanHandler(WSGIHandler):
-    """Django without middleware: request, address, view, answer, and its care for database connections."""
+MATCHES_MAX: Final = 1_024
+"""More than there are addresses without a part that varies."""
+
+
+class KnowingHandler(WSGIHandler):
+    """Django, which looks for an address without a part that varies once among all of the site, not for each call."""
 
     def __init__(self) -> None:
         super().__init__()
         self._matches: dict[str, ResolverMatch] = {}
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """Return whose address it is: of these few, each is looked for once, among all those of the site."""
+        """Return whose address it is."""
         match = self._matches.get(request.path_info)
         if match is None:
-            match = self._matches[request.path_info] = resolve(request.path_info)
+            match = resolve(request.path_info)
+            if not (match.args or match.kwargs) and len(self._matches) < MATCHES_MAX:
+                self._matches[request.path_info] = match
         request.resolver_match = match
         return match
+
+
+class LeanHandler(KnowingHandler):
+    """Django without middleware: request, address, view, answer, and its care for database connections."""
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Load none."""
@@ -66,7 +76,8 @@ class LeanHandler(WSGIHandler):
 
 
 with loading():
-    _pages = get_wsgi_application()
+    django.setup(set_prefix=False)
+    _pages = KnowingHandler()
     _machines = LeanHandler()
     # Now, not in the first request.
     import_module(settings.ROOT_URLCONF)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import IntegrityError, connection
+from psycopg.types.numeric import Int4
 
 from metering.event_columns import NOBODY, NUMBERS, instant_us
 from metering.event_items import COUNT_FIELDS
@@ -14,6 +15,7 @@ from metering.event_keys import KEY_BYTES
 from metering.event_marks import QUANTITIES, text_of
 from metering.event_models import EventConflict
 from metering.event_pack import pack
+from tenants.limits.prepared import run_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,7 +41,7 @@ INSERT_CALL: Final = """
     WITH stored AS (
         INSERT INTO metering_eventcall
             (id, reporter_id, received_at, events, first_at, last_at, tenants, deployments, body)
-        VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s::uuid[], %s)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::uuid[], $8::uuid[], $9)
         RETURNING id, received_at, events
     )
     INSERT INTO metering_waitingevents (call, received_at, events) SELECT id, received_at, events FROM stored
@@ -100,11 +102,10 @@ def insert_call(*, call: UUID, reporter_id: UUID, events: OwnedColumns, now: dat
     deployments = {owner.deployment_id for owner in events.owners} - {NOBODY}
     tenants = {owner.tenant_id for owner in events.owners}
     bounds = [instant_us(int(at)) for at in (events.occurred_us.min(), events.occurred_us.max())]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT_CALL,
-            [call, reporter_id, now, len(events), *bounds, list(tenants), list(deployments), pack(events)],
-        )
+    run_prepared(
+        INSERT_CALL,
+        [call, reporter_id, now, Int4(len(events)), *bounds, list(tenants), list(deployments), pack(events)],
+    )
 
 
 def keep_conflicts(*, reporter_id: UUID, events: OwnedColumns, contents: Mapping[int, bytes], now: datetime) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
 from metering.event_columns import unix_us
 from metering.event_owners import FOREVER_US, Bound, Served, Serving, attributed
 from metering.event_sums import ReceivedEvents
+from tenants.limits.prepared import run_prepared
 from tenants.models import Organization
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DEPLOYMENTS: Final = """
     SELECT deployment.tenant_id, deployment.id, slug, provider_id, deployment.from_at, deployment.to_at,
         binding.model, binding.from_at, binding.to_at
     FROM clusters_deployment deployment LEFT JOIN clusters_binding binding ON binding.deployment_id = deployment.id
-    WHERE tenant_id = ANY(%s)
+    WHERE tenant_id = ANY($1)
 """
 
 Spans = dict[UUID, list[Served]]
@@ -33,9 +33,7 @@ Spans = dict[UUID, list[Served]]
 
 def read_spans(tenant_ids: Collection[UUID]) -> Spans:
     """Return every deployment of some tenants; a tenant without any has an empty list."""
-    with connection.cursor() as cursor:
-        cursor.execute(DEPLOYMENTS, [list(tenant_ids)])
-        rows = cursor.fetchall()
+    rows = run_prepared(DEPLOYMENTS, [list(tenant_ids)])
     bound: dict[tuple[UUID, Served], list[Bound]] = defaultdict(list)
     for tenant_id, deployment_id, slug, provider_id, from_at, to_at, model, bound_from, bound_to in rows:
         bindings = bound[tenant_id, Served(deployment_id, slug, provider_id, *_span(from_at, to_at))]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
-from django.db import connection
+from psycopg.types.numeric import Int8
 
 from tenants.ids import new_id
+from tenants.limits.prepared import run_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,8 @@ UNKNOWN_REPORTER: Final = "unknown"
 OUTCOME_CHARS_MAX: Final = 48
 UPSERT: Final = """
     INSERT INTO metering_ingestcount AS kept (id, reporter, kind, outcome, hour_at, count)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[])
+    SELECT given.id, $1, given.kind, given.outcome, $2, given.count
+    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bigint[]) AS given (id, kind, outcome, count)
     ON CONFLICT (reporter, kind, outcome, hour_at) DO UPDATE SET count = kept.count + EXCLUDED.count
 """
 
@@ -36,16 +38,14 @@ def count_outcomes(*, reporter: str, counts: Mapping[tuple[Kind, str], int], now
     if not counted:
         return
     hour_at = now.replace(minute=0, second=0, microsecond=0)
-    rows = len(counted)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            UPSERT,
-            [
-                [new_id() for _ in counted],
-                [reporter] * rows,
-                [kind for kind, _, _ in counted],
-                [outcome for _, outcome, _ in counted],
-                [hour_at] * rows,
-                [count for _, _, count in counted],
-            ],
-        )
+    run_prepared(
+        UPSERT,
+        [
+            reporter,
+            hour_at,
+            [new_id() for _ in counted],
+            [kind for kind, _, _ in counted],
+            [outcome for _, outcome, _ in counted],
+            [Int8(count) for _, _, count in counted],
+        ],
+    )

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Model, Q
 
 from tenants import roles
+from tenants.limits.prepared import run_prepared
 from tenants.limits.reader import lift, read_for, whole
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
@@ -185,7 +186,7 @@ FIND: Final = f"""
     SELECT {", ".join(f"key.{name}" for name in _columns(ApiKey))},
         {", ".join(f"organization.{name}" for name in _columns(Organization))}
     FROM tenants_apikey key JOIN tenants_organization organization ON organization.id = key.organization_id
-    WHERE key.secret_sha256 = %s AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > %s)
+    WHERE key.secret_sha256 = $1 AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > $2)
 """  # noqa: S608  the names are those of the models
 
 
@@ -232,11 +233,10 @@ def _ip(address: str) -> str | None:
 
 def _usable_key(digest: bytes, now: datetime) -> ApiKey | None:
     """Return the key with this digest that is neither revoked nor expired (`ApiKeyQuerySet.usable`)."""
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, [digest, now])
-        row = cursor.fetchone()
-    if row is None:
+    rows = run_prepared(FIND, [digest, now])
+    if not rows:
         return None
+    (row,) = rows
     names = [field.attname for field in ApiKey._meta.concrete_fields]
     key: ApiKey = ApiKey.from_db(connection.alias, names, row[: len(names)])
     others = [field.attname for field in Organization._meta.concrete_fields]

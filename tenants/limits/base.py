@@ -7,6 +7,7 @@ more: within a transaction where it is another than before, outside of one befor
 
 from __future__ import annotations
 
+import select
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -145,6 +146,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor = opened(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
         cursor.told = telling(reader)
         return cursor
+
+    def is_usable(self) -> bool:
+        """Return whether the session goes on, as far as can be known before it is used.
+
+        Where it ended, or the server said something unasked, its socket can be read from, and the database is asked as
+        Django asks it. A silent one is as good as an answer of a moment ago, without the round trip at every request.
+        """
+        return self._is_silent() or super().is_usable()
+
+    def _is_silent(self) -> bool:
+        if self.connection is None or self.connection.closed or not hasattr(select, "poll"):
+            return False
+        waiting = select.poll()
+        waiting.register(self.connection.fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
     def owed(self, reader: Reader | None) -> str:
         """Return what a transaction must be told for a reader now: nothing where it was told so."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.urls import resolve
 
+from forecourt import wsgi
 from forecourt.wsgi import LEAN_PATHS, application
 from metering.models import Batch
 from metering.wire import BATCH_BYTES_MAX
@@ -17,6 +19,8 @@ from tests.metering.fleet import NOON_MS, column, make_agent, meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from django.urls import ResolverMatch
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +78,25 @@ def test_a_batch_is_taken_and_the_answer_says_how_long_it_is(cast: Cast) -> None
 def test_bounds_and_methods_hold_there_too() -> None:
     assert call("/api/v1/batches", b"", "GET")[0] == 405
     assert call("/api/v1/batches", b"\0" * (BATCH_BYTES_MAX + 1))[0] == 413
+
+
+def test_addresses_without_a_varying_part_are_looked_for_once_and_others_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+
+    def look(path: str) -> ResolverMatch:
+        looked.append(path)
+        return resolve(path)
+
+    monkeypatch.setattr(wsgi, "resolve", look)
+    monkeypatch.setattr(wsgi, "_pages", wsgi.KnowingHandler())
+    varying = ["/api/v1/contracts/01a206f9-d25b-74a7-9479-036209d2c06c", "/api/v1/contracts/other"]
+    paths = ["/health/live", "/health/live", *varying, *varying, "/nowhere", "/nowhere", "/health/live"]
+    answered = [call(path, method="GET")[0] for path in paths]
+    assert (answered[0], answered[1], answered[-1]) == (200, 200, 200)
+    assert answered[-3:-1] == [404, 404]
+    assert looked == ["/health/live", *varying, *varying, "/nowhere", "/nowhere"]
 
 
 def test_everything_else_goes_the_way_of_pages() -> None:

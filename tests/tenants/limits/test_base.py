@@ -223,3 +223,38 @@ def test_a_cursor_that_outlives_its_transaction_tells_for_its_statement_alone() 
         with transaction.atomic():
             assert told() == reads_for(mine.id)
     assert told()[0] == owner
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_session_is_not_asked_whether_it_goes_on_and_a_lost_one_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection.ensure_connection()
+    asked: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(connection.connection, "execute", asked.append)
+        assert connection.is_usable()
+    assert asked == []
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+        assert cursor.fetchone() == (True,)
+    other.close()
+    assert not connection.is_usable()
+    connection.close()
+    assert not connection.is_usable()
+    assert told()[0] != READER_ROLE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_in_which_something_was_said_unasked_is_asked_and_goes_on() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN something")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("NOTIFY something")
+    other.close()
+    assert connection.is_usable()
+    assert told()[0] != READER_ROLE
+    with connection.cursor() as cursor:
+        cursor.execute("UNLISTEN *")
