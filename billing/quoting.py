@@ -59,6 +59,16 @@ class _Found:
     earliest: datetime | None
 
 
+def require_to_come(contract: Contract, wish: Wish, now: datetime) -> datetime:
+    """Return the end of a wish. Raises `WrongTerms`, `InThePast`, `NotOpen` where no lease could be of its time."""
+    if wish.to_at is None:
+        raise WrongTerms("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z")
+    if wish.from_at < now.replace(microsecond=0):
+        raise InThePast(f"{wish.from_at.isoformat()} is over; now is {now.isoformat()}.", field="from")
+    require_open(contract, wish.from_at, wish.to_at)
+    return wish.to_at
+
+
 @transaction.atomic
 def quote_lease(
     *,
@@ -74,11 +84,7 @@ def quote_lease(
     Raises `WrongWish`, `NotEnoughFree`, `NoPriceInForce`, `InThePast`, `NotOpen`, `WrongTerms`.
     """
     wish.check()
-    if wish.to_at is None:
-        raise WrongTerms("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z")
-    if wish.from_at < now.replace(microsecond=0):
-        raise InThePast(f"{wish.from_at.isoformat()} is over; now is {now.isoformat()}.", field="from")
-    require_open(contract, wish.from_at, wish.to_at)
+    to_at = require_to_come(contract, wish, now)
     said = wording or LeaseWording(accelerator_model=wish.model)
     said = msgspec.structs.replace(said, accelerator_model=wish.model)
     if not said.is_flat and said.price_per_gpu_hour is None:
@@ -98,9 +104,9 @@ def quote_lease(
         share_permille=wish.share_permille,
         count=wish.count,
         from_at=wish.from_at,
-        to_at=wish.to_at,
+        to_at=to_at,
         price_per_gpu_hour=price,
-        amount=_amount(found.chosen, wish.to_at - wish.from_at, price),
+        amount=_amount(found.chosen, to_at - wish.from_at, price),
         wording=write_wording(said),
         created_at=now,
         expires_at=max(now, min(now + valid_for, wish.from_at)),

@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from billing.models import IndexSource
-from billing.pages.price_index import changes_words, imported_words
+from billing.pages.price_index import changes_words, imported_words, left_out_words
 from billing.price_index import FILE_BYTES_MAX, WrongPriceFile, import_prices, preview_import
 from billing.queries.price_index import latest_imports
-from portal.figures import locale_for, number
+from portal.figures import day, locale_for, number
 from portal.parts import Empty
 from tenants.acting import person_acting
 from tenants.problems import Problem
@@ -128,10 +128,11 @@ def _preview(form: ImportForm, locale: str, now: datetime) -> dict[str, Any] | N
         "packed": held,
         "source": given["source"],
         "as_of": given["as_of"].isoformat(),
+        "as_of_words": day(given["as_of"], "yMMMd", locale),
         "prices": number(found.prices),
         "read": number(found.imported.read),
         "known": found.known,
-        "left_out": found.imported.skipped[:200],
+        "left_out": left_out_words(found.imported.skipped),
         "left_out_count": number(len(found.imported.skipped)),
         **changes_words(found.imported, found.changes, locale),
     }

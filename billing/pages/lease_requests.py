@@ -20,7 +20,7 @@ from billing.pages.lease_forms import EndForm, WishForm
 from billing.pages.leases import lease_page
 from billing.queries.capacity import CapacityAnswer, capacity_answer, offered_models, open_contracts
 from billing.queries.lease_list import lease_of, quote_of
-from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, reserve_quote
+from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, require_to_come, reserve_quote
 from clusters.capacity import WrongWish
 from portal.figures import locale_for, moment, number, unit_price
 from portal.shell import Crumb
@@ -140,9 +140,12 @@ def _form(request: HttpRequest, organization: Organization, now: datetime) -> Wi
 
 def _answered(form: WishForm, now: datetime) -> CapacityAnswer | None:
     try:
-        return capacity_answer(form.wish(), [form.chosen()], now)
-    except WrongWish as refused:
-        form.add_error(None, refusal_words(refused))
+        wish = form.wish()
+        wish.check()
+        require_to_come(form.chosen(), wish, now)
+        return capacity_answer(wish, [form.chosen()], now)
+    except (WrongWish, InThePast, NotOpen) as refused:
+        form.add_error("from_at" if isinstance(refused, InThePast) else None, refusal_words(refused))
         return None
 
 

@@ -1,6 +1,6 @@
 """Public prices: a provider's own beside them, what changed since the last import, and a search."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +9,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
 from billing.models import IndexImport, IndexPrice, IndexSource, PriceBook
-from billing.pages.price_words import change_words, name_of, what_of
+from billing.pages.price_words import change_words, mark_words, name_of, what_of
 from billing.pages.prices import chosen_book
 from billing.queries.price_books import books_of
 from billing.queries.price_index import (
@@ -27,7 +27,7 @@ from billing.queries.price_index import (
 )
 from billing.rating.price_lists import PriceKey
 from billing.rating.wording import plain
-from portal.figures import change, day, locale_for, unit_price
+from portal.figures import change, day, locale_for, number, unit_price
 from portal.parts import Empty
 from tenants.models import Organization
 from tenants.roles import READ_PRICES
@@ -35,6 +35,7 @@ from tenants.scoping import provider_page
 
 FOUND_MAX = 100
 CHANGES_MAX = 50
+LEFT_OUT_MAX = 200
 CSV_HEAD = (
     "source",
     "as_of",
@@ -71,7 +72,11 @@ def provider_price_index(request: HttpRequest, organization: Organization) -> Ht
         else [],
         "found": [_public(one, locale) for one in found],
         "changes": [changes_words(row, index_changes(row), locale) for row in imports.values()],
-        "left_out": [(_source(row.source), row.skipped) for row in imports.values() if row.skipped],
+        "left_out": [
+            (_source(row.source), number(len(row.skipped)), left_out_words(row.skipped))
+            for row in imports.values()
+            if row.skipped
+        ],
         "empty": Empty(
             _("No public prices yet"),
             _("The operator of this installation imports them. Your prices stand here beside the market's then."),
@@ -124,7 +129,7 @@ def _public(one: IndexPrice, locale: str) -> dict[str, Any]:
     key = PriceKey(one.unit, one.name, one.quantity, one.context_over)
     return {
         "name": one.name,
-        "what": " · ".join(filter(None, (what_of(key), one.mark))),
+        "what": " · ".join(filter(None, (what_of(key), _mark(one.mark)))),
         "seller": one.seller,
         "price": unit_price(one.price, one.currency, locale=locale),
         "stated": day(one.stated_on, "yMMMd", locale),
@@ -143,16 +148,42 @@ def changes_words(row: IndexImport, found: IndexChanges | None, locale: str) -> 
             {**_public(one.price, locale), "before": figures[0], "after": figures[1], "change": words, "tone": tone}
         )
     counts = found.counts if found else {}
-    counted = {name: counts.get(name, 0) for name in ("rose", "fell", "new", "gone")}
+    counted = {name: number(counts.get(name, 0)) for name in ("rose", "fell", "new", "gone")}
+    changed = len(found.changes) if found else 0
     return {
         "title": _("%(source)s: what changed") % {"source": _source(row.source)},
         "name": row.source,
         "since": day(found.before, "yMMMd", locale) if found else "",
         "counts": _("%(rose)s rose, %(fell)s fell, %(new)s new, %(gone)s gone") % counted if found else "",
         "lines": lines,
+        "shown": _("The largest %(shown)s of %(all)s changes.") % {"shown": len(lines), "all": number(changed)}
+        if changed > len(lines)
+        else "",
         "skipped": ngettext("%(count)s entry left out", "%(count)s entries left out", len(row.skipped))
-        % {"count": len(row.skipped)},
+        % {"count": number(len(row.skipped))},
     }
+
+
+def left_out_words(entries: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return what an import left out, at most `LEFT_OUT_MAX`, with the reasons that most have in the reader's words."""
+    words = {
+        "it has no price that is compared here": _("it has no price that is compared here"),
+        "it is no object": _("it is no object"),
+        "it is no name of a model": _("it is no name of a model"),
+    }
+    return [
+        {"where": one["where"], "reason": words.get(one["reason"], one["reason"])} for one in entries[:LEFT_OUT_MAX]
+    ]
+
+
+def _mark(mark: str) -> str:
+    words = {
+        "flex": pgettext("public price", "flexible"),
+        "on_demand": pgettext("public price", "on demand"),
+        "reserved": pgettext("public price", "reserved"),
+        "spot": pgettext("public price", "spot"),
+    }
+    return words.get(mark) or mark_words(mark)
 
 
 def _csv_rows(search: str) -> Iterator[tuple[object, ...]]:

@@ -97,6 +97,7 @@ def test_what_is_not_free_is_answered_with_when_it_is(cast: Cast, world: World, 
         ({"to_at": "Monday"}, "is not one instant"),
         ({"count": "0"}, "greater than or equal to 1"),
         ({"to_at": NEXT.isoformat()}, "The end must lie after the start"),
+        ({"from_at": "2026-03-02T00:00"}, "This time is over. Give a later one."),
         ({"contract": "C-none"}, "is not one of the available choices"),
     ],
 )

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import translation
 
 from billing.models import IndexSource
+from billing.pages.price_index import _mark
 from billing.price_index import import_prices
 from billing.pricing import publish_prices
 from billing.rating.price_lists import PriceKey
@@ -81,3 +83,30 @@ def test_what_was_left_out_is_shown(cast: Cast, client: Client) -> None:
     page = text_of(client.get("/p/price-index/"))
     assert "odd-model: input_cost_per_token" in page
     assert "This is the first import of this source." in page
+
+
+def test_many_changes_are_counted_and_the_largest_shown_in_the_readers_words(cast: Cast, client: Client) -> None:
+    now = datetime.now(UTC)
+    plain: dict[str, Any] = {"litellm_provider": "sample-lab", "mode": "chat"}
+    free = {f"free-{number}": {**plain, "note": "no price"} for number in range(2)}
+    many = {f"many-{number}": {**plain, "input_cost_per_token_batches": 2e-7} for number in range(1_100)}
+    dearer = {name: {**plain, "input_cost_per_token_batches": 3e-7} for name in many}
+    for days, content in ((9, price_file({**many, **free})), (2, price_file({**dearer, **free}))):
+        import_prices(source=IndexSource.LITELLM, content=content, as_of=(now - days * DAY).date(), now=now)
+    client.force_login(cast.petra)
+    page = text_of(client.get("/p/price-index/"))
+    assert "1,100 rose, 0 fell, 0 new, 0 gone" in page
+    assert "The largest 50 of 1,100 changes." in page
+    assert "Input, per 1M tokens · Batch" in page
+    chinese = text_of(client.get("/p/price-index/", headers={"Accept-Language": "zh-hans"}))
+    assert "仅列出最大的 50 项" in chinese
+    assert "每百万词元 · 批量" in chinese
+    assert "没有可比较的价格" in chinese
+    assert "compared here" not in chinese
+    assert "按需" in mark_in("zh-hans", "on_demand")
+    assert mark_in("en", "unheard_of") == "unheard_of"
+
+
+def mark_in(language: str, mark: str) -> str:
+    with translation.override(language):
+        return _mark(mark)
