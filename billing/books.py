@@ -8,6 +8,7 @@ from billing.collective import checks as collective
 from billing.corrections import checks as corrections
 from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
 from billing.proofs.proof import Checks, Proved
+from billing.proofs.unused import without_work
 from billing.reconciling import checks as reconciling
 from billing.refilling import checks as refilling
 from billing.statements import checks as statements
@@ -48,7 +49,8 @@ class Check:
 
 def check_books() -> tuple[Check, ...]:
     """Prove every invariant of the books; must run in one transaction at REPEATABLE READ to see one state."""
-    return tuple(_run(name, check) for name, check in CHECKS.items())
+    idle = without_work()
+    return tuple(Check(name, 0, ()) if name in idle else _run(name, check) for name, check in CHECKS.items())
 
 
 def _run(name: str, check: Callable[[], Proved]) -> Check:
