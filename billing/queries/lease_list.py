@@ -1,13 +1,14 @@
 """Leases as both of their parties see them, and quotes that still stand."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
 from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
 from billing.rating.rated import TermKind
@@ -88,32 +89,35 @@ def lease_rows(
     related = leases.select_related("contract__provider", "contract__tenant").prefetch_related(
         said_in_order(),
         Prefetch("lease_events", LeaseEvent.objects.order_by("recorded_at", "at")),
-        Prefetch("allocations", TermAllocation.objects.select_related("allocation__slice")),
     )
     with within_own(organization.pk, OWN_LEASES):
         found = sorted(
             related.order_by("-from_at", "-pk")[:LEASES_MAX],
             key=lambda one: _order(_state(one.from_at, one.to_at, now), one.from_at, one.to_at, one.ref),
         )
-        return _charged([_row(lease, now) for lease in found])
+        held, charged = _holds(found), _charged(found)
+    return [_row(lease, held[lease.pk], charged.get(lease.pk, Decimal(0)), now) for lease in found]
 
 
-def _charged(rows: Sequence[LeaseRow]) -> list[LeaseRow]:
-    """Add what is booked for each; one query."""
-    if not rows:
-        return []
-    sums = (
-        Charge.objects.filter(
-            period__contract__in={row.contract_id for row in rows},
-            term_kind=TermKind.LEASE,
-            term_ref__in={row.ref for row in rows},
-        )
-        .values_list("period__contract_id", "term_ref")
-        .annotate(owed=Sum("amount"))
-        .order_by("term_ref")
+def _charged(leases: Sequence[Term]) -> dict[UUID, Decimal]:
+    """What is booked for each; one query."""
+    booked = Charge.objects.filter(
+        period__contract=OuterRef("contract_id"), term_kind=TermKind.LEASE, term_ref=OuterRef("ref")
     )
-    charged = {(contract_id, ref): owed for contract_id, ref, owed in sums}
-    return [replace(row, charged=charged.get((row.contract_id, row.ref), Decimal(0))) for row in rows]
+    # Lease by lease: all charges of their contracts together would be many times what is asked for.
+    owed = Subquery(booked.order_by().values("term_ref").annotate(owed=Sum("amount")).values("owed"))
+    sums = Term.objects.filter(pk__in=[lease.pk for lease in leases]).values_list("pk").annotate(owed=owed)
+    return {pk: owed for pk, owed in sums if owed is not None}
+
+
+def _holds(leases: Sequence[Term]) -> dict[UUID, list[Hold]]:
+    """What each holds or held, in the order of their making; one query."""
+    rows = TermAllocation.objects.filter(term__in=leases).order_by("pk")
+    found: dict[UUID, list[Hold]] = defaultdict(list)
+    of = ("slice_id", "slice__share_permille", "from_at", "to_at")
+    for term_id, slice_id, *rest in rows.values_list("term_id", *(f"allocation__{name}" for name in of)):
+        found[term_id].append(Hold(str(slice_id), *rest))
+    return found
 
 
 def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[LeaseRow]:
@@ -172,11 +176,8 @@ def _state(from_at: datetime, to_at: datetime | None, now: datetime) -> LeaseSta
     return "reserved" if from_at > now else "running"
 
 
-def _row(lease: Term, now: datetime) -> LeaseRow:
-    held = [one.allocation for one in lease.allocations.all()]
-    holds = [
-        Hold(str(one.slice_id), one.slice.share_permille, one.from_at, one.to_at) for one in held if one.from_at < now
-    ]
+def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> LeaseRow:
+    holds = [one for one in held if one.from_at < now]
     # What is held now; before the lease what is held first, after it what was held last.
     at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
     at = max(at, lease.from_at)
@@ -195,8 +196,8 @@ def _row(lease: Term, now: datetime) -> LeaseRow:
         time_zone=contract.time_zone,
         currency=contract.currency,
         accelerator_model=str(getattr(wording, "accelerator_model", "")),
-        slices=len({one.slice_id for one in current}),
-        share_permille=sum(one.slice.share_permille for one in current),
+        slices=len({one.slice_ref for one in current}),
+        share_permille=sum(one.share_permille for one in current),
         price_per_gpu_hour=gpu_hour_price(lease, at) if stretches else None,
         renews=bool(getattr(wording, "renew_days", 0)),
         from_at=lease.from_at,
@@ -204,4 +205,5 @@ def _row(lease: Term, now: datetime) -> LeaseRow:
         state=_state(lease.from_at, lease.to_at, now),
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
         steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
+        charged=charged,
     )
