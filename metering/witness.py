@@ -6,23 +6,26 @@ Per deployment, model, class and hour, or over a whole window. Three queries, ho
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import F, Q, Sum
+from django.db.models import BigIntegerField, Q, Sum
+from django.db.models.functions import Cast
 
-from clusters.models import Binding, Deployment
+from clusters.models import Deployment
 from metering.day_models import UsageDay
 from metering.event_models import ExplainingHour
 from metering.models import Meter, Quantity, UsageHour, Witness
-from metering.queries import BILLED, FILTER_FIELDS, usage_in
-from metering.residuals import NOTHING, Sampled, Stretch, explain
+from metering.queries import BILLED, FILTER_FIELDS
+from metering.residuals import CACHED_EXCLUDED, NOTHING, Sampled, Stretch, explain
 from metering.summed_usage import parts_of
+from tenants.limits.reader import within_own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -38,9 +41,11 @@ FINISHED: Final[Mapping[str, str]] = {
     Quantity.INPUT: Quantity.FINISHED_INPUT,
     Quantity.OUTPUT: Quantity.FINISHED_OUTPUT,
 }
-NO_ENGINES: Final[frozenset[str]] = frozenset()
-_Key = tuple["UUID", str, str, str]
-"""Deployment, model, class, and the deployment's slug."""
+BESIDE: Final = frozenset({*FINISHED.values(), Quantity.CACHED_INPUT.value})
+"""Classes that explain another."""
+_Key = tuple["UUID", str, str]
+"""Deployment, model and class."""
+OWN_DEPLOYMENTS: Final = "usage of deployments that name their tenant and their provider, of which the reader is one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +101,10 @@ class _Window:
     to_at: datetime
     only_ids: Collection[UUID] | None = None
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The same for `metering.queries.usage_in`."""
-        return {"organization": self.organization, "from_at": self.from_at, "to_at": self.to_at}
+    def hours(self, filters: Mapping[str, str]) -> QuerySet[UsageHour]:
+        """Choose what is compared of usage hours."""
+        chosen = {FILTER_FIELDS[name]: value for name, value in filters.items()}
+        return self.of(UsageHour.objects.filter(from_at__gte=self.from_at, from_at__lt=self.to_at, **chosen))
 
     def of(self, usage: QuerySet[Any]) -> QuerySet[Any]:
         """Choose what is compared of hours or days."""
@@ -127,10 +132,7 @@ def residual_hours(
 
     Without an organization everybody's are compared.
     """
-    return [
-        WitnessHour(*_parts(counted.key), counted.at, residual, counted.quarantined)
-        for counted, residual in _compared(_Window(organization, from_at, to_at), filters, _by_hour)
-    ]
+    return list(_hours(_Window(organization, from_at, to_at), filters))
 
 
 def each_residual_hour(
@@ -143,8 +145,13 @@ def each_residual_hour(
     ids = list(chosen.order_by("pk").values_list("pk", flat=True))
     for first in range(0, len(ids), DEPLOYMENTS_AT_ONCE):
         window = _Window(organization, from_at, to_at, ids[first : first + DEPLOYMENTS_AT_ONCE])
-        for counted, residual in _compared(window, filters, _by_hour):
-            yield WitnessHour(*_parts(counted.key), counted.at, residual, counted.quarantined)
+        yield from _hours(window, filters)
+
+
+def _hours(window: _Window, filters: Mapping[str, str] | None) -> Iterator[WitnessHour]:
+    for slug, counted, residual in _compared(window, filters, _by_hour):
+        deployment_id, model, quantity = counted.key
+        yield WitnessHour(deployment_id, slug, model, quantity, counted.at, residual, counted.quarantined)
 
 
 def residual_totals(
@@ -163,41 +170,48 @@ def residual_totals(
     """
     window = _Window(organization, from_at, to_at, deployment_ids)
     compared = _compared(window, filters, _summed if summed else _in_total)
-    return [WitnessTotal(*_parts(counted.key), residual, counted.quarantined) for counted, residual in compared]
-
-
-def _parts(key: tuple[UUID, str, str, str]) -> tuple[UUID, str, str, str]:
-    deployment_id, model, quantity, slug = key
-    return deployment_id, slug, model, quantity
+    return [
+        WitnessTotal(counted.key[0], slug, counted.key[1], counted.key[2], residual, counted.quarantined)
+        for slug, counted, residual in compared
+    ]
 
 
 def _compared(
     window: _Window,
     filters: Mapping[str, str] | None,
-    count: Callable[[_Window, Mapping[str, str]], Sequence[_Counted]],
-) -> list[tuple[_Counted, Residual]]:
+    count: Callable[[_Window, Mapping[str, str]], Iterable[_Counted]],
+) -> list[tuple[str, _Counted, Residual]]:
+    """Compare series by series, ordered by deployment, model, class and hour; the deployment's slug comes first."""
     chosen = dict(filters or {})
     only = chosen.pop("class", None)
-    rows = count(window, chosen)
-    by_place = {(row.key[0], row.key[1], row.key[2], row.at): row for row in rows}
-    sampled = _sampled(window, by_hour=count is _by_hour)
-    engines = _engines({row.key[0] for row in rows})
-    found: list[tuple[_Counted, Residual]] = []
-    for key, group in groupby(rows, key=lambda row: row.key):
-        deployment_id, model, quantity, _ = key
-        if quantity not in COMPARED or (only is not None and quantity != only):
-            continue
-        counted = list(group)
-        stretches = [_stretch(row, by_place, sampled.get((deployment_id, model, row.at), NOTHING)) for row in counted]
-        compared = explain(quantity, engines.get(deployment_id, NO_ENGINES), stretches)
-        found += zip(counted, compared, strict=True)
+    with within_own(window.organization.pk, OWN_DEPLOYMENTS) if window.organization else nullcontext():
+        rows = sorted(count(window, chosen), key=lambda row: (row.key[0].int, row.key[1], row.key[2], row.at))
+        sampled = _sampled(window, by_hour=count is _by_hour)
+        known = _deployments({row.key[0] for row in rows})
+    found: list[tuple[str, _Counted, Residual]] = []
+    for (deployment_id, model), served in groupby(rows, key=lambda row: row.key[:2]):
+        slug, engines = known[deployment_id]
+        series = {quantity: list(group) for quantity, group in groupby(served, key=lambda row: row.key[2])}
+        beside = {(quantity, row.at): row for quantity in BESIDE & series.keys() for row in series[quantity]}
+        for quantity, counted in series.items():
+            if quantity not in COMPARED or (only is not None and quantity != only):
+                continue
+            stretches = [
+                _stretch(row, beside, engines, sampled.get((deployment_id, model, row.at), NOTHING)) for row in counted
+            ]
+            compared = explain(quantity, engines, stretches)
+            found += [(slug, row, residual) for row, residual in zip(counted, compared, strict=True)]
     return found
 
 
-def _stretch(row: _Counted, by_place: Mapping[tuple[UUID, str, str, datetime], _Counted], sampled: Sampled) -> Stretch:
-    deployment_id, model, quantity, _ = row.key
-    finished = by_place.get((deployment_id, model, FINISHED.get(quantity, ""), row.at))
-    cached = by_place.get((deployment_id, model, Quantity.CACHED_INPUT.value, row.at))
+def _stretch(
+    row: _Counted, beside: Mapping[tuple[str, datetime], _Counted], engines: frozenset[str], sampled: Sampled
+) -> Stretch:
+    quantity = row.key[2]
+    finished = beside.get((FINISHED.get(quantity, ""), row.at))
+    # Where an engine counts cached tokens too, they explain nothing.
+    left_out = quantity == Quantity.INPUT and engines and engines <= CACHED_EXCLUDED
+    cached = beside.get((Quantity.CACHED_INPUT.value, row.at)) if left_out else None
     return Stretch(
         at=row.at,
         engine=row.engine,
@@ -208,31 +222,43 @@ def _stretch(row: _Counted, by_place: Mapping[tuple[UUID, str, str, datetime], _
     )
 
 
-def _by_hour(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]:
-    usage = window.of(usage_in(**window.asked, filters=filters)).annotate(at=F("hour_at"))
-    return [_row(row, row["at"]) for row in _sums(usage, "at")]
+def _by_hour(window: _Window, filters: Mapping[str, str]) -> Iterator[_Counted]:
+    for *key, at, engine, gateway, held in _sums(window.hours(filters), "hour_at"):
+        yield _Counted(_key(key), at, engine, gateway, held)
 
 
-def _in_total(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]:
-    usage = window.of(usage_in(**window.asked, filters=filters))
-    return [_row(row, window.from_at) for row in _sums(usage)]
+def _in_total(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
+    return _added(window, _sums(window.hours(filters)))
 
 
-def _summed(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]:
+def _summed(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
     """The same as `_in_total`, from sums of days as far as they stand and from the hours of the rest."""
     parts = parts_of(window.from_at, window.to_at)
     if parts.days is None:
         return _in_total(window, filters)
     chosen = {FILTER_FIELDS[name]: value for name, value in filters.items()}
-    found: dict[_Key, _Counted] = {}
-    hours = _sums(window.of(usage_in(**window.asked, filters=filters)).filter(parts.hours))
+    hours = _sums(window.hours(filters).filter(parts.hours))
     days = _sums(window.of(UsageDay.objects.filter(parts.days, **chosen)))
-    for row in (_row(each, window.from_at) for each in chain(hours, days)):
-        known = found.get(row.key)
-        found[row.key] = row if known is None else known.plus(row)
+    found = {row.key: row for row in _added(window, chain(hours, days))}
     for row in _told_nothing(window, found):
         found.setdefault(row.key, row)
-    return sorted(found.values(), key=lambda row: row.key)
+    return found.values()
+
+
+def _added(window: _Window, sums: Iterable[tuple[Any, ...]]) -> list[_Counted]:
+    """Add sums of the same series up, over the whole window."""
+    found: dict[_Key, _Counted] = {}
+    for *parts, engine, gateway, held in sums:
+        key = _key(parts)
+        row = _Counted(key, window.from_at, engine, gateway, held)
+        known = found.get(key)
+        found[key] = row if known is None else known.plus(row)
+    return list(found.values())
+
+
+def _key(parts: Sequence[Any]) -> _Key:
+    deployment_id, model, quantity = parts
+    return deployment_id, model, quantity
 
 
 def _told_nothing(window: _Window, found: Mapping[_Key, _Counted]) -> Iterator[_Counted]:
@@ -240,11 +266,10 @@ def _told_nothing(window: _Window, found: Mapping[_Key, _Counted]) -> Iterator[_
 
     Asked of those deployments alone of which an engine counted tokens, and an engine of which tells such figures.
     """
-    known = {key[:3] for key in found}
     unsaid = {
         key[0]
         for key, row in found.items()
-        if row.engine and key[2] in FINISHED and (*key[:2], FINISHED[key[2]]) not in known
+        if row.engine and key[2] in FINISHED and (*key[:2], FINISHED[key[2]]) not in found
     }
     telling = Meter.objects.filter(
         witness=Witness.ENGINE, quantity__in=FINISHED.values(), endpoint__bindings__deployment__in=unsaid
@@ -260,34 +285,22 @@ def _told_nothing(window: _Window, found: Mapping[_Key, _Counted]) -> Iterator[_
         from_at__gte=window.from_at,
         from_at__lt=window.to_at,
     )
-    keys = nothing.values_list("deployment_id", "model", "quantity", "deployment__slug").distinct()
-    for deployment_id, model, quantity, slug in keys:
-        yield _Counted((deployment_id, model, quantity, slug), window.from_at, 0, 0, 0)
+    for key in nothing.values_list("deployment_id", "model", "quantity").distinct():
+        yield _Counted(_key(key), window.from_at, 0, 0, 0)
 
 
-def _sums(usage: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
+def _sums(usage: QuerySet[Any], *more: str) -> QuerySet[Any, tuple[Any, ...]]:
     """Add hours or days up by witness: what bills, and what of the engines' is held back."""
-    keys = ["deployment_id", "model", "quantity", "deployment__slug", *more]
-    sums: QuerySet[Any, dict[str, Any]] = (
-        usage.values(*keys)
-        .annotate(
-            engine=Sum("value", filter=Q(witness=Witness.ENGINE, quality__in=BILLED), default=0),
-            gateway=Sum("value", filter=Q(witness=Witness.GATEWAY, quality__in=BILLED), default=0),
-            held=Sum("value", filter=Q(witness=Witness.ENGINE) & ~Q(quality__in=BILLED), default=0),
-        )
-        .order_by(*keys)
+    billed, engines, gateways = Q(quality__in=BILLED), Q(witness=Witness.ENGINE), Q(witness=Witness.GATEWAY)
+    keyed = usage.order_by().values_list("deployment_id", "model", "quantity", *more)
+    sums: QuerySet[Any, tuple[Any, ...]] = keyed.annotate(
+        engine=_sum(engines & billed), gateway=_sum(gateways & billed), held=_sum(engines & ~billed)
     )
     return sums
 
 
-def _row(row: Mapping[str, Any], at: datetime) -> _Counted:
-    return _Counted(
-        (row["deployment_id"], row["model"], row["quantity"], row["deployment__slug"]),
-        at,
-        int(row["engine"]),
-        int(row["gateway"]),
-        int(row["held"]),
-    )
+def _sum(which: Q) -> Cast:
+    return Cast(Sum("value", filter=which, default=0), BigIntegerField())
 
 
 def _sampled(window: _Window, *, by_hour: bool) -> dict[tuple[UUID, str, datetime], Sampled]:
@@ -312,10 +325,12 @@ def _sampled(window: _Window, *, by_hour: bool) -> dict[tuple[UUID, str, datetim
     }
 
 
-def _engines(deployment_ids: set[UUID]) -> dict[UUID, frozenset[str]]:
-    """The kinds of engine that ever served deployments."""
-    found: dict[Any, set[str]] = defaultdict(set)
-    rows = Binding.objects.filter(deployment_id__in=deployment_ids).values_list("deployment_id", "endpoint__engine")
-    for deployment_id, engine in rows.distinct():
-        found[deployment_id].add(engine)
-    return {deployment_id: frozenset(engines) for deployment_id, engines in found.items()}
+def _deployments(ids: set[UUID]) -> dict[UUID, tuple[str, frozenset[str]]]:
+    """The slug of each deployment, and the kinds of engine that ever served it."""
+    slugs: dict[UUID, str] = {}
+    engines: dict[UUID, set[str]] = defaultdict(set)
+    rows = Deployment.objects.filter(id__in=ids).values_list("id", "slug", "bindings__endpoint__engine")
+    for deployment_id, slug, engine in rows.distinct():
+        slugs[deployment_id] = slug
+        engines[deployment_id].update([engine] if engine is not None else [])
+    return {deployment_id: (slug, frozenset(engines[deployment_id])) for deployment_id, slug in slugs.items()}
