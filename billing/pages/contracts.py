@@ -26,6 +26,7 @@ from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_pag
 from portal.figures import locale_for
 from portal.parts import Action, Empty
 from portal.shell import Crumb
+from tenants.limits.reader import within_own
 from tenants.models import Organization, User
 from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
@@ -81,6 +82,8 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
     if side == "tenant":
         seen = seen.filter(tenant=organization)
     page = read_page(request.GET.get("page", ""))
+    with within_own(organization.pk, "a contract's parties, terms and prices are both parties'"):
+        shown = list(seen[first_row(page) : first_row(page) + ROWS_PER_PAGE])
     rows = [
         {
             "contract": each,
@@ -91,7 +94,7 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
             "kinds": ", ".join(dict.fromkeys(kind_words(term.kind) for term in each.terms.all() if term.stretches())),
             "waits": _waiting(each),
         }
-        for each in seen[first_row(page) : first_row(page) + ROWS_PER_PAGE]
+        for each in shown
     ]
     empty = Empty(_("No contracts yet"), _("What you agree on with the other party stands here, version by version."))
     context = {

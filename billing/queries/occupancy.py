@@ -75,13 +75,17 @@ class OccupancyView:
     occupancy: Occupancy
 
 
+def in_view(from_at: datetime, path: str = "") -> Q:
+    """Which slices, at the end of a path of relations, a window from `from_at` on shows."""
+    stays = Q()
+    for retired in (f"{path}retired_at", f"{path}accelerator__retired_at"):
+        stays &= Q(**{f"{retired}__isnull": True}) | Q(**{f"{retired}__gt": from_at})
+    return stays
+
+
 def slices_in_view(organization: Organization, from_at: datetime, cluster_id: UUID | None = None) -> QuerySet[Slice]:
     """Return the slices of a provider that a window from `from_at` on shows: what was retired before is left out."""
-    slices = Slice.objects.filter(
-        Q(retired_at__isnull=True) | Q(retired_at__gt=from_at),
-        Q(accelerator__retired_at__isnull=True) | Q(accelerator__retired_at__gt=from_at),
-        accelerator__node__cluster__provider=organization,
-    )
+    slices = Slice.objects.filter(in_view(from_at), accelerator__node__cluster__provider=organization)
     return slices if cluster_id is None else slices.filter(accelerator__node__cluster_id=cluster_id)
 
 

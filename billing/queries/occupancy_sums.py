@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Count, F, Func, Min, Q, Sum
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Greatest, Least
 
-from billing.queries.occupancy import slices_in_view
+from billing.queries.occupancy import in_view, slices_in_view
 from clusters.models import Allocation, Node
 from clusters.occupancy import WHOLE_PERMILLE, Occupancy, unix_second
 from clusters.own_floor import own_floor
@@ -60,11 +60,15 @@ def floor_sums(
     cluster_id: UUID | None = None,
 ) -> FloorSums:
     """Return what `occupancy_view` over the same window adds up to, and what begins next after `now`; two queries."""
+    place = {"cluster__provider": organization, **({"cluster": cluster_id} if cluster_id else {})}
     slices = slices_in_view(organization, from_at, cluster_id)
     cards = slices.order_by().values("accelerator_id", node=F("accelerator__node_id")).distinct()
     rows = (
         Allocation.objects.filter(
-            Q(to_at__isnull=True) | Q(to_at__gt=from_at), from_at__lt=to_at, slice__in=slices.values("pk")
+            in_view(from_at, "slice__"),
+            Q(to_at__isnull=True) | Q(to_at__gt=from_at),
+            from_at__lt=to_at,
+            **{f"slice__accelerator__node__{name}": value for name, value in place.items()},
         )
         .order_by()
         .values_list("tenant_id", "tenant__name")
