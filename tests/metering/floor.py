@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from tests import factories
 if TYPE_CHECKING:
     from clusters.models import Cluster
     from tenants.models import Organization
+    from tests.factories import Cast
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -44,6 +45,11 @@ class Floor:
     mixed: Node
     silent: Node
     listed: Node
+
+
+def floor_now(cast: Cast) -> Floor:
+    """The floor as of now, for a world that is kept."""
+    return make_floor(cast.provider, datetime.now(UTC))
 
 
 def make_floor(provider: Organization, now: datetime) -> Floor:

@@ -10,13 +10,17 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.filled import api_key
-from tests.metering.witnessed import make_witnessed
+from tests.kept import kept
+from tests.metering.witnessed import witnessed_now
 
 if TYPE_CHECKING:
     from tenants.models import Organization
     from tests.factories import Cast
+    from tests.metering.witnessed import Witnessed
 
 pytestmark = pytest.mark.django_db
+
+made = kept(witnessed_now)
 
 
 def now() -> datetime:
@@ -33,8 +37,7 @@ def ask(organization: Organization, name: str, **query: str) -> dict[str, Any]:
     return found
 
 
-def test_residuals_come_page_by_page_with_their_terms(cast: Cast) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_residuals_come_page_by_page_with_their_terms(cast: Cast, made: Witnessed) -> None:
     whole = ask(cast.tenant, "api-usage-residuals")
     assert (len(whole["residuals"]), whole["next_cursor"]) == (8, None)
     first = ask(cast.tenant, "api-usage-residuals", limit="5")
@@ -48,8 +51,7 @@ def test_residuals_come_page_by_page_with_their_terms(cast: Cast) -> None:
     assert causes == {"aborted_prefill", "aborted"}
 
 
-def test_gaps_tell_silences_and_how_they_ended(cast: Cast) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_gaps_tell_silences_and_how_they_ended(cast: Cast, made: Witnessed) -> None:
     found = ask(cast.provider, "api-usage-gaps")["silences"]
     assert [(one["node"], one["end"]) for one in found] == [
         (made.floor.silent.name, ""),
@@ -63,8 +65,7 @@ def test_gaps_tell_silences_and_how_they_ended(cast: Cast) -> None:
     assert ask(cast.outsider, "api-usage-gaps")["silences"] == []
 
 
-def test_completeness_is_a_row_a_node_and_hour(cast: Cast) -> None:
-    make_witnessed(cast.provider, cast.tenant, now())
+def test_completeness_is_a_row_a_node_and_hour(cast: Cast, made: Witnessed) -> None:
     first = ask(cast.provider, "api-usage-completeness", limit="100")
     rest = ask(cast.provider, "api-usage-completeness", limit="100", cursor=first["next_cursor"])
     rows = first["hours"] + rest["hours"]
@@ -74,8 +75,7 @@ def test_completeness_is_a_row_a_node_and_hour(cast: Cast) -> None:
     assert ask(cast.outsider, "api-usage-completeness")["hours"] == []
 
 
-def test_alerts_are_those_of_each_party(cast: Cast) -> None:
-    make_witnessed(cast.provider, cast.tenant, now())
+def test_alerts_are_those_of_each_party(cast: Cast, made: Witnessed) -> None:
     assert len(ask(cast.provider, "api-usage-alerts")["alerts"]) == 4
     found = {one["kind"]: one for one in ask(cast.tenant, "api-usage-alerts")["alerts"]}
     assert set(found) == {"residual", "unpriced"}

@@ -21,10 +21,14 @@ from metering.pages.node_lines import gauge, recent, short_model, skew_pill, sli
 from tenants.models import Role
 from tests import factories
 from tests.factories import Cast
-from tests.metering.floor import make_floor, make_metered_card, make_reporting
+from tests.kept import kept
+from tests.metering.floor import Floor, floor_now, make_floor, make_metered_card, make_reporting
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
+
+
+floor = kept(floor_now)
 
 
 def now() -> datetime:
@@ -40,8 +44,7 @@ def read(client: Client, url: str) -> str:
 
 
 @pytest.mark.django_db
-def test_the_fleet_shows_every_cluster_and_node(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_the_fleet_shows_every_cluster_and_node(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     words = read(client, "/p/fleet/")
     for node in (floor.busy, floor.mixed, floor.silent, floor.listed):
@@ -66,8 +69,7 @@ def test_what_is_not_metered_is_unknown_and_not_zero(cast: Cast, client: Client)
 
 
 @pytest.mark.django_db
-def test_attention_names_the_node_and_what_to_do(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_attention_names_the_node_and_what_to_do(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     words = read(client, "/p/fleet/")
     assert f"{floor.silent.name} : silent since" in words
@@ -106,8 +108,7 @@ def test_an_empty_cluster_says_how_to_enrol_a_node(cast: Cast, client: Client) -
 
 
 @pytest.mark.django_db
-def test_a_cluster_shows_its_own_nodes_only(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_a_cluster_shows_its_own_nodes_only(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     words = read(client, "/p/fleet/sample-east/")
     assert floor.busy.name in words
@@ -118,8 +119,7 @@ def test_a_cluster_shows_its_own_nodes_only(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_node_shows_cards_holders_meters_gaps_and_its_chain(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_a_node_shows_cards_holders_meters_gaps_and_its_chain(cast: Cast, client: Client, floor: Floor) -> None:
     card = floor.busy.accelerators.get(position=0)
     factories.make_allocation(card.slices.get(), cast.tenant, now() - HOUR, now() + 30 * HOUR)
     client.force_login(cast.petra)
@@ -142,8 +142,7 @@ def test_a_node_shows_cards_holders_meters_gaps_and_its_chain(cast: Cast, client
 
 
 @pytest.mark.django_db
-def test_conflicts_of_a_chain_are_counted(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_conflicts_of_a_chain_are_counted(cast: Cast, client: Client, floor: Floor) -> None:
     BatchConflict.objects.create(node=floor.busy, seq=3, hash="a" * 64, signature="s", body=b"", received_at=now())
     client.force_login(cast.petra)
     words = read(client, f"/p/fleet/sample-east/{floor.busy.name}/")
@@ -162,8 +161,7 @@ def test_any_name_of_a_node_leads_to_its_page(cast: Cast, client: Client, name: 
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_a_search_finds_nodes_by_name_uuid_and_serial(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_a_search_finds_nodes_by_name_uuid_and_serial(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     card = Accelerator.objects.filter(node=floor.silent).earliest("position")
     for query in (floor.silent.name, card.uuid, card.serial):
@@ -190,8 +188,7 @@ def test_a_large_fleet_is_read_in_pages(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_not_yours_does_not_exist(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, now())
+def test_what_is_not_yours_does_not_exist(cast: Cast, client: Client, floor: Floor) -> None:
     factories.make_node(factories.make_cluster(cast.outsider, "sample-out"), "own-node")
     client.force_login(cast.charlie)
     words = read(client, "/p/fleet/")
@@ -206,8 +203,9 @@ def test_what_is_not_yours_does_not_exist(cast: Cast, client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/p/fleet/", "/p/fleet/sample-east/", "/p/fleet/sample-east/east-h100-01/"])
-def test_only_a_provider_whose_role_reads_the_fleet_may_look(cast: Cast, client: Client, path: str) -> None:
-    make_floor(cast.provider, now())
+def test_only_a_provider_whose_role_reads_the_fleet_may_look(
+    cast: Cast, client: Client, path: str, floor: Floor
+) -> None:
     assert client.get(path).status_code == 302
     client.force_login(cast.alice)
     assert client.get(path).status_code == 404

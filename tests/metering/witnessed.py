@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,9 @@ from tests.factories import make_deployment, make_endpoint
 from tests.metering.floor import Floor, make_floor
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from clusters.models import Deployment
     from tenants.models import Organization
+    from tests.factories import Cast
 
 HOUR = timedelta(hours=1)
 MODELS = ("sample-235b", "sample-70b")
@@ -32,6 +31,11 @@ class Witnessed:
 
     floor: Floor
     deployments: tuple[Deployment, ...]
+
+
+def witnessed_now(cast: Cast) -> Witnessed:
+    """The same as of now, for a world that is kept."""
+    return make_witnessed(cast.provider, cast.tenant, datetime.now(UTC))
 
 
 def make_witnessed(provider: Organization, tenant: Organization, now: datetime) -> Witnessed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -14,9 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from metering.pages import fleet, fleet_file
 from tenants.models import Role
 from tests.factories import Cast, make_user
-from tests.metering.floor import make_floor
+from tests.kept import kept
+from tests.metering.floor import Floor, floor_now
 
 pytestmark = pytest.mark.django_db
+
+floor = kept(floor_now)
 
 
 def file_of(client: Client, query: str = "") -> list[dict[str, str]]:
@@ -26,8 +28,7 @@ def file_of(client: Client, query: str = "") -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     rows = file_of(client)
     assert len(rows) == 24
@@ -40,9 +41,8 @@ def test_every_gpu_has_its_row_and_what_was_not_metered_is_empty(cast: Cast, cli
 
 
 def test_the_head_comes_before_a_card_is_read_and_some_nodes_follow_at_a_time(
-    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch, floor: Floor
 ) -> None:
-    make_floor(cast.provider, datetime.now(UTC))
     client.force_login(cast.petra)
     whole = file_of(client)
     pieces = client.get("/p/fleet.csv").streaming_content  # type: ignore[attr-defined]  # a stream
@@ -56,8 +56,7 @@ def test_the_head_comes_before_a_card_is_read_and_some_nodes_follow_at_a_time(
     assert list(dict.fromkeys(shown)) == [node.name for node in fleet.found_nodes(cast.provider, "", "")]
 
 
-def test_a_search_of_the_page_is_the_files_too(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_a_search_of_the_page_is_the_files_too(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     assert {row["node"] for row in file_of(client, "?q=h100-02")} == {floor.mixed.name}
     assert {row["cluster"] for row in file_of(client, "?cluster=sample-west")} == {floor.west.name}
@@ -65,8 +64,7 @@ def test_a_search_of_the_page_is_the_files_too(cast: Cast, client: Client) -> No
     assert "/p/fleet.csv?q=h100-02" in client.get("/p/fleet/?q=h100-02").content.decode()
 
 
-def test_others_see_nothing_of_it(cast: Cast, client: Client) -> None:
-    make_floor(cast.provider, datetime.now(UTC))
+def test_others_see_nothing_of_it(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.charlie)
     assert file_of(client) == []
     client.force_login(cast.alice)

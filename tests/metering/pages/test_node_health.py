@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from clusters.models import AcceleratorHealth
 from metering.card_models import AcceleratorEvent, AcceleratorHour, PartitionHour
 from tests import factories
-from tests.metering.floor import make_floor
+from tests.kept import kept
+from tests.metering.floor import floor_now
 from tests.metering.test_pages import read
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from clusters.models import Accelerator
     from tests.factories import Cast
+    from tests.metering.floor import Floor
+
+
+floor = kept(floor_now)
 
 
 def this_hour() -> datetime:
@@ -29,8 +34,9 @@ def event(card: Accelerator, kind: str, code: int = 0, times: int = 1, detail: s
     )
 
 
-def test_a_sick_card_is_shown_as_it_is_and_a_blind_one_as_not_reported(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_a_sick_card_is_shown_as_it_is_and_a_blind_one_as_not_reported(
+    cast: Cast, client: Client, floor: Floor
+) -> None:
     sick, blind = (floor.busy.accelerators.get(position=place) for place in (0, 1))
     event(sick, "xid", 79, times=2)
     event(sick, "xid", 13)
@@ -65,8 +71,7 @@ def test_a_sick_card_is_shown_as_it_is_and_a_blind_one_as_not_reported(cast: Cas
     assert f"GPU {blind.position} none not reported not reported not reported not reported" in words
 
 
-def test_instances_a_pending_remap_and_no_process(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_instances_a_pending_remap_and_no_process(cast: Cast, client: Client, floor: Floor) -> None:
     card = floor.busy.accelerators.get(position=2)
     part = factories.make_slice(card, 119)
     PartitionHour.objects.create(slice=part, hour_at=this_hour(), graphics_permille_sum=700, graphics_samples=1)
@@ -79,13 +84,11 @@ def test_instances_a_pending_remap_and_no_process(cast: Cast, client: Client) ->
     assert "GPU 2 none a remapping waits for a reset" in words
 
 
-def test_a_node_without_gauges_has_no_health(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_a_node_without_gauges_has_no_health(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     assert "Memory errors" not in read(client, f"/p/fleet/sample-west/{floor.listed.name}/")
 
 
-def test_a_node_that_reports_plain_gauges_has_no_table_of_unknowns(cast: Cast, client: Client) -> None:
-    floor = make_floor(cast.provider, datetime.now(UTC))
+def test_a_node_that_reports_plain_gauges_has_no_table_of_unknowns(cast: Cast, client: Client, floor: Floor) -> None:
     client.force_login(cast.petra)
     assert "Memory errors" not in read(client, f"/p/fleet/sample-east/{floor.busy.name}/")

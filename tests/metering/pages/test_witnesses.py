@@ -15,23 +15,28 @@ from metering.control_models import Alert, AlertSeen, Silence, SilenceEnd
 from metering.witness import residual_totals
 from portal.figures import number
 from tenants.models import AuditEntry
+from tests.kept import kept
 from tests.metering.test_pages import read
-from tests.metering.witnessed import MODELS, make_witnessed
+from tests.metering.witnessed import MODELS, witnessed_now
 
 if TYPE_CHECKING:
     from django.test import Client
 
     from tests.factories import Cast
+    from tests.metering.witnessed import Witnessed
 
 pytestmark = pytest.mark.django_db
+
+made = kept(witnessed_now)
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def test_both_parties_see_the_same_figures_and_the_api_says_them_too(cast: Cast, client: Client) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_both_parties_see_the_same_figures_and_the_api_says_them_too(
+    cast: Cast, client: Client, made: Witnessed
+) -> None:
     pages = {}
     for person, area in ((cast.petra, "p"), (cast.alice, "t")):
         client.force_login(person)
@@ -50,8 +55,7 @@ def test_both_parties_see_the_same_figures_and_the_api_says_them_too(cast: Cast,
     assert "GPUs at work without a token" not in pages["t"]
 
 
-def test_one_row_opens_its_hours(cast: Cast, client: Client) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_one_row_opens_its_hours(cast: Cast, client: Client, made: Witnessed) -> None:
     client.force_login(cast.alice)
     words = read(client, f"/t/witnesses/?deployment={made.deployments[0].slug}&model={MODELS[0]}&class=output")
     assert "Hour by hour" in words
@@ -61,8 +65,7 @@ def test_one_row_opens_its_hours(cast: Cast, client: Client) -> None:
     assert client.get("/t/witnesses/?model=%00").status_code == 404
 
 
-def test_the_file_holds_every_hour(cast: Cast, client: Client) -> None:
-    make_witnessed(cast.provider, cast.tenant, now())
+def test_the_file_holds_every_hour(cast: Cast, client: Client, made: Witnessed) -> None:
     client.force_login(cast.alice)
     answer = client.get("/t/witnesses.csv?days=7")
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]  # a stream
@@ -73,8 +76,7 @@ def test_the_file_holds_every_hour(cast: Cast, client: Client) -> None:
         assert int(row["engine"]) - int(row["gateway"]) == int(row["difference"]) == parts + int(row["unexplained"])
 
 
-def test_a_party_says_what_an_alert_was_once_for_itself(cast: Cast, client: Client) -> None:
-    make_witnessed(cast.provider, cast.tenant, now())
+def test_a_party_says_what_an_alert_was_once_for_itself(cast: Cast, client: Client, made: Witnessed) -> None:
     alert = Alert.objects.get(kind="residual")
     client.force_login(cast.alice)
     url = f"/t/witnesses/{alert.id}/seen/"
@@ -94,8 +96,7 @@ def test_a_party_says_what_an_alert_was_once_for_itself(cast: Cast, client: Clie
     assert client.post(url, {"note": "mine"}).status_code == 404
 
 
-def test_gaps_show_who_was_watched_and_who_fell_silent(cast: Cast, client: Client) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_gaps_show_who_was_watched_and_who_fell_silent(cast: Cast, client: Client, made: Witnessed) -> None:
     client.force_login(cast.petra)
     words = read(client, "/p/gaps/")
     assert f"{made.floor.busy.name} 24 of 24 hours complete" in words
@@ -113,8 +114,7 @@ def test_gaps_show_who_was_watched_and_who_fell_silent(cast: Cast, client: Clien
     assert "behind" in tenant
 
 
-def test_a_number_of_silences_that_is_not_all_says_so(cast: Cast, client: Client) -> None:
-    made = make_witnessed(cast.provider, cast.tenant, now())
+def test_a_number_of_silences_that_is_not_all_says_so(cast: Cast, client: Client, made: Witnessed) -> None:
     client.force_login(cast.petra)
     assert "200+" not in read(client, "/p/gaps/")
     ends = [now() - timedelta(minutes=minute) for minute in range(1, 202)]
@@ -132,10 +132,9 @@ def test_an_empty_organization_is_told_so(cast: Cast, client: Client) -> None:
 
 
 @pytest.mark.parametrize("page", ["witnesses", "gaps"])
-def test_the_number_of_queries_does_not_grow(cast: Cast, client: Client, page: str) -> None:
+def test_the_number_of_queries_does_not_grow(cast: Cast, client: Client, page: str, made: Witnessed) -> None:
     client.force_login(cast.petra)
     url = f"/p/{page}/"
-    make_witnessed(cast.provider, cast.tenant, now())
     client.get(url)
     with CaptureQueriesContext(
         connection,
@@ -147,9 +146,8 @@ def test_the_number_of_queries_does_not_grow(cast: Cast, client: Client, page: s
 
 @pytest.mark.usefixtures("told_contexts")
 def test_many_rows_are_shown_in_pages_and_the_figures_are_of_all(
-    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch, made: Witnessed
 ) -> None:
-    make_witnessed(cast.provider, cast.tenant, now())
     client.force_login(cast.alice)
     whole = client.get("/t/witnesses/").context
     assert whole["pagination"] is None
