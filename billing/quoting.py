@@ -25,7 +25,7 @@ from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording, read_wording, write_wording
 from billing.term_versions import TermChange, add_version, said_over
-from clusters.capacity import Wish, earliest_start, free_slices
+from clusters.capacity import Wish, earliest_start, free_slices, require_model
 from clusters.models import Slice
 from clusters.packing import FreeSlice, pack
 from tenants.models import Organization
@@ -85,6 +85,7 @@ def quote_lease(
     """
     wish.check()
     to_at = require_to_come(contract, wish, now)
+    require_model(wish, provider_ids=[contract.provider_id])
     said = wording or LeaseWording(accelerator_model=wish.model)
     said = msgspec.structs.replace(said, accelerator_model=wish.model)
     if not said.is_flat and said.price_per_gpu_hour is None:

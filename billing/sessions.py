@@ -17,7 +17,7 @@ from billing.models import Session, SessionAllocation, SessionEvent, SessionStep
 from billing.quoting import RESERVE_TRIES, NotEnoughFree
 from billing.rating.on_demand import STATES, SessionWording, SpotWording
 from billing.recording import locked_term, wording_then
-from clusters.capacity import Wish, earliest_start, free_slices
+from clusters.capacity import Wish, earliest_start, free_slices, require_model
 from clusters.models import Allocation, Slice, SliceKind
 from clusters.packing import pack
 from tenants.problems import Problem
@@ -176,6 +176,7 @@ def _free(wish: Wish, provider_id: UUID) -> list[Slice]:
     providers = [provider_id]
     chosen = pack(free_slices(wish, provider_ids=providers), wish.count)
     if not chosen:
+        require_model(wish, provider_ids=providers)
         earliest = earliest_start(wish, provider_ids=providers)
         when = f"from {earliest.isoformat()} on" if earliest else "at no time within two years"
         raise NotEnoughFree(

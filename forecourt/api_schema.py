@@ -29,7 +29,12 @@ PROBLEM: Final = {
             "description": "each wrong value",
             "items": {
                 "type": "object",
-                "properties": {"field": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}},
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "example": {"type": "string", "description": "a value that would do, of a number out of bounds"},
+                },
             },
         },
     },

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
@@ -14,6 +15,9 @@ from rest_framework.response import Response
 from tenants.problems import Problem
 
 CONTENT_TYPE = "application/problem+json"
+LIMITS: Final = ("min_value", "max_value")
+"""Codes of wrong numbers whose message ends in a bound, which is the example of a number that would do."""
+_LIMIT: Final = re.compile(r"-?\d+(\.\d+)?(?=\.?$)")
 
 
 def problem_body(*, status: int, code: str, detail: str, title: str = "", **extra: object) -> dict[str, object]:
@@ -80,7 +84,9 @@ def _body_of(exc: exceptions.APIException) -> dict[str, object]:
 def _field_errors(details: Any, path: str = "") -> list[dict[str, str]]:
     """Flatten DRF's nested errors to (field path, code, detail)."""
     if isinstance(details, dict) and set(details) == {"message", "code"}:
-        return [{"field": path, "code": str(details["code"]), "detail": str(details["message"])}]
+        found_at = {"field": path, "code": str(details["code"]), "detail": str(details["message"])}
+        limit = _LIMIT.search(found_at["detail"]) if found_at["code"] in LIMITS else None
+        return [found_at | ({"example": limit[0]} if limit else {})]
     found: list[dict[str, str]] = []
     if isinstance(details, dict):
         for name, inner in details.items():

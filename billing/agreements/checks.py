@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from django.db.models import Max, Q
 
+from billing.agreements.model_names import check_models
 from billing.agreements.proposals import Change, Known
 from billing.agreements.settlements import check_settlements
 from billing.holding import SliceTaken, WrongTerms
@@ -56,6 +57,7 @@ def check_changes(contract: Contract, changes: Sequence[Change]) -> None:
         _check_time(contract, change, where, known.get(change.ref), closed_to)
         _check_handed_on(contract, change, where, closed_to)
         _check_scope(change, where, refs)
+        _check_models(contract, change, where, changes)
         _check_deployments(contract, change, where, changes)
         _check_slices(contract, change, where)
         _check_price_rule(contract, change, where, known, changes)
@@ -107,6 +109,13 @@ def _check_scope(change: Change, where: str, refs: set[str]) -> None:
             _no(field, f"There is no term {name}.", others)
         if name == change.ref:
             _no(field, f"{name} is this term itself, and has nothing of its own to count.", others)
+
+
+def _check_models(contract: Contract, change: Change, where: str, changes: Sequence[Change]) -> None:
+    try:
+        check_models(contract, change, where, changes)
+    except WrongWording as wrong:
+        raise refuse(wrong) from wrong
 
 
 def _named(part: Any, where: str) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from billing.agreements.accepting import accept
 from billing.agreements.drafting import Actor, decline, draft_contract, edit_draft, offer, propose, withdraw
+from billing.agreements.model_names import is_card
 from billing.agreements.standing import actions_of, preview_of
 from billing.models import Amendment, Contract, Term
 from billing.pages.contract_forms import (
@@ -37,6 +38,7 @@ from billing.pages.contract_words import (
     span_words,
 )
 from billing.pages.contracts import may_agree, own_contract
+from billing.pages.refused_fields import say_refused
 from billing.queries.agreements import amendment_of
 from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
@@ -189,7 +191,7 @@ def _new(request: HttpRequest, organization: Organization, side: str, contract_i
                 by = _actor(request, organization)
                 made = _propose(by, contract, draft, change, form.cleaned_data["note"])
             except Problem as problem:
-                form.add_error(None, refusal(problem))
+                say_refused(problem, form)
             else:
                 return redirect(f"{side}-amendment", made.id)
     context = {
@@ -224,7 +226,7 @@ def _new_contract(request: HttpRequest, organization: Organization, side: str) -
         try:
             made = _draft_contract(request, organization, side, header, form)
         except Problem as problem:
-            form.add_error(None, refusal(problem))
+            say_refused(problem, header, form)
         else:
             if made is not None:
                 return redirect(f"{side}-amendment", made.id)
@@ -286,7 +288,9 @@ def _change(contract: Contract, form: ChangeForm, term: Term | None) -> dict[str
     if document is None or (term is not None and not form.is_about_others):
         return change
     if "cards" in form.fields:
-        more = free_slices(contract, str(document.get("accelerator_model", "")), form)
+        card = str(document.get("accelerator_model", ""))
+        # A card that nobody has is refused by its name, not by how many of it are free.
+        more = free_slices(contract, card, form) if not card or is_card(contract, card) else []
         change["slices"] = [*given.get("kept", form.held), *more]
     if "deployments" in form.fields:
         change["deployments"] = list(given["deployments"])

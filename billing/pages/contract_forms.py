@@ -21,6 +21,7 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
 from clusters.models import Allocation, Deployment, Slice
 from portal.figures import moment
+from tenants.limits.reader import whole
 
 CARDS_MAX: Final = 10_000
 KEPT_SHOWN_MAX: Final = 200
@@ -223,6 +224,7 @@ class ChangeForm(forms.Form):
         }
 
 
+@whole("a proposal may name slices that the tenant does not hold yet; who holds the others is not told")
 def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
     """Return the ids of as many free slices of a model as a form asks for; with fewer, an error in the form."""
     wanted = form.cleaned_data.get("cards") or 0

@@ -20,8 +20,8 @@ from billing.contract_headers import WORDS_CHARACTERS_MAX, Header
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook
 from billing.pages.contract_forms import DraftHeaderForm
-from billing.pages.contract_words import refusal
 from billing.pages.contracts import own_contract
+from billing.pages.refused_fields import say_refused
 from billing.rating.wording import WrongWording
 from portal.shell import Crumb
 from tenants.models import Organization, User
@@ -68,7 +68,7 @@ def _edit(request: HttpRequest, organization: Organization, side: str, contract_
             by = Actor(organization, request.user.email)
             edit_header(contract_id=contract.id, header=header, by=by, now=datetime.now(UTC))
         except Problem as problem:
-            form.add_error(None, refusal(problem))
+            say_refused(problem, form)
         else:
             messages.success(request, _("The draft is changed."))
             return redirect(f"{side}-contract", contract.id)

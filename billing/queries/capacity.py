@@ -11,7 +11,7 @@ from django.db.models import Q
 from billing.models import Contract, ContractState
 from billing.price_versions import load_versions
 from billing.rating.versions import version_in_force
-from clusters.capacity import Wish, earliest_start, models_of, rooms
+from clusters.capacity import Wish, earliest_start, models_of, require_model, rooms
 from tenants.models import Organization
 
 
@@ -48,6 +48,8 @@ def capacity_answer(wish: Wish, contracts: Iterable[Contract], now: datetime) ->
     providers = {contract.provider_id for contract in chosen}
     found = rooms(wish, provider_ids=providers)
     free = sum(room.free for room in found)
+    if providers and not free:
+        require_model(wish, provider_ids=providers)
     enough = free >= wish.count
     start = wish.from_at if enough else earliest_start(wish, provider_ids=providers)
     alone = chosen[0] if len(chosen) == 1 else None

@@ -142,13 +142,29 @@ def test_local_time_that_is_twice_or_never_is_refused_with_both_instants(
         ({"model": ""}, 400, "invalid"),
         ({"to": text(FROM)}, 422, "wrong_wish"),
         ({"profile": "1g.10gb"}, 422, "wrong_wish"),
+        ({"model": "NVIDIA Q9000"}, 422, "wrong_wish"),
     ],
 )
 def test_a_question_that_cannot_be_is_refused_with_its_field(
     cast: Cast, world: World, asked: dict[str, object], status: int, code: str
 ) -> None:
-    answer = Program(cast.tenant).get("capacity", **span() | asked)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    caller = Program(cast.tenant)
+    for answer in (
+        caller.get("capacity", **span() | asked),
+        caller.post("quotes", contract=world.contract.number, **span() | asked),
+    ):
+        told = answer.json()
+        assert (answer.status_code, told["code"]) == (status, code)
+        about = told if status == 422 else told["errors"][0]
+        assert about["field"] in (*asked, "kind")
+        assert about["detail"]
+        assert about.get("example") or "count" not in asked
+    assert not Quote.objects.exists()
+
+
+def test_a_card_that_all_hold_is_no_unknown_one(cast: Cast, world: World) -> None:
+    answer = Program(cast.tenant).get("capacity", **span(9))
+    assert (answer.status_code, answer.json()["enough"]) == (200, False)
 
 
 def test_a_body_that_is_no_object_is_refused(cast: Cast, world: World) -> None:

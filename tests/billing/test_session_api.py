@@ -121,6 +121,7 @@ def test_volumes_are_made_resized_and_deleted(tenant: Program, provider: Program
         ("sessions", {"term": "D-0001", "name": "a", "at": "2999-01-01T00:00:00Z"}, (422, "wrong_terms"), ""),
         ("sessions", {"term": "D-0001", "name": "a", "model": "L4"}, (422, "wrong_terms"), ""),
         ("sessions", {"term": "D-0001", "name": "a", "count": 9}, (409, "not_enough_free"), ""),
+        ("sessions", {"term": "D-0001", "name": "a", "count": -1}, (400, "invalid"), "'example': '1'"),
         ("sessions", {"term": "D-0404", "name": "a"}, (404, "not_found"), ""),
         ("volumes", {"term": "B-0001", "volume": "data"}, (400, "invalid"), "gigabytes"),
         ("volumes", {"term": "B-0001", "volume": "data", "gigabytes": -1}, (400, "invalid"), "gigabytes"),

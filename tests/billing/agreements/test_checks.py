@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,11 @@ def lease(**fields: Any) -> dict[str, Any]:
     return {**lease_wording(), **fields}
 
 
+def counted(*rows: dict[str, Any]) -> dict[str, Any]:
+    table = {"name": "main", "quantities": ["output"], "mode": "graduated", "span": "period", "price_unit": "per_mtok"}
+    return {"kind": "token_price", "witness": "gateway", "tiers": [{**table, "tiers": list(rows)}]}
+
+
 BAD = {
     "term that contradicts itself": Bad(
         {"wording": lease(flat_amount_per_period="5")}, "wording.flat_amount_per_period", "one price"
@@ -66,7 +72,32 @@ BAD = {
     "local time that occurs twice": Bad({"wording": lease(), "from_at": "2026-10-25T02:30"}, "from_at", "twice"),
     "local time that never occurs": Bad({"wording": lease(), "from_at": "2026-03-29T02:30"}, "from_at", "not exist"),
     "before the contract": Bad({"wording": lease(), "from_at": "2026-01-01T00:00:00Z"}, "from_at", "before"),
-    "unknown accelerator model": Bad({"wording": lease(accelerator_model="NVIDIA Q9000")}, "slices", "Q9000"),
+    "unknown accelerator model": Bad(
+        {"wording": lease(accelerator_model="NVIDIA Q9000")}, "wording.accelerator_model", f"Q9000. Example: {H100}"
+    ),
+    "unknown accelerator model on demand": Bad(
+        {"wording": {"kind": "on_demand", "accelerator_model": "NVIDIA Q9000", "price_per_gpu_hour": "2"}},
+        "wording.accelerator_model",
+        f"Q9000. Example: {H100}",
+    ),
+    "unknown model of a discount": Bad(
+        {"wording": {"kind": "discount", "percent": "5", "models": ["sample-modal"]}},
+        "wording.models[0]",
+        "no model sample-modal",
+    ),
+    "unknown model of a share": Bad(
+        {"wording": share_wording() | {"share_by": [{"model": "none-such", "share_percent": "5"}]}},
+        "wording.share_by[0].model",
+        "no model none-such",
+    ),
+    "share above 100 % of a model": Bad(
+        {"wording": share_wording() | {"share_by": [{"model": "none-such", "share_percent": "101"}]}},
+        "wording.share_by[0].share_percent",
+        "101",
+    ),
+    "negative amount": Bad(
+        {"wording": {"kind": "commitment", "amount_per_period": "-5"}}, "wording.amount_per_period", "-5 is negative"
+    ),
     "negative price": Bad({"wording": lease(price_per_gpu_hour="-1")}, "wording.price_per_gpu_hour", "negative"),
     "number in another notation": Bad({"wording": lease(price_per_gpu_hour="1,5")}, "wording.price_per_gpu_hour", ""),
     "unknown scope": Bad(
@@ -87,6 +118,14 @@ BAD = {
     ),
 }
 BY_API_ALONE = {
+    "tiers of counts that fall": Bad(
+        {"wording": counted({"up_to": 10, "price": "2"}, {"up_to": 5, "price": "1"}, {"price": "1"})},
+        "wording.tiers[0].tiers[1].up_to",
+        "5 does not lie above 10",
+    ),
+    "negative count in tiers": Bad(
+        {"wording": counted({"up_to": -10, "price": "2"}, {"price": "1"})}, "wording.tiers[0].tiers[0].up_to", "-10"
+    ),
     "overlapping lease": Bad({"wording": lease(), "slices": "held"}, "slices", "held", 409),
     "other currency": Bad({"wording": lease(), "currency": "EUR"}, "currency", "USD"),
     "unknown term": Bad({"wording": lease(), "ref": "L-9"}, "ref", "no term L-9"),
@@ -135,7 +174,7 @@ def test_bad_input_is_refused_by_the_api_and_nothing_is_stored(cast: Cast, name:
     told = answer.json()
     assert answer.status_code == bad.status, told
     assert told["field"].startswith(f"changes[0].{bad.field}"), told
-    assert bad.words in f"{told['reason']} {told['example']}", told
+    assert bad.words in f"{told['reason']} Example: {told['example']}", told
     assert told["reason"]
     assert told["example"]
     assert counts() == before
@@ -151,9 +190,30 @@ def test_bad_input_is_refused_by_the_form_and_nothing_is_stored(cast: Cast, name
     petra.force_login(cast.petra)
     answer = petra.post(f"/p/contracts/{world.contract.id}/amend/", given)
     assert answer.status_code == 422
-    expected = "Only 0 slices of this card model are free" if "unknown accelerator" in name else bad.words
-    assert expected in text_of(answer)
+    assert bad.words in text_of(answer)
+    [field] = marked(answer)
+    assert bad.field.removeprefix("wording.").startswith(field.removeprefix("w-"))
     assert counts() == before
+
+
+def test_slices_that_others_hold_are_refused_by_the_form_with_how_many_are_free(cast: Cast) -> None:
+    world = make_let(cast)
+    before = counts()
+    petra = Client()
+    petra.force_login(cast.petra)
+    given = form_of({"from_at": AT, "wording": lease()})
+    answer = petra.post(f"/p/contracts/{world.contract.id}/amend/", given)
+    assert answer.status_code == 422
+    assert "Only 0 slices of this card model are free then." in text_of(answer)
+    assert marked(answer) == ["cards"]
+    assert counts() == before
+
+
+def marked(answer: Any) -> list[str]:
+    """The fields of a form at which something is said to be wrong; nothing is said above the form."""
+    page = answer.content.decode()
+    assert 'class="notice bad"' not in page
+    return re.findall(r'<ul class="errorlist" id="id_([\w.-]+)_error">', page)
 
 
 def form_of(change: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +258,7 @@ def test_a_scope_may_name_a_term_of_the_contract_or_of_the_same_proposal_but_not
 
 def test_a_lease_cannot_become_one_of_another_model_with_the_cards_that_it_holds(world: World) -> None:
     ref = Term.objects.get().ref
+    world.make_slices(1, model="NVIDIA A100 80GB")
     change = {"ref": ref, "from_at": AT, "wording": lease(accelerator_model="NVIDIA A100 80GB")}
     assert refused(world, change, "no NVIDIA A100").extra["field"] == "changes[0].slices"
     assert refused(world, {**change, "wording": lease(), "slices": []}, "at least one").extra["example"]
@@ -265,3 +326,15 @@ def test_a_form_changes_the_deployments_of_a_share(cast: Cast) -> None:
     answer = petra.post(path, {**given, "draft": str(Amendment.objects.get().id), "deployments": both})
     assert answer.status_code == 302, text_of(answer)
     assert Amendment.objects.get().changes[0]["deployments"] == both
+
+
+@pytest.mark.parametrize("side", ["p", "t"])
+def test_either_side_drafts_a_lease_of_free_cards_by_form(cast: Cast, side: str) -> None:
+    world = make_let(cast)
+    world.make_slices(2)
+    browser = Client()
+    browser.force_login(cast.petra if side == "p" else cast.alice)
+    answer = browser.post(f"/{side}/contracts/{world.contract.id}/amend/", form_of({"from_at": AT, "wording": lease()}))
+    assert answer.status_code == 302, text_of(answer)
+    [change] = Amendment.objects.get().changes
+    assert len(change["slices"]) == 1

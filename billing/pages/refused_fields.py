@@ -1,0 +1,55 @@
+"""A refused proposal said at the field of the form that it is about, and above the form where it is about none."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext as _
+
+from billing.pages.contract_words import field_words, refusal
+
+if TYPE_CHECKING:
+    from django import forms
+
+    from tenants.problems import Problem
+
+_CHANGE: Final = re.compile(r"^changes\[\d+\]\.?")
+_SEGMENT: Final = re.compile(r"^(\w+)(?:\[(\d+)\])?$")
+_NAMES: Final = {"slices": "cards", "from_at": "begins_at", "to_at": "ends_at"}
+"""What a form calls a field otherwise than a proposal, where it has none of the proposal's name."""
+
+
+def say_refused(problem: Problem, *forms_of_it: forms.Form) -> None:
+    """Add what is wrong to the form that has the field, else above the last form: the reason, with an example.
+
+    The last form is that of a change; those before it say the header. Of an entry of a table it says which row.
+    """
+    said, path = refusal(problem), str(problem.extra.get("field") or "")
+    inside = _CHANGE.sub("", path)
+    for form in forms_of_it if inside == path else forms_of_it[-1:]:
+        name = _name_of(inside, form)
+        if name:
+            form.add_error(name, _in_rows(inside, said))
+            return
+    forms_of_it[-1].add_error(None, said)
+
+
+def _name_of(path: str, form: forms.Form) -> str:
+    """Return what a form calls the field at a path of a proposal: the longest part of the path that it has one for."""
+    plain = re.sub(r"\[\d+\]", "", path.replace("wording.", "w-", 1))
+    parts = plain.split(".")
+    names = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    names += [_NAMES[name] for name in names if name in _NAMES]
+    return next((name for name in names if name in form.fields), "")
+
+
+def _in_rows(path: str, said: str) -> str:
+    """Return what is said with the rows of tables, and of tables in them, that a path leads through."""
+    found = [_SEGMENT.match(each) for each in path.split(".")]
+    for outer, inner in reversed(list(pairwise(found))):
+        if outer and inner and outer[2] is not None:
+            words = {"number": int(outer[2]) + 1, "part": field_words(inner[1]), "reason": said}
+            said = _("Row %(number)s, %(part)s: %(reason)s") % words
+    return said
