@@ -19,7 +19,8 @@ from billing.pages.correction_words import may_correct
 from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
-from billing.pages.invoice_context import compared_parts_max, invoice_context
+from billing.pages.invoice_context import invoice_context
+from billing.pages.invoice_lines import asked_of, pages_of_lines
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
@@ -66,7 +67,7 @@ LINES_HEAD = (
 def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an issued invoice with its lines and the checks of its evidence."""
     invoice = _find(organization, number)
-    detail = invoice_detail(organization, invoice.pk, compared_parts_max=compared_parts_max(request.GET.dict()))
+    detail = invoice_detail(organization, invoice.pk, asked_of(request.GET.dict()))
     if detail is None:
         raise Http404
     locale = locale_for(translation.get_language() or "en")
@@ -99,6 +100,7 @@ def shown_invoice(
     context = invoice_context(detail, read_dues(invoice), email, now, locale, side=side, opened=opened)
     row = detail.row
     context["collective"] = _collective(invoice, locale, side)
+    context["pagination"] = pages_of_lines(reverse(f"{side}-invoice", args=[row.number]), detail)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))

@@ -1,6 +1,5 @@
 """What the page of an invoice shows, in words."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +12,12 @@ from django.utils.translation import gettext_noop, ngettext
 
 from billing.dues import Dues
 from billing.models import InvoiceState
+from billing.pages.invoice_lines import PARTS_SHOWN_MAX
 from billing.pages.invoice_words import day_words, pay_action, period_words, shown_amount, state_pill
 from billing.pages.payment_words import payment_words, reference_words
 from billing.pages.price_words import unit_words
-from billing.queries.invoice_detail import ClassRow, EvidenceCheck, InvoiceDetail, LineRow, SublineRow
+from billing.queries.invoice_checks import EvidenceCheck
+from billing.queries.invoice_detail import ClassRow, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
 from billing.rating.rated import TermKind, Unit
 from portal.figures import moment, money, number, share, unit_price
@@ -27,13 +28,6 @@ CLASSES = ("input", "cached_input", "cache_write", "output", "reasoning")
 HASH_SHOWN = 4
 PERCENT = 100
 SECONDS_PER_HOUR = 3600
-PARTS_SHOWN_MAX = 150
-"""An invoice of more parts shows those of one line, and its comparison with the usage page, at their own addresses."""
-
-
-def compared_parts_max(query: Mapping[str, str]) -> int | None:
-    """Return up to how many parts an invoice is compared with the usage page, None where that was asked for."""
-    return None if query.get("proof") == "now" else PARTS_SHOWN_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ class _Group:
 
 def _groups(detail: InvoiceDetail, locale: str, opened: str) -> list[_Group]:
     groups = []
-    are_few = sum(len(line.sublines) for group in detail.groups for line in group.lines) <= PARTS_SHOWN_MAX
+    are_few = detail.parts <= PARTS_SHOWN_MAX
     for group in detail.groups:
         leases = group.lines[0].term_kind == TermKind.LEASE
         heading = _("GPU leases") if leases else group.heading
@@ -339,7 +333,9 @@ def _check(check: EvidenceCheck, detail: InvoiceDetail, locale: str, side: str) 
     }[check.key]
     code = f"sha256 {detail.sha256[:HASH_SHOWN]}…{detail.sha256[-HASH_SHOWN:]}" if check.key == "sealed" else ""
     if check.passed is None:
-        return Check("unknown", title, _("Not compared yet: this invoice has many parts"))
+        large = check.key == "sealed"
+        unknown = _("Not looked at yet: it is large") if large else _("Not compared yet: this invoice has many parts")
+        return Check("unknown", title, unknown, code)
     return Check("good" if check.passed else "bad", title, words(check, detail.row, locale), code)
 
 

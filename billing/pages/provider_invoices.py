@@ -15,7 +15,7 @@ from billing.csv_files import csv_answer
 from billing.models import Invoice, InvoiceState
 from billing.pages.correction_words import may_correct
 from billing.pages.invoice import evidence_answer, lines_answer, shown_invoice
-from billing.pages.invoice_context import compared_parts_max
+from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.invoices import CSV_HEAD, csv_rows, filters_of, page_of, pages_of, state_choices
 from billing.pages.periods import with_query
@@ -68,7 +68,7 @@ def provider_invoices_csv(request: HttpRequest, organization: Organization) -> H
 def provider_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an invoice as its tenant sees it, with what its issuer can do about it."""
     invoice = _find(organization, number)
-    detail = invoice_detail(organization, invoice.pk, compared_parts_max=compared_parts_max(request.GET.dict()))
+    detail = invoice_detail(organization, invoice.pk, asked_of(request.GET.dict()))
     if detail is None:
         raise Http404
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")

@@ -8,9 +8,9 @@ from billing.queries.contracts import (
     contract_rows,
     price_rows,
 )
+from billing.queries.invoice_checks import EvidenceCheck
 from billing.queries.invoice_detail import (
     ClassRow,
-    EvidenceCheck,
     InvoiceDetail,
     LineGroup,
     LineRow,

@@ -1,36 +1,33 @@
 """One invoice with its lines, sublines and the checks of its evidence, each computed from what is stored."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Sum
 
-from billing.bases import Grain, read_basis, window_of
-from billing.basis import rate
 from billing.models import (
-    BillingPeriod,
-    Charge,
     DocumentFile,
     DocumentFormat,
     Invoice,
     InvoiceEvidence,
     InvoiceLine,
     InvoiceSubline,
-    PriceVersion,
-    Term,
 )
-from billing.money import exact_sum, minor_digits, round_to_minor
-from billing.price_rules import window_versions
+from billing.money import exact_sum
+from billing.queries.invoice_checks import (
+    EvidenceCheck,
+    adds_up,
+    priced_by_date,
+    same_as_dashboard,
+    sealed_check,
+    sums_of,
+)
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
-from billing.rating.lines import make_bill
-from billing.rating.price_rules import price_row
-from billing.rating.rated import TermKind, Unit
-from billing.usage_spans import Window, billed_usage, usage_records, usage_spans
+from billing.rating.rated import Unit
 from tenants.models import Organization
 
 
@@ -95,22 +92,26 @@ class LineGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceCheck:
-    """One check: `key` is adds_up, same_as_dashboard, priced_by_date or sealed; `facts` are its figures as text.
+class Asked:
+    """What is asked for of an invoice: so many of its lines, on a page of them or on the one that holds a `line` (0:
+    none), and what is looked at without being asked for, by how many parts and how long an evidence file it has."""
 
-    `passed` is None where it was not looked at.
-    """
-
-    key: str
-    passed: bool | None
-    facts: Mapping[str, str]
+    lines_max: int
+    page: int = 1
+    line: int = 0
+    compared_parts_max: int | None = None
+    hashed_bytes_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetail:
-    """An invoice with everything that its page shows."""
+    """An invoice with everything that its page shows: of `lines` lines those of one page from number `first` on."""
 
     row: InvoiceRow
+    lines: int
+    parts: int
+    page: int
+    first: int
     groups: tuple[LineGroup, ...]
     checks: tuple[EvidenceCheck, ...]
     sha256: str
@@ -128,37 +129,51 @@ class InvoiceLines:
 
 
 def invoice_detail(
-    organization: Organization, invoice_id: UUID, *, compared_parts_max: int | None = None
+    organization: Organization, invoice_id: UUID, asked: Asked = Asked(lines_max=0)
 ) -> InvoiceDetail | None:
-    """Return an issued invoice that the organization owes or issued, or None.
+    """Return an issued invoice that the organization owes or issued, or None; without `lines_max` with all its lines.
 
-    To compare it with the usage page its whole period is rated anew; not where it has more than `compared_parts_max`
-    parts.
+    Sums are of all lines whichever are shown. To compare it with the usage page its whole period is rated anew, and to
+    hold its evidence to the hash all of that is read: a check that was not made has not passed nor failed.
     """
     invoice = invoices_for(organization).filter(pk=invoice_id).first()
     if invoice is None:
         return None
-    lines, sublines = _read_lines(invoice)
+    sums = sums_of(invoice)
+    page = _page(asked, sums.lines)
+    first = (page - 1) * asked.lines_max + 1 if asked.lines_max else 1
+    last = first + asked.lines_max if asked.lines_max else None
+    lines, sublines = _read_lines(invoice, first, last)
     rows = _line_rows(lines, sublines, invoice.contract.number)
-    parts = [part for of_line in sublines.values() for part in of_line]
-    evidence = InvoiceEvidence.objects.filter(invoice=invoice).first()
+    evidence = InvoiceEvidence.objects.filter(invoice=invoice)
     checks = (
-        _adds_up(invoice, lines, parts),
-        _same_as_dashboard(invoice)
-        if compared_parts_max is None or len(parts) <= compared_parts_max
-        else EvidenceCheck("same_as_dashboard", None, {}),
-        _priced_by_date(invoice),
-        _sealed(invoice.period, evidence),
+        adds_up(invoice, sums, count_records=asked.hashed_bytes_max is None),
+        same_as_dashboard(invoice, sums, asked.compared_parts_max),
+        priced_by_date(invoice),
+        sealed_check(invoice.period, evidence, asked.hashed_bytes_max),
     )
     return InvoiceDetail(
         row=row_of(invoice),
-        groups=_groups(lines, rows),
+        lines=sums.lines,
+        parts=sums.parts,
+        page=page,
+        first=first,
+        groups=_groups(lines, rows, _group_sums(invoice, lines) if len(lines) < sums.lines else {}),
         checks=checks,
-        sha256=evidence.sha256 if evidence else "",
+        sha256=evidence.values_list("sha256", flat=True).first() or "",
         closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
         accepted_gaps=tuple(invoice.period.accepted_gaps),
         has_pdf=DocumentFile.objects.filter(step_id=invoice.pk, format=DocumentFormat.PDF).exists(),
     )
+
+
+def _page(asked: Asked, lines: int) -> int:
+    """Return the page of lines that is shown; one that is not there is the nearest that is."""
+    if not asked.lines_max:
+        return 1
+    last = max(1, -(-lines // asked.lines_max))
+    wanted = -(-asked.line // asked.lines_max) if 0 < asked.line <= lines else asked.page
+    return min(max(1, wanted), last)
 
 
 def invoice_lines(organization: Organization, invoice_id: UUID) -> InvoiceLines | None:
@@ -167,7 +182,7 @@ def invoice_lines(organization: Organization, invoice_id: UUID) -> InvoiceLines 
     if invoice is None:
         return None
     lines, sublines = _read_lines(invoice)
-    return InvoiceLines(row_of(invoice), _groups(lines, _line_rows(lines, sublines, invoice.contract.number)))
+    return InvoiceLines(row_of(invoice), _groups(lines, _line_rows(lines, sublines, invoice.contract.number), {}))
 
 
 def invoice_evidence(organization: Organization, invoice_id: UUID) -> tuple[str, str] | None:
@@ -182,9 +197,10 @@ _Sublines = Mapping[UUID, Sequence[SublineRow]]
 """By their line."""
 
 
-def _read_lines(invoice: Invoice) -> tuple[list[InvoiceLine], _Sublines]:
-    """Sublines are read as plain values: there are thousands of them on a large invoice."""
-    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
+def _read_lines(invoice: Invoice, first: int = 1, end: int | None = None) -> tuple[list[InvoiceLine], _Sublines]:
+    """Lines are numbered from 1. Sublines are read as plain values: there are thousands of them on a large invoice."""
+    chosen = InvoiceLine.objects.filter(invoice=invoice, position__gte=first)
+    lines = list((chosen if end is None else chosen.filter(position__lt=end)).order_by("position"))
     by_line: dict[UUID, list[SublineRow]] = defaultdict(list)
     rows = InvoiceSubline.objects.filter(line__in=lines).order_by("line__position", "position").values_list(
         "line_id", "day", "token_class", "context_over", "quantity", "unit_price", "price_version__number",
@@ -246,94 +262,19 @@ def _classes(sublines: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
     return tuple(rows)
 
 
-def _groups(lines: Sequence[InvoiceLine], rows: Mapping[UUID, LineRow]) -> tuple[LineGroup, ...]:
+def _groups(
+    lines: Sequence[InvoiceLine], rows: Mapping[UUID, LineRow], sums: Mapping[str, Decimal]
+) -> tuple[LineGroup, ...]:
+    """Gather lines by their heading; `sums` are those of headings that have lines elsewhere too."""
     by_heading: dict[str, list[LineRow]] = defaultdict(list)
     for line in lines:
         by_heading[line.group].append(rows[line.id])
     return tuple(
-        LineGroup(heading, exact_sum(row.amount for row in group), tuple(group))
+        LineGroup(heading, sums.get(heading, exact_sum(row.amount for row in group)), tuple(group))
         for heading, group in by_heading.items()
     )
 
 
-def _window(invoice: Invoice) -> Window:
-    invoice.period.contract = invoice.contract
-    return window_of(invoice.period)
-
-
-def _adds_up(invoice: Invoice, lines: Sequence[InvoiceLine], sublines: Sequence[SublineRow]) -> EvidenceCheck:
-    """Charges, sublines and lines give one exact sum, each line is that sum rounded, and the lines give the total."""
-    records = usage_records(billed_usage(usage_spans([_window(invoice)])))
-    charged = Charge.objects.filter(period=invoice.period).aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
-    exact = exact_sum(line.exact_amount for line in lines)
-    half_unit = Decimal(1).scaleb(-minor_digits(invoice.currency)) / 2
-    # A sum of many parts, each rounded to 18 decimals, may lie that little beyond half a unit.
-    slack = Decimal("1e-17") * (len(sublines) + 1)
-    passed = (
-        charged == exact == exact_sum(subline.exact_amount for subline in sublines)
-        and all(abs(line.amount - line.exact_amount) <= half_unit + slack for line in lines)
-        and exact_sum(line.amount for line in lines) == invoice.subtotal
-        and invoice.subtotal + invoice.tax == invoice.total
-    )
-    return EvidenceCheck("adds_up", passed, {"records": str(records), "charged": str(charged), "lines": str(exact)})
-
-
-def _same_as_dashboard(invoice: Invoice) -> EvidenceCheck:
-    """What the usage of the period comes to now is what was issued; late usage shows as a difference."""
-    basis = read_basis(_window(invoice), grain=Grain.PERIOD)
-    live = make_bill(rate(basis).lines, invoice.currency).total
-    amounts = {"dashboard": live, "invoice": invoice.subtotal, "difference": live - invoice.subtotal}
-    facts = {name: str(round_to_minor(amount, invoice.currency)) for name, amount in amounts.items()}
-    return EvidenceCheck("same_as_dashboard", live == invoice.subtotal, facts)
-
-
-def _priced_by_date(invoice: Invoice) -> EvidenceCheck:
-    """Every charge at a book's price lies within the time in which its price version was in force for the contract."""
-    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
-    ruled = Term.objects.filter(contract=invoice.contract, kind=TermKind.PRICE_RULE).exists()
-    wrong = _outside_rules(invoice, priced) if ruled else _outside_book(priced)
-    versions = sorted(set(priced.values_list("price_version__number", flat=True)))
-    facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}
-    return EvidenceCheck("priced_by_date", wrong == 0, facts)
-
-
-def _outside_book(priced: QuerySet[Charge]) -> int:
-    """Return how many lines were charged at a version before it began, or after the book's next one did."""
-    following = (
-        PriceVersion.objects.filter(
-            book=OuterRef("price_version__book"), effective_at__gt=OuterRef("price_version__effective_at")
-        )
-        .order_by("effective_at")
-        .values("effective_at")[:1]
-    )
-    outside = priced.annotate(next_at=Subquery(following)).filter(
-        Q(from_at__lt=F("price_version__effective_at")) | Q(to_at__gt=F("next_at"))
-    )
-    return _standing(outside)
-
-
-def _outside_rules(invoice: Invoice, priced: QuerySet[Charge]) -> int:
-    """Return how many lines were charged at a version when the contract's own rules had another one in force."""
-    window = _window(invoice)
-    [versions] = window_versions([(window.contract, window.from_at, window.to_at)])
-    ends = [version.effective_at for version in versions[1:]] + [window.to_at]
-    within = Q(pk__in=[])
-    for version, end in zip(versions, ends, strict=True):
-        within |= Q(price_version=price_row(version.version_id), from_at__gte=version.effective_at, to_at__lte=end)
-    return _standing(priced.exclude(within))
-
-
-def _standing(charges: QuerySet[Charge]) -> int:
-    """Count lines; one that was taken back in full no longer counts."""
-    lines = charges.values("line_key").annotate(quantities=Sum("quantity"))
-    return lines.exclude(quantities=0).count()
-
-
-def _sealed(period: BillingPeriod, evidence: InvoiceEvidence | None) -> EvidenceCheck:
-    """The evidence file still has the hash it was issued with."""
-    found = hashlib.sha256(evidence.document.encode()).hexdigest() if evidence else ""
-    return EvidenceCheck(
-        "sealed",
-        evidence is not None and found == evidence.sha256,
-        {"sha256": found, "closed_at": period.closed_at.isoformat() if period.closed_at else ""},
-    )
+def _group_sums(invoice: Invoice, lines: Iterable[InvoiceLine]) -> dict[str, Decimal]:
+    rows = InvoiceLine.objects.filter(invoice=invoice, group__in={line.group for line in lines})
+    return dict(rows.values_list("group").annotate(sum=Sum("amount")).order_by())

@@ -12,6 +12,7 @@ from billing.closing import close_period
 from billing.models import Invoice
 from billing.pricing import publish_price_version
 from billing.queries import EvidenceCheck, InvoiceDetail, invoice_detail
+from billing.queries.invoice_detail import Asked
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, Shared, World, make_world
 from tests.factories import make_organization
 from tests.kept import kept
@@ -166,15 +167,55 @@ def test_the_number_of_queries_does_not_grow_with_lines(django_assert_max_num_qu
         assert sum(len(group.lines) for group in detail_of(world, invoice).groups) == 12
 
 
-def test_an_invoice_of_many_parts_is_compared_with_the_usage_page_only_where_that_is_asked_for() -> None:
-    world, _, invoice = make_invoice()
-    parts = sum(len(line.sublines) for group in detail_of(world, invoice).groups for line in group.lines)
-    for most, expected in ((parts, True), (parts - 1, None), (None, True)):
-        detail = invoice_detail(world.tenant, invoice.id, compared_parts_max=most)
-        assert detail is not None
-        assert {check.key: check.passed for check in detail.checks} == {
-            "adds_up": True,
-            "same_as_dashboard": expected,
-            "priced_by_date": True,
-            "sealed": True,
-        }
+@pytest.mark.parametrize("asked", [Asked(0), Asked(100), Asked(9, page=1), Asked(9, page=7, line=3)])
+def test_an_invoice_whose_lines_fit_on_a_page_has_them_all(
+    asked: Asked, world_and_shared_and_invoice: tuple[World, Shared, Invoice]
+) -> None:
+    world, _, invoice = world_and_shared_and_invoice
+    whole, found = detail_of(world, invoice), invoice_detail(world.tenant, invoice.id, asked)
+    assert found == whole
+    assert (whole.lines, whole.parts, whole.page, whole.first) == (3, 7, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "number", "positions"),
+    [
+        (Asked(2), 1, [1, 2]),
+        (Asked(2, page=2), 2, [3]),
+        (Asked(2, page=9), 2, [3]),
+        (Asked(2, line=2), 1, [1, 2]),
+        (Asked(2, line=3), 2, [3]),
+        (Asked(2, page=2, line=1), 1, [1, 2]),
+        (Asked(2, page=2, line=4), 2, [3]),
+        (Asked(1, line=2), 2, [2]),
+    ],
+)
+def test_lines_are_shown_page_by_page_with_the_sums_of_all(
+    asked: Asked, number: int, positions: list[int], world_and_shared_and_invoice: tuple[World, Shared, Invoice]
+) -> None:
+    """A heading whose lines go over the end of a page has one sum on both."""
+    world, _, invoice = world_and_shared_and_invoice
+    whole, found = detail_of(world, invoice), invoice_detail(world.tenant, invoice.id, asked)
+    assert found is not None
+    assert (found.page, found.first, found.lines, found.parts) == (number, positions[0], 3, 7)
+    assert [line.position for group in found.groups for line in group.lines] == positions
+    amounts = {group.heading: group.amount for group in whole.groups}
+    assert all(group.amount == amounts[group.heading] for group in found.groups)
+    lines = {line.position: line for group in whole.groups for line in group.lines}
+    assert all(line == lines[line.position] for group in found.groups for line in group.lines)
+    assert found.checks == whole.checks
+    assert found.row == whole.row
+
+
+def test_the_pages_of_an_invoice_are_its_lines_once_each() -> None:
+    world = make_world(tokens={(f"model-{place:02}", "input"): "1" for place in range(11)})
+    shared = world.share(rolled_to_at=APRIL)
+    for place in range(11):
+        shared.use({"input": 1_000_000 + place}, at=NOON, model=f"model-{place:02}")
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL).invoice
+    assert invoice is not None
+    pages = [invoice_detail(world.tenant, invoice.id, Asked(4, page=page)) for page in (1, 2, 3)]
+    groups = [group for page in pages if page is not None for group in page.groups]
+    assert groups == list(detail_of(world, invoice).groups)
+    assert [len(page.groups) for page in pages if page is not None] == [4, 4, 3]

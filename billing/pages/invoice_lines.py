@@ -1,0 +1,55 @@
+"""Which lines of an invoice its page shows, and which of its checks are made without being asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext as _
+
+from billing.pages.periods import with_query
+from billing.queries.invoice_detail import Asked
+from portal.figures import number
+from portal.parts import Pagination
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from billing.queries.invoice_detail import InvoiceDetail
+
+LINES_SHOWN_MAX: Final = 100
+"""More lines stand on further pages."""
+PARTS_SHOWN_MAX: Final = 150
+"""An invoice of more parts shows those of one line, and its comparison with the usage page, at their own addresses."""
+HASHED_BYTES_MAX: Final = 1 << 20
+"""A longer evidence file is held to its hash where that is asked for."""
+
+
+def asked_of(query: Mapping[str, str]) -> Asked:
+    """Return what an address asks for of an invoice: a page of its lines, or the line to open; all checks by proof."""
+    everything = query.get("proof") == "now"
+    return Asked(
+        lines_max=LINES_SHOWN_MAX,
+        page=_number(query.get("page", "")) or 1,
+        line=_number(query.get("line", "")),
+        compared_parts_max=None if everything else PARTS_SHOWN_MAX,
+        hashed_bytes_max=None if everything else HASHED_BYTES_MAX,
+    )
+
+
+def pages_of_lines(path: str, detail: InvoiceDetail) -> Pagination | None:
+    """Return which lines are shown and where the others are; None where all are."""
+    if detail.lines <= LINES_SHOWN_MAX:
+        return None
+    shown = sum(len(group.lines) for group in detail.groups)
+    last = detail.first + shown - 1
+    words = {"first": number(detail.first), "last": number(last), "found": number(detail.lines)}
+    return Pagination(
+        _("%(first)s to %(last)s of %(found)s") % words,
+        previous_url=with_query(path, {"page": str(detail.page - 1)}) if detail.page > 1 else "",
+        next_url=with_query(path, {"page": str(detail.page + 1)}) if last < detail.lines else "",
+    )
+
+
+def _number(text: str) -> int:
+    """Return a number of an address, 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
