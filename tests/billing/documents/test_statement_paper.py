@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from billing.documents.inputs import Party
+from billing.documents.inputs import Language, Party
 from billing.documents.press import print_paper
 from billing.documents.statement_paper import compose_statement
+from billing.documents.statement_words import PAPER
 from tests.billing.statements.stated import make_month, stated_march
 from tests.kept import kept
 
@@ -46,3 +48,20 @@ def test_it_is_printed_the_same_each_time(statement: ProviderStatement, paper: P
     first, again = (print_paper(paper, issued_at=statement.made_at).body for _ in range(2))
     assert first.startswith(b"%PDF-1.7")
     assert first == again
+
+
+def test_in_chinese_it_says_the_same_and_no_word_of_ours_stays_english(
+    statement: ProviderStatement, paper: Paper
+) -> None:
+    chinese = compose_statement(statement.document, provider=PROVIDER, sha256=statement.sha256, language=Language.ZH)
+    assert (chinese.title, chinese.facts[1].value, chinese.parties[0].title) == ("结算单", "2026年3月", "服务商")
+    assert chinese.headline.startswith("截至2026年3月末应付")
+    assert [fact.label for fact in chinese.totals][0::7] == ["期初应付", "期末应付"]
+    figures = [[re.sub(r"[^\d.-]", "", fact.value) for fact in one.totals] for one in (paper, chinese)]
+    assert figures[0] == figures[1]
+    ours = set(PAPER[Language.EN].values())
+    said = {fact.label for fact in (*chinese.facts, *chinese.totals)} | {table.title for table in chinese.tables}
+    said |= {column.title for table in chinese.tables for column in table.columns}
+    assert not said & ours
+    assert [len(table.rows) for table in chinese.tables] == [len(table.rows) for table in paper.tables]
+    assert print_paper(chinese, issued_at=statement.made_at).body.startswith(b"%PDF-1.7")

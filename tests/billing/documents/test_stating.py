@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.documents.inputs import Language
 from billing.documents.making import due_documents, make_documents
+from billing.documents.parties import party_of
+from billing.documents.press import print_paper
+from billing.documents.statement_paper import compose_statement
 from billing.documents.stating import print_statement
 from tenants.models import Role
+from tenants.profiles import fields_of, keep_profile, profile_of
 from tests.billing.statements.stated import STATED_AT, make_month, stated_march
 from tests.factories import make_organization, make_user
 from tests.filled import api_key
@@ -33,3 +40,15 @@ def test_a_statements_paper_is_begun_with_it_made_once_and_its_providers_alone()
     assert f'href="{file}"' in page.get(reverse("provider-statement", args=[statement.number])).content.decode()
     assert page.get(file).content == made.body
     assert ask(make_organization("elsewhere")).status_code == 404  # type: ignore[attr-defined]  # an answer
+
+
+def test_it_is_in_the_language_that_its_provider_reads_bills_in() -> None:
+    statement = stated_march(make_month())
+    [english] = print_statement(statement.pk).files
+    given = replace(fields_of(profile_of(statement.provider)), language="zh-hans")
+    profile, _ = keep_profile(organization=statement.provider, given=given, by="petra", now=STATED_AT)
+    [chinese] = print_statement(statement.pk).files
+    said = {"provider": party_of(profile), "sha256": statement.sha256, "language": Language.ZH}
+    paper = compose_statement(statement.document, **said)  # type: ignore[arg-type]  # one of each kind
+    assert chinese.body == print_paper(paper, issued_at=statement.made_at).body != english.body
+    assert chinese.name == english.name
