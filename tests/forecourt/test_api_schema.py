@@ -31,7 +31,7 @@ def completed(operation: dict[str, Any], path: str = "/api/v1/things") -> dict[s
 def test_errors_follow_from_what_an_operation_is(operation: dict[str, Any], path: str, errors: set[str]) -> None:
     document = completed({**operation, "responses": {"200": {"description": "Things."}}}, path)
     responses = document["paths"][path]["get"]["responses"]
-    assert set(responses) == {"200", "304", "429"} | errors
+    assert set(responses) == {"200", "304", "429", "503"} | errors
     assert responses["default"]["content"] == {CONTENT_TYPE: {"schema": PROBLEM_REF}}
 
 
