@@ -1,9 +1,9 @@
 """From a counter, and from a request, to usage that the API shows, while everything else goes on.
 
-    python bench/freshness.py [--seconds 60] [--events 10000]
+    python bench/freshness.py [--seconds 60] [--events 10000] [--gateways 2]
 
 Two web processes, worker and beat of an installation. The load: the 125 nodes of a provider of 1,000 GPUs, each of
-which reads 120 meters and ships them every 10 s, and a gateway that posts so many events a second in calls of 1,000.
+which reads 120 meters and ships them every 10 s, and gateways that post so many events a second in calls of 1,000.
 Twice a second a counter of a model of its own rises and is shipped at once, as agents do, and a request of a model of
 its own ends and is posted. A reader asks `GET /api/v1/usage` over and over, and notes when it first sees each. So the
 time is that from the reading's own instant to the answer, the pause between two questions included.
@@ -42,6 +42,7 @@ from metering.wire import (
 
 NODES = 125
 LANES = 2
+"""Connections of nodes."""
 PROBE_S = 0.5
 QUESTION_S = 0.2
 SETTLE_S = 30
@@ -97,6 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--events", type=int, default=10_000, help="a second")
+    parser.add_argument("--gateways", type=int, default=2, help="that post them, each over one connection")
     arguments = parser.parse_args()
     now = _now()
     with installation(web_processes=2, background=True) as here:
@@ -108,8 +110,12 @@ def main() -> int:
         works: list[Callable[[], None]] = [
             *(_nodes(Caller(here.port), nodes[lane:NODES:LANES], over) for lane in range(LANES)),
             *(
-                _paced_calls(_gateway(Caller(here.port), keys[0], lane, sent), arguments.events / LANES, over)
-                for lane in range(LANES)
+                _paced_calls(
+                    _gateway(Caller(here.port), keys[0], range(lane, sys.maxsize, arguments.gateways), sent),
+                    arguments.events / arguments.gateways,
+                    over,
+                )
+                for lane in range(arguments.gateways)
             ),
             _probing(Caller(here.port), nodes[NODES], keys[0], (counters, requests), over),
         ]
@@ -205,10 +211,10 @@ def _paced_calls(post: Callable[[], None], events_per_s: float, over: threading.
     return lambda: _paced(CALL_EVENTS / events_per_s, over, post)
 
 
-def _gateway(caller: Caller, key: str, lane: int, sent: list[int]) -> Callable[[], None]:
-    noise = random.Random(lane)  # noqa: S311  noise, not a secret
+def _gateway(caller: Caller, key: str, numbers: range, sent: list[int]) -> Callable[[], None]:
+    noise = random.Random(numbers.start)  # noqa: S311  noise, not a secret
     headers = {"Authorization": f"Bearer {key}", **JSON}
-    turn = iter(range(lane, sys.maxsize, LANES))
+    turn = iter(numbers)
 
     def post() -> None:
         now = _now()

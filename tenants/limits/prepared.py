@@ -6,6 +6,7 @@ A pooler that shares sessions may not know a statement that was prepared in anot
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from tenants.limits.base import telling
 from tenants.limits.reader import reader_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PREPARE_AFTER: Final = 2
 
@@ -44,5 +45,13 @@ def _run(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         connection.queries_log.append({"sql": statement, "time": ""})
     with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
         connection.connection.prepare_threshold = PREPARE_AFTER if settings.PREPARED_STATEMENTS else None
-        cursor.execute(statement, parameters, binary=True)
+        # Whoever watches statements, or ends a session at one, meets these among the others.
+        run: Callable[..., Any] = _execute
+        for wrapper in reversed(connection.execute_wrappers):
+            run = partial(wrapper, run)
+        run(statement, parameters, False, {"connection": connection, "cursor": cursor})
         return cursor.fetchall() if cursor.description else []
+
+
+def _execute(statement: str, parameters: Sequence[Any], _many: bool, context: dict[str, Any]) -> None:
+    context["cursor"].execute(statement, parameters, binary=True)

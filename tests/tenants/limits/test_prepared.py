@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext, override_settings
 from psycopg.types.numeric import Int8
 
@@ -18,7 +18,7 @@ from tenants.models import Organization
 from tests.factories import make_organization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.django_db
 TOLD = f"SELECT current_role, current_setting('{ORGANIZATION}', true), $1::int8"
@@ -98,3 +98,19 @@ def test_it_is_among_the_statements_that_are_counted() -> None:
         run_prepared(TOLD, [Int8(1)])
         run_prepared(TOLD, [Int8(2)])
     assert [one["sql"] for one in captured] == [TOLD, TOLD]
+
+
+def test_whoever_watches_statements_meets_it_and_can_end_it() -> None:
+    seen: list[str] = []
+
+    def watch(run: Callable[..., object], statement: str, parameters: object, many: bool, context: object) -> object:
+        seen.append(f"{statement} {parameters}")
+        if len(seen) == 3:
+            raise OperationalError
+        return run(statement, parameters, many, context)
+
+    with connection.execute_wrapper(watch), connection.execute_wrapper(watch):
+        assert run_prepared("SELECT $1::text", ["a"]) == [("a",)]
+        with pytest.raises(OperationalError):
+            run_prepared("SELECT $1::text", ["b"])
+    assert seen == ["SELECT $1::text ['a']"] * 2 + ["SELECT $1::text ['b']"]
