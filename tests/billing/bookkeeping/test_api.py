@@ -14,6 +14,7 @@ from billing.bookkeeping.api import _money
 from billing.models import LedgerPosting
 from tenants.api_keys import issue_key
 from tests.billing.bookkeeping.kept import Kept, make_kept
+from tests.kept import kept as standing
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -37,9 +38,7 @@ def csv_of(answer: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode(), newline="")))
 
 
-@pytest.fixture
-def kept() -> Kept:
-    return make_kept()
+kept = standing(make_kept)
 
 
 def test_a_provider_reads_its_trial_balance_and_an_account_of_it(client: Client, kept: Kept) -> None:

@@ -39,6 +39,7 @@ from tests.billing.topups.prepaid import bought, wrong_but_usage
 from tests.billing.topups.test_charges import paid
 from tests.billing.world import APRIL, HOUR, MARCH
 from tests.examples import examples
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from tests.fakes.stripe_double.fixture import StripeDouble
@@ -98,6 +99,9 @@ def two_purchases(used_thousands: int = 0) -> Contract:
     return world.contract
 
 
+contract = kept(two_purchases)
+
+
 @pytest.mark.django_db
 def test_only_what_is_left_of_what_was_bought_goes_back() -> None:
     contract = two_purchases(used_thousands=60)
@@ -114,8 +118,7 @@ def test_only_what_is_left_of_what_was_bought_goes_back() -> None:
 
 
 @pytest.mark.django_db
-def test_it_is_booked_from_the_credit_by_the_balance_to_the_bank() -> None:
-    contract = two_purchases()
+def test_it_is_booked_from_the_credit_by_the_balance_to_the_bank(contract: Contract) -> None:
     [going] = give_back(contract_id=contract.pk, wish=wish(30, of="wired"), by=BY, now=LATER)
     mark_sent(refund_id=going.pk, reference="TRX-1", by=BY, now=LATER)
     tenant, provider = balances(organization_id=contract.tenant_id), balances(organization_id=contract.provider_id)
@@ -127,8 +130,7 @@ def test_it_is_booked_from_the_credit_by_the_balance_to_the_bank() -> None:
 
 
 @pytest.mark.django_db
-def test_what_does_not_arrive_is_the_tenants_balance_and_no_credit() -> None:
-    contract = two_purchases()
+def test_what_does_not_arrive_is_the_tenants_balance_and_no_credit(contract: Contract) -> None:
     [going] = give_back(contract_id=contract.pk, wish=wish(30, of="wired"), by=BY, now=LATER)
     take_back(refund_id=going.pk, reason="Account closed", by=BY, now=LATER)
     owner = {"tenant_id": contract.tenant_id, "issuer_id": contract.provider_id, "currency": "USD"}
@@ -182,8 +184,8 @@ def test_given_and_expired_credit_stays() -> None:
 
 
 @pytest.mark.django_db
-def test_the_same_wish_is_one_and_another_under_its_id_is_refused() -> None:
-    contract, chosen = two_purchases(), uuid4()
+def test_the_same_wish_is_one_and_another_under_its_id_is_refused(contract: Contract) -> None:
+    chosen = uuid4()
     first = give_back(contract_id=contract.pk, wish=wish(70), by=BY, now=LATER, wish_id=chosen)
     again = give_back(contract_id=contract.pk, wish=wish(70), by=BY, now=LATER, wish_id=chosen)
     assert {one.pk for one in first} == {one.pk for one in again}
@@ -194,16 +196,14 @@ def test_the_same_wish_is_one_and_another_under_its_id_is_refused() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("amount", ["0", "-1", "NaN", "Infinity", "0.001"])
-def test_what_makes_no_amount_is_refused_and_moves_nothing(amount: str) -> None:
-    contract = two_purchases()
+def test_what_makes_no_amount_is_refused_and_moves_nothing(contract: Contract, amount: str) -> None:
     with pytest.raises(WrongRefund, match="amount"):
         give_back(contract_id=contract.pk, wish=wish(amount), by=BY, now=LATER)
     assert not CreditMovement.objects.exists()
 
 
 @pytest.mark.django_db
-def test_no_more_goes_back_to_a_card_than_it_paid_whoever_asks() -> None:
-    contract = two_purchases()
+def test_no_more_goes_back_to_a_card_than_it_paid_whoever_asks(contract: Contract) -> None:
     [going] = give_back(contract_id=contract.pk, wish=wish(60, CARD), by=BY, now=LATER)
     top_up = going.top_up
     assert top_up is not None
@@ -249,8 +249,7 @@ def test_the_card_that_paid_has_its_money_again(double: StripeDouble) -> None:
         "UPDATE billing_creditmovement SET reference = 'refund:lost'",
     ],
 )
-def test_credit_that_left_without_its_refund_is_found(sql: str) -> None:
-    contract = two_purchases()
+def test_credit_that_left_without_its_refund_is_found(contract: Contract, sql: str) -> None:
     give_back(contract_id=contract.pk, wish=wish(30, of="wired"), by=BY, now=LATER)
     around_the_guards(sql)
     assert "credit that left between closes says where it went" in wrong_but_usage()

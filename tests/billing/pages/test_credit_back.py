@@ -20,6 +20,7 @@ from tests.billing.pages.reading import text_of
 from tests.billing.topups.prepaid import bought
 from tests.billing.topups.test_charged_back import told
 from tests.billing.world import MODEL, make_world
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 PAGE = "/p/credits/"
 
 
-@pytest.fixture
+@kept
 def term(cast: Cast) -> Term:
     world = make_world(tokens={(MODEL, "output"): "4"}, parties=(cast.provider, cast.tenant))
     ensure_periods(contract=world.contract, now=datetime.now(UTC))
@@ -44,7 +45,7 @@ def term(cast: Cast) -> Term:
     return made
 
 
-@pytest.fixture
+@kept
 def top_up(term: Term) -> TopUp:
     return bought(term, "100", at=term.contract.from_at)
 

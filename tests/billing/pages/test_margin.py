@@ -15,6 +15,7 @@ from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import H100, MODEL
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +32,10 @@ def made(cast: Cast, price: str = "10", *, costs: bool = True) -> Costly:
     return costly
 
 
-def test_page_and_file_show_one_sum_whatever_it_is_grouped_by(cast: Cast, client: Client) -> None:
-    made(cast)
+costly = kept(made)
+
+
+def test_page_and_file_show_one_sum_whatever_it_is_grouped_by(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     for by in ("model", "tenant", "cluster", "day"):
         page = text_of(client.get(f"{PAGE}&by={by}"))
@@ -43,8 +46,9 @@ def test_page_and_file_show_one_sum_whatever_it_is_grouped_by(cast: Cast, client
         assert sum(Decimal(row["profit"]) for row in rows) == Decimal("-86.375")
 
 
-def test_cost_stands_against_price_per_million_tokens_and_per_gpu_hour(cast: Cast, client: Client) -> None:
-    made(cast)
+def test_cost_stands_against_price_per_million_tokens_and_per_gpu_hour(
+    cast: Cast, client: Client, costly: Costly
+) -> None:
     client.force_login(cast.petra)
     page = text_of(client.get(PAGE))
     assert "Cost against price, per 1M tokens" in page
@@ -55,9 +59,8 @@ def test_cost_stands_against_price_per_million_tokens_and_per_gpu_hour(cast: Cas
 
 
 def test_the_days_sum_to_what_was_worked_out_in_few_queries(
-    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    cast: Cast, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries, costly: Costly
 ) -> None:
-    made(cast)
     client.force_login(cast.petra)
     with django_assert_max_num_queries(20):
         client.get(PAGE)
@@ -90,8 +93,7 @@ def test_without_costs_no_margin_is_claimed(cast: Cast, client: Client) -> None:
         assert sum(Decimal(row["earned"]) for row in rows) == 58
 
 
-def test_a_models_page_has_its_clusters_tenants_and_days(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_a_models_page_has_its_clusters_tenants_and_days(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     page = text_of(client.get(f"/p/margin/{MODEL}/?month=2026-03"))
     assert costly.cluster.name in page
@@ -110,8 +112,7 @@ def test_nothing_yet_says_so(cast: Cast, client: Client) -> None:
     assert "Nothing was worked out for these days" in text_of(client.get("/p/margin/?month=2026-01"))
 
 
-def test_income_in_another_currency_is_listed_apart(cast: Cast, client: Client) -> None:
-    made(cast)
+def test_income_in_another_currency_is_listed_apart(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     page = text_of(client.get(f"{PAGE}&currency=EUR"))
     assert "compared with nothing: $58.00" in page

@@ -13,10 +13,12 @@ from billing.price_versions import prices_by_version
 from tests.billing.announced import BEFORE, OUTPUT, dearer, make_used
 from tests.billing.pages.reading import text_of
 from tests.factories import make_price_book
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
 
+    from tests.billing.world import World
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -24,12 +26,17 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-def begin(cast: Cast, client: Client) -> PriceDraft:
+@kept
+def used(cast: Cast) -> World:
+    return make_used(cast, datetime.now(UTC))
+
+
+@pytest.fixture
+def draft(cast: Cast, client: Client, used: World) -> PriceDraft:
     """A draft that petra began from the book in force."""
-    world = make_used(cast, datetime.now(UTC))
     client.force_login(cast.petra)
-    assert world.book is not None
-    answer = client.post("/p/prices/draft/", {"book": str(world.book.id)})
+    assert used.book is not None
+    answer = client.post("/p/prices/draft/", {"book": str(used.book.id)})
     draft = PriceDraft.objects.get()
     assert answer.headers["Location"] == f"/p/prices/draft/{draft.id}/"
     return draft
@@ -47,8 +54,9 @@ def post(client: Client, draft: PriceDraft, **changed: str) -> Any:
     return client.post(f"/p/prices/draft/{draft.id}/", fields(draft, **changed))
 
 
-def test_a_draft_begins_with_what_is_in_force_and_is_raised_as_a_whole(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_a_draft_begins_with_what_is_in_force_and_is_raised_as_a_whole(
+    cast: Cast, client: Client, draft: PriceDraft
+) -> None:
     assert "Draft of prices" in text_of(client.get(f"/p/prices/draft/{draft.id}/"))
     assert post(client, draft, percent="34", effective_at="2030-12-01T00:00").status_code == 302
     draft.refresh_from_db()
@@ -61,8 +69,7 @@ def test_a_draft_begins_with_what_is_in_force_and_is_raised_as_a_whole(cast: Cas
     assert not PriceNotice.objects.exists()
 
 
-def test_prices_are_added_and_taken_out(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_prices_are_added_and_taken_out(cast: Cast, client: Client, draft: PriceDraft) -> None:
     new = {"new-model-0": "sample-large", "new-what-0": "per_mtok|output", "new-over-0": "200000", "new-price-0": "2.2"}
     more = {"new-what-1": "factor|batch", "new-price-1": "0.5"}
     assert post(client, draft, **new, **more, **{"price-0": ""}).status_code == 302
@@ -105,17 +112,15 @@ def test_prices_are_added_and_taken_out(cast: Cast, client: Client) -> None:
     ],
 )
 def test_what_is_wrong_is_said_where_it_is_and_nothing_is_stored(
-    cast: Cast, client: Client, changed: dict[str, str], said: str
+    cast: Cast, client: Client, changed: dict[str, str], said: str, draft: PriceDraft
 ) -> None:
-    draft = begin(cast, client)
     answer = post(client, draft, **changed)
     assert answer.status_code == 422
     assert said in text_of(answer)
     assert PriceDraft.objects.get().revision == 1
 
 
-def test_a_draft_that_somebody_else_changed_is_not_overwritten(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_a_draft_that_somebody_else_changed_is_not_overwritten(cast: Cast, client: Client, draft: PriceDraft) -> None:
     assert post(client, draft, percent="10").status_code == 302
     late = post(client, draft, percent="20")
     assert late.status_code == 422
@@ -123,15 +128,15 @@ def test_a_draft_that_somebody_else_changed_is_not_overwritten(cast: Cast, clien
     assert client.post(f"/p/prices/draft/{draft.id}/announce/", {"revision": "1"}).status_code == 409
 
 
-def test_a_draft_is_thrown_away(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_a_draft_is_thrown_away(cast: Cast, client: Client, draft: PriceDraft) -> None:
     assert post(client, draft, action="discard").status_code == 302
     assert not PriceDraft.objects.exists()
     assert client.get(f"/p/prices/draft/{draft.id}/").status_code == 404
 
 
-def test_the_preview_says_what_each_contract_would_pay_and_announcing_tells_it(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_the_preview_says_what_each_contract_would_pay_and_announcing_tells_it(
+    cast: Cast, client: Client, draft: PriceDraft
+) -> None:
     answer = post(client, draft, percent="34", action="announce")
     announce = f"/p/prices/draft/{draft.id}/announce/"
     assert answer.headers["Location"] == announce
@@ -148,8 +153,7 @@ def test_the_preview_says_what_each_contract_would_pay_and_announcing_tells_it(c
     assert client.get(announce).status_code == 404
 
 
-def test_what_is_counted_already_keeps_its_price(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_what_is_counted_already_keeps_its_price(cast: Cast, client: Client, draft: PriceDraft) -> None:
     past = f"{datetime.now(UTC) - 5 * DAY:%Y-%m-%dT%H:%M}"
     assert post(client, draft, percent="34", effective_at=past).status_code == 302
     announce = f"/p/prices/draft/{draft.id}/announce/"
@@ -172,8 +176,7 @@ def test_a_first_list_tells_nobody(cast: Cast, client: Client) -> None:
     assert PriceVersion.objects.get(book=book).number == 1
 
 
-def test_another_providers_draft_is_not_there(cast: Cast, client: Client) -> None:
-    draft = begin(cast, client)
+def test_another_providers_draft_is_not_there(cast: Cast, client: Client, draft: PriceDraft) -> None:
     client.force_login(cast.charlie)
     for path in (f"/p/prices/draft/{draft.id}/", f"/p/prices/draft/{draft.id}/announce/"):
         assert client.get(path).status_code == client.post(path, fields(draft)).status_code == 404

@@ -11,6 +11,7 @@ from tests.billing.costly import Costly, make_costly
 from tests.billing.pages.test_simulation import PAGE, made
 from tests.billing.world import MODEL
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +23,18 @@ def book_of(costly: Costly) -> PriceBook:
     return costly.world.book
 
 
-def test_a_simulated_percentage_becomes_a_draft_of_the_book_and_tells_nobody(cast: Cast, client: Client) -> None:
-    book = book_of(made(cast))
+costly = kept(made)
+
+
+@kept
+def cheap(cast: Cast) -> Costly:
+    return made(cast, price="1")
+
+
+def test_a_simulated_percentage_becomes_a_draft_of_the_book_and_tells_nobody(
+    cast: Cast, client: Client, costly: Costly
+) -> None:
+    book = book_of(costly)
     client.force_login(cast.petra)
     page = client.get(f"{PAGE}&pct=34").content.decode()
     assert "Draft announced change" in page
@@ -38,8 +49,10 @@ def test_a_simulated_percentage_becomes_a_draft_of_the_book_and_tells_nobody(cas
 
 
 @pytest.mark.parametrize(("scope", "price"), [("thin", "2"), (MODEL, "2"), ("another", "1"), ("", "2")])
-def test_a_draft_changes_the_models_that_were_simulated(cast: Cast, client: Client, scope: str, price: str) -> None:
-    book = book_of(made(cast, price="1"))
+def test_a_draft_changes_the_models_that_were_simulated(
+    cast: Cast, client: Client, scope: str, price: str, cheap: Costly
+) -> None:
+    book = book_of(cheap)
     client.force_login(cast.petra)
     client.post(DRAFT, {"book": str(book.id), "pct": "100", "scope": scope, "month": "2026-03"})
     prices = {row["price_per_mtok"] for row in PriceDraft.objects.get().prices if row["model"] == MODEL}
@@ -47,8 +60,10 @@ def test_a_draft_changes_the_models_that_were_simulated(cast: Cast, client: Clie
 
 
 @pytest.mark.parametrize("wrong", [{"pct": "900"}, {"pct": ""}, {"book": "x"}, {"scope": "thin", "month": "soon"}])
-def test_a_draft_that_cannot_be_is_not_stored(cast: Cast, client: Client, wrong: dict[str, str]) -> None:
-    book = book_of(made(cast))
+def test_a_draft_that_cannot_be_is_not_stored(
+    cast: Cast, client: Client, wrong: dict[str, str], costly: Costly
+) -> None:
+    book = book_of(costly)
     client.force_login(cast.petra)
     asked = {"book": str(book.id), "pct": "5", "month": "2026-03", **wrong}
     assert client.post(DRAFT, asked).status_code == 404
@@ -68,8 +83,7 @@ def test_a_draft_is_of_the_providers_own_book_and_by_who_sets_prices(cast: Cast,
     assert not PriceDraft.objects.exists()
 
 
-def test_no_draft_is_offered_of_a_version_or_of_nothing(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_no_draft_is_offered_of_a_version_or_of_nothing(cast: Cast, client: Client, costly: Costly) -> None:
     version = book_of(costly).versions.get()
     client.force_login(cast.petra)
     assert "Draft announced" not in client.get(f"{PAGE}&version={version.id}").content.decode()

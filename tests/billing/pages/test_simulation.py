@@ -12,6 +12,7 @@ from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.pages.reading import text_of
 from tests.billing.world import APRIL, MODEL
 from tests.factories import Cast, make_price_version
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,12 @@ def made(cast: Cast, price: str = "10") -> Costly:
     return costly
 
 
-def test_a_percentage_on_all_prices_is_shown_for_every_tenant_with_stress(cast: Cast, client: Client) -> None:
-    made(cast)
+costly = kept(made)
+
+
+def test_a_percentage_on_all_prices_is_shown_for_every_tenant_with_stress(
+    cast: Cast, client: Client, costly: Costly
+) -> None:
     client.force_login(cast.petra)
     before = Charge.objects.count()
     page = text_of(client.get(f"{PAGE}&pct=34"))
@@ -50,8 +55,7 @@ def test_thin_margins_or_one_model_can_be_chosen(cast: Cast, client: Client) -> 
     assert "Earned after $49.00" in text_of(client.get(f"{PAGE}&pct=100&scope=another"))
 
 
-def test_a_published_version_is_simulated_before_it_takes_effect(cast: Cast, client: Client) -> None:
-    costly = made(cast)
+def test_a_published_version_is_simulated_before_it_takes_effect(cast: Cast, client: Client, costly: Costly) -> None:
     book = costly.world.book
     assert book is not None
     version = make_price_version(
@@ -63,8 +67,7 @@ def test_a_published_version_is_simulated_before_it_takes_effect(cast: Cast, cli
     assert "$10.00 $12.00 +$2.00" in page
 
 
-def test_a_script_gets_the_short_answer_alone(cast: Cast, client: Client) -> None:
-    made(cast)
+def test_a_script_gets_the_short_answer_alone(cast: Cast, client: Client, costly: Costly) -> None:
     client.force_login(cast.petra)
     part = client.get(f"{PAGE}&pct=34", headers={"hx-request": "true"}).content.decode()
     assert part.startswith('<div id="sim-out"') or 'id="sim-out"' in part
@@ -77,8 +80,9 @@ def test_a_month_without_charges_says_so(cast: Cast, client: Client) -> None:
     assert "Nothing to simulate" in text_of(client.get("/p/margin/simulate/?month=2026-01"))
 
 
-def test_too_many_periods_are_sent_to_the_command(cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(cast)
+def test_too_many_periods_are_sent_to_the_command(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch, costly: Costly
+) -> None:
     monkeypatch.setattr(simulation, "PERIODS_SHOWN_MAX", 1)
     client.force_login(cast.petra)
     assert "python manage.py simulate" in text_of(client.get(PAGE))

@@ -13,12 +13,13 @@ from tenants.models import Role
 from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.statements.stated import make_month, stated_march
 from tests.factories import Cast, make_user
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 PAGE = "/p/statements/STM-0001/sources/"
 
 
-@pytest.fixture
+@kept
 def statement(cast: Cast) -> ProviderStatement:
     return stated_march(make_month(parties=(cast.provider, cast.tenant)))
 

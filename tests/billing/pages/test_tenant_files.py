@@ -30,8 +30,8 @@ LATER = APRIL + timedelta(days=2)
 month = kept(make_march)
 
 
-@pytest.fixture
-def invoice(cast: Cast, client: Client, month: Month) -> Invoice:
+@kept
+def corrected(month: Month) -> Invoice:
     """A closed month with a lease, one question about it and one credit note."""
     found = month.invoice
     open_dispute(invoice=found, position=None, text="Why so much?", by="alice@example.com", now=LATER)
@@ -43,8 +43,13 @@ def invoice(cast: Cast, client: Client, month: Month) -> Invoice:
         by="petra@example.com",
         now=LATER,
     )
-    client.force_login(cast.alice)
     return found
+
+
+@pytest.fixture
+def invoice(cast: Cast, client: Client, corrected: Invoice) -> Invoice:
+    client.force_login(cast.alice)
+    return corrected
 
 
 def test_leases_are_written_with_what_they_held_and_cost(client: Client, invoice: Invoice) -> None:

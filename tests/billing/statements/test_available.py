@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from billing.agreeing import add_adjustment
-from billing.models import Payment, PayoutTerms
+from billing.models import Invoice, Payment, PayoutTerms
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod
 from billing.rating.credit import CreditWording, Grant
@@ -29,23 +29,24 @@ def found(world: World, **terms: object) -> Available:
 
 
 world = kept(make_month)
+march = kept(close_march)
 
 
+@pytest.mark.usefixtures("march")
 def test_nothing_is_available_before_the_tenant_paid(world: World) -> None:
-    close_march(world)
     seen = found(world)
     assert (seen.owed, seen.uncollected) == (NET, NET)
     assert seen.held == seen.amount == 0
 
 
-def test_what_was_paid_by_card_is_available_less_the_fee(world: World) -> None:
-    pay(close_march(world))
+def test_what_was_paid_by_card_is_available_less_the_fee(world: World, march: Invoice) -> None:
+    pay(march)
     seen = found(world)
     assert (seen.owed, seen.amount, seen.held) == (NET, NET, TOTAL)
 
 
-def test_a_statement_changes_nothing_of_it(world: World) -> None:
-    pay(close_march(world))
+def test_a_statement_changes_nothing_of_it(world: World, march: Invoice) -> None:
+    pay(march)
     before = found(world)
     assert state_march(world) is not None
     assert found(world) == before
@@ -56,38 +57,39 @@ def test_a_statement_changes_nothing_of_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("paid", "amount"), [("50.00", "0.00"), ("87.57", "0.00"), ("100.00", "12.43"), ("1751.39", "1663.82")]
 )
-def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str, world: World) -> None:
-    pay(close_march(world), paid)
+def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str, world: World, march: Invoice) -> None:
+    pay(march, paid)
     assert found(world).amount == Decimal(amount)
 
 
-def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed(world: World) -> None:
-    pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
+def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed(world: World, march: Invoice) -> None:
+    pay(march, method=PaymentMethod.BANK_TRANSFER)
     seen = found(world)
     assert seen.owed == NET - TOTAL
     assert seen.uncollected == seen.held == seen.amount == 0
 
 
-def test_what_is_owed_by_the_provider_is_taken_of_what_comes_next(world: World) -> None:
-    pay(close_march(world), method=PaymentMethod.BANK_TRANSFER)
+def test_what_is_owed_by_the_provider_is_taken_of_what_comes_next(world: World, march: Invoice) -> None:
+    pay(march, method=PaymentMethod.BANK_TRANSFER)
     other = make_month(parties=(world.provider, world.tenant))
     pay(close_march(other))
     assert found(world).amount == NET - Decimal("87.57")
 
 
-def test_recent_card_payments_and_the_reserve_are_held_back(world: World) -> None:
-    invoice = close_march(world)
-    pay(invoice, "1000.00", at=LATER - timedelta(days=8))
-    pay(invoice, "751.40", at=LATER - timedelta(days=2))
+def test_recent_card_payments_and_the_reserve_are_held_back(world: World, march: Invoice) -> None:
+    pay(march, "1000.00", at=LATER - timedelta(days=8))
+    pay(march, "751.40", at=LATER - timedelta(days=2))
     assert found(world, hold_days=7).amount == NET - Decimal("751.40")
     assert found(world, hold_days=9).amount == 0
     assert found(world, reserve_amount=Decimal(100)).amount == NET - 100
 
 
 @pytest.mark.parametrize(("taken", "amount"), [("1751.40", "1663.83"), ("1000.00", "1576.26"), ("0.01", "1576.26")])
-def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, amount: str, world: World) -> None:
+def test_what_was_taken_back_already_is_not_held_back_a_second_time(
+    taken: str, amount: str, world: World, march: Invoice
+) -> None:
     """An old payment and a new one, of which some is charged back: it is uncollected again, and recent no more."""
-    pay(close_march(world))
+    pay(march)
     second = close_march(make_month(parties=(world.provider, world.tenant)))
     pay(second, at=LATER - timedelta(days=2))
     assert (found(world, hold_days=7).recent, found(world).recent) == (TOTAL, Decimal(0))
@@ -106,8 +108,10 @@ def test_what_was_taken_back_already_is_not_held_back_a_second_time(taken: str, 
 
 
 @pytest.mark.parametrize(("seconds", "recent"), [(-1, "0"), (0, "0"), (1, "1751.40")])
-def test_a_payment_is_free_from_the_instant_at_which_its_days_are_over(seconds: int, recent: str, world: World) -> None:
-    pay(close_march(world), at=LATER - timedelta(days=7) + timedelta(seconds=seconds))
+def test_a_payment_is_free_from_the_instant_at_which_its_days_are_over(
+    seconds: int, recent: str, world: World, march: Invoice
+) -> None:
+    pay(march, at=LATER - timedelta(days=7) + timedelta(seconds=seconds))
     assert found(world, hold_days=7).recent == Decimal(recent)
 
 

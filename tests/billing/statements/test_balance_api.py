@@ -9,13 +9,14 @@ from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.statements.test_api import bearer
 from tests.factories import Cast
 from tests.filled import api_key
+from tests.kept import kept
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("paid_march")]
 
 SPAN = {"from": "2026-03-01T00:00:00Z", "to": "2026-05-01T00:00:00Z"}
 
 
-@pytest.fixture(autouse=True)
+@kept
 def paid_march(cast: Cast) -> None:
     pay(close_march(make_month(parties=(cast.provider, cast.tenant))), "751.40")
 

@@ -161,8 +161,8 @@ def test_what_comes_back_is_owed_again(method: PayoutMethod) -> None:
     assert broken() == []
 
 
-def test_a_payout_in_transit_cannot_come_back() -> None:
-    payout = payout_of(make_paid())
+def test_a_payout_in_transit_cannot_come_back(world: World) -> None:
+    payout = payout_of(world)
     with pytest.raises(PayoutSettled):
         record_reversal(payout_id=payout.id, amount=NET, reference="x", reason="x", by="sam", at=LATER)
 
@@ -175,13 +175,15 @@ def test_a_payout_in_transit_cannot_come_back() -> None:
         ({"hold_days": 60}, "0.00 USD is available"),
     ],
 )
-def test_what_holds_a_payout_back_is_said(terms: dict[str, object], said: str) -> None:
+def test_what_holds_a_payout_back_is_said(world: World, terms: dict[str, object], said: str) -> None:
+    PayoutTerms.objects.update(**terms)
     with pytest.raises(NoPayout, match=said):
-        payout_of(make_paid(**terms))  # type: ignore[arg-type]
+        payout_of(world)
 
 
-def test_the_minimum_itself_is_enough() -> None:
-    assert payout_of(make_paid(minimum_amount=NET)).amount == NET
+def test_the_minimum_itself_is_enough(world: World) -> None:
+    PayoutTerms.objects.update(minimum_amount=NET)
+    assert payout_of(world).amount == NET
 
 
 def test_an_account_that_is_not_ready_receives_nothing(world_made: World) -> None:
@@ -223,8 +225,8 @@ def test_the_schedule_with_statements_pays_once_after_each(world: World) -> None
 @pytest.mark.parametrize(
     ("schedule", "after_days"), [(PayoutSchedule.DAILY, 1), (PayoutSchedule.WEEKLY, (7 - LATER.weekday()))]
 )
-def test_other_schedules_pay_once_a_day_or_week(schedule: PayoutSchedule, after_days: int) -> None:
-    world = make_paid(schedule=schedule)
+def test_other_schedules_pay_once_a_day_or_week(world: World, schedule: PayoutSchedule, after_days: int) -> None:
+    PayoutTerms.objects.update(schedule=schedule)
     assert due_payouts(now=LATER) == [DuePayout(world.provider.id, "USD")]
     payout_of(world, scheduled=True)
     midnight = LATER.replace(hour=0, minute=0)
@@ -255,8 +257,8 @@ def test_payouts_stand_on_the_next_statement(world: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 201])
-def test_a_reference_has_1_to_200_characters(text: str) -> None:
-    payout = payout_of(make_paid())
+def test_a_reference_has_1_to_200_characters(world: World, text: str) -> None:
+    payout = payout_of(world)
     with pytest.raises(WrongPayout):
         record_paid(payout_id=payout.id, reference=text, by="sam", at=LATER, now=LATER)
 
@@ -270,8 +272,8 @@ def test_a_reference_has_1_to_200_characters(text: str) -> None:
         "UPDATE billing_payout SET currency = 'EUR'",
     ],
 )
-def test_the_database_refuses_to_change_what_a_payout_is(statement: str) -> None:
-    payout_of(make_paid())
+def test_the_database_refuses_to_change_what_a_payout_is(world: World, statement: str) -> None:
+    payout_of(world)
     with (
         pytest.raises(DatabaseError, match="payout PO-0001 cannot"),
         transaction.atomic(),
@@ -280,8 +282,8 @@ def test_the_database_refuses_to_change_what_a_payout_is(statement: str) -> None
         cursor.execute(statement)
 
 
-def test_the_database_refuses_more_back_than_was_paid() -> None:
-    payout = payout_of(make_paid())
+def test_the_database_refuses_more_back_than_was_paid(world: World) -> None:
+    payout = payout_of(world)
     record_paid(payout_id=payout.id, reference="SEPA-1", by="sam", at=LATER, now=LATER)
     with pytest.raises(DatabaseError, match="more came back"), transaction.atomic():
         PayoutReversal.objects.create(

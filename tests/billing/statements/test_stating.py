@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.ledger import Entry, balance, post
-from billing.models import AccountKind, LedgerEntry, ProviderStatement, StatementEntry, StatementSequence
+from billing.models import AccountKind, Invoice, LedgerEntry, ProviderStatement, StatementEntry, StatementSequence
 from billing.payments import PaymentMethod, record_payment
 from billing.statements.document import differences
 from billing.statements.months import over_at
@@ -44,10 +44,19 @@ def correct(world: World, amount: str, *, key: str = "correction", at: object = 
 
 
 world = kept(make_month)
+march = kept(close_march)
 
 
-def test_a_statement_says_what_was_earned_and_is_owed(world: World) -> None:
-    statement = stated_march(world)
+@kept
+def stated(world: World, march: Invoice) -> ProviderStatement:
+    statement = state_march(world)
+    assert march.total
+    assert statement is not None
+    return statement
+
+
+def test_a_statement_says_what_was_earned_and_is_owed(world: World, stated: ProviderStatement) -> None:
+    statement = stated
     assert statement.number == "STM-0001"
     assert (statement.opening, statement.earned, statement.closing) == (
         Decimal(0),
@@ -64,8 +73,8 @@ def test_a_statement_says_what_was_earned_and_is_owed(world: World) -> None:
     assert broken() == []
 
 
-def test_the_waterfall_of_a_share_stands_in_its_sections() -> None:
-    document = json.loads(stated_march(make_month()).document)
+def test_the_waterfall_of_a_share_stands_in_its_sections(stated: ProviderStatement) -> None:
+    document = json.loads(stated.document)
     share, lease = sorted(document["terms"], key=lambda term: str(term["kind"]), reverse=True)
     assert share["kind"] == "token_share"
     assert share["sections"]["gross"] == {"base": "10", "exact": "3"}
@@ -76,8 +85,8 @@ def test_the_waterfall_of_a_share_stands_in_its_sections() -> None:
     assert (lease["amount"], lease["sections"]["sales"]["exact"]) == ("1748.40", "1748.4")
 
 
-def test_the_reconciliation_compares_both_witnesses_where_both_saw_something() -> None:
-    document = json.loads(stated_march(make_month()).document)
+def test_the_reconciliation_compares_both_witnesses_where_both_saw_something(stated: ProviderStatement) -> None:
+    document = json.loads(stated.document)
     found = {row["class"]: row for row in document["reconciliation"]}
     assert (found["output"]["billed"], found["output"]["control"], found["output"]["residual"]) == (
         "5000000",
@@ -89,16 +98,15 @@ def test_the_reconciliation_compares_both_witnesses_where_both_saw_something() -
     assert (found["input"]["compared"], found["input"]["within"]) == ("0", None)
 
 
-def test_it_is_made_once_whoever_asks_and_noted(world: World) -> None:
-    first = stated_march(world)
-    assert state_march(world, now=STATED_AT + timedelta(days=9)) == first
+def test_it_is_made_once_whoever_asks_and_noted(world: World, stated: ProviderStatement) -> None:
+    assert state_march(world, now=STATED_AT + timedelta(days=9)) == stated
     assert ProviderStatement.objects.count() == 1
     assert AuditEntry.objects.filter(action="statement.made").count() == 1
     assert due_statements(now=STATED_AT) == []
 
 
+@pytest.mark.usefixtures("march")
 def test_nothing_is_stated_before_the_month_is_over_everywhere(world: World) -> None:
-    close_march(world)
     assert state_march(world, now=over_at(MARCH_MONTH) - timedelta(seconds=1)) is None
     assert due_statements(now=over_at(MARCH_MONTH) - timedelta(seconds=1)) == []
     due = Due(world.provider.id, "USD", MARCH_MONTH)
@@ -127,35 +135,34 @@ def test_it_waits_for_every_contract_of_the_month_but_not_for_ever(world: World)
     assert broken() == []
 
 
+@pytest.mark.usefixtures("march")
 def test_a_contract_whose_periods_are_not_stored_yet_is_waited_for(world: World) -> None:
-    close_march(world)
     make_world(parties=(world.provider, make_organization("new-tenant")), from_at=MARCH)
     assert state_march(world) is None
 
 
-def test_what_is_booked_later_stands_on_the_next_one(world: World) -> None:
-    statement = stated_march(world)
+def test_what_is_booked_later_stands_on_the_next_one(world: World, stated: ProviderStatement) -> None:
     correct(world, "63.83")
     assert due_statements(now=STATED_AT) == []
     now = over_at(APRIL_MONTH) + WAIT
     assert due_statements(now=now) == [Due(world.provider.id, "USD", APRIL_MONTH)]
     following = make_statement(provider_id=world.provider.id, currency="USD", month=APRIL_MONTH, now=now)
     assert following is not None
-    assert (following.number, following.opening, following.moved) == ("STM-0002", statement.closing, Decimal("-63.83"))
+    assert (following.number, following.opening, following.moved) == ("STM-0002", stated.closing, Decimal("-63.83"))
     assert following.closing == Decimal(1600)
     (moved,) = json.loads(following.document)["moved"]
     assert (moved["cause"], moved["memo"], moved["amount"]) == ("credit_note", "Correction", "-63.83")
 
 
+@pytest.mark.usefixtures("stated")
 def test_what_was_booked_in_march_backdated_after_its_statement_is_not_lost(world: World) -> None:
-    stated_march(world)
     correct(world, "3.83", at=MARCH)
     now = over_at(APRIL_MONTH) + WAIT
     assert due_statements(now=now) == [Due(world.provider.id, "USD", APRIL_MONTH)]
 
 
+@pytest.mark.usefixtures("march")
 def test_no_month_is_stated_after_a_later_one(world: World) -> None:
-    close_march(world)
     april = make_statement(
         provider_id=world.provider.id, currency="USD", month=APRIL_MONTH, now=over_at(APRIL_MONTH) + WAIT
     )
@@ -175,10 +182,9 @@ def test_numbers_run_on_over_currencies_and_providers_have_their_own() -> None:
     assert [stated_march(first).number, stated_march(second).number] == ["STM-0001", "STM-0001"]
 
 
-def test_payments_of_tenants_change_no_statement(world: World) -> None:
-    invoice = close_march(world)
+def test_payments_of_tenants_change_no_statement(world: World, march: Invoice) -> None:
     record_payment(
-        invoice_id=invoice.id, method=PaymentMethod.STRIPE, reference="pi_1", amount=invoice.total, currency="USD",
+        invoice_id=march.id, method=PaymentMethod.STRIPE, reference="pi_1", amount=march.total, currency="USD",
         received_at=APRIL, now=APRIL,
     )  # fmt: skip
     statement = state_march(world)
@@ -187,20 +193,21 @@ def test_payments_of_tenants_change_no_statement(world: World) -> None:
     assert broken() == []
 
 
+@pytest.mark.usefixtures("stated")
 @pytest.mark.parametrize("table", ["billing_providerstatement", "billing_statemententry"])
 @pytest.mark.parametrize("what", ["UPDATE {table} SET {column} = {column}", "DELETE FROM {table}"])
 def test_the_database_refuses_every_change(table: str, what: str) -> None:
-    stated_march(make_month())
     column = "sha256" if table == "billing_providerstatement" else "statement_id"
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(what.format(table=table, column=column))
 
 
-def test_the_database_refuses_an_entry_on_two_statements_and_a_statement_that_does_not_add_up(world: World) -> None:
-    statement = stated_march(world)
-    entry = LedgerEntry.objects.filter(statement_entry__statement=statement).get()
+def test_the_database_refuses_an_entry_on_two_statements_and_a_statement_that_does_not_add_up(
+    stated: ProviderStatement,
+) -> None:
+    entry = LedgerEntry.objects.filter(statement_entry__statement=stated).get()
     with pytest.raises(DatabaseError), transaction.atomic():
-        StatementEntry.objects.create(entry=entry, statement=statement)
+        StatementEntry.objects.create(entry=entry, statement=stated)
     row = ProviderStatement.objects.values().get()
     with pytest.raises(DatabaseError, match="statement_adds_up"), transaction.atomic():
         ProviderStatement.objects.create(

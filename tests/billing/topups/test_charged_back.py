@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -14,7 +13,7 @@ from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.collecting.chargebacks import apply_dispute
 from billing.ledger import balance
-from billing.models import AccountKind, BillingPeriod, Chargeback, CreditMovement, Invoice, TopUp
+from billing.models import AccountKind, BillingPeriod, Chargeback, CreditMovement, Invoice, Term, TopUp
 from billing.refilling.setting import set_rule
 from billing.refilling.watching import look
 from billing.standing import standing_of
@@ -26,9 +25,7 @@ from tests.billing.refilling.low import BUYS, BY
 from tests.billing.test_credits import left, prepaid_world
 from tests.billing.topups.prepaid import bought, wrong_but_usage
 from tests.billing.world import APRIL, HOUR, MARCH, Shared, World
-
-if TYPE_CHECKING:
-    from billing.models import Term
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 LATER = MARCH + timedelta(days=9)
@@ -50,12 +47,20 @@ def told(status: str = "needs_response", *, withdrawn: int = 10_000, charge: str
     )
 
 
-def used(thousands: int) -> tuple[World, Shared, Term, TopUp]:
-    """A contract at 1.00 per 1,000 tokens that bought 100.00 of credit and used so much of it."""
+Prepaid = tuple[World, Shared, Term, TopUp]
+
+
+@kept
+def prepaid() -> Prepaid:
+    """A contract at 1.00 per 1,000 tokens that bought 100.00 of credit."""
     world, shared, term = prepaid_world()
-    top_up = bought(term, "100", at=MARCH)
-    shared.use({"output": thousands * 1_000}, at=MARCH)
-    return world, shared, term, top_up
+    return world, shared, term, bought(term, "100", at=MARCH)
+
+
+def used(prepaid: Prepaid, thousands: int) -> Prepaid:
+    """The same contract, which used so much of it."""
+    prepaid[1].use({"output": thousands * 1_000}, at=MARCH)
+    return prepaid
 
 
 def held(world: World) -> tuple[Decimal, Decimal]:
@@ -65,8 +70,8 @@ def held(world: World) -> tuple[Decimal, Decimal]:
     return clearing, -credit
 
 
-def test_what_was_charged_back_is_gone_and_use_stops_below_nothing() -> None:
-    world, _, _, top_up = used(60)
+def test_what_was_charged_back_is_gone_and_use_stops_below_nothing(prepaid: Prepaid) -> None:
+    world, _, _, top_up = used(prepaid, 60)
     assert standing_of(world.contract, LATER).left_amount == 40
     for _ in range(3):
         row = apply_dispute(seen=told(), now=LATER)
@@ -80,9 +85,9 @@ def test_what_was_charged_back_is_gone_and_use_stops_below_nothing() -> None:
     assert wrong_but_usage() == []
 
 
-def test_what_was_used_stays_paid_for_and_is_owed_of_the_credit() -> None:
+def test_what_was_used_stays_paid_for_and_is_owed_of_the_credit(prepaid: Prepaid) -> None:
     """The bill of what was used before the bank took the money back comes to what credit no longer covers."""
-    world, _, _, _ = used(60)
+    world, _, _, _ = used(prepaid, 60)
     apply_dispute(seen=told(), now=LATER)
     invoice = close_period(period_id=world.period().id, now=APRIL).invoice
     assert invoice is not None
@@ -90,8 +95,8 @@ def test_what_was_used_stays_paid_for_and_is_owed_of_the_credit() -> None:
     assert wrong_but_usage() == []
 
 
-def test_of_a_period_that_closed_before_the_balance_is_below_nothing_until_credit_is_bought() -> None:
-    world, shared, term, top_up = used(60)
+def test_of_a_period_that_closed_before_the_balance_is_below_nothing_until_credit_is_bought(prepaid: Prepaid) -> None:
+    world, shared, term, top_up = used(prepaid, 60)
     closed = close_period(period_id=world.period().id, now=APRIL)
     assert closed.invoice is not None
     ensure_periods(contract=world.contract, now=APRIL)
@@ -111,8 +116,8 @@ def test_of_a_period_that_closed_before_the_balance_is_below_nothing_until_credi
     assert wrong_but_usage() == []
 
 
-def test_what_is_won_is_there_again_and_makes_good_what_was_used() -> None:
-    world, _, _, _ = used(60)
+def test_what_is_won_is_there_again_and_makes_good_what_was_used(prepaid: Prepaid) -> None:
+    world, _, _, _ = used(prepaid, 60)
     apply_dispute(seen=told(), now=LATER)
     for _ in range(3):
         row = apply_dispute(seen=told("won", withdrawn=0), now=LATER + HOUR)
@@ -126,8 +131,8 @@ def test_what_is_won_is_there_again_and_makes_good_what_was_used() -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_looks_in_any_order_end_as_stripe_is_now(order: tuple[int, ...]) -> None:
-    world, _, _, _ = used(10)
+def test_looks_in_any_order_end_as_stripe_is_now(prepaid: Prepaid, order: tuple[int, ...]) -> None:
+    world, _, _, _ = used(prepaid, 10)
     looks = [told(), told("under_review"), told("won", withdrawn=0)]
     for place in order:
         apply_dispute(seen=looks[place], now=LATER)
@@ -135,23 +140,23 @@ def test_looks_in_any_order_end_as_stripe_is_now(order: tuple[int, ...]) -> None
     assert (int(standing_of(world.contract, LATER).left_amount), int(held(world)[0])) == (90, 100)
 
 
-def test_a_part_that_is_taken_leaves_the_rest() -> None:
-    world, _, _, _ = used(10)
+def test_a_part_that_is_taken_leaves_the_rest(prepaid: Prepaid) -> None:
+    world, _, _, _ = used(prepaid, 10)
     apply_dispute(seen=told(withdrawn=2_500), now=LATER)
     assert standing_of(world.contract, LATER).left_amount == 65
     assert wrong_but_usage() == []
 
 
-def test_a_warning_takes_nothing_and_what_was_never_taken_is_not_given_again() -> None:
-    world, _, _, top_up = used(10)
+def test_a_warning_takes_nothing_and_what_was_never_taken_is_not_given_again(prepaid: Prepaid) -> None:
+    world, _, _, top_up = used(prepaid, 10)
     apply_dispute(seen=told("warning_needs_response", withdrawn=0), now=LATER)
     give_again(top_up=top_up, reference="dp_1:1", now=LATER)
     assert standing_of(world.contract, LATER).left_amount == 90
     assert not CreditMovement.objects.exists()
 
 
-def test_a_purchase_is_found_by_its_charge_or_its_payment_and_no_other_is() -> None:
-    _, _, _, top_up = used(0)
+def test_a_purchase_is_found_by_its_charge_or_its_payment_and_no_other_is(prepaid: Prepaid) -> None:
+    _, _, _, top_up = used(prepaid, 0)
     assert top_up_of(told()) == top_up
     TopUp.objects.update(charge_id="")
     assert top_up_of(told()) == top_up
@@ -161,8 +166,8 @@ def test_a_purchase_is_found_by_its_charge_or_its_payment_and_no_other_is() -> N
     assert (row.top_up, Chargeback.objects.count()) == (None, 1)
 
 
-def test_while_money_is_held_back_no_rule_buys_more() -> None:
-    world, _, _, _ = used(60)
+def test_while_money_is_held_back_no_rule_buys_more(prepaid: Prepaid) -> None:
+    world, _, _, _ = used(prepaid, 60)
     rule = set_rule(contract=world.contract, figures=BUYS, by=BY, now=LATER)
     apply_dispute(seen=told(), now=LATER)
     notice = look(rule_id=rule.pk, now=LATER)
@@ -170,8 +175,8 @@ def test_while_money_is_held_back_no_rule_buys_more() -> None:
     assert (notice.outcome, TopUp.objects.filter(rule=rule).exists()) == ("told", False)
 
 
-def test_the_database_keeps_what_is_taken_once_and_with_its_reason() -> None:
-    world, _, _, _ = used(0)
+def test_the_database_keeps_what_is_taken_once_and_with_its_reason(prepaid: Prepaid) -> None:
+    world, _, _, _ = used(prepaid, 0)
     apply_dispute(seen=told(), now=LATER)
     moved = CreditMovement.objects.get()
     for changed in ({"reference": ""}, {"kind": "drawn"}, {"grant": "another"}):
@@ -183,8 +188,8 @@ def test_the_database_keeps_what_is_taken_once_and_with_its_reason() -> None:
             again.save(force_insert=True)
 
 
-def test_credit_taken_beyond_its_chargeback_is_found() -> None:
-    used(0)
+def test_credit_taken_beyond_its_chargeback_is_found(prepaid: Prepaid) -> None:
+    used(prepaid, 0)
     apply_dispute(seen=told(), now=LATER)
     around_the_guards("UPDATE billing_chargeback SET amount = 99")
     assert wrong_but_usage() == ["credit that left between closes says where it went"]
