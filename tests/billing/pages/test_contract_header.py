@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.agreements.drafting import Actor, draft_contract
 from billing.contract_headers import Header
+from billing.models import PriceBook
 from tests.billing.agreements.agreed import new_lease
 from tests.billing.pages.reading import text_of
 from tests.billing.pages.sending import sent_by_a_browser
@@ -47,14 +49,33 @@ def test_its_drafter_edits_it_on_its_page(cast: Cast, client: Client, drafted: A
     assert drafted.contract.from_at == MARCH
 
 
-def test_what_is_wrong_is_said_at_the_form_with_what_was_typed(cast: Cast, client: Client, drafted: Amendment) -> None:
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"time_zone": "Mars/Base"}, ("time_zone", "is no IANA time zone. Example: Europe/Berlin")),
+        ({"currency": "EUR"}, ("price_book", "The price book must be in EUR")),
+        ({"currency": "XQZ"}, ("currency", "is no active ISO 4217 currency code Example: USD")),
+        ({"begins_at": "2026-10-25T02:30"}, ("begins_at", "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00")),
+        ({"begins_at": "2026-03-29T02:30"}, ("begins_at", "does not exist")),
+        ({"ends_at": "2026-03-01T01:00"}, ("ends_at", "must lie after the start")),
+        ({"due_days": "-1"}, ("due_days", "greater than or equal to 0")),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_with_what_was_typed(
+    cast: Cast, client: Client, drafted: Amendment, changed: dict[str, str], expected: tuple[str, str]
+) -> None:
     client.force_login(cast.petra)
     place = f"/p/contracts/{drafted.contract_id}/header/"
     sent = sent_by_a_browser(client.get(place).content.decode())
-    answer = client.post(place, {**sent, "time_zone": "Mars/Base", "name": "kept"})
+    book = {"price_book": str(PriceBook.objects.get().pk)}
+    answer = client.post(place, {**sent, **book, **changed, "name": "kept"})
     assert answer.status_code == 422
-    assert "is no IANA time zone" in text_of(answer)
-    assert sent_by_a_browser(answer.content.decode())["name"] == "kept"
+    page = answer.content.decode()
+    assert re.findall(r'<ul class="errorlist" id="id_([\w.-]+)_error">', page) == [expected[0]]
+    assert expected[1] in text_of(answer)
+    assert sent_by_a_browser(page)["name"] == "kept"
+    drafted.contract.refresh_from_db()
+    assert (drafted.contract.name, drafted.contract.currency) == ("", "USD")
 
 
 def test_nobody_else_finds_the_draft_or_its_form(cast: Cast, client: Client, drafted: Amendment) -> None:
