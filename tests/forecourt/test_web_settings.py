@@ -13,18 +13,23 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KEY = "settings-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM"
 OWNER, WEB = "postgresql://forecourt:one@db/forecourt", "postgresql://forecourt_web:two@db/forecourt"
-# Only the settings are asked for: the addresses, most of a web process's start, are put aside.
+# Only the settings are asked for: apps, middleware and addresses, all the rest of a web process's start, are put aside.
 SHOW = """
 import json, sys, types
-sys.modules["forecourt.urls"] = types.ModuleType("forecourt.urls")
-from forecourt import wsgi
+import django
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+sys.modules["forecourt.urls"] = types.ModuleType("forecourt.urls")
+django.setup = lambda set_prefix: print(json.dumps(settings.SETTINGS_MODULE))
+WSGIHandler.load_middleware = lambda self: None
+from forecourt import wsgi
 one = settings.DATABASES["default"]
-print(json.dumps([settings.SETTINGS_MODULE, settings.READS_FOR_SOMEBODY, one["USER"], one["ENGINE"]]))
+print(json.dumps([settings.READS_FOR_SOMEBODY, one["USER"], one["ENGINE"]]))
 """
 
 
 def shown(folder: Path, **environ: str) -> list[object]:
+    """What the settings are when the apps would be loaded by them, and what they say."""
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -39,8 +44,7 @@ def shown(folder: Path, **environ: str) -> list[object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: list[object] = json.loads(done.stdout)
-    return found
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -60,4 +64,4 @@ def shown(folder: Path, **environ: str) -> list[object]:
     ],
 )
 def test_whom_the_web_signs_in_as(tmp_path: Path, environ: dict[str, str], user: str) -> None:
-    assert shown(tmp_path, **environ) == ["forecourt.web_settings", True, user, "tenants.limits"]
+    assert shown(tmp_path, **environ) == ["forecourt.web_settings", [True, user, "tenants.limits"]]
