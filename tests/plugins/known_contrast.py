@@ -6,9 +6,10 @@ wholly within those and nothing else is painted where it stands. Texts that shar
 has found readable is not judged again, on that page or another. All other text is judged by axe each time: what stands
 over or under something else, or out of its own box, and every kind that was not readable.
 
-Where every text of a page is of a known kind axe is not asked about contrast at all. Texts about which it says nothing
-do not count for that: what is turned off, what no eye sees, what has no letter or digit, what is over a picture, and
-what is in a drawing, of which axe cannot tell what is behind it.
+Axe is asked about the contrast of the texts of other kinds and no others: to find out which texts of a page it can
+judge takes it as long as to judge them. Texts about which it says nothing are none of these: what is turned off, what
+no eye sees, what has no letter or digit, what is over a picture, and what is in a drawing, of which axe cannot tell
+what is behind it.
 """
 
 from typing import Final
@@ -16,6 +17,9 @@ from typing import Final
 INSTALL: Final = """readable => {
     const check = axe._audit.checks["color-contrast"];
     const judge = check.evaluate;
+    const rule = axe._audit.rules.find(({id}) => id === "color-contrast");
+    const canJudge = rule.matches;
+    let asked = new Set();
     const known = new Set(readable);
     let fresh = [];
     let styles = new Map();
@@ -122,10 +126,15 @@ INSTALL: Final = """readable => {
         }
         return result;
     };
+    rule.matches = (element, ...rest) => asked.has(element) && canJudge(element, ...rest);
     window.contrastKinds = {
         begin,
         fresh: () => fresh,
-        unknown: () => [...document.body.querySelectorAll("*")].filter(one => isJudged(one) && !known.has(kindOf(one))),
+        unknown: () => {
+            asked = new Set([...document.body.querySelectorAll("*")]
+                .filter(one => isJudged(one) && !known.has(kindOf(one))));
+            return [...asked];
+        },
     };
 }"""
 """To run in a page that has axe, with the kinds of text that were readable before."""

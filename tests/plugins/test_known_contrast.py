@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page
 
+from tests.plugins.browser import DESKTOP, PHONE
+
 if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
     from tests.plugins.browser import AxeCheck
 
 pytestmark = pytest.mark.browser
@@ -136,3 +140,47 @@ def test_what_is_over_a_picture_is_asked_about_once(page: Page, judged: AxeCheck
     assert asked(page) == 0
     page.evaluate("document.querySelector('p').style.color = '#bcd'")
     assert asked(page) == 1
+
+
+def test_of_a_page_axe_is_asked_about_the_texts_that_are_not_known(page: Page, judged: AxeCheck) -> None:
+    page.set_content(
+        HEAD + READABLE + "<p id=new style='color: #123'>Me too</p><p id=bad style='color: #aaa'>Me not</p>"
+    )
+    assert [html.split(" ")[1] for _, html in judged(page)] == ['id="bad"']
+    page.set_content(HEAD + READABLE * 3 + "<p style='color: #abc'>Me not</p><p style='color: #124'>Me too</p>")
+    assert len(judged(page)) == 1
+    looked = page.evaluate("""async () => {
+        contrastKinds.begin();
+        contrastKinds.unknown();
+        const {passes, violations} = await axe.run(document, {runOnly: ["color-contrast"]});
+        return [...passes, ...violations].flatMap(({nodes}) => nodes.map(({html}) => html));
+    }""")
+    assert looked == ['<p style="color: #abc">Me not</p>'], "what was readable is not looked at again"
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["begun on a desktop", "begun on a phone"])
+def test_a_page_is_looked_at_by_all_widths_and_colours(page: Page, looked_at: AxeCheck, viewport: ViewportSize) -> None:
+    """Wherever the page before it was left, and twice on end."""
+    page.set_viewport_size(viewport)
+    page.set_content(
+        HEAD
+        + """<style>
+            @media (width < 500px) { .bar { width: 900px; } .pale { color: #bbb; } .said { display: none; } }
+            @media (prefers-color-scheme: dark) { .dusk { color: #ddd; } }
+            .wide { color: #eee; } @media (width < 500px) { .wide { color: #222; } }
+        </style><img class=always src="data:,"><div class=bar>.</div><p class=dusk>In the dark</p>
+        <p class=pale>On a phone</p><p class=wide>On a desktop</p>
+        <a href="#"><svg aria-hidden=true></svg><span class=said>Told</span></a>"""
+    )
+    for _ in range(2):
+        found = [(rule, html.split(">")[0].split(" ")[1]) for rule, html in looked_at(page)]
+        assert sorted(found) == [
+            ("color-contrast", 'class="wide"'),
+            ("dark: color-contrast", 'class="dusk"'),
+            ("dark: color-contrast", 'class="wide"'),
+            ("image-alt", 'class="always"'),
+            ("on a phone: color-contrast", 'class="pale"'),
+            ("on a phone: image-alt", 'class="always"'),
+            ("on a phone: link-name", 'href="#"'),
+            ("wider than a phone", 'class="bar"'),
+        ]
