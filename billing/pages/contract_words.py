@@ -13,6 +13,7 @@ from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
 from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
 from billing.pages.price_rule_words import rule_words
+from billing.pages.term_fields import FIELDS
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
@@ -132,7 +133,7 @@ def field_words(field: str) -> str:
         "from_at": _("begins"),
         "to_at": _("ends"),
     }
-    return known.get(field, field.replace("_", " ").replace(".", " · "))
+    return known.get(field) or str(FIELDS.get(field, field.replace("_", " ").replace(".", " · ")))
 
 
 def span_words(from_at: datetime, to_at: datetime | None, zone: str, locale: str) -> str:

@@ -70,7 +70,7 @@ def test_every_kind_has_words_that_are_not_its_name() -> None:
     ("field", "words"),
     [
         ("price_per_gpu_hour", "price per GPU-hour"),
-        ("renew_days", "renew days"),
+        ("renew_days", "renewed by, days"),
         ("settlement.due_days", "settlement · due days"),
         ("ladder[0].below_percent", "ladder[0] · below percent"),
     ],
