@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -169,7 +170,8 @@ def test_failure_in_a_database_without_tables_says_what_to_do(without_tables: Si
     empty = run("manage", "check_books", FORECOURT_DATA_DIR=str(without_tables.folder))
     assert without_tables.processes() == []
     assert empty.returncode == 1
-    assert 'forecourt manage: relation "billing_ledgerposting" does not exist. Are FORECOURT_DATA_DIR' in empty.stderr
+    found = re.search(r'forecourt manage: relation "billing_\w+" does not exist\. Are FORECOURT_DATA_DIR', empty.stderr)
+    assert found, empty.stderr
     assert "Traceback" not in empty.stderr
 
 
