@@ -113,12 +113,13 @@ def test_the_rule_of_issuing_is_read_and_set_by_the_provider_alone(late: Late) -
     get(tenant, "issuing-rule", 404)
 
 
-def issued_by_stripe(state: SettlementState, **more: Any) -> Late:
+@kept
+def issued() -> Late:
+    """A March whose invoice goes out by Stripe."""
     late = late_world()
     late.use(25 * MILLION)
     ensure_periods(contract=late.world.contract, now=MARCH)
     close_period(period_id=late.world.period().pk, now=APRIL, stripe_ready=True)
-    Settlement.objects.update(state=state, **more)
     return late
 
 
@@ -136,9 +137,10 @@ def issued_by_stripe(state: SettlementState, **more: Any) -> Late:
     ],
 )
 def test_each_step_says_where_it_is_and_what_may_be_tried_again(
-    state: str, more: dict[str, Any], steps: tuple[str, str], retries: list[str]
+    issued: Late, state: str, more: dict[str, Any], steps: tuple[str, str], retries: list[str]
 ) -> None:
-    late = issued_by_stripe(SettlementState(state), **more)
+    Settlement.objects.update(state=SettlementState(state), **more)
+    late = issued
     invoice = Invoice.objects.get()
     provider, tenant = client_of(late.world.provider), client_of(late.world.tenant)
     found = get(provider, f"invoices/{invoice.pk}")
@@ -150,8 +152,9 @@ def test_each_step_says_where_it_is_and_what_may_be_tried_again(
     assert not any(action["name"].startswith("retry") for action in told)
 
 
-def test_a_step_that_stopped_goes_on_when_it_is_tried_again() -> None:
-    late = issued_by_stripe(SettlementState.FAILED, last_error="No such customer.")
+def test_a_step_that_stopped_goes_on_when_it_is_tried_again(issued: Late) -> None:
+    Settlement.objects.update(state=SettlementState.FAILED, last_error="No such customer.")
+    late = issued
     invoice = Invoice.objects.get()
     provider = client_of(late.world.provider)
     assert send(provider, "post", f"invoices/{invoice.pk}/steps/stripe_push/retry", {})["state"] == "customer"

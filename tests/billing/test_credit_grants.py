@@ -12,6 +12,7 @@ from billing.credits import grant_credit
 from tests.billing.test_books import broken, forge
 from tests.billing.test_credits import grant, prepaid_world
 from tests.billing.world import APRIL, MARCH, World
+from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
@@ -28,6 +29,9 @@ def drawn_upon() -> World:
     term.use({"output": 4_000}, at=MARCH)
     close_period(period_id=world.period().id, now=APRIL)
     return world
+
+
+drawn = kept(drawn_upon)
 
 
 def test_grants_are_found_by_name_wherever_they_were_made() -> None:
@@ -47,6 +51,7 @@ def test_a_sound_ledger_is_looked_at_and_holds() -> None:
     assert CHECK not in broken()
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize(
     "statement",
     [
@@ -61,16 +66,14 @@ def test_a_sound_ledger_is_looked_at_and_holds() -> None:
     ],
 )
 def test_a_forged_row_is_found(statement: str) -> None:
-    drawn_upon()
     forge(statement)
     assert CHECK in broken()
 
 
-def test_the_finding_says_whose_balance_and_both_figures() -> None:
-    world = drawn_upon()
+def test_the_finding_says_whose_balance_and_both_figures(drawn: World) -> None:
     forge("DELETE FROM billing_termfact")
     wrong = prepaid_against_ledger()[1]
-    mine = next(each for each in wrong if str(world.tenant.pk) in each)
+    mine = next(each for each in wrong if str(drawn.tenant.pk) in each)
     assert "prepaid_credit: -50.0" in mine
     assert "booked" in mine
 

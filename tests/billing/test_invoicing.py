@@ -240,6 +240,12 @@ def run_at_once(acts: list[Callable[[], CloseState]]) -> list[CloseState]:
     return outcomes
 
 
+@kept
+def leased() -> Invoice:
+    return issue(leased_for("2.35"))
+
+
+@pytest.mark.usefixtures("leased")
 @pytest.mark.parametrize(
     "statement",
     [
@@ -256,7 +262,6 @@ def run_at_once(acts: list[Callable[[], CloseState]]) -> list[CloseState]:
     ],
 )
 def test_the_database_refuses_to_change_what_is_issued(statement: str) -> None:
-    issue(leased_for("2.35"))
     with pytest.raises(IntegrityError) as refused, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert isinstance(refused.value.__cause__, psycopg.errors.RestrictViolation)

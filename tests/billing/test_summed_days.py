@@ -21,6 +21,7 @@ from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
 from metering.models import Quality
 from metering.usage_days import sum_days
 from tests.billing.world import MARCH, make_world
+from tests.examples import examples
 from tests.factories import make_price_version
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def figures(cast: Cast, to_at: datetime) -> tuple[Any, ...]:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(examples(2)))
 def test_rated_from_days_is_rated_from_hours(cast: Cast, seed: int) -> None:
     random = Random(seed)
     _, shared = make_random(cast, random)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 
 from billing.banking.deciding import match_new, unmatch
-from billing.books import check_books
+from billing.books import CHECKS
 from billing.models import BankMatch
 from tests.billing.banking.statements import BY, NOW, Movement, make_account, take
 from tests.billing.issued import Line, make_issued, make_parties
 from tests.billing.test_books import forge
+from tests.kept import kept
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bank")]
 
 NAME = "bank movements are payments and what is unmatched"
 
 
-def make_bank() -> None:
+@kept
+def bank() -> None:
     """One movement that pays, one taken back, one that waits, one that went out."""
     parties = make_parties()
     make_account(parties[0])
@@ -35,7 +37,7 @@ def make_bank() -> None:
 
 
 def holds() -> bool:
-    return next(check.holds for check in check_books() if check.name == NAME)
+    return not list(CHECKS[NAME]()[1])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,6 @@ def holds() -> bool:
     ],
 )
 def test_what_was_forged_is_found(statement: str) -> None:
-    make_bank()
     assert holds()
     forge(statement)
     assert not holds()

@@ -8,14 +8,16 @@ from billing.books import check_books
 from tests.billing.adjusting.late import late_world
 from tests.billing.test_books import forge
 from tests.billing.world import APRIL
+from tests.kept import kept
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("adjusted")]
 
 LINKED = "late lines are adjustments of what they are linked to"
 STATED = "what was billed of a line before it was adjusted is as stated"
 
 
-def adjusted_books() -> None:
+@kept
+def adjusted() -> None:
     """25M in March, a million late: 36.00, then 1.00."""
     late = late_world()
     late.use(25_000_000)
@@ -29,7 +31,6 @@ def broken() -> list[str]:
 
 
 def test_books_with_an_adjustment_hold() -> None:
-    adjusted_books()
     looked_at = {check.name: check.looked_at for check in check_books()}
     assert (looked_at[LINKED], looked_at[STATED]) == (1, 1)
     assert broken() == []
@@ -44,18 +45,15 @@ def test_books_with_an_adjustment_hold() -> None:
     ],
 )
 def test_an_adjustment_that_is_not_linked_or_differs_is_found(statement: str) -> None:
-    adjusted_books()
     forge(statement)
     assert broken() == [LINKED]
 
 
 def test_a_line_that_was_billed_otherwise_than_its_adjustment_says_is_found() -> None:
-    adjusted_books()
     forge("UPDATE billing_invoiceline SET amount = amount + 1 WHERE rule = 'token_price_tier'")
     assert STATED in broken()
 
 
 def test_an_original_that_was_sealed_anew_is_found() -> None:
-    adjusted_books()
     forge("UPDATE billing_invoiceevidence SET sha256 = 'forged' WHERE document NOT LIKE '%came late%' AND true")
     assert STATED in broken()
