@@ -29,6 +29,9 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
         "billing_adjustment",
         f"billing_invoiceline WHERE rule = '{RULE_LATE}'",
     ),
+    "what was billed of a line before it was adjusted is as stated": (
+        """billing_invoiceevidence WHERE document LIKE '%%"adjustments":[{%%'""",
+    ),
     "taxes are those of their rates and lines": (
         "billing_invoicetax",
         "billing_invoicelinetax",

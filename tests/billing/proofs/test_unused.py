@@ -77,7 +77,10 @@ def test_a_close_with_late_usage_leaves_out_what_it_does_not_touch(late: Late) -
     assert said() == said_by_all()
     late.use(MILLION, stored_at=AT)
     late.close(datetime(2026, 4, 1, tzinfo=UTC))
-    assert idle - without_work() == {"late lines are adjustments of what they are linked to"}
+    assert idle - without_work() == {
+        "late lines are adjustments of what they are linked to",
+        "what was billed of a line before it was adjusted is as stated",
+    }
     assert said() == said_by_all()
 
 
