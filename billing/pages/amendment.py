@@ -159,7 +159,7 @@ def _shown(
             Crumb(contract.number, reverse(f"{side}-contract", args=[contract.id])),
             Crumb(
                 _("First version")
-                if amendment.number == 1
+                if is_first
                 else _("Amendment %(number)s") % {"number": amendment.number}
             ),
         ),

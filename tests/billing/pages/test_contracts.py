@@ -99,6 +99,7 @@ def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast, w
     words = read(alice, f"/t/amendments/{made.id}/")
     for text in ("share in percent", "$113.13", "$113.02", "Nobody has accepted yet", made.sha256, "Decline"):
         assert text in words
+    assert "First version" not in words, "the contract had one before its first amendment"
     blank = alice.post(f"/t/amendments/{made.id}/", {"action": "accept", "name": " ", "sha256": made.sha256})
     assert blank.status_code == 422
     assert "Write your name" in blank.content.decode()
