@@ -157,11 +157,7 @@ def _shown(
         "crumbs": (
             Crumb(_("Contracts"), reverse(f"{side}-contracts")),
             Crumb(contract.number, reverse(f"{side}-contract", args=[contract.id])),
-            Crumb(
-                _("First version")
-                if is_first
-                else _("Amendment %(number)s") % {"number": amendment.number}
-            ),
+            Crumb(_("First version") if is_first else _("Amendment %(number)s") % {"number": amendment.number}),
         ),
     }
     if found is not None:
