@@ -20,7 +20,7 @@ LINES_SHOWN_MAX: Final = 100
 """More lines stand on further pages."""
 PARTS_SHOWN_MAX: Final = 150
 """An invoice of more parts shows those of one line, and its comparison with the usage page, at their own addresses."""
-HASHED_BYTES_MAX: Final = 1 << 20
+HASHED_BYTES_MAX: Final = 1 << 21
 """A longer evidence file is held to its hash where that is asked for."""
 
 
