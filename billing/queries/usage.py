@@ -21,6 +21,7 @@ from billing.rating.by_day import Slot, divided
 from billing.rating.lines import InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind, Unit
 from billing.rating.versions import version_in_force
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 DEFAULT_CURRENCY = "USD"
@@ -197,7 +198,8 @@ def rated_usage(
     shown = [contract for contract in contracts if contract.currency == chosen]
     windows = [window for contract in shown for window in windows_of(contract, from_at, to_at)]
     grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
-    bases = read_bases(windows, zone=zone, grain=grain, by_caller=by_caller, summed=True) if windows else []
+    with within_own(organization.pk, "what is rated is under contracts that name the reader"):
+        bases = read_bases(windows, zone=zone, grain=grain, by_caller=by_caller, summed=True) if windows else []
     slot = _slot(zone, by_hour=by_hour)
     parts = tuple((basis, rate(basis) if whole else _rated(basis, slot)) for basis in bases)
     is_part = begins_inside(windows) and counts_by_period(bases)
