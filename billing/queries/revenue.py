@@ -19,7 +19,7 @@ from billing.rating.share_base import StatementCheck, check_statement
 from billing.rating.share_facts import AgreedCounts
 from billing.rating.share_held import Held, Key, key_of
 from billing.rating.share_rating import share_rating
-from billing.rating.share_words import ShareBase
+from billing.rating.share_words import OutsideTolerance, ShareBase
 from billing.revenue_dues import RevenueDue, certified_wording, revenue_dues
 from billing.terms import with_wordings
 from tenants.models import Organization
@@ -139,14 +139,17 @@ def held_rows(organization: Organization, contract_id: UUID, now: datetime) -> S
 
 
 def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
-    """Return what is held of the latest periods of some contracts that are over, the latest first."""
-    shares = Term.objects.filter(contract__in=contract_ids, kind=TermKind.TOKEN_SHARE)
-    over = BillingPeriod.objects.filter(contract__in=shares.values("contract"), to_at__lte=now)
+    """Return what is held of the latest periods of some contracts that are over, the latest first.
+
+    Only shares that hold a difference and ask are rated: what others say of one, no answer changes.
+    """
+    shares = with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.TOKEN_SHARE))
+    terms = {term.ref: term for term in shares if _asks(term)}
+    over = BillingPeriod.objects.filter(contract__in={term.contract_id for term in terms.values()}, to_at__lte=now)
     periods = list(over.select_related("contract__price_book").order_by("-from_at", "contract__number")[:PERIODS_MAX])
     if not periods:
         return []
-    shown = with_wordings(shares.filter(contract__in={period.contract_id for period in periods}))
-    terms = {term.ref: term for term in shown}
+    windows = [window_of(period) for period in periods]
     settled = {
         (fact.term_id, key_of(counts))
         for fact in TermFact.objects.filter(term__in=list(terms.values()), document__fact="agreed_counts")
@@ -164,9 +167,17 @@ def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
             answers.get((terms[term.ref].pk, key_of(held.fact), period.contract.provider_id)),
             answers.get((terms[term.ref].pk, key_of(held.fact), period.contract.tenant_id)),
         )
-        for period, basis in zip(periods, read_bases([window_of(period) for period in periods]), strict=True)
+        for period, basis in zip(periods, read_bases(windows, summed=True), strict=True)
         for term in basis.terms
         if term.ref in terms
         for held in share_rating(term, basis.window).held
         if (terms[term.ref].pk, key_of(held.fact)) not in settled
     ]
+
+
+def _asks(term: Term) -> bool:
+    """Whether a share's wording, at any time, holds what the witnesses differ by and asks for an answer."""
+    return any(
+        getattr(stretch.wording, "outside_tolerance", None) is OutsideTolerance.HOLD_AND_ASK
+        for stretch in term.stretches()
+    )

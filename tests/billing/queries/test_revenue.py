@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.charging import ensure_periods
-from billing.queries.revenue import DueState, due_rows, statement_file, statements_of
+from billing.queries.revenue import DueState, due_rows, held_in, statement_file, statements_of
 from billing.revenue_statements import state_revenue
 from metering.models import Witness
 from tests.billing.sharing import agree, share
@@ -107,3 +107,19 @@ def test_more_shares_and_contracts_need_no_more_queries(world: World) -> None:
         state(make_shared(more), "95")
     assert len(due_rows(world.tenant, APRIL + 2 * DAY)) == 3
     assert queries() == before
+
+
+def test_only_shares_that_hold_a_difference_are_read_for_what_is_held(world: World) -> None:
+    """Two shares count apart alike; the one that bills a witness, whatever the other says, has nothing to answer."""
+    asks = share(world, Witness.GATEWAY, outside_tolerance="hold_and_ask")
+    bills = share(world, Witness.GATEWAY)
+    for made in (asks, bills):
+        made.use({"output": 100_000_000}, witness=Witness.GATEWAY)
+        made.use({"output": 90_000_000}, witness=Witness.ENGINE)
+    ensure_periods(contract=world.contract, now=APRIL + DAY)
+    [held] = held_in({world.contract.pk}, APRIL + DAY)
+    assert (held.term, held.held.tokens, held.period.from_at) == (asks.term, 10_000_000, MARCH)
+    agree(asks.term, outside_tolerance="bill_witness")
+    with CaptureQueriesContext(connection) as caught:
+        assert held_in({world.contract.pk}, APRIL + DAY) == []
+    assert len(caught) <= 2
