@@ -239,7 +239,8 @@ def _witnesses(asked: Asked) -> HttpResponse:
     if form is not None and form.is_valid() and _answered(asked, form):
         return redirect(asked.url)
     locale = page_locale()
-    names = {str(one.deployment_id): one.deployment.name for one in deployments_of(asked.organization, asked.side)}
+    served = deployments_of(asked.organization, asked.side) if held else ()
+    names = {str(one.deployment_id): one.deployment.name for one in served}
     rows = [held_row(row, asked.side, names, locale) for row in held]
     problem = " ".join(str(each) for errors in form.errors.values() for each in errors) if form else ""
     return _show(asked, rows, None, may_answer=asked.may_state, problem=problem)

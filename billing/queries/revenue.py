@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from billing.bases import read_bases, window_of
-from billing.models import BillingPeriod, Contract, RevenueStatement, Term, TermFact, WitnessAnswer
+from billing.models import BillingPeriod, Contract, RevenueStatement, Term, TermFact, TermWording, WitnessAnswer
 from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.kinds import read_fact
 from billing.rating.rated import TermKind
@@ -143,10 +143,12 @@ def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
 
     Only shares that hold a difference and ask are rated: what others say of one, no answer changes.
     """
-    shares = with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.TOKEN_SHARE))
-    terms = {term.ref: term for term in shares if _asks(term)}
+    says = TermWording.objects.filter(document__outside_tolerance=OutsideTolerance.HOLD_AND_ASK.value)
+    shares = Term.objects.filter(pk__in=says.values("term"), contract__in=contract_ids, kind=TermKind.TOKEN_SHARE)
+    terms = {term.ref: term for term in with_wordings(shares) if _asks(term)}
     over = BillingPeriod.objects.filter(contract__in={term.contract_id for term in terms.values()}, to_at__lte=now)
-    periods = list(over.select_related("contract__price_book").order_by("-from_at", "contract__number")[:PERIODS_MAX])
+    ordered = over.select_related("contract__price_book").order_by("-from_at", "contract__number")
+    periods = list(ordered[:PERIODS_MAX]) if terms else []
     if not periods:
         return []
     windows = [window_of(period) for period in periods]
@@ -176,7 +178,7 @@ def held_in(contract_ids: Set[UUID], now: datetime) -> Sequence[HeldRow]:
 
 
 def _asks(term: Term) -> bool:
-    """Whether a share's wording, at any time, holds what the witnesses differ by and asks for an answer."""
+    """Whether what a share says now of any time holds what the witnesses differ by and asks for an answer."""
     return any(
         getattr(stretch.wording, "outside_tolerance", None) is OutsideTolerance.HOLD_AND_ASK
         for stretch in term.stretches()

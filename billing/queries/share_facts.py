@@ -73,4 +73,4 @@ def deployments_of(organization: Organization, side: Side) -> list[TermDeploymen
 
 def held_of(organization: Organization, side: Side, now: datetime) -> Sequence[HeldRow]:
     """Return the differences of witnesses that are held of an organization's shares, the latest first."""
-    return held_in({term.contract_id for term in shares_of(organization, side)}, now)
+    return held_in(set(shares_of(organization, side).values_list("contract_id", flat=True)), now)
