@@ -254,20 +254,25 @@ def test_a_closed_period_is_restated_by_its_own_rule(late: Late, sealed_as: str,
     assert wrong() == []
 
 
-def bill_with_limit(months: int | None, tokens: int) -> tuple[Late, Invoice | None]:
-    late = late_world()
-    IssuingRule.objects.create(provider=late.world.provider, back_billing_months=months, changed_at=MARCH)
+@kept
+def closed(late: Late) -> Late:
+    """March was 36.00, April nothing."""
     late.use(25 * MILLION)
     late.close()
     late.close(APRIL)
+    return late
+
+
+def bill_with_limit(late: Late, months: int | None, tokens: int) -> tuple[Late, Invoice | None]:
+    IssuingRule.objects.create(provider=late.world.provider, back_billing_months=months, changed_at=MARCH)
     late.use(tokens, stored_at=MAY + timedelta(days=3))
     late.use(30 * MILLION, at=MAY)
     return late, late.close(MAY)
 
 
 @pytest.mark.parametrize(("months", "billed"), [(0, []), (1, []), (2, [Decimal(1)]), (None, [Decimal(1)])])
-def test_more_is_billed_within_the_limit_only(months: int | None, billed: list[Decimal]) -> None:
-    late, may = bill_with_limit(months, MILLION)
+def test_more_is_billed_within_the_limit_only(closed: Late, months: int | None, billed: list[Decimal]) -> None:
+    late, may = bill_with_limit(closed, months, MILLION)
     assert billed_late(may) == billed
     row = Adjustment.objects.get()
     assert [row.amount, row.withheld] == ([1, 0] if billed else [0, 1])
@@ -275,8 +280,8 @@ def test_more_is_billed_within_the_limit_only(months: int | None, billed: list[D
     assert wrong() == []
 
 
-def test_less_is_always_given_back_and_what_was_withheld_goes_first() -> None:
-    late, may = bill_with_limit(0, MILLION)
+def test_less_is_always_given_back_and_what_was_withheld_goes_first(closed: Late) -> None:
+    late, may = bill_with_limit(closed, 0, MILLION)
     assert billed_late(may) == []
     late.use(-3 * MILLION, stored_at=JUNE + timedelta(days=2))
     late.use(30 * MILLION, at=JUNE)

@@ -70,8 +70,10 @@ def test_it_runs_from_opening_to_closing(world: World) -> None:
         (20, 30, "0", "0"),
     ],
 )
-def test_any_span_begins_where_the_one_before_ends(from_day: int, to_day: int, opening: str, closing: str) -> None:
-    found = account(make_account(), APRIL + from_day * DAY, APRIL + to_day * DAY)
+def test_any_span_begins_where_the_one_before_ends(
+    world: World, from_day: int, to_day: int, opening: str, closing: str
+) -> None:
+    found = account(world, APRIL + from_day * DAY, APRIL + to_day * DAY)
     assert (found.opening, found.closing) == (Decimal(opening), Decimal(closing))
     assert found.opening + found.charged + found.settled == found.closing
 
