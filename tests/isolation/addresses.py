@@ -303,8 +303,12 @@ ADDRESSES = [
     Address("api-coupons", OWN_API),
     Address("api-coupons", programs(tenant=404, provider=400, outsider=400), "post"),
     Address("api-coupon-end", programs(tenant=404, provider=404, outsider=404), "post", NO_COUPON),
-    Address("api-capacity", OWN_API, body={**WINDOW, "model": "H100", "count": "1"}),
-    Address("api-capacity", BETWEEN_THEM, body={**WINDOW, "model": "H100", "count": "1", "contract": "{contract}"}),
+    Address("api-capacity", OWN_API, body={**WINDOW, "model": "NVIDIA H100 80GB HBM3", "count": "1"}),
+    Address(
+        "api-capacity",
+        BETWEEN_THEM,
+        body={**WINDOW, "model": "NVIDIA H100 80GB HBM3", "count": "1", "contract": "{contract}"},
+    ),
     Address(
         "api-quotes",
         programs(tenant=422, provider=422, outsider=404),
