@@ -158,6 +158,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _is_silent(self) -> bool:
         if self.connection is None or self.connection.closed or not hasattr(select, "poll"):
             return False
+        if self.connection.info.transaction_status == TransactionStatus.INERROR:
+            return False  # an answer there was, and after it nothing but the transaction's end is possible
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0)

@@ -258,3 +258,14 @@ def test_a_session_in_which_something_was_said_unasked_is_asked_and_goes_on() ->
     assert told()[0] != READER_ROLE
     with connection.cursor() as cursor:
         cursor.execute("UNLISTEN *")
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_failed_cannot_be_used_and_one_that_was_taken_back_can() -> None:
+    assert connection.is_usable()
+    with transaction.atomic():
+        with pytest.raises(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert not connection.is_usable()
+        transaction.set_rollback(True)
+    assert connection.is_usable()
