@@ -16,11 +16,10 @@ from django.db import close_old_connections
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular import validation
-from hypothesis import HealthCheck, Phase, core, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
-from hypothesis.internal.reflection import function_digest
 from jsonschema_rs import Draft202012Validator
 from rest_framework import serializers
 from schemathesis.checks import not_a_server_error
@@ -41,7 +40,7 @@ from tests.filled import api_key, fill
 from tests.kept import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.factories import Cast
     from tests.filled import Filled
@@ -205,21 +204,9 @@ def test_ids_that_are_there_stand_in_addresses(document: dict[str, Any], filled:
 
 @pytest.fixture
 def same_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hypothesis tries words of the modules that are loaded, slowly: those are others beside other tests.
-
-    And its examples follow from the source of what it calls, which it reads and takes apart twice for each operation:
-    here it is always the same.
-    """
+    """Hypothesis tries words of the modules that are loaded, slowly: those are others beside other tests."""
     monkeypatch.setattr(providers, "_get_local_constants", Constants)
     providers.CONSTANTS_CACHE.cache.clear()
-    digests: dict[str, bytes] = {}
-
-    def digest(function: Callable[..., Any]) -> bytes:
-        if function.__qualname__ not in digests:
-            digests[function.__qualname__] = function_digest(function)
-        return digests[function.__qualname__]
-
-    monkeypatch.setattr(core, "function_digest", digest)
 
 
 @pytest.mark.unmeasured
