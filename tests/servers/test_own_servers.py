@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -87,7 +86,8 @@ class Platform:
             assert process.poll() is None, log.read_text()
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                # Not to its children: a worker lets them end what they took, and then says that it is taken.
+                process.terminate()
             process.wait(WAIT_S)
 
     @contextmanager
