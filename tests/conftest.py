@@ -33,6 +33,7 @@ pytest_plugins = [
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",
+    "tests.plugins.standing_connection",
     "tests.plugins.long_first",
 ]
 

@@ -1,4 +1,4 @@
-"""A Stripe double for the tests of collecting, and one connection for the tests that commit."""
+"""A Stripe double for the tests of collecting."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.stripe_double.fixture import StripeDouble, shared_double
-from tests.plugins.standing_connection import standing_connection
-
-__all__ = ["double", "double_process", "standing_connection"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,7 +34,7 @@ def can_go_on(standing: BaseDatabaseWrapper) -> bool:
     return standing.get_autocommit()
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def standing_connection() -> Iterator[None]:
     """Ask Django for a new connection only where the one that stands cannot go on."""
     kind: Any = TransactionTestCase
