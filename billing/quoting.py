@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import msgspec
@@ -41,6 +41,17 @@ class NotEnoughFree(Problem):
     status = 409
     code = "not_enough_free"
     title = "Not enough is free then"
+
+    @classmethod
+    def over(cls, span: str, wish: Wish, earliest: datetime | None) -> Self:
+        """Refuse a wish over a span that words name, with what would do."""
+        when = f"from {earliest.isoformat()} on" if earliest else "at no time within two years"
+        example = f"from={earliest.isoformat()}, or a smaller count" if earliest else "a smaller count, such as count=1"
+        return cls(
+            f"{wish.count} × {wish.model} are not free {span}; they are {when}. Example: {example}",
+            field="count",
+            earliest_start=earliest.isoformat() if earliest else None,
+        )
 
 
 class QuoteExpired(Problem):
@@ -93,7 +104,7 @@ def quote_lease(
     _require_sense(said)
     found = _find(contract, wish)
     if not found.chosen:
-        raise _too_few(wish, found.earliest)
+        raise NotEnoughFree.over(f"from {wish.from_at.isoformat()} for as long", wish, found.earliest)
     price = said.price_per_gpu_hour if said.price_per_gpu_hour is not None else Decimal(0)
     return Quote.objects.create(
         contract=contract,
@@ -133,7 +144,7 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
         except SliceTaken as taken:
             # Somebody was faster with one of the slices that were free a moment ago: choose again.
             if last:
-                raise NotEnoughFree(taken.detail, earliest_start=None) from taken
+                raise NotEnoughFree(taken.detail, field="count", earliest_start=None) from taken
         else:
             break
     quote.term = term
@@ -161,7 +172,7 @@ def _lease(quote: Quote, wish: Wish, now: datetime) -> Term:
     require_open(contract, quote.from_at, quote.to_at)
     found = _find(contract, wish)
     if not found.chosen:
-        raise _too_few(wish, found.earliest)
+        raise NotEnoughFree.over(f"from {wish.from_at.isoformat()} for as long", wish, found.earliest)
     wording = read_wording(LeaseWording, quote.wording)
     slices = list(Slice.objects.filter(pk__in=[one.slice_id for one in found.chosen]).order_by("pk"))
     term = Term(
@@ -185,14 +196,6 @@ def _find(contract: Contract, wish: Wish) -> _Found:
     providers = [contract.provider_id]
     chosen = pack(free_slices(wish, provider_ids=providers), wish.count)
     return _Found(chosen, None if chosen else earliest_start(wish, provider_ids=providers))
-
-
-def _too_few(wish: Wish, earliest: datetime | None) -> NotEnoughFree:
-    when = f"from {earliest.isoformat()} on" if earliest else "at no time within two years"
-    return NotEnoughFree(
-        f"{wish.count} × {wish.model} are not free from {wish.from_at.isoformat()} for as long; they are {when}.",
-        earliest_start=earliest.isoformat() if earliest else None,
-    )
 
 
 def _amount(chosen: Sequence[FreeSlice], length: timedelta, price: Decimal) -> Decimal:

@@ -177,12 +177,7 @@ def _free(wish: Wish, provider_id: UUID) -> list[Slice]:
     chosen = pack(free_slices(wish, provider_ids=providers), wish.count)
     if not chosen:
         require_model(wish, provider_ids=providers)
-        earliest = earliest_start(wish, provider_ids=providers)
-        when = f"from {earliest.isoformat()} on" if earliest else "at no time within two years"
-        raise NotEnoughFree(
-            f"{wish.count} × {wish.model} are not free without an end in sight; they are {when}.",
-            earliest_start=earliest.isoformat() if earliest else None,
-        )
+        raise NotEnoughFree.over("without an end in sight", wish, earliest_start(wish, provider_ids=providers))
     return list(Slice.objects.filter(pk__in=[one.slice_id for one in chosen]).order_by("pk"))
 
 

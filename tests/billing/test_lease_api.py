@@ -114,6 +114,8 @@ def test_too_much_is_refused_with_what_would_do(cast: Cast, world: World) -> Non
     refused = Program(cast.tenant).post("quotes", contract=world.contract.number, **span(5))
     assert refused.status_code == 409
     assert (refused.json()["code"], refused.json()["earliest_start"]) == ("not_enough_free", None)
+    assert refused.json()["field"] == "count"
+    assert "Example: a smaller count, such as count=1" in refused.json()["detail"]
     assert not Quote.objects.exists()
 
 
