@@ -16,6 +16,7 @@ BEGINS: Final = datetime(2026, 1, 1, tzinfo=UTC)
 TERMS: Final = ("P-0", "P-1")
 MODELS: Final = ("large", "small")
 HOURS_MOST: Final = 28 * 24
+"""February has no more: an instant inside a month lies before it."""
 Said = list[tuple[datetime, "Document"]]
 """What a term says from each instant on, the first from its start."""
 
@@ -61,7 +62,7 @@ def _later(
     random: Random, number: int, used: dict[tuple[str, str], int], size: int
 ) -> tuple[datetime, dict[tuple[str, str], int]]:
     """Use some of what is used from a month's start more from an instant inside it on."""
-    at = month(number) + timedelta(hours=random.randint(1, HOURS_MOST))
+    at = month(number) + timedelta(hours=random.randrange(1, HOURS_MOST))
     return at, {about: random.randint(1, size) for about in used if random.random() < 0.5}
 
 
