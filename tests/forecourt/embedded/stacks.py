@@ -81,12 +81,17 @@ class Site:
         stack.facts = stack.next_line()
         return stack
 
-    def processes(self) -> list[psutil.Process]:
-        """Every living process that works in the folder or names it in its environment, found without our code."""
+    def processes(self, *programs: str) -> list[psutil.Process]:
+        """Every living process that works in the folder or names it in its environment, found without our code.
+
+        With `programs` only those that one of them is an argument of.
+        """
         found = []
         for process in psutil.process_iter():
             try:
                 if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if programs and set(programs).isdisjoint(process.cmdline()):
                     continue
                 inside = process.cwd().startswith(str(self.folder))
                 if inside or process.environ().get("FORECOURT_DATA_DIR") == str(self.folder):
@@ -95,14 +100,19 @@ class Site:
                 continue
         return found
 
-    def kill_everything(self) -> None:
-        """`kill -9` to supervisor, servers and all their children at once."""
-        processes = self.processes()
+    def kill(self, *programs: str) -> list[psutil.Process]:
+        """`kill -9` to what runs `programs`, or to everything; some end by themselves when what began them is gone."""
+        processes = self.processes(*programs)
         for process in processes:
             try:
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
+        return processes
+
+    def kill_everything(self) -> None:
+        """`kill -9` to supervisor, servers and all their children at once."""
+        processes = self.kill()
         for stack in self.stacks:
             stack.process.communicate()
         psutil.wait_procs(processes, timeout=DEADLINE_S)
