@@ -159,5 +159,10 @@ def _copies(quantity: str, engines: frozenset[str], sampled: Sampled, difference
     return copies if known else min(copies, max(0, difference))
 
 
+def leaves_cached_out(quantity: str, engines: frozenset[str]) -> bool:
+    """Whether cached tokens are missing from what engines of these kinds count: else they explain nothing."""
+    return quantity == "input" and bool(engines) and engines <= CACHED_EXCLUDED
+
+
 def _excluded(quantity: str, engines: frozenset[str], stretch: Stretch) -> int:
-    return -stretch.uncounted_cached if quantity == "input" and engines and engines <= CACHED_EXCLUDED else 0
+    return -stretch.uncounted_cached if leaves_cached_out(quantity, engines) else 0

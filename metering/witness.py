@@ -20,7 +20,7 @@ from metering.day_models import UsageDay
 from metering.event_models import ExplainingHour
 from metering.models import Meter, Quantity, UsageHour, Witness
 from metering.queries import BILLED, FILTER_FIELDS
-from metering.residuals import CACHED_EXCLUDED, NOTHING, Sampled, Stretch, explain
+from metering.residuals import NOTHING, Sampled, Stretch, explain, leaves_cached_out
 from metering.summed_usage import parts_of
 from tenants.limits.reader import within_own
 
@@ -209,9 +209,7 @@ def _stretch(
 ) -> Stretch:
     quantity = row.key[2]
     finished = beside.get((FINISHED.get(quantity, ""), row.at))
-    # Where an engine counts cached tokens too, they explain nothing.
-    left_out = quantity == Quantity.INPUT and engines and engines <= CACHED_EXCLUDED
-    cached = beside.get((Quantity.CACHED_INPUT.value, row.at)) if left_out else None
+    cached = beside.get((Quantity.CACHED_INPUT.value, row.at)) if leaves_cached_out(quantity, engines) else None
     return Stretch(
         at=row.at,
         engine=row.engine,
