@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from billing.documents.inputs import Language
-from billing.documents.script import in_script
+from billing.documents.script import in_script, paper_in_script
 
 _NUMBER = r"(?P<number>\S+)"
 KINDS: Mapping[str, re.Pattern[str]] = {
@@ -117,7 +117,5 @@ _PAPER: Mapping[Language, Mapping[str, str]] = {
         "page": "第 {page} 页,共 {pages} 页",
     },
 }
-PAPER: Mapping[Language, Mapping[str, str]] = {
-    language: {name: in_script(words, language) for name, words in said.items()} for language, said in _PAPER.items()
-}
+PAPER = paper_in_script(_PAPER)
 """What stands on the paper."""

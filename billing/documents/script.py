@@ -1,5 +1,6 @@
 """Marks of the script that a document is written in."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from billing.documents.inputs import Language
@@ -13,6 +14,14 @@ WIDE: Final = str.maketrans(
         ")": "\N{FULLWIDTH RIGHT PARENTHESIS}",
     }
 )
+
+
+def paper_in_script(said: Mapping[Language, Mapping[str, str]]) -> Mapping[Language, Mapping[str, str]]:
+    """Return the words of a paper by name, in each language with the marks of its script."""
+    return {
+        language: {name: in_script(words, language) for name, words in by_name.items()}
+        for language, by_name in said.items()
+    }
 
 
 def in_script(words: str, language: Language) -> str:

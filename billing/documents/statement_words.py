@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from billing.documents.account_words import line_words
 from billing.documents.inputs import Language
-from billing.documents.script import in_script
+from billing.documents.script import paper_in_script
 
 _PAPER: Mapping[Language, Mapping[str, str]] = {
     Language.EN: {
@@ -79,9 +79,7 @@ _PAPER: Mapping[Language, Mapping[str, str]] = {
         "page": "第 {page} 页,共 {pages} 页",
     },
 }
-PAPER: Mapping[Language, Mapping[str, str]] = {
-    language: {name: in_script(words, language) for name, words in said.items()} for language, said in _PAPER.items()
-}
+PAPER = paper_in_script(_PAPER)
 _PAYOUT = re.compile(r"Payout (?P<number>\S+) (?P<step>made|paid|failed|back)")
 _STEPS: Mapping[str, str] = {
     "made": "付款 {number} 已发起",
