@@ -20,7 +20,7 @@ from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
-from billing.pages.invoice_lines import asked_of, pages_of_lines
+from billing.pages.invoice_lines import LINES_SHOWN_MAX, asked_of
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
@@ -37,6 +37,7 @@ from billing.queries.invoice_list import find_invoice as find_invoice
 from billing.queries.invoice_taxes import invoice_rates
 from billing.together import collective_of
 from metering.context_bands import tier_id
+from metering.pages.paging import pagination
 from portal.figures import locale_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -100,7 +101,8 @@ def shown_invoice(
     context = invoice_context(detail, read_dues(invoice), email, now, locale, side=side, opened=opened)
     row = detail.row
     context["collective"] = _collective(invoice, locale, side)
-    context["pagination"] = pages_of_lines(reverse(f"{side}-invoice", args=[row.number]), detail)
+    path = reverse(f"{side}-invoice", args=[row.number])
+    context["pagination"] = pagination(path, {}, detail.page, detail.lines, LINES_SHOWN_MAX)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))

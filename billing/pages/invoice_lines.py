@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from django.utils.translation import gettext as _
-
-from billing.pages.periods import with_query
 from billing.queries.invoice_detail import Asked
-from portal.figures import number
-from portal.parts import Pagination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from billing.queries.invoice_detail import InvoiceDetail
 
 LINES_SHOWN_MAX: Final = 100
 """More lines stand on further pages."""
@@ -33,20 +26,6 @@ def asked_of(query: Mapping[str, str]) -> Asked:
         line=_number(query.get("line", "")),
         compared_parts_max=None if everything else PARTS_SHOWN_MAX,
         hashed_bytes_max=None if everything else HASHED_BYTES_MAX,
-    )
-
-
-def pages_of_lines(path: str, detail: InvoiceDetail) -> Pagination | None:
-    """Return which lines are shown and where the others are; None where all are."""
-    if detail.lines <= LINES_SHOWN_MAX:
-        return None
-    shown = sum(len(group.lines) for group in detail.groups)
-    last = detail.first + shown - 1
-    words = {"first": number(detail.first), "last": number(last), "found": number(detail.lines)}
-    return Pagination(
-        _("%(first)s to %(last)s of %(found)s") % words,
-        previous_url=with_query(path, {"page": str(detail.page - 1)}) if detail.page > 1 else "",
-        next_url=with_query(path, {"page": str(detail.page + 1)}) if last < detail.lines else "",
     )
 
 

@@ -33,11 +33,14 @@ def address(path: str, kept: dict[str, str], **changes: str) -> str:
     return f"{path}?{urlencode(asked)}" if asked else path
 
 
-def pagination(path: str, kept: dict[str, str], page: int, count: int) -> Pagination | None:
-    """Return the links of a list of `count` rows; None for one page."""
-    if count <= ROWS_PER_PAGE and page == 1:
+def pagination(
+    path: str, kept: dict[str, str], page: int, count: int, rows_per_page: int | None = None
+) -> Pagination | None:
+    """Return the links of a list of `count` rows, `ROWS_PER_PAGE` a page unless said; None for one page."""
+    rows = rows_per_page or ROWS_PER_PAGE
+    if count <= rows and page == 1:
         return None
-    first, last = first_row(page), min(first_row(page + 1), count)
+    first, last = (page - 1) * rows, min(page * rows, count)
     said = {"first": number(min(first + 1, count)), "last": number(last), "count": number(count)}
     return Pagination(
         _("%(first)s to %(last)s of %(count)s") % said,
