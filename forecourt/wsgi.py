@@ -32,8 +32,6 @@ if os.environ.get("DJANGO_SETTINGS_MODULE", "forecourt.settings") == "forecourt.
     os.environ["DJANGO_SETTINGS_MODULE"] = "forecourt.web_settings"
 
 LEAN_PATHS: Final = frozenset({BATCHES_PATH})
-
-
 MATCHES_MAX: Final = 1_024
 """More than there are addresses without a part that varies."""
 
