@@ -35,6 +35,8 @@ pytest_plugins = [
     "tests.plugins.measured_processes",
     "tests.plugins.standing_connection",
     "tests.plugins.long_first",
+    "tests.plugins.few_messages",
+    "tests.plugins.asked_fixtures",
 ]
 
 # The same examples in every run, however busy the machine is; `make faults`, `fuzz` and `second` look further.
@@ -66,17 +68,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         connection.close()
 
 
-@pytest.fixture(autouse=True)
-def default_language() -> Iterator[None]:
-    """Start every test in the default language: a request leaves the one that it answered in to its thread."""
-    translation.deactivate()
-    yield
-    translation.deactivate()
+def pytest_runtest_setup() -> None:
+    """Start every test in the default language and with no ids of content types.
 
-
-@pytest.fixture(autouse=True)
-def fresh_content_types() -> None:
-    """Forget the ids of content types: one made within a test that was rolled back is not there in the next."""
+    A request leaves the language that it answered in to its thread; an id that was made within a test that was rolled
+    back is not there in the next. This is no fixture: making two for every test took longer than what they do.
+    """
+    translation.deactivate()
     ContentType.objects.clear_cache()
 
 
