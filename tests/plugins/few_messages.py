@@ -37,4 +37,5 @@ def telling_less(send: Callable[..., None]) -> Callable[..., None]:
 
 def is_uneventful(report: dict[str, Any]) -> bool:
     """Whether a report says that setting up or clearing away went well, and soon."""
-    return report["when"] != "call" and report["outcome"] == "passed" and report["duration"] < LONG_S
+    went_well: bool = report["when"] != "call" and report["outcome"] == "passed"
+    return went_well and report["duration"] < LONG_S
