@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,7 @@ from tenants.accounts.guarded_calls import ANSWER_BYTES_MAX, guarded_session
 from tests.servers.openid import running_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.1/32")]
 
@@ -59,3 +62,42 @@ def test_an_answer_without_end_is_cut_off() -> None:
         with pytest.raises(requests.ConnectionError) as refused:
             session.get(f"{provider.url}/.well-known/openid-configuration")
     assert "longer than" in str(refused.value)
+
+
+@contextmanager
+def dripping(head: bytes) -> Iterator[str]:
+    """A provider that says something and then a byte every twentieth of a second, until it is hung up on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(4_096)
+                caller.sendall(head)
+                while not done.wait(0.05):
+                    caller.sendall(b"x")
+
+        def serve() -> None:
+            with suppress(OSError):
+                drip()
+
+        done, thread = threading.Event(), threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"], ids=repr
+)
+def test_a_provider_that_drips_is_hung_up_on(head: bytes) -> None:
+    """Each byte is within the limit of a wait; without one of the whole this would last for minutes and days."""
+    with (
+        dripping(head) as url,
+        guarded_session(LOOPBACK, call_s_max=0.3) as session,
+        pytest.raises(requests.RequestException),
+    ):
+        session.get(url)
