@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from allauth.account.decorators import reauthentication_required
 from allauth.account.views import email as change_address
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.usersessions.internal.flows.sessions import end_other_sessions, end_sessions
 from allauth.usersessions.models import UserSession
 from django import forms
@@ -16,6 +17,7 @@ from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -30,6 +32,7 @@ from portal.parts import Pill
 from tenants.accounts.adapters import deliver, keep_choices
 from tenants.accounts.addresses import keep_address
 from tenants.accounts.browsers import browser_and_system
+from tenants.accounts.codes import spend
 from tenants.accounts.forms import PersonForm
 from tenants.accounts.leaving import alone_in
 from tenants.accounts.leaving import leave as leave_now
@@ -64,6 +67,18 @@ def person(request: HttpRequest) -> HttpResponse:
         keep_choices(response, own)
         return response
     return render(request, "account/account.html", _account(request, own, form), status=422 if form.is_bound else 200)
+
+
+class SetUpApp(ActivateTOTPView):  # type: ignore[misc]  # allauth tells no types
+    """Set up an authenticator app by its first code, which is no code to sign in with any more."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Keep the app, and that its code was used."""
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            made = Authenticator.objects.get(user_id=form.user.pk, type=Authenticator.Type.TOTP)
+            spend(made, form.cleaned_data["code"])
+        return response
 
 
 @login_required

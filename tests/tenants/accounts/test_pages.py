@@ -171,6 +171,17 @@ def test_an_app_is_set_up_with_recovery_codes_and_removed(
     ]
 
 
+def test_the_code_that_sets_an_app_up_signs_nobody_in(cast: Cast) -> None:
+    client = confirmed(cast.alice)
+    client.get("/account/second-step/app/")
+    code = code_of(client.session["mfa.totp.secret"])
+    assert client.post("/account/second-step/app/", {"code": code}).status_code == 302
+    other = Client()
+    assert enter(cast.alice, other).headers["Location"] == "/sign-in/code/"
+    assert other.post("/sign-in/code/", {"code": code}).status_code == 200
+    assert other.get("/account/").status_code == 302
+
+
 def test_a_wrong_first_code_sets_up_nothing(cast: Cast) -> None:
     client = confirmed(cast.alice)
     client.get("/account/second-step/app/")
