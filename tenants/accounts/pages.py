@@ -69,7 +69,7 @@ def person(request: HttpRequest) -> HttpResponse:
     return render(request, "account/account.html", _account(request, own, form), status=422 if form.is_bound else 200)
 
 
-class SetUpApp(ActivateTOTPView):  # type: ignore[misc]  # allauth tells no types
+class SetUpApp(ActivateTOTPView):
     """Set up an authenticator app by its first code, which is no code to sign in with any more."""
 
     def form_valid(self, form: Any) -> HttpResponse:
