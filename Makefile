@@ -104,6 +104,8 @@ lock: ## resolve the dependencies anew and write both lock files
 		--format requirements-txt --output-file requirements.lock >/dev/null
 	uv export --frozen --all-extras --no-emit-project --no-header --no-annotate \
 		--format requirements-txt --output-file requirements-dev.lock >/dev/null
+	echo 'uv==0.13.9' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --no-emit-index-url --output-file requirements-uv.lock - >/dev/null
 	echo 'litellm[proxy]==1.106.2' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --no-emit-index-url --output-file requirements-litellm.lock - >/dev/null
 
@@ -131,24 +133,18 @@ $(VENV)/made.stamp:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# The lock files name everything that is needed, so pip need not look for more.
+# The lock files name everything that is needed, so nothing is looked for beyond them.
 # The checkout itself is put on the path, so that nothing outside the lock file is downloaded to build it. Python
 # compiles what it imports, a third of the nine thousand modules; to compile all of them took half of the installing.
 $(VENV)/platform.stamp: requirements.lock $(VENV)/made.stamp
-	$(PIP) install --no-compile --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m forecourt.installing requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "forecourt.pth").write_text(f"{pathlib.Path.cwd()}\n")'
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m forecourt.cli "$$@"\n' > $(BIN)/forecourt
 	@chmod +x $(BIN)/forecourt
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml $(VENV)/platform.stamp $(VENV)/checks.stamp
+$(VENV)/dev.stamp: pyproject.toml requirements-dev.lock $(VENV)/platform.stamp
+	$(BIN)/python -m forecourt.installing requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@
-
-# What the platform does not have: no package is in both, so two cores can install both at once.
-$(VENV)/checks.stamp: requirements-dev.lock requirements.lock $(VENV)/made.stamp
-	@awk 'NR == FNR { if (/^[^ ]/) platform[$$1]; next } /^[^ ]/ { wanted = !($$1 in platform) } wanted' \
-		requirements.lock requirements-dev.lock >$(VENV)/checks.lock
-	$(PIP) install --no-compile --no-deps --require-hashes -r $(VENV)/checks.lock
 	@touch $@
