@@ -43,17 +43,11 @@ _STATES: Final[Mapping[Shown, tuple[BankLineState, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class LineList:
-    """One page of movements: `first` counts from 1, `found` is how many there are in all."""
+    """One page of movements: `page` counts from 1, `found` is how many there are in all."""
 
     lines: tuple[BankLine, ...]
     found: int
-    first: int
     page: int
-
-    @property
-    def last(self) -> int:
-        """The place of the page's last row."""
-        return self.first + len(self.lines) - 1
 
 
 def lines_of(provider: Organization) -> QuerySet[BankLine]:
@@ -104,7 +98,7 @@ def line_list(provider: Organization, *, shown: Shown, search: str = "", page: i
     page = max(1, min(page, -(-count // PAGE_ROWS)))
     start = (page - 1) * PAGE_ROWS
     rows = tuple(found[start : start + PAGE_ROWS])
-    return LineList(rows, count, start + 1, page)
+    return LineList(rows, count, page)
 
 
 def lines_shown(provider: Organization, shown: Shown) -> QuerySet[BankLine]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -23,7 +22,7 @@ from billing.banking.entries import DOCUMENT_BYTES_MAX
 from billing.banking.importing import import_statement
 from billing.banking.lists import (
     IMPORTS_SHOWN,
-    LineList,
+    PAGE_ROWS,
     Shown,
     accounts_of,
     counts_of,
@@ -35,8 +34,9 @@ from billing.banking.lists import (
 from billing.models import BankAccount
 from billing.money import MINOR_DIGITS
 from billing.pages.bank_words import fault_words, import_words, line_entry
+from metering.pages.paging import address, pagination, read_page
 from portal.figures import locale_for, moment, money, number
-from portal.parts import Choice, Empty, Kpi, Pagination
+from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
@@ -118,15 +118,16 @@ def provider_bank(request: HttpRequest, organization: Organization) -> HttpRespo
     locale = locale_for(translation.get_language() or "en")
     shown = shown_of(request.GET.get("show", ""))
     search = request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
-    found = line_list(organization, shown=shown, search=search, page=_page(request))
+    found = line_list(organization, shown=shown, search=search, page=read_page(request.GET.get("page", "")))
+    kept = {"show": shown.value, "q": search}
     context = {
         "kpis": _kpis(organization, locale),
         "choices": _choices(shown, search),
         "shown": shown.value,
         "q": search,
-        "query": f"?{urlencode({'show': shown.value, 'q': search})}" if shown.value or search else "",
+        "query": address("", kept),
         "entries": [line_entry(line, locale) for line in found.lines],
-        "pagination": _pagination(found, shown, search),
+        "pagination": pagination(request.path, kept, found.page, found.found, PAGE_ROWS),
         "empty": _empty(accounts, shown),
         "imports": [import_words(one, locale) for one in imports_of(organization)[:IMPORTS_SHOWN]],
         "form": form if accounts and may_match(request) else None,
@@ -242,11 +243,6 @@ def _uuid(text: str) -> UUID:
         raise Http404 from None
 
 
-def _page(request: HttpRequest) -> int:
-    text = request.GET.get("page", "1")
-    return int(text) if text.isdecimal() and len(text) < 9 else 1
-
-
 def _kpis(organization: Organization, locale: str) -> list[Kpi]:
     counts = counts_of(organization)
     kpis = [
@@ -269,24 +265,10 @@ def _choices(shown: Shown, search: str) -> list[Choice]:
         Shown.OUTGOING: _("Went out"),
         Shown.ALL: _("All"),
     }
-    return [Choice(title, _url(one, search), one is shown) for one, title in titles.items()]
-
-
-def _url(shown: Shown, search: str, page: int = 1) -> str:
-    query = {"show": shown.value, "q": search, "page": str(page) if page > 1 else ""}
-    told = urlencode({name: value for name, value in query.items() if value})
-    return reverse("provider-bank") + (f"?{told}" if told else "")
-
-
-def _pagination(found: LineList, shown: Shown, search: str) -> Pagination | None:
-    if found.found <= len(found.lines):
-        return None
-    words = {"first": number(found.first), "last": number(found.last), "count": number(found.found)}
-    return Pagination(
-        _("%(first)s to %(last)s of %(count)s") % words,
-        _url(shown, search, found.page - 1) if found.page > 1 else "",
-        _url(shown, search, found.page + 1) if found.last < found.found else "",
-    )
+    bank = reverse("provider-bank")
+    return [
+        Choice(title, address(bank, {"show": one.value, "q": search}), one is shown) for one, title in titles.items()
+    ]
 
 
 def _empty(accounts: Sequence[BankAccount], shown: Shown) -> Empty:

@@ -17,9 +17,10 @@ from billing.money import round_to_minor
 from billing.pages.invoice_words import day_words, invoice_entries, period_words
 from billing.pages.periods import with_query
 from billing.queries.drafts import DraftRow, draft_rows
-from billing.queries.invoice_list import InvoiceList, Shown, all_invoices, invoice_list
+from billing.queries.invoice_list import PAGE_ROWS, InvoiceList, Shown, all_invoices, invoice_list
 from billing.queries.invoices import InvoiceRow
-from portal.figures import locale_for, number
+from metering.pages.paging import pagination, read_page
+from portal.figures import locale_for
 from portal.parts import Action, Choice, Empty, Pagination, Pill
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -53,7 +54,7 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     shown, search = filters_of(request)
-    found = invoice_list(organization, now=now, shown=shown, search=search, page=page_of(request))
+    found = invoice_list(organization, now=now, shown=shown, search=search, page=read_page(request.GET.get("page", "")))
     kept = {"state": shown.value, "q": search}
     context = {
         "entries": invoice_entries(found.rows, now, locale),
@@ -108,12 +109,6 @@ def filters_of(request: HttpRequest) -> tuple[Shown, str]:
     return shown, request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
 
 
-def page_of(request: HttpRequest) -> int:
-    """Return the page that an address asks for, 1 where it names none."""
-    asked = request.GET.get("page", "1")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
-
-
 def state_choices(path: str, shown: Shown, search: str) -> list[Choice]:
     """Return the states that a list can be limited to."""
     words = {
@@ -146,19 +141,8 @@ def _drafts(rows: Iterable[DraftRow], now: datetime, locale: str) -> list[dict[s
 
 
 def pages_of(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination | None:
-    """Return where the pages before and after are, None for an empty list."""
-    if not found.rows:
-        return None
-    words = {
-        "first": number(found.first),
-        "last": number(found.last),
-        "found": f"{number(found.found)}{'+' if found.has_more else ''}",
-    }
-    return Pagination(
-        _("%(first)s to %(last)s of %(found)s") % words,
-        previous_url=with_query(path, kept, {"page": str(found.page - 1)}) if found.page > 1 else "",
-        next_url=with_query(path, kept, {"page": str(found.page + 1)}) if found.has_next else "",
-    )
+    """Return where the pages before and after are, None for one page."""
+    return pagination(path, kept, found.page, found.found, PAGE_ROWS, has_more=found.has_more)
 
 
 def _empty(path: str, *, filtered: bool) -> Empty:

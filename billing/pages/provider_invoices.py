@@ -17,11 +17,12 @@ from billing.pages.correction_words import may_correct
 from billing.pages.invoice import evidence_answer, lines_answer, shown_invoice
 from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import invoice_entries
-from billing.pages.invoices import CSV_HEAD, csv_rows, filters_of, page_of, pages_of, state_choices
+from billing.pages.invoices import CSV_HEAD, csv_rows, filters_of, pages_of, state_choices
 from billing.pages.periods import with_query
 from billing.queries.invoice_detail import invoice_detail
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
 from billing.queries.invoices import InvoiceRow
+from metering.pages.paging import read_page
 from portal.figures import locale_for
 from portal.parts import Action, Empty
 from tenants.models import Organization
@@ -38,7 +39,8 @@ def provider_invoices(request: HttpRequest, organization: Organization) -> HttpR
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     shown, search = filters_of(request)
-    found = invoice_list(organization, now=now, shown=shown, search=search, page=page_of(request), issued=True)
+    page = read_page(request.GET.get("page", ""))
+    found = invoice_list(organization, now=now, shown=shown, search=search, page=page, issued=True)
     kept = {"state": shown.value, "q": search}
     context = {
         "entries": invoice_entries(found.rows, now, locale, side="provider"),

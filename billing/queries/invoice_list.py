@@ -29,23 +29,12 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceList:
-    """One page of a list: `first` counts from 1, `found` is how many match, at most `COUNTED_MAX`; more may."""
+    """One page of a list: `page` counts from 1, `found` is how many match, at most `COUNTED_MAX`; more may."""
 
     rows: tuple[InvoiceRow, ...]
     found: int
-    first: int
     page: int
     has_more: bool = False
-
-    @property
-    def last(self) -> int:
-        """The place of the page's last row."""
-        return self.first + len(self.rows) - 1
-
-    @property
-    def has_next(self) -> bool:
-        """Whether more rows follow."""
-        return self.last < self.found
 
 
 def invoice_list(
@@ -67,7 +56,7 @@ def invoice_list(
     page = max(1, min(page, -(-count // PAGE_ROWS)))
     start = (page - 1) * PAGE_ROWS
     rows = tuple(row_of(invoice) for invoice in found.order_by("-issued_at", "-pk")[start : start + PAGE_ROWS])
-    return InvoiceList(rows, count, start + 1, page, has_more)
+    return InvoiceList(rows, count, page, has_more)
 
 
 def all_invoices(

@@ -34,14 +34,24 @@ def address(path: str, kept: dict[str, str], **changes: str) -> str:
 
 
 def pagination(
-    path: str, kept: dict[str, str], page: int, count: int, rows_per_page: int | None = None
+    path: str,
+    kept: dict[str, str],
+    page: int,
+    count: int,
+    rows_per_page: int | None = None,
+    *,
+    has_more: bool = False,
 ) -> Pagination | None:
-    """Return the links of a list of `count` rows, `ROWS_PER_PAGE` a page unless said; None for one page."""
+    """Return the links of a list of `count` rows, `ROWS_PER_PAGE` a page unless said; None for one page.
+
+    `has_more` says that more rows than `count` match, which nobody counted.
+    """
     rows = rows_per_page or ROWS_PER_PAGE
     if count <= rows and page == 1:
         return None
     first, last = (page - 1) * rows, min(page * rows, count)
-    said = {"first": number(min(first + 1, count)), "last": number(last), "count": number(count)}
+    counted = f"{number(count)}+" if has_more else number(count)
+    said = {"first": number(min(first + 1, count)), "last": number(last), "count": counted}
     return Pagination(
         _("%(first)s to %(last)s of %(count)s") % said,
         address(path, kept, page=str(page - 1)) if page > 1 else "",

@@ -59,7 +59,8 @@ def test_from_an_account_over_a_file_to_a_paid_invoice(cast: Cast, client: Clien
     assert "$100.00" in text_of(client.get("/p/bank/?show=matched"))
     assert "No movement" in text_of(client.get("/p/bank/?show=outgoing"))
     assert "Payer Ltd" in text_of(client.get("/p/bank/?show=all&q=S-0001"))
-    assert client.get("/p/bank/?show=nonsense&page=x").status_code == 200
+    assert client.get("/p/bank/?show=nonsense").status_code == 200
+    assert client.get("/p/bank/?page=x").status_code == 404
 
 
 def test_a_file_that_cannot_be_read_says_why(cast: Cast, client: Client) -> None:

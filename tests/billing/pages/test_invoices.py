@@ -52,7 +52,6 @@ def test_the_list_says_where_each_invoice_stands(cast: Cast, client: Client) -> 
     assert "3 days overdue" in page
     assert "Due in 11 days" in page
     assert "Overdue since today" in page
-    assert "1 to 4 of 4" in page
     assert page.index("INV-2") < page.index("INV-4") < page.index("INV-1") < page.index("INV-3")
 
 
@@ -121,7 +120,7 @@ def test_pages_hold_25_and_lead_on(cast: Cast, client: Client) -> None:
     assert "26 to 27 of 27" in text_of(second)
     assert 'rel="prev" href="/t/invoices/?page=1"' in second.content.decode()
     assert "26 to 27 of 27" in text_of(client.get("/t/invoices/?page=99"))
-    assert "1 to 25 of 27" in text_of(client.get("/t/invoices/?page=-1"))
+    assert client.get("/t/invoices/?page=-1").status_code == 404
 
 
 def test_fifty_invoices_take_as_many_queries_as_one(

@@ -38,6 +38,12 @@ def test_a_list_says_which_of_its_rows_are_shown(page: int, count: int, said: st
     assert (bool(links.previous_url), bool(links.next_url)) == (before, after)
 
 
+def test_a_list_says_that_more_rows_match_than_were_counted() -> None:
+    links = pagination("/x/", {}, 400, 10_000, 25, has_more=True)
+    assert links is not None
+    assert (links.summary, links.next_url) == ("9,976 to 10,000 of 10,000+", "")
+
+
 @pytest.mark.parametrize("count", [0, 1, ROWS_PER_PAGE - 1, ROWS_PER_PAGE])
 def test_one_page_has_no_links_but_a_page_beyond_it_leads_back(count: int) -> None:
     assert pagination("/x/", {}, 1, count) is None
