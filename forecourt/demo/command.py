@@ -271,6 +271,9 @@ def _figures(run: Run, world: Seeded) -> tuple[dict[str, Any], list[Check]]:
     from forecourt.demo import report  # Django must be set up
 
     found = report.checks(run.plan, world, run.plan.workload(), _counts(run))
+    asked = programs.ask(f"http://127.0.0.1:{run.stripe_port}/_double/state")
+    unlawful = "; ".join(asked["unlawful"]) or "none"
+    found.append(report.equal("requests that Stripe's own package does not allow", unlawful, "none"))
     figures = report.token_figures(run.plan)
     document = {
         "tokens": figures,

@@ -19,7 +19,7 @@ def double_process() -> Iterator[StripeDouble]:
 
 
 @pytest.fixture
-def double(double_process: StripeDouble) -> StripeDouble:
+def double(double_process: StripeDouble) -> Iterator[StripeDouble]:
     """A double that knows nothing yet; the process serves all tests of a run."""
-    double_process.reset()
-    return double_process
+    with double_process.anew() as double:
+        yield double

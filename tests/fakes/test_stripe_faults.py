@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble
+from tests.fakes.stripe_double.fixture import PaymentRefused, StripeDouble, stripe_double
 
 CREATE = {"method": "POST", "path": "/v1/customers"}
 
@@ -58,6 +58,7 @@ def test_an_unknown_path_is_not_found_in_stripes_words(double: StripeDouble) -> 
     status, body = raw(double, "/v1/invoice", Authorization="Bearer sk_test_x")
     assert status == 404
     assert body["error"]["message"].startswith("Unrecognized request URL (GET: /v1/invoice)")
+    assert double.take_unlawful() == ["GET /v1/invoice: Unrecognized request URL (GET: /v1/invoice)."]
 
 
 def test_the_same_key_and_parameters_replay_the_first_answer(double: StripeDouble) -> None:
@@ -84,6 +85,7 @@ def test_a_refusal_by_validation_is_not_stored_but_a_refusal_by_the_handler_is(d
     wrong: Any = {"colour": "red"}
     with pytest.raises(stripe.InvalidRequestError):
         api.v1.customers.create(wrong, {"idempotency_key": "k3"})
+    assert double.take_unlawful() == ["POST /v1/customers: Received unknown parameter: colour"]
     assert create(double, "corrected", "k3").id
     for replayed in (False, True):
         with pytest.raises(stripe.InvalidRequestError):
@@ -186,6 +188,29 @@ def test_a_fault_carries_the_headers_it_is_given(double: StripeDouble) -> None:
         create(double, "limited", "k12", retries=2)
     assert (limited.value.headers or {})["Retry-After"] == "7"
     assert len(last_requests(double, "k12")) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+def test_no_fault_hides_a_request_that_the_package_does_not_allow(double: StripeDouble, when: str) -> None:
+    double.faults({"when": when, "status": 500})
+    wrong: Any = {"name": "wrong", "nmae": "x"}
+    with pytest.raises(stripe.InvalidRequestError):
+        double.client().v1.customers.create(wrong, {"idempotency_key": "k13"})
+    assert double.state()["faults_waiting"] == 1
+    with pytest.raises(AssertionError, match="POST /v1/customers: Received unknown parameter: nmae"):
+        double.require_lawful()
+
+
+def test_what_was_asked_of_a_double_that_was_killed_is_held_to_the_package_too() -> None:
+    def ask_wrongly() -> None:
+        with stripe_double() as own:
+            with pytest.raises(stripe.InvalidRequestError):
+                own.client().v1.coupons.create({"percent_off": 5})
+            own.kill()
+            own.restart()
+
+    with pytest.raises(AssertionError, match="does not act out POST /v1/coupons"):
+        ask_wrongly()
 
 
 def test_an_unknown_member_of_a_fault_is_refused(double: StripeDouble) -> None:

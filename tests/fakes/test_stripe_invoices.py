@@ -243,6 +243,7 @@ def test_customers_are_updated_searched_and_deleted(api: stripe.StripeClient, cu
     assert refused(api.v1.invoices.create, {"customer": customer}).code == "resource_missing"
 
 
-def test_an_operation_that_is_not_acted_out_says_so(api: stripe.StripeClient) -> None:
+def test_an_operation_that_is_not_acted_out_says_so(api: stripe.StripeClient, double: StripeDouble) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="does not act out POST /v1/coupons"):
         api.v1.coupons.create({"percent_off": 5, "duration": "once"})
+    assert len(double.take_unlawful()) == 1

@@ -177,6 +177,8 @@ def test_there_are_at_most_sixteen_endpoints(double: StripeDouble) -> None:
     params["enabled_events"] = ["invoice.eaten"]
     with pytest.raises(stripe.InvalidRequestError, match="enabled_events"):
         endpoints.create(params)
+    (unlawful,) = double.take_unlawful()
+    assert "enabled_events[0]" in unlawful
 
 
 def test_an_address_nobody_answers_is_tried_again(double: StripeDouble) -> None:

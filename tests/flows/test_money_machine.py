@@ -1,8 +1,8 @@
 """The whole flow of money, in seeded runs of acts: the books hold after each act, and every file recomputes.
 
 A few seeds that together come to more outcomes of acts than the first ten; `MONEY_RUNS=1000` runs the first thousand,
-with `MONEY_FROM=500` those of them from the 500th on. A seed that fails says the acts that led there, and is its own run
-again.
+with `MONEY_FROM=500` those of them from the 500th on. A seed that fails says the acts that led there, and is its own
+run again.
 """
 
 from __future__ import annotations

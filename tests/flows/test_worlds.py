@@ -1,6 +1,6 @@
 """Random worlds end with sound books by two computations that share nothing but the stored rows: the checks of the
-books, and the evidence files alone. `WORLDS=1000` looks at a thousand, `WORLDS_FROM=400` at those of them from the 400th
-on; a seed is its own world again.
+books, and the evidence files alone. `WORLDS=1000` looks at a thousand, `WORLDS_FROM=400` at those of them from the
+400th on; a seed is its own world again.
 """
 
 from __future__ import annotations

@@ -84,6 +84,12 @@ def set_webhooks(double: Double, body: str) -> Any:
     return {**manner, "endpoint": double.deliver_to(url, secret, connect=connect) if url else None}
 
 
+def take_unlawful(double: Double, body: str) -> Any:
+    """What was asked that the package's types do not allow; a second question begins anew."""
+    found, double.unlawful = double.unlawful, []
+    return found
+
+
 def control(double: Double, method: str, name: str, body: str) -> Any:
     """Answer a control request. 404 for one that there is not."""
     if method == "POST" and name in DEEDS:
@@ -99,6 +105,7 @@ _CONTROLS: Mapping[tuple[str, str], Callable[[Double, str], Any]] = {
     ("POST", "faults"): queue_faults,
     ("DELETE", "faults"): clear_faults,
     ("GET", "state"): lambda double, _body: double.state(),
+    ("POST", "unlawful"): take_unlawful,
     ("POST", "webhooks"): set_webhooks,
     ("POST", "funds"): lambda double, body: double.set_funds(read_json(body)),
 }

@@ -27,7 +27,7 @@ from tests.fakes.stripe_double import (
     transfers,
     webhooks,
 )
-from tests.fakes.stripe_double.calls import Call, Handlers
+from tests.fakes.stripe_double.calls import Call, Handler, Handlers
 from tests.fakes.stripe_double.faults import Fault, FaultQueue
 from tests.fakes.stripe_double.funds import Funds
 from tests.fakes.stripe_double.objects import JsonObject, new_secret, public
@@ -76,6 +76,16 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a lawful request asks: the operation, what acts it out, the ids in its path, and its parameters."""
+
+    operation: contract.Operation
+    handler: Handler
+    ids: tuple[str, ...]
+    params: JsonObject
+
+
+@dataclass(frozen=True)
 class Answer:
     """What to send back; ``status`` 0 closes the connection instead. ``hang_s`` passes first."""
 
@@ -91,6 +101,8 @@ class Double:
     def __init__(self, journal: Path | None, base_url: str) -> None:
         self.faults = FaultQueue()
         self.requests: deque[JsonObject] = deque(maxlen=REQUESTS_REMEMBERED_MAX)
+        self.unlawful: list[str] = []
+        """Requests that the package's own types do not allow, whatever fault hit them; see `fixture.require_lawful`."""
         self._base_url = base_url
         self._journal = journal
         self._lock = threading.RLock()
@@ -110,9 +122,7 @@ class Double:
         seen: JsonObject = {"method": request.method, "path": request.path, "id": request_id}
         seen.update(idempotency_key=request.idempotency_key, stripe_version=request.headers.get("stripe-version"))
         try:
-            _check_headers(request)
-            operation, ids = contract.find_operation(request.method, request.path)
-            answer = self._answer(request, request_id, operation, ids)
+            answer = self._answer(request, request_id, self._read(request))
         except Refusal as refusal:
             answer = Answer(refusal.status, refusal.body)
         headers = {"Request-Id": request_id, **answer.headers}
@@ -124,8 +134,19 @@ class Double:
         self.requests.append(seen)
         return Answer(answer.status, answer.body, headers, answer.hang_s)
 
-    def _answer(self, request: Request, request_id: str, operation: contract.Operation, ids: tuple[str, ...]) -> Answer:
-        fault = self.faults.take(request.method, operation.template)
+    def _read(self, request: Request) -> Asked:
+        """Hold a request to the contract, before any fault and any stored answer could hide what is wrong with it."""
+        _check_headers(request)
+        try:
+            operation, ids = contract.find_operation(request.method, request.path)
+            params = contract.read_params(operation, request.query, request.body)
+            return Asked(operation, _handler(operation), ids, params)
+        except Refusal as refusal:
+            self.unlawful.append(f"{request.method} {request.path}: {refusal}")
+            raise
+
+    def _answer(self, request: Request, request_id: str, asked: Asked) -> Answer:
+        fault = self.faults.take(request.method, asked.operation.template)
         if fault is not None and fault.when == "before":
             return _failed(fault)
         with self._lock:
@@ -137,27 +158,16 @@ class Double:
                 self._store.commit(None, key, StoredAnswer(request.asked, fault.status, fault.body, request_id))
                 return _failed(fault)
             else:
-                answer = self._execute(request, request_id, operation, ids, fault)
+                answer = self._execute(request, request_id, asked, fault)
         return answer if fault is None else _failed(fault)
 
-    def _execute(
-        self,
-        request: Request,
-        request_id: str,
-        operation: contract.Operation,
-        ids: tuple[str, ...],
-        fault: Fault | None,
-    ) -> Answer:
-        params = contract.read_params(operation, request.query, request.body)
-        handler = HANDLERS.get((operation.method, operation.template))
-        if handler is None:
-            raise Refusal(400, f"The double does not act out {operation.method} {operation.template}.")
+    def _execute(self, request: Request, request_id: str, asked: Asked, fault: Fault | None) -> Answer:
         key = request.idempotency_key
         work = Work(self._store, now=int(time.time()), request_id=request_id, idempotency_key=key)
         kept: Work | None = work
         try:
-            body = public(handler(Call(work, ids, params, self._base_url)))
-            listing.expand(work, body, params.get("expand", ()))
+            body = public(asked.handler(Call(work, asked.ids, asked.params, self._base_url)))
+            listing.expand(work, body, asked.params.get("expand", ()))
             answer = Answer(200, body)
         except Refusal as refusal:
             answer = Answer(refusal.status, refusal.body)
@@ -230,6 +240,7 @@ class Double:
         return {
             **state,
             "requests": list(self.requests),
+            "unlawful": list(self.unlawful),
             "deliveries": list(self.deliverer.log),
             "deliveries_waiting": self.deliverer.waiting(),
             "faults_waiting": self.faults.waiting(),
@@ -250,6 +261,13 @@ class Double:
                 event["_waiting"].remove(parcel.endpoint_id)
                 event["pending_webhooks"] -= 1
                 self._store.commit(work)
+
+
+def _handler(operation: contract.Operation) -> Handler:
+    handler = HANDLERS.get((operation.method, operation.template))
+    if handler is None:
+        raise Refusal(400, f"The double does not act out {operation.method} {operation.template}.")
+    return handler
 
 
 def _check_headers(request: Request) -> None:

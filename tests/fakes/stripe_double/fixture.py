@@ -9,9 +9,12 @@ new. ``stripe_double`` is one of a test's own: with a journal, at a given port, 
             yield double
 
     @pytest.fixture
-    def double(double_process: StripeDouble) -> StripeDouble:
-        double_process.reset()
-        return double_process
+    def double(double_process: StripeDouble) -> Iterator[StripeDouble]:
+        with double_process.anew() as double:
+            yield double
+
+Both hold at their end that every request was one that the installed package's types allow, so that no test takes the
+double's refusal of a wrong request for the failure that it looks for.
 """
 
 import json
@@ -58,6 +61,7 @@ class StripeDouble:
 
     def __init__(self, *, state: Path | None = None, port: int = 0) -> None:
         self._state = state
+        self._unlawful: list[str] = []
         self._process, self.base_url = _start(state, port)
 
     def faults(self, *faults: dict[str, Any]) -> None:
@@ -96,10 +100,30 @@ class StripeDouble:
             assert time.monotonic() < deadline, self.state()["deliveries"][-5:]
             time.sleep(0.02)
 
+    @contextmanager
+    def anew(self) -> Iterator["StripeDouble"]:
+        """Make it one that has just started, and require at the end that it was asked lawfully."""
+        self.reset()
+        yield self
+        self.require_lawful()
+
+    def take_unlawful(self) -> list[str]:
+        """Return each request since the last question that the package's types do not allow, with why."""
+        if self._process.poll() is None:
+            self._unlawful += self._control("POST", "unlawful", {})
+        found, self._unlawful = self._unlawful, []
+        return found
+
+    def require_lawful(self) -> None:
+        """AssertionError with each request that the package's types do not allow, also those that a fault hit."""
+        found = self.take_unlawful()
+        assert not found, "\n".join(found)
+
     def reset(self) -> None:
         """Make it one that has just started; a killed one starts again."""
         if self._process.poll() is not None:
             self.restart()
+        self._unlawful = []
         self._control("POST", "reset", {})
 
     def pay(self, invoice_id: str, payment_method: str = "pm_card_visa") -> dict[str, Any]:
@@ -153,6 +177,7 @@ class StripeDouble:
 
     def kill(self) -> None:
         """``kill -9``, and wait until it is dead."""
+        self._unlawful = self.take_unlawful()
         self._process.send_signal(signal.SIGKILL)
         self.stop()
 
@@ -208,6 +233,7 @@ def stripe_double(*, state: Path | None = None, port: int = 0) -> Iterator[Strip
     double = StripeDouble(state=state, port=port)
     try:
         yield double
+        double.require_lawful()
     finally:
         double.stop()
 

@@ -5,6 +5,7 @@
 | ``POST /_double/faults`` | queue faults (one object or a list of ``faults.Fault`` members); DELETE forgets them |
 | ``POST /_double/pay`` | ``{"invoice": id, "payment_method": "pm_card_visa"}``: a customer pays the hosted page |
 | ``POST /_double/reset`` | forget everything: a double as it was when it started (not with a journal) |
+| ``POST /_double/unlawful`` | the requests that the package's types do not allow, and forget them |
 | ``GET /_double/state`` | everything: objects by kind, requests seen, deliveries made |
 | ``POST /_double/webhooks`` | members of ``webhooks.Manner``, and ``url`` + ``secret`` to add an endpoint |
 | ``POST /_double/checkout`` | ``{"session": id, "payment_method": …}``: a customer completes a Checkout session |

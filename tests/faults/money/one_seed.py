@@ -57,7 +57,7 @@ def _run_seed(seed: int, number: int, double: Any) -> tuple[list[str], int, list
     try:
         place = Outside(os.environ["FAULTS_URL"], f"faults_{number}", double)
         run = Run(make_plan(seed), place)
-        found = run.go()
+        found = [*run.go(), *double.take_unlawful()]
     except Exception as error:  # noqa: BLE001  whatever it is, the seed is named and the others go on
         return [f"{type(error).__name__}: {error}"], 0, []
     finally:
