@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,6 +24,7 @@ from billing.rating.wording import plain
 from billing.standing import ContractStanding, GrantStanding, standing_of
 from tenants.authentication import organization_of
 from tenants.calls import once
+from tenants.shaped import valid
 
 WRITES: Final = {"POST": "credits:write"}
 
@@ -66,7 +67,7 @@ class CreditsView(APIView):
         organization, now = organization_of(request), _now()
         if contract.provider_id != organization.id:
             raise Http404
-        given = _valid(GrantRequestSerializer, request)
+        given = valid(GrantRequestSerializer, request.data)
         term = Term.objects.filter(contract=contract, ref=given.pop("term")).first()
         if term is None:
             raise Http404
@@ -81,12 +82,6 @@ def _contract(request: Request, number: str) -> Contract:
     if found is None:
         raise Http404
     return found
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _standing(found: ContractStanding) -> Mapping[str, object]:

@@ -39,6 +39,7 @@ from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
 from tenants.models import Organization
+from tenants.shaped import valid
 
 READS: Final = {"GET": "fleet:read"}
 WRITES: Final = {"POST": "leases:write"}
@@ -61,7 +62,7 @@ class CapacityView(APIView):
 
         A tenant is told of the providers that it has a contract with; nobody is told who holds what.
         """
-        given = _valid(CapacityQuerySerializer, request.query_params)
+        given = valid(CapacityQuerySerializer, request.query_params.dict())
         organization, now = organization_of(request), _now()
         contracts = _contracts(organization, given.get("contract"), now)
         zone = contracts[0].time_zone if "contract" in given else "UTC"
@@ -97,7 +98,7 @@ class QuotesView(APIView):
         """Quote the price in force for slices over a span. It stands for a week, until the start at most, and holds
         nothing: `POST /quotes/<id>/reserve` does."""
         body = request._request.body
-        given = _valid(QuoteRequestSerializer, _object(request))
+        given = valid(QuoteRequestSerializer, _object(request))
         organization, now = organization_of(request), _now()
 
         def make() -> Answered:
@@ -223,7 +224,7 @@ def _own_lease(request: Request, ref: str) -> Term:
 
 
 def _instant_of(request: Request, lease: Term, shape: type[serializers.Serializer[Any]], field: str) -> datetime:
-    return _read(_valid(shape, _object(request))[field], lease.contract.time_zone, field)
+    return _read(valid(shape, _object(request))[field], lease.contract.time_zone, field)
 
 
 def _one(request: Request, ref: str) -> dict[str, Any]:
@@ -269,13 +270,6 @@ def _read(text: str, zone: str, field: str) -> datetime:
         return read_instant(text, zone)
     except WrongInstant as error:
         raise InvalidInstant(f"{field}: {error}", field=field, examples=list(error.examples)) from error
-
-
-def _valid(shape: type[serializers.Serializer[Any]], data: Mapping[str, Any]) -> dict[str, Any]:
-    serializer = shape(data=dict(data.items()))
-    serializer.is_valid(raise_exception=True)
-    valid: dict[str, Any] = serializer.validated_data
-    return valid
 
 
 def _object(request: Request) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.listing.following import SINCE, SinceSerializer, page_followed
 from tenants.models import Organization
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -137,7 +138,7 @@ class PayoutsView(ListView):
     def post(self, request: Request) -> Response:
         """Pay out now all that a provider can be paid in a currency. For the operator."""
         operator_of(request)
-        given = _valid(NewPayoutSerializer, request)
+        given = valid(NewPayoutSerializer, request.data)
         provider = Organization.objects.filter(slug=given["provider"], is_provider=True).first()
         if provider is None:
             raise Http404
@@ -179,7 +180,7 @@ class PayoutPaidView(APIView):
     def post(self, request: Request, payout_id: UUID) -> Response:
         """Record the bank's reference of a payout that reached the provider; the same again changes nothing."""
         operator_of(request)
-        given, now = _valid(PayoutPaidSerializer, request), timezone.now()  # noqa: TID251  an entry point
+        given, now = valid(PayoutPaidSerializer, request.data), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
         record_paid(payout_id=payout_id, reference=given["reference"], by=_caller(request), at=now, now=now)
         return Response(_read_payout(request, payout_id))
@@ -200,7 +201,7 @@ class PayoutFailedView(APIView):
     def post(self, request: Request, payout_id: UUID) -> Response:
         """Record that a payout did not go out: it is owed again. The same again changes nothing."""
         operator_of(request)
-        given, now = _valid(PayoutFailedSerializer, request), timezone.now()  # noqa: TID251  an entry point
+        given, now = valid(PayoutFailedSerializer, request.data), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
         record_failed(payout_id=payout_id, reason=given["reason"], by=_caller(request), now=now)
         return Response(_read_payout(request, payout_id))
@@ -277,7 +278,7 @@ class DifferenceSettleView(APIView):
     def post(self, request: Request, difference_id: UUID) -> Response:
         """Take a way out of a difference; the next look opens it again if it is still there. For the operator."""
         operator_of(request)
-        given = _valid(SettleSerializer, request)
+        given = valid(SettleSerializer, request.data)
         if not Difference.objects.filter(pk=difference_id).exists():
             raise Http404
         settled = settle_difference(
@@ -375,12 +376,6 @@ def _difference(row: Difference) -> dict[str, object]:
         "way": row.way,
         "note": row.note,
     }
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = shape(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _caller(request: Request) -> str:

@@ -21,6 +21,7 @@ from tenants.authentication import organization_of
 from tenants.calls import once
 from tenants.instants import instant_text
 from tenants.models import Organization
+from tenants.shaped import valid
 
 WRITE: Final = "bank:write"
 PROVIDER: Final = OpenApiParameter("provider", str, description="slug of a provider; the operator names one")
@@ -89,7 +90,7 @@ class PayoutTermsView(APIView):
     def put(self, request: Request) -> Response:
         """Set what is the caller's to set; the other one's is 403 `not_your_payout_terms` and changes nothing."""
         provider, actor = _provider(request), organization_of(request)
-        changes = _valid(PayoutTermsSerializer, request)
+        changes = valid(PayoutTermsSerializer, request.data)
         return Response(
             _terms(set_terms(provider=provider, changes=changes, actor=actor, by=_program(request), now=_now()))
         )
@@ -112,7 +113,7 @@ class PayoutReversalsView(APIView):
         """Record that part or all of a paid payout came back: it is owed again. Once by its reference."""
         if not organization_of(request).is_operator or not Payout.objects.filter(pk=payout_id).exists():
             raise Http404
-        given = _valid(PayoutBackSerializer, request)
+        given = valid(PayoutBackSerializer, request.data)
         made = record_reversal(payout_id=payout_id, by=_program(request), at=_now(), **given)
         return Response(_reversal(made), status=status.HTTP_201_CREATED)
 
@@ -149,12 +150,6 @@ def _reversal(row: PayoutReversal) -> dict[str, Any]:
         "reason": row.reason,
         "at": instant_text(row.at),
     }
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _program(request: Request) -> str:

@@ -24,6 +24,7 @@ from tenants.authentication import organization_of
 from tenants.calls import once
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
+from tenants.shaped import valid
 
 READ: Final = "prices:read"
 WRITE: Final = "prices:write"
@@ -104,7 +105,7 @@ class PriceDraftsView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Begin a draft with the prices that are in force at its instant."""
-        given = _valid(NewPriceDraftSerializer, request)
+        given = valid(NewPriceDraftSerializer, request.data)
         book = get_object_or_404(PriceBook, pk=given["price_book"], provider=organization_of(request))
         made = start_draft(book=book, effective_at=given["effective_at"], by=_program(request), now=_now())
         return Response(_draft(made), status=status.HTTP_201_CREATED)
@@ -134,7 +135,7 @@ class PriceDraftView(APIView):
     )
     def put(self, request: Request, draft_id: UUID) -> Response:
         """Put other prices or another instant in a draft, as it was read."""
-        given = _valid(PriceDraftEditSerializer, request)
+        given = valid(PriceDraftEditSerializer, request.data)
         body: Any = request.data
         try:
             prices = read_rows(body["prices"], where="prices")
@@ -170,7 +171,7 @@ class PriceDraftPublishView(APIView):
     @once
     def post(self, request: Request, draft_id: UUID) -> Response:
         """Make a version of a draft as it was read, and tell every tenant with a contract on the book."""
-        revision = _valid(DraftRevisionSerializer, request)["revision"]
+        revision = valid(DraftRevisionSerializer, request.data)["revision"]
         version = publish_draft(edit=_edit(request, draft_id, revision))
         said = {
             "price_version": str(version.pk),
@@ -207,12 +208,6 @@ def _draft(draft: PriceDraft) -> dict[str, Any]:
         "changed_by": draft.changed_by,
         "prices": draft.prices,
     }
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _program(request: Request) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,6 +51,7 @@ from tenants.listing.answers import (
     page_of_few,
     read_page,
 )
+from tenants.shaped import valid
 
 READS: Final = {"GET": "fleet:read"}
 WRITES: Final = {"POST": "leases:write"}
@@ -85,7 +86,7 @@ class SessionsView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Take free slices under a term on demand or on spot. Sent again with its name it is the same session."""
-        given, now = _valid(StartSessionSerializer, request), _now()
+        given, now = valid(StartSessionSerializer, request.data), _now()
         term = _own_term(request, given["term"])
         wanted = Wanted(
             count=given["count"],
@@ -135,7 +136,7 @@ class SessionStateView(APIView):
         """Record a session's state from an instant on; the term says which states are billed. For the provider."""
         session = _own_session(request, session_id)
         _require_provider(request, session)
-        given, now = _valid(SessionStateSerializer, request), _now()
+        given, now = valid(SessionStateSerializer, request.data), _now()
         at = _at(given, session.term, now) or now
         state_session(session=session, state=given["state"], at=at, by=_caller(request), now=now)
         return _one(request, session_id)
@@ -156,7 +157,7 @@ class SessionStopView(APIView):
     def post(self, request: Request, session_id: UUID) -> Response:
         """Free a session's slices. Sent again it changes nothing."""
         session = _own_session(request, session_id)
-        given, now = _valid(StopSessionSerializer, request), _now()
+        given, now = valid(StopSessionSerializer, request.data), _now()
         stop_session(session=session, at=_at(given, session.term, now), by=_caller(request), now=now)
         return _one(request, session_id)
 
@@ -176,7 +177,7 @@ class TakeBacksView(APIView):
     @once
     def post(self, request: Request) -> Response:
         """Take a spot session back, or give notice of it by an instant to come. For the provider."""
-        given, now = _valid(TakeBackSerializer, request), _now()
+        given, now = valid(TakeBackSerializer, request.data), _now()
         session = _own_session(request, given["session"])
         _require_provider(request, session)
         at = _at(given, session.term, now) or now
@@ -211,7 +212,7 @@ class VolumesView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Say how big a volume is from an instant on, 0 to delete it. Sent again it changes nothing."""
-        given, now = _valid(VolumeSizeSerializer, request), _now()
+        given, now = valid(VolumeSizeSerializer, request.data), _now()
         term = _own_term(request, given["term"])
         size = size_volume(
             term=term,
@@ -258,13 +259,6 @@ def _at(given: Mapping[str, Any], term: Term, now: datetime) -> datetime | None:
         return read_instant(given["at"], term.contract.time_zone)
     except WrongInstant as error:
         raise InvalidInstant(f"at: {error}", field="at", examples=list(error.examples) or [instant(now)]) from error
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = shape(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    valid: dict[str, Any] = serializer.validated_data
-    return valid
 
 
 def _caller(request: Request) -> str:

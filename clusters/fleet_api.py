@@ -19,6 +19,7 @@ from tenants.authentication import organization_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +134,7 @@ class ClustersView(FleetListView):
     @once
     def post(self, request: Request) -> Response:
         """Make a cluster, for which enrolment tokens can then be made."""
-        provider, given = _provider(request), _valid(shapes.NewClusterSerializer, request)
+        provider, given = _provider(request), valid(shapes.NewClusterSerializer, request.data)
         made = make_cluster(provider=provider, actor=_caller(request), now=_now(), **given)
         return Response(rows.cluster_row(made), status=status.HTTP_201_CREATED)
 
@@ -267,7 +268,7 @@ class DeploymentsView(FleetListView):
     @once
     def post(self, request: Request) -> Response:
         """Attribute served models of one's own endpoints to a tenant from an instant on."""
-        provider, given = _provider(request), _valid(shapes.NewDeploymentSerializer, request)
+        provider, given = _provider(request), valid(shapes.NewDeploymentSerializer, request.data)
         tenant = Organization.objects.filter(slug=given.pop("tenant"), is_tenant=True).first()
         if tenant is None:
             raise Http404
@@ -284,12 +285,6 @@ class DeploymentView(FleetView):
     """One deployment."""
 
     of = DeploymentsView
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = shape(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _provider(request: Request) -> Organization:

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -46,6 +45,7 @@ from tenants.authentication import organization_of
 from tenants.listing import cursors
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
 from tenants.listing.paging import Paged, place_of
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -76,7 +76,7 @@ class BookAccountsView(APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Read every account with both sides and its balance; debits are credits in every currency."""
-        given = _valid(BookQuerySerializer, request)
+        given = valid(BookQuerySerializer, request.query_params.dict())
         book = _book(request, given)
         trial = trial_balance(book, at=given["at"], currency=given["currency"])
         if _wants_csv(request):
@@ -158,7 +158,7 @@ class BookPostingView(APIView):
     )
     def get(self, request: Request, posting_id: UUID) -> Response:
         """Read a posting with its entries and what it was booked for."""
-        book = _book(request, _valid(BookQuerySerializer, request))
+        book = _book(request, valid(BookQuerySerializer, request.query_params.dict()))
         posting = posting_in(book, posting_id)
         if posting is None:
             raise Http404
@@ -251,18 +251,10 @@ def _place(found: cursors.Place) -> EntryPlace:
         return place
 
 
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.query_params.dict())
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
-
-
 def _span(request: Request) -> dict[str, Any]:
     query = request.query_params.dict()
     asked = {**query, **{f"{name}_at": query[name] for name in ("from", "to") if name in query}}
-    given = SpanQuerySerializer(data=asked)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
+    return valid(SpanQuerySerializer, asked)
 
 
 def _book(request: Request, given: dict[str, Any]) -> Book:

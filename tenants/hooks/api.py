@@ -24,6 +24,7 @@ from tenants.hooks import endpoints
 from tenants.hooks.endpoints import Actor
 from tenants.hooks.kinds import KINDS
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,7 @@ class EndpointsView(ListView):
     def post(self, request: Request) -> Response:
         """Add an endpoint; the answer has its secret, which is not told again."""
         body, now = request._request.body, _now()
-        given = _valid(EndpointRequestSerializer, request)
+        given = valid(EndpointRequestSerializer, request.data)
 
         def make() -> tuple[int, dict[str, Any]]:
             made = endpoints.add_endpoint(actor=_actor(request), networks=networks(), now=now, **given)
@@ -161,7 +162,7 @@ class EndpointView(APIView):
     )
     def put(self, request: Request, endpoint_id: UUID) -> Response:
         """Give an endpoint another address or other kinds, and turn it on again."""
-        given = _valid(EndpointRequestSerializer, request)
+        given = valid(EndpointRequestSerializer, request.data)
         changed = _found(
             lambda: endpoints.change_endpoint(
                 actor=_actor(request), endpoint_id=endpoint_id, networks=networks(), now=_now(), **given
@@ -228,7 +229,7 @@ class ReplaySinceView(APIView):
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Send every event since an instant again, under the ids that they had."""
-        since = _valid(ReplaySerializer, request)["since"]
+        since = valid(ReplaySerializer, request.data)["since"]
         count = _found(
             lambda: endpoints.replay_since(actor=_actor(request), endpoint_id=endpoint_id, since=since, now=_now())
         )
@@ -312,12 +313,6 @@ def _found(act: Callable[[], T]) -> T:
 
 def _actor(request: Request) -> Actor:
     return Actor(organization_of(request), f"API key {getattr(request.auth, 'prefix', '')}")
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _endpoint(endpoint: WebhookEndpoint, *, secret: bool = False) -> dict[str, Any]:

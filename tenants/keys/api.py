@@ -21,6 +21,7 @@ from tenants.keys import managing
 from tenants.keys.reading import keys_of, state_of
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.models import ApiKey
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -119,7 +120,7 @@ class KeysView(ListView):
     def post(self, request: Request) -> Response:
         """Make a key with no more scopes than the one that calls; its secret is not told again."""
         body, now = request._request.body, _now()
-        given = _valid(ApiKeyRequestSerializer, request)
+        given = valid(ApiKeyRequestSerializer, request.data)
         return _made(request, body, now, lambda: managing.make_key(actor=program_acting(request), now=now, **given))
 
 
@@ -150,7 +151,7 @@ class KeyView(APIView):
     )
     def put(self, request: Request, key_id: UUID) -> Response:
         """Give a key another name, or other networks that it may be used from."""
-        given, now = _valid(ApiKeyChangeSerializer, request), _now()
+        given, now = valid(ApiKeyChangeSerializer, request.data), _now()
         try:
             changed = managing.change_key(actor=program_acting(request), key_id=key_id, now=now, **given)
         except ObjectDoesNotExist as error:
@@ -185,7 +186,7 @@ class RotateView(APIView):
     def post(self, request: Request, key_id: UUID) -> Response:
         """Make a key in the place of one, which works on beside it for a while."""
         body, now = request._request.body, _now()
-        overlap = timedelta(hours=_valid(RotationSerializer, request)["overlap_hours"])
+        overlap = timedelta(hours=valid(RotationSerializer, request.data)["overlap_hours"])
         try:
             return _made(
                 request,
@@ -234,12 +235,6 @@ def _show(request: Request) -> str:
     if shown not in ("usable", "all"):
         raise serializers.ValidationError({"show": ["Expected usable or all."]})
     return shown
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _now() -> datetime:

@@ -22,6 +22,7 @@ from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, 
 from tenants.members import changing, inviting
 from tenants.members.reading import answer_to, letter_of, members_of, open_invitations
 from tenants.models import Role
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class MemberView(APIView):
     )
     def put(self, request: Request, person_id: UUID) -> Response:
         """Give a member another role; that of an owner is given and taken by people alone."""
-        role = _valid(MemberRoleSerializer, request)["role"]
+        role = valid(MemberRoleSerializer, request.data)["role"]
         member_id = _membership(request, person_id).pk
         changed = _found(
             lambda: changing.change_role(actor=program_acting(request), member_id=member_id, role=role, now=_now())
@@ -180,7 +181,7 @@ class InvitationsView(ListView):
     def post(self, request: Request) -> Response:
         """Invite the person at an e-mail address into a role; a letter goes out."""
         body, now = request._request.body, _now()
-        given = _valid(InvitationRequestSerializer, request)
+        given = valid(InvitationRequestSerializer, request.data)
         return _sent(
             request,
             body,
@@ -264,12 +265,6 @@ def _found(act: Callable[[], T]) -> T:
         return act()
     except ObjectDoesNotExist as error:
         raise Http404 from error
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _member(member: Membership) -> dict[str, Any]:

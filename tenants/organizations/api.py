@@ -25,6 +25,7 @@ from tenants.organizations import changing, making
 from tenants.organizations.changing import Facts
 from tenants.organizations.fees import fees_of, set_fee, with_fee
 from tenants.organizations.reading import kinds_of
+from tenants.shaped import valid
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -144,7 +145,7 @@ class OrganizationsView(ListView):
         actor, body, now = program_acting(request), request._request.body, _now()
         if not (actor.organization.is_operator or actor.organization.is_provider):
             raise Http404
-        given = _valid(OrganizationRequestSerializer, request)
+        given = valid(OrganizationRequestSerializer, request.data)
         facts = Facts(**{name: given.pop(name) for name in Facts.__slots__})
         told: dict[str, str] = {}
 
@@ -192,7 +193,7 @@ class OrganizationView(APIView):
         actor = program_acting(request)
         if actor.organization.pk != organization_id:
             raise Http404
-        facts = Facts(**_valid(OrganizationFactsSerializer, request))
+        facts = Facts(**valid(OrganizationFactsSerializer, request.data))
         changing.change_organization(actor=actor, given=facts, now=_now())
         return Response(_organization(_seen(actor).get(pk=organization_id)))
 
@@ -212,7 +213,7 @@ class SuspendView(APIView):
     def post(self, request: Request, organization_id: UUID) -> Response:
         """As the operator: keep an organization's people and programs out; usage is metered on."""
         actor = _operator(request, organization_id)
-        because = _valid(SuspensionSerializer, request)["because"]
+        because = valid(SuspensionSerializer, request.data)["because"]
         changing.suspend(actor=actor, organization_id=organization_id, because=because, now=_now())
         return Response(_organization(_seen(actor).get(pk=organization_id)))
 
@@ -251,7 +252,9 @@ class FeeView(APIView):
     def put(self, request: Request, organization_id: UUID) -> Response:
         """As the operator: set the fee of contracts that a provider makes from now on, or announce one."""
         actor = _operator(request, organization_id)
-        set_fee(actor=actor, organization_id=organization_id, now=_now(), **_valid(OrganizationFeeSerializer, request))
+        set_fee(
+            actor=actor, organization_id=organization_id, now=_now(), **valid(OrganizationFeeSerializer, request.data)
+        )
         return Response(_organization(_seen(actor).get(pk=organization_id)))
 
 
@@ -318,12 +321,6 @@ def _fee(fee: ProviderFee) -> dict[str, Any]:
 
 def _percent(value: Decimal) -> str:
     return f"{Decimal(value).normalize():f}" if value else "0"
-
-
-def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _now() -> datetime:
