@@ -12,7 +12,6 @@ from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
-from billing.dues import read_dues
 from billing.models import Invoice
 from billing.money import round_to_minor
 from billing.pages.correction_words import may_correct
@@ -98,7 +97,7 @@ def shown_invoice(
 ) -> dict[str, Any]:
     """Return what the page of an invoice shows to one side, "tenant" or "provider"; `opened` is the line asked for."""
     email = invoice.issuer.billing_email
-    context = invoice_context(detail, read_dues(invoice), email, now, locale, side=side, opened=opened)
+    context = invoice_context(detail, email, now, locale, side=side, opened=opened)
     row = detail.row
     context["collective"] = _collective(invoice, locale, side)
     path = reverse(f"{side}-invoice", args=[row.number])

@@ -72,7 +72,6 @@ class ShownLine:
 
 def invoice_context(
     detail: InvoiceDetail,
-    dues: Dues,
     issuer_email: str,
     now: datetime,
     locale: str,
@@ -84,7 +83,7 @@ def invoice_context(
 
     `opened` is the position of the line whose parts are shown where there are too many to show them all.
     """
-    row = detail.row
+    row, dues = detail.row, detail.dues
     pay = pay_action(row, locale) if side == "tenant" else None
     group = _("Billing") if side == "tenant" else _("Money")
     return {

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Sum
 
+from billing.dues import Dues, read_dues
 from billing.models import (
     DocumentFile,
     DocumentFormat,
@@ -105,9 +106,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetail:
-    """An invoice with everything that its page shows: of `lines` lines those of one page from number `first` on."""
+    """An invoice with everything that its page shows: of `lines` lines those of one page from number `first` on.
+
+    `row` and `dues` are one reading: what was paid and what is left add up while payments come in.
+    """
 
     row: InvoiceRow
+    dues: Dues
     lines: int
     parts: int
     page: int
@@ -154,6 +159,7 @@ def invoice_detail(
     )
     return InvoiceDetail(
         row=row_of(invoice),
+        dues=read_dues(invoice),
         lines=sums.lines,
         parts=sums.parts,
         page=page,
