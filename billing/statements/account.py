@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
-from billing.models import AccountKind, LedgerEntry, Payment
+from billing.models import AccountKind, LedgerEntry, Payment, Refund
+from billing.tenant_balances import CAUSE as BALANCE
 from tenants.models import Organization
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 KINDS = (AccountKind.TENANT_RECEIVABLE, AccountKind.TENANT_BALANCE)
 """What a tenant owes on invoices, less what its provider has of it without one."""
 NOTHING = Decimal(0)
+INVOICED = "invoice"
+"""The cause of what an invoice adds to what is owed, and takes off when it is void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,13 @@ class Account:
 
     @property
     def charged(self) -> Decimal:
-        """What was added: invoices and the like."""
-        return sum((line.amount for line in self.lines if line.amount > 0), NOTHING)
+        """What was invoiced, less what was void."""
+        return sum((line.amount for line in self.lines if line.cause == INVOICED), NOTHING)
 
     @property
     def settled(self) -> Decimal:
-        """What was taken off: payments, credits and the like; below zero."""
-        return sum((line.amount for line in self.lines if line.amount < 0), NOTHING)
+        """What was paid and credited, less what of that went back to the tenant; below zero where it paid."""
+        return self.closing - self.opening - self.charged
 
 
 def parties_of(tenant: Organization) -> list[Party]:
@@ -95,6 +98,8 @@ def account_of(tenant: Organization, party: Party, *, from_at: datetime, to_at: 
     moved = [row for row in rows if row[5]]
     paid = [cause_id for _at, _posting, cause, cause_id, _memo, _amount in moved if cause == "payment"]
     references = dict(Payment.objects.filter(pk__in=paid).values_list("pk", "reference"))
+    back = [cause_id for _at, _posting, cause, cause_id, _memo, _amount in moved if cause == BALANCE]
+    references |= Refund.objects.filter(pk__in=back).values_list("pk", "reference")
     lines: list[Line] = []
     stands = opening
     for at, _posting, cause, cause_id, memo, amount in moved:

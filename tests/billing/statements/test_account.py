@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.ledger import balance
-from billing.models import AccountKind
+from billing.corrections.refunds import Order, mark_sent, request_refund
+from billing.ledger import Entry, balance
+from billing.models import AccountKind, BalanceKind, RefundMethod
 from billing.payments import PaymentMethod
 from billing.statements.account import Account, account_of, parties_of
+from billing.tenant_balances import locked_balance, move_balance
+from tenants.ids import new_id
 from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.statements.test_stating import correct
 from tests.billing.world import APRIL, MARCH, World
@@ -57,6 +60,27 @@ def test_it_runs_from_opening_to_closing(world: World) -> None:
     assert found.opening == found.closing == 0
     assert (found.charged, found.settled) == (TOTAL, -TOTAL)
     assert [bool(line.reference) for line in found.lines] == [False, True, False, True]
+
+
+def test_what_is_paid_out_of_a_balance_is_no_invoice(world: World) -> None:
+    kept_at = locked_balance(tenant_id=world.tenant.pk, issuer_id=world.provider.pk, currency="USD")
+    back = Entry(world.provider.pk, AccountKind.PROVIDER_PAYABLE, "USD", Decimal(60))
+    move_balance(
+        account=kept_at,
+        kind=BalanceKind.CREDIT_NOTE,
+        amount=Decimal(60),
+        key="kept",
+        cause_id=new_id(),
+        memo="Kept",
+        at=APRIL + 21 * DAY,
+        against=(back,),
+    )
+    order = Order(Decimal(20), RefundMethod.BANK_TRANSFER, "asked for")
+    refund = request_refund(account_id=kept_at.pk, order=order, by="p", now=APRIL + 22 * DAY)
+    mark_sent(refund_id=refund.pk, reference="SEPA 7", by="p", now=APRIL + 23 * DAY)
+    found = account(world)
+    assert (found.charged, found.settled, found.closing) == (TOTAL, -TOTAL - 40, Decimal(-40))
+    assert [(line.amount, line.reference) for line in found.lines[-2:]] == [(Decimal(-60), ""), (Decimal(20), "SEPA 7")]
 
 
 @pytest.mark.parametrize(
