@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Min, Sum
+from django.db.models import CharField, F, Func, Min, Sum, Value
 
 from billing.collecting.chargebacks import apply_dispute
 from billing.collecting.movements import keep_movements
@@ -21,6 +21,7 @@ from billing.models import (
     Invoice,
     LedgerEntry,
     Payment,
+    PaymentReversal,
     PaymentSource,
     Payout,
     Reconciliation,
@@ -226,7 +227,19 @@ def _refunds(movements: Iterable[Seen], counts: Counter[str]) -> Iterator[Found]
     booked: dict[str, tuple[int, UUID | None]] = {
         one.reference: (-minor_units(one.amount, one.account.currency), None) for one in ours.select_related("account")
     }
+    for refund_id, invoice_id, back_minor in _booked_by_hand({one.source_id for one in moved}):
+        booked[refund_id] = (booked.get(refund_id, (0, None))[0] - back_minor, invoice_id)
     yield from compare_amounts(booked, moved, unbooked="refund_unbooked", differs="refund_unbooked")
+
+
+def _booked_by_hand(refund_ids: set[str]) -> Iterator[tuple[str, UUID, int]]:
+    """Of refunds made at Stripe by hand what was taken back of payments here (`booking.book_refund`)."""
+    named = Func(F("reference"), Value(":"), Value(1), function="split_part", output_field=CharField())
+    rows = PaymentReversal.objects.annotate(refund=named).filter(refund__in=refund_ids)
+    for refund_id, invoice_id, amount, currency in rows.values_list(
+        "refund", "payment__invoice_id", "amount", "payment__currency"
+    ):
+        yield refund_id, invoice_id, minor_units(amount, currency)
 
 
 def _transfers(movements: Iterable[Seen], counts: Counter[str]) -> Iterator[Found]:
@@ -251,9 +264,10 @@ def _balances(gateway: StripeGateway, counts: Counter[str], now: datetime) -> It
         counts["currencies"] += 1
         have, has = ours.get(currency, Decimal(0)), theirs.get(currency, Decimal(0))
         if have != has:
+            # By what it is off, so that one that was accepted stays so while money moves on both sides alike.
             yield Found(
                 "balance",
-                currency,
+                f"{currency} {round_to_minor(has - have, currency):+}",
                 None,
                 f"{round_to_minor(have, currency)} {currency}",
                 f"{round_to_minor(has, currency)} {currency}",

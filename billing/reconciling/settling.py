@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from billing.models import Difference, Payment, Settlement, SettlementState
 from billing.payment_reversals import left_of, reverse_payment
+from billing.reconciling.booking import book_refund, book_transfer
 from billing.settlement import ACTIVE, retry_settlement
 from billing.stripe_answers import StripeRefused
 from billing.stripe_results import apply_stripe_invoice
@@ -37,8 +38,8 @@ WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "charge_unbooked": (BOOK, ACCEPT),
     "charge_amount": (BOOK, ACCEPT),
     "payment_gone": (TAKE_BACK, ACCEPT),
-    "refund_unbooked": (ACCEPT,),
-    "transfer_unbooked": (ACCEPT,),
+    "refund_unbooked": (BOOK, ACCEPT),
+    "transfer_unbooked": (BOOK, ACCEPT),
     "customer_balance": (ACCEPT,),
     "balance": (ACCEPT,),
 }
@@ -90,15 +91,21 @@ def _take(difference: Difference, way: str, *, by: str, gateway: StripeGateway |
     if gateway is None:
         raise NoSuchWay("This installation has no account at Stripe.", field="way")
     if way == BOOK:
-        _book(difference, gateway, now)
+        _book(difference, gateway, by=by, now=now)
     elif way == PUSH:
         _push(difference, by=by, now=now)
     else:
         _close(difference, gateway, now)
 
 
-def _book(difference: Difference, gateway: StripeGateway, now: datetime) -> None:
-    """Look at the invoice at Stripe and record what it holds; a charge is found by its invoice in our books."""
+def _book(difference: Difference, gateway: StripeGateway, *, by: str, now: datetime) -> None:
+    """Look at what it is at Stripe and record that; a charge is found by its invoice in our books."""
+    if difference.kind == "refund_unbooked":
+        book_refund(seen=gateway.get_refund(difference.stripe_id), by=by, now=now)
+        return
+    if difference.kind == "transfer_unbooked":
+        book_transfer(seen=gateway.get_transfer(difference.stripe_id), by=by, now=now)
+        return
     invoice_id = difference.invoice_id
     settlement = Settlement.objects.filter(pk=invoice_id).first() if invoice_id else None
     if settlement is None or not settlement.stripe_invoice_id:

@@ -138,21 +138,52 @@ def make_payout(*, provider_id: UUID, currency: str, by: str, now: datetime, sch
         raise NoPayout(
             f"{found.amount} {currency} is available, and the least is {least}.", available=str(found.amount)
         )
-    statement = ProviderStatement.objects.filter(provider_id=provider_id, currency=currency).order_by("-month").first()
+    return _make(terms, terms.method, currency=currency, amount=found.amount, account_id=account_id, by=by, now=now)
+
+
+@transaction.atomic
+def record_paid_elsewhere(
+    *,
+    provider_id: UUID,
+    account_id: str,
+    currency: str,
+    amount: Decimal,
+    reference: str,
+    by: str,
+    at: datetime,
+    now: datetime,
+) -> Payout:
+    """Record a transfer to a provider's account that nobody made here, once by its reference: a payout that was paid.
+
+    What is owed may come out below zero; it is carried then.
+    """
+    terms = terms_of(provider_id)
+    known = Payout.objects.filter(provider_id=provider_id, method=PayoutMethod.STRIPE, reference=reference).first()
+    if known is not None:
+        return known
+    payout = _make(terms, PayoutMethod.STRIPE, currency=currency, amount=amount, account_id=account_id, by=by, now=now)
+    return record_paid(payout_id=payout.pk, reference=reference, by=by, at=at, now=now)
+
+
+def _make(
+    terms: PayoutTerms, method: str, *, currency: str, amount: Decimal, account_id: str, by: str, now: datetime
+) -> Payout:
+    """Store a payout under the next number of terms that are locked, and book it as in transit."""
+    made = ProviderStatement.objects.filter(provider_id=terms.pk, currency=currency)
     payout = Payout.objects.create(
-        provider=provider,
+        provider_id=terms.pk,
         number=f"{PREFIX}{terms.next_number:0{NUMBER_DIGITS_MIN}d}",
         currency=currency,
-        amount=found.amount,
-        method=terms.method,
-        statement=statement,
+        amount=amount,
+        method=method,
+        statement=made.order_by("-month").first(),
         account_id=account_id,
         created_at=now,
         created_by=by,
-        next_try_at=now if terms.method == PayoutMethod.STRIPE else None,
+        next_try_at=now if method == PayoutMethod.STRIPE else None,
         updated_at=now,
     )
-    PayoutTerms.objects.filter(pk=provider_id).update(next_number=terms.next_number + 1)
+    PayoutTerms.objects.filter(pk=terms.pk).update(next_number=terms.next_number + 1)
     _book(
         payout,
         "made",

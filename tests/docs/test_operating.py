@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from billing.books import check_books
 from billing.models import Term
+from billing.reconciling.settling import ACCEPT, WAYS
 from billing.stripe_events import SUBSCRIBED
 from clusters.inventory import SeenAccelerator, record_accelerators
 from clusters.models import Cluster
@@ -50,3 +51,9 @@ def test_the_events_that_stripe_sends_are_those_that_are_kept() -> None:
     section = text_of(PAGE).partition("## What Stripe calls")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     assert {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)} == SUBSCRIBED
+
+
+def test_every_difference_stands_with_its_ways_out() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]+) \|$", text_of(PAGE), flags=re.MULTILINE))
+    said = {kind: tuple(re.findall(r"\*\*([a-z_]+)\*\*", words)) for kind, words in rows.items() if kind in WAYS}
+    assert said == {kind: tuple(way for way in ways if way != ACCEPT) for kind, ways in WAYS.items()}

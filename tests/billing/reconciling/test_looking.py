@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection, transaction
 
+from billing.dues import dues_of
 from billing.ledger import balance
 from billing.models import (
     AccountKind,
@@ -17,15 +18,20 @@ from billing.models import (
     Invoice,
     InvoiceState,
     Payment,
+    Payout,
+    PayoutMethod,
+    PayoutState,
     Reconciliation,
     Settlement,
     StripeCustomer,
     StripeEvent,
     StripeIntent,
     StripeMovement,
+    StripePayee,
 )
 from billing.models import SettlementState as State
 from billing.payments import PaymentMethod, record_payment
+from billing.reconciling.booking import NothingToBook
 from billing.reconciling.looking import begin, look
 from billing.reconciling.settling import AlreadySettled, NoSuchWay, settle_difference
 from billing.stripe_answers import StripeUnavailable
@@ -256,7 +262,7 @@ def test_another_amount_of_a_charge_and_another_number_are_found(double: StripeD
 
 
 def test_refunds_and_transfers_that_nobody_booked_are_found(double: StripeDouble, operator: Organization) -> None:
-    paid(double)
+    invoice = paid(double)
     gateway = gateway_of(double)
     (intent,) = [one["id"] for one in double.state()["payment_intent"]]
     gateway.refund(payment_intent_id=intent, amount_minor=100, reference="by hand", idempotency_key="r")
@@ -267,7 +273,31 @@ def test_refunds_and_transfers_that_nobody_booked_are_found(double: StripeDouble
     )
     found = looked(double)
     assert set(found) == {"refund_unbooked", "transfer_unbooked", "balance"}
-    assert (found["balance"].ours, found["balance"].theirs) == ("123.45 USD", "121.95 USD")
+    balance_off = found["balance"]
+    assert (balance_off.ours, balance_off.theirs, balance_off.stripe_id) == ("123.45 USD", "121.95 USD", "USD -1.50")
+    settle(double, found["refund_unbooked"], "book")
+    with pytest.raises(NothingToBook, match="no provider's here"):
+        settle(double, found["transfer_unbooked"], "book")
+    StripePayee.objects.create(provider=invoice.issuer, account_id=account, created_at=clock(), seen_at=clock())
+    settle(double, found["transfer_unbooked"], "book")
+    assert looked(double) == {}
+    invoice.refresh_from_db()
+    assert (invoice.state, dues_of(invoice).left) == (InvoiceState.ISSUED, Decimal("1.00"))
+    payout = Payout.objects.get()
+    assert (payout.state, payout.amount, payout.method) == (PayoutState.PAID, Decimal("0.50"), PayoutMethod.STRIPE)
+
+
+def test_a_balance_that_is_off_as_before_stays_accepted_while_money_moves(
+    double: StripeDouble, operator: Organization
+) -> None:
+    gateway = gateway_of(double)
+    charged(gateway, gateway.create_customer("someone", "Someone", "a@b.example", "cust:someone"))
+    for difference in looked(double).values():
+        settle(double, difference, "accept", "a test of the shop")
+    paid(double)
+    assert looked(double) == {}
+    charged(gateway, gateway.create_customer("another", "Another", "a@b.example", "cust:another"))
+    assert set(looked(double)) == {"charge_unbooked", "balance"}
 
 
 def test_lost_webhooks_are_fetched_and_lost_disputes_booked(double: StripeDouble, operator: Organization) -> None:

@@ -1,0 +1,108 @@
+"""Booking what was done at Stripe by hand: a refund to a card, a transfer to a provider's account."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.models import Payment, PaymentReversal, PaymentSource, Payout, Refund, StripePayee, TopUp
+from billing.payment_reversals import left_of, reverse_payment
+from billing.statements.paying_out import record_paid_elsewhere
+from billing.stripe_amounts import from_minor_units
+from tenants.problems import Problem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.stripe_seen import StripeRefund, StripeTransfer
+
+GIVEN_UP = frozenset({"failed", "canceled"})
+
+
+class NothingToBook(Problem):
+    """What was done at Stripe has no place in our books, or one already; the detail says what to do instead."""
+
+    status = 409
+    code = "nothing_to_book"
+    title = "It cannot be booked"
+
+
+@transaction.atomic
+def book_refund(*, seen: StripeRefund, by: str, now: datetime) -> tuple[PaymentReversal, ...]:
+    """Take back, of the payments that came by the charge, what a refund that is not ours gave to the card.
+
+    The invoice is owed again by that much, as the tenant has its money again: a credit note or a balance settles it.
+    Told again it changes nothing. Raises `NothingToBook` for a refund of ours, one that failed, one of bought credit,
+    and one that is more than is left of what our books have of its charge.
+    """
+    if seen.status in GIVEN_UP:
+        raise NothingToBook(f"Refund {seen.id} is {seen.status}: the money is at Stripe. Look again, then accept.")
+    if _is_ours(seen):
+        raise NothingToBook(f"Refund {seen.id} is one of ours, which its own sweep records. Look again in a minute.")
+    known = tuple(PaymentReversal.objects.filter(reference__startswith=f"{seen.id}:"))
+    if known:
+        return known
+    payments = _payments_of(seen)
+    if not payments and TopUp.objects.filter(charge_id=seen.charge_id).exists():
+        raise NothingToBook("It gave bought credit back: take the credit off the balance, then accept.")
+    amount = from_minor_units(seen.amount_minor, seen.currency)
+    if sum((left for _, left in payments), Decimal(0)) < amount:
+        raise NothingToBook(f"Our books have less of charge {seen.charge_id} than {amount} {seen.currency}.")
+    made = []
+    for payment, left in payments:
+        taken = min(left, amount)
+        if taken > 0:
+            amount -= taken
+            made.append(
+                reverse_payment(
+                    payment_id=payment.pk,
+                    reference=f"{seen.id}:{payment.pk}",
+                    reason=f"refunded at Stripe by hand, {seen.id}",
+                    by=by,
+                    now=now,
+                    amount=taken,
+                )
+            )
+    return tuple(made)
+
+
+def book_transfer(*, seen: StripeTransfer, by: str, now: datetime) -> Payout:
+    """Record a transfer that is not ours as a payout that was paid; more than was owed is carried by what is earned.
+
+    Told again it changes nothing. Raises `NothingToBook` for one to an account of nobody here, and one that came back.
+    """
+    payee = StripePayee.objects.filter(account_id=seen.account_id).first()
+    if payee is None:
+        raise NothingToBook(f"Account {seen.account_id} is no provider's here: take the transfer back at Stripe.")
+    if seen.reversed_minor:
+        raise NothingToBook(f"Of transfer {seen.id} something came back: accept it when nothing is left of it.")
+    return record_paid_elsewhere(
+        provider_id=payee.pk,
+        account_id=seen.account_id,
+        currency=seen.currency,
+        amount=from_minor_units(seen.amount_minor, seen.currency),
+        reference=seen.id,
+        by=by,
+        at=seen.created,
+        now=now,
+    )
+
+
+def _is_ours(seen: StripeRefund) -> bool:
+    try:
+        written = UUID(seen.reference)
+    except ValueError:
+        written = None
+    return Refund.objects.filter(pk=written).exists() or Refund.objects.filter(reference=seen.id).exists()
+
+
+def _payments_of(seen: StripeRefund) -> list[tuple[Payment, Decimal]]:
+    """The payments that came by the charge with what has stayed of each, in the order of locks."""
+    if not seen.charge_id:
+        return []
+    sources = PaymentSource.objects.filter(charge_id=seen.charge_id)
+    payments = Payment.objects.filter(source__in=sources).order_by("invoice_id", "pk")
+    return [(payment, left_of(payment)) for payment in payments]
