@@ -87,7 +87,7 @@ class Progress:
             ("provider@sample.example", "the provider: fleet, occupancy"),
             ("chat@sample.example", "a tenant with a token revenue share"),
             ("research@sample.example", "a tenant with GPU leases"),
-            ("demo@sample.example", "all of them, with the switcher"),
+            ("demo@sample.example", "all of them and the operator, with the switcher"),
         ):
             self._console.print(f"  sign in as [bold]{email}[/] with [bold]{password}[/]: {who}")
         self._console.print(f"  API docs at {address}/api/docs, with the key [bold]{api_key}[/]")

@@ -98,7 +98,7 @@ def seed_parties(plan: Plan, now: datetime) -> Seeded:
         email="demo@sample.example",
         name="Sample Person",
         password=password,
-        organizations=[parties.provider, *parties.tenants.values()],
+        organizations=[parties.operator, parties.provider, *parties.tenants.values()],
         now=created_at,
     )
     for slug, organization in {"provider": parties.provider, **parties.tenants}.items():
