@@ -20,9 +20,16 @@ ONCE: Final[Mapping[str, str]] = {
 
 
 def _postings_have_their_cause() -> Proved:
-    """A posting's key names its cause, and the cause is there."""
+    """A posting's key names its cause, and the cause is there; that of a movement of Stripe's has Stripe's own id."""
     unnamed = rows(
-        "SELECT key, cause FROM billing_ledgerposting WHERE position(cause_id::text IN key) = 0 ORDER BY 1",
+        """
+        SELECT posting.key, posting.cause FROM billing_ledgerposting posting
+        WHERE posting.cause <> 'stripe' AND position(posting.cause_id::text IN posting.key) = 0
+        UNION ALL
+        SELECT posting.key, posting.cause FROM billing_ledgerposting posting
+            LEFT JOIN billing_stripemovement moved ON moved.id = split_part(posting.key, ':', 2)
+        WHERE posting.cause = 'stripe' AND moved.id IS NULL ORDER BY 1
+        """,
     )
     return LedgerPosting.objects.count(), [
         *(f"{key}: its key does not name the {cause} it is for" for key, cause in unnamed),

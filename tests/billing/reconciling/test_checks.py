@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.books import check_books
 from billing.collecting.movements import keep_movements
 from billing.models import (
     Difference,
+    LedgerPosting,
     Payment,
     PaymentSource,
     Payout,
@@ -93,6 +95,18 @@ def test_kept_twice_is_booked_once(moved: None) -> None:
     keep(movement("payout", -9_000, source="po_1"), movement("charge", 10_000, fee=175, source="ch_1"))
     assert stripe_holds_what_is_booked()[0] == 5
     assert wrong() == []
+
+
+def test_every_check_of_the_books_holds_for_fees_and_money_to_the_bank(moved: None) -> None:
+    assert LedgerPosting.objects.filter(cause="stripe").count() == 5
+    assert {check.name: check.wrong for check in check_books() if not check.holds} == {}
+
+
+def test_a_posting_for_a_movement_that_stripe_never_had_is_found(moved: None) -> None:
+    forge("UPDATE billing_ledgerposting SET key = 'stripe:txn_1:fee' WHERE key LIKE 'stripe:txn_stripe_fee_%'")
+    found = {check.name: check.wrong for check in check_books() if not check.holds}
+    assert found["every posting has its cause"] == ("stripe:txn_1:fee: its key does not name the stripe it is for",)
+    assert "what Stripe moved is booked as it moved" in found
 
 
 def test_a_fee_that_was_not_booked_is_found(operator: None) -> None:
