@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from billing.models import AccountKind, LedgerEntry, Payment, Refund
+from billing.models import AccountKind, BankMatch, LedgerEntry, Payment, Refund
 from billing.tenant_balances import CAUSE as BALANCE
 from tenants.models import Organization
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -96,16 +97,24 @@ def account_of(tenant: Organization, party: Party, *, from_at: datetime, to_at: 
         .order_by("posting__at", "posting_id")
     )
     moved = [row for row in rows if row[5]]
-    paid = [cause_id for _at, _posting, cause, cause_id, _memo, _amount in moved if cause == "payment"]
-    references = dict(Payment.objects.filter(pk__in=paid).values_list("pk", "reference"))
-    back = [cause_id for _at, _posting, cause, cause_id, _memo, _amount in moved if cause == BALANCE]
-    references |= Refund.objects.filter(pk__in=back).values_list("pk", "reference")
+    references = _references([(cause, cause_id) for _at, _posting, cause, cause_id, _memo, _amount in moved])
     lines: list[Line] = []
     stands = opening
     for at, _posting, cause, cause_id, memo, amount in moved:
         stands += amount
         lines.append(Line(at, cause, memo, references.get(cause_id, ""), amount, stands))
     return Account(party, from_at, to_at, opening, tuple(lines))
+
+
+def _references(causes: Sequence[tuple[str, UUID]]) -> dict[UUID, str]:
+    """What payments and refunds are known by outside: of a bank transfer, what its sender wrote on it."""
+    paid = [cause_id for cause, cause_id in causes if cause == "payment"]
+    back = [cause_id for cause, cause_id in causes if cause == BALANCE]
+    found: dict[UUID, str] = dict(Refund.objects.filter(pk__in=back).values_list("pk", "reference"))
+    found |= Payment.objects.filter(pk__in=paid).values_list("pk", "reference")
+    for one in BankMatch.objects.filter(Q(payment_id__in=paid) | Q(pk__in=back)).select_related("line"):
+        found[one.payment_id or one.pk] = one.line.structured or one.line.text
+    return found
 
 
 def _entries(tenant: Organization, party: Party) -> QuerySet[LedgerEntry]:

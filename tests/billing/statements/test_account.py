@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.banking.deciding import match_new
 from billing.corrections.refunds import Order, mark_sent, request_refund
 from billing.ledger import Entry, balance
 from billing.models import AccountKind, BalanceKind, RefundMethod
@@ -15,6 +16,8 @@ from billing.payments import PaymentMethod
 from billing.statements.account import Account, account_of, parties_of
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
+from tests.billing.banking.statements import Movement, take
+from tests.billing.banking.statements import make_account as make_bank_account
 from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.statements.test_stating import correct
 from tests.billing.world import APRIL, MARCH, World
@@ -60,6 +63,21 @@ def test_it_runs_from_opening_to_closing(world: World) -> None:
     assert found.opening == found.closing == 0
     assert (found.charged, found.settled) == (TOTAL, -TOTAL)
     assert [bool(line.reference) for line in found.lines] == [False, True, False, True]
+
+
+def test_a_transfer_is_known_by_what_its_sender_wrote() -> None:
+    world = make_month()
+    invoice = close_march(world)
+    make_bank_account(world.provider)
+    take(world.provider, Movement("1800.00", f"{invoice.number}, with thanks", "E-1", day=APRIL.date()))
+    match_new(now=APRIL + DAY, limit=5)
+    found = account(world)
+    assert [(line.cause, line.reference) for line in found.lines] == [
+        ("invoice", ""),
+        ("payment", "INV-0001, with thanks"),
+        ("balance", "INV-0001, with thanks"),
+    ]
+    assert found.closing == TOTAL - 1800
 
 
 def test_what_is_paid_out_of_a_balance_is_no_invoice(world: World) -> None:
