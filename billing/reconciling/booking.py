@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from billing.models import Payment, PaymentReversal, PaymentSource, Payout, Refund, StripePayee, TopUp
 from billing.payment_reversals import left_of, reverse_payment
@@ -92,11 +94,10 @@ def book_transfer(*, seen: StripeTransfer, by: str, now: datetime) -> Payout:
 
 
 def _is_ours(seen: StripeRefund) -> bool:
-    try:
-        written = UUID(seen.reference)
-    except ValueError:
-        written = None
-    return Refund.objects.filter(pk=written).exists() or Refund.objects.filter(reference=seen.id).exists()
+    ours = Q(reference=seen.id)
+    with suppress(ValueError):
+        ours |= Q(pk=UUID(seen.reference))
+    return Refund.objects.filter(ours).exists()
 
 
 def _payments_of(seen: StripeRefund) -> list[tuple[Payment, Decimal]]:
