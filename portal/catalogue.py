@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -69,11 +70,11 @@ def catalogue_messages(po_file: Path) -> dict[Message, bool]:
 
 
 def compile_catalogue(po_file: Path) -> Path:
-    """Writes the ``.mo`` file beside a ``.po`` file, as a whole, and returns it."""
+    """Writes the ``.mo`` file beside a ``.po`` file, as a whole, and returns it; several at once do not meet."""
     with po_file.open("rb") as stream:
         catalogue = read_po(stream)
     target = po_file.with_suffix(".mo")
-    fresh = po_file.with_suffix(".part")
+    fresh = po_file.with_suffix(f".{uuid4().hex}.part")
     with fresh.open("wb") as stream:
         write_mo(stream, catalogue)
     fresh.replace(target)
