@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.corrections.amounts import MoreThanLeft, WrongCredit
 from billing.corrections.credit_notes import NotCreditable
@@ -20,7 +20,7 @@ from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from billing.rating.rated import Unit
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
-from portal.figures import locale_for
+from portal.figures import locale_for, number
 from portal.parts import Pill
 from tenants.roles import CORRECT_INVOICES, allows
 from tenants.scoping import acting_membership
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tenants.problems import Problem
 
 AMOUNT_CHARACTERS_MAX: Final = 40
+SECONDS_PER_HOUR: Final = 3600
+BY_HOUR: Final = frozenset({Unit.GPU_SECONDS, Unit.GB_SECONDS, Unit.SECONDS})
 
 REASONS: Final[Mapping[str, Promise]] = {
     CreditReason.BILLING_ERROR: gettext_lazy("Billed wrongly"),
@@ -63,12 +65,12 @@ UNITS: Final[Mapping[str, Promise]] = {
     Unit.REQUESTS: gettext_lazy("requests"),
     Unit.IMAGES: gettext_lazy("images"),
     Unit.STEPS: gettext_lazy("steps"),
-    Unit.GPU_SECONDS: gettext_lazy("GPU-seconds"),
-    Unit.GB_SECONDS: gettext_lazy("GB-seconds"),
+    Unit.GPU_SECONDS: gettext_lazy("GPU-h"),
+    Unit.GB_SECONDS: gettext_lazy("GB-h"),
     Unit.PACKAGES: gettext_lazy("packages"),
-    Unit.SECONDS: gettext_lazy("seconds"),
+    Unit.SECONDS: pgettext_lazy("hours", "h"),
 }
-"""What a quantity of a line counts, as it is given back; an amount has none."""
+"""What a quantity of a line counts, as papers print it: by the hour what is kept by the second. An amount has none."""
 
 METHODS: Final[Mapping[str, Promise]] = {
     RefundMethod.CARD: gettext_lazy("To the card that paid"),
@@ -113,6 +115,21 @@ def read_decimal(text: str) -> Decimal | None:
     if not found.is_finite():
         raise ValueError(plain)
     return found
+
+
+def read_quantity(text: str, unit: str) -> Decimal | None:
+    """Return what a person typed of a line in the unit that the page shows, in the line's own; like `read_decimal`."""
+    found = read_decimal(text)
+    return found * SECONDS_PER_HOUR if found is not None and unit in BY_HOUR else found
+
+
+def quantity_words(quantity: Decimal, unit: str) -> str:
+    """Return a quantity as papers print it, "" for an amount, which has none."""
+    if unit not in UNITS:
+        return ""
+    shown = quantity / SECONDS_PER_HOUR if unit in BY_HOUR else quantity
+    digits = 0 if shown == shown.to_integral_value() else 2
+    return f"{number(shown, digits=digits)} {UNITS[unit]}"
 
 
 def refusal_words(refused: Problem) -> str:

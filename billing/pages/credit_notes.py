@@ -31,9 +31,18 @@ from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice
-from billing.pages.correction_words import REASONS, UNITS, may_correct, page_locale, read_decimal, refusal_words
+from billing.pages.correction_words import (
+    REASONS,
+    UNITS,
+    may_correct,
+    page_locale,
+    quantity_words,
+    read_decimal,
+    read_quantity,
+    refusal_words,
+)
 from billing.write_offs import write_off
-from portal.figures import moment, money, number
+from portal.figures import moment, money
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.ids import new_id
@@ -46,7 +55,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from billing.models import CreditNote, CreditNoteLine
+    from billing.models import CreditNote
     from tenants.models import Organization
 
 
@@ -159,7 +168,7 @@ def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
     amount = read_decimal(given.get("amount", ""))
     wanted = []
     for line in creditable_lines(invoice):
-        quantity = read_decimal(given.get(f"quantity-{line.position}", ""))
+        quantity = read_quantity(given.get(f"quantity-{line.position}", ""), line.unit)
         part = read_decimal(given.get(f"amount-{line.position}", ""))
         if quantity is not None or part is not None:
             wanted.append(Wanted(line.position, quantity, part))
@@ -207,7 +216,7 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
                 "description": described[line.position],
                 "amount": money(line.amount, currency, locale=locale),
                 "left": money(line.left, currency, locale=locale),
-                "quantity_left": number(line.quantity - line.credited_quantity) if line.unit in UNITS else "",
+                "quantity_left": quantity_words(line.quantity - line.credited_quantity, line.unit),
                 "unit": UNITS.get(line.unit, ""),
                 "open": bool(line.left),
                 "given_quantity": request.POST.get(f"quantity-{line.position}", ""),
@@ -296,16 +305,12 @@ def _lines(note: CreditNote, locale: str) -> Sequence[dict[str, str]]:
     return [
         {
             "description": each.line.description,
-            "quantity": _quantity_words(each),
+            "quantity": quantity_words(each.quantity, each.line.unit) if each.quantity else "",
             "amount": money(each.amount, note.currency, locale=locale),
             "tax": money(each.tax, note.currency, locale=locale),
         }
         for each in note.lines.all()
     ]
-
-
-def _quantity_words(line: CreditNoteLine) -> str:
-    return f"{number(line.quantity)} {UNITS[line.line.unit]}" if line.quantity and line.line.unit in UNITS else ""
 
 
 def _is_on(note: CreditNote, organization: Organization, side: str) -> bool:

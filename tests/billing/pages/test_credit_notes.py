@@ -147,9 +147,19 @@ def test_readers_see_and_do_not_correct_and_charlie_finds_nothing(invoice: Invoi
 def test_quantities_are_said_in_words_and_an_amount_has_none(cast: Cast) -> None:
     march = make_march(cast).invoice
     page = signed_in(march.issuer, Role.ADMIN).get(f"/p/invoices/{march.number}/correct/").content.decode()
-    assert "3,801,600 GPU-seconds" in page
+    assert "1,056 GPU-h" in page
     assert "gpu_seconds" not in page
     assert set(UNITS) == set(Unit) - {Unit.AMOUNT}
+
+
+def test_a_lease_is_credited_by_the_hour_as_it_was_billed(cast: Cast) -> None:
+    march = make_march(cast).invoice
+    petra = signed_in(march.issuer)
+    lease = march.lines.get(unit=Unit.GPU_SECONDS)
+    assert correct(petra, march, **{f"quantity-{lease.position}": "1.5"})[0] == 302
+    note = CreditNote.objects.get()
+    assert [one.quantity for one in note.lines.all()] == [Decimal(5400)]
+    assert "1.50 GPU-h" in petra.get(f"/p/credit-notes/{note.number}/").content.decode()
 
 
 def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late) -> None:
