@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -40,5 +39,5 @@ def stripe(request: HttpRequest) -> HttpResponse:
     except WebhookSignatureInvalid as invalid:
         return answer(status=400, code="signature_invalid", detail=str(invalid))
     with whole("Stripe tells of every organization's payments; its signature admits it"):
-        keep_event(seen=seen, payload=json.loads(body), now=now)
+        keep_event(seen=seen, payload=body.decode(), now=now)
     return HttpResponse(status=200)

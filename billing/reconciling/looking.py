@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from datetime import timedelta
@@ -129,7 +130,8 @@ def _heal(run: Reconciliation, gateway: StripeGateway, counts: Counter[str], now
     for event in gateway.undelivered_events(run.from_at, run.to_at):
         counts["events_missed"] += 1
         subject = {"object": event.object_type, "id": event.object_id}
-        keep_event(seen=event, payload={"id": event.id, "type": event.type, "data": {"object": subject}}, now=now)
+        payload = json.dumps({"id": event.id, "type": event.type, "data": {"object": subject}})
+        keep_event(seen=event, payload=payload, now=now)
     note_charges(gateway=gateway)
 
 

@@ -18,7 +18,7 @@ from billing.webhooks import BODY_BYTES_MAX
 from tests.billing.collected import WEBHOOK_SECRET
 
 if TYPE_CHECKING:
-    from pytest_django import Settings
+    from pytest_django import DjangoAssertNumQueries, Settings
 
 URL = "/webhooks/stripe"
 
@@ -67,6 +67,14 @@ def test_a_duplicate_is_answered_and_kept_once() -> None:
     second = deliver(event(status="open"))
     assert (first.status_code, second.status_code) == (200, 200)
     assert StripeEvent.objects.get().payload["data"]["object"]["status"] == "paid"
+
+
+@pytest.mark.django_db
+def test_keeping_takes_one_statement_new_or_not(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for _delivery in range(2):
+        with django_assert_num_queries(1):
+            assert deliver(event()).status_code == 200
+    assert StripeEvent.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
