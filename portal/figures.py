@@ -6,6 +6,7 @@ CLDR by way of babel for dates, digit groups and currency digits; Chinese reader
 (10⁸), by language and not by currency.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -37,6 +38,11 @@ UNITS: dict[str, tuple[tuple[Decimal, str], ...]] = {
 def locale_for(language: str) -> str:
     """The locale of a Django language code: every Chinese reads ``zh_Hans_CN``, everyone else ``en_GB``."""
     return ZH if language.lower().startswith("zh") else EN
+
+
+def listed(words: Iterable[str], locale: str) -> str:
+    """Words one after another, with the mark between them that the language lists by."""
+    return ("、" if locale == ZH else ", ").join(words)
 
 
 def _rounded(value: Number, digits: int) -> Decimal:

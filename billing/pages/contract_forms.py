@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from billing.contract_headers import WORDS_CHARACTERS_MAX
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook, Term, TermDeployment
-from billing.pages.contract_words import field_words, kind_words
+from billing.pages.contract_words import field_words, kind_words, value_words
 from billing.pages.row_fields import Column, JsonField, NestedField, RowsField, WordsField
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
@@ -315,7 +315,7 @@ def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
     shown = value if value is not None else (field.default if field.default is not msgspec.NODEFAULT else None)
     if isinstance(kind, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
         values = kind.values if isinstance(kind, msgspec.inspect.LiteralType) else [each.value for each in kind.cls]
-        choices = [(str(each), str(each).replace("_", " ")) for each in values]
+        choices = [(str(each), value_words(field.name, str(each))) for each in values]
         if not required and shown is None:
             choices.insert(0, ("", "–"))
         return forms.ChoiceField(label=label, choices=choices, required=required, initial=shown and str(shown))

@@ -4,24 +4,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
 from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
+from billing.pages import price_fields, share_fields, term_fields
 from billing.pages.price_rule_words import rule_words
-from billing.pages.term_fields import FIELDS
+from billing.pages.term_values import CHOOSING, VALUES
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
-from portal.figures import moment, money, money_change
+from portal.figures import listed, locale_for, moment, money, money_change
 from portal.parts import Pill
 from tenants.problems import Problem
 
 SHOWN_HASH = 12
+FIELDS: Final = {**term_fields.FIELDS, **price_fields.FIELDS, **share_fields.FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,17 @@ def kind_words(kind: str) -> str:
 
 
 def field_words(field: str) -> str:
-    """Return what a field of a wording is called; one without words of its own is called by its name."""
+    """Return what a field of a wording, or a path of them, is called; one without words of its own by its name."""
+    return " · ".join(_segment_words(*segment.partition("[")[::2]) for segment in field.split("."))
+
+
+def _segment_words(name: str, place: str) -> str:
+    """One step of a path, an entry of a list by its number from 1 on: `ladder[0]` is step 1."""
+    words = _name_words(name)
+    return f"{words} {int(place.removesuffix(']')) + 1}" if place else words
+
+
+def _name_words(name: str) -> str:
     known = {
         "accelerator_model": _("card model"),
         "price_per_gpu_hour": _("price per GPU-hour"),
@@ -133,7 +146,19 @@ def field_words(field: str) -> str:
         "from_at": _("begins"),
         "to_at": _("ends"),
     }
-    return known.get(field) or str(FIELDS.get(field, field.replace("_", " ").replace(".", " · ")))
+    return known.get(name) or str(FIELDS.get(name, name.replace("_", " ")))
+
+
+def value_words(field: str, value: str) -> str:
+    """Return what a field of a wording says where it chooses from what our code knows; another value as it is.
+
+    `field` is a name or a path, `value` one value or several with commas between them.
+    """
+    name = field.rpartition(".")[2].partition("[")[0]
+    if name not in CHOOSING or not value:
+        return value
+    said = [str(VALUES.get(f"{name}.{each}", VALUES.get(each, each))) for each in value.split(", ")]
+    return listed(said, locale_for(get_language() or ""))
 
 
 def span_words(from_at: datetime, to_at: datetime | None, zone: str, locale: str) -> str:
@@ -153,7 +178,9 @@ def said_rows(before: Wording | None, after: Wording | None, contract: Contract,
         names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
         return tuple(SaidRow(name, old.get(name, ""), new.get(name, "")) for name in names)
     return tuple(
-        SaidRow(field_words(each.field), each.before or "", each.after or "") for each in differences(before, after)
+        SaidRow(field_words(field), value_words(field, each.before or ""), value_words(field, each.after or ""))
+        for each in differences(before, after)
+        for field in (each.field,)
     )
 
 

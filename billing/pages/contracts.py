@@ -23,7 +23,7 @@ from billing.pages.contract_words import (
 )
 from billing.queries.agreements import amendments_of, contract_of, contracts_of, offer_of, versions_of
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
-from portal.figures import locale_for
+from portal.figures import listed, locale_for
 from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.limits.reader import within_own
@@ -91,7 +91,9 @@ def _list(request: HttpRequest, organization: Organization, side: str) -> HttpRe
             "pill": contract_pill(each),
             "party": each.tenant.name if each.provider_id == organization.pk else each.provider.name,
             "time": span_words(each.from_at, each.to_at, each.time_zone, locale),
-            "kinds": ", ".join(dict.fromkeys(kind_words(term.kind) for term in each.terms.all() if term.stretches())),
+            "kinds": listed(
+                dict.fromkeys(kind_words(term.kind) for term in each.terms.all() if term.stretches()), locale
+            ),
             "waits": _waiting(each),
         }
         for each in shown

@@ -85,7 +85,7 @@ class NestedField(forms.CharField):
                         "found": " ".join(parts),
                         "count": len(parts),
                         "expected": len(self.names),
-                        "names": ", ".join(self.names),
+                        "names": ", ".join(str(self.parts[name].label or name) for name in self.names),
                     }
                 )
         return [

@@ -211,3 +211,9 @@ def test_every_chinese_reads_one_locale_and_everyone_else_the_other() -> None:
 
 def test_no_currency_has_no_symbol() -> None:
     assert figures.currency_symbol("", locale=EN) == ""
+
+
+def test_words_are_listed_by_the_mark_of_the_language() -> None:
+    assert figures.listed(["a", "b"], EN) == "a, b"
+    assert figures.listed(iter(["a", "b"]), ZH) == "a\N{IDEOGRAPHIC COMMA}b"
+    assert figures.listed([], ZH) == ""

@@ -71,8 +71,9 @@ def test_every_kind_has_words_that_are_not_its_name() -> None:
     [
         ("price_per_gpu_hour", "price per GPU-hour"),
         ("renew_days", "renewed by, days"),
-        ("settlement.due_days", "settlement · due days"),
-        ("ladder[0].below_percent", "ladder[0] · below percent"),
+        ("settlement.due_days", "settlement · due within, days"),
+        ("ladder[0].below_percent", "steps 1 · below, percent"),
+        ("something_new", "something new"),
     ],
 )
 def test_a_field_is_called_by_its_words_or_its_name(field: str, words: str) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from django.utils import translation
 
 from billing.pages.contract_words import field_words
 from billing.pages.term_fields import FIELDS
-from billing.rating.credit import CreditWording
-from billing.rating.lease_wording import LeaseWording
 
 CHINESE = {
     "flat_amount_per_day": "每日固定金额",
@@ -68,14 +65,3 @@ def test_a_field_is_said_in_chinese(field: str) -> None:
 
 def test_each_has_a_row_here() -> None:
     assert CHINESE.keys() == FIELDS.keys()
-
-
-@pytest.mark.parametrize("wording", [LeaseWording, CreditWording])
-def test_no_field_of_them_stays_english(wording: type[msgspec.Struct]) -> None:
-    with translation.override("zh-hans"):
-        said = {field.name: field_words(field.name) for field in msgspec.structs.fields(wording)}
-    assert {name: words for name, words in said.items() if words.isascii()} == {}
-
-
-def test_a_field_without_words_is_called_by_its_name() -> None:
-    assert field_words("breakpoint_base_amount.per_span") == "breakpoint base amount · per span"
