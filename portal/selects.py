@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
@@ -10,11 +10,14 @@ from django.forms.renderers import BaseRenderer
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+NO_PLACES: Final = frozenset(("Factory", "localtime"))
+"""Among the names of time zones, those of no place: a clock that nobody set, and that of this machine."""
+
 
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
-    """Return the names of all time zones in order; they are read from some 600 files."""
-    return tuple(sorted(available_timezones()))
+    """Return the names of all time zones of places in order; they are read from some 600 files."""
+    return tuple(sorted(available_timezones() - NO_PLACES))
 
 
 class LongSelect(forms.Select):

@@ -36,6 +36,7 @@ from billing.bookkeeping.reading import (
 )
 from billing.bookkeeping.words import account_words
 from billing.csv_files import csv_answer
+from billing.pages.paper_words import memo_said
 from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period, with_query
 from portal.figures import day as day_words
 from portal.figures import locale_for, moment, money, number
@@ -132,9 +133,11 @@ def _posting_page(request: HttpRequest, book: Book, side: str, *, posting_id: UU
         raise Http404
     locale = _locale()
     origin = origins([posting])[posting.pk]
+    memo = memo_said(posting.memo)
     context = {
         "posting": posting,
-        "crumbs": [Crumb(_heading(side), reverse(f"{side}-books")), Crumb(posting.memo)],
+        "memo": memo,
+        "crumbs": [Crumb(_heading(side), reverse(f"{side}-books")), Crumb(memo)],
         "at": moment(posting.at, UTC_ZONE, locale=locale),
         "origin": origin,
         "entries": _sides(posting, side, locale),
@@ -267,7 +270,7 @@ def _entries(found: AccountEntries, side: str, locale: str) -> list[dict[str, An
     return [
         {
             "at": moment(row.entry.posting.at, UTC_ZONE, locale=locale),
-            "memo": row.entry.posting.memo,
+            "memo": memo_said(row.entry.posting.memo),
             "origin": named[row.entry.posting_id],
             "url": reverse(f"{side}-book-posting", args=[row.entry.posting_id]),
             "debit": _money(row.entry.amount, currency, locale) if row.entry.amount > 0 else "",

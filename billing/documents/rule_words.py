@@ -61,8 +61,30 @@ ZH: Mapping[str, str] = {
     "credit_brought_forward": "上期结转抵扣",
     "credit_carried_forward": "结转下期抵扣",
     "rounded_below_zero": "舍入调平",
+    "share_excluded_tests": "测试,不分成",
+    "share_excluded_free_tier": "免费层,不分成",
+    "share_excluded_refunds": "退款,不分成",
+    "share_excluded_failed_streams": "失败的流,不分成",
+    "share_excluded_cache_hits": "缓存命中,不分成",
+    "share_excluded_taxes": "税费,不分成",
+    "share_excluded_gateway_fees": "网关费用,不分成",
+    "share_excluded_interrupted_not_billed": "中断的流,不计费",
+    "share_excluded_interrupted_not_delivered": "中断的流,未送达的部分",
+    "share_added_interrupted_added": "中断的流,已生成而未上报的部分",
+    "share_excluded_witness_lower": "超出容差,按较低计数计费",
+    "share_excluded_witness_engine": "超出容差,按引擎计数计费",
+    "share_added_witness_engine": "超出容差,按引擎计数计费",
+    "share_excluded_witness_held": "超出容差,搁置至商定",
+    "share_excluded_witness_agreed": "超出容差,按商定计数计费",
+    "share_added_witness_agreed": "超出容差,按商定计数计费",
+    "share_certified_difference": "经认证收入减计量收入",
+    "share_estimated_difference": "估计收入减计量收入",
+    "share_witness_settled": "以前账期搁置的计数,已商定",
+    "share_audit_difference": "审计认定",
+    "share_audit_cost": "审计费用",
+    "late_usage": "账单开具后到达",
 }
-"""In Chinese, by rule; a rule that is not here keeps its English words."""
+"""In Chinese, by rule that has words."""
 
 
 def line_name(description: str, *, rule: str, share_percent: Decimal | None, language: Language) -> str:
@@ -76,6 +98,13 @@ def line_name(description: str, *, rule: str, share_percent: Decimal | None, lan
             said = in_script(ZH[rule], language).format(share="一部分" if share == SOME_SHARE else share)
             return description.removesuffix(words) + said
     return description
+
+
+def rule_name(rule: str, share: str, language: Language) -> str:
+    """Return the words of a rule in a language; `share` is what it says of a percentage."""
+    if language is not Language.ZH or rule not in ZH:
+        return line_words(rule, share)
+    return in_script(ZH[rule], language).format(share="一部分" if share == SOME_SHARE else share)
 
 
 def _share(percent: Decimal) -> str:

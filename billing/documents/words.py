@@ -50,6 +50,7 @@ EN: Mapping[str, str] = {
     "part_of": "{share} of {base}",
     "adjusts": "Adjusts {about}",
     "leases": "GPU leases",
+    "late": "Adjustments of earlier periods",
     "other": "Other",
     "how_to_pay": "How to pay",
     "holder": "Account holder",
@@ -118,6 +119,7 @@ ZH: Mapping[str, str] = {
     "part_of": "{base} 的 {share}",
     "adjusts": "调整 {about}",
     "leases": "GPU 租约",
+    "late": "以前账期的调整",
     "other": "其他",
     "how_to_pay": "付款方式",
     "holder": "户名",
@@ -268,7 +270,7 @@ CREDIT_REASONS: Mapping[Language, Mapping[str, str]] = {
 }
 """By `billing.models.CreditReason`."""
 
-HEADINGS: Mapping[str, str] = {"GPU leases": "leases", "Other": "other"}
+HEADINGS: Mapping[str, str] = {"GPU leases": "leases", "Adjustments of earlier periods": "late", "Other": "other"}
 """The headings that are words of ours, as they are stored; others are names of models."""
 
 

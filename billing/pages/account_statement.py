@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
-from billing.documents.account_words import line_words
 from billing.documents.inputs import Language
-from billing.documents.parties import LANGUAGES
 from billing.documents.press import chinese_face
 from billing.money import round_to_minor
+from billing.pages.paper_words import memo_said, reader_language
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.statements.account import Account, Party, account_of, parties_of
 from billing.statements.paper_api import paper_answer
@@ -85,7 +84,7 @@ def tenant_statement_pdf(request: HttpRequest, organization: Organization) -> Ht
         raise Http404
     try:
         # Without a face that has Chinese letters the paper is in English, rather than none.
-        language = _language() if chinese_face() else Language.EN
+        language = reader_language() if chinese_face() else Language.EN
         paper = print_account(organization, _account(organization, asked.party, asked.period), language)
     except AccountNotPrintable:
         messages.error(request, _("The account cannot be printed: ask for fewer days, or save it as CSV."))
@@ -104,10 +103,6 @@ def _asked(request: HttpRequest, organization: Organization) -> Asked:
     if any(wanted) and not named:
         raise Http404
     return Asked(period, parties, next(iter(named or parties), None))
-
-
-def _language() -> Language:
-    return LANGUAGES.get((translation.get_language() or "en").lower(), Language.EN)
 
 
 def _account(organization: Organization, party: Party, period: Period) -> Account:
@@ -151,7 +146,7 @@ def _rows(account: Account, locale: str) -> list[dict[str, str]]:
     return [
         {
             "at": moment(line.at, UTC, locale=locale),
-            "memo": line_words(line.memo, _language()),
+            "memo": memo_said(line.memo),
             "reference": line.reference,
             "amount": money(line.amount, currency, locale=locale),
             "balance": money(line.balance, currency, locale=locale),

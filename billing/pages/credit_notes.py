@@ -41,6 +41,7 @@ from billing.pages.correction_words import (
     read_quantity,
     refusal_words,
 )
+from billing.pages.paper_words import line_said
 from billing.write_offs import write_off
 from portal.figures import moment, money
 from portal.parts import Empty
@@ -178,7 +179,7 @@ def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
 
 def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[str, Any]:
     locale, dues, currency = page_locale(), dues_of(invoice), invoice.currency
-    described = dict(invoice.lines.values_list("position", "description"))
+    described = {line.position: line_said(line) for line in invoice.lines.all()}
     title = _("Correct %(number)s") % {"number": invoice.number}
     return {
         "title": title,
@@ -304,7 +305,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, number: st
 def _lines(note: CreditNote, locale: str) -> Sequence[dict[str, str]]:
     return [
         {
-            "description": each.line.description,
+            "description": line_said(each.line),
             "quantity": quantity_words(each.quantity, each.line.unit) if each.quantity else "",
             "amount": money(each.amount, note.currency, locale=locale),
             "tax": money(each.tax, note.currency, locale=locale),

@@ -24,6 +24,7 @@ from billing.corrections.disputes import (
 from billing.corrections.reading import ROWS_MAX, dispute_actions, disputes_of, owed_invoice
 from billing.models import DisputeSide, DisputeState
 from billing.pages.correction_words import dispute_pill, may_correct, page_locale, read_decimal, refusal_words
+from billing.pages.paper_words import line_said
 from portal.figures import moment, money
 from portal.parts import Empty
 from portal.shell import Crumb
@@ -100,7 +101,7 @@ def tenant_invoice_question(request: HttpRequest, organization: Organization, *,
         "line": line,
         "text": given.get("text", ""),
         "lines": [
-            (str(each.position), each.description, money(each.amount, invoice.currency, locale=page_locale()))
+            (str(each.position), line_said(each), money(each.amount, invoice.currency, locale=page_locale()))
             for each in invoice.lines.order_by("position")
         ],
     }
@@ -128,7 +129,7 @@ def _row(dispute: Dispute, side: str, locale: str) -> dict[str, Any]:
     return {
         "url": reverse(f"{side}-dispute", args=[dispute.pk]),
         "invoice": dispute.invoice.number,
-        "line": dispute.line.description if dispute.line else _("The whole invoice"),
+        "line": line_said(dispute.line) if dispute.line else _("The whole invoice"),
         "party": dispute.issuer.name if side == "tenant" else dispute.tenant.name,
         "pill": dispute_pill(dispute.state),
         "at": moment(dispute.opened_at, UTC, locale=locale),

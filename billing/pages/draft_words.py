@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from billing.closing import gate_of
+from billing.documents.rule_words import SOME_SHARE
 from billing.models import BillingPeriod
+from billing.pages.correction_words import quantity_words
+from billing.pages.paper_words import rule_said
 from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
-from billing.rating.rated import Unit
-from billing.rating.words import line_words
 from billing.tax.retrying import TaxStep, TaxStepState
 from billing.terms import terms_of
 from portal.figures import day, moment, money, number
@@ -48,13 +49,13 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
     rows = []
     for line in found.lines:
         late = line.rule == RULE_LATE
-        words = _("came late for %(invoice)s") % {"invoice": line.adjusts} if late else line_words(line.rule, "")
+        words = _("came late for %(invoice)s") % {"invoice": line.adjusts} if late else rule_said(line.rule, SOME_SHARE)
         before = line.previous_amount
         rows.append(
             {
                 "title": " · ".join(filter(None, (line.model or line.term_ref, line.title))),
-                "about": words.strip(),
-                "quantity": "" if line.unit == Unit.AMOUNT else f"{number(line.quantity)} {line.unit}",
+                "about": words,
+                "quantity": quantity_words(line.quantity, line.unit),
                 "amount": money(line.amount, currency, locale=locale),
                 "before": "–" if before is None else money(before, currency, locale=locale),
                 "change": "–" if late else change_words(line.amount, before),

@@ -14,6 +14,7 @@ from billing.dues import Dues
 from billing.models import InvoiceState
 from billing.pages.invoice_lines import PARTS_SHOWN_MAX
 from billing.pages.invoice_words import day_words, pay_action, period_words, shown_amount, state_pill
+from billing.pages.paper_words import heading_said, line_said
 from billing.pages.payment_words import payment_words, reference_words
 from billing.pages.price_words import unit_words
 from billing.queries.invoice_checks import EvidenceCheck
@@ -124,7 +125,7 @@ def _groups(detail: InvoiceDetail, locale: str, opened: str) -> list[_Group]:
     are_few = detail.parts <= PARTS_SHOWN_MAX
     for group in detail.groups:
         leases = group.lines[0].term_kind == TermKind.LEASE
-        heading = _("GPU leases") if leases else group.heading
+        heading = _("GPU leases") if leases else heading_said(group.heading)
         lines = tuple(
             _line(line, detail.row.currency, locale, with_parts=are_few or opened == str(line.position))
             for line in group.lines
@@ -148,7 +149,7 @@ def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> Sho
         items=items,
         parts=_parts(line, currency, locale, held=held) if with_parts else (),
         parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
-        parts_label=_("%(line)s by day, class and price version") % {"line": line.description},
+        parts_label=_("%(line)s by day, class and price version") % {"line": line_said(line)},
     )
 
 
@@ -158,9 +159,9 @@ def _note(line: LineRow, currency: str, locale: str) -> str:
         return _share_words(line, currency, locale)
     if not line.classes:
         # Beneath the row, where it can wrap: amounts stay in view.
-        return "" if line.unit == Unit.GPU_SECONDS else line.description
+        return "" if line.unit == Unit.GPU_SECONDS else line_said(line)
     words = {
-        "description": line.description,
+        "description": line_said(line),
         "exact": shown_amount(line.exact_amount, currency, locale),
         "amount": money(line.amount, currency, locale=locale),
     }
@@ -180,7 +181,7 @@ def _share_words(line: LineRow, currency: str, locale: str) -> str:
 
 def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
     return Item(
-        name=line.description,
+        name=line_said(line),
         tier="",
         quantity=_hours(line.quantity),
         unit=_("GPU-h"),

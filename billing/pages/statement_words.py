@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 
 from billing.models import ProviderStatement
 from billing.pages.invoice_context import class_words
+from billing.pages.paper_words import rule_said
 from billing.rating.rated import TermKind
-from billing.rating.words import line_words
 from portal.figures import day, moment, money, number, share
 from portal.parts import Kpi, Pill
 
@@ -134,7 +134,7 @@ def _term(one: Mapping[str, Any], currency: str, locale: str) -> dict[str, Any]:
 
 def _row_words(row: Mapping[str, Any]) -> str:
     percent = _("a share") if row["share_percent"] is None else f"{row['share_percent']} %"
-    return line_words(row["rule"], percent)
+    return rule_said(row["rule"], percent)
 
 
 def reconciled_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ from metering.pages.node_lines import (
     slice_words,
     state_pill,
 )
+from metering.pages.witness_words import quantity_words
 from portal.figures import DASH, energy, locale_for, moment, number, share, watts
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
@@ -81,7 +82,8 @@ class EndpointLine:
     url: str
     engine: str
     models: tuple[str, ...]
-    meters: tuple[MeterReading, ...]
+    meters: tuple[tuple[str, MeterReading], ...]
+    """With what each counts, in words."""
     last_read: str
 
 
@@ -245,7 +247,8 @@ def _endpoints(detail: NodeDetail, locale: str) -> list[EndpointLine]:
         meters = tuple(meter for meter in detail.meters if meter.url == url)
         read = [meter.read_at for meter in meters if meter.read_at is not None]
         last = moment(max(read), UTC, locale=locale, year=False) if read else _("never")
-        lines.append(EndpointLine(url, engine, models, meters, last))
+        said = tuple((quantity_words(meter.quantity), meter) for meter in meters)
+        lines.append(EndpointLine(url, engine, models, said, last))
     return lines
 
 

@@ -148,7 +148,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "lines": lines,
         "pagination": pagination(request.path, window.query, page, len(totals)),
         "hours": hours,
-        "chosen": " · ".join(filters.values()),
+        "chosen": " · ".join(quantity_words(value) if name == "class" else value for name, value in filters.items()),
         "all_url": window.url(request.path, deployment="", model="", **{"class": ""}),
         "export_url": window.url(reverse(f"{area}-witnesses-csv")),
         "tabs": tabs(area, "witnesses"),

@@ -40,3 +40,7 @@ def test_zones_are_all_in_order() -> None:
     zones = zone_names()
     assert {"UTC", "Europe/Berlin", "Asia/Shanghai"} <= set(zones)
     assert list(zones) == sorted(zones)
+
+
+def test_what_says_nothing_of_a_place_is_no_zone_to_choose() -> None:
+    assert not {"Factory", "localtime"} & set(zone_names())
