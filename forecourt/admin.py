@@ -25,7 +25,31 @@ OURS: Final = ("tenants", "clusters", "metering", "billing", "forecourt")
 for model in HIDDEN:
     if admin.site.is_registered(model):
         admin.site.unregister(model)
+
+
+PLURALS: Final = {
+    "alert seen": "alerts seen",
+    "card on file": "cards on file",
+    "debit taken back": "debits taken back",
+    "dunning taken back": "dunning taken back",
+    "usage days summed": "usage days summed",
+}
+"""Of names whose last word is not what there are many of."""
+
+
+def plural_of(words: str) -> str:
+    """Return the plural of a table's name; Django's own adds an "s" to whatever there is."""
+    if words in PLURALS:
+        return PLURALS[words]
+    if words.endswith("s") and not words.endswith("ss"):
+        return words  # it names many already: terms, settings
+    if words.endswith("y") and words[-2:-1] not in "aeiou":
+        return f"{words[:-1]}ies"
+    return f"{words}es" if words.endswith(("s", "x", "z", "ch", "sh")) else f"{words}s"
+
+
 for app in OURS:
     for model in apps.get_app_config(app).get_models():
+        model._meta.verbose_name_plural = plural_of(str(model._meta.verbose_name))
         if not admin.site.is_registered(model):
             admin.site.register(model, read_only(model))
