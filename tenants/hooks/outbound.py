@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -32,6 +33,8 @@ ANSWER_S_MAX: Final = 15.0
 """From the first byte sent to the last byte read."""
 ANSWER_BYTES_MAX: Final = 1_024
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_LAST_NUMBER: Final = re.compile(r"(^|\.)(\d+|0x[0-9a-f]*)\.?$", re.IGNORECASE)
+"""How a host ends that looks up as an address in a shorter or another notation: 127.1, 2130706433, 0x7f000001."""
 
 
 class WrongAddress(Problem):
@@ -76,10 +79,17 @@ def checked_url(url: str, allowed: Sequence[Network] = ()) -> str:
         raise WrongAddress("url: expected https.")
     if port is not None and port not in PORTS and port < PORT_OPEN_MIN:
         raise WrongAddress(f"url: expected port 443 or one from {PORT_OPEN_MIN} on.")
-    literal = _literal(parts.hostname)
+    _require_public(parts.hostname, allowed)
+    return url
+
+
+def _require_public(host: str, allowed: Sequence[Network]) -> None:
+    """Refuse an address that is not public, and one written in another way than addresses are; names are looked up."""
+    literal = _literal(host)
     if literal is not None and not is_reachable(literal, allowed):
         raise WrongAddress("url: expected a public address.")
-    return url
+    if literal is None and _LAST_NUMBER.search(host):
+        raise WrongAddress("url: expected a name, or an address of four numbers such as 203.0.113.7.")
 
 
 def is_reachable(address: Address, allowed: Sequence[Network] = ()) -> bool:

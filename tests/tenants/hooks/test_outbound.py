@@ -190,6 +190,11 @@ def test_no_way_of_writing_an_address_opens_what_is_closed(address: ipaddress.IP
         "https://例子.example/",
         "https://example.com/" + "x" * 500,
         "https://[1/",
+        "https://127.1/",
+        "https://2130706433/x",
+        "https://0x7f000001/",
+        "https://0177.0.0.1:8443/",
+        "https://1.2.3.0X7f./",
     ],
 )
 def test_what_cannot_be_an_endpoint_is_refused(url: str) -> None:
@@ -197,7 +202,9 @@ def test_what_cannot_be_an_endpoint_is_refused(url: str) -> None:
         checked_url(url)
 
 
-@pytest.mark.parametrize("url", ["https://example.com/hooks", "https://example.com:8443/?a=1", f"https://{PUBLIC}/"])
+@pytest.mark.parametrize(
+    "url", ["https://example.com/hooks", "https://example.com:8443/?a=1", f"https://{PUBLIC}/", "https://1.h2/"]
+)
 def test_what_can_be_one_is_taken(url: str) -> None:
     assert checked_url(url) == url
 
