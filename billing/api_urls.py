@@ -16,13 +16,14 @@ from billing.agreements.api import (
     WithdrawView,
 )
 from billing.api import InvoiceEvidenceView, InvoiceLinesView, InvoicesView, InvoiceView
+from billing.banking import account_api as bank_accounts
 from billing.banking import api as bank
 from billing.bookkeeping.api import BeancountView, BookAccountsView, BookEntriesView, BookPostingView, JournalView
 from billing.budgets.api import BudgetLiftView, BudgetStandingView, BudgetsView, BudgetView, SpendAlertsView
 from billing.card_api import CardView
 from billing.collective import api as collective_api
 from billing.corrections import api as corrections_api
-from billing.corrections import debit_api, dispute_api, refund_api, unused_credit_api
+from billing.corrections import debit_api, dispute_api, policy_api, refund_api, unused_credit_api
 from billing.coupon_api import CouponEndView, CouponsView, RedemptionsView
 from billing.credit_api import CreditsView, StandingView
 from billing.documents_api import (
@@ -47,7 +48,9 @@ from billing.lease_api import (
     QuoteView,
     ReserveView,
 )
+from billing.looks_api import LooksView
 from billing.payout_terms_api import PayoutReversalsView, PayoutTermsView
+from billing.pipeline import api as pipeline_api
 from billing.price_drafts_api import PriceDraftPublishView, PriceDraftsView, PriceDraftView
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
 from billing.profile_api import ProfileView
@@ -82,12 +85,19 @@ urlpatterns = [
     path("payouts/<uuid:payout_id>", payments_api.PayoutView.as_view(), name="api-payout"),
     path("payouts/<uuid:payout_id>/paid", payments_api.PayoutPaidView.as_view(), name="api-payout-paid"),
     path("payouts/<uuid:payout_id>/failed", payments_api.PayoutFailedView.as_view(), name="api-payout-failed"),
-    path("reconciliations", payments_api.LooksView.as_view(), name="api-reconciliations"),
+    path("reconciliations", LooksView.as_view(), name="api-reconciliations"),
     path("differences", payments_api.DifferencesView.as_view(), name="api-differences"),
     path(
         "differences/<uuid:difference_id>/settle",
         payments_api.DifferenceSettleView.as_view(),
         name="api-difference-settle",
+    ),
+    path("backlogs", pipeline_api.BacklogsView.as_view(), name="api-backlogs"),
+    path("stopped-steps", pipeline_api.StoppedStepsView.as_view(), name="api-stopped-steps"),
+    path(
+        "stopped-steps/<slug:kind>/<uuid:step_id>/retry",
+        pipeline_api.StoppedStepRetryView.as_view(),
+        name="api-stopped-step-retry",
     ),
     path("budgets", BudgetsView.as_view(), name="api-budgets"),
     path("budgets/standing", BudgetStandingView.as_view(), name="api-budget-standing"),
@@ -212,6 +222,14 @@ urlpatterns = [
     path("bank-statements", bank.BankStatementsView.as_view(), name="api-bank-statements"),
     path("bank-lines", bank.BankLinesView.as_view(), name="api-bank-lines"),
     path("bank-lines/<uuid:line_id>", bank.BankLineView.as_view(), name="api-bank-line"),
+    path("bank-accounts", bank_accounts.BankAccountsView.as_view(), name="api-bank-accounts"),
+    path(
+        "bank-accounts/<uuid:account_id>/close",
+        bank_accounts.BankAccountCloseView.as_view(),
+        name="api-bank-account-close",
+    ),
+    path("bank-lines/<uuid:line_id>/keep", bank.BankLineKeepView.as_view(), name="api-bank-line-keep"),
+    path("bank-lines/<uuid:line_id>/set-aside", bank.BankLineAsideView.as_view(), name="api-bank-line-set-aside"),
     path("bank-lines/<uuid:line_id>/match", bank.BankLineMatchView.as_view(), name="api-bank-line-match"),
     path("bank-matches/<uuid:match_id>/undo", bank.BankMatchUndoView.as_view(), name="api-bank-match-undo"),
     path(
@@ -220,6 +238,13 @@ urlpatterns = [
         name="api-contract-dunning-schedule",
     ),
     path("dunning-schedule", dunning.DunningScheduleView.as_view(), name="api-dunning-schedule"),
+    path("dunning-steps/<uuid:step_id>/take-back", dunning.DunningTakeBackView.as_view(), name="api-dunning-take-back"),
+    path(
+        "invoices/<uuid:invoice_id>/dunning/hold",
+        dunning.InvoiceDunningHoldView.as_view(),
+        name="api-invoice-dunning-hold",
+    ),
+    path("correction-policy", policy_api.CorrectionPolicyView.as_view(), name="api-correction-policy"),
     path("invoices/<uuid:invoice_id>/dunning", dunning.InvoiceDunningView.as_view(), name="api-invoice-dunning"),
     path("capacity", CapacityView.as_view(), name="api-capacity"),
     path("quotes", QuotesView.as_view(), name="api-quotes"),

@@ -14,12 +14,10 @@ from rest_framework.views import APIView
 
 from billing import stripe_account
 from billing.api_words import instant, money
-from billing.models import Difference, DifferenceKind, Payment, Payout, PayoutState, Reconciliation
+from billing.models import Difference, DifferenceKind, Payment, Payout, PayoutState
 from billing.payment_shapes import (
     DifferenceOfStripeSerializer,
     DifferencesOfStripeSerializer,
-    LookSerializer,
-    LooksSerializer,
     NewPayoutSerializer,
     PaymentSerializer,
     PaymentsSerializer,
@@ -207,25 +205,6 @@ class PayoutFailedView(APIView):
         return Response(_read_payout(request, payout_id))
 
 
-class LooksView(ListView):
-    """Looks at Stripe."""
-
-    required_scopes = READS
-
-    @extend_schema(
-        operation_id="reconciliations_list",
-        tags=["reconciliation"],
-        summary="List looks at Stripe",
-        parameters=PAGE_PARAMETERS,
-        responses=list_responses(LooksSerializer),
-    )
-    def get(self, request: Request) -> HttpResponseBase:
-        """List when the books were compared with Stripe, the latest first, and how many differences were found."""
-        operator_of(request)
-        paged = page_by_key(request, Reconciliation.objects.all(), ("-started_at", "-pk"))
-        return list_answer(request, "reconciliations", paged, LookSerializer, _look)
-
-
 class DifferencesView(ListView):
     """What Stripe and the books say differently."""
 
@@ -344,20 +323,6 @@ def _payout(row: Payout) -> dict[str, object]:
         "created_at": instant(row.created_at),
         "settled_at": row.settled_at and instant(row.settled_at),
         "updated_at": instant(row.changed_at),
-    }
-
-
-def _look(row: Reconciliation) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "day": row.day and row.day.isoformat(),
-        "from_at": instant(row.from_at),
-        "to_at": instant(row.to_at),
-        "started_at": instant(row.started_at),
-        "finished_at": row.finished_at and instant(row.finished_at),
-        "looked_at": row.looked_at,
-        "found": row.found,
-        "error": row.error,
     }
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from metering.api import UsageView, batches
-from metering.control_api import AlertsView, CompletenessView, CompleteView, GapsView, ResidualsView
+from metering.control_api import AlertSeenView, AlertsView, CompletenessView, CompleteView, GapsView, ResidualsView
 from metering.events_api import EventsView
 from metering.findings_api import FindingsView, SubstitutionsView
 from metering.keys_api import chain, node_keys
@@ -22,6 +22,7 @@ urlpatterns = [
     path("usage/substitutions", SubstitutionsView.as_view(), name="api-usage-substitutions"),
     path("usage/completeness", CompletenessView.as_view(), name="api-usage-completeness"),
     path("usage/alerts", AlertsView.as_view(), name="api-usage-alerts"),
+    path("usage/alerts/<uuid:alert_id>/acknowledge", AlertSeenView.as_view(), name="api-usage-alert-acknowledge"),
     path("projects", ProjectsView.as_view(), name="api-projects"),
     path("projects/<str:slug>", ProjectView.as_view(), name="api-project"),
     path("usage/keys", UsageKeysView.as_view(), name="api-usage-keys"),

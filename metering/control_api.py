@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import BodyTooLarge, read_body
+from metering.acknowledging import acknowledge
 from metering.alerts import AlertRow, alert_page
 from metering.api_parameters import (
     GAP_PARAMETERS,
@@ -28,7 +29,14 @@ from metering.api_shapes import (
     ResidualsSerializer,
 )
 from metering.comparison import TOLERANCE_PERCENT, terms_of
-from metering.control_shapes import AlertSerializer, AlertsSerializer, CompletenessSerializer, NodeHourSerializer
+from metering.control_shapes import (
+    AlertSeenRequestSerializer,
+    AlertSeenSerializer,
+    AlertSerializer,
+    AlertsSerializer,
+    CompletenessSerializer,
+    NodeHourSerializer,
+)
 from metering.gateway_sources import BODY_BYTES_MAX, CompleteUnreadable, tell_complete
 from metering.node_hours import SilenceRow, silence_rows, watched_hours
 from metering.queries import gap_page, silent_nodes
@@ -39,6 +47,7 @@ from tenants.listing.paging import Paged, page_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from uuid import UUID
 
     from rest_framework.request import Request
 
@@ -166,6 +175,33 @@ class AlertsView(ListView):
                 organization=organization_of(request), from_at=query.from_at, to_at=query.to_at, page=query.page
             )
         return list_answer(request, "alerts", paged, AlertSerializer, _alert, **window_of(query))
+
+
+class AlertSeenView(APIView):
+    """What an alert was."""
+
+    required_scopes = {"POST": "reporting:write"}
+
+    @extend_schema(
+        operation_id="usage_alerts_acknowledge",
+        tags=["usage"],
+        summary="Say what an alert was",
+        request=AlertSeenRequestSerializer,
+        responses={200: AlertSeenSerializer},
+    )
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Put an alert aside with words that say what it was. It stays on record; each party speaks for itself."""
+        given = AlertSeenRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        program: Any = request.user
+        is_first = acknowledge(
+            alert_id=alert_id,
+            organization=organization_of(request),
+            by=program.key.prefix,
+            note=given.validated_data["note"],
+            now=timezone.now(),  # noqa: TID251  an entry point
+        )
+        return Response({"id": str(alert_id), "kept": is_first})
 
 
 def _place(one: Any) -> tuple[object, ...]:

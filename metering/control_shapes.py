@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from metering.acknowledging import NOTE_CHARS_MAX
 from metering.control_models import AlertKind, AlertState, SilenceEnd
 
 
@@ -64,6 +65,19 @@ class AlertSerializer(serializers.Serializer[Any]):
     seen_by = serializers.CharField(help_text="who of this organization said what it was")
     note = serializers.CharField()
     seen_at = serializers.DateTimeField(allow_null=True)
+
+
+class AlertSeenRequestSerializer(serializers.Serializer[Any]):
+    """What an alert was, in words."""
+
+    note = serializers.CharField(max_length=NOTE_CHARS_MAX)
+
+
+class AlertSeenSerializer(serializers.Serializer[Any]):
+    """Whether these words are kept; not where somebody of the organization said before what it was."""
+
+    id = serializers.UUIDField()
+    kept = serializers.BooleanField()
 
 
 class AlertsSerializer(PageSerializer):

@@ -32,7 +32,7 @@ LAST_USED_STEP: Final = timedelta(minutes=1)
 SCOPES: Final = {
     "usage:read": "read usage, gaps and residuals",
     "events:write": "send usage events",
-    "reporting:write": "hand over whose reports bill a deployment",
+    "reporting:write": "hand over whose reports bill a deployment, say what alerts were",
     "budgets:write": "set budgets, retire them, lift what they stop",
     "invoices:read": "read invoices, their lines and evidence",
     "books:read": "read accounts, trial balances and postings, and export the journal",

@@ -94,6 +94,14 @@ def organization_of(request: Request) -> Organization:
     return program.organization
 
 
+def provider_of(request: Request) -> Organization:
+    """Return the calling organization; to one that is no provider there is nothing at the address."""
+    organization = organization_of(request)
+    if not organization.is_provider:
+        raise Http404
+    return organization
+
+
 def operator_of(request: Request) -> Organization:
     """Return the operator, which the authenticated program must act for. Raises Http404 for any other."""
     organization = organization_of(request)

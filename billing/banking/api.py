@@ -12,17 +12,30 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.banking.candidates import proposals_for
-from billing.banking.deciding import match_by_hand, match_new, unmatch
-from billing.banking.entries import DOCUMENT_BYTES_MAX
+from billing.banking.deciding import keep_for_tenant, match_by_hand, match_new, set_aside, unmatch
 from billing.banking.importing import import_statement
-from billing.banking.lists import Shown, find_line, lines_shown
+from billing.banking.lists import Shown, find_line, imports_of, lines_shown
 from billing.banking.matching import Part
+from billing.banking.shapes import (
+    BankAsideRequestSerializer,
+    BankKeepRequestSerializer,
+    BankLineDetailSerializer,
+    BankLineSerializer,
+    BankLinesSerializer,
+    BankMatchRequestSerializer,
+    BankStatementOutcomeSerializer,
+    BankStatementRequestSerializer,
+    BankStatementSerializer,
+    BankStatementsSerializer,
+    BankUndoRequestSerializer,
+)
 from billing.money import round_to_minor
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import once
-from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
+from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -30,7 +43,7 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from billing.models import BankLine
+    from billing.models import BankImport, BankLine
     from tenants.models import Organization
 
 MATCHED_AT_ONCE_MAX: Final = 200
@@ -45,110 +58,28 @@ class MalformedBankCall(Problem):
     title = "The call cannot be read"
 
 
-class BankStatementRequestSerializer(serializers.Serializer[Any]):
-    """A statement file as text."""
-
-    document = serializers.CharField(max_length=DOCUMENT_BYTES_MAX, help_text="camt.053, or CSV", trim_whitespace=False)
-    account = serializers.CharField(max_length=60, required=False, default="", help_text="of a CSV file")
-    name = serializers.CharField(max_length=200, required=False, default="")
-
-
-class BankFaultSerializer(serializers.Serializer[Any]):
-    """An entry that was refused."""
-
-    place = serializers.CharField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
-class BankStatementOutcomeSerializer(serializers.Serializer[Any]):
-    """What became of the entries of a file."""
-
-    id = serializers.UUIDField()
-    stored = serializers.IntegerField()
-    known = serializers.IntegerField()
-    pending = serializers.IntegerField()
-    refused = serializers.IntegerField()
-    faults = BankFaultSerializer(many=True)
-
-
-class BankPartSerializer(serializers.Serializer[Any]):
-    """What of a movement an invoice gets."""
-
-    invoice = serializers.UUIDField()
-    amount = serializers.DecimalField(max_digits=38, decimal_places=4)
-
-
-class BankMatchSerializer(serializers.Serializer[Any]):
-    """A part of a movement and what it was; `undone` where that was taken back."""
-
-    id = serializers.UUIDField()
-    kind = serializers.ChoiceField(["invoice", "balance", "aside"])
-    amount = serializers.CharField()
-    invoice = serializers.UUIDField(allow_null=True)
-    rule = serializers.CharField()
-    undone = serializers.BooleanField()
-
-
-class BankProposalSerializer(serializers.Serializer[Any]):
-    """What a movement could pay."""
-
-    rule = serializers.CharField()
-    parts = BankPartSerializer(many=True)
-    surplus = serializers.CharField()
-
-
-class BankLineSerializer(serializers.Serializer[Any]):
-    """A movement as the bank told it."""
-
-    id = serializers.UUIDField()
-    account = serializers.CharField()
-    booked_on = serializers.DateField()
-    amount = serializers.CharField()
-    left = serializers.CharField(help_text="what no match has")
-    currency = serializers.CharField()
-    payer = serializers.CharField()
-    text = serializers.CharField()
-    reference = serializers.CharField()
-    state = serializers.ChoiceField(["new", "suggested", "unmatched", "matched", "outgoing"])
-
-
-class BankLinesSerializer(PagedSerializer):
-    """A page of movements, the latest day first."""
-
-    lines = BankLineSerializer(many=True)
-
-
-class BankLineDetailSerializer(BankLineSerializer):
-    """A movement with what it was matched to, and what it could be."""
-
-    matches = BankMatchSerializer(many=True)
-    proposals = BankProposalSerializer(many=True)
-
-
-class BankMatchRequestSerializer(serializers.Serializer[Any]):
-    """Which invoices a movement pays."""
-
-    parts = BankPartSerializer(many=True, allow_empty=False)
-    note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-
-
-class BankUndoRequestSerializer(serializers.Serializer[Any]):
-    """Why a match was wrong."""
-
-    reason = serializers.CharField(max_length=200)
-
-
 class BankLineQuerySerializer(serializers.Serializer[Any]):
     """The query of the list."""
 
     state = serializers.ChoiceField(list(SHOWN), default="to_decide")
 
 
-class BankStatementsView(APIView):
+class BankStatementsView(ListView):
     """Statement files."""
 
-    required_scopes = {"POST": "bank:write"}
+    required_scopes = {"GET": "invoices:read", "POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_statements_list",
+        tags=["payments"],
+        summary="List bank statements",
+        parameters=PAGE_PARAMETERS,
+        responses=list_responses(BankStatementsSerializer),
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """List the files that were taken in, the latest first, and what became of their entries."""
+        paged = page_by_key(request, imports_of(organization_of(request)), ("-created_at", "-pk"))
+        return list_answer(request, "statements", paged, BankStatementSerializer, _statement)
 
     @extend_schema(
         operation_id="bank_statements_create",
@@ -171,9 +102,7 @@ class BankStatementsView(APIView):
             account_number=given["account"],
         )
         match_new(now=now, limit=MATCHED_AT_ONCE_MAX, import_id=imported.pk)
-        names = ("stored", "known", "pending", "refused", "faults")
-        body = {"id": str(imported.pk), **{name: getattr(imported, name) for name in names}}
-        return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        return Response(_outcome(imported), status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class BankLinesView(ListView):
@@ -242,6 +171,49 @@ class BankLineMatchView(APIView):
         return Response(_detail(provider, line_id))
 
 
+class BankLineKeepView(APIView):
+    """What a movement leaves for later."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_lines_keep",
+        tags=["payments"],
+        summary="Put a movement to a tenant's balance",
+        request=BankKeepRequestSerializer,
+        responses={200: BankLineDetailSerializer},
+    )
+    def post(self, request: Request, line_id: UUID) -> Response:
+        """Put what is left of a movement, or an amount of it, to a tenant's balance: it pays what comes."""
+        provider = organization_of(request)
+        given = checked(BankKeepRequestSerializer(data=request.data), MalformedBankCall)
+        tenant_id = given.pop("tenant")
+        keep_for_tenant(
+            provider=provider, line_id=line_id, tenant_id=tenant_id, by=_by(request), now=timezone.now(), **given
+        )
+        return Response(_detail(provider, line_id))
+
+
+class BankLineAsideView(APIView):
+    """What is no money of a tenant."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="bank_lines_set_aside",
+        tags=["payments"],
+        summary="Set a movement aside",
+        request=BankAsideRequestSerializer,
+        responses={200: BankLineDetailSerializer},
+    )
+    def post(self, request: Request, line_id: UUID) -> Response:
+        """Say that a movement, or an amount of it, is no money of a tenant, and what it is; it leaves these books."""
+        provider = organization_of(request)
+        given = checked(BankAsideRequestSerializer(data=request.data), MalformedBankCall)
+        set_aside(provider=provider, line_id=line_id, by=_by(request), now=timezone.now(), **given)
+        return Response(_detail(provider, line_id))
+
+
 class BankMatchUndoView(APIView):
     """A match taken back."""
 
@@ -300,6 +272,16 @@ def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:
         for one in proposals_for(line, _left(line))
     ]
     return {**_line(line), "matches": matches, "proposals": proposals}
+
+
+def _outcome(imported: BankImport) -> dict[str, Any]:
+    names = ("stored", "known", "pending", "refused", "faults")
+    return {"id": str(imported.pk), **{name: getattr(imported, name) for name in names}}
+
+
+def _statement(imported: BankImport) -> dict[str, Any]:
+    told = {"name": imported.name, "kind": imported.kind, "sha256": imported.sha256}
+    return {**_outcome(imported), **told, "created_at": instant(imported.created_at)}
 
 
 def _line(line: BankLine) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import instant
 from billing.dunning.policies import follow_provider, schedule_of, set_policy
 from billing.dunning.schedule import DAYS_MAX, FEE_DECIMALS_MAX, Action, write_schedule
+from billing.dunning.stepping import hold, take_back
 from billing.models import Contract, DunningStep, Invoice
 from clusters.bodies import checked
 from tenants.authentication import organization_of
+from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
@@ -73,6 +76,26 @@ class DunningTakenListSerializer(PagedSerializer):
     """The steps of an invoice, the first one first."""
 
     steps = DunningTakenSerializer(many=True)
+
+
+class DunningHoldRequestSerializer(serializers.Serializer[Any]):
+    """Until when no step is taken, and why."""
+
+    until = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=200)
+
+
+class DunningHoldSerializer(DunningHoldRequestSerializer):
+    """A hold; the latest of an invoice counts."""
+
+    id = serializers.UUIDField()
+    at = serializers.DateTimeField()
+
+
+class DunningTakeBackRequestSerializer(serializers.Serializer[Any]):
+    """Why a step was wrong."""
+
+    reason = serializers.CharField(max_length=200)
 
 
 class DunningScheduleView(APIView):
@@ -182,6 +205,55 @@ class InvoiceDunningView(ListView):
         steps = DunningStep.objects.filter(invoice=invoice_id).select_related("taken_back", "suspension__end")
         paged = page_by_key(request, steps, ("at", "pk"))
         return list_answer(request, "steps", paged, DunningTakenSerializer, _step)
+
+
+class InvoiceDunningHoldView(APIView):
+    """A pause of dunning."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="invoices_dunning_hold",
+        tags=["payments"],
+        summary="Hold the dunning of an invoice",
+        request=DunningHoldRequestSerializer,
+        responses={201: DunningHoldSerializer},
+    )
+    @once
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Take no step for an invoice before an instant; one that is over lets the steps go on. For its issuer."""
+        provider, now = organization_of(request), timezone.now()
+        given = checked(DunningHoldRequestSerializer(data=request.data), MalformedDunning)
+        made = hold(provider=provider, invoice_id=invoice_id, by=_by(request), now=now, **given)
+        told = {"id": str(made.pk), "at": instant(made.at), "until": instant(made.until), "reason": made.reason}
+        return Response(told, status=status.HTTP_201_CREATED)
+
+
+class DunningTakeBackView(APIView):
+    """A step taken back."""
+
+    required_scopes = {"POST": "bank:write"}
+
+    @extend_schema(
+        operation_id="dunning_steps_take_back",
+        tags=["payments"],
+        summary="Take a step of dunning back",
+        request=DunningTakeBackRequestSerializer,
+        responses={200: DunningTakenSerializer},
+    )
+    def post(self, request: Request, step_id: UUID) -> Response:
+        """Take a step back: a suspension is lifted, a letter stands as withdrawn; the step does not come again."""
+        provider, now = organization_of(request), timezone.now()
+        given = checked(DunningTakeBackRequestSerializer(data=request.data), MalformedDunning)
+        take_back(provider=provider, step_id=step_id, reason=given["reason"], by=_by(request), now=now)
+        taken = DunningStep.objects.select_related("taken_back", "suspension__end").get(pk=step_id)
+        return Response(_step(taken))
+
+
+def _by(request: Request) -> str:
+    program: Any = request.user
+    prefix: str = program.key.prefix
+    return prefix
 
 
 def _provider(request: Request) -> Organization:

@@ -197,6 +197,24 @@ class SecretView(APIView):
         return Response(_endpoint(turned, secret=True))
 
 
+class TurnOffView(APIView):
+    """An endpoint that is told nothing for now."""
+
+    required_scopes = {"POST": "webhooks:write"}
+
+    @extend_schema(
+        operation_id="webhook_endpoints_turn_off",
+        tags=["webhooks"],
+        summary="Turn an endpoint off",
+        request=None,
+        responses={200: EndpointSerializer},
+    )
+    def post(self, request: Request, endpoint_id: UUID) -> Response:
+        """Send nothing more to an endpoint until it is changed, which turns it on."""
+        off = _found(lambda: endpoints.turn_off(actor=_actor(request), endpoint_id=endpoint_id, now=_now()))
+        return Response(_endpoint(off))
+
+
 class TestView(APIView):
     """A test of an endpoint."""
 

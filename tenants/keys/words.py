@@ -10,7 +10,7 @@ def scope_names() -> dict[str, str]:
     return {
         "usage:read": _("Read usage, gaps and residuals"),
         "events:write": _("Send usage events"),
-        "reporting:write": _("Hand over whose reports bill a deployment"),
+        "reporting:write": _("Hand over whose reports bill a deployment, say what alerts were"),
         "invoices:read": _("Read invoices, their lines and evidence"),
         "books:read": _("Read accounts, trial balances and postings"),
         "invoices:write": _("Approve drafts, say how invoices are issued, try steps again"),

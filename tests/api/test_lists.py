@@ -67,6 +67,7 @@ MADE_ONCE_OTHERWISE = {
     "events_create": "the same event is a duplicate",
     "events_complete": "an instant that only goes forward",
     "node_keys_create": "signed; the same call gets the same answer",
+    "reconciliations_create": "Stripe is read outside of transactions, and another look finds the same",
 }
 """POSTs that make something and take no `Idempotency-Key`; why."""
 

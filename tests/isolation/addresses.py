@@ -246,6 +246,13 @@ ADDRESSES = [
         body={"tenant": "tenant", "deployment": "{deployment}", "to": "provider", "from": HOUR},
     ),
     Address("api-usage-alerts", OWN_API, body=WINDOW),
+    Address(
+        "api-usage-alert-acknowledge",
+        programs(tenant=404, provider=404, outsider=404),
+        "post",
+        {"alert_id": NO_ALERT["alert"]},
+        {"note": "a"},
+    ),
     Address("api-invoices", OWN_API),
     Address("api-margins", OWN_API, body={"first_day": "2026-03-01", "last_day": "2026-03-31"}),
     Address("api-cluster-costs", OWN_API),

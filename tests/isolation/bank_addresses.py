@@ -14,6 +14,8 @@ NO_SCHEDULE: Final = people(alice=404, bob=404, charlie=404, petra=422)
 NO_STEP: Final = people(alice=404, bob=404, charlie=404, petra=404)
 FILE: Final = {"import_id": "{bank file}"}
 MOVEMENT: Final = {"line_id": "{movement}"}
+INVOICE_ID: Final = {"invoice_id": "{invoice}"}
+HOLD: Final = {"until": "2026-05-01T00:00:00Z", "reason": "a"}
 ASIDE: Final = {"action": "aside", "note": "quartz"}
 
 BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
@@ -26,6 +28,7 @@ BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("provider-dunning-case", PROVIDERS, "get", {"invoice_id": "{invoice}"}, {}),
     ("provider-dunning-case", NO_STEP, "post", {"invoice_id": "{invoice}"}, {"action": "take_back"}),
     ("api-bank-statements", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-bank-statements", OWN_API, "get", {}, {}),
     ("api-bank-lines", OWN_API, "get", {}, {}),
     ("api-bank-line", programs(tenant=404, provider=200, outsider=404), "get", MOVEMENT, {}),
     ("api-bank-line-match", programs(tenant=404, provider=422, outsider=404), "post", MOVEMENT, NOT_THEIRS),
@@ -50,6 +53,15 @@ BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
         {},
     ),
     ("api-invoice-dunning", BETWEEN_THEM, "get", {"invoice_id": "{invoice}"}, {}),
+    ("api-bank-accounts", OWN_API, "get", {}, {}),
+    ("api-bank-accounts", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
+    ("api-bank-account-close", NOBODY, "post", {"account_id": NO_ID}, {}),
+    ("api-bank-line-keep", programs(tenant=404, provider=422, outsider=404), "post", MOVEMENT, {"tenant": NO_ID}),
+    ("api-bank-line-set-aside", programs(tenant=404, provider=200, outsider=404), "post", MOVEMENT, {"note": "a"}),
+    ("api-invoice-dunning-hold", programs(tenant=404, provider=201, outsider=404), "post", INVOICE_ID, HOLD),
+    ("api-dunning-take-back", NOBODY, "post", {"step_id": NO_ID}, {"reason": "a"}),
+    ("api-correction-policy", programs(tenant=404, provider=200, outsider=200), "get", {}, {}),
+    ("api-correction-policy", programs(tenant=404, provider=400, outsider=400), "put", {}, {}),
     ("provider-bank-import", PROVIDERS, "get", FILE, {}),
     ("provider-bank-line", PROVIDERS, "get", MOVEMENT, {}),
     ("provider-bank-line", people(alice=404, bob=404, charlie=404, petra=302), "post", MOVEMENT, ASIDE),

@@ -49,7 +49,11 @@ FLEET_ADDRESSES: Final[tuple[Row, ...]] = (
     ("api-payout", NOBODY, "get", {"payout_id": NOWHERE}, {}),
     ("api-payout-paid", NOBODY, "post", {"payout_id": NOWHERE}, {"reference": "x"}),
     ("api-payout-failed", NOBODY, "post", {"payout_id": NOWHERE}, {"reason": "x"}),
+    ("api-backlogs", NOBODY, "get", {}, {}),
+    ("api-stopped-steps", NOBODY, "get", {}, {}),
+    ("api-stopped-step-retry", NOBODY, "post", {"kind": "document", "step_id": NOWHERE}, {}),
     ("api-reconciliations", NOBODY, "get", {}, {}),
+    ("api-reconciliations", NOBODY, "post", {}, {}),
     ("api-differences", NOBODY, "get", {}, {}),
     ("api-difference-settle", NOBODY, "post", {"difference_id": NOWHERE}, {"way": "accept"}),
 )

@@ -31,6 +31,7 @@ HOOK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("api-webhook-endpoint", NOBODYS, "put", ENDPOINT, {"url": "https://hooks.example/"}),
     ("api-webhook-endpoint", NOBODYS, "delete", ENDPOINT, {}),
     ("api-webhook-secret", NOBODYS, "post", ENDPOINT, {}),
+    ("api-webhook-turn-off", NOBODYS, "post", ENDPOINT, {}),
     ("api-webhook-test", NOBODYS, "post", ENDPOINT, {}),
     ("api-webhook-replay-since", NOBODYS, "post", ENDPOINT, {"since": "2026-03-01T00:00:00Z"}),
     ("api-webhook-deliveries", OWN_API, "get", {}, {}),

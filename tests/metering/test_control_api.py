@@ -75,6 +75,22 @@ def test_completeness_is_a_row_a_node_and_hour(cast: Cast, made: Witnessed) -> N
     assert ask(cast.outsider, "api-usage-completeness")["hours"] == []
 
 
+def test_a_party_says_by_program_what_an_alert_was(cast: Cast, made: Witnessed) -> None:
+    alert = next(one for one in ask(cast.tenant, "api-usage-alerts")["alerts"] if one["kind"] == "residual")
+
+    def say(organization: Organization, note: str) -> Any:
+        address = reverse("api-usage-alert-acknowledge", args=[alert["id"]])
+        client = Client(headers={"Authorization": f"Bearer {api_key(organization)}"})
+        return client.post(address, {"note": note}, content_type="application/json")
+
+    assert say(cast.tenant, "A lost tail.").json() == {"id": alert["id"], "kept": True}
+    assert say(cast.tenant, "Another word.").json() == {"id": alert["id"], "kept": False}
+    (seen,) = [one for one in ask(cast.tenant, "api-usage-alerts")["alerts"] if one["id"] == alert["id"]]
+    assert seen["note"] == "A lost tail."
+    assert say(cast.outsider, "Mine.").json()["code"] == "alert_unknown"
+    assert say(cast.tenant, "").status_code == 400
+
+
 def test_alerts_are_those_of_each_party(cast: Cast, made: Witnessed) -> None:
     assert len(ask(cast.provider, "api-usage-alerts")["alerts"]) == 4
     found = {one["kind"]: one for one in ask(cast.tenant, "api-usage-alerts")["alerts"]}

@@ -36,6 +36,9 @@ def test_from_a_file_over_a_match_by_hand_to_taking_it_back(cast: Cast, client: 
 
     assert (answer.status_code, answer.json()["stored"]) == (201, 1)
     assert call(client, cast.provider, "bank-statements", body).status_code == 200
+    [told] = call(client, cast.provider, "bank-statements").json()["statements"]
+    assert (told["id"], told["name"], told["kind"], told["stored"]) == (answer.json()["id"], "april.xml", "camt", 1)
+    assert call(client, cast.tenant, "bank-statements").json()["statements"] == []
     [line] = call(client, cast.provider, "bank-lines").json()["lines"]
     assert (line["amount"], line["left"], line["state"], line["account"]) == ("50.00", "50.00", "unmatched", IBAN)
     parts = {"parts": [{"invoice": str(invoice.pk), "amount": "42.00"}], "note": "told"}
@@ -48,6 +51,26 @@ def test_from_a_file_over_a_match_by_hand_to_taking_it_back(cast: Cast, client: 
     assert call(client, cast.provider, undo, {"reason": "wrong"}).json()["code"] == "already_unmatched"
     assert Invoice.objects.get().state == InvoiceState.ISSUED
     assert call(client, cast.tenant, f"bank-lines/{line['id']}").status_code == 404
+
+
+def test_what_no_invoice_has_goes_to_a_balance_or_leaves_the_books(cast: Cast, client: Client) -> None:
+    make_account(cast.provider)
+    make_issued([Line("42.00")], parties=(cast.provider, cast.tenant), number="S-0001")
+    content = camt([Movement("50.00", "hello", "A1")]).decode()
+    call(client, cast.provider, "bank-statements", {"document": content})
+    [line] = call(client, cast.provider, "bank-lines").json()["lines"]
+    address = f"bank-lines/{line['id']}"
+
+    kept = call(client, cast.provider, f"{address}/keep", {"tenant": str(cast.tenant.pk), "amount": "30.00"}).json()
+    assert (kept["left"], kept["matches"][0]["kind"], kept["matches"][0]["amount"]) == ("20.00", "balance", "30.00")
+    aside = call(client, cast.provider, f"{address}/set-aside", {"note": "interest"}).json()
+    assert (aside["left"], aside["matches"][1]["kind"], aside["state"]) == ("0.00", "aside", "matched")
+
+    nobody = call(client, cast.provider, f"{address}/keep", {"tenant": str(cast.outsider.pk)})
+    assert (nobody.status_code, nobody.json()["code"]) == (422, "wrong_bank_match")
+    assert call(client, cast.provider, f"{address}/set-aside", {}).json()["code"] == "bank_call_malformed"
+    for act, body in (("keep", {"tenant": str(cast.tenant.pk)}), ("set-aside", {"note": "mine"})):
+        assert call(client, cast.outsider, f"{address}/{act}", body).status_code == 404
 
 
 def test_a_proposal_is_told(cast: Cast, client: Client) -> None:

@@ -60,3 +60,26 @@ def test_a_contract_has_a_schedule_of_its_own_that_both_parties_read(
     assert call(client, cast.provider, address, {"steps": [free]}, "put").json()["code"] == "wrong_dunning"
     assert call(client, cast.tenant, address, {"steps": []}, "put").status_code == 404
     assert call(client, cast.outsider, address).status_code == 404
+
+
+def test_a_step_is_taken_back_once_and_by_its_provider(cast: Cast, client: Client, invoice: Invoice) -> None:
+    sweep(after(invoice, 3))
+    [step] = call(client, cast.provider, f"invoices/{invoice.pk}/dunning").json()["steps"][:1]
+    address = f"dunning-steps/{step['id']}/take-back"
+    assert call(client, cast.tenant, address, {"reason": "Mine."}).status_code == 404
+    assert call(client, cast.provider, address, {}).json()["code"] == "dunning_malformed"
+    assert call(client, cast.provider, address, {"reason": "Sent in error."}).json()["taken_back"] is True
+    again = call(client, cast.provider, address, {"reason": "Sent in error."})
+    assert (again.status_code, again.json()["code"]) == (409, "dunning_step_taken_back")
+
+
+def test_a_hold_lets_no_step_come_before_it_is_over(cast: Cast, client: Client, invoice: Invoice) -> None:
+    address, until = f"invoices/{invoice.pk}/dunning/hold", after(invoice, 20).isoformat()
+    assert call(client, cast.tenant, address, {"until": until, "reason": "Mine."}).status_code == 404
+    assert call(client, cast.provider, address, {"until": "soon", "reason": "x"}).json()["code"] == "dunning_malformed"
+    held = call(client, cast.provider, address, {"until": until, "reason": "They pay on Friday."})
+    assert (held.status_code, held.json()["reason"]) == (201, "They pay on Friday.")
+    sweep(after(invoice, 10))
+    assert call(client, cast.provider, f"invoices/{invoice.pk}/dunning").json()["steps"] == []
+    sweep(after(invoice, 21))
+    assert call(client, cast.provider, f"invoices/{invoice.pk}/dunning").json()["steps"] != []

@@ -156,3 +156,15 @@ def test_what_cannot_be_an_endpoint_says_why(
     answer = call(client, house, "post", "webhook-endpoints", body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_endpoint_that_is_off_is_told_nothing_until_it_is_changed(client: Client, house: Organization) -> None:
+    made = call(client, house, "post", "webhook-endpoints", {"url": URL}).json()
+    address = f"webhook-endpoints/{made['id']}"
+    off = call(client, house, "post", f"{address}/turn-off").json()
+    assert off["disabled_at"] is not None
+    assert "turned it off" in off["disabled_because"]
+    assert call(client, house, "post", f"{address}/turn-off").json() == off
+    assert call(client, house, "post", f"{address}/test").json()["code"] == "endpoint_off"
+    assert call(client, house, "put", address, {"url": URL}).json()["disabled_at"] is None
+    assert call(client, house, "post", f"{address}/test").status_code == 202
