@@ -11,8 +11,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 COVERAGE_PERCENT_MIN := 95
 # Two cores serve three workers: two leave a sixth of the time unused while they wait for PostgreSQL and other processes,
-# and four get into each other's way, each with twenty seconds of a core to begin.
+# and four get into each other's way.
 TEST_WORKERS = $(shell $(BIN)/python -c 'import os; print(max(3, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))')
+# Workers that are forks have imported and collected everything when they begin. Elsewhere than on Linux the system's own
+# libraries do not bear a fork, and on every system coverage is measured in processes that begin by themselves.
+APART = -n $(TEST_WORKERS) --dist worksteal
+SHARED = $(if $(filter Linux,$(shell uname -s)),--forks $(TEST_WORKERS),$(APART))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Checks need no database and keep away from the data of `forecourt up`.
 CHECK := FORECOURT_DATA_DIR=.cache/check
@@ -20,7 +24,7 @@ ARGS ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test tests coverage collected programs lint check types bench faults kills money-faults second worlds fuzz audit client pictures lock clean system
+.PHONY: help setup setup-dev demo test tests coverage programs lint check types bench faults kills money-faults second worlds fuzz audit client pictures lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,18 +40,13 @@ test: ## everything that CI checks
 	@$(MAKE) --no-print-directory --jobs=4 lint types tests
 
 # mypy keeps one core for most of a minute, so the tests do not wait for it.
-tests: collected system
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+tests: $(VENV)/dev.stamp system
+	$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 # Apart from test: tracing every line and branch makes the same tests take two thirds more processor time.
 coverage: $(VENV)/dev.stamp system ## the same tests, and which lines and branches none of them runs
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term \
+	$(BIN)/python -m pytest $(APART) --cov --cov-report=term \
 		--cov-fail-under=$(COVERAGE_PERCENT_MIN) $(ARGS)
-
-# Every test worker collects every test; what is compiled for that here, beside the other checks, is there for all.
-collected: $(VENV)/dev.stamp
-	@mkdir -p .cache
-	@$(BIN)/python -m pytest --collect-only -qq >.cache/collected.log 2>&1 || { cat .cache/collected.log; exit 1; }
 
 programs: $(VENV)/dev.stamp system .cache/litellm/made.stamp ## LiteLLM's proxy against the platform; large, so apart from test
 	LITELLM=.cache/litellm/bin/litellm $(BIN)/python -m pytest tests/programs/litellm_walk.py $(ARGS)
@@ -73,7 +72,7 @@ second: $(VENV)/dev.stamp ## rate 100,000 random contracts by two engines; ARGS 
 	$(BIN)/python -m tests.second $(ARGS)
 
 worlds: $(VENV)/dev.stamp system ## 1,000 random worlds: books and evidence files agree; ARGS goes to pytest
-	WORLDS=1000 $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/flows/test_worlds.py $(ARGS)
+	WORLDS=1000 $(BIN)/python -m pytest $(SHARED) tests/flows/test_worlds.py $(ARGS)
 
 kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS chooses seeds
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -1,4 +1,4 @@
-"""Lets a worker tell the run's controller what the run's end says, not each step of each test.
+"""Lets a worker of pytest-xdist tell its controller what the run's end says, not each step of each test.
 
 Of six messages a test, about its beginning, its three parts, its end and the next, three say nothing where it passes:
 writing, sending and reading them took a tenth of the time of a small test.

@@ -22,7 +22,7 @@ LONG: Final = ("stack", "browser")
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order the list; every worker comes to the same order, which the shuffle before it gave."""
-    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 0)) or config.option.forks or 1
     modules = [list(tests) for _, tests in groupby(items, key=attrgetter("path"))]
     is_long = [any(test.get_closest_marker(mark) for mark in LONG for test in tests) for tests in modules]
     items[:] = spread(
