@@ -64,12 +64,12 @@ def paths(db: None) -> list[str]:
 
 
 def test_every_page_is_accessible_and_fits_a_phone(
-    paths: list[str], lasting_server: LiveServer, watched: Page, looked_at: AxeCheck
+    paths: list[str], lasting_server: LiveServer, still: Page, looked_at: AxeCheck
 ) -> None:
     client = Client()
     assert client.login(email="petra@example.com", password=PASSWORD)
     cookies = [{"name": name, "value": one.value, "url": lasting_server.url} for name, one in client.cookies.items()]
-    watched.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
+    still.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
     for path in paths:
-        watched.goto(lasting_server.url + path)
-        assert looked_at(watched) == [], path
+        still.goto(lasting_server.url + path)
+        assert looked_at(still) == [], path

@@ -73,15 +73,13 @@ def addresses(db: None) -> dict[User, list[str]]:
 
 
 def test_pages_are_accessible_and_fit_a_phone(
-    watched: Page, lasting_server: LiveServer, addresses: dict[User, list[str]], looked_at: AxeCheck
+    still: Page, lasting_server: LiveServer, addresses: dict[User, list[str]], looked_at: AxeCheck
 ) -> None:
     for person, pages in addresses.items():
         client = Client()
         client.force_login(person)
         session = client.cookies[settings.SESSION_COOKIE_NAME].value
-        watched.context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": lasting_server.url}]
-        )
+        still.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": lasting_server.url}])
         for address in pages:
-            watched.goto(lasting_server.url + address)
-            assert looked_at(watched) == [], address
+            still.goto(lasting_server.url + address)
+            assert looked_at(still) == [], address

@@ -18,35 +18,37 @@ def address(pageless_server: LiveServer) -> str:
 
 
 def test_no_accessibility_fault_and_nothing_sticks_out_on_a_phone(
-    address: str, watched: Page, looked_at: AxeCheck
+    address: str, still: Page, looked_at: AxeCheck
 ) -> None:
     for path in PAGES + BARE:
-        watched.goto(address + path)
-        assert looked_at(watched) == [], path
+        still.goto(address + path)
+        assert looked_at(still) == [], path
 
 
 @pytest.mark.parametrize("state", ["late", "never"])
-def test_stale_figures_are_called_stale(address: str, watched: Page, looked_at: AxeCheck, state: str) -> None:
-    watched.goto(f"{address}/?state={state}")
-    said = watched.locator(".fresh").inner_text()
+def test_stale_figures_are_called_stale(address: str, still: Page, looked_at: AxeCheck, state: str) -> None:
+    still.goto(f"{address}/?state={state}")
+    said = still.locator(".fresh").inner_text()
     assert {"late": "Not in yet since 18 Nov 2026 14:32 UTC", "never": "Nothing metered yet"}[state] == said
-    assert looked_at(watched) == []
+    assert looked_at(still) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/occupancy/", "/components/"])
-def test_a_strip_of_figures_begins_at_its_edge(address: str, watched: Page, path: str) -> None:
+def test_a_strip_of_figures_begins_at_its_edge(address: str, still: Page, path: str) -> None:
     """Also a plain one, whose name other parts use too."""
-    watched.goto(address + path)
-    gaps = watched.evaluate("""() => [...document.querySelectorAll(".kpis")].map(strip => Math.round(
+    still.goto(address + path)
+    gaps = still.evaluate("""() => [...document.querySelectorAll(".kpis")].map(strip => Math.round(
         strip.firstElementChild.getBoundingClientRect().left - strip.getBoundingClientRect().left))""")
     assert gaps
     assert max(gaps) <= 1
 
 
-def test_the_page_is_drawn_in_its_own_face(address: str, watched: Page) -> None:
-    watched.goto(address)
-    assert watched.evaluate("document.fonts.check('600 14px \"Portal Sans\"')")
-    assert watched.evaluate("[...document.fonts].filter(face => face.status === 'loaded').length") == 3
+def test_the_page_is_drawn_in_its_own_face(address: str, watched: Page, still: Page) -> None:
+    """Also where it is laid out alone."""
+    for page in (watched, still):
+        page.goto(address)
+        assert page.evaluate("document.fonts.check('600 14px \"Portal Sans\"')")
+        assert page.evaluate("[...document.fonts].filter(face => face.status === 'loaded').length") == 3
 
 
 def test_a_chart_is_read_with_the_arrow_keys(address: str, watched: Page) -> None:

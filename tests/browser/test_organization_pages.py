@@ -70,14 +70,14 @@ def paths(db: None) -> dict[str, list[str]]:
 
 
 def test_every_page_is_accessible_and_fits_a_phone(
-    paths: dict[str, list[str]], lasting_server: LiveServer, watched: Page, looked_at: AxeCheck
+    paths: dict[str, list[str]], lasting_server: LiveServer, still: Page, looked_at: AxeCheck
 ) -> None:
     for email, opened in paths.items():
         client = Client()
         assert not email or client.login(email=email, password=PASSWORD)
-        watched.context.clear_cookies()
+        still.context.clear_cookies()
         cookies = [{"name": key, "value": one.value, "url": lasting_server.url} for key, one in client.cookies.items()]
-        watched.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
+        still.context.add_cookies(cookies)  # type: ignore[arg-type]  # a typed dict of the same keys
         for path in opened:
-            watched.goto(lasting_server.url + path)
-            assert looked_at(watched) == [], path
+            still.goto(lasting_server.url + path)
+            assert looked_at(still) == [], path

@@ -98,12 +98,12 @@ def sign_in(page: Page, lasting_server: LiveServer, person: Any) -> None:
 
 
 def test_pages_are_accessible_and_fit_a_phone(
-    watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str], looked_at: AxeCheck
+    still: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str], looked_at: AxeCheck
 ) -> None:
-    sign_in(watched, lasting_server, cast.alice)
+    sign_in(still, lasting_server, cast.alice)
     for address in addresses.values():
-        watched.goto(lasting_server.url + address)
-        assert looked_at(watched) == [], address
+        still.goto(lasting_server.url + address)
+        assert looked_at(still) == [], address
 
 
 def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(

@@ -6,12 +6,13 @@ runs one in the same thread.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, Response
 from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import chromium
@@ -26,17 +27,23 @@ FLAGS = [
     # No script lives long enough to pay for being optimized, nor leaves enough behind to be worth an early clean-up.
     "--js-flags=--no-opt,--no-maglev,--initial-heap-size=512,--min-semi-space-size=32",
 ]
+FAULTS = {"resultTypes": ["violations"], "reporter": "no-passes", "selectors": False}
 WCAG = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
-    "resultTypes": ["violations"],
+    **FAULTS,
 }
 AXE: Final[str] = Axe().axe_script
-CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, **FAULTS}
 READABLE: Final[dict[str, None]] = {}
 """Kinds of text that were found readable in this process, see `tests.plugins.known_contrast`."""
 PHONE = {"width": 320, "height": 700}
 DESKTOP = {"width": 1440, "height": 900}
 SCHEMES = ("light", "dark")
+
+TELL_POLICY: Final = (
+    "addEventListener('securitypolicyviolation', event => "
+    "console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
+)
 
 AxeCheck = Callable[[Page], list[tuple[str, str]]]
 PhoneCheck = Callable[[Page], list[str]]
@@ -74,9 +81,21 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture(scope="session")
 def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
-    """One window for all tests: to open one takes Chromium twice the work of a tab."""
+    """One window for all tests: to open one takes Chromium twice the work of a tab.
+
+    Its first tab, which keeps it open, is the one of `still`: Chromium lays its pages out and never draws them, as each
+    of its frames would have to be asked for. Drawing is a quarter of what it does for a page that is looked at.
+    """
+    session = browser.new_browser_cdp_session()
+    before = session.send("Target.getBrowserContexts")["browserContextIds"]
     opened = browser.new_context(**browser_context_args)
-    opened.new_page()  # keeps it open
+    (number,) = set(session.send("Target.getBrowserContexts")["browserContextIds"]) - set(before)
+    with opened.expect_page() as first:
+        session.send(
+            "Target.createTarget", {"url": "about:blank", "browserContextId": number, "enableBeginFrameControl": True}
+        )
+    session.detach()
+    first.value.add_init_script(TELL_POLICY)
     yield opened
     opened.close()
 
@@ -95,12 +114,37 @@ def context(window: BrowserContext) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page that fails the test on a console error, a script error, a failed request or a policy report.
+    """A tab that fails the test on anything that the browser complains about, see `_watching`."""
+    page.add_init_script(TELL_POLICY)
+    with _watching(page):
+        yield page
+
+
+@pytest.fixture
+def still(context: BrowserContext) -> Iterator[Page]:
+    """A watched tab that is never drawn, the same one for all tests that only open pages and look at them.
+
+    Nothing on it waits for a frame: texts are read, scripts run, sizes and colours change as elsewhere. But a click
+    would wait for ever, since Playwright asks two frames whether its target stands still.
+    """
+    page = context.pages[0]
+    with _watching(page):
+        yield page
+        page.goto("about:blank")
+        page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+        page.emulate_media(color_scheme="light")
+
+
+@contextmanager
+def _watching(page: Page) -> Iterator[None]:
+    """Fail on a console error, a script error, a failed request or a policy report while the block runs.
 
     A refusal (400 to 499) counts as failed unless it is the page itself: those pages are pages too.
     """
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+
+    def read_error(error: Error) -> None:
+        complaints.append(f"script: {error}")
 
     def read_failure(request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # the page was left while it was still loading
@@ -116,14 +160,15 @@ def watched(page: Page) -> Iterator[Page]:
         if response.status >= 400 and not expected:
             complaints.append(f"answer: {response.status} {response.url}")
 
+    page.on("pageerror", read_error)
     page.on("console", read_console)
     page.on("response", read_answer)
     page.on("requestfailed", read_failure)
-    page.add_init_script(
-        "addEventListener('securitypolicyviolation', event => "
-        "console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
-    )
-    yield page
+    yield
+    page.remove_listener("pageerror", read_error)
+    page.remove_listener("console", read_console)
+    page.remove_listener("response", read_answer)
+    page.remove_listener("requestfailed", read_failure)
     assert not complaints, complaints
 
 
@@ -178,12 +223,13 @@ def looked_at() -> AxeCheck:
 
 def _violations(page: Page, options: Mapping[str, object]) -> list[tuple[str, str]]:
     """What axe finds; a document is given axe once, and gives back no more than what is wrong with it."""
-    if not page.evaluate("'axe' in window"):
-        page.add_init_script(AXE)  # for what is opened after this
-        page.evaluate(AXE)
-    if not page.evaluate("'contrastKinds' in window"):
-        page.evaluate(INSTALL, list(READABLE))
     found = page.evaluate(RUN, options)
+    if found is None:
+        if not page.evaluate("'axe' in window"):
+            page.add_init_script(AXE)  # for what is opened after this
+            page.evaluate(AXE)
+        page.evaluate(INSTALL, list(READABLE))
+        found = page.evaluate(RUN, options)
     READABLE.update(dict.fromkeys(found["readable"]))
     return [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]
 
@@ -204,13 +250,15 @@ def fits_phone() -> PhoneCheck:
 
 def _outside(page: Page) -> list[str]:
     outside: list[str] = page.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-            [...document.querySelectorAll('body *')]
+        """() => {
+            if (document.documentElement.scrollWidth <= innerWidth) return [];
+            const found = [...document.querySelectorAll('body *')]
                 .filter(node => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.scroll'))
-                .map(node => node.outerHTML.slice(0, 120))"""
+                .map(node => node.outerHTML.slice(0, 120));
+            return found.length ? found : ["something wider than the page"];
+        }"""
     )
-    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    return (outside or ["something wider than the page"]) if wide else []
+    return outside
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,7 @@ INSTALL: Final = """readable => {
 """To run in a page that has axe, with the kinds of text that were readable before."""
 
 RUN: Final = """async options => {
+    if (!("contrastKinds" in window)) return null;
     contrastKinds.begin();
     const unknown = contrastKinds.unknown();
     const onlyContrast = [options.runOnly.values].flat().join() === "color-contrast";

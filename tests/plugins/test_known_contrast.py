@@ -25,6 +25,12 @@ READABLE = "<div class=box><p>Read me</p></div>"
 
 
 @pytest.fixture
+def page(still: Page) -> Page:
+    """Every page here is only looked at."""
+    return still
+
+
+@pytest.fixture
 def judged(page: Page, axe: AxeCheck) -> AxeCheck:
     """``judged(page)``: the texts that axe finds hard to read, on a page where the same ones were readable before."""
     page.set_content(HEAD + READABLE)
