@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import chromium
+from tests.plugins.easy_targets import INSTALL as INSTALL_TARGETS
 from tests.plugins.known_contrast import INSTALL, RUN
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -228,7 +229,7 @@ def _violations(page: Page, options: Mapping[str, object]) -> list[tuple[str, st
         if not page.evaluate("'axe' in window"):
             page.add_init_script(AXE)  # for what is opened after this
             page.evaluate(AXE)
-        page.evaluate(INSTALL, list(READABLE))
+        page.evaluate(f"readable => {{ ({INSTALL})(readable); ({INSTALL_TARGETS})(); }}", list(READABLE))
         found = page.evaluate(RUN, options)
     READABLE.update(dict.fromkeys(found["readable"]))
     return [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]

@@ -142,6 +142,7 @@ INSTALL: Final = """readable => {
 RUN: Final = """async options => {
     if (!("contrastKinds" in window)) return null;
     contrastKinds.begin();
+    easyTargets.begin();
     const unknown = contrastKinds.unknown();
     const onlyContrast = [options.runOnly.values].flat().join() === "color-contrast";
     if (onlyContrast && !unknown.length) return {violations: [], readable: []};
