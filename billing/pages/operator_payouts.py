@@ -19,7 +19,7 @@ from billing.csv_files import csv_answer
 from billing.models import Payout, PayoutFile, PayoutMethod
 from billing.pages.payout_words import payout_row
 from billing.pages.provider_files import PAYOUT_HEAD, payout_rows
-from billing.statements.bank_files import make_file, waiting_payouts
+from billing.statements.bank_files import Lacking, make_file, waiting_payouts
 from billing.statements.paying_out import WrongPayout, make_payout, record_failed, record_paid, record_reversal
 from billing.statements.payout_terms import set_terms
 from billing.statements.payouts import Standing, all_standings, payouts_of
@@ -51,8 +51,8 @@ def operator_payouts(request: HttpRequest, organization: Organization) -> HttpRe
         ],
         "rows": [payout_row(one, locale) for one in payouts_of(organization)],
         "waiting": [
-            (one, money(one.amount, one.currency, locale=locale), ", ".join(one.without_iban))
-            for one in waiting_payouts()
+            (one, money(one.amount, one.currency, locale=locale), _left_out(one.left_out))
+            for one in waiting_payouts(organization)
         ],
         "files": [
             (one, moment(one.made_at, UTC, locale=locale), money(one.control_sum, one.currency, locale=locale))
@@ -189,6 +189,16 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponseBase:
     except StripeError as error:
         messages.error(request, _("Stripe did not do it: %(reason)s") % {"reason": error})
     return redirect("operator-payouts")
+
+
+def _left_out(found: tuple[tuple[str, Lacking], ...]) -> str:
+    """Whose payouts no file can have, and why."""
+    why = {
+        Lacking.IBAN: _("%(provider)s (no IBAN)"),
+        Lacking.BIC: _("%(provider)s (outside SEPA, no BIC)"),
+        Lacking.LIMIT: _("%(provider)s (more than one transfer can be of)"),
+    }
+    return ", ".join(why[lacking] % {"provider": provider} for provider, lacking in found)
 
 
 def _standing(standing: Standing, locale: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Files by which the operator's bank sends payouts: made once of what waits, and the same bytes ever after.
 
 A payout by bank that is on its way stands in one file at most, so that it cannot be sent twice by loading two files.
-What has no IBAN to go to is left out and named; it is sent by hand.
+What a bank would send back is left out and named with the reason; it is sent by hand.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from django.db import transaction
 
 from billing.models import Payout, PayoutFile, PayoutFilePart, PayoutMethod, PayoutState
 from billing.money import exact_sum, round_to_minor
-from billing.statements.pain import SEPA_AMOUNT_MAX, SEPA_CURRENCY, Holder, Order, Transfer, write_pain
+from billing.statements.pain import SEPA_AMOUNT_MAX, Address, Holder, Order, Transfer, is_sepa, write_pain
 from billing.statements.paying_out import NoPayout, WrongPayout
 from tenants.models import AuditEntry, Organization
 from tenants.profiles import profile_of
@@ -33,23 +34,33 @@ PREFIX = "PF-"
 TRANSFERS_MAX = 1_000
 
 
+class Lacking(StrEnum):
+    """Why a payout cannot be in a file."""
+
+    IBAN = "iban"
+    BIC = "bic"
+    LIMIT = "limit"
+    """It is more than one transfer of SEPA can be of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits in a currency to be put into a file, and who has no IBAN to send it to."""
+    """What waits in a currency to be put into a file, and whose payouts are left out and why, by name."""
 
     currency: str
     count: int
     amount: Decimal
-    without_iban: tuple[str, ...]
+    left_out: tuple[tuple[str, Lacking], ...]
 
 
-def waiting_payouts() -> list[Waiting]:
-    """Return what waits, by currency."""
+def waiting_payouts(operator: Organization) -> list[Waiting]:
+    """Return what waits to be sent from an operator's account, by currency."""
+    payer = profile_of(operator)
     found: dict[str, list[Payout]] = {}
     for payout in _waiting().order_by("currency", "created_at", "pk"):
         found.setdefault(payout.currency, []).append(payout)
     profiles = _profiles([one for rows in found.values() for one in rows])
-    return [_said(currency, rows, profiles) for currency, rows in found.items()]
+    return [_said(currency, rows, payer, profiles) for currency, rows in found.items()]
 
 
 @transaction.atomic
@@ -70,9 +81,11 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
         .order_by("created_at", "pk")[:TRANSFERS_MAX]
     )
     profiles = _profiles(rows)
-    chosen = [one for one in rows if profiles[one.provider_id].iban and _fits(one)]
+    chosen = [one for one in rows if _lacking(one, payer, profiles[one.provider_id]) is None]
     if not chosen:
-        raise NoPayout(f"No payout in {currency} by bank waits for a file that has an IBAN to go to.")
+        raise NoPayout(
+            f"No payout in {currency} by bank waits for a file that has an IBAN, and outside SEPA a BIC, to go to."
+        )
     number = f"{PREFIX}{PayoutFile.objects.count() + 1:04}"
     order = Order(
         message_id=number,
@@ -125,16 +138,26 @@ def _profiles(rows: list[Payout]) -> Mapping[UUID, BillingProfile]:
     return {one.provider_id: profile_of(one.provider) for one in rows}
 
 
-def _fits(payout: Payout) -> bool:
-    """What is more than a bank takes in one transfer goes by hand."""
-    return payout.currency != SEPA_CURRENCY or payout.amount <= SEPA_AMOUNT_MAX
+def _lacking(payout: Payout, payer: BillingProfile, payee: BillingProfile) -> Lacking | None:
+    """Why a payout goes by hand, None if a file can have it. Only inside SEPA a bank finds the payee's bank itself."""
+    if not payee.iban:
+        return Lacking.IBAN
+    if not is_sepa(payout.currency, payer.iban, payee.iban):
+        return None if payee.bic else Lacking.BIC
+    return Lacking.LIMIT if payout.amount > SEPA_AMOUNT_MAX else None
 
 
 def _holder(profile: BillingProfile) -> Holder:
-    return Holder(profile.legal_name, profile.iban.replace(" ", ""), profile.bic.replace(" ", ""))
+    address = Address(tuple(profile.address_lines), profile.postcode, profile.city, profile.country)
+    return Holder(profile.legal_name, profile.iban.replace(" ", ""), profile.bic.replace(" ", ""), address)
 
 
-def _said(currency: str, rows: list[Payout], profiles: Mapping[UUID, BillingProfile]) -> Waiting:
-    ready = [one for one in rows if profiles[one.provider_id].iban]
-    lacking = sorted({one.provider.name for one in rows if not profiles[one.provider_id].iban})
-    return Waiting(currency, len(ready), exact_sum(one.amount for one in ready), tuple(lacking))
+def _said(currency: str, rows: list[Payout], payer: BillingProfile, profiles: Mapping[UUID, BillingProfile]) -> Waiting:
+    ready, left_out = [], set()
+    for one in rows:
+        lacking = _lacking(one, payer, profiles[one.provider_id])
+        if lacking is None:
+            ready.append(one)
+        else:
+            left_out.add((one.provider.name, lacking))
+    return Waiting(currency, len(ready), exact_sum(one.amount for one in ready), tuple(sorted(left_out)))

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from billing.models import Payout, PayoutFile, PayoutFilePart, PayoutMethod, PayoutState
-from billing.statements.bank_files import make_file, waiting_payouts
+from billing.statements.bank_files import Lacking, make_file, waiting_payouts
 from billing.statements.paying_out import NoPayout, WrongPayout
 from tenants.api_keys import issue_key
 from tenants.models import AuditEntry, Organization, Role
@@ -29,8 +29,8 @@ IBAN = "DE89370400440532013000"
 FIELDS = ProfileFields(legal_name="Sample", country="DE", email="bills@sample.example", iban=IBAN)
 
 
-def has_iban(organization: Organization, iban: str = IBAN) -> None:
-    keep_profile(organization=organization, given=replace(FIELDS, iban=iban), by="sample", now=NOW)
+def has_iban(organization: Organization, iban: str = IBAN, bic: str = "") -> None:
+    keep_profile(organization=organization, given=replace(FIELDS, iban=iban, bic=bic), by="sample", now=NOW)
 
 
 def waits(provider: Organization, amount: str, number: int, **more: str) -> Payout:
@@ -51,7 +51,7 @@ def waits(provider: Organization, amount: str, number: int, **more: str) -> Payo
 def paying(cast: Cast) -> Cast:
     """Two payouts in euro to a provider with an IBAN, and one to a provider without."""
     has_iban(cast.operator)
-    has_iban(cast.provider, "AT611904300234573201")
+    has_iban(cast.provider, "AT611904300234573201", "BKAUATWW")
     waits(cast.provider, "1663.83", 1)
     waits(cast.provider, "5.00", 2)
     waits(cast.outsider, "7.00", 1)
@@ -65,8 +65,9 @@ def made(cast: Cast, currency: str = "EUR") -> PayoutFile:
 
 
 def test_what_waits_is_put_into_one_file_and_in_no_other(paying: Cast) -> None:
-    assert [(one.currency, one.count, one.amount, one.without_iban) for one in waiting_payouts()] == [
-        ("EUR", 2, Decimal("1668.83"), (paying.outsider.name,)),
+    waiting = waiting_payouts(paying.operator)
+    assert [(one.currency, one.count, one.amount, one.left_out) for one in waiting] == [
+        ("EUR", 2, Decimal("1668.83"), ((paying.outsider.name, Lacking.IBAN),)),
         ("USD", 1, Decimal(9), ()),
     ]
     file = made(paying)
@@ -134,8 +135,20 @@ def test_the_operator_makes_and_reads_it_by_the_api_and_nobody_else_does(paying:
     assert provider.get(f"/api/v1/payout-files/{answer.json()['id']}/xml").status_code == 404
 
 
-def test_what_a_bank_does_not_take_in_one_transfer_goes_by_hand(paying: Cast) -> None:
+def test_what_a_bank_does_not_take_goes_by_hand_and_is_named(paying: Cast, client: Client) -> None:
     waits(paying.provider, "1000000000.00", 5)
+    has_iban(paying.outsider)
+    waits(paying.outsider, "9.00", 2, currency="USD")
+    left_out = {one.currency: one.left_out for one in waiting_payouts(paying.operator)}
+    assert left_out == {
+        "EUR": ((paying.provider.name, Lacking.LIMIT),),
+        "USD": ((paying.outsider.name, Lacking.BIC),),
+    }
+    client.force_login(make_user("omar@example.com", paying.operator, Role.BILLING))
+    page = text_of(client.get("/o/payouts/"))
+    assert f"{paying.provider.name} (more than one transfer can be of)" in page
+    assert f"{paying.outsider.name} (outside SEPA, no BIC)" in page
     made = make_file(operator=paying.operator, currency="EUR", by="olga", now=NOW)
-    assert (made.transfers, made.control_sum) == (2, Decimal("1668.83"))
-    assert not PayoutFilePart.objects.filter(payout__number="PO-0005").exists()
+    assert (made.transfers, made.control_sum) == (3, Decimal("1675.83"))
+    dollars = make_file(operator=paying.operator, currency="USD", by="olga", now=NOW)
+    assert [part.payout.provider for part in dollars.parts.all()] == [paying.provider]
