@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from billing.models.contracts import BillingPeriod, Contract
 from billing.models.prices import PriceVersion
@@ -91,6 +92,11 @@ class Invoice(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-issued_at"], name="invoice_by_tenant"),
             models.Index(fields=["issuer", "-issued_at"], name="invoice_by_issuer"),
+            # What is to be paid is little of what was ever issued.
+            models.Index(fields=["tenant", "-issued_at"], condition=Q(state="issued"), name="invoice_open_by_tenant"),
+            models.Index(fields=["issuer", "-issued_at"], condition=Q(state="issued"), name="invoice_open_by_issuer"),
+            # Any part of a number is searched for, in either case.
+            GinIndex(OpClass(Upper("number"), name="gin_trgm_ops"), name="invoice_number_parts"),
             models.Index(fields=["updated_at", "id"], name="invoice_by_update"),
             models.Index(fields=["changed_at", "id"], name="invoice_by_change"),
         ]

@@ -56,9 +56,11 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
     shown, search = filters_of(request)
     found = invoice_list(organization, now=now, shown=shown, search=search, page=read_page(request.GET.get("page", "")))
     kept = {"state": shown.value, "q": search}
+    # What grows is rated for whoever opens the list, not for each page and search of it.
+    drafts = draft_rows(organization, now) if found.page == 1 and not shown and not search else ()
     context = {
         "entries": invoice_entries(found.rows, now, locale),
-        "drafts": _drafts(draft_rows(organization, now), now, locale),
+        "drafts": _drafts(drafts, now, locale),
         "search": search,
         "shown": shown.value,
         "choices": state_choices(request.path, shown, search),

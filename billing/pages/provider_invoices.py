@@ -60,8 +60,8 @@ def provider_invoices_csv(request: HttpRequest, organization: Organization) -> H
     """Write every invoice that the list shows with the same address, on all its pages."""
     now = datetime.now(UTC)
     shown, search = filters_of(request)
-    rows = list(all_invoices(organization, now=now, shown=shown, search=search, issued=True))
-    body = ((row.tenant, *said) for row, said in zip(rows, csv_rows(rows, now), strict=True))
+    rows = all_invoices(organization, now=now, shown=shown, search=search, issued=True)
+    body = ((row.tenant, *said) for row in rows for said in csv_rows([row], now))
     return csv_answer(f"invoices-issued-{organization.slug}-UTC.csv", (CSV_TENANT, *CSV_HEAD), body)
 
 

@@ -11,8 +11,6 @@ from django.db.models import Sum
 
 from billing.dues import Dues, read_dues
 from billing.models import (
-    DocumentFile,
-    DocumentFormat,
     Invoice,
     InvoiceEvidence,
     InvoiceLine,
@@ -29,6 +27,7 @@ from billing.queries.invoice_checks import (
 )
 from billing.queries.invoices import InvoiceRow, invoices_for, row_of
 from billing.rating.rated import Unit
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 
@@ -122,7 +121,6 @@ class InvoiceDetail:
     sha256: str
     closed_at: str
     accepted_gaps: tuple[Mapping[str, object], ...]
-    has_pdf: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +139,12 @@ def invoice_detail(
     Sums are of all lines whichever are shown. To compare it with the usage page its whole period is rated anew, and to
     hold its evidence to the hash all of that is read: a check that was not made has not passed nor failed.
     """
-    invoice = invoices_for(organization).filter(pk=invoice_id).first()
-    if invoice is None:
-        return None
+    with within_own(organization.pk, "what an invoice is of is both its parties', and the reader is one of them"):
+        invoice = invoices_for(organization).filter(pk=invoice_id).first()
+        return None if invoice is None else _detail_of(invoice, asked)
+
+
+def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
     sums = sums_of(invoice)
     page = _page(asked, sums.lines)
     first = (page - 1) * asked.lines_max + 1 if asked.lines_max else 1
@@ -169,7 +170,6 @@ def invoice_detail(
         sha256=evidence.values_list("sha256", flat=True).first() or "",
         closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
         accepted_gaps=tuple(invoice.period.accepted_gaps),
-        has_pdf=DocumentFile.objects.filter(step_id=invoice.pk, format=DocumentFormat.PDF).exists(),
     )
 
 

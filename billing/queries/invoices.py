@@ -105,11 +105,12 @@ def invoice_page(
 
 def invoices_for(organization: Organization) -> QuerySet[Invoice]:
     """Return the issued invoices an organization may see, with what `row_of` needs."""
-    return with_dues(
-        Invoice.objects.for_org(organization)
-        .exclude(state=InvoiceState.DRAFT)
-        .select_related("issuer", "tenant", "contract", "period", "settlement")
-    )
+    return with_parties(Invoice.objects.for_org(organization).exclude(state=InvoiceState.DRAFT))
+
+
+def with_parties(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """Return invoices with what `row_of` needs."""
+    return with_dues(invoices.select_related("issuer", "tenant", "contract", "period", "settlement"))
 
 
 def row_of(invoice: Invoice) -> InvoiceRow:

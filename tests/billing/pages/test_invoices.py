@@ -91,6 +91,7 @@ def test_what_grows_now_stands_on_top(cast: Cast, client: Client) -> None:
     assert "Draft grows until" in page
     assert "$12.34" in page
     assert "No invoices yet" in page
+    assert "Draft grows until" not in text_of(client.get("/t/invoices/", {"state": "open"}))
 
 
 def test_a_period_that_waits_to_close_says_so(cast: Cast, client: Client, month: Month) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.db.models import QuerySet
 from pytest_django import DjangoAssertNumQueries
 
+from billing.models import Invoice
 from billing.queries.invoice_list import PAGE_ROWS, Shown, all_invoices, find_invoice, invoice_list
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.factories import Cast
@@ -21,7 +25,7 @@ def issue(cast: Cast, count: int) -> None:
 
 def test_a_page_knows_its_place(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     issue(cast, PAGE_ROWS + 2)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         first = invoice_list(cast.tenant, now=ISSUED_AT)
     last = invoice_list(cast.tenant, now=ISSUED_AT, page=50)
     assert (first.page, first.found, first.has_more, len(first.rows)) == (1, PAGE_ROWS + 2, False, PAGE_ROWS)
@@ -50,6 +54,27 @@ def test_every_word_of_a_search_must_be_found(cast: Cast) -> None:
     assert invoice_list(cast.tenant, now=ISSUED_AT, search=f"n-001 {contract}").found == 1
     assert invoice_list(cast.tenant, now=ISSUED_AT, search=f"n-002 {contract}").found == 0
     assert invoice_list(cast.tenant, now=ISSUED_AT, search="%").found == 0
+
+
+def test_a_provider_searches_tenants_by_name_too(cast: Cast) -> None:
+    issue(cast, 1)
+    word = cast.tenant.name[1:4].upper()
+    assert invoice_list(cast.provider, now=ISSUED_AT, search=word, issued=True).found == 1
+    assert invoice_list(cast.tenant, now=ISSUED_AT, search=word).found == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "index"),
+    [
+        (Invoice.objects.filter(number__icontains="n-001"), "invoice_number_parts"),
+        (Invoice.objects.filter(state="issued", issuer=UUID(int=1)).order_by("-issued_at"), "invoice_open_by_issuer"),
+        (Invoice.objects.filter(state="issued", tenant=UUID(int=1)).order_by("-issued_at"), "invoice_open_by_tenant"),
+    ],
+)
+def test_what_is_searched_and_what_is_open_is_found_by_an_index(found: QuerySet[Invoice], index: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    assert index in found.explain()
 
 
 def test_a_number_is_found_by_who_owes_it_only(cast: Cast) -> None:
