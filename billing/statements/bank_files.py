@@ -93,16 +93,7 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
         execute_on=now.date(),
         payer=_holder(payer),
         currency=currency,
-        transfers=tuple(
-            Transfer(
-                # Numbers of payouts are each provider's own; this one is unique and comes back on the bank's statement.
-                end_to_end_id=one.pk.hex,
-                to=_holder(profiles[one.provider_id]),
-                amount=round_to_minor(one.amount, currency),
-                words=f"{one.number} {one.provider.name}",
-            )
-            for one in chosen
-        ),
+        transfers=tuple(_transfer(one, profiles[one.provider_id]) for one in chosen),
     )
     body = write_pain(order)
     made = PayoutFile.objects.create(
@@ -125,6 +116,16 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
         at=now,
     )
     return made
+
+
+def _transfer(payout: Payout, payee: BillingProfile) -> Transfer:
+    return Transfer(
+        # Numbers of payouts are each provider's own; this one is unique and comes back on the bank's statement.
+        end_to_end_id=payout.pk.hex,
+        to=_holder(payee),
+        amount=round_to_minor(payout.amount, payout.currency),
+        words=f"{payout.number} {payout.provider.name}",
+    )
 
 
 def _waiting() -> QuerySet[Payout]:

@@ -180,7 +180,7 @@ def _party(holder: Holder, *, sepa: bool) -> list[Tree]:
         return [name]
     postcode = _letters(where.postcode, sepa=sepa)[:POSTCODE_CHARACTERS_MAX].strip()
     said = [_letters(line, sepa=sepa)[:ADDRESS_LINE_CHARACTERS_MAX].strip() for line in where.lines]
-    lines: list[Tree] = [("AdrLine", line) for line in said if line][:ADDRESS_LINES_MAX]
+    lines: list[Tree] = [("AdrLine", line) for line in list(filter(None, said))[:ADDRESS_LINES_MAX]]
     code: list[Tree] = [("PstCd", postcode)] if postcode else []
     return [name, ("PstlAdr", [*code, ("TwnNm", town), ("Ctry", where.country), *lines])]
 
