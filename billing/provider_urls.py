@@ -117,6 +117,7 @@ urlpatterns = [
         name="provider-invoice-evidence",
     ),
     path("invoices/<str:number>/invoice.pdf", documents.provider_invoice_pdf, name="provider-invoice-pdf"),
+    path("invoices/<str:number>/invoice.xml", documents.provider_invoice_xml, name="provider-invoice-xml"),
     path("invoices/<str:number>/correct/", credit_notes.provider_invoice_correct, name="provider-invoice-correct"),
     path("disputes/", disputes.provider_disputes, name="provider-disputes"),
     path("disputes/<uuid:dispute_id>/", disputes.provider_dispute, name="provider-dispute"),

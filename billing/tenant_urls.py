@@ -79,6 +79,7 @@ urlpatterns = [
     path("invoices/<str:number>/lines.csv", invoice.tenant_invoice_lines, name="tenant-invoice-lines"),
     path("invoices/<str:number>/evidence.json", invoice.tenant_invoice_evidence, name="tenant-invoice-evidence"),
     path("invoices/<str:number>/invoice.pdf", documents.tenant_invoice_pdf, name="tenant-invoice-pdf"),
+    path("invoices/<str:number>/invoice.xml", documents.tenant_invoice_xml, name="tenant-invoice-xml"),
     path("statement/", account_statement.tenant_statement, name="tenant-statement"),
     path("statement.pdf", account_statement.tenant_statement_pdf, name="tenant-statement-pdf"),
     path("statement.csv", account_statement.tenant_statement_csv, name="tenant-statement-csv"),

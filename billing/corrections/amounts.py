@@ -135,7 +135,9 @@ def _of_line(line: Creditable, wish: Wanted, currency: str) -> Given:
     amount = line.left if wish.amount is None else wish.amount
     if wish.amount is not None:
         _require_amount(abs(amount), currency, f"line {line.position}")
-    if not line.left or amount * line.left < 0 or abs(amount) > abs(line.left):
+    if line.left and amount * line.left < 0:
+        raise WrongCredit(f"line {line.position}: expected an amount of its sign, found {amount}.", field="amount")
+    if not line.left or abs(amount) > abs(line.left):
         raise _more(line, f"{line.left} {currency}", str(amount), left=str(line.left))
     return Given(line.position, amount)
 

@@ -214,7 +214,7 @@ def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
 
 def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Given, ...]:
     if scope.lines and scope.amount is not None:
-        raise WrongCredit("Expected lines or an amount, not both.", field="amount")
+        raise WrongCredit("lines: expected lines or an amount, not both.", field="lines")
     if scope.lines:
         return of_lines(lines, scope.lines, currency)
     if scope.amount is not None:

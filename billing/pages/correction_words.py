@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from billing.corrections.amounts import MoreThanLeft, WrongCredit
 from billing.corrections.credit_notes import NotCreditable
+from billing.corrections.debits import NoNextInvoice, WrongDebit
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
 from billing.corrections.reissuing import NotReissuable, TaxNotKnown
 from billing.corrections.unused_credit import MoreThanUnused
 from billing.corrections.voiding import NotVoidable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
-from billing.rating.rated import Unit
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
-from portal.figures import locale_for, number
+from portal.figures import locale_for, money
 from portal.parts import Pill
 from tenants.roles import CORRECT_INVOICES, allows
 from tenants.scoping import acting_membership
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from tenants.problems import Problem
 
 AMOUNT_CHARACTERS_MAX: Final = 40
-SECONDS_PER_HOUR: Final = 3600
-BY_HOUR: Final = frozenset({Unit.GPU_SECONDS, Unit.GB_SECONDS, Unit.SECONDS})
 
 REASONS: Final[Mapping[str, Promise]] = {
     CreditReason.BILLING_ERROR: gettext_lazy("Billed wrongly"),
@@ -60,17 +58,16 @@ REFUND_STATES: Final[Mapping[str, tuple[Promise, PillTone]]] = {
     RefundState.FAILED: (gettext_lazy("Came back"), "bad"),
 }
 
-UNITS: Final[Mapping[str, Promise]] = {
-    Unit.TOKENS: gettext_lazy("tokens"),
-    Unit.REQUESTS: gettext_lazy("requests"),
-    Unit.IMAGES: gettext_lazy("images"),
-    Unit.STEPS: gettext_lazy("steps"),
-    Unit.GPU_SECONDS: gettext_lazy("GPU-h"),
-    Unit.GB_SECONDS: gettext_lazy("GB-h"),
-    Unit.PACKAGES: gettext_lazy("packages"),
-    Unit.SECONDS: pgettext_lazy("hours", "h"),
+_FIELDS: Final[Mapping[tuple[type[Problem], str], Promise]] = {
+    (WrongCredit, "note"): gettext_lazy("Say why in words that the tenant reads, in at most 500 characters."),
+    (WrongCredit, "amount"): gettext_lazy("An amount is above zero and has no more decimals than its currency."),
+    (WrongCredit, "lines"): gettext_lazy(
+        "Give a line a quantity or an amount above zero, or one amount over all lines, or everything that is left."
+    ),
+    (WrongDebit, "amount"): gettext_lazy("An amount is above zero and has no more decimals than its currency."),
+    (WrongDebit, "reason"): gettext_lazy("Say why."),
 }
-"""What a quantity of a line counts, as papers print it: by the hour what is kept by the second. An amount has none."""
+"""What is wrong where only a field of what was given tells it."""
 
 METHODS: Final[Mapping[str, Promise]] = {
     RefundMethod.CARD: gettext_lazy("To the card that paid"),
@@ -117,28 +114,21 @@ def read_decimal(text: str) -> Decimal | None:
     return found
 
 
-def read_quantity(text: str, unit: str) -> Decimal | None:
-    """Return what a person typed of a line in the unit that the page shows, in the line's own; like `read_decimal`."""
-    found = read_decimal(text)
-    return found * SECONDS_PER_HOUR if found is not None and unit in BY_HOUR else found
-
-
-def quantity_words(quantity: Decimal, unit: str) -> str:
-    """Return a quantity as papers print it, "" for an amount, which has none."""
-    if unit not in UNITS:
-        return ""
-    shown = quantity / SECONDS_PER_HOUR if unit in BY_HOUR else quantity
-    digits = 0 if shown == shown.to_integral_value() else 2
-    return f"{number(shown, digits=digits)} {UNITS[unit]}"
-
-
-def refusal_words(refused: Problem) -> str:
-    """Return why something was not done, and what to do."""
+def refusal_words(refused: Problem, currency: str = "") -> str:
+    """Return why something was not done, and what to do; what is left is an amount of `currency` where it is known."""
     left = str(refused.extra.get("left", ""))
+    if currency and left:
+        left = money(Decimal(left), currency, locale=page_locale())
+    by_field = _FIELDS.get((type(refused), str(refused.extra.get("field", ""))))
+    if by_field is not None:
+        return str(by_field)
     words = {
         MoreThanLeft: _("That is more than what is left to credit: %(left)s.") % {"left": left},
-        WrongCredit: _("Nothing of the invoice can be credited like that. Look at the amounts and quantities."),
         NotCreditable: _("The invoice takes no credit note."),
+        NoNextInvoice: _(
+            "There is no next invoice for this: the contract is over, the invoice is void, or its period ended longer "
+            "ago than you bill more."
+        ),
         NotWrittenOff: _("Nothing is left of the invoice to write off."),
         NotVoidable: _("The invoice can no longer be voided: credit it instead."),
         NotReissuable: _("Only a void invoice can be issued again."),

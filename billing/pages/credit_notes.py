@@ -31,17 +31,9 @@ from billing.corrections.voiding import void_invoice, voidable
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice
-from billing.pages.correction_words import (
-    REASONS,
-    UNITS,
-    may_correct,
-    page_locale,
-    quantity_words,
-    read_decimal,
-    read_quantity,
-    refusal_words,
-)
+from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
 from billing.pages.paper_words import line_said
+from billing.pages.quantity_words import WORDS, most_words, quantity_words, stored_quantity
 from billing.write_offs import write_off
 from portal.figures import moment, money
 from portal.parts import Empty
@@ -56,7 +48,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from billing.models import CreditNote
+    from billing.models import CreditNote, CreditNoteLine
     from tenants.models import Organization
 
 
@@ -105,7 +97,7 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
         try:
             note = _corrected(request, invoice)
         except Problem as refused:
-            problem = refusal_words(refused)
+            problem = refusal_words(refused, invoice.currency)
         except ValueError as refused:
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
         else:
@@ -169,9 +161,10 @@ def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
     amount = read_decimal(given.get("amount", ""))
     wanted = []
     for line in creditable_lines(invoice):
-        quantity = read_quantity(given.get(f"quantity-{line.position}", ""), line.unit)
+        quantity = read_decimal(given.get(f"quantity-{line.position}", ""))
         part = read_decimal(given.get(f"amount-{line.position}", ""))
         if quantity is not None or part is not None:
+            quantity = quantity if quantity is None else stored_quantity(quantity, line.unit)
             wanted.append(Wanted(line.position, quantity, part))
     # Nothing named is refused, and does not mean everything.
     return Scope(wanted, amount) if wanted or amount is not None else Scope([Wanted(0)])
@@ -217,8 +210,8 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
                 "description": described[line.position],
                 "amount": money(line.amount, currency, locale=locale),
                 "left": money(line.left, currency, locale=locale),
-                "quantity_left": quantity_words(line.quantity - line.credited_quantity, line.unit),
-                "unit": UNITS.get(line.unit, ""),
+                "quantity_left": most_words(line.quantity - line.credited_quantity, line.unit),
+                "unit": WORDS.get(line.unit, ""),
                 "open": bool(line.left),
                 "given_quantity": request.POST.get(f"quantity-{line.position}", ""),
                 "given_amount": request.POST.get(f"amount-{line.position}", ""),
@@ -274,7 +267,7 @@ def _row(note: CreditNote, side: str, locale: str) -> dict[str, Any]:
         "number": note.number,
         "url": reverse(f"{side}-credit-note", args=[note.number]),
         "invoice": note.invoice.number,
-        "invoice_url": reverse("tenant-invoice", args=[note.invoice.number]) if side == "tenant" else "",
+        "invoice_url": reverse(f"{side}-invoice", args=[note.invoice.number]),
         "party": note.issuer.name if side == "tenant" else note.tenant.name,
         "reason": REASONS[note.reason],
         "at": moment(note.issued_at, UTC, locale=locale),
@@ -306,12 +299,16 @@ def _lines(note: CreditNote, locale: str) -> Sequence[dict[str, str]]:
     return [
         {
             "description": line_said(each.line),
-            "quantity": quantity_words(each.quantity, each.line.unit) if each.quantity else "",
+            "quantity": _quantity_words(each),
             "amount": money(each.amount, note.currency, locale=locale),
             "tax": money(each.tax, note.currency, locale=locale),
         }
         for each in note.lines.all()
     ]
+
+
+def _quantity_words(line: CreditNoteLine) -> str:
+    return quantity_words(line.quantity, line.line.unit) if line.quantity else ""
 
 
 def _is_on(note: CreditNote, organization: Organization, side: str) -> bool:

@@ -148,9 +148,11 @@ def _one(request: HttpRequest, organization: Organization, side: str, dispute_id
         try:
             messages.success(request, _acted(request, organization, dispute))
         except Problem as refused:
-            problem = refusal_words(refused)
+            problem = refusal_words(refused, dispute.invoice.currency)
         except ValueError as refused:
-            problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
+            found = str(refused)[:40]
+            none = _("Give an amount, or say that it is everything that is left.")
+            problem = _("“%(found)s” is no number.") % {"found": found} if found else none
         else:
             return redirect(f"{side}-dispute", dispute_id=dispute_id)
     context = _shown(request, organization, side, dispute, problem)
@@ -165,7 +167,7 @@ def _acted(request: HttpRequest, organization: Organization, dispute: Dispute) -
         grant_dispute(
             dispute_id=dispute.pk,
             organization=organization,
-            scope=_granted(dispute, given.get("amount", "")),
+            scope=_granted(dispute, given.get("amount", ""), everything=bool(given.get("all"))),
             text=text,
             by=by,
             now=now,
@@ -181,9 +183,11 @@ def _acted(request: HttpRequest, organization: Organization, dispute: Dispute) -
     return _("Your answer is sent.")
 
 
-def _granted(dispute: Dispute, text: str) -> Scope:
-    """What is credited: an amount of the line, or of the invoice, or without one all that is left of it."""
-    amount = read_decimal(text)
+def _granted(dispute: Dispute, text: str, *, everything: bool) -> Scope:
+    """What is credited: an amount of the line or of the invoice, or all that is left. Without either ValueError."""
+    amount = None if everything else read_decimal(text)
+    if amount is None and not everything:
+        raise ValueError
     if dispute.line is not None:
         return Scope([Wanted(dispute.line.position, None, amount)])
     return Scope((), amount)
@@ -204,7 +208,7 @@ def _shown(
         ),
         "problem": problem,
         "given": request.POST,
-        "invoice_url": reverse("tenant-invoice", args=[invoice.number]) if side == "tenant" else "",
+        "invoice_url": reverse(f"{side}-invoice", args=[invoice.number]),
         "line_amount": money(dispute.line.amount if dispute.line else invoice.total, invoice.currency, locale=locale),
         "currency": invoice.currency,
         "pauses": dispute.pauses_dunning and dispute.state == DisputeState.OPEN,

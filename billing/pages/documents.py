@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 
 from billing.documents.found import find_file
 from billing.models import CreditNote, DocumentFormat, Invoice, ProviderStatement
+from billing.pages.invoice_files import SYNTAXES
 from billing.queries.invoices import invoices_for
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -23,6 +24,20 @@ def tenant_invoice_pdf(request: HttpRequest, organization: Organization, *, numb
 def provider_invoice_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
     """Hand the PDF of an invoice that the provider issued out, byte for byte as it was made."""
     return _answer(organization, invoices_for(organization).filter(issuer=organization, number=number).first())
+
+
+@require_safe
+@tenant_page(READ_INVOICES)
+def tenant_invoice_xml(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Hand the electronic invoice of what the tenant owes out, in the syntax asked for: ubl or cii."""
+    return _xml(request, organization, invoices_for(organization).filter(tenant=organization, number=number).first())
+
+
+@require_safe
+@provider_page(READ_INVOICES)
+def provider_invoice_xml(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Hand the electronic invoice of what the provider issued out, in the syntax asked for: ubl or cii."""
+    return _xml(request, organization, invoices_for(organization).filter(issuer=organization, number=number).first())
 
 
 @require_safe
@@ -46,8 +61,19 @@ def provider_statement_pdf(request: HttpRequest, organization: Organization, *, 
     return _answer(organization, ProviderStatement.objects.for_org(organization).filter(number=number).first())
 
 
-def _answer(organization: Organization, issued: Invoice | CreditNote | ProviderStatement | None) -> HttpResponse:
-    found = find_file(organization, issued.pk, DocumentFormat.PDF) if issued is not None else None
+def _xml(request: HttpRequest, organization: Organization, invoice: Invoice | None) -> HttpResponse:
+    wanted = SYNTAXES.get(request.GET.get("syntax", "ubl"))
+    if wanted is None:
+        raise Http404
+    return _answer(organization, invoice, wanted)
+
+
+def _answer(
+    organization: Organization,
+    issued: Invoice | CreditNote | ProviderStatement | None,
+    wanted: DocumentFormat = DocumentFormat.PDF,
+) -> HttpResponse:
+    found = find_file(organization, issued.pk, wanted) if issued is not None else None
     if found is None:
         raise Http404
     headers = {

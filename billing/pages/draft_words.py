@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from billing.closing import gate_of
 from billing.documents.rule_words import SOME_SHARE
 from billing.models import BillingPeriod
-from billing.pages.correction_words import quantity_words
 from billing.pages.paper_words import rule_said
+from billing.pages.quantity_words import quantity_words
 from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
 from billing.tax.retrying import TaxStep, TaxStepState

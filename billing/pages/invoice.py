@@ -19,6 +19,7 @@ from billing.pages.dunning import steps_of
 from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
+from billing.pages.invoice_files import correction_rows, invoice_papers
 from billing.pages.invoice_lines import LINES_SHOWN_MAX, asked_of
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
@@ -103,6 +104,8 @@ def shown_invoice(
     path = reverse(f"{side}-invoice", args=[row.number])
     context["pagination"] = pagination(path, {}, detail.page, detail.lines, LINES_SHOWN_MAX)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
+    context["corrections"] = correction_rows(invoice, locale, side)
+    context |= invoice_papers(invoice.issuer if side == "provider" else invoice.tenant, invoice, side)
     context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return context

@@ -17,6 +17,7 @@ from billing.pages.invoice_words import day_words, pay_action, period_words, sho
 from billing.pages.paper_words import heading_said, line_said
 from billing.pages.payment_words import payment_words, reference_words
 from billing.pages.price_words import unit_words
+from billing.pages.quantity_words import WORDS, shown_number
 from billing.queries.invoice_checks import EvidenceCheck
 from billing.queries.invoice_detail import ClassRow, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
@@ -28,7 +29,6 @@ from portal.shell import Crumb
 CLASSES = ("input", "cached_input", "cache_write", "output", "reasoning")
 HASH_SHOWN = 4
 PERCENT = 100
-SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,6 @@ def invoice_context(
         "credited": dues.credited,
         "written_off": dues.written_off,
         "lines_url": reverse(f"{side}-invoice-lines", args=[row.number]),
-        "pdf_url": reverse(f"{side}-invoice-pdf", args=[row.number]) if detail.has_pdf else "",
         "evidence_url": reverse(f"{side}-invoice-evidence", args=[row.number]),
         "crumbs": (Crumb(group), Crumb(_("Invoices"), reverse(f"{side}-invoices")), Crumb(row.number)),
     }
@@ -135,8 +134,7 @@ def _groups(detail: InvoiceDetail, locale: str, opened: str) -> list[_Group]:
 
 
 def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> ShownLine:
-    held = line.unit == Unit.GPU_SECONDS
-    if held:
+    if line.unit == Unit.GPU_SECONDS:
         items: tuple[Item, ...] = (_lease_item(line, currency, locale),)
     elif not line.classes:
         items = (_whole_item(line, currency, locale),)
@@ -147,7 +145,7 @@ def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> Sho
         line=line,
         note=_note(line, currency, locale),
         items=items,
-        parts=_parts(line, currency, locale, held=held) if with_parts else (),
+        parts=_parts(line, currency, locale) if with_parts else (),
         parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
         parts_label=_("%(line)s by day, class and price version") % {"line": line_said(line)},
     )
@@ -183,7 +181,7 @@ def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
     return Item(
         name=line_said(line),
         tier="",
-        quantity=_hours(line.quantity),
+        quantity=shown_number(line.quantity, line.unit),
         unit=_("GPU-h"),
         price=unit_price(line.unit_price, currency, locale=locale) if line.unit_price is not None else "",
         per=_("/ GPU-h") if line.unit_price is not None else _("several prices"),
@@ -226,13 +224,13 @@ def _class_item(row: ClassRow, line: LineRow, currency: str, locale: str) -> Ite
     )
 
 
-def _parts(line: LineRow, currency: str, locale: str, *, held: bool) -> tuple[Part, ...]:
+def _parts(line: LineRow, currency: str, locale: str) -> tuple[Part, ...]:
     return tuple(
         Part(
             day=part.day,
             name=class_words(part.token_class) or line.term_ref,
             tier=_tier_words(part.context_over),
-            quantity=_hours(part.quantity) if held else number(part.quantity) if line.unit != Unit.AMOUNT else "",
+            quantity=shown_number(part.quantity, line.unit) if line.unit in WORDS else "",
             price=unit_price(part.unit_price, currency, locale=locale),
             source=f"v{part.version}" if part.version is not None else line.source,
             amount=shown_amount(part.exact_amount, currency, locale),
@@ -269,11 +267,6 @@ def class_words(token_class: str) -> str:
     """Return what people call a class of tokens."""
     words = CLASS_WORDS.get(token_class)
     return token_class if words is None else _(words)
-
-
-def _hours(seconds: Decimal) -> str:
-    hours = seconds / SECONDS_PER_HOUR
-    return number(hours) if hours == hours.to_integral_value() else number(hours, digits=2)
 
 
 def _subtitle(row: InvoiceRow, locale: str, side: str) -> str:

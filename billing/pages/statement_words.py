@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from billing.models import ProviderStatement
 from billing.pages.invoice_context import class_words
 from billing.pages.paper_words import rule_said
+from billing.pages.quantity_words import quantity_words
 from billing.rating.rated import TermKind
 from portal.figures import day, moment, money, number, share
 from portal.parts import Kpi, Pill
@@ -123,7 +124,7 @@ def _term(one: Mapping[str, Any], currency: str, locale: str) -> dict[str, Any]:
             {
                 "name": _row_words(row),
                 "model": " · ".join(filter(None, (row["model"], class_words(row["class"])))),
-                "quantity": number(Decimal(row["quantity"])),
+                "quantity": quantity_words(Decimal(row["quantity"]), row["unit"]),
                 "base": exact(row["base"]),
                 "amount": exact(row["exact"]),
             }

@@ -123,8 +123,10 @@ def test_a_discount_goes_back_with_its_own_sign() -> None:
     discount = line("-6.00", position=2)
     assert one(Wanted(2), line(), discount) == Given(2, Decimal("-6.00"))
     assert one(Wanted(2, amount=Decimal("-2.00")), line(), discount).amount == Decimal("-2.00")
-    with pytest.raises(MoreThanLeft):
+    with pytest.raises(WrongCredit, match="line 2: expected an amount of its sign"):
         one(Wanted(2, amount=Decimal("2.00")), line(), discount)
+    with pytest.raises(MoreThanLeft):
+        one(Wanted(2, amount=Decimal("-6.01")), line(), discount)
 
 
 def test_an_amount_is_shared_out_over_what_is_left() -> None:

@@ -10,7 +10,6 @@ from django.test import Client
 
 from billing.corrections.amounts import Wanted
 from billing.models import CreditNote, Invoice, InvoiceState
-from billing.pages.correction_words import UNITS
 from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
@@ -18,6 +17,7 @@ from tests.billing.adjusting.late import Late, late_world
 from tests.billing.corrections.corrected import credit, pay
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.made import make_march
+from tests.billing.pages.reading import text_of
 from tests.factories import Cast, make_organization, make_user
 from tests.kept import kept
 
@@ -75,12 +75,18 @@ def test_what_was_paid_before_is_shown_as_a_balance(invoice: Invoice) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"amount-2": "20.01"}, "what is left to credit: 20.00"),
+        ({"amount-2": "20.01"}, "what is left to credit: $20.00"),
+        ({"amount-2": "-5"}, "An amount is above zero"),
+        ({"amount-2": "5.005"}, "has no more decimals than its currency"),
+        ({"quantity-1": "0"}, "a quantity or an amount above zero"),
         ({"amount": "x"}, "“x” is no number"),
         ({"amount": "NaN"}, "is no number"),
-        ({}, "Look at the amounts and quantities"),
-        ({"quantity-1": "1", "amount-1": "1"}, "Look at the amounts and quantities"),
-        ({"all": "1", "note": " "}, "Look at the amounts and quantities"),
+        ({}, "or everything that is left"),
+        ({"quantity-1": "1", "amount-1": "1"}, "a quantity or an amount above zero"),
+        ({"amount": "1", "amount-1": "1"}, "or one amount over all lines"),
+        ({"all": "1", "note": " "}, "Say why in words that the tenant reads"),
+        ({"action": "debit", "debit": "-3", "reason": "x"}, "An amount is above zero"),
+        ({"action": "debit", "debit": "3", "reason": " "}, "Say why."),
     ],
 )
 def test_what_cannot_be_credited_is_said_and_the_form_keeps_what_was_typed(
@@ -144,22 +150,39 @@ def test_readers_see_and_do_not_correct_and_charlie_finds_nothing(invoice: Invoi
     assert signed_in(invoice.tenant).get(f"/p/credit-notes/{note.number}/").status_code == 404
 
 
-def test_quantities_are_said_in_words_and_an_amount_has_none(cast: Cast) -> None:
+def test_gpu_time_is_given_back_by_the_hour_as_it_was_billed(cast: Cast) -> None:
     march = make_march(cast).invoice
-    page = signed_in(march.issuer, Role.ADMIN).get(f"/p/invoices/{march.number}/correct/").content.decode()
+    lease = march.lines.get(unit=Unit.GPU_SECONDS)
+    petra = signed_in(march.issuer, Role.ADMIN)
+    page = petra.get(f"/p/invoices/{march.number}/correct/").content.decode()
     assert "1,056 GPU-h" in page
     assert "gpu_seconds" not in page
-    assert set(UNITS) == set(Unit) - {Unit.AMOUNT}
-
-
-def test_a_lease_is_credited_by_the_hour_as_it_was_billed(cast: Cast) -> None:
-    march = make_march(cast).invoice
-    petra = signed_in(march.issuer)
-    lease = march.lines.get(unit=Unit.GPU_SECONDS)
-    assert correct(petra, march, **{f"quantity-{lease.position}": "1.5"})[0] == 302
+    assert correct(petra, march, **{f"quantity-{lease.position}": "2.5"})[0] == 302
     note = CreditNote.objects.get()
-    assert [one.quantity for one in note.lines.all()] == [Decimal(5400)]
-    assert "1.50 GPU-h" in petra.get(f"/p/credit-notes/{note.number}/").content.decode()
+    assert [line.quantity for line in note.lines.all()] == [Decimal(9_000)]
+    assert "2.50 GPU-h" in petra.get(f"/p/credit-notes/{note.number}/").content.decode()
+    assert "1,053.50 GPU-h" in petra.get(f"/p/invoices/{march.number}/correct/").content.decode()
+
+
+def test_an_invoice_names_what_was_given_back_of_it_asked_about_it_and_put_on_the_next(late: Late) -> None:
+    late.use(25_000_000)
+    invoice = late.close()
+    assert invoice is not None
+    petra, alice = signed_in(invoice.issuer), signed_in(invoice.tenant)
+    assert "Corrections" not in alice.get(f"/t/invoices/{invoice.number}/").content.decode()
+    pay(invoice, str(invoice.total))
+    note = credit(invoice, amount="5")
+    assert correct(petra, invoice, action="debit", debit="7", reason="Storage")[0] == 302
+    alice.post(f"/t/invoices/{invoice.number}/question/", {"line": "1", "text": "Half of that."})
+    for client, side in ((petra, "p"), (alice, "t")):
+        page = text_of(client.get(f"/{side}/invoices/{invoice.number}/"))
+        assert f"{note.number} −$5.00" in page
+        assert "$5.00 of it kept on the balance" in page
+        assert "On a later invoice $7.00" in page
+        assert "Storage" in page
+        assert "Question Open" in page
+        credited = client.get(f"/{side}/credit-notes/{note.number}/").content.decode()
+        assert f"/{side}/invoices/{invoice.number}/" in credited
 
 
 def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late) -> None:

@@ -57,7 +57,14 @@ def test_a_line_is_questioned_answered_and_granted_in_part(invoice: Invoice) -> 
 
 def test_the_whole_invoice_is_granted_whole(invoice: Invoice) -> None:
     dispute = ask(signed_in(invoice.tenant), invoice, "")
-    assert act(signed_in(invoice.issuer), "p", dispute, "grant", amount="") == 302
+    petra = signed_in(invoice.issuer)
+    said = {"action": "grant", "text": "As you say.", "amount": ""}
+    refused = petra.post(f"/p/disputes/{dispute.pk}/", said)
+    assert (refused.status_code, CreditNote.objects.exists()) == (422, False)
+    page = refused.content.decode()
+    assert "Give an amount, or say that it is everything that is left." in page
+    assert ">As you say.</textarea>" in page
+    assert act(petra, "p", dispute, "grant", amount="", all="1") == 302
     assert CreditNote.objects.get().total == invoice.total
 
 

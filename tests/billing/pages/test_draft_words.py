@@ -76,6 +76,10 @@ def test_lines_stand_beside_those_of_the_month_before() -> None:
     )
 
 
+def test_gpu_time_is_said_by_the_hour() -> None:
+    assert [row["quantity"] for row in rows(line("12.00", unit="gpu_seconds"))] == ["416.67 GPU-h"]
+
+
 def test_a_new_line_has_nothing_before_it_and_an_amount_has_no_quantity() -> None:
     [row] = rows(line("12.00", unit="amount"))
     assert (row["quantity"], row["before"], row["change"]) == ("", "–", "–")

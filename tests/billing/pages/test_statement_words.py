@@ -105,7 +105,7 @@ def test_a_term_shows_its_base_its_rounding_and_its_rows() -> None:
     assert (shown(found["amount"]), shown(found["base"])) == ("$3.00", "$10.0033")
     assert shown(found["rounding"]).replace("\N{MINUS SIGN}", "-") == "-$0.0010"
     (line,) = found["rows"]
-    assert (line["model"], line["quantity"]) == ("sample-model · Output", "10")
+    assert (line["model"], line["quantity"]) == ("sample-model · Output", "10 tokens")
     assert shown(line["amount"]) == "$3.0010"
     assert found["parts"] == "1 row"
     (found,) = term_rows(document(terms=[replace(TERM, rows=TERM.rows * 2)]), "USD", EN)

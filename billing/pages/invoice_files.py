@@ -1,0 +1,82 @@
+"""What was corrected of an invoice and which electronic invoices there are of it, as its page names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.documents.found import find_documents
+from billing.models import CreditNote, Debit, Dispute, DocumentFormat, DocumentState
+from billing.pages.correction_words import dispute_pill
+from billing.pages.invoice_words import day_words
+from portal.figures import money
+
+if TYPE_CHECKING:
+    from billing.models import Invoice
+    from tenants.models import Organization
+
+SHOWN_MAX: Final = 20
+"""Of each kind; their own lists have all."""
+SYNTAXES: Final = {"ubl": DocumentFormat.UBL, "cii": DocumentFormat.CII}
+
+
+def invoice_papers(organization: Organization, invoice: Invoice, side: str) -> dict[str, object]:
+    """Return where the PDF of an invoice is that an organization may see, and its electronic invoices (EN 16931).
+
+    Lacking is one that could not be made, because the standard demands what is not known of a party.
+    """
+    found = find_documents(organization, invoice.pk)
+    if found is None:
+        return {"pdf_url": "", "einvoices": [], "lacks_einvoice": False}
+    pdf, xml = (reverse(f"{side}-invoice-{kind}", args=[invoice.number]) for kind in ("pdf", "xml"))
+    return {
+        "pdf_url": pdf if found.has(DocumentFormat.PDF) else "",
+        "einvoices": [(key.upper(), f"{xml}?syntax={key}") for key, wanted in SYNTAXES.items() if found.has(wanted)],
+        "lacks_einvoice": found.state == DocumentState.DONE and bool(found.einvoice_lacks),
+    }
+
+
+def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, str]]:
+    """Return what was given back of an invoice, what was put on a later one, and what was asked about it."""
+    zone, currency = invoice.contract.time_zone, invoice.currency
+    notes = CreditNote.objects.filter(invoice=invoice).order_by("issued_at", "pk")[:SHOWN_MAX]
+    debits = Debit.objects.filter(invoice=invoice, taken_back__isnull=True).order_by("at", "pk")[:SHOWN_MAX]
+    questions = Dispute.objects.filter(invoice=invoice).order_by("opened_at", "pk")[:SHOWN_MAX]
+    return [
+        *(
+            {
+                "name": note.number,
+                "url": reverse(f"{side}-credit-note", args=[note.number]),
+                "what": money(-note.total, currency, locale=locale),
+                "detail": " · ".join([day_words(note.issued_at, zone, locale), *_kept_words(note, locale)]),
+            }
+            for note in notes
+        ),
+        *(
+            {
+                "name": _("On a later invoice"),
+                "url": "",
+                "what": money(debit.amount, currency, locale=locale),
+                "detail": f"{day_words(debit.at, zone, locale)} · {debit.reason}",
+            }
+            for debit in debits
+        ),
+        *(
+            {
+                "name": _("Question"),
+                "url": reverse(f"{side}-dispute", args=[question.pk]),
+                "what": dispute_pill(question.state).text,
+                "detail": day_words(question.opened_at, zone, locale),
+            }
+            for question in questions
+        ),
+    ]
+
+
+def _kept_words(note: CreditNote, locale: str) -> list[str]:
+    kept = note.total - note.applied
+    if not kept:
+        return []
+    return [_("%(amount)s of it kept on the balance") % {"amount": money(kept, note.currency, locale=locale)}]
