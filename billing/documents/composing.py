@@ -11,7 +11,8 @@ from babel import Locale
 from billing.documents.gathering import Detail, Printed, Sum, printed
 from billing.documents.inputs import DocumentInput, DocumentKind, Language, Line, Part, Party, Tax
 from billing.documents.paper import Block, Column, Fact, Paper, Row, RowKind, Table
-from billing.documents.words import PRICE_UNITS, TAX_NAMES, TITLES, UNITS, say
+from billing.documents.script import in_script
+from billing.documents.words import PRICE_UNITS, TAX_NAMES, TAX_REASONS, TITLES, UNITS, say
 from billing.money import SECONDS_PER_HOUR, minor_digits
 from billing.rating.rated import Unit
 from portal.figures import day, locale_for, money, number, share, span, unit_price
@@ -238,7 +239,7 @@ def _totals(document: DocumentInput, locale: str) -> Iterator[Fact]:
 
 def _tax_label(tax: Tax, document: DocumentInput, locale: str) -> str:
     names, base = TAX_NAMES[document.language], amount_words(tax.base, document, locale)
-    name = names.get(tax.category, tax.category)
+    name = in_script(names.get(tax.category, tax.category), document.language)
     if tax.category == "S":
         return say(document.language, "tax_row_named", name=name, percent=_percent(tax.percent), base=base)
     return say(document.language, "tax_none", name=name, base=base)
@@ -279,6 +280,11 @@ def _in_fours(iban: str) -> str:
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
+def _reason(reason: str, language: Language) -> str:
+    said = TAX_REASONS[language].get(reason)
+    return in_script(f"{said}({{reason}})", language).format(reason=reason) if said else reason
+
+
 def _notes(document: DocumentInput, shown: Printed) -> Iterator[str]:
     words = document.language
     yield from document.notes
@@ -286,7 +292,7 @@ def _notes(document: DocumentInput, shown: Printed) -> Iterator[str]:
         said = "lines_only" if shown.detail is Detail.LINES else "sums_only"
         where = "where_invoice" if document.kind is DocumentKind.INVOICE else "where_online"
         yield say(words, said, count=number(len(document.lines)), where=say(words, where))
-    yield from dict.fromkeys(tax.reason for tax in document.taxes if tax.reason)
+    yield from dict.fromkeys(_reason(tax.reason, words) for tax in document.taxes if tax.reason)
     if document.kind is DocumentKind.COLLECTIVE:
         yield say(words, "collective_note")
     yield say(words, "days_of", zone=document.time_zone)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from billing.documents.inputs import DocumentKind, Language
 from billing.documents.script import in_script
 from billing.rating.rated import PriceUnit, Unit
+from billing.tax_rules.deciding import EXPORT_REASON, NO_TAX_REASON, REVERSE_CHARGE_REASON
 
 EN: Mapping[str, str] = {
     "invoice": "Invoice",
@@ -174,6 +175,16 @@ TAX_NAMES: Mapping[Language, Mapping[str, str]] = {
     },
 }
 """By category code of UNCL 5305, as EN 16931 uses it."""
+
+TAX_REASONS: Mapping[Language, Mapping[str, str]] = {
+    Language.EN: {},
+    Language.ZH: {
+        REVERSE_CHARGE_REASON: "反向征收:由买方缴税",
+        EXPORT_REASON: "供应至其他国家:卖方所在国不征税",
+        NO_TAX_REASON: "卖方不收税",
+    },
+}
+"""Reasons that are our own, in another language; they stand before the stored words, which the law may name."""
 
 UNITS: Mapping[Language, Mapping[str, str]] = {
     Language.EN: {

@@ -8,6 +8,7 @@ import pytest
 from billing.documents.composing import compose, country_words
 from billing.documents.inputs import BankAccount, DocumentInput, DocumentKind, Language, Payment, Tax, Totals
 from billing.documents.paper import Fact, Paper, RowKind
+from billing.tax_rules.deciding import EXPORT_REASON, NO_TAX_REASON, REVERSE_CHARGE_REASON
 from tests.billing.documents.made import DUE, ISSUED, discount_line, invoice, lease_line, share_line
 
 
@@ -130,6 +131,15 @@ def test_tax_that_is_none_says_why(category: str, words: str) -> None:
     paper = compose(invoice(taxes=(tax,)))
     assert (words, "€0.00") in totals(paper)
     assert "Reverse charge: the buyer owes the tax." in paper.notes
+
+
+@pytest.mark.parametrize("reason", [REVERSE_CHARGE_REASON, EXPORT_REASON, NO_TAX_REASON])
+def test_our_own_reason_for_no_tax_is_said_in_the_papers_language_before_the_stored_words(reason: str) -> None:
+    tax = Tax(category="O", percent=Decimal(0), base=Decimal(1), amount=Decimal(0), reason=reason)
+    assert reason in compose(invoice(taxes=(tax,))).notes
+    [said] = [note for note in compose(invoice(taxes=(tax,), language=Language.ZH)).notes if reason in note]
+    assert said.partition(reason)[2] == "\N{FULLWIDTH RIGHT PARENTHESIS}"
+    assert not said[0].isascii()
 
 
 def test_percentages_keep_their_own_decimals() -> None:
