@@ -68,7 +68,36 @@ def make_parts(*, plan: PartitionPlan, now: datetime) -> list[str]:
 
 def rest_rows(*, plan: PartitionPlan, limit: int) -> int:
     """Return how many rows lie in the rest, counting to `limit`; more than 0 means that parts were not made in time."""
-    return int(_fetch(f"SELECT count(*) FROM (SELECT FROM {plan.rest} LIMIT {limit}) AS counted", [])[0][0])  # noqa: S608  a plan's name
+    outside = _outside(plan.column, [part.span for part in parts_of(plan) if part.span])
+    kept = f"SELECT FROM {plan.table} WHERE {outside} LIMIT {limit}"
+    return int(_fetch(f"SELECT count(*) FROM ({kept}) AS counted", [])[0][0])  # noqa: S608  the same
+
+
+def rows_within(plan: PartitionPlan, span: Span) -> str:
+    """Return a part's rows as a table of a query that asks the whole: a web process may read no part by its name.
+
+    By the bounds PostgreSQL looks into that part alone.
+    """
+    return f"(SELECT * FROM {plan.table} WHERE {_between(plan.column, span.from_at, span.to_at)})"  # noqa: S608  the same
+
+
+def _outside(column: str, spans: Sequence[Span]) -> str:
+    """Where no part is, as a condition; `spans` are in order and do not overlap."""
+    starts = [None, *(span.to_at for span in spans)]
+    ends = [*(span.from_at for span in spans), None]
+    gaps = [pair for number, pair in enumerate(zip(starts, ends, strict=True)) if _is_gap(number, pair, len(spans))]
+    return " OR ".join(f"({_between(column, *gap)})" for gap in gaps)
+
+
+def _is_gap(number: int, pair: tuple[datetime | None, datetime | None], last: int) -> bool:
+    """Whether there is time between the end of one part and the beginning of the next; after the last there is."""
+    return number == last or (pair[1] is not None and pair[0] != pair[1])
+
+
+def _between(column: str, from_at: datetime | None, to_at: datetime | None) -> str:
+    since = f"{column} >= '{from_at.isoformat()}'" if from_at else ""
+    until = f"{column} < '{to_at.isoformat()}'" if to_at else ""
+    return " AND ".join(filter(None, (since, until))) or "true"
 
 
 def _covered(plan: PartitionPlan, span: Span) -> bool:

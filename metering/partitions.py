@@ -38,7 +38,7 @@ class PartitionPlan:
 
     `unique` are the keys of each part, one index each: PostgreSQL can hold them within a part alone, so what makes them
     unique across parts must be said where the plan is. `order_by` is the order of rows in an archive, made of columns
-    that an index of each part covers. `still_needed` is a query that says, with the part's name in place of `{part}`,
+    that an index of each part covers. `still_needed` is a query that says, with the part's rows in place of `{part}`,
     whether a row of it is still to be worked on. `keys` is a query of (name, text) that archives carry beside the rows
     because these cannot be checked without them.
     """

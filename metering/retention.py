@@ -26,7 +26,7 @@ from metering.archive_files import (
 )
 from metering.event_retention import forget_totals, keep_totals
 from metering.partition_plans import EVENT_CALLS, PLANS
-from metering.partition_tables import Part, drop_part, make_parts, part_for_restoring, parts_of
+from metering.partition_tables import Part, drop_part, make_parts, part_for_restoring, parts_of, rows_within
 from metering.partitions import Span
 from metering.retention_models import PartitionArchive, RetentionHold
 
@@ -99,7 +99,7 @@ def why_kept(*, plan: PartitionPlan, part: Part, now: datetime) -> str:
         return "it is not archived"
     if archive.keep_until is not None and archive.keep_until > now:
         return f"it was restored and stays until {archive.keep_until.isoformat()}"
-    if plan.still_needed and _fetch(plan.still_needed.format(part=part.name))[0][0]:
+    if plan.still_needed and _fetch(plan.still_needed.format(part=rows_within(plan, part.span)))[0][0]:
         return "some of its rows are not worked on yet"
     return ""
 

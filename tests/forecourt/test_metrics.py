@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +14,10 @@ from forecourt.metrics import as_text
 from metering.hours import unix_ms_of
 from metering.metered_figures import Figure, figures
 from metering.partition_plans import PLANS
+from metering.partition_tables import parts_of
 from metering.partitions import months_after
+from metering.retention_models import PartitionArchive, RetentionHold
+from tenants.limits.roles import WEB_ROLE
 from tests.factories import Cast
 from tests.metering.fleet import column, make_agent, meter
 from tests.metering.test_events import event, send
@@ -54,6 +58,25 @@ def test_a_part_that_something_keeps_is_told() -> None:
     later = months_after(timezone.now(), 40)
     blocked = {one.labels: one.value for one in figures(later) if one.name == "forecourt_parts_blocked"}
     assert all(count > 0 for count in blocked.values())
+
+
+def test_a_web_process_which_owns_no_table_tells_them_too() -> None:
+    """It reads no part of a table by the part's own name, also where parts are old enough to be dropped."""
+    now = months_after(timezone.now(), 40)
+    for plan in PLANS:
+        RetentionHold.objects.update_or_create(name="billing", defaults={"stated_at": now, "needed_from_at": None})
+        for part in parts_of(plan):
+            if part.span and part.span.to_at and part.span.to_at <= now:
+                PartitionArchive.objects.create(
+                    table_name=plan.table, partition=part.name, from_at=part.span.from_at, to_at=part.span.to_at,
+                    rows=0, file=part.name, file_bytes=0, file_sha256="", archived_at=now,
+                )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {WEB_ROLE}")
+    assert asked().status_code == 200
+    assert {one.value for one in figures(now) if one.name == "forecourt_parts_blocked"} == {0}
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
 
 
 def test_the_text_is_what_a_scraper_reads() -> None:
