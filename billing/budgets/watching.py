@@ -72,7 +72,7 @@ def look_at_budgets(*, organization: Organization, side: Side, now: datetime) ->
     """Look at every budget of one side of an organization; return what was told.
 
     Its use is rated once for all of them. What came late into a period that has just ended is told of too, but stops
-    nothing any more.
+    nothing any more; not where the budget says what it says since later: it counts from the period that ran then.
     """
     using = Using(organization, side, now=now)
     kept = SpendForecast.objects.filter(organization=organization, side=side, made_at__gt=now - DAY)
@@ -80,7 +80,8 @@ def look_at_budgets(*, organization: Organization, side: Side, now: datetime) ->
     told: list[SpendAlert] = []
     for budget in Budget.objects.filter(organization=organization, side=side, retired_at__isnull=True).order_by("pk"):
         rule = rule_of(budget)
-        windows = dict.fromkeys(window_of(rule.per, rule.zone, at) for at in (now - LATE, now))
+        counted_from_at = min(now, max(now - LATE, budget.changed_at))
+        windows = dict.fromkeys(window_of(rule.per, rule.zone, at) for at in (counted_from_at, now))
         for window in windows:
             days = None if rule.per is Per.HOUR else using.by_day(rule, window)
             told += note_use(

@@ -12,7 +12,7 @@ from billing.budgets.rules import Measure, Per, Scope
 from billing.budgets.setting import retire_budget
 from billing.budgets.watching import LOOKED_AT_EVERY, PROFILED_EVERY, begin_watches, claim_watches
 from billing.budgets.watching import look as look_at
-from billing.models import Budget, BudgetLook, SpendWatch
+from billing.models import Budget, BudgetLook, SpendMail, SpendWatch
 from tests.billing.budgets.spent import BIG, BY, DAY, NOW, look, make_spent, set_budget, told
 from tests.billing.world import APRIL, MARCH
 
@@ -66,12 +66,24 @@ def test_a_new_period_begins_at_nothing(cast: Cast) -> None:
 
 def test_late_usage_just_after_midnight_is_still_told(cast: Cast) -> None:
     spent = make_spent(cast, days=0)
-    set_budget(cast, per=Per.DAY, amount=Decimal(8), thresholds=(100,))
+    set_budget(cast, per=Per.DAY, amount=Decimal(8), thresholds=(100,), now=MARCH)
     midnight = MARCH + 5 * DAY
     assert look(cast, midnight + timedelta(minutes=5)) == []
     spent.big.use({"input": 10_000_000}, at=midnight - timedelta(minutes=10), to_at=midnight, model=BIG)
     assert told(look(cast, midnight + timedelta(minutes=20))) == [("threshold", 100)]
     assert look(cast, midnight + timedelta(minutes=22)) == []
+
+
+def test_a_period_that_was_over_when_the_budget_was_set_is_not_told_of(cast: Cast) -> None:
+    """A letter about the hour before would be the one of the day, and keep back that about the running hour."""
+    spent = make_spent(cast, days=0)
+    ten = MARCH + 5 * DAY + timedelta(hours=10)
+    spent.big.use({"input": 10_000_000}, at=ten - timedelta(minutes=30), to_at=ten, model=BIG)
+    spent.big.use({"input": 20_000_000}, at=ten, to_at=ten + timedelta(minutes=5), model=BIG)
+    set_budget(cast, per=Per.HOUR, amount=Decimal(8), thresholds=(100,), now=ten + timedelta(minutes=10))
+    (alert,) = look(cast, ten + timedelta(minutes=11))
+    assert (alert.from_at, alert.used) == (ten, 16)
+    assert {letter.alert_id for letter in SpendMail.objects.all()} == {alert.pk}
 
 
 def test_without_budgets_one_is_looked_at_once_an_hour_and_with_one_at_once(cast: Cast) -> None:
