@@ -82,7 +82,7 @@ def test_a_period_that_was_over_when_the_budget_was_set_is_not_told_of(cast: Cas
     spent.big.use({"input": 20_000_000}, at=ten, to_at=ten + timedelta(minutes=5), model=BIG)
     set_budget(cast, per=Per.HOUR, amount=Decimal(8), thresholds=(100,), now=ten + timedelta(minutes=10))
     (alert,) = look(cast, ten + timedelta(minutes=11))
-    assert (alert.from_at, alert.used) == (ten, 16)
+    assert (alert.from_at, alert.used) == (ten, Decimal(16))
     assert {letter.alert_id for letter in SpendMail.objects.all()} == {alert.pk}
 
 
