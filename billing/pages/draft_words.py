@@ -22,6 +22,7 @@ from portal.figures import day, moment, money, number
 from portal.parts import Pill
 
 HUNDRED = Decimal(100)
+TIMES_SHOWN_FROM = 10
 
 
 def state_pill(state: DraftState) -> Pill:
@@ -35,9 +36,11 @@ def state_pill(state: DraftState) -> Pill:
 
 
 def change_words(amount: Decimal, before: Decimal | None) -> str:
-    """Return by how many percent an amount is more or less than the one before."""
+    """Return by how many percent an amount is more or less than the one before; from ten times on, how many times."""
     if not before:
         return "–"
+    if amount >= before * TIMES_SHOWN_FROM > 0:
+        return f"×{number(amount / before)}"
     percent = (amount - before) * HUNDRED / before
     sign = "+" if percent > 0 else ""
     return f"{sign}{number(percent, digits=1)}%"

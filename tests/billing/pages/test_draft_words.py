@@ -51,6 +51,10 @@ def test_every_state_has_a_word() -> None:
         ("1", "3", "\N{MINUS SIGN}66.7%"),
         ("5", None, "–"),
         ("5", "0", "–"),
+        ("99.99", "10", "+899.9%"),
+        ("100", "10", "×10"),
+        ("1203.20", "1.42", "×847"),
+        ("-100", "-10", "+900.0%"),
     ],
 )
 def test_a_change_is_said_in_percent_of_what_was_before(amount: str, before: str | None, words: str) -> None:
@@ -60,7 +64,7 @@ def test_a_change_is_said_in_percent_of_what_was_before(amount: str, before: str
 @given(amount=st.decimals("0", "1e9", places=2), before=st.decimals("0.01", "1e9", places=2))
 def test_more_has_a_plus_and_less_a_minus_or_is_too_small_to_show(amount: Decimal, before: Decimal) -> None:
     said = change_words(amount, before)
-    assert said.startswith("+") == (amount > before)
+    assert said.startswith(("+", "×")) == (amount > before)
     assert not (said.startswith("\N{MINUS SIGN}") and amount >= before)
 
 
