@@ -22,6 +22,7 @@ from clusters.occupancy import Card as Place
 from forecourt.demo.cards import make_cards
 from forecourt.demo.costs import enter_sample_costs
 from forecourt.demo.joblist import JobList, read_openb, seeded_jobs
+from forecourt.demo.letting import let_cards, whole_slices
 from forecourt.demo.plan import (
     A100,
     CARDS_PER_NODE,
@@ -160,7 +161,7 @@ def seed_contracts(plan: Plan, world: Seeded, now: datetime) -> None:
         _record_cards(plan, node)
     _token_shares(plan, world, book)
     _month_lease(plan, world, book)
-    _running_leases(plan, world, now)
+    let_cards(world.contracts, month_to=instant(plan.month_to_ms), now=now)
     _jobs(plan, world, book, jobs_from=jobs_from, length_s=length_s)
     enter_sample_costs(world.clusters.values(), effective_at=from_at, now=now)
 
@@ -229,47 +230,13 @@ def _month_lease(plan: Plan, world: Seeded, book: PriceBook) -> None:
     contract = world.contracts["sample-research"] = _open(world, "sample-research", book, instant(plan.month_from_ms))
     world.leases["month"] = add_lease(
         contract=contract,
-        slices=_slices("south-h100-01", 0, CARDS_PER_NODE),
+        slices=whole_slices("south-h100-01", 0, CARDS_PER_NODE),
         from_at=from_at,
         to_at=to_at,
         price_per_gpu_hour=LEASE_RATE,
         now=from_at,
         title="8 × H100 cluster node",
     )
-
-
-def _running_leases(plan: Plan, world: Seeded, now: datetime) -> None:
-    """Leases around today, so that the timeline shows what runs and what is reserved."""
-    contract = world.contracts["sample-research"]
-    today = max(now.replace(hour=0, minute=0, second=0, microsecond=0), instant(plan.month_to_ms))
-    for first, count, start, days, rate, title in (
-        (0, 4, -4, 9, "1.49", "4 × A100 fine-tuning"),
-        (4, 2, -2, 4, "1.55", "2 × A100 evaluation"),
-        (4, 2, 3, 6, "1.49", "2 × A100 evaluation, second run"),
-        (0, 4, 6, 8, "1.45", "4 × A100 fine-tuning, second run"),
-    ):
-        from_at = max(today + timedelta(days=start), instant(plan.month_to_ms))
-        add_lease(
-            contract=contract,
-            slices=_slices("south-a100-01", first, count),
-            from_at=from_at,
-            to_at=today + timedelta(days=start + days),
-            price_per_gpu_hour=Decimal(rate),
-            now=min(from_at, now),
-            title=title,
-        )
-    chat = world.contracts["sample-chat"]
-    for first, count, start, days in ((0, 4, -5, 12), (4, 4, 2, 7)):
-        from_at = max(today + timedelta(days=start), instant(plan.month_to_ms))
-        add_lease(
-            contract=chat,
-            slices=_slices("south-h100-01", first, count),
-            from_at=from_at,
-            to_at=today + timedelta(days=start + days),
-            price_per_gpu_hour=None,
-            now=min(from_at, now),
-            title=f"{count} × H100 burst capacity",
-        )
 
 
 def _jobs(plan: Plan, world: Seeded, book: PriceBook, *, jobs_from: datetime, length_s: int) -> None:
@@ -391,8 +358,3 @@ def _open(world: Seeded, slug: str, book: PriceBook, from_at: datetime) -> Contr
         grace_hours=GRACE_HOURS,
         now=from_at,
     )
-
-
-def _slices(node: str, first: int, count: int) -> list[Slice]:
-    found = Slice.objects.select_related("accelerator").filter(accelerator__node__name=node, kind=SliceKind.WHOLE)
-    return list(found.order_by("accelerator__position")[first : first + count])
