@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Let(NamedTuple):
-    """A lease of `count` cards of a node from place `first` on; days count from today, no rate is the book's."""
+    """A lease of so many `cards` of a node from place `first` on; days count from today, no rate is the book's."""
 
     tenant: str
     node: str
     first: int
-    count: int
+    cards: int
     from_day: int
     to_day: int
     rate: str | None
@@ -52,7 +52,7 @@ def let_cards(contracts: Mapping[str, Contract], *, month_to: datetime, now: dat
         from_at = max(today + timedelta(days=one.from_day), month_to)
         add_lease(
             contract=contracts[one.tenant],
-            slices=whole_slices(one.node, one.first, one.count),
+            slices=whole_slices(one.node, one.first, one.cards),
             from_at=from_at,
             to_at=today + timedelta(days=one.to_day),
             price_per_gpu_hour=None if one.rate is None else Decimal(one.rate),

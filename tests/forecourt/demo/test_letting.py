@@ -19,10 +19,10 @@ def test_every_lease_holds_its_cards_and_none_begins_in_the_billed_month() -> No
     plan = small_plan()
     seeded(plan)
     for one in LEASES:
-        cards = whole_slices(one.node, one.first, one.count)
-        assert len(cards) == one.count, one
+        cards = whole_slices(one.node, one.first, one.cards)
+        assert len(cards) == one.cards, one
         held = TermAllocation.objects.filter(term__title=one.title, allocation__slice__in=cards)
-        assert held.count() >= one.count, one
+        assert held.count() >= one.cards, one
     month_to = instant(plan.month_to_ms)
     assert all(term.from_at >= month_to for term in Term.objects.filter(title__in={one.title for one in LEASES}))
 
