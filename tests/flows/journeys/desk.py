@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
     from pytest_django.live_server_helper import LiveServer
 
-WAIT_MS = 5_000
+WAIT_MS = 20_000
+"""How long a page is waited for: the first one of a process makes everything ready, beside other tests."""
 
 
 class Desk:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tenants.models import Membership
+from tenants.models import Membership, Role
 from tenants.tasks import send_asked_letters, send_invitations
-from tests.factories import PASSWORD
+from tests.factories import EPOCH, PASSWORD, make_user
 from tests.servers.openid import CLIENT_ID, CLIENT_SECRET, running_provider
 from tests.tenants.accounts.doors import code_of
 
@@ -92,6 +92,50 @@ def test_sign_in_through_your_organization(desk: Desk, place: Place, settings: S
         desk.follow("Sign in through your organization")
         desk.follow("Go on with Outsider")
         desk.is_at("Overview")
+
+
+def test_choose_a_new_password(desk: Desk, place: Place) -> None:
+    """Choose a new password."""
+    fiona = make_user("fiona@example.com", place.cast.tenant)
+    desk.stand_up()
+    desk.follow("Password forgotten?")
+    desk.form().text("E-mail", fiona.email)
+    desk.press("Send the link")
+    send_asked_letters()
+    desk.open_letter(fiona.email)
+    desk.form().text("New password", WISHED).text("New password, again", WISHED)
+    desk.press("Set this password")
+    desk.follow("Sign in")
+    desk.form().text("E-mail", fiona.email).text("Password", WISHED)
+    desk.press("Sign in")
+    desk.is_at("Usage")
+
+
+def test_act_for_another_organization(desk: Desk, place: Place) -> None:
+    """Act for another organization."""
+    gina = make_user("gina@example.com", place.cast.tenant)
+    Membership.objects.create(user=gina, organization=place.cast.provider, role=Role.VIEWER, created_at=EPOCH)
+    desk.sit_down(gina.email)
+    desk.own_account()
+    desk.press("Switch to it Tenant", within="Your organizations")
+    desk.is_at("Usage")
+
+
+def test_take_ones_data_and_leave(desk: Desk, place: Place) -> None:
+    """Take your data, and leave."""
+    henry = make_user("henry@example.com", place.cast.tenant, Role.VIEWER)
+    desk.sit_down(henry.email)
+    desk.own_account()
+    with desk.saving() as lines:
+        desk.follow("Download your data")
+    assert any(henry.email in line for line in lines)
+    desk.follow("Delete the account")
+    desk.form().text("Password", PASSWORD)
+    desk.press("Confirm")
+    desk.form("What happens").text("Type your e-mail address to confirm", henry.email)
+    desk.press("Delete my account")
+    desk.is_at("Your account is deleted")
+    assert not Membership.objects.filter(user=henry).exists()
 
 
 def test_read_in_chinese(desk: Desk, place: Place) -> None:

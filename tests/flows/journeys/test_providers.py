@@ -91,6 +91,16 @@ def test_connect_a_server(desk: Desk, place: Place) -> None:
     desk.sees("forecourt agent enroll", token)
 
 
+def test_see_who_holds_which_card(desk: Desk, place: Place) -> None:
+    """See who holds which card."""
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Occupancy")
+    desk.follow("Day")
+    desk.sees("Booked", "Leases per GPU")
+    desk.unfold("Show as table")
+    desk.sees("Tenant")
+
+
 def test_say_what_a_site_costs(desk: Desk, place: Place) -> None:
     """Say what a site costs."""
     desk.sit_down(place.cast.petra.email)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.budgets.tasks import look_at_spending
 from billing.models import Invoice, InvoiceState, Term
 from billing.tasks import match_bank_lines
 from tests.flows.journeys.conftest import KEYS, MODEL
@@ -63,6 +64,35 @@ def test_set_a_budget(desk: Desk, place: Place) -> None:
     desk.sees("All of it", "it tells only")
     desk.go("Budgets")
     desk.sees("All of it", "$1,000.00 per month")
+
+
+def test_let_use_go_on(desk: Desk, place: Place) -> None:
+    """Let use go on that a budget stopped."""
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Budgets")
+    desk.follow("New budget")
+    desk.form().text("Name", "Trial").choice("Limits", MODEL).text("Amount", "5").text("Tell at, percent", "100").tick(
+        "Stop new use"
+    )
+    desk.press("Set it")
+    look_at_spending()
+    desk.go("Budgets")
+    desk.sees("“Trial” is used up")
+    desk.follow("Raise or lift it")
+    desk.form("Let use go on").text("Why use may go on", "The trial is longer.")
+    desk.press("Lift the stop")
+    desk.is_told("New use may begin again.")
+
+
+def test_compare_bay_and_pump(desk: Desk, place: Place) -> None:
+    """See what another model of payment would cost."""
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Bay or pump?")
+    desk.form("What to compare").choice("Usage of contract", place.running.number).text("GPUs held", "2").text(
+        "Share, percent", "30"
+    )
+    desk.press("Compare")
+    desk.sees("Lease", "Share of 30%", "Where they cross")
 
 
 def test_rent_cards(desk: Desk, place: Place) -> None:
