@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "tenants.limiting.LimitedRows",
     "allauth.account.middleware.AccountMiddleware",
     "tenants.accounts.seen.LastSeen",
+    "tenants.accounts.private_pages.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
