@@ -88,7 +88,7 @@ def test_every_address_is_listed_with_its_scope() -> None:
     found: dict[tuple[str, str], str] = {}
     for pattern, view in _views(get_resolver().url_patterns, "/"):
         if pattern.startswith("/api/v1/") and not pattern.endswith("schema"):
-            address = re.sub(r"<str:(\w+)>", r"<\1>", re.sub(r"<uuid:\w+>", "<id>", pattern))
+            address = re.sub(r"<(?:str|slug):(\w+)>", r"<\1>", re.sub(r"<uuid:\w+>", "<id>", pattern))
             scopes = getattr(getattr(view, "view_class", None), "required_scopes", None) or {"POST": ""}
             found |= {(method, address): scope for method, scope in scopes.items()}
     assert said == found
