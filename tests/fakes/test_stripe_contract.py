@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
+import stripe
 
+from billing.stripe_answers import API_VERSION
 from tests.fakes.stripe_double import contract
 from tests.fakes.stripe_double.double import HANDLERS
 from tests.fakes.stripe_double.refusals import Refusal
@@ -115,6 +117,10 @@ def test_every_operation_of_the_package_is_read_and_its_parameters_resolve() -> 
             assert operation.params_module is not None, operation
             params_type = getattr(importlib.import_module(operation.params_module), operation.params_class)
             assert contract.fields_of(params_type) is not None
+
+
+def test_the_version_that_is_asked_for_is_the_one_of_the_types() -> None:
+    assert stripe.api_version == API_VERSION
 
 
 def test_every_handler_answers_an_operation_that_the_package_makes() -> None:
