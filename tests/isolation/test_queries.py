@@ -116,6 +116,11 @@ def look(
     return asked, pages
 
 
+def named_twice(page: bytes) -> set[str]:
+    """The ids that more than one element of a page has."""
+    return {name for name, count in Counter(re.findall(r'<[^>]*?\sid="([^"]+)"', page.decode())).items() if count > 1}
+
+
 def more_allowed(name: str) -> int:
     """How many questions more an address may ask once there are more rows."""
     return INVOICES_ADDED * QUERIES_OF_AN_INVOICE_MAX if any(one in name for one in BY_INVOICE) else 0
@@ -153,6 +158,7 @@ def test_no_page_asks_more_or_grows_too_large_with_more_rows(cast: Cast, filled:
     sent = {name: sum(wire_bytes(page).values()) for name, page in pages.items()}
     assert sent
     assert not {name: count for name, count in sent.items() if count > WIRE_BYTES_MAX}
+    assert not {name: found for name, page in pages.items() if (found := named_twice(page))}, "labels lead to the first"
 
 
 def test_a_question_for_each_row_is_told_from_one_for_all(cast: Cast) -> None:
@@ -169,6 +175,12 @@ def test_a_question_for_each_row_is_told_from_one_for_all(cast: Cast) -> None:
     asked = shapes(query["sql"] for query in at_once)
     assert set(asked.values()) == {1}, asked
     assert len(asked) == 3
+
+
+def test_an_id_that_two_elements_have_is_found() -> None:
+    page = b'<section id="buy"><label for="buy">Buy</label><input name="x" id="buy"><b data-id="a"><b data-id="a">'
+    assert named_twice(page) == {"buy"}
+    assert named_twice(page.replace(b"<section id", b"<section name")) == set()
 
 
 def test_lists_of_any_length_are_one_question() -> None:
