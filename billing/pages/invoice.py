@@ -12,7 +12,7 @@ from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
-from billing.models import Invoice
+from billing.models import Chargeback, Invoice
 from billing.money import round_to_minor
 from billing.pages.correction_words import may_correct
 from billing.pages.dunning import steps_of
@@ -35,6 +35,7 @@ from billing.queries.invoice_detail import (
 )
 from billing.queries.invoice_list import find_invoice as find_invoice
 from billing.queries.invoice_taxes import invoice_rates
+from billing.reconciling.chargeback_words import chargeback_rows
 from billing.together import collective_of
 from metering.context_bands import tier_id
 from metering.pages.paging import pagination
@@ -106,6 +107,8 @@ def shown_invoice(
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["corrections"] = correction_rows(invoice, locale, side)
     context |= invoice_papers(invoice.issuer if side == "provider" else invoice.tenant, invoice, side)
+    if side == "provider":
+        context["chargebacks"] = chargeback_rows(Chargeback.objects.filter(payment__invoice=invoice), locale)
     context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return context

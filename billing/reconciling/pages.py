@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from billing import stripe_account
-from billing.models import Difference, DifferenceKind, Reconciliation
+from billing.models import Chargeback, Difference, DifferenceKind, Reconciliation
+from billing.reconciling.chargeback_words import chargeback_rows
 from billing.reconciling.looking import begin, look
 from billing.reconciling.settling import ACCEPT, BOOK, CLOSE, PUSH, TAKE_BACK, WAYS, settle_difference
 from billing.stripe_answers import StripeError
@@ -105,6 +106,7 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
         "looked_at": [(LOOKED_WORDS.get(name, name), count) for name, count in sorted(run.looked_at.items())]
         if run
         else [],
+        "chargebacks": chargeback_rows(Chargeback.objects.all(), locale),
         "edits": edits,
         "takes": takes,
     }
