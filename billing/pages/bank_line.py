@@ -115,6 +115,10 @@ class NoteForm(forms.Form):
         help_text=gettext_lazy("Such as interest, or a transfer between own accounts."),
     )
 
+    def __init__(self, data: Any = None) -> None:
+        """Take ids of its own: the form beside it has a note, too."""
+        super().__init__(data, auto_id="aside_%s")
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(READ_INVOICES)
