@@ -102,6 +102,18 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return total
 
 
+def sum_of_fractions(amounts: Iterable[Fraction]) -> Fraction:
+    """Return the sum exactly: those of one denominator are added first, and all brought over one once."""
+    numerators: dict[int, int] = {}
+    for amount in amounts:
+        denominator = amount.denominator
+        numerators[denominator] = numerators.get(denominator, 0) + amount.numerator
+    if not numerators:
+        return Fraction(0)
+    common = math.lcm(*numerators)
+    return Fraction(sum(found * (common // denominator) for denominator, found in numerators.items()), common)
+
+
 def less(whole: Decimal, *parts: Decimal) -> Decimal:
     """Return what is left of a whole, exactly."""
     return exact_sum((whole, *(part.copy_negate() for part in parts)))

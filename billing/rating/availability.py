@@ -7,7 +7,7 @@ It is known at a period's end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -129,7 +129,7 @@ def adjust_availability(term: TermInput, window: RatingWindow, lines: Sequence[R
             if credit > 0:
                 span = (max(starts, window.from_at), min(later, window.to_at))
                 line = amount_line(about, RULE_CREDIT, credit, span, sign=-1, key=ref)
-                credited.append(replace(line, about_ref=ref))
+                credited.append(msgspec.structs.replace(line, about_ref=ref))
     return Rated(tuple(credited))
 
 

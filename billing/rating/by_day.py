@@ -7,9 +7,13 @@ The parts of a line sum to it exactly, so a page and a bill show one total.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from billing.money import largest_remainder_units
 from billing.rating.billable import billable, take
@@ -36,6 +40,16 @@ class _Slot:
     mixes: dict[tuple[Group, str], dict[str, dict[str, int]]] = field(default_factory=dict)
     units: dict[tuple[Group, str], dict[str, int]] = field(default_factory=dict)
     left: dict[tuple[Group, str], dict[str, int]] = field(default_factory=dict)
+
+
+def day_in(zone: ZoneInfo) -> Callable[[datetime], date]:
+    """Return what tells the day of an instant in a zone, worked out once for each instant: thousands are alike."""
+
+    @cache
+    def day(at: datetime) -> date:
+        return at.astimezone(zone).date()
+
+    return day
 
 
 class _Told:

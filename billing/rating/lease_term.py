@@ -16,6 +16,8 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
+import msgspec
+
 from billing.money import to_charge
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.held_time import About, Rates, Row, amount_line, at_fault, bounds, rate_time, together
@@ -301,7 +303,7 @@ def _fee(term: TermInput, window: RatingWindow, stretch: Stretch[LeaseWording], 
         fixed = Rates(price[0], ())
         of_model = [hold for hold in frozen if hold.accelerator_model == model]
         rated += rate_time(about, fixed, of_model, span, row=Row.of_rule(rule))
-    lines = tuple(replace(line, share_percent=percent) for line in rated.lines)
+    lines = tuple(msgspec.structs.replace(line, share_percent=percent) for line in rated.lines)
     return Rated(lines, rated.unpriced)
 
 

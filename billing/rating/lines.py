@@ -9,9 +9,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 
-from billing.money import exact_sum, from_minor, round_to_minor
+from billing.money import exact_sum, from_minor, round_to_minor, sum_of_fractions
 from billing.rating.rated import Price, RatedLine, Unit
 
 
@@ -89,7 +88,10 @@ def _invoice_line(sublines: list[RatedLine], currency: str) -> InvoiceLine:
     units = {line.unit for line in sublines}
     prices = {line.price for line in sublines}
     shares = {line.share_percent for line in sublines}
-    qualities = sorted({quality for line in sublines for quality in line.quality_mix})
+    mixes: dict[str, list[Decimal]] = {}
+    for line in sublines:
+        for quality, number in line.quality_mix.items():
+            mixes.setdefault(quality, []).append(number)
     return InvoiceLine(
         term_ref=first.term_ref,
         model=first.model,
@@ -97,12 +99,10 @@ def _invoice_line(sublines: list[RatedLine], currency: str) -> InvoiceLine:
         quantity=exact_sum(line.quantity for line in sublines) if len(units) == 1 else None,
         price=first.price if len(prices) == 1 else None,
         share_percent=first.share_percent if len(shares) == 1 else None,
-        quality_mix={
-            quality: exact_sum(line.quality_mix.get(quality, Decimal(0)) for line in sublines) for quality in qualities
-        },
+        quality_mix={quality: exact_sum(mixes[quality]) for quality in sorted(mixes)},
         base_amount=exact_sum(line.base_amount for line in sublines),
         exact_amount=exact_sum(line.amount for line in sublines),
-        amount=round_to_minor(sum((line.exact for line in sublines), Fraction(0)), currency),
+        amount=round_to_minor(sum_of_fractions(line.exact for line in sublines), currency),
         from_at=min(line.from_at for line in sublines),
         to_at=max(line.to_at for line in sublines),
         sublines=tuple(sublines),

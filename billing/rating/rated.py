@@ -14,7 +14,9 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 
-from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_amount, exact_sum, to_charge
+import msgspec
+
+from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_amount, exact_sum, sum_of_fractions, to_charge
 
 LINE_KEY_CHARS_MAX = 300
 WHOLE_PERCENT = Decimal(100)
@@ -101,8 +103,7 @@ def whole_amount(amount: Decimal | Fraction) -> Price:
     return Price(to_charge(Fraction(amount)), PriceUnit.AMOUNT, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatedLine:
+class RatedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One priced quantity with everything that a charge must carry.
 
     `line_key` says what the line is about and is the same in every run. `context_over` is the threshold of the
@@ -112,6 +113,8 @@ class RatedLine:
     figures themselves. `about_ref` is the term that a line of a second stage is about (whose amounts a discount
     is taken off), empty where it is about the whole contract or is no such line. `marks` are those of the requests that
     the price depends on; `caller` is who used it, where a line was divided by that (`billing.rating.by_day`).
+
+    A struct and no dataclass, as `billing.rating.inputs.Used` is: a month of days has thousands.
     """
 
     line_key: str
@@ -229,7 +232,7 @@ class Rated:
     @property
     def exact_total(self) -> Fraction:
         """What is owed for all lines, exactly."""
-        return sum((line.exact for line in self.lines), Fraction(0))
+        return sum_of_fractions(line.exact for line in self.lines)
 
     def __add__(self, other: "Rated") -> "Rated":
         """Join the ratings of two terms."""

@@ -70,8 +70,13 @@ def write_tokens(written: Written, parts: Iterable[Segment], pieces: Iterable[Pi
             rows.setdefault((0, "", False, *about), []).append(piece)
         if piece.rule:
             rows.setdefault((1, piece.rule, piece.added, *about), []).append(piece)
+    percents: dict[tuple[int, str, str], Decimal] = {}
     for (_, rule, *_), same in sorted(rows.items(), key=lambda item: item[0]):
-        written.lines.append(_token_line(written.term_ref, by_number[same[0].segment], same, str(rule)))
+        first = same[0]
+        segment, of = by_number[first.segment], (first.segment, first.model, first.token_class)
+        if of not in percents:
+            percents[of] = percent_on_tokens(segment, first.model, first.token_class)
+        written.lines.append(_token_line(written.term_ref, (segment, percents[of]), same, str(rule)))
 
 
 def write_amount(
@@ -178,8 +183,8 @@ def write_rent(written: Written, segment: Segment, amount_per_span: Decimal, spa
     return line.exact
 
 
-def _token_line(term_ref: str, segment: Segment, same: list[Piece], rule: str) -> RatedLine:
-    first = same[0]
+def _token_line(term_ref: str, shared: tuple[Segment, Decimal], same: list[Piece], rule: str) -> RatedLine:
+    (segment, percent), first = shared, same[0]
     sign = -1 if rule and not first.added else 1
     mix: dict[str, int] = {}
     for piece in same:
@@ -203,7 +208,7 @@ def _token_line(term_ref: str, segment: Segment, same: list[Piece], rule: str) -
         price=per_mtok(first.price_per_mtok),
         context_over=first.context_over,
         marks=first.marks,
-        share_percent=percent_on_tokens(segment, first.model, first.token_class),
+        share_percent=percent,
         quality_mix=_decimals(mix),
         from_at=first.from_at if len(same) == 1 else min(piece.from_at for piece in same),
         to_at=first.to_at if len(same) == 1 else max(piece.to_at for piece in same),

@@ -6,11 +6,13 @@ is excluded. Pieces are the same whether usage comes by the hour or by the day.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from billing.money import largest_remainder_units, to_charge, token_amount
 from billing.rating.billable import take as divide
@@ -35,8 +37,7 @@ MARK_INTERRUPTED = "interrupted"
 TRANSFER_VERSION = "transfer"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """Tokens of one class at one price, of one deployment, day and segment; `mix` are the tokens by quality.
 
     `marks` are those that the price depends on. `rule` says why they are not shared, "" where they are. `added` tokens
@@ -90,11 +91,14 @@ def price_usage(term: TermInput, window: RatingWindow, parts: Sequence[Segment])
             marks = "+".join(mark for mark in used.marks.split("+") if mark in factors) if used.marks else ""
             rule = _rule(segment, used) if used.marks else ""
             groups[segment.number, day, used.deployment, rule, marks].append(used)
+    terms = {
+        part.number: TokenShareTerms(term.ref, part.stretch.contract_version, Decimal(100), books[part.number])
+        for part in parts
+    }
     pieces: list[Piece] = []
     unpriced: list[Unpriced] = []
     for (number, day, deployment, rule, marks), usage in sorted(groups.items(), key=lambda item: item[0]):
-        terms = TokenShareTerms(term.ref, parts[number].stretch.contract_version, Decimal(100), books[number])
-        priced, waiting = price_token_share(terms, _totals(usage, books[number]))
+        priced, waiting = price_token_share(terms[number], _totals(usage, books[number]))
         unpriced.extend(waiting)
         pieces.extend(
             Piece(
@@ -131,9 +135,9 @@ def take(pieces: Sequence[Piece], which: Iterable[int], tokens: int, rule: str) 
     for index, part in zip(chosen, largest_remainder_units(tokens, list(have_of.values())), strict=True):
         # What is sure stays longest.
         kept, taken = divide(pieces[index].mix, have_of[index] - part)
-        result[index] = replace(pieces[index], mix=kept)
+        result[index] = msgspec.structs.replace(pieces[index], mix=kept)
         if part:
-            result.append(replace(pieces[index], mix=taken, rule=rule))
+            result.append(msgspec.structs.replace(pieces[index], mix=taken, rule=rule))
     return result
 
 
@@ -144,7 +148,7 @@ def add(pieces: Sequence[Piece], like: Iterable[int], tokens: int, rule: str) ->
         return list(pieces)
     parts = largest_remainder_units(tokens, [pieces[index].tokens for index in chosen])
     more = [
-        replace(pieces[index], mix={"A": part}, rule=rule, added=True)
+        msgspec.structs.replace(pieces[index], mix={"A": part}, rule=rule, added=True)
         for index, part in zip(chosen, parts, strict=True)
         if part
     ]

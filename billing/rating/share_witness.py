@@ -5,9 +5,10 @@ not, or are added; none is invented: both figures of a rule were counted by a wi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+
+import msgspec
 
 from billing.rating.inputs import TermInput, facts_of
 from billing.rating.rated import TermKind, Unit, Unpriced, UnpricedReason
@@ -134,7 +135,9 @@ def _settled(parts: Sequence[Segment], piece: Piece) -> Piece:
         return piece
     segment = parts[piece.segment]
     none = segment.wording.interrupted_streams is InterruptedStreams.NOT_BILLED
-    return replace(piece, rule=RULE_NOT_BILLED if none else rule_of_class(segment, piece.token_class, ""))
+    return msgspec.structs.replace(
+        piece, rule=RULE_NOT_BILLED if none else rule_of_class(segment, piece.token_class, "")
+    )
 
 
 def _within(segment: Segment, fact: WitnessCounts) -> bool:

@@ -16,12 +16,14 @@ Where more of the part than of the whole was counted, the whole is billed as the
 reported. Usage without a price is `Unpriced`, never zero.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from billing.rating.billable import Billable, billable
+import msgspec
+
+from billing.rating.billable import billable
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import (
@@ -43,8 +45,7 @@ PART_OF = {each: TokenClass(QUANTITIES[each].part_of) for each in TokenClass if 
 """Which class each class is a part of."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTotal:
+class UsageTotal(msgspec.Struct, frozen=True):
     """Tokens of one class of a model over `[from_at, to_at)` under one price version, or under none (None).
 
     `quality_mix` gives the tokens by quality and sums to `quantity`. `usage_key` is the caller's stable key
@@ -78,11 +79,21 @@ class TokenShareTerms:
     share_percent: Decimal
     price_versions: Sequence[PriceVersion]
     share_percent_by: Mapping[tuple[str, TokenClass], Decimal] = field(default_factory=dict)
+    _parts: dict[tuple[str, str, int], list[TokenClass]] = field(default_factory=dict, init=False, compare=False)
 
     def __post_init__(self) -> None:
         assert self.term_ref
         percents = (self.share_percent, *self.share_percent_by.values())
         assert all(0 <= percent <= WHOLE_PERCENT for percent in percents)
+
+    def priced_parts(self, model: str, version: PriceVersion | None, tier: int) -> Sequence[TokenClass]:
+        """Return the classes that are parts of others and have prices of their own: no token is then in two."""
+        if version is None:
+            return ()
+        key = (model, version.version_id, tier)
+        if key not in self._parts:
+            self._parts[key] = [part for part in PART_OF if version.price_per_mtok(model, part, tier) is not None]
+        return self._parts[key]
 
     def share_of(self, model: str, token_class: TokenClass) -> Decimal:
         """Return the percentage that is owed of a class of a model."""
@@ -105,8 +116,7 @@ class _Group:
             mix[quality] = mix.get(quality, 0) + tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(msgspec.Struct, frozen=True):
     """Tokens of one billable class with the version and the price that they go at; `mix` are the tokens by quality."""
 
     usage_key: str
@@ -139,7 +149,7 @@ def price_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> t
     unpriced: list[Unpriced] = []
     for (usage_key, model, version_id, tier), group in sorted(groups.items(), key=lambda item: item[0]):
         version = versions.get(version_id)
-        for found in _billable(model, version, tier, group):
+        for found in billable(group.mixes, terms.priced_parts(model, version, tier)):
             token_class = TokenClass(found.quantity)
             rated = _price_class(terms, version, (usage_key, model, token_class, tier), found.mix, group)
             if isinstance(rated, Priced):
@@ -158,12 +168,6 @@ def price_token_share(terms: TokenShareTerms, totals: Iterable[UsageTotal]) -> t
                     )
                 )
     return priced, unpriced
-
-
-def _billable(model: str, version: PriceVersion | None, tier: int, group: _Group) -> Iterator[Billable]:
-    """Yield what is to be priced such that no token is in two classes."""
-    parts = [part for part in PART_OF if version is not None and version.price_per_mtok(model, part, tier) is not None]
-    return billable(group.mixes, parts)
 
 
 def _price_class(

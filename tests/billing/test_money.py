@@ -20,6 +20,7 @@ from billing.money import (
     largest_remainder_units,
     minor_digits,
     round_to_minor,
+    sum_of_fractions,
     to_charge,
     to_decimals,
     to_minor,
@@ -192,3 +193,9 @@ def test_rounding_is_that_of_python_half_even(amount: Fraction, decimals: int) -
     halves = Fraction(round(amount * 10**decimals) * 2 + 1, 2 * 10**decimals)
     for one in (amount, -amount, halves, -halves):
         assert to_decimals(one, decimals) == Decimal(round(one * 10**decimals)).scaleb(-decimals)
+
+
+@settings(max_examples=examples(100))
+@given(st.lists(st.fractions(max_denominator=10**9)))
+def test_a_sum_of_fractions_is_what_adding_one_by_one_gives(amounts: list[Fraction]) -> None:
+    assert sum_of_fractions(iter(amounts)) == sum(amounts, Fraction(0))

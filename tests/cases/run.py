@@ -11,6 +11,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from msgspec import structs
+
 from billing.money import exact_amount, round_to_minor
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.lines import by_term_and_model, make_bill
@@ -120,7 +122,9 @@ def many_charges(given: Given) -> Gives:
         from_at=A_DAY[0],
         to_at=A_DAY[1],
     )
-    bill = make_bill([replace(one, line_key=str(number)) for number in range(given["charges"])], given["currency"])
+    bill = make_bill(
+        [structs.replace(one, line_key=str(number)) for number in range(given["charges"])], given["currency"]
+    )
     return {
         "each": plain(one.exact),
         "lines": len(bill.lines),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from billing.rating.adjusting import Scope, amount_line, is_adjustment, net_by_about
 from billing.rating.rated import RatedLine, TermKind, Unit

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billing.rating.commitment import CommitmentWording, adjust_commitment, drawdown
 from billing.rating.inputs import Carried, RatingWindow, TermInput
@@ -76,7 +77,7 @@ def test_nothing_is_made_up_before_the_period_is_over() -> None:
 
 
 def test_only_terms_in_scope_count() -> None:
-    lines = [token_line("a", 10**6), replace(token_line("b", 10**6), term_ref="S-2")]
+    lines = [token_line("a", 10**6), structs.replace(token_line("b", 10**6), term_ref="S-2")]
     (line,) = adjust_commitment(committed(amount_per_period="10", terms=["S-2"]), WINDOW, lines).lines
     assert line.amount == 9
 

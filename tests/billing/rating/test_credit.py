@@ -1,6 +1,5 @@
 """Credits are drawn in order, never below zero and never beyond the bill; a stop holds what it promises."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -8,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing.rating.credit import (
     CreditWording,

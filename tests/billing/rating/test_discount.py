@@ -1,11 +1,11 @@
 """Discounts never take more than there is, and share out exactly."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing.rating.discount import DiscountWording, adjust_discount
 from billing.rating.inputs import RatingWindow, TermInput

@@ -1,12 +1,12 @@
 """Invoice lines: gathered from sublines, rounded once, total is their sum."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing.rating.held_time import About, Rates, Row, rate_time
 from billing.rating.lines import by_rate, make_bill

@@ -1,6 +1,5 @@
 """Rated lines: exact figures, prices with their unit, keys that never collide."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -8,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing.money import CHARGE_DECIMALS, to_charge
 from billing.rating.rated import (

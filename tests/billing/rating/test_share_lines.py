@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from msgspec import structs
 
 from billing.rating.rated import Carry, RatedLine, Unit
 from billing.rating.share_lines import Written, percent_on_tokens, write_amount, write_rent, write_tokens
@@ -81,7 +82,7 @@ def test_the_row_of_the_share_table_decides_for_its_model_only() -> None:
 
 
 def test_deployments_of_a_day_at_one_price_are_one_row_of_all_qualities() -> None:
-    later = replace(PIECE, deployment="d2", mix={"A": 5, "E": 7}, from_at=april(1, 8), to_at=april(1, 9))
+    later = structs.replace(PIECE, deployment="d2", mix={"A": 5, "E": 7}, from_at=april(1, 8), to_at=april(1, 9))
     [line] = written_tokens(parts_of(wording()), PIECE, later)
     assert line.quantity == MTOK + 12
     assert line.quality_mix == {"A": MTOK + 5, "E": 7}
@@ -101,32 +102,37 @@ def test_deployments_of_a_day_at_one_price_are_one_row_of_all_qualities() -> Non
     ],
 )
 def test_what_differs_has_a_row_and_a_key_of_its_own(other: dict[str, str]) -> None:
-    lines = written_tokens(parts_of(wording()), PIECE, replace(PIECE, **other))  # type: ignore[arg-type]  # any field
+    lines = written_tokens(parts_of(wording()), PIECE, structs.replace(PIECE, **other))  # type: ignore[arg-type]  # any field
     assert len({line.line_key for line in lines}) == 2
 
 
 def test_what_is_excluded_stands_in_gross_and_is_taken_off_below_it() -> None:
-    gross, off = written_tokens(parts_of(wording()), replace(PIECE, rule="tests"))
+    gross, off = written_tokens(parts_of(wording()), structs.replace(PIECE, rule="tests"))
     assert (gross.rule, gross.exact) == ("token_share_list_price", Fraction(9, 10))
     assert (off.rule, off.exact) == ("share_excluded_tests", Fraction(-9, 10))
     assert off.quality_mix == {"A": -MTOK}
 
 
 def test_what_the_witness_did_not_count_is_added_once_and_is_not_in_gross() -> None:
-    [line] = written_tokens(parts_of(wording()), replace(PIECE, rule="witness_engine", added=True))
+    [line] = written_tokens(parts_of(wording()), structs.replace(PIECE, rule="witness_engine", added=True))
     assert (line.rule, line.quantity, line.exact) == ("share_added_witness_engine", Decimal(MTOK), Fraction(9, 10))
 
 
 def test_the_order_of_pieces_changes_no_row() -> None:
     parts = parts_of(wording())
-    pieces = [PIECE, replace(PIECE, day="2026-04-02"), replace(PIECE, rule="tests"), replace(PIECE, model="other")]
+    pieces = [
+        PIECE,
+        structs.replace(PIECE, day="2026-04-02"),
+        structs.replace(PIECE, rule="tests"),
+        structs.replace(PIECE, model="other"),
+    ]
     assert written_tokens(parts, *pieces) == written_tokens(parts, *reversed(pieces))
 
 
 def test_a_transfer_price_is_said_by_the_row() -> None:
     prices = [{"model": "sample", "token_class": name, "price_per_mtok": "3"} for name in ("input", "output")]
     [line] = written_tokens(
-        parts_of(wording(base="transfer_price", transfer_prices=prices)), replace(PIECE, version_id=None)
+        parts_of(wording(base="transfer_price", transfer_prices=prices)), structs.replace(PIECE, version_id=None)
     )
     assert (line.rule, line.price_version_id) == ("token_share_transfer_price", None)
 

@@ -1,6 +1,5 @@
 """Usage becomes priced pieces: by the hour as by the day, once each, at the price of its marks and length."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -51,7 +50,7 @@ def piece(tokens: int, **about: object) -> Piece:
         from_at=APRIL,
         to_at=APRIL,
     )
-    return replace(made, **about)  # type: ignore[arg-type]  # any field of a piece
+    return structs.replace(made, **about)  # type: ignore[arg-type]  # any field of a piece
 
 
 def test_hours_and_days_give_the_same_pieces() -> None:

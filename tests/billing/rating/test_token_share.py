@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from billing.rating.book import PriceVersion, TokenClass
 from billing.rating.rated import PriceUnit, Rated, TermKind, Unit, UnpricedReason
@@ -152,8 +153,8 @@ def test_versions_and_usage_keys_are_rated_apart() -> None:
 
 
 def test_totals_of_one_class_add_up_and_span_their_time() -> None:
-    early = replace(total(INPUT, 3), to_at=at(1))
-    late = replace(total(INPUT, 4), from_at=at(5))
+    early = structs.replace(total(INPUT, 3), to_at=at(1))
+    late = structs.replace(total(INPUT, 4), from_at=at(5))
     (line,) = rate(late, early).lines
     assert (line.quantity, line.from_at, line.to_at) == (Decimal(7), START, END)
 
