@@ -5,10 +5,11 @@ is recomputed from its evidence file.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from billing.rating import share_sums
 from billing.rating.below_zero import CREDIT_AMOUNT, settle_below_zero
 from billing.rating.book import PriceVersion
 from billing.rating.dividing import DIVIDED, divided, dividing_instants
@@ -105,6 +106,20 @@ def rate(basis: PeriodBasis) -> Rated:
             add(adjust(term, basis.window, tuple(lines)))
     add(settle_below_zero(basis.contract, basis.contract_version, basis.window, lines, _brought(basis.facts)))
     return Rated(tuple(lines), tuple(unpriced), tuple(carries))
+
+
+def days_together(basis: PeriodBasis) -> PeriodBasis:
+    """Return what comes to the same total with fewer lines, for sums alone: shares are not told apart by day.
+
+    What looks at the lines of others may go by when they begin; where there is such a term, nothing is added up.
+    """
+    if any(kind_of(term) in ADJUSTED for term in basis.terms):
+        return basis
+    terms = (
+        share_sums.days_together(term, basis.window) if kind_of(term) is TermKind.TOKEN_SHARE else term
+        for term in basis.terms
+    )
+    return replace(basis, terms=tuple(terms))
 
 
 def _divided(term: TermInput, basis: PeriodBasis) -> TermInput:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +27,7 @@ from billing.pages.usage_parts import Known
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_list import invoice_list
 from billing.queries.served_models import known_model, serves_model
-from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, key_labels, usage_sheet, usage_total
+from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, key_labels, usage_sheet
 from billing.queries.witnesses import witness_rows
 from billing.rating.rated import TermKind
 from metering.finding_models import FindingState
@@ -118,7 +117,7 @@ def tenant_usage_model(request: HttpRequest, organization: Organization, *, mode
 def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict[str, Any]:
     """Return what the page shows; `fixed` filters are in its path and not in its query."""
     now = datetime.now(UTC)
-    asked = _read(request, organization, now, fixed)
+    asked = _read(request, organization, now, fixed, compares=True)
     period, drawn, sheet, kept = asked.period, asked.drawn, asked.sheet, asked.kept
     locale = locale_for(translation.get_language() or "en")
     known = Known(
@@ -135,7 +134,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "known": known,
         "sub": usage_context.subtitle(period, drawn, locale),
         "kpis": [
-            *usage_figures.kpis(sheet, period, _before(organization, period, sheet), locale),
+            *usage_figures.kpis(sheet, period, sheet.before, locale),
             *(forecast_kpis(organization, period, sheet.overview.currency, now, locale) if sheet.chosen.is_all else ()),
         ],
         "price_notice": price_notice(organization, now, locale),
@@ -172,7 +171,7 @@ def _file_query(kept: Kept) -> dict[str, str]:
 @tenant_page(READ_USAGE)
 def tenant_usage_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
     """Write exactly what the usage page shows with the same address: a row per day and model or lease, and key."""
-    asked = _read(request, organization, datetime.now(UTC), {})
+    asked = _read(request, organization, datetime.now(UTC), {}, compares=False)
     period, sheet, zone = asked.period, asked.sheet, asked.drawn.zone
     name = f"usage-{organization.slug}-{period.first}-to-{period.shown_last}-{zone.replace('/', '-')}.csv"
     labels = key_labels(organization, sheet.rows)
@@ -199,7 +198,7 @@ def _csv_rows(sheet: UsageSheet, labels: Mapping[str, str]) -> Iterator[tuple[ob
         )
 
 
-def _read(request: HttpRequest, organization: Organization, now: datetime, fixed: Kept) -> Asked:
+def _read(request: HttpRequest, organization: Organization, now: datetime, fixed: Kept, *, compares: bool) -> Asked:
     query = request.GET.dict()
     kept = {**{name: query.get(name, "")[:FILTER_CHARS_MAX] for name in FILTERS}, **fixed}
     zone = billing_zone(organization, now)
@@ -209,6 +208,7 @@ def _read(request: HttpRequest, organization: Organization, now: datetime, fixed
     except UnreadablePeriod as error:
         raise Http404 from error
     chosen = Chosen(kept["model"], kept["key"], kept["project"], kept["group"] in BY_CALLER)
+    before = period.before() if compares else None
     sheet = usage_sheet(
         organization,
         period.from_at,
@@ -217,22 +217,9 @@ def _read(request: HttpRequest, organization: Organization, now: datetime, fixed
         currency=kept["currency"] or None,
         chosen=chosen,
         read_zone=read_zone,
+        compared=(before.from_at, before.to_at) if before else None,
     )
     return Asked(period, period.read_in(read_zone) if read_zone else period, kept, sheet)
-
-
-def _before(organization: Organization, period: Period, sheet: UsageSheet) -> Decimal | None:
-    compared = period.before()
-    if compared is None:
-        return None
-    return usage_total(
-        organization,
-        compared.from_at,
-        compared.to_at,
-        compared.zone,
-        currency=sheet.overview.currency,
-        chosen=sheet.chosen,
-    )
 
 
 def _open_findings(organization: Organization, period: Period) -> tuple[int, str]:

@@ -28,10 +28,9 @@ from billing.queries.usage import (
     TokenCounts,
     UnpricedRow,
     UsageOverview,
-    overview_of,
     rated_usage,
-    usage_overview,
 )
+from billing.queries.usage_sums import overview_of, usage_overview
 
 __all__ = [
     "CardRow",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from billing.bases import Grain, read_bases, window_of
-from billing.basis import rate
+from billing.basis import days_together, rate
 from billing.models import BillingPeriod, ContractState, PeriodState
 from billing.rating.lines import make_bill
 from tenants.models import Organization
@@ -52,7 +52,7 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
             time_zone=period.contract.time_zone,
             from_at=period.from_at,
             to_at=period.to_at,
-            amount=make_bill(rate(basis).lines, period.contract.currency).total,
+            amount=make_bill(rate(days_together(basis)).lines, period.contract.currency).total,
         )
         for period, basis in zip(periods, bases, strict=True)
     ]

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.queries.usage import RatedUsage, TokenCounts, UsageOverview, overview_of, rated_usage
+from billing.queries.usage import RatedUsage, TokenCounts, UsageOverview, rated_usage
 from billing.queries.usage_sheet import EVERYTHING, Chosen
+from billing.queries.usage_sums import overview_of
 from tenants.models import Organization
 
 HOUR = timedelta(hours=1)

@@ -1,7 +1,7 @@
 """The usage page's figures: an overview, and the days of each model and lease that its charts and export show."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,18 +13,26 @@ from django.db.models import Q
 
 from billing.basis import PeriodBasis
 from billing.models import Contract, ContractState
-from billing.money import TOKENS_PER_PRICE_UNIT, exact_sum, from_minor, largest_remainder, round_to_minor
+from billing.money import (
+    TOKENS_PER_PRICE_UNIT,
+    exact_sum,
+    from_minor,
+    largest_remainder,
+    round_to_minor,
+    sum_of_fractions,
+)
 from billing.queries.usage import (
     RatedUsage,
     Side,
     TokenCounts,
     UsageOverview,
-    overview_of,
     rated_usage,
 )
+from billing.queries.usage_sums import bills_of, overview_of
 from billing.rating.book import TokenClass
+from billing.rating.by_day import day_in
 from billing.rating.kinds import KINDS, kind_of
-from billing.rating.lines import InvoiceLine, make_bill
+from billing.rating.lines import Bill, InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from metering.key_models import UsageKey
 from tenants.models import Organization
@@ -111,6 +119,8 @@ class UsageSheet:
     rows: tuple[SheetRow, ...]
     total: Decimal
     saved: Decimal | None
+    before: Decimal | None = None
+    """What the same came to over the time that it is compared with; None where nothing was used or held in it."""
 
     @property
     def model(self) -> str:
@@ -133,6 +143,7 @@ def usage_sheet(
     chosen: Chosen = EVERYTHING,
     read_zone: str = "",
     side: Side = Side.TENANT,
+    compared: tuple[datetime, datetime] | None = None,
 ) -> UsageSheet:
     """Return what a tenant used over `[from_at, to_at)`, or what was sold to a provider's tenants.
 
@@ -140,6 +151,8 @@ def usage_sheet(
     have the days of that one, and come to the same.
     """
     moved = bool(read_zone) and read_zone != zone
+    # Where it is not read by the day, the other time is not either, and alone it is read in fewer pieces.
+    together = compared if chosen.is_all and not (moved or chosen.tells_callers) else None
     usage = rated_usage(
         organization,
         from_at,
@@ -149,9 +162,14 @@ def usage_sheet(
         side=side,
         by_hour=moved,
         by_caller=chosen.tells_callers,
+        compared=together,
     )
-    overview = overview_of(usage)
-    found = _rows(usage, ZoneInfo(read_zone or zone))
+    before = _total_of(usage.compared, usage.currency)
+    if compared and not together:
+        before = usage_total(organization, *compared, zone, currency=usage.currency, chosen=chosen)
+    bills = bills_of(usage)
+    overview = overview_of(usage, bills)
+    found = _rows(usage, bills, day_in(ZoneInfo(read_zone or zone)))
     rows = tuple(sorted(found, key=lambda row: (row.day, row.kind, row.model, row.term_ref, row.key_id, row.project)))
     shown = tuple(row for row in rows if chosen.holds(row))
     zero = from_minor(0, overview.currency)
@@ -162,6 +180,7 @@ def usage_sheet(
         rows=shown,
         total=exact_sum((zero, *(row.amount for row in shown))),
         saved=_saved(usage, chosen),
+        before=before,
     )
 
 
@@ -176,17 +195,18 @@ def usage_total(
 ) -> Decimal | None:
     """Return what a window cost, to compare another with; None where nothing was used or held in it."""
     if chosen.is_all:
-        return _whole_total(rated_usage(organization, from_at, to_at, zone, currency=currency, whole=True))
+        usage = rated_usage(organization, from_at, to_at, zone, currency=currency, whole=True)
+        return _total_of(usage.parts, currency)
     sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, chosen=chosen)
     return sheet.total if sheet.rows else None
 
 
-def _whole_total(usage: RatedUsage) -> Decimal | None:
+def _total_of(parts: Sequence[tuple[PeriodBasis, Rated]], currency: str) -> Decimal | None:
     """Return what rows of days would sum to, without making them."""
-    if not any(rated.lines or any(True for _ in basis.tokens()) for basis, rated in usage.parts):
+    if not any(rated.lines or any(True for _ in basis.tokens()) for basis, rated in parts):
         return None
-    bills = (make_bill(rated.lines, usage.currency).total for _, rated in usage.parts)
-    return exact_sum((from_minor(0, usage.currency), *bills))
+    bills = (make_bill(rated.lines, currency).total for _, rated in parts)
+    return exact_sum((from_minor(0, currency), *bills))
 
 
 def whole_days(first: date, last: date, zone: str, now: datetime) -> tuple[datetime, datetime]:
@@ -227,16 +247,17 @@ def _latest_contract(organization: Organization, now: datetime, side: Side, colu
     return found.values_list(column, flat=True).first()
 
 
+DayOf = Callable[[datetime], date]
 _Key = tuple[str, str, date, str]
 """Term, model, day, caller."""
 
 
-def _rows(usage: RatedUsage, zone: ZoneInfo) -> Iterator[SheetRow]:
-    for basis, rated in usage.parts:
-        counts = _counts(basis, zone)
+def _rows(usage: RatedUsage, bills: Iterable[Bill], day_of: DayOf) -> Iterator[SheetRow]:
+    for (basis, _rated), bill in zip(usage.parts, bills, strict=True):
+        counts = _counts(basis, day_of)
         seen: set[_Key] = set()
-        for line in make_bill(rated.lines, usage.currency).lines:
-            for day, caller, row in _line_rows(basis, line, counts, zone, usage.currency):
+        for line in bill.lines:
+            for day, caller, row in _line_rows(basis, line, counts, day_of, usage.currency):
                 seen.add((row.term_ref, row.model, day, caller))
                 yield row
         for key, tokens in counts.items():
@@ -248,12 +269,12 @@ def _line_rows(
     basis: PeriodBasis,
     line: InvoiceLine,
     counts: dict[_Key, TokenCounts],
-    zone: ZoneInfo,
+    day_of: DayOf,
     currency: str,
 ) -> Iterator[tuple[date, str, SheetRow]]:
     by_day: dict[date, dict[str, list[RatedLine]]] = defaultdict(lambda: defaultdict(list))
     for subline in line.sublines:
-        by_day[subline.from_at.astimezone(zone).date()][subline.caller].append(subline)
+        by_day[day_of(subline.from_at)][subline.caller].append(subline)
     days = sorted(by_day)
     exact = [[exact_sum(one.amount for one in by_day[day][caller]) for caller in sorted(by_day[day])] for day in days]
     kind = line.sublines[0].term_kind
@@ -285,7 +306,7 @@ def _line_rows(
 def _parts(amount: Decimal, exact: Iterable[Decimal], currency: str) -> tuple[Decimal, ...]:
     """Share an amount out by what it consists of; a sum of nothing stands whole in its first part."""
     found = list(exact)
-    if any(found):
+    if len(found) > 1 and any(found):
         return _shared_out(amount, found, currency)
     return (amount, *(from_minor(0, currency) for _ in found[1:]))
 
@@ -322,22 +343,17 @@ def _unpriced_row(basis: PeriodBasis, key: _Key, tokens: TokenCounts, currency: 
     )
 
 
-def _counts(basis: PeriodBasis, zone: ZoneInfo) -> dict[_Key, TokenCounts]:
+def _counts(basis: PeriodBasis, day_of: DayOf) -> dict[_Key, TokenCounts]:
     sums: dict[_Key, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for term, usage in basis.tokens():
-        key = (term.ref, usage.model, usage.from_at.astimezone(zone).date(), usage.caller)
+        key = (term.ref, usage.model, day_of(usage.from_at), usage.caller)
         sums[key][usage.quantity] += usage.count
     return {key: TokenCounts(**counts) for key, counts in sums.items()}
 
 
 def _saved(usage: RatedUsage, chosen: Chosen) -> Decimal | None:
-    savings = [
-        saving
-        for basis, rated in usage.parts
-        for line in _cached_lines(rated, chosen)
-        if (saving := _saving(basis, line)) is not None
-    ]
-    return round_to_minor(sum(savings, Fraction(0)), usage.currency) if savings else None
+    savings = [saving for basis, rated in usage.parts for saving in _savings(basis, _cached_lines(rated, chosen))]
+    return round_to_minor(sum_of_fractions(savings), usage.currency) if savings else None
 
 
 def _cached_lines(rated: Rated, chosen: Chosen) -> Iterator[RatedLine]:
@@ -348,11 +364,17 @@ def _cached_lines(rated: Rated, chosen: Chosen) -> Iterator[RatedLine]:
             yield line
 
 
-def _saving(basis: PeriodBasis, line: RatedLine) -> Fraction | None:
-    """What the cached tokens of a line would have cost more as input; None where input has no price."""
-    version = next((one for one in basis.versions if one.version_id == line.price_version_id), None)
-    full = version.price_per_mtok(line.model, TokenClass.INPUT, line.context_over) if version else None
-    if full is None:
-        return None
-    dearer = Fraction(full) - Fraction(line.price.amount)
-    return Fraction(line.quantity) * dearer / TOKENS_PER_PRICE_UNIT * Fraction(line.share_percent) / 100
+def _savings(basis: PeriodBasis, cached: Iterable[RatedLine]) -> Iterator[Fraction]:
+    """What cached tokens would have cost more as input, by all that decides it; nothing where input has no price."""
+    versions = {version.version_id: version for version in basis.versions}
+    alike: dict[tuple[str | None, str, int, Decimal, Decimal], list[Decimal]] = defaultdict(list)
+    for line in cached:
+        priced = (line.price_version_id, line.model, line.context_over, line.price.amount, line.share_percent)
+        alike[priced].append(line.quantity)
+    for (version_id, model, over, price, percent), quantities in alike.items():
+        version = versions.get(version_id or "")
+        full = version.price_per_mtok(model, TokenClass.INPUT, over) if version else None
+        if full is not None:
+            dearer = Fraction(full) - Fraction(price)
+            tokens = Fraction(exact_sum(quantities))
+            yield tokens * dearer / TOKENS_PER_PRICE_UNIT * Fraction(percent) / 100

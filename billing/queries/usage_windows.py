@@ -1,23 +1,41 @@
 """Which billing periods lie in a time that a page shows: each is rated as the period it is, or as the part of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import msgspec
+from django.db.models import Q
 
 from billing.basis import PeriodBasis
-from billing.models import Contract
+from billing.models import Contract, ContractState
 from billing.periods import Period, PeriodKind, PeriodSpec, next_period, period_containing
 from billing.rating.kinds import kind_of_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
 from billing.usage_spans import Window
+from tenants.models import Organization
 
 PERIODS_MAX: Final = 100
 """Of one contract in a time shown; with more, the time is rated as one."""
 BY_PERIOD: Final = frozenset({TermKind.COMMITMENT, TermKind.CREDIT, TermKind.DISCOUNT})
 _WORDS: Final = ("tier", "per_period", "per_month", "minimum", "cap_", "guarantee", "allowance", "package")
+
+
+def contracts_within(
+    from_at: datetime, to_at: datetime, party: Mapping[str, Organization], contract_id: UUID | None = None
+) -> list[Contract]:
+    """Return a party's contracts that are agreed and touch a time, or that one of them, the earliest first.
+
+    `party` is as what it is in them (`tenant`, `provider`) and who.
+    """
+    found = Contract.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=from_at), from_at__lt=to_at, **party).exclude(
+        state__in=(ContractState.DRAFT, ContractState.OFFERED)
+    )
+    if contract_id is not None:
+        found = found.filter(pk=contract_id)
+    return list(found.order_by("from_at", "pk"))
 
 
 def windows_of(contract: Contract, from_at: datetime, to_at: datetime) -> list[Window]:

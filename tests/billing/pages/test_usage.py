@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from billing.models import Invoice
-from billing.queries.usage import usage_overview
+from billing.queries.usage_sums import usage_overview
 from metering.models import Witness
 from tenants.models import Role
 from tests.billing.pages.made import LARGE, SMALL, Month, make_march

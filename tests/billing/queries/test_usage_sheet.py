@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from billing.models import ContractState
-from billing.queries.usage import usage_overview
 from billing.queries.usage_sheet import NOBODY, Chosen, billing_zone, usage_sheet, usage_total
+from billing.queries.usage_sums import usage_overview
 from metering.key_models import Project, ProjectKey, UsageKey
 from tests.billing.pages.made import LARGE, SMALL, Month, make_march
 from tests.billing.test_usage_groups import key_hours
@@ -210,6 +210,12 @@ def test_a_total_without_rows_is_the_total_of_the_rows(cast: Cast, zone: str, ho
     sheet = usage_sheet(cast.tenant, MARCH, to_at, zone)
     assert sheet.rows
     assert usage_total(cast.tenant, MARCH, to_at, zone, currency="USD") == sheet.total
+    for chosen in (Chosen(), Chosen(model="m")):
+        then = usage_sheet(cast.tenant, MARCH, to_at, zone, chosen=chosen).total
+        compared = usage_sheet(
+            cast.tenant, APRIL, APRIL + timedelta(days=1), zone, chosen=chosen, compared=(MARCH, to_at)
+        )
+        assert (compared.before, compared.rows) == (then, ())
 
 
 def test_a_total_of_use_without_any_price_is_zero_and_of_no_use_nothing(cast: Cast) -> None:
