@@ -50,7 +50,7 @@ def piece(tokens: int, **about: object) -> Piece:
         from_at=APRIL,
         to_at=APRIL,
     )
-    return structs.replace(made, **about)  # type: ignore[arg-type]  # any field of a piece
+    return structs.replace(made, **about)
 
 
 def test_hours_and_days_give_the_same_pieces() -> None:
