@@ -18,9 +18,13 @@ DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Conditions on `UsageHour` and on `UsageDay` that choose a window between them; without `days` all is in hours."""
+    """Conditions on `UsageHour` and on `UsageDay` that choose a window between them; without `days` all is in hours.
 
-    hours: Q
+    Those on hours, three at most, are to be asked one by one: each is a stretch of time, or are days of some
+    deployments, which an index finds. As one condition they would have every hour of the window read.
+    """
+
+    hours: tuple[Q, ...]
     days: Q | None
 
 
@@ -34,20 +38,22 @@ def parts_of(from_at: datetime, to_at: datetime) -> Parts:
     kept = UsageDaysSummed.objects.values_list("day", flat=True).first()
     first, end = _first_whole(from_at), to_at.astimezone(UTC).date()
     if kept is None:
-        return Parts(hours, None)
+        return Parts((hours,), None)
     end = min(end, kept + DAY)
     if first >= end:
-        return Parts(hours, None)
+        return Parts((hours,), None)
     changed: dict[date, list[UUID]] = {}
     rows = UsageDayChange.objects.filter(day__gte=first, day__lt=end).values_list("day", "deployment_id").distinct()
     for day, deployment_id in rows:
         changed.setdefault(day, []).append(deployment_id)
-    edges = Q(from_at__lt=_start(first)) | Q(from_at__gte=_start(end))
+    edges = ((from_at, _start(first)), (_start(end), to_at))
+    read = [Q(from_at__gte=since, from_at__lt=until) for since, until in edges if since < until]
+    stale = Q()
     days = Q(utc_day__gte=first, utc_day__lt=end)
     for day, deployments in sorted(changed.items()):
-        edges |= Q(deployment_id__in=deployments, from_at__gte=_start(day), from_at__lt=_start(day + DAY))
+        stale |= Q(deployment_id__in=deployments, from_at__gte=_start(day), from_at__lt=_start(day + DAY))
         days &= ~Q(deployment_id__in=deployments, utc_day=day)
-    return Parts(hours & edges, days)
+    return Parts((*read, stale) if changed else tuple(read), days)
 
 
 def _first_whole(from_at: datetime) -> date:

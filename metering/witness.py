@@ -12,10 +12,12 @@ from datetime import timedelta
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from django.db.models import BigIntegerField, Q, Sum
 from django.db.models.functions import Cast
 
 from clusters.models import Deployment
+from metering.checks import Residual, residual
 from metering.day_models import UsageDay
 from metering.event_models import ExplainingHour
 from metering.models import Meter, Quantity, UsageHour, Witness
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from metering.checks import Residual
     from tenants.models import Organization
 
 HOUR: Final = timedelta(hours=1)
@@ -41,7 +42,8 @@ FINISHED: Final[Mapping[str, str]] = {
     Quantity.INPUT: Quantity.FINISHED_INPUT,
     Quantity.OUTPUT: Quantity.FINISHED_OUTPUT,
 }
-BESIDE: Final = frozenset({*FINISHED.values(), Quantity.CACHED_INPUT.value})
+FINISHED_CLASSES: Final = frozenset(FINISHED.values())
+BESIDE: Final = FINISHED_CLASSES | {Quantity.CACHED_INPUT.value}
 """Classes that explain another."""
 _Key = tuple["UUID", str, str]
 """Deployment, model and class."""
@@ -73,23 +75,24 @@ class WitnessTotal:
     quarantined: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(msgspec.Struct):
+    """What was counted of one series in an hour or a window, being added up."""
+
     key: _Key
     at: datetime
-    engine: int
-    gateway: int
-    quarantined: int
+    engine: int = 0
+    gateway: int = 0
+    quarantined: int = 0
 
-    def plus(self, other: _Counted) -> _Counted:
-        """Return both together."""
-        return _Counted(
-            self.key,
-            self.at,
-            self.engine + other.engine,
-            self.gateway + other.gateway,
-            self.quarantined + other.quarantined,
-        )
+    def add(self, witness: str, quality: str, value: int) -> None:
+        """Add what a witness counted: what bills, and what of the engines' is held back."""
+        if quality in BILLED:
+            if witness == Witness.ENGINE:
+                self.engine += value
+            else:
+                self.gateway += value
+        elif witness == Witness.ENGINE:
+            self.quarantined += value
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +152,9 @@ def each_residual_hour(
 
 
 def _hours(window: _Window, filters: Mapping[str, str] | None) -> Iterator[WitnessHour]:
-    for slug, counted, residual in _compared(window, filters, _by_hour):
+    for slug, counted, compared in _compared(window, filters, _by_hour):
         deployment_id, model, quantity = counted.key
-        yield WitnessHour(deployment_id, slug, model, quantity, counted.at, residual, counted.quarantined)
+        yield WitnessHour(deployment_id, slug, model, quantity, counted.at, compared, counted.quarantined)
 
 
 def residual_totals(
@@ -166,7 +169,7 @@ def residual_totals(
     """Compare the witnesses over a whole window, of the given deployments only where they are given.
 
     `summed` reads days that are over as their sums (`metering.summed_usage`): the same, but that series in which
-    nothing was counted at all may be missing. Two queries more.
+    nothing was counted at all may be missing. Four queries more at most.
     """
     window = _Window(organization, from_at, to_at, deployment_ids)
     compared = _compared(window, filters, _summed if summed else _in_total)
@@ -192,6 +195,13 @@ def _compared(
     for (deployment_id, model), served in groupby(rows, key=lambda row: row.key[:2]):
         slug, engines = known[deployment_id]
         series = {quantity: list(group) for quantity, group in groupby(served, key=lambda row: row.key[2])}
+        if _is_bare(series, engines, sampled):
+            found += [
+                (slug, row, residual(engine=row.engine, gateway=row.gateway))
+                for quantity, [row] in series.items()
+                if quantity in COMPARED and only in (None, quantity)
+            ]
+            continue
         beside = {(quantity, row.at): row for quantity in BESIDE & series.keys() for row in series[quantity]}
         for quantity, counted in series.items():
             if quantity not in COMPARED or (only is not None and quantity != only):
@@ -200,8 +210,25 @@ def _compared(
                 _stretch(row, beside, engines, sampled.get((deployment_id, model, row.at), NOTHING)) for row in counted
             ]
             compared = explain(quantity, engines, stretches)
-            found += [(slug, row, residual) for row, residual in zip(counted, compared, strict=True)]
+            found += [(slug, row, one) for row, one in zip(counted, compared, strict=True)]
     return found
+
+
+def _is_bare(
+    series: Mapping[str, Sequence[_Counted]],
+    engines: frozenset[str],
+    sampled: Mapping[tuple[UUID, str, datetime], Sampled],
+) -> bool:
+    """Whether nothing is known that could explain a difference of any series of a deployment and model.
+
+    So it is with most of what one witness counted alone: thousands of series of a large provider.
+    """
+    if FINISHED_CLASSES & series.keys() or leaves_cached_out(Quantity.INPUT, engines):
+        return False
+    rows = [row for counted in series.values() for row in counted]
+    return all(len(counted) == 1 for counted in series.values()) and not any(
+        (*row.key[:2], row.at) in sampled for row in rows
+    )
 
 
 def _stretch(
@@ -220,9 +247,14 @@ def _stretch(
     )
 
 
-def _by_hour(window: _Window, filters: Mapping[str, str]) -> Iterator[_Counted]:
-    for *key, at, engine, gateway, held in _sums(window.hours(filters), "hour_at"):
-        yield _Counted(_key(key), at, engine, gateway, held)
+def _by_hour(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
+    found: dict[tuple[_Key, datetime], _Counted] = {}
+    for deployment_id, model, quantity, witness, quality, value, at in _sums(window.hours(filters), "hour_at"):
+        key = (deployment_id, model, quantity)
+        if (key, at) not in found:
+            found[key, at] = _Counted(key, at)
+        found[key, at].add(witness, quality, value)
+    return found.values()
 
 
 def _in_total(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
@@ -235,7 +267,7 @@ def _summed(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
     if parts.days is None:
         return _in_total(window, filters)
     chosen = {FILTER_FIELDS[name]: value for name, value in filters.items()}
-    hours = _sums(window.hours(filters).filter(parts.hours))
+    hours = chain.from_iterable(_sums(window.hours(filters).filter(part)) for part in parts.hours)
     days = _sums(window.of(UsageDay.objects.filter(parts.days, **chosen)))
     found = {row.key: row for row in _added(window, chain(hours, days))}
     for row in _told_nothing(window, found):
@@ -246,17 +278,13 @@ def _summed(window: _Window, filters: Mapping[str, str]) -> Iterable[_Counted]:
 def _added(window: _Window, sums: Iterable[tuple[Any, ...]]) -> list[_Counted]:
     """Add sums of the same series up, over the whole window."""
     found: dict[_Key, _Counted] = {}
-    for *parts, engine, gateway, held in sums:
-        key = _key(parts)
-        row = _Counted(key, window.from_at, engine, gateway, held)
-        known = found.get(key)
-        found[key] = row if known is None else known.plus(row)
+    for deployment_id, model, quantity, witness, quality, value in sums:
+        key = (deployment_id, model, quantity)
+        row = found.get(key)
+        if row is None:
+            row = found[key] = _Counted(key, window.from_at)
+        row.add(witness, quality, value)
     return list(found.values())
-
-
-def _key(parts: Sequence[Any]) -> _Key:
-    deployment_id, model, quantity = parts
-    return deployment_id, model, quantity
 
 
 def _told_nothing(window: _Window, found: Mapping[_Key, _Counted]) -> Iterator[_Counted]:
@@ -284,21 +312,18 @@ def _told_nothing(window: _Window, found: Mapping[_Key, _Counted]) -> Iterator[_
         from_at__lt=window.to_at,
     )
     for key in nothing.values_list("deployment_id", "model", "quantity").distinct():
-        yield _Counted(_key(key), window.from_at, 0, 0, 0)
+        yield _Counted(key, window.from_at)
 
 
 def _sums(usage: QuerySet[Any], *more: str) -> QuerySet[Any, tuple[Any, ...]]:
-    """Add hours or days up by witness: what bills, and what of the engines' is held back."""
-    billed, engines, gateways = Q(quality__in=BILLED), Q(witness=Witness.ENGINE), Q(witness=Witness.GATEWAY)
-    keyed = usage.order_by().values_list("deployment_id", "model", "quantity", *more)
-    sums: QuerySet[Any, tuple[Any, ...]] = keyed.annotate(
-        engine=_sum(engines & billed), gateway=_sum(gateways & billed), held=_sum(engines & ~billed)
+    """Add hours or days up by witness and quality: one plain sum, where asking each row which it is of costs more."""
+    keyed = usage.order_by().values_list("deployment_id", "model", "quantity", "witness", "quality")
+    counted = keyed.annotate(counted=Cast(Sum("value"), BigIntegerField()))
+    # What tells stretches of time is grouped by as well, and stands last.
+    sums: QuerySet[Any, tuple[Any, ...]] = counted.values_list(
+        "deployment_id", "model", "quantity", "witness", "quality", "counted", *more
     )
     return sums
-
-
-def _sum(which: Q) -> Cast:
-    return Cast(Sum("value", filter=which, default=0), BigIntegerField())
 
 
 def _sampled(window: _Window, *, by_hour: bool) -> dict[tuple[UUID, str, datetime], Sampled]:

@@ -59,7 +59,7 @@ class WitnessRow:
 def witness_rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
     """Return both counts of every deployment under the tenant's token shares over `[from_at, to_at)`.
 
-    Seven queries at most.
+    Nine queries at most.
     """
     bound = (
         TermDeployment.objects.filter(
@@ -93,7 +93,7 @@ def witness_rows(organization: Organization, from_at: datetime, to_at: datetime)
 def _counted(deployments: list[UUID], from_at: datetime, to_at: datetime) -> dict[UUID, dict[str, int]]:
     parts = parts_of(from_at, to_at)
     sums: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    rows = [_summed(UsageHour.objects.filter(parts.hours), deployments)]
+    rows = [_summed(UsageHour.objects.filter(hours), deployments) for hours in parts.hours]
     if parts.days is not None:
         rows.append(_summed(UsageDay.objects.filter(parts.days), deployments))
     for deployment, witness, tokens in chain.from_iterable(rows):

@@ -128,9 +128,10 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         organization=organization, from_at=window.from_at, to_at=window.to_at, filters=filters, summed=True
     )
     totals = [one for one in totals if one.residual.engine or one.residual.gateway]
-    terms = terms_of({one.deployment_id for one in totals})
     page = read_page(request.GET.get("page", ""))
     on_page = totals[first_row(page) : first_row(page) + ROWS_PER_PAGE]
+    compared = (one for one in totals if one.residual.engine and one.residual.gateway)
+    terms = terms_of({one.deployment_id for one in (*on_page, *compared)})
     lines = [_line(one, terms.get(one.deployment_id), window, request.path) for one in on_page]
     alerts = alert_rows(organization=organization, from_at=window.from_at, to_at=now)
     hand_overs = hand_over_urls(request, organization, area, alerts)

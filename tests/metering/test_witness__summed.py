@@ -105,10 +105,11 @@ def test_each_hour_is_in_one_part(deployments: list[Deployment], from_at: dateti
     assert deployments
     parts = parts_of(from_at, to_at)
     within = UsageHour.objects.filter(from_at__gte=from_at, from_at__lt=to_at, value__gt=0)
-    hours = sum(within.filter(parts.hours).values_list("value", flat=True))
+    hours = sum(value for part in parts.hours for value in within.filter(part).values_list("value", flat=True))
     days = 0 if parts.days is None else sum(UsageDay.objects.filter(parts.days).values_list("value", flat=True))
     assert hours + days == sum(within.values_list("value", flat=True))
-    assert not UsageHour.objects.filter(parts.hours).exclude(from_at__gte=from_at, from_at__lt=to_at).exists()
+    for part in parts.hours:
+        assert not UsageHour.objects.filter(part).exclude(from_at__gte=from_at, from_at__lt=to_at).exists()
 
 
 def test_before_anything_is_summed_all_is_in_the_hours(cast: Cast) -> None:
@@ -140,5 +141,5 @@ def test_queries_do_not_grow_with_deployments(
     assert deployments
     for _ in range(4):
         store(make_deployment(cast.provider, cast.tenant), FIRST + HOUR, 9)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         counted(cast, FIRST, LATER, summed=True)

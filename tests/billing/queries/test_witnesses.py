@@ -75,7 +75,7 @@ def test_sums_of_days_say_what_their_hours_say(
     month.large.use({"output": -3}, at=MARCH + timedelta(days=9, hours=3), witness=Witness.ENGINE)
     assert UsageDay.objects.exists()
     assert UsageDayChange.objects.exists()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         assert [witness_rows(cast.tenant, *window) for window in windows] == plain
     assert 0 in {one.control for one in plain[0]}
 
