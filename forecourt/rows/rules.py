@@ -134,6 +134,7 @@ FUNCTIONS: Final = {
             JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id
             JOIN clusters_node node ON node.id = accelerator.node_id
             JOIN clusters_cluster cluster ON cluster.id = node.cluster_id WHERE cluster.provider_id = {me}
+            AND allocation.tenant_id NOT IN (SELECT tenant_id FROM billing_contract WHERE provider_id = {me})
         UNION SELECT cluster.provider_id FROM clusters_cluster cluster
             WHERE cluster.id IN (SELECT app_held_clusters())""",
 }

@@ -120,6 +120,16 @@ def test_who_holds_one_card_sees_neither_its_other_parts_nor_its_earlier_holders
     assert not UsageHour.objects.exists()
 
 
+def test_a_provider_sees_who_holds_its_cards_with_a_contract_and_without(
+    cast: Cast, filled: Filled, reading: Any
+) -> None:
+    held = Allocation._base_manager.exclude(to_at=None).order_by("-to_at")[0]
+    make_allocation(held.slice, cast.outsider, held.to_at)
+    assert not Contract._base_manager.filter(tenant=cast.outsider).exists()
+    reading(cast.provider)
+    assert {"tenant", "outsider"} <= set(Organization.objects.values_list("slug", flat=True))
+
+
 @pytest.mark.parametrize("side", ["tenant", "provider"])
 def test_both_parties_get_what_is_between_them_and_no_row_points_at_one_that_they_do_not_see(
     cast: Cast, filled: Filled, reading: Any, side: str, there: dict[str, int]
