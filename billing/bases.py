@@ -29,6 +29,7 @@ from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped
 from billing.usage_spans import Span, Window, billed_days, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
 from metering.models import Witness
+from tenants.limits.reader import within_own_of
 
 
 def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window:
@@ -69,12 +70,14 @@ def read_basis(
     grain: Grain = Grain.DAY,
     versions: tuple[PriceVersion, ...] | None = None,
     terms: Sequence[Term] | None = None,
+    summed: bool = False,
 ) -> PeriodBasis:
     """Return what one contract is rated from over a window, at other price versions than those in force where given.
 
-    `terms` are all of the contract's, where they were read already.
+    `terms` are all of the contract's, where they were read already; `summed` as in `read_bases`.
     """
-    return read_bases([window], grain=grain, versions=None if versions is None else [versions], terms=terms)[0]
+    given = None if versions is None else [versions]
+    return read_bases([window], grain=grain, versions=given, terms=terms, summed=summed)[0]
 
 
 def read_bases(
@@ -93,6 +96,18 @@ def read_bases(
     hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
     `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
     """
+    parties = [{window.contract.provider_id, window.contract.tenant_id} for window in windows]
+    with within_own_of(set.intersection(*parties) if parties else (), "what is rated is under the reader's contracts"):
+        return _bases(windows, terms, versions, (zone, grain, by_caller, summed))
+
+
+def _bases(
+    windows: Sequence[Window],
+    terms: Sequence[Term] | None,
+    versions: Sequence[tuple[PriceVersion, ...]] | None,
+    how: tuple[str | None, Grain, bool, bool],
+) -> list[PeriodBasis]:
+    zone, grain, by_caller, summed = how
     terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
     versions = versions or _versions(windows, terms)
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)

@@ -73,7 +73,7 @@ def standing_of(contract: Contract, now: datetime) -> ContractStanding:
     for period in periods.order_by("from_at"):
         period.contract = contract
         windows.append(window_of(period, to_at=min(now, period.to_at)))
-    bases = read_bases(windows, grain=Grain.PERIOD)
+    bases = read_bases(windows, grain=Grain.PERIOD, summed=True)
     unpaid = Decimal(0)
     drawn: dict[str, list[Drawn]] = defaultdict(list)
     commitments: tuple[tuple[str, str, Drawdown], ...] = ()

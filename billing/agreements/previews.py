@@ -68,7 +68,7 @@ def preview(contract: Contract, changes: Sequence[Change], now: datetime) -> Pre
     """Return what a proposal changes in words and in money of the latest period that is over, else of the last days."""
     window = _window(contract, now)
     stored = {term.ref: term for term in terms_of([contract.pk])}
-    basis = read_basis(window)
+    basis = read_basis(window, summed=True)
     proposed = _proposed(_ruled(basis, window, changes), window, stored, changes)
     before, after = rate(basis), rate(proposed)
     old, new = make_bill(before.lines, contract.currency), make_bill(after.lines, contract.currency)
@@ -138,7 +138,7 @@ def _ruled(basis: PeriodBasis, window: Window, changes: Sequence[Change]) -> Per
     earlier = [replace(each, to_at=min(each.to_at, window.from_at)) for each in before]
     proposed = {contract.pk: [*earlier, Stretch(basis.contract_version + 1, window.from_at, FOREVER, rule)]}
     [versions] = window_versions([(contract, window.from_at, window.to_at)], rules=proposed)
-    return read_basis(window, versions=versions)
+    return read_basis(window, versions=versions, summed=True)
 
 
 def _proposed(basis: PeriodBasis, window: Window, stored: dict[str, Term], changes: Sequence[Change]) -> PeriodBasis:

@@ -62,7 +62,7 @@ def real_usage(
     holds, or with `gpus` given, so many cards of a model are supposed to be held throughout; left open, as many as the
     tenant's GPU time there filled.
     """
-    basis = read_basis(Window(contract, from_at, until, to_at), grain=Grain.PERIOD)
+    basis = read_basis(Window(contract, from_at, until, to_at), grain=Grain.PERIOD, summed=True)
     usage = tuple(used for term in basis.terms for used in term.usage) or _metered(contract, from_at, until)
     holds = tuple(hold for term in basis.terms for hold in term.holds)
     cards = _cards(basis.versions)

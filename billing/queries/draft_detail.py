@@ -115,7 +115,7 @@ def draft_detail(
     period = _open(organization, now, as_provider=as_provider).filter(pk=period_id).first()
     if period is None:
         return None
-    basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD)
+    basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD, summed=True)
     bill = make_bill(rate(basis).lines, basis.currency)
     titles = {term.ref: term.title for term in basis.terms}
     late = {fact.source: fact for fact in facts_of(basis.facts, Adjusted)}

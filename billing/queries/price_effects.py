@@ -92,7 +92,7 @@ def _effects(
 ) -> tuple[ContractEffect, ...]:
     to_at = now.replace(minute=0, second=0, microsecond=0)
     windows = [Window(one, max(to_at - LOOKED_BACK, one.from_at), to_at) for one in contracts if one.from_at < to_at]
-    read = read_bases(windows) if windows else []
+    read = read_bases(windows, summed=True) if windows else []
     bases = {window.contract.id: basis for window, basis in zip(windows, read, strict=True)}
     rules = rules_of([one.id for one in contracts])
     known = [each for each in versions if each.version_id != new.version_id]

@@ -199,7 +199,7 @@ def repriced_each(
     for first in range(0, len(periods), PERIODS_A_READ):
         chunk = periods[first : first + PERIODS_A_READ]
         windows = [window_of(period, to_at=period.rated_at) for period in chunk]
-        bases = read_bases(windows, grain=Grain.PERIOD)
+        bases = read_bases(windows, grain=Grain.PERIOD, summed=True)
         for period, basis in zip(chunk, bases, strict=True):
             yield period, reprice(basis, change_of(period.contract), stress)
 

@@ -8,7 +8,18 @@ from uuid import uuid4
 import pytest
 from django.test import override_settings
 
-from tenants.limits.reader import NOBODY, Reader, lasting, lift, limited, read_for, reader_now, whole, within_own
+from tenants.limits.reader import (
+    NOBODY,
+    Reader,
+    lasting,
+    lift,
+    limited,
+    read_for,
+    reader_now,
+    whole,
+    within_own,
+    within_own_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +100,17 @@ def test_what_is_the_readers_own_is_seen_whole_and_what_is_anothers_is_not() -> 
         with pytest.raises(ZeroDivisionError), within_own(mine, "sums"):
             raise ZeroDivisionError
         assert reader_now(0) == Reader(mine)
+
+
+def test_what_is_several_parties_own_is_seen_whole_by_each_of_them() -> None:
+    tenant, provider = uuid4(), uuid4()
+    for reader, seen in ((tenant, None), (provider, None), (uuid4(), "itself")):
+        with limited(changes=False):
+            read_for(organization_id=reader)
+            with within_own_of({tenant, provider}, "sums"):
+                assert reader_now(0) == (Reader(reader) if seen else None)
+            with within_own_of((), "nothing in common"):
+                assert reader_now(0) == Reader(reader)
 
 
 def test_a_function_may_see_all_each_time_it_is_called() -> None:
