@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, Sum
 
 from clusters.models import Accelerator, Allocation, Cluster, Node, Slice
 from clusters.occupancy import WHOLE_PERMILLE
@@ -242,16 +242,16 @@ def _cards(cluster_ids: Any) -> dict[UUID, tuple[int, int, int]]:
 
 def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
     """What is held and what is free of each cluster, card by card: a card may be cut in more ways than one."""
-    holding = Allocation.objects.filter(
-        Q(to_at__isnull=True) | Q(to_at__gt=now), slice=OuterRef("id"), from_at__lte=now
-    )
+    # As one set that slices are looked up in, and not asked of each of ten thousand slices.
+    holding = Allocation.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), from_at__lte=now)
+    is_held = ExpressionWrapper(Q(id__in=holding.values("slice_id")), BooleanField())
     cards = (
         Slice.objects.filter(
             accelerator__retired_at__isnull=True,
             accelerator__node__revoked_at__isnull=True,
             accelerator__node__cluster__in=cluster_ids,
         )
-        .annotate(is_held=Exists(holding))
+        .annotate(is_held=is_held)
         .filter(Q(retired_at__isnull=True) | Q(is_held=True))
         .values("accelerator_id", cluster=F("accelerator__node__cluster_id"))
         .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
