@@ -124,6 +124,7 @@ def test_a_provider_sees_who_holds_its_cards_with_a_contract_and_without(
     cast: Cast, filled: Filled, reading: Any
 ) -> None:
     held = Allocation._base_manager.exclude(to_at=None).order_by("-to_at")[0]
+    assert held.to_at is not None
     make_allocation(held.slice, cast.outsider, held.to_at)
     assert not Contract._base_manager.filter(tenant=cast.outsider).exists()
     reading(cast.provider)
