@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
@@ -27,6 +27,7 @@ from metering.node_hours import (
 from metering.pages.coverage import coverage_strip, coverage_words, silence_line
 from metering.pages.durations import lasted
 from metering.pages.files import csv_file
+from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import shown
 from metering.queries import gaps_for
@@ -37,7 +38,6 @@ from tenants.models import Organization
 from tenants.roles import READ_USAGE
 from tenants.scoping import provider_page, tenant_page
 
-NODES_MAX: Final = 200
 GAPS_MAX: Final = 200
 SILENCES_MAX: Final = 200
 LATE_AFTER: Final = timedelta(hours=1)
@@ -119,7 +119,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "kpis": _kpis(whole, silences, len(gaps)),
         "choices": window.choices(request.path),
         "export_url": window.url(reverse(f"{area}-gaps-csv")),
-        "nodes": _nodes(organization, area, now),
+        **_nodes(request, organization, area, now, window.query),
         "silences": [silence_line(one, now, locale) for one in silences],
         "gaps": [(gap, lasted(gap.to_at - gap.from_at) if gap.to_at else "") for gap in gaps],
         "sources": [_source(one, now, locale) for one in told_sources(organization)],
@@ -171,13 +171,19 @@ def _more(found: int, most: int) -> str:
     return "+" if found >= most else ""
 
 
-def _nodes(organization: Organization, area: Area, now: datetime) -> list[NodeCover]:
-    hours = last_hours(now)
+def _nodes(
+    request: HttpRequest, organization: Organization, area: Area, now: datetime, kept: dict[str, str]
+) -> dict[str, Any]:
+    """A page of nodes and the links to the others."""
+    hours, page = last_hours(now), read_page(request.GET.get("page", ""))
+    watched = watched_nodes(organization).filter(revoked_at__isnull=True)
+    first, count = first_row(page), watched.count()
+    if page > 1 and first >= count:
+        raise Http404
     nodes = list(
-        watched_nodes(organization)
-        .filter(revoked_at__isnull=True)
-        .order_by("name", "id")
-        .values_list("id", "name", "cluster__slug", "cluster__provider_id")[:NODES_MAX]
+        watched.order_by("name", "id").values_list("id", "name", "cluster__slug", "cluster__provider_id")[
+            first : first + ROWS_PER_PAGE
+        ]
     )
     known = covered(node_ids=[node_id for node_id, *_ in nodes], hours=hours)
     lines = []
@@ -187,7 +193,7 @@ def _nodes(organization: Organization, area: Area, now: datetime) -> list[NodeCo
         text, pill = coverage_words(shares)
         url = reverse("provider-node", args=[cluster, name]) if own else ""
         lines.append(NodeCover(name, url, coverage_strip(hours, shares), text, pill))
-    return lines
+    return {"nodes": lines, "pagination": pagination(request.path, kept, page, count)}
 
 
 def _source(one: SourceReach, now: datetime, locale: str) -> tuple[SourceReach, str, Pill]:
