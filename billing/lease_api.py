@@ -95,8 +95,9 @@ class QuotesView(APIView):
         responses={201: QuoteSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Quote the price in force for slices over a span. It stands for a week, until the start at most, and holds
-        nothing: `POST /quotes/<id>/reserve` does."""
+        """Quote the price in force for slices over a span. It stands for a week, until the start at most and for a
+        quarter of an hour at least, and holds nothing: `POST /quotes/<id>/reserve` does. A start up to a quarter of an
+        hour ago means now."""
         body = request._request.body
         given = valid(QuoteRequestSerializer, _object(request))
         organization, now = organization_of(request), _now()
@@ -138,7 +139,8 @@ class ReserveView(APIView):
     )
     @once
     def post(self, request: Request, quote_id: UUID) -> Response:
-        """Hold the slices for the whole span, all or none. Sent again it gives the same lease and changes nothing."""
+        """Hold the slices for the whole span, all or none; after its start for what is left of it, from now on. Sent
+        again it gives the same lease and changes nothing."""
         quote = _own_quote(request, quote_id)
         lease = reserve_quote(quote_id=quote.id, by=_caller(request), now=_now())
         return Response(_one(request, lease.ref), status=status.HTTP_201_CREATED)

@@ -2,10 +2,13 @@
 
 Reserving takes the slices at once, so that no start can fail for want of room; whoever comes second is told from when
 on there is room. A quote becomes one lease at most, however often it is reserved.
+
+A start that has just passed means now: a lease can begin at once. Reserved after the start that was quoted it begins
+when it is reserved, and ends when it was to end, so that nothing is held, or billed, of the time before.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -32,6 +35,8 @@ from tenants.models import Organization
 from tenants.problems import Problem
 
 QUOTE_VALID: Final = timedelta(days=7)
+AT_ONCE: Final = timedelta(minutes=15)
+"""How long ago a start may lie that means now, and how long a price stands at least: time to read it and to reserve."""
 RESERVE_TRIES: Final = 3
 
 
@@ -70,14 +75,26 @@ class _Found:
     earliest: datetime | None
 
 
-def require_to_come(contract: Contract, wish: Wish, now: datetime) -> datetime:
-    """Return the end of a wish. Raises `WrongTerms`, `InThePast`, `NotOpen` where no lease could be of its time."""
+def require_to_come(contract: Contract, wish: Wish, now: datetime) -> tuple[Wish, datetime]:
+    """Return a wish as it can be quoted, and its end: one whose start has just passed begins now.
+
+    Raises `WrongTerms`, `WrongWish`, `InThePast`, `NotOpen` where no lease could be of its time.
+    """
     if wish.to_at is None:
         raise WrongTerms("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z")
-    if wish.from_at < now.replace(microsecond=0):
-        raise InThePast(f"{wish.from_at.isoformat()} is over; now is {now.isoformat()}.", field="from")
+    begins = now.replace(microsecond=0)
+    if wish.from_at < begins - AT_ONCE:
+        reason = f"{wish.from_at.isoformat()} is over; now is {begins.isoformat()}."
+        raise InThePast(reason, field="from", example=f"from={begins.isoformat()}")
+    wish = replace(wish, from_at=max(wish.from_at, begins))
+    wish.check()
     require_open(contract, wish.from_at, wish.to_at)
-    return wish.to_at
+    return wish, wish.to_at
+
+
+def stands_until(wish: Wish, to_at: datetime, now: datetime, valid_for: timedelta = QUOTE_VALID) -> datetime:
+    """Return until when a price stands: a week, until the start at most; but time to reserve it, before its end."""
+    return min(max(min(now + valid_for, wish.from_at), now + AT_ONCE), to_at)
 
 
 @transaction.atomic
@@ -94,8 +111,7 @@ def quote_lease(
 
     Raises `WrongWish`, `NotEnoughFree`, `NoPriceInForce`, `InThePast`, `NotOpen`, `WrongTerms`.
     """
-    wish.check()
-    to_at = require_to_come(contract, wish, now)
+    wish, to_at = require_to_come(contract, wish, now)
     require_model(wish, provider_ids=[contract.provider_id])
     said = wording or LeaseWording(accelerator_model=wish.model)
     said = msgspec.structs.replace(said, accelerator_model=wish.model)
@@ -121,7 +137,7 @@ def quote_lease(
         amount=_amount(found.chosen, to_at - wish.from_at, price),
         wording=write_wording(said),
         created_at=now,
-        expires_at=max(now, min(now + valid_for, wish.from_at)),
+        expires_at=stands_until(wish, to_at, now, valid_for),
     )
 
 
@@ -129,6 +145,7 @@ def quote_lease(
 def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
     """Hold the slices of a quote for its whole span under a new lease; again, return the lease it already is.
 
+    After the start that was quoted the lease begins at once: what is left of the span is held and billed.
     Raises `QuoteExpired`, and `NotEnoughFree` where others took what was free.
     """
     quote = Quote.objects.select_for_update().select_related("contract__provider", "contract__tenant").get(pk=quote_id)
@@ -136,7 +153,7 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
         return Term.objects.select_related("contract").get(pk=quote.term_id)
     if quote.expires_at < now or quote.to_at <= now:
         raise QuoteExpired(f"{quote.number} stood until {quote.expires_at.isoformat()}: ask for another.")
-    wish = wish_of(quote)
+    wish = _wish_from(quote, now)
     for last in [False] * (RESERVE_TRIES - 1) + [True]:
         try:
             with transaction.atomic():
@@ -150,16 +167,16 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
     quote.term = term
     quote.reserved_at = now
     quote.save(update_fields=["term", "reserved_at"])
-    record_step(term, LeaseStep.RESERVED, at=quote.from_at, by=by, now=now)
+    record_step(term, LeaseStep.RESERVED, at=term.from_at, by=by, now=now)
     return term
 
 
-def wish_of(quote: Quote) -> Wish:
-    """Return what a quote was asked for."""
+def _wish_from(quote: Quote, now: datetime) -> Wish:
+    """Return what a quote was asked for, or what is left of it."""
     return Wish(
         quote.accelerator_model,
         quote.count,
-        quote.from_at,
+        max(quote.from_at, now.replace(microsecond=0)),
         quote.to_at,
         quote.kind,
         quote.profile,
@@ -169,7 +186,7 @@ def wish_of(quote: Quote) -> Wish:
 
 def _lease(quote: Quote, wish: Wish, now: datetime) -> Term:
     contract = Contract.objects.select_for_update(no_key=True).get(pk=quote.contract_id)
-    require_open(contract, quote.from_at, quote.to_at)
+    require_open(contract, wish.from_at, quote.to_at)
     found = _find(contract, wish)
     if not found.chosen:
         raise NotEnoughFree.over(f"from {wish.from_at.isoformat()} for as long", wish, found.earliest)
@@ -180,14 +197,14 @@ def _lease(quote: Quote, wish: Wish, now: datetime) -> Term:
         kind=TermKind.LEASE,
         ref=next_number(model=Term, field="ref", prefix=KINDS[TermKind.LEASE].ref_prefix),
         title=f"{quote.count} × {quote.profile or quote.accelerator_model}",
-        from_at=quote.from_at,
+        from_at=wish.from_at,
         to_at=quote.to_at,
         created_at=now,
     )
     bound = {"slices": [str(held.pk) for held in slices], "quote": [quote.number]}
-    change = TermChange(term, said_over(wording, quote.from_at, quote.to_at), bound)
-    add_version(contract=contract, changes=[change], effective_at=quote.from_at, now=now)
-    holds = [Hold(held, quote.from_at, quote.to_at) for held in slices]
+    change = TermChange(term, said_over(wording, wish.from_at, quote.to_at), bound)
+    add_version(contract=contract, changes=[change], effective_at=wish.from_at, now=now)
+    holds = [Hold(held, wish.from_at, quote.to_at) for held in slices]
     hold_slices(term, contract, holds, now, accelerator_model=quote.accelerator_model)
     return term
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
 
-from clusters.models import Accelerator, SliceKind
+from clusters.card_models import card_models, is_card, nearest
+from clusters.models import SliceKind
 from clusters.packing import FreeSlice
 from tenants.limits.reader import whole
 from tenants.problems import Problem
@@ -181,11 +182,12 @@ def earliest_start(wish: Wish, *, provider_ids: Iterable[UUID]) -> datetime | No
 @of_everybody
 def require_model(wish: Wish, *, provider_ids: Iterable[UUID]) -> None:
     """Raise `WrongWish` where the providers have, and had, no card of the model."""
-    cards = Accelerator.objects.filter(node__cluster__provider__in=list(provider_ids))
-    if not cards.filter(model=wish.model).exists():
-        known = cards.order_by("model").values_list("model", flat=True).first()
-        example = f"model={known}" if known else "model=NVIDIA H100 80GB HBM3"
-        raise WrongWish(f"There is no card of the model {wish.model} to be had.", field="model", example=example)
+    providers = list(provider_ids)
+    if not is_card(wish.model, provider_ids=providers):
+        like = nearest(wish.model, card_models(provider_ids=providers), "NVIDIA H100 80GB HBM3")
+        raise WrongWish(
+            f"There is no card of the model {wish.model} to be had.", field="model", example=f"model={like}"
+        )
 
 
 @of_everybody

@@ -1,17 +1,15 @@
 """Refuses wordings that name a model which nobody knows: a name that is misspelt would cover nothing, unseen."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
-from django.db.models import QuerySet
 
 from billing.agreements.proposals import Change
 from billing.models import Contract, GpuPrice, TermWording, TokenPrice, UnitPrice
 from billing.rating.wording import WrongWording
-from clusters.models import Accelerator, Binding, Endpoint
-from tenants.limits.reader import whole
+from clusters.card_models import card_models, is_card, nearest
+from clusters.models import Binding, Endpoint
 
 CARD = "accelerator_model"
 PRICE = "price"
@@ -34,29 +32,15 @@ def check_models(contract: Contract, change: Change, where: str, changes: Sequen
     for field, name in named:
         if name not in known:
             reason = f"There is no model {name}: it is not served, and has no price."
-            raise WrongWording(field, reason, _like(name, known, "a model of the price book"))
+            raise WrongWording(field, reason, nearest(name, known, "a model of the price book"))
 
 
 def check_card(contract: Contract, card: str, field: str) -> None:
     """Raise `WrongWording` where the provider has, and had, no card of a model."""
-    if not is_card(contract, card):
-        known = set(_cards(contract).values_list("model", flat=True).distinct())
-        reason = f"The provider has no card of the model {card}."
-        raise WrongWording(field, reason, _like(card, known, "the name that the provider's fleet page shows"))
-
-
-@whole("which cards a provider has is offered to those who agree with it; who holds them is not told")
-def is_card(contract: Contract, card: str) -> bool:
-    """Whether the provider has, or had, a card of a model."""
-    return _cards(contract).filter(model=card).exists()
-
-
-def _cards(contract: Contract) -> QuerySet[Accelerator]:
-    return Accelerator.objects.filter(node__cluster__provider=contract.provider_id)
-
-
-def _like(name: str, known: set[str], otherwise: str) -> str:
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0)), otherwise)
+    providers = [contract.provider_id]
+    if not is_card(card, provider_ids=providers):
+        like = nearest(card, card_models(provider_ids=providers), "the name that the provider's fleet page shows")
+        raise WrongWording(field, f"The provider has no card of the model {card}.", like)
 
 
 def _known(contract: Contract) -> set[str]:
@@ -68,7 +52,7 @@ def _known(contract: Contract) -> set[str]:
         *TokenPrice.objects.filter(**priced).values_list("model", flat=True).distinct(),
         *UnitPrice.objects.filter(**priced).values_list("model", flat=True).distinct(),
         *GpuPrice.objects.filter(**priced).values_list(CARD, flat=True).distinct(),
-        *_cards(contract).values_list("model", flat=True).distinct(),
+        *card_models(provider_ids=[provider]),
         *Binding.objects.filter(**between).values_list("model", flat=True).distinct(),
         *(name for names in served for name in names),
         *_priced(list(TermWording.objects.filter(term__contract=contract).values_list("document", flat=True))),

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 
 from billing.agreements.accepting import accept
 from billing.agreements.drafting import Actor, decline, draft_contract, edit_draft, offer, propose, withdraw
-from billing.agreements.model_names import is_card
 from billing.agreements.standing import actions_of, preview_of
 from billing.models import Amendment, Contract, Term
 from billing.pages.contract_forms import (
@@ -44,6 +43,7 @@ from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
+from clusters.card_models import is_card
 from portal.figures import locale_for, money, money_change
 from portal.parts import Kpi
 from portal.shell import Crumb
@@ -286,7 +286,8 @@ def _change(contract: Contract, form: ChangeForm, term: Term | None) -> dict[str
     if "cards" in form.fields:
         card = str(document.get("accelerator_model", ""))
         # A card that nobody has is refused by its name, not by how many of it are free.
-        more = free_slices(contract, card, form) if not card or is_card(contract, card) else []
+        known = not card or is_card(card, provider_ids=[contract.provider_id])
+        more = free_slices(contract, card, form) if known else []
         change["slices"] = [*given.get("kept", form.held), *more]
     if "deployments" in form.fields:
         change["deployments"] = list(given["deployments"])

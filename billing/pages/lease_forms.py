@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -32,6 +33,8 @@ class LocalInstantField(forms.CharField):
         try:
             return read_instant(text, self.zone)
         except WrongInstant as error:
+            # The browser's own input of local time has no room for an offset, which tells two instants apart.
+            self.widget.input_type = "text"
             raise forms.ValidationError(
                 _("%(text)s is not one instant in %(zone)s. Give %(examples)s.")
                 % {"text": text, "zone": self.zone, "examples": " / ".join(error.examples)}
@@ -48,7 +51,12 @@ class WishForm(forms.Form):
     to_at = LocalInstantField(label=gettext_lazy("To"))
 
     def __init__(
-        self, *args: Any, contracts: Sequence[Contract], offered: Sequence[tuple[str, str, str]], **options: Any
+        self,
+        *args: Any,
+        contracts: Sequence[Contract],
+        offered: Sequence[tuple[str, str, str]],
+        now: datetime,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.contracts = {contract.number: contract for contract in contracts}
@@ -64,6 +72,9 @@ class WishForm(forms.Form):
             assert isinstance(field, LocalInstantField)
             field.zone = self.zone
             field.help_text = _("Local time in %(zone)s") % {"zone": self.zone}
+        begins = self.fields["from_at"]
+        begins.initial = f"{now.astimezone(ZoneInfo(self.zone)):%Y-%m-%dT%H:%M}"
+        begins.help_text = _("Local time in %(zone)s; a time that has just passed means at once") % {"zone": self.zone}
 
     def wish(self) -> Wish:
         """Return what a valid form wishes for."""

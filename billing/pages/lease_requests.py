@@ -135,14 +135,12 @@ def _move(request: HttpRequest, organization: Organization, ref: str, step: str)
 def _form(request: HttpRequest, organization: Organization, now: datetime) -> WishForm:
     contracts = [one for one in open_contracts(organization, now) if one.tenant_id == organization.id]
     data = request.POST if request.method == "POST" else (request.GET if "what" in request.GET else None)
-    return WishForm(data, contracts=contracts, offered=offered_models(contracts), error_class=ErrorList)
+    return WishForm(data, contracts=contracts, offered=offered_models(contracts), now=now, error_class=ErrorList)
 
 
 def _answered(form: WishForm, now: datetime) -> CapacityAnswer | None:
     try:
-        wish = form.wish()
-        wish.check()
-        require_to_come(form.chosen(), wish, now)
+        wish, _to_at = require_to_come(form.chosen(), form.wish(), now)
         return capacity_answer(wish, [form.chosen()], now)
     except (WrongWish, InThePast, NotOpen) as refused:
         form.add_error("from_at" if isinstance(refused, InThePast) else None, refusal_words(refused))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from billing.holding import SliceTaken, WrongTerms
 from billing.lease_steps import InThePast, NoPriceInForce, NotOpen
-from billing.models import Quote, Term
-from billing.quoting import NotEnoughFree, QuoteExpired, reserve_quote
+from billing.leasing import record_steps
+from billing.models import LeaseStep, Quote, Term
+from billing.money import to_charge
+from billing.queries.lease_list import lease_rows
+from billing.quoting import AT_ONCE, NotEnoughFree, QuoteExpired, reserve_quote
 from billing.rating.lease_wording import LeaseWording
 from billing.term_versions import broken_links
 from billing.terms import gpu_hour_price
@@ -42,6 +47,46 @@ def test_a_quote_is_the_price_in_force_and_holds_nothing(quote: Quote) -> None:
 
 def test_a_quote_never_outlives_the_start(world: World) -> None:
     assert quoted(world, wish(1, NOW + DAY, END)).expires_at == NOW + DAY
+
+
+@pytest.mark.parametrize("ago_s", [0, 59, 900])
+def test_a_lease_begins_at_once(world: World, ago_s: int) -> None:
+    at = NOW + timedelta(seconds=30, microseconds=5)
+    begins = at.replace(microsecond=0)
+    quote = quoted(world, wish(1, begins - timedelta(seconds=ago_s), END), now=at)
+    assert (quote.from_at, quote.expires_at) == (begins, at + AT_ONCE)
+    assert quote.amount == to_charge(Fraction("2.35") * int((END - begins).total_seconds()) / 3_600)
+    lease = reserve_quote(quote_id=quote.id, by="alice", now=at)
+    (row,) = lease_rows(world.tenant, at)
+    assert (lease.from_at, row.state) == (begins, "running")
+    assert record_steps(term_id=lease.id, now=at) == [LeaseStep.STARTED]
+    assert steps(lease) == ["reserved", "started"]
+
+
+def test_a_start_that_passed_longer_ago_is_refused_with_now(world: World) -> None:
+    with pytest.raises(InThePast) as refused:
+        quoted(world, wish(1, NOW - AT_ONCE - timedelta(seconds=1), END))
+    assert refused.value.extra == {"field": "from", "example": f"from={NOW.isoformat()}"}
+
+
+def test_reserved_after_its_start_a_lease_is_what_is_left_of_it(world: World) -> None:
+    quote = quoted(world, wish(2, NOW + timedelta(seconds=1), NOW + DAY))
+    at = NOW + timedelta(minutes=14)
+    lease = reserve_quote(quote_id=quote.id, by="alice", now=at)
+    held = Allocation.objects.filter(term_allocation__term=lease)
+    assert set(held.values_list("from_at", "to_at")) == {(at, NOW + DAY)} == {(lease.from_at, lease.to_at)}
+    assert gpu_hour_price(fresh(lease), at) == Decimal("2.35")
+    assert broken_links(world.contract) == []
+
+
+def test_no_price_outlives_the_end_of_its_lease(world: World) -> None:
+    quote = quoted(world, wish(1, NOW, NOW + timedelta(minutes=5)))
+    assert quote.expires_at == quote.to_at
+    with pytest.raises(QuoteExpired):
+        reserve_quote(quote_id=quote.id, by="alice", now=quote.to_at)
+    assert (
+        reserve_quote(quote_id=quote.id, by="alice", now=quote.to_at - timedelta(microseconds=1)).to_at == quote.to_at
+    )
 
 
 def test_reserving_holds_the_slices_for_the_whole_span_once(world: World, quote: Quote) -> None:

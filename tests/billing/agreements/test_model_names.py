@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from billing.agreements.drafting import propose, withdraw
-from billing.agreements.model_names import is_card
 from billing.holding import WrongTerms
 from clusters.models import Accelerator
 from tests.billing.agreements.agreed import PRICES, provider, share_wording
@@ -71,8 +70,8 @@ def test_a_price_makes_its_model_known_in_its_own_proposal_alone(world: World) -
 
 def test_a_card_that_is_gone_was_one(world: World) -> None:
     Accelerator.objects.update(retired_at=MARCH)
-    assert is_card(world.contract, H100)
-    assert not is_card(world.contract, "NVIDIA B200")
+    wording = {"kind": "on_demand", "accelerator_model": H100, "price_per_gpu_hour": "1"}
+    propose_all(world, {"from_at": AT, "wording": wording})
 
 
 def test_a_provider_without_cards_is_told_where_their_names_are(world: World) -> None:

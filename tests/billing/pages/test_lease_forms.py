@@ -12,6 +12,7 @@ from clusters.capacity import COUNT_MAX, Wish
 from clusters.models import SliceKind
 from tenants.models import Organization
 
+NOW = datetime(2026, 3, 9, 22, 59, 59, tzinfo=UTC)
 WHOLE = ("sample", SliceKind.WHOLE, "")
 PART = ("sample", SliceKind.MIG, "1g.10gb")
 
@@ -31,7 +32,7 @@ GIVEN = {
 
 
 def form(**changes: str) -> WishForm:
-    return WishForm(GIVEN | changes, contracts=CONTRACTS, offered=[WHOLE, PART])
+    return WishForm(GIVEN | changes, contracts=CONTRACTS, offered=[WHOLE, PART], now=NOW)
 
 
 def test_a_wish_is_read_in_the_zone_of_the_chosen_contract() -> None:
@@ -80,10 +81,11 @@ def test_a_time_that_is_twice_is_refused_with_both_instants() -> None:
 
 
 def test_an_empty_form_is_in_the_zone_of_the_first_contract() -> None:
-    empty = WishForm(contracts=CONTRACTS, offered=[])
+    empty = WishForm(contracts=CONTRACTS, offered=[], now=NOW)
     assert empty.zone == "Europe/Berlin"
+    assert empty["from_at"].value() == "2026-03-09T23:59"
     assert "Europe/Berlin" in str(empty.fields["from_at"].help_text)
-    assert WishForm(contracts=[], offered=[]).zone == "UTC"
+    assert WishForm(contracts=[], offered=[], now=NOW).zone == "UTC"
     assert form(contract="C-9").zone == "Europe/Berlin"
 
 

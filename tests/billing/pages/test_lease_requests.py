@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -75,6 +76,30 @@ def test_a_tenant_walks_from_question_to_lease_and_to_its_end(cast: Cast, world:
     page = text_of(client.get(f"/t/leases/{lease.ref}/"))
     assert "extended" in page
     assert "ended early" in page
+
+
+def test_a_tenant_takes_cards_at_once(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    found = re.search(r'name="from_at" value="([^"]+)"', client.get("/t/leases/new/").content.decode())
+    assert found, "the form begins with now"
+    now = datetime.now(UTC)
+    begins = datetime.fromisoformat(found[1]).replace(tzinfo=ZoneInfo("America/New_York"))
+    assert timedelta(0) <= now - begins < timedelta(minutes=2)
+    wished = asked(world, from_at=found[1])
+    assert "Yes. 4 are free" in text_of(client.get("/t/leases/new/", wished))
+    assert client.post("/t/leases/quote/", wished).status_code == 302
+    client.post(f"/t/leases/quotes/{Quote.objects.get().id}/reserve/")
+    lease = Term.objects.get()
+    assert lease.from_at >= now.replace(microsecond=0)
+    assert "running" in text_of(client.get(f"/t/leases/{lease.ref}/"))
+
+
+def test_where_local_time_is_twice_there_is_room_for_its_offset(cast: Cast, world: World, client: Client) -> None:
+    client.force_login(cast.alice)
+    page = client.get("/t/leases/new/", asked(world, to_at="2027-11-07T01:30")).content.decode()
+    kinds = dict(re.findall(r'<input type="([^"]+)" name="(from_at|to_at)"', page))
+    assert kinds == {"datetime-local": "from_at", "text": "to_at"}
+    assert client.get("/t/leases/new/", asked(world, to_at="2027-11-07T01:30:00-05:00")).status_code == 200
 
 
 def test_what_is_not_free_is_answered_with_when_it_is(cast: Cast, world: World, client: Client) -> None:
