@@ -17,6 +17,7 @@ from billing.term_binding import bind_deployments
 from clusters.models import Deployment
 from metering.comparison import agree_comparison
 from metering.models import Witness
+from tenants.sentences import sentence
 
 Adjusting = DiscountWording | CommitmentWording | CreditWording
 
@@ -73,7 +74,9 @@ def add_adjustment(
     named = {ref for ref in _named(wording) if ref}
     known = set(Term.objects.filter(contract=contract, ref__in=named).values_list("ref", flat=True))
     if named - known:
-        raise WrongTerms(f"terms: {contract.number} has no term {min(named - known)}.")
+        raise WrongTerms(
+            sentence("terms: %(number)s has no term %(named)s.", number=contract.number, named=min(named - known))
+        )
     term = add_term(contract=contract, wording=wording, from_at=from_at, to_at=to_at, now=now, ref=ref, title=title)
     ensure_cuts(contract=contract)
     return term

@@ -22,6 +22,7 @@ from billing.rating.share_facts import AuditFinding
 from billing.share_stating import AlreadySettled, By, NotTheParty, WrongFact, counts_at, locked_term
 from billing.telling import tell_audit
 from tenants.models import AuditEntry
+from tenants.sentences import sentence
 
 NOTE_CHARS_MAX = 1_000
 UNANSWERED = "no answer in time"
@@ -84,19 +85,27 @@ def answer_audit(
     was settled before, by a word or by letting its time pass.
     """
     if by.organization.pk != contract.tenant_id:
-        raise NotTheParty(f"{contract.number}'s tenant answers what audits found.")
+        raise NotTheParty(sentence("%(number)s's tenant answers what audits found.", number=contract.number))
     if len(note) > NOTE_CHARS_MAX:
-        raise WrongFact("note", f"A note has at most {NOTE_CHARS_MAX} characters.")
+        raise WrongFact("note", sentence("A note has at most %(most)s characters.", most=NOTE_CHARS_MAX))
     contract, term = locked_term(contract, term_ref)
     stated = TermFact.objects.filter(term=term, document__fact=AUDIT_CLAIM, document__audit=audit).first()
     if stated is None:
-        raise WrongFact("audit", f"No audit {audit[:40]!r} of {term.ref} was stated.", "A-2026-01")
+        raise WrongFact(
+            "audit",
+            sentence("No audit %(audit)s of %(ref)s was stated.", audit=repr(audit[:40]), ref=term.ref),
+            "A-2026-01",
+        )
     [claim] = claims_of([stated])
     if _is_over(claim, now):
         claim = _settle(claim, UNANSWERED, now)
     if claim.state is ClaimState.SETTLED:
         if not accepts:
-            raise AlreadySettled(f"What {audit} found was settled by {claim.settled_by}.")
+            raise AlreadySettled(
+                sentence(
+                    "What %(audit)s found was settled by %(settled_by)s.", audit=audit, settled_by=claim.settled_by
+                )
+            )
         return claim
     if accepts or claim.state is ClaimState.OPEN:
         _answer(claim, accepts=accepts, note=note, by=by, now=now)

@@ -13,6 +13,7 @@ from billing.money import UnknownCurrency, minor_digits
 from clusters.models import Cluster
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,12 +53,14 @@ def enter_cluster_cost(
     _check(rates)
     cluster = Cluster.objects.select_for_update(no_key=True).filter(provider=provider, slug=cluster_slug).first()
     if cluster is None:
-        raise ClusterUnknown("No cluster of yours has this name.")
+        raise ClusterUnknown(sentence("No cluster of yours has this name."))
     latest = ClusterCost.objects.filter(cluster=cluster).aggregate(number=Max("number"))["number"] or 0
     other = ClusterCost.objects.filter(cluster=cluster).exclude(currency=rates.currency).first()
     if other is not None:
         raise WrongClusterCost(
-            f"currency: the costs of this cluster are in {other.currency}.", field="currency", example=other.currency
+            sentence("currency: the costs of this cluster are in %(currency)s.", currency=other.currency),
+            field="currency",
+            example=other.currency,
         )
     stored = ClusterCost.objects.create(
         cluster=cluster,
@@ -94,8 +97,12 @@ def _check(rates: CostRates) -> None:
         rates.check()
         minor_digits(rates.currency)
     except WrongCost as wrong:
-        raise WrongClusterCost(str(wrong), field=wrong.field, example=wrong.example) from wrong
+        raise WrongClusterCost(str(wrong), said=wrong.reason, field=wrong.field, example=wrong.example) from wrong
     except UnknownCurrency as unknown:
-        raise WrongClusterCost(f"currency: {unknown}", field="currency", example="USD") from unknown
+        raise WrongClusterCost(
+            sentence("currency: %(unknown)s", unknown=unknown.args[0]), field="currency", example="USD"
+        ) from unknown
     if len(rates.cards) > CARDS_MAX:
-        raise WrongClusterCost(f"cards: at most {CARDS_MAX} card models.", field="cards", example="")
+        raise WrongClusterCost(
+            sentence("cards: at most %(most)s card models.", most=CARDS_MAX), field="cards", example=""
+        )

@@ -37,6 +37,7 @@ from metering.comparison import agree_comparison
 from metering.models import Witness
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 __all__ = [
     "ContractNotActive",
@@ -266,7 +267,7 @@ def terminate_contract(
     earliest = earliest_end(contract)
     if at < earliest:
         raise TerminationTooEarly(
-            f"{contract.number} can end at {earliest.isoformat()} at the earliest; asked for {at.isoformat()}."
+            sentence("%(number)s can end from %(at)s on.", number=contract.number, at=earliest.isoformat())
         )
     if _after(at, contract.to_at):
         raise WrongTerms(f"{contract.number} ends before {at.isoformat()} by itself.")
@@ -344,7 +345,7 @@ def add_term(
     try:
         wording.check()
     except WrongWording as error:
-        raise WrongTerms(str(error)) from error
+        raise WrongTerms(str(error), said=error.reason) from error
     kind = kind_of_wording(wording)
     term = Term(
         contract=contract,
@@ -375,7 +376,7 @@ def _locked_active(contract: Contract) -> Contract:
     read = Contract.objects.select_related("provider", "tenant", "price_book")
     locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
     if locked.state != ContractState.ACTIVE:
-        raise ContractNotActive(f"{locked.number} is {locked.state}.")
+        raise ContractNotActive(sentence("%(number)s is not in force.", number=locked.number))
     return locked
 
 

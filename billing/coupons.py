@@ -14,6 +14,7 @@ from billing.rating.kinds import write_fact
 from billing.rating.wording import WrongWording, read_wording, write_wording
 from tenants.models import Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 TRIES_MAX = 10
 TRIES_WITHIN = timedelta(hours=1)
@@ -65,13 +66,17 @@ def offer_coupon(
     try:
         wording.check()
     except WrongWording as error:
-        raise WrongTerms(str(error)) from error
+        raise WrongTerms(str(error), said=error.reason) from error
     if wording.coupon is None:
-        raise WrongTerms("coupon: A coupon has a code.")
+        raise WrongTerms(sentence("coupon: A coupon has a code."))
     if wording.terms:
-        raise WrongTerms("terms: A coupon is for any contract, so it cannot name terms of one.")
+        raise WrongTerms(sentence("terms: A coupon is for any contract, so it cannot name terms of one."))
     if redemptions_most is not None and redemptions_most <= 0:
-        raise WrongTerms(f"redemptions_most: {redemptions_most} can be redeemed by nobody.")
+        raise WrongTerms(
+            sentence(
+                "redemptions_most: %(redemptions_most)s can be redeemed by nobody.", redemptions_most=redemptions_most
+            )
+        )
     try:
         with transaction.atomic():
             return Coupon.objects.create(
@@ -84,7 +89,9 @@ def offer_coupon(
                 created_at=now,
             )
     except IntegrityError as error:
-        raise WrongTerms(f"coupon.code: {wording.coupon.code!r} is offered already.") from error
+        raise WrongTerms(
+            sentence("coupon.code: %(code)s is offered already.", code=repr(wording.coupon.code))
+        ) from error
 
 
 @transaction.atomic
@@ -96,16 +103,30 @@ def redeem_coupon(*, contract: Contract, code: str, now: datetime) -> Term:
     """
     coupon = Coupon.objects.select_for_update().filter(provider=contract.provider_id, code=code).first()
     if coupon is None:
-        raise UnknownCoupon(f"{contract.provider.name} offers no coupon {code!r}.")
+        raise UnknownCoupon(
+            sentence("%(name)s offers no coupon %(code)s.", name=contract.provider.name, code=repr(code))
+        )
     taken = CouponRedemption.objects.filter(coupon=coupon)
     if taken.filter(contract=contract).exists():
-        raise CouponUsed(f"{contract.number} has redeemed {code!r}.")
+        raise CouponUsed(sentence("%(number)s has redeemed %(code)s.", number=contract.number, code=repr(code)))
     if CouponEnd.objects.filter(coupon=coupon).exists():
-        raise CouponOver(f"{code!r} is no longer offered.")
+        raise CouponOver(sentence("%(code)s is no longer offered.", code=repr(code)))
     if coupon.redeem_by is not None and now >= coupon.redeem_by:
-        raise CouponOver(f"{code!r} could be redeemed until {coupon.redeem_by.isoformat()}.")
+        raise CouponOver(
+            sentence(
+                "%(code)s could be redeemed until %(redeem_by)s.",
+                code=repr(code),
+                redeem_by=coupon.redeem_by.isoformat(),
+            )
+        )
     if coupon.redemptions_most is not None and taken.count() >= coupon.redemptions_most:
-        raise CouponOver(f"{code!r} was redeemed {coupon.redemptions_most} times, which is as often as it can be.")
+        raise CouponOver(
+            sentence(
+                "%(code)s was redeemed %(redemptions_most)s times, which is as often as it can be.",
+                code=repr(code),
+                redemptions_most=coupon.redemptions_most,
+            )
+        )
     wording = read_wording(DiscountWording, coupon.document)
     assert isinstance(wording.coupon, CouponWording)
     term = add_adjustment(contract=contract, wording=wording, from_at=now, to_at=None, now=now, title=coupon.title)
@@ -148,5 +169,7 @@ def _count_try(contract: Contract, now: datetime) -> None:
     CouponTry.objects.filter(contract=contract, at__lte=now - TRIES_WITHIN).delete()
     tries = CouponTry.objects.filter(contract=contract)
     if tries.count() >= TRIES_MAX:
-        raise TooManyCouponTries(f"{contract.number}: {TRIES_MAX} codes an hour can be tried.")
+        raise TooManyCouponTries(
+            sentence("%(number)s: %(most)s codes an hour can be tried.", number=contract.number, most=TRIES_MAX)
+        )
     CouponTry.objects.create(contract=contract, at=now)

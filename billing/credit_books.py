@@ -17,6 +17,7 @@ from billing.ledger import Entry, operator_for, post
 from billing.models import AccountKind, Contract, CreditMovement, LedgerPosting, MovementKind, Term
 from billing.money import exact_sum, round_to_minor
 from billing.rating.credit import Grant
+from tenants.sentences import sentence
 
 CAUSE_GRANT = "credit_grant"
 CAUSE_MOVEMENT = "credit_moved"
@@ -114,5 +115,10 @@ def _require_covered(term: Term, grants: Mapping[str, Grant]) -> None:
         least = exact_sum(amounts)
         if name not in grants or grants[name].amount < least:
             raise WrongTerms(
-                f"grants: {least.normalize():f} were taken from {name!r} of {term.ref}, so it cannot be less."
+                sentence(
+                    "grants: %(least)s were taken from %(name)s of %(ref)s, so it cannot be less.",
+                    least=f"{least.normalize():f}",
+                    name=repr(name),
+                    ref=term.ref,
+                )
             )

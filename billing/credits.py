@@ -18,6 +18,7 @@ from billing.rating.kinds import write_fact
 from billing.rating.rated import Rated, TermKind
 from billing.rating.wording import WrongWording
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 
 class GrantExists(Problem):
@@ -36,16 +37,23 @@ def grant_credit(*, term: Term, grant: Grant, recorded_by: str, now: datetime) -
     """
     Contract.objects.select_for_update(no_key=True).get(pk=term.contract_id)
     if term.kind != TermKind.CREDIT:
-        raise WrongTerms(f"{term.ref} holds no credit.")
+        raise WrongTerms(sentence("%(ref)s holds no credit.", ref=term.ref))
     try:
         check_grant("grant", grant)
     except WrongWording as error:
-        raise WrongTerms(str(error)) from error
+        raise WrongTerms(str(error), said=error.reason) from error
     for known in grants_of([term.pk])[term.pk].values():
         if known == grant:
             return grant
         if known.name == grant.name:
-            raise GrantExists(f"{term.ref} has a grant {grant.name!r} of {known.amount}.")
+            raise GrantExists(
+                sentence(
+                    "%(ref)s has a grant %(name)s of %(amount)s.",
+                    ref=term.ref,
+                    name=repr(grant.name),
+                    amount=known.amount,
+                )
+            )
     TermFact.objects.create(
         term=term,
         at=grant.from_at,

@@ -13,6 +13,7 @@ from billing.models import Contract, Term, TermAllocation
 from billing.suspensions import require_not_suspended, require_within_budgets
 from clusters.models import Allocation, Slice
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 ALLOCATION_BATCH_ROWS = 2_000
 
@@ -88,15 +89,21 @@ def _taken(holds: Sequence[Hold]) -> SliceTaken:
     names = ("slice_id", "from_at", "to_at", "slice__accelerator__uuid", "slice__accelerator__node__name")
     for slice_id, from_at, to_at, card, node in rows.values_list(*names):
         if any(_overlaps(hold, from_at, to_at) for hold in by_slice[slice_id]):
-            until = to_at.isoformat() if to_at else "further notice"
+            until = to_at.isoformat() if to_at else sentence("further notice")
             return SliceTaken(
-                f"{card} on {node} is held from {from_at.isoformat()} to {until}.",
+                sentence(
+                    "%(card)s on %(node)s is held from %(from_at)s to %(until)s.",
+                    card=card,
+                    node=node,
+                    from_at=from_at.isoformat(),
+                    until=until,
+                ),
                 slice=str(slice_id),
                 held_from=from_at.isoformat(),
                 held_to=to_at.isoformat() if to_at else None,
             )
     return _card_taken(holds) or SliceTaken(
-        "The request holds one slice, or one card whole and in parts, twice at once."
+        sentence("The request holds one slice, or one card whole and in parts, twice at once.")
     )
 
 
@@ -109,8 +116,16 @@ def _card_taken(holds: Sequence[Hold]) -> SliceTaken | None:
     names = ("slice__accelerator_id", "from_at", "to_at", "slice__accelerator__uuid", "slice__accelerator__node__name")
     for card_id, from_at, to_at, card, node in others.order_by("from_at").values_list(*names):
         if _overlaps(by_card[card_id], from_at, to_at):
-            until = to_at.isoformat() if to_at else "further notice"
-            return SliceTaken(f"{card} on {node} is held in another way from {from_at.isoformat()} to {until}.")
+            until = to_at.isoformat() if to_at else sentence("further notice")
+            return SliceTaken(
+                sentence(
+                    "%(card)s on %(node)s is held in another way from %(from_at)s to %(until)s.",
+                    card=card,
+                    node=node,
+                    from_at=from_at.isoformat(),
+                    until=until,
+                )
+            )
     return None
 
 
@@ -123,7 +138,14 @@ def _require_slices(term: Term, contract: Contract, slices: Sequence[Slice], acc
         accelerator__model=accelerator_model,
     )
     if missing := len(wanted) - fitting.count():
-        raise WrongTerms(f"{missing} of {len(wanted)} slices are no {accelerator_model} in service at the provider.")
+        raise WrongTerms(
+            sentence(
+                "%(missing)s of %(count)s slices are no %(accelerator_model)s in service at the provider.",
+                missing=missing,
+                count=len(wanted),
+                accelerator_model=accelerator_model,
+            )
+        )
 
 
 def _overlaps(hold: Hold, from_at: datetime, to_at: datetime | None) -> bool:

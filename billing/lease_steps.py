@@ -5,7 +5,9 @@ from decimal import Decimal
 
 from billing.models import Contract, ContractState, LeaseEvent, LeaseStep, Term
 from billing.queries.capacity import price_in_force
+from billing.states import in_state
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 
 class NoPriceInForce(Problem):
@@ -36,7 +38,9 @@ def agreed_price(contract: Contract, model: str, at: datetime) -> Decimal:
     """Return the price per GPU-hour of a card that a contract's book has in force. Raises `NoPriceInForce`."""
     price = price_in_force(contract.price_book_id, model, at)
     if price is None:
-        raise NoPriceInForce(f"{contract.number} has no price per GPU-hour of {model} in force.")
+        raise NoPriceInForce(
+            sentence("%(number)s has no price per GPU-hour of %(model)s in force.", number=contract.number, model=model)
+        )
     return price
 
 
@@ -44,8 +48,16 @@ def require_open(contract: Contract, from_at: datetime, to_at: datetime) -> None
     """Raise `NotOpen` unless a contract runs over the whole of a span."""
     over = contract.to_at is not None and to_at > contract.to_at
     if contract.state != ContractState.ACTIVE or from_at < contract.from_at or over:
-        until = contract.to_at.isoformat() if contract.to_at else "further notice"
-        raise NotOpen(f"{contract.number} is {contract.state}, from {contract.from_at.isoformat()} to {until}.")
+        until = contract.to_at.isoformat() if contract.to_at else sentence("further notice")
+        raise NotOpen(
+            sentence(
+                "%(number)s is %(state)s, from %(from_at)s to %(until)s.",
+                number=contract.number,
+                state=in_state(contract.state),
+                from_at=contract.from_at.isoformat(),
+                until=until,
+            )
+        )
 
 
 def record_step(lease: Term, step: LeaseStep, *, at: datetime, by: str, now: datetime) -> bool:

@@ -31,6 +31,7 @@ from billing.term_versions import TermChange, add_version
 from billing.terms import terms_by_id
 from clusters.models import Allocation
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 SWEEP: Final = "sweep"
 
@@ -54,9 +55,11 @@ def extend_lease(*, lease: Term, to_at: datetime, by: str, now: datetime, step: 
     if lease.to_at == to_at:
         return lease
     if lease.to_at is None or to_at < lease.to_at:
-        raise WrongTerms(f"{lease.ref} ends later than {to_at.isoformat()} already.", field="to")
+        raise WrongTerms(
+            sentence("%(ref)s ends later than %(to_at)s already.", ref=lease.ref, to_at=to_at.isoformat()), field="to"
+        )
     if lease.to_at < now and step is LeaseStep.EXTENDED:
-        raise LeaseOver(f"{lease.ref} ended at {lease.to_at.isoformat()}.")
+        raise LeaseOver(sentence("%(ref)s ended at %(to_at)s.", ref=lease.ref, to_at=lease.to_at.isoformat()))
     require_open(contract, lease.from_at, to_at)
     before = lease.to_at
     _move_end(lease, before, to_at)
@@ -81,9 +84,9 @@ def end_lease_early(*, lease: Term, at: datetime, by: str, now: datetime) -> Ter
     if lease.to_at == at:
         return lease
     if at < now.replace(microsecond=0):
-        raise InThePast(f"{lease.ref} can end from {now.isoformat()} on.", field="at")
+        raise InThePast(sentence("%(ref)s can end from %(now)s on.", ref=lease.ref, now=now.isoformat()), field="at")
     if lease.to_at is not None and at > lease.to_at:
-        raise LeaseOver(f"{lease.ref} ends at {lease.to_at.isoformat()} by itself.")
+        raise LeaseOver(sentence("%(ref)s ends at %(to_at)s by itself.", ref=lease.ref, to_at=lease.to_at.isoformat()))
     agreed, begins = lease.to_at, max(at, lease.from_at)
     _free_from(lease, begins)
     add_version(contract=contract, changes=[TermChange(lease, [(begins, None)], {})], effective_at=begins, now=now)
@@ -102,7 +105,7 @@ def hold_lease_over(*, lease: Term, to_at: datetime, by: str, now: datetime) -> 
     """
     lease, _ = _locked(lease)
     if lease.to_at is None or lease.to_at > now:
-        raise WrongTerms(f"{lease.ref} has not come to its end: extend it.", field="to")
+        raise WrongTerms(sentence("%(ref)s has not come to its end: extend it.", ref=lease.ref), field="to")
     if not LeaseEvent.objects.filter(term=lease, step=LeaseStep.HELD_OVER).exists():
         _state(lease, lease.to_at - timedelta(seconds=1), LeaseAgreed(to_at=lease.to_at), by, now)
     return extend_lease(lease=lease, to_at=to_at, by=by, now=now, step=LeaseStep.HELD_OVER)
@@ -178,7 +181,13 @@ def _move_end(lease: Term, before: datetime, to_at: datetime) -> None:
     except IntegrityError as error:
         if not isinstance(error.__cause__, ExclusionViolation):
             raise
-        raise SliceTaken(f"A slice of {lease.ref} is promised to somebody else before {to_at.isoformat()}.") from error
+        raise SliceTaken(
+            sentence(
+                "A slice of %(ref)s is promised to somebody else before %(to_at)s.",
+                ref=lease.ref,
+                to_at=to_at.isoformat(),
+            )
+        ) from error
 
 
 def _free_from(lease: Term, at: datetime) -> None:

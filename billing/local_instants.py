@@ -7,15 +7,18 @@ instants that can have been meant.
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tenants.sentences import sentence
+
 _WEEK = timedelta(days=7)
 
 
 class WrongInstant(ValueError):
     """A text is no instant; `examples` are what can have been meant."""
 
-    def __init__(self, reason: str, examples: tuple[str, ...]) -> None:
+    def __init__(self, reason: str, examples: tuple[str, str]) -> None:
         super().__init__(f"{reason} Give {' or '.join(examples)}.")
         self.reason = reason
+        self.example = sentence("%(one)s or %(other)s", one=examples[0], other=examples[1])
         self.examples = examples
 
 
@@ -28,9 +31,9 @@ def read_instant(text: str, zone: str) -> datetime:
     try:
         given = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise WrongInstant(f"{text!r} is no time.", example) from error
+        raise WrongInstant(sentence("%(text)s is no time.", text=repr(text)), example) from error
     if not 2000 <= given.year < 3000:
-        raise WrongInstant(f"{text!r} lies outside the years 2000 to 3000.", example)
+        raise WrongInstant(sentence("%(text)s lies outside the years 2000 to 3000.", text=repr(text)), example)
     given = given.replace(microsecond=0)
     return given.astimezone(UTC) if given.tzinfo is not None else _of_local(given, zone)
 
@@ -41,7 +44,9 @@ def _of_local(local: datetime, zone: str) -> datetime:
     if first == second:
         return first
     exists = first.astimezone(here).replace(tzinfo=None) == local
-    words = "is twice, since clocks go back" if exists else "does not exist, since clocks go forward"
+    named = {"local": local.isoformat(), "zone": zone}
+    twice = sentence("%(local)s is twice, since clocks go back in %(zone)s then.", **named)
+    never = sentence("%(local)s does not exist, since clocks go forward in %(zone)s then.", **named)
     instants = sorted((first, second))
-    examples = tuple(at.astimezone(here).isoformat() for at in instants)
-    raise WrongInstant(f"{local.isoformat()} {words} in {zone} then.", examples)
+    one, other = (at.astimezone(here).isoformat() for at in instants)
+    raise WrongInstant(twice if exists else never, (one, other))

@@ -29,6 +29,8 @@ from decimal import (
 )
 from fractions import Fraction
 
+from tenants.sentences import sentence
+
 TOKENS_PER_PRICE_UNIT = 1_000_000
 """Token prices are per this many tokens."""
 
@@ -72,7 +74,7 @@ def minor_digits(currency: str) -> int:
     """Return how many decimals amounts of `currency` have; raise `UnknownCurrency`."""
     digits = MINOR_DIGITS.get(currency)
     if digits is None:
-        raise UnknownCurrency(f"{currency!r} is no active ISO 4217 currency code")
+        raise UnknownCurrency(sentence("%(currency)s is no active ISO 4217 currency code", currency=repr(currency)))
     return digits
 
 

@@ -27,6 +27,7 @@ from billing.telling import tell_reversal
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +78,14 @@ def reverse_payment(
     known = PaymentReversal.objects.filter(reference=reference).first()
     if known is not None:
         if known.payment_id != payment_id or amount not in (None, known.amount):
-            raise ReversalDiffers(f"{reference} was recorded at {known.reversed_at.isoformat()} as {known}.")
+            raise ReversalDiffers(
+                sentence(
+                    "%(reference)s was recorded at %(reversed_at)s as %(known)s.",
+                    reference=reference,
+                    reversed_at=known.reversed_at.isoformat(),
+                    known=known,
+                )
+            )
         return known
     taken = amount if amount is not None else left_of(payment)
     _require_plausible(payment, taken=taken, reference=reference, reason=reason)
@@ -110,16 +118,33 @@ def left_of(payment: Payment) -> Decimal:
 
 def _require_plausible(payment: Payment, *, taken: Decimal, reference: str, reason: str) -> None:
     if not 0 < len(reference) <= REFERENCE_CHARACTERS_MAX:
-        raise WrongReversal(f"The reference must have 1 to {REFERENCE_CHARACTERS_MAX} characters.")
+        raise WrongReversal(
+            sentence("The reference must have 1 to %(most)s characters.", most=REFERENCE_CHARACTERS_MAX)
+        )
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongReversal(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongReversal(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     if not taken.is_finite() or taken <= 0 or taken != round(taken, minor_digits(payment.currency)):
-        raise WrongReversal(f"{taken} is no positive amount in whole minor units of {payment.currency}.")
+        raise WrongReversal(
+            sentence(
+                "%(taken)s is no positive amount in whole minor units of %(currency)s.",
+                taken=taken,
+                currency=payment.currency,
+            )
+        )
     left = left_of(payment)
     if taken > left:
         shown = round_to_minor(left, payment.currency)
         raise WrongReversal(
-            f"{shown} {payment.currency} of the payment are left; {taken} are more.", field="amount", left=str(shown)
+            sentence(
+                "%(shown)s %(currency)s of the payment are left; %(taken)s are more.",
+                shown=shown,
+                currency=payment.currency,
+                taken=taken,
+            ),
+            field="amount",
+            left=str(shown),
         )
 
 

@@ -12,10 +12,12 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, Payment, Settlement, SettlementState
 from billing.money import minor_digits, round_to_minor
+from billing.states import in_state
 from billing.telling import tell_invoice, tell_payment
 from billing.write_offs import recover
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,30 +131,58 @@ def record_payment(
 
 def _require_plausible(invoice: Invoice, *, reference: str, amount: Decimal, currency: str) -> None:
     if not 0 < len(reference) <= REFERENCE_CHARACTERS_MAX:
-        raise WrongPayment(f"The reference must have 1 to {REFERENCE_CHARACTERS_MAX} characters.")
+        raise WrongPayment(sentence("The reference must have 1 to %(most)s characters.", most=REFERENCE_CHARACTERS_MAX))
     if currency != invoice.currency:
-        raise WrongPayment(f"Invoice {invoice} is in {invoice.currency}, the payment in {currency}.")
+        raise WrongPayment(
+            sentence(
+                "Invoice %(invoice)s is in %(currency)s, the payment in %(currency_2)s.",
+                invoice=invoice,
+                currency=invoice.currency,
+                currency_2=currency,
+            )
+        )
     if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(currency)):
-        raise WrongPayment(f"{amount} is no positive amount in whole minor units of {currency}.")
+        raise WrongPayment(
+            sentence(
+                "%(amount)s is no positive amount in whole minor units of %(currency)s.",
+                amount=amount,
+                currency=currency,
+            )
+        )
     if invoice.state == InvoiceState.DRAFT:
-        raise NotPayable("The invoice is a draft: nothing is owed until it is issued.", state=invoice.state)
+        raise NotPayable(sentence("The invoice is a draft: nothing is owed until it is issued."), state=invoice.state)
 
 
 def _require_same(known: Payment, *, invoice: Invoice, method: PaymentMethod, amount: Decimal) -> None:
     """The currency needs no look: it is the invoice's."""
     if (known.invoice_id, known.method, known.amount) != (invoice.pk, method, amount):
         raise PaymentDiffers(
-            f"{known.reference} was recorded at {known.received_at.isoformat()} as {known} by {known.method}."
+            sentence(
+                "%(reference)s was recorded at %(received_at)s as %(known)s by %(method)s.",
+                reference=known.reference,
+                received_at=known.received_at.isoformat(),
+                known=known,
+                method=known.method,
+            )
         )
 
 
 def _require_owed(invoice: Invoice, *, owed: Decimal, surplus: Decimal) -> None:
     if invoice.state not in PAYABLE:
-        raise NotPayable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
+        raise NotPayable(
+            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state)),
+            state=invoice.state,
+        )
     if surplus:
         owed = round_to_minor(owed, invoice.currency)
         raise Overpaid(
-            f"Invoice {invoice} has {owed} {invoice.currency} left to pay; the payment is {surplus} more.",
+            sentence(
+                "Invoice %(invoice)s has %(owed)s %(currency)s left to pay; the payment is %(surplus)s more.",
+                invoice=invoice,
+                owed=owed,
+                currency=invoice.currency,
+                surplus=surplus,
+            ),
             owed=str(owed),
         )
 

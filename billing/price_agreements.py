@@ -12,6 +12,7 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording
 from billing.term_versions import TermChange, add_version
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 TITLE = "Price rule"
 
@@ -50,18 +51,24 @@ def agree_price_rule(*, contract: Contract, rule: PriceRule, from_at: datetime, 
 def check_price_rule(contract: Contract, rule: PriceRule | None, from_at: datetime) -> None:
     """Raise `WrongWording` where a contract cannot take a rule, or the end of one (None), from an instant on."""
     if from_at < contract.from_at:
-        raise WrongWording("from_at", f"{contract.number} begins later.", contract.from_at.isoformat())
+        raise WrongWording(
+            "from_at", sentence("%(number)s begins later.", number=contract.number), contract.from_at.isoformat()
+        )
     rated_at = BillingPeriod.objects.filter(contract=contract, rated_at__gt=from_at).order_by("-rated_at").first()
     if rated_at is not None and rated_at.rated_at is not None:
-        raise WrongWording("from_at", f"{contract.number} is charged beyond it already.", rated_at.rated_at.isoformat())
+        raise WrongWording(
+            "from_at",
+            sentence("%(number)s is charged beyond it already.", number=contract.number),
+            rated_at.rated_at.isoformat(),
+        )
     if rule is None:
         return
     if contract.price_book_id is None and not rule.overrides:
-        reason = f"{contract.number} has no price book that a rule could be about."
-        raise WrongWording("overrides", reason, "prices of the contract's own")
+        reason = sentence("%(number)s has no price book that a rule could be about.", number=contract.number)
+        raise WrongWording("overrides", reason, sentence("prices of the contract's own"))
     if rule.pin is not None:
         versions = PriceVersion.objects.filter(pk=rule.pin.price_version_id, book=contract.price_book_id)
         if not versions.exists():
             raise WrongWording(
-                "pin.price_version_id", "it is no version of the contract's price book.", "a version's id"
+                "pin.price_version_id", sentence("it is no version of the contract's price book."), "a version's id"
             )

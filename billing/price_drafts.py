@@ -17,6 +17,7 @@ from billing.rating.price_rows import check_list, read_rows, rows_of
 from billing.rating.wording import WrongWording
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 
 class DraftUnknown(Problem):
@@ -132,9 +133,13 @@ def open_book(*, provider: Organization, name: str, currency: str, by: str, now:
     try:
         minor_digits(currency)
     except UnknownCurrency as unknown:
-        raise WrongPrices(str(unknown), field="currency", reason=str(unknown), example="USD") from unknown
+        raise WrongPrices(str(unknown), field="currency", reason=unknown.args[0], example="USD") from unknown
     if PriceBook.objects.filter(provider=provider, name=name).exists():
-        raise BookExists(f"{provider.name} has a price book {name!r}.", field="name", example=f"{name} 2")
+        raise BookExists(
+            sentence("%(name)s has a price book %(name_2)s.", name=provider.name, name_2=repr(name)),
+            field="name",
+            example=f"{name} 2",
+        )
     book = PriceBook.objects.create(provider=provider, name=name, currency=currency, created_at=now)
     AuditEntry.objects.create(
         organization=provider, actor=by, action="price_book.opened", subject=name, after={"currency": currency}, at=now
@@ -146,10 +151,15 @@ def _locked(edit: Edit) -> PriceDraft:
     drafts = PriceDraft.objects.select_for_update(of=("self",)).select_related("book")
     draft = drafts.filter(pk=edit.draft_id, book__provider=edit.provider).first()
     if draft is None:
-        raise DraftUnknown("This draft was thrown away, or is not yours.")
+        raise DraftUnknown(sentence("This draft was thrown away, or is not yours."))
     if draft.published_id is not None or draft.revision != edit.revision:
         raise DraftChanged(
-            f"The draft is at revision {draft.revision} by {draft.changed_by}, not at {edit.revision}; read it again.",
+            sentence(
+                "The draft is at revision %(revision)s by %(changed_by)s, not at %(edit_revision)s; read it again.",
+                revision=draft.revision,
+                changed_by=draft.changed_by,
+                edit_revision=edit.revision,
+            ),
             field="revision",
             example=str(draft.revision),
         )

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from billing.money import TOKENS_PER_PRICE_UNIT
 from billing.rating.rated import PriceUnit
+from tenants.sentences import sentence
 
 SPEC: Final = "sample_spec"
 USD: Final = "USD"
@@ -117,9 +118,9 @@ def read_gpu_hours(content: bytes) -> PriceFile:
     try:
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise WrongFile(f"It is no CSV file in UTF-8: {error}.") from error
+        raise WrongFile(sentence("It is no CSV file in UTF-8: %(error)s.", error=error)) from error
     if not rows or tuple(rows[0]) != GPU_HEAD:
-        raise WrongFile(f"Its first line must be: {','.join(GPU_HEAD)}.")
+        raise WrongFile(sentence("Its first line must be: %(gpu_head)s.", gpu_head=",".join(GPU_HEAD)))
     prices: dict[tuple[str, ...], PublicPrice] = {}
     skipped: list[Skipped] = []
     read = 0
@@ -145,12 +146,14 @@ def _load(content: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(content, parse_float=Decimal, parse_constant=lambda _: _NotFinite())
     except (ValueError, RecursionError, InvalidOperation) as error:
-        raise WrongFile(f"It is no JSON file: {error}.") from error
+        raise WrongFile(sentence("It is no JSON file: %(error)s.", error=error)) from error
     if not isinstance(document, dict):
-        raise WrongFile('It must be one JSON object: {"model": {"input_cost_per_token": 1e-06, …}, …}.')
+        raise WrongFile(sentence('It must be one JSON object: {"model": {"input_cost_per_token": 1e-06, …}, …}.'))
     entries = {name: entry for name, entry in document.items() if name != SPEC}
     if not entries or len(entries) > ENTRIES_MAX:
-        raise WrongFile(f"It has {len(entries)} models; expected 1 to {ENTRIES_MAX}.")
+        raise WrongFile(
+            sentence("It has %(count)s models; expected 1 to %(most)s.", count=len(entries), most=ENTRIES_MAX)
+        )
     return entries
 
 

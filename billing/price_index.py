@@ -13,6 +13,7 @@ from billing.queries.price_index import IndexChanges, index_changes
 from tenants.actors import Actor
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 BATCH_ROWS: Final = 2_000
 FILE_BYTES_MAX: Final = 8 * 2**20
@@ -57,16 +58,21 @@ def import_prices(
     Raises `WrongPriceFile` with the field.
     """
     if len(content) > FILE_BYTES_MAX:
-        raise WrongPriceFile(f"It has {len(content)} bytes, at most {FILE_BYTES_MAX} are read.", field="file")
+        raise WrongPriceFile(
+            sentence("It has %(count)s bytes, at most %(most)s are read.", count=len(content), most=FILE_BYTES_MAX),
+            field="file",
+        )
     if as_of > now.date():
-        raise WrongPriceFile(f"{as_of} lies in the future.", field="as_of", example=now.date().isoformat())
+        raise WrongPriceFile(
+            sentence("%(as_of)s lies in the future.", as_of=as_of), field="as_of", example=now.date().isoformat()
+        )
     sha256 = hashlib.sha256(content).hexdigest()
     known = IndexImport.objects.filter(source=source, as_of=as_of, sha256=sha256).first()
     if known is not None:
         return known
     found = _read(source, content, as_of)
     if not found.prices:
-        raise WrongPriceFile(f"None of its {found.read} entries has a price.", field="file")
+        raise WrongPriceFile(sentence("None of its %(read)s entries has a price.", read=found.read), field="file")
     skipped = [{"where": one.where, "reason": one.reason} for one in found.skipped]
     imported = IndexImport.objects.create(
         source=source, as_of=as_of, sha256=sha256, read=found.read, skipped=skipped[:SKIPPED_KEPT_MAX], imported_at=now
@@ -107,4 +113,4 @@ def _read(source: IndexSource, content: bytes, as_of: date) -> PriceFile:
     try:
         return read_litellm(content, as_of=as_of) if source == IndexSource.LITELLM else read_gpu_hours(content)
     except WrongFile as wrong:
-        raise WrongPriceFile(str(wrong), field="file") from wrong
+        raise WrongPriceFile(wrong.args[0], field="file") from wrong

@@ -20,6 +20,7 @@ from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording
 from metering.models import UsageHour
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 TokenPrices = Mapping[tuple[str, str], Decimal]
 """Price per 1M tokens by (served model, class)."""
@@ -69,7 +70,7 @@ def publish_price_version(
     tiers = {PriceKey(PriceUnit.PER_MTOK, *about): price for about, price in (tier_prices or {}).items()}
     cards = {PriceKey(PriceUnit.PER_GPU_HOUR, model): price for model, price in gpu_prices.items()}
     if len(tokens | tiers) < len(tokens) + len(tiers):
-        raise WrongPrices("Requests are not told apart at 0 input tokens.", field="prices")
+        raise WrongPrices(sentence("Requests are not told apart at 0 input tokens."), field="prices")
     return publish_prices(
         book=book, effective_at=effective_at, prices=tokens | tiers | cards, now=now, announced_at=announced_at
     )
@@ -96,7 +97,13 @@ def publish_prices(
     except WrongWording as wrong:
         raise WrongPrices(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
     if models.PriceVersion.objects.filter(book=book, effective_at=effective_at).exists():
-        raise VersionExists(f"{book.name} has a version from {effective_at.isoformat()} on.")
+        raise VersionExists(
+            sentence(
+                "%(name)s has a version from %(effective_at)s on.",
+                name=book.name,
+                effective_at=effective_at.isoformat(),
+            )
+        )
     _require_unchanged_past(book, version_of("new", effective_at, prices), now)
     latest = models.PriceVersion.objects.filter(book=book).aggregate(number=Max("number"))["number"] or 0
     version = models.PriceVersion.objects.create(
@@ -137,18 +144,33 @@ def _require_unchanged_past(book: models.PriceBook, new: PriceVersion, now: date
     for model, quantity, over in _counted(book, effective_at, until, now):
         was = _price(old, model, quantity, over)
         if was is not None and was != _price(new, model, quantity, over):
-            longer = f" above {over} input tokens" if over else ""
+            longer = sentence(" above %(over)s input tokens", over=over) if over else ""
             unit = QUANTITIES[quantity].price_unit.replace("_", " ").replace("mtok", "1M")
             raise PriceTooLate(
-                f"{quantity} of {model}{longer} is counted after {effective_at.isoformat()} at {was} {unit}.",
+                sentence(
+                    "%(quantity)s of %(model)s%(longer)s is counted after %(effective_at)s at %(was)s %(unit)s.",
+                    quantity=quantity,
+                    model=model,
+                    longer=longer,
+                    effective_at=effective_at.isoformat(),
+                    was=was,
+                    unit=unit,
+                ),
                 field="effective_at",
-                reason="this was counted already, and keeps the price that it was counted at.",
+                reason=sentence("this was counted already, and keeps the price that it was counted at."),
                 example=now.isoformat(),
             )
     for model in _leased(book, effective_at, until):
         rate = old.price_per_gpu_hour(model)
         if rate is not None and rate != new.price_per_gpu_hour(model):
-            raise PriceTooLate(f"{model} is charged after {effective_at.isoformat()} at {rate} per GPU-hour.")
+            raise PriceTooLate(
+                sentence(
+                    "%(model)s is charged after %(effective_at)s at %(rate)s per GPU-hour.",
+                    model=model,
+                    effective_at=effective_at.isoformat(),
+                    rate=rate,
+                )
+            )
 
 
 def _price(version: PriceVersion, model: str, quantity: str, over: int) -> Decimal | None:

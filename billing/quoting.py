@@ -33,6 +33,7 @@ from clusters.models import Slice
 from clusters.packing import FreeSlice, pack
 from tenants.models import Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 QUOTE_VALID: Final = timedelta(days=7)
 AT_ONCE: Final = timedelta(minutes=15)
@@ -81,15 +82,17 @@ def require_to_come(contract: Contract, wish: Wish, now: datetime) -> tuple[Wish
     Raises `WrongTerms`, `WrongWish`, `InThePast`, `NotOpen` where no lease could be of its time.
     """
     if wish.to_at is None:
-        raise WrongTerms("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z")
+        raise WrongTerms(sentence("A lease that is quoted has an end. Example: to=2026-12-14T00:00:00Z"))
     begins = now.replace(microsecond=0)
     if wish.from_at < begins - AT_ONCE:
-        reason = f"{wish.from_at.isoformat()} is over; now is {begins.isoformat()}."
+        reason = sentence(
+            "%(from_at)s is over; now is %(begins)s.", from_at=wish.from_at.isoformat(), begins=begins.isoformat()
+        )
         raise InThePast(reason, field="from", example=f"from={begins.isoformat()}")
-    wish = replace(wish, from_at=max(wish.from_at, begins))
-    wish.check()
-    require_open(contract, wish.from_at, wish.to_at)
-    return wish, wish.to_at
+    wished, to_at = replace(wish, from_at=max(wish.from_at, begins)), wish.to_at
+    wished.check()
+    require_open(contract, wished.from_at, to_at)
+    return wished, to_at
 
 
 def stands_until(wish: Wish, to_at: datetime, now: datetime, valid_for: timedelta = QUOTE_VALID) -> datetime:
@@ -152,7 +155,13 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
     if quote.term_id is not None:
         return Term.objects.select_related("contract").get(pk=quote.term_id)
     if quote.expires_at < now or quote.to_at <= now:
-        raise QuoteExpired(f"{quote.number} stood until {quote.expires_at.isoformat()}: ask for another.")
+        raise QuoteExpired(
+            sentence(
+                "%(number)s stood until %(expires_at)s: ask for another.",
+                number=quote.number,
+                expires_at=quote.expires_at.isoformat(),
+            )
+        )
     wish = _wish_from(quote, now)
     for last in [False] * (RESERVE_TRIES - 1) + [True]:
         try:
@@ -161,7 +170,7 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
         except SliceTaken as taken:
             # Somebody was faster with one of the slices that were free a moment ago: choose again.
             if last:
-                raise NotEnoughFree(taken.detail, field="count", earliest_start=None) from taken
+                raise NotEnoughFree(taken.args[0], field="count", earliest_start=None) from taken
         else:
             break
     quote.term = term
@@ -224,4 +233,4 @@ def _require_sense(wording: LeaseWording) -> None:
     try:
         wording.check()
     except WrongWording as error:
-        raise WrongTerms(str(error), field=error.field, example=error.example) from error
+        raise WrongTerms(str(error), said=error.reason, field=error.field, example=error.example) from error

@@ -7,6 +7,7 @@ from billing.lease_steps import require_open
 from billing.models import BillingPeriod, Contract, PeriodState, Term
 from billing.rating.wording import Wording
 from billing.terms import terms_by_id
+from tenants.sentences import sentence
 
 
 def locked_term(term: Term) -> tuple[Term, Contract]:
@@ -23,14 +24,29 @@ def wording_then(term: Term, contract: Contract, at: datetime, now: datetime) ->
     """
     example = now.replace(microsecond=0).isoformat()
     if at > now:
-        raise WrongTerms(f"{at.isoformat()} is to come; now is {now.isoformat()}.", field="at", example=example)
+        raise WrongTerms(
+            sentence("%(at)s is to come; now is %(now)s.", at=at.isoformat(), now=now.isoformat()),
+            field="at",
+            example=example,
+        )
     if at < term.from_at or (term.to_at is not None and at >= term.to_at):
-        until = term.to_at.isoformat() if term.to_at else "further notice"
-        raise WrongTerms(f"{term.ref} runs from {term.from_at.isoformat()} to {until}.", field="at", example=example)
+        until = term.to_at.isoformat() if term.to_at else sentence("further notice")
+        raise WrongTerms(
+            sentence(
+                "%(ref)s runs from %(from_at)s to %(until)s.",
+                ref=term.ref,
+                from_at=term.from_at.isoformat(),
+                until=until,
+            ),
+            field="at",
+            example=example,
+        )
     require_open(contract, at, at)
     period = BillingPeriod.objects.select_for_update(no_key=True).filter(
         contract=contract, from_at__lte=at, to_at__gt=at
     )
     if any(each.state == PeriodState.CLOSED for each in period):
-        raise WrongTerms(f"{at.isoformat()} lies in a billing period that is closed.", field="at", example=example)
+        raise WrongTerms(
+            sentence("%(at)s lies in a billing period that is closed.", at=at.isoformat()), field="at", example=example
+        )
     return term.wording_at(at)

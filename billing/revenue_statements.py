@@ -16,6 +16,7 @@ from billing.revenue_dues import certified_wording
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 NAME_CHARS_MAX = 200
 
@@ -28,7 +29,8 @@ class WrongStatement(Problem):
     title = "The revenue statement cannot be taken"
 
     def __init__(self, field: str, reason: str, example: str = "") -> None:
-        super().__init__(f"{field}: {reason}" + (f" Example: {example}" if example else ""), field=field)
+        super().__init__(f"{field}: {reason}" + (f" Example: {example}" if example else ""), said=reason, field=field)
+        self.example = example
 
 
 class StatementTooLate(Problem):
@@ -59,10 +61,14 @@ def state_revenue(
     contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     certified_by = certified_by.strip()
     if not 0 < len(certified_by) <= NAME_CHARS_MAX:
-        raise WrongStatement("certified_by", f"1 to {NAME_CHARS_MAX} characters name who certifies it.", "Ada Example")
+        reason = sentence("1 to %(most)s characters name who certifies it.", most=NAME_CHARS_MAX)
+        raise WrongStatement("certified_by", reason, "Ada Example")
     term = Term.objects.filter(contract=contract, ref=term_ref, kind=TermKind.TOKEN_SHARE).first()
     if term is None:
-        raise WrongStatement("term", f"{contract.number} has no token share {term_ref[:40]!r}.", "S-0001")
+        reason = sentence(
+            "%(number)s has no token share %(term_ref)s.", number=contract.number, term_ref=repr(term_ref[:40])
+        )
+        raise WrongStatement("term", reason, "S-0001")
     period = _period(contract, term, period_from_at, now)
     try:
         rows = read_statement(document, contract.currency)
@@ -114,15 +120,20 @@ def _note(statement: RevenueStatement, latest: RevenueStatement | None, now: dat
 def _period(contract: Contract, term: Term, from_at: datetime, now: datetime) -> BillingPeriod:
     period = BillingPeriod.objects.filter(contract=contract, from_at=from_at).first()
     if period is None:
-        raise WrongStatement(
-            "period_from",
-            f"No billing period of {contract.number} begins at {from_at.isoformat()}.",
-            contract.from_at.isoformat(),
+        reason = sentence(
+            "No billing period of %(number)s begins at %(from_at)s.",
+            number=contract.number,
+            from_at=from_at.isoformat(),
         )
+        raise WrongStatement("period_from", reason, contract.from_at.isoformat())
     if now < period.to_at:
-        raise WrongStatement("period_from", f"The period ends at {period.to_at.isoformat()}: it is not over.")
+        raise WrongStatement(
+            "period_from", sentence("The period ends at %(to_at)s: it is not over.", to_at=period.to_at.isoformat())
+        )
     if certified_wording(term, period) is None:
-        raise WrongStatement("term", f"The share of {term.ref} was not taken of certified revenue in that period.")
+        raise WrongStatement(
+            "term", sentence("The share of %(ref)s was not taken of certified revenue in that period.", ref=term.ref)
+        )
     return period
 
 
@@ -138,8 +149,11 @@ def _counts_at(contract: Contract, term: Term, period: BillingPeriod) -> datetim
     )
     closed_since = periods.filter(state=PeriodState.CLOSED).count()
     if first is None or closed_since >= STATED_PERIODS_MAX:
-        raise StatementTooLate(
-            f"The period from {period.from_at.isoformat()} is closed; statements can come or change for "
-            f"{STATED_PERIODS_MAX} periods, while the share has an open one."
+        reason = sentence(
+            "The period from %(from_at)s is closed; statements can come or change for %(most)s "
+            "periods, while the share has an open one.",
+            from_at=period.from_at.isoformat(),
+            most=STATED_PERIODS_MAX,
         )
+        raise StatementTooLate(reason)
     return first.from_at

@@ -21,6 +21,7 @@ from clusters.capacity import Wish, earliest_start, free_slices, require_model
 from clusters.models import Allocation, Slice, SliceKind
 from clusters.packing import pack
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 TAKE_BACK_AHEAD_MAX = timedelta(days=7)
 FIRST_STATES = STATES[:2]
@@ -62,7 +63,11 @@ def start_session(
     `NotOpen`, `WrongWish`.
     """
     if state not in FIRST_STATES:
-        raise WrongTerms(f"A session starts as {' or '.join(FIRST_STATES)}.", field="state", example=FIRST_STATES[0])
+        raise WrongTerms(
+            sentence("A session starts as %(first_states)s.", first_states=" or ".join(FIRST_STATES)),
+            field="state",
+            example=FIRST_STATES[0],
+        )
     at = at.replace(microsecond=0)
     for _ in range(RESERVE_TRIES - 1):
         try:
@@ -80,7 +85,11 @@ def state_session(*, session: Session, state: str, at: datetime, by: str, now: d
     Raises `WrongTerms` with the field, `SessionOver`.
     """
     if state not in STATES:
-        raise WrongTerms(f"{state!r} is none of {', '.join(STATES)}.", field="state", example=STATES[1])
+        raise WrongTerms(
+            sentence("%(state)s is none of %(states)s.", state=repr(state), states=", ".join(STATES)),
+            field="state",
+            example=STATES[1],
+        )
     at = at.replace(microsecond=0)
     if SessionEvent.objects.filter(session=session, step=SessionStep.STATE, at=at, state=state).exists():
         return False
@@ -121,13 +130,21 @@ def take_session_back(*, session: Session, at: datetime, by: str, now: datetime)
     if SessionEvent.objects.filter(session=session, step=SessionStep.TAKEN_BACK, at=at).exists():
         return False
     if at > now + TAKE_BACK_AHEAD_MAX:
-        raise WrongTerms("A take-back is announced at most 7 days ahead.", field="at", example=now.isoformat())
+        raise WrongTerms(
+            sentence("A take-back is announced at most 7 days ahead."), field="at", example=now.isoformat()
+        )
     events = _events(session, min(at, now), now)
     if not isinstance(session.term.wording_at(at), SpotWording):
-        raise WrongTerms(f"{session.term.ref} is not on spot: nothing of it is taken back.", field="session")
+        raise WrongTerms(
+            sentence("%(ref)s is not on spot: nothing of it is taken back.", ref=session.term.ref), field="session"
+        )
     end = _end_of(session)
     if end is not None and at > end:
-        raise WrongTerms(f"{session.name} ends at {end.isoformat()} already.", field="at", example=now.isoformat())
+        raise WrongTerms(
+            sentence("%(name)s ends at %(end)s already.", name=session.name, end=end.isoformat()),
+            field="at",
+            example=now.isoformat(),
+        )
     noticed = now.replace(microsecond=0)
     _record(session, SessionStep.TAKEN_BACK, at, events, by=by, now=now, noticed_at=noticed if noticed < at else None)
     _end(session, at)
@@ -143,12 +160,18 @@ def _start(term: Term, name: str, wanted: Wanted, *, at: datetime, by: str, now:
     wording = wording_then(term, contract, at, now)
     if not isinstance(wording, SessionWording):
         raise WrongTerms(
-            f"{term.ref} is a term of kind {term.kind}: it has no sessions.", field="term", example="D-0001"
+            sentence("%(ref)s is a term of kind %(kind)s: it has no sessions.", ref=term.ref, kind=term.kind),
+            field="term",
+            example="D-0001",
         )
     model = wanted.model or wording.accelerator_model
     if not model or (wording.accelerator_model and model != wording.accelerator_model):
         raise WrongTerms(
-            f"{term.ref} is for {wording.accelerator_model or 'any card: name its model'}.",
+            sentence(
+                "%(ref)s is for %(accelerator_model)s.",
+                ref=term.ref,
+                accelerator_model=wording.accelerator_model or "any card: name its model",
+            ),
             field="model",
             example=wording.accelerator_model or "NVIDIA H100 80GB HBM3",
         )
@@ -166,7 +189,12 @@ def _start(term: Term, name: str, wanted: Wanted, *, at: datetime, by: str, now:
 def _same(known: Session, wanted: Wanted) -> Session:
     if known.count != wanted.count or (wanted.model and wanted.model != known.accelerator_model):
         raise SessionDiffers(
-            f"{known.name} was started with {known.count} × {known.accelerator_model}: give another name."
+            sentence(
+                "%(name)s was started with %(count)s × %(accelerator_model)s: give another name.",
+                name=known.name,
+                count=known.count,
+                accelerator_model=known.accelerator_model,
+            )
         )
     return known
 
@@ -187,7 +215,7 @@ def _events(session: Session, at: datetime, now: datetime) -> Sequence[SessionEv
     wording_then(session.term, contract, at, now)
     end = _end_of(session)
     if end is not None and end <= max(at, session.from_at):
-        raise SessionOver(f"{session.name} ended at {end.isoformat()}.")
+        raise SessionOver(sentence("%(name)s ended at %(end)s.", name=session.name, end=end.isoformat()))
     return list(SessionEvent.objects.filter(session=session).order_by("at", "recorded_at"))
 
 
@@ -206,7 +234,12 @@ def _record(
     first = step is not SessionStep.STARTED and at <= lasting[0].at
     if lasting and (first or at < lasting[-1].at or (step is SessionStep.STATE and at == lasting[-1].at)):
         raise WrongTerms(
-            f"{session.name} is {lasting[-1].state} since {lasting[-1].at.isoformat()}: say what follows.",
+            sentence(
+                "%(name)s is %(state)s since %(at)s: say what follows.",
+                name=session.name,
+                state=lasting[-1].state,
+                at=lasting[-1].at.isoformat(),
+            ),
             field="at",
             example=now.replace(microsecond=0).isoformat(),
         )

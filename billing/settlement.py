@@ -32,11 +32,13 @@ from billing.settlement_steps import (
     Work,
     close,
 )
+from billing.states import in_state
 from billing.stripe_amounts import AmountNotRepresentable
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_results import sound_alarm
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -112,7 +114,10 @@ def retry_settlement(*, invoice_id: UUID, actor: str, now: datetime) -> Settleme
     with transaction.atomic():
         settlement = Settlement.objects.select_for_update().get(pk=invoice_id)
         if settlement.state not in RETRYABLE:
-            raise NotRetryable(f"The settlement is in state {settlement.state}.", state=settlement.state)
+            raise NotRetryable(
+                sentence("The settlement is in state %(state)s.", state=in_state(settlement.state)),
+                state=settlement.state,
+            )
         invoice = Invoice.objects.select_related("contract").get(pk=invoice_id)
         before, settlement.state = settlement.state, _resumed(settlement, invoice)
         settlement.attempts, settlement.next_try_at, settlement.updated_at = 0, now, now

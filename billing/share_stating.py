@@ -26,6 +26,7 @@ from billing.telling import tell_audit
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 REFERENCE_CHARS_MAX = 100
 AMOUNT_MAX = Decimal(10) ** 15
@@ -50,7 +51,8 @@ class WrongFact(Problem):
     title = "This cannot be stated of the share"
 
     def __init__(self, field: str, reason: str, example: str = "") -> None:
-        super().__init__(f"{field}: {reason}" + (f" Example: {example}" if example else ""), field=field)
+        super().__init__(f"{field}: {reason}" + (f" Example: {example}" if example else ""), said=reason, field=field)
+        self.example = example
 
 
 class FactTooLate(Problem):
@@ -97,7 +99,7 @@ def state_refund(
     later is stated in the period in which it is. Raises `NotTheParty`, `WrongFact` and `FactTooLate`.
     """
     if by.organization.pk != contract.tenant_id:
-        raise NotTheParty(f"{contract.number}'s tenant states refunds.")
+        raise NotTheParty(sentence("%(number)s's tenant states refunds.", number=contract.number))
     contract, term = locked_term(contract, term_ref)
     refund = _reference("refund", refund, "R-2026-0042")
     period = _period(contract, period_from_at)
@@ -116,9 +118,16 @@ def state_refund(
     if before is not None:
         return _same(before, "refund", refund, document, before.document), False
     if period.state != PeriodState.OPEN:
-        raise FactTooLate(f"The period from {period.from_at.isoformat()} is closed; state it in the one it is paid in.")
+        raise FactTooLate(
+            sentence(
+                "The period from %(from_at)s is closed; state it in the one it is paid in.",
+                from_at=period.from_at.isoformat(),
+            )
+        )
     if now < period.from_at:
-        raise WrongFact("period_from", f"The period begins at {period.from_at.isoformat()}.")
+        raise WrongFact(
+            "period_from", sentence("The period begins at %(from_at)s.", from_at=period.from_at.isoformat())
+        )
     _check_tokens(term, period, fact, now)
     return _keep(term, document, f"{term.ref} {refund}", at=period.from_at, by=by, now=now), True
 
@@ -142,7 +151,7 @@ def state_audit(
     Raises `NotTheParty` and `WrongFact`.
     """
     if by.organization.pk != contract.provider_id:
-        raise NotTheParty(f"{contract.number}'s provider states what audits found.")
+        raise NotTheParty(sentence("%(number)s's provider states what audits found.", number=contract.number))
     contract, term = locked_term(contract, term_ref)
     audit = _reference("audit", audit, "A-2026-01")
     _check_amount("reported_share_amount", reported_share_amount)
@@ -164,9 +173,9 @@ def state_audit(
         said = {name: before.document[name] for name in document}
         return _same(before, "audit", audit, {**document, "found_at": said["found_at"]}, said), False
     if period.state != PeriodState.CLOSED:
-        raise WrongFact("period_from", "The period is open: what is found of it still changes its own bill.")
+        raise WrongFact("period_from", sentence("The period is open: what is found of it still changes its own bill."))
     if reported_share_amount == found_share_amount:
-        raise WrongFact("found_share_amount", "It is what was reported: there is nothing to settle.")
+        raise WrongFact("found_share_amount", sentence("It is what was reported: there is nothing to settle."))
     until = _disputed_until(term, period, now)
     document |= {"answer_by": None if until is None else until.isoformat()}
     stated = _keep(term, document, f"{term.ref} {audit}", at=now, by=by, now=now)
@@ -185,21 +194,33 @@ def locked_term(contract: Contract, term_ref: str) -> tuple[Contract, Term]:
     contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
     term = Term.objects.filter(contract=contract, ref=term_ref, kind=TermKind.TOKEN_SHARE).first()
     if term is None:
-        raise WrongFact("term", f"{contract.number} has no token share {term_ref[:40]!r}.", "S-0001")
+        raise WrongFact(
+            "term",
+            sentence(
+                "%(number)s has no token share %(term_ref)s.", number=contract.number, term_ref=repr(term_ref[:40])
+            ),
+            "S-0001",
+        )
     return contract, term
 
 
 def _reference(field: str, given: str, example: str) -> str:
     found = given.strip()
     if not 0 < len(found) <= REFERENCE_CHARS_MAX or not found.isprintable():
-        raise WrongFact(field, f"1 to {REFERENCE_CHARS_MAX} characters are your reference of it.", example)
+        raise WrongFact(
+            field, sentence("1 to %(most)s characters are your reference of it.", most=REFERENCE_CHARS_MAX), example
+        )
     return found
 
 
 def _period(contract: Contract, from_at: datetime) -> BillingPeriod:
     period = BillingPeriod.objects.select_related("contract").filter(contract=contract, from_at=from_at).first()
     if period is None:
-        reason = f"No billing period of {contract.number} begins at {from_at.isoformat()}."
+        reason = sentence(
+            "No billing period of %(number)s begins at %(from_at)s.",
+            number=contract.number,
+            from_at=from_at.isoformat(),
+        )
         raise WrongFact("period_from", reason, contract.from_at.isoformat())
     return period
 
@@ -212,15 +233,25 @@ def _refundable(term: Term, period: BillingPeriod) -> tuple[datetime, datetime]:
         if isinstance(stretch.wording, TokenShareWording) and stretch.wording.excludes(ExclusionRule.REFUNDS)
     ]
     if not excluding:
-        raise WrongFact("term", f"{term.ref} does not exclude refunds in that period.", '{"rule": "refunds"}')
+        raise WrongFact(
+            "term", sentence("%(ref)s does not exclude refunds in that period.", ref=term.ref), '{"rule": "refunds"}'
+        )
     return excluding[0].from_at, excluding[-1].to_at
 
 
 def _check_tokens(term: Term, period: BillingPeriod, fact: RefundedCounts, now: datetime) -> None:
     if fact.token_class not in WHOLE_CLASSES:
-        raise WrongFact("token_class", f"{fact.token_class[:40]!r} is none of {', '.join(WHOLE_CLASSES)}.", "output")
+        raise WrongFact(
+            "token_class",
+            sentence(
+                "%(token_class)s is none of %(whole_classes)s.",
+                token_class=repr(fact.token_class[:40]),
+                whole_classes=", ".join(WHOLE_CLASSES),
+            ),
+            "output",
+        )
     if fact.tokens < 1:
-        raise WrongFact("tokens", "At least one token was paid back.", "125000")
+        raise WrongFact("tokens", sentence("At least one token was paid back."), "125000")
     basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD)
     (rated,) = (each for each in basis.terms if each.ref == term.ref)
     about = (fact.deployment, fact.model, fact.token_class)
@@ -235,15 +266,27 @@ def _check_tokens(term: Term, period: BillingPeriod, fact: RefundedCounts, now: 
         if isinstance(each, RefundedCounts) and (each.deployment, each.model, each.token_class) == about
     )
     if not counted:
-        reason = f"No {fact.token_class} of {fact.model[:40]!r} was counted for that deployment in the period."
+        reason = sentence(
+            "No %(token_class)s of %(model)s was counted for that deployment in the period.",
+            token_class=fact.token_class,
+            model=repr(fact.model[:40]),
+        )
         raise WrongFact("model", reason)
     if fact.tokens > counted - before:
-        raise WrongFact("tokens", f"{counted} were counted and {before} paid back before.", str(counted - before))
+        raise WrongFact(
+            "tokens",
+            sentence("%(counted)s were counted and %(before)s paid back before.", counted=counted, before=before),
+            str(counted - before),
+        )
 
 
 def _check_amount(field: str, amount: Decimal) -> None:
     if not amount.is_finite() or not 0 <= amount < AMOUNT_MAX or amount != round(amount, AMOUNT_DECIMALS_MAX):
-        raise WrongFact(field, f"An amount of 0 or more with at most {AMOUNT_DECIMALS_MAX} decimals.", "1250.00")
+        raise WrongFact(
+            field,
+            sentence("An amount of 0 or more with at most %(most)s decimals.", most=AMOUNT_DECIMALS_MAX),
+            "1250.00",
+        )
 
 
 def counts_at(term: Term, about: BillingPeriod, now: datetime) -> datetime:
@@ -265,7 +308,11 @@ def _stated(term: Term, name: str, reference: str, kind: str) -> TermFact | None
 
 def _same(stated: TermFact, name: str, reference: str, wanted: Document, said: Document) -> TermFact:
     if said != wanted:
-        raise WrongFact(name, f"{reference} was stated already, and otherwise.", "another reference")
+        raise WrongFact(
+            name,
+            sentence("%(reference)s was stated already, and otherwise.", reference=reference),
+            sentence("another reference"),
+        )
     return stated
 
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from billing.models import BudgetStop, Suspension
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +44,7 @@ def is_suspended(contract_id: UUID) -> bool:
 def require_not_suspended(contract_id: UUID, number: str) -> None:
     """Raise `ContractSuspended` where use is suspended."""
     if is_suspended(contract_id):
-        raise ContractSuspended(f"{number} is suspended until its overdue invoices are paid.")
+        raise ContractSuspended(sentence("%(number)s is suspended until its overdue invoices are paid.", number=number))
 
 
 def require_within_budgets(contract: Contract, now: datetime) -> None:
@@ -63,6 +64,10 @@ def require_within_budgets(contract: Contract, now: datetime) -> None:
     stop = standing.select_related("budget").order_by("-to_at").first()
     if stop is not None:
         raise StoppedByBudget(
-            f"The budget {stop.budget.name!r} is used up: nothing new is held before "
-            f"{stop.to_at:%Y-%m-%dT%H:%M:%SZ}, unless the tenant raises it or lifts its stop."
+            sentence(
+                "The budget %(name)s is used up: nothing new is held before %(to_at)s, unless the tenant raises it "
+                "or lifts its stop.",
+                name=repr(stop.budget.name),
+                to_at=f"{stop.to_at:%Y-%m-%dT%H:%M:%SZ}",
+            )
         )

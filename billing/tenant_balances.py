@@ -16,6 +16,7 @@ from billing.ledger import Entry, post
 from billing.models import AccountKind, BalanceAccount, BalanceKind, BalanceMovement
 from billing.money import round_to_minor
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,12 +89,28 @@ def move_balance(
     known = BalanceMovement.objects.filter(key=key).first()
     if known is not None:
         if (known.account_id, known.kind, known.amount) != (account.pk, kind, amount):
-            raise MovementDiffers(f"{key} moved {known.amount} {account.currency} as {known.kind}.")
+            raise MovementDiffers(
+                sentence(
+                    "%(key)s moved %(amount)s %(currency)s as %(kind)s.",
+                    key=key,
+                    amount=known.amount,
+                    currency=account.currency,
+                    kind=known.kind,
+                )
+            )
         return known
     stands = balance_of(tenant_id=account.tenant_id, issuer_id=account.issuer_id, currency=account.currency)
     if stands + amount < 0:
         left = str(round_to_minor(stands, account.currency))
-        raise BalanceTooLow(f"The balance is {left} {account.currency}; {-amount} are more.", left=left)
+        raise BalanceTooLow(
+            sentence(
+                "The balance is %(left)s %(currency)s; %(value)s are more.",
+                left=left,
+                currency=account.currency,
+                value=-amount,
+            ),
+            left=left,
+        )
     movement = BalanceMovement.objects.create(
         account=account, kind=kind, amount=amount, key=key, cause_id=cause_id, at=at
     )

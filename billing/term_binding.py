@@ -11,6 +11,7 @@ from billing.holding import WrongTerms
 from billing.models import Contract, Term, TermDeployment
 from clusters.models import Deployment
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 
 class DeploymentTaken(Problem):
@@ -44,13 +45,15 @@ def bind_deployments(
 def require_deployments(contract: Contract, deployments: Sequence[Deployment]) -> None:
     """Raise `WrongTerms` unless every deployment is between the contract's parties and named once."""
     if not deployments:
-        raise WrongTerms("A term that prices tokens needs at least one deployment.")
+        raise WrongTerms(sentence("A term that prices tokens needs at least one deployment."))
     parties = (contract.provider_id, contract.tenant_id)
     for deployment in deployments:
         if (deployment.provider_id, deployment.tenant_id) != parties:
-            raise WrongTerms(f"{deployment.slug} is not between the contract's provider and tenant.")
+            raise WrongTerms(
+                sentence("%(slug)s is not between the contract's provider and tenant.", slug=deployment.slug)
+            )
     if max(Counter(deployment.id for deployment in deployments).values()) > 1:
-        raise WrongTerms("A deployment is named twice.")
+        raise WrongTerms(sentence("A deployment is named twice."))
 
 
 def _taken(rows: Sequence[TermDeployment]) -> DeploymentTaken:
@@ -59,5 +62,7 @@ def _taken(rows: Sequence[TermDeployment]) -> DeploymentTaken:
         for other in others.order_by("from_at"):
             begins = row.to_at is None or other.from_at < row.to_at
             if begins and (other.to_at is None or row.from_at < other.to_at):
-                return DeploymentTaken(f"{other.deployment.slug} is under {other.term.ref}.")
-    return DeploymentTaken("A deployment went to another term at this moment.")
+                return DeploymentTaken(
+                    sentence("%(slug)s is under %(ref)s.", slug=other.deployment.slug, ref=other.term.ref)
+                )
+    return DeploymentTaken(sentence("A deployment went to another term at this moment."))

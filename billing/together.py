@@ -9,6 +9,7 @@ from django.db import transaction
 from billing.models import Collective, Contract, Invoice, TogetherRule
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,7 +48,10 @@ def set_together(*, provider: Organization, tenant_slug: str, is_on: bool, by: s
     """
     tenant = Organization.objects.filter(slug=tenant_slug).first()
     if tenant is None or not Contract.objects.filter(provider=provider, tenant=tenant).exists():
-        raise NoTenantOfYours(f"tenant: you have no contract with {tenant_slug!r}.", field="tenant")
+        raise NoTenantOfYours(
+            sentence("tenant: you have no contract with %(tenant_slug)s.", tenant_slug=repr(tenant_slug)),
+            field="tenant",
+        )
     # The provider's row is what two calls at once wait for.
     Organization.objects.select_for_update(no_key=True).get(pk=provider.pk)
     before = is_together(provider_id=provider.pk, tenant_id=tenant.pk)

@@ -8,6 +8,7 @@ from billing.holding import WrongTerms
 from billing.models import Term, VolumeSize
 from billing.rating.rated import TermKind
 from billing.recording import locked_term, wording_then
+from tenants.sentences import sentence
 
 GIGABYTES_MAX = 1_000_000_000
 
@@ -19,9 +20,15 @@ def size_volume(*, term: Term, volume: str, gigabytes: int, at: datetime, by: st
     Raises `WrongTerms` with the field, `NotOpen`.
     """
     if term.kind != TermKind.STORAGE:
-        raise WrongTerms(f"{term.ref} is a term of kind {term.kind}, not of storage.", field="term", example="B-0001")
+        raise WrongTerms(
+            sentence("%(ref)s is a term of kind %(kind)s, not of storage.", ref=term.ref, kind=term.kind),
+            field="term",
+            example="B-0001",
+        )
     if not 0 <= gigabytes <= GIGABYTES_MAX:
-        raise WrongTerms(f"A volume has 0 to {GIGABYTES_MAX} GB.", field="gigabytes", example="500")
+        raise WrongTerms(
+            sentence("A volume has 0 to %(most)s GB.", most=GIGABYTES_MAX), field="gigabytes", example="500"
+        )
     at = at.replace(microsecond=0)
     term, contract = locked_term(term)
     known = VolumeSize.objects.filter(term=term, volume=volume, at=at, gigabytes=gigabytes).first()
@@ -30,12 +37,20 @@ def size_volume(*, term: Term, volume: str, gigabytes: int, at: datetime, by: st
     wording_then(term, contract, at, now)
     last = VolumeSize.objects.filter(term=term, volume=volume).order_by("-at").first()
     if last is None and not gigabytes:
-        raise WrongTerms(f"There is no volume {volume!r} under {term.ref} to delete.", field="volume")
+        raise WrongTerms(
+            sentence("There is no volume %(volume)s under %(ref)s to delete.", volume=repr(volume), ref=term.ref),
+            field="volume",
+        )
     if last is not None and last.gigabytes == gigabytes and last.at <= at:
         return last
     if last is not None and at <= last.at:
         raise WrongTerms(
-            f"{volume} has {last.gigabytes} GB since {last.at.isoformat()}: say what follows.",
+            sentence(
+                "%(volume)s has %(gigabytes)s GB since %(at)s: say what follows.",
+                volume=volume,
+                gigabytes=last.gigabytes,
+                at=last.at.isoformat(),
+            ),
             field="at",
             example=now.replace(microsecond=0).isoformat(),
         )

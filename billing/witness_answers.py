@@ -13,6 +13,7 @@ from billing.rating.share_held import Held, Key, key_of
 from billing.rating.share_rating import share_rating
 from billing.share_stating import AlreadySettled, By, WrongFact, counts_at, locked_term
 from tenants.models import AuditEntry
+from tenants.sentences import sentence
 
 
 @transaction.atomic
@@ -39,14 +40,25 @@ def answer_difference(
     agreed = _agreed(term, about)
     if agreed is not None:
         if agreed != tokens:
-            raise AlreadySettled(f"Both parties have agreed on {agreed} tokens.")
+            raise AlreadySettled(sentence("Both parties have agreed on %(agreed)s tokens.", agreed=agreed))
         return True
     period = BillingPeriod.objects.filter(contract=contract, from_at__lte=from_at, to_at__gt=from_at).first()
     if period is None or now < period.to_at:
-        raise WrongFact("from", f"No billing period of {contract.number} that is over has {from_at.isoformat()} in it.")
+        raise WrongFact(
+            "from",
+            sentence(
+                "No billing period of %(number)s that is over has %(from_at)s in it.",
+                number=contract.number,
+                from_at=from_at.isoformat(),
+            ),
+        )
     held = _held(term, period, about)
     if not held.lower <= tokens <= held.lower + held.tokens:
-        reason = f"The witnesses counted {held.lower} and {held.lower + held.tokens}; what is agreed on lies between."
+        reason = sentence(
+            "The witnesses counted %(lower)s and %(lower_2)s; what is agreed on lies between.",
+            lower=held.lower,
+            lower_2=held.lower + held.tokens,
+        )
         raise WrongFact("tokens", reason, str(held.lower))
     if not _both_state(term, about, tokens, by, now):
         return False
@@ -96,7 +108,13 @@ def _held(term: Term, period: BillingPeriod, about: Key) -> Held:
                 if key_of(held.fact) == about:
                     return held
     raise WrongFact(
-        "model", f"No difference of {about[2][:16]} of {about[1][:40]!r} is held from {about[3].isoformat()}."
+        "model",
+        sentence(
+            "No difference of %(about)s of %(about_2)s is held from %(about_3)s.",
+            about=about[2][:16],
+            about_2=repr(about[1][:40]),
+            about_3=about[3].isoformat(),
+        ),
     )
 
 

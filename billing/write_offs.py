@@ -10,9 +10,11 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Invoice, InvoiceState, WriteOff
 from billing.money import round_to_minor
+from billing.states import in_state
 from billing.telling import tell_invoice
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,9 +51,19 @@ def write_off(*, invoice_id: UUID, reason: str, by: str, now: datetime) -> Write
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
     left = dues_of(invoice).left
     if invoice.state not in (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE) or left <= 0:
-        raise NotWrittenOff(f"Invoice {invoice} is {invoice.state} with {left} {invoice.currency} left to pay.")
+        raise NotWrittenOff(
+            sentence(
+                "Invoice %(invoice)s is %(state)s with %(left)s %(currency)s left to pay.",
+                invoice=invoice,
+                state=in_state(invoice.state),
+                left=left,
+                currency=invoice.currency,
+            )
+        )
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise ReasonMissing(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise ReasonMissing(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     made = _stored(invoice, left, reason=reason, by=by, now=now)
     Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.UNCOLLECTIBLE, updated_at=now)
     AuditEntry.objects.create(

@@ -18,6 +18,7 @@ from clusters.models import SliceKind
 from clusters.packing import FreeSlice
 from tenants.limits.reader import whole
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,16 +60,24 @@ class Wish:
         """Raise `WrongWish` where the wish contradicts itself."""
         example = "count=8&from=2026-11-30T00:00:00Z&to=2026-12-14T00:00:00Z"
         if not 1 <= self.count <= COUNT_MAX:
-            raise WrongWish(f"count must be 1 to {COUNT_MAX}, and is {self.count}.", field="count", example=example)
+            raise WrongWish(
+                sentence("count must be 1 to %(most)s, and is %(count)s.", most=COUNT_MAX, count=self.count),
+                field="count",
+                example=example,
+            )
         if self.to_at is not None and self.to_at <= self.from_at:
-            raise WrongWish("to must lie after from.", field="to", example=example)
+            raise WrongWish(sentence("to must lie after from."), field="to", example=example)
         if self.to_at is not None and self.to_at - self.from_at > LENGTH_MAX:
-            raise WrongWish("At most three years can be asked for.", field="to", example=example)
+            raise WrongWish(sentence("At most three years can be asked for."), field="to", example=example)
         if self.kind not in SliceKind.values:
             kinds = ", ".join(SliceKind.values)
-            raise WrongWish(f"{self.kind!r} is none of {kinds}.", field="kind", example="kind=whole")
+            raise WrongWish(
+                sentence("%(kind)s is none of %(kinds)s.", kind=repr(self.kind), kinds=kinds),
+                field="kind",
+                example="kind=whole",
+            )
         if self.kind == SliceKind.WHOLE and (self.profile or self.share_permille is not None):
-            raise WrongWish("A whole card has no profile and no share.", field="kind", example="kind=mig")
+            raise WrongWish(sentence("A whole card has no profile and no share."), field="kind", example="kind=mig")
 
     @property
     def length(self) -> timedelta:
@@ -186,7 +195,9 @@ def require_model(wish: Wish, *, provider_ids: Iterable[UUID]) -> None:
     if not is_card(wish.model, provider_ids=providers):
         like = nearest(wish.model, card_models(provider_ids=providers), "NVIDIA H100 80GB HBM3")
         raise WrongWish(
-            f"There is no card of the model {wish.model} to be had.", field="model", example=f"model={like}"
+            sentence("There is no card of the model %(model)s to be had.", model=wish.model),
+            field="model",
+            example=f"model={like}",
         )
 
 

@@ -15,6 +15,7 @@ from clusters.making import EndpointUnknown, ModelBound
 from clusters.models import Binding, Deployment, Endpoint
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,7 +73,9 @@ def end_deployment(
             return one
         _require_order(one.from_at, to_at, "to_at", now)
         if one.to_at is not None and to_at > one.to_at:
-            raise DeploymentOver(f"to_at: it ends at {one.to_at.isoformat()}, and never later.", field="to_at")
+            raise DeploymentOver(
+                sentence("to_at: it ends at %(to_at)s, and never later.", to_at=one.to_at.isoformat()), field="to_at"
+            )
         before, one.to_at = one.to_at, to_at
         one.save(update_fields=["to_at"])
         # What would begin after the end never does; the rest leaves its endpoints to others.
@@ -99,19 +102,29 @@ def bind_model(
     with transaction.atomic():
         one = _locked(provider, deployment_id)
         if not Endpoint.objects.filter(pk=endpoint_id, node__cluster__provider=provider).exists():
-            raise EndpointUnknown(f"endpoint: {endpoint_id} is on none of your nodes.", field="endpoint")
+            raise EndpointUnknown(
+                sentence("endpoint: %(endpoint_id)s is on none of your nodes.", endpoint_id=endpoint_id),
+                field="endpoint",
+            )
         if from_at < one.from_at:
-            detail = f"from_at: the deployment begins at {one.from_at.isoformat()}."
+            detail = sentence("from_at: the deployment begins at %(from_at)s.", from_at=one.from_at.isoformat())
             raise WrongDeploymentInstant(detail, field="from_at")
         _require_order(None, from_at, "from_at", now)
         if one.to_at is not None and from_at >= one.to_at:
-            raise DeploymentOver(f"from_at: it ends at {one.to_at.isoformat()}.", field="from_at")
+            raise DeploymentOver(
+                sentence("from_at: it ends at %(to_at)s.", to_at=one.to_at.isoformat()), field="from_at"
+            )
         made = Binding(deployment=one, endpoint_id=endpoint_id, model=model, from_at=from_at, to_at=one.to_at)
         try:
             with transaction.atomic():
                 made.save(force_insert=True)
         except IntegrityError as taken:
-            detail = f"model: {model} of {endpoint_id} is taken at some time after {from_at.isoformat()}."
+            detail = sentence(
+                "model: %(model)s of %(endpoint_id)s is taken at some time after %(from_at)s.",
+                model=model,
+                endpoint_id=endpoint_id,
+                from_at=from_at.isoformat(),
+            )
             raise ModelBound(detail, field="model") from taken
         after = {"endpoint": str(endpoint_id), "model": model, "from_at": _said(from_at)}
         _audit(one, "deployment.bound", actor, now, after=after)
@@ -138,7 +151,12 @@ def unbind_model(
         bound = Binding.objects.filter(_open_at(to_at), deployment=one, endpoint_id=endpoint_id, model=model)
         found = bound.select_for_update().first()
         if found is None:
-            detail = f"to_at: it does not have {model} of {endpoint_id} up to {to_at.isoformat()} and beyond."
+            detail = sentence(
+                "to_at: it does not have %(model)s of %(endpoint_id)s up to %(to_at)s and beyond.",
+                model=model,
+                endpoint_id=endpoint_id,
+                to_at=to_at.isoformat(),
+            )
             raise NotBound(detail, field="to_at")
         assert isinstance(found, Binding)
         before, found.to_at = found.to_at, to_at
@@ -152,7 +170,7 @@ def unbind_model(
 def _locked(provider: Organization, deployment_id: UUID) -> Deployment:
     found = Deployment.objects.select_for_update().filter(pk=deployment_id, provider=provider).first()
     if found is None:
-        raise DeploymentNotYours("No deployment that you provide has this id.")
+        raise DeploymentNotYours(sentence("No deployment that you provide has this id."))
     assert isinstance(found, Deployment)
     return found
 
@@ -164,11 +182,18 @@ def _open_at(at: datetime) -> Q:
 
 def _require_order(from_at: datetime | None, at: datetime, field: str, now: datetime) -> None:
     if from_at is not None and at <= from_at:
-        raise WrongDeploymentInstant(f"{field}: it begins at {from_at.isoformat()}.", field=field)
+        raise WrongDeploymentInstant(
+            sentence("%(field)s: it begins at %(from_at)s.", field=field, from_at=from_at.isoformat()), field=field
+        )
     if at < now - LATE_MAX:
         earliest = (now - LATE_MAX).isoformat(timespec="minutes")
         raise WrongDeploymentInstant(
-            f"{field}: usage before {earliest} does not move any more; the operator can.", field=field
+            sentence(
+                "%(field)s: usage before %(earliest)s does not move any more; the operator can.",
+                field=field,
+                earliest=earliest,
+            ),
+            field=field,
         )
 
 

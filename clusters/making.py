@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from clusters.models import Binding, Cluster, Deployment, Endpoint
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def make_cluster(*, provider: Organization, slug: str, name: str, country: str, 
             provider=provider, slug=slug, defaults={"name": name, "country": country, "created_at": now}
         )
         if not is_new:
-            raise ClusterTaken(f"slug: {slug!r} is {made.name}.", field="slug")
+            raise ClusterTaken(sentence("slug: %(slug)s is %(name)s.", slug=repr(slug), name=made.name), field="slug")
         _audit(provider, actor, ("cluster.made", slug, {"name": name, "country": country}), now)
     return made
 
@@ -85,7 +86,10 @@ def make_deployment(
     for place, (endpoint_id, _model) in enumerate(bound):
         if endpoint_id not in own:
             field = f"bindings.{place}.endpoint"
-            raise EndpointUnknown(f"{field}: {endpoint_id} is on none of your nodes.", field=field)
+            raise EndpointUnknown(
+                sentence("%(field)s: %(endpoint_id)s is on none of your nodes.", field=field, endpoint_id=endpoint_id),
+                field=field,
+            )
     with transaction.atomic():
         made, is_new = Deployment.objects.get_or_create(
             tenant=tenant,
@@ -93,7 +97,7 @@ def make_deployment(
             defaults={"provider": provider, "name": name, "from_at": from_at, "created_at": now},
         )
         if not is_new:
-            raise DeploymentTaken(f"slug: {slug!r} is taken.", field="slug")
+            raise DeploymentTaken(sentence("slug: %(slug)s is taken.", slug=repr(slug)), field="slug")
         for place, (endpoint_id, model) in enumerate(bound):
             _bind(made, endpoint_id, model, from_at, f"bindings.{place}")
         after = {"tenant": tenant.slug, "name": name, "bindings": [[str(pk), model] for pk, model in bound]}
@@ -106,7 +110,13 @@ def _bind(deployment: Deployment, endpoint_id: UUID, model: str, from_at: dateti
         with transaction.atomic():
             Binding.objects.create(deployment=deployment, endpoint_id=endpoint_id, model=model, from_at=from_at)
     except IntegrityError as taken:
-        detail = f"{field}: {model} of {endpoint_id} is taken at some time after {from_at}."
+        detail = sentence(
+            "%(field)s: %(model)s of %(endpoint_id)s is taken at some time after %(from_at)s.",
+            field=field,
+            model=model,
+            endpoint_id=endpoint_id,
+            from_at=from_at,
+        )
         raise ModelBound(detail, field=field) from taken
 
 

@@ -26,6 +26,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, operator_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -84,7 +85,7 @@ def operator_step_retry(request: HttpRequest, organization: Organization, *, kin
             now=datetime.now(UTC),  # noqa: TID251  an entry point
         )
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
     else:
         messages.success(request, _("It is tried again at the next sweep."))
     return redirect("operator-pipeline")

@@ -179,7 +179,9 @@ USERSESSIONS_TRACK_ACTIVITY = False
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 # Our words before those of libraries, whose "Tokens" are something else.
-LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("portal", "tenants", "metering", "billing", "forecourt")]
+LOCALE_PATHS = [
+    BASE_DIR / app / "locale" for app in ("portal", "tenants", "clusters", "metering", "billing", "forecourt")
+]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -20,6 +20,7 @@ from metering.control_models import BillingReporter
 from metering.event_columns import NOBODY
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -102,11 +103,17 @@ def hand_over(
             return last
         _refuse_wrong(deployment, to, from_at, now)
         if last is not None and last.from_at >= from_at:
-            raise HandOverRefused(f"A hand-over at {last.from_at.isoformat()} is settled; expected a later one.")
+            raise HandOverRefused(
+                sentence(
+                    "A hand-over at %(from_at)s is settled; expected a later one.", from_at=last.from_at.isoformat()
+                )
+            )
         if by is not None and (last is None or last.reporter_id != by.id):
-            raise HandOverRefused(f"The reports of {by.slug} do not bill then; only whose do can hand over.")
+            raise HandOverRefused(
+                sentence("The reports of %(slug)s do not bill then; only whose do can hand over.", slug=by.slug)
+            )
         if last is not None and last.reporter_id == to.id:
-            raise HandOverRefused(f"The reports of {to.slug} bill then already.")
+            raise HandOverRefused(sentence("The reports of %(slug)s bill then already.", slug=to.slug))
         named = BillingReporter.objects.create(
             deployment=deployment, reporter=to, from_at=from_at, named_by=actor, named_at=now
         )
@@ -125,6 +132,17 @@ def hand_over(
 
 def _refuse_wrong(deployment: Deployment, to: Organization, from_at: datetime, now: datetime) -> None:
     if from_at != from_at.replace(minute=0, second=0, microsecond=0) or from_at < now + AHEAD:
-        raise HandOverRefused(f"It begins at {from_at.isoformat()}; expected a full UTC hour, an hour ahead or more.")
+        raise HandOverRefused(
+            sentence(
+                "It begins at %(from_at)s; expected a full UTC hour, an hour ahead or more.",
+                from_at=from_at.isoformat(),
+            )
+        )
     if not to.is_operator and to.id not in (deployment.tenant_id, deployment.provider_id):
-        raise HandOverRefused(f"{to.slug} is no party of {deployment.slug}; expected its tenant or its provider.")
+        raise HandOverRefused(
+            sentence(
+                "%(slug)s is no party of %(deployment_slug)s; expected its tenant or its provider.",
+                slug=to.slug,
+                deployment_slug=deployment.slug,
+            )
+        )

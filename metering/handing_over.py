@@ -19,6 +19,7 @@ from metering.control_models import AlertKind, BillingReporter
 from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -74,7 +75,9 @@ def hand_over_deployment(
     try:
         found = Deployment.objects.get(_party(organization), tenant__slug=tenant, slug=deployment)
     except Deployment.DoesNotExist as unknown:
-        raise DeploymentUnknown("You are no party of a deployment with this slug of this tenant.") from unknown
+        raise DeploymentUnknown(
+            sentence("You are no party of a deployment with this slug of this tenant.")
+        ) from unknown
     return _hand_over(found, to, by=organization, from_at=from_at, actor=actor, now=now)
 
 
@@ -89,7 +92,7 @@ def hand_over_told(
     alert = alerts.filter(id=alert_id, kind=AlertKind.SECOND_REPORTER).first()
     deployment: Deployment | None = alert.deployment if alert is not None else None
     if alert is None or deployment is None:
-        raise DeploymentUnknown("No alert of yours about a second reporter has this id.")
+        raise DeploymentUnknown(sentence("No alert of yours about a second reporter has this id."))
     return _hand_over(deployment, alert.rule, by=organization, from_at=from_at, actor=actor, now=now)
 
 
@@ -128,7 +131,11 @@ def _hand_over(
     parties = Q(id__in=[deployment.provider_id, deployment.tenant_id]) | Q(is_operator=True)
     receiver = Organization.objects.filter(parties, slug=to).first()
     if receiver is None:
-        raise HandOverRefused(f"{to} is no party of {deployment.slug}; expected its tenant or its provider.")
+        raise HandOverRefused(
+            sentence(
+                "%(to)s is no party of %(slug)s; expected its tenant or its provider.", to=to, slug=deployment.slug
+            )
+        )
     from_at = from_at.astimezone(UTC)
     named = hand_over(deployment=deployment, to=receiver, from_at=from_at, by=by, actor=actor, now=now)
     return _row(named)

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 from metering.key_models import Project, ProjectKey, UsageKey
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,16 +53,18 @@ def make_project(*, tenant: Organization, name: str, actor: str, now: datetime) 
     name = name.strip()
     slug = slugify(name, allow_unicode=False)[:64] or "project"
     if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise ProjectRefused(f"A project needs a name of 1 to {NAME_CHARS_MAX} characters.")
+        raise ProjectRefused(sentence("A project needs a name of 1 to %(most)s characters.", most=NAME_CHARS_MAX))
     with transaction.atomic():
         taken = set(Project.objects.filter(tenant=tenant).values_list("slug", flat=True))
         if len(taken) >= PROJECTS_MAX:
-            raise ProjectRefused(f"There are {PROJECTS_MAX} projects; expected fewer.")
+            raise ProjectRefused(sentence("There are %(most)s projects; expected fewer.", most=PROJECTS_MAX))
         try:
             with transaction.atomic():
                 project = Project.objects.create(tenant=tenant, slug=_free(slug, taken), name=name, created_at=now)
         except IntegrityError as taken_meanwhile:
-            raise ProjectRefused("Another project of that name was made at the same time.") from taken_meanwhile
+            raise ProjectRefused(
+                sentence("Another project of that name was made at the same time.")
+            ) from taken_meanwhile
         _note(tenant, "project.made", project.slug, change=({}, {"name": name}), actor=actor, now=now)
     return project
 
@@ -70,7 +73,7 @@ def rename_project(*, tenant: Organization, slug: str, name: str, actor: str, no
     """Give a project another name; its slug stays, so that addresses and exports stay. Raises the module's errors."""
     name = name.strip()
     if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise ProjectRefused(f"A project needs a name of 1 to {NAME_CHARS_MAX} characters.")
+        raise ProjectRefused(sentence("A project needs a name of 1 to %(most)s characters.", most=NAME_CHARS_MAX))
     with transaction.atomic():
         project = _project(tenant, slug)
         before, project.name = project.name, name
@@ -88,7 +91,7 @@ def put_key(*, tenant: Organization, key_id: UUID, project: str, from_at: dateti
     with transaction.atomic():
         key = UsageKey.objects.select_for_update().filter(tenant=tenant, id=key_id).first()
         if key is None:
-            raise UnknownKey("There is no such key.")
+            raise UnknownKey(sentence("There is no such key."))
         wanted = _project(tenant, project) if project else None
         stays = list(ProjectKey.objects.filter(key=key).order_by("from_at"))
         present = next((one for one in stays if one.from_at <= from_at and _lasts(one, from_at)), None)
@@ -113,7 +116,7 @@ def mark_key(*, tenant: Organization, key_id: UUID, deleted: bool, actor: str, n
     with transaction.atomic():
         key = UsageKey.objects.select_for_update().filter(tenant=tenant, id=key_id).first()
         if key is None:
-            raise UnknownKey("There is no such key.")
+            raise UnknownKey(sentence("There is no such key."))
         if (key.deleted_at is not None) == deleted:
             return
         key.deleted_at = now if deleted else None
@@ -129,7 +132,7 @@ def _lasts(stay: ProjectKey, at: datetime) -> bool:
 def _project(tenant: Organization, slug: str) -> Project:
     project = Project.objects.select_for_update().filter(tenant=tenant, slug=slug).first()
     if project is None:
-        raise UnknownKey("There is no such project.")
+        raise UnknownKey(sentence("There is no such project."))
     return project
 
 

@@ -20,6 +20,7 @@ from metering.queries import BILLED
 from metering.rebuild import UNKNOWN_REQUESTS, Difference, Figure, write_adjustment
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,13 +100,17 @@ def propose_substitution(
     """
     reason = reason.strip()
     if not REASON_CHARS_MIN <= len(reason) <= REASON_CHARS_MAX:
-        raise WrongSubstitution(f"A reason of {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters is needed.")
+        raise WrongSubstitution(
+            sentence(
+                "A reason of %(least)s to %(most)s characters is needed.", least=REASON_CHARS_MIN, most=REASON_CHARS_MAX
+            )
+        )
     if not 0 <= value <= VALUE_MAX:
-        raise WrongSubstitution("A value from 0 up is needed.")
+        raise WrongSubstitution(sentence("A value from 0 up is needed."))
     with transaction.atomic():
         meter = Meter.objects.filter(id=meter_id, node__cluster__provider=provider).first()
         if meter is None:
-            raise UsageUnknown("No meter of your nodes has this id.")
+            raise UsageUnknown(sentence("No meter of your nodes has this id."))
         standing = _standing(meter, from_at, now)
         made = Substitution(
             provider=provider,
@@ -125,7 +130,7 @@ def propose_substitution(
             with transaction.atomic():
                 made.save(force_insert=True)
         except IntegrityError as twice:
-            raise AlreadyProposed("A substitution of this part waits for its second person.") from twice
+            raise AlreadyProposed(sentence("A substitution of this part waits for its second person.")) from twice
         _log(made, by, "substitution.proposed", now)
     return made
 
@@ -140,14 +145,14 @@ def decide_substitution(
     with transaction.atomic():
         found = Substitution.objects.select_related("meter").filter(id=substitution_id, provider=provider).first()
         if found is None:
-            raise UsageUnknown("You have no substitution with this id.")
+            raise UsageUnknown(sentence("You have no substitution with this id."))
         # In the order of rollup: the node's cursor first.
         RollupCursor.objects.select_for_update().filter(node__meters=found.meter).first()
         found = Substitution.objects.select_for_update().get(id=substitution_id)
         if found.state != SubstitutionState.PROPOSED:
-            raise AlreadyProposed(f"It was {found.state} before.")
+            raise AlreadyProposed(sentence("It was %(state)s before.", state=found.state))
         if found.proposed_by_id == by.pk:
-            raise SecondPersonNeeded("Who proposed it cannot decide it.")
+            raise SecondPersonNeeded(sentence("Who proposed it cannot decide it."))
         if approve:
             found.adjustment = _put_in(found, by, now)
         found.state = SubstitutionState.APPROVED if approve else SubstitutionState.REFUSED
@@ -160,7 +165,13 @@ def decide_substitution(
 def _put_in(found: Substitution, by: User, now: datetime) -> UsageAdjustment:
     standing = _standing(found.meter, found.from_at, now)
     if (standing.billed, standing.deployment_id) != (found.value_before, found.deployment_id):
-        raise FiguresChanged(f"It was {found.value_before} when it was proposed and is {standing.billed} now.")
+        raise FiguresChanged(
+            sentence(
+                "It was %(value_before)s when it was proposed and is %(billed)s now.",
+                value_before=found.value_before,
+                billed=standing.billed,
+            )
+        )
     adjustment = UsageAdjustment(
         cause=AdjustmentCause.SUBSTITUTED,
         reason=found.reason,
@@ -212,7 +223,7 @@ def _standing(meter: Meter, from_at: datetime, now: datetime) -> _Standing:
         return _unmetered(meter, from_at, now)
     having = [owner for owner, sums in by_owner.items() if any(value for *_, value in sums)] or list(by_owner)
     if len(having) > 1:
-        raise WrongSubstitution("More than one owner has usage in this part.")
+        raise WrongSubstitution(sentence("More than one owner has usage in this part."))
     return _Standing(*having[0], hours[0], min(ends), by_owner[having[0]])
 
 
@@ -224,9 +235,9 @@ def _unmetered(meter: Meter, from_at: datetime, now: datetime) -> _Standing:
     slot = _slot(meter, from_at)
     to_at = instant_of(slot.to_ms)
     if slot.from_ms != unix_ms_of(from_at) or to_at > now:
-        raise UsageUnknown("No part of an hour that is over begins then.")
+        raise UsageUnknown(sentence("No part of an hour that is over begins then."))
     if UsageHour.objects.filter(meter=meter, from_at__lt=to_at, to_at__gt=from_at).exists():
-        raise UsageUnknown("What was metered in this hour begins at another instant.")
+        raise UsageUnknown(sentence("What was metered in this hour begins at another instant."))
     return _Standing(slot.owner.deployment_id, slot.owner.tenant_id, instant_of(slot.hour_ms), to_at, ())
 
 
@@ -234,7 +245,7 @@ def _slot(meter: Meter, from_at: datetime) -> Slot:
     """Return the part of an hour that an instant is in. Raises UsageUnknown for a meter of no node."""
     subject_id = meter.endpoint_id or meter.accelerator_id
     if meter.node is None or subject_id is None:
-        raise UsageUnknown("Nothing was metered in a part of an hour that begins then.")
+        raise UsageUnknown(sentence("Nothing was metered in a part of an hour that begins then."))
     from_ms = unix_ms_of(from_at)
     subject = "endpoint" if meter.endpoint_id else "accelerator"
     return NodeTimelines(meter.node, from_ms).of(subject, subject_id, meter.model).slot_at(from_ms)

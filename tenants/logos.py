@@ -3,6 +3,7 @@
 from typing import Final
 
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 LOGO_BYTES_MAX: Final = 200 * 1024
 LOGO_PIXELS_MAX: Final = 2_000
@@ -26,18 +27,28 @@ def logo_type(content: bytes) -> str:
     """Return the media type of a logo; raises `WrongLogo` for what is no PNG or JPEG, too large, or broken."""
     if len(content) > LOGO_BYTES_MAX:
         raise WrongLogo(
-            f"The picture has {len(content)} bytes: at most {LOGO_BYTES_MAX} are taken.", limit=LOGO_BYTES_MAX
+            sentence(
+                "The picture has %(count)s bytes: at most %(most)s are taken.", count=len(content), most=LOGO_BYTES_MAX
+            ),
+            limit=LOGO_BYTES_MAX,
         )
     if content.startswith(_PNG):
         media_type, size = "image/png", _png_size(content)
     elif content.startswith(_JPEG):
         media_type, size = "image/jpeg", _jpeg_size(content)
     else:
-        raise WrongLogo("The picture is neither PNG nor JPEG by its first bytes.")
+        raise WrongLogo(sentence("The picture is neither PNG nor JPEG by its first bytes."))
     if size is None:
-        raise WrongLogo("The picture is broken: its width and height cannot be read.")
+        raise WrongLogo(sentence("The picture is broken: its width and height cannot be read."))
     if not all(0 < side <= LOGO_PIXELS_MAX for side in size):
-        raise WrongLogo(f"The picture has {size[0]} x {size[1]} pixels: at most {LOGO_PIXELS_MAX} a side are taken.")
+        raise WrongLogo(
+            sentence(
+                "The picture has %(size)s x %(size_2)s pixels: at most %(most)s a side are taken.",
+                size=size[0],
+                size_2=size[1],
+                most=LOGO_PIXELS_MAX,
+            )
+        )
     return media_type
 
 

@@ -16,6 +16,7 @@ from tenants.logos import logo_type
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.profile_models import ADDRESS_LINES_MAX, BillingProfile, BillLanguage, Logo
+from tenants.sentences import sentence
 from tenants.tax_ids import COUNTRIES, compact, is_bic, is_iban, is_vat_id
 
 if TYPE_CHECKING:
@@ -163,22 +164,34 @@ def checked_fields(given: ProfileFields) -> ProfileFields:
 
 def _check_texts(fields: ProfileFields) -> None:
     if not fields.legal_name:
-        raise WrongProfile("legal_name: expected the name of the company.", field="legal_name")
+        raise WrongProfile(sentence("legal_name: expected the name of the company."), field="legal_name")
     if len(fields.address_lines) > ADDRESS_LINES_MAX:
-        raise WrongProfile(f"address_lines: expected at most {ADDRESS_LINES_MAX} lines.", field="address_lines")
+        raise WrongProfile(
+            sentence("address_lines: expected at most %(most)s lines.", most=ADDRESS_LINES_MAX), field="address_lines"
+        )
     for name, value in asdict(fields).items():
         longest = _longest(name)
         for text in value if isinstance(value, tuple | list) else (value,):
             if len(text) > longest or "\0" in text:
-                raise WrongProfile(f"{name}: expected at most {longest} characters.", field=name)
+                raise WrongProfile(
+                    sentence("%(name)s: expected at most %(longest)s characters.", name=name, longest=longest),
+                    field=name,
+                )
     if fields.language not in BillLanguage.values:
         raise WrongProfile(
-            f"language: found {fields.language!r}, expected one of {', '.join(BillLanguage.values)}.", field="language"
+            sentence(
+                "language: found %(language)s, expected one of %(values)s.",
+                language=repr(fields.language),
+                values=", ".join(BillLanguage.values),
+            ),
+            field="language",
         )
     try:
         validate_email(fields.email)
     except ValidationError as wrong:
-        raise WrongProfile(f"email: {fields.email!r} is no e-mail address.", field="email") from wrong
+        raise WrongProfile(
+            sentence("email: %(email)s is no e-mail address.", email=repr(fields.email)), field="email"
+        ) from wrong
 
 
 def _longest(name: str) -> int:
@@ -193,17 +206,25 @@ def _longest(name: str) -> int:
 def _check_numbers(fields: ProfileFields) -> None:
     if fields.country not in COUNTRIES:
         raise WrongProfile(
-            f"country: found {fields.country!r}, expected an ISO 3166-1 alpha-2 code such as DE.", field="country"
+            sentence(
+                "country: found %(country)s, expected an ISO 3166-1 alpha-2 code such as DE.",
+                country=repr(fields.country),
+            ),
+            field="country",
         )
     if fields.vat_id and not is_vat_id(fields.vat_id, fields.country):
         raise WrongProfile(
-            f"vat_id: {fields.vat_id} has not the form or the check digits of a VAT id of {fields.country}.",
+            sentence(
+                "vat_id: %(vat_id)s has not the form or the check digits of a VAT id of %(country)s.",
+                vat_id=fields.vat_id,
+                country=fields.country,
+            ),
             field="vat_id",
         )
     if fields.iban and not is_iban(fields.iban):
-        raise WrongProfile("iban: its length, form or check digits are wrong.", field="iban")
+        raise WrongProfile(sentence("iban: its length, form or check digits are wrong."), field="iban")
     if fields.bic and not is_bic(fields.bic):
-        raise WrongProfile("bic: expected 8 or 11 letters and digits such as COBADEFFXXX.", field="bic")
+        raise WrongProfile(sentence("bic: expected 8 or 11 letters and digits such as COBADEFFXXX."), field="bic")
 
 
 def _kept_logo(organization: Organization, change: LogoChange, now: datetime) -> Logo | None:

@@ -12,6 +12,7 @@ from billing.models import BACK_BILLING_MONTHS, BillingPeriod, Contract, Issuing
 from billing.periods import months_later
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 BACK_BILLING_MONTHS_MAX = 120
 
@@ -115,16 +116,30 @@ def approve_draft(
     period = BillingPeriod.objects.select_for_update(of=("self",)).select_related("contract").get(pk=period_id)
     if period.state != PeriodState.OPEN or period.ready_amount is None:
         raise InvoiceDraftNotReady(
-            f"The period of {period.contract.number} from {period.from_at.isoformat()} is not ready."
+            sentence(
+                "The period of %(number)s from %(from_at)s is not ready.",
+                number=period.contract.number,
+                from_at=period.from_at.isoformat(),
+            )
         )
     if period.ready_amount != amount:
         raise InvoiceDraftChanged(
-            f"It comes to {period.ready_amount} {period.contract.currency} by now; {amount} was approved.",
+            sentence(
+                "It comes to %(ready_amount)s %(currency)s by now; %(amount)s was approved.",
+                ready_amount=period.ready_amount,
+                currency=period.contract.currency,
+                amount=amount,
+            ),
             amount=str(period.ready_amount),
         )
     if tax is not None and period.ready_tax != tax:
         raise InvoiceDraftChanged(
-            f"Its tax comes to {period.ready_tax} {period.contract.currency} by now; {tax} was approved.",
+            sentence(
+                "Its tax comes to %(ready_tax)s %(currency)s by now; %(tax)s was approved.",
+                ready_tax=period.ready_tax,
+                currency=period.contract.currency,
+                tax=tax,
+            ),
             tax=str(period.ready_tax),
         )
     if period.approved_at is None:

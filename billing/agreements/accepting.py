@@ -12,8 +12,10 @@ from billing.agreements.effects import take_effect, term_changes
 from billing.contracting import terminate_contract
 from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState, ContractVersion
 from billing.rating.wording import WrongWording
+from billing.states import in_state
 from billing.term_versions import add_version, latest_version
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 NAME_CHARACTERS_MAX: Final = 200
 
@@ -44,18 +46,26 @@ def accept(*, amendment_id: UUID, by: Actor, name: str, sha256: str, now: dateti
     """
     name = name.strip()
     if not 0 < len(name) <= NAME_CHARACTERS_MAX:
-        raise refuse(WrongWording("name", "Write your name to accept.", "Alice Sample"))
+        raise refuse(WrongWording("name", sentence("Write your name to accept."), "Alice Sample"))
     amendment = locked_amendment(amendment_id, by.organization)
     given = Acceptance.objects.filter(amendment=amendment)
     if amendment.state == AmendmentState.ACCEPTED and given.filter(organization=by.organization).exists():
         return amendment
     if amendment.state != AmendmentState.OFFERED:
-        raise AmendmentClosed(f"Amendment {amendment.number} is {amendment.state}.")
+        raise AmendmentClosed(
+            sentence("Amendment %(number)s is %(state)s.", number=amendment.number, state=in_state(amendment.state))
+        )
     assert amendment.expires_at is not None
     if now >= amendment.expires_at:
-        raise OfferExpired(f"The offer stood until {amendment.expires_at.isoformat()}.")
+        raise OfferExpired(
+            sentence("The offer stood until %(expires_at)s.", expires_at=amendment.expires_at.isoformat())
+        )
     if sha256 != amendment.sha256:
-        raise OtherTerms(f"On offer is {amendment.sha256}; you named {sha256 or 'none'}.")
+        raise OtherTerms(
+            sentence(
+                "On offer is %(sha256)s; you named %(sha256_2)s.", sha256=amendment.sha256, sha256_2=sha256 or "none"
+            )
+        )
     if not given.filter(organization=by.organization).exists():
         Acceptance.objects.create(
             amendment=amendment,

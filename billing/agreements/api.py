@@ -367,6 +367,6 @@ def _instant(text: str, field: str, zone: str) -> datetime:
     try:
         return read_instant(text, zone)
     except WrongInstant as error:
-        raise refuse(WrongWording(field, error.reason, " or ".join(error.examples))) from error
+        raise refuse(WrongWording(field, error.reason, error.example)) from error
     except (KeyError, ValueError, OSError) as error:
         raise refuse(WrongWording("time_zone", f"{zone!r} is no IANA time zone.", "Europe/Berlin")) from error

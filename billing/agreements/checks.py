@@ -21,6 +21,7 @@ from billing.rating.share_words import CollectedBy
 from billing.rating.wording import WrongWording
 from billing.term_binding import DeploymentTaken
 from clusters.models import Allocation, Deployment, Slice
+from tenants.sentences import sentence
 
 SCOPES = ("refs", "terms")
 """Fields of wordings, and of their parts, that name other terms of the contract."""
@@ -72,19 +73,23 @@ def _no(field: str, reason: str, example: str) -> NoReturn:
 def _check_time(contract: Contract, change: Change, where: str, term: Known | None, closed_to: datetime | None) -> None:
     start = change.from_at
     if closed_to is not None and start < closed_to:
-        _no(f"{where}.from_at", f"What was used before {closed_to.isoformat()} is invoiced.", closed_to.isoformat())
+        _no(
+            f"{where}.from_at",
+            sentence("What was used before %(closed_to)s is invoiced.", closed_to=closed_to.isoformat()),
+            closed_to.isoformat(),
+        )
     if start < contract.from_at:
-        _no(f"{where}.from_at", "lies before the contract begins.", contract.from_at.isoformat())
+        _no(f"{where}.from_at", sentence("lies before the contract begins."), contract.from_at.isoformat())
     end = contract.to_at
     if end is not None and (start >= end or (change.wording is not None and _after(change.to_at, end))):
-        _no(f"{where}.to_at", f"The contract ends at {end.isoformat()}.", end.isoformat())
+        _no(f"{where}.to_at", sentence("The contract ends at %(end)s.", end=end.isoformat()), end.isoformat())
     if term is None:
         return
     if start < term.from_at:
-        _no(f"{where}.from_at", f"{change.ref} begins later.", term.from_at.isoformat())
+        _no(f"{where}.from_at", sentence("%(ref)s begins later.", ref=change.ref), term.from_at.isoformat())
     over = term.to_at is not None and (start > term.to_at or (change.wording is None and start >= term.to_at))
     if over and term.to_at is not None:
-        _no(f"{where}.from_at", f"{change.ref} is over by then.", term.to_at.isoformat())
+        _no(f"{where}.from_at", sentence("%(ref)s is over by then.", ref=change.ref), term.to_at.isoformat())
 
 
 def _check_handed_on(contract: Contract, change: Change, where: str, closed_to: datetime | None) -> None:
@@ -98,17 +103,22 @@ def _check_handed_on(contract: Contract, change: Change, where: str, closed_to: 
     latest = last.order_by("name", "-seq").distinct("name")
     handed = sorted(name.split("|")[0] for name, value in latest.values_list("name", "value") if value)
     if handed:
-        reason = f"The period before handed on {', '.join(dict.fromkeys(handed))}, which is settled as the term ends."
+        reason = sentence(
+            "The period before handed on %(carried)s, which is settled as the term ends.",
+            carried=", ".join(dict.fromkeys(handed)),
+        )
         _no(f"{where}.from_at", reason, (closed_to + timedelta(seconds=1)).isoformat())
 
 
 def _check_scope(change: Change, where: str, refs: set[str]) -> None:
-    others = ", ".join(sorted(refs - {change.ref})) or "leave it out: all terms"
+    others = ", ".join(sorted(refs - {change.ref})) or sentence("leave it out: all terms")
     for field, name in _named(change.wording, f"{where}.wording"):
         if name not in refs:
-            _no(field, f"There is no term {name}.", others)
+            _no(field, sentence("There is no term %(name)s.", name=name), others)
         if name == change.ref:
-            _no(field, f"{name} is this term itself, and has nothing of its own to count.", others)
+            _no(
+                field, sentence("%(name)s is this term itself, and has nothing of its own to count.", name=name), others
+            )
 
 
 def _check_models(contract: Contract, change: Change, where: str, changes: Sequence[Change]) -> None:
@@ -136,7 +146,11 @@ def _check_deployments(contract: Contract, change: Change, where: str, changes: 
     field = f"{where}.deployments"
     if not KINDS[change.kind].quantities:
         if change.deployments:
-            _no(field, f"A {change.kind} prices no usage of deployments.", "leave it out")
+            _no(
+                field,
+                sentence("A %(kind)s prices no usage of deployments.", kind=change.kind),
+                sentence("leave it out"),
+            )
         return
     if change.wording is None:
         return
@@ -147,35 +161,49 @@ def _check_deployments(contract: Contract, change: Change, where: str, changes: 
     for other in bound.select_related("term", "deployment").order_by("deployment__slug"):
         left_at = leaving.get(other.term.ref)
         if left_at is None or left_at > change.from_at:
-            detail = f"{other.deployment.slug} is under {other.term.ref}, which contradicts this term."
-            raise DeploymentTaken(detail, field=field, reason=detail, example=f"end {other.term.ref} first")
+            detail = sentence(
+                "%(slug)s is under %(ref)s, which contradicts this term.",
+                slug=other.deployment.slug,
+                ref=other.term.ref,
+            )
+            raise DeploymentTaken(
+                detail, field=field, reason=detail, example=sentence("end %(ref)s first", ref=other.term.ref)
+            )
 
 
 def _check_parties(contract: Contract, change: Change, where: str) -> None:
     field = f"{where}.deployments"
     if contract.price_book_id is None:
-        _no(f"{where}.wording", "The contract has no price book, so usage has no list price.", "a contract with a book")
+        _no(
+            f"{where}.wording",
+            sentence("The contract has no price book, so usage has no list price."),
+            sentence("a contract with a book"),
+        )
     if getattr(change.wording, "collected_by", None) == CollectedBy.OPERATOR and not contract.tenant.is_operator:
-        _no(f"{where}.wording.collected_by", "The operator owes it, so it must be the contract's tenant.", "tenant")
+        _no(
+            f"{where}.wording.collected_by",
+            sentence("The operator owes it, so it must be the contract's tenant."),
+            "tenant",
+        )
     if not change.deployments and (change.is_new or change.deployments is not None):
-        _no(field, "A term that prices usage needs at least one deployment.", '["<id of a deployment>"]')
+        _no(field, sentence("A term that prices usage needs at least one deployment."), '["<id of a deployment>"]')
     ids = change.deployments or ()
     parties = Deployment.objects.filter(id__in=ids, provider_id=contract.provider_id, tenant_id=contract.tenant_id)
     if parties.count() < len(ids):
-        _no(field, "Each must be a deployment between the contract's parties.", '["<id of a deployment>"]')
+        _no(field, sentence("Each must be a deployment between the contract's parties."), '["<id of a deployment>"]')
 
 
 def _check_slices(contract: Contract, change: Change, where: str) -> None:
     field = f"{where}.slices"
     if not KINDS[change.kind].takes_slices:
         if change.slices:
-            _no(field, f"A {change.kind} holds no slices.", "leave it out")
+            _no(field, sentence("A %(kind)s holds no slices.", kind=change.kind), sentence("leave it out"))
         return
     if change.wording is None:
         return
     none_named = not change.slices and (change.is_new or change.slices is not None)
     if none_named and change.kind is TermKind.LEASE:
-        _no(field, "A lease needs at least one slice.", '["<id of a slice>"]')
+        _no(field, sentence("A lease needs at least one slice."), '["<id of a slice>"]')
     model = getattr(change.wording, "accelerator_model", "")
     ids = _kept_slices(contract, change) if change.slices is None else change.slices
     fitting = Slice.objects.filter(
@@ -185,15 +213,26 @@ def _check_slices(contract: Contract, change: Change, where: str) -> None:
         **({"accelerator__model": model} if model else {}),
     )
     if missing := len(ids) - fitting.count():
-        _no(field, f"{missing} of {len(ids)} are no {model} in service at the provider.", '["<id of a slice>"]')
+        _no(
+            field,
+            sentence(
+                "%(missing)s of %(count)s are no %(model)s in service at the provider.",
+                missing=missing,
+                count=len(ids),
+                model=model,
+            ),
+            '["<id of a slice>"]',
+        )
     held = Allocation.objects.filter(_overlapping(change), slice_id__in=ids)
     others = held.exclude(term_allocation__term__ref=change.ref).order_by("from_at")
     taken = others.values_list("slice__accelerator__uuid", "from_at", "to_at").first()
     if taken is not None:
         card, from_at, to_at = taken
-        until = to_at.isoformat() if to_at else "further notice"
-        detail = f"{card} is held from {from_at.isoformat()} to {until}."
-        raise SliceTaken(detail, field=field, reason=detail, example="another slice, or another time")
+        until = to_at.isoformat() if to_at else sentence("further notice")
+        detail = sentence(
+            "%(card)s is held from %(from_at)s to %(until)s.", card=card, from_at=from_at.isoformat(), until=until
+        )
+        raise SliceTaken(detail, field=field, reason=detail, example=sentence("another slice, or another time"))
 
 
 def _check_price_rule(
@@ -216,7 +255,11 @@ def _check_price_rule(
     for ref, (begins_at, to_at) in others.items():
         apart = (to_at is not None and to_at <= change.from_at) or not _after(change.to_at, begins_at)
         if rule is not None and ref != change.ref and not apart:
-            _no(f"{where}.ref", f"{ref} is the contract's price rule: change it, or end it first.", ref)
+            _no(
+                f"{where}.ref",
+                sentence("%(ref)s is the contract's price rule: change it, or end it first.", ref=ref),
+                ref,
+            )
 
 
 def _kept_slices(contract: Contract, change: Change) -> tuple[UUID, ...]:
@@ -234,8 +277,8 @@ def _check_among_themselves(changes: Sequence[Change]) -> None:
             for each in ids or ():
                 other = holders.setdefault(each, change)
                 if other is not change and _meet(other, change):
-                    reason = f"{each} is in {other.ref} too, at the same time."
-                    _no(f"changes[{place}].{field}", reason, "each in one term at a time")
+                    reason = sentence("%(each)s is in %(ref)s too, at the same time.", each=each, ref=other.ref)
+                    _no(f"changes[{place}].{field}", reason, sentence("each in one term at a time"))
 
 
 def _meet(left: Change, right: Change) -> bool:

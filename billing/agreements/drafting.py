@@ -19,10 +19,12 @@ from billing.contract_headers import Header
 from billing.models import OPEN_STATES, Amendment, AmendmentState, Contract, ContractState
 from billing.numbering import next_number
 from billing.rating.wording import WrongWording
+from billing.states import in_state
 from billing.telling import TOLD_OF_TERMS, tell_amendment
 from billing.term_versions import next_text
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 OFFER_DAYS: Final = 14
 OFFER_DAYS_MAX: Final = 365
@@ -90,9 +92,18 @@ def propose(
     """
     contract = locked_contract(contract_id)
     if contract.state not in (ContractState.ACTIVE, ContractState.DRAFT):
-        raise AmendmentClosed(f"{contract.number} is {contract.state}: it cannot be amended.")
+        raise AmendmentClosed(
+            sentence(
+                "%(number)s is %(state)s: it cannot be amended.", number=contract.number, state=in_state(contract.state)
+            )
+        )
     if Amendment.objects.filter(contract=contract, state__in=OPEN_STATES).exists():
-        raise AmendmentOpen(f"{contract.number} has an amendment that is not decided yet: decide or withdraw it first.")
+        raise AmendmentOpen(
+            sentence(
+                "%(number)s has an amendment that is not decided yet: decide or withdraw it first.",
+                number=contract.number,
+            )
+        )
     return _store(contract, changes, by, now, note=note, ends_at=ends_at)
 
 
@@ -117,7 +128,9 @@ def offer(*, amendment_id: UUID, by: Actor, now: datetime, days: int = OFFER_DAY
     Its proposer accepts by the same words as the other party. Raises as `draft_contract` where it no longer fits.
     """
     if not 0 < days <= OFFER_DAYS_MAX:
-        raise refuse(WrongWording("days", f"An offer stands for 1 to {OFFER_DAYS_MAX} days.", "14"))
+        raise refuse(
+            WrongWording("days", sentence("An offer stands for 1 to %(most)s days.", most=OFFER_DAYS_MAX), "14")
+        )
     amendment = locked_amendment(amendment_id, by.organization)
     _require(amendment, by, AmendmentState.DRAFT)
     contract = amendment.contract
@@ -150,7 +163,9 @@ def decline(*, amendment_id: UUID, by: Actor, now: datetime) -> Amendment:
     """Refuse what the other party offered."""
     amendment = locked_amendment(amendment_id, by.organization)
     if amendment.state != AmendmentState.OFFERED:
-        raise AmendmentClosed(f"Amendment {amendment.number} is {amendment.state}.")
+        raise AmendmentClosed(
+            sentence("Amendment %(number)s is %(state)s.", number=amendment.number, state=in_state(amendment.state))
+        )
     return close(amendment, AmendmentState.DECLINED, by, now)
 
 
@@ -191,7 +206,7 @@ def locked_amendment(amendment_id: UUID, organization: Organization) -> Amendmen
     seen = Amendment.objects.for_org(organization).filter(pk=amendment_id)
     contract_id = seen.values_list("contract_id", flat=True).first()
     if contract_id is None:
-        raise AmendmentUnknown("There is no such amendment.")
+        raise AmendmentUnknown(sentence("There is no such amendment."))
     contract = locked_contract(contract_id)
     amendment = Amendment.objects.select_for_update(of=("self",)).select_related("proposed_by").get(pk=amendment_id)
     amendment.contract = contract
@@ -260,6 +275,14 @@ def _effective_at(changes: tuple[Change, ...]) -> datetime:
 
 def _require(amendment: Amendment, by: Actor, *states: AmendmentState) -> None:
     if amendment.state not in states:
-        raise AmendmentClosed(f"Amendment {amendment.number} is {amendment.state}.")
+        raise AmendmentClosed(
+            sentence("Amendment %(number)s is %(state)s.", number=amendment.number, state=in_state(amendment.state))
+        )
     if amendment.proposed_by_id != by.organization.pk:
-        raise AmendmentClosed(f"Amendment {amendment.number} is {amendment.proposed_by.name}'s to change.")
+        raise AmendmentClosed(
+            sentence(
+                "Amendment %(number)s is %(name)s's to change.",
+                number=amendment.number,
+                name=amendment.proposed_by.name,
+            )
+        )

@@ -21,6 +21,7 @@ from billing.term_versions import TermChange, said_over
 from clusters.models import Allocation, Deployment, Slice
 from metering.comparison import agree_comparison
 from metering.models import Witness
+from tenants.sentences import sentence
 
 
 def term_changes(contract: Contract, changes: Iterable[Change], now: datetime) -> list[TermChange]:
@@ -111,7 +112,9 @@ def _hold_on(ids: list[UUID], change: Change) -> None:
     except IntegrityError as error:
         if not isinstance(error.__cause__, ExclusionViolation):
             raise
-        raise SliceTaken(f"A slice of {change.ref} is held by somebody after its present end.") from error
+        raise SliceTaken(
+            sentence("A slice of %(ref)s is held by somebody after its present end.", ref=change.ref)
+        ) from error
 
 
 def _deployments(contract: Contract, term: Term, change: Change) -> None:

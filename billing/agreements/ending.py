@@ -11,7 +11,9 @@ from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, ContractState
 from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording
+from billing.states import in_state
 from billing.term_versions import next_text
+from tenants.sentences import sentence
 
 FIELD = "ends_at"
 
@@ -23,12 +25,12 @@ def read_end(contract: Contract, text: str, changes: Any = ()) -> datetime:
     the terms are the server's to say.
     """
     if changes:
-        reason = "A contract that ends changes in nothing else: its terms end with it."
-        raise refuse(WrongWording("changes", reason, "leave it out, or leave out ends_at"))
+        reason = sentence("A contract that ends changes in nothing else: its terms end with it.")
+        raise refuse(WrongWording("changes", reason, sentence("leave it out, or leave out ends_at")))
     try:
         return read_instant(text, contract.time_zone)
     except WrongInstant as error:
-        raise refuse(WrongWording(FIELD, error.reason, " or ".join(error.examples))) from error
+        raise refuse(WrongWording(FIELD, error.reason, error.example)) from error
 
 
 def end_changes(contract: Contract, at: datetime) -> tuple[Change, ...]:
@@ -40,13 +42,19 @@ def end_changes(contract: Contract, at: datetime) -> tuple[Change, ...]:
     earliest, end = earliest_end(contract), contract.to_at
     example = _text(earliest)
     if contract.state != ContractState.ACTIVE:
-        reason = f"{contract.number} is {contract.state}: only a contract in force can be ended."
-        raise refuse(WrongWording(FIELD, reason, "a contract in force"))
+        reason = sentence(
+            "%(number)s is %(state)s: only a contract in force can be ended.",
+            number=contract.number,
+            state=in_state(contract.state),
+        )
+        raise refuse(WrongWording(FIELD, reason, sentence("a contract in force")))
     if at < earliest:
-        reason = f"It is too early: what was used before may be invoiced. The earliest end is {example}."
+        reason = sentence(
+            "It is too early: what was used before may be invoiced. The earliest end is %(example)s.", example=example
+        )
         raise refuse(WrongWording(FIELD, reason, example))
     if end is not None and at >= end:
-        raise refuse(WrongWording(FIELD, f"The contract ends at {_text(end)} by itself.", example))
+        raise refuse(WrongWording(FIELD, sentence("The contract ends at %(end)s by itself.", end=_text(end)), example))
     return tuple(
         Change(
             ref=each.term.ref,

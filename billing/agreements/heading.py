@@ -10,8 +10,10 @@ from django.db import transaction
 from billing.agreements.drafting import Actor, locked_contract, read_for
 from billing.contract_headers import Header
 from billing.models import Amendment, AmendmentState, Contract, ContractState, PriceBook
+from billing.states import in_state
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +37,13 @@ def edit_header(*, contract_id: UUID, header: Header, by: Actor, now: datetime) 
     header.check()
     contract = locked_contract(contract_id)
     if contract.state != ContractState.DRAFT or contract.drafted_by_id != by.organization.pk:
-        raise NotADraft(f"{contract.number} is {contract.state}: only a draft's own party changes its header.")
+        raise NotADraft(
+            sentence(
+                "%(number)s is %(state)s: only a draft's own party changes its header.",
+                number=contract.number,
+                state=in_state(contract.state),
+            )
+        )
     assert (header.provider.pk, header.tenant.pk) == (contract.provider_id, contract.tenant_id)
     values = {name: value for name, value in header.values().items() if name != "operator_fee_percent"}
     before = {name: getattr(contract, name) for name in values}

@@ -7,9 +7,11 @@ import msgspec
 
 from billing.agreements.proposals import Change
 from billing.models import Contract, GpuPrice, TermWording, TokenPrice, UnitPrice
+from billing.queries.served_models import served_by
 from billing.rating.wording import WrongWording
 from clusters.card_models import card_models, is_card, nearest
-from clusters.models import Binding, Endpoint
+from clusters.models import Binding
+from tenants.sentences import sentence
 
 CARD = "accelerator_model"
 PRICE = "price"
@@ -31,30 +33,31 @@ def check_models(contract: Contract, change: Change, where: str, changes: Sequen
     known = _known(contract) | {name for each in changes for name in _priced(each.wording)}
     for field, name in named:
         if name not in known:
-            reason = f"There is no model {name}: it is not served, and has no price."
-            raise WrongWording(field, reason, nearest(name, known, "a model of the price book"))
+            reason = sentence("There is no model %(name)s: it is not served, and has no price.", name=name)
+            raise WrongWording(field, reason, nearest(name, known, sentence("a model of the price book")))
 
 
 def check_card(contract: Contract, card: str, field: str) -> None:
     """Raise `WrongWording` where the provider has, and had, no card of a model."""
     providers = [contract.provider_id]
     if not is_card(card, provider_ids=providers):
-        like = nearest(card, card_models(provider_ids=providers), "the name that the provider's fleet page shows")
-        raise WrongWording(field, f"The provider has no card of the model {card}.", like)
+        like = nearest(
+            card, card_models(provider_ids=providers), sentence("the name that the provider's fleet page shows")
+        )
+        raise WrongWording(field, sentence("The provider has no card of the model %(card)s.", card=card), like)
 
 
 def _known(contract: Contract) -> set[str]:
     book, provider = contract.price_book_id, contract.provider_id
     priced = {"version__book": book}
     between = {"deployment__provider": provider, "deployment__tenant": contract.tenant_id}
-    served = Endpoint.objects.filter(node__cluster__provider=provider).values_list("served_models", flat=True)
     return {
         *TokenPrice.objects.filter(**priced).values_list("model", flat=True).distinct(),
         *UnitPrice.objects.filter(**priced).values_list("model", flat=True).distinct(),
         *GpuPrice.objects.filter(**priced).values_list(CARD, flat=True).distinct(),
         *card_models(provider_ids=[provider]),
         *Binding.objects.filter(**between).values_list("model", flat=True).distinct(),
-        *(name for names in served for name in names),
+        *served_by(provider),
         *_priced(list(TermWording.objects.filter(term__contract=contract).values_list("document", flat=True))),
     }
 

@@ -15,7 +15,8 @@ import msgspec
 from billing.local_instants import WrongInstant, read_instant
 from billing.rating.kinds import KINDS, kind_of_wording, read_any_wording
 from billing.rating.rated import TermKind
-from billing.rating.wording import Wording, WrongWording, write_wording
+from billing.rating.wording import Wording, WrongWording, unlike, write_wording
+from tenants.sentences import sentence
 
 CHANGES_MAX = 100
 SLICES_MAX = 10_000
@@ -72,14 +73,20 @@ def read_changes(
     Times without an offset are local times of the contract's zone.
     """
     if not isinstance(given, Sequence) or isinstance(given, str) or not 0 < len(given) <= CHANGES_MAX:
-        raise WrongWording("changes", f"A proposal is a list of 1 to {CHANGES_MAX} changes.", f"[{_EXAMPLE}]")
+        raise WrongWording(
+            "changes", sentence("A proposal is a list of 1 to %(most)s changes.", most=CHANGES_MAX), f"[{_EXAMPLE}]"
+        )
     reader = _Reader(zone, currency, known, _Numbers(contract, known))
     found: list[Change] = []
     for place, each in enumerate(given):
         where = f"changes[{place}]"
         change = reader.read(each, where)
         if any(change.ref == other.ref for other in found):
-            raise WrongWording(f"{where}.ref", f"{change.ref} is changed twice.", "one change for each term")
+            raise WrongWording(
+                f"{where}.ref",
+                sentence("%(ref)s is changed twice.", ref=change.ref),
+                sentence("one change for each term"),
+            )
         found.append(change)
     return tuple(found)
 
@@ -128,7 +135,7 @@ class _Reader:
         try:
             given = msgspec.convert(each, _Given)
         except msgspec.ValidationError as error:
-            raise WrongWording(where, f"{error}.", _EXAMPLE) from error
+            raise WrongWording(where, unlike(str(error)), _EXAMPLE) from error
         self._check(given, where)
         wording = None if given.wording is None else _wording(given.wording, where)
         kind = self._kind(given.ref, wording, where)
@@ -148,13 +155,19 @@ class _Reader:
 
     def _check(self, given: _Given, where: str) -> None:
         if given.currency and given.currency != self.currency:
-            reason = f"{given.currency} is not the contract's {self.currency}."
+            reason = sentence(
+                "%(currency)s is not the contract's %(self_currency)s.",
+                currency=given.currency,
+                self_currency=self.currency,
+            )
             raise WrongWording(f"{where}.currency", reason, self.currency)
         if given.ref and given.ref not in self.known:
-            example = next(iter(sorted(self.known)), "leave it out for a new term")
-            raise WrongWording(f"{where}.ref", f"The contract has no term {given.ref}.", example)
+            example = next(iter(sorted(self.known)), sentence("leave it out for a new term"))
+            raise WrongWording(f"{where}.ref", sentence("The contract has no term %(ref)s.", ref=given.ref), example)
         if given.wording is None and not given.ref:
-            raise WrongWording(f"{where}.wording", "Only a term that there is can end: name its ref.", "L-0001")
+            raise WrongWording(
+                f"{where}.wording", sentence("Only a term that there is can end: name its ref."), "L-0001"
+            )
 
     def _kind(self, ref: str, wording: Wording | None, where: str) -> TermKind:
         term = self.known.get(ref)
@@ -163,7 +176,12 @@ class _Reader:
             return term.kind
         kind = kind_of_wording(wording)
         if term is not None and kind is not term.kind:
-            reason = f"{ref} is a {term.kind} and cannot become a {kind}: end it and add a new term."
+            reason = sentence(
+                "%(ref)s is a %(kind)s and cannot become a %(kind_2)s: end it and add a new term.",
+                ref=ref,
+                kind=term.kind,
+                kind_2=kind,
+            )
             raise WrongWording(f"{where}.wording.kind", reason, term.kind)
         return kind
 
@@ -177,7 +195,7 @@ class _Reader:
         if to_at is None and term is not None and term.to_at is not None and from_at < term.to_at:
             to_at = term.to_at
         if to_at is not None and to_at <= from_at:
-            reason = "The end must lie after the start: the time would be empty."
+            reason = sentence("The end must lie after the start: the time would be empty.")
             raise WrongWording(f"{where}.to_at", reason, _text(from_at))
         return from_at, to_at
 
@@ -195,23 +213,27 @@ def _shape(document: Mapping[str, Any]) -> str:
     if kind is None:
         return " or ".join(f'{{"kind": "{each}"}}' for each in KINDS)
     fields = [field.encode_name for field in msgspec.structs.fields(KINDS[kind].wording)]
-    return 'numbers as text such as "2.35"; fields: ' + ", ".join(fields)
+    return sentence('numbers as text such as "2.35"; fields: %(fields)s', fields=", ".join(fields))
 
 
 def _instant(text: str, where: str, zone: str) -> datetime:
     try:
         return read_instant(text, zone)
     except WrongInstant as error:
-        raise WrongWording(where, error.reason, " or ".join(error.examples)) from error
+        raise WrongWording(where, error.reason, error.example) from error
 
 
 def _ids(ids: tuple[UUID, ...] | None, where: str) -> tuple[UUID, ...] | None:
     if ids is None:
         return None
     if len(ids) > SLICES_MAX:
-        raise WrongWording(where, f"{len(ids)} are more than {SLICES_MAX}.", "the rest in another term")
+        raise WrongWording(
+            where,
+            sentence("%(count)s are more than %(most)s.", count=len(ids), most=SLICES_MAX),
+            sentence("the rest in another term"),
+        )
     if len(set(ids)) < len(ids):
-        raise WrongWording(where, "One is named twice.", "each once")
+        raise WrongWording(where, sentence("One is named twice."), sentence("each once"))
     return tuple(sorted(ids))
 
 

@@ -11,6 +11,7 @@ from billing.rating.share_settling import contradiction
 from billing.rating.share_wording import TokenShareWording
 from billing.rating.wording import FOREVER
 from billing.terms import terms_of
+from tenants.sentences import sentence
 
 Said = tuple[str, datetime, datetime, TokenShareWording]
 
@@ -27,8 +28,15 @@ def check_settlements(contract: Contract, changes: Sequence[Change]) -> None:
             if found is not None and other[0] != mine[0] and other[1] < mine[2] and mine[1] < other[2]:
                 name, value = found
                 field = f"changes[{place}].wording.settlement.{name}"
-                reason = f"{other[0]} says {value}, and a contract's shares are on one bill."
-                raise WrongTerms(f"{field}: {reason} Example: {value}", field=field, reason=reason, example=str(value))
+                reason = sentence(
+                    "%(ref)s says %(value)s, and a contract's shares are on one bill.", ref=other[0], value=value
+                )
+                raise WrongTerms(
+                    f"{field}: {reason} Example: {value}",
+                    field=field,
+                    reason=reason,
+                    example=str(value),
+                )
 
 
 def _proposed(changes: Sequence[Change]) -> Iterator[tuple[int, Said]]:

@@ -13,6 +13,7 @@ from billing.models import BankAccount
 from billing.money import UnknownCurrency, minor_digits
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +50,7 @@ def open_account(
     if found is not None and found.closed_at is None:
         return found, False
     if BankAccount.objects.filter(provider=provider, closed_at__isnull=True).count() >= ACCOUNTS_MAX:
-        raise WrongBankAccount(f"At most {ACCOUNTS_MAX} accounts are open at once.")
+        raise WrongBankAccount(sentence("At most %(most)s accounts are open at once.", most=ACCOUNTS_MAX))
     if found is not None:
         BankAccount.objects.filter(pk=found.pk).update(closed_at=None)
         found.closed_at = None
@@ -90,18 +91,26 @@ def _require_plausible(*, number: str, currency: str, holder: str, bic: str) -> 
     try:
         minor_digits(currency)
     except UnknownCurrency as unknown:
-        raise WrongBankAccount(f"currency: {unknown}", field="currency", example="EUR") from unknown
+        raise WrongBankAccount(
+            sentence("currency: %(unknown)s", unknown=unknown.args[0]), field="currency", example="EUR"
+        ) from unknown
     if not 0 < len(holder) <= HOLDER_CHARACTERS_MAX:
-        raise WrongBankAccount(f"holder: expected 1 to {HOLDER_CHARACTERS_MAX} characters.", field="holder")
+        raise WrongBankAccount(
+            sentence("holder: expected 1 to %(most)s characters.", most=HOLDER_CHARACTERS_MAX), field="holder"
+        )
     if bic and not _BIC.fullmatch(bic):
-        raise WrongBankAccount("bic: expected 8 or 11 letters and digits.", field="bic", example="COBADEFFXXX")
+        raise WrongBankAccount(
+            sentence("bic: expected 8 or 11 letters and digits."), field="bic", example="COBADEFFXXX"
+        )
     if not _OTHER_NUMBER.fullmatch(number):
-        raise WrongBankAccount("number: expected an IBAN, or 4 to 34 letters and digits.", field="number")
+        raise WrongBankAccount(sentence("number: expected an IBAN, or 4 to 34 letters and digits."), field="number")
     if _LIKE_IBAN.match(number):
         try:
             iban.validate(number)
         except ValidationError as wrong:
-            raise WrongBankAccount(f"number: no valid IBAN ({wrong}).", field="number") from wrong
+            raise WrongBankAccount(
+                sentence("number: no valid IBAN (%(wrong)s).", wrong=wrong), field="number"
+            ) from wrong
 
 
 def _note(account: BankAccount, action: str, by: str, now: datetime) -> None:

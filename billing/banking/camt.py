@@ -30,6 +30,7 @@ from billing.banking.entries import (
     UnreadableStatement,
 )
 from billing.banking.fingerprints import fingerprint
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,23 +51,33 @@ def read_camt(content: bytes) -> tuple[AccountStatement, ...]:
     An entry that cannot be read is a fault of its statement, beside the others.
     """
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise UnreadableStatement(f"The file has {len(content)} bytes; at most {DOCUMENT_BYTES_MAX} are read.")
+        raise UnreadableStatement(
+            sentence(
+                "The file has %(count)s bytes; at most %(most)s are read.", count=len(content), most=DOCUMENT_BYTES_MAX
+            )
+        )
     try:
         root = fromstring(content, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as broken:
-        raise UnreadableStatement(f"The file is no XML that is read here: {broken}") from broken
+        raise UnreadableStatement(
+            sentence("The file is no XML that is read here: %(broken)s", broken=broken)
+        ) from broken
     found = [one for parent in _children(root, "BkToCstmrStmt") for one in _children(parent, "Stmt")]
     if not found:
-        raise UnreadableStatement("The file has no Document/BkToCstmrStmt/Stmt: expected a camt.053 statement.")
+        raise UnreadableStatement(
+            sentence("The file has no Document/BkToCstmrStmt/Stmt: expected a camt.053 statement.")
+        )
     if sum(len(_children(one, "Ntry")) for one in found) > ENTRIES_MAX:
-        raise UnreadableStatement(f"The file has more than {ENTRIES_MAX} entries; split it by days.")
+        raise UnreadableStatement(
+            sentence("The file has more than %(most)s entries; split it by days.", most=ENTRIES_MAX)
+        )
     return tuple(_statement(one, place) for place, one in enumerate(found, 1))
 
 
 def _statement(node: Element, place: int) -> AccountStatement:
     account = _text(node, "Acct/Id/IBAN") or _text(node, "Acct/Id/Othr/Id")
     if not account:
-        raise UnreadableStatement(f"Stmt {place}: Acct/Id has neither IBAN nor Othr/Id.")
+        raise UnreadableStatement(sentence("Stmt %(place)s: Acct/Id has neither IBAN nor Othr/Id.", place=place))
     entries: list[StatementEntry] = []
     faults: list[Fault] = []
     pending = 0
@@ -92,7 +103,14 @@ def _require_sum(node: Element, place: int, booked: Decimal) -> None:
     opening, closing = (_balance(node, codes) for codes in (_OPENING, _CLOSING))
     if opening is not None and closing is not None and opening + booked != closing:
         raise UnreadableStatement(
-            f"Stmt {place}: {opening} at the beginning and {booked} of entries do not make {closing} at the end."
+            sentence(
+                "Stmt %(place)s: %(opening)s at the beginning and %(booked)s of entries do not make %(closing)s at "
+                "the end.",
+                place=place,
+                opening=opening,
+                booked=booked,
+                closing=closing,
+            )
         )
 
 
@@ -102,7 +120,7 @@ def _balance(node: Element, codes: Sequence[str]) -> Decimal | None:
             try:
                 return _signed(balance)
             except _Faulty as faulty:
-                raise UnreadableStatement(f"Bal: {faulty}") from faulty
+                raise UnreadableStatement(sentence("Bal: %(faulty)s", faulty=faulty)) from faulty
     return None
 
 
@@ -131,7 +149,7 @@ def _movement(entry: Element, details: Sequence[Element], amount: Decimal, where
     words += [_text(one, "AddtlTxInf") for one in details] + [_text(entry, "AddtlNtryInf")]
     booked_on = _day(entry, "BookgDt")
     if booked_on is None:
-        raise _Faulty("BookgDt/Dt: expected a day such as 2026-11-22.")
+        raise _Faulty(sentence("BookgDt/Dt: expected a day such as 2026-11-22."))
     return StatementEntry(
         place=where,
         reference="",
@@ -178,9 +196,9 @@ def _part(detail: Element, whole: Decimal) -> Decimal | None:
 def _signed(node: Element) -> Decimal:
     text, way = _text(node, "Amt"), _text(node, "CdtDbtInd")
     if not _AMOUNT.fullmatch(text):
-        raise _Faulty(f"Amt: found {text[:40]!r}; expected an amount such as 123.45.")
+        raise _Faulty(sentence("Amt: found %(text)s; expected an amount such as 123.45.", text=repr(text[:40])))
     if way not in ("CRDT", "DBIT"):
-        raise _Faulty(f"CdtDbtInd: found {way[:40]!r}; expected CRDT or DBIT.")
+        raise _Faulty(sentence("CdtDbtInd: found %(way)s; expected CRDT or DBIT.", way=repr(way[:40])))
     return Decimal(text) if way == "CRDT" else -Decimal(text)
 
 

@@ -24,6 +24,7 @@ from billing.banking.entries import (
     UnreadableStatement,
 )
 from billing.banking.fingerprints import fingerprint
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +63,17 @@ def read_csv(content: bytes, *, account: str) -> AccountStatement:
         _require_columns(head)
         rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as broken:
-        raise UnreadableStatement(f"Line {reader.line_num} is no CSV: {broken}") from broken
+        raise UnreadableStatement(
+            sentence("Line %(line_num)s is no CSV: %(broken)s", line_num=reader.line_num, broken=broken)
+        ) from broken
     if len(rows) > ENTRIES_MAX:
-        raise UnreadableStatement(f"The file has {len(rows)} rows; at most {ENTRIES_MAX} are read. Split it by days.")
+        raise UnreadableStatement(
+            sentence(
+                "The file has %(count)s rows; at most %(most)s are read. Split it by days.",
+                count=len(rows),
+                most=ENTRIES_MAX,
+            )
+        )
     entries: list[StatementEntry] = []
     faults: list[Fault] = []
     occurrences: Counter[str] = Counter()
@@ -79,13 +88,17 @@ def read_csv(content: bytes, *, account: str) -> AccountStatement:
 
 def _decoded(content: bytes) -> str:
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise UnreadableStatement(f"The file has {len(content)} bytes; at most {DOCUMENT_BYTES_MAX} are read.")
+        raise UnreadableStatement(
+            sentence(
+                "The file has %(count)s bytes; at most %(most)s are read.", count=len(content), most=DOCUMENT_BYTES_MAX
+            )
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as broken:
-        raise UnreadableStatement(f"The file is not in UTF-8: {broken}") from broken
+        raise UnreadableStatement(sentence("The file is not in UTF-8: %(broken)s", broken=broken)) from broken
     if "\0" in text:
-        raise UnreadableStatement("The file holds a NUL character: it is no text.")
+        raise UnreadableStatement(sentence("The file holds a NUL character: it is no text."))
     return text
 
 
@@ -93,8 +106,12 @@ def _require_columns(head: list[str]) -> None:
     missing = [name for name in REQUIRED if name not in head]
     if missing or len(set(head)) != len(head):
         raise UnreadableStatement(
-            f"The first row names {', '.join(head)[:200] or 'no columns'}; expected {', '.join(REQUIRED)}, each once, "
-            f"and as far as known {', '.join(OPTIONAL)}."
+            sentence(
+                "The first row names %(head)s; expected %(required)s, each once, and as far as known %(optional)s.",
+                head=", ".join(head)[:200] or "no columns",
+                required=", ".join(REQUIRED),
+                optional=", ".join(OPTIONAL),
+            )
         )
 
 
@@ -104,11 +121,18 @@ def _entry(row: Mapping[str, str], where: str) -> StatementEntry:
 
     amount, currency = text("amount", 40), text("currency", 10).upper()
     if not _AMOUNT.fullmatch(amount):
-        raise _Faulty(f"amount: found {amount!r}; expected such as 1234.50, without signs between thousands.")
+        raise _Faulty(
+            sentence(
+                "amount: found %(amount)s; expected such as 1234.50, without signs between thousands.",
+                amount=repr(amount),
+            )
+        )
     if not _CURRENCY.fullmatch(currency):
-        raise _Faulty(f"currency: found {currency!r}; expected three letters such as EUR.")
+        raise _Faulty(
+            sentence("currency: found %(currency)s; expected three letters such as EUR.", currency=repr(currency))
+        )
     if not Decimal(amount.replace(",", ".")):
-        raise _Faulty("amount: 0 moves nothing.")
+        raise _Faulty(sentence("amount: 0 moves nothing."))
     return StatementEntry(
         place=where,
         reference=text("entry_reference", REFERENCE_CHARACTERS_MAX),
@@ -128,7 +152,9 @@ def _day(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _Faulty(f"{name}: found {text!r}; expected a day such as 2026-11-22.") from None
+        raise _Faulty(
+            sentence("%(name)s: found %(text)s; expected a day such as 2026-11-22.", name=name, text=repr(text))
+        ) from None
 
 
 def _named(found: StatementEntry, occurrences: Counter[str]) -> StatementEntry:

@@ -30,6 +30,7 @@ from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,9 @@ def match_by_hand(
     """
     line = _locked_line(provider, line_id)
     if not 0 < len(parts) <= PARTS_MAX or len({part.invoice_id for part in parts}) != len(parts):
-        raise WrongMatch(f"parts: expected 1 to {PARTS_MAX}, each of another invoice.", field="parts")
+        raise WrongMatch(
+            sentence("parts: expected 1 to %(most)s, each of another invoice.", most=PARTS_MAX), field="parts"
+        )
     _require_note(note)
     for part in parts:
         _require_amount(line, part.amount)
@@ -131,7 +134,7 @@ def match_by_hand(
     ids = [part.invoice_id for part in parts]
     found = set(Invoice.objects.filter(pk__in=ids, issuer=provider).values_list("pk", flat=True))
     if found != set(ids):
-        raise WrongMatch("parts: an invoice is none that you issued.", field="parts")
+        raise WrongMatch(sentence("parts: an invoice is none that you issued."), field="parts")
     _pay(line, parts, rule=BY_HAND, by=by, now=now, note=note)
     _settle_state(line, now)
     return line
@@ -155,7 +158,7 @@ def keep_for_tenant(
     line = _locked_line(provider, line_id)
     _require_note(note)
     if not Contract.objects.filter(provider=provider, tenant_id=tenant_id).exists():
-        raise WrongMatch("tenant: no contract of yours is with this organization.", field="tenant")
+        raise WrongMatch(sentence("tenant: no contract of yours is with this organization."), field="tenant")
     taken = _taken(line, amount)
     match = _keep(line, tenant_id, taken, rule=BY_HAND, by=by, now=now, note=note)
     _settle_state(line, now)
@@ -172,7 +175,7 @@ def set_aside(
     """
     line = _locked_line(provider, line_id)
     if not note.strip():
-        raise WrongMatch("note: say what the money is.", field="note")
+        raise WrongMatch(sentence("note: say what the money is."), field="note")
     _require_note(note)
     taken = _taken(line, amount)
     match = BankMatch.objects.create(
@@ -200,13 +203,13 @@ def unmatch(*, provider: Organization, match_id: UUID, reason: str, by: str, now
     """
     found = BankMatch.objects.filter(pk=match_id, line__account__provider=provider).values_list("line_id").first()
     if found is None:
-        raise BankLineUnknown("No match of yours has this id.")
+        raise BankLineUnknown(sentence("No match of yours has this id."))
     line = _locked_line(provider, found[0])
     match = BankMatch.objects.get(pk=match_id)
     if BankUnmatch.objects.filter(pk=match_id).exists():
-        raise AlreadyUnmatched("The match was taken back before; what the movement is now stands beside it.")
+        raise AlreadyUnmatched(sentence("The match was taken back before; what the movement is now stands beside it."))
     if not reason.strip():
-        raise WrongMatch("reason: say why the match was wrong.", field="reason")
+        raise WrongMatch(sentence("reason: say why the match was wrong."), field="reason")
     _require_note(reason)
     reversal = None
     if match.payment_id is not None:
@@ -331,7 +334,7 @@ def _locked_line(provider: Organization, line_id: UUID) -> BankLine:
     rows = BankLine.objects.select_for_update(of=("self",)).select_related("account")
     line = rows.filter(pk=line_id, account__provider=provider).first()
     if line is None:
-        raise BankLineUnknown("No movement of yours has this id.")
+        raise BankLineUnknown(sentence("No movement of yours has this id."))
     return line
 
 
@@ -360,21 +363,23 @@ def _taken(line: BankLine, amount: Decimal | None) -> Decimal:
 
 def _require_amount(line: BankLine, amount: Decimal) -> None:
     if line.amount <= 0:
-        raise WrongMatch("The movement went out: it pays nothing here.")
+        raise WrongMatch(sentence("The movement went out: it pays nothing here."))
     if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(line.currency)):
-        raise WrongMatch(f"amount: {amount} is no positive amount in whole minor units of {line.currency}.")
+        found = {"amount": amount, "currency": line.currency}
+        raise WrongMatch(
+            sentence("amount: %(amount)s is no positive amount in whole minor units of %(currency)s.", **found)
+        )
 
 
 def _require_note(note: str) -> None:
     if len(note.strip()) > NOTE_CHARACTERS_MAX:
-        raise WrongMatch(f"At most {NOTE_CHARACTERS_MAX} characters of words are kept.")
+        raise WrongMatch(sentence("At most %(most)s characters of words are kept.", most=NOTE_CHARACTERS_MAX))
 
 
 def _too_much(line: BankLine, asked: Decimal, left: Decimal) -> WrongMatch:
-    return WrongMatch(
-        f"{_shown(left, line)} {line.currency} of the movement are left; {_shown(asked, line)} are more.",
-        left=_shown(left, line),
-    )
+    found = {"left": _shown(left, line), "currency": line.currency, "asked": _shown(asked, line)}
+    said = sentence("%(left)s %(currency)s of the movement are left; %(asked)s are more.", **found)
+    return WrongMatch(said, left=_shown(left, line))
 
 
 def _shown(amount: Decimal, line: BankLine) -> str:

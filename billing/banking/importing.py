@@ -19,6 +19,7 @@ from billing.money import minor_digits
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -135,10 +136,10 @@ def _read(content: bytes, kind: str, account_number: str) -> Sequence[AccountSta
         if kind == CAMT:
             return read_camt(content)
         if not account_number:
-            raise UnreadableBankStatement("account: a CSV file does not say whose it is; name the account.")
+            raise UnreadableBankStatement(sentence("account: a CSV file does not say whose it is; name the account."))
         return (read_csv(content, account=account_number),)
     except UnreadableStatement as unreadable:
-        raise UnreadableBankStatement(str(unreadable)) from unreadable
+        raise UnreadableBankStatement(unreadable.args[0]) from unreadable
 
 
 def _locked_accounts(provider: Organization, numbers: Iterable[str]) -> dict[str, list[BankAccount]]:
@@ -151,7 +152,11 @@ def _locked_accounts(provider: Organization, numbers: Iterable[str]) -> dict[str
         found.setdefault(account.number, []).append(account)
     if not found:
         raise BankAccountUnknown(
-            f"The file is of account {', '.join(wanted)[:200]}, which is no open one of {provider.slug}: note it first."
+            sentence(
+                "The file is of account %(wanted)s, which is no open one of %(slug)s: note it first.",
+                wanted=", ".join(wanted)[:200],
+                slug=provider.slug,
+            )
         )
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from billing.money import minor_digits
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ class WrongRule(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,21 @@ class Rule:
 def checked_rule(rule: Rule) -> Rule:
     """Return a rule that can be. Raises WrongRule with what is expected."""
     if bool(rule.subject) != (rule.scope is not Scope.ORGANIZATION):
-        wanted = "left out" if rule.scope is Scope.ORGANIZATION else f"the {rule.scope} that is limited"
-        raise WrongRule("subject", f"expected {wanted}.")
+        limited = sentence("expected the %(scope)s that is limited.", scope=rule.scope)
+        raise WrongRule("subject", sentence("expected left out.") if rule.scope is Scope.ORGANIZATION else limited)
     if bool(rule.currency) != (rule.measure is Measure.COST):
-        raise WrongRule("currency", "expected with a cost, and left out with tokens.")
+        raise WrongRule("currency", sentence("expected with a cost, and left out with tokens."))
     if not rule.amount.is_finite() or not 0 < rule.amount <= AMOUNT_MAX:
-        raise WrongRule("amount", f"expected more than 0, up to {AMOUNT_MAX:f}.")
+        raise WrongRule("amount", sentence("expected more than 0, up to %(most)s.", most=f"{AMOUNT_MAX:f}"))
     digits = minor_digits(rule.currency) if rule.currency else 0
     if rule.amount != round(rule.amount, digits):
-        raise WrongRule("amount", f"expected at most {digits} decimals.")
+        raise WrongRule("amount", sentence("expected at most %(digits)s decimals.", digits=digits))
     if rule.on_forecast and rule.per is not Per.MONTH:
-        raise WrongRule("on_forecast", "expected with a month: only months are forecast.")
+        raise WrongRule("on_forecast", sentence("expected with a month: only months are forecast."))
     if rule.on_forecast and (rule.measure is not Measure.COST or rule.scope is not Scope.ORGANIZATION):
-        raise WrongRule("on_forecast", "expected with the cost of the whole organization: only that is forecast.")
+        raise WrongRule(
+            "on_forecast", sentence("expected with the cost of the whole organization: only that is forecast.")
+        )
     _check_thresholds(rule)
     return rule
 
@@ -98,11 +102,18 @@ def checked_rule(rule: Rule) -> Rule:
 def _check_thresholds(rule: Rule) -> None:
     given = rule.thresholds
     if len(given) > THRESHOLDS_MAX or not all(1 <= one <= PERCENT_MAX for one in given):
-        raise WrongRule("thresholds", f"expected up to {THRESHOLDS_MAX} whole percents from 1 to {PERCENT_MAX}.")
+        raise WrongRule(
+            "thresholds",
+            sentence(
+                "expected up to %(thresholds_max)s whole percents from 1 to %(percent_max)s.",
+                thresholds_max=THRESHOLDS_MAX,
+                percent_max=PERCENT_MAX,
+            ),
+        )
     if list(given) != sorted(set(given)):
-        raise WrongRule("thresholds", "expected each once, the lowest first.")
+        raise WrongRule("thresholds", sentence("expected each once, the lowest first."))
     if not given and not rule.stops:
-        raise WrongRule("thresholds", "expected at least one, or a stop: this budget would do nothing.")
+        raise WrongRule("thresholds", sentence("expected at least one, or a stop: this budget would do nothing."))
 
 
 def window_of(per: Per, zone: str, at: datetime) -> tuple[datetime, datetime]:

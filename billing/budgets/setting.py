@@ -12,6 +12,7 @@ from billing.queries.usage import Side
 from metering.key_models import Project, UsageKey
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,7 +55,10 @@ def make_budget(*, organization: Organization, side: Side, name: str, rule: Rule
     _check(organization, side, name, rule, but=None)
     standing = Budget.objects.filter(organization=organization, side=side, retired_at__isnull=True)
     if standing.count() >= BUDGETS_MAX:
-        raise WrongBudget(f"name: an organization has at most {BUDGETS_MAX} budgets; retire one first.", field="name")
+        raise WrongBudget(
+            sentence("name: an organization has at most %(most)s budgets; retire one first.", most=BUDGETS_MAX),
+            field="name",
+        )
     budget = Budget.objects.create(
         organization=organization, side=side, name=name, created_at=now, changed_at=now, **_columns(rule)
     )
@@ -76,7 +80,9 @@ def change_budget(
     fixed = ("scope", "subject", "measure", "currency", "per", "zone")
     changed = [field for field in fixed if getattr(before, field) != getattr(rule, field)]
     if changed:
-        raise WrongBudget(f"{changed[0]}: stays as it is; make another budget instead.", field=changed[0])
+        raise WrongBudget(
+            sentence("%(changed)s: stays as it is; make another budget instead.", changed=changed[0]), field=changed[0]
+        )
     said = words_of(budget)
     columns = {"name": name, "changed_at": now, **_columns(rule)}
     for column, value in columns.items():
@@ -107,10 +113,10 @@ def lift_stop(*, organization: Organization, budget_id: UUID, reason: str, by: s
     """
     budget = _locked(organization, budget_id)
     if not reason.strip():
-        raise WrongBudget("reason: expected why use may go on.", field="reason")
+        raise WrongBudget(sentence("reason: expected why use may go on."), field="reason")
     lifted = lift_standing(budget, reason=reason.strip()[:REASON_CHARACTERS_MAX], by=by, now=now)
     if not lifted:
-        raise NothingStopped(f"{budget.name} stops nothing now.")
+        raise NothingStopped(sentence("%(name)s stops nothing now.", name=budget.name))
     return lifted[0]
 
 
@@ -152,7 +158,7 @@ def _locked(organization: Organization, budget_id: UUID) -> Budget:
     )
     budget = found.first()
     if budget is None:
-        raise NoBudget("The organization has no such budget.")
+        raise NoBudget(sentence("The organization has no such budget."))
     return budget
 
 
@@ -161,18 +167,25 @@ def _check(organization: Organization, side: Side, name: str, rule: Rule, *, but
     try:
         checked_rule(rule)
     except WrongRule as wrong:
-        raise WrongBudget(str(wrong), field=wrong.field) from wrong
+        raise WrongBudget(str(wrong), said=wrong.message, field=wrong.field) from wrong
     if rule.stops and side is Side.PROVIDER:
-        raise WrongBudget("stops: a provider's limit tells only; what a tenant uses it stops itself.", field="stops")
+        raise WrongBudget(
+            sentence("stops: a provider's limit tells only; what a tenant uses it stops itself."), field="stops"
+        )
     named = Budget.objects.filter(organization=organization, side=side, name=name, retired_at__isnull=True)
     if but is not None:
         named = named.exclude(pk=but.pk)
     if named.exists():
-        raise WrongBudget(f"name: another budget is named {name!r}.", field="name")
+        raise WrongBudget(sentence("name: another budget is named %(name)s.", name=repr(name)), field="name")
     if rule.scope in (Scope.KEY, Scope.PROJECT) and side is Side.PROVIDER:
-        raise WrongBudget(f"scope: a {rule.scope} is a tenant's own; expected another scope.", field="scope")
+        raise WrongBudget(
+            sentence("scope: a %(scope)s is a tenant's own; expected another scope.", scope=rule.scope), field="scope"
+        )
     if not _is_there(organization, side, rule):
-        raise WrongBudget(f"subject: there is no {rule.scope} {rule.subject!r}.", field="subject")
+        raise WrongBudget(
+            sentence("subject: there is no %(scope)s %(subject)s.", scope=rule.scope, subject=repr(rule.subject)),
+            field="subject",
+        )
 
 
 def _is_there(organization: Organization, side: Side, rule: Rule) -> bool:

@@ -18,6 +18,7 @@ from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +136,7 @@ def forget_card(*, organization: Organization, by: str, gateway: StripeGateway, 
     """Take the card off, at Stripe first, so that nothing is charged to it any more. Raises `NoCardOnFile`."""
     kept = CardOnFile.objects.filter(pk=organization.pk).first()
     if kept is None:
-        raise NoCardOnFile(f"{organization.name} has no card on file.")
+        raise NoCardOnFile(sentence("%(name)s has no card on file.", name=organization.name))
     try:
         gateway.forget_card(kept.payment_method_id, f"card:{organization.pk}:forget:{kept.payment_method_id}")
     except StripeRefused as refused:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from billing.money import from_minor, largest_remainder, minor_digits, round_to_minor
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 
 class MoreThanLeft(Problem):
@@ -75,11 +76,16 @@ def of_lines(lines: Sequence[Creditable], wanted: Iterable[Wanted], currency: st
         line = by_position.get(wish.position)
         if line is None or wish.position in given:
             raise WrongCredit(
-                f"line {wish.position}: expected lines of the invoice, each once ({_positions(lines)}).", field="lines"
+                sentence(
+                    "line %(position)s: expected lines of the invoice, each once (%(positions)s).",
+                    position=wish.position,
+                    positions=_positions(lines),
+                ),
+                field="lines",
             )
         given[wish.position] = _of_line(line, wish, currency)
     if not given:
-        raise WrongCredit("lines: expected at least one.", field="lines")
+        raise WrongCredit(sentence("lines: expected at least one."), field="lines")
     return tuple(given[position] for position in sorted(given))
 
 
@@ -91,7 +97,15 @@ def of_amount(lines: Sequence[Creditable], amount: Decimal, currency: str) -> tu
     _require_amount(amount, currency, "amount")
     left = sum((line.left for line in lines), from_minor(0, currency))
     if amount > left:
-        raise MoreThanLeft(f"{left} {currency} are left of the invoice's lines; {amount} is more.", left=str(left))
+        raise MoreThanLeft(
+            sentence(
+                "%(left)s %(currency)s are left of the invoice's lines; %(amount)s is more.",
+                left=left,
+                currency=currency,
+                amount=amount,
+            ),
+            left=str(left),
+        )
     if amount == left:
         return all_left(lines)
     taken = [line for line in lines if line.left > 0]
@@ -103,7 +117,7 @@ def all_left(lines: Sequence[Creditable]) -> tuple[Given, ...]:
     """Return every line with all that is left of it; raises `MoreThanLeft` where nothing is."""
     given = tuple(Given(line.position, line.left) for line in lines if line.left)
     if not given:
-        raise MoreThanLeft("Everything was credited before: 0 is left.", left="0")
+        raise MoreThanLeft(sentence("Everything was credited before: 0 is left."), left="0")
     return given
 
 
@@ -129,14 +143,24 @@ def line_taxes(lines: Iterable[Creditable], given: Iterable[Given], currency: st
 
 def _of_line(line: Creditable, wish: Wanted, currency: str) -> Given:
     if wish.quantity is not None and wish.amount is not None:
-        raise WrongCredit(f"line {line.position}: expected a quantity or an amount, not both.", field="lines")
+        raise WrongCredit(
+            sentence("line %(position)s: expected a quantity or an amount, not both.", position=line.position),
+            field="lines",
+        )
     if wish.quantity is not None:
         return _of_quantity(line, wish.quantity, currency)
     amount = line.left if wish.amount is None else wish.amount
     if wish.amount is not None:
         _require_amount(abs(amount), currency, f"line {line.position}")
     if line.left and amount * line.left < 0:
-        raise WrongCredit(f"line {line.position}: expected an amount of its sign, found {amount}.", field="amount")
+        raise WrongCredit(
+            sentence(
+                "line %(position)s: expected an amount of its sign, found %(amount)s.",
+                position=line.position,
+                amount=amount,
+            ),
+            field="amount",
+        )
     if not line.left or abs(amount) > abs(line.left):
         raise _more(line, f"{line.left} {currency}", str(amount), left=str(line.left))
     return Given(line.position, amount)
@@ -144,7 +168,14 @@ def _of_line(line: Creditable, wish: Wanted, currency: str) -> Given:
 
 def _of_quantity(line: Creditable, quantity: Decimal, currency: str) -> Given:
     if not quantity.is_finite() or quantity <= 0:
-        raise WrongCredit(f"line {line.position}: expected a quantity above 0, found {quantity}.", field="lines")
+        raise WrongCredit(
+            sentence(
+                "line %(position)s: expected a quantity above 0, found %(quantity)s.",
+                position=line.position,
+                quantity=quantity,
+            ),
+            field="lines",
+        )
     quantity_left = line.quantity - line.credited_quantity
     if quantity > quantity_left:
         shown = f"{quantity_left.normalize():f}"
@@ -154,7 +185,16 @@ def _of_quantity(line: Creditable, quantity: Decimal, currency: str) -> Given:
     else:
         amount = round_to_minor(Fraction(line.exact_amount) * Fraction(quantity) / Fraction(line.quantity), currency)
     if not amount:
-        raise WrongCredit(f"line {line.position}: {quantity} {line.unit} come to 0 {currency}.", field="lines")
+        raise WrongCredit(
+            sentence(
+                "line %(position)s: %(quantity)s %(unit)s come to 0 %(currency)s.",
+                position=line.position,
+                quantity=quantity,
+                unit=line.unit,
+                currency=currency,
+            ),
+            field="lines",
+        )
     if abs(amount) > abs(line.left):
         raise _more(line, f"{line.left} {currency}", str(amount), left=str(line.left))
     return Given(line.position, amount, quantity)
@@ -162,14 +202,27 @@ def _of_quantity(line: Creditable, quantity: Decimal, currency: str) -> Given:
 
 def _more(line: Creditable, has: str, asked: str, **left: str) -> MoreThanLeft:
     return MoreThanLeft(
-        f"line {line.position} has {has} left to credit; {asked} is more.", position=line.position, **left
+        sentence(
+            "line %(position)s has %(has)s left to credit; %(asked)s is more.",
+            position=line.position,
+            has=has,
+            asked=asked,
+        ),
+        position=line.position,
+        **left,
     )
 
 
 def _require_amount(amount: Decimal, currency: str, where: str) -> None:
     if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(currency)):
         raise WrongCredit(
-            f"{where}: expected an amount above 0 in whole minor units of {currency}, found {amount}.", field="amount"
+            sentence(
+                "%(where)s: expected an amount above 0 in whole minor units of %(currency)s, found %(amount)s.",
+                where=where,
+                currency=currency,
+                amount=amount,
+            ),
+            field="amount",
         )
 
 

@@ -43,12 +43,14 @@ from billing.models import (
 from billing.money import round_to_minor
 from billing.payments import mark_settled
 from billing.rating.lease_term import DEPOSIT_RULES
+from billing.states import in_state
 from billing.telling import tell_credit_note
 from billing.tenant_balances import locked_balance, move_balance
 from billing.write_offs import recover
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -120,9 +122,12 @@ def issue_credit_note(
     if known is not None:
         return known
     if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
-        raise NotCreditable(f"Invoice {invoice} is {invoice.state}.", state=invoice.state)
+        raise NotCreditable(
+            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state)),
+            state=invoice.state,
+        )
     if not 0 < len(note.strip()) <= NOTE_CHARACTERS_MAX:
-        raise WrongCredit(f"note: expected 1 to {NOTE_CHARACTERS_MAX} characters.", field="note")
+        raise WrongCredit(sentence("note: expected 1 to %(most)s characters.", most=NOTE_CHARACTERS_MAX), field="note")
     lines = creditable_lines(invoice)
     given = _given(lines, scope, invoice.currency)
     taxes = line_taxes(lines, given, invoice.currency)
@@ -170,7 +175,11 @@ def _known(
     if known is None:
         return None
     if (known.invoice_id, known.reason, known.note) != (invoice.pk, *words) or not _gave(known, scope):
-        raise CreditNoteDiffers(f"{known.number} was issued at {known.issued_at.isoformat()}.")
+        raise CreditNoteDiffers(
+            sentence(
+                "%(number)s was issued at %(issued_at)s.", number=known.number, issued_at=known.issued_at.isoformat()
+            )
+        )
     return known
 
 
@@ -214,7 +223,7 @@ def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
 
 def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Given, ...]:
     if scope.lines and scope.amount is not None:
-        raise WrongCredit("lines: expected lines or an amount, not both.", field="lines")
+        raise WrongCredit(sentence("lines: expected lines or an amount, not both."), field="lines")
     if scope.lines:
         return of_lines(lines, scope.lines, currency)
     if scope.amount is not None:
@@ -234,15 +243,27 @@ def _sums(invoice: Invoice, given: Sequence[Given], tax: Decimal) -> _Sums:
     # Nothing net with its tax is what may be left where lines have different rates.
     if subtotal < 0 or not 0 < subtotal + tax <= left:
         raise MoreThanLeft(
-            f"{left} {currency} of invoice {invoice.number} are left to credit; the credit note would be "
-            f"{subtotal + tax}, and must be above 0.",
+            sentence(
+                "%(left)s %(currency)s of invoice %(number)s are left to credit; the credit note would be "
+                "%(subtotal)s, and must be above 0.",
+                left=left,
+                currency=currency,
+                number=invoice.number,
+                subtotal=subtotal + tax,
+            ),
             left=str(left),
         )
     tax_left = round_to_minor(invoice.tax - (earlier["tax"] or Decimal(0)), currency)
     if tax > tax_left:
         raise MoreThanLeft(
-            f"{tax_left} {currency} of the tax of invoice {invoice.number} are left to credit; the lines named bear "
-            f"{tax}: name those below zero with them.",
+            sentence(
+                "%(tax_left)s %(currency)s of the tax of invoice %(number)s are left to credit; the lines named bear "
+                "%(tax)s: name those below zero with them.",
+                tax_left=tax_left,
+                currency=currency,
+                number=invoice.number,
+                tax=tax,
+            ),
             left=str(left),
             tax_left=str(tax_left),
         )

@@ -29,9 +29,11 @@ from billing.models import (
 )
 from billing.money import minor_digits
 from billing.rating.debit import REASON_CHARACTERS_MAX, DebitWording
+from billing.states import in_state
 from billing.term_versions import TermChange, add_version
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,10 +91,18 @@ def add_debit(
     line = _line(invoice, position)
     _require_plausible(invoice, amount, reason)
     if invoice.state not in BILLABLE:
-        raise NoNextInvoice(f"Invoice {invoice} is {invoice.state}.")
+        raise NoNextInvoice(
+            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state))
+        )
     until = upward_until(period=invoice.period) if cause == DebitCause.CORRECTION else None
     if until is not None and now >= until:
-        raise NoNextInvoice(f"More of the period of {invoice} was billed until {until.isoformat()}.")
+        raise NoNextInvoice(
+            sentence(
+                "More of the period of %(invoice)s was billed until %(until)s.",
+                invoice=invoice,
+                until=until.isoformat(),
+            )
+        )
     wording = DebitWording(
         amount=amount,
         cause="late_fee" if cause == DebitCause.LATE_FEE else "correction",
@@ -106,7 +116,7 @@ def add_debit(
         title = f"{invoice.number}: {reason.strip()}"[: Term._meta.get_field("title").max_length]
         term = add_term(contract=contract, wording=wording, from_at=from_at, to_at=to_at, now=now, title=title)
     except (ContractNotActive, WrongTerms) as over:
-        raise NoNextInvoice(over.detail) from over
+        raise NoNextInvoice(over.args[0]) from over
     made = Debit.objects.create(
         invoice=invoice,
         line=line,
@@ -129,11 +139,13 @@ def take_back_debit(*, debit_id: UUID, reason: str, by: str, now: datetime) -> D
     debit = Debit.objects.select_related("term", "invoice").get(pk=debit_id)
     contract = Contract.objects.select_for_update(no_key=True).get(pk=debit.term.contract_id)
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongDebit(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongDebit(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     if DebitTakenBack.objects.filter(pk=debit.pk).exists():
-        raise DebitBilled("It was taken back before.")
+        raise DebitBilled(sentence("It was taken back before."))
     if is_billed(debit):
-        raise DebitBilled("It is on an invoice: give it back by a credit note.")
+        raise DebitBilled(sentence("It is on an invoice: give it back by a credit note."))
     begins = debit.term.from_at
     add_version(contract=contract, changes=[TermChange(debit.term, [(begins, None)], {})], effective_at=begins, now=now)
     taken_back = DebitTakenBack.objects.create(debit=debit, reason=reason.strip(), by=by, at=now)
@@ -154,17 +166,26 @@ def _line(invoice: Invoice, position: int | None) -> InvoiceLine | None:
         return None
     line = InvoiceLine.objects.filter(invoice=invoice, position=position).first()
     if line is None:
-        raise WrongDebit(f"line: invoice {invoice} has no line {position}.", field="line")
+        raise WrongDebit(
+            sentence("line: invoice %(invoice)s has no line %(position)s.", invoice=invoice, position=position),
+            field="line",
+        )
     return line
 
 
 def _require_plausible(invoice: Invoice, amount: Decimal, reason: str) -> None:
     is_possible = amount.is_finite() and 0 < amount <= AMOUNT_MAX
     if not is_possible or amount != round(amount, minor_digits(invoice.currency)):
-        said = f"more than 0, up to {AMOUNT_MAX:f}, in whole minor units of {invoice.currency}"
-        raise WrongDebit(f"amount: expected {said}.", field="amount")
+        said = sentence(
+            "amount: expected more than 0, up to %(most)s, in whole minor units of %(currency)s.",
+            most=f"{AMOUNT_MAX:f}",
+            currency=invoice.currency,
+        )
+        raise WrongDebit(said, field="amount")
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongDebit(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongDebit(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
 
 
 def _audit(debit: Debit, action: str, by: str, now: datetime) -> None:

@@ -18,9 +18,11 @@ from billing.models import (
     InvoiceState,
 )
 from billing.money import round_to_minor
+from billing.states import in_state
 from billing.telling import tell_subject
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,11 +72,21 @@ def open_dispute(*, invoice: Invoice, position: int | None, text: str, by: str, 
     While it is open and the issuer's policy says so, no reminder is sent. Raises `WrongDispute`, `AlreadyDisputed`.
     """
     if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
-        raise WrongDispute(f"Invoice {invoice} is {invoice.state}: nothing is owed on it.", state=invoice.state)
+        raise WrongDispute(
+            sentence(
+                "Invoice %(invoice)s is %(state)s: nothing is owed on it.",
+                invoice=invoice,
+                state=in_state(invoice.state),
+            ),
+            state=invoice.state,
+        )
     _require_text(text)
     line = invoice.lines.filter(position=position).first() if position is not None else None
     if position is not None and line is None:
-        raise WrongDispute(f"line: invoice {invoice.number} has no line {position}.", field="line")
+        raise WrongDispute(
+            sentence("line: invoice %(number)s has no line %(position)s.", number=invoice.number, position=position),
+            field="line",
+        )
     try:
         with transaction.atomic():
             made = Dispute.objects.create(
@@ -90,7 +102,9 @@ def open_dispute(*, invoice: Invoice, position: int | None, text: str, by: str, 
         if "one_open_dispute_of_a_line" not in str(error):
             raise
         about = "the whole invoice" if line is None else f"line {position}"
-        raise AlreadyDisputed(f"There is an open question about {about} of {invoice.number}.") from error
+        raise AlreadyDisputed(
+            sentence("There is an open question about %(about)s of %(number)s.", about=about, number=invoice.number)
+        ) from error
     _say(made, DisputeSide.TENANT, text, by, now)
     _audit(made, "dispute.opened", by, now)
     return made
@@ -102,7 +116,9 @@ def answer_dispute(*, dispute_id: UUID, organization: Organization, text: str, b
     dispute = _locked(dispute_id, organization)
     _require_text(text)
     if dispute.messages.count() >= MESSAGES_MAX:
-        raise WrongDispute(f"A question takes at most {MESSAGES_MAX} messages: decide it, or ask anew.")
+        raise WrongDispute(
+            sentence("A question takes at most %(most)s messages: decide it, or ask anew.", most=MESSAGES_MAX)
+        )
     _say(dispute, _side(dispute, organization), text, by, now)
     _tell(dispute, "dispute.answered", now, occasion=str(dispute.messages.count()))
     return dispute
@@ -161,7 +177,7 @@ def pauses_dunning(invoice_id: UUID) -> bool:
 def _locked(dispute_id: UUID, organization: Organization) -> Dispute:
     dispute = Dispute.objects.for_org(organization).select_for_update().get(pk=dispute_id)
     if dispute.state != DisputeState.OPEN:
-        raise DisputeOver(f"The question is {dispute.state}.", state=dispute.state)
+        raise DisputeOver(sentence("The question is %(state)s.", state=in_state(dispute.state)), state=dispute.state)
     return dispute
 
 
@@ -172,12 +188,12 @@ def _side(dispute: Dispute, organization: Organization) -> DisputeSide:
 def _require_side(dispute: Dispute, organization: Organization, side: DisputeSide) -> None:
     owner = dispute.issuer_id if side == DisputeSide.PROVIDER else dispute.tenant_id
     if owner != organization.pk:
-        raise NotYours(f"Only the {side} of the invoice can do this.")
+        raise NotYours(sentence("Only the %(side)s of the invoice can do this.", side=side))
 
 
 def _require_text(text: str) -> None:
     if not 0 < len(text.strip()) <= TEXT_CHARACTERS_MAX:
-        raise WrongDispute(f"text: expected 1 to {TEXT_CHARACTERS_MAX} characters.", field="text")
+        raise WrongDispute(sentence("text: expected 1 to %(most)s characters.", most=TEXT_CHARACTERS_MAX), field="text")
 
 
 def _say(dispute: Dispute, side: DisputeSide, text: str, by: str, now: datetime) -> None:

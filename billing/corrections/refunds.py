@@ -26,12 +26,14 @@ from billing.models import (
 )
 from billing.money import less, minor_digits, round_to_minor
 from billing.payments import PaymentMethod
+from billing.states import in_state
 from billing.stripe_amounts import smallest_amount
 from billing.telling import tell_subject
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +105,13 @@ def request_refund(*, account_id: UUID, order: Order, by: str, now: datetime, re
     if known is not None:
         asked = (account.pk, order.amount, order.method, order.payment_id, order.top_up_id)
         if (known.account_id, known.amount, known.method, known.payment_id, known.top_up_id) != asked:
-            raise RefundDiffers(f"It was asked for at {known.requested_at.isoformat()} as {known}.")
+            raise RefundDiffers(
+                sentence(
+                    "It was asked for at %(requested_at)s as %(known)s.",
+                    requested_at=known.requested_at.isoformat(),
+                    known=known,
+                )
+            )
         return known
     _require_plausible(account, order)
     refund = Refund.objects.create(
@@ -140,13 +148,15 @@ def mark_sent(*, refund_id: UUID, reference: str, by: str, now: datetime) -> Ref
     """
     refund = locked_refund(refund_id)
     if refund.method != RefundMethod.BANK_TRANSFER:
-        raise RefundIsOver("A refund to a card is sent by itself.", state=refund.state)
+        raise RefundIsOver(sentence("A refund to a card is sent by itself."), state=refund.state)
     if not 0 < len(reference.strip()) <= REFERENCE_CHARACTERS_MAX:
-        raise WrongRefund(f"reference: expected 1 to {REFERENCE_CHARACTERS_MAX} characters.", field="reference")
+        raise WrongRefund(
+            sentence("reference: expected 1 to %(most)s characters.", most=REFERENCE_CHARACTERS_MAX), field="reference"
+        )
     if refund.state == RefundState.DONE and refund.reference == reference:
         return refund
     if refund.state != RefundState.PENDING:
-        raise RefundIsOver(f"The refund is {refund.state}.", state=refund.state)
+        raise RefundIsOver(sentence("The refund is %(state)s.", state=in_state(refund.state)), state=refund.state)
     finish(refund, reference=reference, now=now)
     _audit(refund, "refund.sent", by, now)
     return refund
@@ -160,9 +170,11 @@ def take_back(*, refund_id: UUID, reason: str, by: str, now: datetime) -> Refund
     """
     refund = locked_refund(refund_id)
     if refund.method != RefundMethod.BANK_TRANSFER:
-        raise RefundIsOver("Stripe says what becomes of a refund to a card.", state=refund.state)
+        raise RefundIsOver(sentence("Stripe says what becomes of a refund to a card."), state=refund.state)
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongRefund(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongRefund(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     if refund.state != RefundState.FAILED:
         give_up(refund, reason=reason, now=now)
         _audit(refund, "refund.failed", by, now)
@@ -254,13 +266,20 @@ def _require_plausible(account: BalanceAccount, order: Order) -> None:
     amount, currency = order.amount, account.currency
     if not amount.is_finite() or amount <= 0 or amount != round(amount, minor_digits(currency)):
         raise WrongRefund(
-            f"amount: expected an amount above 0 in whole minor units of {currency}, found {amount}.", field="amount"
+            sentence(
+                "amount: expected an amount above 0 in whole minor units of %(currency)s, found %(amount)s.",
+                currency=currency,
+                amount=amount,
+            ),
+            field="amount",
         )
     if not 0 < len(order.reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongRefund(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongRefund(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     named = [one for one in (order.payment_id, order.top_up_id) if one is not None]
     if len(named) != (1 if order.method == RefundMethod.CARD else 0):
-        raise WrongRefund("payment: expected for a refund to a card, and for no other.", field="payment")
+        raise WrongRefund(sentence("payment: expected for a refund to a card, and for no other."), field="payment")
     if not named:
         return
     if order.top_up_id is not None:
@@ -269,10 +288,21 @@ def _require_plausible(account: BalanceAccount, order: Order) -> None:
         payable = {payment.pk: left for payment, left in card_payments(account)}
         left = round_to_minor(payable.get(named[0], Decimal(0)), currency)
     if amount > left:
-        raise CardHasNotPaid(f"{left} {currency} of that payment can go back to its card.", left=str(left))
+        raise CardHasNotPaid(
+            sentence("%(left)s %(currency)s of that payment can go back to its card.", left=left, currency=currency),
+            left=str(left),
+        )
     if amount % smallest_amount(currency):
         step = smallest_amount(currency)
-        raise WrongRefund(f"amount: a card takes whole steps of {step} {currency}, found {amount}.", field="amount")
+        raise WrongRefund(
+            sentence(
+                "amount: a card takes whole steps of %(step)s %(currency)s, found %(amount)s.",
+                step=step,
+                currency=currency,
+                amount=amount,
+            ),
+            field="amount",
+        )
 
 
 def _left_by(refund: Refund, sign: int) -> tuple[Entry, Entry]:

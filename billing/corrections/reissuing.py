@@ -14,9 +14,11 @@ from django.db.models import Max, Sum
 from billing.invoicing import prepare_again
 from billing.issuing import issue_invoice
 from billing.models import Adjustment, BillingPeriod, Contract, Invoice, InvoiceEvidence, InvoiceState, PeriodState
+from billing.states import in_state
 from billing.tax.deciding import TaxWaits
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,7 +55,7 @@ def reissue_invoice(*, invoice_id: UUID, by: str, now: datetime, stripe_ready: b
     with transaction.atomic():
         done = _reissue(invoice_id, by, now, stripe_ready=stripe_ready)
     if isinstance(done, TaxWaits):
-        detail = "The taxes cannot be worked out yet: enter the rate, or try again in a minute."
+        detail = sentence("The taxes cannot be worked out yet: enter the rate, or try again in a minute.")
         raise TaxNotKnown(detail, waiting_for=dict(done.missing))
     return done
 
@@ -73,7 +75,9 @@ def _reissue(invoice_id: UUID, by: str, now: datetime, *, stripe_ready: bool) ->
         return known
     obstacle = _obstacle(voided)
     if obstacle:
-        raise NotReissuable(f"Invoice {voided}: {obstacle}", state=voided.state)
+        raise NotReissuable(
+            sentence("Invoice %(voided)s: %(obstacle)s", voided=voided, obstacle=obstacle), state=voided.state
+        )
     voided.period = period
     try:
         prepared = prepare_again(voided=voided, now=now)
@@ -96,9 +100,9 @@ def _reissue(invoice_id: UUID, by: str, now: datetime, *, stripe_ready: bool) ->
 def _obstacle(invoice: Invoice) -> str:
     """What stands in the way of issuing it again, in words; nothing where there is nothing."""
     if invoice.state != InvoiceState.VOID:
-        return f"it is {invoice.state}; only a void invoice is issued again."
+        return sentence("it is %(state)s; only a void invoice is issued again.", state=in_state(invoice.state))
     if not InvoiceEvidence.objects.filter(invoice=invoice).exists():
-        return "no evidence says what it billed."
+        return sentence("no evidence says what it billed.")
     return ""
 
 

@@ -38,6 +38,7 @@ from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,10 @@ def parts_of(purchases: Iterable[Purchase], wish: Wish) -> list[tuple[Purchase, 
             rest = less(rest, part)
     if rest > 0:
         left = exact_sum([one.by(wish.method) for one in chosen])
-        raise MoreThanUnused(f"{left} can be given back that way, {wish.amount} were asked for.", left=str(left))
+        raise MoreThanUnused(
+            sentence("%(left)s can be given back that way, %(amount)s were asked for.", left=left, amount=wish.amount),
+            left=str(left),
+        )
     return parts
 
 
@@ -116,12 +120,19 @@ def give_back(*, contract_id: UUID, wish: Wish, by: str, now: datetime, wish_id:
     """
     contract = Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
     if not wish.amount.is_finite() or wish.amount <= 0:
-        raise WrongRefund(f"amount: expected more than 0, found {wish.amount}.", field="amount")
+        raise WrongRefund(
+            sentence("amount: expected more than 0, found %(amount)s.", amount=wish.amount), field="amount"
+        )
     chosen = wish_id or new_id()
     known = list(Refund.objects.filter(pk__in=_ids(contract, chosen)).order_by("pk"))
     if known:
         if exact_sum([one.amount for one in known]) != wish.amount or known[0].method != wish.method:
-            raise RefundDiffers(f"It was asked for at {known[0].requested_at.isoformat()} with another amount or way.")
+            raise RefundDiffers(
+                sentence(
+                    "It was asked for at %(requested_at)s with another amount or way.",
+                    requested_at=known[0].requested_at.isoformat(),
+                )
+            )
         return known
     parts = parts_of(purchases_of(contract, now), wish)
     made = [_return(contract, one, part, wish, uuid5(chosen, one.name), by, now) for one, part in parts]

@@ -18,10 +18,12 @@ from billing.models import (
     SettlementState,
 )
 from billing.rating.lease_term import DEPOSIT_RULES
+from billing.states import in_state
 from billing.telling import tell_invoice
 from billing.write_offs import REASON_CHARACTERS_MAX, ReasonMissing
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,9 +56,13 @@ def void_invoice(*, invoice_id: UUID, reason: str, by: str, now: datetime) -> In
         return invoice
     obstacle = _obstacle(invoice)
     if obstacle:
-        raise NotVoidable(f"Invoice {invoice}: {obstacle}", state=invoice.state)
+        raise NotVoidable(
+            sentence("Invoice %(invoice)s: %(obstacle)s", invoice=invoice, obstacle=obstacle), state=invoice.state
+        )
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise ReasonMissing(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise ReasonMissing(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
     _book(invoice, now)
     Invoice.objects.filter(pk=invoice.pk).update(state=InvoiceState.VOID, updated_at=now)
     Settlement.objects.filter(pk=invoice.pk, state=SettlementState.FAILED).update(state=SettlementState.WAIT)
@@ -79,13 +85,13 @@ def _obstacle(invoice: Invoice) -> str:
     """What stands in the way of a void, in words; nothing where there is nothing."""
     dues = dues_of(invoice)
     if invoice.state != InvoiceState.ISSUED:
-        return f"it is {invoice.state}."
+        return sentence("it is %(state)s.", state=in_state(invoice.state))
     if invoice.payments.exists() or invoice.credit_notes.exists() or dues.left != dues.total:
-        return "something was paid, credited or written off of it."
+        return sentence("something was paid, credited or written off of it.")
     if invoice.lines.filter(rule__in=DEPOSIT_RULES).exists():
-        return "a deposit moved by it."
+        return sentence("a deposit moved by it.")
     if CreditMovement.objects.filter(period=invoice.period_id, reference="").exists():
-        return "prepaid credit was drawn on it."
+        return sentence("prepaid credit was drawn on it.")
     return ""
 
 

@@ -11,6 +11,7 @@ from billing.models import Contract, DunningCase, DunningPolicy
 from tenants.limits.reader import whole
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +45,9 @@ def set_policy(
     try:
         schedule = read_schedule(steps)
     except WrongSchedule as wrong:
-        raise WrongDunning(str(wrong), field="steps") from wrong
+        raise WrongDunning(wrong.args[0], field="steps") from wrong
     if announces_nothing(schedule):
-        raise WrongDunning("notice: expected a suspension that it announces.", field="steps")
+        raise WrongDunning(sentence("notice: expected a suspension that it announces."), field="steps")
     policy = DunningPolicy.objects.create(
         provider=provider, contract=contract, steps=write_schedule(schedule), by=by, created_at=now
     )

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from tenants.sentences import sentence
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -48,17 +50,21 @@ class Planned:
 def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
     """Return the steps in the order of their days. Raises WrongSchedule."""
     if len(steps) > STEPS_MAX:
-        raise WrongSchedule(f"steps: at most {STEPS_MAX}.")
+        raise WrongSchedule(sentence("steps: at most %(most)s.", most=STEPS_MAX))
     found = []
     for place, step in enumerate(steps, 1):
         after_days, action = step.get("after_days"), step.get("action")
         if not isinstance(after_days, int) or isinstance(after_days, bool) or not 0 <= after_days <= DAYS_MAX:
-            raise WrongSchedule(f"step {place}: after_days: expected 0 to {DAYS_MAX}.")
+            raise WrongSchedule(
+                sentence("step %(place)s: after_days: expected 0 to %(most)s.", place=place, most=DAYS_MAX)
+            )
         if action not in list(Action):
-            raise WrongSchedule(f"step {place}: action: expected one of {', '.join(Action)}.")
+            raise WrongSchedule(
+                sentence("step %(place)s: action: expected one of %(action)s.", place=place, action=", ".join(Action))
+            )
         found.append(Planned(after_days, Action(action), *_fee(step, place, Action(action))))
     if len({(one.after_days, one.action) for one in found}) != len(found):
-        raise WrongSchedule("steps: one action stands twice on one day.")
+        raise WrongSchedule(sentence("steps: one action stands twice on one day."))
     ordered = tuple(sorted(found))
     _require_notice(ordered)
     return ordered
@@ -87,11 +93,19 @@ def _fee(step: Mapping[str, Any], place: int, action: Action) -> tuple[Decimal, 
             value = Decimal(-1)
         if not value.is_finite() or not 0 <= value <= most or value != round(value, FEE_DECIMALS_MAX):
             raise WrongSchedule(
-                f"step {place}: {name}: expected 0 to {most}, with at most {FEE_DECIMALS_MAX} decimals."
+                sentence(
+                    "step %(place)s: %(name)s: expected 0 to %(most)s, with at most %(fee_decimals_max)s decimals.",
+                    place=place,
+                    name=name,
+                    most=most,
+                    fee_decimals_max=FEE_DECIMALS_MAX,
+                )
             )
         said.append(value)
     if (action is Action.LATE_FEE) != any(said):
-        raise WrongSchedule(f"step {place}: a late fee, and nothing else, has an amount or a percentage.")
+        raise WrongSchedule(
+            sentence("step %(place)s: a late fee, and nothing else, has an amount or a percentage.", place=place)
+        )
     return said[0], said[1]
 
 
@@ -121,9 +135,11 @@ def _require_notice(ordered: Sequence[Planned]) -> None:
     """Nobody is suspended without notice, and each of the two comes once."""
     for action in (Action.NOTICE, Action.SUSPEND):
         if sum(step.action is action for step in ordered) > 1:
-            raise WrongSchedule(f"{action}: at most one step.")
+            raise WrongSchedule(sentence("%(action)s: at most one step.", action=action))
     days = {step.action: step.after_days for step in ordered}
     if Action.SUSPEND not in days:
         return
     if Action.NOTICE not in days or days[Action.SUSPEND] - days[Action.NOTICE] < NOTICE_DAYS_MIN:
-        raise WrongSchedule(f"suspend: expected a notice at least {NOTICE_DAYS_MIN} days before it.")
+        raise WrongSchedule(
+            sentence("suspend: expected a notice at least %(least)s days before it.", least=NOTICE_DAYS_MIN)
+        )

@@ -36,6 +36,7 @@ from billing.together import due_of
 from tenants.hooks.emitting import emit_to
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,9 +148,9 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
     found = DunningStep.objects.select_for_update().filter(pk=step_id, invoice__issuer=provider)
     step = found.first()
     if step is None:
-        raise DunningUnknown("No step of yours has this id.")
+        raise DunningUnknown(sentence("No step of yours has this id."))
     if DunningTakenBack.objects.filter(step=step).exists():
-        raise StepTakenBack("The step was taken back before.")
+        raise StepTakenBack(sentence("The step was taken back before."))
     _require_reason(reason)
     taken_back = DunningTakenBack.objects.create(step=step, reason=reason.strip(), by=by, at=now)
     suspension = (
@@ -172,7 +173,7 @@ def hold(
     """Take no step for an invoice before an instant; one that is over lets the steps go on. The latest hold counts."""
     invoice = Invoice.objects.filter(pk=invoice_id, issuer=provider).exclude(state=InvoiceState.DRAFT).first()
     if invoice is None:
-        raise DunningUnknown("No invoice of yours has this id.")
+        raise DunningUnknown(sentence("No invoice of yours has this id."))
     _require_reason(reason)
     made = DunningHold.objects.create(invoice=invoice, until=until, reason=reason.strip(), by=by, at=now)
     DunningCase.objects.filter(pk=invoice_id, is_open=True).update(next_at=now)
@@ -296,7 +297,9 @@ def _wait(case: DunningCase, next_at: datetime | None, waits_for: str = "") -> N
 
 def _require_reason(reason: str) -> None:
     if not 0 < len(reason.strip()) <= REASON_CHARACTERS_MAX:
-        raise WrongDunning(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="reason")
+        raise WrongDunning(
+            sentence("reason: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="reason"
+        )
 
 
 def _note(invoice: Invoice, action: str, by: str, now: datetime, after: dict[str, object]) -> None:

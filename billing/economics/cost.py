@@ -16,6 +16,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from tenants.sentences import sentence
+
 MILLIJOULES_PER_KWH = 3_600_000_000
 MS_PER_HOUR = 3_600_000
 HOURS_PER_DAY = 24
@@ -65,17 +67,17 @@ class CostRates:
         """Raise `WrongCost` for the first figure that cannot be."""
         at = self.effective_at
         if at.utcoffset() is None or (at.minute, at.second, at.microsecond) != (0, 0, 0):
-            raise WrongCost("effective_at", "must be a full hour in UTC.", "2026-04-01T00:00:00Z")
+            raise WrongCost("effective_at", sentence("must be a full hour in UTC."), "2026-04-01T00:00:00Z")
         for name in ("power_price_per_kwh", "rent_per_month", "overhead_per_month"):
             _check_amount(name, getattr(self, name))
         if not PUE_MIN <= self.pue <= PUE_MAX:
-            raise WrongCost("pue", "is all energy over the cards' energy: from 1 to 10.", "1.25")
+            raise WrongCost("pue", sentence("is all energy over the cards' energy: from 1 to 10."), "1.25")
         if self.grid_g_per_kwh is not None and not 0 <= self.grid_g_per_kwh <= GRID_G_PER_KWH_MAX:
-            raise WrongCost("grid_g_per_kwh", "is grams of CO2e per kWh: from 0 to 5000.", "380")
+            raise WrongCost("grid_g_per_kwh", sentence("is grams of CO2e per kWh: from 0 to 5000."), "380")
         for model, card in self.cards.items():
             _check_amount(f"cards.{model}.capex_per_gpu", card.capex_per_gpu)
             if not 1 <= card.life_days <= LIFE_DAYS_MAX:
-                raise WrongCost(f"cards.{model}.life_days", "must be from 1 to 36500 days.", "1461")
+                raise WrongCost(f"cards.{model}.life_days", sentence("must be from 1 to 36500 days."), "1461")
 
     def gpu_per_ms(self, card_model: str) -> Fraction | None:
         """Return what a millisecond of one card of a model costs, without rent; None where nobody said."""
@@ -118,4 +120,4 @@ def _site_kwh(energy_mj: int, pue: Decimal) -> Fraction:
 
 def _check_amount(name: str, amount: Decimal) -> None:
     if not amount.is_finite() or not 0 <= amount <= AMOUNT_MAX:
-        raise WrongCost(name, "must be an amount that is not negative.", "0.085")
+        raise WrongCost(name, sentence("must be an amount that is not negative."), "0.085")

@@ -33,7 +33,6 @@ from billing.pages.contract_words import (
     amendment_pill,
     change_words,
     kind_words,
-    refusal,
     span_words,
 )
 from billing.pages.contracts import may_agree, own_contract
@@ -51,6 +50,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS
 from tenants.scoping import provider_page, tenant_page
+from tenants.telling import refusal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -42,6 +42,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,7 +206,7 @@ def _taken(request: HttpRequest, organization: Organization, form: ImportForm) -
             account_number=form.cleaned_data["account"],
         )
     except Problem as problem:
-        form.add_error(None, problem.detail)
+        form.add_error(None, told(problem.said))
         return None
     match_new(now=now, limit=MATCHED_AT_ONCE_MAX, import_id=imported.pk)
     if not is_new:
@@ -230,7 +231,7 @@ def _changed(request: HttpRequest, organization: Organization, form: AccountForm
     try:
         open_account(provider=organization, by=request.user.email, now=now, **form.cleaned_data)
     except Problem as problem:
-        form.add_error(None, problem.detail)
+        form.add_error(None, told(problem.said))
         return False
     messages.success(request, _("Noted. Tenants are told to pay to it from now on."))
     return True

@@ -32,6 +32,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,7 +235,7 @@ def _done(
     try:
         act(request.user.email, datetime.now(UTC))
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, told(problem.said))
     else:
         messages.success(request, words)
     return redirect("provider-bank-line", line_id=line.pk)

@@ -35,6 +35,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import MANAGE_BUDGETS, READ_BUDGETS, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,7 +304,7 @@ def _lift(request: HttpRequest, organization: Organization, budget: Budget, by: 
     try:
         lift_stop(organization=organization, budget_id=budget.pk, reason=reason, by=by, now=now)
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, told(problem.said))
     else:
         messages.success(request, _("Lifted. New use may begin again."))
 
@@ -314,7 +315,7 @@ def _try(form: BudgetForm, act: Callable[[], Budget]) -> Budget | None:
         return act()
     except Problem as problem:
         field = str(problem.extra.get("field", ""))
-        form.add_error(field if field in form.fields else None, problem.detail)
+        form.add_error(field if field in form.fields else None, told(problem.said))
         return None
 
 

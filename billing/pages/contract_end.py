@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 from billing.agreements.drafting import Actor, edit_draft, propose
 from billing.agreements.ending import read_end
 from billing.models import Amendment, Contract
-from billing.pages.contract_words import refusal
 from billing.pages.contracts import own_contract
 from billing.queries.agreements import amendment_of
 from portal.shell import Crumb
@@ -23,6 +22,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS
 from tenants.scoping import provider_page, tenant_page
+from tenants.telling import refusal
 
 
 class EndForm(forms.Form):

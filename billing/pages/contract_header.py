@@ -29,6 +29,7 @@ from tenants.organizations.fees import fee_at
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS
 from tenants.scoping import provider_page, tenant_page
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +140,8 @@ def _instant(text: str, field: str, zone: str) -> datetime:
     try:
         return read_instant(text, zone)
     except WrongInstant as error:
-        raise refuse(WrongWording(field, error.reason, " or ".join(error.examples))) from error
+        raise refuse(WrongWording(field, error.reason, error.example)) from error
     except (KeyError, ValueError, OSError) as error:
-        raise refuse(WrongWording("time_zone", f"{zone!r} is no IANA time zone.", "Europe/Berlin")) from error
+        raise refuse(
+            WrongWording("time_zone", sentence("%(zone)s is no IANA time zone.", zone=repr(zone)), "Europe/Berlin")
+        ) from error

@@ -21,7 +21,6 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
 from portal.figures import listed, locale_for, moment, money, money_change
 from portal.parts import Pill
-from tenants.problems import Problem
 
 SHOWN_HASH = 12
 FIELDS: Final = {**term_fields.FIELDS, **price_fields.FIELDS, **share_fields.FIELDS}
@@ -237,13 +236,6 @@ def _change_pill(term: TermPreview) -> Pill:
     if term.ends:
         return Pill(_("Ends"), "warn")
     return Pill(_("Changes"), "info") if term.words else Pill(_("Costs differ"))
-
-
-def refusal(problem: Problem) -> str:
-    """Return what is said to somebody whose proposal is refused: the reason, and an example where there is one."""
-    example = problem.extra.get("example")
-    reason = str(problem.extra.get("reason") or problem.detail)
-    return f"{reason} {_('Example: %(example)s') % {'example': example}}" if example else reason
 
 
 def accepted_rows(acceptances: Sequence[Any], zone: str, locale: str) -> list[dict[str, str]]:

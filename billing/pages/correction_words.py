@@ -24,6 +24,7 @@ from portal.figures import locale_for, money
 from portal.parts import Pill
 from tenants.roles import CORRECT_INVOICES, allows
 from tenants.scoping import acting_membership
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,4 +144,4 @@ def refusal_words(refused: Problem, currency: str = "") -> str:
         WrongRefund: _("Nothing can be paid out like that. Look at the amount and the reason."),
         RefundIsOver: _("The refund has gone on since."),
     }
-    return words.get(type(refused), refused.detail)
+    return words.get(type(refused), told(refused.said))

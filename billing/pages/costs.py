@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing.cluster_costs import WrongClusterCost, enter_cluster_cost
 from billing.economics.cost import CardCost, CostRates
 from billing.money import MINOR_DIGITS
+from billing.pages.refused_fields import say_at_field
 from billing.queries.cluster_costs import ClusterFigures, CostVersion, cluster_costs
 from portal.figures import DASH, locale_for, moment, money, number, unit_price
 from portal.parts import Empty, Notice
@@ -203,7 +204,7 @@ def _entered(request: HttpRequest, organization: Organization, slug: str, form: 
             now=now,
         )
     except WrongClusterCost as wrong:
-        form.add_error(None, wrong.detail)
+        say_at_field(form, wrong)
         return False
     messages.success(request, _("Entered. The days from then are worked out anew within a minute or so."))
     return True

@@ -31,6 +31,7 @@ from tenants.models import Organization
 from tenants.problems import Problem
 from tenants.roles import MANAGE_LEASES, READ_FLEET, NotAllowed, allows
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 TEXT_CHARS_MAX: Final = 200
 HEAD: Final = ("name", "slug", "tenant", "from_at", "to_at", "cluster", "node", "endpoint", "model", "bound_from_at",
@@ -176,7 +177,7 @@ def _done(form: forms.Form, act: Callable[[], Any], fields: dict[str, str]) -> A
     except Problem as refused:
         named = str(refused.extra.get("field", "")).partition(".")[0]
         named = fields.get(named, named)
-        form.add_error(named if named in form.fields else None, refused.detail)
+        form.add_error(named if named in form.fields else None, told(refused.said))
     return None
 
 

@@ -31,6 +31,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import CORRECT_INVOICES, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
+from tenants.telling import told
 
 ROWS = 50
 
@@ -101,7 +102,8 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
     except InvalidOperation:
         messages.error(request, _("The draft comes to something else by now. Look at it again."))
     except Problem as problem:
-        messages.error(request, f"{_('The draft comes to something else by now. Look at it again.')} {problem.detail}")
+        changed = _("The draft comes to something else by now. Look at it again.")
+        messages.error(request, f"{changed} {told(problem.said)}")
     else:
         if closed.state is CloseState.CLOSED and closed.invoice is not None:
             messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})

@@ -29,6 +29,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -199,7 +200,7 @@ def _changed(request: HttpRequest, organization: Organization, invoice: Invoice)
     try:
         acts[action]()
     except Problem as problem:
-        messages.error(request, problem.detail)
+        messages.error(request, told(problem.said))
     else:
         messages.success(request, _("Done, and noted beside the steps."))
     return redirect("provider-dunning-case", invoice_id=invoice.pk)
@@ -225,7 +226,7 @@ def _set(request: HttpRequest, organization: Organization, form: ScheduleForm) -
     try:
         set_policy(provider=organization, steps=form.steps(), by=request.user.email, now=datetime.now(UTC))
     except Problem as problem:
-        form.add_error(None, problem.detail)
+        form.add_error(None, told(problem.said))
         return False
     messages.success(request, _("Set. It counts from now on for everything that is overdue."))
     return True

@@ -21,6 +21,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -65,7 +66,7 @@ def _set(request: HttpRequest, organization: Organization, contract: Contract, f
     try:
         set_policy(provider=organization, steps=form.steps(), by=_by(request), now=datetime.now(UTC), contract=contract)
     except Problem as problem:
-        form.add_error(None, problem.detail)
+        form.add_error(None, told(problem.said))
         return False
     messages.success(request, _("Set for this contract alone. It counts from now on for everything that is overdue."))
     return True

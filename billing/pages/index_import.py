@@ -29,6 +29,7 @@ from tenants.acting import person_acting
 from tenants.problems import Problem
 from tenants.roles import MANAGE_ORGANIZATIONS
 from tenants.scoping import operator_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -122,7 +123,7 @@ def _preview(form: ImportForm, locale: str, now: datetime) -> dict[str, Any] | N
             source=IndexSource(given["source"]), content=given["document"], as_of=given["as_of"], now=now
         )
     except WrongPriceFile as refused:
-        form.add_error("as_of" if refused.extra.get("field") == "as_of" else "document", refused.detail)
+        form.add_error("as_of" if refused.extra.get("field") == "as_of" else "document", told(refused.said))
         return None
     return {
         "packed": held,
@@ -152,7 +153,7 @@ def _take(request: HttpRequest, locale: str, now: datetime) -> HttpResponse:
                 actor=person_acting(request),
             )
         except Problem as problem:
-            refused = problem.detail
+            refused = told(problem.said)
         else:
             messages.success(request, _("The prices are taken. Providers see theirs beside them."))
             return redirect("operator-price-index")

@@ -13,6 +13,7 @@ from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract
 from clusters.capacity import COUNT_MAX, Wish
 from clusters.models import SliceKind
+from tenants.telling import with_example
 
 
 class LocalInstantField(forms.CharField):
@@ -35,10 +36,7 @@ class LocalInstantField(forms.CharField):
         except WrongInstant as error:
             # The browser's own input of local time has no room for an offset, which tells two instants apart.
             self.widget.input_type = "text"
-            raise forms.ValidationError(
-                _("%(text)s is not one instant in %(zone)s. Give %(examples)s.")
-                % {"text": text, "zone": self.zone, "examples": " / ".join(error.examples)}
-            ) from error
+            raise forms.ValidationError(with_example(error.reason, error.example)) from error
 
 
 class WishForm(forms.Form):

@@ -56,7 +56,7 @@ def tenant_lease_quote(request: HttpRequest, organization: Organization) -> Http
     try:
         quote = quote_lease(contract=form.chosen(), wish=form.wish(), asked_by=organization, now=now)
     except (WrongWish, NotEnoughFree, NoPriceInForce, InThePast, NotOpen, WrongTerms) as refused:
-        form.add_error(None, refusal_words(refused))
+        form.add_error(_field_of(refused), refusal_words(refused))
         return _ask(request, form, None, refused.status)
     messages.success(
         request, _("%(number)s: the price stands. Nothing is held until you reserve.") % {"number": quote.number}
@@ -143,8 +143,14 @@ def _answered(form: WishForm, now: datetime) -> CapacityAnswer | None:
         wish, _to_at = require_to_come(form.chosen(), form.wish(), now)
         return capacity_answer(wish, [form.chosen()], now)
     except (WrongWish, InThePast, NotOpen) as refused:
-        form.add_error("from_at" if isinstance(refused, InThePast) else None, refusal_words(refused))
+        form.add_error(_field_of(refused), refusal_words(refused))
         return None
+
+
+def _field_of(refused: Problem) -> str | None:
+    """Return the field that a refusal is about; none where it is about the whole wish."""
+    fields = {"from": "from_at", "to": "to_at", "count": "count", "model": "what"}
+    return fields.get(str(refused.extra.get("field")))
 
 
 def _ask(request: HttpRequest, form: WishForm, answer: CapacityAnswer | None, status: int) -> HttpResponse:

@@ -31,6 +31,8 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
 from tenants.scoping import acting_membership, operator_page
+from tenants.sentences import sentence
+from tenants.telling import told
 
 DAYS_DIGITS_MAX: Final = 3
 FILES_SHOWN: Final = 20
@@ -165,7 +167,7 @@ def _take_back(payout: Payout, amount: Decimal, text: str, who: str, now: dateti
 def _days(request: HttpRequest) -> int:
     text = request.POST.get("hold_days", "").strip()
     if not (text.isascii() and text.isdecimal() and len(text) <= DAYS_DIGITS_MAX):
-        raise WrongPayout(f"{text[:40]!r} is no number of days.", field="hold_days")
+        raise WrongPayout(sentence("%(text)s is no number of days.", text=repr(text[:40])), field="hold_days")
     return int(text)
 
 
@@ -174,9 +176,9 @@ def _amount(request: HttpRequest) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation as error:
-        raise WrongPayout(f"{text!r} is no amount.", field="amount") from error
+        raise WrongPayout(sentence("%(text)s is no amount.", text=repr(text)), field="amount") from error
     if not amount.is_finite():
-        raise WrongPayout(f"{text!r} is no amount.", field="amount")
+        raise WrongPayout(sentence("%(text)s is no amount.", text=repr(text)), field="amount")
     return amount
 
 
@@ -185,7 +187,7 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponseBase:
     try:
         messages.success(request, act())
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
     except StripeError as error:
         messages.error(request, _("Stripe did not do it: %(reason)s") % {"reason": error})
     return redirect("operator-payouts")

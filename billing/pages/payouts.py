@@ -29,6 +29,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page
+from tenants.telling import told
 
 
 class TermsForm(forms.Form):
@@ -136,7 +137,7 @@ def _set(request: HttpRequest, form: TermsForm, organization: Organization) -> b
             now=datetime.now(UTC),
         )
     except Problem as refused:
-        form.add_error(None, refused.detail)
+        form.add_error(None, told(refused.said))
         return False
     messages.success(request, _("Payouts are made so from now on."))
     return True

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.models import PriceBook
 from billing.pages.price_forms import DraftForm
-from billing.pages.price_words import change_words, name_of, price_lines, price_words, refusal, what_of
+from billing.pages.price_words import change_words, name_of, price_lines, price_words, what_of
 from billing.pages.prices import draft_of, own_book
 from billing.price_drafts import DraftUnknown, Edit, discard_draft, publish_draft, save_draft, start_draft
 from billing.price_versions import load_versions
 from billing.queries.price_books import DraftRow
 from billing.queries.price_effects import ContractEffect, effects_on_book, total_effect
-from billing.rating.price_lists import PriceKey, prices_of, version_of
+from billing.queries.served_models import unseen_names
+from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_of
 from portal.figures import locale_for, moment, money, money_change
 from portal.parts import Kpi
 from portal.shell import Crumb
@@ -30,6 +31,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import SET_PRICES
 from tenants.scoping import provider_page
+from tenants.telling import refusal
 
 AHEAD: Final = timedelta(days=14)
 """When a new draft takes effect unless somebody says otherwise."""
@@ -110,6 +112,7 @@ def _editor(draft: DraftRow, form: DraftForm) -> dict[str, Any]:
             for key, price in sorted(before.items())
             if key not in draft.prices
         ],
+        "unseen": _unseen(draft, before),
         "sub": _sub(draft, locale),
         "crumbs": (Crumb(_("Prices"), f"{reverse('provider-prices')}?book={draft.book_id}"), Crumb(_("Draft"))),
     }
@@ -130,6 +133,7 @@ def _preview(draft: DraftRow, now: datetime) -> dict[str, Any]:
         "lines": price_lines([before, draft.prices], draft.currency, locale, compared=(0, 1), effects=effects),
         "kpis": _kpis(draft, effects, told, locale),
         "late": draft.effective_at <= now,
+        "unseen": _unseen(draft, before),
         "heads": (_("Before"), _("Price")),
         "sub": _sub(draft, locale),
         "crumbs": (
@@ -138,6 +142,15 @@ def _preview(draft: DraftRow, now: datetime) -> dict[str, Any]:
             Crumb(_("Announce")),
         ),
     }
+
+
+def _unseen(draft: DraftRow, before: PriceList) -> str:
+    """Say of which names the draft has its first prices that nothing has: they may be misspelt."""
+    book = PriceBook.objects.select_related("provider").get(pk=draft.book_id)
+    priced = {key.model for key in before}
+    unseen = unseen_names(book.provider, [key for key in draft.prices if key.model not in priced])
+    like = _("%(name)s (is %(like)s meant?)")
+    return ", ".join(like % {"name": name, "like": near} if near else name for name, near in unseen.items())
 
 
 def _kpis(draft: DraftRow, effects: tuple[ContractEffect, ...], told: list[ContractEffect], locale: str) -> list[Kpi]:

@@ -17,6 +17,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
+from tenants.telling import told, with_example
 
 NEW_ROWS: Final = 3
 PRICE_CHARS_MAX: Final = 40
@@ -118,7 +119,7 @@ class DraftForm(forms.Form):
         try:
             check_list(prices, where="prices")
         except WrongWording as wrong:
-            self.add_error(None, f"{wrong.reason} {_('Example: %(example)s') % {'example': wrong.example}}")
+            self.add_error(None, with_example(wrong.reason, wrong.example))
         given["prices"] = prices
         return given
 
@@ -134,7 +135,7 @@ class DraftForm(forms.Form):
         except InvalidOperation:
             self.add_error(name, _("Enter a price. Example: %(example)s") % {"example": PRICE_EXAMPLE})
         except WrongWording as wrong:
-            self.add_error(name, wrong.reason)
+            self.add_error(name, told(wrong.reason))
         else:
             if key in prices:
                 self.add_error(name, _("This price is in the list already."))

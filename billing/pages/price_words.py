@@ -19,7 +19,6 @@ from billing.rating.wording import plain
 from metering.pages.witness_words import quantity_words
 from portal.figures import DASH, change, day, money, money_change, number, share, unit_price
 from portal.parts import Pill, PillTone
-from tenants.problems import Problem
 
 TONES: Mapping[Standing, PillTone] = {
     Standing.PAST: "",
@@ -190,13 +189,6 @@ def price_lines(
 def in_decimals(exact: Fraction) -> Decimal:
     """Return an exact amount as a charge stores it, to be rounded where it is shown."""
     return to_charge(exact)
-
-
-def refusal(problem: Problem) -> str:
-    """Return why a list of prices is refused, for people: what, and what a right one looks like."""
-    reason = str(problem.extra.get("reason") or problem.detail)
-    example = problem.extra.get("example")
-    return f"{reason} {_('Example: %(example)s') % {'example': example}}" if example else reason
 
 
 def _order(key: PriceKey) -> tuple[bool, str, int, str, int]:

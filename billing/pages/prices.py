@@ -19,7 +19,7 @@ from billing.csv_files import csv_answer
 from billing.models import PriceBook, PriceDraft, PriceVersion
 from billing.pages.price_cost_words import PriceCostLine, price_cost_lines
 from billing.pages.price_forms import BookForm
-from billing.pages.price_words import price_lines, refusal, standing_pill
+from billing.pages.price_words import price_lines, standing_pill
 from billing.price_drafts import BookExists, open_book
 from billing.price_versions import all_versions
 from billing.queries.price_books import (
@@ -43,6 +43,7 @@ from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.roles import READ_INVOICES, READ_PRICES, SET_PRICES, allows
 from tenants.scoping import acting_membership, provider_page
+from tenants.telling import refusal
 
 CSV_HEAD = (
     "book",

@@ -28,6 +28,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +159,7 @@ def _acted(  # noqa: PLR0917  one for each form
             )
             messages.success(request, _("%(code)s is offered.") % {"code": given["code"]})
     except Problem as refused:
-        form.add_error(None, refused.detail)
+        form.add_error(None, told(refused.said))
         return False
     return True
 

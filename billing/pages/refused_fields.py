@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext as _
 
-from billing.pages.contract_words import field_words, refusal
+from billing.pages.contract_words import field_words
+from tenants.telling import refusal
 
 if TYPE_CHECKING:
     from django import forms
 
-    from tenants.problems import Problem
+from tenants.problems import Problem
 
 _CHANGE: Final = re.compile(r"^changes\[\d+\]\.?")
 _SEGMENT: Final = re.compile(r"^(\w+)(?:\[(\d+)\])?$")
+_LINE: Final = re.compile(r"^document line (\d+)(?:, (\w+))?$")
+_ELSEWHERE: Final = {"effective_at": "day", "period_from": "what", "term": "what"}
+"""What the form of a single fact calls a field otherwise than the fact."""
 _NAMES: Final = {"slices": "cards", "from_at": "begins_at", "to_at": "ends_at"}
 """What a form calls a field otherwise than a proposal, where it has none of the proposal's name."""
 
@@ -34,6 +38,23 @@ def say_refused(problem: Problem, *forms_of_it: forms.Form) -> None:
             form.add_error(name, _in_rows(inside, said))
             return
     forms_of_it[-1].add_error(None, said)
+
+
+def say_at_field(form: forms.Form, problem: Problem) -> None:
+    """Add why a single fact is refused to the field that it is about: the reason, with an example.
+
+    Of a document it says which line; a field that the form does not have is named above the form.
+    """
+    said, field = refusal(problem), str(problem.extra.get("field") or "")
+    line = _LINE.match(field)
+    if line:
+        named = _("Line %(number)s, %(part)s: %(reason)s") if line[2] else _("Line %(number)s: %(reason)s")
+        field, said = "document", named % {"number": line[1], "part": field_words(line[2] or ""), "reason": said}
+    name = _ELSEWHERE.get(field, field)
+    if name in form.fields:
+        form.add_error(name, said.removeprefix(f"{field}: "))
+    else:
+        form.add_error(None, f"{field_words(field)}: {said}" if field and not said.startswith(field) else said)
 
 
 def _name_of(path: str, form: forms.Form) -> str:

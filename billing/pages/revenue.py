@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.csv_files import document_answer
 from billing.money import to_charge
+from billing.pages.refused_fields import say_at_field
 from billing.pages.share_facts import share_tabs
 from billing.queries.revenue import DueRow, DueState, due_rows, statement_file
 from billing.revenue_csv import BYTES_MAX
@@ -139,7 +140,7 @@ def _stated(request: HttpRequest, form: RevenueForm, row: DueRow) -> bool:
             now=datetime.now(UTC),
         )
     except Problem as refused:
-        form.add_error(None, refused.detail)
+        say_at_field(form, refused)
         return False
     messages.success(request, _("The statement is kept.") if is_new else _("This very statement was there already."))
     return True

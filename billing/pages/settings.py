@@ -25,6 +25,7 @@ from tenants.profiles import LogoChange, ProfileFields, fields_of, keep_profile,
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 from tenants.tax_ids import COUNTRIES
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -202,7 +203,7 @@ def _kept(request: HttpRequest, organization: Organization, form: ProfileForm) -
     except Problem as wrong:
         named = str(wrong.extra.get("field", "logo" if wrong.code == "wrong_logo" else ""))
         field = {"address_lines": "address"}.get(named, named)
-        form.add_error(field or None, wrong.detail.removeprefix(f"{named}: "))
+        form.add_error(field or None, told(wrong.said).removeprefix(f"{named}: "))
         return False
     messages.success(
         request, _("Kept. Bills that are issued from now on say so.") if is_new else _("Nothing was changed.")

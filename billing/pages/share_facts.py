@@ -22,6 +22,7 @@ from billing.bases import AUDIT_CLAIM
 from billing.csv_files import csv_answer
 from billing.models import PeriodState
 from billing.pages.correction_words import page_locale
+from billing.pages.refused_fields import say_at_field
 from billing.pages.share_fact_forms import AnswerForm, AuditAnswerForm, AuditForm, RefundForm, chosen_difference
 from billing.pages.share_fact_words import (
     FILE_HEADS,
@@ -222,7 +223,7 @@ def _stated(asked: Asked, form: Form, state: Callable[[], bool], *, kept: str = 
     try:
         is_new = state()
     except Problem as refused:
-        form.add_error(None, refused.detail)
+        say_at_field(form, refused)
         return False
     kept = kept or _("Kept. It changes the next bill.")
     messages.success(asked.request, kept if is_new else _("It was stated already."))
@@ -266,7 +267,7 @@ def _answered(asked: Asked, form: AnswerForm) -> bool:
             now=asked.now,
         )
     except Problem as refused:
-        form.add_error(None, refused.detail)
+        say_at_field(form, refused)
         return False
     said = (
         _("Both parties state this count: it bills.") if settled else _("Your count is kept. The other party is next.")

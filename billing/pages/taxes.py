@@ -28,6 +28,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,7 +199,7 @@ def _done(request: HttpRequest, provider: Organization, sent: str, form: forms.F
         acts[sent](provider, form.cleaned_data, by=request.user.email, now=datetime.now(UTC))
     except Problem as wrong:
         field = str(wrong.extra.get("field", ""))
-        form.add_error(field if field in form.fields else None, wrong.detail.removeprefix(f"{field}: "))
+        form.add_error(field if field in form.fields else None, told(wrong.said).removeprefix(f"{field}: "))
         return False
     messages.success(request, _("Kept. It counts on bills that are issued from now on."))
     return True

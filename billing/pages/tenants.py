@@ -30,6 +30,7 @@ from tenants.organizations.pages import FactsForm, invitation_address
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS, INVITE_TENANTS, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import provider_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -81,7 +82,7 @@ def provider_tenants(request: HttpRequest, organization: Organization) -> HttpRe
             )
         except Problem as refused:
             named = str(refused.extra.get("field", ""))
-            form.add_error({"email": "owner_email"}.get(named, named) or None, refused.detail)
+            form.add_error({"email": "owner_email"}.get(named, named) or None, told(refused.said))
         else:
             address = invitation_address(request, token)
             form = InviteTenantForm(initial={"country": organization.country})

@@ -27,6 +27,7 @@ from billing.settlement import retry_settlement
 from tenants.hook_models import DeliveryState, WebhookDelivery
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,12 +102,12 @@ def retry_step(*, kind: StepKind, step_id: UUID, operator: Organization, actor: 
     """
     if kind is StepKind.COLLECTION:
         if not _failed_collections().filter(pk=step_id).exists():
-            raise NotFailed("The collection goes on, or is done.")
+            raise NotFailed(sentence("The collection goes on, or is done."))
         retry_settlement(invoice_id=step_id, actor=actor, now=now)
         return
     if kind is StepKind.DOCUMENT:
         if not DocumentStep.objects.filter(pk=step_id, state=DocumentState.FAILED).exists():
-            raise NotFailed("The document is made, or is being made.")
+            raise NotFailed(sentence("The document is made, or is being made."))
         retry_documents(subject_id=step_id, actor=actor, now=now)
         return
     if kind is StepKind.WEBHOOK:
@@ -117,7 +118,7 @@ def retry_step(*, kind: StepKind, step_id: UUID, operator: Organization, actor: 
     else:
         changed = _stopped_letters(kind).filter(pk=step_id).update(attempts=0, due_at=now)
     if not changed:
-        raise NotFailed("It was sent, is tried by itself, or its receiver is turned off.")
+        raise NotFailed(sentence("It was sent, is tried by itself, or its receiver is turned off."))
     AuditEntry.objects.create(
         organization=operator, actor=actor, action="step.retried", subject=f"{kind} {step_id}", before=None,
         after={"due_at": now.isoformat()}, at=now,

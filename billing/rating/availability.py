@@ -19,6 +19,7 @@ from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_percent
 from clusters.occupancy import Hold, clip, unix_second
+from tenants.sentences import sentence
 
 RULE_CREDIT = "availability_credit"
 TIME_KINDS = (TermKind.LEASE, TermKind.ON_DEMAND, TermKind.SPOT)
@@ -53,19 +54,23 @@ class AvailabilityWording(Wording, frozen=True, kw_only=True, tag="availability"
 
     def check(self) -> None:
         """Raise `WrongWording` unless the ladder falls and its credits rise."""
-        example = "below 99.9 a credit of 10, below 99 of 25, below 95 of 100"
+        example = sentence("below 99.9 a credit of 10, below 99 of 25, below 95 of 100")
         if not self.ladder:
-            raise WrongWording("ladder", "has no step.", example)
+            raise WrongWording("ladder", sentence("has no step."), example)
         if not self.causes:
-            raise WrongWording("causes", "names no cause, so that nothing counts.", "node_silent, card_lost")
+            raise WrongWording("causes", sentence("names no cause, so that nothing counts."), "node_silent, card_lost")
         for place, step in enumerate(self.ladder):
             check_percent(f"ladder[{place}].below_percent", step.below_percent, "99.9")
             check_percent(f"ladder[{place}].credit_percent", step.credit_percent, "10")
         for place, (upper, lower) in enumerate(zip(self.ladder, self.ladder[1:], strict=False), 1):
             if lower.below_percent >= upper.below_percent:
-                raise WrongWording(f"ladder[{place}].below_percent", "must be less than the step before.", example)
+                raise WrongWording(
+                    f"ladder[{place}].below_percent", sentence("must be less than the step before."), example
+                )
             if lower.credit_percent < upper.credit_percent:
-                raise WrongWording(f"ladder[{place}].credit_percent", "must not be less than the step before.", example)
+                raise WrongWording(
+                    f"ladder[{place}].credit_percent", sentence("must not be less than the step before."), example
+                )
 
 
 class MeasuredAvailability(Fact, frozen=True, kw_only=True, tag="measured_availability"):

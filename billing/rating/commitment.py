@@ -25,6 +25,7 @@ from billing.rating.token_price_wording import check_decimal
 from billing.rating.wording import Stretch, Wording, WrongWording
 from billing.rating.years import year_of
 from clusters.occupancy import unix_second
+from tenants.sentences import sentence
 
 RULE_TRUE_UP = "commitment_true_up"
 RULE_RECOUPED = "commitment_recouped"
@@ -70,11 +71,11 @@ class CommitmentWording(Wording, frozen=True, kw_only=True, tag="commitment"):
     def check(self) -> None:
         """Raise `WrongWording` where it is neither per period nor per year, both, or nothing."""
         if (self.amount_per_period is None) == (self.amount_per_year is None):
-            raise WrongWording("amount_per_period", "A commitment is per period or per year.", '"10000.00"')
+            raise WrongWording("amount_per_period", sentence("A commitment is per period or per year."), '"10000.00"')
         field = "amount_per_year" if self.amount_per_period is None else "amount_per_period"
         check_decimal(field, self.amount, example='"10000.00"')
         if not self.amount:
-            raise WrongWording(field, "A commitment to nothing commits to nothing.", '"10000.00"')
+            raise WrongWording(field, sentence("A commitment to nothing commits to nothing."), '"10000.00"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from billing.rating.lines import make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind
 from billing.rating.token_price_wording import check_decimal, check_name
 from billing.rating.wording import Stretch, Wording, WrongWording
+from tenants.sentences import sentence
 
 RULE_DRAWN = "credit_drawn"
 _EXAMPLE = '"2026-03-01T00:00:00Z"'
@@ -76,7 +77,9 @@ class CreditWording(Wording, frozen=True, kw_only=True, tag="credit"):
         names = [grant.name for grant in self.grants]
         for place, name in enumerate(names):
             if name in names[:place]:
-                raise WrongWording(f"grants[{place}].name", f"{name!r} is granted twice.", '"welcome"')
+                raise WrongWording(
+                    f"grants[{place}].name", sentence("%(name)s is granted twice.", name=repr(name)), '"welcome"'
+                )
         if self.hard_stop is not None:
             _check_stop(self.hard_stop)
 
@@ -231,25 +234,34 @@ def check_grant(field: str, grant: Grant) -> None:
     check_name(f"{field}.name", grant.name)
     check_decimal(f"{field}.amount", grant.amount, decimals_max=4, example='"500.00"')
     if not grant.amount:
-        raise WrongWording(f"{field}.amount", "A balance of nothing pays for nothing.", '"500.00"')
+        raise WrongWording(f"{field}.amount", sentence("A balance of nothing pays for nothing."), '"500.00"')
     for name, at in (("from_at", grant.from_at), ("expires_at", grant.expires_at)):
         if at is not None and at.tzinfo is None:
-            raise WrongWording(f"{field}.{name}", "An instant has an offset from UTC.", _EXAMPLE)
+            raise WrongWording(f"{field}.{name}", sentence("An instant has an offset from UTC."), _EXAMPLE)
     if grant.expires_at is not None and grant.expires_at <= grant.from_at:
-        reason = f"It expires at {grant.expires_at.isoformat()}, which is not after {grant.from_at.isoformat()}."
+        reason = sentence(
+            "It expires at %(expires_at)s, which is not after %(from_at)s.",
+            expires_at=grant.expires_at.isoformat(),
+            from_at=grant.from_at.isoformat(),
+        )
         raise WrongWording(f"{field}.expires_at", reason, _EXAMPLE)
 
 
 def _check_stop(stop: HardStop) -> None:
     for name in ("check_every_s", "counted_within_s"):
         if getattr(stop, name) <= 0:
-            raise WrongWording(f"hard_stop.{name}", "It takes at least a second.", "30")
+            raise WrongWording(f"hard_stop.{name}", sentence("It takes at least a second."), "30")
     for name in ("spend_amount_per_hour_most", "stop_at_amount", "overdrawn_amount_most"):
         check_decimal(f"hard_stop.{name}", getattr(stop, name), example='"100.00"')
     if stop.overdrawn_amount_most < stop.reachable_amount:
         reachable = to_decimals(Fraction(ceil(stop.reachable_amount * 100), 100), 2)
-        reason = (
-            f"{stop.spend_amount_per_hour_most} an hour for {stop.check_every_s} + {stop.counted_within_s} s, less "
-            f"{stop.stop_at_amount}, can overdraw {reachable}, which is more than is promised."
+        reason = sentence(
+            "%(spend_amount_per_hour_most)s an hour for %(check_every_s)s + %(counted_within_s)s s, less "
+            "%(stop_at_amount)s, can overdraw %(reachable)s, which is more than is promised.",
+            spend_amount_per_hour_most=stop.spend_amount_per_hour_most,
+            check_every_s=stop.check_every_s,
+            counted_within_s=stop.counted_within_s,
+            stop_at_amount=stop.stop_at_amount,
+            reachable=reachable,
         )
         raise WrongWording("hard_stop.overdrawn_amount_most", reason, f'"{reachable}"')

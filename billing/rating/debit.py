@@ -11,6 +11,7 @@ from billing.rating.inputs import RatingWindow, TermInput
 from billing.rating.rated import Rated, RatedLine, TermKind, Unit, line_key, whole_amount
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_price
+from tenants.sentences import sentence
 
 RULE_CORRECTION: Final = "debit_correction"
 RULE_LATE_FEE: Final = "debit_late_fee"
@@ -35,9 +36,13 @@ class DebitWording(Wording, frozen=True, kw_only=True, tag="debit"):
         """Raise `WrongWording` where the amount is nothing, or the reason is missing."""
         check_price("amount", self.amount, "40.00")
         if not self.amount:
-            raise WrongWording("amount", "must be more than 0.", "40.00")
+            raise WrongWording("amount", sentence("must be more than 0."), "40.00")
         if not 0 < len(self.reason.strip()) <= REASON_CHARACTERS_MAX:
-            raise WrongWording("reason", f"must have 1 to {REASON_CHARACTERS_MAX} characters.", "2 hours were left out")
+            raise WrongWording(
+                "reason",
+                sentence("must have 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX),
+                "2 hours were left out",
+            )
 
 
 def rate_debit(term: TermInput, window: RatingWindow) -> Rated:

@@ -20,6 +20,7 @@ from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKin
 from billing.rating.token_price_wording import check_decimal
 from billing.rating.wording import Stretch, Wording, WrongWording
 from clusters.occupancy import unix_second
+from tenants.sentences import sentence
 
 RULE_PERCENT = "discount_percent"
 RULE_AMOUNT = "discount_amount"
@@ -52,16 +53,22 @@ class DiscountWording(Wording, frozen=True, kw_only=True, tag="discount"):
     def check(self) -> None:
         """Raise `WrongWording` where it is neither, both or too much, or names what there is not."""
         if (self.percent is None) == (self.amount_per_period is None):
-            raise WrongWording("percent", "A discount is a percentage or an amount.", '"10"')
+            raise WrongWording("percent", sentence("A discount is a percentage or an amount."), '"10"')
         if self.percent is not None:
             check_decimal("percent", self.percent, decimals_max=6, example='"10"')
             if not 0 < self.percent <= WHOLE_PERCENT:
-                raise WrongWording("percent", f"{self.percent} lies outside 0 and 100.", '"10"')
+                raise WrongWording(
+                    "percent", sentence("%(percent)s lies outside 0 and 100.", percent=self.percent), '"10"'
+                )
         if self.amount_per_period is not None:
             check_decimal("amount_per_period", self.amount_per_period, example='"250.00"')
         for place, quantity in enumerate(self.quantities):
             if quantity not in QUANTITIES:
-                raise WrongWording(f"quantities[{place}]", f"{quantity!r} is no quantity.", '"output"')
+                raise WrongWording(
+                    f"quantities[{place}]",
+                    sentence("%(quantity)s is no quantity.", quantity=repr(quantity)),
+                    '"output"',
+                )
         if self.coupon is not None:
             _check_coupon(self.coupon)
 
@@ -158,6 +165,8 @@ def _shared_out(amount: Fraction, over: dict[About, Fraction]) -> dict[About, De
 
 def _check_coupon(coupon: CouponWording) -> None:
     if not 0 < len(coupon.code) <= CODE_CHARS_MAX:
-        raise WrongWording("coupon.code", f"A code has 1 to {CODE_CHARS_MAX} characters.", '"WELCOME"')
+        raise WrongWording(
+            "coupon.code", sentence("A code has 1 to %(most)s characters.", most=CODE_CHARS_MAX), '"WELCOME"'
+        )
     if coupon.periods_most is not None and coupon.periods_most <= 0:
-        raise WrongWording("coupon.periods_most", "It holds in at least one period.", "3")
+        raise WrongWording("coupon.periods_most", sentence("It holds in at least one period."), "3")

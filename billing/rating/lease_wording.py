@@ -7,6 +7,7 @@ from enum import StrEnum
 from billing.rating.inputs import Fact
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_count, check_percent, check_price
+from tenants.sentences import sentence
 
 HOLDOVER_PERCENT_MAX = Decimal(1000)
 
@@ -82,18 +83,24 @@ class LeaseWording(Wording, frozen=True, kw_only=True, tag="lease"):
     def _check_one_price(self) -> None:
         named = [name for name in _PRICES if getattr(self, name) is not None]
         if len(named) > 1:
-            raise WrongWording(named[1], f"contradicts {named[0]}: a lease has one price.", "leave one of them out")
+            raise WrongWording(
+                named[1],
+                sentence("contradicts %(named)s: a lease has one price.", named=named[0]),
+                sentence("leave one of them out"),
+            )
         if self.is_flat and self.holdover_price_per_gpu_hour is not None:
-            reason = "contradicts the flat amount: give holdover_percent of it."
+            reason = sentence("contradicts the flat amount: give holdover_percent of it.")
             raise WrongWording("holdover_price_per_gpu_hour", reason, "holdover_percent 150")
 
     def _check_end(self) -> None:
         if (self.at_end is AtEnd.RENEW) != (self.renew_days > 0):
-            raise WrongWording("renew_days", "belongs to at_end renew, and renew needs it.", "30")
+            raise WrongWording("renew_days", sentence("belongs to at_end renew, and renew needs it."), "30")
         for rule, (field, example) in _NEEDED.items():
             given = bool(getattr(self, field))
             if given != (self.early_end is rule):
-                raise WrongWording(field, f"belongs to early_end {rule.value}, which needs it.", example)
+                raise WrongWording(
+                    field, sentence("belongs to early_end %(rule)s, which needs it.", rule=rule.value), example
+                )
 
     @property
     def is_flat(self) -> bool:

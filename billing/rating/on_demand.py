@@ -18,6 +18,7 @@ from billing.rating.spans import Span, joined, parts_of, span_of, without
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_count, check_percent, check_price
 from clusters.occupancy import Hold, clip, instant_of_second, unix_second
+from tenants.sentences import sentence
 
 STATES = ("starting", "running", "unreachable", "stopped")
 """What a session can be in; time of which nothing is on record is `running`."""
@@ -44,15 +45,23 @@ class SessionWording(Wording, frozen=True, kw_only=True):
         check_percent("price_percent", self.price_percent, "40")
         check_count("minimum_seconds", self.minimum_seconds, "60")
         if self.minimum_seconds > MINIMUM_SECONDS_MAX:
-            raise WrongWording("minimum_seconds", f"is more than a day: {self.minimum_seconds}.", "3600")
+            raise WrongWording(
+                "minimum_seconds",
+                sentence("is more than a day: %(minimum_seconds)s.", minimum_seconds=self.minimum_seconds),
+                "3600",
+            )
         example = ", ".join(STATES[:2])
         for state in self.billed_states:
             if state not in STATES:
-                raise WrongWording("billed_states", f"{state!r} is none of {', '.join(STATES)}.", example)
+                raise WrongWording(
+                    "billed_states",
+                    sentence("%(state)s is none of %(states)s.", state=repr(state), states=", ".join(STATES)),
+                    example,
+                )
         if len(set(self.billed_states)) < len(self.billed_states):
-            raise WrongWording("billed_states", "names a state twice.", example)
+            raise WrongWording("billed_states", sentence("names a state twice."), example)
         if "running" not in self.billed_states:
-            raise WrongWording("billed_states", "leaves out running, so that nothing would bill.", example)
+            raise WrongWording("billed_states", sentence("leaves out running, so that nothing would bill."), example)
 
 
 class OnDemandWording(SessionWording, frozen=True, kw_only=True, tag="on_demand"):

@@ -10,8 +10,9 @@ from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.price_lists import FACTOR, PriceKey, PriceList
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
-from billing.rating.wording import WrongWording, plain
+from billing.rating.wording import WrongWording, plain, unlike
 from metering.context_bands import CONTEXT_BANDS
+from tenants.sentences import sentence
 
 ROW_EXAMPLE: Final = '{"model": "my-model", "quantity": "output", "price_per_mtok": "0.98"}'
 MARK_EXAMPLE: Final = '{"mark": "batch", "factor": "0.5"}'
@@ -45,10 +46,12 @@ class PriceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Return what it is the price of, and the price; raises `WrongWording` about a field below `where`."""
         given = [(name, price) for name in UNIT_OF_FIELD if (price := getattr(self, name)) is not None]
         if len(given) != 1:
-            raise WrongWording(where, "exactly one price with its unit belongs to each row.", ROW_EXAMPLE)
+            raise WrongWording(where, sentence("exactly one price with its unit belongs to each row."), ROW_EXAMPLE)
         name, price = given[0]
         if bool(self.mark) != (name == FACTOR) or (self.mark and self.quantity):
-            raise WrongWording(f"{where}.mark", "a mark belongs to a factor, and takes no quantity.", MARK_EXAMPLE)
+            raise WrongWording(
+                f"{where}.mark", sentence("a mark belongs to a factor, and takes no quantity."), MARK_EXAMPLE
+            )
         key = PriceKey(UNIT_OF_FIELD[name], self.model, self.mark or self.quantity, self.context_over)
         check_price(key, price, where=f"{where}.{name}")
         return key, price
@@ -68,7 +71,7 @@ def read_rows(document: object, *, where: str) -> dict[PriceKey, Decimal]:
         rows = msgspec.convert(document, list[PriceRow])
     except msgspec.ValidationError as error:
         reason, _, at = str(error).partition(" - at `$")
-        raise WrongWording(f"{where}{at.rstrip('`')}", f"{reason}.", ROW_EXAMPLE) from error
+        raise WrongWording(f"{where}{at.rstrip('`')}", unlike(reason), ROW_EXAMPLE) from error
     return prices_in(rows, where=where)
 
 
@@ -78,7 +81,7 @@ def prices_in(rows: Iterable[PriceRow], *, where: str) -> dict[PriceKey, Decimal
     for place, row in enumerate(rows):
         key, price = row.priced(f"{where}[{place}]")
         if key in found:
-            raise WrongWording(f"{where}[{place}]", "this price is given twice.", ROW_EXAMPLE)
+            raise WrongWording(f"{where}[{place}]", sentence("this price is given twice."), ROW_EXAMPLE)
         found[key] = price
     return found
 
@@ -93,37 +96,71 @@ def check_list(prices: PriceList, *, where: str) -> None:
     for key, price in prices.items():
         check_price(key, price, where=where)
         if key.context_over and PriceKey(key.unit, key.model, key.quantity) not in prices:
-            reason = f"{key.quantity} has a price above {key.context_over} input tokens, and none for shorter requests."
-            raise WrongWording(where, f"{key.model}: {reason}", ROW_EXAMPLE)
+            reason = sentence(
+                "%(model)s: %(quantity)s has a price above %(context_over)s input tokens, and none for shorter "
+                "requests.",
+                model=key.model,
+                quantity=key.quantity,
+                context_over=key.context_over,
+            )
+            raise WrongWording(where, reason, ROW_EXAMPLE)
 
 
 def check_price(key: PriceKey, price: Decimal, *, where: str) -> None:
     """Raise `WrongWording` where a price cannot be charged or is of nothing that can be."""
     if not price.is_finite() or price < 0 or price != round(price, PRICE_DECIMALS_MAX):
-        reason = f"{price}: a price is at least 0 and has at most {PRICE_DECIMALS_MAX} decimals."
+        reason = sentence(
+            "%(price)s: a price is at least 0 and has at most %(most)s decimals.", price=price, most=PRICE_DECIMALS_MAX
+        )
         raise WrongWording(where, reason, PRICE_EXAMPLE)
     if price >= 10**WHOLE_DIGITS_MAX:
-        raise WrongWording(where, f"{price}: a price has at most {WHOLE_DIGITS_MAX} digits before it.", PRICE_EXAMPLE)
+        raise WrongWording(
+            where,
+            sentence("%(price)s: a price has at most %(most)s digits before it.", price=price, most=WHOLE_DIGITS_MAX),
+            PRICE_EXAMPLE,
+        )
     _check_names(key, where)
     tiers = CONTEXT_BANDS[1:] if key.unit == PriceUnit.PER_MTOK else ()
     if key.context_over and key.context_over not in tiers:
-        known = ", ".join(map(str, tiers)) or "none for this unit"
-        reason = f"requests are not told apart at {key.context_over} input tokens, only at {known}."
-        raise WrongWording(where, f"{key.model}: {reason}", "200000")
+        known = ", ".join(map(str, tiers)) or sentence("none for this unit")
+        reason = sentence(
+            "%(model)s: requests are not told apart at %(context_over)s input tokens, only at %(known)s.",
+            model=key.model,
+            context_over=key.context_over,
+            known=known,
+        )
+        raise WrongWording(where, reason, "200000")
 
 
 def _check_names(key: PriceKey, where: str) -> None:
     if not key.model and key.unit != FACTOR:
-        raise WrongWording(where, "it names what it is the price of.", ROW_EXAMPLE)
+        raise WrongWording(where, sentence("it names what it is the price of."), ROW_EXAMPLE)
     longest = CARD_CHARS_MAX if key.unit == PriceUnit.PER_GPU_HOUR else NAME_CHARS_MAX
     if len(key.model) > longest or not key.model.isprintable():
-        raise WrongWording(where, f"a name has at most {longest} characters, all of them printable.", ROW_EXAMPLE)
+        raise WrongWording(
+            where,
+            sentence("a name has at most %(longest)s characters, all of them printable.", longest=longest),
+            ROW_EXAMPLE,
+        )
     known = [row.name for row in QUANTITIES.values() if row.price_unit == key.unit]
     if key.unit != FACTOR and key.quantity not in (known or [""]):
-        expected = f"it is the price of: {', '.join(known)}" if known else "it takes no quantity"
-        raise WrongWording(where, f"{key.model}: {key.quantity!r} has no price {key.unit}; {expected}.", ROW_EXAMPLE)
+        one_of = sentence("it is the price of: %(known)s", known=", ".join(known))
+        expected = one_of if known else sentence("it takes no quantity")
+        raise WrongWording(
+            where,
+            sentence(
+                "%(model)s: %(quantity)s has no price %(unit)s; %(expected)s.",
+                model=key.model,
+                quantity=repr(key.quantity),
+                unit=key.unit,
+                expected=expected,
+            ),
+            ROW_EXAMPLE,
+        )
     if key.unit == FACTOR and not (key.quantity.isidentifier() and key.quantity.islower()):
-        raise WrongWording(where, f"{key.quantity!r} is no mark of usage.", MARK_EXAMPLE)
+        raise WrongWording(
+            where, sentence("%(quantity)s is no mark of usage.", quantity=repr(key.quantity)), MARK_EXAMPLE
+        )
 
 
 def _row(key: PriceKey, price: Decimal) -> dict[str, Any]:

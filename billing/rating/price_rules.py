@@ -29,6 +29,7 @@ from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_o
 from billing.rating.price_rows import PriceRow, prices_in
 from billing.rating.rated import Rated
 from billing.rating.wording import Stretch, Wording, WrongWording
+from tenants.sentences import sentence
 
 NOTICE_DAYS_MAX: Final = 3_650
 RISE_PERCENT_MAX: Final = 1_000
@@ -84,16 +85,18 @@ class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
     def check(self) -> None:
         """Raise `WrongWording` where the rule contradicts itself."""
         if not 0 <= self.notice_days <= NOTICE_DAYS_MAX:
-            raise WrongWording("notice_days", f"it lies within 0 and {NOTICE_DAYS_MAX}.", "30")
+            raise WrongWording("notice_days", sentence("it lies within 0 and %(most)s.", most=NOTICE_DAYS_MAX), "30")
         if self.lock and self.pin:
-            raise WrongWording("pin", "prices are locked or pinned, not both.", '"lock": null')
+            raise WrongWording("pin", sentence("prices are locked or pinned, not both."), '"lock": null')
         for name, at in self._instants():
             if at.tzinfo is None:
-                raise WrongWording(name, "an instant names its offset from UTC.", "2026-12-01T00:00:00Z")
+                raise WrongWording(name, sentence("an instant names its offset from UTC."), "2026-12-01T00:00:00Z")
         if self.lock and self.lock.to_at is not None and self.lock.to_at <= self.lock.from_at:
-            raise WrongWording("lock.to_at", "a lock ends after it begins.", "2027-12-01T00:00:00Z")
+            raise WrongWording("lock.to_at", sentence("a lock ends after it begins."), "2027-12-01T00:00:00Z")
         if self.rise_cap and not 0 <= self.rise_cap.percent_per_year <= RISE_PERCENT_MAX:
-            raise WrongWording("rise_cap.percent_per_year", f"it lies within 0 and {RISE_PERCENT_MAX}.", "5")
+            raise WrongWording(
+                "rise_cap.percent_per_year", sentence("it lies within 0 and %(most)s.", most=RISE_PERCENT_MAX), "5"
+            )
         prices_in(self.overrides, where="overrides")
 
     def prices(self) -> dict[PriceKey, Decimal]:

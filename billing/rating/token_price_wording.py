@@ -18,6 +18,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.wording import MeteredWording, WrongWording
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
+from tenants.sentences import sentence
 
 FACTOR_DECIMALS_MAX = 6
 NAME_CHARS_MAX = 32
@@ -190,69 +191,88 @@ def check_decimal(
 ) -> None:
     """Raise `WrongWording` where a number is negative, no number, or finer than it may be."""
     if not value.is_finite() or value < 0:
-        raise WrongWording(field, f"{value} is negative or no number.", example)
+        raise WrongWording(field, sentence("%(value)s is negative or no number.", value=value), example)
     exponent = value.normalize().as_tuple().exponent
     assert isinstance(exponent, int)
     if -exponent > decimals_max:
-        raise WrongWording(field, f"{value} has more than {decimals_max} decimals.", example)
+        raise WrongWording(
+            field, sentence("%(value)s has more than %(most)s decimals.", value=value, most=decimals_max), example
+        )
 
 
 def check_name(field: str, name: str) -> None:
     """Raise `WrongWording` where a name is empty or too long for a line's key."""
     if not 0 < len(name) <= NAME_CHARS_MAX or "|" in name:
-        raise WrongWording(field, f"A name has 1 to {NAME_CHARS_MAX} characters and no '|'.", '"main"')
+        raise WrongWording(
+            field, sentence("A name has 1 to %(most)s characters and no '|'.", most=NAME_CHARS_MAX), '"main"'
+        )
 
 
 def _check_quantity(field: str, quantity: str) -> None:
     if quantity not in QUANTITIES:
-        raise WrongWording(field, f"{quantity!r} is no quantity; known are {', '.join(QUANTITIES)}.", '"input"')
+        reason = sentence(
+            "%(quantity)s is no quantity; known are %(quantities)s.",
+            quantity=repr(quantity),
+            quantities=", ".join(QUANTITIES),
+        )
+        raise WrongWording(field, reason, '"input"')
 
 
 def _check_unit(field: str, quantity: str, unit: str) -> None:
     expected = QUANTITIES[quantity].price_unit
     if unit != expected:
-        raise WrongWording(field, f"{quantity} is priced {expected}, not {unit!r}.", f'"{expected}"')
+        reason = sentence(
+            "%(quantity)s is priced %(expected)s, not %(unit)s.", quantity=quantity, expected=expected, unit=repr(unit)
+        )
+        raise WrongWording(field, reason, f'"{expected}"')
 
 
 def _check_price(field: str, price: OwnPrice) -> None:
     if not price.model:
-        raise WrongWording(f"{field}.model", "A price is of one model.", '"my-model"')
+        raise WrongWording(f"{field}.model", sentence("A price is of one model."), '"my-model"')
     _check_quantity(f"{field}.quantity", price.quantity)
     _check_unit(f"{field}.price_unit", price.quantity, price.price_unit)
     check_decimal(f"{field}.price", price.price)
     if price.context_over not in CONTEXT_BANDS:
         known = ", ".join(map(str, CONTEXT_BANDS[1:]))
-        raise WrongWording(f"{field}.context_over", f"Requests are told apart at {known} tokens only.", "200000")
+        reason = sentence("Requests are told apart at %(known)s tokens only.", known=known)
+        raise WrongWording(f"{field}.context_over", reason, "200000")
 
 
 def _check_once(field: str, keys: Sequence[object]) -> None:
     for place, key in enumerate(keys):
         if key in keys[:place]:
-            raise WrongWording(f"{field}[{place}]", f"{key} is said twice.")
+            raise WrongWording(f"{field}[{place}]", sentence("%(key)s is said twice.", key=key))
 
 
 def _check_base(prices: Sequence[OwnPrice]) -> None:
     base = {(price.model, price.quantity) for price in prices if not price.context_over}
     for place, price in enumerate(prices):
         if (price.model, price.quantity) not in base:
-            reason = "Long requests have a price of their own, and shorter ones have none."
-            raise WrongWording(f"prices[{place}].context_over", reason, "a price with context_over 0 beside it")
+            reason = sentence("Long requests have a price of their own, and shorter ones have none.")
+            raise WrongWording(
+                f"prices[{place}].context_over", reason, sentence("a price with context_over 0 beside it")
+            )
 
 
 def _check_covered(field: str, part: Covers) -> None:
     check_name(f"{field}.name", part.name)
     if not part.quantities:
-        raise WrongWording(f"{field}.quantities", "Name at least one quantity.", '["input", "output"]')
+        raise WrongWording(f"{field}.quantities", sentence("Name at least one quantity."), '["input", "output"]')
     for place, quantity in enumerate(part.quantities):
         _check_quantity(f"{field}.quantities[{place}]", quantity)
     if len({QUANTITIES[quantity].unit for quantity in part.quantities}) > 1:
-        raise WrongWording(f"{field}.quantities", "Quantities of different units do not add up.", '["input", "output"]')
+        raise WrongWording(
+            f"{field}.quantities", sentence("Quantities of different units do not add up."), '["input", "output"]'
+        )
 
 
 def _check_table(field: str, table: TierTable) -> None:
     _check_covered(field, table)
     if not table.tiers:
-        raise WrongWording(f"{field}.tiers", "A table has at least one tier.", '[{"up_to": null, "price": "3.00"}]')
+        raise WrongWording(
+            f"{field}.tiers", sentence("A table has at least one tier."), '[{"up_to": null, "price": "3.00"}]'
+        )
     _check_ends(field, table.tiers)
     for place, tier in enumerate(table.tiers):
         _check_tier(f"{field}.tiers[{place}]", tier, absolute=table.is_absolute)
@@ -266,20 +286,22 @@ def _check_ends(field: str, tiers: Sequence[Tier]) -> None:
     example = "[1000000, 10000000, null]"
     ends = [tier.up_to for tier in tiers]
     if ends[-1] is not None:
-        raise WrongWording(
-            f"{field}.tiers[{len(ends) - 1}].up_to", f"Nothing is said of what lies above {ends[-1]}.", example
-        )
+        reason = sentence("Nothing is said of what lies above %(ends)s.", ends=ends[-1])
+        raise WrongWording(f"{field}.tiers[{len(ends) - 1}].up_to", reason, example)
     for place, (before, end) in enumerate(pairwise((0, *ends[:-1]))):
         if end is None:
-            raise WrongWording(f"{field}.tiers[{place}].up_to", "Only the last tier has no end.", example)
+            raise WrongWording(f"{field}.tiers[{place}].up_to", sentence("Only the last tier has no end."), example)
         assert before is not None
         if end <= before:
-            raise WrongWording(f"{field}.tiers[{place}].up_to", f"{end} does not lie above {before}.", example)
+            reason = sentence("%(end)s does not lie above %(before)s.", end=end, before=before)
+            raise WrongWording(f"{field}.tiers[{place}].up_to", reason, example)
 
 
 def _check_tier(field: str, tier: Tier, *, absolute: bool) -> None:
     if (tier.price is None) == (tier.percent is None) or (tier.price is not None) != absolute:
-        raise WrongWording(field, "All tiers of a table have a price, or all have a percentage.", '{"price": "2.00"}')
+        raise WrongWording(
+            field, sentence("All tiers of a table have a price, or all have a percentage."), '{"price": "2.00"}'
+        )
     if tier.price is not None:
         check_decimal(f"{field}.price", tier.price)
     if tier.percent is not None:
@@ -289,14 +311,16 @@ def _check_tier(field: str, tier: Tier, *, absolute: bool) -> None:
 def _check_package(field: str, package: Package) -> None:
     _check_covered(field, package)
     if package.units <= 0:
-        raise WrongWording(f"{field}.units", f"A package of {package.units} units is never used up.", "1000000")
+        raise WrongWording(
+            f"{field}.units", sentence("A package of %(units)s units is never used up.", units=package.units), "1000000"
+        )
     check_decimal(f"{field}.amount_per_package", package.amount_per_package, example='"5.00"')
 
 
 def _check_allowance(field: str, allowance: Allowance) -> None:
     _check_covered(field, allowance)
     if allowance.units_per_period < 0:
-        reason = f"{allowance.units_per_period} is negative."
+        reason = sentence("%(units_per_period)s is negative.", units_per_period=allowance.units_per_period)
         raise WrongWording(f"{field}.units_per_period", reason, "1000000")
 
 
@@ -306,7 +330,13 @@ def _check_covers(field: str, parts: Sequence[Covers]) -> None:
         models = not left.models or not right.models or set(left.models) & set(right.models)
         both = [quantity for quantity in left.quantities if quantity in right.quantities]
         if models and both:
-            raise WrongWording(field, f"{left.name!r} and {right.name!r} both cover {both[0]}.", "one table for each")
+            reason = sentence(
+                "%(name)s and %(right_name)s both cover %(both)s.",
+                name=repr(left.name),
+                right_name=repr(right.name),
+                both=both[0],
+            )
+            raise WrongWording(field, reason, sentence("one table for each"))
 
 
 def _check_factor(field: str, factor: Decimal) -> None:
@@ -316,7 +346,9 @@ def _check_factor(field: str, factor: Decimal) -> None:
 def _check_multipliers(multipliers: Sequence[Multiplier]) -> None:
     for place, multiplier in enumerate(multipliers):
         if multiplier.mark not in MARKS:
-            reason = f"{multiplier.mark!r} is no mark; known are {', '.join(MARKS)}."
+            reason = sentence(
+                "%(mark)s is no mark; known are %(marks)s.", mark=repr(multiplier.mark), marks=", ".join(MARKS)
+            )
             raise WrongWording(f"multipliers[{place}].mark", reason, '"batch"')
         _check_factor(f"multipliers[{place}].factor", multiplier.factor)
     _check_once("multipliers", [multiplier.mark for multiplier in multipliers])
@@ -328,19 +360,23 @@ def _check_windows(windows: Sequence[OffPeak]) -> None:
     _check_once("off_peak", [window.name for window in windows])
     for left, right in combinations(windows, 2):
         if _overlap(minutes_of_week(left), minutes_of_week(right)):
-            raise WrongWording("off_peak", f"{left.name!r} and {right.name!r} overlap.", "one window for each hour")
+            reason = sentence("%(name)s and %(right_name)s overlap.", name=repr(left.name), right_name=repr(right.name))
+            raise WrongWording("off_peak", reason, sentence("one window for each hour"))
 
 
 def _check_window(field: str, window: OffPeak) -> None:
     check_name(f"{field}.name", window.name)
     for name, text in (("from_local", window.from_local), ("to_local", window.to_local)):
         if local_minutes(text) is None or (name == "from_local" and text == MIDNIGHT_AFTER):
-            raise WrongWording(f"{field}.{name}", f"{text!r} is no time of day.", '"22:00"')
+            raise WrongWording(f"{field}.{name}", sentence("%(text)s is no time of day.", text=repr(text)), '"22:00"')
     if window.from_local == window.to_local:
-        raise WrongWording(f"{field}.to_local", "The window has no length.", '"00:00" to "24:00" for a whole day')
+        raise WrongWording(
+            f"{field}.to_local", sentence("The window has no length."), sentence('"00:00" to "24:00" for a whole day')
+        )
     for place, day in enumerate(window.days):
         if day not in WEEKDAYS:
-            raise WrongWording(f"{field}.days[{place}]", f"{day!r} is none of {', '.join(WEEKDAYS)}.", '"sat"')
+            reason = sentence("%(day)s is none of %(weekdays)s.", day=repr(day), weekdays=", ".join(WEEKDAYS))
+            raise WrongWording(f"{field}.days[{place}]", reason, '"sat"')
     _check_factor(f"{field}.factor", window.factor)
 
 

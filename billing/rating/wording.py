@@ -14,9 +14,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from tenants.sentences import Sentence, sentence
+
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """The end of what has none."""
 
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_EXPECTED = re.compile(r"Expected `(.*)`, got `(.*)`")
+_NO_INSTANT = "Invalid RFC3339 encoded datetime"
 _AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
 
 
@@ -105,9 +110,23 @@ def read_wording(kinds: type[W], document: Mapping[str, Any]) -> W:
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
         assert found is not None
-        raise WrongWording(found["field"] or "kind", found["reason"] + ".") from error
+        missing, field = _MISSING.fullmatch(found["reason"]), found["field"]
+        named = f"{field}.{missing[1]}" if field and missing else field or "kind"
+        example = "2026-12-01T00:00:00Z" if found["reason"] == _NO_INSTANT else ""
+        raise WrongWording(named, unlike(found["reason"]), example) from error
     wording.check()
     return wording
+
+
+def unlike(found: str) -> Sentence:
+    """Return what is said of a document whose form is wrong; what was found there stays in the reader's English."""
+    if missing := _MISSING.fullmatch(found):
+        return sentence("Object missing required field `%(name)s`.", name=missing[1])
+    if other := _EXPECTED.fullmatch(found):
+        return sentence("Expected `%(expected)s`, got `%(got)s`.", expected=other[1], got=other[2])
+    if found == _NO_INSTANT:
+        return sentence("Invalid RFC3339 encoded datetime.")
+    return sentence("%(found)s.", found=found)
 
 
 def write_wording(wording: Wording) -> dict[str, Any]:

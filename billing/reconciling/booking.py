@@ -15,6 +15,7 @@ from billing.payment_reversals import left_of, reverse_payment
 from billing.statements.paying_out import record_paid_elsewhere
 from billing.stripe_amounts import from_minor_units
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,18 +42,33 @@ def book_refund(*, seen: StripeRefund, by: str, now: datetime) -> tuple[PaymentR
     and one that is more than is left of what our books have of its charge.
     """
     if seen.status in GIVEN_UP:
-        raise NothingToBook(f"Refund {seen.id} is {seen.status}: the money is at Stripe. Look again, then accept.")
+        raise NothingToBook(
+            sentence(
+                "Refund %(id)s is %(status)s: the money is at Stripe. Look again, then accept.",
+                id=seen.id,
+                status=seen.status,
+            )
+        )
     if _is_ours(seen):
-        raise NothingToBook(f"Refund {seen.id} is one of ours, which its own sweep records. Look again in a minute.")
+        raise NothingToBook(
+            sentence("Refund %(id)s is one of ours, which its own sweep records. Look again in a minute.", id=seen.id)
+        )
     known = tuple(PaymentReversal.objects.filter(reference__startswith=f"{seen.id}:"))
     if known:
         return known
     payments = _payments_of(seen)
     if not payments and TopUp.objects.filter(charge_id=seen.charge_id).exists():
-        raise NothingToBook("It gave bought credit back: take the credit off the balance, then accept.")
+        raise NothingToBook(sentence("It gave bought credit back: take the credit off the balance, then accept."))
     amount = from_minor_units(seen.amount_minor, seen.currency)
     if sum((left for _, left in payments), Decimal(0)) < amount:
-        raise NothingToBook(f"Our books have less of charge {seen.charge_id} than {amount} {seen.currency}.")
+        raise NothingToBook(
+            sentence(
+                "Our books have less of charge %(charge_id)s than %(amount)s %(currency)s.",
+                charge_id=seen.charge_id,
+                amount=amount,
+                currency=seen.currency,
+            )
+        )
     made = []
     for payment, left in payments:
         taken = min(left, amount)
@@ -78,9 +94,16 @@ def book_transfer(*, seen: StripeTransfer, by: str, now: datetime) -> Payout:
     """
     payee = StripePayee.objects.filter(account_id=seen.account_id).first()
     if payee is None:
-        raise NothingToBook(f"Account {seen.account_id} is no provider's here: take the transfer back at Stripe.")
+        raise NothingToBook(
+            sentence(
+                "Account %(account_id)s is no provider's here: take the transfer back at Stripe.",
+                account_id=seen.account_id,
+            )
+        )
     if seen.reversed_minor:
-        raise NothingToBook(f"Of transfer {seen.id} something came back: accept it when nothing is left of it.")
+        raise NothingToBook(
+            sentence("Of transfer %(id)s something came back: accept it when nothing is left of it.", id=seen.id)
+        )
     return record_paid_elsewhere(
         provider_id=payee.pk,
         account_id=seen.account_id,

@@ -28,6 +28,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
 from tenants.scoping import acting_membership, operator_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def operator_difference(request: HttpRequest, organization: Organization, *, dif
             now=datetime.now(UTC),
         )
     except Problem as problem:
-        messages.error(request, f"{problem.title}: {problem.detail}")
+        messages.error(request, f"{problem.title}: {told(problem.said)}")
     except StripeError as error:
         messages.error(request, _("Stripe did not do it: %(reason)s") % {"reason": error})
     else:

@@ -14,6 +14,7 @@ from billing.stripe_answers import StripeRefused
 from billing.stripe_results import apply_stripe_invoice
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,12 +74,23 @@ def settle_difference(
     assert not connection.in_atomic_block, "no lock is held over the network"
     difference = Difference.objects.select_related("invoice").get(pk=difference_id)
     if difference.settled_at is not None:
-        raise AlreadySettled(f"It was settled at {difference.settled_at.isoformat()} by {difference.settled_by}.")
+        raise AlreadySettled(
+            sentence(
+                "It was settled at %(settled_at)s by %(settled_by)s.",
+                settled_at=difference.settled_at.isoformat(),
+                settled_by=difference.settled_by,
+            )
+        )
     note = note.strip()
     if way not in WAYS[difference.kind]:
-        raise NoSuchWay(f"Expected one of {', '.join(WAYS[difference.kind])}, found {way!r}.", field="way")
+        raise NoSuchWay(
+            sentence("Expected one of %(ways)s, found %(way)s.", ways=", ".join(WAYS[difference.kind]), way=repr(way)),
+            field="way",
+        )
     if way == ACCEPT and not 0 < len(note) <= NOTE_CHARACTERS_MAX:
-        raise NoSuchWay(f"note: expected 1 to {NOTE_CHARACTERS_MAX} characters that say why.", field="note")
+        raise NoSuchWay(
+            sentence("note: expected 1 to %(most)s characters that say why.", most=NOTE_CHARACTERS_MAX), field="note"
+        )
     if way != ACCEPT:
         _take(difference, way, by=by, gateway=gateway, now=now)
     return _settled(difference, way=way, note=note, by=by, now=now)
@@ -89,7 +101,7 @@ def _take(difference: Difference, way: str, *, by: str, gateway: StripeGateway |
         _take_back(difference, by=by, now=now)
         return
     if gateway is None:
-        raise NoSuchWay("This installation has no account at Stripe.", field="way")
+        raise NoSuchWay(sentence("This installation has no account at Stripe."), field="way")
     if way == BOOK:
         _book(difference, gateway, by=by, now=now)
     elif way == PUSH:
@@ -111,7 +123,9 @@ def _book(difference: Difference, gateway: StripeGateway, *, by: str, now: datet
     if settlement is None or not settlement.stripe_invoice_id:
         settlement = _by_charge(difference, gateway)
     if settlement is None:
-        raise NoSuchWay("No invoice of ours at Stripe shows this payment; book it by hand, then accept.", field="way")
+        raise NoSuchWay(
+            sentence("No invoice of ours at Stripe shows this payment; book it by hand, then accept."), field="way"
+        )
     seen = gateway.get_invoice(settlement.stripe_invoice_id)
     apply_stripe_invoice(invoice_id=settlement.invoice_id, seen=seen, now=now)
 
@@ -157,7 +171,7 @@ def _close(difference: Difference, gateway: StripeGateway, now: datetime) -> Non
 def _take_back(difference: Difference, *, by: str, now: datetime) -> None:
     payment = Payment.objects.filter(reference=difference.stripe_id).first()
     if payment is None:
-        raise NoSuchWay("The payment is not found by its reference any more.", field="way")
+        raise NoSuchWay(sentence("The payment is not found by its reference any more."), field="way")
     if left_of(payment) > 0:
         reverse_payment(
             payment_id=payment.pk,
@@ -172,7 +186,7 @@ def _take_back(difference: Difference, *, by: str, now: datetime) -> None:
 def _settled(difference: Difference, *, way: str, note: str, by: str, now: datetime) -> Difference:
     open_ones = Difference.objects.filter(pk=difference.pk, settled_at__isnull=True)
     if not open_ones.update(settled_at=now, settled_by=by, way=way, note=note):
-        raise AlreadySettled("Someone else settled it just now.")
+        raise AlreadySettled(sentence("Someone else settled it just now."))
     operator = Organization.objects.filter(is_operator=True).first()
     if operator is not None:
         AuditEntry.objects.create(

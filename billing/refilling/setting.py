@@ -13,6 +13,7 @@ from billing.stripe_amounts import AmountNotRepresentable, minor_units
 from billing.topups.buying import AMOUNT_MAX, WrongTopUp, check_amount
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +52,9 @@ def set_rule(*, contract: Contract, figures: Figures, term_ref: str = "", by: st
     terms = Term.objects.filter(contract=held, kind=TermKind.CREDIT).order_by("ref")
     term = (terms.filter(ref=term_ref) if term_ref else terms).first()
     if term is None:
-        raise WrongBalanceRule(f"{held.number} has no such term of prepaid credit.", field="term")
+        raise WrongBalanceRule(
+            sentence("%(number)s has no such term of prepaid credit.", number=held.number), field="term"
+        )
     check_figures(figures, held.currency)
     running = running_rule(held)
     if running is not None and (running.term_id, *_figures(running)) == (
@@ -86,7 +89,7 @@ def end_rule(*, contract: Contract, by: str, reason: str = "", now: datetime) ->
     held = Contract.objects.select_for_update(no_key=True, of=("self",)).select_related("tenant").get(pk=contract.pk)
     running = running_rule(held)
     if running is None:
-        raise NoBalanceRule(f"{held.number} has no rule about low credit.")
+        raise NoBalanceRule(sentence("%(number)s has no rule about low credit.", number=held.number))
     end(running, by=by, reason=reason, now=now)
     _audit(held, by, running, None, now)
     return running
@@ -111,24 +114,31 @@ def check_figures(figures: Figures, currency: str) -> None:
         return
     if figures.buy_amount is None or figures.month_max_amount is None:
         missing = "buy" if figures.buy_amount is None else "month_max"
-        raise WrongBalanceRule(f"{missing}: give both what to buy and the most a month, or neither.", field=missing)
+        raise WrongBalanceRule(
+            sentence("%(missing)s: give both what to buy and the most a month, or neither.", missing=missing),
+            field=missing,
+        )
     try:
         check_amount(figures.buy_amount, currency)
     except WrongTopUp as wrong:
-        raise WrongBalanceRule(f"buy: {wrong.detail}", field="buy") from wrong
+        raise WrongBalanceRule(sentence("buy: %(detail)s", detail=wrong.args[0]), field="buy") from wrong
     _check_amount("month_max", figures.month_max_amount, currency)
     if figures.month_max_amount < figures.buy_amount:
-        raise WrongBalanceRule("month_max: expected at least what is bought at once.", field="month_max")
+        raise WrongBalanceRule(sentence("month_max: expected at least what is bought at once."), field="month_max")
 
 
 def _check_amount(field: str, amount: Decimal, currency: str) -> None:
     if not amount.is_finite() or not 0 < amount <= AMOUNT_MAX:
-        raise WrongBalanceRule(f"{field}: expected more than 0 and at most {AMOUNT_MAX}.", field=field)
+        raise WrongBalanceRule(
+            sentence("%(field)s: expected more than 0 and at most %(most)s.", field=field, most=AMOUNT_MAX), field=field
+        )
     try:
         minor_units(amount, currency)
     except (AmountNotRepresentable, ValueError) as wrong:
         digits = minor_digits(currency)
-        raise WrongBalanceRule(f"{field}: expected at most {digits} decimals.", field=field) from wrong
+        raise WrongBalanceRule(
+            sentence("%(field)s: expected at most %(digits)s decimals.", field=field, digits=digits), field=field
+        ) from wrong
 
 
 def _figures(rule: BalanceRule) -> tuple[Decimal, Decimal | None, Decimal | None]:

@@ -19,6 +19,7 @@ from billing.statements.pain import SEPA_AMOUNT_MAX, Address, Holder, Order, Tra
 from billing.statements.paying_out import NoPayout, WrongPayout
 from tenants.models import AuditEntry, Organization
 from tenants.profiles import profile_of
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,18 +74,18 @@ def make_file(*, operator: Organization, currency: str, by: str, now: datetime) 
     Organization.objects.select_for_update(no_key=True).get(pk=operator.pk)
     payer = profile_of(operator)
     if not payer.iban:
-        raise WrongPayout("iban: the operator's billing profile has none to pay from.", field="iban")
-    rows = list(
-        _waiting()
-        .filter(currency=currency)
-        .select_for_update(of=("self",))
-        .order_by("created_at", "pk")[:TRANSFERS_MAX]
-    )
+        raise WrongPayout(sentence("iban: the operator's billing profile has none to pay from."), field="iban")
+    waiting = _waiting().filter(currency=currency).select_for_update(of=("self",))
+    rows = list(waiting.order_by("created_at", "pk")[:TRANSFERS_MAX])
     profiles = _profiles(rows)
     chosen = [one for one in rows if _lacking(one, payer, profiles[one.provider_id]) is None]
     if not chosen:
         raise NoPayout(
-            f"No payout in {currency} by bank waits for a file that has an IBAN, and outside SEPA a BIC, to go to."
+            sentence(
+                "No payout in %(currency)s by bank waits for a file that has an IBAN, and outside SEPA a BIC, to go "
+                "to.",
+                currency=currency,
+            )
         )
     number = f"{PREFIX}{PayoutFile.objects.count() + 1:04}"
     order = Order(

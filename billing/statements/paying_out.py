@@ -33,9 +33,11 @@ from billing.models import (
 from billing.money import minor_digits, round_to_minor
 from billing.statements.available import available
 from billing.statements.gathering import CAUSE_BANK, CAUSE_PAYOUT
+from billing.states import in_state
 from billing.telling import tell_payout
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,14 +132,18 @@ def make_payout(*, provider_id: UUID, currency: str, by: str, now: datetime, sch
     terms = terms_of(provider_id)
     provider = Organization.objects.get(pk=provider_id)
     if scheduled and not _is_time(provider_id, currency, now):
-        raise NoPayout("It is not time for a payout by the schedule.")
+        raise NoPayout(sentence("It is not time for a payout by the schedule."))
     account_id = _require_ready(provider, terms)
     found = available(terms=terms, currency=currency, now=now)
     if found.amount <= 0 or found.amount < terms.minimum_amount:
         least = round_to_minor(terms.minimum_amount, currency)
-        raise NoPayout(
-            f"{found.amount} {currency} is available, and the least is {least}.", available=str(found.amount)
+        reason = sentence(
+            "%(amount)s %(currency)s is available, and the least is %(least)s.",
+            amount=found.amount,
+            currency=currency,
+            least=least,
         )
+        raise NoPayout(reason, available=str(found.amount))
     return _make(terms, terms.method, currency=currency, amount=found.amount, account_id=account_id, by=by, now=now)
 
 
@@ -198,14 +204,16 @@ def _make(
 def _require_ready(provider: Organization, terms: PayoutTerms) -> str:
     """Return the account at Stripe that it goes to, if it goes there."""
     if provider.is_operator:
-        raise NoPayout(f"{provider.name} is the operator: it holds its money itself.")
+        raise NoPayout(sentence("%(name)s is the operator: it holds its money itself.", name=provider.name))
     if terms.held_reason:
-        raise NoPayout(f"Payouts are held: {terms.held_reason}", held=terms.held_reason)
+        raise NoPayout(
+            sentence("Payouts are held: %(held_reason)s", held_reason=terms.held_reason), held=terms.held_reason
+        )
     if terms.method != PayoutMethod.STRIPE:
         return ""
     payee = StripePayee.objects.filter(pk=provider.pk).first()
     if payee is None or not payee.can_receive:
-        raise NoPayout("The provider's account at Stripe cannot receive transfers yet.")
+        raise NoPayout(sentence("The provider's account at Stripe cannot receive transfers yet."))
     return payee.account_id
 
 
@@ -219,9 +227,13 @@ def record_paid(*, payout_id: UUID, reference: str, by: str, at: datetime, now: 
     if payout.state in (PayoutState.PAID, PayoutState.REVERSED) and payout.reference == reference:
         return payout
     if payout.state != PayoutState.IN_TRANSIT:
-        raise PayoutSettled(
-            f"{payout.number} is {payout.state}, by {payout.reference or 'nobody'}.", state=payout.state
+        reason = sentence(
+            "%(number)s is %(state)s, by %(reference)s.",
+            number=payout.number,
+            state=in_state(payout.state),
+            reference=payout.reference or "nobody",
         )
+        raise PayoutSettled(reason, state=payout.state)
     _move(payout, PayoutState.PAID, reference=reference, settled_at=at, now=now)
     _book(
         payout,
@@ -243,7 +255,10 @@ def record_failed(*, payout_id: UUID, reason: str, by: str, now: datetime) -> Pa
     if payout.state == PayoutState.FAILED:
         return payout
     if payout.state != PayoutState.IN_TRANSIT:
-        raise PayoutSettled(f"{payout.number} is {payout.state}: record what came back of it.", state=payout.state)
+        reason = sentence(
+            "%(number)s is %(state)s: record what came back of it.", number=payout.number, state=in_state(payout.state)
+        )
+        raise PayoutSettled(reason, state=payout.state)
     payout.last_error = reason
     _move(payout, PayoutState.FAILED, reference="", settled_at=now, now=now)
     _book(
@@ -271,14 +286,30 @@ def record_reversal(
     known = payout.reversals.filter(reference=reference).first()
     if known is not None:
         if known.amount != amount:
-            raise WrongPayout(f"{reference} was recorded before as {known.amount} {payout.currency}.")
+            reason = sentence(
+                "%(reference)s was recorded before as %(amount)s %(currency)s.",
+                reference=reference,
+                amount=known.amount,
+                currency=payout.currency,
+            )
+            raise WrongPayout(reason)
         return known
     if payout.state != PayoutState.PAID:
-        raise PayoutSettled(f"{payout.number} is {payout.state}: nothing of it can come back.", state=payout.state)
+        reason = sentence(
+            "%(number)s is %(state)s: nothing of it can come back.", number=payout.number, state=in_state(payout.state)
+        )
+        raise PayoutSettled(reason, state=payout.state)
     left = payout.amount - (payout.reversals.aggregate(sum=Sum("amount"))["sum"] or Decimal(0))
     if not 0 < amount <= left or amount != round(amount, minor_digits(payout.currency)):
         left = round_to_minor(left, payout.currency)
-        raise WrongPayout(f"{left} {payout.currency} of {payout.number} can come back, not {amount}.", left=str(left))
+        reason = sentence(
+            "%(left)s %(currency)s of %(number)s can come back, not %(amount)s.",
+            left=left,
+            currency=payout.currency,
+            number=payout.number,
+            amount=amount,
+        )
+        raise WrongPayout(reason, left=str(left))
     reversal = PayoutReversal.objects.create(
         payout=payout, amount=amount, reason=reason[:TEXT_CHARACTERS_MAX], reference=reference, by=by, at=at
     )
@@ -355,4 +386,5 @@ def _move(payout: Payout, state: PayoutState, *, reference: str, settled_at: dat
 
 def _require_text(text: str, name: str) -> None:
     if not 0 < len(text) <= TEXT_CHARACTERS_MAX:
-        raise WrongPayout(f"The {name} must have 1 to {TEXT_CHARACTERS_MAX} characters.", field=name)
+        reason = sentence("The %(name)s must have 1 to %(most)s characters.", name=name, most=TEXT_CHARACTERS_MAX)
+        raise WrongPayout(reason, field=name)

@@ -11,6 +11,7 @@ from billing.models import PayoutMethod, PayoutSchedule, PayoutTerms
 from billing.statements.paying_out import terms_of
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,10 @@ def set_terms(
     allowed = (*(BY_PROVIDER if actor.pk == provider.pk else ()), *(BY_OPERATOR if actor.is_operator else ()))
     for name in changes:
         if name not in allowed:
-            raise NotYourPayoutTerms(f"{actor.name} may set: {', '.join(allowed) or 'nothing'}.", field=name)
+            raise NotYourPayoutTerms(
+                sentence("%(name)s may set: %(allowed)s.", name=actor.name, allowed=", ".join(allowed) or "nothing"),
+                field=name,
+            )
     terms = terms_of(provider.pk)
     before = {name: str(getattr(terms, name)) for name in changes}
     for name, value in changes.items():
@@ -80,7 +84,9 @@ def _require_sound(terms: PayoutTerms) -> None:
     }
     for name, is_wrong in wrong.items():
         if is_wrong:
-            raise WrongPayoutTerms(f"{name}: {getattr(terms, name)!r} cannot be.", field=name)
+            raise WrongPayoutTerms(
+                sentence("%(name)s: %(given)s cannot be.", name=name, given=repr(getattr(terms, name))), field=name
+            )
 
 
 def _is_amount(amount: Decimal) -> bool:

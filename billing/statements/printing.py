@@ -13,6 +13,7 @@ from billing.documents.press import CannotPrint, print_paper
 from tenants.models import Organization
 from tenants.problems import Problem
 from tenants.profiles import profile_of
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from billing.documents.inputs import Language
@@ -46,7 +47,11 @@ def print_account(tenant: Organization, account: Account, language: Language | N
     """
     if len(account.lines) > ROWS_MAX:
         raise AccountNotPrintable(
-            f"{len(account.lines)} movements: at most {ROWS_MAX} are printed. Ask for fewer days, or for the CSV.",
+            sentence(
+                "%(count)s movements: at most %(most)s are printed. Ask for fewer days, or for the CSV.",
+                count=len(account.lines),
+                most=ROWS_MAX,
+            )
         )
     provider = Organization.objects.get(pk=account.party.provider_id)
     parties = between(profile_of(provider), profile_of(tenant))

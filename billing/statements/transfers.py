@@ -16,9 +16,11 @@ from django.db.models import Sum
 
 from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutState
 from billing.statements.paying_out import PayoutSettled, WrongPayout, record_failed, record_paid, record_reversal
+from billing.states import in_state
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minor_units
 from billing.stripe_answers import BalanceInsufficient, StripeRefused, StripeUnavailable
 from billing.stripe_intents import Result, carry_out
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,10 +135,25 @@ def take_back(
     """
     payout = Payout.objects.get(pk=payout_id)
     if payout.method != PayoutMethod.STRIPE or payout.state != PayoutState.PAID:
-        raise PayoutSettled(f"{payout.number} is {payout.state} by {payout.method}.", state=payout.state)
+        raise PayoutSettled(
+            sentence(
+                "%(number)s is %(state)s by %(method)s.",
+                number=payout.number,
+                state=in_state(payout.state),
+                method=payout.method,
+            ),
+            state=payout.state,
+        )
     before = payout.reversals.aggregate(sum=Sum("amount"))["sum"] or 0
     if not 0 < amount <= payout.amount - before:
-        raise WrongPayout(f"{payout.amount - before} {payout.currency} of {payout.number} can be taken back.")
+        raise WrongPayout(
+            sentence(
+                "%(amount)s %(currency)s of %(number)s can be taken back.",
+                amount=payout.amount - before,
+                currency=payout.currency,
+                number=payout.number,
+            )
+        )
     reference = f"{payout.pk}:{minor_units(payout.amount - before, payout.currency)}"
 
     def look_up() -> Result | None:

@@ -13,6 +13,7 @@ from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 from tenants.tax_ids import COUNTRIES
 
 if TYPE_CHECKING:
@@ -93,15 +94,27 @@ def enter_rate(
     It counts on bills that are issued from now on, also for days that are past. Raises `WrongTax`.
     """
     if country not in COUNTRIES:
-        raise WrongTax(f"country: found {country!r}, expected an ISO 3166-1 alpha-2 code such as DE.", field="country")
+        raise WrongTax(
+            sentence(
+                "country: found %(country)s, expected an ISO 3166-1 alpha-2 code such as DE.", country=repr(country)
+            ),
+            field="country",
+        )
     if category != BUILT_IN and category not in list(Category):
         known = ", ".join(Category)
-        raise WrongTax(f"category: found {category!r}, expected one of {known}, or nothing.", field="category")
+        raise WrongTax(
+            sentence(
+                "category: found %(category)s, expected one of %(known)s, or nothing.",
+                category=repr(category),
+                known=known,
+            ),
+            field="category",
+        )
     _check_percent(category, percent)
     _limited("reason_code", reason_code, 30)
     _limited("reason", reason, 200)
     if category in (Category.EXEMPT, Category.NOT_SUBJECT) and not reason.strip():
-        raise WrongTax("reason: a bill without tax says why.", field="reason")
+        raise WrongTax(sentence("reason: a bill without tax says why."), field="reason")
     made = TaxRate.objects.create(
         provider=provider,
         country=country,
@@ -135,15 +148,15 @@ def grant_exemption(
     """Keep a tenant's certificate, for bills that are issued from now on. Raises WrongTax, TaxTenantUnknown."""
     for name, text, longest in (("reference", reference, 100), ("reason", reason, 200)):
         if not text.strip():
-            raise WrongTax(f"{name}: expected what the certificate says.", field=name)
+            raise WrongTax(sentence("%(name)s: expected what the certificate says.", name=name), field=name)
         _limited(name, text, longest)
     _limited("reason_code", reason_code, 30)
     if to_on is not None and to_on < from_on:
-        raise WrongTax("to_on: an exemption ends after it begins.", field="to_on")
+        raise WrongTax(sentence("to_on: an exemption ends after it begins."), field="to_on")
     contracts = Contract.objects.filter(provider=provider, tenant__slug=tenant_slug).select_related("tenant")
     contract = contracts.first()
     if contract is None:
-        raise TaxTenantUnknown("No contract of yours is with a tenant of this name.")
+        raise TaxTenantUnknown(sentence("No contract of yours is with a tenant of this name."))
     made = TaxExemption.objects.create(
         provider=provider,
         tenant=contract.tenant,
@@ -165,11 +178,11 @@ def end_exemption(*, provider: Organization, exemption_id: UUID, to_on: date, by
     """Say from which day on a certificate no longer holds. Raises WrongTax, ExemptionEnded, TaxTenantUnknown."""
     found = TaxExemption.objects.select_for_update(no_key=True).filter(provider=provider, pk=exemption_id).first()
     if found is None:
-        raise TaxTenantUnknown("You keep no such certificate.")
+        raise TaxTenantUnknown(sentence("You keep no such certificate."))
     if found.to_on is not None:
-        raise ExemptionEnded(f"It ends on {found.to_on.isoformat()}.")
+        raise ExemptionEnded(sentence("It ends on %(to_on)s.", to_on=found.to_on.isoformat()))
     if to_on < found.from_on:
-        raise WrongTax("to_on: an exemption ends after it begins.", field="to_on")
+        raise WrongTax(sentence("to_on: an exemption ends after it begins."), field="to_on")
     found.to_on = to_on
     found.save(update_fields=["to_on"])
     after = {"reference": found.reference, "to_on": to_on.isoformat()}
@@ -180,16 +193,23 @@ def end_exemption(*, provider: Organization, exemption_id: UUID, to_on: date, by
 def _check_percent(category: str, percent: Decimal) -> None:
     exponent = percent.normalize().as_tuple().exponent
     if not percent.is_finite() or not isinstance(exponent, int) or not 0 <= percent <= 100:
-        raise WrongTax(f"percent: found {percent}, expected 0 to 100.", field="percent")
+        raise WrongTax(sentence("percent: found %(percent)s, expected 0 to 100.", percent=percent), field="percent")
     if -exponent > PERCENT_DECIMALS_MAX:
-        raise WrongTax(f"percent: at most {PERCENT_DECIMALS_MAX} decimals are kept.", field="percent")
+        raise WrongTax(
+            sentence("percent: at most %(most)s decimals are kept.", most=PERCENT_DECIMALS_MAX), field="percent"
+        )
     if percent and category != Category.STANDARD:
-        raise WrongTax(f"percent: category {category or 'built-in'} has no rate of its own.", field="percent")
+        raise WrongTax(
+            sentence("percent: category %(category)s has no rate of its own.", category=category or "built-in"),
+            field="percent",
+        )
 
 
 def _limited(field: str, text: str, longest: int) -> None:
     if len(text) > longest or "\0" in text:
-        raise WrongTax(f"{field}: expected at most {longest} characters.", field=field)
+        raise WrongTax(
+            sentence("%(field)s: expected at most %(longest)s characters.", field=field, longest=longest), field=field
+        )
 
 
 def _said(settings: TaxSettings) -> dict[str, str]:

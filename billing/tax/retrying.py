@@ -11,6 +11,7 @@ from django.db import transaction
 from billing.models import BillingPeriod, Contract, PeriodState, TaxQuestion, TaxQuestionState
 from tenants.models import AuditEntry
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,7 +92,9 @@ def retry_tax(*, period_id: UUID, actor: str, now: datetime) -> TaxStep:
     period = BillingPeriod.objects.select_for_update().get(pk=period_id)
     before = tax_step(period)
     if not before.retry:
-        raise TaxNotRetryable(f"The taxes of the draft of {contract.number} do not wait for anything.")
+        raise TaxNotRetryable(
+            sentence("The taxes of the draft of %(number)s do not wait for anything.", number=contract.number)
+        )
     if period.tax_wait["kind"] != "tax_rate":
         question = TaxQuestion.objects.filter(pk=period.tax_wait["question"], answer__isnull=True)
         question.update(state=TaxQuestionState.WAITING, attempts=before.attempts + 1, next_try_at=now)

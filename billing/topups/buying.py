@@ -23,6 +23,7 @@ from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,9 @@ def start_top_up(*, contract: Contract, amount: Decimal, term_ref: str = "", by:
     terms = Term.objects.filter(contract=contract, kind=TermKind.CREDIT).order_by("ref")
     term = (terms.filter(ref=term_ref) if term_ref else terms).first()
     if term is None:
-        raise WrongTopUp(f"{contract.number} has no such term of prepaid credit.", field="term")
+        raise WrongTopUp(
+            sentence("%(number)s has no such term of prepaid credit.", number=contract.number), field="term"
+        )
     check_amount(amount, contract.currency)
     made = TopUp.objects.create(
         term=term,
@@ -142,14 +145,26 @@ def open_top_ups(*, now: datetime, limit: int) -> Sequence[UUID]:
 def check_amount(amount: Decimal, currency: str) -> None:
     """Check that an amount can be charged in a currency. Raises `WrongTopUp`."""
     if not amount.is_finite() or not 0 < amount <= AMOUNT_MAX:
-        raise WrongTopUp(f"amount: expected more than 0 and at most {AMOUNT_MAX}.", field="amount")
+        raise WrongTopUp(
+            sentence("amount: expected more than 0 and at most %(most)s.", most=AMOUNT_MAX), field="amount"
+        )
     try:
         units = minor_units(amount, currency)
     except (AmountNotRepresentable, ValueError) as wrong:
-        raise WrongTopUp(f"amount: expected at most {minor_digits(currency)} decimals.", field="amount") from wrong
+        raise WrongTopUp(
+            sentence("amount: expected at most %(minor_digits)s decimals.", minor_digits=minor_digits(currency)),
+            field="amount",
+        ) from wrong
     smallest = minimum_charge_minor(currency) or 1
     if units < smallest:
-        raise WrongTopUp(f"amount: at least {smallest} minor units of {currency} can be charged.", field="amount")
+        raise WrongTopUp(
+            sentence(
+                "amount: at least %(smallest)s minor units of %(currency)s can be charged.",
+                smallest=smallest,
+                currency=currency,
+            ),
+            field="amount",
+        )
 
 
 @transaction.atomic

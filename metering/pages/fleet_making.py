@@ -22,6 +22,7 @@ from tenants.acting import person_acting
 from tenants.problems import Problem
 from tenants.roles import MANAGE_LEASES, allows
 from tenants.tax_ids import COUNTRIES
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def cluster_form(request: HttpRequest, organization: Organization) -> tuple[Clus
     try:
         return form, make_cluster(provider=organization, actor=actor, now=now, **form.cleaned_data)
     except Problem as refused:
-        form.add_error("slug", refused.detail)
+        form.add_error("slug", told(refused.said))
     return form, None
 
 

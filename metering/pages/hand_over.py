@@ -20,6 +20,7 @@ from portal.parts import Choice
 from tenants.models import Organization
 from tenants.roles import CORRECT_USAGE, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
+from tenants.sentences import sentence
 
 
 @require_POST
@@ -90,4 +91,4 @@ def _instant(text: str) -> datetime:
             return at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise HandOverRefused(f"{text[:40]!r} is no instant with its offset.")
+    raise HandOverRefused(sentence("%(text)s is no instant with its offset.", text=repr(text[:40])))

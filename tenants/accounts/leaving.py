@@ -20,6 +20,7 @@ from tenants.limits.reader import whole
 from tenants.members.changing import LastOwner
 from tenants.members.inviting import take_back_of
 from tenants.models import Membership, Organization, Role, User
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +47,9 @@ def leave(*, person: User, now: datetime) -> None:
         alone = alone_in(locked)
         if alone:
             names = ", ".join(one.name for one in alone)
-            raise LastOwner(f"Without you nobody owns {names}. Make somebody else an owner first.")
+            raise LastOwner(
+                sentence("Without you nobody owns %(names)s. Make somebody else an owner first.", names=names)
+            )
         note(locked, "person.deleted", now)
         for one in organizations:
             take_back_of(organization=one, inviter=locked.email, role="", by=locked.email, now=now)

@@ -43,6 +43,7 @@ from tenants.members.words import role_names
 from tenants.models import User
 from tenants.password_backend import address_of
 from tenants.scoping import acting_membership, memberships_in
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -170,7 +171,7 @@ def leave(request: HttpRequest) -> HttpResponse:
         try:
             leave_now(person=own, now=now)
         except LastOwner as refused:
-            form.add_error(None, refused.detail)
+            form.add_error(None, told(refused.said))
         else:
             letter = notice_letter(
                 "account/removed",

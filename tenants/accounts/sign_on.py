@@ -21,6 +21,7 @@ from tenants.hooks.outbound import WrongAddress, checked_url
 from tenants.limits.reader import whole
 from tenants.models import AuditEntry, Membership, Organization, User
 from tenants.problems import Problem
+from tenants.sentences import sentence
 from tenants.sign_on_models import DOMAINS_MAX, SignOnProvider
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def keep_provider(
         Organization.objects.select_for_update().get(pk=actor.organization.pk)
         kept = SignOnProvider.objects.filter(organization=actor.organization).first()
         if not secret and (kept is None or kept.issuer != wanted["issuer"]):
-            raise WrongSignOn("secret: expected the secret that the provider gave for this client.", field="secret")
+            raise WrongSignOn(
+                sentence("secret: expected the secret that the provider gave for this client."), field="secret"
+            )
         before = _shown(kept)
         sealed = seal(secret) if secret else kept.secret_sealed if kept else ""
         if kept is not None and kept.issuer != wanted["issuer"]:
@@ -164,7 +167,7 @@ def _issuer(issuer: str, networks: Sequence[Network]) -> str:
 
 def _client_id(client_id: str) -> str:
     if not 1 <= len(client_id.strip()) <= 200 or not client_id.isprintable():
-        raise WrongSignOn("client_id: expected 1 to 200 printable characters.", field="client_id")
+        raise WrongSignOn(sentence("client_id: expected 1 to 200 printable characters."), field="client_id")
     return client_id.strip()
 
 
@@ -174,7 +177,10 @@ def _domains(domains: Sequence[str]) -> list[str]:
     if wrong or not 1 <= len(wanted) <= DOMAINS_MAX:
         found = f"found {wrong[0][:60]!r}" if wrong else f"found {len(wanted)}"
         raise WrongSignOn(
-            f"domains: {found}, expected 1 to {DOMAINS_MAX} domains such as example.com.", field="domains"
+            sentence(
+                "domains: %(found)s, expected 1 to %(most)s domains such as example.com.", found=found, most=DOMAINS_MAX
+            ),
+            field="domains",
         )
     return wanted
 

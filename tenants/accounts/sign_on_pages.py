@@ -33,6 +33,7 @@ from tenants.roles import MANAGE_SIGN_IN
 from tenants.second_steps import without_second_step
 from tenants.sign_in import note_attempt
 from tenants.sign_on_models import SignOnProvider
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -123,7 +124,7 @@ def _settings(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
         try:
             done = _done(request.POST.get("do", ""), form, actor)
         except Problem as refused:
-            form.add_error(str(refused.extra.get("field") or "") or None, refused.detail)
+            form.add_error(str(refused.extra.get("field") or "") or None, told(refused.said))
         else:
             if done:
                 messages.success(request, done)

@@ -17,6 +17,7 @@ from tenants.hooks.signing import new_secret
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,13 @@ def add_endpoint(
     Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     kept = WebhookEndpoint.objects.filter(organization=actor.organization, removed_at__isnull=True).count()
     if kept >= ENDPOINTS_MAX:
-        raise TooManyEndpoints(f"There are {kept} endpoints; at most {ENDPOINTS_MAX} are kept. Remove one first.")
+        raise TooManyEndpoints(
+            sentence(
+                "There are %(kept)s endpoints; at most %(most)s are kept. Remove one first.",
+                kept=kept,
+                most=ENDPOINTS_MAX,
+            )
+        )
     made = WebhookEndpoint.objects.create(
         organization=actor.organization, url=checked[0], kinds=checked[1], secret=new_secret(), created_at=now
     )
@@ -165,7 +172,13 @@ def _locked(actor: Actor, endpoint_id: UUID) -> WebhookEndpoint:
 
 def _require_on(endpoint: WebhookEndpoint) -> None:
     if endpoint.disabled_at is not None:
-        raise EndpointOff(f"{endpoint.url}: {endpoint.disabled_because} Turn it on first.")
+        raise EndpointOff(
+            sentence(
+                "%(url)s: %(disabled_because)s Turn it on first.",
+                url=endpoint.url,
+                disabled_because=endpoint.disabled_because,
+            )
+        )
 
 
 def _audit(actor: Actor, action: str, endpoint: WebhookEndpoint, now: datetime, **after: object) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,20 +66,22 @@ def checked_url(url: str, allowed: Sequence[Network] = ()) -> str:
     Plain http is for hosts written as an address of an `allowed` network.
     """
     if len(url) > URL_CHARACTERS_MAX or not url.isascii() or not url.isprintable() or " " in url:
-        raise WrongAddress(f"url: expected at most {URL_CHARACTERS_MAX} printable characters without spaces.")
+        raise WrongAddress(
+            sentence("url: expected at most %(most)s printable characters without spaces.", most=URL_CHARACTERS_MAX)
+        )
     try:
         parts, port = urlsplit(url), urlsplit(url).port
     except ValueError as error:
-        raise WrongAddress(f"url: {error}.") from error
+        raise WrongAddress(sentence("url: %(error)s.", error=error)) from error
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise WrongAddress("url: expected no user, password or fragment; the signature says who calls.")
+        raise WrongAddress(sentence("url: expected no user, password or fragment; the signature says who calls."))
     if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise WrongAddress("url: expected https://host/path.")
+        raise WrongAddress(sentence("url: expected https://host/path."))
     own = _is_in(_literal(parts.hostname), allowed)
     if parts.scheme == "http" and not own:
-        raise WrongAddress("url: expected https.")
+        raise WrongAddress(sentence("url: expected https."))
     if port is not None and port not in PORTS and port < PORT_OPEN_MIN:
-        raise WrongAddress(f"url: expected port 443 or one from {PORT_OPEN_MIN} on.")
+        raise WrongAddress(sentence("url: expected port 443 or one from %(least)s on.", least=PORT_OPEN_MIN))
     _require_public(parts.hostname, allowed)
     return url
 
@@ -87,9 +90,9 @@ def _require_public(host: str, allowed: Sequence[Network]) -> None:
     """Refuse an address that is not public, and one written in another way than addresses are; names are looked up."""
     literal = _literal(host)
     if literal is not None and not is_reachable(literal, allowed):
-        raise WrongAddress("url: expected a public address.")
+        raise WrongAddress(sentence("url: expected a public address."))
     if literal is None and _LAST_NUMBER.search(host):
-        raise WrongAddress("url: expected a name, or an address of four numbers such as 203.0.113.7.")
+        raise WrongAddress(sentence("url: expected a name, or an address of four numbers such as 203.0.113.7."))
 
 
 def is_reachable(address: Address, allowed: Sequence[Network] = ()) -> bool:
@@ -153,7 +156,7 @@ def _target(parts: SplitResult, allowed: Sequence[Network], look_up: Callable[[s
     host, port = parts.hostname or "", _port(parts)
     addresses = [ipaddress.ip_address(each.partition("%")[0]) for each in look_up(host, port)]
     if not addresses or not all(is_reachable(each, allowed) for each in addresses):
-        raise WrongAddress(f"{host} does not lead to a public address.")
+        raise WrongAddress(sentence("%(host)s does not lead to a public address.", host=host))
     return str(addresses[0])
 
 

@@ -29,6 +29,7 @@ from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import MANAGE_HOOKS
 from tenants.scoping import provider_page, tenant_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ def _endpoints_page(request: HttpRequest, actor: Actor, side: str) -> HttpRespon
         try:
             made = endpoints.add_endpoint(actor=actor, networks=networks(), now=_now(), **form.wanted())
         except Problem as refused:
-            form.add_error(None, refused.detail)
+            form.add_error(None, told(refused.said))
         else:
             return _endpoint_answer(request, made, side, secret=made.secret, status=201)
     kept = WebhookEndpoint.objects.filter(organization=actor.organization, removed_at__isnull=True).order_by("pk")
@@ -108,7 +109,7 @@ def _act(request: HttpRequest, actor: Actor, side: str, *, endpoint_id: UUID) ->
     except ObjectDoesNotExist as error:
         raise Http404 from error
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
     else:
         messages.success(request, said)
     return redirect(f"{side}-webhooks") if action == "remove" else redirect(f"{side}-webhook", endpoint_id)
@@ -138,7 +139,7 @@ def _replay(request: HttpRequest, actor: Actor, side: str, *, delivery_id: UUID)
     except ObjectDoesNotExist as error:
         raise Http404 from error
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
         return redirect(f"{side}-webhooks")
     messages.success(request, _("The event is on its way again."))
     return redirect(f"{side}-webhook", sent.endpoint_id)

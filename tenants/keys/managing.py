@@ -12,6 +12,7 @@ from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, issue
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.roles import MANAGE_ORGANIZATIONS, allows
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,14 +84,14 @@ def make_key(
     shown = checked_name(name)
     allowed_from = checked_networks(networks)
     if not scopes:
-        raise WrongApiKey("scopes: expected at least one.", field="scopes", example="usage:read")
+        raise WrongApiKey(sentence("scopes: expected at least one."), field="scopes", example="usage:read")
     _check_reach(actor, scopes)
     if expires_at is not None and expires_at <= now:
-        raise WrongApiKey("expires_at: expected an instant to come.", field="expires_at")
+        raise WrongApiKey(sentence("expires_at: expected an instant to come."), field="expires_at")
     # The organization's row is what two calls at once wait for.
     Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     if ApiKey.objects.for_org(actor.organization).usable(now).count() >= KEYS_MAX:
-        raise TooManyKeys(f"{KEYS_MAX} keys are in use; revoke one first.")
+        raise TooManyKeys(sentence("%(most)s keys are in use; revoke one first.", most=KEYS_MAX))
     return issue_key(
         organization=actor.organization,
         name=shown,
@@ -126,13 +127,17 @@ def rotate_key(*, actor: Actor, key_id: UUID, now: datetime, overlap: timedelta 
     (the secret is told to who rotates), `WrongApiKey`, and `TooManyKeys` where both would work side by side.
     """
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
-        raise WrongApiKey(f"overlap: expected 0 to {OVERLAP_MAX.days} days.", field="overlap_hours", example=24)
+        raise WrongApiKey(
+            sentence("overlap: expected 0 to %(days)s days.", days=OVERLAP_MAX.days), field="overlap_hours", example=24
+        )
     Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     old = _locked(actor, key_id)
     _require_usable(old, now)
     _check_reach(actor, old.scopes)
     if overlap and ApiKey.objects.for_org(actor.organization).usable(now).count() >= KEYS_MAX:
-        raise TooManyKeys(f"{KEYS_MAX} keys are in use; let this one end at once, or revoke another first.")
+        raise TooManyKeys(
+            sentence("%(most)s keys are in use; let this one end at once, or revoke another first.", most=KEYS_MAX)
+        )
     made = issue_key(
         organization=actor.organization,
         name=old.name,
@@ -171,7 +176,11 @@ def checked_name(name: str) -> str:
     """Return a name as it is kept. Raises `WrongApiKey`."""
     shown = " ".join(name.split())
     if not shown or len(shown) > NAME_CHARACTERS_MAX or not shown.isprintable():
-        raise WrongApiKey(f"name: expected 1 to {NAME_CHARACTERS_MAX} characters.", field="name", example="gateway")
+        raise WrongApiKey(
+            sentence("name: expected 1 to %(most)s characters.", most=NAME_CHARACTERS_MAX),
+            field="name",
+            example="gateway",
+        )
     return shown
 
 
@@ -183,21 +192,31 @@ def checked_networks(networks: Iterable[str]) -> list[str]:
             network = str(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError as error:
             raise WrongApiKey(
-                f"networks: {text.strip()[:60]!r} is no address or network.", field="networks", example="203.0.113.0/24"
+                sentence("networks: %(text)s is no address or network.", text=repr(text.strip()[:60])),
+                field="networks",
+                example="203.0.113.0/24",
             ) from error
         if network not in found:
             found.append(network)
     if len(found) > NETWORKS_MAX:
-        raise WrongApiKey(f"networks: expected at most {NETWORKS_MAX}.", field="networks")
+        raise WrongApiKey(sentence("networks: expected at most %(most)s.", most=NETWORKS_MAX), field="networks")
     return found
 
 
 def _check_reach(actor: Actor, scopes: Iterable[str]) -> None:
     asked = set(scopes)
     if unknown := sorted(asked - SCOPES.keys()):
-        raise UnknownScope(f"scope {unknown[0][:40]!r} is not one of {', '.join(SCOPES)}", field="scopes")
+        raise UnknownScope(
+            sentence(
+                "scope %(unknown)s is not one of %(scopes)s", unknown=repr(unknown[0][:40]), scopes=", ".join(SCOPES)
+            ),
+            field="scopes",
+        )
     if beyond := sorted(asked.difference(scopes_within_reach(actor))):
-        raise ScopeOutOfReach(f"{actor.name} may not handle a key with {', '.join(beyond)}.", field="scopes")
+        raise ScopeOutOfReach(
+            sentence("%(name)s may not handle a key with %(beyond)s.", name=actor.name, beyond=", ".join(beyond)),
+            field="scopes",
+        )
 
 
 def _locked(actor: Actor, key_id: UUID) -> ApiKey:
@@ -206,7 +225,7 @@ def _locked(actor: Actor, key_id: UUID) -> ApiKey:
 
 def _require_usable(key: ApiKey, now: datetime) -> None:
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-        raise KeyOver(f"{key.prefix}… is revoked or expired. Make a new one.")
+        raise KeyOver(sentence("%(prefix)s… is revoked or expired. Make a new one.", prefix=key.prefix))
 
 
 def _audit(

@@ -29,6 +29,7 @@ from tenants.keys.words import scope_names
 from tenants.models import ApiKey
 from tenants.problems import Problem
 from tenants.roles import MANAGE_KEYS
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -99,7 +100,7 @@ def _keys(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
                 actor=actor, now=now, expires_at=now + timedelta(days=days) if days else None, **given
             )
         except Problem as refused:
-            form.add_error(str(refused.extra.get("field", "")) or None, refused.detail)
+            form.add_error(str(refused.extra.get("field", "")) or None, told(refused.said))
         else:
             return _key_answer(request, actor, made.key, side, made=made, status=201)
     now, every = _now(), request.GET.get("show") == "all"
@@ -129,7 +130,7 @@ def _key(request: HttpRequest, actor: Actor, side: str, *, key_id: UUID) -> Http
     except ObjectDoesNotExist as error:
         raise Http404 from error
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
     return redirect(f"{side}-key", found.pk)
 
 

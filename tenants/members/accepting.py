@@ -14,6 +14,7 @@ from tenants.limits.reader import whole
 from tenants.members.tokens import TOKEN_CHARACTERS, digest_of
 from tenants.models import AuditEntry, Membership, User
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -74,7 +75,13 @@ def accept(*, invitation_id: UUID, token: str, person: User, now: datetime) -> M
     """
     invitation = _open(invitation_id, token, now)
     if invitation.email.casefold() != person.email.casefold():
-        raise InvitationForAnother(f"It was sent to {invitation.email}, and {person.email} is signed in.")
+        raise InvitationForAnother(
+            sentence(
+                "It was sent to %(email)s, and %(person_email)s is signed in.",
+                email=invitation.email,
+                person_email=person.email,
+            )
+        )
     return _join(invitation, person, now)
 
 
@@ -86,10 +93,12 @@ def accept_as_new(*, invitation_id: UUID, token: str, name: str, password: str, 
     """
     invitation = _open(invitation_id, token, now)
     if account_of(invitation) is not None:
-        raise InvitationForAnother(f"{invitation.email} has an account: sign in with it, then accept.")
+        raise InvitationForAnother(
+            sentence("%(email)s has an account: sign in with it, then accept.", email=invitation.email)
+        )
     shown = name.strip()
     if not shown or len(shown) > 200 or "\0" in shown:
-        raise WrongNewPerson("name: expected 1 to 200 characters.", field="name")
+        raise WrongNewPerson(sentence("name: expected 1 to 200 characters."), field="name")
     person = User(email=User.objects.normalize_email(invitation.email), name=shown)
     try:
         validate_password(password, person)
@@ -100,7 +109,9 @@ def accept_as_new(*, invitation_id: UUID, token: str, name: str, password: str, 
         with transaction.atomic():
             person.save(force_insert=True)
     except IntegrityError as error:  # another organization's invitation was accepted just now
-        raise InvitationForAnother(f"{invitation.email} has an account: sign in with it, then accept.") from error
+        raise InvitationForAnother(
+            sentence("%(email)s has an account: sign in with it, then accept.", email=invitation.email)
+        ) from error
     return _join(invitation, person, now)
 
 
@@ -108,7 +119,14 @@ def _open(invitation_id: UUID, token: str, now: datetime) -> Invitation:
     invitation = Invitation.objects.select_for_update(of=("self",)).select_related("organization").get(pk=invitation_id)
     why = over_since(invitation, now) or ("" if bytes(invitation.token_sha256) == digest_of(token) else "revoked")
     if why:
-        raise InvitationOver(f"The invitation is {why}. Ask {invitation.invited_by} for another one.", why=why)
+        raise InvitationOver(
+            sentence(
+                "The invitation is %(why)s. Ask %(invited_by)s for another one.",
+                why=why,
+                invited_by=invitation.invited_by,
+            ),
+            why=why,
+        )
     return invitation
 
 

@@ -12,6 +12,7 @@ from tenants.members.inviting import RoleOutOfReach, take_back_of
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.problems import Problem
 from tenants.roles import may_give
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -37,7 +38,12 @@ class WrongRole(Problem):
 def change_role(*, actor: Actor, member_id: int, role: str, now: datetime) -> Membership:
     """Give a member another role. Raises DoesNotExist, `WrongRole`, `RoleOutOfReach` and `LastOwner`."""
     if role not in Role.values:
-        raise WrongRole(f"role: found {role[:40]!r}, expected one of {', '.join(Role.values)}.", field="role")
+        raise WrongRole(
+            sentence(
+                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=", ".join(Role.values)
+            ),
+            field="role",
+        )
     membership = _locked(actor.organization, member_id)
     _check_reach(actor, membership.role, role)
     if membership.role == role:
@@ -105,7 +111,14 @@ def _take_back(membership: Membership, role: str, by: str, now: datetime) -> Non
 def _check_reach(actor: Actor, *roles: str) -> None:
     for role in roles:
         if not may_give(actor.role, role):
-            raise RoleOutOfReach(f"{actor.name} is {actor.role} here and may not give or take the role {role}.")
+            raise RoleOutOfReach(
+                sentence(
+                    "%(name)s is %(role)s here and may not give or take the role %(role_2)s.",
+                    name=actor.name,
+                    role=actor.role,
+                    role_2=role,
+                )
+            )
 
 
 def _keep_an_owner(membership: Membership) -> None:
@@ -113,7 +126,9 @@ def _keep_an_owner(membership: Membership) -> None:
         return
     others = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER, user__is_active=True)
     if not others.exclude(pk=membership.pk).exists():
-        raise LastOwner(f"{membership.user.email} is the only owner. Make somebody else an owner first.")
+        raise LastOwner(
+            sentence("%(email)s is the only owner. Make somebody else an owner first.", email=membership.user.email)
+        )
 
 
 def _audit(

@@ -18,6 +18,7 @@ from tenants.members.tokens import digest_of, token_of
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
 from tenants.roles import may_give
+from tenants.sentences import sentence
 
 VALID: Final = timedelta(days=7)
 OPEN_MAX: Final = 200
@@ -83,13 +84,17 @@ def invite(
     # The organization's row is what two calls at once wait for.
     organization = Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     if Membership.objects.filter(organization=organization, user__email__iexact=address).exists():
-        raise AlreadyMember(f"{address} is a member already; change the role there.", field="email")
+        raise AlreadyMember(
+            sentence("%(address)s is a member already; change the role there.", address=address), field="email"
+        )
     waiting = Invitation.objects.filter(organization=organization, accepted_at=None, revoked_at=None)
     waiting.filter(email__iexact=address, expires_at__lte=now).update(revoked_at=now, mail_due_at=None)
     if waiting.filter(email__iexact=address).exists():
-        raise AlreadyInvited(f"{address} has an open invitation; send that one again.", field="email")
+        raise AlreadyInvited(
+            sentence("%(address)s has an open invitation; send that one again.", address=address), field="email"
+        )
     if waiting.filter(expires_at__gt=now).count() >= OPEN_MAX:
-        raise TooManyInvitations(f"{OPEN_MAX} invitations are open; revoke some first.")
+        raise TooManyInvitations(sentence("%(most)s invitations are open; revoke some first.", most=OPEN_MAX))
     key = new_id()
     token = token_of(secret_key=secret_key, invitation_id=key, turn=1)
     made = Invitation.objects.create(
@@ -117,7 +122,7 @@ def resend(*, actor: Actor, invitation_id: UUID, secret_key: str, now: datetime)
     invitation = _locked(actor, invitation_id)
     _check_reach(actor, invitation.role)
     if invitation.mailed_at is not None and now - invitation.mailed_at < RESENT_AFTER:
-        raise TooManyInvitations("It was sent within the last minute. Wait, then send it again.")
+        raise TooManyInvitations(sentence("It was sent within the last minute. Wait, then send it again."))
     invitation.turn += 1
     token = token_of(secret_key=secret_key, invitation_id=invitation.pk, turn=invitation.turn)
     invitation.token_sha256 = digest_of(token)
@@ -197,25 +202,43 @@ def checked_address(email: str) -> str:
         MaxLengthValidator(EMAIL_CHARACTERS_MAX)(address)
         validate_email(address)
     except ValidationError as wrong:
-        raise WrongInvitation(f"email: {address[:100]!r} is no e-mail address.", field="email") from wrong
+        raise WrongInvitation(
+            sentence("email: %(address)s is no e-mail address.", address=repr(address[:100])), field="email"
+        ) from wrong
     return address
 
 
 def _check_words(actor: Actor, role: str, language: str) -> None:
     if role not in Role.values:
         raise WrongInvitation(
-            f"role: found {role[:40]!r}, expected one of {', '.join(Role.values)}.", field="role", example="viewer"
+            sentence(
+                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=", ".join(Role.values)
+            ),
+            field="role",
+            example="viewer",
         )
     if language not in LANGUAGES:
         raise WrongInvitation(
-            f"language: found {language[:40]!r}, expected one of {', '.join(LANGUAGES)}.", field="language"
+            sentence(
+                "language: found %(language)s, expected one of %(languages)s.",
+                language=repr(language[:40]),
+                languages=", ".join(LANGUAGES),
+            ),
+            field="language",
         )
     _check_reach(actor, role)
 
 
 def _check_reach(actor: Actor, role: str) -> None:
     if not may_give(actor.role, role):
-        raise RoleOutOfReach(f"{actor.name} is {actor.role} here and may not give or take the role {role}.")
+        raise RoleOutOfReach(
+            sentence(
+                "%(name)s is %(role)s here and may not give or take the role %(role_2)s.",
+                name=actor.name,
+                role=actor.role,
+                role_2=role,
+            )
+        )
 
 
 def _locked(actor: Actor, invitation_id: UUID) -> Invitation:

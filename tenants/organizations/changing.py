@@ -13,6 +13,7 @@ from django.db import transaction
 
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
+from tenants.sentences import sentence
 from tenants.tax_ids import COUNTRIES
 
 if TYPE_CHECKING:
@@ -54,24 +55,32 @@ def checked_facts(given: Facts) -> Facts:
     """Return facts as they are kept. Raises `WrongOrganization` naming the first field that is wrong."""
     name = " ".join(given.name.split())
     if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
-        raise WrongOrganization(f"name: expected 1 to {NAME_CHARACTERS_MAX} characters.", field="name")
+        raise WrongOrganization(
+            sentence("name: expected 1 to %(most)s characters.", most=NAME_CHARACTERS_MAX), field="name"
+        )
     country = given.country.strip().upper()
     if country not in COUNTRIES:
         raise WrongOrganization(
-            f"country: found {country[:20]!r}, expected an ISO 3166-1 alpha-2 code such as DE.", field="country"
+            sentence(
+                "country: found %(country)s, expected an ISO 3166-1 alpha-2 code such as DE.",
+                country=repr(country[:20]),
+            ),
+            field="country",
         )
     zone, email = given.time_zone.strip(), given.billing_email.strip()
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise WrongOrganization(
-            f"time_zone: {zone[:60]!r} is no IANA time zone.", field="time_zone", example="Europe/Berlin"
+            sentence("time_zone: %(zone)s is no IANA time zone.", zone=repr(zone[:60])),
+            field="time_zone",
+            example="Europe/Berlin",
         ) from error
     try:
         validate_email(email)
     except ValidationError as error:
         raise WrongOrganization(
-            f"billing_email: {email[:100]!r} is no e-mail address.", field="billing_email"
+            sentence("billing_email: %(email)s is no e-mail address.", email=repr(email[:100])), field="billing_email"
         ) from error
     return Facts(name=name, country=country, billing_email=email, time_zone=zone)
 
@@ -96,10 +105,12 @@ def suspend(*, actor: Actor, organization_id: UUID, because: str, now: datetime)
     """Keep an organization's people and programs out; usage is metered on. Raises DoesNotExist and `OperatorStays`."""
     reason = " ".join(because.split())
     if not reason or len(reason) > REASON_CHARACTERS_MAX:
-        raise WrongOrganization(f"because: expected 1 to {REASON_CHARACTERS_MAX} characters.", field="because")
+        raise WrongOrganization(
+            sentence("because: expected 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX), field="because"
+        )
     kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
     if kept.is_operator:
-        raise OperatorStays(f"{kept.name} runs this installation.")
+        raise OperatorStays(sentence("%(name)s runs this installation.", name=kept.name))
     if kept.suspended_at is None:
         kept.suspended_at, kept.suspended_because = now, reason
         kept.save(update_fields=["suspended_at", "suspended_because"])

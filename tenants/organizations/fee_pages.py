@@ -23,6 +23,7 @@ from tenants.organizations.fees import FeeStanding, fees_of, set_fee, standings
 from tenants.problems import Problem
 from tenants.roles import MANAGE_ORGANIZATIONS
 from tenants.scoping import operator_page
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ def _set(request: HttpRequest, form: FeeForm, now: datetime) -> bool:
         )
     except Problem as refused:
         field = {"from_at": "from_day"}.get(str(refused.extra.get("field", "")), "fee_percent")
-        form.add_error(field, refused.detail)
+        form.add_error(field, told(refused.said))
         return False
     if made is None:
         messages.success(request, _("It counted already."))

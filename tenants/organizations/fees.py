@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from tenants.fee_models import ProviderFee
 from tenants.models import Organization
 from tenants.organizations.changing import WrongOrganization, audit
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,18 +90,24 @@ def set_fee(
     """
     if not fee_percent.is_finite() or not 0 <= fee_percent <= FEE_MAX or fee_percent != round(fee_percent, 4):
         raise WrongOrganization(
-            f"fee_percent: found {fee_percent}, expected 0 to 100 with at most 4 decimals.", field="fee_percent"
+            sentence(
+                "fee_percent: found %(fee_percent)s, expected 0 to 100 with at most 4 decimals.",
+                fee_percent=fee_percent,
+            ),
+            field="fee_percent",
         )
     start = now if from_at is None else from_at
     if not now <= start <= now + AHEAD_MAX:
         raise WrongOrganization(
-            f"from_at: found {start.isoformat()}, expected a time to come, within two years.",
+            sentence("from_at: found %(start)s, expected a time to come, within two years.", start=start.isoformat()),
             field="from_at",
             example=(now + timedelta(days=30)).date().isoformat(),
         )
     kept = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
     if not kept.is_provider:
-        raise WrongOrganization(f"{kept.name} is no provider and pays no fee.", field="fee_percent")
+        raise WrongOrganization(
+            sentence("%(name)s is no provider and pays no fee.", name=kept.name), field="fee_percent"
+        )
     before = fee_at(kept, start)
     if before == fee_percent:
         return None

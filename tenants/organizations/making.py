@@ -14,6 +14,7 @@ from tenants.members.inviting import invite
 from tenants.models import AuditEntry, Organization, Role
 from tenants.organizations.changing import Facts, WrongOrganization, checked_facts
 from tenants.problems import Problem
+from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,15 +50,19 @@ def make_organization(
     """
     wanted = sorted(set(kinds))
     if not wanted or set(wanted) - set(MADE_KINDS):
-        raise WrongOrganization(f"kinds: expected some of {', '.join(MADE_KINDS)}.", field="kinds")
+        raise WrongOrganization(
+            sentence("kinds: expected some of %(made_kinds)s.", made_kinds=", ".join(MADE_KINDS)), field="kinds"
+        )
     if not actor.organization.is_operator and wanted != ["tenant"]:
-        raise WrongOrganization("kinds: a provider makes tenants only.", field="kinds")
+        raise WrongOrganization(sentence("kinds: a provider makes tenants only."), field="kinds")
     facts = checked_facts(given)
     # The maker's row is what two calls at once wait for.
     maker = Organization.objects.select_for_update(no_key=True).get(pk=actor.organization.pk)
     waiting = Organization.objects.filter(introduced_by=maker, memberships=None).count()
     if waiting >= WAITING_MAX:
-        raise TooManyWaiting(f"{waiting} organizations wait for their first owner; let them come first.")
+        raise TooManyWaiting(
+            sentence("%(waiting)s organizations wait for their first owner; let them come first.", waiting=waiting)
+        )
     made = _stored(
         slug=_free_slug(facts.name),
         name=facts.name,
@@ -94,7 +99,7 @@ def _stored(**fields: Any) -> Organization:
         with transaction.atomic():
             return Organization.objects.create(**fields)
     except IntegrityError as error:  # somebody else took the word since it was looked for
-        raise WrongOrganization("name: somebody took it just now. Try again.", field="name") from error
+        raise WrongOrganization(sentence("name: somebody took it just now. Try again."), field="name") from error
 
 
 def _free_slug(name: str) -> str:

@@ -36,6 +36,7 @@ from tenants.problems import Problem
 from tenants.roles import EDIT_ORGANIZATION, MANAGE_ORGANIZATIONS, READ_MEMBERS, NotAllowed, allows
 from tenants.scoping import operator_page
 from tenants.tax_ids import COUNTRIES
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -97,7 +98,7 @@ def _about(request: HttpRequest, actor: Actor, side: str) -> HttpResponseBase:
         try:
             changing.change_organization(actor=actor, given=form.facts(), now=_now())
         except Problem as refused:
-            form.add_error(str(refused.extra.get("field", "")) or None, refused.detail)
+            form.add_error(str(refused.extra.get("field", "")) or None, told(refused.said))
         else:
             messages.success(request, _("It is kept so."))
             return redirect(f"{side}-organization")
@@ -135,7 +136,7 @@ def operator_organizations(request: HttpRequest, organization: Organization) -> 
             )
         except Problem as refused:
             named = str(refused.extra.get("field", ""))
-            form.add_error({"email": "owner_email"}.get(named, named) or None, refused.detail)
+            form.add_error({"email": "owner_email"}.get(named, named) or None, told(refused.said))
         else:
             address = invitation_address(request, token)
             form = NewOrganizationForm(initial={"country": organization.country})
@@ -173,7 +174,7 @@ def operator_organization(
         try:
             said, address = _act(request, person_acting(request), found)
         except Problem as refused:
-            messages.error(request, refused.detail)
+            messages.error(request, told(refused.said))
             return redirect("operator-organization-of", found.pk)
         if not address:
             messages.success(request, said)

@@ -24,6 +24,7 @@ from tenants.members.words import role_lines, role_names
 from tenants.models import User
 from tenants.problems import Problem
 from tenants.scoping import SESSION_KEY
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -68,7 +69,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
         except accepting.InvitationOver as refused:
             return _gone(request, found, str(refused.extra["why"]))
         except Problem as refused:
-            form.add_error(str(refused.extra.get("field", "")) or None, refused.detail)
+            form.add_error(str(refused.extra.get("field", "")) or None, told(refused.said))
         else:
             if joined is not None:
                 return _welcome(request, joined, person)

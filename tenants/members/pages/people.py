@@ -28,6 +28,7 @@ from tenants.members.words import permission_rows, role_lines, role_names
 from tenants.models import Role, User
 from tenants.problems import Problem
 from tenants.roles import MANAGE_MEMBERS, READ_MEMBERS, NotAllowed, allows, may_give
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -82,7 +83,7 @@ def _members(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
                 **form.cleaned_data,
             )
         except Problem as refused:
-            form.add_error(str(refused.extra.get("field", "")) or None, refused.detail)
+            form.add_error(str(refused.extra.get("field", "")) or None, told(refused.said))
         else:
             form = InviteForm(actor=actor)
     status = 201 if sent else 422 if posted else 200
@@ -166,7 +167,7 @@ def _invitation(request: HttpRequest, actor: Actor, side: str, *, invitation_id:
     except ObjectDoesNotExist as error:
         raise Http404 from error
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
         return redirect(f"{side}-members")
     form = InviteForm(actor=actor)
     context = _members_context(request, actor, side, form, again)
@@ -217,7 +218,7 @@ def _member_act(request: HttpRequest, actor: Actor, side: str, member: Membershi
     except ObjectDoesNotExist as error:
         raise Http404 from error
     except Problem as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, told(refused.said))
         return redirect(f"{side}-member", member.pk)
     messages.success(request, said)
     return back

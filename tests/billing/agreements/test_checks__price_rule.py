@@ -122,7 +122,7 @@ def test_a_contract_has_one_rule_at_a_time(world: World) -> None:
         ),
         ({"lock": {"from_at": "2026-03-01T00:00:00"}}, "changes[0].wording.lock.from_at"),
         ({"overrides": [{**OWN, "price_per_mtok": "-1"}]}, "changes[0].wording.overrides[0].price_per_mtok"),
-        ({"rise_cap": {"percent_per_year": "5"}}, "changes[0].wording.rise_cap"),
+        ({"rise_cap": {"percent_per_year": "5"}}, "changes[0].wording.rise_cap.from_at"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_field(rule: dict[str, Any], field: str) -> None:

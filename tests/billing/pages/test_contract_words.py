@@ -10,7 +10,6 @@ import pytest
 
 from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
-from billing.holding import WrongTerms
 from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState
 from billing.pages.contract_words import (
     SaidRow,
@@ -20,7 +19,6 @@ from billing.pages.contract_words import (
     contract_pill,
     field_words,
     kind_words,
-    refusal,
     said_rows,
     span_words,
     tone_of,
@@ -128,12 +126,6 @@ def test_what_only_costs_differently_has_no_time_and_no_kind() -> None:
 
 def test_tones_are_the_tenant_s() -> None:
     assert [tone_of(Decimal(each)) for each in ("0.01", "-0.01", "0")] == ["warn", "good", ""]
-
-
-def test_a_refusal_says_the_reason_and_the_example_where_there_is_one() -> None:
-    assert refusal(WrongTerms("all of it", reason="Too much.", example="2.35")) == "Too much. Example: 2.35"
-    assert refusal(WrongTerms("all of it", reason="Too much.")) == "Too much."
-    assert refusal(WrongTerms("all of it")) == "all of it"
 
 
 def test_words_of_the_parties_are_listed_with_hash_and_local_time() -> None:

@@ -76,7 +76,7 @@ def test_a_time_that_is_twice_is_refused_with_both_instants() -> None:
     made = form(from_at="2026-10-25T02:30", to_at="2026-11-01T00:00")
     assert not made.is_valid()
     [said] = made.errors["from_at"]
-    assert "2026-10-25T02:30:00+02:00 / 2026-10-25T02:30:00+01:00" in said
+    assert "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in said
     assert form(contract="C-2", from_at="2026-10-25T02:30", to_at="2026-11-01T00:00").is_valid()
 
 
@@ -99,7 +99,7 @@ def test_two_forms_do_not_share_a_zone() -> None:
 def test_a_time_that_never_was_is_refused_as_an_end() -> None:
     gap = EndForm({"at": "2026-03-29T02:30"}, zone="Europe/Berlin")
     assert not gap.is_valid()
-    assert "is not one instant in Europe/Berlin" in gap.errors["at"][0]
+    assert "does not exist, since clocks go forward in Europe/Berlin then" in gap.errors["at"][0]
 
 
 def test_cards_are_said_whole_by_profile_or_in_parts() -> None:

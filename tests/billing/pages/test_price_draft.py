@@ -69,6 +69,14 @@ def test_a_draft_begins_with_what_is_in_force_and_is_raised_as_a_whole(
     assert not PriceNotice.objects.exists()
 
 
+def test_a_name_that_nothing_has_is_asked_about_before_it_is_announced(client: Client, draft: PriceDraft) -> None:
+    assert "New names." not in text_of(client.get(f"/p/prices/draft/{draft.id}/"))
+    new = {"new-model-0": "no-such-model", "new-what-0": "per_mtok|output", "new-price-0": "2.2"}
+    assert post(client, draft, **new).status_code == 302
+    for page in (f"/p/prices/draft/{draft.id}/", f"/p/prices/draft/{draft.id}/announce/"):
+        assert "New names." in text_of(client.get(page))
+
+
 def test_prices_are_added_and_taken_out(cast: Cast, client: Client, draft: PriceDraft) -> None:
     new = {"new-model-0": "sample-large", "new-what-0": "per_mtok|output", "new-over-0": "200000", "new-price-0": "2.2"}
     more = {"new-what-1": "factor|batch", "new-price-1": "0.5"}

@@ -23,7 +23,6 @@ from billing.pages.price_words import (
     percent_words,
     price_lines,
     price_words,
-    refusal,
     standing_pill,
     unit_words,
     what_of,
@@ -34,7 +33,6 @@ from billing.rating.price_lists import FACTOR, PriceChange, PriceKey
 from billing.rating.price_rows import FIELD_OF_UNIT
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
-from tenants.problems import Problem
 
 ID: Final = UUID(int=1)
 AT: Final = datetime(2026, 12, 1, tzinfo=UTC)
@@ -251,8 +249,3 @@ def test_the_effect_on_long_requests_is_not_that_on_short_ones() -> None:
     found = [effect(by_price={("sample", "input", 200_000): Fraction(7)})]
     lines = price_lines([{INPUT: Decimal(1), LONG: Decimal(2)}], "USD", "en_US", effects=found)
     assert [line.effect for line in lines] == ["", "+$7.00"]
-
-
-def test_a_refusal_says_why_and_what_a_right_one_looks_like() -> None:
-    assert refusal(Problem("prices: wrong.", reason="wrong.", example="0.98")) == "wrong. Example: 0.98"
-    assert refusal(Problem("It is wrong.")) == "It is wrong."

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.queries.served_models import known_model, serves_model
-from clusters.models import Binding
-from tests.factories import EPOCH, make_cluster, make_deployment, make_endpoint, make_node
+from billing.queries.served_models import known_model, served_by, serves_model, unseen_names
+from billing.rating.price_lists import FACTOR, PriceKey
+from billing.rating.rated import PriceUnit
+from clusters.models import Binding, Node
+from tests.factories import EPOCH, make_accelerator, make_cluster, make_deployment, make_endpoint, make_node
 
 if TYPE_CHECKING:
     from clusters.models import Deployment
@@ -53,3 +55,20 @@ def test_what_was_served_once_stays_known_to_its_tenant_alone(cast: Cast) -> Non
     assert known_model(cast.tenant, "small")
     assert not known_model(cast.tenant, "large")
     assert not known_model(cast.outsider, "small")
+
+
+def key(unit: str, model: str) -> PriceKey:
+    return PriceKey(unit, model, "output" if unit == PriceUnit.PER_MTOK else "")
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_name_that_a_provider_never_had_is_told_with_the_one_most_like_it(cast: Cast) -> None:
+    make_accelerator(Node.objects.get(), 0, "NVIDIA H100 80GB HBM3")
+    known = [key(PriceUnit.PER_MTOK, "small"), key(PriceUnit.PER_GPU_HOUR, "NVIDIA H100 80GB HBM3")]
+    assert served_by(cast.provider.pk) == {"small"}
+    assert unseen_names(cast.provider, known) == {}
+    misspelt = [key(PriceUnit.PER_MTOK, "smal"), key(PriceUnit.PER_GPU_HOUR, "H100"), key(PriceUnit.PER_MTOK, "big")]
+    assert unseen_names(cast.provider, misspelt) == {"smal": "small", "H100": "NVIDIA H100 80GB HBM3", "big": "small"}
+    # What stands in no fleet is never unseen: a kind of storage, and a factor for usage of any model.
+    assert unseen_names(cast.provider, [key(PriceUnit.PER_GB_MONTH, "nvme"), key(FACTOR, "")]) == {}
+    assert unseen_names(cast.outsider, known) == {"small": "", "NVIDIA H100 80GB HBM3": ""}
