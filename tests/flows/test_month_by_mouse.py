@@ -131,6 +131,7 @@ class Desk:
 @pytest.fixture
 def desk(watched: Page, lasting_server: LiveServer) -> Desk:
     watched.set_default_timeout(5_000)
+    watched.set_default_navigation_timeout(30_000)  # the first page of a process on a busy machine
     return Desk(watched, lasting_server)
 
 
