@@ -23,5 +23,6 @@ urlpatterns = [
     path("books/journal.csv", books.operator_journal_csv, name="operator-journal-csv"),
     path("books/journal.beancount", books.operator_beancount, name="operator-journal-beancount"),
     path("books/<uuid:account_id>/", books.operator_account, name="operator-book-account"),
+    path("books/<uuid:account_id>.csv", books.operator_account_csv, name="operator-book-account-csv"),
     path("books/postings/<uuid:posting_id>/", books.operator_posting, name="operator-book-posting"),
 ]

@@ -62,6 +62,7 @@ urlpatterns = [
     path("books/journal.csv", books.provider_journal_csv, name="provider-journal-csv"),
     path("books/journal.beancount", books.provider_beancount, name="provider-journal-beancount"),
     path("books/<uuid:account_id>/", books.provider_account, name="provider-book-account"),
+    path("books/<uuid:account_id>.csv", books.provider_account_csv, name="provider-book-account-csv"),
     path("books/postings/<uuid:posting_id>/", books.provider_posting, name="provider-book-posting"),
     path("drafts/", drafts.provider_drafts, name="provider-drafts"),
     path("drafts/<uuid:period_id>/", drafts.provider_draft, name="provider-draft"),

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from django.http import StreamingHttpResponse
 
 from billing.bookkeeping.beancount import Side, Transaction, write_file
-from billing.bookkeeping.reading import Book, Trial, journal, trial_balance
+from billing.bookkeeping.reading import Book, Trial, account_entries, journal, trial_balance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from billing.models import LedgerEntry, LedgerPosting
+    from billing.models import LedgerAccount, LedgerEntry, LedgerPosting
 
 JOURNAL_HEAD: Final = (
     "at_utc",
@@ -30,6 +30,7 @@ JOURNAL_HEAD: Final = (
     "credit",
     "amount",
 )
+ENTRIES_HEAD: Final = ("at_utc", "posting_id", "cause", "cause_id", "memo", "debit", "credit", "balance")
 TRIAL_HEAD: Final = ("account_id", "account", "organization", "currency", "debit", "credit", "balance", "entries")
 BEFORE: Final = timedelta(microseconds=1)
 
@@ -55,6 +56,23 @@ def journal_rows(book: Book, *, from_at: datetime, to_at: datetime) -> Iterator[
                 credit,
                 entry.amount,
             )
+
+
+def entry_rows(
+    book: Book, account: LedgerAccount, *, from_at: datetime, to_at: datetime
+) -> Iterator[tuple[object, ...]]:
+    """Yield every entry of an account of `[from_at, to_at)`, the oldest first, with the balance after each."""
+    after = None
+    while True:
+        found = account_entries(book, account, from_at=from_at, to_at=to_at, after=after)
+        for row in found.rows:
+            posting, amount = row.entry.posting, row.entry.amount
+            debit, credit = (amount, None) if amount > 0 else (None, -amount)
+            at = posting.at.astimezone(UTC).isoformat()
+            yield (at, posting.pk, posting.cause, posting.cause_id, posting.memo, debit, credit, row.balance)
+        if not found.has_more:
+            return
+        after = found.rows[-1].place
 
 
 def trial_rows(trial: Trial) -> Iterator[tuple[object, ...]]:

@@ -18,9 +18,11 @@ from billing.bookkeeping.api import read_cursor, write_cursor
 from billing.bookkeeping.causes import origins
 from billing.bookkeeping.files import (
     BEFORE,
+    ENTRIES_HEAD,
     JOURNAL_HEAD,
     TRIAL_HEAD,
     beancount_answer,
+    entry_rows,
     journal_rows,
     trial_rows,
 )
@@ -115,6 +117,7 @@ def _account_page(request: HttpRequest, book: Book, side: str, *, account_id: UU
         "period": period,
         "from_day": period.first.isoformat(),
         "to_day": period.last.isoformat(),
+        "csv_url": with_query(reverse(f"{side}-book-account-csv", args=[account.pk]), period.query),
         "opening": _money(found.opening, account.currency, locale),
         "closing": _money(found.closing, account.currency, locale),
         "rows": _entries(found, side, locale),
@@ -124,6 +127,17 @@ def _account_page(request: HttpRequest, book: Book, side: str, *, account_id: UU
         ),
     }
     return render(request, "billing/book_account.html", context)
+
+
+def _account_csv(request: HttpRequest, book: Book, side: str, *, account_id: UUID) -> HttpResponseBase:  # noqa: ARG001  as every page of these
+    """Write every entry of one account over the days that the page shows."""
+    account = account_in(book, account_id)
+    if account is None:
+        raise Http404
+    period = _period(request)
+    name = f"{account.kind}-{account.organization.slug}-{account.currency}-{period.first}-{period.last}-UTC.csv"
+    rows = entry_rows(book, account, from_at=period.from_at, to_at=period.end_at)
+    return csv_answer(name, ENTRIES_HEAD, rows)
 
 
 def _posting_page(request: HttpRequest, book: Book, side: str, *, posting_id: UUID) -> HttpResponseBase:
@@ -181,6 +195,7 @@ def _of_operator(page: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 
 provider_books, operator_books = _of_provider(_trial_page), _of_operator(_trial_page)
 provider_account, operator_account = _of_provider(_account_page), _of_operator(_account_page)
+provider_account_csv, operator_account_csv = _of_provider(_account_csv), _of_operator(_account_csv)
 provider_posting, operator_posting = _of_provider(_posting_page), _of_operator(_posting_page)
 provider_books_csv, operator_books_csv = _of_provider(_trial_csv), _of_operator(_trial_csv)
 provider_journal_csv, operator_journal_csv = _of_provider(_journal_csv), _of_operator(_journal_csv)

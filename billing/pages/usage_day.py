@@ -149,11 +149,18 @@ def _context(shown: Shown) -> dict[str, Any]:
         "part_lines": usage_parts.part_lines(sheet, period, {**kept, "group": "key"}, shown.known)
         if shown.known.keys
         else (),
+        "export_url": "" if shown.hour else _export_url(period, kept, by_key=bool(shown.known.keys)),
         "whole_url": whole if shown.hour else "",
         "crumbs": tuple(crumbs),
         "previous": _neighbour(period, -1, kept, locale),
         "next": _neighbour(period, 1, kept, locale) if period.first < period.today else None,
     }
+
+
+def _export_url(period: Period, kept: Mapping[str, str], *, by_key: bool) -> str:
+    """The file of the day: what the page sums, by model, lease and key."""
+    days = {"from": period.first.isoformat(), "to": period.first.isoformat(), "group": "key" if by_key else ""}
+    return with_query(reverse("tenant-usage-csv"), days, {**kept, "hour": ""})
 
 
 def _clock(at: datetime, period: Period) -> str:

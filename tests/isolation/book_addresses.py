@@ -22,6 +22,7 @@ BOOK_ADDRESSES: list[tuple[str, dict[str, int], str, dict[str, str], dict[str, A
         for page, arguments in (
             ("books", {}),
             ("books-csv", {}),
+            ("book-account-csv", ACCOUNT),
             ("journal-csv", {}),
             ("journal-beancount", {}),
             ("book-account", ACCOUNT),

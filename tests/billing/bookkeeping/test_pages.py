@@ -100,6 +100,9 @@ def test_an_account_of_many_entries_has_pages(cast: Cast, client: Client, kept: 
     assert "$101.00" in text_of(last)
     assert 'rel="prev"' in last.content.decode()
     assert 'rel="next"' not in last.content.decode()
+    file = rows_of(client.get(reverse("provider-book-account-csv", args=[account.pk]), APRIL_DAYS))
+    assert len(file) == PAGE_ENTRIES + 1
+    assert (file[-1]["balance"], sum(Decimal(row["debit"] or 0) for row in file)) == ("101.0000", 101)
     assert client.get(address, {**APRIL_DAYS, "after": "what"}).status_code == 404
     assert client.get(address, {"from": "2026-05-01", "to": "2026-04-01"}).status_code == 404
 

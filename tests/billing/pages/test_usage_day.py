@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.test import Client
 
 from tests.billing.pages.made import LARGE, SMALL, Month, make_march
-from tests.billing.pages.reading import text_of
+from tests.billing.pages.reading import rows_of, text_of
 from tests.billing.world import MARCH, make_world
 from tests.factories import Cast
 from tests.kept import kept
@@ -30,6 +33,17 @@ def test_a_day_shows_its_hours_models_and_cost(cast: Cast, client: Client, month
     assert "$0.30" in words
     assert "$0.05" in words
     assert f"{LARGE} 1,500,000 500,000 500,000 $0.28 / $0.07 / $1.10 $0.30" in words
+
+
+def test_the_file_of_a_day_sums_to_the_day(cast: Cast, client: Client, month: Month) -> None:
+    client.force_login(cast.alice)
+    page = client.get("/t/usage/2026-03-12/", {"currency": "USD"})
+    found = re.search(r'href="(/t/usage\.csv\?[^"]+)" data-key="e"', page.content.decode())
+    assert found
+    file = rows_of(client.get(unescape(found[1])))
+    assert {row[next(iter(row))] for row in file} == {"2026-03-12"}
+    assert f"${sum(Decimal(row['amount']) for row in file):.2f}" in text_of(page)
+    assert "usage.csv" not in client.get("/t/usage/2026-03-12/", {"hour": "9"}).content.decode()
 
 
 def test_a_leased_day_shows_its_gpu_hours(cast: Cast, client: Client, month: Month) -> None:
