@@ -9,6 +9,7 @@ from billing.reconciling import pages as reconciling
 
 urlpatterns = [
     path("reconciliation/", reconciling.operator_reconciliation, name="operator-reconciliation"),
+    path("reconciliation.csv", reconciling.operator_differences_csv, name="operator-differences-csv"),
     path("reconciliation/<uuid:difference_id>/", reconciling.operator_difference, name="operator-difference"),
     path("payouts/", payouts.operator_payouts, name="operator-payouts"),
     path("payouts.csv", payouts.operator_payouts_csv, name="operator-payouts-csv"),

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from billing import stripe_account
 from billing.models import Chargeback, Difference, DifferenceKind, Reconciliation
@@ -24,6 +24,7 @@ from billing.reconciling.settling import ACCEPT, BOOK, CLOSE, PUSH, TAKE_BACK, W
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, moment
 from portal.parts import Empty
+from tenants.listing.csv_files import csv_answer
 from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
     from django.utils.functional import Promise
 
     from tenants.models import Organization
@@ -79,6 +81,22 @@ WAY_WORDS: Final[Mapping[str, Promise]] = {
 }
 
 
+CSV_HEAD: Final = (
+    "id",
+    "kind",
+    "stripe_id",
+    "invoice",
+    "ours",
+    "theirs",
+    "first_seen_at_utc",
+    "last_seen_at_utc",
+    "settled_at_utc",
+    "settled_by",
+    "way",
+    "note",
+)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @operator_page(READ_INVOICES)
 def operator_reconciliation(request: HttpRequest, organization: Organization) -> HttpResponse:  # noqa: ARG001  every page takes it
@@ -112,6 +130,20 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
         "takes": takes,
     }
     return render(request, "billing/operator_reconciliation.html", context)
+
+
+@require_safe
+@operator_page(READ_INVOICES)
+def operator_differences_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  every page takes it
+    """Write every difference, open and settled, the one that was seen first before the others."""
+    found = Difference.objects.select_related("invoice").order_by("first_seen_at", "pk").iterator()
+    return csv_answer("differences.csv", CSV_HEAD, (_csv_row(one) for one in found))
+
+
+def _csv_row(one: Difference) -> tuple[object, ...]:
+    number = one.invoice.number if one.invoice else ""
+    times = (one.first_seen_at.isoformat(), one.last_seen_at.isoformat(), one.settled_at and one.settled_at.isoformat())
+    return (one.pk, one.kind, one.stripe_id, number, one.ours, one.theirs, *times, one.settled_by, one.way, one.note)
 
 
 @require_http_methods(["POST"])

@@ -23,8 +23,9 @@ from portal.parts import Empty, Pill
 from portal.shell import Crumb
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks import endpoints
-from tenants.hooks.api import deliveries_of, networks
+from tenants.hooks.api import deliveries_found, deliveries_of, networks
 from tenants.hooks.endpoints import Actor
+from tenants.listing.csv_files import csv_answer
 from tenants.models import User
 from tenants.problems import Problem
 from tenants.roles import MANAGE_HOOKS
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 SHOWN: Final = 50
+CSV_CHUNK_ROWS: Final = 500
+CSV_HEAD: Final = ("at_utc", "message_id", "kind", "state", "tries", "last_status", "last_error")
 UTC_ZONE: Final = ZoneInfo("UTC")
 
 
@@ -95,6 +98,25 @@ def _endpoint_page(request: HttpRequest, actor: Actor, side: str, *, endpoint_id
     if found is None:
         raise Http404
     return _endpoint_answer(request, found, side)
+
+
+def _deliveries_csv(request: HttpRequest, actor: Actor, side: str, *, endpoint_id: UUID) -> HttpResponseBase:  # noqa: ARG001  as every page of these
+    """Write every delivery of an endpoint, the latest first, as the page shows the latest."""
+    if not WebhookEndpoint.objects.filter(
+        pk=endpoint_id, organization=actor.organization, removed_at__isnull=True
+    ).exists():
+        raise Http404
+    found = deliveries_found(actor, endpoint_id=endpoint_id).order_by("-event_id", "-pk")
+    rows = (_csv_row(one) for one in found.iterator(chunk_size=CSV_CHUNK_ROWS))
+    return csv_answer(f"deliveries-{endpoint_id}.csv", CSV_HEAD, rows)
+
+
+def _csv_row(delivery: WebhookDelivery) -> tuple[object, ...]:
+    tries = sorted(delivery.tries.all(), key=lambda one: one.pk)
+    last = tries[-1] if tries else None
+    status, error = (last.status, last.error) if last else (None, "")
+    at = delivery.event.at.astimezone(UTC).isoformat()
+    return (at, f"msg_{delivery.event_id.hex}", delivery.event.kind, delivery.state, len(tries), status, error)
 
 
 def _act(request: HttpRequest, actor: Actor, side: str, *, endpoint_id: UUID) -> HttpResponse:
@@ -156,6 +178,7 @@ def _endpoint_answer(
         "kinds": _kinds(endpoint),
         "pill": _endpoint_pill(endpoint),
         "crumbs": [Crumb(_("Webhooks"), reverse(f"{side}-webhooks")), Crumb(endpoint.url)],
+        "csv_url": reverse(f"{side}-webhook-deliveries-csv", args=[endpoint.pk]),
         "act_url": reverse(f"{side}-webhook-act", args=[endpoint.pk]),
         "rows": [_row(one, side, locale) for one in deliveries_of(actor, SHOWN, endpoint_id=endpoint.pk)],
         "empty": Empty(_("Nothing was sent yet"), _("Send a test to see that the program answers.")),
@@ -206,5 +229,8 @@ def _of(side: str, page: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
 _listed = require_http_methods(["GET", "HEAD", "POST"])
 tenant_webhooks, provider_webhooks = (_listed(_of(side, _endpoints_page)) for side in ("tenant", "provider"))
 tenant_webhook, provider_webhook = (require_safe(_of(side, _endpoint_page)) for side in ("tenant", "provider"))
+tenant_deliveries_csv, provider_deliveries_csv = (
+    require_safe(_of(side, _deliveries_csv)) for side in ("tenant", "provider")
+)
 tenant_act, provider_act = (require_POST(_of(side, _act)) for side in ("tenant", "provider"))
 tenant_replay, provider_replay = (require_POST(_of(side, _replay)) for side in ("tenant", "provider"))

@@ -15,6 +15,7 @@ COLLECTING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
     ("tenant-credit", OWN_TENANT, "get", {}, {}),
     ("tenant-credit", people(alice=302, bob=403, charlie=302, petra=404), "post", {}, {}),
     ("operator-reconciliation", NOBODY, "get", {}, {}),
+    ("operator-differences-csv", NOBODY, "get", {}, {}),
     ("operator-reconciliation", NOBODY, "post", {}, {}),
     ("operator-difference", NOBODY, "post", {"difference_id": "00000000-0000-0000-0000-000000000009"}, {}),
     ("api-card", programs(tenant=404, provider=404, outsider=404), "get", {}, {}),

@@ -22,6 +22,7 @@ HOOK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
         for side, viewer in (("tenant", 403), ("provider", 404))
         for page, method, arguments in (
             ("webhook", "get", ENDPOINT),
+            ("webhook-deliveries-csv", "get", ENDPOINT),
             ("webhook-act", "post", ENDPOINT),
             ("webhook-replay", "post", DELIVERY),
         )

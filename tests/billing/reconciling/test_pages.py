@@ -15,7 +15,7 @@ from billing.reconciling.comparing import Moved, compare_amounts
 from billing.reconciling.pages import LOOKED_WORDS
 from billing.reconciling.settling import ACCEPT, WAYS
 from tenants.models import Role
-from tests.billing.pages.reading import text_of
+from tests.billing.pages.reading import rows_of, text_of
 from tests.factories import make_organization, make_user
 
 if TYPE_CHECKING:
@@ -59,6 +59,16 @@ def test_every_kind_is_shown_with_its_ways_out(client: Client) -> None:
     others = sum(1 for ways in WAYS.values() for way in ways if way != ACCEPT)
     assert page.content.decode().count('class="btn pri" name="way"') == others
     assert "This installation has no account at Stripe." in text_of(page)
+
+
+@pytest.mark.django_db
+def test_the_file_has_every_difference_open_and_settled(client: Client) -> None:
+    client.force_login(operator_person())
+    difference()
+    Difference.objects.filter(pk=difference(stripe_id="cus_2").pk).update(settled_at=AT, settled_by="owen", way=ACCEPT)
+    rows = rows_of(client.get("/o/reconciliation.csv"))
+    told = {(row["stripe_id"], row["settled_at_utc"], row["way"]) for row in rows}
+    assert told == {("cus_1", "", ""), ("cus_2", AT.isoformat(), ACCEPT)}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks.delivering import deliver_due
 from tenants.hooks.outbound import Answer
-from tests.billing.pages.reading import text_of
+from tests.billing.pages.reading import rows_of, text_of
 from tests.tenants.hooks.test_delivering import Receiver, happen
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def test_an_endpoint_is_added_tried_and_removed(cast: Cast, client: Client, side
     assert "A test is on its way." in text_of(client.post(act, {"do": "test"}, follow=True))
     deliver_due(now=timezone.now(), limit=10, call=Receiver([Answer(500)]))
     assert "HTTP 500" in text_of(client.get(page))
+    (row,) = rows_of(client.get(reverse(f"{side}-webhook-deliveries-csv", args=[endpoint.pk])))
+    assert (row["kind"], row["state"], row["tries"], row["last_status"]) == ("endpoint.test", "waiting", "1", "500")
     turned = text_of(client.post(act, {"do": "secret"}))
     endpoint.refresh_from_db()
     assert endpoint.secret in turned
