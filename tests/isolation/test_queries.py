@@ -21,6 +21,7 @@ from tests.billing.world import APRIL, MARCH, make_world
 from tests.english_left import english_left
 from tests.factories import make_user
 from tests.filled import DAY, REASON, api_key, fill
+from tests.isolation.filed_pages import WITHOUT_FILE, lacks_file, lacks_table
 from tests.kept import kept, undone
 from tests.read_pages import query_of, read_addresses, readers, wire_bytes
 
@@ -135,7 +136,7 @@ def stored_words(name: str) -> set[str]:
 def test_no_page_asks_more_or_grows_too_large_with_more_rows(cast: Cast, filled: Filled) -> None:
     """A question for each row is the same question again: who asks none twice of many rows asks as much of few.
 
-    The pages are Chinese ones, which say nothing in English.
+    The pages are Chinese ones, which say nothing in English. Their lists can be saved, and their charts be read.
     """
     clients = readers(cast)
     for client in clients.values():
@@ -155,6 +156,9 @@ def test_no_page_asks_more_or_grows_too_large_with_more_rows(cast: Cast, filled:
     spoken = {name: page.decode() for name, page in pages.items() if not any(one in name for one in IN_ENGLISH)}
     left = {name: english_left(page, (*NAMES, *GIVEN)) - stored_words(name) for name, page in spoken.items()}
     assert not any(left.values()), "\n".join(f"{name}: {words}" for name, words in left.items() if words)
+    shown = {name.split()[1]: page.decode() for name, page in pages.items()}
+    assert {name for name, page in shown.items() if lacks_file(page)} - set(IN_ENGLISH) == set(WITHOUT_FILE)
+    assert {name for name, page in shown.items() if lacks_table(page)} == set()
     sent = {name: sum(wire_bytes(page).values()) for name, page in pages.items()}
     assert sent
     assert not {name: count for name, count in sent.items() if count > WIRE_BYTES_MAX}
