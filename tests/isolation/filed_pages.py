@@ -1,4 +1,4 @@
-"""Which pages show tables and offer no file of them, and why: every list has its CSV beside it, every chart its table."""
+"""Which pages show tables and offer no file of them, and why: every list has its CSV, every chart its table."""
 
 from __future__ import annotations
 
