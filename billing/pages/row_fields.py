@@ -13,8 +13,10 @@ from typing import Any, Final
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+
+from portal.figures import listed, locale_for
 
 BLANK_ROWS: Final = 3
 ROWS_MAX: Final = 1_000
@@ -112,7 +114,8 @@ class Column:
     @property
     def hint(self) -> str:
         """The order of an entry's parts, where the cell holds a list of its own."""
-        return ", ".join(str(part.label) for part in getattr(self.field, "parts", {}).values())
+        labels = [str(part.label) for part in getattr(self.field, "parts", {}).values()]
+        return listed(labels, locale_for(get_language() or ""))
 
 
 class RowsWidget(forms.Widget):
