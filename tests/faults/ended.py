@@ -28,7 +28,9 @@ UNTIL_PERMILLE: Final = 667
 
 SHORT: Final = ("--days", "3", "--seed", "11")
 """The last days of the month: so many that every part can be killed, and come back, while they are metered."""
-FEW: Final = ("--web", "1", "--workers", "1")
+ONE_WEB: Final = ("--web", "1")
+"""One web process, so that while it is dead nobody answers; and each that begins loads the whole platform."""
+FEW: Final = (*ONE_WEB, "--workers", "1")
 """As few processes as there can be; what comes out is the same."""
 TRACE_HEADER: Final = "TIMESTAMP,ContextTokens,GeneratedTokens"
 CONVERSATION: Final = [(374, 44), (396, 109), (879, 55), (0, 1), (91, 0), (16_384, 700)]
@@ -91,7 +93,7 @@ def demo_after_kill(folder: Path, first: DemoRun) -> Iterator[DemoRun]:
     first.process.wait()
     left = ids_of(first)
     assert len(left) > 4
-    with demo(folder, *SHORT, *own_samples(folder / "samples"), covered=True) as second:
+    with demo(folder, *SHORT, *ONE_WEB, *own_samples(folder / "samples"), covered=True) as second:
         wait_until(second, lambda: "gateway" in second.pids())
         assert left.isdisjoint(ids_of(second))
         assert len(second.processes()) > 10
