@@ -32,7 +32,7 @@ def shape(found: Any) -> Any:
 def test_the_report_says_that_everything_held(ended: Ended) -> None:
     assert ended.status == 0
     checks = ended.report["checks"]
-    assert len(checks) == 16
+    assert len(checks) == 17
     assert [check for check in checks if not check["ok"]] == []
     for check in checks:
         assert f"✓ {check['name']}: {check['detail']}" in ended.said
