@@ -201,19 +201,19 @@ def test_everything_is_there_without_scripts(
 
 
 def test_pages_speak_chinese(  # noqa: PLR0917  fixtures
-    watched: Page,
+    still: Page,
     lasting_server: LiveServer,
     cast: Cast,
     addresses: dict[str, str],
     axe: AxeCheck,
     fits_phone: PhoneCheck,
 ) -> None:
-    sign_in(watched, lasting_server, cast.alice)
-    watched.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": lasting_server.url}])
-    watched.goto(lasting_server.url + addresses["usage"])
-    expect(watched.get_by_role("heading", level=1)).to_have_text("用量")
-    expect(watched.locator("#tokens")).to_contain_text("每日词元")
+    sign_in(still, lasting_server, cast.alice)
+    still.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": lasting_server.url}])
+    still.goto(lasting_server.url + addresses["usage"])
+    expect(still.get_by_role("heading", level=1)).to_have_text("用量")
+    expect(still.locator("#tokens")).to_contain_text("每日词元")
     for name in ("running", "usage", "invoice", "contract", "changed term", "amendment"):
-        watched.goto(lasting_server.url + addresses[name])
-        assert axe(watched) == []
-        assert fits_phone(watched) == []
+        still.goto(lasting_server.url + addresses[name])
+        assert axe(still) == []
+        assert fits_phone(still) == []
