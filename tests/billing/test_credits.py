@@ -107,13 +107,13 @@ def test_asking_takes_as_many_queries_for_much_use_as_for_little(
 ) -> None:
     world, term, credit = prepaid_world(only=grant("only", 10**9))
     term.use({"output": 1_000}, at=MARCH)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         standing_of(world.contract, MARCH + HOUR)
     for hours in range(1, 60):
         term.use({"output": 1_000, "input": 0}, at=MARCH + hours * HOUR)
     for number in range(5):
         grant_credit(term=credit, grant=grant(f"more-{number}", 1), recorded_by="provider", now=MARCH)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         standing_of(world.contract, MARCH + 60 * HOUR)
 
 
