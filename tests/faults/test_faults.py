@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 LINES: Final = {
     ("sample-research", "L-0001 · 8 × H100 cluster node", "15033600", "9813.60"),
-    ("sample-research", "L-0008 · 4 jobs on demand", "13401", "5.55"),
+    ("sample-research", "L-0011 · 4 jobs on demand", "13401", "5.55"),
     ("sample-chat", "S-0001 · llama-3-70b tokens · 30 % of list price", "19033", "0.00"),
     ("sample-code", "S-0002 · qwen3-coder-30b tokens · 40 % of list price", "281312", "0.03"),
     ("sample-code", "S-0003 · qwen3-4b tokens · 20 % of list price", "9712", "0.00"),
