@@ -269,6 +269,7 @@ def test_the_openapi_document_describes_every_operation() -> None:
         "invoices_credit_notes_create",
         "invoices_debits_create",
         "invoices_disputes_create",
+        "invoices_dunning_hold",
         "invoices_dunning_list",
         "invoices_reissue_create",
         "invoices_void_create",

@@ -91,8 +91,8 @@ def test_credit_is_granted_once_and_stands_in_page_and_file(petra: Client, term:
     [
         ({"amount": "0"}, "greater than or equal"),
         ({"amount": "x"}, "Enter a number"),
-        ({"from_at": "yesterday"}, "is not one instant"),
-        ({"expires_at": "2026-02-01T00:00"}, "expires_at"),
+        ({"from_at": "yesterday"}, "is no time. Example:"),
+        ({"expires_at": "2026-02-01T00:00"}, "It expires at 2026-02-01T00:00:00+00:00, which is not after"),
         ({"term": "00000000-0000-0000-0000-000000000009"}, "valid choice"),
     ],
 )
