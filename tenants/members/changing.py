@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from tenants.limits.reader import whole
-from tenants.members.inviting import RoleOutOfReach, take_back_of
+from tenants.members.inviting import check_reach, take_back_of
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.problems import Problem
-from tenants.roles import may_give
 from tenants.sentences import sentence
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, now: datetime) -> Me
             field="role",
         )
     membership = _locked(actor.organization, member_id)
-    _check_reach(actor, membership.role, role)
+    check_reach(actor, membership.role, role)
     if membership.role == role:
         return membership
     _keep_an_owner(membership)
@@ -60,7 +59,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, now: datetime) -> Me
 def remove_member(*, actor: Actor, member_id: int, now: datetime) -> None:
     """Take a member out; what they did stays under their name. Raises as `change_role`."""
     membership = _locked(actor.organization, member_id)
-    _check_reach(actor, membership.role)
+    check_reach(actor, membership.role)
     _keep_an_owner(membership)
     _audit(actor, "member.removed", membership, now, before={"role": membership.role})
     _take_back(membership, "", actor.name, now)
@@ -106,19 +105,6 @@ def _locked(organization: Organization, member_id: int) -> Membership:
 def _take_back(membership: Membership, role: str, by: str, now: datetime) -> None:
     """Revoke what the member invited others to, and with the role that is left may not give."""
     take_back_of(organization=membership.organization, inviter=membership.user.email, role=role, by=by, now=now)
-
-
-def _check_reach(actor: Actor, *roles: str) -> None:
-    for role in roles:
-        if not may_give(actor.role, role):
-            raise RoleOutOfReach(
-                sentence(
-                    "%(name)s is %(role)s here and may not give or take the role %(role_2)s.",
-                    name=actor.name,
-                    role=actor.role,
-                    role_2=role,
-                )
-            )
 
 
 def _keep_an_owner(membership: Membership) -> None:

@@ -46,6 +46,20 @@ class RoleOutOfReach(Problem):
     title = "Only an owner may give or take this role"
 
 
+def check_reach(actor: Actor, *roles: str) -> None:
+    """Refuse with `RoleOutOfReach` where the actor's own role may not give or take one of the roles."""
+    for role in roles:
+        if not may_give(actor.role, role):
+            raise RoleOutOfReach(
+                sentence(
+                    "%(name)s is %(role)s here and may not give or take the role %(role_2)s.",
+                    name=actor.name,
+                    role=actor.role,
+                    role_2=role,
+                )
+            )
+
+
 class AlreadyMember(Problem):
     """The address is that of a member."""
 
@@ -120,7 +134,7 @@ def resend(*, actor: Actor, invitation_id: UUID, secret_key: str, now: datetime)
     Raises DoesNotExist, `RoleOutOfReach`, and `TooManyInvitations` where it was sent within the last minute.
     """
     invitation = _locked(actor, invitation_id)
-    _check_reach(actor, invitation.role)
+    check_reach(actor, invitation.role)
     if invitation.mailed_at is not None and now - invitation.mailed_at < RESENT_AFTER:
         raise TooManyInvitations(sentence("It was sent within the last minute. Wait, then send it again."))
     invitation.turn += 1
@@ -137,7 +151,7 @@ def resend(*, actor: Actor, invitation_id: UUID, secret_key: str, now: datetime)
 def revoke(*, actor: Actor, invitation_id: UUID, now: datetime) -> Invitation:
     """Take an open invitation back. Raises DoesNotExist and `RoleOutOfReach`."""
     invitation = _locked(actor, invitation_id)
-    _check_reach(actor, invitation.role)
+    check_reach(actor, invitation.role)
     invitation.revoked_at, invitation.mail_due_at = now, None
     invitation.save(update_fields=["revoked_at", "mail_due_at"])
     _audit(actor, "invitation.revoked", invitation, now, before={"role": invitation.role})
@@ -226,19 +240,7 @@ def _check_words(actor: Actor, role: str, language: str) -> None:
             ),
             field="language",
         )
-    _check_reach(actor, role)
-
-
-def _check_reach(actor: Actor, role: str) -> None:
-    if not may_give(actor.role, role):
-        raise RoleOutOfReach(
-            sentence(
-                "%(name)s is %(role)s here and may not give or take the role %(role_2)s.",
-                name=actor.name,
-                role=actor.role,
-                role_2=role,
-            )
-        )
+    check_reach(actor, role)
 
 
 def _locked(actor: Actor, invitation_id: UUID) -> Invitation:
