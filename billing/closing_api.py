@@ -37,7 +37,7 @@ from billing.rating.wording import plain
 from billing.settlement import NotRetryable, retry_settlement
 from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of, provider_of
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -224,7 +224,7 @@ class DraftApproveView(APIView):
             raise Http404
         given = checked(ApproveSerializer(data=request.data), WrongIssuingRule)
         now = _now()
-        approve_draft(period_id=period_id, amount=given["amount"], tax=given["tax"], actor=_caller(request), now=now)
+        approve_draft(period_id=period_id, amount=given["amount"], tax=given["tax"], actor=caller_of(request), now=now)
         closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
         invoice = str(closed.invoice.pk) if closed.invoice else None
         return Response({"state": str(closed.state), "invoice": invoice})
@@ -243,7 +243,7 @@ class IssuingRuleView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Read for how long more is billed of a closed period, and whether invoices wait for an approval."""
-        return Response(_rule(issuing_rule(_provider(request).pk)))
+        return Response(_rule(issuing_rule(provider_of(request).pk)))
 
     @extend_schema(
         operation_id="issuing_rule_set",
@@ -254,9 +254,9 @@ class IssuingRuleView(APIView):
     )
     def put(self, request: Request) -> Response:
         """Say so for every invoice that is issued from now on."""
-        provider = _provider(request)
+        provider = provider_of(request)
         given = checked(IssuingRuleSerializer(data=request.data), WrongIssuingRule)
-        return Response(_rule(set_issuing_rule(provider=provider, actor=_caller(request), now=_now(), **given)))
+        return Response(_rule(set_issuing_rule(provider=provider, actor=caller_of(request), now=_now(), **given)))
 
 
 class DraftTaxRetryView(APIView):
@@ -276,7 +276,7 @@ class DraftTaxRetryView(APIView):
         organization = organization_of(request)
         if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
             raise Http404
-        return Response(_tax(retry_tax(period_id=period_id, actor=_caller(request), now=_now())))
+        return Response(_tax(retry_tax(period_id=period_id, actor=caller_of(request), now=_now())))
 
 
 class StepRetryView(APIView):
@@ -297,24 +297,12 @@ class StepRetryView(APIView):
         if step not in set(StepName) or not issued.exclude(state=InvoiceState.DRAFT).exists():
             raise Http404
         if step == StepName.DOCUMENT:
-            document = retry_documents(subject_id=invoice_id, actor=_caller(request), now=_now())
+            document = retry_documents(subject_id=invoice_id, actor=caller_of(request), now=_now())
             return Response({"step": step, "state": document.state})
         if step not in (StepName.STRIPE_PUSH, StepName.COLLECT):
             raise NotRetryable(f"The step {step} of this invoice is done.", state="done")
-        settlement = retry_settlement(invoice_id=invoice_id, actor=_caller(request), now=_now())
+        settlement = retry_settlement(invoice_id=invoice_id, actor=caller_of(request), now=_now())
         return Response({"step": step, "state": settlement.state})
-
-
-def _provider(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_provider:
-        raise Http404
-    return organization
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _now() -> datetime:

@@ -24,10 +24,9 @@ from billing.credit_shapes import (
 )
 from billing.models import Contract, Coupon
 from billing.rating.discount import CouponWording, DiscountWording
-from tenants.authentication import organization_of
+from tenants.authentication import organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
-from tenants.models import Organization
 
 WRITES: Final = {"POST": "credits:write"}
 
@@ -59,7 +58,7 @@ class CouponsView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Offer a percentage, or an amount of each billing period, off what the redeeming contract charges."""
-        provider, now = _provider(request), _now()
+        provider, now = provider_of(request), _now()
         shape = NewCouponSerializer(data=request.data)
         shape.is_valid(raise_exception=True)
         given = dict(shape.validated_data)
@@ -125,13 +124,6 @@ class RedemptionsView(APIView):
         term = redeem_code(contract=contract, code=given.validated_data["code"], now=_now())
         body = {"term": term.ref, "title": term.title, "from_at": instant(term.from_at)}
         return Response(body, status=status.HTTP_201_CREATED)
-
-
-def _provider(request: Request) -> Organization:
-    provider = organization_of(request)
-    if not provider.is_provider:
-        raise Http404
-    return provider
 
 
 def _coupon(coupon: Any) -> Mapping[str, object]:

@@ -34,7 +34,7 @@ from billing.queries.capacity import capacity_answer, open_contracts
 from billing.queries.lease_list import LeaseRow, lease_of, lease_page, lease_rows, quote_of
 from billing.quoting import quote_lease, reserve_quote
 from clusters.capacity import Wish
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
@@ -142,7 +142,7 @@ class ReserveView(APIView):
         """Hold the slices for the whole span, all or none; after its start for what is left of it, from now on. Sent
         again it gives the same lease and changes nothing."""
         quote = _own_quote(request, quote_id)
-        lease = reserve_quote(quote_id=quote.id, by=_caller(request), now=_now())
+        lease = reserve_quote(quote_id=quote.id, by=caller_of(request), now=_now())
         return Response(_one(request, lease.ref), status=status.HTTP_201_CREATED)
 
 
@@ -194,7 +194,7 @@ class ExtendView(APIView):
         """Extend a lease with the slices it has, if they are free, at the price its terms say."""
         lease = _own_lease(request, ref)
         to_at = _instant_of(request, lease, ExtendSerializer, "to")
-        extend_lease(lease=lease, to_at=to_at, by=_caller(request), now=_now())
+        extend_lease(lease=lease, to_at=to_at, by=caller_of(request), now=_now())
         return Response(_one(request, ref))
 
 
@@ -214,7 +214,7 @@ class EndView(APIView):
         """End a lease before its agreed end: its terms say what is owed of the rest."""
         lease = _own_lease(request, ref)
         at = _instant_of(request, lease, EndSerializer, "at")
-        end_lease_early(lease=lease, at=at, by=_caller(request), now=_now())
+        end_lease_early(lease=lease, at=at, by=caller_of(request), now=_now())
         return Response(_one(request, ref))
 
 
@@ -278,11 +278,6 @@ def _object(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise InvalidInstant("The body must be a JSON object.", field="", examples=[])
     return dict(request.data.items())
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _wished(wish: Wish) -> dict[str, Any]:

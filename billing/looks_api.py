@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -16,7 +16,7 @@ from billing.models import Reconciliation
 from billing.payment_shapes import LookSerializer, LooksSerializer
 from billing.reconciling.looking import begin, look
 from billing.stripe_answers import StripeError
-from tenants.authentication import operator_of
+from tenants.authentication import caller_of, operator_of
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
@@ -66,8 +66,7 @@ class LooksView(ListView):
         gateway, now = stripe_account.gateway(), timezone.now()  # noqa: TID251  an entry point
         if gateway is None:
             raise NoStripeAccount("This installation has no account at Stripe.")
-        program: Any = request.user
-        run = begin(by=f"key {program.key.prefix}", now=now)
+        run = begin(by=caller_of(request), now=now)
         assert run is not None, "only a night's look is begun once"
         try:
             look(run=run, gateway=gateway, now=now)

@@ -29,7 +29,7 @@ from billing.payment_shapes import (
 )
 from billing.reconciling.settling import settle_difference
 from billing.statements.paying_out import make_payout, record_failed, record_paid
-from tenants.authentication import operator_of, organization_of
+from tenants.authentication import caller_of, operator_of, organization_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.listing.following import SINCE, SinceSerializer, page_followed
@@ -140,7 +140,8 @@ class PayoutsView(ListView):
         provider = Organization.objects.filter(slug=given["provider"], is_provider=True).first()
         if provider is None:
             raise Http404
-        made = make_payout(provider_id=provider.pk, currency=given["currency"], by=_caller(request), now=timezone.now())  # noqa: TID251  an entry point
+        now = timezone.now()  # noqa: TID251  an entry point
+        made = make_payout(provider_id=provider.pk, currency=given["currency"], by=caller_of(request), now=now)
         return Response(_read_payout(request, made.pk), status=status.HTTP_201_CREATED)
 
 
@@ -180,7 +181,7 @@ class PayoutPaidView(APIView):
         operator_of(request)
         given, now = valid(PayoutPaidSerializer, request.data), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
-        record_paid(payout_id=payout_id, reference=given["reference"], by=_caller(request), at=now, now=now)
+        record_paid(payout_id=payout_id, reference=given["reference"], by=caller_of(request), at=now, now=now)
         return Response(_read_payout(request, payout_id))
 
 
@@ -201,7 +202,7 @@ class PayoutFailedView(APIView):
         operator_of(request)
         given, now = valid(PayoutFailedSerializer, request.data), timezone.now()  # noqa: TID251  an entry point
         _read_payout(request, payout_id)
-        record_failed(payout_id=payout_id, reason=given["reason"], by=_caller(request), now=now)
+        record_failed(payout_id=payout_id, reason=given["reason"], by=caller_of(request), now=now)
         return Response(_read_payout(request, payout_id))
 
 
@@ -264,7 +265,7 @@ class DifferenceSettleView(APIView):
             difference_id=difference_id,
             way=given["way"],
             note=given["note"],
-            by=_caller(request),
+            by=caller_of(request),
             gateway=stripe_account.gateway(),
             now=timezone.now(),  # noqa: TID251  an entry point
         )
@@ -341,8 +342,3 @@ def _difference(row: Difference) -> dict[str, object]:
         "way": row.way,
         "note": row.note,
     }
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"

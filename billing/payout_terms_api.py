@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutSchedule, PayoutTerms
 from billing.statements.paying_out import record_reversal
 from billing.statements.payout_terms import HOLD_DAYS_MAX, set_terms
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import once
 from tenants.instants import instant_text
 from tenants.models import Organization
@@ -92,7 +92,7 @@ class PayoutTermsView(APIView):
         provider, actor = _provider(request), organization_of(request)
         changes = valid(PayoutTermsSerializer, request.data)
         return Response(
-            _terms(set_terms(provider=provider, changes=changes, actor=actor, by=_program(request), now=_now()))
+            _terms(set_terms(provider=provider, changes=changes, actor=actor, by=key_prefix_of(request), now=_now()))
         )
 
 
@@ -114,7 +114,7 @@ class PayoutReversalsView(APIView):
         if not organization_of(request).is_operator or not Payout.objects.filter(pk=payout_id).exists():
             raise Http404
         given = valid(PayoutBackSerializer, request.data)
-        made = record_reversal(payout_id=payout_id, by=_program(request), at=_now(), **given)
+        made = record_reversal(payout_id=payout_id, by=key_prefix_of(request), at=_now(), **given)
         return Response(_reversal(made), status=status.HTTP_201_CREATED)
 
 
@@ -150,11 +150,6 @@ def _reversal(row: PayoutReversal) -> dict[str, Any]:
         "reason": row.reason,
         "at": instant_text(row.at),
     }
-
-
-def _program(request: Request) -> str:
-    program: Any = request.user
-    return str(program.key.prefix)
 
 
 def _now() -> datetime:

@@ -20,7 +20,7 @@ from billing.prices_shapes import PriceRowSerializer
 from billing.pricing import WrongPrices
 from billing.rating.price_rows import read_rows
 from billing.rating.wording import WrongWording
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import once
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
@@ -107,7 +107,7 @@ class PriceDraftsView(ListView):
         """Begin a draft with the prices that are in force at its instant."""
         given = valid(NewPriceDraftSerializer, request.data)
         book = get_object_or_404(PriceBook, pk=given["price_book"], provider=organization_of(request))
-        made = start_draft(book=book, effective_at=given["effective_at"], by=_program(request), now=_now())
+        made = start_draft(book=book, effective_at=given["effective_at"], by=key_prefix_of(request), now=_now())
         return Response(_draft(made), status=status.HTTP_201_CREATED)
 
 
@@ -194,7 +194,7 @@ def _found(request: Request, draft_id: UUID) -> PriceDraft:
 
 
 def _edit(request: Request, draft_id: UUID, revision: int) -> Edit:
-    return Edit(organization_of(request), draft_id, revision, _program(request), _now())
+    return Edit(organization_of(request), draft_id, revision, key_prefix_of(request), _now())
 
 
 def _draft(draft: PriceDraft) -> dict[str, Any]:
@@ -208,11 +208,6 @@ def _draft(draft: PriceDraft) -> dict[str, Any]:
         "changed_by": draft.changed_by,
         "prices": draft.prices,
     }
-
-
-def _program(request: Request) -> str:
-    program: Any = request.user
-    return str(program.key.prefix)
 
 
 def _now() -> datetime:

@@ -48,7 +48,7 @@ from billing.rating.price_rows import FIELD_OF_UNIT, read_rows, rows_of
 from billing.rating.wording import WrongWording, plain
 from clusters.bodies import read_body
 from tenants.acting import program_acting
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
@@ -117,7 +117,7 @@ class PriceBooksView(ListView):
 
         def make() -> tuple[int, dict[str, Any]]:
             name, currency = given["name"], given["currency"].upper()
-            book = open_book(provider=provider, name=name, currency=currency, by=_program(request), now=now)
+            book = open_book(provider=provider, name=name, currency=currency, by=key_prefix_of(request), now=now)
             return 201, _book(book)
 
         return made_once(request, body, now, make)
@@ -302,11 +302,6 @@ def _read(
     if "prices" in given:
         given["prices"] = document["prices"]
     return body, given
-
-
-def _program(request: Request) -> str:
-    program: Any = request.user
-    return str(program.key.prefix)
 
 
 def _book(book: PriceBook) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.models import BillingProfile
 from tenants.profile_models import ADDRESS_LINES_MAX, BillLanguage
 from tenants.profiles import LogoChange, ProfileFields, WrongProfile, fields_of, keep_profile, profile_of
@@ -104,16 +104,11 @@ class ProfileView(APIView):
         profile, _made = keep_profile(
             organization=organization_of(request),
             given=ProfileFields(address_lines=lines, **given),
-            by=_caller(request),
+            by=caller_of(request),
             now=datetime.now(UTC),  # noqa: TID251  an entry point
             logo=logo,
         )
         return Response(told(profile))
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def told(profile: BillingProfile) -> Mapping[str, object]:

@@ -40,7 +40,7 @@ from billing.session_shapes import (
 )
 from billing.sessions import Wanted, start_session, state_session, stop_session, take_session_back
 from billing.volumes import size_volume
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import once
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
@@ -100,7 +100,7 @@ class SessionsView(ListView):
             name=given["name"],
             wanted=wanted,
             at=_at(given, term, now) or now,
-            by=_caller(request),
+            by=caller_of(request),
             now=now,
             state=given["state"],
         )
@@ -138,7 +138,7 @@ class SessionStateView(APIView):
         _require_provider(request, session)
         given, now = valid(SessionStateSerializer, request.data), _now()
         at = _at(given, session.term, now) or now
-        state_session(session=session, state=given["state"], at=at, by=_caller(request), now=now)
+        state_session(session=session, state=given["state"], at=at, by=caller_of(request), now=now)
         return _one(request, session_id)
 
 
@@ -158,7 +158,7 @@ class SessionStopView(APIView):
         """Free a session's slices. Sent again it changes nothing."""
         session = _own_session(request, session_id)
         given, now = valid(StopSessionSerializer, request.data), _now()
-        stop_session(session=session, at=_at(given, session.term, now), by=_caller(request), now=now)
+        stop_session(session=session, at=_at(given, session.term, now), by=caller_of(request), now=now)
         return _one(request, session_id)
 
 
@@ -181,7 +181,7 @@ class TakeBacksView(APIView):
         session = _own_session(request, given["session"])
         _require_provider(request, session)
         at = _at(given, session.term, now) or now
-        take_session_back(session=session, at=at, by=_caller(request), now=now)
+        take_session_back(session=session, at=at, by=caller_of(request), now=now)
         return _one(request, session.pk, status.HTTP_201_CREATED)
 
 
@@ -219,7 +219,7 @@ class VolumesView(ListView):
             volume=given["volume"],
             gigabytes=given["gigabytes"],
             at=_at(given, term, now) or now,
-            by=_caller(request),
+            by=caller_of(request),
             now=now,
         )
         row = VolumeRow(term.ref, term.contract.number, size.volume, size.gigabytes, size.at)
@@ -259,11 +259,6 @@ def _at(given: Mapping[str, Any], term: Term, now: datetime) -> datetime | None:
         return read_instant(given["at"], term.contract.time_zone)
     except WrongInstant as error:
         raise InvalidInstant(f"at: {error}", field="at", examples=list(error.examples) or [instant(now)]) from error
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _session(row: SessionRow) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -21,10 +20,9 @@ from billing.tax.standing import tax_standing
 from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, provider_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
-from tenants.models import Organization
 
 SCOPES: Final = {"GET": "invoices:read", "POST": "profile:write"}
 TEXT: Final[dict[str, Any]] = {"required": False, "allow_blank": True, "default": "", "max_length": 200}
@@ -120,7 +118,7 @@ class TaxSettingsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return what is in force."""
-        return Response(_settings(tax_standing(_provider(request)).settings))
+        return Response(_settings(tax_standing(provider_of(request)).settings))
 
     @extend_schema(
         operation_id="tax_settings_keep",
@@ -131,10 +129,10 @@ class TaxSettingsView(APIView):
     )
     def put(self, request: Request) -> Response:
         """Say it for bills that are issued from now on. The same again changes nothing."""
-        provider = _provider(request)
+        provider = provider_of(request)
         given = checked(TaxSettingsSerializer(data=request.data), WrongTax)
         given["method"] = Method(given["method"])
-        return Response(_settings(keep_tax_settings(provider=provider, by=_caller(request), now=_now(), **given)))
+        return Response(_settings(keep_tax_settings(provider=provider, by=caller_of(request), now=_now(), **given)))
 
 
 class TaxRatesView(ListView):
@@ -151,7 +149,7 @@ class TaxRatesView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List every rate that was entered."""
-        rates = tax_standing(_provider(request)).rates
+        rates = tax_standing(provider_of(request)).rates
         paged = page_of_few(request, rates, lambda rate: (rate.country, rate.from_on, rate.pk))
         return list_answer(request, "tax_rates", paged, TaxRateSerializer, _rate)
 
@@ -165,12 +163,12 @@ class TaxRatesView(ListView):
     )
     def post(self, request: Request) -> Response:
         """Enter a rate for buyers of a country from a day on, in the place of the built-in one."""
-        provider, now, body = _provider(request), _now(), request.body
+        provider, now, body = provider_of(request), _now(), request.body
 
         def make() -> tuple[int, dict[str, Any]]:
             given = checked(TaxRateRequestSerializer(data=request.data), WrongTax)
             given["buyers"] = Buyers(given["buyers"])
-            made = enter_rate(provider=provider, by=_caller(request), now=now, **given)
+            made = enter_rate(provider=provider, by=caller_of(request), now=now, **given)
             return status.HTTP_201_CREATED, _rate(made)
 
         return made_once(request, body, now, make)
@@ -190,7 +188,7 @@ class TaxExemptionsView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List every certificate."""
-        found = tax_standing(_provider(request)).exemptions
+        found = tax_standing(provider_of(request)).exemptions
         paged = page_of_few(request, found, lambda one: (one.tenant.slug, one.from_on, one.pk))
         return list_answer(request, "tax_exemptions", paged, ExemptionSerializer, _exemption)
 
@@ -204,12 +202,12 @@ class TaxExemptionsView(ListView):
     )
     def post(self, request: Request) -> Response:
         """Keep a tenant's certificate."""
-        provider, now, body = _provider(request), _now(), request.body
+        provider, now, body = provider_of(request), _now(), request.body
 
         def make() -> tuple[int, dict[str, Any]]:
             given = checked(ExemptionRequestSerializer(data=request.data), WrongTax)
             tenant = given.pop("tenant")
-            made = grant_exemption(provider=provider, tenant_slug=tenant, by=_caller(request), now=now, **given)
+            made = grant_exemption(provider=provider, tenant_slug=tenant, by=caller_of(request), now=now, **given)
             return status.HTTP_201_CREATED, _exemption(made)
 
         return made_once(request, body, now, make)
@@ -229,24 +227,12 @@ class TaxExemptionEndView(APIView):
     )
     def post(self, request: Request, exemption_id: UUID) -> Response:
         """Say from which day on a certificate no longer holds, once."""
-        provider = _provider(request)
+        provider = provider_of(request)
         given = checked(ExemptionEndSerializer(data=request.data), WrongTax)
         ended = end_exemption(
-            provider=provider, exemption_id=exemption_id, to_on=given["to_on"], by=_caller(request), now=_now()
+            provider=provider, exemption_id=exemption_id, to_on=given["to_on"], by=caller_of(request), now=_now()
         )
         return Response(_exemption(ended))
-
-
-def _provider(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_provider:
-        raise Http404
-    return organization
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _now() -> datetime:

@@ -15,7 +15,7 @@ from clusters import fleet_reading as reading
 from clusters import fleet_rows as rows
 from clusters import fleet_shapes as shapes
 from clusters.making import make_cluster, make_deployment
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
@@ -134,8 +134,8 @@ class ClustersView(FleetListView):
     @once
     def post(self, request: Request) -> Response:
         """Make a cluster, for which enrolment tokens can then be made."""
-        provider, given = _provider(request), valid(shapes.NewClusterSerializer, request.data)
-        made = make_cluster(provider=provider, actor=_caller(request), now=_now(), **given)
+        provider, given = provider_of(request), valid(shapes.NewClusterSerializer, request.data)
+        made = make_cluster(provider=provider, actor=caller_of(request), now=_now(), **given)
         return Response(rows.cluster_row(made), status=status.HTTP_201_CREATED)
 
 
@@ -268,13 +268,13 @@ class DeploymentsView(FleetListView):
     @once
     def post(self, request: Request) -> Response:
         """Attribute served models of one's own endpoints to a tenant from an instant on."""
-        provider, given = _provider(request), valid(shapes.NewDeploymentSerializer, request.data)
+        provider, given = provider_of(request), valid(shapes.NewDeploymentSerializer, request.data)
         tenant = Organization.objects.filter(slug=given.pop("tenant"), is_tenant=True).first()
         if tenant is None:
             raise Http404
         bound = [(each["endpoint"], each["model"]) for each in given.pop("bindings")]
         made = make_deployment(
-            provider=provider, tenant=tenant, bound=bound, actor=_caller(request), now=_now(), **given
+            provider=provider, tenant=tenant, bound=bound, actor=caller_of(request), now=_now(), **given
         )
         row: Any = reading.deployments_of(provider, _now()).get(pk=made.pk)
         return Response(rows.deployment_row(row), status=status.HTTP_201_CREATED)
@@ -285,18 +285,6 @@ class DeploymentView(FleetView):
     """One deployment."""
 
     of = DeploymentsView
-
-
-def _provider(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_provider:
-        raise Http404
-    return organization
-
-
-def _caller(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _now() -> datetime:

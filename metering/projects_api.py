@@ -14,7 +14,7 @@ from clusters.bodies import checked
 from metering.key_models import Project
 from metering.key_queries import KnownKey, known_keys
 from metering.projects import NAME_CHARS_MAX, UnknownKey, WrongProject, make_project, mark_key, put_key, rename_project
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import once
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
@@ -111,7 +111,7 @@ class ProjectsView(ListView):
     def post(self, request: Request) -> Response:
         """Make a project; its slug follows from its name."""
         name = checked(ProjectNameSerializer(data=request.data), WrongProject)["name"]
-        made = make_project(tenant=organization_of(request), name=name, actor=_actor(request), now=_now())
+        made = make_project(tenant=organization_of(request), name=name, actor=caller_of(request), now=_now())
         return Response(_project(made), status=status.HTTP_201_CREATED)
 
 
@@ -131,7 +131,7 @@ class ProjectView(APIView):
         """Give a project another name; its slug stays."""
         name = checked(ProjectNameSerializer(data=request.data), WrongProject)["name"]
         renamed = rename_project(
-            tenant=organization_of(request), slug=slug, name=name, actor=_actor(request), now=_now()
+            tenant=organization_of(request), slug=slug, name=name, actor=caller_of(request), now=_now()
         )
         return Response(_project(renamed))
 
@@ -178,7 +178,7 @@ class UsageKeyView(APIView):
         """
         given = checked(UsageKeyChangeSerializer(data=request.data), WrongProject)
         tenant, now = organization_of(request), _now()
-        by: dict[str, Any] = {"tenant": tenant, "key_id": key_id, "actor": _actor(request), "now": now}
+        by: dict[str, Any] = {"tenant": tenant, "key_id": key_id, "actor": caller_of(request), "now": now}
         if "project" in given:
             put_key(project=given["project"], from_at=given.get("from_at", now), **by)
         if "deleted" in given:
@@ -187,11 +187,6 @@ class UsageKeyView(APIView):
         if found is None:
             raise UnknownKey("There is no such key.")
         return Response(_key(found))
-
-
-def _actor(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _now() -> datetime:

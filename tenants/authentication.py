@@ -108,3 +108,15 @@ def operator_of(request: Request) -> Organization:
     if not organization.is_operator:
         raise Http404
     return organization
+
+
+def key_prefix_of(request: Request) -> str:
+    """Return the public beginning of the key that the authenticated program calls with."""
+    program: object = request.user
+    assert isinstance(program, Program), "only after HasScope let the call through"
+    return str(program.key.prefix)
+
+
+def caller_of(request: Request) -> str:
+    """Return how rows and entries name the authenticated program: by its key."""
+    return f"key {key_prefix_of(request)}"

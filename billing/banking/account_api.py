@@ -16,7 +16,7 @@ from billing.api_words import instant
 from billing.banking.accounts import HOLDER_CHARACTERS_MAX, close_account, open_account
 from billing.models import BankAccount
 from clusters.bodies import checked
-from tenants.authentication import organization_of, provider_of
+from tenants.authentication import key_prefix_of, organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
@@ -93,7 +93,7 @@ class BankAccountsView(ListView):
         provider = provider_of(request)
         given = checked(BankAccountRequestSerializer(data=request.data), MalformedBankAccount)
         now = timezone.now()  # noqa: TID251  an entry point
-        made, is_new = open_account(provider=provider, by=_by(request), now=now, **given)
+        made, is_new = open_account(provider=provider, by=key_prefix_of(request), now=now, **given)
         return Response(_account(made), status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
@@ -113,16 +113,10 @@ class BankAccountCloseView(APIView):
         """Take no more statements of an account, and name it to tenants no longer. Closed again changes nothing."""
         provider, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point
         try:
-            closed = close_account(provider=provider, account_id=account_id, by=_by(request), now=now)
+            closed = close_account(provider=provider, account_id=account_id, by=key_prefix_of(request), now=now)
         except BankAccount.DoesNotExist as missing:
             raise Http404 from missing
         return Response(_account(closed))
-
-
-def _by(request: Request) -> str:
-    program: Any = request.user
-    prefix: str = program.key.prefix
-    return prefix
 
 
 def _account(row: BankAccount) -> dict[str, object]:

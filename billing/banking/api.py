@@ -33,7 +33,7 @@ from billing.banking.shapes import (
 )
 from billing.money import round_to_minor
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
@@ -91,13 +91,13 @@ class BankStatementsView(ListView):
     @once
     def post(self, request: Request) -> Response:
         """Take in a file. The same file again answers 200 and changes nothing; every entry has one outcome."""
-        provider, now = _provider(request), timezone.now()
+        provider, now = provider_of(request), timezone.now()
         given = checked(BankStatementRequestSerializer(data=request.data), MalformedBankCall)
         imported, is_new = import_statement(
             provider=provider,
             content=given["document"].encode(),
             name=given["name"],
-            by=_by(request),
+            by=key_prefix_of(request),
             now=now,
             account_number=given["account"],
         )
@@ -165,7 +165,7 @@ class BankLineMatchView(APIView):
             line_id=line_id,
             parts=[Part(part["invoice"], part["amount"]) for part in given["parts"]],
             note=given["note"],
-            by=_by(request),
+            by=key_prefix_of(request),
             now=timezone.now(),
         )
         return Response(_detail(provider, line_id))
@@ -189,7 +189,12 @@ class BankLineKeepView(APIView):
         given = checked(BankKeepRequestSerializer(data=request.data), MalformedBankCall)
         tenant_id = given.pop("tenant")
         keep_for_tenant(
-            provider=provider, line_id=line_id, tenant_id=tenant_id, by=_by(request), now=timezone.now(), **given
+            provider=provider,
+            line_id=line_id,
+            tenant_id=tenant_id,
+            by=key_prefix_of(request),
+            now=timezone.now(),
+            **given,
         )
         return Response(_detail(provider, line_id))
 
@@ -210,7 +215,7 @@ class BankLineAsideView(APIView):
         """Say that a movement, or an amount of it, is no money of a tenant, and what it is; it leaves these books."""
         provider = organization_of(request)
         given = checked(BankAsideRequestSerializer(data=request.data), MalformedBankCall)
-        set_aside(provider=provider, line_id=line_id, by=_by(request), now=timezone.now(), **given)
+        set_aside(provider=provider, line_id=line_id, by=key_prefix_of(request), now=timezone.now(), **given)
         return Response(_detail(provider, line_id))
 
 
@@ -231,21 +236,10 @@ class BankMatchUndoView(APIView):
         provider = organization_of(request)
         given = checked(BankUndoRequestSerializer(data=request.data), MalformedBankCall)
         now = timezone.now()
-        undone = unmatch(provider=provider, match_id=match_id, reason=given["reason"], by=_by(request), now=now)
+        undone = unmatch(
+            provider=provider, match_id=match_id, reason=given["reason"], by=key_prefix_of(request), now=now
+        )
         return Response(_detail(provider, undone.match.line_id))
-
-
-def _provider(request: Request) -> Organization:
-    provider = organization_of(request)
-    if not provider.is_provider:
-        raise Http404
-    return provider
-
-
-def _by(request: Request) -> str:
-    program: Any = request.user
-    prefix: str = program.key.prefix
-    return prefix
 
 
 def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from billing.models import Budget, SpendAlertKind
 from billing.queries.usage import DEFAULT_CURRENCY, Side
 from billing.queries.usage_sheet import billing_currency, billing_zone
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 
@@ -115,7 +115,7 @@ class BudgetsView(ListView):
         def make() -> Answered:
             rule = read_rule(_with_currency(organization, side, given, now), _zone(organization, side, now))
             made = make_budget(
-                organization=organization, side=side, name=given["name"], rule=rule, by=_program(request), now=now
+                organization=organization, side=side, name=given["name"], rule=rule, by=key_prefix_of(request), now=now
             )
             return 201, budget_row(made)
 
@@ -152,7 +152,7 @@ class BudgetView(APIView):
             budget_id=budget_id,
             name=given["name"],
             rule=read_rule({**given, "currency": currency}, standing.zone),
-            by=_program(request),
+            by=key_prefix_of(request),
             now=now,
         )
         return Response(budget_row(_budget(organization, budget_id)))
@@ -161,7 +161,7 @@ class BudgetView(APIView):
     def delete(self, request: Request, budget_id: UUID) -> Response:
         """End a budget and what it stops. What it told stays among the alerts."""
         retire_budget(
-            organization=organization_of(request), budget_id=budget_id, by=_program(request), now=timezone.now()
+            organization=organization_of(request), budget_id=budget_id, by=key_prefix_of(request), now=timezone.now()
         )
         return Response(status=204)
 
@@ -189,7 +189,7 @@ class BudgetLiftView(APIView):
                 organization=organization_of(request),
                 budget_id=budget_id,
                 reason=given["reason"],
-                by=_program(request),
+                by=key_prefix_of(request),
                 now=now,
             )
             return 200, stop_row(lifted)
@@ -287,8 +287,3 @@ def _with_currency(organization: Organization, side: Side, given: dict[str, Any]
     if given["measure"] != Measure.COST or given.get("currency"):
         return given
     return {**given, "currency": billing_currency(organization, now, side=side) or DEFAULT_CURRENCY}
-
-
-def _program(request: Request) -> str:
-    program: Any = request.user
-    return str(program.key.prefix)

@@ -17,7 +17,7 @@ from billing.collective.reading import Found, TenantRule, collectives_of, rules_
 from billing.payment_references import payment_reference
 from billing.together import set_together
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import organization_of, provider_of
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -28,7 +28,6 @@ from tenants.listing.answers import (
     page_of_few,
 )
 from tenants.listing.paging import Paged
-from tenants.models import Organization
 from tenants.problems import Problem
 
 READ: Final = "invoices:read"
@@ -142,7 +141,7 @@ class TogetherRulesView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the provider's tenants, and whether each is asked for its invoices together."""
-        rows = page_of_few(request, rules_of(_provider(request)), lambda rule: [rule.slug])
+        rows = page_of_few(request, rules_of(provider_of(request)), lambda rule: [rule.slug])
         return list_answer(request, "together_rules", rows, TogetherRuleSerializer, _rule)
 
     @extend_schema(
@@ -154,7 +153,7 @@ class TogetherRulesView(ListView):
     )
     def put(self, request: Request) -> Response:
         """Say whether a tenant is asked for all its invoices together, from the next one that is issued on."""
-        provider = _provider(request)
+        provider = provider_of(request)
         given = checked(TogetherRuleSerializer(data=request.data), WrongTogetherRule)
         program: Any = request.user
         set_together(
@@ -197,10 +196,3 @@ def collective_row(found: Found) -> dict[str, object]:
 
 def _rule(rule: TenantRule) -> dict[str, object]:
     return {"tenant": rule.slug, "is_on": rule.is_on}
-
-
-def _provider(request: Request) -> Organization:
-    organization = organization_of(request)
-    if not organization.is_provider:
-        raise Http404
-    return organization

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from billing.corrections.policies import keep_policy, policy_of
 from clusters.bodies import checked
-from tenants.authentication import provider_of
+from tenants.authentication import key_prefix_of, provider_of
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -62,9 +62,8 @@ class CorrectionPolicyView(APIView):
         """Say it from now on; questions that are open keep the policy that they were opened under."""
         provider = provider_of(request)
         given = checked(CorrectionPolicySerializer(data=request.data), MalformedPolicy)
-        program: Any = request.user
         now = timezone.now()  # noqa: TID251  an entry point
-        kept = keep_policy(provider=provider, by=program.key.prefix, now=now, **given)
+        kept = keep_policy(provider=provider, by=key_prefix_of(request), now=now, **given)
         return Response(_policy(kept))
 
 

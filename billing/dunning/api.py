@@ -19,7 +19,7 @@ from billing.dunning.schedule import DAYS_MAX, FEE_DECIMALS_MAX, Action, write_s
 from billing.dunning.stepping import hold, take_back
 from billing.models import Contract, DunningStep, Invoice
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import key_prefix_of, organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
-
-    from tenants.models import Organization
 
 
 class MalformedDunning(Problem):
@@ -111,7 +109,7 @@ class DunningScheduleView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Read what counts for all contracts without a schedule of their own."""
-        return Response({"steps": write_schedule(schedule_of(_provider(request).pk))})
+        return Response({"steps": write_schedule(schedule_of(provider_of(request).pk))})
 
     @extend_schema(
         operation_id="dunning_schedule_update",
@@ -122,11 +120,10 @@ class DunningScheduleView(APIView):
     )
     def put(self, request: Request) -> Response:
         """Set it; steps that were taken stay taken. Suspension needs a notice at least 3 days before it."""
-        provider = _provider(request)
+        provider = provider_of(request)
         given = checked(DunningScheduleSerializer(data=request.data), MalformedDunning)
-        program: Any = request.user
         now = timezone.now()
-        policy = set_policy(provider=provider, steps=given["steps"], by=program.key.prefix, now=now)
+        policy = set_policy(provider=provider, steps=given["steps"], by=key_prefix_of(request), now=now)
         return Response({"steps": policy.steps})
 
 
@@ -158,14 +155,13 @@ class ContractDunningView(APIView):
     )
     def put(self, request: Request, contract_id: UUID) -> Response:
         """Set it for this contract alone; without steps nothing is sent for it. For its provider."""
-        provider = _provider(request)
+        provider = provider_of(request)
         contract = Contract.objects.filter(provider=provider, pk=contract_id).first()
         if contract is None:
             raise Http404
         given = checked(DunningScheduleSerializer(data=request.data), MalformedDunning)
-        program: Any = request.user
         policy = set_policy(
-            provider=provider, steps=given["steps"], by=program.key.prefix, now=timezone.now(), contract=contract
+            provider=provider, steps=given["steps"], by=key_prefix_of(request), now=timezone.now(), contract=contract
         )
         return Response({"steps": policy.steps})
 
@@ -177,11 +173,10 @@ class ContractDunningView(APIView):
     )
     def delete(self, request: Request, contract_id: UUID) -> Response:
         """Take a contract's own schedule away: its provider's counts from now on. Nothing where it has none."""
-        contract = Contract.objects.filter(provider=_provider(request), pk=contract_id).first()
+        contract = Contract.objects.filter(provider=provider_of(request), pk=contract_id).first()
         if contract is None:
             raise Http404
-        program: Any = request.user
-        follow_provider(contract=contract, by=program.key.prefix, now=timezone.now())
+        follow_provider(contract=contract, by=key_prefix_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -224,7 +219,7 @@ class InvoiceDunningHoldView(APIView):
         """Take no step for an invoice before an instant; one that is over lets the steps go on. For its issuer."""
         provider, now = organization_of(request), timezone.now()
         given = checked(DunningHoldRequestSerializer(data=request.data), MalformedDunning)
-        made = hold(provider=provider, invoice_id=invoice_id, by=_by(request), now=now, **given)
+        made = hold(provider=provider, invoice_id=invoice_id, by=key_prefix_of(request), now=now, **given)
         told = {"id": str(made.pk), "at": instant(made.at), "until": instant(made.until), "reason": made.reason}
         return Response(told, status=status.HTTP_201_CREATED)
 
@@ -245,22 +240,9 @@ class DunningTakeBackView(APIView):
         """Take a step back: a suspension is lifted, a letter stands as withdrawn; the step does not come again."""
         provider, now = organization_of(request), timezone.now()
         given = checked(DunningTakeBackRequestSerializer(data=request.data), MalformedDunning)
-        take_back(provider=provider, step_id=step_id, reason=given["reason"], by=_by(request), now=now)
+        take_back(provider=provider, step_id=step_id, reason=given["reason"], by=key_prefix_of(request), now=now)
         taken = DunningStep.objects.select_related("taken_back", "suspension__end").get(pk=step_id)
         return Response(_step(taken))
-
-
-def _by(request: Request) -> str:
-    program: Any = request.user
-    prefix: str = program.key.prefix
-    return prefix
-
-
-def _provider(request: Request) -> Organization:
-    provider = organization_of(request)
-    if not provider.is_provider:
-        raise Http404
-    return provider
 
 
 def _step(step: DunningStep) -> dict[str, Any]:

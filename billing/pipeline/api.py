@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from billing.api_words import instant
 from billing.pipeline.backlog import Backlog, Stage, backlogs
 from billing.pipeline.failures import FailedStep, StepKind, failed_steps, retry_step
-from tenants.authentication import operator_of
+from tenants.authentication import caller_of, operator_of
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -126,8 +126,7 @@ class StoppedStepRetryView(APIView):
         operator, now = operator_of(request), timezone.now()
         if kind not in set(StepKind):
             raise Http404
-        program: Any = request.user
-        actor = f"key {program.key.prefix}"
+        actor = caller_of(request)
         retry_step(kind=StepKind(kind), step_id=step_id, operator=operator, actor=actor, now=now)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -16,7 +16,7 @@ from billing.refilling.rules import Figures
 from billing.refilling.setting import NoBalanceRule, WrongBalanceRule, end_rule, running_rule, set_rule
 from billing.telling import instant, money
 from clusters.bodies import checked
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -103,7 +103,7 @@ class BalanceRuleView(APIView):
         given = checked(BalanceRuleRequestSerializer(data=request.data), WrongBalanceRule)
         figures = Figures(given["below"], given["buy"], given["month_max"])
         made = set_rule(
-            contract=contract, figures=figures, term_ref=given["term"], by=_program(request), now=timezone.now()
+            contract=contract, figures=figures, term_ref=given["term"], by=caller_of(request), now=timezone.now()
         )
         return Response(_rule(made, contract))
 
@@ -115,7 +115,7 @@ class BalanceRuleView(APIView):
     )
     def delete(self, request: Request, number: str) -> Response:
         """End the rule; what it was about to buy is not bought, unless its charge was begun."""
-        end_rule(contract=_contract(request, number), by=_program(request), now=timezone.now())
+        end_rule(contract=_contract(request, number), by=caller_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -124,11 +124,6 @@ def _contract(request: Request, number: str) -> Contract:
     if contract is None:
         raise Http404
     return contract
-
-
-def _program(request: Request) -> str:
-    program: Any = request.user
-    return f"key {program.key.prefix}"
 
 
 def _rule(rule: BalanceRule, contract: Contract) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from tenants.api_keys import issue_key, revoke_key
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, key_prefix_of, organization_of
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -23,13 +23,16 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 class Who(APIView):
-    required_scopes = {"GET": "usage:read", "POST": "events:write"}
+    required_scopes = {"GET": "usage:read", "POST": "events:write", "PATCH": "usage:read"}
 
     def get(self, request: Request) -> Response:
         return Response({"organization": organization_of(request).slug})
 
     def post(self, request: Request) -> Response:
         return Response({"organization": organization_of(request).slug})
+
+    def patch(self, request: Request) -> Response:
+        return Response({"prefix": key_prefix_of(request), "caller": caller_of(request)})
 
     def delete(self, request: Request) -> Response:
         return Response({})
@@ -51,6 +54,13 @@ def secret(cast: Cast) -> str:
 def test_a_key_acts_for_its_organization(cast: Cast, secret: str) -> None:
     assert call("GET", f"Bearer {secret}").data == {"organization": "tenant"}
     assert call("HEAD", f"bearer {secret}").status_code == 200
+
+
+def test_rows_name_a_program_by_the_beginning_of_its_key(secret: str) -> None:
+    answer = call("PATCH", f"Bearer {secret}").data
+    assert secret.startswith(answer["prefix"])
+    assert answer["prefix"] != secret
+    assert answer["caller"] == f"key {answer['prefix']}"
 
 
 def test_a_scope_that_is_missing_is_named(secret: str) -> None:
