@@ -30,6 +30,8 @@ SHORT: Final = ("--days", "3", "--seed", "11")
 """The last days of the month: so many that every part can be killed, and come back, while they are metered."""
 ONE_WEB: Final = ("--web", "1")
 """One web process, so that while it is dead nobody answers; and each that begins loads the whole platform."""
+DATABASE_PROCESSES: Final = 8
+"""A PostgreSQL that has started has at least so many; the folder's own preparation never has."""
 FEW: Final = (*ONE_WEB, "--workers", "1")
 """As few processes as there can be; what comes out is the same."""
 TRACE_HEADER: Final = "TIMESTAMP,ContextTokens,GeneratedTokens"
@@ -88,7 +90,7 @@ def run_to_end(folder: Path) -> Ended:
 @contextmanager
 def demo_after_kill(folder: Path, first: DemoRun) -> Iterator[DemoRun]:
     """Kill the first demo, which leaves its servers and its preparation running, and start another in its folder."""
-    wait_until(first, lambda: has_begun(first, 5))
+    wait_until(first, lambda: has_begun(first, DATABASE_PROCESSES))
     first.process.kill()
     first.process.wait()
     left = ids_of(first)
