@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from forecourt.rows.rules import Declared, Open, Rule, View, Work, own, via, where, within
+from forecourt.rows.rules import Declared, Open, Rule, View, Work, own, partners, via, where, within
 
 # What a function answers is asked once for a query and looked up for each row. A condition on the rows of another table
 # would carry that table's own rule into each look-up, and the rules below it into each of those.
@@ -54,7 +54,7 @@ METERING: Final[dict[str, Declared]] = {
     "metering.batchconflict": PROVIDED,
     "metering.rollupcheckpoint": PROVIDED,
     "metering.rollupowners": PROVIDED,
-    "metering.meter": PROVIDED | within("app_held_nodes", "node_id") | within("app_partners", "reporter_id"),
+    "metering.meter": PROVIDED | within("app_held_nodes", "node_id") | partners("reporter"),
     "metering.meterstate": via("meter"),
     "metering.usagehour": own("tenant") | via("deployment") | where(OF_METER),
     "metering.usageday": own("tenant") | via("deployment"),
@@ -75,11 +75,11 @@ METERING: Final[dict[str, Declared]] = {
     "metering.comparisonterms": via("deployment"),
     "metering.explaininghour": via("deployment"),
     "metering.billingreporter": own("reporter") | via("deployment"),
-    "metering.gatewaysource": within("app_partners", "reporter_id"),
+    "metering.gatewaysource": partners("reporter"),
     "metering.alert": own("provider", "tenant") | via("deployment"),
     "metering.alertseen": own("organization"),
     "metering.eventowners": own("tenant"),
-    "metering.eventcall": within("app_partners", "reporter_id") | where("{me} = ANY (tenants)"),
+    "metering.eventcall": partners("reporter") | where("{me} = ANY (tenants)"),
     "metering.eventconflict": own("reporter"),
     "metering.eventparttotal": own("reporter"),
     "metering.subjectalias": own("reporter", "tenant"),

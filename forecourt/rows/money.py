@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from forecourt.rows.rules import Declared, Open, Work, own, via, where, within
+from forecourt.rows.rules import Declared, Open, Work, own, partners, via, where
 
 MY_ACCOUNT: Final = """account_id IN (SELECT account.id FROM billing_ledgeraccount account
     WHERE account.organization_id = {me})"""
@@ -16,7 +16,7 @@ MY_BOOK: Final = """EXISTS (SELECT FROM billing_ledgerposting posting
 
 PRICES: Final[dict[str, Declared]] = {
     # A tenant's bills name the versions of its provider's books, those of an earlier contract too.
-    "billing.pricebook": within("app_partners", "provider_id"),
+    "billing.pricebook": partners("provider"),
     "billing.priceversion": via("book"),
     "billing.tokenprice": via("version"),
     "billing.gpuprice": via("version"),
@@ -96,7 +96,7 @@ BILLS: Final[dict[str, Declared]] = {
     "billing.balancemovement": via("account"),
     "billing.refund": via("account"),
     "billing.writeoff": via("invoice"),
-    "billing.correctionpolicy": within("app_partners", "provider_id"),
+    "billing.correctionpolicy": partners("provider"),
     "billing.dispute": own("issuer", "tenant"),
     "billing.disputemessage": via("dispute"),
     "billing.documentstep": own("issuer", "recipient"),
@@ -115,8 +115,8 @@ COLLECTING: Final[dict[str, Declared]] = {
     "billing.collectionnotice": via("invoice"),
     "billing.cardvisit": own("organization"),
     # A provider sees whether there is a card that its invoices are taken from.
-    "billing.cardonfile": within("app_partners", "organization_id"),
-    "billing.stripecustomer": within("app_partners", "organization_id"),
+    "billing.cardonfile": partners("organization"),
+    "billing.stripecustomer": partners("organization"),
     "billing.stripeintent": Work("calls of every organization to Stripe"),
     "billing.striperate": Work("how fast Stripe may be called"),
     "billing.stripeevent": Work("what Stripe told of every organization"),
@@ -124,7 +124,7 @@ COLLECTING: Final[dict[str, Declared]] = {
     "billing.reconciliation": Work("the operator's look at Stripe"),
     "billing.difference": Work("the operator's look at Stripe"),
     # Whoever is to pay is told where to.
-    "billing.bankaccount": within("app_partners", "provider_id"),
+    "billing.bankaccount": partners("provider"),
     "billing.bankimport": own("provider"),
     "billing.bankline": where(
         """EXISTS (SELECT FROM billing_bankaccount account
@@ -154,7 +154,7 @@ BUDGETS: Final[dict[str, Declared]] = {
 }
 
 BOOKS: Final[dict[str, Declared]] = {
-    "billing.ledgeraccount": within("app_partners", "organization_id"),
+    "billing.ledgeraccount": partners("organization"),
     "billing.ledgerposting": own("provider") | where("app_touches_my_account(id)"),
     "billing.ledgerentry": where(MY_ACCOUNT, MY_BOOK),
     "billing.ledgercheckpoint": where("true"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from forecourt.rows.rules import UNKNOWN, Declared, Open, Work, own, person, via, where, within
+from forecourt.rows.rules import UNKNOWN, Declared, Open, Work, own, partners, person, via, where
 
 PEOPLE: Final[dict[str, Declared]] = {
     "admin.logentry": Work("the back office alone reads it"),
@@ -13,8 +13,8 @@ PEOPLE: Final[dict[str, Declared]] = {
     "auth.group": Open("the same for everybody"),
     "contenttypes.contenttype": Open("the same for everybody"),
     "sessions.session": Open("found by a key that nobody can guess, before it is known whose it is"),
-    "tenants.organization": within("app_partners", "id")
-    | where("id IN (SELECT organization_id FROM tenants_membership WHERE user_id = {person})"),
+    "tenants.organization": where("id IN (SELECT organization_id FROM tenants_membership WHERE user_id = {person})")
+    | partners(""),
     # People of the parties appear in what they proposed, decided and signed.
     "tenants.user": person("id")
     | where("id IN (SELECT user_id FROM tenants_membership)")
@@ -48,6 +48,6 @@ PEOPLE: Final[dict[str, Declared]] = {
     "tenants.webhookdelivery": via("endpoint"),
     "tenants.webhookattempt": via("delivery"),
     # Bills show how both parties stand on them.
-    "tenants.logo": within("app_partners", "organization_id"),
-    "tenants.billingprofile": within("app_partners", "organization_id"),
+    "tenants.logo": partners("organization"),
+    "tenants.billingprofile": partners("organization"),
 }

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from forecourt.rows.rules import FUNCTIONS, TOUCHES, UNKNOWN, WORDS, Rule, in_words, own, person, via, where, within
+import pytest
+
+from forecourt.rows.rules import (
+    FUNCTIONS,
+    TOUCHES,
+    UNKNOWN,
+    WORDS,
+    Rule,
+    in_words,
+    own,
+    partners,
+    person,
+    via,
+    where,
+    within,
+)
 
 
 def test_own_names_the_organization_columns() -> None:
@@ -13,6 +28,20 @@ def test_rules_add_up() -> None:
     rule = own("tenant") | via("deployment") | within("app_partners", "reporter_id") | where("true")
     assert rule.parents == ("deployment",)
     assert rule.conditions == ("tenant_id = {me}", "reporter_id IN (SELECT app_partners())", "true")
+
+
+@pytest.mark.parametrize(("key", "column"), [("provider", "provider_id"), ("", "id")])
+def test_all_partners_are_asked_for_after_the_reader_and_those_under_contract(key: str, column: str) -> None:
+    assert partners(key).conditions == (
+        f"{column} = {{me}}",
+        f"{column} IN (SELECT app_contracted())",
+        f"{column} IN (SELECT app_partners())",
+    )
+
+
+def test_those_under_contract_are_partners_too() -> None:
+    for side in FUNCTIONS["app_contracted"].split("UNION ALL"):
+        assert f"UNION {side.strip()}" in FUNCTIONS["app_partners"]
 
 
 def test_people_are_seen_by_themselves_and_while_nobody_is_known() -> None:
