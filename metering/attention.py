@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce
 
@@ -43,8 +43,7 @@ class FindingKind(StrEnum):
 SEVERE: Final = (FindingKind.SILENT, FindingKind.CONFLICT, FindingKind.CLOCK_OFF, FindingKind.HELD_RETIRED)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One kind of trouble of one node.
 
     `at` is since when a node is silent (None: it never reported), else when it was last seen. `count` is of gaps,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, Min, OuterRef, Q, Sum
 
+from clusters.own_floor import own_floor
 from metering.models import Meter, Quality, UsageHour
 from metering.queries import BILLED
 
@@ -66,6 +67,14 @@ def hour_parts(
     A part whose usage moved to another owner is one row, of the owner that has usage there. Meters that counted in the
     days around and not in this hour, once it is over, come last.
     """
+    with own_floor(provider):
+        metered = _metered(provider, hour_at, node, meter_id, limit)
+        if hour_at + HOUR > now:
+            return metered
+        return [*metered, *_unmetered(provider, hour_at, node, meter_id, limit - len(metered))]
+
+
+def _metered(provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None, limit: int) -> list[HourPart]:
     rows = UsageHour.objects.filter(
         from_at__gte=hour_at, from_at__lt=hour_at + HOUR, meter__node__cluster__provider=provider
     )
@@ -88,15 +97,12 @@ def hour_parts(
             meter, from_at, to_at, name, deployment, tenant, model, quantity, card, billed, held, substituted
         )
         parts.setdefault((meter, from_at), []).append(part)
-    metered = [
-        part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])
-    ]
-    if hour_at + HOUR > now:
-        return metered
-    return [*metered, *_unmetered(provider, hour_at, node, meter_id)[: limit - len(metered)]]
+    return [part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])]
 
 
-def _unmetered(provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None) -> list[HourPart]:
+def _unmetered(
+    provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None, limit: int
+) -> list[HourPart]:
     usage = UsageHour.objects.filter(meter=OuterRef("pk"))
     around = usage.filter(from_at__gte=hour_at - AROUND, from_at__lt=hour_at + AROUND)
     meters = Meter.objects.filter(Exists(around), node__cluster__provider=provider).exclude(
@@ -109,5 +115,5 @@ def _unmetered(provider: Organization, hour_at: datetime, node: str, meter_id: U
     )
     return [
         HourPart(meter, hour_at, hour_at + HOUR, name, None, None, model, quantity, card, 0, 0, 0, metered=False)
-        for meter, name, model, quantity, card in rows
+        for meter, name, model, quantity, card in rows[:limit]
     ]

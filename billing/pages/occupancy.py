@@ -158,9 +158,10 @@ def _kpis(floor: Floor) -> tuple[Kpi, ...]:
     # The last day in view that has been metered, at most.
     until = min(floor.window.to_at, floor.now)
     since = max(floor.window.from_at, until - METERED_VIEW)
+    known = floor.figures if (since, until) == (floor.now - METERED_VIEW, floor.now) else None
     used = (
         utilisation_while_held(
-            provider=floor.organization, from_at=since, to_at=until, cluster_slug=floor.window.cluster
+            provider=floor.organization, from_at=since, to_at=until, cluster_slug=floor.window.cluster, known=known
         )
         if since < until
         else None

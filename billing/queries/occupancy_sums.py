@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.db.models import BigIntegerField, Count, Exists, F, Func, Min, OuterRef, Q, Sum
-from django.db.models.expressions import CombinedExpression
-from django.db.models.functions import Coalesce, Greatest, Least
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
-from billing.queries.occupancy import in_view, slices_in_view
-from clusters.models import Allocation, Node, Slice
+from billing.queries.occupancy import in_view
+from clusters.models import Accelerator, Allocation, Node, Slice
 from clusters.occupancy import WHOLE_PERMILLE, Occupancy, unix_second
 from clusters.own_floor import own_floor
 
@@ -43,12 +42,16 @@ class FloorSums:
     next_from_at: datetime | None
 
 
-class _UnixSecond(Func):
-    """The Unix second that an instant lies in, as `clusters.occupancy.unix_second` has it."""
-
-    template = "floor(extract(epoch FROM %(expressions)s))::bigint"
-    arity = 1
-    output_field = BigIntegerField()
+# What is held from one instant to another is added up before its seconds are counted: a lease of many cards is once.
+# Of a window it holds whole seconds, as `clusters.occupancy.clip` counts them.
+HOLDERS: Final = """
+    SELECT held.tenant_id, tenant.name, sum(held.share)::bigint, sum(held.share * (
+            floor(extract(epoch FROM least(coalesce(held.to_at, %s), %s)))::bigint
+            - floor(extract(epoch FROM greatest(held.from_at, %s)))::bigint
+        ))::numeric, min(held.from_at) FILTER (WHERE held.from_at > %s)
+    FROM ({held}) AS held JOIN tenants_organization tenant ON tenant.id = held.tenant_id
+    GROUP BY held.tenant_id, tenant.name
+"""
 
 
 def floor_sums(
@@ -61,31 +64,31 @@ def floor_sums(
 ) -> FloorSums:
     """Return what `occupancy_view` over the same window adds up to, and what begins next after `now`; two queries."""
     place = {"cluster__provider": organization, **({"cluster": cluster_id} if cluster_id else {})}
-    slices = slices_in_view(organization, from_at, cluster_id)
-    cards = slices.order_by().values("accelerator_id", node=F("accelerator__node_id")).distinct()
-    rows = (
+    in_place = {f"node__{name}": value for name, value in place.items()}
+    stays = Q(retired_at__isnull=True) | Q(retired_at__gt=from_at)  # of a slice and of its card, as `in_view` has it
+    shown = Exists(Slice.objects.filter(stays, accelerator=OuterRef("id")))
+    cards = Accelerator.objects.filter(stays, shown, **in_place).order_by().values("node_id")
+    held = (
         Allocation.objects.filter(
             in_view(from_at, "slice__"),
             Q(to_at__isnull=True) | Q(to_at__gt=from_at),
             from_at__lt=to_at,
-            **{f"slice__accelerator__node__{name}": value for name, value in place.items()},
+            **{f"slice__accelerator__{name}": value for name, value in in_place.items()},
         )
         .order_by()
-        .values_list("tenant_id", "tenant__name")
-        .annotate(
-            share=Sum("slice__share_permille"),
-            held_gpu_ms=Sum(F("slice__share_permille") * _seconds_within(from_at, to_at)),
-            next_from_at=Min("from_at", filter=Q(from_at__gt=now)),
-        )
+        .values("tenant_id", "from_at", "to_at")
+        .annotate(share=Sum("slice__share_permille"))
     )
-    with own_floor(organization):
-        counted = cards.aggregate(nodes=Count("node", distinct=True), cards=Count("accelerator_id"))
-        found = list(rows)
+    query, values = held.query.sql_with_params()
+    with own_floor(organization), connection.cursor() as cursor:
+        counted = cards.annotate(cards=Count("id")).aggregate(nodes=Count("node_id"), all_cards=Sum("cards", default=0))
+        cursor.execute(HOLDERS.format(held=query), [to_at, to_at, from_at, now, *values])
+        found = cursor.fetchall()
     found.sort(key=lambda row: (-row[2], row[1], row[0]))
     seconds = unix_second(to_at) - unix_second(from_at)
     return FloorSums(
         nodes=counted["nodes"],
-        occupancy=Occupancy(sum(int(row[3]) for row in found), counted["cards"] * WHOLE_PERMILLE * seconds),
+        occupancy=Occupancy(sum(int(row[3]) for row in found), int(counted["all_cards"]) * WHOLE_PERMILLE * seconds),
         holders=tuple(Holder(*row[:3]) for row in found),
         next_from_at=min((row[4] for row in found if row[4] is not None), default=None),
     )
@@ -101,9 +104,3 @@ def nodes_in_view(
     nodes = Node.objects.filter(Exists(shown), **place).order_by("cluster__name", "name", "id")
     with own_floor(organization):
         return list(nodes.values_list("id", flat=True)[first : first + count])
-
-
-def _seconds_within(from_at: datetime, to_at: datetime) -> CombinedExpression:
-    """The whole seconds of a hold within a window that it touches, as `clusters.occupancy.clip` counts them."""
-    end, start = Least(Coalesce(F("to_at"), to_at), to_at), Greatest(F("from_at"), from_at)
-    return CombinedExpression(_UnixSecond(end), CombinedExpression.SUB, _UnixSecond(start))

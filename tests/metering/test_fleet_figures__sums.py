@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from clusters.models import Accelerator, Allocation, Cluster
 from metering.card_models import AcceleratorHour, FleetHour
-from metering.fleet_figures import cluster_figures, mean_share, utilisation_while_held
+from metering.fleet_figures import cluster_figures, mean_share, total_of, utilisation_while_held
 from metering.models import Meter, Quality, UsageHour, Witness
 from metering.usage_rows import UsageRow, add_usage
 from tests import factories
@@ -210,6 +210,8 @@ def test_what_is_used_while_held_is_of_the_hours_that_begin_held(cast: Cast, car
             }
             assert utilisation_while_held(**asked) == mean
             assert utilisation_while_held(**asked, accelerator_ids=of) == mean
+            read = cluster_figures(provider=cast.provider, now=to_at, from_at=from_at, cluster_slug=slug)
+            assert utilisation_while_held(**asked, known=total_of(read)) == mean
             some.append(mean)
     assert len(set(some)) > 6
 
