@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.budgets.rules import HOUR, Measure, Per, Scope, percent_of
 from billing.models import SpendAlertKind
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from billing.budgets.rules import Rule
     from billing.models import Budget, SpendAlert
 
+_PARTS: Final = {
+    Scope.CONTRACT: gettext_noop("Contract %(subject)s"),
+    Scope.MODEL: gettext_noop("Model %(subject)s"),
+    Scope.PROJECT: gettext_noop("Project %(subject)s"),
+    Scope.KEY: gettext_noop("Key %(subject)s"),
+}
+"""A part of the use: a form names hundreds of them."""
+
 
 def amount_words(amount: Decimal, currency: str, locale: str) -> str:
     """Return an amount for people: money, or tokens in their short form."""
@@ -29,14 +38,9 @@ def amount_words(amount: Decimal, currency: str, locale: str) -> str:
 
 def scope_words(scope: str, subject: str, side: str = Side.TENANT) -> str:
     """Return of what a budget limits the use."""
-    words = {
-        Scope.ORGANIZATION: _("All that you sell") if side == Side.PROVIDER else _("All use"),
-        Scope.CONTRACT: _("Contract %(subject)s"),
-        Scope.MODEL: _("Model %(subject)s"),
-        Scope.PROJECT: _("Project %(subject)s"),
-        Scope.KEY: _("Key %(subject)s"),
-    }
-    return words[Scope(scope)] % {"subject": subject}
+    if scope == Scope.ORGANIZATION:
+        return _("All that you sell") if side == Side.PROVIDER else _("All use")
+    return _(_PARTS[Scope(scope)]) % {"subject": subject}
 
 
 def per_words(per: str) -> str:

@@ -26,6 +26,7 @@ from billing.models import BankMatchKind, Invoice
 from billing.pages.bank import may_match
 from billing.pages.bank_words import rule_words, state_pill
 from portal.figures import day, locale_for, moment, money
+from portal.selects import LongSelect
 from portal.shell import Crumb
 from tenants.models import Organization as TenantOrganization
 from tenants.models import User
@@ -96,7 +97,7 @@ class PayForm(forms.Form):
 class TenantForm(forms.Form):
     """Whose balance the money goes to."""
 
-    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"))
+    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"), widget=LongSelect)
 
     def __init__(self, data: Any = None, *, provider: Organization) -> None:
         """Offer everyone who had a contract with the provider."""

@@ -15,6 +15,7 @@ from billing.models import Contract
 from billing.queries.usage import Side
 from clusters.models import Binding
 from metering.key_models import Project, UsageKey
+from portal.selects import LongSelect
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -40,7 +41,7 @@ class BudgetForm(forms.Form):
     """A budget; what it limits can be chosen only while it is new."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_CHARACTERS_MAX)
-    of = forms.ChoiceField(label=gettext_lazy("Limits"))
+    of = forms.ChoiceField(label=gettext_lazy("Limits"), widget=LongSelect)
     counted = forms.ChoiceField(label=gettext_lazy("Counted in"))
     per = forms.ChoiceField(label=gettext_lazy("Period"), help_text=gettext_lazy("Per hour it limits a rate."))
     amount = forms.DecimalField(
@@ -73,9 +74,10 @@ class BudgetForm(forms.Form):
             for name in ("of", "counted", "per"):
                 del self.fields[name]
         else:
-            contracts = list(Contract.objects.filter(**{side.value: organization}).order_by("number"))
-            self._choose("of", subjects(organization, side, contracts))
-            currencies = sorted({contract.currency for contract in contracts}) or ["USD"]
+            contracts = Contract.objects.filter(**{side.value: organization}).order_by("number")
+            named = list(contracts.values_list("number", "currency"))
+            self._choose("of", subjects(organization, side, [number for number, _currency in named]))
+            currencies = sorted({currency for _number, currency in named}) or ["USD"]
             costs = [(one, _("Cost in %(currency)s") % {"currency": one}) for one in currencies]
             self._choose("counted", [*costs, (TOKENS, _("Tokens"))])
             self._choose("per", [(one.value, per_words(one)) for one in reversed(Per)])
@@ -118,12 +120,15 @@ class LiftForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("Why use may go on"), max_length=200)
 
 
-def subjects(organization: Organization, side: Side, contracts: list[Contract]) -> list[tuple[str, str]]:
-    """Return what can be limited: all, each contract, each model that was served, a tenant's projects and keys."""
+def subjects(organization: Organization, side: Side, contracts: list[str]) -> list[tuple[str, str]]:
+    """Return what can be limited: all, each contract, each model that was served, a tenant's projects and keys.
+
+    Contracts are given by their numbers.
+    """
     served = Binding.objects.filter(**{f"deployment__{side.value}": organization})
     models = served.order_by("model").values_list("model", flat=True).distinct()[:CHOICES_MAX]
     found = [(Scope.ORGANIZATION, "")]
-    found += [(Scope.CONTRACT, contract.number) for contract in contracts[:CHOICES_MAX]]
+    found += [(Scope.CONTRACT, number) for number in contracts[:CHOICES_MAX]]
     found += [(Scope.MODEL, model) for model in models]
     if side is Side.TENANT:
         projects = Project.objects.filter(tenant=organization).order_by("slug").values_list("slug", flat=True)

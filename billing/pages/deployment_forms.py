@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.pages.lease_forms import LocalInstantField
 from billing.queries.deployment_list import ServedModel
+from portal.selects import LongSelect
 from tenants.models import Organization
 
 SLUG_CHARS_MAX: Final = 63
@@ -19,7 +20,7 @@ SLUG_CHARS_MAX: Final = 63
 class BeginForm(forms.Form):
     """A new deployment: whose, from when on, and what of the endpoints it has."""
 
-    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"))
+    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"), widget=LongSelect)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     slug = forms.SlugField(
         label=gettext_lazy("Short name"),

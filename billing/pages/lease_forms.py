@@ -13,6 +13,7 @@ from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract
 from clusters.capacity import COUNT_MAX, Wish
 from clusters.models import SliceKind
+from portal.selects import LongSelect
 from tenants.telling import with_example
 
 
@@ -42,7 +43,7 @@ class LocalInstantField(forms.CharField):
 class WishForm(forms.Form):
     """Slices of one card model over a span, under one contract."""
 
-    contract = forms.ChoiceField(label=gettext_lazy("Contract"))
+    contract = forms.ChoiceField(label=gettext_lazy("Contract"), widget=LongSelect)
     what = forms.ChoiceField(label=gettext_lazy("Card"))
     count = forms.IntegerField(label=gettext_lazy("How many"), min_value=1, max_value=COUNT_MAX, initial=8)
     from_at = LocalInstantField(label=gettext_lazy("From"))

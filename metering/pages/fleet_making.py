@@ -18,6 +18,7 @@ from clusters.enrolment import issue_token
 from clusters.making import make_cluster
 from clusters.models import Cluster
 from portal.figures import locale_for, moment
+from portal.selects import LongSelect
 from tenants.acting import person_acting
 from tenants.problems import Problem
 from tenants.roles import MANAGE_LEASES, allows
@@ -45,7 +46,7 @@ class ClusterForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Stands in addresses and commands. Left empty, it is made from the name."),
     )
-    country = forms.ChoiceField(label=gettext_lazy("Country"))
+    country = forms.ChoiceField(label=gettext_lazy("Country"), widget=LongSelect)
 
     def __init__(self, data: Mapping[str, Any] | None, *, country: str) -> None:
         """Offer every country by its name, first the one that the provider is in."""
