@@ -42,7 +42,7 @@ class LongSelect(forms.Select):
         return []
 
 
-def _option(key: object, label: object, chosen: set[str]) -> str:
+def _option(key: object, label: Any, chosen: set[str]) -> str:
     value = "" if key is None else str(key)
     return f'<option value="{escape(value)}"{" selected" * (value in chosen)}>{conditional_escape(label)}</option>'
 

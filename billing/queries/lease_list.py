@@ -12,7 +12,8 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, 
 
 from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
 from billing.rating.rated import TermKind
-from billing.terms import gpu_hour_price, said_in_order
+from billing.rating.wording import Wording
+from billing.terms import said_in_order
 from clusters.occupancy import Hold, held_gpu_ms
 from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
@@ -182,8 +183,10 @@ def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> 
     at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
     at = max(at, lease.from_at)
     current = [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)] or held
-    stretches = lease.stretches()
-    wording = lease.wording_at(at) if stretches else None
+    try:
+        wording: Wording | None = lease.wording_at(at)
+    except LookupError:  # it was taken back before it began
+        wording = None
     contract = lease.contract
     return LeaseRow(
         id=lease.id,
@@ -198,7 +201,7 @@ def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> 
         accelerator_model=str(getattr(wording, "accelerator_model", "")),
         slices=len({one.slice_ref for one in current}),
         share_permille=sum(one.share_permille for one in current),
-        price_per_gpu_hour=gpu_hour_price(lease, at) if stretches else None,
+        price_per_gpu_hour=getattr(wording, "price_per_gpu_hour", None),
         renews=bool(getattr(wording, "renew_days", 0)),
         from_at=lease.from_at,
         to_at=lease.to_at,

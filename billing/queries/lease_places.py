@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Collate
+from django.db.models.functions import Coalesce, Collate
 
 from billing.models import Term, TermAllocation
 from billing.queries.lease_list import OWN_LEASES, Party, chosen_leases
@@ -93,4 +93,4 @@ def _held_permille(running: QuerySet[Term], now: datetime) -> int:
     share = "allocation__slice__share_permille"
     held = TermAllocation.objects.filter(term__in=running.values("pk")).order_by().values_list("term_id")
     sums = held.annotate(now=Sum(share, filter=current & Q(allocation__from_at__lte=now)), ever=Sum(share))
-    return sum(ever if holds is None else holds for _term, holds, ever in sums)
+    return int(sums.aggregate(held=Sum(Coalesce("now", "ever"), default=0))["held"])

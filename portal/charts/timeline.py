@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -249,7 +250,9 @@ def _block(block: Block, window: Window, tops: Sequence[int]) -> str:
     )
 
 
-def _backdrop(window: Window, tops: Sequence[int], *, locale: str) -> str:
+@lru_cache(maxsize=32)
+def _backdrop(window: Window, tops: tuple[int, ...], *, locale: str) -> str:
+    """What lies behind the blocks: on one page nodes of as many lanes have the same."""
     height, drawn = tops[-1], []
     for index, rule in enumerate(rules(window, locale=locale)):
         x, width = window.share(rule.from_at), window.share(rule.to_at) - window.share(rule.from_at)
@@ -271,7 +274,7 @@ def draw_blocks(lanes: Sequence[Lane], blocks: Sequence[Block], *, window: Windo
     tops = [0]
     for lane in lanes:
         tops.append(tops[-1] + lane.height_px)
-    drawn = [_backdrop(window, tops, locale=locale)]
+    drawn = [_backdrop(window, tuple(tops), locale=locale)]
     for block in blocks:
         if not 0 <= block.first_lane <= block.last_lane < len(lanes):
             raise UnknownLaneError(f"{block.title}: {block.first_lane} to {block.last_lane} of {len(lanes)}")

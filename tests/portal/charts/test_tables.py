@@ -29,8 +29,21 @@ def test_cells_know_whether_their_column_is_numeric() -> None:
     table = Table(
         "c", (Heading("A"), Heading("B"), Heading("C", numeric=True)), (Row(Cell("a"), (Cell("b"), Cell("1"))),)
     )
-    ((_head, cells),) = table.typed_rows
-    assert [numeric for _cell, numeric in cells] == [False, True]
+    assert table.body == '<tr><th scope="row">a</th><td class="">b</td><td class="r ">1</td></tr>'
+
+
+def test_cells_lead_and_are_escaped_and_an_empty_one_is_a_dash() -> None:
+    headings = (Heading("A"), Heading("B", numeric=True), Heading("C"))
+    row = Row(Cell("<a>", url="?a=1&b=2"), (Cell("", tone="dim"), Cell("x & y", url='/"')))
+    assert table_of(headings, row).body == (
+        '<tr><th scope="row"><a href="?a=1&amp;b=2">&lt;a&gt;</a></th><td class="r dim">–</td>'
+        '<td class=""><a href="/&quot;">x &amp; y</a></td></tr>'
+    )
+    assert table_of(headings[:1], Row(Cell(""), ())).body == '<tr><th scope="row"></th></tr>'
+
+
+def table_of(headings: tuple[Heading, ...], row: Row) -> Table:
+    return Table("c", headings, (row,))
 
 
 def test_a_row_that_does_not_fill_the_table_is_refused() -> None:
