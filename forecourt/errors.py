@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from forecourt.uploads import limit_passed
 from tenants.members.words import permission_names, role_names
 from tenants.models import Membership, Role
 from tenants.problem_response import answer
@@ -24,13 +26,22 @@ if TYPE_CHECKING:
 GIVERS_SHOWN: Final = 5
 """How many of those who can give a role are named."""
 RETRY_AFTER_S: Final = 10
+MIB: Final = 2**20
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400."""
+    """Answer 400; 413 with the limit where a form is larger than forms may be."""
+    if isinstance(exception, RequestDataTooBig):
+        return _too_large(request, limit_passed(exception))
     if _is_program(request):
         return answer(status=400, code="bad_request", detail="The request could not be read.")
     return defaults.bad_request(request, exception)
+
+
+def _too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    if _is_program(request):
+        return answer(status=413, code="too_large", detail=f"A request has at most {limit} bytes here.", limit=limit)
+    return render(request, "413.html", {"limit_mib": limit / MIB}, status=413)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 FORM_BYTES_MAX: Final = 9 * 2**20
 """The largest file that a form takes (8 MiB), and room for the fields beside it."""
+
+
+class FormTooLarge(RequestDataTooBig):
+    """A form with files declares more bytes than are taken."""
+
+
+def limit_passed(error: RequestDataTooBig) -> int:
+    """Return how many bytes the refused form could have had: one with files more than one of fields alone."""
+    return FORM_BYTES_MAX if isinstance(error, FormTooLarge) else int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 class BoundedForms(FileUploadHandler):
@@ -29,9 +39,9 @@ class BoundedForms(FileUploadHandler):
         boundary: str,  # noqa: ARG002
         encoding: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Look at the length that a request declares; no more than that is read of it. Raises RequestDataTooBig."""
+        """Look at the length that a request declares; no more than that is read of it. Raises FormTooLarge."""
         if content_length > FORM_BYTES_MAX:
-            raise RequestDataTooBig(f"A form of {content_length} bytes, more than {FORM_BYTES_MAX}.")
+            raise FormTooLarge(f"A form of {content_length} bytes, more than {FORM_BYTES_MAX}.")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:  # noqa: ARG002  Django's signature
         """Hand a part of a file on."""

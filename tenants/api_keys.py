@@ -97,6 +97,18 @@ SCOPE_NEEDS: Final = {
 """What a person's role must allow for them to put a scope into a key: a key never does more than who made it."""
 
 
+OF_PROVIDERS: Final = frozenset({"costs:write", "fleet:write", "prices:write"})
+OF_PROVIDERS_AND_OPERATORS: Final = frozenset({"bank:write", "books:read", "invoices:write"})
+"""Scopes of which no operation answers any other organization with more than 404."""
+
+
+def of_use_to(organization: Organization, scope: str) -> bool:
+    """Say whether any operation of a scope answers an organization of this kind with more than 404."""
+    if scope in OF_PROVIDERS:
+        return organization.is_provider
+    return scope not in OF_PROVIDERS_AND_OPERATORS or organization.is_provider or organization.is_operator
+
+
 class UnknownScope(Problem):
     """A key was asked for with a scope that does not exist."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
-from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, issue_key
+from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, issue_key, of_use_to
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.roles import MANAGE_ORGANIZATIONS, allows
@@ -65,6 +65,11 @@ def scopes_within_reach(actor: Actor) -> list[str]:
         return [scope for scope in SCOPES if scope in actor.scopes]
     # What nobody said the need of, nobody but who may do everything puts into a key.
     return [scope for scope in SCOPES if allows(actor.role, SCOPE_NEEDS.get(scope, MANAGE_ORGANIZATIONS))]
+
+
+def scopes_to_offer(actor: Actor) -> list[str]:
+    """Return the scopes within reach that are of use to an organization of the actor's kind."""
+    return [scope for scope in scopes_within_reach(actor) if of_use_to(actor.organization, scope)]
 
 
 @transaction.atomic

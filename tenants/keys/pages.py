@@ -75,14 +75,14 @@ class NewKeyForm(KeyForm):
     field_order = ("name", "scopes", "days", "networks")
 
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
-        """Offer the scopes within reach of who asks."""
+        """Offer the scopes within reach of who asks that an organization of this kind has use for."""
         super().__init__(*args, **kwargs)
         scopes, days = self.fields["scopes"], self.fields["days"]
         assert isinstance(scopes, forms.MultipleChoiceField)
         assert isinstance(days, forms.ChoiceField)
         names = scope_names()
         scopes.choices = [
-            (scope, f"{scope}: {names.get(scope, SCOPES[scope])}") for scope in managing.scopes_within_reach(actor)
+            (scope, f"{scope}: {names.get(scope, SCOPES[scope])}") for scope in managing.scopes_to_offer(actor)
         ]
         days.choices = [*((str(number), words) for number, words in LIFETIMES), ("", _("never"))]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
@@ -13,7 +16,8 @@ from billing.banking.entries import DOCUMENT_BYTES_MAX
 from billing.models import BankImport
 from billing.price_index import FILE_BYTES_MAX
 from billing.revenue_csv import BYTES_MAX
-from forecourt.uploads import FORM_BYTES_MAX
+from forecourt.errors import bad_request
+from forecourt.uploads import FORM_BYTES_MAX, FormTooLarge
 from tenants.logos import LOGO_BYTES_MAX
 from tests.billing.banking.statements import IBAN, make_account
 
@@ -56,7 +60,19 @@ def test_a_stranger_fills_no_disk(path: str) -> None:
     client.get("/sign-in/")  # whoever may read the form may send it
     large = SimpleUploadedFile("large.bin", b"x" * (FORM_BYTES_MAX + 1))
     answer = client.post(path, {"document": large})
-    assert answer.status_code == 400
+    assert answer.status_code == 413
+    assert "A form may have at most 9 MiB, its files included." in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_fields_alone_have_a_smaller_limit_and_programs_are_told_it_too(client: Client) -> None:
+    fields = {"language": "x" * (int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + 1)}
+    answer = client.post("/i18n/setlang/", urlencode(fields), content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert "A form may have at most 2.5 MiB" in answer.content.decode()
+    told = bad_request(RequestFactory().post("/api/v1/usage"), FormTooLarge())
+    assert told.status_code == 413
+    assert json.loads(told.content)["limit"] == FORM_BYTES_MAX
 
 
 @pytest.mark.django_db

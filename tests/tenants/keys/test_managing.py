@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenants.actors import Actor
-from tenants.api_keys import SCOPE_NEEDS, SCOPES, UnknownScope, find_key
+from tenants.api_keys import OF_PROVIDERS, OF_PROVIDERS_AND_OPERATORS, SCOPE_NEEDS, SCOPES, UnknownScope, find_key
 from tenants.keys import managing
 from tenants.keys.managing import WrongApiKey, checked_networks, scopes_within_reach
 from tenants.models import ApiKey, AuditEntry, Role
@@ -18,6 +18,7 @@ from tests.tenants.members.people import NOW, acting
 
 if TYPE_CHECKING:
     from tenants.api_keys import IssuedKey
+    from tenants.models import Organization
     from tests.factories import Cast
 
 DAY = timedelta(days=1)
@@ -55,6 +56,16 @@ def test_an_owner_may_put_every_scope_into_a_key_and_others_what_their_role_may(
     assert not reach[Role.VIEWER] & {scope for scope in SCOPES if scope.endswith(":write")} - {"events:write"}
     program = Actor(cast.tenant, "API key fk_1", Role.ADMIN, frozenset({"keys:write", "usage:read"}))
     assert scopes_within_reach(program) == ["usage:read", "keys:write"]
+
+
+def test_scopes_are_offered_to_who_has_use_for_them(cast: Cast) -> None:
+    def offered(organization: Organization, role: str = Role.OWNER) -> set[str]:
+        return set(managing.scopes_to_offer(acting(organization, role)))
+
+    assert offered(cast.provider) == set(SCOPES)
+    assert set(SCOPES) - offered(cast.operator) == OF_PROVIDERS
+    assert set(SCOPES) - offered(cast.tenant) == OF_PROVIDERS | OF_PROVIDERS_AND_OPERATORS
+    assert offered(cast.provider, Role.DEVELOPER) == set(scopes_within_reach(acting(cast.provider, Role.DEVELOPER)))
 
 
 def test_a_key_is_made_and_on_record_without_its_secret(cast: Cast) -> None:

@@ -32,6 +32,7 @@ def test_a_key_is_made_told_once_rotated_and_revoked(cast: Cast, client: Client,
     client.force_login(person)
     listed = reverse(f"{side}-keys")
     assert "No keys yet" in text_of(client.get(listed))
+    assert ('value="costs:write"' in client.get(listed).content.decode()) is (side == "provider")
     made = client.post(listed, {"name": "gateway", "scopes": ["usage:read"], "days": "90", "networks": ""})
     assert made.status_code == 201
     assert "no-store" in made.headers["Cache-Control"]
