@@ -49,11 +49,12 @@ from billing.lease_api import (
     ReserveView,
 )
 from billing.looks_api import LooksView
+from billing.payout_account_api import PayoutAccountPageView, PayoutAccountView
 from billing.payout_terms_api import PayoutReversalsView, PayoutTermsView
 from billing.pipeline import api as pipeline_api
 from billing.price_drafts_api import PriceDraftPublishView, PriceDraftsView, PriceDraftView
 from billing.prices_api import PriceBooksView, PriceIndexView, PriceVersionsView, PriceVersionView
-from billing.profile_api import ProfileView
+from billing.profile_api import LogoView, ProfileView
 from billing.refilling.api import BalanceRuleView
 from billing.revenue_api import RevenueDocumentView, RevenueStatementsView
 from billing.session_api import (
@@ -78,6 +79,8 @@ urlpatterns = [
     path("payments", payments_api.PaymentsView.as_view(), name="api-payments"),
     path("payments/<uuid:payment_id>", payments_api.PaymentView.as_view(), name="api-payment"),
     path("payouts", payments_api.PayoutsView.as_view(), name="api-payouts"),
+    path("payouts/account", PayoutAccountView.as_view(), name="api-payout-account"),
+    path("payouts/account/page", PayoutAccountPageView.as_view(), name="api-payout-account-page"),
     path("payouts/terms", PayoutTermsView.as_view(), name="api-payout-terms"),
     path("payouts/<uuid:payout_id>/back", PayoutReversalsView.as_view(), name="api-payout-back"),
     path("payout-files", file_api.PayoutFilesView.as_view(), name="api-payout-files"),
@@ -272,6 +275,7 @@ urlpatterns = [
     path("tax-exemptions", TaxExemptionsView.as_view(), name="api-tax-exemptions"),
     path("tax-exemptions/<uuid:exemption_id>/end", TaxExemptionEndView.as_view(), name="api-tax-exemption-end"),
     path("profile", ProfileView.as_view(), name="api-profile"),
+    path("profile/logo", LogoView.as_view(), name="api-profile-logo"),
     path("contracts", ContractsView.as_view(), name="api-contracts"),
     path("contracts/<uuid:contract_id>", ContractView.as_view(), name="api-contract"),
     path("contracts/<uuid:contract_id>/versions", VersionsView.as_view(), name="api-contract-versions"),

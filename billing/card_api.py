@@ -19,23 +19,15 @@ from billing import stripe_account
 from billing.collecting.cards import CardsNotTaken, NoCardOnFile, forget_card, open_visit, start_visit
 from billing.collecting.visiting import currency_of, return_url
 from billing.models import CardOnFile
+from billing.stripe_account import StripeSilent
 from billing.stripe_answers import StripeError
 from tenants.authentication import organization_of
 from tenants.models import Organization
-from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from billing.stripe_gateway import StripeGateway
 
 WRITES: Final = "profile:write"
-
-
-class StripeSilent(Problem):
-    """Stripe did not do what was asked, or gave no answer."""
-
-    status = 503
-    code = "stripe_unavailable"
-    title = "Stripe did not answer as hoped; try again later"
 
 
 class CardSerializer(serializers.Serializer[Any]):

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -109,6 +112,40 @@ class ProfileView(APIView):
             logo=logo,
         )
         return Response(told(profile))
+
+
+class PngRenderer(JSONRenderer):
+    """Lets a logo be asked for as `image/png`; what goes wrong is still said in JSON."""
+
+    media_type = "image/png"
+    format = "png"
+
+
+class JpegRenderer(JSONRenderer):
+    """Lets a logo be asked for as `image/jpeg`; what goes wrong is still said in JSON."""
+
+    media_type = "image/jpeg"
+    format = "jpeg"
+
+
+class LogoView(APIView):
+    """The picture on the key's own organization's bills."""
+
+    required_scopes = {"GET": "invoices:read"}
+    renderer_classes: list[type[BaseRenderer]] = [JSONRenderer, PngRenderer, JpegRenderer]
+
+    @extend_schema(
+        operation_id="profile_logo_read",
+        tags=["organization"],
+        summary="Read the logo of the own billing profile",
+        responses={(200, "image/png"): OpenApiTypes.BINARY, (200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Read the logo byte for byte as it was kept, as PNG or JPEG whichever it is; 404 without one."""
+        logo = profile_of(organization_of(request)).logo
+        if logo is None:
+            raise Http404
+        return HttpResponse(bytes(logo.content), content_type=logo.media_type)
 
 
 def told(profile: BillingProfile) -> Mapping[str, object]:

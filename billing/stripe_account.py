@@ -10,9 +10,18 @@ from django.conf import settings
 
 from billing.stripe_answers import StripeSettings
 from billing.stripe_pacing import endpoint_of, pace
+from tenants.problems import Problem
 
 if TYPE_CHECKING:
     from billing.stripe_gateway import StripeGateway
+
+
+class StripeSilent(Problem):
+    """Stripe did not do what was asked, or gave no answer."""
+
+    status = 503
+    code = "stripe_unavailable"
+    title = "Stripe did not answer as hoped; try again later"
 
 
 def gateway() -> StripeGateway | None:

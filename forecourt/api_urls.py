@@ -17,6 +17,7 @@ urlpatterns = [
     path("v1/schema", DocumentView.as_view(), name="api-schema"),
     path("docs", api_docs.docs, name="api-docs"),
     path("v1/", include("tenants.hooks.api_urls")),
+    path("v1/", include("tenants.accounts.api_urls")),
     path("v1/", include("tenants.members.api_urls")),
     path("v1/", include("tenants.keys.api_urls")),
     path("v1/", include("tenants.organizations.api_urls")),

@@ -6,6 +6,7 @@ from metering.api import UsageView, batches
 from metering.control_api import AlertSeenView, AlertsView, CompletenessView, CompleteView, GapsView, ResidualsView
 from metering.events_api import EventsView
 from metering.findings_api import FindingsView, SubstitutionsView
+from metering.health_api import FleetHealthView
 from metering.keys_api import chain, node_keys
 from metering.projects_api import ProjectsView, ProjectView, UsageKeysView, UsageKeyView
 from metering.reporting_api import ReportersView
@@ -23,6 +24,7 @@ urlpatterns = [
     path("usage/completeness", CompletenessView.as_view(), name="api-usage-completeness"),
     path("usage/alerts", AlertsView.as_view(), name="api-usage-alerts"),
     path("usage/alerts/<uuid:alert_id>/acknowledge", AlertSeenView.as_view(), name="api-usage-alert-acknowledge"),
+    path("fleet/health", FleetHealthView.as_view(), name="api-fleet-health"),
     path("projects", ProjectsView.as_view(), name="api-projects"),
     path("projects/<str:slug>", ProjectView.as_view(), name="api-project"),
     path("usage/keys", UsageKeysView.as_view(), name="api-usage-keys"),

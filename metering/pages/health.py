@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from metering.attention import Finding, findings_of
 from metering.fleet_health import CARDS_MAX, CardTrouble, Slowed, slowed_nodes, troubled_cards
+from metering.health_rows import HealthRow, health_rows
 from metering.pages.files import csv_file
 from metering.pages.fleet_strip import ShownFinding, shown_finding
 from metering.pages.node_health import KINDS, XIDS
@@ -84,33 +85,21 @@ def provider_health(request: HttpRequest, organization: Organization) -> HttpRes
 def provider_health_csv(request: HttpRequest, organization: Organization) -> HttpResponse:  # noqa: ARG001
     """Give the same as a file: a row for each thing that was seen."""
     now = datetime.now(UTC)
-    rows: list[tuple[object, ...]] = [
-        ("node", one.cluster, one.node, "", "", one.kind.value, one.count, _at(one.at), "")
-        for one in findings_of(provider=organization, now=now)
-    ]
-    for card in troubled_cards(provider=organization, now=now):
-        about = ("card", card.cluster, card.node, card.position, card.model)
-        rows += [
-            (*about, f"xid_{code}" if kind == "xid" else kind, times, _at(at), "")
-            for kind, code, times, at in card.events
-        ]
-        rows += [(*about, what, count, "", "") for what, count in _memory(card) if count]
-        if card.throttled is not None:
-            rows.append((*about, "throttled", "", "", f"{card.throttled:.4f}"))
-    for node in slowed_nodes(provider=organization, now=now):
-        rows.append(("node", node.cluster, node.node, "", "", "output_below_usual", "", "", f"{node.part:.4f}"))
+    rows = [_cells(one) for one in health_rows(provider=organization, now=now)]
     return csv_file(f"health-{organization.slug}.csv", CSV_HEAD, rows)
 
 
-def _at(instant: datetime | None) -> str:
-    return instant.isoformat() if instant is not None else ""
-
-
-def _memory(card: CardTrouble) -> tuple[tuple[str, int], ...]:
+def _cells(one: HealthRow) -> tuple[object, ...]:
     return (
-        ("ecc_uncorrected", card.ecc_uncorrected),
-        ("row_remap_pending", int(card.remap_pending)),
-        ("row_remap_failed", int(card.remap_failed)),
+        one.kind,
+        one.cluster,
+        one.node,
+        "" if one.position is None else one.position,
+        one.model,
+        one.what,
+        "" if one.count is None else one.count,
+        one.at.isoformat() if one.at is not None else "",
+        "" if one.share is None else f"{one.share:.4f}",
     )
 
 

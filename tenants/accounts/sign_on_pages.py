@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import requests
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect import views as openid
 from django import forms
@@ -116,6 +117,9 @@ def _answered(request: HttpRequest, view: Any, provider_id: UUID) -> HttpRespons
 
 def _settings(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
     """Show how members sign in; a POST keeps or removes the provider, or asks for a second step."""
+    confirm_url = _confirm_url(request, side)
+    if confirm_url and request.method == "POST":
+        return redirect(confirm_url)
     kept = SignOnProvider.objects.filter(organization=actor.organization).first()
     known = {"issuer": kept.issuer, "client_id": kept.client_id, "domains": ", ".join(kept.domains)} if kept else None
     bound = request.method == "POST" and request.POST.get("do") == "keep"
@@ -133,6 +137,7 @@ def _settings(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
     own = User.objects.filter(email=actor.name).first()
     context = {
         "form": form,
+        "confirm_url": confirm_url,
         "kept": kept,
         "provider_pill": Pill(_("On"), "good") if kept else Pill(_("Off")),
         "back_url": public(reverse("openid_connect_callback", args=[kept.pk])) if kept else "",
@@ -142,6 +147,16 @@ def _settings(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
         "own_missing": own in missing,
     }
     return render(request, "account/sign_on_settings.html", context, status=422 if bound else 200)
+
+
+def _confirm_url(request: HttpRequest, side: str) -> str:
+    """Return where a person types the password once more before they say who signs in; empty where they just did.
+
+    A session that was left open must not become a door of its own: whoever names the provider can be any member.
+    """
+    if not is_reauthentication_required(request, app="account"):
+        return ""
+    return f"{reverse('account_reauthenticate')}?{urlencode({'next': reverse(f'{side}-sign-on')})}"
 
 
 def _done(action: str, form: ProviderForm, actor: Actor) -> str:

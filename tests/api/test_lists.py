@@ -54,10 +54,14 @@ WHOLE = {
     "price_versions_retrieve": "one version",
     "price_versions_simulate": "one simulation",
     "profile_read": "one profile",
+    "payout_account_retrieve": "one account, and what it still lacks",
+    "sign_on_retrieve": "how an organization's members sign in",
 }
 """Reads whose answer has lists inside it and is no list itself; why."""
 MADE_ONCE_OTHERWISE = {
     "batches_create": "the same bytes get the same answer",
+    "payout_account_open": "a provider has one for ever; again it is looked at",
+    "payout_account_page": "makes nothing here; each page of Stripe's is for one visit",
     "card_leave": "the same page while it is open",
     "chain_rejoin": "signed; the same call gets the same answer",
     "contracts_coupons_create": "a coupon is redeemed once; tries are counted even where they fail",

@@ -18,7 +18,7 @@ OF_PERSONS: Final = {
     "tenants.accounts.addresses.keep_address": "a person's own account",
     "tenants.accounts.codes.spend": "a person's own second step",
     "tenants.accounts.leaving.leave": "a person's own account",
-    "tenants.accounts.sign_on.keep_provider": "an owner's to say: no key that leaks opens the door",
+    "tenants.accounts.sign_on.keep_provider": "an owner's to say: no key that leaks opens the door (decision 0052)",
     "tenants.accounts.sign_on.remove_provider": "as above",
     "tenants.accounts.sign_on.require_second_step": "as above",
     "tenants.members.accepting.accept": "a person joins",

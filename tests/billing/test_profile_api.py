@@ -50,8 +50,11 @@ def test_a_logo_stays_unless_it_is_said_to_go(client: Client, key: dict[str, str
 
     kept = put(logo_base64=base64.b64encode(picture("PNG")).decode())
     assert kept["logo_sha256"]
+    shown = client.get(f"{ADDRESS}/logo", headers=key)
+    assert (shown.headers["Content-Type"], shown.content) == ("image/png", picture("PNG"))
     assert put() == kept
     assert put(logo_base64=None)["logo_sha256"] is None
+    assert client.get(f"{ADDRESS}/logo", headers=key).status_code == 404
     assert put(logo_base64="no base64!")["code"] == "wrong_profile"
     assert put(logo_base64="gr\N{LATIN SMALL LETTER O WITH DIAERESIS}n")["code"] == "wrong_profile"
     assert put(logo_base64=base64.b64encode(b"<svg/>").decode())["code"] == "wrong_logo"

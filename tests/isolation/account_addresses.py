@@ -36,7 +36,7 @@ ACCOUNT_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
     ("sign-on-go", everyone(404), "get", NOBODY, {}),
     ("openid_connect_callback", everyone(404), "get", NOBODY, {}),
     ("tenant-sign-on", people(alice=200, bob=403, charlie=200, petra=404), "get", {}, {}),
-    ("tenant-sign-on", people(alice=404, bob=403, charlie=404, petra=404), "post", {}, {}),
+    ("tenant-sign-on", people(alice=302, bob=403, charlie=302, petra=404), "post", {}, {}),
     ("provider-sign-on", people(alice=404, bob=404, charlie=200, petra=200), "get", {}, {}),
     ("operator-sign-on", NOBODYS, "get", {}, {}),
     ("back-office-sign-in", people(alice=403, bob=403, charlie=403, petra=403), "get", {}, {}),

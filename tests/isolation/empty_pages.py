@@ -13,9 +13,11 @@ WITHOUT_ROWS: Final = {
     "handbook-page": "the documentation",
     "shortcuts": "the keys of the keyboard",
     "provider-exports": "a form that asks for days",
+    "provider-sign-on": "asks for the password first",
     "tenant-card": "says that no card is on file",
     "tenant-credit": "says that no contract holds credit",
     "tenant-exports": "a form that asks for days",
+    "tenant-sign-on": "asks for the password first",
     "tenant-lease-new": "a form that asks what is free",
 }
 """Pages that list nothing and begin nothing by a POST; what they are."""

@@ -18,6 +18,12 @@ NOBODY: Final = people(alice=404, bob=404, charlie=404, petra=404)
 """Nobody of the cast is of the operator, and there is no Stripe."""
 PARTY_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-profile", OWN_API, "get", {}, {}),
+    ("api-profile-logo", programs(tenant=404, provider=404, outsider=404), "get", {}, {}),
+    ("api-sign-on", OWN_API, "get", {}, {}),
+    ("api-fleet-health", programs(tenant=404, provider=200, outsider=200), "get", {}, {}),
+    ("api-payout-account", programs(tenant=404, provider=404, outsider=404), "get", {}, {}),
+    ("api-payout-account", programs(tenant=404, provider=409, outsider=409), "post", {}, {}),
+    ("api-payout-account-page", programs(tenant=404, provider=404, outsider=404), "post", {}, {}),
     ("api-profile", programs(tenant=422, provider=422, outsider=422), "put", {}, {"country": "XX"}),
     ("api-statements", OWN_API, "get", {}, {}),
     ("api-balance", OWN_API, "get", {}, {}),

@@ -76,6 +76,9 @@ def test_sign_in_through_your_organization(desk: Desk, place: Place, settings: S
         known.person = {"sub": "9", "email": charlie.email}
         desk.sit_down(charlie.email)
         desk.go("Sign-in")
+        desk.follow("Confirm your password")
+        desk.form().text("Password", PASSWORD)
+        desk.press("Confirm")
         desk.form("Single sign-on").text("Issuer", known.url).text("Client id", CLIENT_ID).text(
             "Client secret", CLIENT_SECRET
         ).text("E-mail domains", "example.com")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from metering.card_models import AcceleratorEvent, AcceleratorHour
 from metering.fleet_health import slowed_nodes, troubled_cards
 from tenants.models import Membership, Role
 from tests import factories
+from tests.filled import api_key
 from tests.metering.test_fleet_health import work
 from tests.metering.test_pages import read
 
@@ -148,6 +149,30 @@ def test_late_and_slower_nodes_are_rows_of_the_file(
         ("late-1", "silent", ""),
         ("east-1", "output_below_usual", "0.2000"),
     ]
+
+
+def test_programs_read_what_the_file_has(cast: Cast, card: Accelerator, client: Client, now: datetime) -> None:
+    fault(card, now)
+    throttle(card, now, 25)
+    late = factories.make_node(card.node.cluster, "late-1", b"k" * 32)
+    client.force_login(cast.petra)
+    rows = list(csv.DictReader(StringIO(client.get("/p/health.csv").content.decode())))
+    key = {"authorization": f"Bearer {api_key(cast.provider)}"}
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = client.get(f"/api/v1/fleet/health?limit=1&cursor={cursor}".removesuffix("&cursor="), headers=key)
+        seen += answer.json()["fleet_health"]
+        cursor = answer.json()["next_cursor"]
+    assert sorted((one["kind"], one["node"], one["what"], one["share"] or "") for one in seen) == sorted(
+        (one["kind"], one["node"], one["what"], one["share"]) for one in rows
+    )
+    assert {one["what"] for one in seen} == {"xid_79", "throttled", "silent"}
+    assert [one["gpu"] for one in seen if one["node"] == late.name] == [None]
+    table: Any = client.get("/api/v1/fleet/health", headers={**key, "accept": "text/csv"})
+    assert len(b"".join(table).decode().splitlines()) == len(seen) + 1
+    tenant = {"authorization": f"Bearer {api_key(cast.tenant)}"}
+    assert client.get("/api/v1/fleet/health", headers=tenant).status_code == 404
 
 
 def test_nobody_elses_troubles_are_shown(cast: Cast, card: Accelerator, client: Client, now: datetime) -> None:

@@ -17,7 +17,7 @@ from tenants.models import AskedLetter, AuditEntry, Membership, Organization, Ro
 from tenants.tasks import send_asked_letters
 from tests.factories import EPOCH
 from tests.servers.openid import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
-from tests.tenants.accounts.doors import code_of, signed_in, with_app
+from tests.tenants.accounts.doors import code_of, confirmed, signed_in, with_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,8 +219,7 @@ def test_a_provider_that_is_away_or_unknown_is_a_page(cast: Cast, provider: Prov
 
 
 def test_an_owner_sets_a_provider_up_changes_it_and_removes_it(cast: Cast, provider: Provider) -> None:
-    client = Client()
-    client.force_login(cast.alice)
+    client = confirmed(cast.alice)
     form = {"do": "keep", "issuer": provider.url + "/", "client_id": CLIENT_ID, "domains": "Example.com, example.org"}
     assert "expected the secret" in client.post("/t/sign-on/", form).content.decode()
     assert client.post("/t/sign-on/", form | {"secret": CLIENT_SECRET}).status_code == 302
@@ -254,16 +253,14 @@ def test_an_owner_sets_a_provider_up_changes_it_and_removes_it(cast: Cast, provi
     ids=str,
 )
 def test_what_cannot_be_a_provider_is_refused(cast: Cast, wrong: dict[str, str]) -> None:
-    client = Client()
-    client.force_login(cast.alice)
+    client = confirmed(cast.alice)
     good = {"do": "keep", "issuer": "https://login.example", "client_id": "c", "secret": "s", "domains": "example.com"}
     assert client.post("/t/sign-on/", good | wrong).status_code == 422
     assert not SignOnProvider.objects.exists()
 
 
 def test_an_owner_asks_for_a_second_step_and_is_told_who_has_none(cast: Cast) -> None:
-    client = Client()
-    client.force_login(cast.alice)
+    client = confirmed(cast.alice)
     assert "2 members have none: alice@example.com, bob@example.com" in client.get("/t/sign-on/").content.decode()
     with_app(cast.alice)
     for _ in range(2):
@@ -273,3 +270,18 @@ def test_an_owner_asks_for_a_second_step_and_is_told_who_has_none(cast: Cast) ->
     client.post("/t/sign-on/", {"do": "allow"})
     assert not Organization.objects.get(pk=cast.tenant.pk).second_step_required
     assert client.post("/t/sign-on/", {"do": "something"}).status_code == 404
+
+
+def test_who_does_not_confirm_who_they_are_changes_no_door(cast: Cast, provider: Provider) -> None:
+    kept, client = set_up(provider, cast.tenant), signed_in(cast.alice)
+    page = client.get("/t/sign-on/").content.decode()
+    assert "Confirm your password" in page
+    assert provider.url in page
+    assert 'name="do"' not in page
+    for act in ("keep", "remove", "require", "allow"):
+        form = {"do": act, "issuer": "https://login.example", "client_id": "c", "secret": "s", "domains": "example.com"}
+        assert client.post("/t/sign-on/", form).headers["Location"] == "/account/confirm/?next=%2Ft%2Fsign-on%2F"
+    assert SignOnProvider.objects.get().issuer == kept.issuer
+    assert not Organization.objects.get(pk=cast.tenant.pk).second_step_required
+    assert not AuditEntry.objects.exists()
+    assert 'name="do"' in confirmed(cast.alice).get("/t/sign-on/").content.decode()

@@ -59,7 +59,7 @@ def test_an_owner_may_put_every_scope_into_a_key_and_others_what_their_role_may(
 
 
 def test_scopes_are_offered_to_who_has_use_for_them(cast: Cast) -> None:
-    def offered(organization: Organization, role: str = Role.OWNER) -> set[str]:
+    def offered(organization: Organization, role: Role = Role.OWNER) -> set[str]:
         return set(managing.scopes_to_offer(acting(organization, role)))
 
     assert offered(cast.provider) == set(SCOPES)
