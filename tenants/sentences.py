@@ -4,7 +4,8 @@ Domain code says why it refuses something without knowing who reads it. An API a
 says the same in its reader's language (`tenants.telling.told`). Every sentence is a message of its app's catalogue.
 """
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 
 class Sentence(str):
@@ -28,3 +29,20 @@ def sentence(template: str, /, **values: object) -> Sentence:
     A value may be a sentence: it is said in the reader's language too.
     """
     return Sentence(template, values)
+
+
+def kept(text: object) -> Any:
+    """Return a text as JSON keeps it: a sentence as its words and values, so that it can still be said in any language.
+
+    `said_again` reads it back.
+    """
+    if not isinstance(text, Sentence):
+        return str(text)
+    return {"words": text.template, "values": {name: kept(value) for name, value in text.values.items()}}
+
+
+def said_again(found: Any) -> str:
+    """Return the text that `kept` kept: a sentence, or words that were none."""
+    if not isinstance(found, Mapping):
+        return str(found)
+    return Sentence(found["words"], {name: said_again(value) for name, value in found["values"].items()})

@@ -269,8 +269,9 @@ def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:
 
 
 def _outcome(imported: BankImport) -> dict[str, Any]:
-    names = ("stored", "known", "pending", "refused", "faults")
-    return {"id": str(imported.pk), **{name: getattr(imported, name) for name in names}}
+    names = ("stored", "known", "pending", "refused")
+    faults = [{name: fault[name] for name in ("place", "code", "detail")} for fault in imported.faults]
+    return {"id": str(imported.pk), **{name: getattr(imported, name) for name in names}, "faults": faults}
 
 
 def _statement(imported: BankImport) -> dict[str, Any]:

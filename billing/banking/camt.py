@@ -92,7 +92,7 @@ def _statement(node: Element, place: int) -> AccountStatement:
             booked += _signed(entry)
             entries.extend(_movements(entry, where, occurrences))
         except _Faulty as faulty:
-            faults.append(Fault(where, str(faulty)))
+            faults.append(Fault(where, faulty.args[0]))
     if not faults:
         _require_sum(node, place, booked)
     return AccountStatement(account.replace(" ", "").upper(), tuple(entries), tuple(faults), pending)

@@ -78,11 +78,11 @@ def read_csv(content: bytes, *, account: str) -> AccountStatement:
     faults: list[Fault] = []
     occurrences: Counter[str] = Counter()
     for line, row in rows:
-        where = f"line {line}"
+        where = sentence("line %(number)s", number=line)
         try:
             entries.append(_named(_entry(dict(zip(head, row, strict=False)), where), occurrences))
         except _Faulty as faulty:
-            faults.append(Fault(where, str(faulty)))
+            faults.append(Fault(where, faulty.args[0]))
     return AccountStatement(account, tuple(entries), tuple(faults))
 
 

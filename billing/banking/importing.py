@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 
@@ -19,7 +19,7 @@ from billing.money import minor_digits
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import kept, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,13 +58,14 @@ class _Outcome:
     known: int = 0
     pending: int = 0
     refused: int = 0
-    faults: list[dict[str, str]] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
     def refuse(self, place: str, code: str, detail: str) -> None:
-        """Count an entry that is not taken."""
+        """Count an entry that is not taken, and keep why in words that every reader's language has."""
         self.refused += 1
         if len(self.faults) < FAULTS_MAX:
-            self.faults.append({"place": place, "code": code, "detail": detail})
+            said = {"place": kept(place), "detail": kept(detail)}
+            self.faults.append({"place": str(place), "code": code, "detail": str(detail), "said": said})
 
 
 @transaction.atomic
@@ -188,23 +189,34 @@ def _take(
         elif _says_the_same(before, line):
             outcome.known += 1
         else:
-            outcome.refuse(
-                entry.place, "conflict", f"{line.reference} was stored as {before}; here it is {line}. Ask the bank."
+            said = sentence(
+                "%(reference)s was stored as %(before)s; here it is %(now)s. Ask the bank.",
+                reference=line.reference,
+                before=before,
+                now=line,
             )
+            outcome.refuse(entry.place, "conflict", said)
 
 
 def _refusal(
     statement: AccountStatement, entry: StatementEntry, account: BankAccount | None, accounts: Sequence[BankAccount]
 ) -> tuple[str, str] | None:
     if not accounts:
-        return "account_unknown", f"{statement.account} is no open account here: note it, then take the file's rest."
+        return "account_unknown", sentence(
+            "%(account)s is no open account here: note it, then take the file's rest.", account=statement.account
+        )
     if account is None:
-        expected = ", ".join(each.currency for each in accounts)
-        return "wrong_currency", f"found {entry.currency!r}; the account is kept in {expected}."
+        return "wrong_currency", sentence(
+            "found %(found)s; the account is kept in %(expected)s.",
+            found=repr(entry.currency),
+            expected=", ".join(each.currency for each in accounts),
+        )
     if entry.amount != round(entry.amount, minor_digits(account.currency)):
-        return "wrong_amount", f"{entry.amount} is finer than {account.currency} goes."
+        return "wrong_amount", sentence(
+            "%(amount)s is finer than %(currency)s goes.", amount=entry.amount, currency=account.currency
+        )
     if not entry.amount:
-        return "wrong_amount", "0 moves nothing."
+        return "wrong_amount", sentence("0 moves nothing.")
     return None
 
 

@@ -14,6 +14,8 @@ from billing.banking.matching import Rule
 from billing.models import BankLineState
 from portal.figures import day, moment, money, number
 from portal.parts import Pill
+from tenants.sentences import said_again
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,8 +97,8 @@ def import_words(imported: BankImport, locale: str) -> Mapping[str, Any]:
     }
 
 
-def fault_words(fault: Mapping[str, str]) -> Mapping[str, str]:
-    """Return why an entry was refused, and what to do."""
+def fault_words(fault: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return why an entry was refused, and what to do; what was kept before words were is as it was said then."""
     what = {
         "unreadable": _("cannot be read"),
         "conflict": _("was stored before with other contents"),
@@ -104,4 +106,5 @@ def fault_words(fault: Mapping[str, str]) -> Mapping[str, str]:
         "wrong_currency": _("in another currency than the account"),
         "wrong_amount": _("with an amount that cannot be"),
     }[fault["code"]]
-    return {"place": fault["place"], "what": what, "detail": fault["detail"]}
+    said = fault.get("said", fault)
+    return {"what": what, **{name: told(said_again(said[name])) for name in ("place", "detail")}}

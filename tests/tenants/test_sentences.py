@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tenants.problems import Problem
-from tenants.sentences import Sentence, sentence
+from tenants.sentences import Sentence, kept, said_again, sentence
 
 
 def test_a_sentence_is_its_english_text() -> None:
@@ -41,3 +41,12 @@ def test_what_is_said_to_people_goes_before_the_reason_and_that_before_the_messa
     assert Problem("count: few.", reason="too few.").said == "too few."
     assert Problem("count: few.").said == "count: few."
     assert "said" not in Problem("count: few.", said="few.").extra
+
+
+def test_what_was_kept_as_json_is_the_same_sentence_again() -> None:
+    said = sentence("%(count)s of %(whole)s are free.", count=2, whole=sentence("all"))
+    again = said_again(json.loads(json.dumps(kept(said))))
+    assert isinstance(again, Sentence)
+    assert (again, again.template, again.values) == (said, said.template, {"count": "2", "whole": "all"})
+    assert isinstance(again.values["whole"], Sentence)
+    assert said_again(json.loads(json.dumps(kept("as a bank says it: 100 %")))) == "as a bank says it: 100 %"

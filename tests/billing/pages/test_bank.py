@@ -147,3 +147,17 @@ def test_the_file_has_the_movements_of_the_page_with_its_filters(
     if "tip" in rows:
         assert rows["tip"]["payer"] == "'=1+1", "a spreadsheet reads it as text"
         assert Decimal(rows["tip"]["unmatched"]) == 5
+
+
+def test_why_rows_are_refused_is_said_in_the_readers_language(cast: Cast, client: Client) -> None:
+    make_account(cast.provider)
+    client.force_login(cast.petra)
+    rows = ["booked_on,amount,currency", "14.4.2026,1.00,USD", "2026-04-14,x,USD", "2026-04-14,1.00,EUR"]
+    taken = upload(client, "\n".join(rows).encode(), account=IBAN)
+    assert "expected a day such as 2026-11-22" in text_of(taken)
+    client.cookies["django_language"] = "zh-hans"
+    page = text_of(client.get(taken.redirect_chain[-1][0]))
+    assert "应如 2026-11-22" in page
+    assert "第 2 行" in page
+    assert "该账户以 USD 记账" in page
+    assert not [words for words in ("expected", "found", "line", "account") if words in page]
