@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
 
-from billing.corrections.amounts import (
-    Creditable,
-    Given,
-    MoreThanLeft,
-    Wanted,
-    WrongCredit,
-    all_left,
-    line_taxes,
-    of_amount,
-    of_lines,
-    running_share,
-)
+from billing.corrections.amounts import WrongCredit
 from billing.corrections.numbers import next_credit_note_number
+from billing.corrections.weighing import Scope, Weighed, require_creditable, weigh
 from billing.documents.beginning import begin_documents
-from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
@@ -35,15 +19,12 @@ from billing.models import (
     CreditNoteLine,
     CreditReason,
     Invoice,
-    InvoiceState,
     LedgerEntry,
     Settlement,
     SettlementState,
 )
 from billing.money import round_to_minor
 from billing.payments import mark_settled
-from billing.rating.lease_term import DEPOSIT_RULES
-from billing.states import in_state
 from billing.telling import tell_credit_note
 from billing.tenant_balances import locked_balance, move_balance
 from billing.write_offs import recover
@@ -59,41 +40,12 @@ NOTE_CHARACTERS_MAX = 500
 CAUSE = "credit_note"
 
 
-class NotCreditable(Problem):
-    """The invoice is a draft or void."""
-
-    status = 409
-    code = "invoice_not_creditable"
-    title = "The invoice takes no credit note"
-
-
 class CreditNoteDiffers(Problem):
     """The id was used before for another credit note."""
 
     status = 409
     code = "credit_note_differs"
     title = "This credit note was issued before with other contents"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What of an invoice is given back: named lines, a net amount over all, or with neither all that is left."""
-
-    lines: Sequence[Wanted] = ()
-    amount: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What a credit note comes to; `before` is the subtotal of the invoice's earlier ones."""
-
-    subtotal: Decimal
-    tax: Decimal
-    fee: Decimal
-
-    @property
-    def total(self) -> Decimal:
-        return self.subtotal + self.tax
 
 
 @transaction.atomic
@@ -121,18 +73,10 @@ def issue_credit_note(
     known = _known(credit_note_id, invoice, scope, (reason, note))
     if known is not None:
         return known
-    if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
-        raise NotCreditable(
-            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state)),
-            state=invoice.state,
-        )
+    require_creditable(invoice)
     if not 0 < len(note.strip()) <= NOTE_CHARACTERS_MAX:
         raise WrongCredit(sentence("note: expected 1 to %(most)s characters.", most=NOTE_CHARACTERS_MAX), field="note")
-    lines = creditable_lines(invoice)
-    given = _given(lines, scope, invoice.currency)
-    taxes = line_taxes(lines, given, invoice.currency)
-    sums = _sums(invoice, given, sum(taxes.values(), Decimal(0)))
-    left = max(dues_of(invoice).payable, Decimal(0))
+    weighed = weigh(invoice, scope)
     made = CreditNote.objects.create(
         id=credit_note_id or new_id(),
         number=next_credit_note_number(invoice.issuer),
@@ -142,18 +86,18 @@ def issue_credit_note(
         currency=invoice.currency,
         reason=reason,
         note=note,
-        subtotal=sums.subtotal,
-        tax=sums.tax,
-        total=sums.total,
-        applied=min(sums.total, left),
-        operator_fee=sums.fee,
+        subtotal=weighed.subtotal,
+        tax=weighed.tax,
+        total=weighed.total,
+        applied=weighed.applied,
+        operator_fee=weighed.operator_fee,
         issued_by=by,
         issued_at=now,
     )
-    _store_lines(made, invoice, given, taxes)
+    _store_lines(made, invoice, weighed)
     _book(made, now)
     begin_documents(made, now)
-    _take_off(made, invoice, settles=0 < left == made.applied, now=now)
+    _take_off(made, invoice, settles=weighed.settles, now=now)
     _audit(made, invoice, now)
     return made
 
@@ -197,91 +141,7 @@ def _gave(known: CreditNote, scope: Scope) -> bool:
     )
 
 
-def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
-    """Return what can be credited of an invoice's lines; deposits, which go back by their lease, are left out."""
-    sums = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line_id")
-    credited = {key: rest for key, *rest in sums.annotate(amount=Sum("amount"), quantity=Sum("quantity"))}
-    found = []
-    lines = invoice.lines.exclude(rule__in=DEPOSIT_RULES).select_related("taxed")
-    for line in lines.order_by("position"):
-        taxed = getattr(line, "taxed", None)
-        amount, quantity = credited.get(line.pk, (None, None))
-        found.append(
-            Creditable(
-                position=line.position,
-                amount=round_to_minor(line.amount, invoice.currency),
-                exact_amount=line.exact_amount,
-                quantity=line.quantity,
-                unit=line.unit,
-                credited=round_to_minor(amount or Decimal(0), invoice.currency),
-                credited_quantity=quantity or Decimal(0),
-                tax=taxed.tax if taxed else Decimal(0),
-            )
-        )
-    return tuple(found)
-
-
-def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Given, ...]:
-    if scope.lines and scope.amount is not None:
-        raise WrongCredit(sentence("lines: expected lines or an amount, not both."), field="lines")
-    if scope.lines:
-        return of_lines(lines, scope.lines, currency)
-    if scope.amount is not None:
-        return of_amount(lines, scope.amount, currency)
-    return all_left(lines)
-
-
-def _sums(invoice: Invoice, given: Sequence[Given], tax: Decimal) -> _Sums:
-    """Weigh the credit note against the whole invoice: its lines below zero count, so not every line can go back."""
-    currency = invoice.currency
-    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(
-        subtotal=Sum("subtotal"), total=Sum("total"), tax=Sum("tax")
-    )
-    before = earlier["subtotal"] or Decimal(0)
-    subtotal = sum((line.amount for line in given), Decimal(0))
-    left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
-    # Nothing net with its tax is what may be left where lines have different rates.
-    if subtotal < 0 or not 0 < subtotal + tax <= left:
-        raise MoreThanLeft(
-            sentence(
-                "%(left)s %(currency)s of invoice %(number)s are left to credit; the credit note would be "
-                "%(subtotal)s, and must be above 0.",
-                left=left,
-                currency=currency,
-                number=invoice.number,
-                subtotal=subtotal + tax,
-            ),
-            left=str(left),
-        )
-    tax_left = round_to_minor(invoice.tax - (earlier["tax"] or Decimal(0)), currency)
-    if tax > tax_left:
-        raise MoreThanLeft(
-            sentence(
-                "%(tax_left)s %(currency)s of the tax of invoice %(number)s are left to credit; the lines named bear "
-                "%(tax)s: name those below zero with them.",
-                tax_left=tax_left,
-                currency=currency,
-                number=invoice.number,
-                tax=tax,
-            ),
-            left=str(left),
-            tax_left=str(tax_left),
-        )
-    fee, earned = _booked_fee(invoice)
-    return _Sums(subtotal, tax, running_share(fee, earned, before, before + subtotal, currency))
-
-
-def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:
-    """Return the operator's fee on an invoice as it was booked, and what it was taken of."""
-    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    entries = LedgerEntry.objects.filter(posting__key=f"invoice:{invoice.pk}:issued")
-    for kind, amount in entries.values_list("account__kind", "amount"):
-        booked[kind] -= amount
-    fee = booked[AccountKind.OPERATOR_FEE]
-    return fee, fee + booked[AccountKind.PROVIDER_PAYABLE]
-
-
-def _store_lines(made: CreditNote, invoice: Invoice, given: Sequence[Given], taxes: Mapping[int, Decimal]) -> None:
+def _store_lines(made: CreditNote, invoice: Invoice, weighed: Weighed) -> None:
     ids = dict(invoice.lines.values_list("position", "pk"))
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(
@@ -290,9 +150,9 @@ def _store_lines(made: CreditNote, invoice: Invoice, given: Sequence[Given], tax
             position=position,
             quantity=line.quantity,
             amount=line.amount,
-            tax=taxes[line.position],
+            tax=weighed.taxes[line.position],
         )
-        for position, line in enumerate(given, 1)
+        for position, line in enumerate(weighed.given, 1)
     )
 
 

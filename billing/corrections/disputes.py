@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.policies import policy_of
+from billing.corrections.weighing import Scope
 from billing.models import (
     CreditReason,
     Dispute,

@@ -5,9 +5,10 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from billing.corrections.amounts import Wanted
-from billing.corrections.credit_notes import NOTE_CHARACTERS_MAX, Scope
+from billing.corrections.credit_notes import NOTE_CHARACTERS_MAX
 from billing.corrections.disputes import TEXT_CHARACTERS_MAX
 from billing.corrections.refunds import REASON_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX
+from billing.corrections.weighing import Scope
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from tenants.listing.answers import PagedSerializer
 

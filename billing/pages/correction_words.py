@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.corrections.amounts import MoreThanLeft, WrongCredit
-from billing.corrections.credit_notes import NotCreditable
 from billing.corrections.debits import NoNextInvoice, WrongDebit
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
 from billing.corrections.reissuing import NotReissuable, TaxNotKnown
 from billing.corrections.unused_credit import MoreThanUnused
 from billing.corrections.voiding import NotVoidable
+from billing.corrections.weighing import NotCreditable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.corrections.amounts import Wanted
-from billing.corrections.credit_notes import Scope, creditable_lines, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.debit_api import state_of
 from billing.corrections.debits import BILLABLE, add_debit
 from billing.corrections.reading import (
@@ -28,6 +28,7 @@ from billing.corrections.reading import (
 )
 from billing.corrections.reissuing import reissuable, reissue_invoice
 from billing.corrections.voiding import void_invoice, voidable
+from billing.corrections.weighing import Scope, creditable_lines
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.corrections.amounts import Wanted
-from billing.corrections.credit_notes import Scope
 from billing.corrections.disputes import (
     answer_dispute,
     grant_dispute,
@@ -22,6 +21,7 @@ from billing.corrections.disputes import (
     withdraw_dispute,
 )
 from billing.corrections.reading import ROWS_MAX, dispute_actions, disputes_of, owed_invoice
+from billing.corrections.weighing import Scope
 from billing.models import DisputeSide, DisputeState
 from billing.pages.correction_words import dispute_pill, may_correct, page_locale, read_decimal, refusal_words
 from billing.pages.paper_words import line_said

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from billing.budgets.rules import Measure, Per, Rule
 from billing.budgets.rules import Scope as BudgetScope
 from billing.budgets.setting import make_budget
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.models import Coupon, CreditReason, Payment
 from billing.models.tax import TaxRate
 from billing.queries.usage import Side

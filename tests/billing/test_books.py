@@ -13,9 +13,10 @@ from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
 from billing.collecting.movements import keep_movements
 from billing.collective.gathering import due_groups, gather
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.debits import add_debit
 from billing.corrections.refunds import Order, request_refund
+from billing.corrections.weighing import Scope
 from billing.models import (
     BalanceAccount,
     CreditReason,

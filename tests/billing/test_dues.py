@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import Q
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.dues import Dues, dues_of, read_dues, with_dues
 from billing.models import CreditReason, Invoice, InvoiceState, Payment
 from billing.payment_reversals import reverse_payment

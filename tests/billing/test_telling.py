@@ -14,8 +14,9 @@ from django.utils import timezone
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.collecting.notices import write_notice
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.disputes import answer_dispute, open_dispute
+from billing.corrections.weighing import Scope
 from billing.leasing import end_lease_early, extend_lease
 from billing.models import CreditReason, Invoice, NoticeKind, Payment
 from billing.payment_reversals import reverse_payment

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from billing.corrections.amounts import MoreThanLeft, Wanted
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.dues import dues_of
 from billing.ledger import balance
 from billing.models import AccountKind, CreditReason

@@ -17,9 +17,10 @@ from django.db.models import Sum
 
 from billing.banking.deciding import match_by_hand, unmatch
 from billing.banking.matching import Part
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.refunds import Order, mark_sent, request_refund
 from billing.corrections.voiding import void_invoice
+from billing.corrections.weighing import Scope
 from billing.models import (
     BalanceAccount,
     BankMatch,

@@ -15,7 +15,8 @@ from billing.charging import ensure_periods
 from billing.checkpoints import take_checkpoint
 from billing.closing import close_period
 from billing.corrections.applying import apply_balance
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.dues import dues_of
 from billing.models import BalanceAccount, BillingPeriod, CreditReason, Invoice, InvoiceState
 from billing.money import from_minor, minor_digits, to_minor

@@ -11,7 +11,8 @@ from django.db import connection
 
 from billing.books import check_books
 from billing.corrections.amounts import Wanted
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.ledger import balances
 from billing.models import AccountKind, CreditNote, CreditReason, Invoice, Payment
 from billing.payments import PaymentMethod, record_payment

@@ -9,7 +9,8 @@ import pytest
 from django.db import transaction
 
 from billing.corrections.amounts import MoreThanLeft, Wanted, WrongCredit
-from billing.corrections.credit_notes import CreditNoteDiffers, NotCreditable, Scope, issue_credit_note
+from billing.corrections.credit_notes import CreditNoteDiffers, issue_credit_note
+from billing.corrections.weighing import NotCreditable, Scope
 from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import (

@@ -9,7 +9,8 @@ import pytest
 from django.db.models import Sum
 
 from billing.corrections.amounts import MoreThanLeft, Wanted
-from billing.corrections.credit_notes import CreditNoteDiffers, creditable_lines
+from billing.corrections.credit_notes import CreditNoteDiffers
+from billing.corrections.weighing import creditable_lines
 from billing.dues import dues_of
 from billing.models import BalanceMovement, CreditNote, CreditNoteLine, Invoice, InvoiceState
 from billing.money import minor_digits

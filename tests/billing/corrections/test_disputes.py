@@ -9,7 +9,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.corrections.amounts import MoreThanLeft, Wanted
-from billing.corrections.credit_notes import Scope
 from billing.corrections.disputes import (
     MESSAGES_MAX,
     AlreadyDisputed,
@@ -24,6 +23,7 @@ from billing.corrections.disputes import (
     withdraw_dispute,
 )
 from billing.corrections.policies import keep_policy
+from billing.corrections.weighing import Scope
 from billing.dues import dues_of
 from billing.models import (
     CreditNote,

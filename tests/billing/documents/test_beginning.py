@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.documents.beginning import NothingToMake, begin_documents, begin_statement, retry_documents
 from billing.documents.making import due_documents
 from billing.models import CreditReason, DocumentState, DocumentStep, Invoice

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.documents.focus_reading import focus_rows, invoice_rows, sum_of
 from billing.documents.focus_rules import broken_columns
 from billing.models import CreditReason, Invoice, InvoiceState

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.documents.found import find_documents, find_file
 from billing.documents.making import make_documents
 from billing.models import CreditNote, CreditReason, DocumentFormat

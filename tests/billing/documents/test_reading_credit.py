@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing.corrections.amounts import Wanted
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.documents.inputs import DocumentInput, DocumentKind
 from billing.documents.making import due_documents, make_documents
 from billing.documents.printing import print_document

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
+from billing.corrections.weighing import Scope
 from billing.models import CreditReason, Invoice
 from billing.pages.invoice import shown_invoice
 from billing.payments import PaymentMethod, record_payment

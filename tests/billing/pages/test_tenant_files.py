@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.disputes import open_dispute
+from billing.corrections.weighing import Scope
 from billing.models import CreditReason
 from billing.pages.tenant_files import CONTRACT_HEAD, CREDIT_NOTE_HEAD, LEASE_HEAD, QUESTION_HEAD
 from tests.billing.pages.made import Month, make_march

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from billing.corrections.credit_notes import Scope, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.voiding import void_invoice
+from billing.corrections.weighing import Scope
 from billing.models import CreditReason, Payment
 from billing.payment_reversals import reverse_payment
 from billing.proofs import causes

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from billing.collecting.chargebacks import apply_dispute
 from billing.corrections.amounts import Wanted
 from billing.corrections.applying import apply_balance
-from billing.corrections.credit_notes import Scope, creditable_lines, issue_credit_note
+from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.disputes import answer_dispute, grant_dispute, open_dispute, uphold_invoice, withdraw_dispute
 from billing.corrections.refunds import Order, card_payments, mark_sent, refundable, request_refund, take_back
 from billing.corrections.sending import apply_refund
 from billing.corrections.voiding import void_invoice
+from billing.corrections.weighing import Scope, creditable_lines
 from billing.dues import dues_of
 from billing.models import (
     BalanceAccount,

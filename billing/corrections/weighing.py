@@ -1,0 +1,195 @@
+"""Weighing a credit note: what it would give back, with tax and fee, and where that goes. Nothing is stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from billing.corrections.amounts import (
+    Creditable,
+    Given,
+    MoreThanLeft,
+    Wanted,
+    WrongCredit,
+    all_left,
+    line_taxes,
+    of_amount,
+    of_lines,
+    running_share,
+)
+from billing.dues import dues_of
+from billing.models import AccountKind, CreditNote, CreditNoteLine, Invoice, InvoiceState, LedgerEntry
+from billing.money import round_to_minor
+from billing.rating.lease_term import DEPOSIT_RULES
+from billing.states import in_state
+from tenants.problems import Problem
+from tenants.sentences import sentence
+
+
+class NotCreditable(Problem):
+    """The invoice is a draft or void."""
+
+    status = 409
+    code = "invoice_not_creditable"
+    title = "The invoice takes no credit note"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of an invoice is given back: named lines, a net amount over all, or with neither all that is left."""
+
+    lines: Sequence[Wanted] = ()
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a credit note comes to, in the invoice's currency; `taxes` are by the position of the line.
+
+    `applied` comes off what is left to pay, `to_balance` was paid before and is kept for the tenant.
+    """
+
+    given: Sequence[Given]
+    taxes: Mapping[int, Decimal]
+    subtotal: Decimal
+    tax: Decimal
+    operator_fee: Decimal
+    left_to_pay: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Net and tax."""
+        return self.subtotal + self.tax
+
+    @property
+    def applied(self) -> Decimal:
+        """What of it comes off what is left to pay."""
+        return min(self.total, self.left_to_pay)
+
+    @property
+    def to_balance(self) -> Decimal:
+        """What of it was paid before."""
+        return self.total - self.applied
+
+    @property
+    def settles(self) -> bool:
+        """Whether nothing is left to pay afterwards, where something was."""
+        return 0 < self.left_to_pay == self.applied
+
+
+def require_creditable(invoice: Invoice) -> None:
+    """Raise `NotCreditable` for an invoice that takes no credit note."""
+    if invoice.state in (InvoiceState.DRAFT, InvoiceState.VOID):
+        raise NotCreditable(
+            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state)),
+            state=invoice.state,
+        )
+
+
+def weigh(invoice: Invoice, scope: Scope) -> Weighed:
+    """Return what a credit note over a scope comes to now; who issues it has locked the invoice.
+
+    Raises `NotCreditable`, `WrongCredit`, `MoreThanLeft`.
+    """
+    require_creditable(invoice)
+    lines = creditable_lines(invoice)
+    given = _given(lines, scope, invoice.currency)
+    taxes = line_taxes(lines, given, invoice.currency)
+    subtotal = sum((line.amount for line in given), Decimal(0))
+    tax = sum(taxes.values(), Decimal(0))
+    before = _require_left(invoice, subtotal, tax)
+    fee, earned = _booked_fee(invoice)
+    return Weighed(
+        given=given,
+        taxes=taxes,
+        subtotal=subtotal,
+        tax=tax,
+        operator_fee=running_share(fee, earned, before, before + subtotal, invoice.currency),
+        left_to_pay=max(dues_of(invoice).payable, Decimal(0)),
+    )
+
+
+def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
+    """Return what can be credited of an invoice's lines; deposits, which go back by their lease, are left out."""
+    sums = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line_id")
+    credited = {key: rest for key, *rest in sums.annotate(amount=Sum("amount"), quantity=Sum("quantity"))}
+    found = []
+    lines = invoice.lines.exclude(rule__in=DEPOSIT_RULES).select_related("taxed")
+    for line in lines.order_by("position"):
+        taxed = getattr(line, "taxed", None)
+        amount, quantity = credited.get(line.pk, (None, None))
+        found.append(
+            Creditable(
+                position=line.position,
+                amount=round_to_minor(line.amount, invoice.currency),
+                exact_amount=line.exact_amount,
+                quantity=line.quantity,
+                unit=line.unit,
+                credited=round_to_minor(amount or Decimal(0), invoice.currency),
+                credited_quantity=quantity or Decimal(0),
+                tax=taxed.tax if taxed else Decimal(0),
+            )
+        )
+    return tuple(found)
+
+
+def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Given, ...]:
+    if scope.lines and scope.amount is not None:
+        raise WrongCredit(sentence("lines: expected lines or an amount, not both."), field="lines")
+    if scope.lines:
+        return of_lines(lines, scope.lines, currency)
+    if scope.amount is not None:
+        return of_amount(lines, scope.amount, currency)
+    return all_left(lines)
+
+
+def _require_left(invoice: Invoice, subtotal: Decimal, tax: Decimal) -> Decimal:
+    """Weigh it against the whole invoice: its lines below zero count, so not every line can go back. Return the
+    subtotal of the invoice's earlier credit notes."""
+    currency = invoice.currency
+    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(
+        subtotal=Sum("subtotal"), total=Sum("total"), tax=Sum("tax")
+    )
+    left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
+    # Nothing net with its tax is what may be left where lines have different rates.
+    if subtotal < 0 or not 0 < subtotal + tax <= left:
+        raise MoreThanLeft(
+            sentence(
+                "%(left)s %(currency)s of invoice %(number)s are left to credit; the credit note would be "
+                "%(subtotal)s, and must be above 0.",
+                left=left,
+                currency=currency,
+                number=invoice.number,
+                subtotal=subtotal + tax,
+            ),
+            left=str(left),
+        )
+    tax_left = round_to_minor(invoice.tax - (earlier["tax"] or Decimal(0)), currency)
+    if tax > tax_left:
+        raise MoreThanLeft(
+            sentence(
+                "%(tax_left)s %(currency)s of the tax of invoice %(number)s are left to credit; the lines named bear "
+                "%(tax)s: name those below zero with them.",
+                tax_left=tax_left,
+                currency=currency,
+                number=invoice.number,
+                tax=tax,
+            ),
+            left=str(left),
+            tax_left=str(tax_left),
+        )
+    return earlier["subtotal"] or Decimal(0)
+
+
+def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:
+    """Return the operator's fee on an invoice as it was booked, and what it was taken of."""
+    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+    entries = LedgerEntry.objects.filter(posting__key=f"invoice:{invoice.pk}:issued")
+    for kind, amount in entries.values_list("account__kind", "amount"):
+        booked[kind] -= amount
+    fee = booked[AccountKind.OPERATOR_FEE]
+    return fee, fee + booked[AccountKind.PROVIDER_PAYABLE]
