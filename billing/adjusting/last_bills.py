@@ -53,18 +53,11 @@ def bill_late(*, contract_id: UUID, now: datetime, wait: bool = True) -> bool:
 
 
 def _last_period(contract: Contract, now: datetime) -> bool:
-    latest = BillingPeriod.objects.filter(contract=contract).order_by("-to_at").first()
-    if latest is None or now < latest.to_at:
-        return False
-    spec = PeriodSpec(
-        kind=PeriodKind(contract.period_kind),
-        zone=contract.time_zone,
-        starts_at=contract.from_at,
-        length_s=contract.period_length_s,
-    )
-    ends_at = period_containing(spec, now).to_at
     point = transaction.savepoint()
-    into = BillingPeriod.objects.create(contract=contract, from_at=latest.to_at, to_at=ends_at)
+    into = open_last_period(contract, now)
+    if into is None:
+        transaction.savepoint_commit(point)
+        return False
     restate_into(into=into, now=now)
     if Adjustment.objects.filter(into=into).exists():
         transaction.savepoint_commit(point)
@@ -72,3 +65,24 @@ def _last_period(contract: Contract, now: datetime) -> bool:
     transaction.savepoint_rollback(point)
     BillingPeriod.objects.filter(contract=contract, state=PeriodState.CLOSED).update(restated_at=now)
     return False
+
+
+def open_last_period(contract: Contract, now: datetime) -> BillingPeriod | None:
+    """Return the period of a contract that `now` lies in; after its end one is stored, from there to the end of the
+    period that now would be. None before anything of the contract was billed or while that is not over.
+
+    The caller has locked the contract.
+    """
+    latest = BillingPeriod.objects.filter(contract=contract).order_by("-to_at").first()
+    if latest is None:
+        return None
+    if now < latest.to_at:
+        return latest if latest.state == PeriodState.OPEN and latest.from_at <= now else None
+    spec = PeriodSpec(
+        kind=PeriodKind(contract.period_kind),
+        zone=contract.time_zone,
+        starts_at=contract.from_at,
+        length_s=contract.period_length_s,
+    )
+    ends_at = period_containing(spec, now).to_at
+    return BillingPeriod.objects.create(contract=contract, from_at=latest.to_at, to_at=ends_at)

@@ -32,6 +32,8 @@ from tenants.models import Organization
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
+OPEN: Final = "open"
+"""A debit that is on no invoice yet."""
 
 
 class NewDebitSerializer(serializers.Serializer[Any]):
@@ -61,7 +63,7 @@ class DebitSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     reason = serializers.CharField()
     at = serializers.DateTimeField()
-    state = serializers.ChoiceField(["open", "billed", "taken_back"])
+    state = serializers.ChoiceField([OPEN, "billed", "taken_back"])
 
 
 class DebitsSerializer(PagedSerializer):
@@ -165,7 +167,7 @@ def state_of(debit: Debit) -> str:
     """Return where a debit stands: on a draft, on an invoice, or taken back."""
     if hasattr(debit, "taken_back"):
         return "taken_back"
-    return "billed" if is_billed(debit) else "open"
+    return "billed" if is_billed(debit) else OPEN
 
 
 def _issued(organization: Organization, debit_id: UUID) -> Debit:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from billing.adjusting.last_bills import open_last_period
 from billing.adjusting.rules import upward_until
+from billing.contract_headers import full_second
 from billing.contracting import ContractNotActive, add_term, checked
 from billing.holding import WrongTerms
 from billing.models import (
+    RUNNING_STATES,
     BillingPeriod,
     Contract,
     Debit,
@@ -84,8 +87,10 @@ def add_debit(
 ) -> Debit:
     """Put an amount, before tax, on the next invoice of an issued invoice's contract; linked to it and its line.
 
-    Raises `WrongDebit`; `NoNextInvoice` for a contract that is over, a void invoice, and a correction of a period that
-    ended longer ago than its provider bills back; Invoice.DoesNotExist.
+    A correction of a contract that is over is billed by a last invoice, at the end of the period that now would be.
+
+    Raises `WrongDebit`; `NoNextInvoice` for a late fee on a contract that is over, a void invoice, and a correction of
+    a period that ended longer ago than its provider bills back; Invoice.DoesNotExist.
     """
     invoice = Invoice.objects.select_related("contract", "period__contract").get(pk=invoice_id)
     line = _line(invoice, position)
@@ -110,9 +115,8 @@ def add_debit(
         reason=reason.strip(),
         line=position or 0,
     )
-    begins = now.astimezone(UTC)
     try:
-        contract, from_at, to_at = checked(invoice.contract, begins, begins + SECOND)
+        contract, from_at, to_at = _next_bill(invoice.contract, cause, now)
         title = f"{invoice.number}: {reason.strip()}"[: Term._meta.get_field("title").max_length]
         term = add_term(contract=contract, wording=wording, from_at=from_at, to_at=to_at, now=now, title=title)
     except (ContractNotActive, WrongTerms) as over:
@@ -159,6 +163,24 @@ def is_billed(debit: Debit) -> bool:
     return BillingPeriod.objects.filter(
         contract=debit.term.contract_id, from_at__lte=begins, to_at__gt=begins, state=PeriodState.CLOSED
     ).exists()
+
+
+def _next_bill(contract: Contract, cause: DebitCause, now: datetime) -> tuple[Contract, datetime, datetime | None]:
+    """Lock the contract, and return it with the second of its open period at which a debit stands.
+
+    Where the contract is over, a correction is billed by a last period of its own; a late fee is not, since nobody is
+    left to be billed again and again. Raises `ContractNotActive`, `WrongTerms`.
+    """
+    begins = full_second(now.astimezone(UTC))
+    if cause == DebitCause.LATE_FEE:
+        return checked(contract, begins, begins + SECOND)
+    # With what the text of a version says of it.
+    read = Contract.objects.select_related("provider", "tenant", "price_book")
+    locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
+    runs = locked.state in RUNNING_STATES and (locked.to_at is None or begins + SECOND <= locked.to_at)
+    if not runs and open_last_period(locked, begins) is None:
+        raise ContractNotActive(sentence("%(number)s is not in force.", number=locked.number))
+    return locked, begins, begins + SECOND
 
 
 def _line(invoice: Invoice, position: int | None) -> InvoiceLine | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.corrections.amounts import MoreThanLeft, WrongCredit
-from billing.corrections.debits import NoNextInvoice, WrongDebit
+from billing.corrections.debits import DebitBilled, NoNextInvoice, WrongDebit
 from billing.corrections.disputes import AlreadyDisputed, DisputeOver, WrongDispute
 from billing.corrections.refunds import CardHasNotPaid, RefundIsOver, WrongRefund
 from billing.corrections.reissuing import NotReissuable, TaxNotKnown
@@ -18,6 +18,8 @@ from billing.corrections.unused_credit import MoreThanUnused
 from billing.corrections.voiding import NotVoidable
 from billing.corrections.weighing import NotCreditable
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+from billing.pages.paper_words import line_said
+from billing.pages.quantity_words import quantity_words
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
 from portal.figures import locale_for, money
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.functional import Promise
 
+    from billing.corrections.weighing import Weighed
+    from billing.models import Invoice
     from portal.parts import PillTone
     from tenants.problems import Problem
 
@@ -126,10 +130,8 @@ def refusal_words(refused: Problem, currency: str = "") -> str:
     words = {
         MoreThanLeft: _("That is more than what is left to credit: %(left)s.") % {"left": left},
         NotCreditable: _("The invoice takes no credit note."),
-        NoNextInvoice: _(
-            "There is no next invoice for this: the contract is over, the invoice is void, or its period ended longer "
-            "ago than you bill more."
-        ),
+        NoNextInvoice: _("There is no next invoice for this. %(why)s") % {"why": told(refused.said)},
+        DebitBilled: told(refused.said),
         NotWrittenOff: _("Nothing is left of the invoice to write off."),
         NotVoidable: _("The invoice can no longer be voided: credit it instead."),
         NotReissuable: _("Only a void invoice can be issued again."),
@@ -145,3 +147,32 @@ def refusal_words(refused: Problem, currency: str = "") -> str:
         RefundIsOver: _("The refund has gone on since."),
     }
     return words.get(type(refused), told(refused.said))
+
+
+def weighed_words(invoice: Invoice, weighed: Weighed) -> dict[str, object]:
+    """Return what a credit note comes to before it is issued: its lines, its sums, and where they go."""
+    locale, currency = page_locale(), invoice.currency
+    lines = {line.position: line for line in invoice.lines.all()}
+
+    def shown(amount: Decimal) -> str:
+        return money(amount, currency, locale=locale)
+
+    return {
+        "lines": [
+            {
+                "description": line_said(lines[one.position]),
+                "quantity": quantity_words(one.quantity, lines[one.position].unit) if one.quantity else "",
+                "amount": shown(one.amount),
+                "tax": shown(weighed.taxes[one.position]),
+            }
+            for one in weighed.given
+        ],
+        "sums": [
+            (_("Net"), shown(weighed.subtotal)),
+            (_("Tax"), shown(weighed.tax)),
+            (_("Total"), shown(weighed.total)),
+            (_("Off what is left to pay"), shown(weighed.applied)),
+            (_("Onto the tenant's balance"), shown(weighed.to_balance)),
+            (_("The operator's fee that comes back"), shown(weighed.operator_fee)),
+        ],
+    }

@@ -10,15 +10,15 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.corrections.amounts import Wanted
 from billing.corrections.credit_notes import issue_credit_note
-from billing.corrections.debit_api import state_of
-from billing.corrections.debits import BILLABLE, add_debit
+from billing.corrections.debit_api import OPEN, state_of
+from billing.corrections.debits import BILLABLE, add_debit, take_back_debit
 from billing.corrections.reading import (
     balances_of,
     credit_notes_of,
@@ -28,11 +28,11 @@ from billing.corrections.reading import (
 )
 from billing.corrections.reissuing import reissuable, reissue_invoice
 from billing.corrections.voiding import void_invoice, voidable
-from billing.corrections.weighing import Scope, creditable_lines
+from billing.corrections.weighing import Scope, creditable_lines, weigh
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice
-from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words
+from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words, weighed_words
 from billing.pages.paper_words import line_said
 from billing.pages.quantity_words import WORDS, most_words, quantity_words, stored_quantity
 from billing.write_offs import write_off
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from billing.corrections.weighing import Weighed
     from billing.models import CreditNote, CreditNoteLine
     from tenants.models import Organization
 
@@ -93,32 +94,38 @@ def provider_invoice_correct(request: HttpRequest, organization: Organization, *
     invoice = issued_invoice(organization, number=number)
     if invoice is None:
         raise Http404
-    problem = ""
+    problem, weighed = "", None
     if request.method == "POST":
         try:
-            note = _corrected(request, invoice)
+            if "preview" not in request.POST:
+                return _done(request, invoice, _corrected(request, invoice))
+            weighed = weigh(invoice, _scope(request, invoice))
         except Problem as refused:
             problem = refusal_words(refused, invoice.currency)
         except ValueError as refused:
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
-        else:
-            if note is None:
-                words = {
-                    "void": _("%(number)s is void."),
-                    "debit": _("It stands on the draft of the contract of %(number)s."),
-                }.get(request.POST["action"], _("%(number)s is written off."))
-                messages.success(request, words % {"number": invoice.number})
-                return redirect("provider-invoice-correct", number=number)
-            messages.success(request, _("%(number)s is issued.") % {"number": note.number})
-            if isinstance(note, Invoice):
-                return redirect("provider-invoice-correct", number=note.number)
-            return redirect("provider-credit-note", number=note.number)
     return render(
         request,
         "billing/invoice_correct.html",
-        _correcting(request, invoice, problem),
+        _correcting(request, invoice, problem, weighed),
         status=422 if problem else 200,
     )
+
+
+def _done(request: HttpRequest, invoice: Invoice, made: CreditNote | Invoice | None) -> HttpResponse:
+    """Say what was done, and lead to what was made."""
+    if made is not None:
+        messages.success(request, _("%(number)s is issued.") % {"number": made.number})
+        if isinstance(made, Invoice):
+            return redirect("provider-invoice-correct", number=made.number)
+        return redirect("provider-credit-note", number=made.number)
+    words = {
+        "void": _("%(number)s is void."),
+        "debit": _("It stands on the draft of the contract of %(number)s."),
+        "take_back": _("It is taken back, and comes on no invoice of the contract of %(number)s."),
+    }.get(request.POST["action"], _("%(number)s is written off."))
+    messages.success(request, words % {"number": invoice.number})
+    return redirect("provider-invoice-correct", number=invoice.number)
 
 
 def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | Invoice | None:
@@ -137,6 +144,10 @@ def _corrected(request: HttpRequest, invoice: Invoice) -> CreditNote | Invoice |
             by=str(request.user),
             now=now,
         )
+        return None
+    if given.get("action") == "take_back":
+        debit = get_object_or_404(Debit, pk=_uuid(given.get("debit", "")), invoice=invoice)
+        take_back_debit(debit_id=debit.pk, reason=given.get("reason", ""), by=str(request.user), now=now)
         return None
     if given.get("action") == "reissue":
         return reissue_invoice(
@@ -171,7 +182,7 @@ def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
     return Scope(wanted, amount) if wanted or amount is not None else Scope([Wanted(0)])
 
 
-def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[str, Any]:
+def _correcting(request: HttpRequest, invoice: Invoice, problem: str, weighed: Weighed | None = None) -> dict[str, Any]:
     locale, dues, currency = page_locale(), dues_of(invoice), invoice.currency
     described = {line.position: line_said(line) for line in invoice.lines.all()}
     title = _("Correct %(number)s") % {"number": invoice.number}
@@ -180,6 +191,7 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
         "crumbs": (Crumb(_("Credit notes"), reverse("provider-credit-notes")), Crumb(title)),
         "sub": f"{invoice.tenant.name} · {invoice.contract.number}",
         "problem": problem,
+        "weighed": weighed_words(invoice, weighed) if weighed is not None else None,
         "given": request.POST,
         "id": request.POST.get("id") or str(new_id()),
         "reasons": [(str(key), words, request.POST.get("why") == key) for key, words in REASONS.items()],
@@ -195,6 +207,8 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str) -> dict[st
         "can_debit": invoice.state in BILLABLE,
         "debits": [
             {
+                "id": one.pk,
+                "is_open": state_of(one) == OPEN,
                 "amount": money(one.amount, currency, locale=locale),
                 "reason": one.reason,
                 "at": moment(one.at, UTC, locale=locale),

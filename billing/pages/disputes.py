@@ -21,9 +21,16 @@ from billing.corrections.disputes import (
     withdraw_dispute,
 )
 from billing.corrections.reading import ROWS_MAX, dispute_actions, disputes_of, owed_invoice
-from billing.corrections.weighing import Scope
+from billing.corrections.weighing import Scope, weigh
 from billing.models import DisputeSide, DisputeState
-from billing.pages.correction_words import dispute_pill, may_correct, page_locale, read_decimal, refusal_words
+from billing.pages.correction_words import (
+    dispute_pill,
+    may_correct,
+    page_locale,
+    read_decimal,
+    refusal_words,
+    weighed_words,
+)
 from billing.pages.paper_words import line_said
 from portal.figures import moment, money
 from portal.parts import Empty
@@ -146,6 +153,10 @@ def _one(request: HttpRequest, organization: Organization, side: str, dispute_id
         if not may_correct(request):
             return HttpResponse(status=403)
         try:
+            if "preview" in request.POST and side == "provider":
+                weighed = weighed_words(dispute.invoice, weigh(dispute.invoice, _scope_of(request, dispute)))
+                context = _shown(request, organization, side, dispute, "")
+                return render(request, "billing/dispute.html", {**context, "weighed": weighed})
             messages.success(request, _acted(request, organization, dispute))
         except Problem as refused:
             problem = refusal_words(refused, dispute.invoice.currency)
@@ -167,7 +178,7 @@ def _acted(request: HttpRequest, organization: Organization, dispute: Dispute) -
         grant_dispute(
             dispute_id=dispute.pk,
             organization=organization,
-            scope=_granted(dispute, given.get("amount", ""), everything=bool(given.get("all"))),
+            scope=_scope_of(request, dispute),
             text=text,
             by=by,
             now=now,
@@ -181,6 +192,10 @@ def _acted(request: HttpRequest, organization: Organization, dispute: Dispute) -
         return _("The question is withdrawn.")
     answer_dispute(dispute_id=dispute.pk, organization=organization, text=text, by=by, now=now)
     return _("Your answer is sent.")
+
+
+def _scope_of(request: HttpRequest, dispute: Dispute) -> Scope:
+    return _granted(dispute, request.POST.get("amount", ""), everything=bool(request.POST.get("all")))
 
 
 def _granted(dispute: Dispute, text: str, *, everything: bool) -> Scope:

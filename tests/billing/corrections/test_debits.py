@@ -13,10 +13,20 @@ from django.db import IntegrityError, connection, transaction
 from billing.adjusting.rules import set_issuing_rule
 from billing.books import check_books
 from billing.charging import charge_period, ensure_periods
-from billing.closing import close_period
-from billing.corrections.debits import DebitBilled, NoNextInvoice, WrongDebit, add_debit, take_back_debit
+from billing.closing import CloseState, close_period
+from billing.contracting import terminate_contract
+from billing.corrections.debits import DebitBilled, NoNextInvoice, WrongDebit, add_debit, is_billed, take_back_debit
 from billing.evidence import differences
-from billing.models import Charge, Contract, ContractState, Debit, DebitCause, Invoice, InvoiceLine, InvoiceTax
+from billing.models import (
+    BillingPeriod,
+    Charge,
+    Debit,
+    DebitCause,
+    Invoice,
+    InvoiceLine,
+    InvoiceTax,
+    PeriodState,
+)
 from billing.money import exact_sum
 from tenants.models import AuditEntry
 from tests.billing.issued import make_issued
@@ -33,7 +43,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 NOW = APRIL + timedelta(days=9, hours=5, minutes=3)
-MAY = datetime(2026, 5, 1, tzinfo=UTC)
+MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @kept
@@ -133,11 +143,67 @@ def test_a_reason_and_a_line_must_be_there(world: World) -> None:
     assert not Debit.objects.exists()
 
 
-def test_where_no_invoice_follows_it_is_refused(world: World) -> None:
-    Contract.objects.filter(pk=world.contract.pk).update(state=ContractState.ENDED)
-    with pytest.raises(NoNextInvoice):
-        debit()
+def over(world: World) -> None:
+    """April closes with 720.00, and with it the contract is over."""
+    terminate_contract(contract=world.contract, at=MAY, now=NOW)
+    assert close_period(period_id=world.period(APRIL).id, now=MAY).invoice is not None
+
+
+def test_a_correction_of_a_contract_that_is_over_is_on_a_last_invoice(world: World) -> None:
+    over(world)
+    at = MAY + timedelta(days=9, hours=5, minutes=3)
+    made = debit(now=at)
+    debit("12.00", now=at + timedelta(days=1), reason="And one more")
+    last = world.period(MAY)
+    assert (last.to_at, last.state) == (JUNE, PeriodState.OPEN)
+    closed = close_period(period_id=last.id, now=JUNE)
+    assert closed.invoice is not None
+    lines = closed.invoice.lines.order_by("position")
+    assert [(line.rule, line.amount) for line in lines] == [
+        ("debit_correction", Decimal(30)),
+        ("debit_correction", Decimal(12)),
+    ]
+    assert differences(json.loads(closed.invoice.evidence.document)) == []
+    assert str(first().number) in lines[0].description
+    assert is_billed(made)
+    assert ensure_periods(contract=world.contract, now=JUNE) == []
+    assert not BillingPeriod.objects.filter(state=PeriodState.OPEN).exists()
+    assert wrong() == []
+
+
+def test_one_of_a_contract_that_is_over_can_be_taken_back_and_then_no_invoice_comes(world: World) -> None:
+    over(world)
+    made = debit(now=MAY + timedelta(days=9))
+    take_back_debit(debit_id=made.pk, reason="It was not", by="petra", now=MAY + timedelta(days=10))
+    closed = close_period(period_id=world.period(MAY).id, now=JUNE)
+    assert (closed.state, closed.invoice) == (CloseState.CLOSED, None)
+    assert wrong() == []
+
+
+def test_a_correction_stands_on_the_last_invoice_too_while_the_contracts_own_last_one_waits(world: World) -> None:
+    terminate_contract(contract=world.contract, at=MAY, now=NOW)
+    debit(now=MAY + timedelta(hours=3))
+    own = close_period(period_id=world.period(APRIL).id, now=MAY + timedelta(hours=4)).invoice
+    assert own is not None
+    assert own.subtotal == Decimal("720.0000")
+    closed = close_period(period_id=world.period(MAY).id, now=JUNE)
+    assert closed.invoice is not None
+    assert closed.invoice.subtotal == Decimal("30.0000")
+    assert wrong() == []
+
+
+def test_a_correction_of_a_contract_that_is_terminated_and_runs_is_on_its_next_invoice(world: World) -> None:
+    terminate_contract(contract=world.contract, at=MAY, now=NOW)
+    debit(now=NOW + timedelta(hours=1))
+    assert bill(world).subtotal == Decimal("750.0000")
+
+
+def test_a_late_fee_on_a_contract_that_is_over_is_refused(world: World) -> None:
+    over(world)
+    with pytest.raises(NoNextInvoice, match="is not in force"):
+        debit(cause=DebitCause.LATE_FEE, now=MAY + timedelta(days=9))
     assert not Debit.objects.exists()
+    assert not BillingPeriod.objects.filter(from_at=MAY).exists()
 
 
 def test_more_of_a_period_long_over_is_not_billed_but_a_late_fee_of_it_is(world: World, cast: Cast) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from billing.corrections.amounts import Wanted
-from billing.models import CreditNote, Invoice, InvoiceState
+from billing.models import CreditNote, Debit, Invoice, InvoiceState
 from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
@@ -215,3 +215,41 @@ def test_only_who_may_correct_issues_again(late: Late) -> None:
     for client in (signed_in(first.issuer, Role.VIEWER), signed_in(first.tenant)):
         assert correct(client, first, action="reissue")[0] in {403, 404}
     assert not Invoice.objects.filter(reissues=first).exists()
+
+
+def test_a_credit_note_is_seen_before_it_is_issued_and_nothing_is_stored(invoice: Invoice) -> None:
+    pay(invoice, "110")
+    petra, address = signed_in(invoice.issuer), f"/p/invoices/{invoice.number}/correct/"
+    body = {"action": "credit", "preview": "1", "note": ""}
+    given = {"quantity-1": "250000", "amount-2": "5.00"}
+    page = petra.post(address, {**body, **given})
+    assert page.status_code == 200
+    assert "250,000 tokens" in text_of(page)
+    assert "Total $30.00" in text_of(page)
+    assert "Off what is left to pay $10.00" in text_of(page)
+    assert "Onto the tenant's balance $20.00" in text_of(page)
+    assert all(f'value="{value}"' in page.content.decode() for value in given.values())
+    page = petra.post(address, {**body, "all": "1"})
+    assert "Total $120.00" in text_of(page)
+    assert 'value="1" checked' in page.content.decode()
+    page = petra.post(address, {**body, "amount-2": "20.01"})
+    assert (page.status_code, "what is left to credit: $20.00" in text_of(page)) == (422, True)
+    assert not CreditNote.objects.exists()
+
+
+def test_a_debit_is_taken_back_on_the_page_while_it_is_on_no_invoice(late: Late) -> None:
+    late.use(25_000_000)
+    invoice = late.close()
+    assert invoice is not None
+    petra = signed_in(invoice.issuer)
+    assert correct(petra, invoice, action="debit", debit="7", reason="Storage")[0] == 302
+    made = Debit.objects.get()
+    assert "Take $7.00 back: Storage" in petra.get(f"/p/invoices/{invoice.number}/correct/").content.decode()
+    assert correct(petra, invoice, action="take_back", debit=str(made.pk), reason=" ")[0] == 422
+    assert correct(petra, invoice, action="take_back", debit=str(new_id()), reason="It was not")[0] == 404
+    assert correct(petra, invoice, action="take_back", debit=str(made.pk), reason="It was not")[0] == 302
+    page = petra.get(f"/p/invoices/{invoice.number}/correct/").content.decode()
+    assert "taken back" in page
+    assert "Take $7.00 back" not in page
+    status, page = correct(petra, invoice, action="take_back", debit=str(made.pk), reason="Again")
+    assert (status, "It was taken back before." in page) == (422, True)

@@ -8,6 +8,7 @@ from django.test import Client
 from billing.models import CreditNote, Dispute, DisputeState, Invoice
 from tenants.models import Role
 from tests.billing.issued import Line, make_issued
+from tests.billing.pages.reading import text_of
 from tests.billing.pages.test_credit_notes import signed_in
 from tests.factories import make_organization
 from tests.kept import kept
@@ -104,3 +105,16 @@ def test_viewers_read_and_charlie_finds_nothing(invoice: Invoice) -> None:
     assert charlie.get(f"/t/invoices/{invoice.number}/question/").status_code == 404
     assert dispute.state == DisputeState.OPEN
     assert dispute.messages.count() == 1
+
+
+def test_what_is_granted_is_seen_before_it_is_issued_by_the_provider_alone(invoice: Invoice) -> None:
+    alice, petra = signed_in(invoice.tenant), signed_in(invoice.issuer)
+    dispute = ask(alice, invoice)
+    body = {"action": "grant", "preview": "1", "text": "", "amount": "50"}
+    page = petra.post(f"/p/disputes/{dispute.pk}/", body)
+    assert page.status_code == 200
+    assert "Nothing is issued yet." in text_of(page)
+    assert "Off what is left to pay $50.00" in text_of(page)
+    assert 'value="50"' in page.content.decode()
+    assert "Nothing is issued yet." not in text_of(alice.post(f"/t/disputes/{dispute.pk}/", body))
+    assert not CreditNote.objects.exists()
