@@ -70,6 +70,7 @@ from billing.statements import file_api
 from billing.statements.api import StatementDocumentView, StatementsView, StatementView
 from billing.statements.balance_api import AccountView, BalanceView
 from billing.statements.paper_api import AccountPdfView
+from billing.steps_api import StepRetryView
 from billing.tax_api import TaxExemptionEndView, TaxExemptionsView, TaxRatesView, TaxSettingsView
 from billing.topup_api import TopUpsView
 from billing.usage_costs_api import UsageCostsView
@@ -113,11 +114,12 @@ urlpatterns = [
     path(
         "drafts/<uuid:period_id>/steps/tax/retry", closing_api.DraftTaxRetryView.as_view(), name="api-draft-tax-retry"
     ),
+    path("drafts/<uuid:period_id>/close", closing_api.DraftCloseView.as_view(), name="api-draft-close"),
     path("drafts/<uuid:period_id>/approve", closing_api.DraftApproveView.as_view(), name="api-draft-approve"),
     path("issuing-rule", closing_api.IssuingRuleView.as_view(), name="api-issuing-rule"),
     path(
         "invoices/<uuid:invoice_id>/steps/<str:step>/retry",
-        closing_api.StepRetryView.as_view(),
+        StepRetryView.as_view(),
         name="api-invoice-step-retry",
     ),
     path("cluster-costs", economics_api.ClusterCostsView.as_view(), name="api-cluster-costs"),
@@ -165,6 +167,11 @@ urlpatterns = [
         "invoices/<uuid:invoice_id>/credit-notes",
         corrections_api.InvoiceCreditNotesView.as_view(),
         name="api-invoice-credit-notes",
+    ),
+    path(
+        "invoices/<uuid:invoice_id>/credit-notes/preview",
+        corrections_api.InvoiceCreditNotePreviewView.as_view(),
+        name="api-invoice-credit-note-preview",
     ),
     path(
         "invoices/<uuid:invoice_id>/write-off",

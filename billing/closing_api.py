@@ -22,9 +22,9 @@ from billing.adjusting.rules import (
     issuing_rule,
     set_issuing_rule,
 )
-from billing.closing import close_period
-from billing.documents.beginning import retry_documents
-from billing.models import BillingPeriod, Invoice, InvoiceState, IssuingRule
+from billing.closing import CloseState, close_period
+from billing.closing_by_hand import close_now
+from billing.models import BillingPeriod, IssuingRule
 from billing.queries.draft_detail import (
     DraftDetail,
     DraftEntry,
@@ -32,9 +32,7 @@ from billing.queries.draft_detail import (
     draft_detail,
     draft_page,
 )
-from billing.queries.invoice_steps import StepName
 from billing.rating.wording import plain
-from billing.settlement import NotRetryable, retry_settlement
 from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of, provider_of
@@ -88,7 +86,7 @@ class DraftLineSerializer(serializers.Serializer[Any]):
 class DraftActionSerializer(serializers.Serializer[Any]):
     """Something that may be done with a draft now."""
 
-    name = serializers.CharField(help_text="approve, or retry_tax")
+    name = serializers.CharField(help_text="approve, close, or retry_tax")
     method = serializers.CharField()
     url = serializers.CharField()
 
@@ -138,6 +136,15 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     invoice = serializers.UUIDField(allow_null=True)
 
 
+class DraftClosedSerializer(ApprovedSerializer):
+    """What became of closing a period now."""
+
+    state = serializers.ChoiceField([str(each) for each in CloseState])
+    waiting_for = serializers.ListField(
+        child=serializers.CharField(), help_text="kinds of what is missing: node, gateway, events, unpriced and others"
+    )
+
+
 class IssuingRuleSerializer(serializers.Serializer[Any]):
     """What a provider wants of its closing."""
 
@@ -148,13 +155,6 @@ class IssuingRuleSerializer(serializers.Serializer[Any]):
         help_text="for how long after a period's end more is billed of it; null: without end",
     )
     approves = serializers.BooleanField(help_text="whether invoices wait for a person to approve them")
-
-
-class RetriedSerializer(serializers.Serializer[Any]):
-    """Where the step is now."""
-
-    step = serializers.CharField()
-    state = serializers.CharField(help_text="of the collection, or of the papers")
 
 
 class DraftsView(ListView):
@@ -230,6 +230,34 @@ class DraftApproveView(APIView):
         return Response({"state": str(closed.state), "invoice": invoice})
 
 
+class DraftCloseView(APIView):
+    """Closes a period that is over."""
+
+    required_scopes = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="drafts_close",
+        tags=["invoices"],
+        summary="Close the period of an invoice draft",
+        request=None,
+        responses={200: DraftClosedSerializer},
+    )
+    def post(self, request: Request, period_id: UUID) -> Response:
+        """Close a period that is over now and not only as the sweep comes by. For the provider."""
+        organization = organization_of(request)
+        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+            raise Http404
+        closed = close_now(
+            period_id=period_id,
+            actor=caller_of(request),
+            now=_now(),
+            stripe_ready=bool(settings.STRIPE_SECRET_KEY),
+        )
+        invoice = str(closed.invoice.pk) if closed.invoice else None
+        waits = [str(each.get("kind", "")) for each in closed.waiting_for]
+        return Response({"state": str(closed.state), "invoice": invoice, "waiting_for": waits})
+
+
 class IssuingRuleView(APIView):
     """What the organization wants of its closing, as a provider."""
 
@@ -279,32 +307,6 @@ class DraftTaxRetryView(APIView):
         return Response(_tax(retry_tax(period_id=period_id, actor=caller_of(request), now=_now())))
 
 
-class StepRetryView(APIView):
-    """Tries a step of an issued invoice again."""
-
-    required_scopes = {"POST": WRITE}
-
-    @extend_schema(
-        operation_id="invoices_step_retry",
-        tags=["invoices"],
-        summary="Try a step of an invoice again",
-        request=None,
-        responses={200: RetriedSerializer},
-    )
-    def post(self, request: Request, invoice_id: UUID, step: str) -> Response:
-        """Let a step that stopped go on, or a card that was declined be charged again. For the issuer."""
-        issued = Invoice.objects.filter(pk=invoice_id, issuer=organization_of(request))
-        if step not in set(StepName) or not issued.exclude(state=InvoiceState.DRAFT).exists():
-            raise Http404
-        if step == StepName.DOCUMENT:
-            document = retry_documents(subject_id=invoice_id, actor=caller_of(request), now=_now())
-            return Response({"step": step, "state": document.state})
-        if step not in (StepName.STRIPE_PUSH, StepName.COLLECT):
-            raise NotRetryable(f"The step {step} of this invoice is done.", state="done")
-        settlement = retry_settlement(invoice_id=invoice_id, actor=caller_of(request), now=_now())
-        return Response({"step": step, "state": settlement.state})
-
-
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  an entry point
 
@@ -336,6 +338,7 @@ def _detail(found: DraftDetail, organization: Organization, request: Request) ->
     step = tax_step(period)
     wanted = {
         "approve": ("api-draft-approve", entry.state is DraftState.AWAITING_APPROVAL),
+        "close": ("api-draft-close", entry.state in (DraftState.CLOSING, DraftState.APPROVED)),
         "retry_tax": ("api-draft-tax-retry", step.retry),
     }
     actions = [

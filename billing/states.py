@@ -1,4 +1,4 @@
-"""What the states of contracts, amendments, bills and payments are called where a sentence names them."""
+"""What the states of contracts, amendments, bills, questions and payments are called where a sentence names them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -27,6 +27,17 @@ STATES: Final[Mapping[str, Sentence]] = {
         sentence("sent"),
         sentence("done"),
         sentence("failed"),
+        sentence("customer"),
+        sentence("lines"),
+        sentence("guard"),
+        sentence("finalize"),
+        sentence("collect"),
+        sentence("wait"),
+        sentence("action"),
+        sentence("below_minimum"),
+        sentence("by_hand"),
+        sentence("gathering"),
+        sentence("together"),
         sentence("in_transit"),
         sentence("reversed"),
     )

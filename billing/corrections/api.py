@@ -18,16 +18,19 @@ from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.reading import find_credit_note, issued_invoice
 from billing.corrections.reissuing import reissue_invoice
 from billing.corrections.shapes import (
+    CreditNotePreviewSerializer,
     CreditNoteSerializer,
     CreditNotesSerializer,
     NewCreditNoteSerializer,
     ReasonSerializer,
     ReissuedSerializer,
+    ScopeSerializer,
     VoidedSerializer,
     WriteOffSerializer,
     read_scope,
 )
 from billing.corrections.voiding import void_invoice
+from billing.corrections.weighing import weigh
 from billing.models import CreditNote, CreditReason, Invoice
 from billing.write_offs import write_off
 from tenants.authentication import organization_of
@@ -109,6 +112,37 @@ class InvoiceCreditNotesView(APIView):
             return status.HTTP_201_CREATED, _whole(organization_of(request), made.pk)
 
         return made_once(request, body, now, make)
+
+
+class InvoiceCreditNotePreviewView(APIView):
+    """A credit note that is not issued."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="invoices_credit_notes_preview",
+        tags=["corrections"],
+        summary="See what a credit note comes to",
+        request=ScopeSerializer,
+        responses={200: CreditNotePreviewSerializer},
+    )
+    def post(self, request: Request, invoice_id: UUID) -> Response:
+        """Work out what a credit note over lines, quantities, an amount or all that is left would give back, and
+        where that would go. Nothing is stored. Only its issuer can; it is refused as issuing it would be."""
+        invoice = _issued(request, invoice_id)
+        weighed = weigh(invoice, read_scope(valid(ScopeSerializer, request)))
+        amounts = ("subtotal", "tax", "total", "applied", "to_balance", "operator_fee")
+        lines = [
+            {
+                "line": each.position,
+                "quantity": None if each.quantity is None else f"{each.quantity.normalize():f}",
+                "amount": money(each.amount, invoice.currency),
+                "tax": money(weighed.taxes[each.position], invoice.currency),
+            }
+            for each in weighed.given
+        ]
+        sums = {name: money(getattr(weighed, name), invoice.currency) for name in amounts}
+        return Response({"currency": invoice.currency, **sums, "lines": lines})
 
 
 class InvoiceWriteOffView(APIView):

@@ -96,9 +96,8 @@ def add_debit(
     line = _line(invoice, position)
     _require_plausible(invoice, amount, reason)
     if invoice.state not in BILLABLE:
-        raise NoNextInvoice(
-            sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state))
-        )
+        said = sentence("Invoice %(invoice)s is %(state)s.", invoice=invoice, state=in_state(invoice.state))
+        raise NoNextInvoice(said)
     until = upward_until(period=invoice.period) if cause == DebitCause.CORRECTION else None
     if until is not None and now >= until:
         raise NoNextInvoice(

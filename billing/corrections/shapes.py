@@ -55,6 +55,28 @@ class NewCreditNoteSerializer(ScopeSerializer):
     note = serializers.CharField(max_length=NOTE_CHARACTERS_MAX, help_text="why, in words the tenant reads")
 
 
+class CreditNotePreviewLineSerializer(serializers.Serializer[Any]):
+    """What would be given back of a line; the amounts have the line's sign."""
+
+    line = serializers.IntegerField()
+    quantity = serializers.CharField(allow_null=True)
+    amount = serializers.CharField(help_text="net")
+    tax = serializers.CharField()
+
+
+class CreditNotePreviewSerializer(serializers.Serializer[Any]):
+    """What a credit note would come to now. `applied` would come off what is left to pay, `to_balance` was paid."""
+
+    currency = serializers.CharField()
+    subtotal = serializers.CharField()
+    tax = serializers.CharField()
+    total = serializers.CharField()
+    applied = serializers.CharField()
+    to_balance = serializers.CharField()
+    operator_fee = serializers.CharField(help_text="of the operator's, that comes back to the issuer")
+    lines = CreditNotePreviewLineSerializer(many=True)
+
+
 class CreditNoteLineSerializer(serializers.Serializer[Any]):
     """What was given back of a line; the amounts have the line's sign."""
 

@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
-from billing.closing import CloseState, close_period
+from billing.closing import Closed, CloseState, close_period
+from billing.closing_by_hand import close_now
 from billing.models import BillingPeriod
 from billing.pages.draft_words import change_words, line_rows, state_pill, tax_notice, waiting_rows
 from billing.pages.invoice_words import period_words
@@ -114,6 +115,27 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
 
 @require_POST
 @provider_page(READ_INVOICES)
+def provider_draft_close(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Close a period that is over now, as the next sweep would, and say what came of it."""
+    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
+        raise Http404
+    if not _may_issue(request):
+        return HttpResponse(status=403)
+    closed = close_now(
+        period_id=period_id, actor=_actor(request), now=datetime.now(UTC), stripe_ready=bool(settings.STRIPE_SECRET_KEY)
+    )
+    if closed.invoice is not None:
+        messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})
+        return redirect("provider-invoice", number=closed.invoice.number)
+    if closed.state in (CloseState.CLOSED, CloseState.ALREADY_CLOSED):
+        messages.success(request, _("The period is closed. Nothing was used or held in it, so there is no invoice."))
+        return redirect("provider-drafts")
+    messages.info(request, _not_closed_words(closed))
+    return redirect("provider-draft", period_id=period_id)
+
+
+@require_POST
+@provider_page(READ_INVOICES)
 def provider_draft_tax(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
     """Have the taxes of a draft tried again."""
     if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
@@ -127,6 +149,15 @@ def provider_draft_tax(request: HttpRequest, organization: Organization, *, peri
     else:
         messages.success(request, _("The taxes are tried again."))
     return redirect("provider-draft", period_id=period_id)
+
+
+def _not_closed_words(closed: Closed) -> str:
+    if any(each.get("kind") == "earlier_period" for each in closed.waiting_for):
+        return _("The period before it is not closed yet. Close that one first.")
+    return {
+        CloseState.NOT_OVER: _("The period is not over yet."),
+        CloseState.AWAITING_APPROVAL: _("It is complete, and waits for your approval."),
+    }.get(closed.state, _("It does not close yet: it waits for what is named below."))
 
 
 def _may_issue(request: HttpRequest) -> bool:
@@ -187,6 +218,7 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
     entry = found.entry
     side = "provider" if as_provider else "tenant"
     approves = as_provider and entry.state is DraftState.AWAITING_APPROVAL and _may_issue(request)
+    closes = as_provider and entry.state in (DraftState.CLOSING, DraftState.APPROVED) and _may_issue(request)
     lists = {
         "provider": Crumb(_("Drafts"), reverse("provider-drafts")),
         "tenant": Crumb(_("Invoices"), reverse("tenant-invoices")),
@@ -206,6 +238,7 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "waiting": waiting_rows(period_id, entry, now, locale),
         "tax": tax_notice(tax_step(BillingPeriod.objects.get(pk=period_id)), locale),
         "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",
+        "close_url": reverse("provider-draft-close", args=[period_id]) if closes else "",
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",
         "approve_url": reverse("provider-draft-approve", args=[period_id]) if approves else "",
         "ready": money(found.ready_amount, entry.currency, locale=locale) if found.ready_amount is not None else "",

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
 from billing.models import Invoice, InvoiceState
+from billing.pages.collection import collection_words
 from billing.pages.correction_words import may_correct
 from billing.pages.invoice import evidence_answer, lines_answer, shown_invoice
 from billing.pages.invoice_lines import asked_of
@@ -76,6 +77,7 @@ def provider_invoice(request: HttpRequest, organization: Organization, *, number
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
     context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)
+    context["collecting"] = collection_words(invoice, locale, acts=may_correct(request))
     context["actions"] = _actions(detail.row, may_correct=may_correct(request))
     return render(request, "billing/tenant_invoice.html", context)
 

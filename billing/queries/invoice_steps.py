@@ -108,5 +108,5 @@ def _step(name: StepName, state: StepState, settlement: Settlement, *, is_curren
         error=settlement.last_error if is_current else "",
         attempts=settlement.attempts if is_current else 0,
         next_try_at=settlement.next_try_at if waits else None,
-        retry=declined or state is StepState.FAILED,
+        retry=declined or state is StepState.FAILED or (waits and name is StepName.STRIPE_PUSH),
     )

@@ -11,7 +11,7 @@ from django.test import Client
 from billing.adjusting.rules import set_issuing_rule
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period
-from billing.models import BillingPeriod, Invoice, Settlement, SettlementState
+from billing.models import BillingPeriod, Contract, Invoice, Settlement, SettlementState
 from tenants.api_keys import SCOPES, issue_key
 from tests.billing.adjusting.late import Late, late_world
 from tests.billing.world import APRIL, MARCH
@@ -126,7 +126,7 @@ def issued() -> Late:
 @pytest.mark.parametrize(
     ("state", "more", "steps", "retries"),
     [
-        ("customer", {}, ("waiting", "waiting"), []),
+        ("customer", {}, ("waiting", "waiting"), ["retry_stripe_push"]),
         ("failed", {"last_error": "No."}, ("failed", "waiting"), ["retry_stripe_push"]),
         ("wait", {**PUSHED, "last_error": "Declined."}, ("done", "waiting"), ["retry_collect"]),
         ("wait", PUSHED, ("done", "waiting"), []),
@@ -163,3 +163,23 @@ def test_a_step_that_stopped_goes_on_when_it_is_tried_again(issued: Late) -> Non
     assert send(provider, "post", f"invoices/{invoice.pk}/steps/tax/retry", {}, 409)["code"] == again["code"]
     send(provider, "post", f"invoices/{invoice.pk}/steps/other/retry", {}, 404)
     send(client_of(late.world.tenant), "post", f"invoices/{invoice.pk}/steps/collect/retry", {}, 404)
+
+
+def test_a_period_is_closed_when_it_is_asked_and_then_it_is_closed(late: Late) -> None:
+    late.use(25 * MILLION)
+    ensure_periods(contract=late.world.contract, now=MARCH)
+    period = late.world.period()
+    provider, tenant = client_of(late.world.provider), client_of(late.world.tenant)
+    found = get(provider, f"drafts/{period.pk}")
+    assert [action["name"] for action in found["actions"]] == ["close"]
+    assert get(tenant, f"drafts/{period.pk}")["actions"] == []
+    send(tenant, "post", f"drafts/{period.pk}/close", {}, 404)
+    made = send(provider, "post", f"drafts/{period.pk}/close", {})
+    assert made == {"state": "closed", "invoice": str(Invoice.objects.get().pk), "waiting_for": []}
+    assert send(provider, "post", f"drafts/{period.pk}/close", {}) == {**made, "state": "already_closed"}
+    ensure_periods(contract=late.world.contract, now=APRIL)
+    [node] = late.world.nodes
+    late.world.rolled(node, APRIL)
+    Contract.objects.update(grace_hours=30_000)
+    waits = send(provider, "post", f"drafts/{late.world.period(APRIL).pk}/close", {})
+    assert waits == {"state": "waiting", "invoice": None, "waiting_for": ["node"]}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core import mail
-from django.test import Client
 from playwright.sync_api import Page, expect
 
 from billing.agreeing import add_adjustment
@@ -43,17 +42,16 @@ from billing.payment_references import payment_reference
 from billing.rating.credit import CreditWording
 from billing.tasks import (
     apply_stripe_events,
-    close_periods,
     dun_invoices,
     match_bank_lines,
     send_transfers,
-    settle_invoices,
 )
 from metering.rollup_events import roll_up_events
 from tests.billing.collected import WEBHOOK_SECRET, only_invoice_at
 from tests.billing.world import MODEL, World, make_world
-from tests.factories import PASSWORD, make_cast, make_user
+from tests.factories import make_cast, make_user
 from tests.fakes.stripe_double.fixture import StripeDouble, stripe_double
+from tests.flows.money_desk import Desk
 from tests.metering.test_events import event, send
 
 if TYPE_CHECKING:
@@ -94,40 +92,6 @@ def double(lasting_server: LiveServer, settings: Settings) -> Iterator[StripeDou
         yield running
 
 
-class Desk:
-    """One browser, at which people take turns."""
-
-    def __init__(self, page: Page, server: LiveServer) -> None:
-        self.page, self.url = page, server.url
-
-    def sit_down(self, email: str) -> None:
-        """Sign in, and look at the first page."""
-        client = Client()
-        assert client.login(email=email, password=PASSWORD)
-        self.page.context.clear_cookies()
-        self.page.context.add_cookies(
-            [{"name": name, "value": one.value, "url": self.url} for name, one in client.cookies.items()]
-        )
-        self.page.goto(f"{self.url}/")
-
-    def go(self, item: str) -> None:
-        """Take an item of the menu."""
-        self.page.get_by_role("navigation", name="Main").get_by_role("link", name=item, exact=True).click()
-
-    def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).click()
-
-    def fill(self, label: str, text: str) -> None:
-        self.page.get_by_label(label).fill(text)
-
-    def sees(self, *texts: str) -> None:
-        for text in texts:
-            expect(self.page.locator("main")).to_contain_text(text)
-
-
 @pytest.fixture
 def desk(watched: Page, lasting_server: LiveServer) -> Desk:
     watched.set_default_timeout(5_000)
@@ -162,10 +126,11 @@ def test_a_month_is_run_by_mouse(db: None, desk: Desk, double: StripeDouble) -> 
 
     issued = approve(desk, cast, world)
     leave_a_card(desk, cast, double)
-    settle_invoices()
+    hand_it_to_stripe(desk, cast, issued)
     pay_with_consent(desk, cast, issued, double)
     question_a_line(desk, cast, issued)
     grant_it(desk, cast, issued)
+    correct_it(desk, issued)
     pay_it_back(desk, cast, double)
     pay_out(desk, cast, owen.email, double)
     top_up(desk, cast, double)
@@ -189,13 +154,16 @@ def close_first(world: World, double: StripeDouble) -> Invoice:
 
 
 def approve(desk: Desk, cast: Cast, world: World) -> Invoice:
-    """1. Petra has invoices wait for her, looks at the draft of the second period, approves and issues it."""
+    """1. Petra has invoices wait for her, closes the second period, looks at its draft, approves and issues it."""
     desk.sit_down(cast.petra.email)
     desk.go("Drafts")
     desk.page.get_by_label("Invoices wait for an approval").check()
     desk.press("Keep this")
-    close_periods()
+    desk.follow("Closing")
+    desk.follow(world.contract.number)
+    desk.press("Close now")
     assert Invoice.objects.count() == 1, "it waits"
+    desk.go("Drafts")
     desk.follow("To approve")
     desk.follow(world.contract.number)
     desk.sees("It waits for your approval.", "$180.00", MODEL)
@@ -215,6 +183,17 @@ def leave_a_card(desk: Desk, cast: Cast, double: StripeDouble) -> None:
     desk.press("Keep this card with a card that asks for consent")
     desk.press("Complete authentication")
     desk.sees("Visa ••••", f"Left by{cast.alice.email}")
+
+
+def hand_it_to_stripe(desk: Desk, cast: Cast, issued: Invoice) -> None:
+    """Petra does not wait for the sweep: she hands the invoice over, and Stripe asks its card."""
+    desk.sit_down(cast.petra.email)
+    desk.go("Invoices")
+    desk.follow(str(issued.number))
+    desk.sees("It is not at Stripe yet.")
+    desk.press("Hand it to Stripe now")
+    expect(desk.page.get_by_role("status")).to_contain_text("It is at Stripe.")
+    desk.sees("waits for the card holder's consent")
 
 
 def pay_with_consent(desk: Desk, cast: Cast, issued: Invoice, double: StripeDouble) -> None:
@@ -256,12 +235,32 @@ def grant_it(desk: Desk, cast: Cast, issued: Invoice) -> None:
     desk.follow(f"{issued.number}")
     desk.sees("our tests of your staging site")
     desk.fill("Net amount (USD)", str(GRANTED))
+    desk.press("See what it comes to")
+    desk.sees("Nothing is issued yet.", "Onto the tenant's balance", "$30.00")
     desk.fill("In words that the tenant reads", "Right: tests are on us.")
     desk.press("Issue credit note")
     note = CreditNote.objects.get()
     assert (note.total, Dispute.objects.get().credit_note) == (GRANTED, note)
     desk.follow(note.number)
     desk.sees("$30.00")
+
+
+def correct_it(desk: Desk, issued: Invoice) -> None:
+    """She looks what crediting all of the rest would come to, puts something on the next invoice, and takes it back."""
+    desk.go("Invoices")
+    desk.follow(str(issued.number))
+    desk.follow("Correct")
+    desk.page.get_by_label("Everything that is left of the invoice").check()
+    desk.press("See what it comes to")
+    desk.sees("Nothing is issued yet.", "Lines that are given back", str(TOTAL - GRANTED))
+    assert CreditNote.objects.count() == 1, "nothing was issued"
+    desk.fill("Amount before tax, USD", "7")
+    desk.fill("Why more is owed", "Storage")
+    desk.press("Add to the next invoice")
+    desk.page.get_by_text("Take $7.00 back: Storage").click()
+    desk.fill("Why it is not owed", "It was included")
+    desk.press("Take it back")
+    desk.sees("taken back")
 
 
 def pay_it_back(desk: Desk, cast: Cast, double: StripeDouble) -> None:

@@ -21,6 +21,8 @@ CLOSING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
         DRAFT,
         {"amount": "1.00"},
     ),
+    ("provider-draft-close", people(alice=404, bob=404, charlie=404, petra=302), "post", DRAFT, {}),
+    ("api-draft-close", programs(tenant=404, provider=200, outsider=404), "post", DRAFT, {}),
     ("provider-draft-tax", people(alice=404, bob=404, charlie=404, petra=302), "post", DRAFT, {}),
     ("api-draft-tax-retry", programs(tenant=404, provider=409, outsider=404), "post", DRAFT, {}),
     ("tenant-draft", TENANTS, "get", DRAFT, {}),

@@ -19,6 +19,7 @@ NOBODYS_PAGE: Final = people(alice=404, bob=404, charlie=404, petra=404)
 CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-credit-notes", OWN_API, "get", {}, {}),
     ("api-credit-note", NOT_THERE, "get", {"credit_note_id": NOBODYS}, {}),
+    ("api-invoice-credit-note-preview", programs(tenant=404, provider=200, outsider=404), "post", INVOICE, {}),
     ("api-invoice-credit-notes", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-write-off", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
     ("api-invoice-void", programs(tenant=404, provider=400, outsider=404), "post", INVOICE, {}),
@@ -54,6 +55,7 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
     ("provider-disputes", OWN_PROVIDER, "get", {}, {}),
     ("provider-balances", OWN_PROVIDER, "get", {}, {}),
     ("provider-invoice-correct", PROVIDERS, "get", NUMBER, {}),
+    ("provider-invoice-collect", people(alice=404, bob=404, charlie=404, petra=302), "post", NUMBER, {}),
     *(
         (f"{side}-{page}", NOBODYS_PAGE, "get", arguments, {})
         for side in ("tenant", "provider")

@@ -104,3 +104,28 @@ def test_an_invoice_is_written_off_once(calls: Callers) -> None:
     assert (made.json()["amount"], made.json()["currency"]) == ("120.00", "USD")
     again = calls.post("provider", calls.of_invoice("write-off"), {"reason": "Insolvent"})
     assert (again.status_code, again.json()["code"]) == (409, "nothing_to_write_off")
+
+
+def test_what_a_credit_note_comes_to_is_read_before_it_is_issued(calls: Callers) -> None:
+    body = {"lines": [{"line": 1, "quantity": "250000"}]}
+    address = calls.of_invoice("credit-notes/preview")
+    seen = calls.post("provider", address, body)
+    assert seen.status_code == 200
+    assert seen.json() == {
+        "currency": "USD",
+        "subtotal": "25.00",
+        "tax": "0.00",
+        "total": "25.00",
+        "applied": "25.00",
+        "to_balance": "0.00",
+        "operator_fee": "0.00",
+        "lines": [{"line": 1, "quantity": "250000", "amount": "25.00", "tax": "0.00"}],
+    }
+    refused = calls.post("provider", address, {"lines": [{"line": 2, "amount": "20.01"}]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "more_than_left")
+    assert calls.post("tenant", address, body).status_code == 404
+    assert not CreditNote.objects.exists()
+    made = calls.post("provider", calls.of_invoice("credit-notes"), {**WHY, **body}).json()
+    assert {name: made[name] for name in ("subtotal", "tax", "total", "applied", "to_balance")} == {
+        name: seen.json()[name] for name in ("subtotal", "tax", "total", "applied", "to_balance")
+    }

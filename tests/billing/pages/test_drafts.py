@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.adjusting.last_bills import bill_late
 from billing.adjusting.rules import set_issuing_rule
+from billing.charging import ensure_periods
+from billing.closing import CloseState, close_period
 from billing.models import Contract, Invoice, IssuingRule
-from tenants.models import Membership, Role
+from tenants.models import AuditEntry, Membership, Role
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.pages.reading import text_of
 from tests.billing.world import APRIL, MARCH
@@ -106,3 +109,52 @@ def test_a_draft_that_is_over_says_what_it_waits_for_and_what_is_not_billed(cast
     assert datetime.now(UTC) > MAY
     assert "Not billed: $1.00 of earlier periods came too late." in shown
     assert "$0.00 $36.00 -100.0%" in shown.replace("−", "-")
+
+
+def test_a_period_that_is_over_is_closed_by_its_button(cast: Cast, client: Client) -> None:
+    late = late_world(parties=(cast.provider, cast.tenant))
+    late.use(25 * MILLION)
+    ensure_periods(contract=late.world.contract, now=MARCH)
+    period = late.world.period()
+    address = f"/p/drafts/{period.pk}/"
+    client.force_login(cast.alice)
+    assert client.post(f"{address}close/").status_code == 404
+    client.force_login(cast.petra)
+    assert "The period is over." in text_of(client.get(address))
+    answer = client.post(f"{address}close/", follow=True)
+    made = Invoice.objects.get()
+    assert answer.redirect_chain[-1][0] == f"/p/invoices/{made.number}/"
+    assert f"Invoice {made.number} is issued." in text_of(answer)
+    assert (made.subtotal, made.state) == (Decimal(36), "issued")
+    entry = AuditEntry.objects.get(action="period.closed")
+    assert (entry.actor, entry.after["invoice"]) == (cast.petra.email, made.number)
+    # The sweep that comes by afterwards finds it done, and so does a second press.
+    assert close_period(period_id=period.pk, now=MAY).state is CloseState.ALREADY_CLOSED
+    client.post(f"{address}close/")
+    assert (Invoice.objects.count(), AuditEntry.objects.filter(action="period.closed").count()) == (1, 1)
+
+
+def test_why_a_period_does_not_close_now_is_said(cast: Cast, client: Client) -> None:
+    late = late_world(parties=(cast.provider, cast.tenant))
+    late.use(25 * MILLION)
+    late.close()
+    late.use(MILLION, at=APRIL)
+    ensure_periods(contract=late.world.contract, now=MAY)
+    client.force_login(cast.petra)
+    second, third = late.world.period(APRIL), late.world.period(MAY)
+    later = client.post(f"/p/drafts/{third.pk}/close/", follow=True)
+    assert "The period before it is not closed yet. Close that one first." in text_of(later)
+    set_issuing_rule(provider=cast.provider, back_billing_months=12, approves=True, actor="petra", now=APRIL)
+    waits = client.post(f"/p/drafts/{second.pk}/close/", follow=True)
+    assert "It is complete, and waits for your approval." in text_of(waits)
+    assert "Close now" not in text_of(waits)
+    set_issuing_rule(provider=cast.provider, back_billing_months=12, approves=False, actor="petra", now=APRIL)
+    assert "is issued." in text_of(client.post(f"/p/drafts/{second.pk}/close/", follow=True))
+    [node] = late.world.nodes
+    late.world.rolled(node, MAY)
+    Contract.objects.update(grace_hours=30_000)
+    behind = client.post(f"/p/drafts/{third.pk}/close/", follow=True)
+    assert "It does not close yet: it waits for what is named below." in text_of(behind)
+    Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
+    assert client.post(f"/p/drafts/{third.pk}/close/").status_code == 403
+    assert "Close now" not in text_of(client.get(f"/p/drafts/{third.pk}/"))

@@ -81,7 +81,7 @@ def test_at_most_one_step_tells_of_errors_attempts_and_the_next_try(state: Settl
         (SettlementState.WAIT, True, "", (False, False)),
         (SettlementState.WAIT, True, "card_declined", (False, True)),
         (SettlementState.COLLECT, True, "card_declined", (False, False)),
-        (SettlementState.LINES, False, "api_error", (False, False)),
+        (SettlementState.LINES, False, "api_error", (True, False)),
         (SettlementState.FAILED, False, "api_error", (True, False)),
         (SettlementState.FAILED, True, "card_declined", (False, True)),
         (SettlementState.PAID, True, "card_declined", (False, False)),

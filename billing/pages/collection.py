@@ -1,0 +1,129 @@
+"""How far an issued invoice is handed to Stripe and collected, for its provider, with what can be done now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from billing import stripe_account
+from billing.closing_by_hand import push_now
+from billing.models import Settlement, SettlementState
+from billing.pages.correction_words import may_correct
+from billing.queries.invoice_list import find_invoice
+from billing.queries.invoice_steps import PUSHING
+from billing.settlement import retry_settlement
+from portal.figures import moment
+from tenants.problems import Problem
+from tenants.roles import READ_INVOICES
+from tenants.scoping import provider_page
+from tenants.telling import told
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from billing.models import Invoice
+    from billing.stripe_gateway import StripeGateway
+    from tenants.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionWords:
+    """Where the money of an invoice is: `button` names what can be done now, empty where nothing can."""
+
+    words: str
+    error: str
+    again: str
+    button: str
+    url: str
+
+
+@require_POST
+@provider_page(READ_INVOICES)
+def provider_invoice_collect(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
+    """Hand an invoice to Stripe now, or let a collection that stopped go on."""
+    invoice = find_invoice(organization, number, issued=True)
+    if invoice is None:
+        raise Http404
+    if not may_correct(request):
+        return HttpResponse(status=403)
+    settlement, gateway = Settlement.objects.filter(pk=invoice.pk).first(), stripe_account.gateway()
+    if settlement is None or gateway is None:
+        messages.info(request, _("This invoice is not collected through Stripe."))
+        return redirect("provider-invoice", number=number)
+    try:
+        done = _collected(settlement, gateway, by=str(request.user), now=datetime.now(UTC))
+    except Problem as refused:
+        messages.error(request, told(refused.said))
+    else:
+        _say(request, done)
+    return redirect("provider-invoice", number=number)
+
+
+def _collected(settlement: Settlement, gateway: StripeGateway, *, by: str, now: datetime) -> Settlement:
+    if settlement.state not in PUSHING:
+        settlement = retry_settlement(invoice_id=settlement.pk, actor=by, now=now)
+    if settlement.state in PUSHING:
+        settlement = push_now(invoice_id=settlement.pk, actor=by, gateway=gateway, now=now)
+    return settlement
+
+
+def _say(request: HttpRequest, done: Settlement) -> None:
+    if done.state in (*PUSHING, SettlementState.FAILED) and done.last_error:
+        messages.error(request, _("Stripe did not take it. The reason is below."))
+    elif done.state in PUSHING:
+        messages.info(request, _("It is on its way to Stripe."))
+    elif done.state == SettlementState.COLLECT:
+        messages.success(request, _("It is at Stripe. Its card is charged next."))
+    else:
+        messages.success(request, _("It is at Stripe."))
+
+
+def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> CollectionWords | None:
+    """Return where the money of an invoice is; None for one that has no collection, as a void one."""
+    settlement = Settlement.objects.filter(pk=invoice.pk).first()
+    if settlement is None:
+        return None
+    state = SettlementState(settlement.state)
+    waits = state in PUSHING or state in (SettlementState.COLLECT, SettlementState.WAIT)
+    again = settlement.attempts and waits
+    return CollectionWords(
+        words=_words(state),
+        error=settlement.last_error,
+        again=moment(settlement.next_try_at, UTC, locale=locale) if again else "",
+        button=_button(settlement) if acts and stripe_account.gateway() is not None else "",
+        url=reverse("provider-invoice-collect", args=[invoice.number]),
+    )
+
+
+def _words(state: SettlementState) -> str:
+    if state in PUSHING:
+        return _("It is not at Stripe yet. The next sweep hands it over.")
+    return {
+        SettlementState.COLLECT: _("It is at Stripe, and its card is charged next."),
+        SettlementState.WAIT: _("It is at Stripe, and waits for the payment."),
+        SettlementState.ACTION: _("It is at Stripe, and waits for the card holder's consent."),
+        SettlementState.PAID: _("Nothing is left to collect."),
+        SettlementState.BELOW_MINIMUM: _("It is below Stripe's smallest charge, and is carried in the books."),
+        SettlementState.BY_HAND: _("It is paid by bank transfer, and does not go to Stripe."),
+        SettlementState.GATHERING: _("It waits for the others that are asked for together with it."),
+        SettlementState.TOGETHER: _("A collective invoice asks for it."),
+        SettlementState.FAILED: _("It stopped, and waits for somebody to see to the reason."),
+    }[state]
+
+
+def _button(settlement: Settlement) -> str:
+    if settlement.state in PUSHING:
+        return _("Hand it to Stripe now")
+    if settlement.state == SettlementState.FAILED:
+        return _("Try again")
+    if settlement.state in (SettlementState.WAIT, SettlementState.ACTION) and settlement.last_error:
+        return _("Charge the card again")
+    return ""
