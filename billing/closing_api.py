@@ -136,10 +136,11 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     invoice = serializers.UUIDField(allow_null=True)
 
 
-class DraftClosedSerializer(ApprovedSerializer):
+class DraftClosedSerializer(serializers.Serializer[Any]):
     """What became of closing a period now."""
 
     state = serializers.ChoiceField([str(each) for each in CloseState])
+    invoice = serializers.UUIDField(allow_null=True, help_text="null where nothing was used or held, or it waits")
     waiting_for = serializers.ListField(
         child=serializers.CharField(), help_text="kinds of what is missing: node, gateway, events, unpriced and others"
     )
