@@ -155,7 +155,8 @@ def _refunds_in_transit() -> Proved:
 
 
 def _credit_that_left_says_where() -> Proved:
-    """Unused credit that went back is a refund of that amount, and what was charged back no more than Stripe said."""
+    """Unused credit that went back is a refund of that amount; what was charged back, or refunded at Stripe by hand, is
+    no more than Stripe said."""
     returned = rows(
         """
         SELECT moved.grant, moved.amount, refund.amount FROM billing_creditmovement moved
@@ -165,15 +166,20 @@ def _credit_that_left_says_where() -> Proved:
     )
     taken = rows(
         """
-        SELECT moved.grant, moved.amount, held.amount FROM billing_creditmovement moved
+        SELECT moved.grant, moved.amount, coalesce(held.amount, refunded.amount) FROM billing_creditmovement moved
         LEFT JOIN billing_chargeback held ON held.dispute_id = split_part(moved.reference, ':', 1)
-        WHERE moved.kind = 'taken' AND moved.amount <= coalesce(held.amount, 0) IS NOT TRUE ORDER BY 1, 2
+        LEFT JOIN (
+            SELECT source_id, -sum(amount) AS amount FROM billing_stripemovement
+            WHERE kind IN ('refund', 'payment_refund') GROUP BY 1
+        ) refunded ON moved.reference = 'refunded:' || refunded.source_id
+        WHERE moved.kind = 'taken' AND moved.amount <= coalesce(held.amount, refunded.amount, 0) IS NOT TRUE
+        ORDER BY 1, 2
         """
     )
     count = CreditMovement.objects.exclude(reference="").count()
     return count, [
         *(f"{grant}: {amount} given back, {refunded or 0} refunded" for grant, amount, refunded in returned),
-        *(f"{grant}: {amount} taken back, {charged or 0} charged back" for grant, amount, charged in taken),
+        *(f"{grant}: {amount} taken back, {charged or 0} went back at Stripe" for grant, amount, charged in taken),
     ]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,6 +27,7 @@ from billing.pages.prepaid import prepaid
 from billing.rating.rated import TermKind
 from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, look_at_top_up, open_top_up, start_top_up
+from billing.topups.charged_back import REFUNDED_BY_HAND
 from portal.figures import locale_for, moment, money
 from portal.parts import Pill, PillTone
 from tenants.limits.reader import whole
@@ -137,7 +138,8 @@ def _terms(organization: Organization) -> dict[UUID | None, Term]:
 def _rows(found: QuerySet[TopUp], locale: str) -> list[dict[str, object]]:
     """Return the latest top-ups, with what was given back of them and what a bank holds back now."""
     rows = list(found.order_by("-created_at", "-pk")[:SHOWN_MAX])
-    back = CreditMovement.objects.filter(term__in={one.term_id for one in rows}, kind=MovementKind.RETURNED)
+    went_back = Q(kind=MovementKind.RETURNED) | Q(reference__startswith=REFUNDED_BY_HAND)
+    back = CreditMovement.objects.filter(went_back, term__in={one.term_id for one in rows})
     given = {
         (term_id, grant): amount
         for term_id, grant, amount in back.values_list("term_id", "grant").annotate(amount=Sum("amount")).order_by()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,9 +18,9 @@ from billing.money import round_to_minor
 from billing.pages.invoice_words import day_words, invoice_entries, period_words
 from billing.pages.periods import with_query
 from billing.queries.drafts import DraftRow, draft_rows
-from billing.queries.invoice_list import PAGE_ROWS, InvoiceList, Shown, all_invoices, invoice_list
+from billing.queries.invoice_list import COUNTED_MAX, PAGE_ROWS, InvoiceList, Shown, all_invoices, invoice_list
 from billing.queries.invoices import InvoiceRow
-from metering.pages.paging import pagination, read_page
+from metering.pages.paging import address, pagination, read_page
 from portal.figures import locale_for
 from portal.parts import Action, Choice, Empty, Pagination, Pill
 from tenants.models import Organization
@@ -27,6 +28,8 @@ from tenants.roles import READ_INVOICES
 from tenants.scoping import tenant_page
 
 SEARCH_CHARACTERS_MAX = 64
+LAST_PAGE = COUNTED_MAX // PAGE_ROWS
+"""Of a stretch that another one follows."""
 CSV_HEAD = (
     "number",
     "issuer",
@@ -54,10 +57,17 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     shown, search = filters_of(request)
-    found = invoice_list(organization, now=now, shown=shown, search=search, page=read_page(request.GET.get("page", "")))
+    found = invoice_list(
+        organization,
+        now=now,
+        shown=shown,
+        search=search,
+        page=read_page(request.GET.get("page", "")),
+        after=after_of(request),
+    )
     kept = {"state": shown.value, "q": search}
     # What grows is rated for whoever opens the list, not for each page and search of it.
-    drafts = draft_rows(organization, now) if found.page == 1 and not shown and not search else ()
+    drafts = draft_rows(organization, now) if found.page == 1 and not (shown or search or found.after) else ()
     context = {
         "entries": invoice_entries(found.rows, now, locale),
         "drafts": _drafts(drafts, now, locale),
@@ -143,8 +153,30 @@ def _drafts(rows: Iterable[DraftRow], now: datetime, locale: str) -> list[dict[s
 
 
 def pages_of(path: str, found: InvoiceList, kept: dict[str, str]) -> Pagination | None:
-    """Return where the pages before and after are, None for one page."""
-    return pagination(path, kept, found.page, found.found, PAGE_ROWS, has_more=found.has_more)
+    """Return where the pages before and after are, None for one page; behind the last page that is counted the list
+    goes on with the next stretch."""
+    kept = {**kept, "after": str(found.after or "")}
+    pages = pagination(path, kept, found.page, found.found, PAGE_ROWS, has_more=found.has_more)
+    if pages is None and found.after is None:
+        return None
+    summary = pages.summary if pages is not None else _("The oldest")
+    previous = pages.previous_url if pages is not None else ""
+    following = pages.next_url if pages is not None else ""
+    if found.after is not None:
+        summary = _("%(rows)s, further back") % {"rows": summary}
+    if found.after is not None and found.page == 1:
+        previous = address(path, {**kept, "after": str(found.previous_after or ""), "page": str(LAST_PAGE)})
+    if found.next_after is not None:
+        following = address(path, {**kept, "after": str(found.next_after)})
+    return Pagination(summary, previous, following)
+
+
+def after_of(request: HttpRequest) -> UUID | None:
+    """Return behind which invoice an address has the list begin."""
+    try:
+        return UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
 
 
 def _empty(path: str, *, filtered: bool) -> Empty:

@@ -18,7 +18,7 @@ from billing.pages.correction_words import may_correct
 from billing.pages.invoice import evidence_answer, lines_answer, shown_invoice
 from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import invoice_entries
-from billing.pages.invoices import CSV_HEAD, csv_rows, filters_of, pages_of, state_choices
+from billing.pages.invoices import CSV_HEAD, after_of, csv_rows, filters_of, pages_of, state_choices
 from billing.pages.periods import with_query
 from billing.queries.invoice_detail import invoice_detail
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
@@ -41,7 +41,9 @@ def provider_invoices(request: HttpRequest, organization: Organization) -> HttpR
     locale = locale_for(translation.get_language() or "en")
     shown, search = filters_of(request)
     page = read_page(request.GET.get("page", ""))
-    found = invoice_list(organization, now=now, shown=shown, search=search, page=page, issued=True)
+    found = invoice_list(
+        organization, now=now, shown=shown, search=search, page=page, issued=True, after=after_of(request)
+    )
     kept = {"state": shown.value, "q": search}
     context = {
         "entries": invoice_entries(found.rows, now, locale, side="provider"),

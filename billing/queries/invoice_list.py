@@ -16,7 +16,8 @@ from tenants.models import Organization
 
 PAGE_ROWS = 25
 COUNTED_MAX = 10_000
-"""To count a million rows takes longer than to read a page of them; who wants the rest narrows the list."""
+"""To count a million rows takes longer than to read a page of them: a list is paged in stretches of so many, and after
+the last page of one the next begins behind its last invoice."""
 EXPORT_CHUNK_ROWS = 500
 OWN_INVOICES = "each names the reader as its party, and with it what it is of"
 
@@ -33,12 +34,20 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceList:
-    """One page of a list: `page` counts from 1, `found` is how many match, at most `COUNTED_MAX`; more may."""
+    """One page of a list: `page` counts from 1, `found` is how many match of a stretch that begins behind the invoice
+    `after`, at most `COUNTED_MAX`; more may.
+
+    `next_after` is where the next stretch begins, on the last page of one that has a next; `previous_after` where the
+    one before it began, on the first page of one; None where there is none, or where that began with the latest.
+    """
 
     rows: tuple[InvoiceRow, ...]
     found: int
     page: int
     has_more: bool = False
+    after: UUID | None = None
+    next_after: UUID | None = None
+    previous_after: UUID | None = None
 
 
 def invoice_list(
@@ -49,21 +58,53 @@ def invoice_list(
     search: str = "",
     page: int = 1,
     issued: bool = False,
+    after: UUID | None = None,
+    counted_max: int = COUNTED_MAX,
 ) -> InvoiceList:
-    """Return a page of what a tenant owes, or a provider `issued`, the latest first; three queries.
+    """Return a page of what a tenant owes, or a provider `issued`, the latest first; three queries, and those that find
+    the stretches before and behind where there are any.
 
-    A page beyond the end, or beyond what is counted, is the last one.
+    A page beyond the end, or beyond what is counted, is the last one. An invoice `after` that is none of these is left
+    out of account.
     """
     with within_own(organization.pk, OWN_INVOICES):
-        found = _chosen(organization, now, shown, search, issued=issued)
-        count = found.order_by()[: COUNTED_MAX + 1].count()
-        has_more, count = count > COUNTED_MAX, min(count, COUNTED_MAX)
+        every = _chosen(organization, now, shown, search, issued=issued)
+        last = every.filter(pk=after).values_list("issued_at", "pk").first() if after is not None else None
+        found = every if last is None else every.filter(_behind(*last))
+        count = found.order_by()[: counted_max + 1].count()
+        has_more, count = count > counted_max, min(count, counted_max)
         page = max(1, min(page, -(-count // PAGE_ROWS)))
         start = (page - 1) * PAGE_ROWS
         # Chosen first and read then: what is left to pay is not worked out for rows that are passed over.
-        ids = list(found.order_by("-issued_at", "-pk").values_list("pk", flat=True)[start : start + PAGE_ROWS])
+        ids = list(
+            found.order_by("-issued_at", "-pk").values_list("pk", flat=True)[
+                start : min(start + PAGE_ROWS, counted_max)
+            ]
+        )
         read = {invoice.pk: invoice for invoice in with_parties(Invoice.objects.filter(pk__in=ids))}
-    return InvoiceList(tuple(row_of(read[key]) for key in ids), count, page, has_more)
+        before = _stretch_before(every, last, counted_max) if last is not None and page == 1 else None
+    return InvoiceList(
+        tuple(row_of(read[key]) for key in ids),
+        count,
+        page,
+        has_more,
+        after=None if last is None else last[1],
+        next_after=ids[-1] if has_more and start + len(ids) == count else None,
+        previous_after=before,
+    )
+
+
+def _behind(issued_at: datetime, pk: UUID) -> Q:
+    """Which invoices come behind one, the latest first."""
+    return Q(issued_at__lt=issued_at) | Q(issued_at=issued_at, pk__lt=pk)
+
+
+def _stretch_before(every: QuerySet[Invoice], last: tuple[datetime, UUID], counted_max: int) -> UUID | None:
+    """Return behind which invoice the stretch begins whose last one is `last`."""
+    issued_at, pk = last
+    ahead = every.filter(Q(issued_at__gt=issued_at) | Q(issued_at=issued_at, pk__gte=pk))
+    newer = ahead.order_by("issued_at", "pk").values_list("pk", flat=True)
+    return next(iter(newer[counted_max : counted_max + 1]), None)
 
 
 def all_invoices(

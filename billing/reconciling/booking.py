@@ -10,10 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from billing.models import Payment, PaymentReversal, PaymentSource, Payout, Refund, StripePayee, TopUp
+from billing.corrections.refunds import top_up_refundable
+from billing.models import CreditMovement, Payment, PaymentReversal, PaymentSource, Payout, Refund, StripePayee, TopUp
 from billing.payment_reversals import left_of, reverse_payment
 from billing.statements.paying_out import record_paid_elsewhere
 from billing.stripe_amounts import from_minor_units
+from billing.topups.charged_back import REFUNDED_BY_HAND, take_credit, top_up_of
 from tenants.problems import Problem
 from tenants.sentences import sentence
 
@@ -38,8 +40,9 @@ def book_refund(*, seen: StripeRefund, by: str, now: datetime) -> tuple[PaymentR
     """Take back, of the payments that came by the charge, what a refund that is not ours gave to the card.
 
     The invoice is owed again by that much, as the tenant has its money again: a credit note or a balance settles it.
-    Told again it changes nothing. Raises `NothingToBook` for a refund of ours, one that failed, one of bought credit,
-    and one that is more than is left of what our books have of its charge.
+    Where the charge bought credit, that leaves the balance, also what was used of it: then the balance is below 0.
+    Told again it changes nothing. Raises `NothingToBook` for a refund of ours, one that failed, and one that is more
+    than is left of what our books have of its charge.
     """
     if seen.status in GIVEN_UP:
         raise NothingToBook(
@@ -57,18 +60,12 @@ def book_refund(*, seen: StripeRefund, by: str, now: datetime) -> tuple[PaymentR
     if known:
         return known
     payments = _payments_of(seen)
-    if not payments and TopUp.objects.filter(charge_id=seen.charge_id).exists():
-        raise NothingToBook(sentence("It gave bought credit back: take the credit off the balance, then accept."))
     amount = from_minor_units(seen.amount_minor, seen.currency)
-    if sum((left for _, left in payments), Decimal(0)) < amount:
-        raise NothingToBook(
-            sentence(
-                "Our books have less of charge %(charge_id)s than %(amount)s %(currency)s.",
-                charge_id=seen.charge_id,
-                amount=amount,
-                currency=seen.currency,
-            )
-        )
+    top_up = None if payments else top_up_of(seen)
+    if top_up is not None:
+        _take_credit(seen, top_up, amount, by=by, now=now)
+        return ()
+    _require_left(seen, sum((left for _, left in payments), Decimal(0)), amount)
     made = []
     for payment, left in payments:
         taken = min(left, amount)
@@ -85,6 +82,26 @@ def book_refund(*, seen: StripeRefund, by: str, now: datetime) -> tuple[PaymentR
                 )
             )
     return tuple(made)
+
+
+def _take_credit(seen: StripeRefund, top_up: TopUp, amount: Decimal, *, by: str, now: datetime) -> None:
+    reference = f"{REFUNDED_BY_HAND}{seen.id}"
+    # Told again it is there, and what is left of the purchase is less by it.
+    if not CreditMovement.objects.filter(reference=reference).exists():
+        _require_left(seen, top_up_refundable(top_up), amount)
+        take_credit(top_up=top_up, reference=reference, amount=amount, now=now, by=by)
+
+
+def _require_left(seen: StripeRefund, left: Decimal, amount: Decimal) -> None:
+    if left < amount:
+        raise NothingToBook(
+            sentence(
+                "Our books have less of charge %(charge_id)s than %(amount)s %(currency)s.",
+                charge_id=seen.charge_id,
+                amount=amount,
+                currency=seen.currency,
+            )
+        )
 
 
 def book_transfer(*, seen: StripeTransfer, by: str, now: datetime) -> Payout:

@@ -18,9 +18,11 @@ from billing.collecting.movements import keep_movements
 from billing.models import (
     AccountKind,
     Chargeback,
+    CreditMovement,
     Difference,
     Invoice,
     LedgerEntry,
+    MovementKind,
     Payment,
     PaymentReversal,
     PaymentSource,
@@ -37,6 +39,7 @@ from billing.statements.transfers import apply_transfer
 from billing.stripe_amounts import from_minor_units, minor_units
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_events import keep_event
+from billing.topups.charged_back import REFUNDED_BY_HAND
 from billing.topups.charges import note_charges
 
 if TYPE_CHECKING:
@@ -234,14 +237,19 @@ def _refunds(movements: Iterable[Seen], counts: Counter[str]) -> Iterator[Found]
     yield from compare_amounts(booked, moved, unbooked="refund_unbooked", differs="refund_unbooked")
 
 
-def _booked_by_hand(refund_ids: set[str]) -> Iterator[tuple[str, UUID, int]]:
-    """Of refunds made at Stripe by hand what was taken back of payments here (`booking.book_refund`)."""
+def _booked_by_hand(refund_ids: set[str]) -> Iterator[tuple[str, UUID | None, int]]:
+    """Of refunds made at Stripe by hand what was taken back of payments and of bought credit here
+    (`booking.book_refund`)."""
     named = Func(F("reference"), Value(":"), Value(1), function="split_part", output_field=CharField())
     rows = PaymentReversal.objects.annotate(refund=named).filter(refund__in=refund_ids)
     for refund_id, invoice_id, amount, currency in rows.values_list(
         "refund", "payment__invoice_id", "amount", "payment__currency"
     ):
         yield refund_id, invoice_id, minor_units(amount, currency)
+    of_credit = [f"{REFUNDED_BY_HAND}{refund_id}" for refund_id in refund_ids]
+    taken = CreditMovement.objects.filter(kind=MovementKind.TAKEN, reference__in=of_credit)
+    for reference, amount, currency in taken.values_list("reference", "amount", "term__contract__currency"):
+        yield reference.removeprefix(REFUNDED_BY_HAND), None, minor_units(amount, currency)
 
 
 def _transfers(movements: Iterable[Seen], counts: Counter[str]) -> Iterator[Found]:

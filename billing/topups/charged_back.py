@@ -1,4 +1,4 @@
-"""Credit whose payment the card holder's bank takes back: it leaves the balance, and may come again.
+"""Credit whose payment went back, by the card holder's bank or by a hand at Stripe: it leaves the balance.
 
 What was used already stays used, so the balance may go below 0: use stops where a stop is agreed, nothing is bought by
 a rule, and what is bought next makes it good before it pays for anything.
@@ -24,23 +24,32 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from uuid import UUID
 
-    from billing.stripe_seen import StripeDispute
+    from billing.stripe_seen import StripeDispute, StripeRefund
 
 BY = "stripe"
+REFUNDED_BY_HAND = "refunded:"
+"""Before the id of a refund at Stripe: what credit was taken back for where somebody gave its payment back there."""
 
 
-def top_up_of(seen: StripeDispute) -> TopUp | None:
-    """Return the purchase that the disputed charge paid, or None."""
+def top_up_of(seen: StripeDispute | StripeRefund) -> TopUp | None:
+    """Return the purchase that the charge of a dispute or a refund paid, or None."""
     paid = TopUp.objects.filter(state=TopUpState.PAID)
-    found = paid.filter(charge_id=seen.charge_id).first()
+    found = paid.filter(charge_id=seen.charge_id).first() if seen.charge_id else None
     if found is None and seen.payment_intent_id:
         found = paid.filter(payment_intent_id=seen.payment_intent_id).first()
     return found
 
 
 @transaction.atomic
-def take_credit(*, top_up: TopUp, reference: str, amount: Decimal, now: datetime) -> None:
-    """Take credit back whose payment was taken back, once a reference. Dr `prepaid_credit`; Cr `stripe_clearing`."""
+def take_credit(
+    *,
+    top_up: TopUp,
+    reference: str,
+    amount: Decimal,
+    now: datetime,
+    by: str = BY,
+) -> None:
+    """Take credit back whose payment went back, once a reference. Dr `prepaid_credit`; Cr `stripe_clearing`."""
     contract = _locked(top_up)
     if CreditMovement.objects.filter(reference=reference).exists():
         return
@@ -64,7 +73,8 @@ def take_credit(*, top_up: TopUp, reference: str, amount: Decimal, now: datetime
         amount=money(amount, contract.currency),
         currency=contract.currency,
     )
-    _audit(contract, "top_up.charged_back", top_up, amount, now)
+    by_hand = reference.startswith(REFUNDED_BY_HAND)
+    _audit("top_up.refunded_by_hand" if by_hand else "top_up.charged_back", top_up, amount, by, now)
 
 
 @transaction.atomic
@@ -95,7 +105,7 @@ def give_again(*, top_up: TopUp, reference: str, now: datetime) -> None:
             Entry(contract.provider_id, AccountKind.BANK_CLEARING, contract.currency, -moved.amount),
         ),
     )
-    _audit(contract, "top_up.chargeback_won", top_up, moved.amount, now)
+    _audit("top_up.chargeback_won", top_up, moved.amount, BY, now)
 
 
 def is_charged_back(contract_id: UUID) -> bool:
@@ -108,11 +118,12 @@ def _locked(top_up: TopUp) -> Contract:
     return locked.get(terms__top_ups=top_up)
 
 
-def _audit(contract: Contract, action: str, top_up: TopUp, amount: Decimal, now: datetime) -> None:
+def _audit(action: str, top_up: TopUp, amount: Decimal, by: str, now: datetime) -> None:
+    contract = top_up.term.contract
     for organization in (contract.provider, contract.tenant):
         AuditEntry.objects.create(
             organization=organization,
-            actor=BY,
+            actor=by,
             action=action,
             subject=f"top-up {top_up.pk}",
             after={"contract": contract.number, "amount": str(amount), "currency": contract.currency},

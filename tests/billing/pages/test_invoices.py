@@ -9,7 +9,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from billing.charging import ensure_periods
 from billing.models import Invoice, InvoiceState
+from billing.pages.invoices import pages_of
 from billing.payments import PaymentMethod, record_payment
+from billing.queries.invoice_list import InvoiceList
+from tenants.ids import new_id
 from tenants.models import Role
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.made import Month, make_march
@@ -172,3 +175,27 @@ def test_a_void_invoice_is_shown_as_void(cast: Cast, client: Client) -> None:
     page = text_of(client.get("/t/invoices/"))
     assert "Void" in page
     assert "days overdue" not in page
+
+
+def test_behind_what_is_counted_the_list_goes_on_and_back() -> None:
+    last, before = new_id(), new_id()
+    kept = {"state": "", "q": "ab"}
+    end = pages_of("/t/invoices/", InvoiceList((), 10_000, 400, has_more=True, next_after=last), kept)
+    assert end is not None
+    assert (end.summary, end.next_url) == ("9,976 to 10,000 of 10,000+", f"/t/invoices/?q=ab&after={last}")
+    middle = pages_of(
+        "/t/invoices/", InvoiceList((), 10_000, 1, has_more=True, after=last, previous_after=before), kept
+    )
+    assert middle is not None
+    assert middle.summary == "1 to 25 of 10,000+, further back"
+    assert middle.previous_url == f"/t/invoices/?q=ab&after={before}&page=400"
+    assert middle.next_url == f"/t/invoices/?q=ab&after={last}&page=2"
+    short = pages_of("/t/invoices/", InvoiceList((), 3, 1, after=last), kept)
+    assert short is not None
+    assert (short.previous_url, short.next_url) == ("/t/invoices/?q=ab&page=400", "")
+
+
+def test_an_address_that_names_no_invoice_begins_with_the_latest(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alice)
+    for after in ("nonsense", str(new_id())):
+        assert client.get("/t/invoices/", {"after": after}).status_code == 200

@@ -84,12 +84,44 @@ def test_a_number_is_found_by_who_owes_it_only(cast: Cast) -> None:
     assert find_invoice(cast.outsider, "N-000") is None
 
 
-def test_of_very_many_only_so_many_are_counted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_only_so_many_are_counted(cast: Cast) -> None:
     issue(cast, PAGE_ROWS + 2)
     whole = invoice_list(cast.tenant, now=ISSUED_AT)
     assert not whole.has_more
-    monkeypatch.setattr("billing.queries.invoice_list.COUNTED_MAX", PAGE_ROWS)
-    first = invoice_list(cast.tenant, now=ISSUED_AT, page=9)
+    first = invoice_list(cast.tenant, now=ISSUED_AT, page=9, counted_max=PAGE_ROWS)
     assert (first.page, first.found, first.has_more) == (1, PAGE_ROWS, True)
     assert first.rows == whole.rows
     assert len(list(all_invoices(cast.tenant, now=ISSUED_AT))) == PAGE_ROWS + 2
+
+
+def test_a_list_goes_on_behind_what_is_counted_and_back_again(cast: Cast) -> None:
+    """Stretches of 10 invoices instead of 10,000: 24 of them are three stretches, whose invoices are all of them."""
+    issue(cast, 24)
+    numbers = [row.number for row in all_invoices(cast.tenant, now=ISSUED_AT)]
+    starts: list[UUID | None] = [None]
+    seen: list[str] = []
+    while True:
+        found = invoice_list(cast.tenant, now=ISSUED_AT, after=starts[-1], counted_max=10)
+        seen += [row.number for row in found.rows]
+        assert found.after == starts[-1]
+        assert found.previous_after == (starts[-2] if len(starts) > 1 else None)
+        if found.next_after is None:
+            break
+        starts.append(found.next_after)
+    assert (seen, len(starts)) == (numbers, 3)
+    assert (found.found, found.has_more) == (4, False)
+
+
+def test_only_the_last_page_of_a_stretch_leads_to_the_next(cast: Cast) -> None:
+    issue(cast, 2 * PAGE_ROWS + 1)
+    first, second = (invoice_list(cast.tenant, now=ISSUED_AT, page=page, counted_max=2 * PAGE_ROWS) for page in (1, 2))
+    assert (first.next_after, second.next_after) == (None, second.rows[-1].id)
+    behind = invoice_list(cast.tenant, now=ISSUED_AT, after=second.next_after, counted_max=2 * PAGE_ROWS)
+    assert ([row.number for row in behind.rows], behind.previous_after) == (["N-000"], None)
+
+
+def test_a_stretch_behind_an_invoice_of_somebody_else_begins_with_the_latest(cast: Cast) -> None:
+    issue(cast, 2)
+    foreign = make_issued((Line("1.00"),))
+    found = invoice_list(cast.tenant, now=ISSUED_AT, after=foreign.pk)
+    assert (found.after, len(found.rows)) == (None, 2)

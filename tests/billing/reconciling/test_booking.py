@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.books import check_books
+from billing.closing import close_period
+from billing.collecting.movements import keep_movements
+from billing.corrections.refunds import top_up_refundable
 from billing.dues import dues_of
 from billing.ledger import balance
-from billing.models import AccountKind, Payment, PaymentReversal, PaymentSource, Payout, StripePayee
+from billing.models import (
+    AccountKind,
+    BillingPeriod,
+    CreditMovement,
+    Payment,
+    PaymentReversal,
+    PaymentSource,
+    Payout,
+    StripePayee,
+)
 from billing.payments import PaymentMethod, record_payment
 from billing.reconciling.booking import NothingToBook, book_refund, book_transfer
-from billing.stripe_seen import StripeRefund, StripeTransfer
+from billing.standing import standing_of
+from billing.stripe_seen import StripeMovement, StripeRefund, StripeTransfer
+from tenants.models import AuditEntry
 from tests.billing.issued import make_issued
+from tests.billing.test_credits import prepaid_world
+from tests.billing.topups.prepaid import bought, wrong_but_usage
+from tests.billing.world import APRIL, MARCH
 from tests.factories import make_organization
 
 if TYPE_CHECKING:
@@ -44,6 +61,17 @@ TRANSFER = StripeTransfer(
     account_id="acct_1",
     group="",
     reference="",
+    created=NOW,
+)
+MOVED = StripeMovement(
+    id="txn_1",
+    kind="refund",
+    amount_minor=-7_000,
+    fee_minor=0,
+    net_minor=-7_000,
+    currency="USD",
+    source_id="re_1",
+    available_at=NOW,
     created=NOW,
 )
 
@@ -113,3 +141,29 @@ def test_a_transfer_is_a_payout_that_was_paid_and_more_than_is_owed_is_carried()
     assert (first.state, first.reference, first.amount, first.created_by) == ("paid", "tr_1", Decimal("50.00"), BY)
     assert balance(organization_id=provider.pk, kind=AccountKind.PROVIDER_PAYABLE, currency="USD") == Decimal("50.00")
     assert wrong() == set()
+
+
+def test_a_refund_of_bought_credit_takes_the_credit_off_the_balance_once() -> None:
+    world, shared, term = prepaid_world()
+    top_up = bought(term, "100", at=MARCH)
+    shared.use({"output": 60_000}, at=MARCH)
+    now = MARCH + timedelta(days=9)
+    refund = replace(REFUND, amount_minor=7_000)
+    for _ in range(2):
+        assert book_refund(seen=refund, by=BY, now=now) == ()
+    moved = CreditMovement.objects.get()
+    assert (moved.kind, moved.amount, moved.reference) == ("taken", Decimal(70), "refunded:re_1")
+    # 60.00 of the 100.00 were used: the balance is below 0, as after a chargeback.
+    assert int(standing_of(world.contract, now).left_amount) == -30
+    assert top_up_refundable(top_up) == Decimal(30)
+    held = balance(organization_id=world.provider.pk, kind=AccountKind.STRIPE_CLEARING, currency="USD")
+    assert held == Decimal(30)
+    assert {entry.actor for entry in AuditEntry.objects.filter(action="top_up.refunded_by_hand")} == {BY}
+    with pytest.raises(NothingToBook, match="less of charge ch_1 than 30"):
+        book_refund(seen=replace(REFUND, id="re_2", amount_minor=3_001), by=BY, now=now)
+    # The books prove it by what the look kept of Stripe's balance, and complain where that says nothing of it.
+    assert wrong_but_usage() == ["credit that left between closes says where it went"]
+    keep_movements([MOVED], now=now)
+    assert wrong_but_usage() == []
+    assert close_period(period_id=BillingPeriod.objects.earliest("from_at").pk, now=APRIL).invoice is not None
+    assert wrong_but_usage() == []
