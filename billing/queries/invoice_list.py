@@ -69,8 +69,8 @@ def invoice_list(
     """
     with within_own(organization.pk, OWN_INVOICES):
         every = _chosen(organization, now, shown, search, issued=issued)
-        last = every.filter(pk=after).values_list("issued_at", "pk").first() if after is not None else None
-        found = every if last is None else every.filter(_behind(*last))
+        last = every.filter(pk=after).first() if after is not None else None
+        found = every if last is None else every.filter(_behind(last))
         count = found.order_by()[: counted_max + 1].count()
         has_more, count = count > counted_max, min(count, counted_max)
         page = max(1, min(page, -(-count // PAGE_ROWS)))
@@ -88,21 +88,20 @@ def invoice_list(
         count,
         page,
         has_more,
-        after=None if last is None else last[1],
+        after=None if last is None else last.pk,
         next_after=ids[-1] if has_more and start + len(ids) == count else None,
         previous_after=before,
     )
 
 
-def _behind(issued_at: datetime, pk: UUID) -> Q:
+def _behind(last: Invoice) -> Q:
     """Which invoices come behind one, the latest first."""
-    return Q(issued_at__lt=issued_at) | Q(issued_at=issued_at, pk__lt=pk)
+    return Q(issued_at__lt=last.issued_at) | Q(issued_at=last.issued_at, pk__lt=last.pk)
 
 
-def _stretch_before(every: QuerySet[Invoice], last: tuple[datetime, UUID], counted_max: int) -> UUID | None:
+def _stretch_before(every: QuerySet[Invoice], last: Invoice, counted_max: int) -> UUID | None:
     """Return behind which invoice the stretch begins whose last one is `last`."""
-    issued_at, pk = last
-    ahead = every.filter(Q(issued_at__gt=issued_at) | Q(issued_at=issued_at, pk__gte=pk))
+    ahead = every.filter(Q(issued_at__gt=last.issued_at) | Q(issued_at=last.issued_at, pk__gte=last.pk))
     newer = ahead.order_by("issued_at", "pk").values_list("pk", flat=True)
     return next(iter(newer[counted_max : counted_max + 1]), None)
 
