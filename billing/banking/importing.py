@@ -15,7 +15,7 @@ from billing.banking.csv_statement import read_csv
 from billing.banking.entries import AccountStatement, StatementEntry, UnreadableStatement
 from billing.ledger import Entry, post
 from billing.models import AccountKind, BankAccount, BankImport, BankLine, BankLineState
-from billing.money import minor_digits
+from billing.money import minor_digits, round_to_minor
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -192,8 +192,8 @@ def _take(
             said = sentence(
                 "%(reference)s was stored as %(before)s; here it is %(now)s. Ask the bank.",
                 reference=line.reference,
-                before=before,
-                now=line,
+                before=_said(before),
+                now=_said(line),
             )
             outcome.refuse(entry.place, "conflict", said)
 
@@ -245,6 +245,10 @@ def _line(entry: StatementEntry, account: BankAccount, imported: BankImport, now
         state=BankLineState.NEW if entry.amount > 0 else BankLineState.OUTGOING,
         created_at=now,
     )
+
+
+def _said(line: BankLine) -> str:
+    return f"{round_to_minor(line.amount, line.currency)} {line.currency} {line.booked_on}"
 
 
 def _says_the_same(before: BankLine, line: BankLine) -> bool:

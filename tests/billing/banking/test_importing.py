@@ -82,7 +82,7 @@ def test_one_id_with_another_amount_is_a_conflict_and_changes_nothing(provider: 
     second = take(provider, Movement("11.00", "a", "A1"), Movement("3.00", "b", "A2"))
     assert (second.stored, second.refused) == (1, 1)
     assert second.faults[0]["code"] == "conflict"
-    assert "10.0000 USD 2026-04-14" in second.faults[0]["detail"]
+    assert "10.00 USD 2026-04-14" in second.faults[0]["detail"]
     assert waiting(provider) == 13
 
 
