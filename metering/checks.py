@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+import msgspec
+
 COUNT_LIMIT = 2**63
 """A count is an integer in `[0, COUNT_LIMIT)`: what a database's big integer holds."""
 
@@ -88,8 +90,7 @@ class Explained:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Residual:
+class Residual(msgspec.Struct, frozen=True):
     """Engine minus gateway for one deployment, model, class and stretch of time, in tokens."""
 
     engine: int
