@@ -25,7 +25,7 @@ from billing.economics.comparison import (
     compare,
     sampled,
 )
-from billing.models import PriceBook
+from billing.models import Contract, PriceBook
 from billing.pages.margin_words import decimal_of
 from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period
 from billing.price_versions import load_versions
@@ -40,10 +40,10 @@ from tenants.scoping import provider_page, tenant_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from django.http import HttpRequest, HttpResponse
 
-    from billing.models import Contract
     from billing.rating.book import PriceVersion
     from portal.charts import Tone
     from tenants.models import Organization
@@ -92,14 +92,17 @@ def provider_compare(request: HttpRequest, organization: Organization) -> HttpRe
 
 
 def _page(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    contracts = [one for one in comparable_contracts(organization) if getattr(one, f"{side}_id") == organization.id]
+    contracts = comparable_contracts(organization).filter(**{side: organization})
+    other = "tenant" if side == "provider" else "provider"
+    offered = list(contracts.values_list("pk", "number", f"{other}__name"))  # hundreds, of which one is compared
     books = list(PriceBook.objects.filter(provider=organization).order_by("name")) if side == "provider" else []
-    asked = _read(request, contracts, books)
+    asked = _read(request, {number: pk for pk, number, _name in reversed(offered)}, books)
+    chosen = asked.contract.pk if asked.contract else None
     found = _profile(asked)
     context: dict[str, Any] = {
         "side": side,
         "asked": asked,
-        "contracts": [(one.number, _contract_name(one, side), one == asked.contract) for one in contracts],
+        "contracts": [(number, f"{number} · {name}", pk == chosen) for pk, number, name in offered],
         "books": [(str(one.id), one.name, one == asked.book) for one in books],
         "months": [
             (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == asked.period.first)
@@ -122,7 +125,7 @@ def _page(request: HttpRequest, organization: Organization, side: str) -> HttpRe
     return render(request, "billing/compare.html", context)
 
 
-def _read(request: HttpRequest, contracts: Sequence[Contract], books: Sequence[PriceBook]) -> Asked:
+def _read(request: HttpRequest, contracts: Mapping[str, UUID], books: Sequence[PriceBook]) -> Asked:
     query, now = request.GET, datetime.now(UTC)
     try:
         period = read_period(query.dict(), "UTC", now)
@@ -130,13 +133,13 @@ def _read(request: HttpRequest, contracts: Sequence[Contract], books: Sequence[P
         raise Http404 from error
     book = next((one for one in books if str(one.id) == query.get("book")), None)
     named = query.get("contract", "")
-    contract = next((one for one in contracts if one.number == named), None)
-    if (query.get("book") and book is None) or (named and contract is None):
+    if (query.get("book") and book is None) or (named and named not in contracts):
         raise Http404
+    chosen = contracts.get(named) if named or book else next(reversed(contracts.values()), None)
     gpus = _amount(query.get("gpus", ""), Decimal(GPUS_MAX))
     return Asked(
         period=period,
-        contract=contract or (contracts[0] if contracts and book is None else None),
+        contract=Contract.objects.select_related("tenant", "provider", "price_book").get(pk=chosen) if chosen else None,
         gpus=None if gpus is None else int(gpus),
         card=query.get("card", "")[:100],
         gpu_price=_amount(query.get("gpu_price", ""), AMOUNT_MAX),
@@ -276,8 +279,3 @@ def _names(terms: Terms) -> dict[str, str]:
 
 def _class_words() -> dict[str, str]:
     return {"input": _("Input tokens"), "cached_input": _("Of them cached"), "output": _("Output tokens")}
-
-
-def _contract_name(contract: Contract, side: str) -> str:
-    other = contract.tenant if side == "provider" else contract.provider
-    return f"{contract.number} · {other.name}"

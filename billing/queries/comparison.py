@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from billing.basis import PeriodBasis
     from billing.rating.book import PriceVersion
     from tenants.models import Organization
@@ -47,10 +49,10 @@ class RealUsage:
     share_percent: Decimal | None
 
 
-def comparable_contracts(organization: Organization) -> list[Contract]:
+def comparable_contracts(organization: Organization) -> QuerySet[Contract]:
     """Return the contracts an organization is a party of that have begun or are on offer, the latest first."""
     found = Contract.objects.for_org(organization).exclude(state=ContractState.DRAFT)
-    return list(found.select_related("tenant", "provider", "price_book").order_by("-from_at", "-pk"))
+    return found.order_by("-from_at", "-pk")
 
 
 def real_usage(
