@@ -11,10 +11,11 @@ What then is left in one hour and is missing in the next was in flight at the ed
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from metering.checks import Cause, Explained, Residual, residual
 
@@ -31,8 +32,7 @@ CACHED_EXCLUDED: Final = frozenset({"llamacpp"})
 """Engines whose prompt counter leaves cached tokens out; where they show them apart the agent adds them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(msgspec.Struct, frozen=True):
     """Requests of a stretch that asked for several answers (n > 1) or were aborted, as their gateway reported them.
 
     `repeated_input` is the sum of input × (n - 1), `input` that of their input, `answers` that of n - 1.
@@ -48,8 +48,7 @@ class Sampled:
 NOTHING: Final = Sampled()
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """Both witnesses of one deployment, model and class over one stretch, an hour or a whole window.
 
     `finished` is what the engine counts of requests that came to their end, None where it does not tell;
@@ -61,7 +60,7 @@ class Stretch:
     gateway: int
     finished: int | None = None
     uncounted_cached: int = 0
-    sampled: Sampled = field(default=NOTHING)
+    sampled: Sampled = NOTHING
 
     @property
     def is_bare(self) -> bool:
@@ -71,10 +70,16 @@ class Stretch:
 
 def explain(quantity: str, engines: frozenset[str], stretches: Sequence[Stretch]) -> list[Residual]:
     """Compare the witnesses over stretches in order; `engines` are the kinds that served the deployment."""
-    if len(stretches) == 1 and stretches[0].is_bare:
+    if all(stretch.is_bare for stretch in stretches) and not _crosses(stretches):
         # Most of what one witness counted alone: thousands of series of a large provider.
-        return [residual(engine=stretches[0].engine, gateway=stretches[0].gateway, explained=[])]
+        return [residual(engine=stretch.engine, gateway=stretch.gateway) for stretch in stretches]
     return explain_in_full(quantity, engines, stretches)
+
+
+def _crosses(stretches: Sequence[Stretch]) -> bool:
+    """Whether the engine counted more in one stretch and less in another, so that one can cancel the other."""
+    differences = [stretch.engine - stretch.gateway for stretch in stretches]
+    return min(differences, default=0) < 0 < max(differences, default=0)
 
 
 def explain_in_full(quantity: str, engines: frozenset[str], stretches: Sequence[Stretch]) -> list[Residual]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from metering.checks import Cause
 from metering.residuals import Sampled, Stretch, explain, explain_in_full, in_flight
@@ -160,7 +160,8 @@ def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(di
             st.sampled_from((Sampled(), SAMPLED, Sampled(aborted=2))),
         ),
         max_size=2,
-    ),
+    )
+    | st.lists(st.builds(Stretch, st.just(NOON), st.integers(0, 2), st.integers(0, 2)), max_size=4),
 )
 def test_to_look_first_whether_anything_explains_changes_nothing(
     quantity: str, engines: frozenset[str], stretches: list[Stretch]
