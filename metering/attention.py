@@ -81,8 +81,8 @@ def findings_of(
             *_quarantined(nodes, now),
             *_gaps(nodes, now),
         ]
-    order = list(FindingKind)
-    return tuple(sorted(found, key=lambda finding: (order.index(finding.kind), finding.cluster, finding.node)))
+    order = {kind: place for place, kind in enumerate(FindingKind)}
+    return tuple(sorted(found, key=lambda finding: (order[finding.kind], finding.cluster, finding.node)))
 
 
 def _reporting(nodes: QuerySet[Node]) -> QuerySet[Node]:

@@ -125,7 +125,7 @@ def _page(request: HttpRequest, organization: Organization, side: str) -> HttpRe
     return render(request, "billing/compare.html", context)
 
 
-def _read(request: HttpRequest, contracts: Mapping[str, UUID], books: Sequence[PriceBook]) -> Asked:
+def _read(request: HttpRequest, contracts: dict[str, UUID], books: Sequence[PriceBook]) -> Asked:
     query, now = request.GET, datetime.now(UTC)
     try:
         period = read_period(query.dict(), "UTC", now)
