@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from html import escape
 from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
 from django.forms.renderers import BaseRenderer
-from django.utils.html import conditional_escape, escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 NO_PLACES: Final = frozenset(("Factory", "localtime"))
@@ -44,7 +45,8 @@ class LongSelect(forms.Select):
 
 def _option(key: object, label: Any, chosen: set[str]) -> str:
     value = "" if key is None else str(key)
-    return f'<option value="{escape(value)}"{" selected" * (value in chosen)}>{conditional_escape(label)}</option>'
+    said = label.__html__() if hasattr(label, "__html__") else escape(str(label))
+    return f'<option value="{escape(value)}"{" selected" * (value in chosen)}>{said}</option>'
 
 
 def _attributes(attrs: Mapping[str, Any]) -> SafeString:
