@@ -13,7 +13,7 @@ from billing.queries.price_index import IndexChanges, index_changes
 from tenants.actors import Actor
 from tenants.models import AuditEntry
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Sentence, sentence
 
 BATCH_ROWS: Final = 2_000
 FILE_BYTES_MAX: Final = 8 * 2**20
@@ -72,7 +72,7 @@ def import_prices(
         return known
     found = _read(source, content, as_of)
     if not found.prices:
-        raise WrongPriceFile(sentence("None of its %(read)s entries has a price.", read=found.read), field="file")
+        raise WrongPriceFile(_nothing_in(found), field="file")
     skipped = [{"where": one.where, "reason": one.reason} for one in found.skipped]
     imported = IndexImport.objects.create(
         source=source, as_of=as_of, sha256=sha256, read=found.read, skipped=skipped[:SKIPPED_KEPT_MAX], imported_at=now
@@ -107,6 +107,18 @@ def import_prices(
             at=now,
         )
     return imported
+
+
+def _nothing_in(found: PriceFile) -> Sentence:
+    if not found.skipped:
+        return sentence("None of its %(read)s entries has a price.", read=found.read)
+    first = found.skipped[0]
+    return sentence(
+        "None of its %(read)s entries is taken; of %(where)s: %(reason)s.",
+        read=found.read,
+        where=first.where,
+        reason=first.reason,
+    )
 
 
 def _read(source: IndexSource, content: bytes, as_of: date) -> PriceFile:

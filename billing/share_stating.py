@@ -225,18 +225,23 @@ def _period(contract: Contract, from_at: datetime) -> BillingPeriod:
     return period
 
 
-def _refundable(term: Term, period: BillingPeriod) -> tuple[datetime, datetime]:
-    """Return the time of a period in which the wording excludes refunds."""
+def refundable(term: Term, period: BillingPeriod) -> tuple[datetime, datetime] | None:
+    """Return the time of a period in which a share's wording leaves refunds out; None where it never does."""
     excluding = [
         stretch
         for stretch in term.stretches(period.from_at, period.to_at)
         if isinstance(stretch.wording, TokenShareWording) and stretch.wording.excludes(ExclusionRule.REFUNDS)
     ]
-    if not excluding:
+    return (excluding[0].from_at, excluding[-1].to_at) if excluding else None
+
+
+def _refundable(term: Term, period: BillingPeriod) -> tuple[datetime, datetime]:
+    found = refundable(term, period)
+    if found is None:
         raise WrongFact(
             "term", sentence("%(ref)s does not exclude refunds in that period.", ref=term.ref), '{"rule": "refunds"}'
         )
-    return excluding[0].from_at, excluding[-1].to_at
+    return found
 
 
 def _check_tokens(term: Term, period: BillingPeriod, fact: RefundedCounts, now: datetime) -> None:

@@ -36,7 +36,7 @@ from billing.pages.share_fact_words import (
     title_words,
 )
 from billing.queries.share_facts import Side, deployments_of, facts_of, held_of, share_periods, shares_of
-from billing.share_stating import By, state_audit, state_refund
+from billing.share_stating import By, refundable, state_audit, state_refund
 from billing.witness_answers import answer_difference
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Choice
@@ -130,7 +130,8 @@ def _refunds(asked: Asked) -> HttpResponse:
     states = asked.side == "tenant" and asked.may_state
     if posted and not states:
         return HttpResponse(status=403)
-    choices = share_periods(asked.organization, asked.side, PeriodState.OPEN, asked.now) if states else []
+    open_ones = share_periods(asked.organization, asked.side, PeriodState.OPEN, asked.now) if states else []
+    choices = [one for one in open_ones if refundable(one.term, one.period)]
     deployments = deployments_of(asked.organization, asked.side)
     form = RefundForm(asked.request.POST if posted else None, choices, deployments)
     if posted and form.is_valid():

@@ -63,7 +63,7 @@ def test_what_rose_fell_is_new_and_gone_since_the_import_before() -> None:
     ("content", "as_of", "said"),
     [
         (b"no file", FIRST, "no JSON file"),
-        (price_file({"m": {"litellm_provider": "p"}}), FIRST, "has a price"),
+        (price_file({"m": {"litellm_provider": "p"}}), FIRST, "of m: it has no price"),
         (price_file(), date(2026, 11, 21), "lies in the future"),
     ],
 )
@@ -71,6 +71,12 @@ def test_a_file_that_cannot_be_taken_is_refused_whole(content: bytes, as_of: dat
     with pytest.raises(WrongPriceFile, match=said):
         take(content, as_of)
     assert not IndexImport.objects.exists()
+
+
+def test_a_table_of_which_nothing_is_taken_says_why_of_its_first_row() -> None:
+    content = f"{','.join(GPU_HEAD)}\ncloudy,H100,2.99,USD,,2026-03-01,a page\n".encode()
+    with pytest.raises(WrongPriceFile, match=r"of line 2: mark: expected on_demand, spot or reserved, found ''\."):
+        take(content, source=IndexSource.GPU_HOURS)
 
 
 @pytest.mark.parametrize("table", ["billing_indeximport", "billing_indexprice"])

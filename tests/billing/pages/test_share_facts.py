@@ -100,6 +100,15 @@ def test_a_tenant_states_a_refund_and_both_read_it(cast: Cast, client: Client, s
     assert (noted.organization, noted.actor) == (cast.tenant, cast.alice.email)
 
 
+def test_a_share_that_leaves_no_refunds_out_is_not_offered(cast: Cast, client: Client, held: Shared) -> None:
+    client.force_login(cast.alice)
+    page = text_of(client.get("/t/revenue/refunds/"))
+    assert "where the share's terms leave refunds out" in page.replace("\u2019", "'")
+    assert "State a refund" not in page
+    assert client.post("/t/revenue/refunds/", refund(held)).status_code == 422
+    assert not TermFact.objects.exists()
+
+
 def test_a_provider_states_a_finding_and_both_read_it(cast: Cast, client: Client, shared: Shared) -> None:
     client.force_login(cast.petra)
     assert "No findings" in text_of(client.get("/p/revenue/audits/"))

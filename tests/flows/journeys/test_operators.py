@@ -8,6 +8,7 @@ import pytest
 
 from billing.models import Settlement, SettlementState
 from tenants.tasks import send_invitations
+from tests.billing.world import H100
 
 if TYPE_CHECKING:
     from tests.flows.journeys.conftest import Place
@@ -96,3 +97,27 @@ def test_keep_the_books(desk: Desk, place: Place) -> None:
     assert len(lines) > 2
     desk.go("Reconciliation")
     desk.sees("This installation has no account at Stripe.")
+
+
+def test_bring_in_public_prices(desk: Desk, place: Place) -> None:
+    """Bring in what the market asks, and compare your prices with it."""
+    desk.sit_down(place.owen.email)
+    desk.go("Public prices")
+    rows = "seller,card,price_per_gpu_hour,currency,mark,stated_on,source\n"
+    rows += f"cloudy,{H100},2.99,USD,on_demand,2026-03-01,https://cloudy.example/prices\n"
+    desk.form("Import a file").choice("What it is", "GPU-hour table").text("As of", "2026-03-01")
+    desk.page.get_by_label("File", exact=True).set_input_files(
+        {"name": "hours.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    )
+    desk.press("Show what it would change")
+    desk.sees("1 prices of 1 entries")
+    desk.press("Take these prices")
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Price index")
+    assert place.running.price_book is not None
+    desk.form().choice("Price book", place.running.price_book.name)
+    desk.press("Search")
+    desk.sees("Your prices beside the market", "$2.35", "$2.99")
+    desk.form().text("Model, card or seller", "cloudy")
+    desk.press("Search")
+    desk.sees("cloudy", "on demand")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.margins import sum_day
 from billing.models import Contract, ContractState
 from tenants.tasks import send_invitations
+from tests.billing.costly import AT, KWH, enter, metered
 from tests.billing.world import H100
 from tests.filled import REASON
 
@@ -168,3 +170,52 @@ def test_read_what_was_earned(desk: Desk, place: Place) -> None:
     desk.press("Save")
     desk.go("Books")
     desk.sees("Owed to the provider")
+
+
+def test_try_other_prices(desk: Desk, place: Place) -> None:
+    """Try other prices on real use."""
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Margin")
+    desk.form().choice("Month", "March 2026")
+    desk.form("Repricing simulator").choice("Change the price of", "all prices of the book")
+    desk.press("Simulate in full")
+    desk.form("What to change").text("By percent", "10")
+    desk.press("Simulate")
+    desk.sees("+10% on all prices of the book", "Earned now", "Earned after", "Stress +200%")
+    desk.press("Draft announced change")
+    desk.sees("Save, and see what it means")
+
+
+def test_say_how_supplies_are_taxed(desk: Desk, place: Place) -> None:
+    """Say how your supplies are taxed."""
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Settings")
+    desk.follow("Taxes")
+    desk.form("Who works taxes out").choice("Taxes on bills", "By rules and rates")
+    desk.press("Keep", within="Who works taxes out")
+    desk.form("Enter a rate").choice("Country of the buyer", "Norway").choice("Category", "Value added tax").text(
+        "Percent", "25"
+    ).text("From day", "2999-01-01")
+    desk.press("Enter this rate")
+    desk.sees("Norway", "25%")
+    desk.form("Keep a certificate").choice("Tenant", "Tenant").text("Certificate", "EX-7").text(
+        "Reason on bills", "Exempt institution"
+    ).text("From day", "2999-01-01")
+    desk.press("Keep this certificate")
+    desk.sees("EX-7")
+
+
+def test_see_energy_and_carbon(desk: Desk, place: Place) -> None:
+    """See what energy was used, and its carbon."""
+    enter(place.filled.cluster)
+    metered(place.filled.card, AT, 3 * KWH)
+    enter(place.filled.card.node.cluster)
+    sum_day(provider_id=place.cast.provider.id, day=AT.date(), now=AT + timedelta(days=2))
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Energy")
+    desk.form().choice("Month", "March 2026")
+    desk.sees("3.0 kWh", "kg CO2e")
+    desk.follow("By day")
+    with desk.saving() as lines:
+        desk.follow("Export CSV")
+    assert any("2026-03-05" in line for line in lines)

@@ -10,6 +10,7 @@ import pytest
 from billing.budgets.tasks import look_at_spending
 from billing.models import Invoice, InvoiceState, Term
 from billing.tasks import match_bank_lines
+from tests.filled import REASON
 from tests.flows.journeys.conftest import KEYS, MODEL
 
 if TYPE_CHECKING:
@@ -227,3 +228,36 @@ def test_say_how_you_stand_on_bills(desk: Desk, place: Place) -> None:
     desk.press("Keep this profile")
     desk.go("Settings")
     assert desk.page.get_by_label("Legal name").input_value() == "Tenant GmbH"
+
+
+def test_read_what_both_witnesses_counted(desk: Desk, place: Place) -> None:
+    """Read what both witnesses counted."""
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Witnesses")
+    desk.follow("31 days")
+    desk.sees("Engines counted", "Gateways reported", "How to read this")
+    desk.follow("Gaps")
+    desk.sees("Watched", place.filled.node.name)
+    desk.follow("Findings")
+    desk.form().choice("Month", "March 2026")
+    desk.sees(place.filled.deployment.slug)
+    desk.follow("Substitutions")
+    desk.sees(REASON, "1,000", "900", "−100")
+
+
+def test_settle_what_an_audit_found(desk: Desk, place: Place) -> None:
+    """Settle what an audit of a token share found."""
+    desk.sit_down(place.cast.petra.email)
+    desk.go("Token shares")
+    desk.follow("Audits")
+    desk.form("State what an audit found").choice("Share and billing period", "March 2026").text(
+        "Your reference of the audit", "A-1"
+    ).text("Share as it was reported", "20").text("Share as the audit found it", "25.50").text("Cost of the audit", "0")
+    desk.press("State what an audit found")
+    desk.is_told("It bills once the tenant has accepted it.")
+    desk.sit_down(place.cast.alice.email)
+    desk.go("Token shares")
+    desk.follow("Audits")
+    desk.sees("A-1", "$25.50", "+$5.50", "Waits for you")
+    desk.press("Accept")
+    desk.is_told("Accepted. It changes the next bill.")
