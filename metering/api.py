@@ -20,7 +20,8 @@ from metering.api_parameters import USAGE_PARAMETERS, read_usage_query, window_o
 from metering.api_shapes import UsageSerializer, UsageTotalSerializer
 from metering.ingest import Sent, TooLarge, count_refused, ingest_batch
 from metering.ingest_counts import UNKNOWN_REPORTER
-from metering.queries import place_of_total, usage_in, usage_totals
+from metering.queries import place_of_total, usage_in
+from metering.usage_pages import totals_page
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from tenants.authentication import organization_of
 from tenants.limits.reader import whole
@@ -106,8 +107,9 @@ class UsageView(ListView):
             group_by=query.group_by,
         )
         with cursor_errors():
-            totals = usage_totals(
+            totals = totals_page(
                 usage=usage,
+                window=(query.from_at, query.to_at),
                 granularity=query.granularity,
                 zone=query.zone,
                 group_by=query.group_by,

@@ -119,14 +119,14 @@ def usage_totals(
     `after`, a place that `place_of_total` gave, only what comes after it. Raises WrongCursor.
     """
     keys = ["witness", "quantity", *(GROUP_FIELDS[name] for name in group_by)]
+    tz = ZoneInfo("UTC" if granularity == "hour" else zone)
     truncate = {"hour": TruncHour, "day": TruncDay, "month": TruncMonth}.get(granularity)
     if truncate is not None:
         # Hours stay hours of UTC: where a clock is set back one hour's name stands for two.
-        tz = UTC if granularity == "hour" else ZoneInfo(zone)
         usage = usage.annotate(at=truncate("from_at", tzinfo=tz))
         keys.insert(0, "at")
     if after is not None:
-        usage = usage.filter(_after(keys, after))
+        usage = usage.filter(_after(keys, after, tz))
     rows = (
         usage.values(*keys)
         .annotate(
@@ -153,15 +153,16 @@ def place_of_total(total: UsageTotal) -> Place:
     return (*at, total.witness, total.quantity, *(value for _, value in total.groups))
 
 
-def _after(keys: Sequence[str], after: Place) -> Q:
+def _after(keys: Sequence[str], after: Place, tz: ZoneInfo) -> Q:
     if len(after) != len(keys):
         raise WrongCursor
     values: list[object] = list(after)
     try:
         if keys[0] == "at":
-            values[0] = datetime.fromisoformat(str(after[0]))
+            # The database cuts stretches off what a clock in the zone shows, and knows no zone of that any more.
+            values[0] = datetime.fromisoformat(str(after[0])).astimezone(tz).replace(tzinfo=UTC)
         return beyond(keys, values)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise WrongCursor from error
 
 
