@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,17 @@ from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
 from billing.summed_days import in_days
 from billing.terms import terms_of
-from billing.usage_groups import Callers, Stretches, callers_of, day_of, grouped, hours_of, told_apart, zones_of
+from billing.usage_groups import (
+    Callers,
+    Group,
+    Stretches,
+    callers_of,
+    day_of,
+    grouped,
+    hours_of,
+    told_apart,
+    zones_of,
+)
 from billing.usage_spans import Span, Window, billed_days, billed_usage, by_deployment, usage_spans
 from clusters.occupancy import Hold
 from metering.models import Witness
@@ -242,12 +252,21 @@ def _usage(
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
     by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
     rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
-    for row in chain(rows, grouped(billed_days(by_day), stretches) if by_day else ()):
-        for span in of_deployment[row["deployment_id"]]:
-            if span.from_at <= row["start"] < span.to_at:
-                apart = callers if span.witness == Witness.GATEWAY else {}
-                found[span.window, span.term_id] += _used(row, told_apart(row, stretches, apart))
+    more = grouped(billed_days(by_day), stretches) if by_day else ()
+    # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
+    for number, groups in chain(groupby(rows, _deployment), groupby(more, _deployment)):
+        deployment_id = UUID(int=number)
+        deployment, its = str(deployment_id), of_deployment[deployment_id]
+        for group in groups:
+            for span in its:
+                if span.from_at <= group.start < span.to_at:
+                    apart = callers if span.witness == Witness.GATEWAY else {}
+                    found[span.window, span.term_id] += _used(deployment, group, apart)
     return found
+
+
+def _deployment(group: Group) -> int:
+    return group.deployment_id.int
 
 
 def _by_hour(
@@ -286,20 +305,12 @@ def _by_day(terms: Iterable[Term]) -> set[UUID]:
     return {term.id for term in terms if KINDS[TermKind(term.kind)].by_day}
 
 
-def _used(row: Mapping[str, Any], parts: Iterable[tuple[str, int]]) -> Iterable[Used]:
-    for caller, count in parts:
-        yield Used(
-            deployment=str(row["deployment_id"]),
-            model=row["model"],
-            quantity=row["quantity"],
-            quality=row["quality"],
-            from_at=row["start"],
-            to_at=row["end"],
-            count=count,
-            context_over=row["context_over"],
-            marks=row["marks"],
-            caller=caller,
-        )
+def _used(deployment: str, group: Group, callers: Callers) -> list[Used]:
+    about = (deployment, group.model, group.quantity, group.quality, group.start, group.end)
+    if not callers:
+        return [Used(*about, group.count, group.context_over, group.marks)]
+    parts = told_apart(group, callers)
+    return [Used(*about, count, group.context_over, group.marks, caller) for caller, count in parts]
 
 
 def _price_changes(windows: Sequence[Window], versions: Sequence[Sequence[PriceVersion]]) -> set[datetime]:

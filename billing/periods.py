@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MONTHS_PER_YEAR = 12
 DAYS_PER_WEEK = 7
+EDGES_KEPT = 1_024
 
 
 class PeriodKind(StrEnum):
@@ -119,8 +121,12 @@ def months_later(at: datetime, months: int, zone: ZoneInfo) -> datetime:
     return _utc(_month_day(local.date(), months, local.day), local.time(), zone)
 
 
+@lru_cache(maxsize=EDGES_KEPT)
 def day_edges(zone: str, from_at: datetime, to_at: datetime) -> tuple[datetime, ...]:
-    """Return the starts of local days strictly inside `[from_at, to_at)`, in UTC: where a bill is cut into days."""
+    """Return the starts of local days strictly inside `[from_at, to_at)`, in UTC: where a bill is cut into days.
+
+    All leases of a contract ask for those of one month.
+    """
     assert from_at <= to_at
     tz = ZoneInfo(zone)
     first, last = from_at.astimezone(tz).date(), to_at.astimezone(tz).date()

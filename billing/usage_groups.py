@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from operator import itemgetter
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
@@ -17,6 +17,7 @@ from django.db.models import (
     DateTimeField,
     Expression,
     F,
+    Field,
     Func,
     IntegerField,
     Max,
@@ -42,6 +43,8 @@ ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks
 SHARED = ("deployment_id", "model", "quality", "context_over", "marks")
 """What hours by key have of it; their quantities are columns."""
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 Callers = Mapping[tuple[Any, ...], Mapping[str, Mapping[str, int]]]
 """By group and stretch: by caller, counts by quantity."""
 Hour = tuple[datetime, datetime, int]
@@ -55,6 +58,25 @@ class _DayIn(Func):
     template = "((%(expressions)s)::date)"
     arg_joiner = " AT TIME ZONE "
     output_field = DateField()
+
+
+_RAW: Final["Field[Any, Any]"] = Field()
+"""As the driver gives it: nothing is converted value by value, of which a month has thousands."""
+
+
+class _Micros(Func):
+    """An instant as microseconds since 1970."""
+
+    template = "(extract(epoch FROM %(expressions)s) * 1000000)::bigint"
+    output_field = _RAW
+
+
+class _Instants(dict[int, datetime]):
+    """Instants by their microseconds, each made once: a month of usage names the same few thousands of times."""
+
+    def __missing__(self, micros: int) -> datetime:
+        at = self[micros] = EPOCH + timedelta(microseconds=micros)
+        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +102,40 @@ class Stretches:
         return rows.annotate(day=self.day, stretch=stretch)
 
 
-def grouped(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches) -> Iterable[dict[str, Any]]:
-    """Add usage hours or days up; each row has ABOUT, what tells its stretch, `start`, `end` and `count`, in order."""
-    names = (*ABOUT, *stretches.names)
-    summed = stretches.told(rows).values(*names).annotate(count=Sum("value"), end=Max("to_at")).order_by()
-    if stretches.day is not None:
-        summed = summed.annotate(start=Min("from_at"))
-    found: list[dict[str, Any]] = list(summed)
-    if stretches.day is None:
-        for row in found:
-            row["start"] = row["from_at"]
+class Group(msgspec.Struct, frozen=True):
+    """Usage hours or days added up: what they have in common, what tells their stretch, where they lie, how much."""
+
+    deployment_id: UUID
+    model: str
+    quantity: str
+    quality: str
+    context_over: int
+    marks: str
+    stretch: tuple[Any, ...]
+    start: datetime
+    end: datetime
+    count: int
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """SHARED of it, and what tells its stretch."""
+        return (self.deployment_id, self.model, self.quality, self.context_over, self.marks, *self.stretch)
+
+
+def grouped(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches) -> list[Group]:
+    """Add usage hours or days up, in the order of ABOUT and time."""
+    told = stretches.told(rows).values_list(*ABOUT, *stretches.names)
+    sums = told.annotate(
+        total=Sum("value", output_field=_RAW), first=_Micros(Min("from_at")), last=_Micros(Max("to_at"))
+    )
+    found: list[tuple[Any, ...]] = list(sums.order_by())
     # Put in order here: asked for an order, PostgreSQL sorts every hour by its words to find the groups. A day may be
     # null; identifiers are compared as the numbers that they are, which is ten times as fast.
-    first, last = itemgetter(*ABOUT[1:]), stretches.names[-1]
-    day = stretches.names[0]
-    found.sort(key=lambda row: (row["deployment_id"].int, first(row), row[day] is not None, row[day], row[last]))
-    return found
+    day, last = len(ABOUT), len(ABOUT) + len(stretches.names) - 1
+    found.sort(key=lambda row: (row[0].int, row[1:day], row[day] is not None, row[day], row[last]))
+    at = _Instants()
+    # Six of them are ABOUT, which no checker can count.
+    return [Group(*row[:day], row[day:-3], at[row[-2]], at[row[-1]], int(row[-3])) for row in found]  # type: ignore[call-arg]
 
 
 def hours_of(rows: QuerySet[UsageHour]) -> Iterator[tuple[tuple[Any, ...], Sequence[Hour]]]:
@@ -176,16 +216,14 @@ def callers_of(spans: Iterable[Span], stretches: Stretches) -> Callers:
     return found
 
 
-def told_apart(row: Mapping[str, Any], stretches: Stretches, callers: Callers) -> list[tuple[str, int]]:
-    """Divide the count of a grouped row among its callers; what has none, or is more than they used, is ""'s.
+def told_apart(group: Group, callers: Callers) -> list[tuple[str, int]]:
+    """Divide the count of a group among its callers; what has none, or is more than they used, is ""'s.
 
     Where callers used more than what bills (a correction that knows no keys), they share what bills.
     """
-    counted = int(row["count"])
-    if not callers:
-        return [("", counted)]
-    by_caller = callers.get(tuple(row[name] for name in (*SHARED, *stretches.names)), {})
-    parts = {caller: counts[row["quantity"]] for caller, counts in sorted(by_caller.items())}
+    counted = group.count
+    by_caller = callers.get(group.shared, {})
+    parts = {caller: counts[group.quantity] for caller, counts in sorted(by_caller.items())}
     parts = {caller: count for caller, count in parts.items() if count > 0}
     if sum(parts.values()) > counted:
         shares = largest_remainder_units(counted, list(parts.values()))

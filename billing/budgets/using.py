@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.money import exact_sum, round_to_minor
 from billing.queries.usage import Side, rated_usage
-from billing.queries.usage_sheet import METERED, Chosen, usage_sheet
+from billing.queries.usage_sheet import METERED, rows_of
+from billing.queries.usage_sums import bills_of
 from billing.rating.kinds import kind_of
 from metering.key_models import UsageKey
 
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 
     from billing.budgets.rules import Rule
     from billing.queries.usage import RatedUsage
-    from billing.queries.usage_sheet import SheetRow, UsageSheet
+    from billing.queries.usage_sheet import SheetRow
     from tenants.models import Organization
 
 BY_CALLER = (Scope.KEY, Scope.PROJECT)
 """What is told apart by who called; leases are nobody's."""
+
+
+class _Days(NamedTuple):
+    """What the usage page shows of a time, and in which currencies there is more."""
+
+    currencies: tuple[str, ...]
+    rows: tuple[SheetRow, ...]
 
 
 class Using:
@@ -36,7 +44,7 @@ class Using:
 
     def __init__(self, organization: Organization, side: Side, *, now: datetime) -> None:
         self._organization, self._side, self._now = organization, side, now
-        self._sheets: dict[tuple[str, datetime, str, bool], UsageSheet] = {}
+        self._days: dict[tuple[str, datetime, str, bool], _Days] = {}
         self._hours: dict[tuple[str, datetime, str, bool], RatedUsage] = {}
         self._keys: dict[str, str] = {}
 
@@ -52,11 +60,12 @@ class Using:
         """Return the days of a window on which something was used, and how much; not of a rate's hour."""
         start, _end = window_of(Per.MONTH, rule.zone, window[0])
         who = self._caller(rule)
+        first, end = (at.astimezone(ZoneInfo(rule.zone)).date() for at in window)
         rows = [
             row
             for currency in self._currencies(rule, start)
-            for row in self._sheet(rule, start, currency).rows
-            if _is_in(row, rule, window)
+            for row in self._in_days(rule, start, currency).rows
+            if first <= row.day < end
             and _is_of(rule, row.contract, row.model, row.kind)
             and _is_by(who, row.key_id, row.project)
         ]
@@ -88,21 +97,22 @@ class Using:
     def _currencies(self, rule: Rule, start: datetime) -> tuple[str, ...]:
         if rule.currency:
             return (rule.currency,)
-        return self._sheet(rule, start, "").overview.currencies
+        return self._in_days(rule, start, "").currencies
 
-    def _sheet(self, rule: Rule, start: datetime, currency: str) -> UsageSheet:
+    def _in_days(self, rule: Rule, start: datetime, currency: str) -> _Days:
         key = (rule.zone, start, currency, rule.scope in BY_CALLER)
-        if key not in self._sheets:
-            self._sheets[key] = usage_sheet(
+        if key not in self._days:
+            usage = rated_usage(
                 self._organization,
                 start,
                 self._now,
                 rule.zone,
                 currency=currency or None,
                 side=self._side,
-                chosen=Chosen(by_caller=rule.scope in BY_CALLER),
+                by_caller=rule.scope in BY_CALLER,
             )
-        return self._sheets[key]
+            self._days[key] = _Days(usage.currencies, rows_of(usage, bills_of(usage), rule.zone))
+        return self._days[key]
 
     def _in_hour(self, rule: Rule, start: datetime, window: tuple[datetime, datetime]) -> Decimal:
         """Rated from the month's start on, so that tiers stand where they do on the bill."""
@@ -127,11 +137,6 @@ class Using:
                 by_caller=rule.scope in BY_CALLER,
             )
         return self._hours[key]
-
-
-def _is_in(row: SheetRow, rule: Rule, window: tuple[datetime, datetime]) -> bool:
-    zone = ZoneInfo(rule.zone)
-    return window[0].astimezone(zone).date() <= row.day < window[1].astimezone(zone).date()
 
 
 def sum_of(days: Mapping[date, Decimal]) -> Decimal:

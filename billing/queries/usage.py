@@ -8,6 +8,8 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from billing.bases import Grain, read_bases
 from billing.basis import PeriodBasis, days_together, rate
 from billing.queries.usage_windows import begins_inside, contracts_within, counts_by_period, windows_of
@@ -25,8 +27,7 @@ class Side(StrEnum):
     PROVIDER = "provider"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+class TokenCounts(msgspec.Struct, frozen=True):
     """Tokens by class as metered: cached input is a part of input and reasoning a part of output."""
 
     input: int = 0

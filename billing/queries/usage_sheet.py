@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.db.models import Q
 
 from billing.basis import PeriodBasis
@@ -41,8 +42,7 @@ DEFAULT_ZONE = "UTC"
 METERED = tuple(kind for kind, said in KINDS.items() if said.quantities)
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRow:
+class SheetRow(msgspec.Struct, frozen=True):
     """A day of one model or of one lease, of one caller where the sheet tells them apart.
 
     `key_id` and `project` (a slug) are empty for what no key is known of. `exact_amount` is unrounded. `amount` is the
@@ -169,8 +169,7 @@ def usage_sheet(
         before = usage_total(organization, *compared, zone, currency=usage.currency, chosen=chosen)
     bills = bills_of(usage)
     overview = overview_of(usage, bills)
-    found = _rows(usage, bills, day_in(ZoneInfo(read_zone or zone)))
-    rows = tuple(sorted(found, key=lambda row: (row.day, row.kind, row.model, row.term_ref, row.key_id, row.project)))
+    rows = rows_of(usage, bills, read_zone or zone)
     shown = tuple(row for row in rows if chosen.holds(row))
     zero = from_minor(0, overview.currency)
     return UsageSheet(
@@ -182,6 +181,12 @@ def usage_sheet(
         saved=_saved(usage, chosen),
         before=before,
     )
+
+
+def rows_of(usage: RatedUsage, bills: Sequence[Bill], zone: str) -> tuple[SheetRow, ...]:
+    """Return the rows of a sheet of everything, by days of a zone and in order; `bills` are those of the ratings."""
+    found = _rows(usage, bills, day_in(ZoneInfo(zone)))
+    return tuple(sorted(found, key=lambda row: (row.day, row.kind, row.model, row.term_ref, row.key_id, row.project)))
 
 
 def usage_total(

@@ -136,16 +136,23 @@ class _Sums:
         )
 
     def _days(self, from_at: datetime, to_at: datetime) -> tuple[DayRow, ...]:
-        lines: dict[date, list[RatedLine]] = defaultdict(list)
+        amounts: dict[date, list[Decimal]] = defaultdict(list)
+        leased: dict[date, list[Decimal]] = defaultdict(list)
+        seconds: dict[date, list[Decimal]] = defaultdict(list)
         for line in self._rated:
-            lines[self._day(line.from_at)].append(line)
+            day, amount = self._day(line.from_at), line.amount
+            amounts[day].append(amount)
+            if _is_lease(line):
+                leased[day].append(amount)
+            if line.unit is Unit.GPU_SECONDS:
+                seconds[day].append(line.quantity)
         nothing: Mapping[str, _Counts] = {}
         return tuple(
             DayRow(
                 day=day,
-                amount=exact_sum(line.amount for line in lines[day]),
-                lease_amount=exact_sum(line.amount for line in lines[day] if _is_lease(line)),
-                gpu_seconds=exact_sum(line.quantity for line in lines[day] if line.unit is Unit.GPU_SECONDS),
+                amount=exact_sum(amounts[day]),
+                lease_amount=exact_sum(leased[day]),
+                gpu_seconds=exact_sum(seconds[day]),
                 tokens=_counts(counts.values()),
                 tokens_by_model={model: count.frozen().total for model, count in sorted(counts.items())},
             )

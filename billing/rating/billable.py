@@ -7,7 +7,8 @@ reported.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from billing.rating.quantities import QUANTITIES
 
@@ -18,8 +19,7 @@ Mix = Mapping[str, int]
 """A count by quality."""
 
 
-@dataclass(frozen=True, slots=True)
-class Billable:
+class Billable(msgspec.Struct, frozen=True):
     """What of one quantity is to be priced, by quality; `surplus` is what was counted of a part beyond its whole."""
 
     quantity: str

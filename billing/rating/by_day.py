@@ -70,6 +70,7 @@ class _Told:
 def divided(lines: Iterable[RatedLine], terms: Iterable[TermInput], slot: Slot) -> Iterator[RatedLine]:
     """Yield lines, those of quantities that the terms used divided by slot and caller; a part's key ends in both."""
     by_term = {term.ref: term for term in terms}
+    used: dict[str, dict[str, list[Used]]] = {}
     ordered = sorted(lines, key=lambda line: (line.from_at, line.line_key))
     same: dict[tuple[str, str], list[RatedLine]] = {}
     for line in ordered:
@@ -82,9 +83,11 @@ def divided(lines: Iterable[RatedLine], terms: Iterable[TermInput], slot: Slot) 
             yield line
             continue
         if about not in told:
-            apart = _Told(same[about])
-            is_divided = _is_divided(same[about], term, line.model, slot)
-            told[about] = None if is_divided else (apart, _slots(term, line.model, slot, apart))
+            if term.ref not in used:
+                used[term.ref] = _by_model(term.usage)
+            apart, usage = _Told(same[about]), used[term.ref].get(line.model, ())
+            is_divided = _is_divided(same[about], usage, slot)
+            told[about] = None if is_divided else (apart, _slots(usage, slot, apart))
         found = told[about]
         if found is None:
             yield line
@@ -97,19 +100,24 @@ def _is_of_units(line: RatedLine) -> bool:
     return line.token_class in QUANTITIES and line.unit is not Unit.AMOUNT
 
 
-def _is_divided(lines: Iterable[RatedLine], term: TermInput, model: str, slot: Slot) -> bool:
+def _by_model(usage: Iterable[Used]) -> dict[str, list[Used]]:
+    found: dict[str, list[Used]] = {}
+    for used in usage:
+        found.setdefault(used.model, []).append(used)
+    return found
+
+
+def _is_divided(lines: Iterable[RatedLine], usage: Iterable[Used], slot: Slot) -> bool:
     """Whether lines of a term and model stand divided already: each within one slot, and nobody to tell apart."""
-    if any(used.caller for used in term.usage if used.model == model):
+    if any(used.caller for used in usage):
         return False
     spans = {(line.from_at, line.to_at) for line in lines if _is_of_units(line)}
     return all(slot(first) == slot(max(first, end - timedelta.resolution)) for first, end in spans)
 
 
-def _slots(term: TermInput, model: str, slot: Slot, told: _Told) -> dict[str, _Slot]:
+def _slots(usage: Iterable[Used], slot: Slot, told: _Told) -> dict[str, _Slot]:
     found: dict[str, _Slot] = {}
-    for used in term.usage:
-        if used.model != model:
-            continue
+    for used in usage:
         one = found.setdefault(slot(used.from_at), _Slot(used.from_at, used.to_at))
         one.from_at, one.to_at = min(one.from_at, used.from_at), max(one.to_at, used.to_at)
         _add(one, used, told.group(used.context_over, used.marks))

@@ -120,11 +120,14 @@ def rate_time(
 
     No row reaches over a second of `divide_at`.
     """
+    held = tuple(holds)
+    if not held:
+        return Rated()
     from_at, to_at = instant_of_second(within[0]), instant_of_second(within[1])
     edges = {*divide_at, *(map(unix_second, day_edges(zone, from_at, to_at)) if zone else ())}
     if rates.fixed is None:
         edges.update(unix_second(version.effective_at) for version in rates.versions)
-    rated = [_row(about, rates, part, row) for shape in shapes(holds, from_at, to_at) for part in cut(shape, edges)]
+    rated = [_row(about, rates, part, row) for shape in shapes(held, from_at, to_at) for part in cut(shape, edges)]
     return Rated(
         tuple(line for line in rated if isinstance(line, RatedLine)),
         tuple(line for line in rated if isinstance(line, Unpriced)) if row.sign > 0 else (),

@@ -69,9 +69,11 @@ class PriceUnit(StrEnum):
     AMOUNT = "amount"
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A price with its unit: `amount` for `units` of the quantity it is multiplied with."""
+class Price(msgspec.Struct, frozen=True):
+    """A price with its unit: `amount` for `units` of the quantity it is multiplied with.
+
+    A struct and no dataclass, as the lines are that each have one.
+    """
 
     amount: Decimal
     unit: PriceUnit

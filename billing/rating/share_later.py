@@ -116,7 +116,7 @@ def hold_reserve(written: Written, term: TermInput, window: RatingWindow, parts:
     """Hold a part of what is owed by all rows so far, and release what was held long enough."""
     reserve = parts[-1].wording.reserve
     runs = undivided(parts)
-    by_part = _owed_by_part(written, runs)
+    by_part = [] if reserve is None else _owed_by_part(written, runs)
     owed = written.owed if reserve is not None and window.is_whole else Fraction(0)
     ends = term.to_at is not None and term.to_at <= window.period_to_at
     kept: dict[datetime, Fraction] = {}

@@ -216,6 +216,9 @@ def _token_line(term_ref: str, shared: tuple[Segment, Decimal], same: list[Piece
 
 
 def _decimals(mix: Mapping[str, int]) -> dict[str, Decimal]:
+    if len(mix) == 1:
+        [(quality, tokens)] = mix.items()
+        return {quality: Decimal(tokens)} if tokens else {}
     return {quality: Decimal(tokens) for quality, tokens in sorted(mix.items()) if tokens}
 
 

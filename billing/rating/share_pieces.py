@@ -22,7 +22,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import Unit, Unpriced
 from billing.rating.share_time import Segment
 from billing.rating.share_words import ExclusionRule, ShareBase, TransferPrice
-from billing.rating.token_share import Priced, TokenShareTerms, UsageTotal, price_token_share
+from billing.rating.token_share import CLASSES, Priced, TokenShareTerms, UsageTotal, price_token_share
 from billing.rating.versions import version_in_force
 
 MARK_RULES = (
@@ -190,7 +190,7 @@ def _totals(usage: Sequence[Used], versions: Sequence[PriceVersion]) -> Iterator
         yield UsageTotal(
             usage_key="all",
             model=used.model,
-            token_class=TokenClass(used.quantity),
+            token_class=CLASSES[used.quantity],
             price_version_id=version.version_id if version else None,
             quantity=used.count,
             quality_mix={used.quality: used.count},

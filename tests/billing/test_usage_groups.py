@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import msgspec
 import pytest
+from django.db.models import Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.bases import Grain, read_bases
 from billing.models import TermDeployment
 from billing.queries.usage_windows import windows_of
-from billing.usage_groups import ABOUT, SHARED, Stretches, caller_of, grouped, hours_of, told_apart
+from billing.usage_groups import ABOUT, SHARED, Group, Stretches, caller_of, day_of, grouped, hours_of, told_apart
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.models import Quality, UsageHour, Witness
 from tests.billing.world import APRIL, MARCH, World, make_world
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from tests.billing.world import Shared
 
 BY_HOUR = Stretches()
-GROUP = dict.fromkeys((*SHARED, *BY_HOUR.names), "same")
+GROUP = Group(UUID(int=1), "same", "input", "A", 0, "", (MARCH,), MARCH, MARCH + timedelta(hours=1), 0)
 MODEL = "sample-model"
 
 
@@ -60,14 +63,35 @@ def world() -> World:
 @settings(max_examples=examples(40))
 @given(st.integers(0, 10**12), st.dictionaries(st.sampled_from("abc"), st.integers(-5, 10**12)))
 def test_what_bills_is_divided_and_no_part_is_below_nothing(counted: int, parts: dict[str, int]) -> None:
-    group = tuple(GROUP[name] for name in (*SHARED, *BY_HOUR.names))
-    callers = {group: {caller: {"input": count} for caller, count in parts.items()}}
-    found = told_apart({**GROUP, "quantity": "input", "count": counted}, BY_HOUR, callers)
+    callers = {GROUP.shared: {caller: {"input": count} for caller, count in parts.items()}}
+    found = told_apart(msgspec.structs.replace(GROUP, count=counted), callers)
     assert sum(count for _, count in found) == counted
     assert all(count >= 0 for _, count in found)
     known = {caller: count for caller, count in parts.items() if count > 0}
     if sum(known.values()) <= counted:
         assert {caller: count for caller, count in found if caller} == known
+
+
+def test_callers_are_found_by_what_their_hours_share_with_a_group() -> None:
+    assert GROUP.shared == (*(getattr(GROUP, name) for name in SHARED), *GROUP.stretch)
+
+
+@pytest.mark.django_db
+def test_groups_begin_and_end_to_the_microsecond_where_their_hours_do(world: World) -> None:
+    shared = world.share(model=MODEL)
+    instants = [MARCH + timedelta(hours=9, microseconds=micros) for micros in (0, 1, 123_456, 999_999)]
+    for at in instants:
+        shared.use({"output": 10**17}, at=at, model=MODEL)
+    by_hour = grouped(UsageHour.objects.all(), BY_HOUR)
+    assert [group.start for group in by_hour] == [group.stretch[0] for group in by_hour] == instants
+    assert [group.end for group in by_hour] == list(
+        UsageHour.objects.order_by("from_at").values_list("to_at", flat=True)
+    )
+    assert all(group.start.tzinfo is UTC and type(group.count) is int for group in by_hour)
+    whole = Stretches(day=day_of(Value("UTC"), (), [shared.deployment.id]))
+    [together] = grouped(UsageHour.objects.all(), whole)
+    assert (together.start, together.end, together.count) == (instants[0], by_hour[-1].end, 4 * 10**17)
+    assert together.stretch == (None, 0)
 
 
 @pytest.mark.django_db
@@ -102,8 +126,8 @@ def test_what_engines_bill_has_no_keys(world: World) -> None:
 def hour_by_hour(chosen: QuerySet[UsageHour]) -> list[tuple[Any, ...]]:
     """What sums by the database give for each hour by itself."""
     return [
-        (tuple(row[name] for name in ABOUT), row["start"], row["end"], int(row["count"]))
-        for row in grouped(chosen, BY_HOUR)
+        (tuple(getattr(group, name) for name in ABOUT), group.start, group.end, group.count)
+        for group in grouped(chosen, BY_HOUR)
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from billing.pages.periods import read_period
 from billing.pages.usage_figures import (
@@ -127,7 +128,7 @@ def test_leases_have_a_figure_where_all_is_shown_and_none_under_one_model() -> N
 
 
 def test_what_a_cache_saved_is_said_where_it_saved_something() -> None:
-    cached = replace(row(1), tokens=TokenCounts(input=100, cached_input=25, cache_write=3))
+    cached = structs.replace(row(1), tokens=TokenCounts(input=100, cached_input=25, cache_write=3))
     shown = replace(sheet(cached), saved=Decimal("0.75"))
     [_cost, tokens, cache] = kpis(shown, MARCH, None, "en")
     assert (cache.value, cache.foot) == ("25.0", "saved $0.75")
