@@ -95,7 +95,9 @@ def _counted(deployments: list[UUID], from_at: datetime, to_at: datetime) -> dic
     sums: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = [_summed(UsageHour.objects.filter(hours), deployments) for hours in parts.hours]
     if parts.days is not None:
-        rows.append(_summed(UsageDay.objects.filter(parts.days), deployments))
+        # Whole days lie within the time; said of their hours too, the index by deployment finds them.
+        whole = UsageDay.objects.filter(parts.days, from_at__gte=from_at, from_at__lt=to_at)
+        rows.append(_summed(whole, deployments))
     for deployment, witness, tokens in chain.from_iterable(rows):
         sums[deployment][witness] += int(tokens)
     # Sums leave out hours with nothing in them, and a witness that counted nothing is not one that is not there.
