@@ -103,11 +103,10 @@ def _metered(provider: Organization, hour_at: datetime, node: str, meter_id: UUI
 def _unmetered(
     provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None, limit: int
 ) -> list[HourPart]:
-    usage = UsageHour.objects.filter(meter=OuterRef("pk"))
-    around = usage.filter(from_at__gte=hour_at - AROUND, from_at__lt=hour_at + AROUND)
-    meters = Meter.objects.filter(Exists(around), node__cluster__provider=provider).exclude(
-        Exists(usage.filter(from_at__gte=hour_at, from_at__lt=hour_at + HOUR))
-    )
+    around = UsageHour.objects.filter(meter=OuterRef("pk"), from_at__gte=hour_at - AROUND, from_at__lt=hour_at + AROUND)
+    # Those of the hour are looked up in one set: most meters are in it, and no other is asked for the days around.
+    metered = UsageHour.objects.filter(from_at__gte=hour_at, from_at__lt=hour_at + HOUR).values("meter_id")
+    meters = Meter.objects.filter(~Q(id__in=metered), Exists(around), node__cluster__provider=provider)
     meters = meters.filter(node__name=node) if node else meters
     meters = meters if meter_id is None else meters.filter(id=meter_id)
     rows = meters.order_by("node__name", "model", "quantity", "accelerator__position", "id").values_list(
