@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -99,6 +99,11 @@ def chart_node(row: NodeRow, metered: Metered) -> Node:
     lanes: list[Lane] = []
     blocks: list[Block] = []
     amounts = {_key(holding.hold): holding for holding in holdings(row)}
+    # A lease says the same on each card of a node.
+    drawn = {
+        (hold, part.kind): _block(0, hold, amounts[_key(hold)], metered, thin=part.kind != SliceKind.WHOLE)
+        for hold, part in {(hold, part.kind): (hold, part) for _card, part, hold in _holds(row)}.values()
+    }
     for card in row.cards:
         own = len(lanes)
         known = cards.get(card.id)
@@ -111,8 +116,7 @@ def chart_node(row: NodeRow, metered: Metered) -> Node:
                 lane = len(lanes)
                 words = slice_words(part.kind, part.profile, part.label, part.share_permille)
                 lanes.append(Lane(words, thin=True))
-            thin = lanes[lane].thin
-            blocks.extend(_block(lane, hold, amounts[_key(hold)], metered, thin=thin) for hold in part.holds)
+            blocks.extend(replace(drawn[hold, part.kind], first_lane=lane, last_lane=lane) for hold in part.holds)
     tone, state = node_state(node, metered.findings.get(row.id, ()), metered)
     retired = sum(card.retired_at is not None for card in cards.values() if card.id in {one.id for one in row.cards})
     return Node(
