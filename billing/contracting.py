@@ -1,7 +1,7 @@
 """Making contracts and their terms, and ending them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Extract
 
+from billing.contract_ends import earliest_end
 from billing.contract_headers import Header, full_second
 from billing.cuts import ensure_cuts, write_cuts
 from billing.holding import Hold, SliceTaken, WrongTerms, hold_slices
@@ -290,15 +291,6 @@ def terminate_contract(
         at=now,
     )
     return contract
-
-
-def earliest_end(contract: Contract) -> datetime:
-    """Return the first instant at which a contract can end: after its latest period began, or where that is closed,
-    as it ended."""
-    latest = BillingPeriod.objects.filter(contract=contract).order_by("-from_at").first()
-    if latest is not None and latest.state == PeriodState.CLOSED:
-        return latest.to_at
-    return (latest.from_at if latest else contract.from_at) + timedelta(seconds=1)
 
 
 def ends_of_terms(contract: Contract, at: datetime) -> list[TermChange]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from billing.agreements.checks import refuse
 from billing.agreements.proposals import Change
-from billing.contracting import earliest_end, ends_of_terms
+from billing.contract_ends import earliest_end
+from billing.contracting import ends_of_terms
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, ContractState
 from billing.rating.rated import TermKind
@@ -50,7 +51,9 @@ def end_changes(contract: Contract, at: datetime) -> tuple[Change, ...]:
         raise refuse(WrongWording(FIELD, reason, sentence("a contract in force")))
     if at < earliest:
         reason = sentence(
-            "It is too early: what was used before may be invoiced. The earliest end is %(example)s.", example=example
+            "It is too early: what was used before may be invoiced, and what was put on the next invoice stands there. "
+            "The earliest end is %(example)s.",
+            example=example,
         )
         raise refuse(WrongWording(FIELD, reason, example))
     if end is not None and at >= end:

@@ -16,7 +16,8 @@ from billing.agreements.ending import end_changes, read_end
 from billing.agreements.standing import preview_of
 from billing.charging import charge_period, ensure_periods
 from billing.closing import close_period
-from billing.contracting import add_lease, earliest_end
+from billing.contract_ends import earliest_end
+from billing.contracting import add_lease
 from billing.holding import WrongTerms
 from billing.models import (
     Acceptance,
