@@ -97,7 +97,9 @@ def is_approved(*, period: BillingPeriod, amount: Decimal, tax: Decimal, now: da
         return True
     period.ready_at, period.ready_amount, period.ready_tax = now, amount, tax
     period.approved_at, period.approved_by = None, ""
-    period.save(update_fields=["ready_at", "ready_amount", "ready_tax", "approved_at", "approved_by"])
+    # Its taxes are worked out: whatever was waited for is there.
+    period.tax_wait = {}
+    period.save(update_fields=["ready_at", "ready_amount", "ready_tax", "approved_at", "approved_by", "tax_wait"])
     return False
 
 

@@ -136,7 +136,7 @@ def _open(organization: Organization, now: datetime, *, as_provider: bool | None
         False: Q(contract__tenant=organization),
     }[as_provider]
     charged = Charge.objects.filter(period=OuterRef("pk")).order_by().values("period").annotate(sum=Sum("amount"))
-    before = Invoice.objects.filter(
+    before = Invoice.objects.standing().filter(
         period__contract=OuterRef("contract"), period__to_at=OuterRef("from_at"), number__isnull=False
     )
     return (

@@ -12,6 +12,8 @@ from billing.adjusting.last_bills import bill_late
 from billing.adjusting.rules import set_issuing_rule
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period
+from billing.corrections.reissuing import reissue_invoice
+from billing.corrections.voiding import void_invoice
 from billing.models import Contract, Invoice, IssuingRule
 from tenants.models import AuditEntry, Membership, Role
 from tests.billing.adjusting.late import MAY, Late, late_world
@@ -161,3 +163,15 @@ def test_why_a_period_does_not_close_now_is_said(cast: Cast, client: Client) -> 
     Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
     assert client.post(f"/p/drafts/{third.pk}/close/").status_code == 403
     assert "Close now" not in text_of(client.get(f"/p/drafts/{third.pk}/"))
+
+
+def test_a_draft_is_compared_with_the_invoice_that_stands_and_not_with_a_void_one(
+    cast: Cast, client: Client, waiting: Late
+) -> None:
+    void = Invoice.objects.get()
+    void_invoice(invoice_id=void.pk, reason="Wrong company", by="petra", now=MAY)
+    again = reissue_invoice(invoice_id=void.pk, by="petra", now=MAY)
+    client.force_login(cast.petra)
+    shown = text_of(client.get(f"/p/drafts/{waiting.world.period(APRIL).pk}/"))
+    assert f"Period before $36.00 {again.number}" in shown
+    assert str(void.number) not in shown.replace(str(again.number), "")

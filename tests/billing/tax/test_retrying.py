@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from billing.adjusting.rules import set_issuing_rule
 from billing.closing import CloseState, close_period
 from billing.models import TaxQuestion
 from billing.tax.retrying import TaxNotRetryable, TaxStepState, retry_tax, tax_step
@@ -95,6 +96,13 @@ def test_a_missing_rate_is_named_and_the_bill_is_issued_once_it_is_there(cast: C
     assert not tax_step(rateless.period()).retry
 
 
+def test_a_bill_that_waits_for_its_approval_waits_for_no_tax_any_more(cast: Cast, rateless: World) -> None:
+    set_issuing_rule(provider=cast.provider, back_billing_months=12, approves=True, actor="petra", now=LATER)
+    own_rate(cast.provider, "JP", "10", date(2026, 1, 1))
+    assert close_period(period_id=rateless.period().pk, now=LATER).state is CloseState.AWAITING_APPROVAL
+    assert tax_step(rateless.period()).state is TaxStepState.NOT_DUE
+
+
 def test_looking_again_writes_nothing_new(rateless: World) -> None:
     before = rateless.period().tax_wait
     assert before == {"kind": "tax_rate", "country": "JP", "on": "2026-03-05"}
@@ -109,7 +117,7 @@ def call(world: World, method: str, path: str, who: Organization) -> Any:
 def test_the_api_says_what_is_missing_and_the_provider_alone_may_try_again(rateless: World) -> None:
     shown = call(rateless, "get", "", rateless.provider).json()
     assert (shown["tax"]["state"], shown["tax"]["missing_rate_country"]) == ("failed", "JP")
-    assert [action["name"] for action in shown["actions"]] == ["retry_tax"]
+    assert [action["name"] for action in shown["actions"]] == ["close", "retry_tax"]
     assert call(rateless, "get", "", rateless.tenant).json()["actions"] == []
     tried = call(rateless, "post", "/steps/tax/retry", rateless.provider)
     assert (tried.status_code, tried.json()["missing_rate_on"]) == (200, "2026-03-05")
