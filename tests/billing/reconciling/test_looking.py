@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection, transaction
 
+from billing.books import check_books
 from billing.dues import dues_of
 from billing.ledger import balance
 from billing.models import (
     AccountKind,
     Collection,
+    CreditMovement,
     Difference,
     Invoice,
     InvoiceState,
@@ -28,6 +30,7 @@ from billing.models import (
     StripeIntent,
     StripeMovement,
     StripePayee,
+    TopUp,
 )
 from billing.models import SettlementState as State
 from billing.payments import PaymentMethod, record_payment
@@ -39,6 +42,9 @@ from tests.billing.collected import add_card, collect, gateway_of, only_invoice_
 from tests.billing.collected import begin as begin_settlement
 from tests.billing.issued import make_issued
 from tests.billing.stripe_gateway.paid import charged
+from tests.billing.test_credits import prepaid_world
+from tests.billing.topups.prepaid import bought
+from tests.billing.world import MARCH
 from tests.factories import make_organization
 from tests.fakes.stripe_double.inbox import webhook_inbox
 
@@ -285,6 +291,27 @@ def test_refunds_and_transfers_that_nobody_booked_are_found(double: StripeDouble
     assert (invoice.state, dues_of(invoice).left) == (InvoiceState.ISSUED, Decimal("1.00"))
     payout = Payout.objects.get()
     assert (payout.state, payout.amount, payout.method) == (PayoutState.PAID, Decimal("0.50"), PayoutMethod.STRIPE)
+
+
+def test_a_refund_by_hand_of_bought_credit_is_booked_and_differs_no_more(
+    double: StripeDouble, operator: Organization
+) -> None:
+    gateway = gateway_of(double)
+    customer = gateway.create_customer("someone", "Someone", "a@b.example", "cust:someone")
+    intent = charged(gateway, customer, currency="USD").id
+    _, _, term = prepaid_world()
+    bought(term, "100", at=MARCH, intent=intent)
+    TopUp.objects.update(charge_id=double.state()["charge"][0]["id"])
+    assert looked(double) == {}
+    gateway.refund(payment_intent_id=intent, amount_minor=100, reference="by hand", idempotency_key="r")
+    found = looked(double)
+    assert set(found) == {"refund_unbooked", "balance"}
+    settle(double, found["refund_unbooked"], "book")
+    assert CreditMovement.objects.get().amount == Decimal("1.00")
+    assert looked(double) == {}
+    assert "credit that left between closes says where it went" not in {
+        one.name for one in check_books() if not one.holds
+    }
 
 
 def test_a_balance_that_is_off_as_before_stays_accepted_while_money_moves(
