@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from billing.closing import Closed, CloseState, close_period
+from billing.corrections.applying import apply_before_push
 from billing.models import BillingPeriod, Invoice, Settlement, SettlementState
 from billing.queries.invoice_steps import PUSHING
 from billing.settlement import settle
@@ -79,6 +80,7 @@ def push_now(*, invoice_id: UUID, actor: str, gateway: StripeGateway, now: datet
         after={"state": SettlementState(settlement.state).value},
         at=now,
     )
+    apply_before_push(invoice_id=invoice_id, now=now)
     for _step in range(STEPS_MAX):
         if not settle(invoice_id=invoice_id, gateway=gateway, now=now):
             break

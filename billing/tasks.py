@@ -31,6 +31,7 @@ from billing.adjusting import last_bills
 from billing.agreements import drafting
 from billing.banking import deciding
 from billing.collecting import cards, letters, notices
+from billing.corrections import applying
 from billing.documents import making
 from billing.dunning import letters as dunning_letters
 from billing.dunning import stepping
@@ -227,6 +228,7 @@ def settle_invoices(**_: object) -> None:
         if time.monotonic() > stop_at:
             return
         try:
+            applying.apply_before_push(invoice_id=invoice_id, now=datetime.now(UTC))
             for _step in range(SETTLEMENT_STEPS_MAX):
                 if not settlement.settle(invoice_id=invoice_id, gateway=gateway, now=datetime.now(UTC)):
                     break

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-AT_REST = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM, SettlementState.FAILED)
-"""States in which Stripe asks for nothing, so that no money can come twice."""
+AT_REST = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM, SettlementState.FAILED, SettlementState.CUSTOMER)
+"""States in which Stripe asks for nothing, so that no money can come twice: in the last of them nothing of the invoice
+is at Stripe yet, and what is pushed then is what the balance has left of it."""
 
 
 def due_balances(*, limit: int) -> list[UUID]:
@@ -31,12 +32,25 @@ def due_balances(*, limit: int) -> list[UUID]:
     return [account.pk for account in wanting.order_by("pk")[:limit] if _payable(account).exists()]
 
 
+def apply_before_push(*, invoice_id: UUID, now: datetime) -> list[Payment]:
+    """Let a tenant's balance pay an invoice that is about to go to Stripe, so that Stripe asks for the rest alone."""
+    settlement = Settlement.objects.filter(pk=invoice_id, state=SettlementState.CUSTOMER).select_related("invoice")
+    found = settlement.first()
+    if found is None:
+        return []
+    invoice = found.invoice
+    account = BalanceAccount.objects.filter(
+        tenant_id=invoice.tenant_id, issuer_id=invoice.issuer_id, currency=invoice.currency
+    ).first()
+    return apply_balance(account_id=account.pk, now=now) if account is not None else []
+
+
 @transaction.atomic
 def apply_balance(*, account_id: UUID, now: datetime) -> list[Payment]:
     """Pay a tenant's invoices of one issuer from its balance, as far as it goes; return the payments made.
 
     The invoices' rows are locked first, in primary-key order, then the balance's: so it pays for no more than it has,
-    and no invoice gets more than it has left. An invoice that Stripe is asked to collect is left to Stripe. Called
+    and no invoice gets more than it has left. An invoice that is at Stripe already is left to Stripe. Called
     again, it finds nothing left to do. Raises BalanceAccount.DoesNotExist.
     """
     account = BalanceAccount.objects.get(pk=account_id)

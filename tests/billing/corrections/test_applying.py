@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 
-from billing.corrections.applying import apply_balance, due_balances
+from billing.corrections.applying import apply_balance, apply_before_push, due_balances
 from billing.corrections.policies import keep_policy
 from billing.dues import dues_of
 from billing.models import Invoice, InvoiceState, Payment, SettlementState
 from billing.payment_reversals import reverse_payment
+from tenants.ids import new_id
 from tenants.models import Organization
+from tests.billing.collected import collect, gateway_of, only_invoice_at
 from tests.billing.corrections.corrected import BY, NOW, books, wrong_in_the_books
 from tests.billing.corrections.kept import by_hand, keep, stands
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
 from tests.kept import kept
 
 if TYPE_CHECKING:
-    pass
+    from tests.fakes.stripe_double.fixture import StripeDouble
 
 
 def owing(
@@ -66,7 +68,7 @@ def test_more_that_comes_later_goes_on_where_it_stopped(parties: tuple[Organizat
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("state", [SettlementState.CUSTOMER, SettlementState.WAIT, SettlementState.COLLECT])
+@pytest.mark.parametrize("state", [SettlementState.DRAFT, SettlementState.WAIT, SettlementState.COLLECT])
 def test_an_invoice_that_stripe_collects_is_left_to_stripe(
     state: SettlementState, parties: tuple[Organization, Organization]
 ) -> None:
@@ -74,6 +76,44 @@ def test_an_invoice_that_stripe_collects_is_left_to_stripe(
     account = keep("20.00", parties)
     assert due_balances(limit=10) == []
     assert apply_balance(account_id=account.pk, now=NOW) == []
+    assert apply_before_push(invoice_id=Invoice.objects.get().pk, now=NOW) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_invoice_that_is_about_to_go_to_stripe_is_paid_first_and_stripe_asks_for_the_rest(
+    double: StripeDouble,
+) -> None:
+    parties = make_parties()
+    invoice = owing("50.00", parties, state=SettlementState.CUSTOMER)
+    account = keep("20.00", parties)
+    (payment,) = apply_before_push(invoice_id=invoice.pk, now=NOW)
+    assert (payment.amount, stands(account)) == (Decimal(20), Decimal(0))
+    assert apply_before_push(invoice_id=invoice.pk, now=NOW) == []
+    assert collect(invoice, gateway_of(double), now=NOW).state == SettlementState.WAIT
+    pushed = only_invoice_at(double, invoice)
+    assert (pushed["status"], pushed["amount_due"]) == ("open", 3_000)
+    assert not wrong_in_the_books()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_balance_pays_whole_does_not_go_to_stripe(
+    double: StripeDouble,
+) -> None:
+    parties = make_parties()
+    invoice = owing("50.00", parties, state=SettlementState.CUSTOMER)
+    account = keep("60.00", parties)
+    apply_before_push(invoice_id=invoice.pk, now=NOW)
+    assert collect(invoice, gateway_of(double), now=NOW).state == SettlementState.PAID
+    invoice.refresh_from_db()
+    assert (invoice.state, stands(account), double.state()["invoice"]) == (InvoiceState.PAID, Decimal(10), [])
+    assert not wrong_in_the_books()
+
+
+@pytest.mark.django_db
+def test_without_a_balance_or_a_settlement_nothing_is_paid_before(parties: tuple[Organization, Organization]) -> None:
+    invoice = owing("50.00", parties, state=SettlementState.CUSTOMER)
+    assert apply_before_push(invoice_id=invoice.pk, now=NOW) == []
+    assert apply_before_push(invoice_id=new_id(), now=NOW) == []
 
 
 @pytest.mark.django_db
