@@ -118,6 +118,14 @@ def root(db: None) -> Client:
 filled = kept(fill)
 
 
+def test_a_list_is_titled_by_what_is_in_it(root: Client) -> None:
+    page = root.get(reverse("admin:billing_ledgerentry_changelist")).content.decode()
+    assert "<title>Ledger entries · Forecourt operations</title>" in page
+    assert "<h1>Ledger entries</h1>" in page
+    assert "Select ledger entry" not in page
+    assert "<h1>Every table</h1>" in root.get(reverse("admin:index")).content.decode()
+
+
 def test_apps_with_tables_of_their_own_have_tests_of_their_own() -> None:
     """Those open every page of such a table: `tests.admin_pages.open_every_page`."""
     tests = Path(__file__).parents[1]

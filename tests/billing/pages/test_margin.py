@@ -109,7 +109,9 @@ def test_nothing_yet_says_so(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
     assert "No clusters yet" in text_of(client.get(PAGE))
     made(cast)
-    assert "Nothing was worked out for these days" in text_of(client.get("/p/margin/?month=2026-01"))
+    empty = client.get("/p/margin/?month=2026-01")
+    assert "Nothing was worked out for these days" in text_of(empty)
+    assert 'href="/p/margin/simulate/"' in empty.content.decode()
 
 
 def test_income_in_another_currency_is_listed_apart(cast: Cast, client: Client, costly: Costly) -> None:
