@@ -1,6 +1,6 @@
 """One day of a tenant's usage, hour by hour."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,8 +19,9 @@ from billing.pages.usage_charts import legend, model_series, model_tones, model_
 from billing.pages.usage_context import read_zone
 from billing.pages.usage_parts import Known
 from billing.queries.usage import ModelRow
-from billing.queries.usage_hours import HourRow, UsageDay, usage_day
+from billing.queries.usage_hours import HourRow, usage_hours
 from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, usage_sheet
+from billing.queries.usage_sums import usage_overview
 from metering.key_queries import known_keys, projects_of
 from portal.charts import Column, ColumnState, Fact, column_table, stacked_columns
 from portal.figures import axis, compact, day, locale_for, number
@@ -38,10 +39,14 @@ FILTER_CHARS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page is about: a day, its hours, the sheet of the day or of the chosen hour, and the filters."""
+    """What the page is about: a day, its hours, the models used on it, dearest first, a sheet and the filters.
+
+    The sheet is of the day or of the chosen `hour`.
+    """
 
     period: Period
-    found: UsageDay
+    hours: tuple[HourRow, ...]
+    models: Sequence[str]
     sheet: UsageSheet
     kept: Mapping[str, str]
     known: Known
@@ -69,10 +74,11 @@ def tenant_usage_day(request: HttpRequest, organization: Organization, *, day: d
     )
     chosen = Chosen(kept["model"], kept["key"], kept["project"], by_caller=bool(known.keys))
     currency = kept["currency"] or None
-    found = usage_day(organization, period.from_at, period.end_at, billed, currency=currency, chosen=chosen)
-    from_at, to_at = hour or (period.from_at, period.end_at)
-    sheet = usage_sheet(organization, from_at, to_at, billed, currency=currency, chosen=chosen, read_zone=zone)
-    context = _context(Shown(period, found, sheet, kept, known, hour))
+    whole = (period.from_at, period.end_at)
+    hours = usage_hours(organization, *whole, billed, currency=currency, chosen=chosen)
+    sheet = usage_sheet(organization, *(hour or whole), billed, currency=currency, chosen=chosen, read_zone=zone)
+    all_day = usage_overview(organization, *whole, billed, currency=currency) if hour else sheet.overview
+    context = _context(Shown(period, hours, [row.model for row in all_day.models], sheet, kept, known, hour))
     return render(request, "billing/tenant_usage_day.html", context)
 
 
@@ -107,10 +113,10 @@ def _context(shown: Shown) -> dict[str, Any]:
     locale = locale_for(translation.get_language() or "en")
     period, sheet, kept = shown.period, shown.sheet, shown.kept
     overview = sheet.overview
-    models = [row.model for row in shown.found.overview.models]
+    models = shown.models
     rows = usage_figures.shown_models(sheet)
     series = model_series(models)
-    columns = [_column(number, hour, models, shown, locale) for number, hour in enumerate(shown.found.hours)]
+    columns = [_column(number, hour, models, shown, locale) for number, hour in enumerate(shown.hours)]
     title = _title(period.first, locale)
     hours = {"zone": period.zone}
     tones = model_tones(models)
@@ -127,7 +133,7 @@ def _context(shown: Shown) -> dict[str, Any]:
         "sheet": sheet,
         "kept": {"group": "key"},
         "day_only": True,
-        "is_empty": not (sheet.rows or any(hour.tokens.total for hour in shown.found.hours)),
+        "is_empty": not (sheet.rows or any(hour.tokens.total for hour in shown.hours)),
         "empty": Empty(
             _("Nothing used on this day"), _("No tokens were metered and no GPUs were held for you."), icon="chart"
         ),
@@ -173,7 +179,7 @@ def _price_lines(row: ModelRow, currency: str, locale: str) -> tuple[str, ...]:
     return (prices, *usage_figures.tier_prices(row.tiers, currency, locale))
 
 
-def _column(number: int, hour: HourRow, models: list[str], shown: Shown, locale: str) -> Column:
+def _column(number: int, hour: HourRow, models: Sequence[str], shown: Shown, locale: str) -> Column:
     period = shown.period
     local = hour.at.astimezone(ZoneInfo(period.zone))
     values = model_values(hour.tokens_by_model, models)

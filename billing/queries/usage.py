@@ -1,6 +1,6 @@
 """Use and cost of an organization over a window, rated live by the functions that charge and invoice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,9 +12,11 @@ import msgspec
 
 from billing.bases import Grain, read_bases
 from billing.basis import PeriodBasis, days_together, rate
+from billing.models import Contract
 from billing.queries.usage_windows import begins_inside, contracts_within, counts_by_period, windows_of
 from billing.rating.by_day import Slot, day_in, divided
 from billing.rating.rated import Rated
+from billing.usage_spans import Window
 from tenants.models import Organization
 
 DEFAULT_CURRENCY = "USD"
@@ -173,9 +175,8 @@ def rated_usage(
     party = {side.value: organization}
     contracts = contracts_within(from_at, to_at, party, contract_id)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
-    chosen = currency or (contracts[-1].currency if contracts else DEFAULT_CURRENCY)
-    shown = [contract for contract in contracts if contract.currency == chosen]
-    windows = [window for contract in shown for window in windows_of(contract, from_at, to_at)]
+    chosen = currency or _latest_currency(contracts)
+    windows = _windows(contracts, chosen, from_at, to_at)
     others = contracts_within(*compared, party, contract_id) if compared else []
     beside = [each for one in others if one.currency == chosen for each in windows_of(one, *(compared or ()))]
     grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
@@ -193,6 +194,30 @@ def rated_usage(
         begins_inside(windows) and counts_by_period(shown_bases),
         tuple((basis, _summed(basis)) for basis in others_bases),
     )
+
+
+def usage_by_hour(
+    organization: Organization,
+    from_at: datetime,
+    to_at: datetime,
+    zone: str,
+    *,
+    currency: str | None = None,
+    by_caller: bool = False,
+) -> list[PeriodBasis]:
+    """Return what `rated_usage` would rate of a tenant hour by hour, for those who want to know no amounts."""
+    contracts = contracts_within(from_at, to_at, {Side.TENANT.value: organization})
+    windows = _windows(contracts, currency or _latest_currency(contracts), from_at, to_at)
+    return read_bases(windows, zone=zone, grain=Grain.HOUR, by_caller=by_caller) if windows else []
+
+
+def _latest_currency(contracts: Sequence[Contract]) -> str:
+    return contracts[-1].currency if contracts else DEFAULT_CURRENCY
+
+
+def _windows(contracts: Iterable[Contract], currency: str, from_at: datetime, to_at: datetime) -> list[Window]:
+    shown = [contract for contract in contracts if contract.currency == currency]
+    return [window for contract in shown for window in windows_of(contract, from_at, to_at)]
 
 
 def _summed(basis: PeriodBasis) -> Rated:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.queries.usage import RatedUsage, TokenCounts, UsageOverview, rated_usage
+from billing.queries.usage import TokenCounts, usage_by_hour
 from billing.queries.usage_sheet import EVERYTHING, Chosen
-from billing.queries.usage_sums import overview_of
 from tenants.models import Organization
 
 HOUR = timedelta(hours=1)
@@ -22,15 +21,7 @@ class HourRow:
     tokens_by_model: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class UsageDay:
-    """A day's overview and its hours."""
-
-    overview: UsageOverview
-    hours: tuple[HourRow, ...]
-
-
-def usage_day(
+def usage_hours(
     organization: Organization,
     from_at: datetime,
     to_at: datetime,
@@ -38,27 +29,21 @@ def usage_day(
     *,
     currency: str | None = None,
     chosen: Chosen = EVERYTHING,
-) -> UsageDay:
+) -> tuple[HourRow, ...]:
     """Return the hours of `[from_at, to_at)`; usage of a part of an hour belongs to the hour it begins in.
 
-    The hours hold what is chosen; the overview is of everything.
+    The hours hold what is chosen of the usage that `rated_usage` rates; nothing is rated here.
     """
-    usage = rated_usage(
-        organization, from_at, to_at, zone, currency=currency, by_hour=True, by_caller=chosen.tells_callers
-    )
-    return UsageDay(overview_of(usage), _hours(usage, chosen))
-
-
-def _hours(usage: RatedUsage, chosen: Chosen) -> tuple[HourRow, ...]:
+    bases = usage_by_hour(organization, from_at, to_at, zone, currency=currency, by_caller=chosen.tells_callers)
     sums: dict[datetime, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    for basis, _rated in usage.parts:
+    for basis in bases:
         for _term, used in basis.tokens():
             if chosen.holds_use(used.model, used.caller):
-                place = usage.from_at + (used.from_at - usage.from_at) // HOUR * HOUR
+                place = from_at + (used.from_at - from_at) // HOUR * HOUR
                 sums[place][used.model][used.quantity] += used.count
     rows = []
-    at = usage.from_at
-    while at < usage.to_at:
+    at = from_at
+    while at < to_at:
         models = {model: TokenCounts(**counts) for model, counts in sums[at].items()}
         rows.append(
             HourRow(at, _added(tuple(models.values())), {model: counts.total for model, counts in models.items()})
