@@ -104,7 +104,8 @@ def read_bases(
 
     Days are those of the contract's time zone, or of `zone`. An hour that begins before a window's end counts whole:
     hours are cut at the ends of periods. `by_caller` tells usage apart by key and project (`billing.usage_groups`).
-    `summed` reads days that are over as their sums (`billing.summed_days`); what is charged is read from the hours.
+    `summed` reads days that are over as their sums (`billing.summed_days`), told apart by caller where it is by day;
+    what is charged is read from the hours.
     """
     parties = [{window.contract.provider_id, window.contract.tenant_id} for window in windows]
     with within_own_of(set.intersection(*parties) if parties else (), "what is rated is under the reader's contracts"):
@@ -123,7 +124,9 @@ def _bases(
     holds, spans = _holds(windows, terms), usage_spans(windows, terms)
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
     stretches = _stretches(spans, changes, Value(zone) if zone else zones_of(windows, spans), grain, _by_day(terms))
-    of_days = summed and grain is not Grain.HOUR and not by_caller and _is_utc(windows, zone)
+    # Who called is told apart in each stretch as a whole: a day is one, and read in one piece.
+    whole = grain is Grain.DAY if by_caller else grain is not Grain.HOUR
+    of_days = summed and whole and _is_utc(windows, zone)
     usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
     measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)

@@ -13,13 +13,14 @@ from billing.bases import Grain, read_bases
 from billing.charging import ensure_periods
 from billing.queries.drafts import draft_rows
 from billing.queries.usage import rated_usage
-from billing.queries.usage_sheet import usage_sheet, usage_total
+from billing.queries.usage_sheet import Chosen, usage_sheet, usage_total
 from billing.queries.usage_windows import windows_of
 from billing.summed_days import in_days
 from billing.usage_spans import Span
 from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
 from metering.models import Quality
 from metering.usage_days import sum_days
+from tests.billing.test_usage_groups import key_hours
 from tests.billing.world import MARCH, make_world
 from tests.examples import examples
 from tests.factories import make_price_version
@@ -46,6 +47,10 @@ def make_random(cast: Cast, random: Random) -> tuple[World, Shared]:
             world.book, number=number, effective_at=at + number * HOUR, tokens={**prices, ("one", "input"): "0.77"}
         )
     use_random(shared, random, 25)
+    for hour in random.sample(range(240), 25):
+        # Some say more than was counted of their hour, most less.
+        at, model = MARCH + hour * HOUR, random.choice(["one", "two"])
+        key_hours(shared, random.choice("ab"), at=at, model=model, input=random.randint(0, 3_000_000), output=7)
     world.lease(1, rolled_to_at=MARCH + 10 * DAY)
     ensure_periods(contract=world.contract, now=MARCH)
     return world, shared
@@ -75,6 +80,8 @@ def figures(cast: Cast, to_at: datetime) -> tuple[Any, ...]:
         usage_sheet(cast.tenant, MARCH, to_at, "UTC"),
         usage_sheet(cast.tenant, MARCH + 3 * HOUR, to_at, "UTC"),
         usage_sheet(cast.tenant, MARCH, to_at, "Asia/Shanghai"),
+        usage_sheet(cast.tenant, MARCH, to_at, "UTC", chosen=Chosen(by_caller=True)),
+        usage_sheet(cast.tenant, MARCH + 3 * HOUR, to_at, "UTC", chosen=Chosen(by_caller=True), read_zone="Asia/Tokyo"),
         usage_total(cast.tenant, MARCH, to_at, "UTC", currency="USD"),
         draft_rows(cast.tenant, to_at),
     )
@@ -87,6 +94,7 @@ def test_rated_from_days_is_rated_from_hours(cast: Cast, seed: int) -> None:
     _, shared = make_random(cast, random)
     to_at = MARCH + 9 * DAY + 7 * HOUR
     expected = figures(cast, to_at)
+    assert len({row.key_id for row in expected[3].rows}) > 1
     sum_all(MARCH + 7 * DAY + HOUR)
     assert UsageDay.objects.exists()
     assert figures(cast, to_at) == expected
@@ -111,7 +119,7 @@ def test_days_are_what_is_read_of_them_and_money_is_read_from_the_hours(cast: Ca
     assert read_bases([window], grain=Grain.DAY) == charged
     assert read_bases([window], grain=Grain.DAY, summed=True) != charged
     by_hour = rated_usage(cast.tenant, MARCH, MARCH + 9 * DAY, "UTC", by_hour=True)
-    by_caller = rated_usage(cast.tenant, MARCH, MARCH + 9 * DAY, "UTC", by_caller=True)
+    by_caller = rated_usage(cast.tenant, MARCH, MARCH + 9 * DAY, "UTC", by_hour=True, by_caller=True)
     assert sum(used.count for _, used in by_hour.parts[0][0].tokens()) == sum(
         used.count for _, used in by_caller.parts[0][0].tokens()
     )
