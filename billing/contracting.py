@@ -1,29 +1,22 @@
-"""Making contracts and their terms, and ending them."""
+"""Making contracts and their terms."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Extract
 
-from billing.contract_ends import earliest_end
 from billing.contract_headers import Header, full_second
-from billing.cuts import ensure_cuts, write_cuts
+from billing.cuts import ensure_cuts
 from billing.holding import Hold, SliceTaken, WrongTerms, hold_slices
 from billing.models import (
-    BillingPeriod,
     Collection,
     Contract,
     ContractState,
     PeriodKind,
-    PeriodState,
     PriceBook,
     Term,
-    TermAllocation,
-    TermDeployment,
 )
 from billing.numbering import next_number
 from billing.rating.kinds import KINDS, kind_of_wording
@@ -36,7 +29,7 @@ from billing.term_versions import TermChange, add_version, said_over
 from clusters.models import Allocation, Deployment, Slice
 from metering.comparison import agree_comparison
 from metering.models import Witness
-from tenants.models import AuditEntry, Organization
+from tenants.models import Organization
 from tenants.problems import Problem
 from tenants.sentences import sentence
 
@@ -45,18 +38,16 @@ __all__ = [
     "DeploymentTaken",
     "Hold",
     "SliceTaken",
-    "TerminationTooEarly",
     "WrongTerms",
     "add_lease",
     "add_lease_allocations",
     "add_term",
     "add_token_share",
     "checked",
-    "earliest_end",
-    "ends_of_terms",
+    "is_after",
+    "locked_active",
     "open_contract",
     "open_lease",
-    "terminate_contract",
 ]
 
 
@@ -66,14 +57,6 @@ class ContractNotActive(Problem):
     status = 409
     code = "contract_not_active"
     title = "The contract is not active"
-
-
-class TerminationTooEarly(Problem):
-    """The instant lies in a billing period that is over."""
-
-    status = 409
-    code = "termination_too_early"
-    title = "The contract cannot end that early"
 
 
 @transaction.atomic
@@ -145,7 +128,7 @@ def add_lease(
     Raises `SliceTaken` where somebody holds one of the slices in that time: then nothing is stored.
     """
     if not slices:
-        raise WrongTerms("A lease needs at least one slice.")
+        raise WrongTerms(sentence("A lease needs at least one slice."), field="slices", example='["<id of a slice>"]')
     model = slices[0].accelerator.model
     contract, from_at, to_at = checked(contract, from_at, to_at)
     lease = add_term(
@@ -193,15 +176,19 @@ def add_lease_allocations(*, lease: Term, holds: Sequence[Hold], now: datetime) 
 
     Raises `SliceTaken` like `add_lease`; then none of them is stored.
     """
-    contract = _locked_active(lease.contract)
+    contract = locked_active(lease.contract)
     full = [
         Hold(hold.slice, full_second(hold.from_at), full_second(hold.to_at) if hold.to_at else lease.to_at)
         for hold in holds
     ]
     for hold in full:
         _require_span(hold.from_at, hold.to_at)
-        if hold.from_at < lease.from_at or _after(hold.to_at, lease.to_at):
-            raise WrongTerms(f"{hold.from_at.isoformat()} is outside the lease {lease.ref}.")
+        if hold.from_at < lease.from_at or is_after(hold.to_at, lease.to_at):
+            raise WrongTerms(
+                sentence("%(at)s is outside the lease %(ref)s.", at=hold.from_at.isoformat(), ref=lease.ref),
+                field="from_at",
+                example=lease.from_at.isoformat(),
+            )
     wording = lease.wording_at(lease.from_at)
     assert isinstance(wording, LeaseWording), lease.ref
     return hold_slices(lease, contract, full, now, accelerator_model=wording.accelerator_model)
@@ -229,11 +216,20 @@ def add_token_share(
     """
     contract, from_at, to_at = checked(contract, from_at, to_at)
     if contract.price_book_id is None:
-        raise WrongTerms(f"{contract.number} has no price book, so tokens have no list price.")
+        raise WrongTerms(
+            sentence("%(number)s has no price book, so tokens have no list price.", number=contract.number),
+            field="price_book",
+        )
     if witness not in (Witness.ENGINE, Witness.GATEWAY):
-        raise WrongTerms("Engine or gateway is the witness that bills.")
+        raise WrongTerms(
+            sentence("Engine or gateway is the witness that bills."), field="witness", example=str(Witness.GATEWAY)
+        )
     if collected_by == CollectedBy.OPERATOR and not contract.tenant.is_operator:
-        raise WrongTerms("The operator owes a share of what it collects, so it must be the contract's tenant.")
+        raise WrongTerms(
+            sentence("The operator owes a share of what it collects, so it must be the contract's tenant."),
+            field="collected_by",
+            example=str(CollectedBy.TENANT),
+        )
     wording: dict[str, Any] = {"witness": str(witness), "collected_by": collected_by}
     term = add_term(
         contract=contract,
@@ -249,74 +245,6 @@ def add_token_share(
     agree_comparison(deployments=deployments, billed_by=witness, tolerance_percent=tolerance_percent)
     ensure_cuts(contract=contract)
     return term
-
-
-@transaction.atomic
-def terminate_contract(
-    *, contract: Contract, at: datetime, now: datetime, actor: str = "contracting", agreed_sha256: str = ""
-) -> Contract:
-    """End a contract at an instant: its open leases, allocations and shares end there, and so does its open period.
-
-    What lay wholly after the instant is taken back. Deployments go on (their usage is no longer billed). Raises
-    `TerminationTooEarly` for an instant before the latest billing period's start, which may be invoiced already, and
-    `VersionChanged` where the version that says the end has not the text whose hash was agreed to.
-    """
-    contract = _locked_active(contract)
-    at = full_second(at)
-    # The rows are locked first, so that nothing closes between looking and cutting.
-    list(BillingPeriod.objects.select_for_update().filter(contract=contract, state=PeriodState.OPEN).order_by("pk"))
-    earliest = earliest_end(contract)
-    if at < earliest:
-        raise TerminationTooEarly(
-            sentence("%(number)s can end from %(at)s on.", number=contract.number, at=earliest.isoformat())
-        )
-    if _after(at, contract.to_at):
-        raise WrongTerms(f"{contract.number} ends before {at.isoformat()} by itself.")
-    # What is owed per period is owed for the part of it that is left: the length that it had is kept.
-    whole = Coalesce("whole_seconds", Extract(F("to_at") - F("from_at"), "epoch"))
-    cut = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN, to_at__gt=at)
-    cut.update(whole_seconds=whole, to_at=at)
-    contract.state = ContractState.TERMINATED
-    contract.to_at = at
-    contract.save(update_fields=["state", "to_at"])
-    _end_allocations(contract, at)
-    _end_terms(contract, at, now, agreed_sha256)
-    AuditEntry.objects.create(
-        organization_id=contract.provider_id,
-        actor=actor,
-        action="contract.terminated",
-        subject=contract.number,
-        before={"state": ContractState.ACTIVE},
-        after={"state": ContractState.TERMINATED, "to_at": at.isoformat()},
-        at=now,
-    )
-    return contract
-
-
-def ends_of_terms(contract: Contract, at: datetime) -> list[TermChange]:
-    """Return what a version says that ends a contract at an instant: the end of every term that goes on after it."""
-    terms = Term.objects.filter(_open_at(at), contract=contract).exclude(to_at__lte=F("from_at")).order_by("ref")
-    return [TermChange(term, [(max(at, term.from_at), None)], {}) for term in terms]
-
-
-def _end_allocations(contract: Contract, at: datetime) -> None:
-    held = TermAllocation.objects.filter(term__contract=contract)
-    ids = sorted(held.filter(_open_at(at, "allocation__")).values_list("allocation_id", flat=True))
-    list(Allocation.objects.select_for_update().filter(id__in=ids).order_by("id").values_list("id"))
-    later = list(held.filter(allocation__from_at__gte=at).values_list("allocation_id", flat=True))
-    held.filter(allocation_id__in=later).delete()
-    Allocation.objects.filter(id__in=later).delete()
-    Allocation.objects.filter(id__in=ids, from_at__lt=at).update(to_at=at)
-
-
-def _end_terms(contract: Contract, at: datetime, now: datetime, agreed_sha256: str) -> None:
-    bound = TermDeployment.objects.filter(term__contract=contract)
-    deployment_ids = set(bound.values_list("deployment_id", flat=True))
-    bound.filter(from_at__gte=at).delete()
-    bound.filter(_open_at(at)).update(to_at=at)
-    write_cuts(deployment_ids=sorted(deployment_ids), instants=[at])
-    changes = ends_of_terms(contract, at)
-    add_version(contract=contract, changes=changes, effective_at=at, now=now, agreed_sha256=agreed_sha256)
 
 
 def add_term(
@@ -357,14 +285,14 @@ def checked(
     contract: Contract, from_at: datetime, to_at: datetime | None
 ) -> tuple[Contract, datetime, datetime | None]:
     """Lock a contract that is active; return it and the time of a term at the full second."""
-    contract = _locked_active(contract)
+    contract = locked_active(contract)
     from_at, to_at = full_second(from_at), to_at and full_second(to_at)
     _require_within(contract, from_at, to_at)
     return contract, from_at, to_at
 
 
-def _locked_active(contract: Contract) -> Contract:
-    # With what the text of a version says of it.
+def locked_active(contract: Contract) -> Contract:
+    """Lock a contract that is active, with what the text of a version says of it. Raises `ContractNotActive`."""
     read = Contract.objects.select_related("provider", "tenant", "price_book")
     locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
     if locked.state != ContractState.ACTIVE:
@@ -374,19 +302,27 @@ def _locked_active(contract: Contract) -> Contract:
 
 def _require_span(from_at: datetime, to_at: datetime | None) -> None:
     if to_at is not None and full_second(to_at) <= full_second(from_at):
-        raise WrongTerms(f"The end {to_at.isoformat()} must lie after the start {from_at.isoformat()}.")
+        raise WrongTerms(
+            sentence(
+                "The end %(to_at)s must lie after the start %(from_at)s.",
+                to_at=to_at.isoformat(),
+                from_at=from_at.isoformat(),
+            ),
+            field="to_at",
+            example=(from_at + timedelta(days=30)).isoformat(),
+        )
 
 
 def _require_within(contract: Contract, from_at: datetime, to_at: datetime | None) -> None:
     _require_span(from_at, to_at)
-    if from_at < contract.from_at or _after(to_at, contract.to_at):
-        raise WrongTerms(f"A term of {contract.number} must lie within the contract.")
+    if from_at < contract.from_at or is_after(to_at, contract.to_at):
+        raise WrongTerms(
+            sentence("A term of %(number)s must lie within the contract.", number=contract.number),
+            field="from_at",
+            example=contract.from_at.isoformat(),
+        )
 
 
-def _after(at: datetime | None, end: datetime | None) -> bool:
+def is_after(at: datetime | None, end: datetime | None) -> bool:
     """Whether an end, open (None) or not, lies after another."""
     return end is not None and (at is None or at > end)
-
-
-def _open_at(at: datetime, prefix: str = "") -> Q:
-    return Q(**{f"{prefix}to_at__isnull": True}) | Q(**{f"{prefix}to_at__gt": at})

@@ -9,11 +9,11 @@ from django.db import transaction
 from billing.agreements.checks import known_terms, refuse
 from billing.agreements.drafting import Actor, AmendmentClosed, audit, locked_amendment, read_for
 from billing.agreements.effects import take_effect, term_changes
-from billing.contracting import terminate_contract
 from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState, ContractVersion
 from billing.rating.wording import WrongWording
 from billing.states import in_state
 from billing.term_versions import add_version, latest_version
+from billing.terminating import terminate_contract
 from tenants.problems import Problem
 from tenants.sentences import sentence
 

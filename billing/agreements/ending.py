@@ -7,13 +7,13 @@ from typing import Any
 from billing.agreements.checks import refuse
 from billing.agreements.proposals import Change
 from billing.contract_ends import earliest_end
-from billing.contracting import ends_of_terms
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, ContractState
 from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording
 from billing.states import in_state
 from billing.term_versions import next_text
+from billing.terminating import ends_of_terms
 from tenants.sentences import sentence
 
 FIELD = "ends_at"

@@ -9,9 +9,9 @@ import pytest
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.contract_ends import earliest_end
-from billing.contracting import TerminationTooEarly, terminate_contract
 from billing.corrections.debits import add_debit, take_back_debit
 from billing.models import Invoice
+from billing.terminating import TerminationTooEarly, terminate_contract
 from tests.billing.corrections.test_debits import MAY, NOW, debit
 from tests.billing.world import APRIL, MARCH, World, make_world
 from tests.kept import kept

@@ -8,11 +8,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.canonical import digest
-from billing.contracting import open_contract, terminate_contract
+from billing.contracting import open_contract
 from billing.models import Contract, ContractVersion, Term, TermWording
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.wording import FOREVER, Wording
 from billing.term_versions import TermChange, add_version, broken_links, said_over
+from billing.terminating import terminate_contract
 from tests.billing.world import APRIL, H100, MARCH, MODEL, World, make_world
 from tests.factories import Cast
 from tests.kept import kept

@@ -33,7 +33,7 @@ FOR_PROGRAMS: Final = (
     *(f"clusters/{name}.py" for name in ("bodies", "enrolment")),
     *(f"tenants/{name}.py" for name in ("api_keys", "authentication", "idempotency", "rate_limits")),
     # What only the platform's own code can get wrong, and what commands and tests set up without asking anybody.
-    *(f"billing/{name}.py" for name in ("contracting", "ledger", "term_versions", "documents/beginning")),
+    *(f"billing/{name}.py" for name in ("ledger", "term_versions", "documents/beginning")),
     *("forecourt/sample.py", "tenants/hooks/kinds.py"),
 )
 

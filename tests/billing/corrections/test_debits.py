@@ -14,7 +14,6 @@ from billing.adjusting.rules import set_issuing_rule
 from billing.books import check_books
 from billing.charging import charge_period, ensure_periods
 from billing.closing import CloseState, close_period
-from billing.contracting import terminate_contract
 from billing.corrections.debits import DebitBilled, NoNextInvoice, WrongDebit, add_debit, is_billed, take_back_debit
 from billing.evidence import differences
 from billing.models import (
@@ -28,6 +27,7 @@ from billing.models import (
     PeriodState,
 )
 from billing.money import exact_sum
+from billing.terminating import terminate_contract
 from tenants.models import AuditEntry
 from tests.billing.issued import make_issued
 from tests.billing.pages.reading import text_of
