@@ -66,7 +66,9 @@ def offer_coupon(
     try:
         wording.check()
     except WrongWording as error:
-        raise WrongTerms(str(error), said=error.reason) from error
+        raise WrongTerms(
+            str(error), said=error.reason, field=error.field, reason=error.reason, example=error.example
+        ) from error
     if wording.coupon is None:
         raise WrongTerms(sentence("coupon: A coupon has a code."))
     if wording.terms:

@@ -56,10 +56,14 @@ def extend_lease(*, lease: Term, to_at: datetime, by: str, now: datetime, step: 
         return lease
     if lease.to_at is None or to_at < lease.to_at:
         raise WrongTerms(
-            sentence("%(ref)s ends later than %(to_at)s already.", ref=lease.ref, to_at=to_at.isoformat()), field="to"
+            sentence("%(ref)s ends later than %(to_at)s already.", ref=lease.ref, to_at=to_at.isoformat()),
+            field="to",
+            example=(lease.to_at + timedelta(days=7)).isoformat() if lease.to_at else None,
         )
     if lease.to_at < now and step is LeaseStep.EXTENDED:
-        raise LeaseOver(sentence("%(ref)s ended at %(to_at)s.", ref=lease.ref, to_at=lease.to_at.isoformat()))
+        raise LeaseOver(
+            sentence("%(ref)s ended at %(to_at)s.", ref=lease.ref, to_at=lease.to_at.isoformat()), field="to"
+        )
     require_open(contract, lease.from_at, to_at)
     before = lease.to_at
     _move_end(lease, before, to_at)
@@ -84,9 +88,13 @@ def end_lease_early(*, lease: Term, at: datetime, by: str, now: datetime) -> Ter
     if lease.to_at == at:
         return lease
     if at < now.replace(microsecond=0):
-        raise InThePast(sentence("%(ref)s can end from %(now)s on.", ref=lease.ref, now=now.isoformat()), field="at")
+        soonest = (now.replace(microsecond=0) + timedelta(seconds=1)).isoformat()
+        reason = sentence("%(ref)s can end from %(now)s on.", ref=lease.ref, now=soonest)
+        raise InThePast(reason, field="at", example=soonest)
     if lease.to_at is not None and at > lease.to_at:
-        raise LeaseOver(sentence("%(ref)s ends at %(to_at)s by itself.", ref=lease.ref, to_at=lease.to_at.isoformat()))
+        by_itself = lease.to_at.isoformat()
+        reason = sentence("%(ref)s ends at %(to_at)s by itself.", ref=lease.ref, to_at=by_itself)
+        raise LeaseOver(reason, field="at", example=by_itself)
     agreed, begins = lease.to_at, max(at, lease.from_at)
     _free_from(lease, begins)
     add_version(contract=contract, changes=[TermChange(lease, [(begins, None)], {})], effective_at=begins, now=now)
@@ -186,7 +194,8 @@ def _move_end(lease: Term, before: datetime, to_at: datetime) -> None:
                 "A slice of %(ref)s is promised to somebody else before %(to_at)s.",
                 ref=lease.ref,
                 to_at=to_at.isoformat(),
-            )
+            ),
+            field="to",
         ) from error
 
 

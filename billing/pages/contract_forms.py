@@ -8,9 +8,10 @@ import msgspec
 from django import forms
 from django.db.models import Q
 from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
+from billing.agreements.checks import invoiced_to
 from billing.contract_headers import WORDS_CHARACTERS_MAX
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook, Term, TermDeployment
@@ -19,8 +20,9 @@ from billing.pages.row_fields import Column, JsonField, NestedField, RowsField, 
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
+from clusters.capacity import COUNT_MAX, Wish, earliest_start
 from clusters.models import Allocation, Deployment, Slice
-from portal.figures import moment
+from portal.figures import locale_for, moment
 from tenants.limits.reader import whole
 
 CARDS_MAX: Final = 10_000
@@ -234,6 +236,8 @@ def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
         to_at = read_instant(to_text, contract.time_zone) if to_text else None
     except WrongInstant:
         return []  # said of the field itself when the change is read
+    if (to_at is not None and to_at <= from_at) or from_at < (invoiced_to(contract) or from_at):
+        return []  # no slice is wanted then: what is wrong is said of the time
     later = Q(to_at__isnull=True) | Q(to_at__gt=from_at)
     held = Allocation.objects.filter(later if to_at is None else later & Q(from_at__lt=to_at))
     whole = Slice.objects.filter(
@@ -243,6 +247,12 @@ def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
     ids = [str(key) for key in found.values_list("pk", flat=True)[:wanted]]
     if len(ids) < wanted:
         words = _("Only %(free)s slices of this card model are free then.") % {"free": len(ids)}
+        wish = Wish(model, wanted, from_at, to_at)
+        earliest = earliest_start(wish, provider_ids=[contract.provider_id]) if wanted <= COUNT_MAX else None
+        if earliest is not None:
+            zone, locale = ZoneInfo(contract.time_zone), locale_for(get_language() or "")
+            later_on = _("Enough is free for as long from %(at)s on.")
+            words = f"{words} {later_on % {'at': moment(earliest, zone, locale=locale)}}"
         form.add_error("cards", words)
     return ids
 

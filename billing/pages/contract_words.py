@@ -1,5 +1,6 @@
 """How contracts, terms and amendments are said: states, kinds, fields of wordings, times."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from babel.numbers import get_currency_precision
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -23,6 +25,7 @@ from portal.figures import listed, locale_for, moment, money, money_change
 from portal.parts import Pill
 
 SHOWN_HASH = 12
+_NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
 FIELDS: Final = {**term_fields.FIELDS, **price_fields.FIELDS, **share_fields.FIELDS}
 
 
@@ -148,16 +151,34 @@ def _name_words(name: str) -> str:
     return known.get(name) or str(FIELDS.get(name, name.replace("_", " ")))
 
 
-def value_words(field: str, value: str) -> str:
+def value_words(field: str, value: str, contract: Contract | None = None, locale: str = "") -> str:
     """Return what a field of a wording says where it chooses from what our code knows; another value as it is.
 
-    `field` is a name or a path, `value` one value or several with commas between them.
+    `field` is a name or a path, `value` one value or several with commas between them. With the contract, amounts are
+    written in its currency, with every decimal that they have, percentages with their sign, instants in its zone.
     """
     name = field.rpartition(".")[2].partition("[")[0]
-    if name not in CHOOSING or not value:
+    if not value:
         return value
-    said = [str(VALUES.get(f"{name}.{each}", VALUES.get(each, each))) for each in value.split(", ")]
-    return listed(said, locale_for(get_language() or ""))
+    if name in CHOOSING:
+        said = [str(VALUES.get(f"{name}.{each}", VALUES.get(each, each))) for each in value.split(", ")]
+        return listed(said, locale_for(get_language() or ""))
+    return _figure_words(name, value, contract, locale) if contract is not None else value
+
+
+def _figure_words(name: str, value: str, contract: Contract, locale: str) -> str:
+    parts = name.split("_")
+    if name.endswith("_at"):
+        try:
+            return moment(datetime.fromisoformat(value), ZoneInfo(contract.time_zone), locale=locale)
+        except ValueError:
+            return value
+    if "percent" in parts:
+        return f"{value}%"
+    if not _NUMBER.fullmatch(value) or not (name == "price" or "amount" in parts or "price_per" in name):
+        return value
+    digits = max(get_currency_precision(contract.currency), len(value.partition(".")[2]))
+    return money(Decimal(value), contract.currency, locale=locale, digits=digits)
 
 
 def span_words(from_at: datetime, to_at: datetime | None, zone: str, locale: str) -> str:
@@ -177,9 +198,12 @@ def said_rows(before: Wording | None, after: Wording | None, contract: Contract,
         names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
         return tuple(SaidRow(name, old.get(name, ""), new.get(name, "")) for name in names)
     return tuple(
-        SaidRow(field_words(field), value_words(field, each.before or ""), value_words(field, each.after or ""))
+        SaidRow(
+            field_words(each.field),
+            value_words(each.field, each.before or "", contract, locale),
+            value_words(each.field, each.after or "", contract, locale),
+        )
         for each in differences(before, after)
-        for field in (each.field,)
     )
 
 

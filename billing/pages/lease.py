@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from billing.pages.leases import lease_said
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
 from billing.pages.periods import with_query
 from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
@@ -70,6 +71,7 @@ def provider_lease(request: HttpRequest, organization: Organization, *, ref: str
         "kpis": _kpis(lease, used, now, locale, with_money=with_money),
         "with_money": with_money,
         "rate": _rate(lease, locale),
+        "said": lease_said(organization, ref, locale) if with_money else (),
         "from_words": moment(lease.from_at, ZoneInfo(lease.time_zone), locale=locale),
         "to_words": moment(lease.to_at, ZoneInfo(lease.time_zone), locale=locale) if lease.to_at else _("no end set"),
         "allocations": [_line(row, now) for row in lease.allocations],

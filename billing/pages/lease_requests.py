@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.forms.utils import ErrorList
@@ -157,19 +158,19 @@ def _ask(request: HttpRequest, form: WishForm, answer: CapacityAnswer | None, st
     context = {
         "form": form,
         "answer": answer,
-        "found": _found(answer) if answer else None,
+        "found": _found(answer, form.zone) if answer else None,
         "crumbs": (Crumb(_("Leases"), reverse("tenant-leases")), Crumb(_("Request a lease"))),
     }
     return render(request, "billing/lease_new.html", context, status=status)
 
 
-def _found(answer: CapacityAnswer) -> dict[str, str]:
+def _found(answer: CapacityAnswer, zone: str) -> dict[str, str]:
     locale = locale_for(translation.get_language() or "en")
     later = ""
     if not answer.enough:
         later = (
-            _("Enough is free for as long from %(at)s UTC on.")
-            % {"at": moment(answer.earliest_start, UTC, locale=locale)}
+            _("Enough is free for as long from %(at)s on.")
+            % {"at": moment(answer.earliest_start, ZoneInfo(zone), locale=locale)}
             if answer.earliest_start
             else _("At no time within two years is so much free for as long.")
         )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from billing.models import LeaseStep, Quote
+from billing.pages.contract_words import SaidRow, said_rows
 from billing.pages.lease_chart import (
     calendar,
     chart_window,
@@ -26,8 +28,9 @@ from billing.pages.lease_chart import (
 )
 from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
-from billing.queries.lease_list import LeaseRow, lease_rows, quotes_of
+from billing.queries.lease_list import LeaseRow, StepRow, lease_of, lease_rows, quotes_of
 from billing.queries.lease_places import LeaseSums, lease_places, lease_sums
+from billing.rating.lease_wording import LeaseWording
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
@@ -88,9 +91,8 @@ def lease_page(
         "rate": price_words(row, locale),
         "span": span_words(row, locale),
         "renews": row.renews,
-        "steps": [
-            (step_words(step.step), moment(step.at, ZoneInfo(zone), locale=locale), step.to_at) for step in row.steps
-        ],
+        "said": lease_said(organization, ref, locale),
+        "steps": [_step(step, zone, locale) for step in row.steps],
         "can_change": row.state != "ended" and may_manage(request),
         "extend": extend or EndForm(zone=zone, prefix="extend", auto_id="extend-%s"),
         "end": end or EndForm(zone=zone, prefix="end", auto_id="end-%s"),
@@ -116,6 +118,28 @@ def step_words(step: str) -> str:
         LeaseStep.HELD_OVER: _("held past its end"),
         LeaseStep.ENDED: _("ended"),
     }[LeaseStep(step)]
+
+
+def lease_said(organization: Organization, ref: str, locale: str) -> tuple[SaidRow, ...]:
+    """Return what the latest wording of a lease says beside its card and its price per GPU-hour, in words."""
+    lease = lease_of(organization, ref)
+    stretches = lease.stretches() if lease else ()
+    if lease is None or not stretches:
+        return ()
+    wording = stretches[-1].wording
+    assert isinstance(wording, LeaseWording), ref
+    beside = msgspec.structs.replace(wording, accelerator_model="", price_per_gpu_hour=None)
+    return said_rows(None, beside, lease.contract, locale)
+
+
+def _step(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:
+    """A step in words: what, from when on or to when, and when it was entered."""
+    local = ZoneInfo(zone)
+    at = moment(step.at, local, locale=locale)
+    if step.step in (LeaseStep.EXTENDED, LeaseStep.RENEWED, LeaseStep.HELD_OVER) and step.to_at is not None:
+        at = _("to %(end)s") % {"end": moment(step.to_at, local, locale=locale)}
+    entered = _("entered %(at)s") % {"at": moment(step.recorded_at, local, locale=locale)}
+    return step_words(step.step), at, entered
 
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:

@@ -248,9 +248,16 @@ def _line(one: SimulatedLine, currency: str, locale: str) -> Line:
         new=money(one.new, currency, locale=locale),
         change=money_change(one.change, currency, locale=locale),
         tone="good" if one.change > 0 else "bad" if one.change < 0 else "",
-        margin=DASH if one.margin is None else change(words.decimal_of(one.margin)),
+        margin=DASH
+        if one.margin is None or _shows_nothing(one.new, currency, locale)
+        else change(words.decimal_of(one.margin)),
         stress=tuple(money(amount, currency, locale=locale) for amount in one.stress),
     )
+
+
+def _shows_nothing(earned: Decimal, currency: str, locale: str) -> bool:
+    """Whether what is earned reads as zero: a margin of less than the smallest coin would be a figure without sense."""
+    return money(abs(earned), currency, locale=locale) == money(0, currency, locale=locale)
 
 
 def _months(asked: Asked) -> list[tuple[str, str, bool]]:

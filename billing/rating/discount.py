@@ -18,7 +18,7 @@ from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, facts_
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import WHOLE_PERCENT, Carry, Rated, RatedLine, TermKind, line_key
 from billing.rating.token_price_wording import check_decimal
-from billing.rating.wording import Stretch, Wording, WrongWording
+from billing.rating.wording import Stretch, Wording, WrongWording, plain
 from clusters.occupancy import unix_second
 from tenants.sentences import sentence
 
@@ -58,7 +58,7 @@ class DiscountWording(Wording, frozen=True, kw_only=True, tag="discount"):
             check_decimal("percent", self.percent, decimals_max=6, example='"10"')
             if not 0 < self.percent <= WHOLE_PERCENT:
                 raise WrongWording(
-                    "percent", sentence("%(percent)s lies outside 0 and 100.", percent=self.percent), '"10"'
+                    "percent", sentence("%(percent)s lies outside 0 and 100.", percent=plain(self.percent)), '"10"'
                 )
         if self.amount_per_period is not None:
             check_decimal("amount_per_period", self.amount_per_period, example='"250.00"')

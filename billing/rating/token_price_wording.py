@@ -15,7 +15,7 @@ import msgspec
 
 from billing.money import PRICE_DECIMALS_MAX
 from billing.rating.quantities import QUANTITIES
-from billing.rating.wording import MeteredWording, WrongWording
+from billing.rating.wording import MeteredWording, WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
 from tenants.sentences import sentence
@@ -191,7 +191,7 @@ def check_decimal(
 ) -> None:
     """Raise `WrongWording` where a number is negative, no number, or finer than it may be."""
     if not value.is_finite() or value < 0:
-        raise WrongWording(field, sentence("%(value)s is negative or no number.", value=value), example)
+        raise WrongWording(field, sentence("%(value)s is negative or no number.", value=plain(value)), example)
     exponent = value.normalize().as_tuple().exponent
     assert isinstance(exponent, int)
     if -exponent > decimals_max:

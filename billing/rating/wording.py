@@ -20,6 +20,7 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 """The end of what has none."""
 
 _MISSING = re.compile(r"Object missing required field `(.*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _EXPECTED = re.compile(r"Expected `(.*)`, got `(.*)`")
 _NO_INSTANT = "Invalid RFC3339 encoded datetime"
 _AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
@@ -110,8 +111,8 @@ def read_wording(kinds: type[W], document: Mapping[str, Any]) -> W:
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
         assert found is not None
-        missing, field = _MISSING.fullmatch(found["reason"]), found["field"]
-        named = f"{field}.{missing[1]}" if field and missing else field or "kind"
+        inner, field = _MISSING.fullmatch(found["reason"]) or _UNKNOWN.fullmatch(found["reason"]), found["field"]
+        named = ".".join(name for name in (field, inner[1] if inner else "") if name) or "kind"
         example = "2026-12-01T00:00:00Z" if found["reason"] == _NO_INSTANT else ""
         raise WrongWording(named, unlike(found["reason"]), example) from error
     wording.check()

@@ -78,6 +78,9 @@ def test_an_offer_that_makes_no_sense_says_where_and_stores_nothing(
     refused = called(client, world.provider, "coupons", HALF | changed)
     assert refused.status_code == status
     assert words in refused.content.decode()
+    if words.startswith("percent:"):
+        assert refused.json()["field"] == "percent"
+        assert refused.json()["example"] == '"10"'
     assert not Coupon.objects.exists()
 
 

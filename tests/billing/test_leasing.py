@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -76,8 +77,9 @@ def test_an_extension_over_somebodys_reservation_is_refused_and_changes_nothing(
 
 
 def test_a_lease_is_neither_shortened_by_an_extension_nor_extended_when_it_is_over(lease: Term) -> None:
-    with pytest.raises(WrongTerms):
+    with pytest.raises(WrongTerms) as shorter:
         extend_lease(lease=lease, to_at=END - DAY, by="alice", now=START)
+    assert shorter.value.extra == {"field": "to", "example": (END + timedelta(days=7)).isoformat()}
     with pytest.raises(LeaseOver):
         extend_lease(lease=lease, to_at=END + DAY, by="alice", now=END + DAY / 2)
 
@@ -103,10 +105,14 @@ def test_a_lease_that_has_not_begun_is_taken_back_whole(lease: Term) -> None:
 
 
 def test_nothing_ends_in_the_past_or_after_its_end(lease: Term) -> None:
-    with pytest.raises(InThePast):
-        end_lease_early(lease=lease, at=START, by="alice", now=START + DAY)
-    with pytest.raises(LeaseOver):
+    soonest = START + DAY + timedelta(seconds=1)
+    with pytest.raises(InThePast) as past:
+        end_lease_early(lease=lease, at=START, by="alice", now=START + DAY + timedelta(microseconds=7))
+    assert past.value.extra == {"field": "at", "example": soonest.isoformat()}
+    end_lease_early(lease=lease, at=soonest, by="alice", now=START + DAY + timedelta(microseconds=7))
+    with pytest.raises(LeaseOver) as over:
         end_lease_early(lease=lease, at=END + DAY, by="alice", now=START)
+    assert over.value.extra == {"field": "at", "example": soonest.isoformat()}
 
 
 def test_the_sweep_records_each_step_once(lease: Term) -> None:

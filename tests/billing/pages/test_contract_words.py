@@ -22,6 +22,7 @@ from billing.pages.contract_words import (
     said_rows,
     span_words,
     tone_of,
+    value_words,
 )
 from billing.rating.kinds import KINDS
 from billing.rating.lease_wording import LeaseWording
@@ -90,13 +91,34 @@ def test_a_time_is_said_in_the_contract_s_zone() -> None:
 
 
 def test_rows_say_what_differs_and_of_one_wording_all() -> None:
-    assert said_rows(LEASE, DEARER, CONTRACT, LOCALE) == (SaidRow("price per GPU-hour", "2.35", "3"),)
+    assert said_rows(LEASE, DEARER, CONTRACT, LOCALE) == (SaidRow("price per GPU-hour", "$2.35", "$3.00"),)
     alone = said_rows(None, LEASE, CONTRACT, LOCALE)
     assert SaidRow("card model", "", H100) in alone
     assert all(row.before == "" for row in alone)
     ended = said_rows(LEASE, None, CONTRACT, LOCALE)
     assert [(row.label, row.after, row.before) for row in alone] == [(r.label, r.before, r.after) for r in ended]
     assert said_rows(LEASE, LEASE, CONTRACT, LOCALE) == said_rows(FLOAT, FLOAT, CONTRACT, LOCALE) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("price_per_gpu_hour", "2.1", "$2.10"),
+        ("prices[0].price_per_mtok", "0.0268", "$0.0268"),
+        ("prices[0].price", "0.000000000001", "$0.000000000001"),
+        ("holdover_price_per_gpu_hour", "3.5", "$3.50"),
+        ("deposit_amount", "500", "$500.00"),
+        ("hard_stop.stop_at_amount", "-1", "\u2212$1.00"),
+        ("tiers[0].share_percent", "12.5", "12.5%"),
+        ("grants[0].expires_at", "2026-12-31T00:00:00Z", "Dec 31, 2026 01:00 CET"),
+        ("extension_price", "locked", "as the lease has it"),
+        ("renew_days", "14", "14"),
+        ("prices[0].price", "many", "many"),
+        ("grants[0].expires_at", "never", "never"),
+    ],
+)
+def test_amounts_shares_and_instants_say_their_unit(field: str, value: str, said: str) -> None:
+    assert value_words(field, value, CONTRACT, LOCALE) == said
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +17,9 @@ from billing.lease_steps import InThePast, NoPriceInForce, NotOpen
 from billing.leasing import LeaseOver
 from billing.models import Quote, Term
 from billing.pages.lease_requests import refusal_words
-from billing.quoting import NotEnoughFree, QuoteExpired, reserve_quote
-from clusters.capacity import WrongWish
+from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, reserve_quote
+from billing.rating.lease_wording import EarlyEnd, LeaseWording
+from clusters.capacity import Wish, WrongWish
 from clusters.models import Allocation
 from tests.billing.world import H100, World, make_world
 from tests.factories import Cast
@@ -74,8 +76,34 @@ def test_a_tenant_walks_from_question_to_lease_and_to_its_end(cast: Cast, world:
     sooner = (NEXT + timedelta(days=2)).isoformat(timespec="minutes")
     assert client.post(f"/t/leases/{lease.ref}/end/", {"end-at": sooner}).status_code == 302
     page = text_of(client.get(f"/t/leases/{lease.ref}/"))
-    assert "extended" in page
+    assert f"extended to {NEXT + timedelta(days=20):%-d %b %Y}" in page
+    assert f"entered {datetime.now(UTC):%-d %b %Y}" in page
     assert "ended early" in page
+
+
+def test_both_sides_read_on_the_lease_what_its_end_costs(cast: Cast, world: World, client: Client) -> None:
+    begins = NEXT.replace(tzinfo=UTC)
+    wording = LeaseWording(
+        price_per_gpu_hour=Decimal("2.1"),
+        deposit_amount=Decimal(500),
+        early_end=EarlyEnd.SHARE_OF_REMAINDER,
+        early_end_percent_of_remainder=Decimal(40),
+        holdover_percent=Decimal(150),
+    )
+    quote = quote_lease(
+        contract=world.contract,
+        wish=Wish(H100, 1, begins, begins + timedelta(days=3)),
+        asked_by=world.tenant,
+        now=datetime.now(UTC),
+        wording=wording,
+    )
+    lease = reserve_quote(quote_id=quote.id, by="alice", now=datetime.now(UTC))
+    for person, side in ((cast.alice, "t"), (cast.petra, "p")):
+        client.force_login(person)
+        page = text_of(client.get(f"/{side}/leases/{lease.ref}/"))
+        assert "Deposit $500.00 Ended early a share of the remainder is paid" in page
+        assert "Early end, percent of the remainder 40% Percent of the price past the end 150%" in page
+        assert page.count("Card model") == 1
 
 
 def test_a_tenant_takes_cards_at_once(cast: Cast, world: World, client: Client) -> None:
@@ -110,6 +138,7 @@ def test_what_is_not_free_is_answered_with_when_it_is(cast: Cast, world: World, 
     answer = text_of(client.get("/t/leases/new/", asked(world, 2)))
     assert "Not then. 1 is free over the whole time." in answer
     assert "Enough is free for as long from" in answer
+    assert "UTC UTC" not in answer
     refused = client.post("/t/leases/quote/", asked(world, 2))
     assert refused.status_code == 409
     assert "Not enough is free then" in text_of(refused)

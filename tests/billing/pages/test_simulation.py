@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 
 from billing.margins import sum_day
 from billing.models import Charge, PriceVersion
 from billing.pages import simulation
+from billing.queries.simulation import SimulatedLine
 from tests.billing.costly import AT, DAY, Costly, enter, make_costly
 from tests.billing.pages.reading import text_of
 from tests.billing.world import APRIL, MODEL
@@ -42,6 +45,14 @@ def test_a_percentage_on_all_prices_is_shown_for_every_tenant_with_stress(
     assert "Stress +50%" in page
     assert "$20.10 $26.80 $40.20" in page
     assert Charge.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("earned", "said"), [("0.0000001", "–"), ("-0.004", "–"), ("0", "–"), ("0.01", "−29,900.0%"), ("10", "+70.0%")]
+)
+def test_a_margin_of_less_than_a_cent_is_not_said(earned: str, said: str) -> None:
+    line = SimulatedLine("Lab", "lab", "", Decimal(0), Decimal(earned), (), Decimal(3))
+    assert simulation._line(line, "USD", "en").margin == said
 
 
 def test_thin_margins_or_one_model_can_be_chosen(cast: Cast, client: Client) -> None:

@@ -47,7 +47,7 @@ def test_little_needs_to_be_said() -> None:
         ),
         ({"holdover_percent": "1001"}, "holdover_percent"),
         ({"minimum_term_days": -1}, "minimum_term_days"),
-        ({"price_per_hour": "1"}, "kind"),
+        ({"price_per_hour": "1"}, "price_per_hour"),
     ],
 )
 def test_what_contradicts_itself_is_refused_by_its_field(said: dict[str, Any], field: str) -> None:

@@ -140,7 +140,7 @@ def test_what_was_not_billed_anyway_is_not_taken_off_again() -> None:
         ({"kind": "on_demand", "price_percent": "101"}, "price_percent"),
         ({"kind": "spot", "notice_seconds": -1}, "notice_seconds"),
         ({"kind": "spot", "notice_seconds": 1, "unkept_notice_free_seconds": -1}, "unkept_notice_free_seconds"),
-        ({"kind": "spot"}, "kind"),
+        ({"kind": "spot"}, "notice_seconds"),
     ],
 )
 def test_wordings_that_cannot_be_are_refused_by_their_field(said: dict[str, object], field: str) -> None:

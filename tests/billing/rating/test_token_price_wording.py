@@ -23,7 +23,7 @@ FREE = {"name": "free", "quantities": ["input"], "units_per_period": 10}
         ({"prices": [PRICE | {"context_over": 1}]}, "prices[0].context_over"),
         ({"prices": [PRICE | {"context_over": 200_000}]}, "prices[0].context_over"),
         ({"prices": [PRICE, PRICE]}, "prices[1]"),
-        ({"prices": [PRICE | {"colour": "red"}]}, "prices[0]"),
+        ({"prices": [PRICE | {"colour": "red"}]}, "prices[0].colour"),
         ({"tiers": [table()]}, "tiers[0].tiers"),
         ({"tiers": [table((5, "50"))]}, "tiers[0].tiers[0].up_to"),
         ({"tiers": [table((None, "50"), (None, "40"))]}, "tiers[0].tiers[0].up_to"),

@@ -34,10 +34,10 @@ def test_a_document_and_its_wording_are_the_same() -> None:
     ("document", "field", "reason"),
     [
         ({"kind": "sample", "percent": "101"}, "percent", "101 is not within 0 and 100."),
-        ({"kind": "sample"}, "kind", "Object missing required field `percent`."),
+        ({"kind": "sample"}, "percent", "Object missing required field `percent`."),
         ({"kind": "sample", "percent": "x"}, "percent", "Invalid decimal string."),
         ({"kind": "sample", "percent": "1", "steps": [1, "x"]}, "steps[1]", "Expected `int`, got `str`."),
-        ({"kind": "sample", "percent": "1", "more": 1}, "kind", "Object contains unknown field `more`."),
+        ({"kind": "sample", "percent": "1", "more": 1}, "more", "Object contains unknown field `more`."),
         ({"kind": "other"}, "kind", "Invalid value 'other'."),
     ],
 )
