@@ -29,15 +29,17 @@ from billing.pages.contract_forms import (
 )
 from billing.pages.contract_header import books_of_side, header_of
 from billing.pages.contract_words import (
+    ChangeWords,
     accepted_rows,
     amendment_pill,
     change_words,
     kind_words,
+    settled_words,
     span_words,
 )
 from billing.pages.contracts import may_agree, own_contract
 from billing.pages.refused_fields import say_refused
-from billing.queries.agreements import amendment_of
+from billing.queries.agreements import amendment_of, settled_changes
 from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
@@ -152,7 +154,7 @@ def _shown(
         "accepted": accepted_rows(list(amendment.acceptances.all()), zone, locale),
         "actions": actions,
         "edit_url": f"{reverse(f'{side}-{edited_by}', args=[contract.id])}?draft={amendment.id}",
-        "changes": change_words(found, contract, locale) if found else [],
+        "changes": change_words(found, contract, locale) if found else _settled(amendment, locale),
         "person": request.user.name if isinstance(request.user, User) else "",
         "crumbs": (
             Crumb(_("Contracts"), reverse(f"{side}-contracts")),
@@ -170,6 +172,12 @@ def _shown(
             Kpi(_("Difference"), money_change(difference, found.currency, locale=locale)),
         ]
     return context
+
+
+def _settled(amendment: Amendment, locale: str) -> list[ChangeWords]:
+    """What an accepted amendment changed, in words; nothing of one that both have not accepted."""
+    version = amendment.version
+    return settled_words(settled_changes(version), amendment.contract, locale) if version else []
 
 
 def _new(request: HttpRequest, organization: Organization, side: str, contract_id: UUID) -> HttpResponse:

@@ -18,6 +18,7 @@ from billing.models import Amendment, AmendmentState, Contract, ContractState, T
 from billing.pages import price_fields, share_fields, term_fields
 from billing.pages.price_rule_words import rule_words
 from billing.pages.term_values import CHOOSING, VALUES
+from billing.queries.agreements import SettledChange
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
@@ -230,6 +231,31 @@ def term_words(terms: Iterable[Term], contract: Contract, locale: str) -> list[T
 def change_words(found: Preview, contract: Contract, locale: str) -> list[ChangeWords]:
     """Return what a proposal does, term by term."""
     return [_change(each, contract, locale) for each in found.terms]
+
+
+def settled_words(changes: Iterable[SettledChange], contract: Contract, locale: str) -> list[ChangeWords]:
+    """Return what an accepted amendment changed, term by term; what it cost is on the invoices."""
+    return [
+        ChangeWords(
+            ref=each.term.ref,
+            kind=kind_words(each.term.kind),
+            title=each.term.title,
+            pill=_settled_pill(each),
+            time=span_words(each.from_at, each.to_at, contract.time_zone, locale),
+            rows=said_rows(each.before, each.after, contract, locale),
+            before="",
+            after="",
+            change="",
+            tone="",
+        )
+        for each in changes
+    ]
+
+
+def _settled_pill(change: SettledChange) -> Pill:
+    if change.before is None:
+        return Pill(_("New"), "info")
+    return Pill(_("Ends"), "warn") if change.after is None else Pill(_("Changes"), "info")
 
 
 def _change(term: TermPreview, contract: Contract, locale: str) -> ChangeWords:

@@ -28,6 +28,8 @@ from portal.shell import Crumb
 
 CLASSES = ("input", "cached_input", "cache_write", "output", "reasoning")
 HASH_SHOWN = 4
+PRICES_SHOWN_MAX: Final = 3
+"""Of prices that a class of tokens had within a period; more are read in the detail by day."""
 PERCENT = 100
 
 
@@ -211,13 +213,14 @@ def _whole_item(line: LineRow, currency: str, locale: str) -> Item:
 def _class_item(row: ClassRow, line: LineRow, currency: str, locale: str) -> Item:
     tokens = line.unit == Unit.TOKENS
     per = "/ 1M" if tokens else unit_words(line.unit_price_unit)
+    few = len(row.prices) <= PRICES_SHOWN_MAX
     return Item(
         name=class_words(row.token_class),
         tier=_tier_words(row.context_over),
         quantity=number(row.quantity),
         unit=_("tokens") if tokens else "",
-        price=unit_price(row.unit_price, currency, locale=locale) if row.unit_price is not None else "",
-        per=per if row.unit_price is not None else _("several prices"),
+        price=", ".join(unit_price(each, currency, locale=locale) for each in row.prices) if few else "",
+        per=per if few else _("several prices"),
         source=", ".join(f"v{version}" for version in row.versions),
         amount=shown_amount(row.exact_amount, currency, locale),
         exact=True,

@@ -44,12 +44,24 @@ class CommitmentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StopLine:
+    """What a contract says of its hard stop: at what is left, how often looked at, how much overdrawn at most."""
+
+    contract: str
+    currency: str
+    stop_at: Decimal
+    overdrawn_most: Decimal
+    check_every_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prepaid:
-    """The cards' lines; `stopped` are the contracts under which use must stop."""
+    """The cards' lines; `stopped` are the contracts under which use must stop, `stops` what those with a stop say."""
 
     grants: tuple[GrantLine, ...]
     commitments: tuple[CommitmentLine, ...]
     stopped: tuple[str, ...]
+    stops: tuple[StopLine, ...]
 
 
 def prepaid(organization: Organization, now: datetime) -> Prepaid:
@@ -60,6 +72,17 @@ def prepaid(organization: Organization, now: datetime) -> Prepaid:
         tuple(line for one in found for line in _grants(one)),
         tuple(line for one in found for line in _commitments(one)),
         tuple(one.contract.number for one in found if not one.allowed),
+        tuple(
+            StopLine(
+                one.contract.number,
+                one.contract.currency,
+                one.stop.stop_at_amount,
+                one.stop.overdrawn_amount_most,
+                one.stop.check_every_s,
+            )
+            for one in found
+            if one.stop is not None
+        ),
     )
 
 

@@ -1,14 +1,38 @@
 """Contracts as their parties read them: terms, versions with who accepted them, and amendments."""
 
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
-from billing.models import OPEN_STATES, Acceptance, Amendment, AmendmentState, Contract, ContractVersion, Term
+from billing.models import (
+    OPEN_STATES,
+    Acceptance,
+    Amendment,
+    AmendmentState,
+    Contract,
+    ContractVersion,
+    Term,
+    TermWording,
+)
+from billing.rating.wording import Wording, stretches_of
 from billing.terms import with_wordings
 from tenants.models import Organization
 
 ACCEPTANCES = Acceptance.objects.select_related("organization").order_by("accepted_at", "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class SettledChange:
+    """What a version that both accepted changed of a term: what it said before, and says from `from_at` on."""
+
+    term: Term
+    from_at: datetime
+    to_at: datetime | None
+    before: Wording | None
+    after: Wording | None
 
 
 def contracts_of(organization: Organization) -> QuerySet[Contract]:
@@ -55,3 +79,21 @@ def amendment_of(organization: Organization, amendment_id: UUID) -> Amendment | 
         "proposed_by", "version", "contract__provider", "contract__tenant", "contract__price_book"
     )
     return rows.prefetch_related(Prefetch("acceptances", ACCEPTANCES)).first()
+
+
+def settled_changes(version: ContractVersion) -> list[SettledChange]:
+    """Return what a version changed, term by term; two queries."""
+    said = TermWording.objects.filter(version=version).select_related("term").order_by("term__ref", "from_at")
+    rows = defaultdict(list)
+    for row in said:
+        rows[row.term].append(row)
+    earlier = defaultdict(list)
+    for row in TermWording.objects.filter(term__in=rows, contract_version__lt=version.number):
+        earlier[row.term_id].append(row.said)
+    changes = []
+    for term, (first, *others) in rows.items():
+        stretches = stretches_of(earlier[term.pk])
+        before = [each.wording for each in stretches if each.from_at <= first.from_at < each.to_at]
+        to_at = next((row.from_at for row in others if row.document is None), None)
+        changes.append(SettledChange(term, first.from_at, to_at, before[0] if before else None, first.said.wording))
+    return changes

@@ -47,12 +47,16 @@ class SublineRow:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """A line's tokens of one class and tier; `unit_price` is None where it changed within the period."""
+    """A line's tokens of one class and tier; `unit_price` is None where it changed within the period.
+
+    `prices` are all that it had, as their versions follow each other.
+    """
 
     token_class: str
     context_over: int
     quantity: Decimal
     unit_price: Decimal | None
+    prices: tuple[Decimal, ...]
     versions: tuple[int, ...]
     base_amount: Decimal
     exact_amount: Decimal
@@ -253,13 +257,15 @@ def _classes(sublines: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
             by_class[subline.token_class, subline.context_over].append(subline)
     rows = []
     for (token_class, context_over), parts in by_class.items():
-        prices = {part.unit_price for part in parts}
+        in_order = sorted(parts, key=lambda part: (part.version or 0, part.day))
+        prices = tuple(dict.fromkeys(part.unit_price for part in in_order))
         rows.append(
             ClassRow(
                 token_class=token_class,
                 context_over=context_over,
                 quantity=exact_sum(part.quantity for part in parts),
-                unit_price=prices.pop() if len(prices) == 1 else None,
+                unit_price=prices[0] if len(prices) == 1 else None,
+                prices=prices,
                 versions=tuple(sorted({part.version for part in parts if part.version is not None})),
                 base_amount=exact_sum(part.base_amount for part in parts),
                 exact_amount=exact_sum(part.exact_amount for part in parts),

@@ -114,7 +114,10 @@ def test_an_offer_is_read_with_its_difference_and_accepted_by_both(cast: Cast, w
     words = read(alice, f"/t/contracts/{world.contract.id}/")
     assert "Alice Sample" in words
     assert "Petra Sample" in words
-    assert "It is version" in read(petra, f"/p/amendments/{made.id}/")
+    settled = read(petra, f"/p/amendments/{made.id}/")
+    assert "It is version" in settled
+    assert "share in percent" in settled, "what was agreed stays to be read in words"
+    assert "$113.13" not in settled, "what it costs is on the invoices from now on"
 
 
 @pytest.mark.usefixtures("told_contexts")

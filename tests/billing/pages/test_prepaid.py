@@ -11,7 +11,7 @@ from billing.agreeing import add_adjustment
 from billing.pages.prepaid import prepaid
 from billing.rating.commitment import CommitmentWording
 from tests import factories
-from tests.billing.test_credits import grant, prepaid_world
+from tests.billing.test_credits import STOP, grant, prepaid_world
 from tests.billing.world import APRIL, HOUR, MARCH, make_world
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_without_any_it_is_one_query(django_assert_num_queries: DjangoAssertNumQ
     world = make_world()
     with django_assert_num_queries(1):
         shown = prepaid(world.tenant, MARCH)
-    assert (shown.grants, shown.commitments, shown.stopped) == ((), (), ())
+    assert (shown.grants, shown.commitments, shown.stopped, shown.stops) == ((), (), (), ())
 
 
 def test_the_page_says_it_in_words(client: Client) -> None:
@@ -57,3 +57,14 @@ def test_the_page_says_it_in_words(client: Client) -> None:
     page = client.get("/t/usage/").content.decode()
     assert "Prepaid credit" in page
     assert f"Prepaid credit of {world.contract.number} is used up" in page
+
+
+def test_what_can_be_overdrawn_is_said_where_a_stop_is_agreed(client: Client) -> None:
+    world, term, _ = prepaid_world(only=grant("only", 30))
+    term.use({"output": 1_000}, at=MARCH)
+    (stop,) = prepaid(world.tenant, MARCH + HOUR).stops
+    assert (stop.stop_at, stop.overdrawn_most) == (STOP.stop_at_amount, Decimal(40))
+    client.force_login(factories.make_user("prepaid@example.com", world.tenant))
+    page = " ".join(client.get("/t/credit/").content.decode().split())
+    assert f"Use under {world.contract.number} stops when" in page
+    assert "It can be overdrawn by $40.00 at most" in page

@@ -73,6 +73,8 @@ def test_lines_stand_in_groups_with_sums_classes_and_sources(
     assert classes["input"].quantity == 2_000_000
     assert (classes["input"].unit_price, classes["input"].versions) == (Decimal("0.28"), (1, 2))
     assert (classes["output"].unit_price, classes["output"].exact_amount) == (None, Decimal("2.6"))
+    assert len(classes["output"].prices) == 2
+    assert classes["input"].prices == (Decimal("0.28"),)
     assert sum(row.exact_amount for row in tokens.sublines) == tokens.exact_amount
     agreed, at_book = detail.groups[1].lines
     assert (agreed.source, agreed.unit_price, agreed.classes) == (world.contract.number, Decimal("1.12"), ())
