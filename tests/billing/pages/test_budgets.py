@@ -48,6 +48,7 @@ def test_an_empty_page_says_what_to_do(cast: Cast, client: Client) -> None:
     assert "New budget" in page
     assert "Nothing was told yet" in page
     assert "Letters go to billing@tenant.example.com, alice@example.com." in page
+    assert "by the webhooks budget.threshold and usage.anomaly." in page
     client.force_login(cast.petra)
     assert "No limits are set" in text_of(client.get("/p/alerts/"))
 
