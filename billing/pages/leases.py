@@ -30,7 +30,7 @@ from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
 from billing.queries.lease_list import LeaseRow, StepRow, lease_of, lease_rows, quotes_of
 from billing.queries.lease_places import LeaseSums, lease_places, lease_sums
-from billing.rating.lease_wording import LeaseWording
+from billing.rating.lease_wording import AtEnd, LeaseWording
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
@@ -121,14 +121,14 @@ def step_words(step: str) -> str:
 
 
 def lease_said(organization: Organization, ref: str, locale: str) -> tuple[SaidRow, ...]:
-    """Return what the latest wording of a lease says beside its card and its price per GPU-hour, in words."""
+    """Return in words what the latest wording of a lease says beside card, price per GPU-hour and whether it renews."""
     lease = lease_of(organization, ref)
     stretches = lease.stretches() if lease else ()
     if lease is None or not stretches:
         return ()
     wording = stretches[-1].wording
     assert isinstance(wording, LeaseWording), ref
-    beside = msgspec.structs.replace(wording, accelerator_model="", price_per_gpu_hour=None)
+    beside = msgspec.structs.replace(wording, accelerator_model="", price_per_gpu_hour=None, at_end=AtEnd.EXPIRE)
     return said_rows(None, beside, lease.contract, locale)
 
 

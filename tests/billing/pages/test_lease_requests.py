@@ -18,7 +18,7 @@ from billing.leasing import LeaseOver
 from billing.models import Quote, Term
 from billing.pages.lease_requests import refusal_words
 from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, reserve_quote
-from billing.rating.lease_wording import EarlyEnd, LeaseWording
+from billing.rating.lease_wording import AtEnd, EarlyEnd, LeaseWording
 from clusters.capacity import Wish, WrongWish
 from clusters.models import Allocation
 from tests.billing.world import H100, World, make_world
@@ -86,6 +86,8 @@ def test_both_sides_read_on_the_lease_what_its_end_costs(cast: Cast, world: Worl
     wording = LeaseWording(
         price_per_gpu_hour=Decimal("2.1"),
         deposit_amount=Decimal(500),
+        at_end=AtEnd.RENEW,
+        renew_days=14,
         early_end=EarlyEnd.SHARE_OF_REMAINDER,
         early_end_percent_of_remainder=Decimal(40),
         holdover_percent=Decimal(150),
@@ -101,9 +103,10 @@ def test_both_sides_read_on_the_lease_what_its_end_costs(cast: Cast, world: Worl
     for person, side in ((cast.alice, "t"), (cast.petra, "p")):
         client.force_login(person)
         page = text_of(client.get(f"/{side}/leases/{lease.ref}/"))
-        assert "Deposit $500.00 Ended early a share of the remainder is paid" in page
+        assert "Deposit $500.00 Renewed by, days 14 Ended early a share of the remainder is paid" in page
         assert "Early end, percent of the remainder 40% Percent of the price past the end 150%" in page
         assert page.count("Card model") == 1
+        assert "it is renewed" not in page, "said once, above"
 
 
 def test_a_tenant_takes_cards_at_once(cast: Cast, world: World, client: Client) -> None:
