@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from forecourt.demo.cards import Card, make_cards
-from forecourt.demo.workload import CHAT, CODE, SMALL, Request, model_of, replayed, seeded
+from forecourt.demo.workload import CHAT, CODE, SMALL, Request, model_of, replayed, seeded, with_small
 
 H100: Final = "NVIDIA H100 80GB HBM3"
 A100: Final = "NVIDIA A100-SXM4-80GB"
@@ -93,7 +93,8 @@ class Plan(msgspec.Struct, frozen=True):
         """Return every request of the run, in order of arrival."""
         from_at = instant(self.from_ms)
         if self.trace_dir:
-            return replayed(Path(self.trace_dir), max(instant(self.month_from_ms) + TRACE_DAY, from_at + HOUR))
+            begins_at = max(instant(self.month_from_ms) + TRACE_DAY, from_at + HOUR)
+            return with_small(replayed(Path(self.trace_dir), begins_at))
         month = seeded(
             seed=self.seed,
             from_at=from_at + timedelta(hours=2),
@@ -105,14 +106,15 @@ class Plan(msgspec.Struct, frozen=True):
         later_from = max(instant(self.month_to_ms), instant(self.end_ms) - timedelta(days=MONTH_DAYS))
         later_days = (instant(self.end_ms) - later_from) // timedelta(days=1)
         if not later_days:
-            return month
-        return month + seeded(
+            return with_small(month)
+        later = seeded(
             seed=self.seed + 1,
             from_at=later_from,
             to_at=instant(self.end_ms),
             count=self.requests * later_days // MONTH_DAYS,
             name="n",
         )
+        return with_small(month + later)
 
 
 def instant(at_ms: int) -> datetime:

@@ -107,7 +107,7 @@ def seeded(*, seed: int, from_at: datetime, to_at: datetime, count: int, name: s
         at_ms = min(_ms(start) + source.randrange(3_600_000), last_ms)
         output = draw(outputs, source.uniform(0, 100))
         made.append(_request(f"{name}-{number:07d}", stream, at_ms, size=size, cached=cached, output=output))
-    return _with_small(made)
+    return made
 
 
 def replayed(folder: Path, from_at: datetime) -> list[Request]:
@@ -131,7 +131,7 @@ def replayed(folder: Path, from_at: datetime) -> list[Request]:
         for stream, found in rows.items()
         for number, (at, size, output) in enumerate(found)
     ]
-    return _with_small(sorted(made, key=lambda one: (one.at_ms, one.id)))
+    return sorted(made, key=lambda one: (one.at_ms, one.id))
 
 
 def trace_rows(folder: Path) -> dict[str, int]:
@@ -178,8 +178,8 @@ def _request(name: str, stream: str, at_ms: int, *, size: int, cached: int, outp
     return Request(name, stream, at_ms, prefilled_ms, done_ms, size, cached, output)
 
 
-def _with_small(requests: Sequence[Request]) -> list[Request]:
-    """Send every 25th code request to the small model, as long as its registers stay exact."""
+def with_small(requests: Sequence[Request]) -> list[Request]:
+    """Send every 25th code request of a world to its small model, as long as that one's registers stay exact."""
     used = made = seen = 0
     sent = []
     for one in requests:

@@ -17,6 +17,7 @@ from forecourt.demo.workload import (
     replayed,
     seeded,
     totals,
+    with_small,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def test_every_seeded_request_begins_and_ends_inside_the_window() -> None:
 
 
 def test_all_streams_are_served_and_the_small_one_stays_exact() -> None:
-    requests = seeded(seed=1, from_at=FROM, to_at=TO, count=20_000, name="a")
+    requests = with_small(seeded(seed=1, from_at=FROM, to_at=TO, count=20_000, name="a"))
     streams = {one.stream for one in requests}
     small = totals(one for one in requests if one.stream == SMALL)
     assert streams == {CHAT, CODE, SMALL}
