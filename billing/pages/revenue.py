@@ -203,6 +203,7 @@ def _row(row: DueRow, locale: str, document: str) -> dict[str, Any]:
         "percent": share(to_charge(check.percent / 100), digits=2),
         "tolerance": share(check.tolerance_percent / 100, digits=2),
         "within": check.is_within,
+        "compared": bool(check.metered),
         "certified_by": statement.certified_by,
         "uploaded": day(statement.created_at.date(), "yMMMd", locale),
         "url": reverse(document, args=[statement.pk]),
@@ -211,5 +212,7 @@ def _row(row: DueRow, locale: str, document: str) -> dict[str, Any]:
 
 def _pill(row: DueRow) -> Pill:
     if row.state is DueState.STATED:
+        if not row.check.is_within and not row.check.metered:
+            return Pill(_("Nothing to compare with"), "warn")
         return Pill(_("Stated"), "good") if row.check.is_within else Pill(_("Outside tolerance"), "warn")
     return Pill(_("Waiting"), "warn") if row.state is DueState.WAITING else Pill(_("Late, estimated"), "bad")

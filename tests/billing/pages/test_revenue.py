@@ -72,6 +72,18 @@ def test_a_statement_within_the_tolerance_is_stated(cast: Cast, client: Client, 
     assert "Outside tolerance" not in page
 
 
+def test_what_no_list_price_values_is_not_called_outside(cast: Cast, client: Client) -> None:
+    world = make_world(tokens={("another-model", "output"): "1"}, parties=(cast.provider, cast.tenant))
+    made = share(world, Witness.GATEWAY, base="certified_revenue", statements={"due_days": 21})
+    ensure_periods(contract=world.contract, now=APRIL + timedelta(days=1))
+    client.force_login(cast.alice)
+    upload(client, made)
+    page = text_of(client.get("/t/revenue/"))
+    assert "Nothing to compare with" in page
+    assert "no metered token has a list price" in page
+    assert "Outside tolerance" not in page
+
+
 @pytest.mark.parametrize(
     ("posted", "said"),
     [
