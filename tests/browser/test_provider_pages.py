@@ -219,5 +219,5 @@ def test_the_documentation_of_the_api_is_open_to_everyone(
     watched.goto(f"{lasting_server.url}/api/docs")
     watched.get_by_role("navigation", name="Contents").get_by_role("link", name="Read usage").click()
     expect(watched.get_by_role("heading", name="Read usage")).to_be_in_viewport()
-    watched.get_by_role("link", name="Sign in").click()
+    watched.get_by_role("link", name="Sign in", exact=True).click()
     expect(watched.locator("input[name=next]").first).to_have_value("/api/docs")
