@@ -267,6 +267,7 @@ def test_the_openapi_document_describes_every_operation() -> None:
         "invoices_xml_retrieve",
         "invoices_step_retry",
         "invoices_credit_notes_create",
+        "invoices_credit_notes_preview",
         "invoices_debits_create",
         "invoices_disputes_create",
         "invoices_dunning_hold",

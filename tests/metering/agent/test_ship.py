@@ -351,8 +351,8 @@ def test_what_nobody_thought_of_does_not_end_the_shipper(
 
 def test_a_batch_sealed_while_the_last_is_under_way_is_waited_for(bench: Bench, server: BatchServer) -> None:
     bench.seal()
-    bench.shipper.start()
-    with server._lock:
+    with server._lock:  # from before the start, else the first may be through by now
+        bench.shipper.start()
         bench.shipper.kick()
         assert not bench.shipper.wait_idle(0.05)
         bench.seal()
