@@ -36,6 +36,7 @@ from billing.rating.wording import plain
 from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of, provider_of
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -120,7 +121,7 @@ class DraftsSerializer(PagedSerializer):
     drafts = InvoiceDraftSerializer(many=True)
 
 
-class ApproveSerializer(serializers.Serializer[Any]):
+class ApproveSerializer(ClosedSerializer):
     """What is approved."""
 
     amount = serializers.DecimalField(38, 4, help_text="`ready_amount` as it was read")
@@ -146,7 +147,7 @@ class DraftClosedSerializer(serializers.Serializer[Any]):
     )
 
 
-class IssuingRuleSerializer(serializers.Serializer[Any]):
+class IssuingRuleSerializer(ClosedSerializer):
     """What a provider wants of its closing."""
 
     back_billing_months = serializers.IntegerField(

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 AMOUNT: dict[str, Any] = {"max_digits": 50, "decimal_places": 18}
@@ -53,7 +54,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     commitments = CommitmentSerializer(many=True)
 
 
-class GrantRequestSerializer(serializers.Serializer[Any]):
+class GrantRequestSerializer(ClosedSerializer):
     """A balance to be granted, or that was bought."""
 
     term = serializers.CharField(max_length=32)
@@ -68,7 +69,7 @@ class GrantRequestSerializer(serializers.Serializer[Any]):
     )
 
 
-class CouponRequestSerializer(serializers.Serializer[Any]):
+class CouponRequestSerializer(ClosedSerializer):
     """A code to redeem."""
 
     code = serializers.CharField(max_length=32)
@@ -82,7 +83,7 @@ class RedeemedSerializer(serializers.Serializer[Any]):
     from_at = serializers.DateTimeField()
 
 
-class NewCouponSerializer(serializers.Serializer[Any]):
+class NewCouponSerializer(ClosedSerializer):
     """A coupon to offer: a percentage, or an amount of each billing period, never both."""
 
     code = serializers.CharField(max_length=32)

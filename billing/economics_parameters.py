@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from billing.economics.cost import CardCost, CostRates
 from billing.queries.comparison import GPUS_MAX
 from billing.queries.margin import Grouping
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 PERCENT_MIN, PERCENT_MAX = Decimal(-100), Decimal(1000)
@@ -67,7 +68,7 @@ class WindowSerializer(serializers.Serializer[Any]):
         }
 
 
-class SimulatedTermsSerializer(WindowSerializer):
+class SimulatedTermsSerializer(ClosedSerializer, WindowSerializer):
     """A window of billing periods, and what terms are to say in it, by their references."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -160,7 +161,7 @@ COMPARE_PARAMETERS: Final = [
 ]
 
 
-class CardCostSerializer(serializers.Serializer[Any]):
+class CardCostSerializer(ClosedSerializer):
     """What a card of a model cost."""
 
     model = serializers.CharField(max_length=100, help_text="accelerator model, as the fleet shows it")
@@ -168,7 +169,7 @@ class CardCostSerializer(serializers.Serializer[Any]):
     life_days = serializers.IntegerField(min_value=1, max_value=36_500)
 
 
-class ClusterCostSerializer(serializers.Serializer[Any]):
+class ClusterCostSerializer(ClosedSerializer):
     """What a cluster costs from an instant on."""
 
     cluster = serializers.SlugField(max_length=63)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from billing.models import LeaseStep
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 from tenants.problems import Problem
 
@@ -47,7 +48,7 @@ class CapacityQuerySerializer(WishSerializer):
     contract = serializers.CharField(max_length=32, required=False)
 
 
-class QuoteRequestSerializer(WishSerializer):
+class QuoteRequestSerializer(ClosedSerializer, WishSerializer):
     """What to quote a price for."""
 
     contract = serializers.CharField(max_length=32, help_text="the contract's number")
@@ -118,13 +119,13 @@ class LeasesSerializer(PagedSerializer):
     leases = LeaseSerializer(many=True)
 
 
-class ExtendSerializer(serializers.Serializer[Any]):
+class ExtendSerializer(ClosedSerializer):
     """A later end."""
 
     to = serializers.CharField(max_length=40, help_text=INSTANT)
 
 
-class EndSerializer(serializers.Serializer[Any]):
+class EndSerializer(ClosedSerializer):
     """An earlier end."""
 
     at = serializers.CharField(max_length=40, help_text=INSTANT)

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import DifferenceKind, PayoutMethod, PayoutState
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 
@@ -57,20 +58,20 @@ class PayoutsSerializer(PagedSerializer):
     payouts = PayoutSerializer(many=True)
 
 
-class NewPayoutSerializer(serializers.Serializer[Any]):
+class NewPayoutSerializer(ClosedSerializer):
     """Whom to pay out, in which currency."""
 
     provider = serializers.SlugField(max_length=63)
     currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217")
 
 
-class PayoutPaidSerializer(serializers.Serializer[Any]):
+class PayoutPaidSerializer(ClosedSerializer):
     """How a payout that arrived is known at the bank."""
 
     reference = serializers.CharField(max_length=200)
 
 
-class PayoutFailedSerializer(serializers.Serializer[Any]):
+class PayoutFailedSerializer(ClosedSerializer):
     """Why a payout did not go out."""
 
     reason = serializers.CharField(max_length=200)
@@ -119,7 +120,7 @@ class DifferencesOfStripeSerializer(PagedSerializer):
     differences = DifferenceOfStripeSerializer(many=True)
 
 
-class SettleSerializer(serializers.Serializer[Any]):
+class SettleSerializer(ClosedSerializer):
     """A way out of a difference, and why."""
 
     way = serializers.CharField(max_length=16, help_text="accept, or a way that its kind has")

@@ -19,6 +19,7 @@ from billing.statements.paying_out import record_reversal
 from billing.statements.payout_terms import HOLD_DAYS_MAX, set_terms
 from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.models import Organization
 from tenants.shaped import valid
@@ -27,7 +28,7 @@ WRITE: Final = "bank:write"
 PROVIDER: Final = OpenApiParameter("provider", str, description="slug of a provider; the operator names one")
 
 
-class PayoutTermsSerializer(serializers.Serializer[Any]):
+class PayoutTermsSerializer(ClosedSerializer):
     """How a provider is paid out; amounts are in every currency. A provider sets the first three, the operator the
     others: what is left out stays."""
 
@@ -43,7 +44,7 @@ class PayoutTermsSerializer(serializers.Serializer[Any]):
     )
 
 
-class PayoutBackSerializer(serializers.Serializer[Any]):
+class PayoutBackSerializer(ClosedSerializer):
     """Money of a payout that came back."""
 
     amount = serializers.DecimalField(19, 4, min_value=Decimal(0))

@@ -22,6 +22,7 @@ from billing.rating.price_rows import read_rows
 from billing.rating.wording import WrongWording
 from tenants.authentication import key_prefix_of, organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.shaped import valid
@@ -49,14 +50,14 @@ class PriceDraftsSerializer(PagedSerializer):
     price_drafts = PriceDraftSerializer(many=True)
 
 
-class NewPriceDraftSerializer(serializers.Serializer[Any]):
+class NewPriceDraftSerializer(ClosedSerializer):
     """A draft to begin: with the prices that are in force at its instant by now."""
 
     price_book = serializers.UUIDField()
     effective_at = serializers.DateTimeField()
 
 
-class PriceDraftEditSerializer(serializers.Serializer[Any]):
+class PriceDraftEditSerializer(ClosedSerializer):
     """What a draft is to say."""
 
     revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
@@ -64,7 +65,7 @@ class PriceDraftEditSerializer(serializers.Serializer[Any]):
     prices = PriceRowSerializer(many=True)
 
 
-class DraftRevisionSerializer(serializers.Serializer[Any]):
+class DraftRevisionSerializer(ClosedSerializer):
     """Which state of a draft is meant."""
 
     revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1)

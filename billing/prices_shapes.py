@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from billing.models import IndexSource
 from billing.queries.price_books import Standing
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 
@@ -26,14 +27,14 @@ class BooksSerializer(PagedSerializer):
     price_books = BookSerializer(many=True)
 
 
-class NewBookSerializer(serializers.Serializer[Any]):
+class NewBookSerializer(ClosedSerializer):
     """A price book to open."""
 
     name = serializers.CharField(max_length=200)
     currency = serializers.CharField(min_length=3, max_length=3, help_text="ISO 4217")
 
 
-class PriceRowSerializer(serializers.Serializer[Any]):
+class PriceRowSerializer(ClosedSerializer):
     """One price; exactly one of the fields that name a unit is given."""
 
     model = serializers.CharField(required=False, help_text="served model, card or kind of storage")
@@ -69,7 +70,7 @@ class PriceVersionsSerializer(PagedSerializer):
     price_versions = PriceVersionSerializer(many=True)
 
 
-class NewVersionSerializer(serializers.Serializer[Any]):
+class NewVersionSerializer(ClosedSerializer):
     """A version to publish: the complete list of prices."""
 
     price_book = serializers.UUIDField()
@@ -109,7 +110,7 @@ class IndexSerializer(PagedSerializer):
     prices = IndexPriceSerializer(many=True)
 
 
-class IndexImportRequestSerializer(serializers.Serializer[Any]):
+class IndexImportRequestSerializer(ClosedSerializer):
     """A file of public prices to be taken in."""
 
     as_of = serializers.DateField(help_text="the day of which its prices are")

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of
+from tenants.closed_shapes import ClosedSerializer
 from tenants.models import BillingProfile
 from tenants.profile_models import ADDRESS_LINES_MAX, BillLanguage
 from tenants.profiles import LogoChange, ProfileFields, WrongProfile, fields_of, keep_profile, profile_of
@@ -23,7 +24,7 @@ from tenants.profiles import LogoChange, ProfileFields, WrongProfile, fields_of,
 TEXT: Final[dict[str, Any]] = {"required": False, "allow_blank": True, "default": "", "max_length": 1000}
 
 
-class ProfileRequestSerializer(serializers.Serializer[Any]):
+class ProfileRequestSerializer(ClosedSerializer):
     """A billing profile to be kept; what is left out is empty."""
 
     legal_name = serializers.CharField(max_length=200)

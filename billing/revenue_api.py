@@ -26,6 +26,7 @@ from billing.revenue_statements import state_revenue
 from clusters.bodies import checked, read_body
 from tenants.authentication import organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
@@ -49,7 +50,7 @@ class MalformedStatement(Problem):
     title = "The revenue statement cannot be read"
 
 
-class StatementRequestSerializer(serializers.Serializer[Any]):
+class StatementRequestSerializer(ClosedSerializer):
     """A revenue statement to be taken in."""
 
     term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")

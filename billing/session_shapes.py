@@ -10,12 +10,13 @@ from billing.sessions import FIRST_STATES
 from billing.volumes import GIGABYTES_MAX
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 NOW = f"{INSTANT}; now if left out"
 
 
-class StartSessionSerializer(serializers.Serializer[Any]):
+class StartSessionSerializer(ClosedSerializer):
     """Slices to take under a term; `name` is the caller's own, and the same name is the same session."""
 
     term = serializers.CharField(max_length=32, help_text="reference of a term on demand or on spot: D-0001")
@@ -29,20 +30,20 @@ class StartSessionSerializer(serializers.Serializer[Any]):
     at = serializers.CharField(max_length=40, required=False, help_text=NOW)
 
 
-class SessionStateSerializer(serializers.Serializer[Any]):
+class SessionStateSerializer(ClosedSerializer):
     """The state that a session is in from an instant on."""
 
     state = serializers.ChoiceField(choices=STATES)
     at = serializers.CharField(max_length=40, required=False, help_text=NOW)
 
 
-class StopSessionSerializer(serializers.Serializer[Any]):
+class StopSessionSerializer(ClosedSerializer):
     """When a session ends."""
 
     at = serializers.CharField(max_length=40, required=False, help_text=NOW)
 
 
-class TakeBackSerializer(serializers.Serializer[Any]):
+class TakeBackSerializer(ClosedSerializer):
     """A spot session to take back; an instant to come is the notice, given with this call."""
 
     session = serializers.UUIDField()
@@ -78,7 +79,7 @@ class SessionsSerializer(PagedSerializer):
     sessions = SessionSerializer(many=True)
 
 
-class VolumeSizeSerializer(serializers.Serializer[Any]):
+class VolumeSizeSerializer(ClosedSerializer):
     """How big a volume is from an instant on; 0 deletes it."""
 
     term = serializers.CharField(max_length=32, help_text="reference of a storage term: B-0001")

@@ -21,6 +21,7 @@ from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_re
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.listing.paging import Paged
 from tenants.problems import Problem
@@ -34,7 +35,7 @@ class MalformedFact(Problem):
     title = "What was stated cannot be read"
 
 
-class RefundRequestSerializer(serializers.Serializer[Any]):
+class RefundRequestSerializer(ClosedSerializer):
     """Tokens that were paid back."""
 
     term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
@@ -46,7 +47,7 @@ class RefundRequestSerializer(serializers.Serializer[Any]):
     tokens = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
-class AuditRequestSerializer(serializers.Serializer[Any]):
+class AuditRequestSerializer(ClosedSerializer):
     """What an audit found to be owed for a closed period."""
 
     term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
@@ -97,7 +98,7 @@ class AuditSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
-class AuditAnswerSerializer(serializers.Serializer[Any]):
+class AuditAnswerSerializer(ClosedSerializer):
     """The tenant's word on a finding."""
 
     term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")

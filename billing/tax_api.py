@@ -22,13 +22,14 @@ from billing.tax_rules.treatments import Category
 from clusters.bodies import checked
 from tenants.authentication import caller_of, provider_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
 
 SCOPES: Final = {"GET": "invoices:read", "POST": "profile:write"}
 TEXT: Final[dict[str, Any]] = {"required": False, "allow_blank": True, "default": "", "max_length": 200}
 
 
-class TaxSettingsSerializer(serializers.Serializer[Any]):
+class TaxSettingsSerializer(ClosedSerializer):
     """Who works out a provider's taxes."""
 
     method = serializers.ChoiceField([method.value for method in Method])
@@ -36,7 +37,7 @@ class TaxSettingsSerializer(serializers.Serializer[Any]):
     stripe_tax_code = serializers.CharField(**TEXT, help_text="Stripe's code of what is sold, for method stripe")
 
 
-class TaxRateRequestSerializer(serializers.Serializer[Any]):
+class TaxRateRequestSerializer(ClosedSerializer):
     """A rate to be entered."""
 
     country = serializers.CharField(max_length=2, help_text="of the buyer")
@@ -70,7 +71,7 @@ class TaxRatesSerializer(PagedSerializer):
     tax_rates = TaxRateSerializer(many=True)
 
 
-class ExemptionRequestSerializer(serializers.Serializer[Any]):
+class ExemptionRequestSerializer(ClosedSerializer):
     """A certificate to be kept."""
 
     tenant = serializers.CharField(max_length=63, help_text="its name in addresses")
@@ -99,7 +100,7 @@ class ExemptionsSerializer(PagedSerializer):
     tax_exemptions = ExemptionSerializer(many=True)
 
 
-class ExemptionEndSerializer(serializers.Serializer[Any]):
+class ExemptionEndSerializer(ClosedSerializer):
     """When a certificate ends."""
 
     to_on = serializers.DateField(help_text="the first day without it")

@@ -20,6 +20,7 @@ from billing.topups.buying import WrongTopUp, open_top_up, start_top_up
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
@@ -35,7 +36,7 @@ class TopUpsNotTaken(Problem):
     title = "Credit cannot be bought by card now"
 
 
-class TopUpRequestSerializer(serializers.Serializer[Any]):
+class TopUpRequestSerializer(ClosedSerializer):
     """Credit to be bought."""
 
     amount = serializers.DecimalField(max_digits=24, decimal_places=4, help_text="in the contract's currency")

@@ -19,6 +19,7 @@ from billing.witness_answers import answer_difference
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_of_few
 from tenants.problems import Problem
 
@@ -53,7 +54,7 @@ class DifferencesSerializer(PagedSerializer):
     differences = DifferenceSerializer(many=True)
 
 
-class AnswerRequestSerializer(serializers.Serializer[Any]):
+class AnswerRequestSerializer(ClosedSerializer):
     """A party's count for a difference, which lies between those of the witnesses."""
 
     term = serializers.CharField(max_length=32)

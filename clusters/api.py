@@ -20,6 +20,7 @@ from clusters.bodies import checked, read_body
 from clusters.enrolment import enrol, issue_token, read_public_key, revoke
 from clusters.models import Cluster, KeyOrigin, Node
 from tenants.authentication import organization_of
+from tenants.closed_shapes import ClosedSerializer
 from tenants.limits.reader import whole
 from tenants.problems import Problem
 
@@ -31,7 +32,7 @@ class BadRequest(Problem):
     """A body that is no JSON object with the right fields; `errors` says which."""
 
 
-class EnrolmentSerializer(serializers.Serializer[Any]):
+class EnrolmentSerializer(ClosedSerializer):
     """What an agent sends to enrol."""
 
     token = serializers.CharField(max_length=TEXT_CHARS_MAX, help_text="the one-time enrolment token")
@@ -50,7 +51,7 @@ class EnrolledSerializer(serializers.Serializer[Any]):
     continued = serializers.BooleanField(help_text="the node was enrolled before; its chain of batches goes on")
 
 
-class TokenRequestSerializer(serializers.Serializer[Any]):
+class TokenRequestSerializer(ClosedSerializer):
     """What to make a token for."""
 
     cluster = serializers.SlugField(max_length=63, help_text="the cluster's slug")
@@ -68,7 +69,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class RevocationSerializer(serializers.Serializer[Any]):
+class RevocationSerializer(ClosedSerializer):
     """Why a key is revoked."""
 
     reason = serializers.CharField(max_length=200, default="", allow_blank=True)

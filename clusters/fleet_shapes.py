@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from clusters.models import SliceKind
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 SLUG_CHARS_MAX = 63
@@ -29,7 +30,7 @@ class ClustersSerializer(PagedSerializer):
     clusters = ClusterSerializer(many=True)
 
 
-class NewClusterSerializer(serializers.Serializer[Any]):
+class NewClusterSerializer(ClosedSerializer):
     """A cluster to make."""
 
     slug = serializers.SlugField(max_length=SLUG_CHARS_MAX)
@@ -167,14 +168,14 @@ class DeploymentsSerializer(PagedSerializer):
     deployments = DeploymentSerializer(many=True)
 
 
-class NewBindingSerializer(serializers.Serializer[Any]):
+class NewBindingSerializer(ClosedSerializer):
     """A served model of an endpoint to be used."""
 
     endpoint = serializers.UUIDField()
     model = serializers.CharField(max_length=200)
 
 
-class NewDeploymentSerializer(serializers.Serializer[Any]):
+class NewDeploymentSerializer(ClosedSerializer):
     """A deployment to make; it begins at `from_at` and takes these models of these endpoints from then on."""
 
     tenant = serializers.SlugField(max_length=SLUG_CHARS_MAX)
@@ -184,7 +185,7 @@ class NewDeploymentSerializer(serializers.Serializer[Any]):
     bindings = NewBindingSerializer(many=True, required=False, default=list)
 
 
-class DeploymentEndSerializer(serializers.Serializer[Any]):
+class DeploymentEndSerializer(ClosedSerializer):
     """When a deployment ends, with what it is bound to."""
 
     to_at = serializers.DateTimeField(help_text="at most 62 days ago; never later than the end that it has")

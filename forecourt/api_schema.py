@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
@@ -55,6 +55,18 @@ HEADERS: Final = {
     "RateLimit-Remaining": {"description": "calls left in this minute", "schema": {"type": "integer"}},
     "RateLimit-Reset": {"description": "seconds until all are back", "schema": {"type": "integer"}},
 }
+
+
+class ClosedShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # it registers itself
+    """Says of a shape without other fields that it has none."""
+
+    target_class = "tenants.closed_shapes.ClosedSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return the shape as ever, and, of what is sent, closed."""
+        shape: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**shape, "additionalProperties": False} if direction == "request" else shape
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # it registers itself

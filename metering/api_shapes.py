@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from metering.control_shapes import PageSerializer, SilenceSerializer
 from metering.event_marks import GIVEN_MARKS, QUANTITIES
+from tenants.closed_shapes import ClosedSerializer
 
 COUNT_HELP = "tokens, a whole number; a string of decimal digits is taken too"
 
@@ -96,7 +97,7 @@ class EventsTakenSerializer(serializers.Serializer[Any]):
     rejected = RejectedSerializer(many=True)
 
 
-class CompleteSerializer(serializers.Serializer[Any]):
+class CompleteSerializer(ClosedSerializer):
     """How far a gateway's source has sent everything."""
 
     source = serializers.CharField(  # type: ignore[assignment]  # DRF takes declared fields off the class

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from metering.acknowledging import NOTE_CHARS_MAX
 from metering.control_models import AlertKind, AlertState, SilenceEnd
+from tenants.closed_shapes import ClosedSerializer
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -67,7 +68,7 @@ class AlertSerializer(serializers.Serializer[Any]):
     seen_at = serializers.DateTimeField(allow_null=True)
 
 
-class AlertSeenRequestSerializer(serializers.Serializer[Any]):
+class AlertSeenRequestSerializer(ClosedSerializer):
     """What an alert was, in words."""
 
     note = serializers.CharField(max_length=NOTE_CHARS_MAX)

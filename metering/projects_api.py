@@ -16,6 +16,7 @@ from metering.key_queries import KnownKey, known_keys
 from metering.projects import NAME_CHARS_MAX, UnknownKey, WrongProject, make_project, mark_key, put_key, rename_project
 from tenants.authentication import caller_of, organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -51,7 +52,7 @@ class ProjectsSerializer(PagedSerializer):
     projects = ProjectSerializer(many=True)
 
 
-class ProjectNameSerializer(serializers.Serializer[Any]):
+class ProjectNameSerializer(ClosedSerializer):
     """What a project is called."""
 
     name = serializers.CharField(max_length=NAME_CHARS_MAX)
@@ -74,7 +75,7 @@ class UsageKeysSerializer(PagedSerializer):
     keys = UsageKeySerializer(many=True)
 
 
-class UsageKeyChangeSerializer(serializers.Serializer[Any]):
+class UsageKeyChangeSerializer(ClosedSerializer):
     """What is to change of a key; what is left out stays."""
 
     project = serializers.CharField(max_length=SLUG_CHARS_MAX, required=False, allow_blank=True, help_text='"": none')

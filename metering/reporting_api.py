@@ -17,6 +17,7 @@ from metering.control_shapes import PageSerializer
 from metering.handing_over import hand_over_deployment, reporters_of
 from tenants.authentication import organization_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
 
 SLUG_CHARS_MAX: Final = 200
@@ -39,7 +40,7 @@ class ReportersSerializer(PageSerializer):
     reporters = ReporterSerializer(many=True)
 
 
-class HandOverSerializer(serializers.Serializer[Any]):
+class HandOverSerializer(ClosedSerializer):
     """From when on whose reports bill which deployment."""
 
     tenant = serializers.SlugField(max_length=SLUG_CHARS_MAX)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import Collection, PeriodKind
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 WORDING = "what the term says: `kind` and the fields of that kind"
@@ -23,7 +24,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     deployments = serializers.ListField(child=serializers.UUIDField(), required=False, allow_null=True)
 
 
-class ProposalSerializer(serializers.Serializer[Any]):
+class ProposalSerializer(ClosedSerializer):
     """A proposed amendment."""
 
     changes = serializers.ListField(child=serializers.JSONField(), help_text="see Change")
@@ -42,7 +43,7 @@ class AmendingSerializer(ProposalSerializer):
     )
 
 
-class HeaderSerializer(serializers.Serializer[Any]):
+class HeaderSerializer(ClosedSerializer):
     """What a contract says beside its terms and parties, as its drafter may change it before it is offered."""
 
     currency = serializers.CharField(max_length=3, help_text="ISO 4217")
@@ -67,13 +68,13 @@ class DraftSerializer(HeaderSerializer, ProposalSerializer):
     tenant = serializers.SlugField(help_text="slug of the party that uses and pays")
 
 
-class OfferSerializer(serializers.Serializer[Any]):
+class OfferSerializer(ClosedSerializer):
     """For how long an offer stands."""
 
     days = serializers.IntegerField(default=14, min_value=1, max_value=365)
 
 
-class AcceptSerializer(serializers.Serializer[Any]):
+class AcceptSerializer(ClosedSerializer):
     """A party's word."""
 
     name = serializers.CharField(max_length=200, help_text="of the person who accepts")

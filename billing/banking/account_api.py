@@ -18,6 +18,7 @@ from billing.models import BankAccount
 from clusters.bodies import checked
 from tenants.authentication import key_prefix_of, organization_of, provider_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
@@ -35,7 +36,7 @@ class MalformedBankAccount(Problem):
     title = "The bank account cannot be read"
 
 
-class BankAccountRequestSerializer(serializers.Serializer[Any]):
+class BankAccountRequestSerializer(ClosedSerializer):
     """An account to be paid to."""
 
     number = serializers.CharField(max_length=60, help_text="an IBAN, or 4 to 34 letters and digits")

@@ -8,10 +8,11 @@ from rest_framework import serializers
 
 from billing.banking.deciding import NOTE_CHARACTERS_MAX
 from billing.banking.entries import DOCUMENT_BYTES_MAX
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 
-class BankStatementRequestSerializer(serializers.Serializer[Any]):
+class BankStatementRequestSerializer(ClosedSerializer):
     """A statement file as text."""
 
     document = serializers.CharField(max_length=DOCUMENT_BYTES_MAX, help_text="camt.053, or CSV", trim_whitespace=False)
@@ -53,7 +54,7 @@ class BankStatementsSerializer(PagedSerializer):
     statements = BankStatementSerializer(many=True)
 
 
-class BankPartSerializer(serializers.Serializer[Any]):
+class BankPartSerializer(ClosedSerializer):
     """What of a movement an invoice gets."""
 
     invoice = serializers.UUIDField()
@@ -107,14 +108,14 @@ class BankLineDetailSerializer(BankLineSerializer):
     proposals = BankProposalSerializer(many=True)
 
 
-class BankMatchRequestSerializer(serializers.Serializer[Any]):
+class BankMatchRequestSerializer(ClosedSerializer):
     """Which invoices a movement pays."""
 
     parts = BankPartSerializer(many=True, allow_empty=False)
     note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
 
 
-class BankKeepRequestSerializer(serializers.Serializer[Any]):
+class BankKeepRequestSerializer(ClosedSerializer):
     """Whose balance a movement, or an amount of it, goes to."""
 
     tenant = serializers.UUIDField(help_text="an organization that has or had a contract with the provider")
@@ -122,14 +123,14 @@ class BankKeepRequestSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=NOTE_CHARACTERS_MAX, required=False, default="", allow_blank=True)
 
 
-class BankAsideRequestSerializer(serializers.Serializer[Any]):
+class BankAsideRequestSerializer(ClosedSerializer):
     """What a movement, or an amount of it, is, which is no money of a tenant."""
 
     note = serializers.CharField(max_length=NOTE_CHARACTERS_MAX, help_text="such as interest")
     amount = serializers.DecimalField(max_digits=38, decimal_places=4, required=False, help_text="all that is left")
 
 
-class BankUndoRequestSerializer(serializers.Serializer[Any]):
+class BankUndoRequestSerializer(ClosedSerializer):
     """Why a match was wrong."""
 
     reason = serializers.CharField(max_length=200)

@@ -21,6 +21,7 @@ from billing.budgets.rules import (
 )
 from billing.models import SpendAlertKind
 from billing.queries.usage import Side
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PERIODS: Final = [str(one) for one in Per]
 SIDES: Final = [str(one) for one in Side]
 
 
-class BudgetRequestSerializer(serializers.Serializer[Any]):
+class BudgetRequestSerializer(ClosedSerializer):
     """A budget to be set."""
 
     name = serializers.CharField(max_length=NAME_CHARACTERS_MAX)
@@ -101,7 +102,7 @@ class BudgetListSerializer(PagedSerializer):
     budgets = BudgetSerializer(many=True)
 
 
-class BudgetLiftRequestSerializer(serializers.Serializer[Any]):
+class BudgetLiftRequestSerializer(ClosedSerializer):
     """Why use may go on."""
 
     reason = serializers.CharField(max_length=200)

@@ -18,6 +18,7 @@ from billing.payment_references import payment_reference
 from billing.together import set_together
 from clusters.bodies import checked
 from tenants.authentication import organization_of, provider_of
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -76,7 +77,7 @@ class CollectiveInvoicesSerializer(PagedSerializer):
     collective_invoices = CollectiveInvoiceSerializer(many=True)
 
 
-class TogetherRuleSerializer(serializers.Serializer[Any]):
+class TogetherRuleSerializer(ClosedSerializer):
     """Whether a tenant is asked for all its invoices together."""
 
     tenant = serializers.SlugField(max_length=64)

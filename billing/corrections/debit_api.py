@@ -19,6 +19,7 @@ from billing.corrections.reading import issued_invoice
 from billing.models import Debit
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.idempotency import Answered
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
@@ -36,7 +37,7 @@ OPEN: Final = "open"
 """A debit that is on no invoice yet."""
 
 
-class NewDebitSerializer(serializers.Serializer[Any]):
+class NewDebitSerializer(ClosedSerializer):
     """What is owed beside an invoice."""
 
     amount = serializers.DecimalField(38, 4, help_text="before tax, in the invoice's currency")
@@ -44,7 +45,7 @@ class NewDebitSerializer(serializers.Serializer[Any]):
     line = serializers.IntegerField(min_value=1, required=False, help_text="position of the line that it corrects")
 
 
-class TakenBackReasonSerializer(serializers.Serializer[Any]):
+class TakenBackReasonSerializer(ClosedSerializer):
     """Why a debit is taken back."""
 
     reason = serializers.CharField(max_length=200)

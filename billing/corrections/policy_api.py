@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from billing.corrections.policies import keep_policy, policy_of
 from clusters.bodies import checked
 from tenants.authentication import key_prefix_of, provider_of
+from tenants.closed_shapes import ClosedSerializer
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class MalformedPolicy(Problem):
     title = "The policy cannot be read"
 
 
-class CorrectionPolicySerializer(serializers.Serializer[Any]):
+class CorrectionPolicySerializer(ClosedSerializer):
     """What a provider does while a question is open, and with what stands on a tenant's balance."""
 
     disputes_pause_dunning = serializers.BooleanField(help_text="no reminder while a question is open")

@@ -10,6 +10,7 @@ from billing.corrections.disputes import TEXT_CHARACTERS_MAX
 from billing.corrections.refunds import REASON_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX
 from billing.corrections.weighing import Scope
 from billing.models import CreditReason, DisputeState, RefundMethod, RefundState
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 LINES_MAX: Final = 5_000
@@ -23,7 +24,7 @@ NET: Final[Any] = {
 }
 
 
-class WantedSerializer(serializers.Serializer[Any]):
+class WantedSerializer(ClosedSerializer):
     """What to give back of a line: a quantity, a net amount, or with neither all that is left."""
 
     line = serializers.IntegerField(min_value=1, help_text="its position on the invoice")
@@ -33,7 +34,7 @@ class WantedSerializer(serializers.Serializer[Any]):
     )
 
 
-class ScopeSerializer(serializers.Serializer[Any]):
+class ScopeSerializer(ClosedSerializer):
     """What of an invoice to give back: lines, a net amount over all of them, or with neither all that is left."""
 
     lines = WantedSerializer(many=True, required=False, default=list)
@@ -116,7 +117,7 @@ class CreditNotesSerializer(PagedSerializer):
     credit_notes = CreditNoteSerializer(many=True)
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(ClosedSerializer):
     """Why."""
 
     reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
@@ -167,7 +168,7 @@ class BalancesSerializer(PagedSerializer):
     balances = TenantBalanceSerializer(many=True)
 
 
-class NewRefundSerializer(serializers.Serializer[Any]):
+class NewRefundSerializer(ClosedSerializer):
     """A balance, or a part of it, to be paid out."""
 
     balance = serializers.UUIDField()
@@ -177,7 +178,7 @@ class NewRefundSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
 
 
-class SentSerializer(serializers.Serializer[Any]):
+class SentSerializer(ClosedSerializer):
     """That a refund by bank transfer was sent."""
 
     reference = serializers.CharField(max_length=REFERENCE_CHARACTERS_MAX, help_text="the bank's")
@@ -228,7 +229,7 @@ class PurchasesSerializer(serializers.Serializer[Any]):
     purchases = PurchaseSerializer(many=True)
 
 
-class CreditRefundRequestSerializer(serializers.Serializer[Any]):
+class CreditRefundRequestSerializer(ClosedSerializer):
     """Unused credit to be given back: of one purchase where one is named, else of the newest first."""
 
     amount = serializers.DecimalField(max_digits=38, decimal_places=4)
@@ -243,14 +244,14 @@ class CreditRefundsSerializer(serializers.Serializer[Any]):
     refunds = MoneyRefundSerializer(many=True)
 
 
-class NewDisputeSerializer(serializers.Serializer[Any]):
+class NewDisputeSerializer(ClosedSerializer):
     """A question about an invoice or one of its lines."""
 
     line = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None)
     text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)
 
 
-class TextSerializer(serializers.Serializer[Any]):
+class TextSerializer(ClosedSerializer):
     """What a side says."""
 
     text = serializers.CharField(max_length=TEXT_CHARACTERS_MAX)

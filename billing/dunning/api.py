@@ -21,6 +21,7 @@ from billing.models import Contract, DunningStep, Invoice
 from clusters.bodies import checked
 from tenants.authentication import key_prefix_of, organization_of, provider_of
 from tenants.calls import once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.problems import Problem
 
@@ -38,7 +39,7 @@ class MalformedDunning(Problem):
     title = "The schedule cannot be read"
 
 
-class DunningPlannedSerializer(serializers.Serializer[Any]):
+class DunningPlannedSerializer(ClosedSerializer):
     """One step of a schedule."""
 
     after_days = serializers.IntegerField(min_value=0, max_value=DAYS_MAX, help_text="after the due date")
@@ -51,7 +52,7 @@ class DunningPlannedSerializer(serializers.Serializer[Any]):
     )
 
 
-class DunningScheduleSerializer(serializers.Serializer[Any]):
+class DunningScheduleSerializer(ClosedSerializer):
     """A schedule; without steps nothing is sent, and nobody is suspended."""
 
     steps = DunningPlannedSerializer(many=True)
@@ -76,7 +77,7 @@ class DunningTakenListSerializer(PagedSerializer):
     steps = DunningTakenSerializer(many=True)
 
 
-class DunningHoldRequestSerializer(serializers.Serializer[Any]):
+class DunningHoldRequestSerializer(ClosedSerializer):
     """Until when no step is taken, and why."""
 
     until = serializers.DateTimeField()
@@ -90,7 +91,7 @@ class DunningHoldSerializer(DunningHoldRequestSerializer):
     at = serializers.DateTimeField()
 
 
-class DunningTakeBackRequestSerializer(serializers.Serializer[Any]):
+class DunningTakeBackRequestSerializer(ClosedSerializer):
     """Why a step was wrong."""
 
     reason = serializers.CharField(max_length=200)

@@ -17,12 +17,13 @@ from billing.refilling.setting import NoBalanceRule, WrongBalanceRule, end_rule,
 from billing.telling import instant, money
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of
+from tenants.closed_shapes import ClosedSerializer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class BalanceRuleRequestSerializer(serializers.Serializer[Any]):
+class BalanceRuleRequestSerializer(ClosedSerializer):
     """What is told, and bought, as credit falls below an amount."""
 
     below = serializers.DecimalField(max_digits=24, decimal_places=4, help_text="in the contract's currency")

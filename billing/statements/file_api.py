@@ -21,6 +21,7 @@ from billing.statements.paying_out import WrongPayout
 from clusters.bodies import checked
 from tenants.authentication import operator_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 
@@ -34,7 +35,7 @@ class BankFileRenderer(JSONRenderer):
     format = "xml"
 
 
-class NewPayoutFileSerializer(serializers.Serializer[Any]):
+class NewPayoutFileSerializer(ClosedSerializer):
     """Which payouts are to be put into a file."""
 
     currency = serializers.CharField(max_length=3)

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks import endpoints
 from tenants.hooks.endpoints import Actor
@@ -38,7 +39,7 @@ SCOPES: Final = {"GET": "webhooks:read", "POST": "webhooks:write"}
 DELIVERIES_MAX: Final = 200
 
 
-class EndpointRequestSerializer(serializers.Serializer[Any]):
+class EndpointRequestSerializer(ClosedSerializer):
     """Where to call, and for which kinds of events."""
 
     url = serializers.CharField(max_length=500)
@@ -98,7 +99,7 @@ class DeliveriesSerializer(PagedSerializer):
     deliveries = DeliverySerializer(many=True)
 
 
-class ReplaySerializer(serializers.Serializer[Any]):
+class ReplaySerializer(ClosedSerializer):
     """Since when to send again."""
 
     since = serializers.DateTimeField()

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from tenants.acting import program_acting
 from tenants.api_keys import SCOPES, IssuedKey
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.keys import managing
 from tenants.keys.reading import keys_of, state_of
@@ -63,7 +64,7 @@ class MadeApiKeySerializer(ApiKeySerializer):
     secret = serializers.CharField(allow_null=True, help_text=ONCE_WORDS)
 
 
-class ApiKeyChangeSerializer(serializers.Serializer[Any]):
+class ApiKeyChangeSerializer(ClosedSerializer):
     """A key's name, and where it may be used from."""
 
     name = serializers.CharField(max_length=managing.NAME_CHARACTERS_MAX)
@@ -79,7 +80,7 @@ class ApiKeyRequestSerializer(ApiKeyChangeSerializer):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
-class RotationSerializer(serializers.Serializer[Any]):
+class RotationSerializer(ClosedSerializer):
     """For how long the key works on beside its successor."""
 
     overlap_hours = serializers.IntegerField(

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from tenants.acting import program_acting
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.members import changing, inviting
@@ -57,7 +58,7 @@ class MembersSerializer(PagedSerializer):
     members = MemberSerializer(many=True)
 
 
-class MemberRoleSerializer(serializers.Serializer[Any]):
+class MemberRoleSerializer(ClosedSerializer):
     """A role to give."""
 
     role = serializers.ChoiceField(choices=Role.values)

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from tenants.acting import program_acting
 from tenants.calls import KEY_HEADER, made_once
+from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.members.inviting import EMAIL_CHARACTERS_MAX, LANGUAGES
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tenants.fee_models import ProviderFee
 
 
-class OrganizationFactsSerializer(serializers.Serializer[Any]):
+class OrganizationFactsSerializer(ClosedSerializer):
     """What an organization says of itself."""
 
     name = serializers.CharField(max_length=changing.NAME_CHARACTERS_MAX)
@@ -83,13 +84,13 @@ class MadeOrganizationSerializer(OrganizationSerializer):
     )
 
 
-class SuspensionSerializer(serializers.Serializer[Any]):
+class SuspensionSerializer(ClosedSerializer):
     """Why an organization is kept out; its people read it."""
 
     because = serializers.CharField(max_length=changing.REASON_CHARACTERS_MAX)
 
 
-class OrganizationFeeSerializer(serializers.Serializer[Any]):
+class OrganizationFeeSerializer(ClosedSerializer):
     """The operator's part of what a provider bills under new contracts."""
 
     fee_percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
