@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,12 +22,23 @@ if TYPE_CHECKING:
 
     from billing.models import SpendForecast
     from billing.pages.periods import Period
+    from billing.queries.usage import UsageOverview
     from portal.parts import PillTone
     from tenants.models import Organization
 
 
-def forecast_kpis(organization: Organization, period: Period, currency: str, now: datetime, locale: str) -> list[Kpi]:
-    """Return the tile of the running month; none for other periods, and none where nothing was foretold."""
+RANGE_MAX: Final = 3
+"""A range that reaches beyond so many times what is expected tells nobody anything; the API gives it all the same."""
+
+
+def forecast_kpis(
+    organization: Organization, period: Period, shown: UsageOverview, now: datetime, locale: str
+) -> list[Kpi]:
+    """Return the tile of the running month; none for other periods, and none where nothing was foretold.
+
+    A forecast is kept for a while: nothing of it is below what is `shown` beside it as the month up to now.
+    """
+    currency = shown.currency
     if not (period.is_month and period.runs):
         return []
     made = kept_forecast(organization, Side.TENANT, currency, now)
@@ -38,11 +49,11 @@ def forecast_kpis(organization: Organization, period: Period, currency: str, now
     return [
         Kpi(
             _("Forecast %(day)s") % {"day": day(period.last, "MMMd", locale)},
-            money_big(made.expected, currency),
+            money_big(max(made.expected, shown.total), currency),
             chart=_bar(made, budget),
             foot_strong=foot_strong,
             foot_tone=tone,
-            foot=_range(made, locale),
+            foot=_range(made, shown.total, locale),
             alert=tone == "bad",
             url=reverse("tenant-budget", args=[budget.pk]) if budget else reverse("tenant-budgets"),
         )
@@ -73,11 +84,13 @@ def _against(made: SpendForecast, budget: Budget | None, locale: str) -> tuple[s
     return _("%(amount)s under budget") % {"amount": written}, "good"
 
 
-def _range(made: SpendForecast, locale: str) -> str:
+def _range(made: SpendForecast, so_far: Decimal, locale: str) -> str:
     if made.low is None or made.high is None:
         return _("too few days yet for a range")
+    if so_far > made.high or made.high > RANGE_MAX * made.expected:
+        return _("the days so far differ too much for a range")
     said = {
-        "low": money(made.low, made.currency, locale=locale, digits=0),
+        "low": money(max(made.low, so_far), made.currency, locale=locale, digits=0),
         "high": money(made.high, made.currency, locale=locale, digits=0),
     }
     return _("80%% of months like it end at %(low)s to %(high)s") % said

@@ -135,7 +135,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "sub": usage_context.subtitle(period, drawn, locale),
         "kpis": [
             *usage_figures.kpis(sheet, period, sheet.before, locale),
-            *(forecast_kpis(organization, period, sheet.overview.currency, now, locale) if sheet.chosen.is_all else ()),
+            *(forecast_kpis(organization, period, sheet.overview, now, locale) if sheet.chosen.is_all else ()),
         ],
         "price_notice": price_notice(organization, now, locale),
         "prepaid": prepaid(organization, now),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
@@ -13,6 +14,7 @@ from billing.models import SpendForecast
 from billing.pages.forecast_tile import forecast_kpis
 from billing.pages.periods import read_period
 from portal.figures import EN
+from portal.templatetags.figures_tags import money_big
 from tests.billing.budgets.spent import BIG, make_spent, set_budget
 from tests.billing.pages.reading import text_of
 
@@ -35,8 +37,13 @@ def keep(cast: Cast, *, low: str | None = "250", high: str | None = "400", at: d
     )  # fmt: skip
 
 
-def tile(cast: Cast, query: dict[str, str] | None = None) -> list[Kpi]:
-    return forecast_kpis(cast.tenant, read_period(query or {}, "UTC", NOW), "USD", NOW, EN)
+def shown(so_far: str = "100", currency: str = "USD") -> Any:
+    """What the page shows of the month up to now."""
+    return SimpleNamespace(currency=currency, total=Decimal(so_far))
+
+
+def tile(cast: Cast, query: dict[str, str] | None = None, so_far: str = "100") -> list[Kpi]:
+    return forecast_kpis(cast.tenant, read_period(query or {}, "UTC", NOW), shown(so_far), NOW, EN)
 
 
 def test_a_forecast_has_its_range_and_leads_to_budgets(cast: Cast) -> None:
@@ -45,6 +52,24 @@ def test_a_forecast_has_its_range_and_leads_to_budgets(cast: Cast) -> None:
     assert kpi.title == "Forecast 31 Mar"
     assert kpi.foot == "80% of months like it end at $250 to $400"
     assert (kpi.foot_strong, kpi.alert, kpi.url) == ("", False, "/t/budgets/")
+
+
+def test_nothing_of_it_is_below_what_was_spent_since(cast: Cast) -> None:
+    keep(cast)
+    [kpi] = tile(cast, so_far="260")
+    assert kpi.foot == "80% of months like it end at $260 to $400"
+    [kpi] = tile(cast, so_far="450")
+    assert kpi.value == money_big(Decimal(450), "USD")
+    assert kpi.foot == "the days so far differ too much for a range"
+
+
+def test_a_range_that_says_nothing_is_not_shown(cast: Cast) -> None:
+    keep(cast, high="931")
+    [kpi] = tile(cast)
+    assert kpi.foot == "the days so far differ too much for a range"
+    SpendForecast.objects.all().delete()
+    keep(cast, high="930")
+    assert tile(cast)[0].foot == "80% of months like it end at $250 to $930"
 
 
 def test_it_is_held_against_the_smallest_budget_of_all_cost(cast: Cast) -> None:
@@ -70,8 +95,8 @@ def test_other_periods_currencies_and_old_forecasts_have_no_tile(cast: Cast) -> 
     kept = keep(cast)
     assert tile(cast, {"month": "2026-02"}) == []
     assert tile(cast, {"from": "2026-03-02", "to": "2026-03-09"}) == []
-    assert forecast_kpis(cast.tenant, read_period({}, "UTC", NOW), "EUR", NOW, EN) == []
-    assert forecast_kpis(cast.tenant, read_period({}, "Asia/Tokyo", NOW), "USD", NOW, EN) == []
+    assert forecast_kpis(cast.tenant, read_period({}, "UTC", NOW), shown(currency="EUR"), NOW, EN) == []
+    assert forecast_kpis(cast.tenant, read_period({}, "Asia/Tokyo", NOW), shown(), NOW, EN) == []
     SpendForecast.objects.filter(pk=kept.pk).update(month=date(2026, 2, 1))
     assert tile(cast) == []
 
