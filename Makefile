@@ -21,6 +21,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Checks need no database and keep away from the data of `forecourt up`.
 CHECK := FORECOURT_DATA_DIR=.cache/check
 ARGS ?=
+# What mypy found is kept for the next run by `make types`, and by `make test` where it was kept before: to write it takes a
+# sixth of a run.
+MYPY_CACHE ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -37,7 +40,7 @@ demo: $(VENV)/platform.stamp ## the platform with a sample fleet; ARGS="--once -
 	$(BIN)/python -m forecourt.cli demo $(ARGS)
 
 test: ## everything that CI checks
-	@$(MAKE) --no-print-directory --jobs=4 lint types tests
+	@$(MAKE) --no-print-directory --jobs=4 lint types tests MYPY_CACHE=$(if $(wildcard .mypy_cache),,--cache-dir=/dev/null)
 
 # mypy keeps one core for most of a minute, so the tests do not wait for it.
 tests: $(VENV)/dev.stamp system
@@ -59,7 +62,7 @@ lint: $(VENV)/dev.stamp ## style, templates, import directions, migrations
 	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 types: $(VENV)/dev.stamp ## mypy, strict
-	$(CHECK) $(BIN)/mypy
+	$(CHECK) $(BIN)/mypy $(MYPY_CACHE)
 
 bench: $(VENV)/dev.stamp ## every benchmark, as ratios within one run
 	@test -n "$(wildcard bench/[a-z]*.py)" || { echo "There is no benchmark in bench/."; exit 1; }
