@@ -1,17 +1,21 @@
 """The database of a test run ends with the run, however that ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import psutil
 import psycopg
 import pytest
+
+from tests.plugins.database_process import FREE_BYTES_MIN, folder_in_memory
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
@@ -56,6 +60,17 @@ def test_serves_without_durability_and_goes_with_its_input() -> None:
         assert processes_of(url) == []
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(url)
+
+
+@pytest.mark.parametrize(("available", "taken"), [(FREE_BYTES_MIN, True), (FREE_BYTES_MIN - 1, False)])
+def test_it_lies_in_memory_where_much_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: int, taken: bool
+) -> None:
+    roomy = SimpleNamespace(free=FREE_BYTES_MIN, available=available)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: roomy)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: roomy)
+    assert folder_in_memory(tmp_path) == (tmp_path if taken else None)
+    assert folder_in_memory(tmp_path / "nowhere") is None
 
 
 def test_goes_when_the_test_run_is_killed() -> None:
