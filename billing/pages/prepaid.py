@@ -45,13 +45,17 @@ class CommitmentLine:
 
 @dataclass(frozen=True, slots=True)
 class StopLine:
-    """What a contract says of its hard stop: at what is left, how often looked at, how much overdrawn at most."""
+    """What a contract says of its hard stop: at what is left, how often looked at, how much overdrawn at most.
+
+    `overdrawn` is by how much it is overdrawn now, zero where something is left.
+    """
 
     contract: str
     currency: str
     stop_at: Decimal
     overdrawn_most: Decimal
     check_every_s: int
+    overdrawn: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def prepaid(organization: Organization, now: datetime) -> Prepaid:
                 one.stop.stop_at_amount,
                 one.stop.overdrawn_amount_most,
                 one.stop.check_every_s,
+                max(Decimal(0), -one.left_amount),
             )
             for one in found
             if one.stop is not None

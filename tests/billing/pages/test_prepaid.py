@@ -68,3 +68,20 @@ def test_what_can_be_overdrawn_is_said_where_a_stop_is_agreed(client: Client) ->
     page = " ".join(client.get("/t/credit/").content.decode().split())
     assert f"Use under {world.contract.number} stops when" in page
     assert "It can be overdrawn by $40.00 at most" in page
+
+
+def test_more_than_the_stated_most_is_explained(client: Client) -> None:
+    world, term, _ = prepaid_world(only=grant("only", 30))
+    term.use({"output": 71_000}, at=MARCH)
+    (stop,) = prepaid(world.tenant, MARCH + HOUR).stops
+    assert (stop.overdrawn, stop.overdrawn_most) == (Decimal(41), Decimal(40))
+    client.force_login(factories.make_user("prepaid@example.com", world.tenant))
+    page = " ".join(client.get("/t/credit/").content.decode().split())
+    assert "It is overdrawn by $41.00 now: what was used before the credit was agreed" in page
+
+
+def test_as_much_as_the_stated_most_needs_no_word(client: Client) -> None:
+    world, term, _ = prepaid_world(only=grant("only", 30))
+    term.use({"output": 70_000}, at=MARCH)
+    client.force_login(factories.make_user("prepaid@example.com", world.tenant))
+    assert "It is overdrawn by" not in client.get("/t/credit/").content.decode()
