@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from forecourt.demo.plan import Plan, make_plan, write_plan
 from forecourt.demo.programs import answers, ask
 from forecourt.demo.world import GATEWAY
-from tests.servers.packaged import free_port
+from tests.servers.packaged import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ START_TIMEOUT_S = 60
 
 def small_plan(requests: int = 300) -> Plan:
     """The last two days of October 2026 with few requests."""
-    ports = [free_port() for _ in range(5)]
+    ports = free_ports(5)
     return make_plan(seed=7, requests=requests, now=NOW, ports=ports, trace_dir="", jobs_dir="", days=2)
 
 
