@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import stripe_account
-from billing.closing_by_hand import push_now, waits_for_push
 from billing.documents.beginning import retry_documents
 from billing.models import Invoice, InvoiceState
+from billing.pushing import push_now, waits_for_push
 from billing.queries.invoice_steps import StepName
 from billing.settlement import NotRetryable, retry_settlement
 from tenants.authentication import caller_of, organization_of

@@ -21,6 +21,7 @@ from billing import (
     margins,
     price_mails,
     price_notices,
+    pushing,
     settlement,
     stripe_account,
     stripe_events,
@@ -31,7 +32,6 @@ from billing.adjusting import last_bills
 from billing.agreements import drafting
 from billing.banking import deciding
 from billing.collecting import cards, letters, notices
-from billing.corrections import applying
 from billing.documents import making
 from billing.dunning import letters as dunning_letters
 from billing.dunning import stepping
@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 SETTLEMENTS_MAX = 100
 LEASES_MAX = 500
-SETTLEMENT_STEPS_MAX = 10
 EVENTS_MAX = 100
 DOCUMENTS_MAX = 500
 BALANCES_MAX = 500
@@ -228,10 +227,7 @@ def settle_invoices(**_: object) -> None:
         if time.monotonic() > stop_at:
             return
         try:
-            applying.apply_before_push(invoice_id=invoice_id, now=datetime.now(UTC))
-            for _step in range(SETTLEMENT_STEPS_MAX):
-                if not settlement.settle(invoice_id=invoice_id, gateway=gateway, now=datetime.now(UTC)):
-                    break
+            pushing.take_steps(invoice_id=invoice_id, gateway=gateway, clock=lambda: datetime.now(UTC))
         except Exception:
             logger.exception("collecting invoice %s; tried again when its lease ends", invoice_id)
 

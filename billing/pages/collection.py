@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing import stripe_account
-from billing.closing_by_hand import push_now
 from billing.models import Settlement, SettlementState
 from billing.pages.correction_words import may_correct
+from billing.pushing import push_now
 from billing.queries.invoice_list import find_invoice
 from billing.queries.invoice_steps import PUSHING
 from billing.settlement import retry_settlement

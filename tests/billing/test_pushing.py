@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from billing.closing_by_hand import NothingToPush, push_now, waits_for_push
 from billing.models import Settlement, SettlementState, StripeIntent
+from billing.pushing import NothingToPush, push_now, waits_for_push
 from billing.stripe_answers import StripeSettings
 from billing.stripe_gateway import StripeGateway
 from tests.billing.collected import WEBHOOK_SECRET, MortalGateway, only_invoice_at
