@@ -291,10 +291,15 @@ def checked(
     return contract, from_at, to_at
 
 
+def locked_with_parties(contract: Contract) -> Contract:
+    """Lock a contract, with what the text of a version says of it."""
+    read = Contract.objects.select_related("provider", "tenant", "price_book")
+    return read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
+
+
 def locked_active(contract: Contract) -> Contract:
     """Lock a contract that is active, with what the text of a version says of it. Raises `ContractNotActive`."""
-    read = Contract.objects.select_related("provider", "tenant", "price_book")
-    locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
+    locked = locked_with_parties(contract)
     if locked.state != ContractState.ACTIVE:
         raise ContractNotActive(sentence("%(number)s is not in force.", number=locked.number))
     return locked

@@ -15,7 +15,7 @@ from django.db import transaction
 from billing.adjusting.last_bills import open_last_period
 from billing.adjusting.rules import upward_until
 from billing.contract_headers import full_second
-from billing.contracting import ContractNotActive, add_term, checked
+from billing.contracting import ContractNotActive, add_term, checked, locked_with_parties
 from billing.holding import WrongTerms
 from billing.models import (
     RUNNING_STATES,
@@ -173,9 +173,7 @@ def _next_bill(contract: Contract, cause: DebitCause, now: datetime) -> tuple[Co
     begins = full_second(now.astimezone(UTC))
     if cause == DebitCause.LATE_FEE:
         return checked(contract, begins, begins + SECOND)
-    # With what the text of a version says of it.
-    read = Contract.objects.select_related("provider", "tenant", "price_book")
-    locked = read.select_for_update(no_key=True, of=("self",)).get(pk=contract.pk)
+    locked = locked_with_parties(contract)
     runs = locked.state in RUNNING_STATES and (locked.to_at is None or begins + SECOND <= locked.to_at)
     if not runs and open_last_period(locked, begins) is None:
         raise ContractNotActive(sentence("%(number)s is not in force.", number=locked.number))
