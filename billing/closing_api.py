@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -222,8 +223,7 @@ class DraftApproveView(APIView):
     def post(self, request: Request, period_id: UUID) -> Response:
         """Approve that a complete draft is issued at its amount, and issue it. For the provider."""
         organization = organization_of(request)
-        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-            raise Http404
+        get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
         given = checked(ApproveSerializer(data=request.data), WrongIssuingRule)
         now = _now()
         approve_draft(period_id=period_id, amount=given["amount"], tax=given["tax"], actor=caller_of(request), now=now)
@@ -247,8 +247,7 @@ class DraftCloseView(APIView):
     def post(self, request: Request, period_id: UUID) -> Response:
         """Close a period that is over now and not only as the sweep comes by. For the provider."""
         organization = organization_of(request)
-        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-            raise Http404
+        get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
         closed = close_now(
             period_id=period_id,
             actor=caller_of(request),
@@ -304,8 +303,7 @@ class DraftTaxRetryView(APIView):
     def post(self, request: Request, period_id: UUID) -> Response:
         """Have what the taxes of a draft wait for tried again: ask a tax service once more. For the provider."""
         organization = organization_of(request)
-        if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-            raise Http404
+        get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
         return Response(_tax(retry_tax(period_id=period_id, actor=caller_of(request), now=_now())))
 
 

@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -89,8 +89,7 @@ def tenant_draft(request: HttpRequest, organization: Organization, *, period_id:
 @provider_page(READ_INVOICES)
 def provider_draft_approve(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
     """Approve a draft at the amount that was shown, and issue it."""
-    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-        raise Http404
+    get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
         return HttpResponse(status=403)
     now = datetime.now(UTC)
@@ -117,8 +116,7 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
 @provider_page(READ_INVOICES)
 def provider_draft_close(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
     """Close a period that is over now, as the next sweep would, and say what came of it."""
-    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-        raise Http404
+    get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
         return HttpResponse(status=403)
     closed = close_now(
@@ -138,8 +136,7 @@ def provider_draft_close(request: HttpRequest, organization: Organization, *, pe
 @provider_page(READ_INVOICES)
 def provider_draft_tax(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
     """Have the taxes of a draft tried again."""
-    if not BillingPeriod.objects.filter(pk=period_id, contract__provider=organization).exists():
-        raise Http404
+    get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
         return HttpResponse(status=403)
     try:
