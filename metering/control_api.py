@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from clusters.bodies import BodyTooLarge, read_body
+from clusters.bodies import BodyTooLarge
 from metering.acknowledging import acknowledge
 from metering.alerts import AlertRow, alert_page
 from metering.api_parameters import (
@@ -40,6 +40,7 @@ from metering.control_shapes import (
 from metering.gateway_sources import BODY_BYTES_MAX, CompleteUnreadable, tell_complete
 from metering.node_hours import SilenceRow, silence_rows, watched_hours
 from metering.queries import gap_page, silent_nodes
+from metering.sent_bodies import read_sent
 from metering.witness import WitnessHour, WitnessTotal, residual_hours, residual_totals
 from tenants.authentication import organization_of
 from tenants.listing.answers import ListView, cursor_errors, list_answer, list_responses
@@ -70,7 +71,7 @@ class CompleteView(APIView):
     def post(self, request: Request) -> Response:
         """Keep that every event of a source before an instant was sent and acknowledged; it is never taken back."""
         try:
-            payload = read_body(request._request, BODY_BYTES_MAX)
+            payload = read_sent(request._request, BODY_BYTES_MAX)
         except BodyTooLarge as refused:
             raise CompleteUnreadable(refused.detail) from refused
         reporter, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point

@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from clusters.bodies import BodyTooLarge, read_body
+from clusters.bodies import BodyTooLarge
 from clusters.models import Deployment
 from metering.admission import ingest_gate
 from metering.api_parameters import WrongParameters
@@ -21,6 +21,7 @@ from metering.event_calls import StoredEvent, conflicts_of, find_event
 from metering.event_items import COUNT_FIELDS, EVENTS_BYTES_MAX, NAME_CHARS_MAX
 from metering.event_marks import FAILED_BIT, GIVEN_MARKS, QUANTITIES, marks_in, text_of
 from metering.events import EventsTooLarge, count_refused_call, ingest_events
+from metering.sent_bodies import BodyUnreadable, EncodingNotTaken, read_sent
 from tenants.authentication import organization_of
 from tenants.models import Organization
 from tenants.problem_response import answer
@@ -46,15 +47,21 @@ class EventsView(APIView):
         responses={200: EventsTakenSerializer},
     )
     def post(self, request: Request) -> Response | HttpResponse:
-        """Take 1 to 10,000 events. Each is judged by itself; sent again they are duplicates and count once."""
+        """Take 1 to 10,000 events. Each is judged by itself; sent again they are duplicates and count once.
+
+        The body may be compressed (`Content-Encoding: gzip`). It has 8 MiB at most, also when it is inflated.
+        """
         reporter, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point
         try:
             with ingest_gate.entered():
-                payload = read_body(request._request, EVENTS_BYTES_MAX)
+                payload = read_sent(request._request, EVENTS_BYTES_MAX)
                 return Response(ingest_events(reporter=reporter, payload=payload, now=now).as_answer())
         except BodyTooLarge as refused:
             count_refused_call(reporter=reporter, code=EventsTooLarge.code, now=now)
-            raise EventsTooLarge(refused.detail) from refused
+            raise EventsTooLarge(refused.detail, limit=EVENTS_BYTES_MAX) from refused
+        except (BodyUnreadable, EncodingNotTaken) as refused:
+            count_refused_call(reporter=reporter, code=refused.code, now=now)
+            raise
         except (InterfaceError, InternalError, OperationalError):
             logger.exception("A call of %s could not be stored.", reporter.slug)
             detail = "The database does not take the events now; send them again, each counts once."

@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -23,6 +22,7 @@ import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from metering.gzip_bodies import InflatesTooLarge, NotGzip, gunzip
 from metering.wire_blocks import BlockBatch, pack, unpack
 from metering.wire_checks import check_batch, meter_identity, reading_count
 from metering.wire_shapes import (
@@ -289,19 +289,12 @@ def _inflate_zstd(body: bytes) -> bytes:
 
 
 def _inflate_gzip(body: bytes) -> bytes:
-    expected = "one whole gzip member"
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        text = inflater.decompress(body, BATCH_INFLATED_BYTES_MAX + 1)
-    except zlib.error as broken:
-        raise BatchMalformed("$", str(broken), expected) from broken
-    if len(text) > BATCH_INFLATED_BYTES_MAX:
-        raise BatchTooLarge("inflated bytes", BATCH_INFLATED_BYTES_MAX)
-    if not inflater.eof:
-        raise BatchMalformed("$", "truncated gzip data", expected)
-    if inflater.unused_data:
-        raise BatchMalformed("$", "data after the gzip member", expected)
-    return text
+        return gunzip(body, BATCH_INFLATED_BYTES_MAX)
+    except NotGzip as broken:
+        raise BatchMalformed("$", str(broken), "one whole gzip member") from broken
+    except InflatesTooLarge as refused:
+        raise BatchTooLarge("inflated bytes", BATCH_INFLATED_BYTES_MAX) from refused
 
 
 def _malformed(refused: msgspec.ValidationError) -> BatchMalformed:

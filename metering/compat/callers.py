@@ -10,7 +10,7 @@ from django.db import InterfaceError, InternalError, OperationalError
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from clusters.bodies import read_body
+from metering.sent_bodies import read_sent
 from tenants.api_keys import find_key, require_network
 from tenants.authentication import OPEN_TO_SUSPENDED, OrganizationSuspended
 from tenants.problems import Problem
@@ -132,5 +132,5 @@ def _add_headers(response: HttpResponse, problem: Problem) -> None:
 
 
 def body_of(request: HttpRequest, limit: int) -> bytes:
-    """Return the body of at most `limit` bytes. Raises BodyTooLarge."""
-    return read_body(request, limit)
+    """Return the body, sent plain or in gzip, of at most `limit` bytes. Raises as `read_sent`."""
+    return read_sent(request, limit)

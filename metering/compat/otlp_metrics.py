@@ -7,7 +7,6 @@ unknown start (OTLP data model): it is a baseline.
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format
@@ -16,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from metering.compat.samples import FAULTS_KEPT_MAX, Sample, Series
+from metering.gzip_bodies import InflatesTooLarge, NotGzip, gunzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,18 +59,14 @@ class Export:
         self.reasons[kept] = self.reasons.get(kept, 0) + count
 
 
-def gunzip(body: bytes) -> bytes:
+def inflate(body: bytes) -> bytes:
     """Inflate a gzip body of at most INFLATED_BYTES_MAX. Raises NotMetrics, TooMuch."""
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        text = inflater.decompress(body, INFLATED_BYTES_MAX + 1)
-    except zlib.error as broken:
-        raise NotMetrics(f"The body is no gzip: {broken}") from broken
-    if len(text) > INFLATED_BYTES_MAX:
-        raise TooMuch(f"The body inflates to more than {INFLATED_BYTES_MAX} bytes.")
-    if not inflater.eof or inflater.unused_data:
-        raise NotMetrics("The body is not one whole gzip member.")
-    return text
+        return gunzip(body, INFLATED_BYTES_MAX)
+    except NotGzip as broken:
+        raise NotMetrics(f"The body is not one whole gzip member: {broken}") from broken
+    except InflatesTooLarge as refused:
+        raise TooMuch(str(refused)) from refused
 
 
 def read_export(body: bytes, *, is_json: bool, wants: Callable[[str], bool]) -> Export:

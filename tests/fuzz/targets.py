@@ -25,8 +25,9 @@ from metering.columns import read_batch
 from metering.compat.cloudevents import NotCloudEvents, read_cloud_events
 from metering.compat.lago_events import NotLagoEvents, decode_event, decode_events, read_event
 from metering.compat.litellm_logs import NotLogs, read_logs
-from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, NotMetrics, gunzip, read_export
+from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, NotMetrics, read_export
 from metering.compat.otlp_metrics import TooMuch as TooManyPoints
+from metering.compat.otlp_metrics import inflate as inflate_points
 from metering.compat.remote_write import V2, NotRemoteWrite, TooMuch, inflate, read_call
 from metering.event_items import EventsMalformed, read_events
 from metering.received import read_received
@@ -137,7 +138,7 @@ def _otlp(data: bytes) -> None:
 
 
 def _gunzip(data: bytes) -> None:
-    assert len(gunzip(data)) <= INFLATED_BYTES_MAX
+    assert len(inflate_points(data)) <= INFLATED_BYTES_MAX
 
 
 def _cloud_events(data: bytes) -> None:

@@ -9,7 +9,6 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from clusters.bodies import BodyTooLarge
 from metering.compat.callers import WRITE, body_of, endpoint, key_of
 from metering.compat.litellm_logs import NotLogs, read_logs
 from metering.compat.taking import count_refused, take_reports
@@ -38,7 +37,7 @@ def take_logs(request: HttpRequest) -> HttpResponse:
     except NotLogs as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=LogsUnreadable.code, now=now)
         raise LogsUnreadable(str(refused)) from refused
-    except BodyTooLarge as refused:
+    except Problem as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=refused.code, now=now)
         raise
     taken = take_reports(reporter=reporter, input_name=INPUT, items=[*read.reports, *read.unusable], now=now)

@@ -9,7 +9,6 @@ import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
 
-from clusters.bodies import BodyTooLarge
 from metering.compat.callers import READ, WRITE, body_of, endpoint, key_of
 from metering.compat.cloudevents import NotCloudEvents, read_cloud_events, read_instant
 from metering.compat.listing import ListedEvent, list_reported
@@ -69,7 +68,7 @@ def take_events(request: HttpRequest) -> HttpResponse:
     except NotCloudEvents as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=EventsInvalid.code, now=now)
         raise EventsInvalid(str(refused)) from refused
-    except BodyTooLarge as refused:
+    except Problem as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=refused.code, now=now)
         raise
     take_reports(reporter=reporter, input_name=INPUT, items=[one.item for one in received], now=now)

@@ -10,12 +10,12 @@ from django.utils import timezone
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
-from clusters.bodies import BodyTooLarge
+from clusters.bodies import BodyTooLarge, read_body
 from metering.admission import ingest_gate
 from metering.compat.api.prometheus import MediaNotOffered, WriteTooLarge, WriteUnreadable
-from metering.compat.callers import WRITE, body_of, endpoint, key_of
+from metering.compat.callers import WRITE, endpoint, key_of
 from metering.compat.collecting import collect_series, count_refused, series_index
-from metering.compat.otlp_metrics import BYTES_MAX, Export, NotMetrics, TooMuch, gunzip, read_export
+from metering.compat.otlp_metrics import BYTES_MAX, Export, NotMetrics, TooMuch, inflate, read_export
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def _read(request: HttpRequest, *, is_json: bool) -> Export:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip"}:
         raise MediaNotOffered(f"Content-Encoding {encoding[:60]!r}; expected gzip or none")
-    body = body_of(request, BYTES_MAX)
+    body = read_body(request, BYTES_MAX)
     try:
-        inflated = gunzip(body) if encoding == "gzip" else body
+        inflated = inflate(body) if encoding == "gzip" else body
         return read_export(inflated, is_json=is_json, wants=series_index().is_register)
     except NotMetrics as refused:
         raise WriteUnreadable(str(refused)) from refused

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from django.http import HttpResponse
 from django.utils import timezone
 
-from clusters.bodies import BodyTooLarge
+from clusters.bodies import BodyTooLarge, read_body
 from metering.admission import ingest_gate
-from metering.compat.callers import WRITE, body_of, endpoint, key_of
+from metering.compat.callers import WRITE, endpoint, key_of
 from metering.compat.collecting import collect_series, count_refused
 from metering.compat.remote_write import BYTES_MAX, V1, V2, Call, NotRemoteWrite, TooMuch, inflate, read_call
 from tenants.problems import Problem
@@ -93,7 +93,7 @@ def _read(request: HttpRequest) -> Call:
     if encoding.strip().lower() not in {"", "snappy"}:
         raise MediaNotOffered(f"Content-Encoding {encoding[:60]!r}; expected snappy")
     try:
-        return read_call(message, inflate(body_of(request, BYTES_MAX)))
+        return read_call(message, inflate(read_body(request, BYTES_MAX)))
     except NotRemoteWrite as refused:
         raise WriteUnreadable(str(refused)) from refused
     except TooMuch as refused:

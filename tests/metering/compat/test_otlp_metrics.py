@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 
 from metering.compat import otlp_metrics
-from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, OTHERS, Export, NotMetrics, TooMuch, gunzip, read_export
+from metering.compat.otlp_metrics import INFLATED_BYTES_MAX, OTHERS, Export, NotMetrics, TooMuch, inflate, read_export
 from metering.compat.samples import FAULTS_KEPT_MAX, Sample, Series
 from tests.examples import examples
 from tests.metering.compat.written import GENERATED, PROMPT
@@ -152,11 +152,11 @@ def test_reasons_are_bounded() -> None:
 def test_bombs_and_floods_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(b"\0" * (INFLATED_BYTES_MAX + 1))
     with pytest.raises(TooMuch):
-        gunzip(bomb)
+        inflate(bomb)
     for broken in (b"", b"nothing", gzip.compress(b"x")[:-1], gzip.compress(b"x") + b"y"):
         with pytest.raises(NotMetrics):
-            gunzip(broken)
-    assert gunzip(gzip.compress(b"x")) == b"x"
+            inflate(broken)
+    assert inflate(gzip.compress(b"x")) == b"x"
     monkeypatch.setattr(otlp_metrics, "POINTS_MAX", 1)
     with pytest.raises(TooMuch):
         read(sum_of("a"), sum_of("b"))
