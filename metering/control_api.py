@@ -11,7 +11,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from clusters.bodies import BodyTooLarge
 from metering.acknowledging import acknowledge
 from metering.alerts import AlertRow, alert_page
 from metering.api_parameters import (
@@ -37,7 +36,7 @@ from metering.control_shapes import (
     CompletenessSerializer,
     NodeHourSerializer,
 )
-from metering.gateway_sources import BODY_BYTES_MAX, CompleteUnreadable, tell_complete
+from metering.gateway_sources import BODY_BYTES_MAX, tell_complete
 from metering.node_hours import SilenceRow, silence_rows, watched_hours
 from metering.queries import gap_page, silent_nodes
 from metering.sent_bodies import read_sent
@@ -70,10 +69,7 @@ class CompleteView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Keep that every event of a source before an instant was sent and acknowledged; it is never taken back."""
-        try:
-            payload = read_sent(request._request, BODY_BYTES_MAX)
-        except BodyTooLarge as refused:
-            raise CompleteUnreadable(refused.detail) from refused
+        payload = read_sent(request._request, BODY_BYTES_MAX)
         reporter, now = organization_of(request), timezone.now()  # noqa: TID251  an entry point
         source, complete_to = tell_complete(reporter=reporter, payload=payload, now=now)
         return Response({"source": source, "complete_to": complete_to})

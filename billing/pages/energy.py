@@ -131,6 +131,7 @@ def _kpis(found: Margin, asked: Asked, *, sees_money: bool) -> list[Kpi]:
     total = found.total
     drawn, _space, unit = energy(total.energy_mj).partition(" ") if total.metered_ms else (DASH, "", "")
     per, carbon = _per_mtok(total), total.carbon_g
+    mass, _space, mass_unit = carbon_words(carbon).partition(" ") if carbon is not None else (DASH, "", "")
     kpis = [
         Kpi(_("Energy"), drawn, unit=unit, foot=_("measured at the GPUs"), lead=True),
         Kpi(
@@ -140,7 +141,8 @@ def _kpis(found: Margin, asked: Asked, *, sees_money: bool) -> list[Kpi]:
         ),
         Kpi(
             _("Carbon"),
-            carbon_words(carbon) if carbon is not None else DASH,
+            mass,
+            unit=mass_unit,
             foot=_("with cooling and the rest of the site, by the grid of each cluster"),
         ),
         Kpi(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.urls import reverse
@@ -31,25 +32,38 @@ RANGE_MAX: Final = 3
 """A range that reaches beyond so many times what is expected tells nobody anything; the API gives it all the same."""
 
 
-def forecast_kpis(
-    organization: Organization, period: Period, shown: UsageOverview, now: datetime, locale: str
-) -> list[Kpi]:
-    """Return the tile of the running month; none for other periods, and none where nothing was foretold.
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What the running month is expected to come to, and the budget of all its cost that is passed first."""
 
-    A forecast is kept for a while: nothing of it is below what is `shown` beside it as the month up to now.
-    """
-    currency = shown.currency
+    made: SpendForecast
+    budget: Budget | None
+
+    def expected(self, so_far: Decimal) -> Decimal:
+        """Return what the month comes to: a forecast is kept for a while, so never less than it came to up to now."""
+        return max(self.made.expected, so_far)
+
+
+def foretold(organization: Organization, period: Period, currency: str, now: datetime) -> Foretold | None:
+    """Return what the running month comes to; None for other periods, and where nothing was foretold."""
     if not (period.is_month and period.runs):
-        return []
+        return None
     made = kept_forecast(organization, Side.TENANT, currency, now)
     if made is None or made.zone != period.zone:
+        return None
+    return Foretold(made, _budget(organization, currency))
+
+
+def forecast_kpis(found: Foretold | None, period: Period, shown: UsageOverview, locale: str) -> list[Kpi]:
+    """Return the tile of the running month. Nothing of it is below what is `shown` beside it as the month up to now."""
+    if found is None:
         return []
-    budget = _budget(organization, currency)
+    made, budget, currency = found.made, found.budget, shown.currency
     foot_strong, tone = _against(made, budget, locale)
     return [
         Kpi(
             _("Forecast %(day)s") % {"day": day(period.last, "MMMd", locale)},
-            money_big(max(made.expected, shown.total), currency),
+            money_big(found.expected(shown.total), currency),
             chart=_bar(made, budget),
             foot_strong=foot_strong,
             foot_tone=tone,
@@ -84,10 +98,14 @@ def _against(made: SpendForecast, budget: Budget | None, locale: str) -> tuple[s
     return _("%(amount)s under budget") % {"amount": written}, "good"
 
 
+def _says_nothing(high: Decimal, made: SpendForecast) -> bool:
+    return high > RANGE_MAX * made.expected
+
+
 def _range(made: SpendForecast, so_far: Decimal, locale: str) -> str:
     if made.low is None or made.high is None:
         return _("too few days yet for a range")
-    if so_far > made.high or made.high > RANGE_MAX * made.expected:
+    if so_far > made.high or _says_nothing(made.high, made):
         return _("the days so far differ too much for a range")
     said = {
         "low": money(max(made.low, so_far), made.currency, locale=locale, digits=0),
@@ -97,6 +115,7 @@ def _range(made: SpendForecast, so_far: Decimal, locale: str) -> str:
 
 
 def _bar(made: SpendForecast, budget: Budget | None) -> str:
-    top: Decimal = max(made.expected, made.high or made.expected, budget.amount if budget else made.expected)
+    high = made.expected if made.high is None or _says_nothing(made.high, made) else made.high
+    top: Decimal = max(made.expected, high, budget.amount if budget else made.expected)
     parts = [Part("k-line", made.spent), Part("k-soft", max(made.expected - made.spent, 0 * made.expected))]
     return bar(parts, whole=top, mark=budget.amount if budget else None)

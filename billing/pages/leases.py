@@ -181,7 +181,6 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "empty": None if shown else _nothing(area, manages=manages, filtered=bool(sums.count)),
         "table": _table(shown, area, locale),
         "pagination": pagination(path, days.query("list" if as_list else ""), page, asked_for.count),
-        "crumbs": (Crumb(_("Leases")),),
     }
     if not as_list and shown:
         context["occupancy"] = draw_occupancy(

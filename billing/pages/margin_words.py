@@ -158,7 +158,7 @@ def cost_lines(
                     tone=pill.tone if pill.tone in ("warn", "bad") else "k-line",
                 ),
                 pill=pill,
-                profit=money(figures.profit, currency, locale=locale, digits=0),
+                profit=money(figures.profit, currency, locale=locale),
                 tone=f"is-{pill.tone}" if pill.tone in ("warn", "bad") else "",
             )
         )
@@ -239,9 +239,9 @@ def inversion_notice(found: Sequence[Inverted], locale: str, url: str) -> Notice
     said = {
         "days": number(worst.run.days),
         "since": day(worst.run.since, "MMMd", locale),
-        "loss": money(worst.run.loss, worst.currency, locale=locale, digits=0),
-        "earned": money(worst.run.revenue, worst.currency, locale=locale, digits=0),
-        "cost": money(worst.run.cost, worst.currency, locale=locale, digits=0),
+        "loss": money(worst.run.loss, worst.currency, locale=locale),
+        "earned": money(worst.run.revenue, worst.currency, locale=locale),
+        "cost": money(worst.run.cost, worst.currency, locale=locale),
         "cluster": worst.cluster,
     }
     text = (
@@ -275,36 +275,38 @@ def kpis(margins: Margin, locale: str) -> tuple[Kpi, ...]:
     """The strip above the page."""
     total, currency = margins.total, margins.currency
     held = total.gpu_ms - margins.idle.gpu_ms
+    drawn, _space, unit = energy(total.energy_mj).partition(" ") if total.metered_ms else (DASH, "", "")
     used = Fraction(held, total.gpu_ms) if total.gpu_ms else None
     return (
         Kpi(
             _("Profit"),
-            money(total.profit, currency, locale=locale, digits=0),
-            foot=_profit_foot(total, money(total.revenue, currency, locale=locale, digits=0)),
+            money(total.profit, currency, locale=locale),
+            foot=_profit_foot(total, money(total.revenue, currency, locale=locale)),
             lead=True,
             alert=total.profit is not None and total.profit < 0,
             url="" if total.cost_known else reverse("provider-costs"),
         ),
         Kpi(
             _("Workload"),
-            money(margins.workload_cost, currency, locale=locale, digits=0),
+            money(margins.workload_cost, currency, locale=locale),
             foot=_("GPUs, rent and energy in use"),
         ),
         Kpi(
             _("Idle"),
-            money(margins.idle_cost, currency, locale=locale, digits=0),
+            money(margins.idle_cost, currency, locale=locale),
             foot=_("%(share)s of GPU time was used") % {"share": share(decimal_of(used))},
         ),
         Kpi(
             _("Overhead"),
-            money(margins.overhead_cost, currency, locale=locale, digits=0),
-            foot=_("%(cost)s is all that it cost") % {"cost": money(margins.cost, currency, locale=locale, digits=0)}
+            money(margins.overhead_cost, currency, locale=locale),
+            foot=_("%(cost)s is all that it cost") % {"cost": money(margins.cost, currency, locale=locale)}
             if margins.cost is not None
             else _("not known"),
         ),
         Kpi(
             _("Energy"),
-            energy(total.energy_mj) if total.metered_ms else DASH,
+            drawn,
+            unit=unit,
             foot=_energy_foot(total),
         ),
     )

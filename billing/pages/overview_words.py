@@ -69,6 +69,8 @@ def wait_line(wait: Wait, locale: str) -> ToDo:
     """Say what waits, since when, and how much it is about."""
     title, url = _wait_words(wait)
     parts = [money(amount, code, locale=locale) for code, amount in wait.amounts]
+    if wait.kind == WaitKind.BELOW_COST:
+        parts = [_("%(loss)s lost") % {"loss": each} for each in parts]
     if wait.since is not None:
         words = _("since %(day)s") if wait.count == 1 else _("the oldest since %(day)s")
         parts.append(words % {"day": day(wait.since.astimezone(UTC).date(), "yMMMd", locale)})

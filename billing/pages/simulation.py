@@ -189,11 +189,11 @@ def thin_models(organization: Organization, period: Period, currency: str) -> li
 def _summary(found: Simulation, locale: str) -> tuple[tuple[str, str, str], ...]:
     total = found.total
     return (
-        (_("Earned now"), money(total.old, found.currency, locale=locale, digits=0), ""),
-        (_("Earned after"), money(total.new, found.currency, locale=locale, digits=0), ""),
+        (_("Earned now"), money(total.old, found.currency, locale=locale), ""),
+        (_("Earned after"), money(total.new, found.currency, locale=locale), ""),
         (
             _("Change"),
-            money_change(total.change, found.currency, locale=locale, digits=0),
+            money_change(total.change, found.currency, locale=locale),
             "good" if total.change > 0 else "bad" if total.change < 0 else "",
         ),
         (_("Margin after"), share(words.decimal_of(total.margin)), ""),

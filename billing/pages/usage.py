@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from billing.csv_files import csv_answer
 from billing.pages import usage_context, usage_figures, usage_parts
 from billing.pages.energy_words import energy_words
-from billing.pages.forecast_tile import forecast_kpis
+from billing.pages.forecast_tile import forecast_kpis, foretold
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.pages.prepaid import prepaid
@@ -127,6 +127,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
     links = {name: value for name, value in kept.items() if name not in fixed}
     metered_to = usage_context.metered_day(organization, drawn)
     grouping = usage_parts.grouping_of(sheet, kept["group"], known)
+    ahead = foretold(organization, period, sheet.overview.currency, now) if sheet.chosen.is_all else None
     return {
         "period": period,
         "sheet": sheet,
@@ -135,7 +136,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "sub": usage_context.subtitle(period, drawn, locale),
         "kpis": [
             *usage_figures.kpis(sheet, period, sheet.before, locale),
-            *(forecast_kpis(organization, period, sheet.overview, now, locale) if sheet.chosen.is_all else ()),
+            *forecast_kpis(ahead, period, sheet.overview, locale),
         ],
         "price_notice": price_notice(organization, now, locale),
         "prepaid": prepaid(organization, now),
@@ -158,7 +159,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "empty": usage_context.nothing(period, locale),
         **usage_parts.filters(known, kept),
         **usage_context.token_chart(drawn, sheet, kept, grouping=grouping, locale=locale, metered_to=metered_to),
-        **usage_context.cost_chart(drawn, sheet, locale=locale, metered_to=metered_to),
+        **usage_context.cost_chart(drawn, sheet, locale=locale, metered_to=metered_to, ahead=ahead),
     }
 
 

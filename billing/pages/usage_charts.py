@@ -214,6 +214,29 @@ def cost_columns(
     return columns, (Series("cost", _("Cost so far"), "k-line"),)
 
 
+def with_forecast(
+    columns: Sequence[Column], series: tuple[Series, ...], expected: Decimal, *, currency: str, locale: str
+) -> tuple[list[Column], tuple[Series, ...]]:
+    """Return the columns of cost with a second line, straight from the last known total to what is expected at the end.
+
+    A forecast is of the whole period: only its last column says an amount. Nothing is added where all are known.
+    """
+    known = [index for index, column in enumerate(columns) if column.values]
+    if not known or known[-1] == len(columns) - 1:
+        return list(columns), series
+    last, end = known[-1], len(columns) - 1
+    begin = Decimal(columns[last].values["cost"])
+    made = []
+    for index, column in enumerate(columns):
+        values, facts = column.values, column.facts
+        if index >= last:
+            values = {**values, "ahead": begin + (expected - begin) * (index - last) / (end - last)}
+        if index == end:
+            facts = (Fact(_("Forecast"), money(expected, currency, locale=locale), "k-soft"),)
+        made.append(replace(column, values=values, facts=facts))
+    return made, (*series, Series("ahead", _("Forecast"), "k-soft", dashed=True))
+
+
 def legend(series: Sequence[Series]) -> list[LegendEntry]:
     """Return the names of layers, the top of the stack first."""
     return [LegendEntry(layer.name, layer.tone) for layer in reversed(series)]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from billing.pages.forecast_tile import Foretold
 from billing.pages.periods import Period, UnreadablePeriod, month_of, offered_months, with_query
 from billing.pages.usage_charts import (
     Bucket,
@@ -18,14 +19,17 @@ from billing.pages.usage_charts import (
     legend,
     title_of,
     token_columns,
+    with_forecast,
 )
 from billing.queries.usage_sheet import UsageSheet
 from metering.completeness import freshness
-from portal.charts import Number, column_table, line_chart, stacked_columns
+from portal.charts import Limit, Number, column_table, line_chart, stacked_columns
 from portal.figures import axis, day, money, number, span
 from portal.parts import Choice, Empty
 from tenants.models import Organization
 
+BUDGET_DRAWN_MAX = 4
+"""A budget is drawn beside its cost up to so many times what the month is expected to come to."""
 Kept = Mapping[str, str]
 """The filters beside the period that links keep: model, key, project, group, currency, tz."""
 ZONES_OFFERED = (
@@ -159,10 +163,17 @@ def token_chart(
     }
 
 
-def cost_chart(period: Period, sheet: UsageSheet, *, locale: str, metered_to: date | None) -> dict[str, Any]:
-    """Return the line of cost with its table."""
+def cost_chart(
+    period: Period, sheet: UsageSheet, *, locale: str, metered_to: date | None, ahead: Foretold | None
+) -> dict[str, Any]:
+    """Return the line of cost with its table, and on to what the month is expected to come to beside its budget."""
     currency = sheet.overview.currency
     columns, series = cost_columns(period, sheet, locale=locale, metered_to=metered_to)
+    if ahead is not None and ahead.made.zone != period.zone:
+        ahead = None
+    drawn, layers = columns, series
+    if ahead is not None:
+        drawn, layers = with_forecast(columns, series, ahead.expected(sheet.total), currency=currency, locale=locale)
     title = _("Cost this month") if period.is_month and period.runs else _("Cost, running total")
 
     def written(value: Number) -> str:
@@ -170,11 +181,13 @@ def cost_chart(period: Period, sheet: UsageSheet, *, locale: str, metered_to: da
 
     return {
         "cost_title": title,
+        "cost_legend": legend(layers[::-1]) if ahead is not None else (),
         "cost_chart": line_chart(
-            columns,
-            series,
+            drawn,
+            layers,
             label=_("Running total of the cost. Use the arrow keys to read one day at a time."),
             form=lambda value: axis(value, locale=locale, currency=currency),
+            limit=_budget_limit(ahead, sheet, locale),
         ),
         "cost_table": column_table(
             columns,
@@ -186,6 +199,17 @@ def cost_chart(period: Period, sheet: UsageSheet, *, locale: str, metered_to: da
         ),
         "cost_foot": _cost_words(sheet, locale),
     }
+
+
+def _budget_limit(ahead: Foretold | None, sheet: UsageSheet, locale: str) -> Limit | None:
+    """Return the budget as a line across; none where it is so far above that the cost would lie flat under it."""
+    if ahead is None or ahead.budget is None:
+        return None
+    budget = ahead.budget
+    if budget.amount > BUDGET_DRAWN_MAX * ahead.expected(sheet.total):
+        return None
+    amount = money(budget.amount, budget.currency, locale=locale, digits=0)
+    return Limit(budget.amount, _("Budget %(amount)s") % {"amount": amount})
 
 
 def _token_words(period: Period, sheet: UsageSheet, locale: str) -> str:

@@ -177,12 +177,20 @@ def _state(from_at: datetime, to_at: datetime | None, now: datetime) -> LeaseSta
     return "reserved" if from_at > now else "running"
 
 
+def _held_at(held: Sequence[Hold], at: datetime) -> list[Hold]:
+    return [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)]
+
+
 def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> LeaseRow:
     holds = [one for one in held if one.from_at < now]
     # What is held now; before the lease what is held first, after it what was held last.
     at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
     at = max(at, lease.from_at)
-    current = [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)] or held
+    state = _state(lease.from_at, lease.to_at, now)
+    current = _held_at(held, at)
+    if not current and state != "running":
+        edge = min if state == "reserved" else max
+        current = _held_at(held, edge((one.from_at for one in held), default=at))
     try:
         wording: Wording | None = lease.wording_at(at)
     except LookupError:  # it was taken back before it began
@@ -205,7 +213,7 @@ def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> 
         renews=bool(getattr(wording, "renew_days", 0)),
         from_at=lease.from_at,
         to_at=lease.to_at,
-        state=_state(lease.from_at, lease.to_at, now),
+        state=state,
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
         steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
         charged=charged,

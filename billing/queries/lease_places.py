@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Coalesce, Collate
+from django.db.models.functions import Collate
 
 from billing.models import Term, TermAllocation
 from billing.queries.lease_list import OWN_LEASES, Party, chosen_leases
@@ -88,9 +88,8 @@ def lease_places(
 
 
 def _held_permille(running: QuerySet[Term], now: datetime) -> int:
-    """What leases hold now; one that holds nothing now counts with all it ever held, as in `LeaseRow`."""
+    """What leases hold now, as in `LeaseRow`."""
     current = Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gte=now)
     share = "allocation__slice__share_permille"
-    held = TermAllocation.objects.filter(term__in=running.values("pk")).order_by().values_list("term_id")
-    sums = held.annotate(now=Sum(share, filter=current & Q(allocation__from_at__lte=now)), ever=Sum(share))
-    return int(sums.aggregate(held=Sum(Coalesce("now", "ever"), default=0))["held"])
+    held = TermAllocation.objects.filter(current, term__in=running.values("pk"), allocation__from_at__lte=now)
+    return int(held.aggregate(held=Sum(share, default=0))["held"])

@@ -92,7 +92,7 @@ def line_chart(
     limit: Limit | None = None,
     height_px: int = 216,
 ) -> SafeString:
-    """One line per series through the columns' values; a single measured series is filled down to zero.
+    """One line per series through the columns' values; the only measured series is filled down to zero.
 
     For a cumulative line give running totals. A column without a value for a series breaks its line: leave
     days that have not happened without values and the line stops at today. ``limit`` is drawn dashed with
@@ -103,10 +103,11 @@ def line_chart(
     low, high = Decimal(min(levels, default=0)), Decimal(max(levels, default=0))
     whole = all(isinstance(value, int) for value in levels)
     scale = Scale(ticks=round_ticks(low, high, whole=whole), height_px=height_px)
+    measured = [layer for layer in series if not layer.dashed]
     curves, dots = [], []
     for layer in series:
         runs = _runs(columns, layer.key, scale)
-        curves.append(_curves(runs, layer, scale=scale, filled=len(series) == 1 and not layer.dashed))
+        curves.append(_curves(runs, layer, scale=scale, filled=measured == [layer]))
         dots.append(_dots(runs, layer.tone))
     nested = element(
         "svg",

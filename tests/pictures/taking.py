@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,7 +21,7 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 Scheme = Literal["light", "dark"]
 SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
-COLOURS: Final = 128
+COLOURS: Final = 256
 PEOPLE: Final[dict[str, tuple[str, ...]]] = {
     "provider@sample.example": (
         "overview=/p/",
@@ -35,9 +36,8 @@ PEOPLE: Final[dict[str, tuple[str, ...]]] = {
         "usage-day=/t/usage/ .chart a[href]",
         "budgets=/t/budgets/",
         "invoice=/t/invoices/ td a[href*='/t/invoices/']",
-        "account=/t/statement/",
     ),
-    "research@sample.example": ("leases=/t/leases/",),
+    "research@sample.example": ("leases=/t/leases/", "account=/t/statement/"),
 }
 """Who is signed in, and the pages: a name, an address, and the link on it that leads to the page, if it is not that."""
 
@@ -45,7 +45,10 @@ PEOPLE: Final[dict[str, tuple[str, ...]]] = {
 def take_all(address: str, password: str) -> Iterator[Path]:
     """Take every picture from the demo at `address`; yields each file as it is written."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        # The order of day and month in fields of dates is the browser's own, not the page's.
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox"], env={**os.environ, "LANGUAGE": "en_GB"}
+        )
         for email, pages in PEOPLE.items():
             for scheme in SCHEMES:
                 yield from _take_of(browser, address, (email, password), pages, scheme)
@@ -83,8 +86,12 @@ def sign_in(page: Page, address: str, email: str, password: str) -> None:
 
 
 def reduced(png: bytes) -> bytes:
-    """A picture in few colours: pages have few, and a clone carries every picture."""
-    drawn = Image.open(BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    """A picture in few colours, none of them far from its own: a clone carries every picture, and a legend is small."""
+    drawn = (
+        Image.open(BytesIO(png))
+        .convert("RGB")
+        .quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
     out = BytesIO()
     drawn.save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from billing.models import SpendForecast
-from billing.pages.forecast_tile import forecast_kpis
+from billing.pages.forecast_tile import forecast_kpis, foretold
 from billing.pages.periods import read_period
 from portal.figures import EN
 from portal.templatetags.figures_tags import money_big
@@ -43,7 +44,8 @@ def shown(so_far: str = "100", currency: str = "USD") -> Any:
 
 
 def tile(cast: Cast, query: dict[str, str] | None = None, so_far: str = "100") -> list[Kpi]:
-    return forecast_kpis(cast.tenant, read_period(query or {}, "UTC", NOW), shown(so_far), NOW, EN)
+    period = read_period(query or {}, "UTC", NOW)
+    return forecast_kpis(foretold(cast.tenant, period, "USD", NOW), period, shown(so_far), EN)
 
 
 def test_a_forecast_has_its_range_and_leads_to_budgets(cast: Cast) -> None:
@@ -67,9 +69,19 @@ def test_a_range_that_says_nothing_is_not_shown(cast: Cast) -> None:
     keep(cast, high="931")
     [kpi] = tile(cast)
     assert kpi.foot == "the days so far differ too much for a range"
+    assert re.findall(r'width="[^"]*"', kpi.chart) == re.findall(r'width="[^"]*"', without_range(cast))
     SpendForecast.objects.all().delete()
     keep(cast, high="930")
     assert tile(cast)[0].foot == "80% of months like it end at $250 to $930"
+
+
+def without_range(cast: Cast) -> str:
+    """The bar of the same forecast without a range."""
+    period = read_period({}, "UTC", NOW)
+    found = foretold(cast.tenant, period, "USD", NOW)
+    assert found is not None
+    found.made.low = found.made.high = None
+    return forecast_kpis(found, period, shown(), EN)[0].chart
 
 
 def test_it_is_held_against_the_smallest_budget_of_all_cost(cast: Cast) -> None:
@@ -95,8 +107,8 @@ def test_other_periods_currencies_and_old_forecasts_have_no_tile(cast: Cast) -> 
     kept = keep(cast)
     assert tile(cast, {"month": "2026-02"}) == []
     assert tile(cast, {"from": "2026-03-02", "to": "2026-03-09"}) == []
-    assert forecast_kpis(cast.tenant, read_period({}, "UTC", NOW), shown(currency="EUR"), NOW, EN) == []
-    assert forecast_kpis(cast.tenant, read_period({}, "Asia/Tokyo", NOW), shown(), NOW, EN) == []
+    assert foretold(cast.tenant, read_period({}, "UTC", NOW), "EUR", NOW) is None
+    assert foretold(cast.tenant, read_period({}, "Asia/Tokyo", NOW), "USD", NOW) is None
     SpendForecast.objects.filter(pk=kept.pk).update(month=date(2026, 2, 1))
     assert tile(cast) == []
 

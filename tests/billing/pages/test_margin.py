@@ -71,7 +71,7 @@ def test_what_sells_below_cost_is_said_first(cast: Cast, client: Client) -> None
     client.force_login(cast.petra)
     page = text_of(client.get(PAGE))
     assert f"{MODEL} sells below cost." in page
-    assert "it earned $1 and cost $2 on 5 Mar: $1 lost." in page
+    assert "it earned $1.00 and cost $1.75 on 5 Mar: $0.75 lost." in page
     assert "is-bad" in client.get(PAGE).content.decode()
 
 
@@ -79,13 +79,13 @@ def test_without_costs_no_margin_is_claimed(cast: Cast, client: Client) -> None:
     made(cast, costs=False)
     client.force_login(cast.petra)
     page = text_of(client.get(PAGE))
-    assert "Profit – $58 earned; enter the costs to see what is left" in page
+    assert "Profit – $58.00 earned; enter the costs to see what is left" in page
     assert "Profit is not known. 0.0 of " in page
     assert "sells below cost" not in page
     assert "100.0%" not in page
     assert 'href="/p/costs/"' in client.get(PAGE).content.decode()
     by_model = text_of(client.get(f"/p/margin/{MODEL}/?month=2026-03"))
-    assert "Profit – $10 earned" in by_model
+    assert "Profit – $10.00 earned" in by_model
     for by in ("model", "tenant", "cluster", "day"):
         rows = rows_of(client.get(f"/p/margin.csv?month=2026-03&by={by}"))
         unknown = {(row["profit"], row["gpu_cost"], row["energy_cost"], row["overhead_cost"]) for row in rows}

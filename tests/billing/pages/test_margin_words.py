@@ -97,9 +97,9 @@ def test_a_line_of_the_sums_has_dashes_for_what_is_not_known() -> None:
 
 def test_the_strip_claims_nothing_where_a_cost_is_unknown() -> None:
     known = words.kpis(whole(KNOWN), "en")
-    assert [kpi.value for kpi in known] == ["$2", "$5", "$0", "$3", "2.0 kWh"]
-    assert known[0].foot == "20.0% of $10 earned"
-    assert known[3].foot == "$8 is all that it cost"
+    assert [kpi.value for kpi in known] == ["$2.00", "$5.00", "$0.00", "$3.00", "2.0"]
+    assert known[0].foot == "20.0% of $10.00 earned"
+    assert known[3].foot == "$8.00 is all that it cost"
     assert not known[0].alert
     assert known[0].url == ""
     unknown = words.kpis(whole(UNKNOWN), "en")
@@ -111,7 +111,7 @@ def test_the_strip_claims_nothing_where_a_cost_is_unknown() -> None:
 
 def test_profit_says_that_energy_is_missing_which_no_card_told() -> None:
     foot = words.kpis(whole(replace(KNOWN, metered_ms=HOUR_MS)), "en")[0].foot
-    assert foot == "20.0% of $10 earned, without the energy that no GPU told"
+    assert foot == "20.0% of $10.00 earned, without the energy that no GPU told"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_notice_leads_to_where_costs_are_entered() -> None:
 def test_cost_lines_draw_only_days_whose_cost_is_known() -> None:
     days = {"sample": {LAST: KNOWN, LAST - timedelta(days=1): UNKNOWN}}
     [known], scale = words.cost_lines([line(KNOWN)], days, LAST, "USD", "en", by_token=True)
-    assert (known.price, known.cost, known.profit, known.tone) == ("$5.00", "$4.00", "$2", "")
+    assert (known.price, known.cost, known.profit, known.tone) == ("$5.00", "$4.00", "$2.00", "")
     assert scale == "$5.25"
     [unknown], _scale = words.cost_lines([line(UNKNOWN)], days, LAST, "USD", "en", by_token=False)
     assert (unknown.price, unknown.cost, unknown.profit, unknown.pill.text) == ("$5.00", DASH, DASH, DASH)
@@ -168,10 +168,10 @@ def test_the_greatest_loss_is_told_in_full_and_others_by_number() -> None:
     assert words.inversion_notice([], locale_for("en"), "/x") is None
     one = words.inversion_notice([inverted(1)], locale_for("en"), "/x")
     assert one is not None
-    assert one.text == "On East it earned $1 and cost $4 on 31 Mar: $3 lost."
+    assert one.text == "On East it earned $1.00 and cost $4.00 on 31 Mar: $3.00 lost."
     many = words.inversion_notice([inverted(4), inverted(1), inverted(1)], locale_for("en"), "/x")
     assert many is not None
-    assert "since 31 Mar: 4 days, $3 lost. 2 more sell below cost." in many.text
+    assert "since 31 Mar: 4 days, $3.00 lost. 2 more sell below cost." in many.text
 
 
 def test_amounts_of_the_file_are_exact() -> None:

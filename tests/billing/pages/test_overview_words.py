@@ -42,7 +42,8 @@ def test_everything_that_waits_has_words_for_one_and_many_and_a_page(kind: WaitK
     assert one.url == many.url
     assert one.url.startswith("/p/")
     assert one.text == "since 5 Mar 2026"
-    assert many.text == "$12.50 · €3.00 · the oldest since 5 Mar 2026"
+    lost = " lost" if kind == WaitKind.BELOW_COST else ""
+    assert many.text == f"$12.50{lost} · €3.00{lost} · the oldest since 5 Mar 2026"
 
 
 def test_what_has_no_beginning_and_no_amount_says_only_what_it_is() -> None:

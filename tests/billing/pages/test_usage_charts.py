@@ -32,6 +32,7 @@ from billing.pages.usage_charts import (
     state_of,
     title_of,
     token_columns,
+    with_forecast,
 )
 from billing.queries.usage import TokenCounts, UsageOverview
 from billing.queries.usage_sheet import EVERYTHING, SheetRow, UsageSheet
@@ -212,3 +213,22 @@ def test_the_line_of_cost_never_falls_and_ends_at_the_total_of_the_page() -> Non
     assert known == sorted(known)
     assert (known[-1], len(known)) == (shown.total, 18)
     assert made[17].facts[0].value == "$0.60"
+
+
+def test_a_forecast_goes_straight_on_from_the_last_total_and_says_an_amount_only_at_the_end() -> None:
+    made, series = cost_columns(MARCH, sheet(row(1, amount="10"), row(18, amount="26")), locale="en", metered_to=None)
+    drawn, layers = with_forecast(made, series, Decimal(62), currency="USD", locale="en")
+    assert [(layer.key, layer.dashed) for layer in layers] == [("cost", False), ("ahead", True)]
+    ahead = [column.values.get("ahead") for column in drawn]
+    assert ahead[:17] == [None] * 17
+    assert (ahead[17], ahead[18], ahead[30]) == (Decimal(36), Decimal(38), Decimal(62))
+    assert [column.values.get("cost") for column in drawn] == [column.values.get("cost") for column in made]
+    assert [column.facts for column in drawn[18:30]] == [()] * 12
+    assert [(fact.name, fact.value) for fact in drawn[30].facts] == [("Forecast", "$62.00")]
+
+
+def test_where_all_days_or_none_are_known_nothing_is_foretold() -> None:
+    ended = read_period({"month": "2026-02"}, "UTC", NOW)
+    for period in (ended, read_period({"month": "2026-04"}, "UTC", NOW)):
+        made, series = cost_columns(period, sheet(), locale="en", metered_to=None)
+        assert with_forecast(made, series, Decimal(5), currency="USD", locale="en") == (made, series)

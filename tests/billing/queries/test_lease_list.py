@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from billing.charging import charge_period, ensure_periods
 from billing.queries.lease_list import lease_of, lease_rows, quote_of, quotes_of
 from billing.quoting import reserve_quote
+from clusters.models import Allocation
 from tests import factories
 from tests.billing.let import NOW, fresh, make_floor, quoted, wish
 from tests.billing.world import HOUR, MARCH, World, make_world
@@ -125,3 +126,22 @@ def test_a_quote_stands_up_to_its_expiry_for_both_sides() -> None:
     assert quotes_of(other.tenant, NOW) == []
     assert quote_of(other.provider, quote.pk) is None
     assert quote_of(world.tenant, UUID(int=0)) is None
+
+
+def test_a_lease_says_what_it_holds_now_and_never_all_that_it_held_in_turn(world: World) -> None:
+    """Jobs of one lease hold cards one after another: while it runs they are not added up, and before and after it
+    counts what is held first and last."""
+    lease = world.lease(3, from_at=MARCH, to_at=MARCH + 9 * DAY)
+    held = Allocation.objects.filter(term_allocation__term=lease).order_by("pk")
+    for days, allocation in enumerate(held):
+        Allocation.objects.filter(pk=allocation.pk).update(
+            from_at=MARCH + days * DAY, to_at=MARCH + days * DAY + DAY - HOUR
+        )
+    for at, state, slices in (
+        (MARCH - HOUR, "reserved", 1),
+        (MARCH + DAY + HOUR, "running", 1),
+        (MARCH + 5 * DAY, "running", 0),
+        (MARCH + 9 * DAY, "ended", 1),
+    ):
+        (row,) = lease_rows(world.tenant, at)
+        assert (row.state, row.slices, row.share_permille) == (state, slices, slices * 1000)

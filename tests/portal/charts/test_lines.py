@@ -39,13 +39,14 @@ def test_a_value_between_two_gaps_is_a_dot() -> None:
     assert [share_of(dot, "cx") for dot in having(chart, "circle", "dot")] == [Decimal(50), Decimal("92.857")]
 
 
-def test_one_measured_series_is_filled_and_several_are_not() -> None:
+def test_the_only_measured_series_is_filled_and_several_are_not() -> None:
     assert len(having(drawn(1, 2), "path", "area")) == 1
-    two = (Series("a", "A", "m0"), Series("b", "B", "m1", dashed=True))
     both = [Column("1", "", {"a": 1, "b": 2}), Column("2", "", {"a": 2, "b": 1})]
-    chart = line_chart(both, two, label="Two", form=str)
-    assert having(chart, "path", "area") == []
-    assert len(having(chart, "path", "dashed")) == 1
+    for dashed, areas in ((False, []), (True, ["m0"])):
+        two = (Series("a", "A", "m0"), Series("b", "B", "m1", dashed=dashed))
+        chart = line_chart(both, two, label="Two", form=str)
+        assert [(area.get("class") or "").split()[-1] for area in having(chart, "path", "area")] == areas
+        assert len(having(chart, "path", "dashed")) == dashed
 
 
 def test_a_limit_is_inside_the_plot_and_says_its_words() -> None:
