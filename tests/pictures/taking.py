@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -45,10 +44,7 @@ PEOPLE: Final[dict[str, tuple[str, ...]]] = {
 def take_all(address: str, password: str) -> Iterator[Path]:
     """Take every picture from the demo at `address`; yields each file as it is written."""
     with sync_playwright() as playwright:
-        # The order of day and month in fields of dates is the browser's own, not the page's.
-        browser = playwright.chromium.launch(
-            executable_path=chromium(), args=["--no-sandbox"], env={**os.environ, "LANGUAGE": "en_GB"}
-        )
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for email, pages in PEOPLE.items():
             for scheme in SCHEMES:
                 yield from _take_of(browser, address, (email, password), pages, scheme)
