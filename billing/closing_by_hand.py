@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from billing.closing import Closed, CloseState, close_period
 from billing.models import BillingPeriod
 from tenants.models import AuditEntry
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+@transaction.atomic
 def close_now(*, period_id: UUID, actor: str, now: datetime, stripe_ready: bool) -> Closed:
-    """Close a period as the sweep would; who asked is in the audit log where it closed. Raises as `close_period`."""
+    """Close a period as the sweep would; where it closes, who asked is in the audit log with it: neither is kept
+    without the other. Raises as `close_period`."""
     closed = close_period(period_id=period_id, now=now, stripe_ready=stripe_ready)
     if closed.state is CloseState.CLOSED:
         period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
