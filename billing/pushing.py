@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from billing.corrections.applying import apply_before_push
 from billing.models import Invoice, Settlement, SettlementState
 from billing.queries.invoice_steps import PUSHING
-from billing.settlement import settle
+from billing.settlement import retry_settlement, settle
 from billing.states import in_state
 from tenants.models import AuditEntry
 from tenants.problems import Problem
@@ -68,3 +68,17 @@ def push_now(*, invoice_id: UUID, actor: str, gateway: StripeGateway, now: datet
     )
     take_steps(invoice_id=invoice_id, gateway=gateway, clock=lambda: now)
     return Settlement.objects.get(pk=invoice_id)
+
+
+def go_on(*, invoice_id: UUID, actor: str, gateway: StripeGateway | None, now: datetime) -> Settlement:
+    """Do what can be done about an invoice's collection now, as the page and the API offer it.
+
+    One that stopped, or whose card was declined, is let go on; what is not at Stripe then is handed over at once,
+    where there is a gateway to do it. What is charged next is left to the sweep. Raises `NotRetryable` where nothing
+    can be done, and Settlement.DoesNotExist.
+    """
+    if gateway is None or not waits_for_push(invoice_id):
+        settlement = retry_settlement(invoice_id=invoice_id, actor=actor, now=now)
+        if gateway is None or settlement.state not in PUSHING:
+            return settlement
+    return push_now(invoice_id=invoice_id, actor=actor, gateway=gateway, now=now)

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 from billing import stripe_account
 from billing.documents.beginning import retry_documents
 from billing.models import Invoice, InvoiceState
-from billing.pushing import push_now, waits_for_push
+from billing.pushing import go_on
 from billing.queries.invoice_steps import StepName
-from billing.settlement import NotRetryable, retry_settlement
+from billing.settlement import NotRetryable
 from tenants.authentication import caller_of, organization_of
 
 WRITE: Final = "invoices:write"
@@ -50,14 +50,10 @@ class StepRetryView(APIView):
         if step == StepName.DOCUMENT:
             document = retry_documents(subject_id=invoice_id, actor=caller_of(request), now=_now())
             return Response({"step": step, "state": document.state})
-        gateway = stripe_account.gateway()
-        if step == StepName.STRIPE_PUSH and gateway is not None and waits_for_push(invoice_id):
-            pushed = push_now(invoice_id=invoice_id, actor=caller_of(request), gateway=gateway, now=_now())
-            return Response({"step": step, "state": pushed.state})
         if step not in (StepName.STRIPE_PUSH, StepName.COLLECT):
             raise NotRetryable(f"The step {step} of this invoice is done.", state="done")
-        settlement = retry_settlement(invoice_id=invoice_id, actor=caller_of(request), now=_now())
-        return Response({"step": step, "state": settlement.state})
+        done = go_on(invoice_id=invoice_id, actor=caller_of(request), gateway=stripe_account.gateway(), now=_now())
+        return Response({"step": step, "state": done.state})
 
 
 def _now() -> datetime:

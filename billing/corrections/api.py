@@ -1,6 +1,7 @@
 """The API of credit notes and write-offs: issued by the provider of an invoice, read by both parties."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.api_words import instant, money
+from billing.corrections.amounts import Given
 from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.reading import find_credit_note, issued_invoice
 from billing.corrections.reissuing import reissue_invoice
@@ -31,7 +33,7 @@ from billing.corrections.shapes import (
 )
 from billing.corrections.voiding import void_invoice
 from billing.corrections.weighing import weigh
-from billing.models import CreditNote, CreditReason, Invoice
+from billing.models import CreditNote, CreditNoteLine, CreditReason, Invoice
 from billing.write_offs import write_off
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once, once
@@ -132,15 +134,7 @@ class InvoiceCreditNotePreviewView(APIView):
         invoice = _issued(request, invoice_id)
         weighed = weigh(invoice, read_scope(valid(ScopeSerializer, request)))
         amounts = ("subtotal", "tax", "total", "applied", "to_balance", "operator_fee")
-        lines = [
-            {
-                "line": each.position,
-                "quantity": None if each.quantity is None else f"{each.quantity.normalize():f}",
-                "amount": money(each.amount, invoice.currency),
-                "tax": money(weighed.taxes[each.position], invoice.currency),
-            }
-            for each in weighed.given
-        ]
+        lines = [_line(each.position, each, weighed.taxes[each.position], invoice.currency) for each in weighed.given]
         sums = {name: money(getattr(weighed, name), invoice.currency) for name in amounts}
         return Response({"currency": invoice.currency, **sums, "lines": lines})
 
@@ -275,16 +269,23 @@ def _whole(organization: Any, credit_note_id: UUID) -> dict[str, Any]:
         raise Http404
     lines = [
         {
-            "line": each.line.position,
+            **_line(each.line.position, each, each.tax, note.currency),
             "description": each.line.description,
-            "quantity": None if each.quantity is None else f"{each.quantity.normalize():f}",
             "unit": each.line.unit,
-            "amount": money(each.amount, note.currency),
-            "tax": money(each.tax, note.currency),
         }
         for each in note.lines.all()
     ]
     return {**credit_note_row(note), "lines": lines}
+
+
+def _line(position: int, given: Given | CreditNoteLine, tax: Decimal, currency: str) -> dict[str, Any]:
+    """What is, or would be, given back of a line."""
+    return {
+        "line": position,
+        "quantity": None if given.quantity is None else f"{given.quantity.normalize():f}",
+        "amount": money(given.amount, currency),
+        "tax": money(tax, currency),
+    }
 
 
 def _now() -> datetime:

@@ -78,15 +78,11 @@ class CreditNotePreviewSerializer(serializers.Serializer[Any]):
     lines = CreditNotePreviewLineSerializer(many=True)
 
 
-class CreditNoteLineSerializer(serializers.Serializer[Any]):
+class CreditNoteLineSerializer(CreditNotePreviewLineSerializer):
     """What was given back of a line; the amounts have the line's sign."""
 
-    line = serializers.IntegerField()
     description = serializers.CharField()
-    quantity = serializers.CharField(allow_null=True)
     unit = serializers.CharField()
-    amount = serializers.CharField(help_text="net")
-    tax = serializers.CharField()
 
 
 class CreditNoteSerializer(serializers.Serializer[Any]):

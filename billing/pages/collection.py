@@ -16,10 +16,9 @@ from django.views.decorators.http import require_POST
 from billing import stripe_account
 from billing.models import Settlement, SettlementState
 from billing.pages.correction_words import may_correct
-from billing.pushing import push_now
+from billing.pushing import go_on
 from billing.queries.invoice_list import find_invoice
 from billing.queries.invoice_steps import PUSHING
-from billing.settlement import retry_settlement
 from portal.figures import moment
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from billing.models import Invoice
-    from billing.stripe_gateway import StripeGateway
     from tenants.models import Organization
 
 
@@ -54,25 +52,17 @@ def provider_invoice_collect(request: HttpRequest, organization: Organization, *
         raise Http404
     if not may_correct(request):
         return HttpResponse(status=403)
-    settlement, gateway = Settlement.objects.filter(pk=invoice.pk).first(), stripe_account.gateway()
-    if settlement is None or gateway is None:
+    gateway = stripe_account.gateway()
+    if gateway is None or not Settlement.objects.filter(pk=invoice.pk).exists():
         messages.info(request, _("This invoice is not collected through Stripe."))
         return redirect("provider-invoice", number=number)
     try:
-        done = _collected(settlement, gateway, by=str(request.user), now=datetime.now(UTC))
+        done = go_on(invoice_id=invoice.pk, actor=str(request.user), gateway=gateway, now=datetime.now(UTC))
     except Problem as refused:
         messages.error(request, told(refused.said))
     else:
         _say(request, done)
     return redirect("provider-invoice", number=number)
-
-
-def _collected(settlement: Settlement, gateway: StripeGateway, *, by: str, now: datetime) -> Settlement:
-    if settlement.state not in PUSHING:
-        settlement = retry_settlement(invoice_id=settlement.pk, actor=by, now=now)
-    if settlement.state in PUSHING:
-        settlement = push_now(invoice_id=settlement.pk, actor=by, gateway=gateway, now=now)
-    return settlement
 
 
 def _say(request: HttpRequest, done: Settlement) -> None:

@@ -33,3 +33,15 @@ def test_an_invoice_that_waits_for_stripe_is_handed_over_now(
     assert only_invoice_at(double, invoice)["status"] == "open"
     assert send(client_of(cast.provider), "post", address, {})["state"] == SettlementState.WAIT
     double.require_lawful()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_stopped_is_at_stripe_when_the_call_answers_as_by_the_button(
+    cast: Cast, double: StripeDouble, settings: Settings
+) -> None:
+    use(settings, double)
+    invoice = pushable(cast)
+    Settlement.objects.update(state=SettlementState.FAILED, last_error="Stripe made something else")
+    address = f"invoices/{invoice.pk}/steps/stripe_push/retry"
+    assert send(client_of(cast.provider), "post", address, {})["state"] == SettlementState.WAIT
+    assert only_invoice_at(double, invoice)["status"] == "open"
