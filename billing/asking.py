@@ -14,7 +14,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from billing.dues import dues_of, with_dues
-from billing.models import CarriedDue, Invoice, InvoiceState, Settlement, SettlementState
+from billing.models import (
+    CarriedDue,
+    Invoice,
+    InvoiceLine,
+    InvoiceLineTax,
+    InvoiceState,
+    Settlement,
+    SettlementState,
+)
+from billing.push_lines import FrozenLine, FrozenTax, push_lines
 from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
 from billing.stripe_answers import StripeLine
 from billing.together import collective_of
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
 NOTHING = Decimal(0)
 METADATA_KIND = "forecourt_kind"
+TAX_NAME = "VAT"
+"""What Stripe's page calls a tax that has a rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,24 @@ def beside_lines(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
         )
         for words, amount in lines
     )
+
+
+def lines_of(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
+    """Return all lines that are pushed: the invoice's own, and those beside them. Raises AmountNotRepresentable."""
+    lines = [
+        FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at, _taxes_of(line))
+        for line in invoice.lines.select_related("taxed__rate").order_by("position")
+    ]
+    beside = beside_lines(invoice, asked)
+    return push_lines(lines, currency=invoice.currency, beside=beside)
+
+
+def _taxes_of(line: InvoiceLine) -> tuple[FrozenTax, ...]:
+    """A line's part of its rate; none of what was issued before taxes were worked out."""
+    taxed: InvoiceLineTax | None = getattr(line, "taxed", None)
+    if taxed is None:
+        return ()
+    return (FrozenTax(taxed.rate.position, TAX_NAME, taxed.rate.percent, line.amount, taxed.tax),)
 
 
 def is_too_small(amount: Decimal, currency: str) -> bool:

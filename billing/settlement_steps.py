@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from billing.asking import asked_for, beside_lines, carry_less, is_too_small, release, take_up
+from billing.asking import asked_for, carry_less, is_too_small, lines_of, release, take_up
 from billing.models import (
     Collection,
     Invoice,
-    InvoiceLine,
-    InvoiceLineTax,
     InvoiceState,
     NoticeKind,
     Settlement,
     SettlementState,
     StripeCustomer,
 )
-from billing.push_lines import FrozenLine, FrozenTax, chunk_bounds, push_lines
+from billing.push_lines import chunk_bounds
 from billing.stripe_amounts import AmountNotRepresentable, minor_units
 from billing.stripe_answers import StripeCardDeclined, StripeRefused
 from billing.stripe_customers import ensure_customer
@@ -31,15 +29,11 @@ from billing.stripe_intents import Result, carry_out
 from billing.stripe_results import Applied, apply_stripe_invoice
 
 if TYPE_CHECKING:
-    from billing.asking import Asked
     from billing.stripe_answers import StripeInvoice, StripeLine
     from billing.stripe_gateway import StripeGateway
 
 POLL_S = 900
 """How often an invoice that waits for its payment is looked at, in case no webhook comes."""
-
-TAX_NAME = "VAT"
-"""What Stripe's page calls a tax that has a rate."""
 
 RESOURCE_MISSING = "resource_missing"
 METADATA_REVISION = "forecourt_revision"
@@ -99,7 +93,7 @@ class Next:
     next_try_at: datetime
     last_error: str = ""
     told: NoticeKind | None = None
-    changes: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, object] = field(default_factory=dict)
 
 
 def make_customer(work: Work) -> Next:
@@ -117,7 +111,7 @@ def _not_for_stripe(work: Work) -> Next | None:
     try:
         take_up(invoice=invoice, now=work.now)
         asked = asked_for(invoice)
-        _lines_of(invoice, asked)
+        lines_of(invoice, asked)
         is_small = is_too_small(asked.total, invoice.currency)
     except AmountNotRepresentable as error:
         release(carrier_id=invoice.pk, now=work.now)
@@ -128,8 +122,31 @@ def _not_for_stripe(work: Work) -> Next | None:
     return None
 
 
+def _fell_below(work: Work) -> Next | None:
+    """Throw the draft away where less is left by now than Stripe charges, and let the rest be carried.
+
+    Since it was looked at a balance or a transfer may have paid a part; finalized, Stripe would call the rest paid and
+    keep it as the customer's debt. None where enough is left, and where Stripe has the invoice as final already.
+    """
+    invoice = work.invoice
+    if not is_too_small(asked_for(invoice).total, invoice.currency):
+        return None
+    seen = _pushed(work)
+    if seen is not None and seen.status == "draft":
+        work.gateway.delete_draft(seen.id)
+    elif seen is not None and seen.status != "void":
+        return None
+    release(carrier_id=invoice.pk, now=work.now)
+    changes = {"stripe_invoice_id": "", "revision": work.settlement.revision + 1}
+    return Next(SettlementState.BELOW_MINIMUM, work.now, changes=changes)
+
+
 def make_draft(work: Work) -> Next:
-    """Make the empty draft with our number."""
+    """Make the empty draft with our number, for what is left by now of the invoice and of what it carries."""
+    carry_less(carrier_id=work.invoice.pk, now=work.now)
+    fell_below = _fell_below(work)
+    if fell_below is not None:
+        return fell_below
     invoice, revision = work.invoice, str(work.settlement.revision)
     customer_id = StripeCustomer.objects.get(pk=invoice.tenant_id).customer_id
 
@@ -157,7 +174,10 @@ def make_draft(work: Work) -> Next:
 
 def add_lines(work: Work) -> Next:
     """Add the lines, a chunk a call; how many the draft has says which chunks are in."""
-    lines = _lines_of(work.invoice, asked_for(work.invoice))
+    fell_below = _fell_below(work)
+    if fell_below is not None:
+        return fell_below
+    lines = lines_of(work.invoice, asked_for(work.invoice))
     for chunk, (start, end) in enumerate(chunk_bounds(len(lines))):
         _add_chunk(work, lines[start:end], chunk=chunk, end=end)
     return Next(SettlementState.GUARD, work.now)
@@ -177,13 +197,16 @@ def _add_chunk(work: Work, lines: tuple[StripeLine, ...], *, chunk: int, end: in
 
 def compare(work: Work) -> Next:
     """Compare what Stripe made of the draft with ours; if anything differs, delete it and raise DraftThrownAway."""
+    fell_below = _fell_below(work)
+    if fell_below is not None:
+        return fell_below
     seen = work.seen()
     invoice = work.invoice
     asked = asked_for(invoice)
     expected = {
         "number": invoice.number,
         "currency": invoice.currency,
-        "line_count": len(_lines_of(invoice, asked)),
+        "line_count": len(lines_of(invoice, asked)),
         "subtotal_minor": minor_units(invoice.subtotal + asked.beside, invoice.currency),
         "tax_minor": minor_units(invoice.tax, invoice.currency),
         "total_minor": minor_units(asked.total, invoice.currency),
@@ -205,6 +228,9 @@ def finalize(work: Work) -> Next:
 
     A balance of the customer at Stripe, which nothing of ours ever makes, would change what is asked for.
     """
+    fell_below = _fell_below(work)
+    if fell_below is not None:
+        return fell_below
 
     def look_up() -> Result | None:
         return _finalized(work.seen())
@@ -352,23 +378,6 @@ def _days_until_due(invoice: Invoice) -> int | None:
     assert invoice.issued_at is not None, invoice
     assert invoice.due_at is not None, invoice
     return max((invoice.due_at - invoice.issued_at).days, 0)
-
-
-def _lines_of(invoice: Invoice, asked: Asked) -> tuple[StripeLine, ...]:
-    lines = [
-        FrozenLine(line.position, line.model, line.description, line.amount, line.from_at, line.to_at, _taxes_of(line))
-        for line in invoice.lines.select_related("taxed__rate").order_by("position")
-    ]
-    beside = beside_lines(invoice, asked)
-    return push_lines(lines, currency=invoice.currency, beside=beside)
-
-
-def _taxes_of(line: InvoiceLine) -> tuple[FrozenTax, ...]:
-    """A line's part of its rate; none of what was issued before taxes were worked out."""
-    taxed: InvoiceLineTax | None = getattr(line, "taxed", None)
-    if taxed is None:
-        return ()
-    return (FrozenTax(taxed.rate.position, TAX_NAME, taxed.rate.percent, line.amount, taxed.tax),)
 
 
 STEPS: Mapping[SettlementState, Callable[[Work], Next | None]] = {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 import stripe
 
+from billing.corrections.applying import apply_balance
+from billing.dues import dues_of
 from billing.models import (
     Collection,
     Settlement,
@@ -21,6 +24,7 @@ from billing.settlement import (
 )
 from tenants.models import AuditEntry
 from tests.billing.collected import (
+    MortalGateway,
     add_card,
     begin,
     collect,
@@ -28,10 +32,13 @@ from tests.billing.collected import (
     invoices_at,
     only_invoice_at,
     pay_by_hand,
+    settings_of,
 )
+from tests.billing.corrections.kept import keep
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
 
 if TYPE_CHECKING:
+    from billing.models import BalanceAccount
     from tests.fakes.stripe_double.fixture import StripeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -218,3 +225,57 @@ def test_a_refusal_while_closing_is_shown(double: StripeDouble) -> None:
     assert stopped.last_error.startswith("parameter_invalid")
     retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
     assert collect(invoice, gateway, now=LATER).state == SettlementState.PAID
+
+
+class Meanwhile(MortalGateway):
+    """While Stripe makes the customer, a sweep of balances comes by."""
+
+    account: BalanceAccount
+
+    def create_customer(self, *args: str) -> str:
+        assert apply_balance(account_id=self.account.pk, now=ISSUED_AT)
+        return super().create_customer(*args)
+
+
+def test_a_balance_that_leaves_too_little_while_it_is_pushed_lets_the_rest_be_carried(double: StripeDouble) -> None:
+    parties = make_parties()
+    invoice = make_issued(parties=parties)
+    begin(invoice)
+    gateway = Meanwhile(settings_of(double))
+    gateway.account = keep("123.15", parties)
+    rests = collect(invoice, gateway)
+    assert (rests.state, rests.last_error, rests.stripe_invoice_id) == (SettlementState.BELOW_MINIMUM, "", "")
+    assert dues_of(invoice).left == Decimal("0.30")
+    assert double.state()["invoice"] == []
+    # A later one asks for it.
+    later = make_issued(parties=parties)
+    begin(later)
+    assert collect(later, gateway_of(double)).state == SettlementState.WAIT
+    assert only_invoice_at(double, later)["total"] == 12_375
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_a_transfer_that_leaves_too_little_at_any_step_takes_the_draft_away(double: StripeDouble, steps: int) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(steps):  # customer, draft, lines, guard
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    pay_by_hand(invoice, "123.00")
+    rests = collect(invoice, gateway)
+    assert (rests.state, rests.revision, rests.stripe_invoice_id) == (SettlementState.BELOW_MINIMUM, 2, "")
+    assert invoices_at(double, invoice) == []
+    assert [each["balance"] for each in double.state()["customer"]] == [0]
+    assert "finalize" not in gateway.calls
+
+
+def test_who_died_after_the_draft_was_taken_away_is_followed_by_one_that_lets_it_rest(double: StripeDouble) -> None:
+    invoice = make_issued()
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    pay_by_hand(invoice, "123.00")
+    gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
+    rests = collect(invoice, gateway)
+    assert (rests.state, rests.last_error, rests.stripe_invoice_id) == (SettlementState.BELOW_MINIMUM, "", "")
