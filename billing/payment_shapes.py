@@ -97,6 +97,18 @@ class LooksSerializer(PagedSerializer):
     reconciliations = LookSerializer(many=True)
 
 
+class DifferenceSideSerializer(serializers.Serializer[Any]):
+    """What one of the two has of what differs."""
+
+    number = serializers.CharField(help_text="of an invoice; empty: none")
+    state = serializers.CharField(help_text="of an invoice, in the word of its side; empty: none")
+    amount_minor = serializers.IntegerField(
+        allow_null=True, help_text="paid, moved or a balance, in the integers that Stripe counts in"
+    )
+    total_minor = serializers.IntegerField(allow_null=True, help_text="what an invoice asks for, counted alike")
+    currency = serializers.CharField(help_text="empty where Stripe names none")
+
+
 class DifferenceOfStripeSerializer(serializers.Serializer[Any]):
     """Something that Stripe and the books say differently."""
 
@@ -104,8 +116,10 @@ class DifferenceOfStripeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=DifferenceKind.choices)
     stripe_id = serializers.CharField()
     invoice_number = serializers.CharField(allow_null=True)
-    ours = serializers.CharField()
-    theirs = serializers.CharField()
+    ours = serializers.CharField(help_text="`our_side` in English words")
+    theirs = serializers.CharField(help_text="`their_side` in English words")
+    our_side = DifferenceSideSerializer(allow_null=True, help_text="null: nothing, or seen before sides were kept")
+    their_side = DifferenceSideSerializer(allow_null=True, help_text="Stripe's; null alike")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)

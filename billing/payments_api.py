@@ -335,6 +335,8 @@ def _difference(row: Difference) -> dict[str, object]:
         "invoice_number": row.invoice.number if row.invoice else None,
         "ours": row.ours,
         "theirs": row.theirs,
+        "our_side": row.our_side or None,
+        "their_side": row.their_side or None,
         "first_seen_at": instant(row.first_seen_at),
         "last_seen_at": instant(row.last_seen_at),
         "settled_at": row.settled_at and instant(row.settled_at),

@@ -3,7 +3,7 @@
 Source: docs.stripe.com/currencies as read in several stored copies; not checked against the live service.
 """
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 ZERO_DECIMAL: Final = frozenset(
@@ -83,6 +83,11 @@ def minor_units(amount: Decimal, currency: str) -> int:
 def from_minor_units(amount_minor: int, currency: str) -> Decimal:
     """The amount behind an integer of Stripe's, exact, with as many decimals as Stripe counts in."""
     return Decimal(amount_minor).scaleb(-_exponent(currency))
+
+
+def told_minor_units(amount: Decimal, currency: str) -> int:
+    """The integer Stripe would count for ``amount``, rounded half-even: to be told beside its own, never charged."""
+    return int(amount.scaleb(_exponent(currency)).to_integral_value(ROUND_HALF_EVEN))
 
 
 def minimum_charge_minor(currency: str) -> int | None:

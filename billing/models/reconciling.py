@@ -81,6 +81,10 @@ class Difference(models.Model):
     invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="differences")
     ours = models.CharField(max_length=300)
     theirs = models.CharField(max_length=300)
+    our_side = models.JSONField(
+        default=dict, db_default={}, help_text="number, state, amounts in Stripe's integers, currency; empty: nothing"
+    )
+    their_side = models.JSONField(default=dict, db_default={})
     object_at = models.DateTimeField(help_text="of what differs: later looks go back to it")
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -34,9 +35,9 @@ from billing.models import (
     TopUpState,
 )
 from billing.money import round_to_minor
-from billing.reconciling.comparing import Found, Moved, OurInvoice, compare_amounts, compare_invoices
+from billing.reconciling.comparing import NOTHING, Found, Moved, OurInvoice, Side, compare_amounts, compare_invoices
 from billing.statements.transfers import apply_transfer
-from billing.stripe_amounts import from_minor_units, minor_units
+from billing.stripe_amounts import from_minor_units, minor_units, told_minor_units
 from billing.stripe_answers import StripeRefused, StripeUnavailable
 from billing.stripe_events import keep_event
 from billing.topups.charged_back import REFUNDED_BY_HAND
@@ -116,8 +117,9 @@ def _everything(run: Reconciliation, gateway: StripeGateway, counts: Counter[str
     yield from _payments_gone(run, gateway, movements, counts)
     yield from _refunds(settled, counts)
     yield from _transfers(settled, counts)
-    for customer_id, balance_minor in gateway.customer_balances():
-        yield Found("customer_balance", customer_id, None, "0", f"{balance_minor} minor units", now)
+    for customer_id, balance_minor, currency in gateway.customer_balances():
+        sides = (Side(amount_minor=each, currency=currency) for each in (0, balance_minor))
+        yield Found("customer_balance", customer_id, None, *sides, now)
     yield from _balances(gateway, counts, now)
 
 
@@ -154,8 +156,8 @@ def _invoices(run: Reconciliation, gateway: StripeGateway, counts: Counter[str],
         try:
             gateway.get_invoice(stripe_id)
         except StripeRefused:
-            words = f"{known.number}, {known.state}"
-            yield Found("invoice_gone", stripe_id, known.invoice_id, words, "nothing", known.issued_at)
+            ours_now = Side(known.number, known.state)
+            yield Found("invoice_gone", stripe_id, known.invoice_id, ours_now, None, known.issued_at)
 
 
 def _our_invoices() -> Iterator[OurInvoice]:
@@ -212,9 +214,9 @@ def _payments_gone(
             settlement = Settlement.objects.filter(pk=payment.invoice_id).first()
             if settlement and settlement.stripe_invoice_id and _shows(gateway, settlement.stripe_invoice_id, payment):
                 continue
-        shown = f"{round_to_minor(payment.amount, payment.currency)} {payment.currency}"
-        words = f"{shown} on {payment.invoice.number}"
-        yield Found("payment_gone", payment.reference[:100], payment.invoice_id, words, "nothing", payment.received_at)
+        amount_minor = told_minor_units(payment.amount, payment.currency)
+        booked = Side(payment.invoice.number or "", amount_minor=amount_minor, currency=payment.currency)
+        yield Found("payment_gone", payment.reference[:100], payment.invoice_id, booked, None, payment.received_at)
 
 
 def _shows(gateway: StripeGateway, stripe_invoice_id: str, payment: Payment) -> bool:
@@ -266,21 +268,18 @@ def _balances(gateway: StripeGateway, counts: Counter[str], now: datetime) -> It
     """The balance at Stripe is the sum of our clearing accounts, of all organizations, by currency."""
     entries = LedgerEntry.objects.filter(account__kind=AccountKind.STRIPE_CLEARING)
     ours = dict(entries.values_list("currency").annotate(sum=Sum("amount")).order_by())
-    theirs = {
-        one.currency: from_minor_units(one.available_minor + one.pending_minor, one.currency)
-        for one in gateway.balance()
-    }
+    theirs = {one.currency: one.available_minor + one.pending_minor for one in gateway.balance()}
     for currency in sorted({*ours, *theirs}):
         counts["currencies"] += 1
-        have, has = ours.get(currency, Decimal(0)), theirs.get(currency, Decimal(0))
+        have, has = ours.get(currency, Decimal(0)), from_minor_units(theirs.get(currency, 0), currency)
         if have != has:
+            sides = (Side(amount_minor=told_minor_units(each, currency), currency=currency) for each in (have, has))
             # By what it is off, so that one that was accepted stays so while money moves on both sides alike.
             yield Found(
                 "balance",
                 f"{currency} {round_to_minor(has - have, currency):+}",
                 None,
-                f"{round_to_minor(have, currency)} {currency}",
-                f"{round_to_minor(has, currency)} {currency}",
+                *sides,
                 now,
             )
 
@@ -293,13 +292,13 @@ def _keep(found: Iterable[Found], now: datetime) -> None:
     """Keep what was found; what a person accepted stays settled while it is the same, anything else opens again."""
     seen = []
     for one in found:
+        sides = _stored(one)
         row, is_new = Difference.objects.select_for_update().get_or_create(
             kind=one.kind,
             stripe_id=one.stripe_id,
             defaults={
+                **sides,
                 "invoice_id": _existing(one.invoice_id),
-                "ours": one.ours[:300],
-                "theirs": one.theirs[:300],
                 "object_at": one.object_at,
                 "first_seen_at": now,
                 "last_seen_at": now,
@@ -307,15 +306,28 @@ def _keep(found: Iterable[Found], now: datetime) -> None:
         )
         seen.append(row.pk)
         if is_new:
-            logger.error("Our books and Stripe's differ: %s %s: %s / %s", one.kind, one.stripe_id, one.ours, one.theirs)
+            told = (one.kind, one.stripe_id, sides["ours"], sides["theirs"])
+            logger.error("Our books and Stripe's differ: %s %s: %s / %s", *told)
             continue
-        is_same = (row.ours, row.theirs) == (one.ours[:300], one.theirs[:300])
+        is_same = (row.ours, row.theirs) == (sides["ours"], sides["theirs"])
         if row.settled_at is not None and not (row.way == ACCEPTED and is_same):
             row.settled_at, row.settled_by, row.way = None, "", ""
-        row.ours, row.theirs, row.last_seen_at = one.ours[:300], one.theirs[:300], now
+        for name, value in sides.items():
+            setattr(row, name, value)
+        row.last_seen_at = now
         row.save()
     gone = Difference.objects.filter(settled_at__isnull=True).exclude(pk__in=seen)
     gone.update(settled_at=now, settled_by="reconciliation", way=GONE)
+
+
+def _stored(one: Found) -> dict[str, Any]:
+    """What a row keeps of the two sides: their values, and both as text by which a change of either is seen."""
+    return {
+        "ours": str(one.ours or NOTHING)[:300],
+        "theirs": str(one.theirs or NOTHING)[:300],
+        "our_side": {} if one.ours is None else asdict(one.ours),
+        "their_side": {} if one.theirs is None else asdict(one.theirs),
+    }
 
 
 def _existing(invoice_id: UUID | None) -> UUID | None:

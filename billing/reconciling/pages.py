@@ -21,6 +21,7 @@ from billing.models import Chargeback, Difference, DifferenceKind, Reconciliatio
 from billing.reconciling.chargeback_words import chargeback_rows
 from billing.reconciling.looking import begin, look
 from billing.reconciling.settling import ACCEPT, BOOK, CLOSE, PUSH, TAKE_BACK, WAYS, settle_difference
+from billing.reconciling.side_words import side_words
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, moment
 from portal.parts import Empty
@@ -88,6 +89,9 @@ CSV_HEAD: Final = (
     "invoice",
     "ours",
     "theirs",
+    "our_amount_minor",
+    "their_amount_minor",
+    "currency",
     "first_seen_at_utc",
     "last_seen_at_utc",
     "settled_at_utc",
@@ -142,8 +146,12 @@ def operator_differences_csv(request: HttpRequest, organization: Organization) -
 
 def _csv_row(one: Difference) -> tuple[object, ...]:
     number = one.invoice.number if one.invoice else ""
+    sides = (one.our_side, one.their_side)
+    minor = [side.get("amount_minor") for side in sides]
+    currency = next((side["currency"] for side in sides if side), "")
     times = (one.first_seen_at.isoformat(), one.last_seen_at.isoformat(), one.settled_at and one.settled_at.isoformat())
-    return (one.pk, one.kind, one.stripe_id, number, one.ours, one.theirs, *times, one.settled_by, one.way, one.note)
+    said = (one.pk, one.kind, one.stripe_id, number, one.ours, one.theirs, *minor, currency)
+    return (*said, *times, one.settled_by, one.way, one.note)
 
 
 @require_http_methods(["POST"])
@@ -201,6 +209,8 @@ def _shown(one: Difference, locale: str) -> dict[str, object]:
     return {
         "row": one,
         "kind": KIND_WORDS[one.kind],
+        "ours": side_words(one.our_side, one.ours, locale),
+        "theirs": side_words(one.their_side, one.theirs, locale),
         "since": moment(one.first_seen_at, UTC, locale=locale),
         "settled": moment(one.settled_at, UTC, locale=locale) if one.settled_at else "",
         "way": WAY_WORDS.get(one.way, one.way),

@@ -89,12 +89,13 @@ class Listings(Connection):
             for currency in sorted({*available, *pending})
         )
 
-    def customer_balances(self) -> Iterator[tuple[str, int]]:
-        """Customers with a balance at Stripe, and the balance; nothing of ours makes one, so each is a finding."""
+    def customer_balances(self) -> Iterator[tuple[str, int, str]]:
+        """Customers with a balance at Stripe, the balance, and its currency, empty where Stripe names none; nothing of
+        ours makes one, so each is a finding."""
         with our_errors():
             for one in self._v1.customers.list({"limit": PAGE}).auto_paging_iter():
                 if one.balance:
-                    yield one.id, one.balance
+                    yield one.id, one.balance, (one.currency or "").upper()
 
     def undelivered_events(self, start: datetime, end: datetime) -> Iterator[StripeEventSeen]:
         """Events of the window that reached no endpoint of ours yet; Stripe keeps them for 30 days."""

@@ -108,7 +108,8 @@ def test_differences_from_stripe_are_the_operators(cast: Cast, invoice: Invoice)
             kind=kind,
             stripe_id=f"in_{kind}",
             ours="1",
-            theirs="2",
+            theirs="0.02 USD",
+            their_side={"number": "", "state": "", "amount_minor": 2, "total_minor": None, "currency": "USD"},
             object_at=at,
             first_seen_at=at,
             last_seen_at=at,
@@ -127,6 +128,9 @@ def test_differences_from_stripe_are_the_operators(cast: Cast, invoice: Invoice)
         return {row["id"] for row in call(cast.operator, "differences", **query).json()["differences"]}
 
     assert ids() == {str(open_one.pk), str(settled.pk)}
+    (shown,) = call(cast.operator, "differences", open="true").json()["differences"]
+    assert (shown["our_side"], shown["theirs"]) == (None, "0.02 USD")
+    assert (shown["their_side"]["amount_minor"], shown["their_side"]["currency"]) == (2, "USD")
     assert ids(open="true") == {str(open_one.pk)} == ids(kind=open_one.kind)
     assert ids(open="false") == {str(settled.pk)}
     for who in (cast.provider, cast.outsider):

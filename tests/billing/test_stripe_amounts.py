@@ -16,6 +16,7 @@ from billing.stripe_amounts import (
     minimum_charge_minor,
     minor_units,
     smallest_amount,
+    told_minor_units,
 )
 from tests.examples import examples
 
@@ -101,3 +102,11 @@ def test_the_minimum_charge_is_data(currency: str, minor: int | None) -> None:
 def test_every_minimum_is_an_amount_that_can_be_charged() -> None:
     for currency, minor in MINIMUM_CHARGE_MINOR.items():
         assert minor_units(from_minor_units(minor, currency), currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "told"),
+    [("-7", "USD", -700), ("5.124", "KWD", 5_124), ("5", "UGX", 500), ("1.005", "USD", 100), ("1.5", "JPY", 2)],
+)
+def test_what_is_only_told_is_rounded_and_never_refused(amount: str, currency: str, told: int) -> None:
+    assert told_minor_units(Decimal(amount), currency) == told

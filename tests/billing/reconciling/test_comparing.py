@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.reconciling.comparing import Found, Moved, OurInvoice, compare_amounts, compare_invoices
+from billing.reconciling.comparing import Found, Moved, OurInvoice, Side, compare_amounts, compare_invoices
 from billing.stripe_answers import StripeInvoice
 from tests.examples import examples
 
@@ -101,7 +101,7 @@ def test_paid_by_nothing_is_paid_although_we_ask_for_it() -> None:
 @pytest.mark.parametrize("status", ["open", "paid", "uncollectible"])
 def test_one_that_asks_somebody_and_is_not_ours_is_told(status: str) -> None:
     (found,) = compare_invoices({}, [(their(status=status), AT)])
-    assert (found.kind, found.stripe_id, found.invoice_id, found.ours) == ("invoice_unknown", "in_1", None, "nothing")
+    assert (found.kind, found.stripe_id, found.invoice_id, found.ours) == ("invoice_unknown", "in_1", None, None)
     assert found.object_at == AT
 
 
@@ -110,12 +110,29 @@ def test_one_that_asks_nobody_is_not(status: str) -> None:
     assert kinds(None, their(status=status)) == []
 
 
-def test_both_are_shown_in_words() -> None:
+def test_both_are_told_with_their_amounts_and_in_words() -> None:
     (found,) = compare_invoices({"in_1": our(state="paid", paid_by_stripe_minor=7)}, [(their(), AT)])
-    assert found.ours == "S-1, paid, 7 paid through Stripe, USD"
-    assert found.theirs == "S-1, open, 0 of 1000 paid, USD"
+    assert found.ours == Side("S-1", "paid", 7, None, "USD")
+    assert found.theirs == Side("S-1", "open", 0, 1_000, "USD")
+    assert (str(found.ours), str(found.theirs)) == ("S-1, paid, 0.07 USD paid", "S-1, open, 0.00 of 10.00 USD paid")
     (unnamed,) = compare_invoices({}, [(their(number=None), AT)])
-    assert unnamed.theirs.startswith("no number, open")
+    assert str(unnamed.theirs).startswith("open, 0.00 of")
+
+
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [
+        (Side(amount_minor=-700, currency="USD"), "-7.00 USD"),
+        (Side(amount_minor=700, currency="JPY"), "700 JPY"),
+        (Side(amount_minor=700, currency="UGX"), "7 UGX"),
+        (Side(amount_minor=5_120, currency="KWD"), "5.120 KWD"),
+        (Side(amount_minor=-700), "-700 minor units"),
+        (Side("S-1", amount_minor=5, currency="EUR"), "S-1, 0.05 EUR"),
+        (Side("S-1", "void"), "S-1, void"),
+    ],
+)
+def test_amounts_are_written_in_the_digits_of_their_currency(side: Side, words: str) -> None:
+    assert str(side) == words
 
 
 def compared(booked: dict[str, tuple[int, UUID | None]], *moved: Moved) -> list[Found]:
@@ -130,12 +147,12 @@ def test_parts_of_one_source_count_together() -> None:
     assert compared({"ch_1": (300, OURS)}, move("ch_1", 500), move("ch_1", -200, 1)) == []
     (found,) = compared({"ch_1": (300, OURS)}, move("ch_1", 200), move("ch_1", 101, 1))
     assert (found.kind, found.invoice_id, found.object_at) == ("charge_amount", OURS, AT)
-    assert (found.ours, found.theirs) == ("300 minor units of USD", "301 minor units of USD")
+    assert (str(found.ours), str(found.theirs)) == ("3.00 USD", "3.01 USD")
 
 
 def test_what_nobody_booked_is_told_even_where_it_sums_to_nothing() -> None:
     (found,) = compared({}, move("ch_1", 5), move("ch_1", -5))
-    assert (found.kind, found.ours, found.theirs) == ("charge_unbooked", "nothing", "0 minor units of USD")
+    assert (found.kind, found.ours, str(found.theirs)) == ("charge_unbooked", None, "0.00 USD")
 
 
 @settings(max_examples=examples(40))
@@ -158,9 +175,9 @@ def test_each_source_that_moved_is_told_once_or_fits(booked: dict[str, int], mov
 @given(st.permutations(list("aabbcd")))
 def test_the_order_in_which_parts_come_does_not_count(names: list[str]) -> None:
     moved = [move(name, ord(name)) for name in names]
-    told = {(one.kind, one.stripe_id, one.theirs) for one in compared({"a": (2 * ord("a"), None)}, *moved)}
+    told = {(one.kind, one.stripe_id, str(one.theirs)) for one in compared({"a": (2 * ord("a"), None)}, *moved)}
     assert told == {
-        ("charge_unbooked", "b", "196 minor units of USD"),
-        ("charge_unbooked", "c", "99 minor units of USD"),
-        ("charge_unbooked", "d", "100 minor units of USD"),
+        ("charge_unbooked", "b", "1.96 USD"),
+        ("charge_unbooked", "c", "0.99 USD"),
+        ("charge_unbooked", "d", "1.00 USD"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 from billing.models import Difference, DifferenceKind, Reconciliation
 from billing.reconciling import looking
-from billing.reconciling.comparing import Moved, compare_amounts
+from billing.reconciling.comparing import Moved, Side, compare_amounts
 from billing.reconciling.pages import LOOKED_WORDS
 from billing.reconciling.settling import ACCEPT, WAYS
 from tenants.models import Role
@@ -33,12 +34,18 @@ def operator_person(role: Role = Role.OWNER) -> User:
     return make_user("owen@operator.example", operator, role)
 
 
+def side(amount_minor: int) -> dict[str, object]:
+    return asdict(Side(amount_minor=amount_minor, currency="USD"))
+
+
 def difference(kind: str = "customer_balance", stripe_id: str = "cus_1") -> Difference:
     return Difference.objects.create(
         kind=kind,
         stripe_id=stripe_id,
         ours="0",
-        theirs="-700 minor units",
+        theirs="-7.00 USD",
+        our_side=side(0),
+        their_side=side(-700),
         object_at=AT,
         first_seen_at=AT,
         last_seen_at=AT,
@@ -56,6 +63,8 @@ def test_every_kind_is_shown_with_its_ways_out(client: Client) -> None:
     page = client.get(PAGE)
     assert page.content.decode().count('name="note"') == len(DifferenceKind)
     assert page.content.decode().count('value="accept"') == len(DifferenceKind)
+    assert text_of(page).count("\u2212$7.00") == len(DifferenceKind)
+    assert "minor" not in text_of(page)
     others = sum(1 for ways in WAYS.values() for way in ways if way != ACCEPT)
     assert page.content.decode().count('class="btn pri" name="way"') == others
     assert "This installation has no account at Stripe." in text_of(page)
@@ -67,6 +76,9 @@ def test_the_file_has_every_difference_open_and_settled(client: Client) -> None:
     difference()
     Difference.objects.filter(pk=difference(stripe_id="cus_2").pk).update(settled_at=AT, settled_by="owen", way=ACCEPT)
     rows = rows_of(client.get("/o/reconciliation.csv"))
+    assert {(row["our_amount_minor"], row["their_amount_minor"], row["currency"]) for row in rows} == {
+        ("0", "-700", "USD")
+    }
     told = {(row["stripe_id"], row["settled_at_utc"], row["way"]) for row in rows}
     assert told == {("cus_1", "", ""), ("cus_2", AT.isoformat(), ACCEPT)}
 

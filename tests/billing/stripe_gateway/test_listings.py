@@ -104,6 +104,6 @@ def test_events_that_reached_nobody_are_listed(double: StripeDouble) -> None:
 
 
 def test_customers_with_a_balance_stand_out(double: StripeDouble, gateway: StripeGateway, customer: str) -> None:
-    assert customer not in dict(gateway.customer_balances())
+    assert customer not in {one[0] for one in gateway.customer_balances()}
     double.client().v1.customers.update(customer, {"balance": -700})
-    assert dict(gateway.customer_balances())[customer] == -700
+    assert (customer, -700, "") in gateway.customer_balances()

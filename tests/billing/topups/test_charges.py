@@ -81,7 +81,7 @@ def test_another_amount_at_stripe_than_was_granted_is_found(contract: Contract, 
     top_up = paid(contract, double)
     TopUp.objects.filter(pk=top_up.pk).update(amount=Decimal(249))
     found = looked(double)["charge_amount"]
-    assert (found.ours, found.theirs) == ("24900 minor units of EUR", "25000 minor units of EUR")
+    assert (found.ours, found.theirs) == ("249.00 EUR", "250.00 EUR")
 
 
 def test_what_was_paid_but_not_granted_stays_a_difference(contract: Contract, double: StripeDouble) -> None:
