@@ -18,7 +18,7 @@ from billing.models import AccountKind, Contract, Term, TopUp, TopUpState
 from billing.money import minor_digits
 from billing.rating.credit import Grant
 from billing.rating.rated import TermKind
-from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
+from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minimum_charge_minor, minor_units
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
 from tenants.models import AuditEntry, Organization
@@ -159,8 +159,8 @@ def check_amount(amount: Decimal, currency: str) -> None:
     if units < smallest:
         raise WrongTopUp(
             sentence(
-                "amount: at least %(smallest)s minor units of %(currency)s can be charged.",
-                smallest=smallest,
+                "amount: at least %(smallest)s %(currency)s can be charged.",
+                smallest=from_minor_units(smallest, currency),
                 currency=currency,
             ),
             field="amount",

@@ -103,6 +103,11 @@ def test_an_amount_that_cannot_be_charged_is_refused(contract: Contract, amount:
     assert not TopUp.objects.exists()
 
 
+def test_the_least_that_can_be_charged_is_said_as_money(contract: Contract) -> None:
+    with pytest.raises(WrongTopUp, match=r"at least 0\.50 EUR can be charged"):
+        started(contract, "0.01")
+
+
 def test_a_contract_without_credit_takes_none() -> None:
     with pytest.raises(WrongTopUp, match="no such term"):
         started(make_world().contract)
