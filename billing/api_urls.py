@@ -38,6 +38,7 @@ from billing.documents_api import (
 )
 from billing.dunning import api as dunning
 from billing.exports_api import ExportsView, FocusView
+from billing.gaps_api import DraftGapsView
 from billing.lease_api import (
     CapacityView,
     EndView,
@@ -115,6 +116,7 @@ urlpatterns = [
         "drafts/<uuid:period_id>/steps/tax/retry", closing_api.DraftTaxRetryView.as_view(), name="api-draft-tax-retry"
     ),
     path("drafts/<uuid:period_id>/close", closing_api.DraftCloseView.as_view(), name="api-draft-close"),
+    path("drafts/<uuid:period_id>/gaps/accept", DraftGapsView.as_view(), name="api-draft-gaps"),
     path("drafts/<uuid:period_id>/approve", closing_api.DraftApproveView.as_view(), name="api-draft-approve"),
     path("issuing-rule", closing_api.IssuingRuleView.as_view(), name="api-issuing-rule"),
     path(

@@ -29,6 +29,7 @@ from billing.charging import charge_all, ensure_all_periods, unresolved_by_perio
 from billing.completeness import Serving, missing_by_period, serving_by_period
 from billing.credits import keep_movements
 from billing.evidence_adjustments import Restated
+from billing.gaps import ACCEPTED, with_accepted
 from billing.invoicing import Prepared, prepare_invoice, store_drafts
 from billing.issuing import issue_invoices
 from billing.models import BillingPeriod, Contract, ContractState, Invoice, PeriodCarry, PeriodState, Term
@@ -141,7 +142,8 @@ def close_together(
 
     1. Every node that served the contract must have rolled past the period's end, every gateway must have said that it
        sent everything before it, every such event must be rolled, and all usage must have a price; else it waits, at
-       most the contract's grace, or that of a share, and then closes with what is missing on record. Certified revenue
+       most the contract's grace, or that of a share, and then closes with what is missing on record; what a person
+       accepted to be missing is not waited for, and is on record with the reason. Certified revenue
        that a share is taken of is waited for until it is due; from then on an estimate stands in for it. Taxes that
        cannot be worked out are waited for without end.
     2. What came late for the periods before it is put on its bill, the last charges are booked, and the invoice is
@@ -207,7 +209,7 @@ def _rated(
         without = unpriced.get(period.pk, {})
         missing = (*gate.missing, *_unpriced_rows(without))
         rated = charges.rated or Rated()
-        if missing and gate.in_grace:
+        if (gate.unaccepted or without) and gate.in_grace:
             found[period.pk] = Closed(CloseState.WAITING, waiting_for=missing)
         else:
             period.accepted_gaps = list(missing)
@@ -310,11 +312,16 @@ def _require_small(periods: Sequence[BillingPeriod], spans: Sequence[Span]) -> N
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a period that is over still waits for; `waits`: whether it does not close without it."""
+    """What is missing of a period that is over; `waits`: whether it does not close without it."""
 
     missing: tuple[Mapping[str, Any], ...]
     in_grace: bool
     waits: bool
+
+    @property
+    def unaccepted(self) -> tuple[Mapping[str, Any], ...]:
+        """What of it nobody accepted to be missing."""
+        return tuple(row for row in self.missing if ACCEPTED not in row)
 
 
 def gate_of(period: BillingPeriod, now: datetime, terms: Sequence[Term]) -> Gate:
@@ -335,8 +342,10 @@ def _gates(
         own = [term for term in terms if term.contract_id == period.contract_id]
         dues = [due for due in unstated if due.period == period]
         in_grace = now < _settling(period, own).open_until(period.to_at)
-        waits = (bool(gaps[period.pk]) and in_grace) or any(now < due.due_at for due in dues)
-        yield Gate((*gaps[period.pk], *map(_due_row, dues)), in_grace, waits)
+        found = with_accepted(period, gaps[period.pk])
+        unaccepted = any(ACCEPTED not in row for row in found)
+        waits = (unaccepted and in_grace) or any(now < due.due_at for due in dues)
+        yield Gate((*found, *map(_due_row, dues)), in_grace, waits)
 
 
 def _settling(period: BillingPeriod, terms: Iterable[Term]) -> Settling:

@@ -25,6 +25,8 @@ from billing.adjusting.rules import (
 )
 from billing.closing import CloseState, close_period
 from billing.closing_by_hand import close_now
+from billing.draft_waits import draft_waits
+from billing.gap_shapes import DraftWaitSerializer, wait_row
 from billing.models import BillingPeriod, IssuingRule
 from billing.queries.draft_detail import (
     DraftDetail,
@@ -88,7 +90,7 @@ class DraftLineSerializer(serializers.Serializer[Any]):
 class DraftActionSerializer(serializers.Serializer[Any]):
     """Something that may be done with a draft now."""
 
-    name = serializers.CharField(help_text="approve, close, or retry_tax")
+    name = serializers.CharField(help_text="approve, close, accept_gaps, or retry_tax")
     method = serializers.CharField()
     url = serializers.CharField()
 
@@ -113,6 +115,7 @@ class DraftDetailSerializer(InvoiceDraftSerializer):
     ready_tax = serializers.CharField(allow_null=True, help_text="and the tax on it; " + MONEY)
     approved_by = serializers.CharField()
     tax = DraftTaxStepSerializer()
+    waiting_for = DraftWaitSerializer(many=True, help_text="what is missing, once the period is over")
     actions = DraftActionSerializer(many=True)
 
 
@@ -335,10 +338,12 @@ def _entry(entry: DraftEntry) -> dict[str, object]:
 def _detail(found: DraftDetail, organization: Organization, request: Request) -> dict[str, object]:
     entry = found.entry
     period = BillingPeriod.objects.select_related("contract").get(pk=entry.period_id)
-    step = tax_step(period)
+    step, waits = tax_step(period), draft_waits(period, _now())
+    closes = entry.state in (DraftState.CLOSING, DraftState.APPROVED)
     wanted = {
         "approve": ("api-draft-approve", entry.state is DraftState.AWAITING_APPROVAL),
-        "close": ("api-draft-close", entry.state in (DraftState.CLOSING, DraftState.APPROVED)),
+        "close": ("api-draft-close", closes),
+        "accept_gaps": ("api-draft-gaps", closes and any(each.can_be_accepted for each in waits)),
         "retry_tax": ("api-draft-tax-retry", step.retry),
     }
     actions = [
@@ -367,6 +372,7 @@ def _detail(found: DraftDetail, organization: Organization, request: Request) ->
         "ready_tax": _text(found.ready_tax),
         "approved_by": found.approved_by,
         "tax": _tax(step),
+        "waiting_for": [wait_row(each) for each in waits],
         "actions": actions,
     }
 

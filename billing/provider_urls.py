@@ -69,6 +69,7 @@ urlpatterns = [
     path("drafts/<uuid:period_id>/", drafts.provider_draft, name="provider-draft"),
     path("drafts/<uuid:period_id>/tax/", drafts.provider_draft_tax, name="provider-draft-tax"),
     path("drafts/<uuid:period_id>/close/", drafts.provider_draft_close, name="provider-draft-close"),
+    path("drafts/<uuid:period_id>/gaps/", drafts.provider_draft_gaps, name="provider-draft-gaps"),
     path("drafts/<uuid:period_id>/approve/", drafts.provider_draft_approve, name="provider-draft-approve"),
     path("occupancy/", occupancy.provider_occupancy, name="provider-occupancy"),
     path("leases/", leases.provider_leases, name="provider-leases"),

@@ -142,7 +142,10 @@ class BillingPeriod(models.Model):
     tax_wait = models.JSONField(
         default=dict, db_default={}, help_text="what the taxes of its bill wait for; empty: nothing"
     )
-    accepted_gaps = models.JSONField(default=list, help_text="nodes that had not reported when grace ran out")
+    accepted_gaps = models.JSONField(default=list, help_text="what had not been reported when it closed")
+    gap_acceptances = models.JSONField(
+        default=list, db_default=[], help_text="what a person accepts to be missing, before it closes: why, who, when"
+    )
 
     class Meta:
         constraints: ClassVar = [

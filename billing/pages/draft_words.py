@@ -1,23 +1,20 @@
 """How a draft is said: where it stands, how it compares with the period before, what it waits for."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from billing.closing import gate_of
 from billing.documents.rule_words import SOME_SHARE
-from billing.models import BillingPeriod
+from billing.draft_waits import DraftWait
 from billing.pages.paper_words import rule_said
 from billing.pages.quantity_words import quantity_words
 from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
 from billing.tax.retrying import TaxStep, TaxStepState
-from billing.terms import terms_of
 from portal.figures import day, moment, money, number
 from portal.parts import Pill
 
@@ -68,12 +65,18 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
     return rows
 
 
-def waiting_rows(period_id: UUID, entry: DraftEntry, now: datetime, locale: str) -> list[str]:
-    """Return what a draft that is over still waits for, in words."""
+def waiting_rows(waits: Sequence[DraftWait], entry: DraftEntry, locale: str) -> list[dict[str, str]]:
+    """Return what a draft that is over still waits for, in words; `gap` where it can be accepted to be missing."""
     if entry.state is not DraftState.CLOSING:
         return []
-    period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
-    return [_missing_words(row, entry, locale) for row in gate_of(period, now, terms_of({period.contract_id})).missing]
+    return [
+        {
+            "words": _missing_words(each, entry, locale),
+            "gap": each.gap if each.can_be_accepted else "",
+            "reason": each.reason,
+        }
+        for each in waits
+    ]
 
 
 def tax_notice(step: TaxStep, locale: str) -> dict[str, str]:
@@ -93,13 +96,13 @@ def tax_notice(step: TaxStep, locale: str) -> dict[str, str]:
     return {"tone": "info", "title": _("Stripe Tax is being asked."), "words": step.error}
 
 
-def _missing_words(row: Mapping[str, Any], entry: DraftEntry, locale: str) -> str:
-    if row["kind"] == "node":
-        at = row["rolled_to_at"]
-        said = moment(datetime.fromisoformat(at), ZoneInfo(entry.time_zone), locale=locale) if at else _("nothing")
-        return _("%(node)s has reported up to: %(at)s") % {"node": row["name"], "at": said}
-    if row["kind"] == "events":
-        return _("Events that are not counted yet: %(count)s") % {"count": number(row["waiting"])}
-    if row["kind"] == "revenue_statement":
-        return _("Certified revenue under %(term)s") % {"term": row["term"]}
-    return _("A gateway that has not sent everything")
+def _missing_words(wait: DraftWait, entry: DraftEntry, locale: str) -> str:
+    if wait.kind == "events":
+        return _("Events that are not counted yet: %(count)s") % {"count": number(wait.count)}
+    if wait.kind == "revenue_statement":
+        return _("Certified revenue under %(term)s") % {"term": wait.name}
+    at = wait.reported_to_at
+    said = moment(at, ZoneInfo(entry.time_zone), locale=locale) if at else _("nothing")
+    if wait.kind == "node":
+        return _("%(node)s has reported up to: %(at)s") % {"node": wait.name, "at": said}
+    return _("Gateway %(source)s has sent everything up to: %(at)s") % {"source": wait.name, "at": said}

@@ -19,6 +19,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
 from billing.closing import Closed, CloseState, close_period
 from billing.closing_by_hand import close_now
+from billing.draft_waits import draft_waits
+from billing.gaps import accept_gaps
 from billing.models import BillingPeriod
 from billing.pages.draft_words import change_words, line_rows, state_pill, tax_notice, waiting_rows
 from billing.pages.invoice_words import period_words
@@ -134,6 +136,23 @@ def provider_draft_close(request: HttpRequest, organization: Organization, *, pe
 
 @require_POST
 @provider_page(READ_INVOICES)
+def provider_draft_gaps(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
+    """Accept that reports which were shown are missing; the period closes without them."""
+    get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
+    if not _may_issue(request):
+        return HttpResponse(status=403)
+    given = {"gaps": request.POST.getlist("gap"), "reason": request.POST.get("reason", "")}
+    try:
+        accept_gaps(period_id=period_id, actor=_actor(request), now=datetime.now(UTC), **given)
+    except Problem as problem:
+        messages.error(request, f"{problem.title}: {told(problem.said)}")
+    else:
+        messages.success(request, _("It is accepted, and kept with the reason. The period closes without it."))
+    return redirect("provider-draft", period_id=period_id)
+
+
+@require_POST
+@provider_page(READ_INVOICES)
 def provider_draft_tax(request: HttpRequest, organization: Organization, *, period_id: UUID) -> HttpResponse:
     """Have the taxes of a draft tried again."""
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
@@ -220,6 +239,9 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "provider": Crumb(_("Drafts"), reverse("provider-drafts")),
         "tenant": Crumb(_("Invoices"), reverse("tenant-invoices")),
     }
+    period = BillingPeriod.objects.select_related("contract").get(pk=period_id)
+    waiting = waiting_rows(draft_waits(period, now), entry, locale)
+    accepts = as_provider and _may_issue(request) and any(each["gap"] for each in waiting)
     context = {
         "draft": found,
         "entry": entry,
@@ -232,8 +254,9 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "pill": state_pill(entry.state),
         "kpis": _kpis(found, locale),
         "lines": line_rows(found, locale),
-        "waiting": waiting_rows(period_id, entry, now, locale),
-        "tax": tax_notice(tax_step(BillingPeriod.objects.get(pk=period_id)), locale),
+        "waiting": waiting,
+        "gaps_url": reverse("provider-draft-gaps", args=[period_id]) if accepts else "",
+        "tax": tax_notice(tax_step(period), locale),
         "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",
         "close_url": reverse("provider-draft-close", args=[period_id]) if closes else "",
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",

@@ -304,13 +304,17 @@ def _gap_notice(detail: InvoiceDetail) -> Notice | None:
     count = len(detail.accepted_gaps)
     if not count:
         return None
+    reasons = [gap["accepted"]["reason"] for gap in detail.accepted_gaps if "accepted" in gap]
+    words = _(
+        "The period was closed without them; what arrives late is not on this invoice. The evidence file names each."
+    )
+    if reasons:
+        said = _("Its provider accepted that: %(reasons)s") % {"reasons": " · ".join(dict.fromkeys(reasons))}
+        words = f"{words} {said}"
     return Notice(
         ngettext("%(count)s report was missing at closing.", "%(count)s reports were missing at closing.", count)
         % {"count": count},
-        _(
-            "The period was closed after its grace without them; what arrives late is not on this invoice. "
-            "The evidence file names each."
-        ),
+        words,
         "warn",
     )
 

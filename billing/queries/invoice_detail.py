@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Sum
@@ -124,7 +125,7 @@ class InvoiceDetail:
     checks: tuple[EvidenceCheck, ...]
     sha256: str
     closed_at: str
-    accepted_gaps: tuple[Mapping[str, object], ...]
+    accepted_gaps: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

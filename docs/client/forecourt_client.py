@@ -198,6 +198,7 @@ OPERATIONS = {
     "disputes_retrieve": "GET /api/v1/disputes/{dispute_id}",
     "disputes_uphold": "POST /api/v1/disputes/{dispute_id}/uphold",
     "disputes_withdraw": "POST /api/v1/disputes/{dispute_id}/withdraw",
+    "drafts_accept_gaps": "POST /api/v1/drafts/{period_id}/gaps/accept",
     "drafts_approve": "POST /api/v1/drafts/{period_id}/approve",
     "drafts_close": "POST /api/v1/drafts/{period_id}/close",
     "drafts_list": "GET /api/v1/drafts",

@@ -9,6 +9,7 @@ from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, PROVIDE
 DRAFT: Final = {"period_id": "{open period}"}
 STEP: Final = {"invoice_id": "{invoice}", "step": "collect"}
 PROVIDERS_OWN: Final = programs(tenant=404, provider=200, outsider=200)
+GAPS: Final[dict[str, Any]] = {"gaps": ["node:x"], "reason": "it burned"}
 RULE: Final[dict[str, Any]] = {"back_billing_months": 12, "approves": False}
 
 CLOSING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
@@ -22,6 +23,8 @@ CLOSING_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
         {"amount": "1.00"},
     ),
     ("provider-draft-close", people(alice=404, bob=404, charlie=404, petra=302), "post", DRAFT, {}),
+    ("provider-draft-gaps", people(alice=404, bob=404, charlie=404, petra=302), "post", DRAFT, {}),
+    ("api-draft-gaps", programs(tenant=404, provider=422, outsider=404), "post", DRAFT, GAPS),
     ("api-draft-close", programs(tenant=404, provider=200, outsider=404), "post", DRAFT, {}),
     ("provider-draft-tax", people(alice=404, bob=404, charlie=404, petra=302), "post", DRAFT, {}),
     ("api-draft-tax-retry", programs(tenant=404, provider=409, outsider=404), "post", DRAFT, {}),

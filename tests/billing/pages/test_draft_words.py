@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.charging import ensure_periods
+from billing.draft_waits import draft_waits
+from billing.models import BillingPeriod
 from billing.pages.draft_words import change_words, line_rows, state_pill, waiting_rows
 from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftLine, DraftState, draft_entries
 from billing.rating.late import RULE_LATE
@@ -94,9 +96,14 @@ def test_a_late_line_names_its_invoice_and_is_compared_with_nothing() -> None:
     assert (row["about"], row["change"], row["late"]) == ("came late for INV-0001", "–", True)
 
 
+def words_of(entry: DraftEntry, *, hours: int) -> list[str]:
+    waits = draft_waits(BillingPeriod.objects.get(pk=entry.period_id), APRIL + hours * HOUR)
+    return [row["words"] for row in waiting_rows(waits, entry, "en_GB")]
+
+
 def waiting(cast: Cast, *, hours: int) -> list[str]:
     [entry] = (one for one in draft_entries(cast.tenant, APRIL + hours * HOUR) if one.from_at == MARCH)
-    return waiting_rows(entry.period_id, entry, APRIL + hours * HOUR, "en_GB")
+    return words_of(entry, hours=hours)
 
 
 @pytest.mark.django_db
@@ -109,7 +116,7 @@ def test_a_draft_that_is_over_names_the_node_that_it_waits_for_in_the_contracts_
     shared.use({"output": 5}, at=MARCH)
     entries = draft_entries(cast.tenant, APRIL + HOUR)
     [entry] = [one for one in entries if one.state is DraftState.CLOSING]
-    said = waiting_rows(entry.period_id, entry, APRIL + HOUR, "en_GB")
+    said = words_of(entry, hours=1)
     assert said == [f"{world.nodes[0].name} has reported up to: 22 Mar 2026 00:00 JST"]
 
 

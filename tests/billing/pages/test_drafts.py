@@ -107,7 +107,7 @@ def test_a_draft_that_is_over_says_what_it_waits_for_and_what_is_not_billed(cast
     bill_late(contract_id=late.world.contract.pk, now=APRIL + timedelta(days=10))
     client.force_login(cast.petra)
     shown = text_of(client.get(f"/p/drafts/{late.world.period(APRIL).pk}/"))
-    assert f"It waits until this is known: {node.name} has reported up to: " in shown
+    assert f"{node.name} has reported up to: " in shown
     assert datetime.now(UTC) > MAY
     assert "Not billed: $1.00 of earlier periods came too late." in shown
     assert "$0.00 $36.00 -100.0%" in shown.replace("−", "-")
@@ -163,6 +163,31 @@ def test_why_a_period_does_not_close_now_is_said(cast: Cast, client: Client) -> 
     Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
     assert client.post(f"/p/drafts/{third.pk}/close/").status_code == 403
     assert "Close now" not in text_of(client.get(f"/p/drafts/{third.pk}/"))
+
+
+def test_what_is_missing_is_accepted_on_the_page_and_read_by_both(cast: Cast, client: Client) -> None:
+    late = late_world(parties=(cast.provider, cast.tenant))
+    late.use(25 * MILLION)
+    ensure_periods(contract=late.world.contract, now=MARCH)
+    [node] = late.world.nodes
+    late.world.rolled(node, MARCH)
+    Contract.objects.update(grace_hours=30_000)
+    address = f"/p/drafts/{late.world.period().pk}/"
+    client.force_login(cast.petra)
+    page = client.get(address).content.decode()
+    assert f'name="gap" value="node:{node.pk}"' in page
+    refused = client.post(f"{address}gaps/", {"gap": f"node:{node.pk}", "reason": " "}, follow=True)
+    assert "characters that say why" in text_of(refused)
+    done = client.post(f"{address}gaps/", {"gap": f"node:{node.pk}", "reason": "it burned"}, follow=True)
+    assert "Accepted: it burned" in text_of(done)
+    assert 'name="gap"' not in done.content.decode()
+    client.force_login(cast.alice)
+    assert "Accepted: it burned" in text_of(client.get(f"/t/drafts/{late.world.period().pk}/"))
+    assert client.post(f"{address}gaps/", {}).status_code == 404
+    client.force_login(cast.petra)
+    assert "is issued." in text_of(client.post(f"{address}close/", follow=True))
+    Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
+    assert client.post(f"{address}gaps/", {}).status_code == 403
 
 
 def test_a_draft_is_compared_with_the_invoice_that_stands_and_not_with_a_void_one(

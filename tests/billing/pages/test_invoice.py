@@ -141,10 +141,18 @@ def test_a_failed_collection_is_said(cast: Cast, client: Client, month: Month) -
 
 def test_missing_reports_are_said_on_the_invoice(cast: Cast, client: Client, month: Month) -> None:
     period = month.world.period()
+    burned = {"reason": "it burned", "at": "2026-04-01T01:00:00+00:00"}
     period.accepted_gaps = [{"kind": "node", "name": "node-7"}]
     period.save(update_fields=["accepted_gaps"])
     client.force_login(cast.alice)
-    assert "1 report was missing at closing." in text_of(client.get(address(month.invoice)))
+    said = text_of(client.get(address(month.invoice)))
+    assert "1 report was missing at closing." in said
+    assert "accepted that" not in said
+    period.accepted_gaps = [{"kind": "node", "name": name, "accepted": burned} for name in ("node-7", "node-8")]
+    period.save(update_fields=["accepted_gaps"])
+    said = text_of(client.get(address(month.invoice)))
+    assert "2 reports were missing at closing." in said
+    assert "Its provider accepted that: it burned" in said
 
 
 @pytest.mark.parametrize("tail", ["", "lines.csv", "evidence.json"])
