@@ -141,9 +141,9 @@ def provider_draft_gaps(request: HttpRequest, organization: Organization, *, per
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
         return HttpResponse(status=403)
-    given = {"gaps": request.POST.getlist("gap"), "reason": request.POST.get("reason", "")}
+    gaps, reason = request.POST.getlist("gap"), request.POST.get("reason", "")
     try:
-        accept_gaps(period_id=period_id, actor=_actor(request), now=datetime.now(UTC), **given)
+        accept_gaps(period_id=period_id, gaps=gaps, reason=reason, actor=_actor(request), now=datetime.now(UTC))
     except Problem as problem:
         messages.error(request, f"{problem.title}: {told(problem.said)}")
     else:

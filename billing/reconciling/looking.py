@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -118,8 +118,8 @@ def _everything(run: Reconciliation, gateway: StripeGateway, counts: Counter[str
     yield from _refunds(settled, counts)
     yield from _transfers(settled, counts)
     for customer_id, balance_minor, currency in gateway.customer_balances():
-        sides = (Side(amount_minor=each, currency=currency) for each in (0, balance_minor))
-        yield Found("customer_balance", customer_id, None, *sides, now)
+        theirs = Side(amount_minor=balance_minor, currency=currency)
+        yield Found("customer_balance", customer_id, None, replace(theirs, amount_minor=0), theirs, now)
     yield from _balances(gateway, counts, now)
 
 
@@ -273,13 +273,13 @@ def _balances(gateway: StripeGateway, counts: Counter[str], now: datetime) -> It
         counts["currencies"] += 1
         have, has = ours.get(currency, Decimal(0)), from_minor_units(theirs.get(currency, 0), currency)
         if have != has:
-            sides = (Side(amount_minor=told_minor_units(each, currency), currency=currency) for each in (have, has))
             # By what it is off, so that one that was accepted stays so while money moves on both sides alike.
             yield Found(
                 "balance",
                 f"{currency} {round_to_minor(has - have, currency):+}",
                 None,
-                *sides,
+                Side(amount_minor=told_minor_units(have, currency), currency=currency),
+                Side(amount_minor=told_minor_units(has, currency), currency=currency),
                 now,
             )
 

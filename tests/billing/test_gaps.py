@@ -61,6 +61,7 @@ def test_an_accepted_gap_is_not_waited_for_and_stands_in_the_evidence(waiting: W
     assert json.loads(evidence)["accepted_gaps"] == [gap]
     assert verify(evidence) == []
     [entry] = AuditEntry.objects.filter(action="period.gaps_accepted")
+    assert entry.after is not None
     assert (entry.actor, entry.organization_id, entry.after["reason"]) == ("petra", waiting.provider.pk, REASON)
     assert [row["name"] for row in entry.after["gaps"]] == [waiting.nodes[1].name]
 
