@@ -55,9 +55,9 @@ def _subject(alert: SpendAlert) -> str:
     name = alert.budget.name if alert.budget else scope_words(alert.scope, alert.subject, alert.side)
     said = {"name": name, "percent": f"{alert.percent}%"}
     return {
-        SpendAlertKind.THRESHOLD: _("%(percent)s of %(name)s is used"),
-        SpendAlertKind.FORECAST: _("%(name)s is on course to be passed"),
-        SpendAlertKind.STOPPED: _("%(name)s is used up: new use is stopped"),
+        SpendAlertKind.THRESHOLD: _("Budget “%(name)s”: %(percent)s is used"),
+        SpendAlertKind.FORECAST: _("Budget “%(name)s” is on course to be passed"),
+        SpendAlertKind.STOPPED: _("Budget “%(name)s” is used up: new use is stopped"),
         SpendAlertKind.ANOMALY: _("%(name)s: use unlike before"),
     }[SpendAlertKind(alert.kind)] % said
 

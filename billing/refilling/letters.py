@@ -62,7 +62,7 @@ def sentences(notice: BalanceNotice, locale: str) -> list[str]:
     low = _("Prepaid credit of contract %(contract)s is %(left)s, below %(below)s.") % said
     then = {
         Outcome.TOLD: _("Nothing is bought by itself."),
-        Outcome.BUYS: _("Your card will be charged %(amount)s at %(at)s, unless you end the rule before."),
+        Outcome.BUYS: _("Your card will be charged %(amount)s on %(at)s, unless you end the rule before."),
         Outcome.MONTH_MAX: _("Nothing is bought: your most of %(most)s a month would be passed."),
     }
     return [low, then[Outcome(notice.outcome)] % said]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 CONFIRM: Final = "account/email/email_confirmation"
+REMOVED: Final = "account/removed"
 NOTICES: Final = {
     "account/email/password_changed": gettext_lazy("Your password was changed"),
     "account/email/password_reset": gettext_lazy("Your password was set anew by a link from a letter"),
@@ -30,7 +31,7 @@ NOTICES: Final = {
     "mfa/email/webauthn_added": gettext_lazy("A passkey was added to your account"),
     "mfa/email/webauthn_removed": gettext_lazy("A passkey was removed from your account"),
     "mfa/email/recovery_codes_generated": gettext_lazy("New recovery codes were made; the old ones no longer work"),
-    "account/removed": gettext_lazy("Your account was deleted"),
+    REMOVED: gettext_lazy("Your account was deleted"),
 }
 """What happened, by the name of the letter that tells it; every one has the same body."""
 
@@ -91,6 +92,9 @@ def notice_letter(
             _("When: %(at)s") % words,
             _("From the network address: %(address)s") % words,
             "",
-            _("If it was not you, choose a new password at once: %(url)s") % words,
+            # Whoever has no account any more has no password to choose either.
+            _("If it was not you, tell an owner of your organization at once.")
+            if kind == REMOVED
+            else _("If it was not you, choose a new password at once: %(url)s") % words,
         ]
         return Letter(subject, "\n".join(lines))

@@ -36,7 +36,7 @@ from tenants.accounts.codes import spend
 from tenants.accounts.forms import PersonForm
 from tenants.accounts.leaving import alone_in
 from tenants.accounts.leaving import leave as leave_now
-from tenants.accounts.letters import notice_letter
+from tenants.accounts.letters import REMOVED, notice_letter
 from tenants.accounts.own_data import own_data as data_of
 from tenants.members.changing import LastOwner
 from tenants.members.words import role_names
@@ -174,7 +174,7 @@ def leave(request: HttpRequest) -> HttpResponse:
             form.add_error(None, told(refused.said))
         else:
             letter = notice_letter(
-                "account/removed",
+                REMOVED,
                 at=now,
                 zone=ZoneInfo(own.time_zone or "UTC"),
                 address=address_of(request),

@@ -48,7 +48,7 @@ def test_a_used_up_budget_is_written_of_once_to_each_over_smtp(cast: Cast, serve
         send_letters(unknown_argument_of_a_later_version=1)
     assert [readers for readers, _letter in server.taken] == [["billing@tenant.example.com"], ["alice@example.com"]]
     _readers, letter = server.taken[0]
-    assert letter["Subject"] == "All of it is used up: new use is stopped"
+    assert str(letter["Subject"]).strip() == "Budget “All of it” is used up: new use is stopped"
     body = letter.get_content()
     assert "Tenant, All use, March 2026:" in body
     assert "$100.00 of $90.00 used: new use stopped." in body
@@ -107,8 +107,16 @@ def test_a_letter_is_given_up_after_many_tries(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("kind", "side", "words"),
     [
-        ("threshold", Side.TENANT, ("50% of All of it is used", "$100.00 of $200.00 used: 50% reached.", "tells only")),
-        ("forecast", Side.TENANT, ("All of it is on course to be passed", "On course for $100.00", "/t/budgets/")),
+        (
+            "threshold",
+            Side.TENANT,
+            ("Budget “All of it”: 50% is used", "$100.00 of $200.00 used: 50% reached.", "tells only"),
+        ),
+        (
+            "forecast",
+            Side.TENANT,
+            ("Budget “All of it” is on course to be passed", "On course for $100.00", "/t/budgets/"),
+        ),
         ("anomaly", Side.TENANT, ("Model m: use unlike before", "$100.00 in an hour, where $200.00", "/t/budgets/")),
         ("anomaly", Side.PROVIDER, ("Model m: use unlike before", "Nothing is stopped.", "/p/alerts/")),
     ],

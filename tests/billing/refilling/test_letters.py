@@ -53,7 +53,7 @@ def test_whoever_pays_reads_what_will_be_charged_and_when(cast: Cast, notice: Ba
     assert letter.subject == f"Prepaid credit of {number} is low"
     assert letter.body.splitlines() == [
         f"Prepaid credit of contract {number} is €10.00, below €20.00.",
-        "Your card will be charged €50.00 at 4 Mar 2026 00:15 UTC, unless you end the rule before.",
+        "Your card will be charged €50.00 on 4 Mar 2026 00:15 UTC, unless you end the rule before.",
         "",
         f"More: {URL}/t/credit/",
     ]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tenants.accounts.letters import NOTICES, confirm_letter, forgotten_letter, notice_letter, ways_letter
+from tenants.accounts.letters import NOTICES, REMOVED, confirm_letter, forgotten_letter, notice_letter, ways_letter
 from tests.factories import EPOCH
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def test_ways_to_sign_in_are_named_each_with_its_link(language: str, words: str)
 def test_every_notice_says_what_when_from_where_and_what_to_do(kind: str) -> None:
     letter = notice(kind)
     assert letter.subject == letter.body.split("\n")[0]
-    for words in ("1 Mar 2026 08:00", "192.0.2.1", f"choose a new password at once: {URL}"):
+    step = "tell an owner of your organization" if kind == REMOVED else f"choose a new password at once: {URL}"
+    for words in ("1 Mar 2026 08:00", "192.0.2.1", step):
         assert words in letter.body
 
 
