@@ -71,6 +71,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Outside of all that asks the database: the page that says it is away has them too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    # Outside of whatever reads an answer, such as for its ETag.
+    "forecourt.compressing.Compression",
     "tenants.conditional.ConditionalReads",
     "tenants.rate_limits.RateLimits",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,8 +88,6 @@ MIDDLEWARE = [
     "tenants.accounts.seen.LastSeen",
     "tenants.accounts.private_pages.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.accounts.staff.StaffDoor",
     "forecourt.errors.SignInLimit",

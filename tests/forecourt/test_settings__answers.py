@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from clusters.models import Node
@@ -14,6 +15,8 @@ from tests.factories import PASSWORD, make_organization
 from tests.filled import api_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_django import Settings
 
     from tests.factories import Cast
@@ -27,7 +30,25 @@ YEAR_S = 31_536_000
 def test_every_answer_tells_browsers_what_they_may_not_do(cast: Cast, path: str) -> None:
     client = Client()
     client.force_login(cast.alice)
-    headers = client.get(path).headers
+    check_headers(client.get(path).headers)
+
+
+@pytest.mark.django_db
+def test_the_page_that_says_that_the_database_is_away_tells_them_too(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.alice)
+
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise OperationalError("the connection is gone")
+
+    client.raise_request_exception = False
+    with connection.execute_wrapper(away):
+        answer = client.get("/t/usage/")
+    assert answer.status_code == 503
+    check_headers(answer.headers)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
