@@ -51,6 +51,11 @@ EXAMPLES_PER_OPERATION = int(os.environ.get("API_EXAMPLES", "2"))
 OPERATIONS_MIN = 11
 
 
+def plainly(environ: dict[str, Any], start_response: Any) -> Any:
+    """The application to a client that takes nothing compressed: schemathesis asks for gzip and does not inflate it."""
+    return application({**environ, "HTTP_ACCEPT_ENCODING": "identity"}, start_response)
+
+
 LACKING = {"top_ups_not_taken"}
 """Codes of 503 by which a call says that this installation lacks what it needs: here a key of Stripe's."""
 
@@ -249,7 +254,7 @@ def test_nothing_a_client_sends_makes_the_api_fail(
     there = ids_of(filled)
     secrets = [api_key(one) for one in (cast.tenant, cast.provider, cast.outsider, cast.operator)]
     schema = schemathesis.openapi.from_dict(document)
-    schema.app, schema.location = application, "/api/v1/schema"
+    schema.app, schema.location = plainly, "/api/v1/schema"
     tried = 0
     refused: set[str] = set()
     for result in schema.get_all_operations():
