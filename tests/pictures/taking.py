@@ -21,6 +21,9 @@ Scheme = Literal["light", "dark"]
 SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 COLOURS: Final = 256
+EXACT: Final = 64
+"""So many of them are the picture's most frequent ones."""
+Colour = tuple[int, int, int]
 PEOPLE: Final[dict[str, tuple[str, ...]]] = {
     "provider@sample.example": (
         "overview=/p/",
@@ -82,12 +85,29 @@ def sign_in(page: Page, address: str, email: str, password: str) -> None:
 
 
 def reduced(png: bytes) -> bytes:
-    """A picture in few colours, none of them far from its own: a clone carries every picture, and a legend is small."""
-    drawn = (
-        Image.open(BytesIO(png))
-        .convert("RGB")
-        .quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
+    """A picture in few colours, since a clone carries every picture: none is far from its own, large areas keep theirs.
+
+    The most frequent colours stay as they are. Of the others those are kept that lie farthest from all before: a legend
+    is small, and would take the colour of something large.
+    """
+    drawn = Image.open(BytesIO(png)).convert("RGB")
+    by_count = sorted(drawn.getcolors(drawn.width * drawn.height) or (), reverse=True)
+    colours: list[Colour] = [colour for _count, colour in by_count]  # type: ignore[misc]  # of RGB
+    kept = colours[:EXACT]
+    near = {colour: min((_apart(colour, one), one) for one in kept) for colour in colours}
+    while len(kept) < COLOURS and max(near.values())[0]:
+        farthest = max(near, key=lambda colour: (near[colour][0], colour))
+        kept.append(farthest)
+        near = {colour: min(found, (_apart(colour, farthest), farthest)) for colour, found in near.items()}
+    places = {colour: kept.index(found) for colour, (_apart_by, found) in near.items()}
+    parts = drawn.tobytes()
+    pixels = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    few = Image.frombytes("P", drawn.size, bytes(places[colour] for colour in pixels))
+    few.putpalette([part for colour in kept for part in colour])
     out = BytesIO()
-    drawn.save(out, "PNG", optimize=True)
+    few.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _apart(one: Colour, other: Colour) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
