@@ -74,7 +74,7 @@ def minor_digits(currency: str) -> int:
     """Return how many decimals amounts of `currency` have; raise `UnknownCurrency`."""
     digits = MINOR_DIGITS.get(currency)
     if digits is None:
-        raise UnknownCurrency(sentence("%(currency)s is no active ISO 4217 currency code", currency=repr(currency)))
+        raise UnknownCurrency(sentence("%(currency)s is no active ISO 4217 currency code.", currency=repr(currency)))
     return digits
 
 

@@ -1,7 +1,7 @@
 """Publishing versions of a price book."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -96,14 +96,7 @@ def publish_prices(
         check_list(prices, where="prices")
     except WrongWording as wrong:
         raise WrongPrices(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
-    if models.PriceVersion.objects.filter(book=book, effective_at=effective_at).exists():
-        raise VersionExists(
-            sentence(
-                "%(name)s has a version from %(effective_at)s on.",
-                name=book.name,
-                effective_at=effective_at.isoformat(),
-            )
-        )
+    _require_free(book, effective_at)
     _require_unchanged_past(book, version_of("new", effective_at, prices), now)
     latest = models.PriceVersion.objects.filter(book=book).aggregate(number=Max("number"))["number"] or 0
     version = models.PriceVersion.objects.create(
@@ -116,6 +109,18 @@ def publish_prices(
         ensure_cuts(contract=contract)
     write_notices(version=version, now=now)
     return version
+
+
+def _require_free(book: models.PriceBook, effective_at: datetime) -> None:
+    """Raise `VersionExists`, with the next minute that is free, where a version starts at the instant already."""
+    taken = set(models.PriceVersion.objects.filter(book=book).values_list("effective_at", flat=True))
+    free = effective_at
+    while free in taken:
+        free += timedelta(minutes=1)
+    if free != effective_at:
+        at = effective_at.isoformat()
+        reason = sentence("%(name)s has a version from %(effective_at)s on.", name=book.name, effective_at=at)
+        raise VersionExists(reason, field="effective_at", reason=reason, example=free.isoformat())
 
 
 def _store_prices(version: models.PriceVersion, prices: PriceList) -> None:
@@ -163,14 +168,13 @@ def _require_unchanged_past(book: models.PriceBook, new: PriceVersion, now: date
     for model in _leased(book, effective_at, until):
         rate = old.price_per_gpu_hour(model)
         if rate is not None and rate != new.price_per_gpu_hour(model):
-            raise PriceTooLate(
-                sentence(
-                    "%(model)s is charged after %(effective_at)s at %(rate)s per GPU-hour.",
-                    model=model,
-                    effective_at=effective_at.isoformat(),
-                    rate=rate,
-                )
+            reason = sentence(
+                "%(model)s is charged after %(effective_at)s at %(rate)s per GPU-hour.",
+                model=model,
+                effective_at=effective_at.isoformat(),
+                rate=rate,
             )
+            raise PriceTooLate(reason, field="effective_at", reason=reason, example=now.isoformat())
 
 
 def _price(version: PriceVersion, model: str, quantity: str, over: int) -> Decimal | None:

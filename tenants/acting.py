@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tenants.actors import Actor
 from tenants.authentication import Program
-from tenants.models import Role, User
+from tenants.models import ApiKey, Membership, Role, User
 from tenants.scoping import acting_membership, operator_page, provider_page, tenant_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tenants.models import Organization
 
+KEYS = ("key", "API key")
+"""What records write before the first characters of a key."""
 SIDES = {"tenant": tenant_page, "provider": provider_page, "operator": operator_page}
 """Where pages that every organization has are shown; their names begin with it."""
 
@@ -35,6 +37,24 @@ def program_acting(request: Request) -> Actor:
     program: object = request.user
     assert isinstance(program, Program), "only after HasScope let the call through"
     return Actor(program.organization, f"API key {program.key.prefix}", Role.ADMIN, frozenset(program.key.scopes))
+
+
+def named_actors(organization: Organization, actors: Collection[str]) -> dict[str, str]:
+    """Return how each actor of a record is said to an organization; two queries.
+
+    Its own people and keys by their names and its own; others as they were recorded: by address, or by the key's
+    first characters.
+    """
+    people = Membership.objects.filter(organization=organization, user__email__in=actors)
+    keys = ApiKey.objects.for_org(organization).filter(prefix__in=[each.rpartition(" ")[2] for each in actors])
+    own = dict(people.values_list("user__email", "user__name"))
+    names = dict(keys.values_list("prefix", "name"))
+    said = {}
+    for each in actors:
+        before, _space, prefix = each.rpartition(" ")
+        name = own.get(each) or (names.get(prefix) if before in KEYS else None)
+        said[each] = f"{name}, {organization.name}" if name else each
+    return said
 
 
 def on_every_side(

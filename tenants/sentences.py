@@ -23,10 +23,42 @@ class Sentence(str):
         return made
 
 
+class Name(str):
+    """What programs call a field or one of its choices; people are told what their page calls it.
+
+    `field` is the field, `value` the choice of it that is meant, if one is; programs read `text`, else both.
+    """
+
+    __slots__ = ("field", "value")
+
+    field: str
+    value: str
+
+    def __new__(cls, field: str, value: str = "", *, text: str = "") -> Self:
+        """Return what programs read: the field and its choice, with a space between, unless `text` is given."""
+        made = super().__new__(cls, text or f"{field} {value}".rstrip())
+        made.field, made.value = field, value
+        return made
+
+
+class ForPrograms(str):
+    """Text that is of use to programs alone, such as JSON: people are told `people` instead, words as a sentence."""
+
+    __slots__ = ("people",)
+
+    people: str
+
+    def __new__(cls, text: str, people: str) -> Self:
+        """Return the text as programs read it."""
+        made = super().__new__(cls, text)
+        made.people = people
+        return made
+
+
 def sentence(template: str, /, **values: object) -> Sentence:
     """Return a sentence of words that are a literal where this is called, so that the catalogues find them.
 
-    A value may be a sentence: it is said in the reader's language too.
+    A value may be a sentence: it is said in the reader's language too; so may a name (`Name`), as the page calls it.
     """
     return Sentence(template, values)
 

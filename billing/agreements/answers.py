@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.agreements.already_used import AlreadyUsed
 from billing.agreements.previews import Preview
 from billing.models import Amendment, Contract, ContractVersion, Term
 from billing.money import round_to_minor
@@ -119,6 +120,7 @@ def _difference(preview: Preview) -> dict[str, Any]:
         "currency": currency,
         "before": f"{round_to_minor(preview.before, currency):f}",
         "after": f"{round_to_minor(preview.after, currency):f}",
+        "deposit": f"{round_to_minor(preview.deposit, currency):f}",
         "unpriced": preview.unpriced,
         "terms": [
             {
@@ -130,10 +132,19 @@ def _difference(preview: Preview) -> dict[str, Any]:
                 "words": [{"field": each.field, "before": each.before, "after": each.after} for each in term.words],
                 "before": f"{round_to_minor(term.before, currency):f}",
                 "after": f"{round_to_minor(term.after, currency):f}",
+                "deposit": f"{round_to_minor(term.deposit, currency):f}",
+                "already_used": _already_used(term.already_used, currency),
             }
             for term in preview.terms
         ],
     }
+
+
+def _already_used(found: AlreadyUsed | None, currency: str) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    amount = f"{round_to_minor(found.amount, currency):f}"
+    return {"from_at": _instant(found.from_at), "next_at": _instant(found.next_at), "amount": amount}
 
 
 def _instant(at: datetime | None) -> str | None:

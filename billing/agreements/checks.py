@@ -21,10 +21,15 @@ from billing.rating.share_words import CollectedBy
 from billing.rating.wording import WrongWording
 from billing.term_binding import DeploymentTaken
 from clusters.models import Allocation, Deployment, Slice
-from tenants.sentences import sentence
+from tenants.sentences import ForPrograms, Name, sentence
 
 SCOPES = ("refs", "terms")
 """Fields of wordings, and of their parts, that name other terms of the contract."""
+_DEPLOYMENT = ForPrograms(
+    '["<id of a deployment>"]',
+    sentence("one that is offered; where none is, the provider makes it under Fleet, Deployments"),
+)
+_SLICE = ForPrograms('["<id of a slice>"]', sentence("1, for one free slice of that card model"))
 
 
 def refuse(error: WrongWording) -> WrongTerms:
@@ -148,7 +153,7 @@ def _check_deployments(contract: Contract, change: Change, where: str, changes: 
         if change.deployments:
             _no(
                 field,
-                sentence("A %(kind)s prices no usage of deployments.", kind=change.kind),
+                sentence("A %(kind)s prices no usage of deployments.", kind=_kind(change)),
                 sentence("leave it out"),
             )
         return
@@ -186,24 +191,24 @@ def _check_parties(contract: Contract, change: Change, where: str) -> None:
             "tenant",
         )
     if not change.deployments and (change.is_new or change.deployments is not None):
-        _no(field, sentence("A term that prices usage needs at least one deployment."), '["<id of a deployment>"]')
+        _no(field, sentence("A term that prices usage needs at least one deployment."), _DEPLOYMENT)
     ids = change.deployments or ()
     parties = Deployment.objects.filter(id__in=ids, provider_id=contract.provider_id, tenant_id=contract.tenant_id)
     if parties.count() < len(ids):
-        _no(field, sentence("Each must be a deployment between the contract's parties."), '["<id of a deployment>"]')
+        _no(field, sentence("Each must be a deployment between the contract's parties."), _DEPLOYMENT)
 
 
 def _check_slices(contract: Contract, change: Change, where: str) -> None:
     field = f"{where}.slices"
     if not KINDS[change.kind].takes_slices:
         if change.slices:
-            _no(field, sentence("A %(kind)s holds no slices.", kind=change.kind), sentence("leave it out"))
+            _no(field, sentence("A %(kind)s holds no slices.", kind=_kind(change)), sentence("leave it out"))
         return
     if change.wording is None:
         return
     none_named = not change.slices and (change.is_new or change.slices is not None)
     if none_named and change.kind is TermKind.LEASE:
-        _no(field, sentence("A lease needs at least one slice."), '["<id of a slice>"]')
+        _no(field, sentence("A lease needs at least one slice."), _SLICE)
     model = getattr(change.wording, "accelerator_model", "")
     ids = _kept_slices(contract, change) if change.slices is None else change.slices
     fitting = Slice.objects.filter(
@@ -221,7 +226,7 @@ def _check_slices(contract: Contract, change: Change, where: str) -> None:
                 count=len(ids),
                 model=model,
             ),
-            '["<id of a slice>"]',
+            _SLICE,
         )
     held = Allocation.objects.filter(_overlapping(change), slice_id__in=ids)
     others = held.exclude(term_allocation__term__ref=change.ref).order_by("from_at")
@@ -260,6 +265,10 @@ def _check_price_rule(
                 sentence("%(ref)s is the contract's price rule: change it, or end it first.", ref=ref),
                 ref,
             )
+
+
+def _kind(change: Change) -> Name:
+    return Name("kind", change.kind, text=change.kind)
 
 
 def _kept_slices(contract: Contract, change: Change) -> tuple[UUID, ...]:

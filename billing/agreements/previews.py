@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
+from billing.agreements.already_used import AlreadyUsed, already_used
 from billing.agreements.proposals import Change
 from billing.agreements.words import Difference, differences
 from billing.bases import read_basis, read_usage, window_of
@@ -19,7 +21,8 @@ from billing.money import exact_sum, from_minor
 from billing.price_rules import rules_of, window_versions
 from billing.rating.inputs import TermInput, Used
 from billing.rating.kinds import KINDS
-from billing.rating.lines import make_bill
+from billing.rating.lease_term import RULE_DEPOSIT_RETURNED, RULE_DEPOSIT_TAKEN
+from billing.rating.lines import Bill, make_bill
 from billing.rating.price_rules import FLOAT, PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Stretch, Wording
@@ -29,11 +32,15 @@ from clusters.models import Slice
 from clusters.occupancy import Hold
 
 DAYS_WITHOUT_PERIODS = 30
+DEPOSITS = (RULE_DEPOSIT_TAKEN, RULE_DEPOSIT_RETURNED)
 
 
 @dataclass(frozen=True, slots=True)
 class TermPreview:
-    """One term: what it says differently, and its lines of the period before and after, in the contract's currency."""
+    """One term: what it says differently, and its lines of the period before and after, in the contract's currency.
+
+    `deposit` is how much of the difference is a deposit asked for or given back, which is no price of anything.
+    """
 
     ref: str
     title: str
@@ -46,6 +53,8 @@ class TermPreview:
     wordings: tuple[Wording | None, Wording | None]
     before: Decimal
     after: Decimal
+    deposit: Decimal = Decimal(0)
+    already_used: AlreadyUsed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,11 @@ class Preview:
     terms: tuple[TermPreview, ...]
     unpriced: bool
 
+    @property
+    def deposit(self) -> Decimal:
+        """How much of the difference is deposits."""
+        return exact_sum(term.deposit for term in self.terms)
+
 
 def preview(contract: Contract, changes: Sequence[Change], now: datetime) -> Preview:
     """Return what a proposal changes in words and in money of the latest period that is over, else of the last days."""
@@ -77,11 +91,11 @@ def preview(contract: Contract, changes: Sequence[Change], now: datetime) -> Pre
     titles = {term.ref: term.title for term in (*basis.terms, *proposed.terms)}
     rows = []
     for ref in sorted({*by_ref, *titles, contract.number}):
-        was = exact_sum((zero, *(line.amount for line in old.lines if line.term_ref == ref)))
-        is_now = exact_sum((zero, *(line.amount for line in new.lines if line.term_ref == ref)))
+        was, is_now = _amounts(old, ref, zero), _amounts(new, ref, zero)
         change = by_ref.get(ref)
         if change is not None or was != is_now:
-            rows.append(_row(ref, titles.get(ref, ""), change, stored.get(ref), (was, is_now)))
+            row = _row(ref, titles.get(ref, ""), change, stored.get(ref), (was, is_now))
+            rows.append(replace(row, already_used=already_used(contract, *row.wordings, now)))
     return Preview(
         from_at=window.from_at,
         to_at=window.to_at,
@@ -99,8 +113,23 @@ def wording_before(term: Term | None, at: datetime) -> Wording | None:
     return next((each.wording for each in reversed(stretches) if each.from_at <= at), None)
 
 
+class _Amounts(NamedTuple):
+    """What the lines of a term come to, and the part of it that is a deposit asked for or given back."""
+
+    whole: Decimal
+    deposit: Decimal
+
+
+def _amounts(bill: Bill, ref: str, zero: Decimal) -> _Amounts:
+    lines = [line for line in bill.lines if line.term_ref == ref]
+    return _Amounts(
+        exact_sum((zero, *(line.amount for line in lines))),
+        exact_sum((zero, *(line.amount for line in lines if line.sublines[0].rule in DEPOSITS))),
+    )
+
+
 def _row(
-    ref: str, title: str, change: Change | None, term: Term | None, amounts: tuple[Decimal, Decimal]
+    ref: str, title: str, change: Change | None, term: Term | None, amounts: tuple[_Amounts, _Amounts]
 ) -> TermPreview:
     wordings = (wording_before(term, change.from_at), change.wording) if change is not None else (None, None)
     return TermPreview(
@@ -113,8 +142,9 @@ def _row(
         ends=change is not None and change.wording is None,
         words=differences(*wordings),
         wordings=wordings,
-        before=amounts[0],
-        after=amounts[1],
+        before=amounts[0].whole,
+        after=amounts[1].whole,
+        deposit=exact_sum((amounts[1].deposit, -amounts[0].deposit)),
     )
 
 

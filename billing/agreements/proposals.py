@@ -6,8 +6,8 @@ number, the same for every reading of the same proposal. Without a wording the t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from billing.local_instants import WrongInstant, read_instant
 from billing.rating.kinds import KINDS, kind_of_wording, read_any_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, WrongWording, unlike, write_wording
-from tenants.sentences import sentence
+from tenants.sentences import ForPrograms, Name, sentence
 
 CHANGES_MAX = 100
 SLICES_MAX = 10_000
@@ -107,6 +107,10 @@ def write_changes(changes: Sequence[Change]) -> list[dict[str, Any]]:
     ]
 
 
+_SUCH_AS: Final = {"_at": "2026-12-01T00:00:00Z", "_s": "30", "_days": "30", "percent": "10", "": "2.35"}
+"""What a field can say, by how its name ends."""
+
+
 class _Numbers:
     """References of new terms: the prefix of the kind, the contract's number, and the next number under it."""
 
@@ -179,10 +183,10 @@ class _Reader:
             reason = sentence(
                 "%(ref)s is a %(kind)s and cannot become a %(kind_2)s: end it and add a new term.",
                 ref=ref,
-                kind=term.kind,
-                kind_2=kind,
+                kind=Name("kind", term.kind, text=term.kind),
+                kind_2=Name("kind", kind, text=kind),
             )
-            raise WrongWording(f"{where}.wording.kind", reason, term.kind)
+            raise WrongWording(f"{where}.wording.kind", reason, Name("kind", term.kind, text=term.kind))
         return kind
 
     def _time(self, given: _Given, wording: Wording | None, where: str) -> tuple[datetime, datetime | None]:
@@ -196,7 +200,7 @@ class _Reader:
             to_at = term.to_at
         if to_at is not None and to_at <= from_at:
             reason = sentence("The end must lie after the start: the time would be empty.")
-            raise WrongWording(f"{where}.to_at", reason, _text(from_at))
+            raise WrongWording(f"{where}.to_at", reason, _text(from_at + timedelta(days=1)))
         return from_at, to_at
 
 
@@ -204,16 +208,20 @@ def _wording(document: Mapping[str, Any], where: str) -> Wording:
     try:
         return read_any_wording(document)
     except WrongWording as error:
-        raise WrongWording(f"{where}.wording.{error.field}", error.reason, error.example or _shape(document)) from error
+        raise WrongWording(
+            f"{where}.wording.{error.field}", error.reason, error.example or _shape(document, error.field)
+        ) from error
 
 
-def _shape(document: Mapping[str, Any]) -> str:
-    """Return what can be said at all: the fields of the kind that is named, else the kinds."""
+def _shape(document: Mapping[str, Any], field: str) -> str:
+    """Return what can be said at all: the fields of the kind that is named, else the kinds; to people what `field` can
+    say."""
     kind = next((each for each in KINDS if each == document.get("kind")), None)
     if kind is None:
         return " or ".join(f'{{"kind": "{each}"}}' for each in KINDS)
     fields = [field.encode_name for field in msgspec.structs.fields(KINDS[kind].wording)]
-    return sentence('numbers as text such as "2.35"; fields: %(fields)s', fields=", ".join(fields))
+    said = sentence('numbers as text such as "2.35"; fields: %(fields)s', fields=", ".join(fields))
+    return ForPrograms(said, next(one for end, one in _SUCH_AS.items() if field.endswith(end)))
 
 
 def _instant(text: str, where: str, zone: str) -> datetime:

@@ -191,7 +191,9 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     accepted_by = AcceptanceSerializer(many=True)
     actions = serializers.ListField(child=serializers.CharField(), help_text="edit, offer, accept, decline, withdraw")
     difference = serializers.DictField(
-        allow_null=True, help_text="in words and in money of the latest period; null once it is decided"
+        allow_null=True,
+        help_text="in words and in money of the latest period; `deposit` is how much of it is deposits, `already_used` "
+        "what a new balance would pay for of the time before it; null once it is decided",
     )
 
 

@@ -33,12 +33,13 @@ from billing.pages.contract_words import (
     accepted_rows,
     amendment_pill,
     change_words,
+    deposit_words,
     kind_words,
     settled_words,
     span_words,
 )
 from billing.pages.contracts import may_agree, own_contract
-from billing.pages.refused_fields import say_refused
+from billing.pages.refused_fields import refused_above, say_refused
 from billing.queries.agreements import amendment_of, settled_changes
 from billing.queries.known_parties import card_models, known_parties
 from billing.rating.kinds import KINDS
@@ -52,7 +53,7 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS
 from tenants.scoping import provider_page, tenant_page
-from tenants.telling import refusal
+from tenants.telling import with_example
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -108,7 +109,7 @@ def _amendment(request: HttpRequest, organization: Organization, side: str, amen
         try:
             _decide(request, organization, amendment, now)
         except Problem as problem:
-            refused, status = refusal(problem), problem.status
+            refused, status = refused_above(problem), problem.status
         else:
             return redirect(f"{side}-amendment", amendment_id)
     context = _shown(request, organization, side, amendment, now)
@@ -169,7 +170,11 @@ def _shown(
         context["kpis"] = [
             Kpi(_("By the terms in force"), money(found.before, found.currency, locale=locale)),
             Kpi(_("By the terms proposed"), money(found.after, found.currency, locale=locale)),
-            Kpi(_("Difference"), money_change(difference, found.currency, locale=locale)),
+            Kpi(
+                _("Difference"),
+                money_change(difference, found.currency, locale=locale),
+                foot=deposit_words(found.deposit, found.currency, locale) if found.deposit else "",
+            ),
         ]
     return context
 
@@ -253,7 +258,8 @@ def _draft_contract(
     given = header.cleaned_data
     other = Organization.objects.filter(slug=given["party"]).first()
     if other is None:
-        header.add_error("party", _("There is no organization of this name."))
+        known = next((each.slug for each in known_parties(organization, side)), "")
+        header.add_error("party", with_example(_("There is no organization of this name."), known))
         return None
     provider, tenant = (organization, other) if side == "provider" else (other, organization)
     made = header_of(given, provider, tenant)

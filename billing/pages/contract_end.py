@@ -16,13 +16,13 @@ from billing.agreements.drafting import Actor, edit_draft, propose
 from billing.agreements.ending import read_end
 from billing.models import Amendment, Contract
 from billing.pages.contracts import own_contract
+from billing.pages.refused_fields import refused_words
 from billing.queries.agreements import amendment_of
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import AGREE_CONTRACTS
 from tenants.scoping import provider_page, tenant_page
-from tenants.telling import refusal
 
 
 class EndForm(forms.Form):
@@ -61,7 +61,7 @@ def _end(request: HttpRequest, organization: Organization, side: str, contract_i
             made = _propose(request, organization, contract, draft, form)
         except Problem as problem:
             field = problem.extra.get("field")
-            form.add_error(str(field) if field in form.fields else None, refusal(problem))
+            form.add_error(str(field) if field in form.fields else None, refused_words(problem.said, problem.example))
         else:
             return redirect(f"{side}-amendment", made.id)
     context = {

@@ -16,7 +16,9 @@ from billing.contract_headers import WORDS_CHARACTERS_MAX
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, PriceBook, Term, TermDeployment
 from billing.pages.contract_words import field_words, kind_words, value_words
-from billing.pages.row_fields import Column, JsonField, NestedField, RowsField, WordsField
+from billing.pages.local_inputs import LocalInput
+from billing.pages.row_fields import Column, JsonField, KnownWordsField, NestedField, RowsField, WordsField
+from billing.pages.term_values import KNOWN, LISTED
 from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
@@ -57,13 +59,11 @@ class DraftHeaderForm(forms.Form):
     )
     currency = forms.CharField(label=gettext_lazy("Currency"), min_length=3, max_length=3, initial="USD")
     time_zone = forms.CharField(label=gettext_lazy("Time zone"), max_length=64, initial="UTC")
-    begins_at = forms.CharField(
-        label=gettext_lazy("Begins, local time"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
+    begins_at = forms.CharField(label=gettext_lazy("Begins, local time"), widget=LocalInput())
     ends_at = forms.CharField(
         label=gettext_lazy("Ends, local time"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=LocalInput(),
     )
     price_book = forms.ChoiceField(label=gettext_lazy("Price book"), required=False)
     due_days = forms.IntegerField(
@@ -115,12 +115,12 @@ class ChangeForm(forms.Form):
     title = forms.CharField(label=gettext_lazy("Name of the term"), max_length=200, required=False)
     from_at = forms.CharField(
         label=gettext_lazy("From, local time of the contract"),
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+        widget=LocalInput(step_s=1),
     )
     to_at = forms.CharField(
         label=gettext_lazy("To"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+        widget=LocalInput(step_s=1),
         help_text=gettext_lazy("Left empty, no end is set, and a term that has one keeps it."),
     )
     ends = forms.BooleanField(label=gettext_lazy("The term ends at the first instant"), required=False)
@@ -323,10 +323,10 @@ def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
     kind = _kind(field)
     required = field.required
     shown = value if value is not None else (field.default if field.default is not msgspec.NODEFAULT else None)
-    if isinstance(kind, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
-        values = kind.values if isinstance(kind, msgspec.inspect.LiteralType) else [each.value for each in kind.cls]
-        choices = [(str(each), value_words(field.name, str(each))) for each in values]
-        if not required and shown is None:
+    values = _values(field.name, kind, shown)
+    if values:
+        choices = [(each, value_words(field.name, each)) for each in values]
+        if field.name in KNOWN or (not required and shown is None):
             choices.insert(0, ("", "–"))
         return forms.ChoiceField(label=label, choices=choices, required=required, initial=shown and str(shown))
     if isinstance(kind, msgspec.inspect.BoolType):
@@ -342,12 +342,23 @@ def _field(field: msgspec.structs.FieldInfo, value: Any) -> forms.Field:
                 "example": "2026-12-01T00:00:00Z"
             }
         return text
-    return _list_field(kind, label=label, required=required, initial=value)
+    return _list_field(field.name, kind, label=label, required=required, initial=value)
 
 
-def _list_field(kind: Any, **given: Any) -> forms.Field:
+def _values(name: str, kind: Any, shown: Any) -> list[str]:
+    """What a field chooses from: its kind's values, or what our code knows of it beside what it says now."""
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return [str(each) for each in kind.values]
+    if isinstance(kind, msgspec.inspect.EnumType):
+        return [str(each.value) for each in kind.cls]
+    return list(dict.fromkeys([*KNOWN[name], *([str(shown)] if shown else [])])) if name in KNOWN else []
+
+
+def _list_field(name: str, kind: Any, **given: Any) -> forms.Field:
     """The field for a list: words, a table of entries, or JSON for what no table can show."""
     entry = getattr(kind, "item_type", None)
+    if name in LISTED:
+        return KnownWordsField(known={each: value_words(name, each) for each in LISTED[name]}, **given)
     if isinstance(entry, msgspec.inspect.StrType):
         return WordsField(**given)
     if isinstance(entry, msgspec.inspect.StructType):

@@ -72,6 +72,8 @@ class ChangeWords:
     after: str
     change: str
     tone: str
+    notes: tuple[str, ...] = ()
+    warning: str = ""
 
 
 def contract_pill(contract: Contract) -> Pill:
@@ -148,6 +150,7 @@ def _name_words(name: str) -> str:
         "price_version_id": _("price version"),
         "from_at": _("begins"),
         "to_at": _("ends"),
+        "effective_at": _("in force from"),
     }
     return known.get(name) or str(FIELDS.get(name, name.replace("_", " ")))
 
@@ -272,7 +275,33 @@ def _change(term: TermPreview, contract: Contract, locale: str) -> ChangeWords:
         after=money(term.after, currency, locale=locale),
         change=money_change(difference, currency, locale=locale) if difference else "",
         tone=tone_of(difference),
+        notes=(deposit_words(term.deposit, currency, locale),) if term.deposit else (),
+        warning=_already_used(term, contract, locale),
     )
+
+
+def deposit_words(deposit: Decimal, currency: str, locale: str) -> str:
+    """Return what of a difference is a deposit: it is held, and comes back."""
+    change = money_change(deposit, currency, locale=locale)
+    if deposit < 0:
+        return _("of it deposit that is given back: %(change)s") % {"change": change}
+    return _("of it deposit, which comes back when the lease is over: %(change)s") % {"change": change}
+
+
+def _already_used(term: TermPreview, contract: Contract, locale: str) -> str:
+    """What a new balance would pay for that was used before it begins."""
+    found = term.already_used
+    if found is None:
+        return ""
+    zone = ZoneInfo(contract.time_zone)
+    return _(
+        "This credit would also pay for what was used already: %(amount)s since %(from)s, for credit pays whole lines "
+        "of a bill. Begin the balance on %(next)s or later to let it pay for later use alone."
+    ) % {
+        "amount": money(found.amount, contract.currency, locale=locale),
+        "from": moment(found.from_at, zone, locale=locale),
+        "next": moment(found.next_at, zone, locale=locale),
+    }
 
 
 def tone_of(difference: Decimal) -> str:

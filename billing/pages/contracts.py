@@ -1,8 +1,10 @@
 """Contracts for both sides: the list, and one contract with its terms, versions and amendments."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.agreements.heading import may_edit_header
+from billing.leasing import SWEEP
 from billing.models import Amendment, Contract, ContractState, ContractVersion
 from billing.pages.contract_words import (
     accepted_rows,
@@ -21,11 +24,20 @@ from billing.pages.contract_words import (
     span_words,
     term_words,
 )
-from billing.queries.agreements import amendments_of, contract_of, contracts_of, offer_of, versions_of
+from billing.pages.leases import step_words
+from billing.queries.agreements import (
+    amendments_of,
+    contract_of,
+    contracts_of,
+    offer_of,
+    steps_behind,
+    versions_of,
+)
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
-from portal.figures import listed, locale_for
+from portal.figures import listed, locale_for, moment
 from portal.parts import Action, Empty
 from portal.shell import Crumb
+from tenants.acting import named_actors
 from tenants.limits.reader import within_own
 from tenants.models import Organization, User
 from tenants.roles import AGREE_CONTRACTS, READ_CONTRACTS, allows
@@ -128,7 +140,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, contract_i
         "contract": contract,
         "pill": contract_pill(contract),
         "terms": term_words([term for term in contract.terms.all() if term.stretches()], contract, locale),
-        "versions": [_version_row(each, zone, locale) for each in versions],
+        "versions": _version_rows(organization, versions, zone, locale),
         "amendments": [
             {
                 "row": each,
@@ -168,10 +180,23 @@ def _offer(request: HttpRequest, organization: Organization, side: str, contract
     }
 
 
-def _version_row(version: ContractVersion, zone: str, locale: str) -> dict[str, Any]:
-    amendment: Amendment | None = getattr(version, "amendment", None)
-    return {
-        "row": version,
-        "at": span_words(version.effective_at, None, zone, locale),
-        "accepted": accepted_rows(list(amendment.acceptances.all()) if amendment else [], zone, locale),
-    }
+def _version_rows(
+    organization: Organization, versions: Sequence[ContractVersion], zone: str, locale: str
+) -> list[dict[str, Any]]:
+    steps = steps_behind(versions)
+    names = named_actors(organization, {step.by for step in steps.values()})
+    rows = []
+    for version in versions:
+        amendment: Amendment | None = getattr(version, "amendment", None)
+        step = steps.get(version.pk)
+        rows.append(
+            {
+                "row": version,
+                "at": span_words(version.effective_at, None, zone, locale),
+                "accepted": accepted_rows(list(amendment.acceptances.all()) if amendment else [], zone, locale),
+                "step": f"{step.ref} · {step_words(step.step)}" if step else "",
+                "by": names[step.by] if step and step.by != SWEEP else "",
+                "entered": moment(version.created_at, ZoneInfo(zone), locale=locale),
+            }
+        )
+    return rows

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract
+from billing.pages.local_inputs import LocalInput
 from clusters.capacity import COUNT_MAX, Wish
 from clusters.models import SliceKind
 from portal.selects import LongSelect
@@ -23,11 +24,7 @@ class LocalInstantField(forms.CharField):
     zone = "UTC"
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            max_length=40,
-            widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "60"}, format="%Y-%m-%dT%H:%M"),
-            **options,
-        )
+        super().__init__(max_length=40, widget=LocalInput(), **options)
 
     def clean(self, value: Any) -> datetime:
         """Return the instant; a time that is twice or never is refused with both that can have been meant."""
@@ -35,8 +32,8 @@ class LocalInstantField(forms.CharField):
         try:
             return read_instant(text, self.zone)
         except WrongInstant as error:
-            # The browser's own input of local time has no room for an offset, which tells two instants apart.
-            self.widget.input_type = "text"
+            assert isinstance(self.widget, LocalInput)
+            self.widget.take_text()
             raise forms.ValidationError(with_example(error.reason, error.example)) from error
 
 

@@ -18,6 +18,7 @@ from billing.models import PriceBook
 from billing.pages.price_forms import DraftForm
 from billing.pages.price_words import change_words, name_of, price_lines, price_words, what_of
 from billing.pages.prices import draft_of, own_book
+from billing.pages.refused_fields import refused_above
 from billing.price_drafts import DraftUnknown, Edit, discard_draft, publish_draft, save_draft, start_draft
 from billing.price_versions import load_versions
 from billing.queries.price_books import DraftRow
@@ -31,7 +32,6 @@ from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import SET_PRICES
 from tenants.scoping import provider_page
-from tenants.telling import refusal
 
 AHEAD: Final = timedelta(days=14)
 """When a new draft takes effect unless somebody says otherwise."""
@@ -87,7 +87,7 @@ def provider_price_announce(request: HttpRequest, organization: Organization, *,
             messages.success(request, _told_words(version.notices.count()))
             return redirect("provider-price-version", version.id)
     context = _preview(draft, now)
-    context["refusal"] = refusal(problem) if problem else ""
+    context["refusal"] = refused_above(problem) if problem else ""
     return render(request, "billing/price_announce.html", context, status=problem.status if problem else 200)
 
 
@@ -181,7 +181,7 @@ def _saved(request: HttpRequest, organization: Organization, draft: DraftRow, fo
     except DraftUnknown as gone:
         raise Http404 from gone
     except Problem as refused:
-        form.add_error(None, refusal(refused))
+        form.add_error(None, refused_above(refused))
         return False
     messages.success(request, _("Saved. Nothing is announced yet."))
     return True
@@ -193,7 +193,7 @@ def _discarded(request: HttpRequest, edit: Edit) -> HttpResponse:
     except DraftUnknown as gone:
         raise Http404 from gone
     except Problem as refused:
-        messages.error(request, refusal(refused))
+        messages.error(request, refused_above(refused))
         return redirect("provider-price-draft", edit.draft_id)
     messages.success(request, _("The draft is thrown away."))
     return redirect("provider-prices")

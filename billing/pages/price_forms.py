@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy
 
 from billing.money import PRICE_DECIMALS_MAX, UnknownCurrency, minor_digits
 from billing.pages.price_words import counted_words, mark_words, name_of, unit_words, what_of
+from billing.pages.refused_fields import refused_words
 from billing.rating.price_lists import FACTOR, PriceKey, PriceList
 from billing.rating.price_rows import PRICE_EXAMPLE, check_list, check_price
 from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
-from tenants.telling import told, with_example
 
 NEW_ROWS: Final = 3
 PRICE_CHARS_MAX: Final = 40
@@ -119,7 +119,7 @@ class DraftForm(forms.Form):
         try:
             check_list(prices, where="prices")
         except WrongWording as wrong:
-            self.add_error(None, with_example(wrong.reason, wrong.example))
+            self.add_error(None, refused_words(wrong.reason, wrong.example))
         given["prices"] = prices
         return given
 
@@ -135,7 +135,7 @@ class DraftForm(forms.Form):
         except InvalidOperation:
             self.add_error(name, _("Enter a price. Example: %(example)s") % {"example": PRICE_EXAMPLE})
         except WrongWording as wrong:
-            self.add_error(name, told(wrong.reason))
+            self.add_error(name, refused_words(wrong.reason, wrong.example))
         else:
             if key in prices:
                 self.add_error(name, _("This price is in the list already."))

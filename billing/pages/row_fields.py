@@ -42,6 +42,30 @@ class WordsField(forms.CharField):
         return [word for part in text.split(",") if (word := part.strip())] if text else ""
 
 
+class KnownWordsField(WordsField):
+    """A list of words of which our code knows some: they are shown and read as people call them, or as they are.
+
+    `known` gives each word what it is called.
+    """
+
+    def __init__(self, *, known: Mapping[str, str], **given: Any) -> None:
+        said = _("With commas between them, such as: %(words)s") % {"words": ", ".join(known.values())}
+        super().__init__(**{"help_text": said, **given})
+        self.known = dict(known)
+        self.words = {called.casefold(): word for word, called in known.items()}
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a list in the reader's words, and what was typed as it was typed."""
+        if isinstance(value, list | tuple):
+            value = [self.known.get(each, each) for each in value]
+        return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the words as our code has them; one that nobody knows as it was typed."""
+        found = super().to_python(value)
+        return [self.words.get(each.casefold(), each) for each in found] if found else found
+
+
 class JsonField(forms.CharField):
     """A list or an object of a shape that no table shows, written as JSON."""
 

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import pgettext_lazy
 
+from billing.rating.on_demand import STATES
+from billing.rating.quantities import QUANTITIES
+from billing.rating.token_price_wording import WEEKDAYS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.utils.functional import Promise
 
+CAUSES: Final = ("node_silent", "card_lost", "card_faulty")
 VALUES: Final[Mapping[str, Promise]] = {
     "advance": pgettext_lazy("value", "in advance"),
     "arrears": pgettext_lazy("value", "in arrears"),
@@ -82,6 +87,10 @@ VALUES: Final[Mapping[str, Promise]] = {
     "unreachable": pgettext_lazy("value", "unreachable"),
     "stopped": pgettext_lazy("value", "stopped"),
     "batch": pgettext_lazy("value", "batch"),
+    "failed": pgettext_lazy("value", "failed"),
+    "free": pgettext_lazy("value", "free of charge"),
+    "interrupted": pgettext_lazy("value", "interrupted"),
+    "test": pgettext_lazy("value", "test"),
     "priority": pgettext_lazy("value", "priority"),
     "per_mtok": pgettext_lazy("value", "per 1M tokens"),
     "per_request": pgettext_lazy("value", "per request"),
@@ -104,6 +113,20 @@ VALUES: Final[Mapping[str, Promise]] = {
 }
 """By what a document says, or by field and that where it says something else there than elsewhere."""
 
+KNOWN: Final[Mapping[str, Sequence[str]]] = {
+    "quantity": tuple(QUANTITIES),
+    "price_unit": tuple(dict.fromkeys(row.price_unit for row in QUANTITIES.values())),
+}
+"""What a field of text may say, where our code knows all of it."""
+LISTED: Final[Mapping[str, Sequence[str]]] = {
+    "quantities": tuple(QUANTITIES),
+    "not_billed": tuple(QUANTITIES),
+    "days": WEEKDAYS,
+    "billed_states": STATES,
+    "causes": CAUSES,
+    "provider_fault": CAUSES,
+}
+"""What a field of several words may say, where our code knows all or most of it."""
 CHOOSING: Final = frozenset(
     (
         "at_end",

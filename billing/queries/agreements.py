@@ -1,6 +1,7 @@
 """Contracts as their parties read them: terms, versions with who accepted them, and amendments."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,13 +15,18 @@ from billing.models import (
     AmendmentState,
     Contract,
     ContractVersion,
+    LeaseEvent,
+    LeaseStep,
     Term,
     TermWording,
 )
+from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, stretches_of
 from billing.terms import with_wordings
 from tenants.models import Organization
 
+BY_TIME = (LeaseStep.STARTED, LeaseStep.ENDED)
+"""Steps that come of time alone: no version says them."""
 ACCEPTANCES = Acceptance.objects.select_related("organization").order_by("accepted_at", "pk")
 
 
@@ -33,6 +39,15 @@ class SettledChange:
     to_at: datetime | None
     before: Wording | None
     after: Wording | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A step of a lease that a version of its contract came of: which one, and who took it, as was recorded."""
+
+    ref: str
+    step: str
+    by: str
 
 
 def contracts_of(organization: Organization) -> QuerySet[Contract]:
@@ -64,6 +79,20 @@ def versions_of(contract: Contract) -> list[ContractVersion]:
     """Return the versions of a contract, the newest first, with the words of both parties; two queries."""
     versions = ContractVersion.objects.filter(contract=contract).select_related("amendment").order_by("-number")
     return list(versions.prefetch_related(Prefetch("amendment__acceptances", ACCEPTANCES)))
+
+
+def steps_behind(versions: Sequence[ContractVersion]) -> dict[UUID, StepTaken]:
+    """Return by version the step of a lease that it came of, for those that came of one; two queries."""
+    alone = {each.pk: each.created_at for each in versions if not hasattr(each, "amendment")}
+    said = TermWording.objects.filter(version__in=alone, term__kind=TermKind.LEASE).values_list("version_id", "term_id")
+    terms = dict(said)
+    events = LeaseEvent.objects.filter(term__in=set(terms.values()), recorded_at__in=set(alone.values()))
+    found = {
+        (each.term_id, each.recorded_at): StepTaken(each.term.ref, each.step, each.by)
+        for each in events.exclude(step__in=BY_TIME).select_related("term")
+    }
+    steps = {version: found.get((term, alone[version])) for version, term in terms.items()}
+    return {version: step for version, step in steps.items() if step is not None}
 
 
 def amendments_of(organization: Organization, contract: Contract) -> list[Amendment]:

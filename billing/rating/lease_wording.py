@@ -7,7 +7,7 @@ from enum import StrEnum
 from billing.rating.inputs import Fact
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_count, check_percent, check_price
-from tenants.sentences import sentence
+from tenants.sentences import Name, Sentence, sentence
 
 HOLDOVER_PERCENT_MAX = Decimal(1000)
 
@@ -85,22 +85,21 @@ class LeaseWording(Wording, frozen=True, kw_only=True, tag="lease"):
         if len(named) > 1:
             raise WrongWording(
                 named[1],
-                sentence("contradicts %(named)s: a lease has one price.", named=named[0]),
+                sentence("contradicts %(named)s: a lease has one price.", named=Name(named[0])),
                 sentence("leave one of them out"),
             )
         if self.is_flat and self.holdover_price_per_gpu_hour is not None:
-            reason = sentence("contradicts the flat amount: give holdover_percent of it.")
-            raise WrongWording("holdover_price_per_gpu_hour", reason, "holdover_percent 150")
+            reason = sentence("contradicts the flat amount: give %(percent)s of it.", percent=Name("holdover_percent"))
+            example = sentence("%(percent)s 150", percent=Name("holdover_percent"))
+            raise WrongWording("holdover_price_per_gpu_hour", reason, example)
 
     def _check_end(self) -> None:
         if (self.at_end is AtEnd.RENEW) != (self.renew_days > 0):
-            raise WrongWording("renew_days", sentence("belongs to at_end renew, and renew needs it."), "30")
+            raise WrongWording("renew_days", _only_of("at_end", AtEnd.RENEW), "30")
         for rule, (field, example) in _NEEDED.items():
             given = bool(getattr(self, field))
             if given != (self.early_end is rule):
-                raise WrongWording(
-                    field, sentence("belongs to early_end %(rule)s, which needs it.", rule=rule.value), example
-                )
+                raise WrongWording(field, _only_of("early_end", rule), example)
 
     @property
     def is_flat(self) -> bool:
@@ -111,6 +110,10 @@ class LeaseWording(Wording, frozen=True, kw_only=True, tag="lease"):
     def minimum_term(self) -> timedelta:
         """How long the lease is paid for at least."""
         return timedelta(days=self.minimum_term_days)
+
+
+def _only_of(field: str, choice: StrEnum) -> Sentence:
+    return sentence("belongs to %(choice)s, which needs it.", choice=Name(field, choice.value))
 
 
 _PRICES = ("price_per_gpu_hour", "flat_amount_per_period", "flat_amount_per_day")

@@ -29,11 +29,12 @@ from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_o
 from billing.rating.price_rows import PriceRow, prices_in
 from billing.rating.rated import Rated
 from billing.rating.wording import Stretch, Wording, WrongWording
-from tenants.sentences import sentence
+from tenants.sentences import ForPrograms, sentence
 
 NOTICE_DAYS_MAX: Final = 3_650
 RISE_PERCENT_MAX: Final = 1_000
 YEARS_MAX: Final = 100
+_LEFT_OUT: Final = ForPrograms('"lock": null', sentence("leave one of them out"))
 _STEPS: Final = 10**PRICE_DECIMALS_MAX
 _LEAP_DAY: Final = (2, 29)
 _ADJUSTED: Final = "@"
@@ -87,7 +88,7 @@ class PriceRule(Wording, frozen=True, kw_only=True, tag="price_rule"):
         if not 0 <= self.notice_days <= NOTICE_DAYS_MAX:
             raise WrongWording("notice_days", sentence("it lies within 0 and %(most)s.", most=NOTICE_DAYS_MAX), "30")
         if self.lock and self.pin:
-            raise WrongWording("pin", sentence("prices are locked or pinned, not both."), '"lock": null')
+            raise WrongWording("pin", sentence("prices are locked or pinned, not both."), _LEFT_OUT)
         for name, at in self._instants():
             if at.tzinfo is None:
                 raise WrongWording(name, sentence("an instant names its offset from UTC."), "2026-12-01T00:00:00Z")

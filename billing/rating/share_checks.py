@@ -15,7 +15,7 @@ from billing.rating.share_words import (
     SpanKind,
 )
 from billing.rating.wording import WrongWording
-from tenants.sentences import sentence
+from tenants.sentences import Name, sentence
 
 if TYPE_CHECKING:
     from billing.rating.share_wording import TokenShareWording
@@ -70,7 +70,13 @@ def _table(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], rows: S
 def _share(at: str, percent: Decimal | None, tiers: Sequence[ShareTier], *, alone: bool = False) -> None:
     if (percent is None) == (not tiers):
         raise WrongWording(
-            f"{at}share_percent", sentence("Either share_percent or tiers say the share, and not both."), "30"
+            f"{at}share_percent",
+            sentence(
+                "Either %(percent)s or %(tiers)s say the share, and not both.",
+                percent=Name("share_percent"),
+                tiers=Name("tiers"),
+            ),
+            "30",
         )
     if percent is not None:
         # A row of a model may be 0; where nothing else is agreed, 0 would be no share at all.
@@ -147,11 +153,11 @@ def _exclusions(wording: "TokenShareWording") -> None:
     seen = set()
     for number, exclusion in enumerate(wording.exclusions):
         at = f"exclusions[{number}]"
+        rule = Name("rule", exclusion.rule.value, text=exclusion.rule.value)
         if exclusion.rule in seen:
-            raise WrongWording(f"{at}.rule", sentence("%(rule)s is excluded already.", rule=exclusion.rule.value))
+            raise WrongWording(f"{at}.rule", sentence("%(rule)s is excluded already.", rule=rule))
         seen.add(exclusion.rule)
         if (exclusion.percent is not None) != (exclusion.rule in PERCENT_EXCLUSIONS):
-            rule = exclusion.rule.value
             needs, none = (
                 sentence("%(rule)s needs a percentage.", rule=rule),
                 sentence("%(rule)s has no percentage.", rule=rule),
@@ -187,7 +193,8 @@ def _hybrid(wording: "TokenShareWording") -> None:
     given = hybrid.breakpoint_base_amount_per_span
     if (given is not None) != (hybrid.breakpoint is Breakpoint.AGREED):
         agreed = hybrid.breakpoint is Breakpoint.AGREED
-        other = sentence("The breakpoint is %(breakpoint)s.", breakpoint=hybrid.breakpoint.value)
+        natural = Name("breakpoint", hybrid.breakpoint.value, text=hybrid.breakpoint.value)
+        other = sentence("The breakpoint is %(breakpoint)s.", breakpoint=natural)
         reason = sentence("An agreed breakpoint is an amount.") if agreed else other
         raise WrongWording(at, reason, "1000000" if agreed else "null")
     if given is not None:

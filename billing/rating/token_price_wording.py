@@ -18,7 +18,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.wording import MeteredWording, WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
-from tenants.sentences import sentence
+from tenants.sentences import Name, sentence
 
 FACTOR_DECIMALS_MAX = 6
 NAME_CHARS_MAX = 32
@@ -222,9 +222,12 @@ def _check_unit(field: str, quantity: str, unit: str) -> None:
     expected = QUANTITIES[quantity].price_unit
     if unit != expected:
         reason = sentence(
-            "%(quantity)s is priced %(expected)s, not %(unit)s.", quantity=quantity, expected=expected, unit=repr(unit)
+            "%(quantity)s is priced %(expected)s, not %(unit)s.",
+            quantity=quantity,
+            expected=Name("price_unit", expected, text=expected),
+            unit=Name("price_unit", unit, text=repr(unit)),
         )
-        raise WrongWording(field, reason, f'"{expected}"')
+        raise WrongWording(field, reason, Name("price_unit", expected, text=f'"{expected}"'))
 
 
 def _check_price(field: str, price: OwnPrice) -> None:
@@ -251,7 +254,9 @@ def _check_base(prices: Sequence[OwnPrice]) -> None:
         if (price.model, price.quantity) not in base:
             reason = sentence("Long requests have a price of their own, and shorter ones have none.")
             raise WrongWording(
-                f"prices[{place}].context_over", reason, sentence("a price with context_over 0 beside it")
+                f"prices[{place}].context_over",
+                reason,
+                sentence("a price with %(field)s 0 beside it", field=Name("context_over")),
             )
 
 

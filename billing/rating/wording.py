@@ -14,14 +14,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from tenants.sentences import Sentence, sentence
+from tenants.sentences import ForPrograms, sentence
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """The end of what has none."""
 
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
-_EXPECTED = re.compile(r"Expected `(.*)`, got `(.*)`")
+_NO_NUMBER = "Invalid decimal string"
 _NO_INSTANT = "Invalid RFC3339 encoded datetime"
 _AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<field>.*)`)?$", re.DOTALL)
 
@@ -119,15 +119,18 @@ def read_wording(kinds: type[W], document: Mapping[str, Any]) -> W:
     return wording
 
 
-def unlike(found: str) -> Sentence:
-    """Return what is said of a document whose form is wrong; what was found there stays in the reader's English."""
-    if missing := _MISSING.fullmatch(found):
-        return sentence("Object missing required field `%(name)s`.", name=missing[1])
-    if other := _EXPECTED.fullmatch(found):
-        return sentence("Expected `%(expected)s`, got `%(got)s`.", expected=other[1], got=other[2])
-    if found == _NO_INSTANT:
-        return sentence("Invalid RFC3339 encoded datetime.")
-    return sentence("%(found)s.", found=found)
+def unlike(found: str) -> ForPrograms:
+    """Return what is said of a document whose form is wrong: to programs what was found, to people what is asked of
+    them."""
+    if _MISSING.fullmatch(found):
+        people = sentence("This is missing.")
+    elif found == _NO_INSTANT:
+        people = sentence("An instant has an offset from UTC.")
+    elif found == _NO_NUMBER:
+        people = sentence("This is no number.")
+    else:
+        people = sentence("This is not what is asked for here.")
+    return ForPrograms(f"{found}.", people)
 
 
 def write_wording(wording: Wording) -> dict[str, Any]:

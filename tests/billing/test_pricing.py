@@ -91,8 +91,14 @@ def test_an_unknown_class_and_a_second_version_at_one_instant_are_refused(book: 
     with pytest.raises(WrongPrices, match="requests"):
         publish(book, MARCH, {(MODEL, "requests"): "1"})
     publish(book, MARCH)
-    with pytest.raises(VersionExists):
+    with pytest.raises(VersionExists, match="has a version from 2026-03-01T00:00:00") as taken:
         publish(book, MARCH)
+    said = {"field": "effective_at", "example": "2026-03-01T00:01:00+00:00"}
+    assert said.items() <= taken.value.extra.items()
+    publish(book, MARCH + timedelta(minutes=1))
+    with pytest.raises(VersionExists) as taken:
+        publish(book, MARCH)
+    assert taken.value.extra["example"] == "2026-03-01T00:02:00+00:00"
 
 
 def test_prices_of_long_requests_are_stored_and_load_beside_the_others(book: PriceBook) -> None:

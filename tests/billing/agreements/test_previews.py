@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from billing.agreements.already_used import AlreadyUsed
 from billing.agreements.answers import amendment_json, contract_json, version_json
 from billing.agreements.drafting import propose
 from billing.agreements.previews import Preview, preview, wording_before
 from billing.agreements.standing import preview_of
-from billing.charging import ensure_periods
+from billing.charging import charge_period, ensure_periods
 from billing.terms import gpu_hour_price, terms_by_id, terms_of
 from tests.billing.agreements.agreed import (
     DAY,
@@ -55,6 +56,25 @@ def test_a_dearer_lease_is_rated_over_the_time_that_it_was_held(world: World) ->
     [row] = found.terms
     assert (row.ref, row.is_new, row.ends, row.after - row.before) == (lease.ref, False, False, Decimal("15.60"))
     assert [(each.before, each.after) for each in row.words] == [("2.35", "3")]
+
+
+def test_a_deposit_is_named_in_what_a_proposal_costs(world: World) -> None:
+    change = new_lease(world.make_slices(2))
+    change["wording"] |= {"deposit_amount": "500"}
+    found = previewed(world, change)
+    assert (found.after, found.deposit) == (Decimal(2 * 744 * 3 + 500), Decimal(500))
+    [row] = found.terms
+    assert (row.after, row.deposit) == (found.after, Decimal(500))
+
+
+def test_a_balance_that_would_pay_for_what_was_used_says_so(world: World) -> None:
+    now = NOON + DAY
+    world.lease(1, from_at=NOON, to_at=None)
+    charge_period(period_id=world.period().id, up_to=now, now=now)
+    grant = {"name": "first", "amount": "100", "from_at": now.isoformat()}
+    change = {"from_at": now.isoformat(), "wording": {"kind": "credit", "grants": [grant]}}
+    [row] = previewed(world, change, now=now).terms
+    assert row.already_used == AlreadyUsed(MARCH, APRIL, 24 * Decimal("2.35"))
 
 
 def test_a_new_lease_counts_as_held_for_the_whole_period(world: World) -> None:

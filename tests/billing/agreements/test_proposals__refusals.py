@@ -15,6 +15,7 @@ from billing.rating.wording import WrongWording
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 AT = "2026-03-05T12:00:00Z"
+DAY_LATER = "2026-03-06T12:00:00Z"
 LEASE = {"kind": "lease", "price_per_gpu_hour": "2"}
 SHARE = {"kind": "token_share", "share_percent": "20", "witness": "gateway"}
 KNOWN = {
@@ -49,8 +50,8 @@ def test_what_is_no_list_of_changes_is_refused_with_an_example(given: Any) -> No
         ({"ref": "L-9"}, "ref", "The contract has no term L-9.", "L-0001"),
         ({"wording": None}, "wording", "Only a term that there is can end", "L-0001"),
         ({"ref": "S-0001"}, "wording.kind", "cannot become a lease", "token_share"),
-        ({"to_at": AT}, "to_at", "The end must lie after the start", AT),
-        ({"to_at": "2026-03-05T12:00"}, "to_at", "The end must lie after the start", AT),
+        ({"to_at": AT}, "to_at", "The end must lie after the start", DAY_LATER),
+        ({"to_at": "2026-03-05T12:00"}, "to_at", "The end must lie after the start", DAY_LATER),
         ({"from_at": "tomorrow"}, "from_at", "", ""),
         ({"to_at": "never"}, "to_at", "", ""),
         ({"deployments": [str(ONE), str(ONE)]}, "deployments", "One is named twice.", "each once"),

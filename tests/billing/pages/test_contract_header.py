@@ -54,7 +54,7 @@ def test_its_drafter_edits_it_on_its_page(cast: Cast, client: Client, drafted: A
     [
         ({"time_zone": "Mars/Base"}, ("time_zone", "is no IANA time zone. Example: Europe/Berlin")),
         ({"currency": "EUR"}, ("price_book", "The price book must be in EUR")),
-        ({"currency": "XQZ"}, ("currency", "is no active ISO 4217 currency code Example: USD")),
+        ({"currency": "XQZ"}, ("currency", "is no active ISO 4217 currency code. Example: USD")),
         ({"begins_at": "2026-10-25T02:30"}, ("begins_at", "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00")),
         ({"begins_at": "2026-03-29T02:30"}, ("begins_at", "does not exist")),
         ({"ends_at": "2026-03-01T01:00"}, ("ends_at", "must lie after the start")),

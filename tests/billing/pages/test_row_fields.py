@@ -10,7 +10,7 @@ import pytest
 from django import forms
 
 from billing.pages.contract_forms import ChangeForm
-from billing.pages.row_fields import BLANK_ROWS, Column, JsonField, NestedField, RowsField, WordsField
+from billing.pages.row_fields import BLANK_ROWS, Column, JsonField, KnownWordsField, NestedField, RowsField, WordsField
 from billing.rating.kinds import KINDS, kind_of_wording, read_any_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, WrongWording
@@ -100,6 +100,15 @@ def test_entries_of_an_entry_stand_in_one_cell() -> None:
     (row,) = said({"model": "m", "days": "mon, ,tue ", "steps": "0 10 3.00; 10 – 2;"})
     assert row["days"] == ["mon", "tue"]
     assert row["steps"] == [{"from": 0, "to": 10, "price": "3.00"}, {"from": 10, "price": "2"}]
+
+
+def test_known_words_are_shown_and_read_as_people_call_them_or_as_they_are() -> None:
+    days = KnownWordsField(known={"mon": "Mondays", "tue": "Tuesdays"}, label="days", required=False)
+    assert days.prepare_value(["mon", "tue", "some"]) == "Mondays, Tuesdays, some"
+    assert days.clean("mondays,tue, Some") == ["mon", "tue", "Some"]
+    assert days.clean("") == ""
+    assert days.prepare_value("Mondays, x") == "Mondays, x"
+    assert days.help_text == "With commas between them, such as: Mondays, Tuesdays"
 
 
 @pytest.mark.parametrize("steps", ["0 10", "0 10 3 4", "0 10 3; 1"])
