@@ -4,7 +4,7 @@ Domain code says why it refuses something without knowing who reads it. An API a
 says the same in its reader's language (`tenants.telling.told`). Every sentence is a message of its app's catalogue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 
@@ -38,6 +38,21 @@ class Name(str):
         """Return what programs read: the field and its choice, with a space between, unless `text` is given."""
         made = super().__new__(cls, text or f"{field} {value}".rstrip())
         made.field, made.value = field, value
+        return made
+
+
+class Names(str):
+    """Several choices of a field, as programs write them with commas between; people are told each as it is called."""
+
+    __slots__ = ("names",)
+
+    names: tuple[Name, ...]
+
+    def __new__(cls, field: str, values: Iterable[str]) -> Self:
+        """Return the choices as programs write them."""
+        names = tuple(Name(field, value, text=value) for value in values)
+        made = super().__new__(cls, ", ".join(names))
+        made.names = names
         return made
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from tenants.problems import Problem
-from tenants.sentences import ForPrograms, Name, Sentence
+from tenants.sentences import ForPrograms, Name, Names, Sentence
 
 Called = Callable[[Name], str]
 """What a page calls a field, or one of its choices."""
@@ -19,6 +19,8 @@ def told(text: object, called: Called = str) -> str:
     """
     if isinstance(text, Name):
         return called(text)
+    if isinstance(text, Names):
+        return ", ".join(map(called, text.names))
     if isinstance(text, ForPrograms):
         return told(text.people, called)
     if not isinstance(text, Sentence):

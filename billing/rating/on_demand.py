@@ -18,7 +18,7 @@ from billing.rating.spans import Span, joined, parts_of, span_of, without
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_count, check_percent, check_price
 from clusters.occupancy import Hold, clip, instant_of_second, unix_second
-from tenants.sentences import sentence
+from tenants.sentences import Names, sentence
 
 STATES = ("starting", "running", "unreachable", "stopped")
 """What a session can be in; time of which nothing is on record is `running`."""
@@ -55,7 +55,9 @@ class SessionWording(Wording, frozen=True, kw_only=True):
             if state not in STATES:
                 raise WrongWording(
                     "billed_states",
-                    sentence("%(state)s is none of %(states)s.", state=repr(state), states=", ".join(STATES)),
+                    sentence(
+                        "%(state)s is none of %(states)s.", state=repr(state), states=Names("billed_states", STATES)
+                    ),
                     example,
                 )
         if len(set(self.billed_states)) < len(self.billed_states):

@@ -12,7 +12,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain, unlike
 from metering.context_bands import CONTEXT_BANDS
-from tenants.sentences import sentence
+from tenants.sentences import Name, Names, sentence
 
 ROW_EXAMPLE: Final = '{"model": "my-model", "quantity": "output", "price_per_mtok": "0.98"}'
 MARK_EXAMPLE: Final = '{"mark": "batch", "factor": "0.5"}'
@@ -144,15 +144,15 @@ def _check_names(key: PriceKey, where: str) -> None:
         )
     known = [row.name for row in QUANTITIES.values() if row.price_unit == key.unit]
     if key.unit != FACTOR and key.quantity not in (known or [""]):
-        one_of = sentence("it is the price of: %(known)s", known=", ".join(known))
+        one_of = sentence("it is the price of: %(known)s", known=Names("quantity", known))
         expected = one_of if known else sentence("it takes no quantity")
         raise WrongWording(
             where,
             sentence(
                 "%(model)s: %(quantity)s has no price %(unit)s; %(expected)s.",
                 model=key.model,
-                quantity=repr(key.quantity),
-                unit=key.unit,
+                quantity=Name("quantity", key.quantity, text=repr(key.quantity)),
+                unit=Name("price_unit", key.unit, text=key.unit),
                 expected=expected,
             ),
             ROW_EXAMPLE,

@@ -18,7 +18,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.wording import MeteredWording, WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
-from tenants.sentences import Name, sentence
+from tenants.sentences import Name, Names, sentence
 
 FACTOR_DECIMALS_MAX = 6
 NAME_CHARS_MAX = 32
@@ -213,7 +213,7 @@ def _check_quantity(field: str, quantity: str) -> None:
         reason = sentence(
             "%(quantity)s is no quantity; known are %(quantities)s.",
             quantity=repr(quantity),
-            quantities=", ".join(QUANTITIES),
+            quantities=Names("quantity", QUANTITIES),
         )
         raise WrongWording(field, reason, '"input"')
 
@@ -223,7 +223,7 @@ def _check_unit(field: str, quantity: str, unit: str) -> None:
     if unit != expected:
         reason = sentence(
             "%(quantity)s is priced %(expected)s, not %(unit)s.",
-            quantity=quantity,
+            quantity=Name("quantity", quantity, text=quantity),
             expected=Name("price_unit", expected, text=expected),
             unit=Name("price_unit", unit, text=repr(unit)),
         )
@@ -352,7 +352,7 @@ def _check_multipliers(multipliers: Sequence[Multiplier]) -> None:
     for place, multiplier in enumerate(multipliers):
         if multiplier.mark not in MARKS:
             reason = sentence(
-                "%(mark)s is no mark; known are %(marks)s.", mark=repr(multiplier.mark), marks=", ".join(MARKS)
+                "%(mark)s is no mark; known are %(marks)s.", mark=repr(multiplier.mark), marks=Names("mark", MARKS)
             )
             raise WrongWording(f"multipliers[{place}].mark", reason, '"batch"')
         _check_factor(f"multipliers[{place}].factor", multiplier.factor)
@@ -380,7 +380,7 @@ def _check_window(field: str, window: OffPeak) -> None:
         )
     for place, day in enumerate(window.days):
         if day not in WEEKDAYS:
-            reason = sentence("%(day)s is none of %(weekdays)s.", day=repr(day), weekdays=", ".join(WEEKDAYS))
+            reason = sentence("%(day)s is none of %(weekdays)s.", day=repr(day), weekdays=Names("days", WEEKDAYS))
             raise WrongWording(f"{field}.days[{place}]", reason, '"sat"')
     _check_factor(f"{field}.factor", window.factor)
 

@@ -7,7 +7,7 @@ from django.utils import translation
 
 from billing.holding import WrongTerms
 from tenants.problems import Problem
-from tenants.sentences import ForPrograms, Name, sentence
+from tenants.sentences import ForPrograms, Name, Names, sentence
 from tenants.telling import refusal, told
 
 FOR_GOOD = sentence("further notice")
@@ -41,6 +41,12 @@ def test_a_name_is_told_as_the_page_calls_it_and_to_programs_as_it_is() -> None:
     choice = Name("early_end", "notice")
     assert (choice, choice.field, choice.value) == ("early_end notice", "early_end", "notice")
     assert Name("rule", "taxes", text="taxes") == "taxes"
+
+
+def test_several_choices_are_told_each_as_it_is_called() -> None:
+    known = sentence("%(it)s; known are %(names)s", it="x", names=Names("days", ("mon", "tue")))
+    assert known == told(known) == "x; known are mon, tue"
+    assert told(known, lambda name: name.value.upper()) == "x; known are MON, TUE"
 
 
 def test_what_is_for_programs_alone_is_told_otherwise_to_people() -> None:
