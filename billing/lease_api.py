@@ -21,13 +21,14 @@ from billing.lease_shapes import (
     CapacitySerializer,
     EndSerializer,
     ExtendSerializer,
+    HoldOverSerializer,
     InvalidInstant,
     LeaseSerializer,
     LeasesSerializer,
     QuoteRequestSerializer,
     QuoteSerializer,
 )
-from billing.leasing import end_lease_early, extend_lease
+from billing.leasing import end_lease_early, extend_lease, hold_lease_over
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract, Quote, Term
 from billing.queries.capacity import capacity_answer, open_contracts
@@ -215,6 +216,30 @@ class EndView(APIView):
         lease = _own_lease(request, ref)
         at = _instant_of(request, lease, EndSerializer, "at")
         end_lease_early(lease=lease, at=at, by=caller_of(request), now=_now())
+        return Response(_one(request, ref))
+
+
+class HoldOverView(APIView):
+    """Records that a lease is held past its end."""
+
+    required_scopes = WRITES
+
+    @extend_schema(
+        operation_id="leases_hold_over",
+        tags=["leases"],
+        summary="Record that a lease is held past its end",
+        request=HoldOverSerializer,
+        responses={200: LeaseSerializer},
+    )
+    def post(self, request: Request, ref: str) -> Response:
+        """Say, as its provider, that what was leased was not given back at the end, and until when it is held: the
+        time past the end is billed at the holdover rate that the terms say. Sent again it changes nothing; a later
+        instant goes on from there."""
+        lease = _own_lease(request, ref)
+        if lease.contract.provider_id != organization_of(request).pk:
+            raise Http404
+        to_at = _instant_of(request, lease, HoldOverSerializer, "to")
+        hold_lease_over(lease=lease, to_at=to_at, by=caller_of(request), now=_now())
         return Response(_one(request, ref))
 
 

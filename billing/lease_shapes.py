@@ -125,6 +125,12 @@ class ExtendSerializer(ClosedSerializer):
     to = serializers.CharField(max_length=40, help_text=INSTANT)
 
 
+class HoldOverSerializer(ClosedSerializer):
+    """Until when a lease that came to its end is still held."""
+
+    to = serializers.CharField(max_length=40, help_text=INSTANT)
+
+
 class EndSerializer(ClosedSerializer):
     """An earlier end."""
 

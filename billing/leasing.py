@@ -10,15 +10,17 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from psycopg.errors import ExclusionViolation
 
 from billing.holding import SliceTaken, WrongTerms
 from billing.lease_steps import InThePast, NoPriceInForce, NotOpen, agreed_price, record_step, require_open
 from billing.models import (
+    BillingPeriod,
     Contract,
     LeaseEvent,
     LeaseStep,
+    PeriodState,
     Term,
     TermAllocation,
     TermFact,
@@ -109,12 +111,23 @@ def end_lease_early(*, lease: Term, at: datetime, by: str, now: datetime) -> Ter
 def hold_lease_over(*, lease: Term, to_at: datetime, by: str, now: datetime) -> Term:
     """Record that a lease whose end has come is still held, to a later instant: it is billed as holdover.
 
-    Raises what `extend_lease` does, and `WrongTerms` for a lease that has not ended.
+    Raises what `extend_lease` does, and `WrongTerms` for a lease that has not ended, or ended in what is invoiced.
     """
-    lease, _ = _locked(lease)
+    lease, contract = _locked(lease)
+    held_over = LeaseEvent.objects.filter(term=lease, step=LeaseStep.HELD_OVER)
+    if lease.to_at == to_at and held_over.exists():
+        return lease
     if lease.to_at is None or lease.to_at > now:
         raise WrongTerms(sentence("%(ref)s has not come to its end: extend it.", ref=lease.ref), field="to")
-    if not LeaseEvent.objects.filter(term=lease, step=LeaseStep.HELD_OVER).exists():
+    closed = BillingPeriod.objects.filter(contract=contract, state=PeriodState.CLOSED, to_at__gt=lease.to_at)
+    closed_to = closed.aggregate(at=Max("to_at"))["at"]
+    if closed_to is not None:
+        raise WrongTerms(
+            sentence("What was used before %(closed_to)s is invoiced.", closed_to=closed_to.isoformat()),
+            field="to",
+            example=sentence("a debit for that time, and another lease from then on"),
+        )
+    if not held_over.exists():
         _state(lease, lease.to_at - timedelta(seconds=1), LeaseAgreed(to_at=lease.to_at), by, now)
     return extend_lease(lease=lease, to_at=to_at, by=by, now=now, step=LeaseStep.HELD_OVER)
 

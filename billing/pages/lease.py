@@ -1,22 +1,27 @@
 """One lease as its provider sees it: terms, what is held, and what was charged so far."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from billing.leasing import hold_lease_over
+from billing.pages.lease_forms import EndForm
 from billing.pages.leases import lease_said
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
 from billing.pages.periods import with_query
+from billing.queries.lease_list import lease_of
 from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
 from clusters.occupancy import unix_second
 from metering.fleet_figures import utilisation_while_held
@@ -25,9 +30,12 @@ from portal.charts import Column, Fact, Number, Series, column_table, stacked_co
 from portal.figures import DASH, axis, day, locale_for, moment, money, number, share, unit_price
 from portal.parts import Kpi, Pill, PillTone
 from portal.shell import Crumb
+from tenants.acting import person_acting
 from tenants.models import Organization
-from tenants.roles import READ_FLEET, READ_INVOICES, allows
+from tenants.problems import Problem
+from tenants.roles import MANAGE_LEASES, READ_FLEET, READ_INVOICES, allows
 from tenants.scoping import acting_membership, provider_page
+from tenants.telling import refusal
 
 METERED_VIEW = timedelta(hours=24)
 DAYS_SHOWN = 31
@@ -53,6 +61,36 @@ class AllocationLine:
 @provider_page(READ_FLEET)
 def provider_lease(request: HttpRequest, organization: Organization, *, ref: str) -> HttpResponse:
     """Show one lease; what it earned is for those who may read invoices."""
+    return _page(request, organization, ref)
+
+
+@require_POST
+@provider_page(MANAGE_LEASES)
+def provider_lease_hold_over(request: HttpRequest, organization: Organization, *, ref: str) -> HttpResponse:
+    """Record that a lease whose end has come is still held, and show it."""
+    lease = lease_of(organization, ref)
+    if lease is None or lease.contract.provider_id != organization.pk:
+        raise Http404
+    form = _hold_form(request.POST, lease.contract.time_zone)
+    if form.is_valid():
+        by = person_acting(request).name
+        try:
+            hold_lease_over(lease=lease, to_at=form.cleaned_data["at"], by=by, now=datetime.now(UTC))
+        except Problem as refused:
+            form.add_error("at", refusal(refused))
+        else:
+            messages.success(request, _("The time past its end is billed at the holdover rate."))
+            return redirect("provider-lease", ref=ref)
+    return _page(request, organization, ref, form)
+
+
+def _hold_form(data: Mapping[str, Any] | None, zone: str) -> EndForm:
+    form = EndForm(data, zone=zone, prefix="hold", auto_id="hold-%s")
+    form.fields["at"].label = _("Held until")
+    return form
+
+
+def _page(request: HttpRequest, organization: Organization, ref: str, refused: EndForm | None = None) -> HttpResponse:
     now = datetime.now(UTC)
     locale = locale_for(translation.get_language() or "en")
     lease = lease_detail(organization, ref, now)
@@ -82,9 +120,15 @@ def provider_lease(request: HttpRequest, organization: Organization, *, ref: str
             Crumb(_("Occupancy"), reverse("provider-occupancy")),
             Crumb(lease.ref),
         ),
+        "hold": refused or (_hold_form(None, lease.time_zone) if state == "ended" and _manages(request) else None),
         **(_charged(lease, locale) if with_money and lease.days else {}),
     }
-    return render(request, "billing/lease.html", context)
+    return render(request, "billing/lease.html", context, status=422 if refused else 200)
+
+
+def _manages(request: HttpRequest) -> bool:
+    membership = acting_membership(request)
+    return membership is not None and allows(membership.role, MANAGE_LEASES)
 
 
 def _subtitle(lease: LeaseDetail, locale: str) -> str:

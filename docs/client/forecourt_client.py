@@ -242,6 +242,7 @@ OPERATIONS = {
     "issuing_rule_set": "PUT /api/v1/issuing-rule",
     "leases_end": "POST /api/v1/leases/{ref}/end",
     "leases_extend": "POST /api/v1/leases/{ref}/extend",
+    "leases_hold_over": "POST /api/v1/leases/{ref}/hold-over",
     "leases_list": "GET /api/v1/leases",
     "leases_retrieve": "GET /api/v1/leases/{ref}",
     "margins_list": "GET /api/v1/margins",

@@ -110,6 +110,19 @@ def test_a_lease_is_quoted_reserved_extended_and_ended(cast: Cast, world: World)
     assert Program(cast.outsider).post(f"leases/{lease['ref']}/end", at=text(FROM)).status_code == 404
 
 
+def test_what_is_held_past_the_end_is_recorded_by_its_provider(cast: Cast, world: World) -> None:
+    ended = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    lease = world.lease(1, from_at=ended - timedelta(days=1), to_at=ended, now=ended)
+    tenant, provider = Program(cast.tenant), Program(cast.provider)
+    assert tenant.post(f"leases/{lease.ref}/hold-over", to=text(FROM)).status_code == 404
+    held = [provider.post(f"leases/{lease.ref}/hold-over", to=text(ended + timedelta(days=3))) for _ in range(2)]
+    assert [each.status_code for each in held] == [200, 200]
+    assert held[0].json() == held[1].json()
+    assert held[0].json()["to"] == text(ended + timedelta(days=3))
+    assert [step["step"] for step in held[0].json()["steps"]] == ["held_over"]
+    assert provider.post(f"leases/{lease.ref}/hold-over", to=text(FROM)).json()["code"] == "wrong_terms"
+
+
 def test_too_much_is_refused_with_what_would_do(cast: Cast, world: World) -> None:
     refused = Program(cast.tenant).post("quotes", contract=world.contract.number, **span(5))
     assert refused.status_code == 409

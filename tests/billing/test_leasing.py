@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from billing.charging import ensure_periods
 from billing.holding import SliceTaken, WrongTerms
 from billing.lease_steps import InThePast
 from billing.leasing import (
@@ -18,13 +19,13 @@ from billing.leasing import (
     hold_lease_over,
     record_steps,
 )
-from billing.models import LeaseStep, Term, TermFact
+from billing.models import BillingPeriod, LeaseStep, PeriodState, Term, TermFact
 from billing.rating.lease_wording import AtEnd, EarlyEnd, ExtensionPrice, LeaseWording
 from billing.term_versions import broken_links
 from billing.terms import gpu_hour_price
 from clusters.models import Allocation
 from tests.billing.let import DAY, END, FIXED, NOW, START, fresh, make_floor, reserved, steps, wish
-from tests.billing.world import World
+from tests.billing.world import APRIL, World
 from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +162,24 @@ def test_what_is_held_past_the_end_is_held_over(lease_made: Term) -> None:
     (fact,) = TermFact.objects.filter(term=lease)
     assert fact.document == {"fact": "lease_agreed", "to_at": END.isoformat().replace("+00:00", "Z")}
     assert steps(lease).count("held_over") == 2
+
+
+def test_a_lease_that_is_held_over_into_the_future_is_so_once(lease_made: Term) -> None:
+    for _ in range(2):
+        hold_lease_over(lease=lease_made, to_at=END + 9 * DAY, by="petra", now=END + DAY)
+    assert steps(lease_made).count("held_over") == 1
+    with pytest.raises(WrongTerms, match="has not come to its end"):
+        hold_lease_over(lease=lease_made, to_at=END + 10 * DAY, by="petra", now=END + DAY)
+
+
+def test_time_that_is_invoiced_cannot_be_held_over(world: World, lease_made: Term) -> None:
+    ensure_periods(contract=world.contract, now=APRIL)
+    BillingPeriod.objects.filter(contract=world.contract, to_at=APRIL).update(state=PeriodState.CLOSED)
+    with pytest.raises(WrongTerms, match="What was used before 2026-04-01T00:00:00") as refused:
+        hold_lease_over(lease=lease_made, to_at=APRIL + DAY, by="petra", now=APRIL + DAY)
+    assert refused.value.extra["field"] == "to"
+    assert refused.value.extra["example"]
+    assert fresh(lease_made).to_at == END
 
 
 def test_steps_are_facts(world: World) -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.contracting import add_lease
-from billing.models import Charge
+from billing.models import Charge, LeaseEvent
 from billing.queries.leases import lease_detail
 from tenants.models import Role
 from tests import factories
@@ -94,6 +94,25 @@ def test_a_lease_that_is_over_and_one_of_parts(cast: Cast, client: Client, let: 
     assert "3g.40gb 50%" in parts
     assert "2g.20gb 28.6%" in parts
     assert "0.79 GPUs" in parts
+
+
+@pytest.mark.django_db
+def test_a_lease_is_held_over_by_its_provider_once_it_is_over(cast: Cast, client: Client, let: LetFloor) -> None:
+    client.force_login(cast.petra)
+    assert "Held past its end" not in read(client, f"/p/leases/{let.long.ref}/")
+    page = f"/p/leases/{let.past.ref}/"
+    assert "Held past its end" in read(client, page)
+    assert let.past.to_at is not None
+    early = client.post(f"{page}hold-over/", {"hold-at": f"{let.past.to_at - DAY:%Y-%m-%dT%H:%M}"})
+    assert early.status_code == 422
+    assert "Held until" in unescape(early.content.decode())
+    until = let.past.to_at + timedelta(hours=1)
+    answer = client.post(f"{page}hold-over/", {"hold-at": f"{until:%Y-%m-%dT%H:%M}"})
+    assert answer.headers["Location"] == page
+    event = LeaseEvent.objects.get(term=let.past)
+    assert (event.step, event.to_at, event.by) == ("held_over", until.replace(second=0), cast.petra.email)
+    client.force_login(cast.alice)
+    assert client.post(f"{page}hold-over/", {"hold-at": "2030-01-01T00:00"}).status_code == 404
 
 
 @pytest.mark.django_db
