@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing.models import BillingPeriod, Charge, PeriodState
+from billing.models import BillingPeriod, Charge, PeriodState, Term
 from billing.money import exact_sum
 from billing.rating.credit import CreditWording
 from billing.rating.lease_term import RULE_DEPOSIT_TAKEN
@@ -61,6 +61,9 @@ def already_used(
 def _owed(period: BillingPeriod, grants: Sequence[Grant]) -> Decimal:
     """What a period comes to by now of the terms that the grants pay for: without deposits, and before any credit."""
     charges = Charge.objects.filter(period=period).exclude(rule=RULE_DEPOSIT_TAKEN).exclude(term_kind=TermKind.CREDIT)
+    # A line that is over before the balance begins is not paid from it.
+    over = Term.objects.filter(contract=period.contract_id, to_at__lte=min(grant.from_at for grant in grants))
+    charges = charges.exclude(term_ref__in=over.values("ref"))
     if all(grant.terms for grant in grants):
         charges = charges.filter(term_ref__in={ref for grant in grants for ref in grant.terms})
     return exact_sum(charges.values_list("amount", flat=True))

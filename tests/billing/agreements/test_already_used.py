@@ -52,6 +52,13 @@ def test_a_balance_pays_for_its_own_terms_alone(world: World) -> None:
     assert already_used(world.contract, None, credit(terms=(lease.ref,)), NOW) == AlreadyUsed(MARCH, APRIL, OWED)
 
 
+def test_a_balance_pays_for_nothing_that_is_over_before_it_begins(world: World) -> None:
+    world.lease(1, from_at=NOON - DAY, to_at=NOON)
+    charge_period(period_id=world.period().id, up_to=NOW, now=NOW)
+    assert already_used(world.contract, None, credit(NOON), NOW) == AlreadyUsed(MARCH, APRIL, OWED)
+    assert already_used(world.contract, None, credit(NOON - DAY / 2), NOW) == AlreadyUsed(MARCH, APRIL, 2 * OWED)
+
+
 def test_a_balance_that_was_there_before_and_other_terms_are_not_asked_about(world: World) -> None:
     assert already_used(world.contract, credit(), credit(), NOW) is None
     assert already_used(world.contract, None, LeaseWording(), NOW) is None
