@@ -27,13 +27,15 @@ from billing.models import (
     InvoiceTax,
     TaxSettings,
 )
-from billing.money import from_minor, round_to_minor
+from billing.money import from_minor, round_to_minor, to_decimals
 from billing.rating import lines as rating_lines
+from billing.rating.adjusting import is_adjustment
+from billing.rating.availability import RULE_CREDIT, credit_percent, measure
 from billing.rating.inputs import facts_of
 from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.price_rules import price_row
-from billing.rating.rated import Rated, TermKind, Unit
+from billing.rating.rated import Rated, RatedLine, TermKind, Unit
 from billing.rating.share_settling import settle_by
 from billing.rating.wording import plain
 from billing.rating.words import line_words
@@ -48,6 +50,7 @@ LEASES_HEADING = "GPU leases"
 LATE_HEADING = "Adjustments of earlier periods"
 OTHER_HEADING = "Other"
 BATCH_ROWS = 2_000
+AVAILABLE_DECIMALS = 4
 
 
 DocumentOf = Callable[[Header, Taxes], dict[str, Any]]
@@ -219,7 +222,7 @@ def _rows(
     late = {fact.source: fact for fact in facts_of(basis.facts, Adjusted)}
     originals = _originals(period) if late else {}
     for position, line in enumerate(lines, 1):
-        row = _line(invoice, position, line, _heading(line), _description(line, titles.get(line.term_ref, "")))
+        row = _line(invoice, position, line, _heading(line), _description(line, titles.get(line.term_ref, ""), basis))
         if line.sublines[0].rule == RULE_LATE:
             source = line.sublines[0].about_ref
             row.adjusts_period_id, row.adjusts_id = originals[source]
@@ -252,10 +255,24 @@ def _heading(line: rating_lines.InvoiceLine) -> str:
     return (line.model, LEASES_HEADING, LATE_HEADING, OTHER_HEADING)[rank(line)]
 
 
-def _description(line: rating_lines.InvoiceLine, title: str) -> str:
+def _description(line: rating_lines.InvoiceLine, title: str, basis: PeriodBasis) -> str:
+    """Return what a line is: term, title, the term that it takes something off, and the words of its rule."""
+    first = line.sublines[0]
+    about = first.about_ref if is_adjustment(first) else ""
     share = "a share" if line.share_percent is None else f"{line.share_percent.normalize():f} %"
     words = line_words(line.sublines[0].rule, share)
-    return " · ".join(filter(None, (line.term_ref, title, words)))
+    return " · ".join(filter(None, (line.term_ref, title, about, _measured(first, basis), words)))
+
+
+def _measured(line: RatedLine, basis: PeriodBasis) -> str:
+    """What a credit by availability goes by: how much of the time held could be used, and the step that it reached."""
+    term = next((each for each in basis.terms if each.ref == line.term_ref), None)
+    if line.rule != RULE_CREDIT or term is None:
+        return ""
+    [wording] = [each.wording for each in term.stretches if each.contract_version == line.contract_version][:1]
+    available = measure(term, wording.causes, basis.window).fraction
+    percent = credit_percent(wording.ladder, available)
+    return f"{plain(to_decimals(available * 100, AVAILABLE_DECIMALS))} % → −{plain(percent)} %"
 
 
 def _line(invoice: Invoice, position: int, line: rating_lines.InvoiceLine, group: str, description: str) -> InvoiceLine:

@@ -21,7 +21,7 @@ from billing.money import exact_sum, from_minor
 from billing.price_rules import rules_of, window_versions
 from billing.rating.inputs import TermInput, Used
 from billing.rating.kinds import KINDS
-from billing.rating.lease_term import RULE_DEPOSIT_RETURNED, RULE_DEPOSIT_TAKEN
+from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.lines import Bill, make_bill
 from billing.rating.price_rules import FLOAT, PriceRule
 from billing.rating.rated import TermKind
@@ -32,7 +32,6 @@ from clusters.models import Slice
 from clusters.occupancy import Hold
 
 DAYS_WITHOUT_PERIODS = 30
-DEPOSITS = (RULE_DEPOSIT_TAKEN, RULE_DEPOSIT_RETURNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def _amounts(bill: Bill, ref: str, zero: Decimal) -> _Amounts:
     lines = [line for line in bill.lines if line.term_ref == ref]
     return _Amounts(
         exact_sum((zero, *(line.amount for line in lines))),
-        exact_sum((zero, *(line.amount for line in lines if line.sublines[0].rule in DEPOSITS))),
+        exact_sum((zero, *(line.amount for line in lines if line.sublines[0].rule in DEPOSIT_RULES))),
     )
 
 

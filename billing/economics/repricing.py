@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from billing.basis import PeriodBasis, rate
+from billing.economics.revenue import NOT_EARNED
 from billing.money import PRICE_DECIMALS_MAX, exact_sum, to_decimals
 from billing.rating.book import PriceVersion
 from billing.rating.inputs import TermInput
@@ -97,7 +98,8 @@ def with_versions(basis: PeriodBasis, versions: Iterable[PriceVersion]) -> Perio
 def reprice(basis: PeriodBasis, change: Reprice, stress: Collection[int] = STRESS_PERCENTS) -> list[Repriced]:
     """Rate a basis as it is, changed, and changed under stress, and return the amounts by model.
 
-    Amounts are summed as charges are stored, so that the old ones are what is booked.
+    Amounts are summed as charges are stored, so that the old ones are what is booked: without deposits, and before
+    credit pays for them, as the margin counts what is earned.
     """
     changed = change(basis)
     columns = [_by_model(basis), _by_model(changed)]
@@ -117,5 +119,6 @@ def reprice(basis: PeriodBasis, change: Reprice, stress: Collection[int] = STRES
 def _by_model(basis: PeriodBasis) -> dict[str, Decimal]:
     lines: dict[str, list[RatedLine]] = defaultdict(list)
     for line in rate(basis).lines:
-        lines[line.model].append(line)
+        if line.rule not in NOT_EARNED:
+            lines[line.model].append(line)
     return {model: exact_sum(line.amount for line in each) for model, each in lines.items()}

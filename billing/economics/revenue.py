@@ -15,9 +15,13 @@ from typing import NamedTuple
 from billing.economics.days import UseCost, share_amount
 from billing.economics.uses import Use, UseKind
 from billing.money import exact_sum
+from billing.rating.credit import RULE_DRAWN
+from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.rated import Unit
 
 UNPLACED = "unplaced"
+NOT_EARNED = (*DEPOSIT_RULES, RULE_DRAWN)
+"""Rows that are no price of anything: a deposit is held and goes back, and credit pays for what was earned."""
 
 
 class Earned(NamedTuple):

@@ -155,6 +155,7 @@ def _simulated(
             book_id=asked.version.book_id if asked.version else None,
             periods_max=PERIODS_SHOWN_MAX,
             stress=stress,
+            own_days=True,
         )
     except TooManyPeriods as refused:
         text = _("%(count)s billing periods are too many for a page. Run: python manage.py simulate --help") % {
@@ -224,7 +225,11 @@ def _kpis(found: Simulation, locale: str) -> tuple[Kpi, ...]:
     total, currency = found.total, found.currency
     relative = Decimal(total.change) / total.old if total.old else None
     return (
-        Kpi(_("Earned now"), money(total.old, currency, locale=locale), foot=_("as billed")),
+        Kpi(
+            _("Earned now"),
+            money(total.old, currency, locale=locale),
+            foot=_("as billed, before credit, without deposits"),
+        ),
         Kpi(
             _("Earned after"),
             money(total.new, currency, locale=locale),

@@ -13,8 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import F, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import DateField, F, Func, Sum
+from django.db.models.functions import Cast, Coalesce
 
 from billing.bases import Grain, read_bases, window_of
 from billing.economics.repricing import STRESS_PERCENTS, Reprice, Repriced, at_version, reprice, unchanged
@@ -113,13 +113,15 @@ def simulate(
     periods_max: int | None = None,
     stress: tuple[int, ...] = STRESS_PERCENTS,
     rater: Rater | None = None,
+    own_days: bool = False,
 ) -> Simulation:
     """Rate the periods that begin within `[from_at, to_at)` and are charged to some instant, as billed and changed.
 
     The number of queries grows with every `PERIODS_A_READ` periods only. `rater` does the rating, this process where
-    nothing is given. Raises TooManyPeriods.
+    nothing is given. With `own_days` a period counts that begins on a day of the window by its contract's own clock: a
+    month in Berlin begins an hour before that of UTC. Raises TooManyPeriods.
     """
-    rows = _periods(provider, from_at, to_at, book_id, contract_id)
+    rows = _periods(provider, (from_at, to_at), book_id, contract_id, own_days=own_days)
     if periods_max is not None and (count := rows.count()) > periods_max:
         raise TooManyPeriods(count, periods_max)
     periods = list(rows)
@@ -170,14 +172,20 @@ def version_changes(version: PriceVersionRow) -> Callable[[Contract], Reprice]:
 
 
 def _periods(
-    provider: Organization, from_at: datetime, to_at: datetime, book_id: UUID | None, contract_id: UUID | None
+    provider: Organization,
+    window: tuple[datetime, datetime],
+    book_id: UUID | None,
+    contract_id: UUID | None,
+    *,
+    own_days: bool,
 ) -> QuerySet[BillingPeriod]:
-    rows = BillingPeriod.objects.filter(
-        contract__provider=provider,
-        from_at__gte=from_at,
-        from_at__lt=to_at,
-        rated_at__gt=F("from_at"),
-    )
+    rows = BillingPeriod.objects.filter(contract__provider=provider, rated_at__gt=F("from_at"))
+    if own_days:
+        first = Func(F("contract__time_zone"), F("from_at"), template="timezone(%(expressions)s)::date")
+        begins = rows.annotate(begins_on=Cast(first, DateField()))
+        rows = begins.filter(begins_on__gte=window[0].date(), begins_on__lt=window[1].date())
+    else:
+        rows = rows.filter(from_at__gte=window[0], from_at__lt=window[1])
     if book_id is not None:
         rows = rows.filter(contract__price_book=book_id)
     if contract_id is not None:

@@ -13,7 +13,7 @@ from django.db.models.functions import Least
 
 from billing.basis import BILLED_QUALITIES
 from billing.economics.cost import CardCost, CostRates
-from billing.economics.revenue import Earned
+from billing.economics.revenue import NOT_EARNED, Earned
 from billing.economics.uses import NOBODY, NodeHour, Tokens
 from billing.models import CardCost as CardCostRow
 from billing.models import Charge, ClusterCost
@@ -234,6 +234,7 @@ def _count(found: _Nodes, place: tuple[str, datetime], about: tuple[str, str], q
 def _earned(provider_id: UUID, day: date) -> list[Earned]:
     rows = (
         Charge.objects.filter(period__contract__provider=provider_id, day=day)
+        .exclude(rule__in=NOT_EARNED)
         .values_list("period__contract__tenant_id", "model", "unit", "period__contract__currency")
         .annotate(total=Sum("amount"))
         .order_by("period__contract__tenant_id", "model", "unit")

@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from billing.charging import charge_period, ensure_periods
 from billing.closing import CloseState, close_period
+from billing.contracting import add_term
 from billing.ledger import OperatorMissing, balances
 from billing.models import (
     AccountKind,
@@ -23,6 +24,8 @@ from billing.models import (
     SettlementState,
 )
 from billing.pricing import publish_price_version
+from billing.rating.availability import AvailabilityWording, Step
+from metering.control_models import Silence, SilenceEnd
 from metering.models import Quality, Witness
 from tests.billing.world import APRIL, H100, HOUR, MARCH, MODEL, World, make_world
 from tests.factories import make_organization
@@ -74,6 +77,20 @@ def test_lines_stand_under_their_model_and_leases_last() -> None:
         Decimal("7.03"),
     )
     assert (invoice.issued_at, invoice.due_at) == (APRIL, APRIL + timedelta(days=14))
+
+
+def test_a_credit_by_availability_says_for_which_lease_and_what_was_measured() -> None:
+    world = leased_for("2")
+    lease = world.contract.terms.get()
+    ladder = AvailabilityWording(ladder=(Step(below_percent=Decimal(99), credit_percent=Decimal(25)),))
+    term = add_term(contract=world.contract, wording=ladder, from_at=MARCH, to_at=None, now=MARCH, title="uptime")
+    lost_to = NOON + timedelta(minutes=20)
+    Silence.objects.create(node=world.nodes[0], from_at=NOON, to_at=lost_to, end=SilenceEnd.MISSED, found_at=NOON)
+    line = issue(world).lines.get(rule="availability_credit")
+    assert line.description == (
+        f"{term.ref} · uptime · {lease.ref} · 66.6667 % → −25 % · credit by measured availability"
+    )
+    assert line.amount == Decimal("-0.50")
 
 
 def test_sublines_are_class_version_and_day_unrounded_and_sum_to_their_line() -> None:

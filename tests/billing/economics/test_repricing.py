@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from billing.economics.repricing import (
 )
 from billing.money import exact_sum
 from billing.rating.book import PriceVersion, TokenClass
+from billing.rating.credit import CreditWording, Grant
 from billing.rating.inputs import RatingWindow, TermInput, Used
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.share_wording import TokenShareWording
@@ -72,6 +74,18 @@ def test_another_wording_is_rated_as_it_would_be() -> None:
     assert found["H100"].new == 1488
     assert found["H100"].stress == (Decimal(1488),) * len(STRESS_PERCENTS)  # an agreed price does not move
     assert found["big"].new == found["big"].old
+
+
+def test_a_deposit_is_no_earning_and_credit_pays_for_what_was_earned() -> None:
+    paid = CreditWording(grants=(Grant(name="paid", amount=Decimal(50), from_at=FROM, bought=True),))
+    credit = TermInput("CR-1", "credit", FROM, None, (Stretch(1, FROM, TO, paid),))
+    plain = basis()
+    share, lease = plain.terms
+    held = replace(lease, stretches=(Stretch(1, FROM, TO, LeaseWording(deposit_amount=Decimal(500))),))
+    whole = replace(plain, terms=(share, held, credit))
+    billed = exact_sum(line.amount for line in rate(whole).lines)
+    assert billed == exact_sum(line.amount for line in rate(plain).lines) + 500 - 50
+    assert reprice(whole, unchanged) == reprice(plain, unchanged)
 
 
 @settings(max_examples=20)

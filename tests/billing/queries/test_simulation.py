@@ -112,6 +112,17 @@ def test_a_rule_with_notice_gives_the_prices_once_they_take_effect(costly: Costl
     assert found.total.new - found.total.old == 10
 
 
+def test_a_month_is_that_of_the_contract_s_own_clock() -> None:
+    world = make_world(tokens={(MODEL, "input"): "1"}, time_zone="Europe/Berlin", from_at=MARCH - HOUR)
+    world.share().use({"input": 1_000_000}, at=MARCH)
+    ensure_periods(contract=world.contract, now=MARCH)
+    charge_period(period_id=world.period(MARCH - HOUR).id, up_to=MARCH + DAY, now=APRIL)
+    by_own, by_utc = (
+        of_march(world.provider, change_of=lambda _contract: unchanged, own_days=own) for own in (True, False)
+    )
+    assert (by_own.periods, by_utc.periods) == (1, 0)
+
+
 def test_without_costs_the_margin_is_unknown() -> None:
     costly = make_costly()
     found = simulate(costly.world.provider, from_at=MARCH, to_at=APRIL, change_of=lambda _contract: unchanged)

@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from billing.models import Charge
 from billing.queries.uses import DayOfUse, read_day
 from clusters.models import Accelerator
 from metering.models import Witness
+from tenants.ids import new_id
 from tests import factories
 from tests.billing.costly import AT, DAY, Costly, make_costly, metered
 from tests.billing.world import H100, HOUR, MODEL, World, make_world
@@ -49,6 +51,17 @@ def test_a_day_has_cards_holds_energy_tokens_and_charges(costly: Costly) -> None
         (H100, "gpu_seconds", Decimal(48)),
         (MODEL, "tokens", Decimal(10)),
     ]
+
+
+def test_a_deposit_is_no_earning_and_credit_pays_for_what_was_earned(costly: Costly) -> None:
+    before = read_day(provider_id=costly.world.provider.id, day=FIFTH).earned
+    charge = Charge.objects.filter(period__contract__provider=costly.world.provider, day=FIFTH).first()
+    assert charge is not None
+    for number, (rule, amount) in enumerate((("lease_deposit_taken", 500), ("credit_drawn", -20))):
+        charge.pk, charge.line_key = new_id(), f"beside {number}"
+        charge.rule, charge.amount = rule, Decimal(amount)
+        charge.save(force_insert=True)
+    assert read_day(provider_id=costly.world.provider.id, day=FIFTH).earned == before
 
 
 def test_a_card_counts_from_its_first_hold_to_its_retirement(costly: Costly) -> None:
