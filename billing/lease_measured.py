@@ -92,6 +92,21 @@ def _scoped(
     ]
 
 
+def outages_of(holds: Iterable[Hold], from_at: datetime, to_at: datetime) -> list[Outage]:
+    """Return when the cards of holds were out in a window, by the meter's record; three queries."""
+    cards = {hold.card_ref for hold in holds if hold.card_ref}
+    rows = Accelerator.objects.filter(id__in=cards).values_list("id", "uuid", "node_id")
+    nodes = {str(card): (uuid, node) for card, uuid, node in rows}
+    silent = _silences({node for _, node in nodes.values()}, from_at, to_at)
+    lost = _lost({uuid for uuid, _ in nodes.values()}, from_at, to_at)
+    return [
+        outage
+        for card, (uuid, node) in sorted(nodes.items())
+        for cause, spans in ((NODE_SILENT, silent[node]), (CARD_LOST, lost[uuid]))
+        for outage in _cut(card, cause, spans, (from_at, to_at))
+    ]
+
+
 def _add_outages(found: Measured, windows: Sequence[Window], wanted: Mapping[Key, Sequence[Hold]]) -> None:
     cards = {hold.card_ref for held in wanted.values() for hold in held if hold.card_ref}
     if not cards:
@@ -106,12 +121,14 @@ def _add_outages(found: Measured, windows: Sequence[Window], wanted: Mapping[Key
         for card in sorted({hold.card_ref for hold in held if hold.card_ref in nodes}):
             uuid, node = nodes[card]
             for cause, spans in ((NODE_SILENT, silent[node]), (CARD_LOST, lost[uuid])):
-                found.facts[key].extend(_within(card, cause, spans, window))
+                found.facts[key].extend(_cut(card, cause, spans, (window.from_at, window.to_at)))
 
 
-def _within(card: str, cause: str, spans: Iterable[tuple[datetime, datetime]], window: Window) -> list[Outage]:
+def _cut(
+    card: str, cause: str, spans: Iterable[tuple[datetime, datetime]], within: tuple[datetime, datetime]
+) -> list[Outage]:
     """Return outages of a card cut to a window."""
-    cut = [(max(start, window.from_at), min(end, window.to_at)) for start, end in spans]
+    cut = [(max(start, within[0]), min(end, within[1])) for start, end in spans]
     return [Outage(subject=card, cause=cause, from_at=start, to_at=end) for start, end in sorted(cut) if start < end]
 
 

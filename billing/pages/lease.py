@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing.leasing import hold_lease_over
 from billing.pages.lease_forms import EndForm
-from billing.pages.leases import lease_said
+from billing.pages.leases import available_kpis, lease_said
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
 from billing.pages.periods import with_query
 from billing.queries.lease_list import lease_of
@@ -106,7 +106,10 @@ def _page(request: HttpRequest, organization: Organization, ref: str, refused: E
         "lease": lease,
         "sub": _subtitle(lease, locale),
         "pill": Pill(state_words(state), TONES[state]),
-        "kpis": _kpis(lease, used, now, locale, with_money=with_money),
+        "kpis": (
+            *_kpis(lease, used, now, locale, with_money=with_money),
+            *available_kpis(organization, ref, now, locale),
+        ),
         "with_money": with_money,
         "rate": _rate(lease, locale),
         "said": lease_said(organization, ref, locale) if with_money else (),

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from billing.models import LeaseStep, Quote
+from billing.money import to_decimals
 from billing.pages.contract_words import SaidRow, said_rows
 from billing.pages.lease_chart import (
     calendar,
@@ -28,13 +29,14 @@ from billing.pages.lease_chart import (
 )
 from billing.pages.lease_forms import EndForm, what_words
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
+from billing.queries.availability import availability_of
 from billing.queries.lease_list import LeaseRow, StepRow, lease_of, lease_rows, quotes_of
 from billing.queries.lease_places import LeaseSums, lease_places, lease_sums
 from billing.rating.lease_wording import AtEnd, LeaseWording
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
-from portal.figures import DASH, locale_for, moment, money, number, unit_price
+from portal.figures import DASH, locale_for, moment, money, number, share, unit_price
 from portal.parts import Action, Choice, Empty, Kpi, Pill, PillTone
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -44,6 +46,7 @@ from tenants.scoping import acting_membership, provider_page, tenant_page
 Area = Literal["tenant", "provider"]
 TONES: dict[str, PillTone] = {"running": "good", "reserved": "info", "ended": ""}
 GPU_MS_PER_HOUR = 3_600_000
+AVAILABLE_DECIMALS = 6
 
 
 @require_safe
@@ -87,7 +90,7 @@ def lease_page(
         "lease": row,
         "sub": f"{row.title} · {row.contract} · {row.provider}",
         "pill": Pill(state_words(row.state), TONES[row.state]),
-        "kpis": _lease_kpis(row, now, locale),
+        "kpis": (*_lease_kpis(row, now, locale), *available_kpis(organization, ref, now, locale)),
         "rate": price_words(row, locale),
         "span": span_words(row, locale),
         "renews": row.renews,
@@ -130,6 +133,19 @@ def lease_said(organization: Organization, ref: str, locale: str) -> tuple[SaidR
     assert isinstance(wording, LeaseWording), ref
     beside = msgspec.structs.replace(wording, accelerator_model="", price_per_gpu_hour=None, at_end=AtEnd.EXPIRE)
     return said_rows(None, beside, lease.contract, locale)
+
+
+def available_kpis(organization: Organization, ref: str, now: datetime, locale: str) -> tuple[Kpi, ...]:
+    """Return how much of the time that a lease was held its cards could be used, in the latest billing period."""
+    lease = lease_of(organization, ref)
+    found = availability_of(lease, now) if lease else None
+    if lease is None or found is None:
+        return ()
+    since = moment(found.from_at, ZoneInfo(lease.contract.time_zone), locale=locale, year=False)
+    lost = number(Decimal(found.lost_gpu_ms) / GPU_MS_PER_HOUR, digits=1)
+    words = _("%(hours)s GPU-hours lost since %(at)s") if found.lost_gpu_ms else _("nothing lost since %(at)s")
+    part = share(to_decimals(found.fraction, AVAILABLE_DECIMALS), digits=2)
+    return (Kpi(_("Available"), part.removesuffix("%"), unit="%", foot=words % {"hours": lost, "at": since}),)
 
 
 def _step(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:
