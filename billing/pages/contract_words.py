@@ -22,11 +22,13 @@ from billing.queries.agreements import SettledChange
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
-from portal.figures import listed, locale_for, moment, money, money_change
+from portal.figures import listed, locale_for, moment, money, money_change, number
 from portal.parts import Pill
 
 SHOWN_HASH = 12
 _NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
+COUNTED: Final = ("up_to", "units", "units_per_period", "context_over")
+"""Fields that count units of use, which are many."""
 FIELDS: Final = {**term_fields.FIELDS, **price_fields.FIELDS, **share_fields.FIELDS}
 
 
@@ -179,7 +181,11 @@ def _figure_words(name: str, value: str, contract: Contract, locale: str) -> str
             return value
     if "percent" in parts:
         return f"{value}%"
-    if not _NUMBER.fullmatch(value) or not (name == "price" or "amount" in parts or "price_per" in name):
+    if not _NUMBER.fullmatch(value):
+        return value
+    if name in COUNTED:
+        return number(Decimal(value))
+    if not (name == "price" or "amount" in parts or "price_per" in name):
         return value
     digits = max(get_currency_precision(contract.currency), len(value.partition(".")[2]))
     return money(Decimal(value), contract.currency, locale=locale, digits=digits)

@@ -155,7 +155,7 @@ def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> Sho
 
 def _note(line: LineRow, currency: str, locale: str) -> str:
     """What the classes of a line come to together, or what a line without classes is."""
-    if line.term_kind == TermKind.TOKEN_SHARE:
+    if line.term_kind == TermKind.TOKEN_SHARE and line.classes:
         return _share_words(line, currency, locale)
     if not line.classes:
         # Beneath the row, where it can wrap: amounts stay in view.

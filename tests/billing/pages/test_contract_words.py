@@ -113,6 +113,8 @@ def test_rows_say_what_differs_and_of_one_wording_all() -> None:
         ("grants[0].expires_at", "2026-12-31T00:00:00Z", "Dec 31, 2026 01:00 CET"),
         ("extension_price", "locked", "as the lease has it"),
         ("renew_days", "14", "14"),
+        ("tiers[0].tiers[1].up_to", "10000000", "10,000,000"),
+        ("prices[1].context_over", "200000", "200,000"),
         ("prices[0].price", "many", "many"),
         ("grants[0].expires_at", "never", "never"),
     ],

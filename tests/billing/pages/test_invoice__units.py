@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing.agreeing import add_adjustment
+from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.rating.commitment import CommitmentWording
 from billing.rating.credit import CreditWording
 from billing.rating.discount import DiscountWording
+from metering.models import Witness
 from tests import factories
+from tests.billing.pages.reading import text_of
+from tests.billing.sharing import share
 from tests.billing.test_agreeing import priced
 from tests.billing.test_credits import grant
 from tests.billing.world import APRIL, MARCH, MODEL, make_world
@@ -30,6 +34,21 @@ PRICES = [
     {"model": MODEL, "quantity": "steps", "price": "0.002", "price_unit": "per_step"},
 ]
 PACKAGE = {"name": "mega", "quantities": ["output"], "units": 1_000_000, "amount_per_package": "5.00"}
+
+
+def test_what_a_guarantee_is_short_of_is_no_share_of_a_list_price(client: Client) -> None:
+    world = make_world(tokens={(MODEL, "output"): "1"})
+    guarantee = {"amount_per_span": "15", "shortfall": "owed", "prorated_by_availability": False}
+    share(world, Witness.GATEWAY, guarantee=guarantee).use({"output": 10_000_000}, at=MARCH)
+    world.rolled(world.nodes[0], APRIL)
+    ensure_periods(contract=world.contract, now=MARCH)
+    invoice = close_period(period_id=world.period().id, now=APRIL).invoice
+    assert invoice is not None
+    client.force_login(factories.make_user("units@example.com", world.tenant))
+    page = text_of(client.get(f"/t/invoices/{invoice.number}/"))
+    assert page.count("at list price") == 1
+    short = invoice.lines.get(rule="share_guarantee_shortfall")
+    assert short.description in page
 
 
 def test_a_bill_of_everything_is_shown_and_exported(client: Client) -> None:
