@@ -100,7 +100,7 @@ def check_list(prices: PriceList, *, where: str) -> None:
                 "%(model)s: %(quantity)s has a price above %(context_over)s input tokens, and none for shorter "
                 "requests.",
                 model=key.model,
-                quantity=key.quantity,
+                quantity=Name("quantity", key.quantity, text=key.quantity),
                 context_over=key.context_over,
             )
             raise WrongWording(where, reason, ROW_EXAMPLE)
