@@ -1,4 +1,4 @@
-"""Usage hours summed by UTC day, and which of those days are to be summed anew."""
+"""Usage hours summed by UTC day and by week, and which of those days are to be summed anew."""
 
 from __future__ import annotations
 
@@ -38,6 +38,34 @@ class UsageDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment_id} {self.utc_day} {self.value}"
+
+
+class UsageWeek(models.Model):
+    """What the sums of days come to in a week from Monday on, by UTC, with less told apart; nothing of its own.
+
+    The database keeps it as sums of days are written and taken away, in the same transaction: at every instant it is
+    what they come to, and no more to be relied on than they are. A series may stand at 0. Its names are those of
+    `UsageHour`, so that the same conditions choose from both.
+    """
+
+    utc_week = models.DateField()
+    deployment = models.ForeignKey(Deployment, models.PROTECT, related_name="+", db_index=False)
+    witness = models.CharField(max_length=8)
+    quantity = models.CharField(max_length=16)
+    model = models.CharField(max_length=200)
+    quality = models.CharField(max_length=1)
+    value = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["utc_week", "deployment", "witness", "quantity", "model", "quality"], name="usage_week_once"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["deployment", "utc_week"], name="usage_week_by_deployment")]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} {self.utc_week} {self.value}"
 
 
 class UsageDayChange(models.Model):

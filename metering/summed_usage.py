@@ -1,4 +1,4 @@
-"""Which usage of a window stands in sums of days and which is read by the hour; together each is counted once."""
+"""Which usage of a window stands in sums of weeks or days and which is read by the hour; each is counted once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from django.db.models import Q
 from metering.day_models import UsageDayChange, UsageDaysSummed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
 DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +30,105 @@ class Parts:
     days: Q | None
 
 
+@dataclass(frozen=True, slots=True)
+class WeekParts:
+    """Conditions on `UsageHour`, `UsageDay` and `UsageWeek` that choose a window between them.
+
+    Days are three stretches at most, each to be asked for itself as hours are; without `weeks` no week is whole.
+    """
+
+    hours: tuple[Q, ...]
+    days: tuple[Q, ...]
+    weeks: Q | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The days `[first, end)` of a window that are summed, and of which deployments a day is stale."""
+
+    first: date
+    end: date
+    changed: Mapping[date, Sequence[UUID]]
+
+
 def parts_of(from_at: datetime, to_at: datetime) -> Parts:
     """Return how the usage of `[from_at, to_at)` is read; two queries.
 
     Sums stand for whole UTC days up to the last one that is summed, but not for a deployment and day to whose hours
     something was written since. Hours without a deployment are in no sum, nor are those with nothing in them.
     """
-    hours = Q(from_at__gte=from_at, from_at__lt=to_at)
+    known = _known(from_at, to_at)
+    hours = _hours(from_at, to_at, known)
+    return Parts(hours, None if known is None else _sound(known.first, known.end, known))
+
+
+def week_parts_of(from_at: datetime, to_at: datetime) -> WeekParts:
+    """Return how the usage of `[from_at, to_at)` is read where days need not be told apart; two queries.
+
+    A week stands for itself where its seven days are all summed; of a deployment with a stale day in it the others are
+    read as days.
+    """
+    known = _known(from_at, to_at)
+    hours = _hours(from_at, to_at, known)
+    if known is None:
+        return WeekParts(hours, (), None)
+    first, end = _monday(known.first + WEEK - DAY), _monday(known.end)
+    if first >= end:
+        return WeekParts(hours, (_sound(known.first, known.end, known),), None)
+    edges = ((known.first, first), (end, known.end))
+    days = [_sound(since, until, known) for since, until in edges if since < until]
+    weeks = Q(utc_week__gte=first, utc_week__lt=end)
+    broken: dict[date, set[UUID]] = {}
+    for day, deployments in known.changed.items():
+        if first <= day < end:
+            broken.setdefault(_monday(day), set()).update(deployments)
+    beside = Q()
+    for week, deployments in sorted(broken.items()):
+        weeks &= ~Q(deployment_id__in=deployments, utc_week=week)
+        beside |= Q(deployment_id__in=deployments) & _sound(week, week + WEEK, known)
+    return WeekParts(hours, (*days, beside) if broken else tuple(days), weeks)
+
+
+def _known(from_at: datetime, to_at: datetime) -> _Known | None:
+    """What is summed of a window; None where no whole day of it is."""
     kept = UsageDaysSummed.objects.values_list("day", flat=True).first()
     first, end = _first_whole(from_at), to_at.astimezone(UTC).date()
     if kept is None:
-        return Parts((hours,), None)
+        return None
     end = min(end, kept + DAY)
     if first >= end:
-        return Parts((hours,), None)
+        return None
     changed: dict[date, list[UUID]] = {}
     rows = UsageDayChange.objects.filter(day__gte=first, day__lt=end).values_list("day", "deployment_id").distinct()
     for day, deployment_id in rows:
         changed.setdefault(day, []).append(deployment_id)
-    edges = ((from_at, _start(first)), (_start(end), to_at))
+    return _Known(first, end, dict(sorted(changed.items())))
+
+
+def _hours(from_at: datetime, to_at: datetime, known: _Known | None) -> tuple[Q, ...]:
+    """Which hours no sum stands for."""
+    if known is None:
+        return (Q(from_at__gte=from_at, from_at__lt=to_at),)
+    edges = ((from_at, _start(known.first)), (_start(known.end), to_at))
     read = [Q(from_at__gte=since, from_at__lt=until) for since, until in edges if since < until]
     stale = Q()
-    days = Q(utc_day__gte=first, utc_day__lt=end)
-    for day, deployments in sorted(changed.items()):
+    for day, deployments in known.changed.items():
         stale |= Q(deployment_id__in=deployments, from_at__gte=_start(day), from_at__lt=_start(day + DAY))
-        days &= ~Q(deployment_id__in=deployments, utc_day=day)
-    return Parts((*read, stale) if changed else tuple(read), days)
+    return (*read, stale) if known.changed else tuple(read)
+
+
+def _sound(first: date, end: date, known: _Known) -> Q:
+    """The sums of the days `[first, end)` that are to be relied on."""
+    days = Q(utc_day__gte=first, utc_day__lt=end)
+    for day, deployments in known.changed.items():
+        if first <= day < end:
+            days &= ~Q(deployment_id__in=deployments, utc_day=day)
+    return days
+
+
+def _monday(day: date) -> date:
+    """The Monday of a day's week."""
+    return day - day.weekday() * DAY
 
 
 def _first_whole(from_at: datetime) -> date:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Min
 
-from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
+from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed, UsageWeek
 from metering.models import UsageHour
 
 DAY: Final = timedelta(days=1)
@@ -48,6 +48,17 @@ DIFFERENCES: Final = """
         WHERE change.deployment_id = unlike.deployment_id AND change.day = unlike.day)
 """
 
+WEEKS_UNLIKE: Final = """
+    SELECT utc_week, deployment_id, witness, quantity, model, quality, sum(made), sum(kept)
+    FROM (
+        SELECT date_trunc('week', utc_day)::date AS utc_week, deployment_id, witness, quantity, model, quality,
+            value AS made, 0 AS kept FROM metering_usageday
+        UNION ALL
+        SELECT utc_week, deployment_id, witness, quantity, model, quality, 0, value FROM metering_usageweek
+    ) AS one
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(made) <> sum(kept) ORDER BY 1, 2, 3, 4, 5, 6
+"""
+
 
 def sum_days(*, now: datetime) -> int:
     """Sum the next day that is over, or those that changed since they were summed; returns how many days.
@@ -73,6 +84,13 @@ def differences(first: date, last: date) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def weeks_unlike_days() -> list[tuple[Any, ...]]:
+    """Return each series of a week whose sum is not what the sums of its days come to, and both, of days first."""
+    with connection.cursor() as cursor:
+        cursor.execute(WEEKS_UNLIKE)
+        return list(cursor.fetchall())
+
+
 def summed_span() -> tuple[date, date] | None:
     """Return the first and the last day that can have sums; None where no day is summed."""
     kept, first = UsageDaysSummed.objects.first(), _first_day()
@@ -84,6 +102,7 @@ def forget_sums() -> None:
     with transaction.atomic():
         UsageDaysSummed.objects.select_for_update().delete()
         UsageDay.objects.all().delete()
+        UsageWeek.objects.all().delete()
 
 
 def _sum_changed(last: date) -> int:

@@ -20,12 +20,12 @@ from django.db.models import Q, Sum
 
 from clusters.models import Deployment
 from metering.checks import Residual, residual
-from metering.day_models import UsageDay
+from metering.day_models import UsageDay, UsageWeek
 from metering.event_models import ExplainingHour
 from metering.models import Meter, Quantity, UsageHour, Witness
 from metering.queries import BILLED, FILTER_FIELDS
 from metering.residuals import NOTHING, Sampled, Stretch, explain, leaves_cached_out
-from metering.summed_usage import parts_of
+from metering.summed_usage import week_parts_of
 from tenants.limits.reader import within_own
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ _Key = tuple["UUID", str, str]
 """Deployment, model and class."""
 ADDED: Final = """
     SELECT deployment_id::text, model, quantity, coalesce(sum(engine), 0)::bigint, coalesce(sum(gateway), 0)::bigint,
-        coalesce(sum(quarantined), 0)::bigint, {at}
-    FROM ({parts}) AS parts GROUP BY deployment_id, model, quantity, 7
-    ORDER BY deployment_id, model COLLATE "C", quantity COLLATE "C", 7
+        coalesce(sum(quarantined), 0)::bigint{at}
+    FROM ({parts}) AS parts GROUP BY deployment_id, model, quantity{at}
+    ORDER BY deployment_id, model COLLATE "C", quantity COLLATE "C"{at}
 """
 OWN_DEPLOYMENTS: Final = "usage of deployments that name their tenant and their provider, of which the reader is one"
 
@@ -170,8 +170,8 @@ def residual_totals(
 ) -> list[WitnessTotal]:
     """Compare the witnesses over a whole window, of the given deployments only where they are given.
 
-    `summed` reads days that are over as their sums (`metering.summed_usage`): the same, but that series in which
-    nothing was counted at all may be missing. Four queries more at most.
+    `summed` reads weeks and days that are over as their sums (`metering.summed_usage`): the same, but that series in
+    which nothing was counted at all may be missing. Four queries more at most.
     """
     window = _Window(organization, from_at, to_at, deployment_ids)
     compared = _compared(window, filters, _summed if summed else _in_total)
@@ -194,19 +194,19 @@ def _compared(
         sampled = _sampled(window, by_hour=count is _by_hour)
         known = _deployments(window, {row.key[0] for row in rows})
     found: list[tuple[str, _Counted, Residual]] = []
-    for (deployment_id, model), served in groupby(rows, key=lambda row: row.key[:2]):
+    wanted = COMPARED if only is None else tuple(quantity for quantity in COMPARED if quantity == only)
+    for (deployment_id, model), group in groupby(rows, key=lambda row: row.key[:2]):
         slug, engines = known[deployment_id]
-        series = {quantity: list(group) for quantity, group in groupby(served, key=lambda row: row.key[2])}
-        if _is_bare(series, engines, sampled):
+        served = list(group)
+        if _is_bare(served, engines, sampled):
             found += [
-                (slug, row, residual(engine=row.engine, gateway=row.gateway))
-                for quantity, [row] in series.items()
-                if quantity in COMPARED and only in (None, quantity)
+                (slug, row, residual(engine=row.engine, gateway=row.gateway)) for row in served if row.key[2] in wanted
             ]
             continue
+        series = {quantity: list(rows_of) for quantity, rows_of in groupby(served, key=lambda row: row.key[2])}
         beside = {(quantity, row.at): row for quantity in BESIDE & series.keys() for row in series[quantity]}
         for quantity, counted in series.items():
-            if quantity not in COMPARED or (only is not None and quantity != only):
+            if quantity not in wanted:
                 continue
             stretches = [
                 _stretch(row, beside, engines, sampled.get((deployment_id, model, row.at), NOTHING)) for row in counted
@@ -217,7 +217,7 @@ def _compared(
 
 
 def _is_bare(
-    series: Mapping[str, Sequence[_Counted]],
+    served: Sequence[_Counted],
     engines: frozenset[str],
     sampled: Mapping[tuple[UUID, str, datetime], Sampled],
 ) -> bool:
@@ -225,11 +225,12 @@ def _is_bare(
 
     So it is with most of what one witness counted alone: thousands of series of a large provider.
     """
-    if FINISHED_CLASSES & series.keys() or leaves_cached_out(Quantity.INPUT, engines):
+    quantities = {row.key[2] for row in served}
+    if len(quantities) != len(served) or not FINISHED_CLASSES.isdisjoint(quantities):
         return False
-    if any(len(counted) != 1 for counted in series.values()):
+    if leaves_cached_out(Quantity.INPUT, engines):
         return False
-    return not sampled or not any((*row.key[:2], row.at) in sampled for [row] in series.values())
+    return not sampled or not any((*row.key[:2], row.at) in sampled for row in served)
 
 
 def _stretch(
@@ -261,13 +262,16 @@ def _in_total(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]
 
 
 def _summed(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]:
-    """The same as `_in_total`, from sums of days as far as they stand and from the hours of the rest."""
-    parts = parts_of(window.from_at, window.to_at)
-    if parts.days is None:
+    """The same as `_in_total`, from sums of weeks and days as far as they stand and from the hours of the rest."""
+    parts = week_parts_of(window.from_at, window.to_at)
+    if not parts.days and parts.weeks is None:
         return _in_total(window, filters)
     chosen = {FILTER_FIELDS[name]: value for name, value in filters.items()}
-    hours = [window.hours(filters).filter(part) for part in parts.hours]
-    rows = _added(window, [*hours, window.of(UsageDay.objects.filter(parts.days, **chosen))])
+    usage = [window.hours(filters).filter(part) for part in parts.hours]
+    usage += [window.of(UsageDay.objects.filter(part, **chosen)) for part in parts.days]
+    if parts.weeks is not None:
+        usage.append(window.of(UsageWeek.objects.filter(parts.weeks, **chosen)))
+    rows = _added(window, usage)
     told = list(_told_nothing(window, rows))
     return sorted([*rows, *told], key=_in_order) if told else rows
 
@@ -275,7 +279,7 @@ def _summed(window: _Window, filters: Mapping[str, str]) -> Sequence[_Counted]:
 def _added(window: _Window, usage: Iterable[QuerySet[Any]], *, by_hour: bool = False) -> list[_Counted]:
     """Add hours or days up, by the hour or over the whole window, in the order in which series are compared."""
     parts: list[str] = []
-    given: list[Any] = [] if by_hour else [window.from_at]
+    given: list[Any] = []
     grouped = ("deployment_id", "model", "quantity", *(("hour_at",) if by_hour else ()))
     for part in usage:
         try:
@@ -287,12 +291,14 @@ def _added(window: _Window, usage: Iterable[QuerySet[Any]], *, by_hour: bool = F
     if not parts:
         return []
     with connection.cursor() as cursor:
-        at = "hour_at" if by_hour else "%s::timestamptz"
-        cursor.execute(ADDED.format(at=at, parts=" UNION ALL ".join(parts)), given)
+        cursor.execute(ADDED.format(at=", hour_at" if by_hour else "", parts=" UNION ALL ".join(parts)), given)
         rows = cursor.fetchall()
     # One object an id: thousands of series are told apart by it, and comparing two takes Python's own code.
     ids = {text: UUID(text) for text in {row[0] for row in rows}}
-    return [_Counted((ids[text], model, quantity), at, *counts) for text, model, quantity, *counts, at in rows]
+    if by_hour:
+        return [_Counted((ids[text], model, quantity), at, *counts) for text, model, quantity, *counts, at in rows]
+    at = window.from_at
+    return [_Counted((ids[text], model, quantity), at, *counts) for text, model, quantity, *counts in rows]
 
 
 def _told_nothing(window: _Window, rows: Sequence[_Counted]) -> Iterator[_Counted]:

@@ -58,6 +58,7 @@ METERING: Final[dict[str, Declared]] = {
     "metering.meterstate": via("meter"),
     "metering.usagehour": own("tenant") | via("deployment") | where(OF_METER),
     "metering.usageday": own("tenant") | via("deployment"),
+    "metering.usageweek": via("deployment"),
     "metering.usagedaychange": Open("ids of deployments and days of which hours came late: they tell what is stale"),
     "metering.usagedayssummed": Open("the day up to which days are summed"),
     "metering.usagekey": own("tenant"),

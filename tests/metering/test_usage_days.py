@@ -10,9 +10,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Sum
 
-from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
+from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed, UsageWeek
 from metering.models import Quality, UsageHour, Witness
-from metering.usage_days import differences, sum_days
+from metering.usage_days import differences, forget_sums, sum_days, weeks_unlike_days
 from tests.billing.world import MARCH, make_world
 from tests.kept import kept
 
@@ -138,3 +138,62 @@ def test_sums_that_are_not_what_hours_come_to_are_found(shared: Shared) -> None:
     announce()
     UsageHour.objects.update(records=2)
     assert differences(FIRST, LAST) == []
+
+
+def weeks() -> dict[tuple[date, str, str, str], int]:
+    rows = UsageWeek.objects.exclude(value=0).values_list("utc_week", "witness", "quantity", "quality", "value")
+    return {tuple(about): value for *about, value in rows}  # type: ignore[misc]
+
+
+def test_weeks_are_at_every_instant_what_their_days_come_to(shared: Shared) -> None:
+    """The 1st of March 2026 is a Sunday. Two tiers of a day are one row of its week."""
+    for day in range(3):
+        shared.use({"input": 100, "output": 7}, at=MARCH + day * DAY)
+    shared.use({"input": 30}, at=MARCH + DAY, context_over=1_000)
+    shared.use({"input": 11}, at=MARCH + 2 * DAY + HOUR, quality=Quality.QUARANTINED)
+    sunday, monday = FIRST - 6 * DAY, FIRST + DAY
+    assert sum_days(now=LATER) == 1
+    assert weeks() == {(sunday, "gateway", "input", "A"): 100, (sunday, "gateway", "output", "A"): 7}
+    sum_all()
+    expected = {
+        (sunday, "gateway", "input", "A"): 100,
+        (sunday, "gateway", "output", "A"): 7,
+        (monday, "gateway", "input", "A"): 230,
+        (monday, "gateway", "input", "Q"): 11,
+        (monday, "gateway", "output", "A"): 14,
+    }
+    assert weeks() == expected
+    # What comes late is in the week as soon as it is in its day, and not before.
+    shared.use({"input": 5}, at=MARCH + DAY, version=2)
+    assert (weeks(), weeks_unlike_days()) == (expected, [])
+    sum_all()
+    assert weeks() == {**expected, (monday, "gateway", "input", "A"): 235}
+    forget_sums()
+    assert not UsageWeek.objects.exists()
+    sum_all()
+    assert weeks() == {**expected, (monday, "gateway", "input", "A"): 235}
+
+
+def test_a_sum_that_was_not_to_be_is_in_no_week(shared: Shared) -> None:
+    """A worker that dies within a day leaves neither the day nor a part of its week."""
+    shared.use({"input": 5})
+    with transaction.atomic():
+        assert sum_days(now=LATER) == 1
+        assert list(weeks().values()) == [5]
+        transaction.set_rollback(True)
+    assert (weeks(), values()) == ({}, {})
+    sum_all()
+    assert list(weeks().values()) == [5]
+
+
+def test_weeks_that_are_not_what_days_come_to_are_found(shared: Shared) -> None:
+    shared.use({"input": 5})
+    sum_all()
+    assert weeks_unlike_days() == []
+    UsageDay.objects.update(value=F("value") + 2)
+    assert weeks_unlike_days() == []
+    UsageWeek.objects.update(value=F("value") + 1)
+    [(week, deployment_id, *_about, days, kept)] = weeks_unlike_days()
+    assert (week, deployment_id, int(days), int(kept)) == (FIRST - 6 * DAY, shared.deployment.id, 7, 8)
+    UsageWeek.objects.all().delete()
+    assert [int(row[-1]) for row in weeks_unlike_days()] == [0]

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from metering.usage_days import differences, forget_sums, sum_days, summed_span
+from metering.usage_days import differences, forget_sums, sum_days, summed_span, weeks_unlike_days
 
 SHOWN_MAX = 20
 
@@ -38,9 +38,10 @@ class Command(BaseCommand):
     def _check(self) -> None:
         span = summed_span()
         wrong = differences(*span) if span else []
-        for row in wrong[:SHOWN_MAX]:
+        unlike = weeks_unlike_days()
+        for row in [*wrong, *unlike][:SHOWN_MAX]:
             self.stderr.write(" ".join(map(str, row)))
-        if wrong:
-            self.stderr.write(f"{len(wrong)} sums of days differ.")
+        if wrong or unlike:
+            self.stderr.write(f"{len(wrong)} sums of days differ, and {len(unlike)} of weeks.")
             raise SystemExit(1)
         self.stdout.write(f"Every sum to {span[1]} is what the hours come to." if span else "No day is summed.")

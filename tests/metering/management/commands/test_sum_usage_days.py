@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import call_command
 
-from metering.day_models import UsageDay, UsageDaysSummed
+from metering.day_models import UsageDay, UsageDaysSummed, UsageWeek
 from metering.usage_days import sum_days
 from tests.billing.world import MARCH, make_world
 from tests.metering.test_usage_days import LATER
@@ -33,6 +33,10 @@ def test_sums_are_checked_and_made_anew(cast: Cast, monkeypatch: pytest.MonkeyPa
     assert said("--check") == "Every sum to 2026-03-05 is what the hours come to.\n"
     assert said() == "0 days summed.\n"
     UsageDay.objects.update(value=6)
+    with pytest.raises(SystemExit):
+        said("--check")
+    UsageDay.objects.update(value=5)
+    UsageWeek.objects.update(value=6)
     with pytest.raises(SystemExit):
         said("--check")
     assert said("--again") == "5 days summed.\n"
