@@ -19,6 +19,7 @@ from billing.pages.periods import Period, read_period, with_query
 from billing.pages.usage_charts import MODEL_TONES, MODELS_MAX, OTHER, OTHER_TONE, label_step, legend
 from billing.queries.margin import Grouping, daily, margin
 from billing.queries.month_money import month_money
+from billing.queries.receivables import owed_to
 from billing.queries.waiting import MONEY, waits_of
 from metering.attention import findings_of
 from metering.fleet_figures import cluster_figures, total_of
@@ -31,11 +32,12 @@ from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, allows
 from tenants.scoping import acting_membership, provider_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.http import HttpRequest, HttpResponse
 
     from billing.queries.margin import Figures
+    from billing.queries.receivables import Owed
     from tenants.models import Organization
 
 VIEW: Final = timedelta(hours=24)
@@ -52,7 +54,8 @@ def provider_overview(request: HttpRequest, organization: Organization) -> HttpR
     sees_money, sees_fleet = allows(role, READ_INVOICES), allows(role, READ_FLEET)
     period = read_period({}, "UTC", now)
     findings = findings_of(provider=organization, now=now) if sees_fleet else ()
-    waits = [wait for wait in waits_of(organization, now) if sees_money or wait.kind not in MONEY]
+    owed = owed_to(organization, now)
+    waits = [wait for wait in waits_of(organization, now, owed) if sees_money or wait.kind not in MONEY]
     todo = [*(words.wait_line(wait, locale) for wait in waits), *words.finding_lines(findings, now, locale)]
     context: dict[str, Any] = {
         "sub": span(period.first, period.shown_last, locale),
@@ -63,17 +66,17 @@ def provider_overview(request: HttpRequest, organization: Organization) -> HttpR
         "crumbs": (Crumb(_("Overview")),),
     }
     if sees_money:
-        context |= _money(organization, period, locale)
+        context |= _money(organization, period, owed, locale)
     if sees_fleet:
         context |= _fleet(organization, now)
         context["kpis"] = [*context["kpis"], *context["fleet_kpis"]][:6]
     return render(request, "billing/overview.html", context)
 
 
-def _money(organization: Organization, period: Period, locale: str) -> dict[str, Any]:
+def _money(organization: Organization, period: Period, owed: Sequence[Owed], locale: str) -> dict[str, Any]:
     """The month so far: what was earned day by day and by whom, what came in, what is open."""
     found = margin(organization, period.first, period.shown_last, by=Grouping.TENANT)
-    sums = month_money(organization, from_at=period.from_at, to_at=period.end_at, now=period.now)
+    sums = month_money(organization, from_at=period.from_at, to_at=period.end_at, now=period.now, owed=owed)
     before = period.before()
     earned_before = (
         margin(organization, before.first, before.last, by=Grouping.DAY, currency=found.currency).total.revenue

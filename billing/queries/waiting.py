@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Count, Min, Q, Sum
 
-from billing.dues import with_dues
 from billing.models import (
     Amendment,
     AmendmentState,
@@ -21,7 +20,6 @@ from billing.models import (
     DisputeState,
     DocumentState,
     DocumentStep,
-    Invoice,
     InvoiceState,
     PeriodState,
     Refund,
@@ -33,13 +31,17 @@ from billing.models import (
 )
 from billing.money import exact_sum
 from billing.queries.inversions import inversions_of
+from billing.queries.receivables import owed_to
 from metering.adjustment_models import Substitution, SubstitutionState
 from metering.alerts import alerts_of
 from metering.control_models import AlertKind, AlertState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import QuerySet
 
+    from billing.queries.receivables import Owed
     from tenants.models import Organization
 
 CLOSES_WITHIN: Final = timedelta(hours=1)
@@ -86,13 +88,16 @@ class Wait:
         return self.kind in SEVERE
 
 
-def waits_of(provider: Organization, now: datetime) -> tuple[Wait, ...]:
-    """Return what waits for a provider, in the order of `WaitKind`; kinds of which nothing waits are left out."""
+def waits_of(provider: Organization, now: datetime, owed: Sequence[Owed] | None = None) -> tuple[Wait, ...]:
+    """Return what waits for a provider, in the order of `WaitKind`; kinds of which nothing waits are left out.
+
+    `owed` is what tenants owe now, where it was read already (`owed_to`).
+    """
     found = [
         _unpriced(provider),
         _below_cost(provider, now),
         _counted(WaitKind.COLLECTION_FAILED, _failed_collections(provider), "updated_at"),
-        _overdue(provider, now),
+        _overdue(owed_to(provider, now) if owed is None else owed),
         _counted(WaitKind.PERIODS, _unclosed(provider, now), "to_at"),
         _counted(WaitKind.DISPUTES, Dispute.objects.filter(issuer=provider, state=DisputeState.OPEN), "opened_at"),
         _counted(WaitKind.OFFERS, _offers(provider), "offered_at"),
@@ -103,11 +108,6 @@ def waits_of(provider: Organization, now: datetime) -> tuple[Wait, ...]:
         _counted(WaitKind.DOCUMENTS, _failed_documents(provider), "updated_at"),
     ]
     return tuple(wait for wait in found if wait.count)
-
-
-def overdue_of(provider: Organization, now: datetime) -> QuerySet[Invoice]:
-    """Return the issued invoices of a provider that should have been paid by now, with their dues."""
-    return with_dues(Invoice.objects.filter(issuer=provider, state=InvoiceState.ISSUED, due_at__lte=now))
 
 
 def _counted(kind: WaitKind, rows: QuerySet[Any], since: str) -> Wait:
@@ -150,9 +150,12 @@ def _failed_collections(provider: Organization) -> QuerySet[Settlement]:
     )
 
 
-def _overdue(provider: Organization, now: datetime) -> Wait:
-    return _summed(
-        WaitKind.OVERDUE, overdue_of(provider, now), currency="currency", amount="left_amount", since="due_at"
+def _overdue(owed: Sequence[Owed]) -> Wait:
+    return Wait(
+        WaitKind.OVERDUE,
+        sum(one.overdue_invoices for one in owed),
+        min((one.overdue_since for one in owed if one.overdue_since), default=None),
+        tuple((one.currency, one.overdue) for one in owed if one.overdue),
     )
 
 
