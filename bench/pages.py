@@ -100,13 +100,15 @@ def _measured(cast: Any, filled: Any, rounds: int, only: str) -> dict[str, dict[
     from django.db import connection
     from django.urls import reverse
 
+    from forecourt.loading import loading
     from tests.read_pages import query_of, read_addresses, readers
 
     clients = readers(cast, "127.0.0.1")
     with connection.cursor() as cursor:  # a worker's time is none of the session's: without, all of a query is counted
         cursor.execute("SET max_parallel_workers_per_gather = 0")
     gc.collect()
-    gc.freeze()
+    with loading():  # all of it is there: this process looks for garbage as one that serves
+        pass
     _all, anchor_ms, *_cpu_ms = _times(clients["alice"], reverse("health-live"), {}, 5 * rounds)
     found: dict[str, dict[str, Any]] = {"liveness": {"ms_p50": round(anchor_ms, 2)}}
     for caller, address in read_addresses():

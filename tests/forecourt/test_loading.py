@@ -6,11 +6,14 @@ import gc
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from forecourt.loading import LOOK_AFTER, loading
+from forecourt.loading import LOOK_AFTER, SERVES_LOOK_AFTER, loading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 ENDS: Final = """
@@ -38,6 +41,14 @@ def said_to_its_end(before: str) -> list[str]:
     ).stdout.splitlines()
 
 
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[tuple[int, int, int]]:
+    """How often this process looks for garbage, whatever a test says."""
+    thresholds = gc.get_threshold()
+    yield thresholds
+    gc.set_threshold(*thresholds)
+
+
 def test_garbage_is_looked_for_again_once_everything_is_loaded() -> None:
     assert gc.isenabled()
     with loading():
@@ -61,6 +72,15 @@ def test_who_looks_for_no_garbage_at_all_still_does_not() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_process_that_serves_looks_less_often_and_among_its_older_objects_as_ever(
+    usual: tuple[int, int, int],
+) -> None:
+    with loading():
+        assert gc.get_threshold() == usual
+    assert gc.get_threshold() == (SERVES_LOOK_AFTER, *usual[1:])
+    assert 700 < SERVES_LOOK_AFTER < LOOK_AFTER
 
 
 def test_a_failure_while_loading_leaves_the_collector_on() -> None:
