@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from django.db.models import Count, Min, Q, Sum
+from django.db import connection
+from django.db.models import Count, F, Min, Sum, Value
 
 from billing.models import (
     Amendment,
@@ -33,8 +36,7 @@ from billing.money import exact_sum
 from billing.queries.inversions import inversions_of
 from billing.queries.receivables import owed_to
 from metering.adjustment_models import Substitution, SubstitutionState
-from metering.alerts import alerts_of
-from metering.control_models import AlertKind, AlertState
+from metering.control_models import Alert, AlertKind, AlertState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,49 +90,82 @@ class Wait:
         return self.kind in SEVERE
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose people, and the instant up to which closing had its time."""
+
+    provider_id: UUID
+    closed_by: datetime
+
+
+_SOMEBODY: Final = _Asked(UUID(int=1), datetime(1, 1, 1, tzinfo=UTC))
+"""Stands for what is asked in the statement, which is written once."""
+
+
 def waits_of(provider: Organization, now: datetime, owed: Sequence[Owed] | None = None) -> tuple[Wait, ...]:
     """Return what waits for a provider, in the order of `WaitKind`; kinds of which nothing waits are left out.
 
     `owed` is what tenants owe now, where it was read already (`owed_to`).
     """
-    found = [
-        _unpriced(provider),
-        _below_cost(provider, now),
+    found = {
+        **_stored(_Asked(provider.pk, now - CLOSES_WITHIN)),
+        WaitKind.BELOW_COST: _below_cost(provider, now),
+        WaitKind.OVERDUE: _overdue(owed_to(provider, now) if owed is None else owed),
+    }
+    return tuple(found[kind] for kind in WaitKind if kind in found and found[kind].count)
+
+
+def _stored(asked: _Asked) -> dict[WaitKind, Wait]:
+    """What one statement counts; one line of several currencies: how many in all, since the oldest, a sum of each."""
+    statement, places = _statement()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [getattr(asked, name) if name else value for name, value in places])
+        rows = sorted(cursor.fetchall(), key=lambda row: row[:2])
+    found: dict[WaitKind, Wait] = {}
+    for name, currency, count, total, since in rows:
+        if not count:
+            continue
+        kind = WaitKind(name)
+        before = found.get(kind, Wait(kind, 0, since))
+        amounts = (*before.amounts, (currency, total)) if currency and total else before.amounts
+        found[kind] = Wait(kind, before.count + count, min(before.since or since, since), amounts)
+    return found
+
+
+@cache
+def _statement() -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """The statement that counts ten kinds, and what each of its places takes: the name of what is asked, or a value.
+
+    Django took longer to write ten of them than PostgreSQL takes to answer.
+    """
+    provider = _SOMEBODY.provider_id
+    first, *others = (
+        _counted(WaitKind.UNPRICED, _unpriced(provider), "first_seen_at"),
         _counted(WaitKind.COLLECTION_FAILED, _failed_collections(provider), "updated_at"),
-        _overdue(owed_to(provider, now) if owed is None else owed),
-        _counted(WaitKind.PERIODS, _unclosed(provider, now), "to_at"),
+        _counted(WaitKind.PERIODS, _unclosed(provider, _SOMEBODY.closed_by), "to_at"),
         _counted(WaitKind.DISPUTES, Dispute.objects.filter(issuer=provider, state=DisputeState.OPEN), "opened_at"),
         _counted(WaitKind.OFFERS, _offers(provider), "offered_at"),
-        _bank(provider),
-        _refunds(provider),
+        _counted(WaitKind.BANK, _bank(provider), "created_at", F("currency"), Sum("amount")),
+        _counted(WaitKind.REFUNDS, _refunds(provider), "requested_at", F("account__currency"), Sum("amount")),
         _counted(WaitKind.ALERTS, _alerts(provider), "found_at"),
         _counted(WaitKind.SUBSTITUTIONS, _substitutions(provider), "proposed_at"),
         _counted(WaitKind.DOCUMENTS, _failed_documents(provider), "updated_at"),
-    ]
-    return tuple(wait for wait in found if wait.count)
-
-
-def _counted(kind: WaitKind, rows: QuerySet[Any], since: str) -> Wait:
-    said = rows.aggregate(count=Count("pk"), since=Min(since))
-    return Wait(kind, said["count"], said["since"])
-
-
-def _summed(kind: WaitKind, rows: QuerySet[Any], *, currency: str, amount: str, since: str) -> Wait:
-    """One line of several currencies: how many in all, since the oldest of them, and a sum of each."""
-    found = list(
-        rows.order_by(currency).values_list(currency).annotate(count=Count("pk"), sum=Sum(amount), at=Min(since))
     )
-    return Wait(
-        kind,
-        sum(count for _code, count, _sum, _at in found),
-        min((at for *_rest, at in found), default=None),
-        tuple((code, total) for code, _count, total, _at in found if total),
-    )
+    statement, values = first.union(*others, all=True).query.sql_with_params()
+    names = {getattr(_SOMEBODY, field.name): field.name for field in fields(_SOMEBODY)}
+    return statement, tuple((names.get(value, ""), value) for value in values)
 
 
-def _unpriced(provider: Organization) -> Wait:
-    waiting = UnpricedUsage.objects.filter(period__contract__provider=provider, resolved_at__isnull=True)
-    return _counted(WaitKind.UNPRICED, waiting, "first_seen_at")
+def _counted(
+    kind: WaitKind, rows: QuerySet[Any], since: str, currency: Any = None, amount: Any = None
+) -> QuerySet[Any, Any]:
+    """A kind's rows as how many there are, what they come to and since when, by currency where they have one."""
+    told = rows.order_by().values(waits=Value(kind.value), waits_in=currency or Value(""))
+    return told.annotate(waits_count=Count("pk"), waits_amount=amount or Value(Decimal(0)), waits_since=Min(since))
+
+
+def _unpriced(provider: UUID) -> QuerySet[UnpricedUsage]:
+    return UnpricedUsage.objects.filter(period__contract__provider=provider, resolved_at__isnull=True)
 
 
 def _below_cost(provider: Organization, now: datetime) -> Wait:
@@ -144,7 +179,7 @@ def _below_cost(provider: Organization, now: datetime) -> Wait:
     return Wait(WaitKind.BELOW_COST, len(found), began_at, tuple(losses.items()))
 
 
-def _failed_collections(provider: Organization) -> QuerySet[Settlement]:
+def _failed_collections(provider: UUID) -> QuerySet[Settlement]:
     return Settlement.objects.filter(
         invoice__issuer=provider, invoice__state=InvoiceState.ISSUED, state=SettlementState.FAILED
     )
@@ -159,41 +194,35 @@ def _overdue(owed: Sequence[Owed]) -> Wait:
     )
 
 
-def _unclosed(provider: Organization, now: datetime) -> QuerySet[BillingPeriod]:
-    return BillingPeriod.objects.filter(
-        contract__provider=provider, state=PeriodState.OPEN, to_at__lte=now - CLOSES_WITHIN
-    )
+def _unclosed(provider: UUID, closed_by: datetime) -> QuerySet[BillingPeriod]:
+    return BillingPeriod.objects.filter(contract__provider=provider, state=PeriodState.OPEN, to_at__lte=closed_by)
 
 
-def _offers(provider: Organization) -> QuerySet[Amendment]:
+def _offers(provider: UUID) -> QuerySet[Amendment]:
     """Offers of tenants, which the provider has to accept or decline."""
     offered = Amendment.objects.filter(contract__provider=provider, state=AmendmentState.OFFERED)
     return offered.exclude(acceptances__organization=provider)
 
 
-def _bank(provider: Organization) -> Wait:
-    waits = BankLine.objects.filter(
+def _bank(provider: UUID) -> QuerySet[BankLine]:
+    return BankLine.objects.filter(
         account__provider=provider, state__in=(BankLineState.SUGGESTED, BankLineState.UNMATCHED)
     )
-    return _summed(WaitKind.BANK, waits, currency="currency", amount="amount", since="created_at")
 
 
-def _refunds(provider: Organization) -> Wait:
-    waits = Refund.objects.filter(
-        account__issuer=provider, method=RefundMethod.BANK_TRANSFER, state=RefundState.PENDING
-    )
-    return _summed(WaitKind.REFUNDS, waits, currency="account__currency", amount="amount", since="requested_at")
+def _refunds(provider: UUID) -> QuerySet[Refund]:
+    return Refund.objects.filter(account__issuer=provider, method=RefundMethod.BANK_TRANSFER, state=RefundState.PENDING)
 
 
-def _alerts(provider: Organization) -> QuerySet[Any]:
+def _alerts(provider: UUID) -> QuerySet[Alert]:
     """Alerts nobody answered; usage without a price and what sells below cost are lines of their own."""
-    waits = alerts_of(provider).filter(Q(provider=provider), state=AlertState.OPEN)
+    waits = Alert.objects.filter(provider=provider, state=AlertState.OPEN)
     return waits.exclude(kind__in=(AlertKind.UNPRICED, AlertKind.INVERSION)).exclude(seen__organization=provider)
 
 
-def _substitutions(provider: Organization) -> QuerySet[Substitution]:
+def _substitutions(provider: UUID) -> QuerySet[Substitution]:
     return Substitution.objects.filter(provider=provider, state=SubstitutionState.PROPOSED)
 
 
-def _failed_documents(provider: Organization) -> QuerySet[DocumentStep]:
+def _failed_documents(provider: UUID) -> QuerySet[DocumentStep]:
     return DocumentStep.objects.filter(issuer=provider, state=DocumentState.FAILED)

@@ -101,7 +101,26 @@ def test_the_worst_comes_first_and_each_is_of_its_node(cast: Cast) -> None:
     assert findings_of(provider=cast.outsider, now=NOW) == ()
 
 
-def test_any_fleet_takes_six_queries(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_any_fleet_takes_one_query(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     make_floor(cast.provider, NOW)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(1):
         findings_of(provider=cast.provider, now=NOW)
+
+
+def test_whoever_asks_next_is_answered_for_themselves(cast: Cast) -> None:
+    """The statement is written once, and what is asked is put into its places each time."""
+    mine = make_reporting(factories.make_cluster(cast.provider, "some-cluster"), "mine", NOW - HOUR)
+    theirs = make_reporting(factories.make_cluster(cast.outsider, "some-other"), "theirs", NOW - HOUR)
+    for _ in range(2):
+        for provider, node, slug in ((cast.provider, mine, "some-cluster"), (cast.outsider, theirs, "some-other")):
+            for narrower in (
+                {},
+                {"cluster_slug": slug},
+                {"node_id": node.id},
+                {"cluster_slug": slug, "node_id": node.id},
+            ):
+                found = findings_of(provider=provider, now=NOW, **narrower)
+                assert [(one.node_id, one.at) for one in found] == [(node.id, NOW - HOUR)]
+                assert findings_of(provider=provider, now=NOW - HOUR, **narrower) == ()
+        assert findings_of(provider=cast.provider, now=NOW, node_id=theirs.id) == ()
+        assert findings_of(provider=cast.provider, now=NOW, cluster_slug="some-other") == ()

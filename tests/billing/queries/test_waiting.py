@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from billing.banking.deciding import match_new
 from billing.charging import charge_period, ensure_periods
@@ -154,3 +155,20 @@ def test_lines_come_in_their_order_and_the_severe_ones_are_those_that_cost(cast:
     kinds = [wait.kind for wait in waits_of(cast.provider, LATE)]
     assert kinds == sorted(kinds, key=list(WaitKind).index)
     assert [kind in SEVERE for kind in kinds] == [True, False]
+
+
+def test_all_of_it_takes_three_queries_whoever_asks(
+    cast: Cast, first: Invoice, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The statement is written once, and what is asked is put into its places each time."""
+    refund(keep("50.00", (cast.provider, cast.tenant)), "20")
+    refund(keep("60.00", (cast.provider, cast.outsider)), "30")
+    refund(keep("70.00", (cast.outsider, cast.tenant)), "10")
+    expected = found(cast.provider)
+    assert expected[WaitKind.REFUNDS].amounts == (("USD", Decimal(50)),)
+    assert set(expected) == {WaitKind.OVERDUE, WaitKind.REFUNDS}
+    with django_assert_num_queries(3):
+        assert {kind: (wait.count, wait.amounts) for kind, wait in found(cast.outsider).items()} == {
+            WaitKind.REFUNDS: (1, (("USD", Decimal(10)),))
+        }
+    assert found(cast.provider) == expected
