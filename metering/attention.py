@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 from django.db.models import Count, F, Max, Min, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
@@ -19,6 +18,7 @@ from clusters.own_floor import own_floor
 from metering.clock import CLOCK_SKEW_MS_MAX
 from metering.completeness import LATE_AFTER
 from metering.models import BatchConflict, Quality, UsageGap, UsageHour
+from tenants.limits.said_once import SaidOnce
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -39,6 +39,10 @@ class FindingKind(StrEnum):
     QUARANTINED = "quarantined"
     GAPS = "gaps"
 
+
+_KINDS: Final = {kind.value: kind for kind in FindingKind}
+_ORDER: Final = {kind: place for place, kind in enumerate(_KINDS)}
+"""Thousands of nodes may be silent together: to look one up is a sixth of asking the enumeration."""
 
 SEVERE: Final = (FindingKind.SILENT, FindingKind.CONFLICT, FindingKind.CLOCK_OFF, FindingKind.HELD_RETIRED)
 
@@ -86,23 +90,15 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """Return what needs attention in a provider's fleet, the worst first, then by node; one query."""
     asked = _Asked(provider.pk, cluster_slug, node_id, now, now - LATE_AFTER, now - LOOK_BACK)
-    statement, places = _statement(by_cluster=bool(cluster_slug), by_node=node_id is not None)
-    with own_floor(provider), connection.cursor() as cursor:
-        cursor.execute(statement, [getattr(asked, name) if name else value for name, value in places])
-        rows = cursor.fetchall()
-    order = {kind.value: place for place, kind in enumerate(FindingKind)}
-    rows.sort(key=lambda row: (order[row[0]], row[3], row[2]))
-    return tuple(
-        Finding(FindingKind(kind), node_id, name, slug, at, int(count)) for kind, node_id, name, slug, at, count in rows
-    )
+    with own_floor(provider):
+        rows = _statement(by_cluster=bool(cluster_slug), by_node=node_id is not None).rows(asked)
+    rows.sort(key=lambda row: (_ORDER[row[0]], row[3], row[2]))
+    return tuple(Finding(_KINDS[kind], *about, int(count)) for kind, *about, count in rows)
 
 
 @cache
-def _statement(*, by_cluster: bool, by_node: bool) -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """The statement that finds everything, and what each of its places takes: the name of what is asked, or a value.
-
-    Django took longer to write it, a provider's first page six of them, than PostgreSQL takes to answer.
-    """
+def _statement(*, by_cluster: bool, by_node: bool) -> SaidOnce:
+    """The statement that finds everything."""
     nodes = Node.objects.filter(cluster__provider=_SOMEWHERE.provider_id)
     if by_cluster:
         nodes = nodes.filter(cluster__slug=_SOMEWHERE.cluster_slug)
@@ -117,9 +113,7 @@ def _statement(*, by_cluster: bool, by_node: bool) -> tuple[str, tuple[tuple[str
         _gaps(nodes),
     ]
     first, *others = (part.order_by() for part in parts)
-    statement, values = first.union(*others, all=True).query.sql_with_params()
-    names = {getattr(_SOMEWHERE, field.name): field.name for field in fields(_SOMEWHERE)}
-    return statement, tuple((names.get(value, ""), value) for value in values)
+    return SaidOnce(_SOMEWHERE, first.union(*others, all=True))
 
 
 def _reporting(nodes: QuerySet[Node]) -> QuerySet[Node]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, Sum
@@ -16,11 +18,10 @@ from clusters.occupancy import WHOLE_PERMILLE
 from clusters.own_floor import own_floor
 from metering.card_models import AcceleratorHour, FleetHour
 from metering.completeness import LATE_AFTER
+from tenants.limits.said_once import SaidOnce
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime
-    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -43,6 +44,21 @@ METERED: Final = """
     ) AS metered JOIN clusters_node node ON node.id = metered.node_id
     GROUP BY node.cluster_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose clusters, which of them ("" for all), and the instants that figures of now go by."""
+
+    provider_id: UUID
+    cluster_slug: str
+    now: datetime
+    gauges_from: datetime
+    late_at: datetime
+
+
+_SOMEWHERE: Final = _Asked(UUID(int=1), "some-cluster", *(datetime(1, 1, day, tzinfo=UTC) for day in (1, 2, 3)))
+"""Stands for what is asked in statements, which are written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +147,12 @@ def cluster_figures(
     if cluster_slug:
         chosen = chosen.filter(slug=cluster_slug)
     clusters = list(chosen.order_by("name", "id"))
-    ids = chosen.values("id")
+    asked = _Asked(provider.pk, cluster_slug, now, now - GAUGE_HOURS, now - LATE_AFTER)
+    by_slug = bool(cluster_slug)
     with own_floor(provider):
-        nodes, cards = _nodes(ids), _cards(ids)
-        held, power, metered = (
-            _held(ids, now),
-            _power(ids, now),
-            _metered([cluster.id for cluster in clusters], from_at, now),
-        )
+        nodes, cards = _nodes(asked, by_slug=by_slug), _cards(asked, by_slug=by_slug)
+        held, power = _held(asked, by_slug=by_slug), _power(asked, by_slug=by_slug)
+        metered = _metered([cluster.id for cluster in clusters], from_at, now)
     found = []
     for cluster in clusters:
         read, power_mw = power.get(cluster.id, (0, None))
@@ -251,45 +265,53 @@ def _known_sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _nodes(cluster_ids: Any) -> dict[UUID, int]:
-    rows = Node.objects.filter(cluster__in=cluster_ids).values_list("cluster_id").annotate(count=Count("id"))
-    return dict(rows)
+def _in_clusters(path: str, *, by_slug: bool) -> dict[str, Any]:
+    """Which rows are of the clusters asked for; `path` leads from them to their cluster."""
+    clusters = Cluster.objects.filter(provider=_SOMEWHERE.provider_id)
+    if by_slug:
+        clusters = clusters.filter(slug=_SOMEWHERE.cluster_slug)
+    return {f"{path}__in": clusters.values("id")}
 
 
-def _cards(cluster_ids: Any) -> dict[UUID, tuple[int, int, int]]:
+def _nodes(asked: _Asked, *, by_slug: bool) -> dict[UUID, int]:
+    return dict(_nodes_said(by_slug=by_slug).rows(asked))
+
+
+@cache
+def _nodes_said(*, by_slug: bool) -> SaidOnce:
+    nodes = Node.objects.filter(**_in_clusters("cluster", by_slug=by_slug))
+    return SaidOnce(_SOMEWHERE, nodes.order_by().values_list("cluster_id").annotate(count=Count("id")))
+
+
+def _cards(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int, int]]:
     """How many cards of each cluster are in service, retired, and in service on a node with an agent."""
+    return {
+        cluster_id: (serving, gone, metered)
+        for cluster_id, serving, gone, metered in _cards_said(by_slug=by_slug).rows(asked)
+    }
+
+
+@cache
+def _cards_said(*, by_slug: bool) -> SaidOnce:
     in_service = Q(retired_at__isnull=True, node__revoked_at__isnull=True)
-    rows = (
-        Accelerator.objects.filter(node__cluster__in=cluster_ids)
+    return SaidOnce(
+        _SOMEWHERE,
+        Accelerator.objects.filter(**_in_clusters("node__cluster", by_slug=by_slug))
+        .order_by()
         .values_list("node__cluster_id")
         .annotate(
             in_service=Count("id", filter=in_service),
             retired=Count("id", filter=Q(retired_at__isnull=False)),
             metered=Count("id", filter=in_service & Q(node__public_key__isnull=False)),
-        )
+        ),
     )
-    return {cluster_id: (serving, retired, metered) for cluster_id, serving, retired, metered in rows}
 
 
-def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
+def _held(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int]]:
     """What is held and what is free of each cluster, card by card: a card may be cut in more ways than one."""
-    # As one set that slices are looked up in, and not asked of each of ten thousand slices.
-    holding = Allocation.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), from_at__lte=now)
-    is_held = ExpressionWrapper(Q(id__in=holding.values("slice_id")), BooleanField())
-    cards = (
-        Slice.objects.filter(
-            accelerator__retired_at__isnull=True,
-            accelerator__node__revoked_at__isnull=True,
-            accelerator__node__cluster__in=cluster_ids,
-        )
-        .annotate(is_held=is_held)
-        .filter(Q(retired_at__isnull=True) | Q(is_held=True))
-        .values("accelerator_id", cluster=F("accelerator__node__cluster_id"))
-        .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
-    )
     # Cards that are cut and held alike are many, and each comes to the same.
     alike: Counter[tuple[UUID, int, int]] = Counter()
-    for cluster_id, sliced, held, count in _grouped(cards, "cluster", "sliced", "held", count="count(*)"):
+    for cluster_id, sliced, held, count in _held_said(by_slug=by_slug).rows(asked):
         alike[cluster_id, int(sliced), int(held)] += count
     found: dict[UUID, tuple[int, int]] = {}
     for (cluster_id, sliced, held), count in alike.items():
@@ -298,31 +320,48 @@ def _held(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int]]:
     return found
 
 
-def _power(cluster_ids: Any, now: datetime) -> dict[UUID, tuple[int, int | None]]:
+@cache
+def _held_said(*, by_slug: bool) -> SaidOnce:
+    # As one set that slices are looked up in, and not asked of each of ten thousand slices.
+    until = Q(to_at__isnull=True) | Q(to_at__gt=_SOMEWHERE.now)
+    holding = Allocation.objects.filter(until, from_at__lte=_SOMEWHERE.now)
+    is_held = ExpressionWrapper(Q(id__in=holding.values("slice_id")), BooleanField())
+    cards = (
+        Slice.objects.filter(
+            accelerator__retired_at__isnull=True,
+            accelerator__node__revoked_at__isnull=True,
+            **_in_clusters("accelerator__node__cluster", by_slug=by_slug),
+        )
+        .annotate(is_held=is_held)
+        .filter(Q(retired_at__isnull=True) | Q(is_held=True))
+        .values("accelerator_id", cluster=F("accelerator__node__cluster_id"))
+        .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
+    )
+    return SaidOnce(_SOMEWHERE, cards).grouped("cluster", "sliced", "held", count="count(*)")
+
+
+def _power(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int | None]]:
     """How many cards were read within the last minutes, and what they draw: each card's latest reading."""
+    return {
+        cluster_id: (read, int(power_mw)) for cluster_id, read, power_mw in _power_said(by_slug=by_slug).rows(asked)
+    }
+
+
+@cache
+def _power_said(*, by_slug: bool) -> SaidOnce:
     latest = (
         AcceleratorHour.objects.filter(
-            accelerator__node__cluster__in=cluster_ids,
             accelerator__retired_at__isnull=True,
-            hour_at__gte=now - GAUGE_HOURS,
-            last_read_at__gte=now - LATE_AFTER,
+            hour_at__gte=_SOMEWHERE.gauges_from,
+            last_read_at__gte=_SOMEWHERE.late_at,
             last_power_mw__isnull=False,
+            **_in_clusters("accelerator__node__cluster", by_slug=by_slug),
         )
         .order_by("accelerator_id", "-hour_at")
         .distinct("accelerator_id")
         .values("accelerator_id", "last_power_mw", cluster=F("accelerator__node__cluster_id"))
     )
-    rows = _grouped(latest, "cluster", read="count(*)", power_mw="sum(last_power_mw)")
-    return {cluster_id: (read, int(power_mw)) for cluster_id, read, power_mw in rows}
-
-
-def _grouped(rows: QuerySet[Any, Any], *keys: str, **sums: str) -> list[tuple[Any, ...]]:
-    """Group the rows of a query by some of its columns; names and sums are this module's own."""
-    query, values = rows.query.sql_with_params()
-    said = ", ".join([*keys, *(f"{how} AS {name}" for name, how in sums.items())])
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {said} FROM ({query}) AS one GROUP BY {', '.join(keys)}", values)  # noqa: S608 - as said
-        return list(cursor.fetchall())
+    return SaidOnce(_SOMEWHERE, latest).grouped("cluster", read="count(*)", power_mw="sum(last_power_mw)")
 
 
 def _metered(cluster_ids: list[UUID], from_at: datetime, to_at: datetime) -> dict[UUID, tuple[int, int, int | None]]:

@@ -17,7 +17,7 @@ from billing.money import exact_sum
 from billing.pages import overview_words as words
 from billing.pages.periods import Period, read_period, with_query
 from billing.pages.usage_charts import MODEL_TONES, MODELS_MAX, OTHER, OTHER_TONE, label_step, legend
-from billing.queries.margin import Grouping, daily, margin
+from billing.queries.margin import Grouping, daily, margin, revenue_of
 from billing.queries.month_money import month_money
 from billing.queries.receivables import owed_to
 from billing.queries.waiting import MONEY, waits_of
@@ -78,11 +78,7 @@ def _money(organization: Organization, period: Period, owed: Sequence[Owed], loc
     found = margin(organization, period.first, period.shown_last, by=Grouping.TENANT)
     sums = month_money(organization, from_at=period.from_at, to_at=period.end_at, now=period.now, owed=owed)
     before = period.before()
-    earned_before = (
-        margin(organization, before.first, before.last, by=Grouping.DAY, currency=found.currency).total.revenue
-        if before
-        else None
-    )
+    earned_before = revenue_of(organization, before.first, before.last, currency=found.currency) if before else None
     by_day = daily(organization, period.first, period.shown_last, currency=found.currency)
     columns, series = _columns(by_day, period, found.currency, locale)
     worked_out = MarginDay.objects.filter(provider=organization).order_by("-summed_at").first()

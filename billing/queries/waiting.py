@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, F, Min, Sum, Value
 
 from billing.models import (
@@ -37,6 +36,7 @@ from billing.queries.inversions import inversions_of
 from billing.queries.receivables import owed_to
 from metering.adjustment_models import Substitution, SubstitutionState
 from metering.control_models import Alert, AlertKind, AlertState
+from tenants.limits.said_once import SaidOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,10 +117,7 @@ def waits_of(provider: Organization, now: datetime, owed: Sequence[Owed] | None 
 
 def _stored(asked: _Asked) -> dict[WaitKind, Wait]:
     """What one statement counts; one line of several currencies: how many in all, since the oldest, a sum of each."""
-    statement, places = _statement()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [getattr(asked, name) if name else value for name, value in places])
-        rows = sorted(cursor.fetchall(), key=lambda row: row[:2])
+    rows = sorted(_statement().rows(asked), key=lambda row: row[:2])
     found: dict[WaitKind, Wait] = {}
     for name, currency, count, total, since in rows:
         if not count:
@@ -133,11 +130,8 @@ def _stored(asked: _Asked) -> dict[WaitKind, Wait]:
 
 
 @cache
-def _statement() -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """The statement that counts ten kinds, and what each of its places takes: the name of what is asked, or a value.
-
-    Django took longer to write ten of them than PostgreSQL takes to answer.
-    """
+def _statement() -> SaidOnce:
+    """The statement that counts ten kinds."""
     provider = _SOMEBODY.provider_id
     first, *others = (
         _counted(WaitKind.UNPRICED, _unpriced(provider), "first_seen_at"),
@@ -151,9 +145,7 @@ def _statement() -> tuple[str, tuple[tuple[str, Any], ...]]:
         _counted(WaitKind.SUBSTITUTIONS, _substitutions(provider), "proposed_at"),
         _counted(WaitKind.DOCUMENTS, _failed_documents(provider), "updated_at"),
     )
-    statement, values = first.union(*others, all=True).query.sql_with_params()
-    names = {getattr(_SOMEBODY, field.name): field.name for field in fields(_SOMEBODY)}
-    return statement, tuple((names.get(value, ""), value) for value in values)
+    return SaidOnce(_SOMEBODY, first.union(*others, all=True))
 
 
 def _counted(

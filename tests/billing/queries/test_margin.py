@@ -9,12 +9,14 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.margins import sum_day
+from billing.models import MarginRow
 from billing.money import exact_sum
-from billing.queries.margin import Figures, Grouping, daily, margin, total_of
+from billing.queries.margin import Figures, Grouping, daily, margin, revenue_of, total_of
 from tests import factories
 from tests.billing.costly import AT, DAY, RATES, Costly, enter, make_costly
 from tests.billing.world import H100, MODEL
@@ -64,6 +66,20 @@ def test_lines_have_their_names_and_idle_time_is_one_of_its_own(costly: Costly) 
         "2026-03-05",
         "2026-03-06",
     ]
+
+
+@pytest.mark.django_db
+def test_idle_time_and_revenue_are_what_their_rows_come_to(costly: Costly) -> None:
+    provider = costly.world.provider
+    rows = MarginRow.objects.filter(provider=provider)
+    idle = rows.filter(kind="idle").aggregate(cost=Sum("gpu_cost"), energy=Sum("energy_cost"), ms=Sum("gpu_ms"))
+    for by in Grouping:
+        found = margin(provider, FIRST, LAST, by=by)
+        assert (found.idle.gpu_cost, found.idle.energy_cost, found.idle.gpu_ms) == tuple(idle.values())
+        assert found.idle.revenue == 0 < found.idle.gpu_ms
+    for first, last in ((FIRST, LAST), (FIFTH, FIFTH), (LAST, LAST)):
+        assert revenue_of(provider, first, last, currency="USD") == margin(provider, first, last).total.revenue
+    assert revenue_of(provider, FIRST, LAST, currency="EUR") == 0
 
 
 @pytest.mark.django_db
