@@ -259,12 +259,16 @@ def _usage(
     # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
     for number, groups in chain(groupby(rows, _deployment), groupby(more, _deployment)):
         deployment_id = UUID(int=number)
-        deployment, its = str(deployment_id), of_deployment[deployment_id]
+        deployment = str(deployment_id)
+        # Once a span and not once a group: a month has thousands, and to hash an id takes Python's own code.
+        its = [
+            (span, callers if span.witness == Witness.GATEWAY else {}, found[span.window, span.term_id])
+            for span in of_deployment[deployment_id]
+        ]
         for group in groups:
-            for span in its:
+            for span, apart, into in its:
                 if span.from_at <= group.start < span.to_at:
-                    apart = callers if span.witness == Witness.GATEWAY else {}
-                    found[span.window, span.term_id] += _used(deployment, group, apart)
+                    into += _used(deployment, group, apart)
     return found
 
 
@@ -300,7 +304,7 @@ def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple
     changes = {version.effective_at for version in basis.versions}
     changes |= {at for term in basis.of_kind(TermKind.DISCOUNT) for at in percent_instants(term.stretches)}
     found = _usage(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
-    return {term_id: tuple(usage) for (_, term_id), usage in found.items()}
+    return {term_id: tuple(usage) for (_, term_id), usage in found.items() if usage}
 
 
 def _by_day(terms: Iterable[Term]) -> set[UUID]:
