@@ -79,8 +79,9 @@ class _Asked:
     since: datetime
 
 
+_SOME_NODE: Final = UUID(int=2)
 _SOMEWHERE: Final = _Asked(
-    UUID(int=1), "some-cluster", UUID(int=2), *(datetime(1, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    UUID(int=1), "some-cluster", _SOME_NODE, *(datetime(1, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 )
 """Stands for what is asked in the statement, which is written once."""
 
@@ -93,7 +94,7 @@ def findings_of(
     with own_floor(provider):
         rows = _statement(by_cluster=bool(cluster_slug), by_node=node_id is not None).rows(asked)
     rows.sort(key=lambda row: (_ORDER[row[0]], row[3], row[2]))
-    return tuple(Finding(_KINDS[kind], *about, int(count)) for kind, *about, count in rows)
+    return tuple(Finding(_KINDS[kind], of, name, slug, at, int(count)) for kind, of, name, slug, at, count in rows)
 
 
 @cache
@@ -103,7 +104,7 @@ def _statement(*, by_cluster: bool, by_node: bool) -> SaidOnce:
     if by_cluster:
         nodes = nodes.filter(cluster__slug=_SOMEWHERE.cluster_slug)
     if by_node:
-        nodes = nodes.filter(id=_SOMEWHERE.node_id)
+        nodes = nodes.filter(id=_SOME_NODE)
     parts = [
         _silent(nodes),
         _conflicts(nodes),
@@ -163,6 +164,7 @@ def _gaps(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
 
 def _told(rows: QuerySet[Any, Any], kind: FindingKind, path: str, at: Any, count: Any) -> QuerySet[Any, Any]:
     """A kind's rows as the columns of a `Finding`; `path` leads from them to their node."""
-    return rows.values(
+    told: QuerySet[Any, Any] = rows.values(
         kind=Value(kind.value), of=F(f"{path}id"), name_of=F(f"{path}name"), slug_of=F(f"{path}cluster__slug")
     ).annotate(at=at, found=count)
+    return told

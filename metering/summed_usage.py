@@ -83,9 +83,9 @@ def week_parts_of(from_at: datetime, to_at: datetime) -> WeekParts:
         if first <= day < end:
             broken.setdefault(_monday(day), set()).update(deployments)
     beside = Q()
-    for week, deployments in sorted(broken.items()):
-        weeks &= ~Q(deployment_id__in=deployments, utc_week=week)
-        beside |= Q(deployment_id__in=deployments) & _sound(week, week + WEEK, known)
+    for week, apart in sorted(broken.items()):
+        weeks &= ~Q(deployment_id__in=apart, utc_week=week)
+        beside |= Q(deployment_id__in=apart) & _sound(week, week + WEEK, known)
     return WeekParts(hours, (*days, beside) if broken else tuple(days), weeks)
 
 

@@ -152,8 +152,11 @@ def _counted(
     kind: WaitKind, rows: QuerySet[Any], since: str, currency: Any = None, amount: Any = None
 ) -> QuerySet[Any, Any]:
     """A kind's rows as how many there are, what they come to and since when, by currency where they have one."""
-    told = rows.order_by().values(waits=Value(kind.value), waits_in=currency or Value(""))
-    return told.annotate(waits_count=Count("pk"), waits_amount=amount or Value(Decimal(0)), waits_since=Min(since))
+    by_currency = rows.order_by().values(waits=Value(kind.value), waits_in=currency or Value(""))
+    told: QuerySet[Any, Any] = by_currency.annotate(
+        waits_count=Count("pk"), waits_amount=amount or Value(Decimal(0)), waits_since=Min(since)
+    )
+    return told
 
 
 def _unpriced(provider: UUID) -> QuerySet[UnpricedUsage]:

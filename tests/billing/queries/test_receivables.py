@@ -67,8 +67,9 @@ def test_it_is_what_each_invoice_has_left(cast: Cast, django_assert_num_queries:
             found = owed_to(cast.provider, now)
         assert list(found) == expected
         # Who asks with it is told what they would find by themselves.
-        span = {"from_at": ISSUED_AT, "to_at": ISSUED_AT + DAY, "now": now}
-        assert month_money(cast.provider, **span, owed=found) == month_money(cast.provider, **span)
+        end = ISSUED_AT + DAY
+        told = month_money(cast.provider, from_at=ISSUED_AT, to_at=end, now=now, owed=found)
+        assert told == month_money(cast.provider, from_at=ISSUED_AT, to_at=end, now=now)
         assert waits_of(cast.provider, now, found) == waits_of(cast.provider, now)
         overdue = [wait for wait in waits_of(cast.provider, now, found) if wait.kind is WaitKind.OVERDUE]
         assert [wait.count for wait in overdue] == ([sum(one.overdue_invoices for one in expected)] if overdue else [])
