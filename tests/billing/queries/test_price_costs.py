@@ -45,7 +45,7 @@ def test_tokens_are_priced_by_the_million_and_cards_by_the_hour(
     django_assert_num_queries: DjangoAssertNumQueries, costly_and_book: tuple[Costly, PriceBook]
 ) -> None:
     _costly, book = costly_and_book
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         found = price_costs(book, {MODEL, H100}, (), NOW)
     assert [(row.model, row.by_token) for row in found] == [(H100, False), (MODEL, True)]
     leased, served = found
