@@ -68,6 +68,7 @@ class CollectiveInvoiceSerializer(serializers.Serializer[Any]):
     issued_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField(help_text="the latest of its parts' due dates; reminders count from it")
     payment_reference = serializers.CharField(help_text="ISO 11649; one transfer that names it pays all parts")
+    payment_url = serializers.CharField(help_text="page that takes the payment of all parts; empty: none does")
     parts = CollectivePartSerializer(many=True)
 
 
@@ -181,6 +182,7 @@ def collective_row(found: Found) -> dict[str, object]:
         "issued_at": instant(one.issued_at),
         "due_at": instant(one.due_at),
         "payment_reference": payment_reference(one.number),
+        "payment_url": found.payment_url,
         "parts": [
             {
                 "invoice": str(part.invoice.pk),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.dues import read_dues, with_dues
-from billing.models import Collective, CollectivePart, Contract, Invoice, TogetherRule
+from billing.models import Collective, CollectivePart, Contract, Invoice, SettlementState, TogetherRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from tenants.models import Organization
+
+
+ASKING = (SettlementState.COLLECT, SettlementState.WAIT, SettlementState.ACTION)
+"""States in which Stripe's page of an invoice asks for it, and for what it carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,15 @@ class Found:
         """What is still to be paid of it."""
         return sum((max(part.left, Decimal(0)) for part in self.parts), Decimal(0))
 
+    @property
+    def payment_url(self) -> str:
+        """The page that takes the payment of all parts; empty where there is none, or nothing is left."""
+        if not self.left:
+            return ""
+        settlements = (getattr(part.invoice, "settlement", None) for part in self.parts)
+        asking = (one.hosted_url for one in settlements if one is not None and one.state in ASKING)
+        return next((url for url in asking if url), "")
+
 
 @dataclass(frozen=True, slots=True)
 class TenantRule:
@@ -58,7 +71,8 @@ def with_parts(collectives: Sequence[Collective]) -> list[Found]:
     """Return collective invoices with their parts; two queries, whatever their number."""
     parts = CollectivePart.objects.filter(collective__in=collectives).order_by("position")
     amounts = list(parts.values_list("collective_id", "invoice_id", "amount"))
-    invoices = with_dues(Invoice.objects.filter(pk__in=[one[1] for one in amounts]).select_related("contract"))
+    chosen = Invoice.objects.filter(pk__in=[one[1] for one in amounts])
+    invoices = with_dues(chosen.select_related("contract", "settlement"))
     by_id = {invoice.pk: invoice for invoice in invoices}
     found: dict[UUID, list[FoundPart]] = {one.pk: [] for one in collectives}
     for collective_id, invoice_id, amount in amounts:

@@ -17,11 +17,12 @@ from billing.csv_files import csv_answer
 from billing.documents.found import find_file, has_pdf
 from billing.models import DocumentFormat, InvoiceState
 from billing.pages.correction_words import may_correct, page_locale
-from billing.pages.invoice_words import day_words
+from billing.pages.invoice_words import WEB, day_words
+from billing.pages.payment_words import transfer_words
 from billing.payment_references import payment_reference, printed_reference
 from billing.together import NoTenantOfYours, set_together
 from portal.figures import money
-from portal.parts import Empty, Pill
+from portal.parts import Action, Empty, Pill
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.roles import READ_INVOICES
@@ -156,10 +157,13 @@ def _one(request: HttpRequest, organization: Organization, side: str, number: st
         }
         for part in found.parts
     ]
+    reference = printed_reference(payment_reference(collective.number))
     context = {
         **_row(found, side, locale),
         "parts": parts,
-        "reference": printed_reference(payment_reference(collective.number)),
+        "reference": reference,
+        "pay": _pay(found, locale) if side == "tenant" else None,
+        "transfer": _transfer(found, reference, locale) if side == "tenant" and found.left else "",
         "pdf_url": reverse(f"{side}-collective-pdf", args=[number]) if has_pdf(collective.pk) else "",
         "crumbs": (
             _back(side),
@@ -168,6 +172,24 @@ def _one(request: HttpRequest, organization: Organization, side: str, number: st
         ),
     }
     return render(request, "billing/collective.html", context)
+
+
+def _pay(found: Found, locale: str) -> Action | None:
+    """The link to the page that takes the payment of all parts."""
+    url = found.payment_url
+    amount = money(found.left, found.collective.currency, locale=locale)
+    return Action(_("Pay %(amount)s") % {"amount": amount}, url, primary=True) if url.startswith(WEB) else None
+
+
+def _transfer(found: Found, reference: str, locale: str) -> str:
+    one = found.collective
+    words = {
+        "amount": money(found.left, one.currency, locale=locale),
+        "issuer": one.issuer.name,
+        "reference": reference,
+        "email": one.issuer.billing_email,
+    }
+    return transfer_words(words, provider_id=one.issuer_id, currency=one.currency)
 
 
 def _row(found: Found, side: str, locale: str) -> dict[str, Any]:

@@ -136,11 +136,18 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
         "schedule": [{"day": step.after_days, "what": action_words(step.action.value)} for step in schedule],
         "form": form if edits else None,
         "own": own_schedules(organization),
-        "empty": Empty(
-            _("Nothing overdue is followed"), _("Overdue invoices appear here once a schedule is set."), icon="check"
-        ),
+        "empty": _nothing(has_schedule=bool(schedule)),
     }
     return render(request, "billing/dunning.html", context, status=422 if form.is_bound else 200)
+
+
+def _nothing(*, has_schedule: bool) -> Empty:
+    words = (
+        _("An invoice that is overdue appears here within minutes.")
+        if has_schedule
+        else _("Overdue invoices appear here once a schedule is set.")
+    )
+    return Empty(_("Nothing overdue is followed"), words, icon="check")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -69,10 +69,11 @@ def state_pill(row: InvoiceRow, now: datetime) -> Pill:
 
 
 def pay_action(row: InvoiceRow, locale: str) -> Action | None:
-    """Return the link to the page that takes the payment; None where there is none or nothing to pay."""
+    """Return the link to the page that takes the payment, with what that page asks for; None where there is none or
+    nothing to pay."""
     if row.state not in PAYABLE or not row.hosted_url.startswith(WEB) or row.outstanding <= 0:
         return None
-    amount = money(row.outstanding, row.currency, locale=locale)
+    amount = money(row.outstanding + row.carried, row.currency, locale=locale)
     return Action(_("Pay %(amount)s") % {"amount": amount}, row.hosted_url, primary=True)
 
 

@@ -13,6 +13,9 @@ from billing.payment_references import payment_reference, printed_reference
 from portal.figures import money
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
     from billing.queries.invoices import InvoiceRow
 
 
@@ -30,7 +33,7 @@ def payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
         "email": issuer_email,
     }
     if pays_by_transfer(row):
-        return _transfer_words(row, words)
+        return transfer_words(words, provider_id=row.issuer_id, currency=row.currency)
     if row.state == InvoiceState.ISSUED and row.settlement_state == SettlementState.FAILED:
         return (
             _("The payment could not be collected. %(issuer)s was told; write to %(email)s to pay another way.") % words
@@ -40,8 +43,9 @@ def payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
     return ""
 
 
-def _transfer_words(row: InvoiceRow, words: dict[str, str]) -> str:
-    account = account_to_pay(provider_id=row.issuer_id, currency=row.currency)
+def transfer_words(words: Mapping[str, str], *, provider_id: UUID, currency: str) -> str:
+    """Say to which account a transfer goes; `words` have its amount and reference, and the issuer with its email."""
+    account = account_to_pay(provider_id=provider_id, currency=currency)
     if account is None:
         return (
             _(

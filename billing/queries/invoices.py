@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from billing.dues import read_dues, with_dues
-from billing.models import Invoice, InvoiceState
+from billing.models import CarriedDue, Invoice, InvoiceState
 from tenants.models import Organization
 
 PAGE_ROWS_MAX = 500
@@ -52,6 +53,8 @@ class InvoiceRow:
     collection: str
     settlement_state: str
     hosted_url: str
+    carried: Decimal = Decimal(0)
+    """What the payment page of it asks for beside its own: of other invoices, whose payment comes with this one's."""
 
     def days_overdue(self, now: datetime) -> int:
         """Full days since it was due, if it is still to be paid; 0 otherwise."""
@@ -110,7 +113,10 @@ def invoices_for(organization: Organization) -> QuerySet[Invoice]:
 
 def with_parties(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """Return invoices with what `row_of` needs."""
-    return with_dues(invoices.select_related("issuer", "tenant", "contract", "period", "settlement"))
+    carried = CarriedDue.objects.filter(carrier=OuterRef("pk"), released_at__isnull=True).order_by().values("carrier")
+    summed = Coalesce(Subquery(carried.annotate(sum=Sum("amount")).values("sum")), Decimal(0))
+    found = invoices.select_related("issuer", "tenant", "contract", "period", "settlement")
+    return with_dues(found).annotate(carried_amount=summed)
 
 
 def row_of(invoice: Invoice) -> InvoiceRow:
@@ -144,6 +150,7 @@ def row_of(invoice: Invoice) -> InvoiceRow:
         collection=invoice.contract.collection,
         settlement_state=settlement.state if settlement else "",
         hosted_url=settlement.hosted_url if settlement else "",
+        carried=getattr(invoice, "carried_amount"),  # noqa: B009  annotated
     )
 
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.banking.accounts import open_account
 from billing.documents.making import make_documents
+from billing.models import CarriedDue, Settlement, SettlementState
 from billing.payment_references import payment_reference, printed_reference
 from billing.together import is_together
 from tenants.models import Membership, Role
@@ -53,6 +55,37 @@ def test_its_paper_is_there_once_it_is_made(cast: Cast, client: Client, made: Co
     assert "document.pdf" in page
     answer = client.get(f"/t/collective-invoices/{made.number}/document.pdf")
     assert answer.content.startswith(b"%PDF-")
+
+
+def test_its_tenant_sees_where_to_pay_all_of_it(cast: Cast, client: Client, made: Collective) -> None:
+    client.force_login(cast.alice)
+    address = f"/t/collective-invoices/{made.number}/"
+    shown = text_of(client.get(address))
+    reference = printed_reference(payment_reference(made.number))
+    assert f"Transfer $123.45 to Provider with the reference {reference}; {cast.provider.billing_email}" in shown
+    open_account(
+        provider=cast.provider,
+        number="DE89370400440532013000",
+        currency="USD",
+        holder="Provider",
+        bic="",
+        by="petra",
+        now=LATER,
+    )
+    assert f"Transfer $123.45 to Provider, DE89 3704 0044 0532 0130 00, with the reference {reference}." in text_of(
+        client.get(address)
+    )
+    assert "Pay $123.45" not in shown
+    carrier, carried = (part.invoice for part in made.parts.select_related("invoice").order_by("-position"))
+    CarriedDue.objects.create(invoice=carried, carrier=carrier, amount=carried.total, created_at=LATER)
+    Settlement.objects.filter(pk=carrier.pk).update(state=SettlementState.WAIT, hosted_url="https://pay.example/1")
+    shown = client.get(address).content.decode()
+    assert 'href="https://pay.example/1"' in shown
+    assert "Pay $123.45" in shown
+    # The page of the one that asks for all says what its payment page asks for.
+    assert "Pay $123.45" in text_of(client.get(f"/t/invoices/{carrier.number}/"))
+    client.force_login(cast.petra)
+    assert "Pay $123.45" not in text_of(client.get(f"/p/collective-invoices/{made.number}/"))
 
 
 def test_what_was_paid_shows(cast: Cast, client: Client, made: Collective) -> None:

@@ -30,7 +30,9 @@ invoice = kept(make_overdue)
 def test_a_schedule_is_set_and_wrong_ones_are_refused(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
     assert "No schedule is set: nothing is sent, and nobody is suspended." in text_of(client.get("/p/dunning/"))
+    assert "appear here once a schedule is set" in text_of(client.get("/p/dunning/"))
     page = text_of(client.post("/p/dunning/", FORM, follow=True))
+    assert "An invoice that is overdue appears here within minutes." in page
     assert "Day 12: Notice of suspension" in page
     assert "Day 20: Use suspended" in page
     wrong = client.post("/p/dunning/", {**FORM, "notice": ""})
