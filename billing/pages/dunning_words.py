@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.dunning.schedule import Action
 from billing.dunning.stepping import DISPUTED, HELD, NOTICE_NOT_OUT
+from billing.models import Suspension
+from portal import parts
 from portal.figures import moment
 
 if TYPE_CHECKING:
     from billing.models import DunningStep
+    from tenants.models import Organization
 
 
 def action_words(action: str) -> str:
@@ -35,6 +39,21 @@ def wait_words(waits_for: str) -> str:
         HELD: _("waits: held by a person"),
         NOTICE_NOT_OUT: _("waits: the notice has not been out long enough"),
     }[waits_for]
+
+
+def suspension_notices(organization: Organization) -> list[parts.Notice]:
+    """Return what to say to a tenant of each contract whose use is suspended, by what it can go on."""
+    found = Suspension.objects.filter(contract__tenant=organization, end__isnull=True)
+    rows = found.select_related("contract", "step__invoice").order_by("contract__number", "at")
+    return [
+        parts.Notice(
+            _("Use under %(contract)s is suspended.") % {"contract": one.contract.number},
+            _("Nothing new begins until invoice %(invoice)s is paid.") % {"invoice": one.step.invoice.number},
+            "bad",
+            parts.Action(_("Invoice"), reverse("tenant-invoice", args=[one.step.invoice.number])),
+        )
+        for one in rows
+    ]
 
 
 def step_words(step: DunningStep, locale: str) -> dict[str, Any]:

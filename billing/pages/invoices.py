@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
 from billing.money import round_to_minor
+from billing.pages.dunning_words import suspension_notices
 from billing.pages.invoice_words import day_words, invoice_entries, period_words
 from billing.pages.periods import with_query
 from billing.queries.drafts import DraftRow, draft_rows
@@ -71,6 +72,7 @@ def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpRes
     context = {
         "entries": invoice_entries(found.rows, now, locale),
         "drafts": _drafts(drafts, now, locale),
+        "suspended": suspension_notices(organization),
         "search": search,
         "shown": shown.value,
         "choices": state_choices(request.path, shown, search),

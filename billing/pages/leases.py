@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from billing.models import LeaseStep, Quote
 from billing.money import to_decimals
 from billing.pages.contract_words import SaidRow, said_rows
+from billing.pages.dunning_words import suspension_notices
 from billing.pages.lease_chart import (
     calendar,
     chart_window,
@@ -190,6 +191,7 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
         "day_choices": day_choices(path, days),
         "previous_url": days.address(path, move=-days.count),
         "next_url": days.address(path, move=days.count),
+        "suspended": suspension_notices(organization) if area == "tenant" else [],
         "quotes": [_quote(quote, area, locale) for quote in quotes],
         "manages": manages,
         "new_url": reverse("tenant-lease-new") if manages else "",

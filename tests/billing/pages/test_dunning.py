@@ -62,6 +62,9 @@ def test_both_sides_see_the_steps_and_the_provider_takes_them_back(
     shown = text_of(client.get("/t/invoices/S-0001/"))
     assert "Notice of suspension" in shown
     assert "Use is suspended until this invoice is paid." in shown
+    told = f"Use under {invoice.contract.number} is suspended. Nothing new begins until invoice S-0001 is paid."
+    for page in ("/t/invoices/", "/t/leases/"):
+        assert told in text_of(client.get(page)), page
 
     client.force_login(cast.petra)
     step = DunningStep.objects.get(action="suspend")
@@ -71,6 +74,9 @@ def test_both_sides_see_the_steps_and_the_provider_takes_them_back(
     assert "lifted" in page
     assert "The step was taken back before." in text_of(client.post(address, form, follow=True))
     assert "until this invoice is paid" not in text_of(client.get("/t/invoices/S-0001/"))
+    client.force_login(cast.alice)
+    for page in ("/t/invoices/", "/t/leases/"):
+        assert "is suspended" not in text_of(client.get(page)), page
 
 
 def test_steps_are_held_for_days(cast: Cast, client: Client, invoice: Invoice) -> None:
