@@ -255,6 +255,8 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "kpis": _kpis(found, locale),
         "lines": line_rows(found, locale),
         "waiting": waiting,
+        "waits": any(not each["reason"] for each in waiting),
+        "named": [each for each in waiting if not (accepts and each["gap"])],
         "gaps_url": reverse("provider-draft-gaps", args=[period_id]) if accepts else "",
         "tax": tax_notice(tax_step(period), locale),
         "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",

@@ -176,10 +176,12 @@ def test_what_is_missing_is_accepted_on_the_page_and_read_by_both(cast: Cast, cl
     client.force_login(cast.petra)
     page = client.get(address).content.decode()
     assert f'name="gap" value="node:{node.pk}"' in page
+    assert "It waits until this is known." in page
     refused = client.post(f"{address}gaps/", {"gap": f"node:{node.pk}", "reason": " "}, follow=True)
     assert "characters that say why" in text_of(refused)
     done = client.post(f"{address}gaps/", {"gap": f"node:{node.pk}", "reason": "it burned"}, follow=True)
     assert "Accepted: it burned" in text_of(done)
+    assert "It waits until this is known." not in text_of(done)
     assert 'name="gap"' not in done.content.decode()
     client.force_login(cast.alice)
     assert "Accepted: it burned" in text_of(client.get(f"/t/drafts/{late.world.period().pk}/"))
