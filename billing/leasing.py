@@ -162,18 +162,19 @@ def due_steps(*, now: datetime, limit: int) -> list[UUID]:
 
 
 def _renew_or_end(lease: Term, wording: LeaseWording, now: datetime) -> LeaseStep:
-    """Renew a lease as often as it takes to reach now; where its slices are promised elsewhere it ends."""
+    """Renew a lease as often as it takes to reach now, or as it can; where slices are promised elsewhere it ends."""
     assert lease.to_at is not None
-    until = lease.to_at
-    while until <= now:
-        until += timedelta(days=wording.renew_days)
-    try:
-        with transaction.atomic():
-            extend_lease(lease=lease, to_at=until, by=SWEEP, now=now, step=LeaseStep.RENEWED)
-    except (SliceTaken, NotOpen, NoPriceInForce):
-        record_step(lease, LeaseStep.ENDED, at=lease.to_at, by=SWEEP, now=now)
-        return LeaseStep.ENDED
-    return LeaseStep.RENEWED
+    once = timedelta(days=wording.renew_days)
+    times = (now - lease.to_at) // once + 1
+    for count in range(times, 0, -1):
+        try:
+            with transaction.atomic():
+                extend_lease(lease=lease, to_at=lease.to_at + count * once, by=SWEEP, now=now, step=LeaseStep.RENEWED)
+        except (SliceTaken, NotOpen, NoPriceInForce):
+            continue
+        return LeaseStep.RENEWED
+    record_step(lease, LeaseStep.ENDED, at=lease.to_at, by=SWEEP, now=now)
+    return LeaseStep.ENDED
 
 
 def _locked(lease: Term) -> tuple[Term, Contract]:

@@ -146,6 +146,15 @@ def test_a_sweep_that_was_away_for_weeks_renews_up_to_now(lease_too: Term) -> No
     assert fresh(lease).to_at == END + 21 * DAY
 
 
+def test_a_sweep_that_was_away_renews_as_often_as_the_slices_are_free(world: World) -> None:
+    lease = reserved(world, wish(4), RENEWS)
+    reserved(world, wish(1, END + 16 * DAY, END + 18 * DAY))
+    for _ in range(3):
+        record_steps(term_id=lease.pk, now=END + 22 * DAY)
+    assert sorted(steps(lease)) == ["ended", "renewed", "reserved", "started"]
+    assert fresh(lease).to_at == END + 14 * DAY
+
+
 def test_a_lease_that_was_ended_early_is_not_renewed(lease_too: Term) -> None:
     lease = lease_too
     end_lease_early(lease=lease, at=START + DAY, by="alice", now=START)
