@@ -52,7 +52,7 @@ class KnownWordsField(WordsField):
         said = _("With commas between them, such as: %(words)s") % {"words": ", ".join(known.values())}
         super().__init__(**{"help_text": said, **given})
         self.known = dict(known)
-        self.words = {called.casefold(): word for word, called in known.items()}
+        self.words = {name.casefold(): word for word, called in known.items() for name in (word, called)}
 
     def prepare_value(self, value: Any) -> Any:
         """Show a list in the reader's words, and what was typed as it was typed."""

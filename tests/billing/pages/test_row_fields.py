@@ -105,7 +105,7 @@ def test_entries_of_an_entry_stand_in_one_cell() -> None:
 def test_known_words_are_shown_and_read_as_people_call_them_or_as_they_are() -> None:
     days = KnownWordsField(known={"mon": "Mondays", "tue": "Tuesdays"}, label="days", required=False)
     assert days.prepare_value(["mon", "tue", "some"]) == "Mondays, Tuesdays, some"
-    assert days.clean("mondays,tue, Some") == ["mon", "tue", "Some"]
+    assert days.clean("mondays,Tue, Some") == ["mon", "tue", "Some"]
     assert days.clean("") == ""
     assert days.prepare_value("Mondays, x") == "Mondays, x"
     assert days.help_text == "With commas between them, such as: Mondays, Tuesdays"
