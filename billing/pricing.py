@@ -96,7 +96,7 @@ def publish_prices(
         check_list(prices, where="prices")
     except WrongWording as wrong:
         raise WrongPrices(str(wrong), field=wrong.field, reason=wrong.reason, example=wrong.example) from wrong
-    _require_free(book, effective_at)
+    require_free(book, effective_at)
     _require_unchanged_past(book, version_of("new", effective_at, prices), now)
     latest = models.PriceVersion.objects.filter(book=book).aggregate(number=Max("number"))["number"] or 0
     version = models.PriceVersion.objects.create(
@@ -111,7 +111,7 @@ def publish_prices(
     return version
 
 
-def _require_free(book: models.PriceBook, effective_at: datetime) -> None:
+def require_free(book: models.PriceBook, effective_at: datetime) -> None:
     """Raise `VersionExists`, with the next minute that is free, where a version starts at the instant already."""
     taken = set(models.PriceVersion.objects.filter(book=book).values_list("effective_at", flat=True))
     free = effective_at

@@ -21,6 +21,7 @@ from billing.pages.prices import draft_of, own_book
 from billing.pages.refused_fields import refused_above
 from billing.price_drafts import DraftUnknown, Edit, discard_draft, publish_draft, save_draft, start_draft
 from billing.price_versions import load_versions
+from billing.pricing import VersionExists, require_free
 from billing.queries.price_books import DraftRow
 from billing.queries.price_effects import ContractEffect, effects_on_book, total_effect
 from billing.queries.served_models import unseen_names
@@ -74,7 +75,8 @@ def provider_price_announce(request: HttpRequest, organization: Organization, *,
     """Show what a draft would mean and who will be told; a POST publishes it and tells them."""
     now = datetime.now(UTC)
     draft = draft_of(organization, draft_id)
-    problem: Problem | None = None
+    problem = _taken(draft)
+    status = 200
     if request.method == "POST":
         edit = _edit(request, organization, draft, now)
         try:
@@ -82,13 +84,22 @@ def provider_price_announce(request: HttpRequest, organization: Organization, *,
         except DraftUnknown as gone:
             raise Http404 from gone
         except Problem as refused:
-            problem = refused
+            problem, status = refused, refused.status
         else:
             messages.success(request, _told_words(version.notices.count()))
             return redirect("provider-price-version", version.id)
     context = _preview(draft, now)
     context["refusal"] = refused_above(problem) if problem else ""
-    return render(request, "billing/price_announce.html", context, status=problem.status if problem else 200)
+    return render(request, "billing/price_announce.html", context, status=status)
+
+
+def _taken(draft: DraftRow) -> Problem | None:
+    """What would be said of announcing a draft whose instant another version has: what it shows holds from then on."""
+    try:
+        require_free(PriceBook.objects.get(pk=draft.book_id), draft.effective_at)
+    except VersionExists as taken:
+        return taken
+    return None
 
 
 def _editor(draft: DraftRow, form: DraftForm) -> dict[str, Any]:

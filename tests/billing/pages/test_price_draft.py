@@ -161,6 +161,19 @@ def test_the_preview_says_what_each_contract_would_pay_and_announcing_tells_it(
     assert client.get(announce).status_code == 404
 
 
+def test_an_instant_that_another_version_has_is_said_before_and_refused(client: Client, draft: PriceDraft) -> None:
+    taken = PriceVersion.objects.get().effective_at
+    assert post(client, draft, effective_at=f"{taken:%Y-%m-%dT%H:%M:%S}").status_code == 302
+    announce = f"/p/prices/draft/{draft.id}/announce/"
+    said = "Not published. In force from: "
+    for answer, status in ((client.get(announce), 200), (client.post(announce, {"revision": "2"}), 409)):
+        assert answer.status_code == status
+        assert said in text_of(answer)
+        assert "has a version from" in text_of(answer)
+        assert "Example: " in text_of(answer)
+    assert PriceVersion.objects.count() == 1
+
+
 def test_what_is_counted_already_keeps_its_price(cast: Cast, client: Client, draft: PriceDraft) -> None:
     past = f"{datetime.now(UTC) - 5 * DAY:%Y-%m-%dT%H:%M}"
     assert post(client, draft, percent="34", effective_at=past).status_code == 302
