@@ -82,10 +82,10 @@ def _found(row: Mapping[str, object], path: Sequence[str]) -> object:
 
 def _cell(value: object) -> object:
     """Text that a spreadsheet would run as a formula is written as text; numbers stay numbers."""
-    if value is None:
-        return ""
     if type(value) is int:
         return value
+    if value is None:
+        return ""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(FORMULA_STARTS) and not _is_number(value) else value
     if isinstance(value, bool):
