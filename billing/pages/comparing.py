@@ -34,7 +34,6 @@ from billing.rating.inputs import RatingWindow
 from portal.charts import Column, Fact, Number, Series, column_table, line_chart
 from portal.figures import DASH, axis, compact, day, locale_for, money, number, share
 from portal.parts import Empty, Kpi, LegendEntry
-from portal.shell import Crumb
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page, tenant_page
 
@@ -109,7 +108,6 @@ def _page(request: HttpRequest, organization: Organization, side: str) -> HttpRe
             for first in offered_months(asked.period.now, "UTC")
         ],
         "tokens": [(name, _class_words()[name], asked.tokens.get(name) or "") for name in CLASSES],
-        "crumbs": (Crumb(_("Bay or pump?")),),
         "empty": Empty(_("Nothing to compare"), _("There is no contract yet whose usage could be priced.")),
     }
     if found is not None:

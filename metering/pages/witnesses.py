@@ -33,7 +33,6 @@ from metering.pages.witness_words import (
 from metering.witness import WitnessHour, WitnessTotal, each_residual_hour, residual_hours, residual_totals
 from portal.figures import compact, locale_for, moment, number, share
 from portal.parts import Empty, Kpi, Pill
-from portal.shell import Crumb
 from tenants.listing.csv_files import csv_answer
 from tenants.models import Organization
 from tenants.roles import READ_USAGE
@@ -161,7 +160,6 @@ def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpR
             _("Nothing to compare"),
             _("Neither an engine nor a gateway counted tokens of a deployment in these days."),
         ),
-        "crumbs": (Crumb(_("Witnesses")),),
     }
     return render(request, "metering/witnesses.html", context)
 
