@@ -21,6 +21,7 @@ from portal.figures import listed, locale_for
 BLANK_ROWS: Final = 3
 ROWS_MAX: Final = 1_000
 CELL_MAX: Final = 2_000
+WORDS_HINTED: Final = 2
 NOTHING: Final = "–"
 """What stands for a part without a value in a list within a cell; a hyphen is read the same."""
 
@@ -137,7 +138,10 @@ class Column:
 
     @property
     def hint(self) -> str:
-        """The order of an entry's parts, where the cell holds a list of its own."""
+        """The order of an entry's parts, where the cell holds a list of its own; or words that it knows."""
+        known = [*getattr(self.field, "known", {}).values()][:WORDS_HINTED]
+        if known:
+            return _("such as: %(words)s") % {"words": ", ".join(known)}
         labels = [str(part.label) for part in getattr(self.field, "parts", {}).values()]
         return listed(labels, locale_for(get_language() or ""))
 

@@ -108,6 +108,7 @@ def test_known_words_are_shown_and_read_as_people_call_them_or_as_they_are() -> 
     assert days.clean("mondays,Tue, Some") == ["mon", "tue", "Some"]
     assert days.clean("") == ""
     assert days.prepare_value("Mondays, x") == "Mondays, x"
+    assert Column("days", days).hint == "such as: Mondays, Tuesdays"
     assert days.help_text == "With commas between them, such as: Mondays, Tuesdays"
 
 
