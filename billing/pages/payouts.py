@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -43,7 +44,8 @@ class TermsForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None, terms: PayoutTerms) -> None:
         """Offer what can be chosen, with what is set now."""
-        said = {name: getattr(terms, name) for name in ("method", "schedule", "minimum_amount")}
+        least = f"{Decimal(terms.minimum_amount).normalize():f}"
+        said = {"method": terms.method, "schedule": terms.schedule, "minimum_amount": least}
         super().__init__(data, initial=said)
         for name, words in (("method", method_words()), ("schedule", schedule_words())):
             field = self.fields[name]

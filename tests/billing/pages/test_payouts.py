@@ -47,7 +47,9 @@ def test_the_provider_sets_how_it_is_paid(cast: Cast, client: Client) -> None:
     assert client.post("/p/payouts/", TERMS).headers["Location"] == "/p/payouts/"
     terms = PayoutTerms.objects.get()
     assert (terms.method, terms.schedule, terms.minimum_amount) == ("stripe", "daily", Decimal(100))
-    assert "Payouts are made so from now on." in text_of(client.get("/p/payouts/"))
+    page = client.get("/p/payouts/")
+    assert "Payouts are made so from now on." in text_of(page)
+    assert 'value="100"' in page.content.decode(), "an amount as it was given, not 100.0000"
     answer = client.post("/p/payouts/", {**TERMS, "minimum_amount": "-1"})
     assert answer.status_code == 422
     Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
