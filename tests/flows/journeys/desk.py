@@ -127,8 +127,10 @@ class Filling:
         return self
 
     def choice(self, label: str, words: str) -> Filling:
-        """Take the first choice that has these words."""
+        """Take the first choice that has these words, once the page's script hears of it: some apply at once."""
         box = self.form.get_by_label(label, exact=True).first
+        box.wait_for()
+        box.page.wait_for_load_state("domcontentloaded")
         box.select_option(box.locator("option").filter(has_text=words).first.get_attribute("value"))
         return self
 
