@@ -107,6 +107,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "forecourt.shell.shell",
             ],
+            "libraries": {"i18n": "portal.translating"},
         },
     }
 ]

@@ -91,3 +91,9 @@ def test_a_scroller_can_be_reached_and_is_named() -> None:
 
 def test_an_icon_is_drawn_in_place() -> None:
     assert rendered('{% icon "down" %}').startswith('<svg class="ic"')
+
+
+def test_a_pill_of_a_long_table_is_the_partials() -> None:
+    for pill in (Pill("open"), Pill("<late>", "bad"), Pill("a & b", "good", small=True), Pill("", small=True)):
+        partial = rendered('{% include "portal/partials/pill.html" with pill=pill only %}', pill=pill)
+        assert rendered("{% pill pill %}", pill=pill) == partial.strip()
