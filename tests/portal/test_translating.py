@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.template import Context, Engine, engines
+from django.template.backends.django import DjangoTemplates
 from django.templatetags import i18n
 from django.utils import translation
 
@@ -40,9 +41,14 @@ def test_it_says_what_django_says(source: str) -> None:
 
 
 def test_words_differ_by_language_and_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[i18n.TranslateNode] = []
     render = i18n.TranslateNode.render
-    monkeypatch.setattr(i18n.TranslateNode, "render", lambda node, context: asked.append(1) or render(node, context))
+
+    def noted(node: i18n.TranslateNode, context: Context) -> str:
+        asked.append(node)
+        return render(node, context)
+
+    monkeypatch.setattr(i18n.TranslateNode, "render", noted)
     page = OURS.from_string("{% load i18n %}{% for each in many %}{% translate 'Usage' %}{% endfor %}")
     with translation.override("en"):
         assert page.render(Context({"many": range(3)})) == "UsageUsageUsage"
@@ -60,5 +66,7 @@ def test_what_is_said_stays_safe() -> None:
 
 
 def test_the_site_uses_it() -> None:
-    page = engines["django"].from_string("{% load i18n %}{% translate 'Usage' %}")
-    assert any(isinstance(node, WordForWord) for node in page.template.nodelist)
+    site = engines["django"]
+    assert isinstance(site, DjangoTemplates)
+    page = site.engine.from_string("{% load i18n %}{% translate 'Usage' %}")
+    assert any(isinstance(node, WordForWord) for node in page.nodelist)
