@@ -261,7 +261,7 @@ def _context(line: BankLine, decides: bool, pay: PayForm, aside: NoteForm) -> di
         "line": line,
         "title": money(line.amount, line.currency, locale=locale),
         "sub": " · ".join(filter(None, (line.payer, day(line.booked_on, "yMMMd", locale)))),
-        "pill": state_pill(line.state),
+        "pill": state_pill(line.state, in_part=0 < left < line.amount),
         "facts": [(name, value) for name, value in facts if value],
         "is_return": line.is_return,
         "left": money(left, line.currency, locale=locale),

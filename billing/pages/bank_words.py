@@ -53,12 +53,14 @@ def line_entry(line: BankLine, locale: str, *, of_file: bool = False) -> LineEnt
         account=printed_number(line.account.number),
         amount=money(line.amount, line.currency, locale=locale),
         left=money(left, line.currency, locale=locale) if waits else "",
-        pill=state_pill(line.state),
+        pill=state_pill(line.state, in_part=waits),
     )
 
 
-def state_pill(state: str) -> Pill:
-    """Return where a movement stands, in a word and a colour."""
+def state_pill(state: str, *, in_part: bool = False) -> Pill:
+    """Return where a movement stands, in a word and a colour; `in_part` where a part of it has its place already."""
+    if in_part and state == BankLineState.UNMATCHED:
+        return Pill(_("Matched in part"), "warn")
     return {
         BankLineState.NEW: Pill(_("Not looked at yet"), "info"),
         BankLineState.SUGGESTED: Pill(_("To confirm"), "warn"),

@@ -63,6 +63,8 @@ def test_a_proposal_is_confirmed_as_it_was_shown(bank: Cast, client: Client) -> 
 def test_invoices_are_named_by_hand_and_the_match_is_taken_back(bank: Cast, client: Client) -> None:
     issued(bank, "S-0001", "42.00")
     line = came(bank, "40.00", "what is this")
+    part = came(bank, "9.00", "and this")
+    assert "Matched in part" in text_of(decide(client, part, action="pay", number_0="S-0001", amount_0="1.00"))
     rows = {"number_0": "S-0001", "amount_0": "40.00", "note": "by phone"}
     assert "by hand · by phone" in text_of(decide(client, line, action="pay", **rows))
     match = line.matches.get()

@@ -51,6 +51,12 @@ def test_every_state_rule_and_fault_has_words_of_its_own() -> None:
     assert {(one["place"], one["detail"]) for one in said} == {("line 3", "found 'x'")}
 
 
+def test_what_has_its_place_in_part_is_not_called_without_an_idea() -> None:
+    assert state_pill(BankLineState.UNMATCHED).text == "Without an idea"
+    assert state_pill(BankLineState.UNMATCHED, in_part=True).text == "Matched in part"
+    assert state_pill(BankLineState.SUGGESTED, in_part=True) == state_pill(BankLineState.SUGGESTED)
+
+
 @pytest.mark.parametrize(
     ("left", "shown"),
     [
