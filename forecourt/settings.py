@@ -112,6 +112,9 @@ TEMPLATES = [
     }
 ]
 
+# That "i18n" names our library in place of Django's is meant.
+SILENCED_SYSTEM_CHECKS = ["templates.W003"]
+
 # What jobs and commands sign in with, as the owner of the tables; the web's processes are told for whom they read.
 DATABASES = {
     "default": dj_database_url.parse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.template import Context, Engine, engines
 from django.template.backends.django import DjangoTemplates
 from django.templatetags import i18n
@@ -70,3 +71,8 @@ def test_the_site_uses_it() -> None:
     assert isinstance(site, DjangoTemplates)
     page = site.engine.from_string("{% load i18n %}{% translate 'Usage' %}")
     assert any(isinstance(node, WordForWord) for node in page.nodelist)
+
+
+def test_nothing_is_wrong_with_two_libraries_of_one_name(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("check", fail_level="WARNING")
+    assert "templates." not in capsys.readouterr().err
