@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 POLL_S = 900
 """How often an invoice that waits for its payment is looked at, in case no webhook comes."""
 
+TOO_LITTLE_LEFT = "Less is left than Stripe charges: a transfer or a credit note settles it."
 RESOURCE_MISSING = "resource_missing"
 METADATA_REVISION = "forecourt_revision"
 
@@ -264,11 +265,13 @@ def collect(work: Work) -> Next:
     """Charge the card on file, or leave it to the tenant to pay the hosted page.
 
     An invoice that the card did not pay is still open and payable on its page, so it waits with the reason shown.
-    What came by bank or was credited meanwhile is taken off first.
+    What came by bank or was credited meanwhile is taken off first; no card is charged with less than Stripe takes.
     """
     _ask_less(work, work.seen())
     if work.invoice.contract.collection == Collection.SEND_INVOICE:
         return Next(SettlementState.WAIT, work.now + timedelta(seconds=POLL_S))
+    if is_too_small(asked_for(work.invoice).total, work.invoice.currency):
+        return Next(SettlementState.WAIT, work.now + timedelta(seconds=POLL_S), last_error=TOO_LITTLE_LEFT)
 
     def look_up() -> Result | None:
         return {} if work.seen().status == "paid" else None

@@ -13,6 +13,7 @@ from billing.corrections.applying import apply_balance
 from billing.dues import dues_of
 from billing.models import (
     Collection,
+    CollectionNotice,
     Settlement,
     SettlementState,
     StripeIntent,
@@ -22,6 +23,7 @@ from billing.settlement import (
     retry_settlement,
     settle,
 )
+from billing.settlement_steps import TOO_LITTLE_LEFT
 from tenants.models import AuditEntry
 from tests.billing.collected import (
     MortalGateway,
@@ -279,3 +281,18 @@ def test_who_died_after_the_draft_was_taken_away_is_followed_by_one_that_lets_it
     gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
     rests = collect(invoice, gateway)
     assert (rests.state, rests.last_error, rests.stripe_invoice_id) == (SettlementState.BELOW_MINIMUM, "", "")
+
+
+def test_a_card_is_not_charged_with_less_than_stripe_takes(double: StripeDouble) -> None:
+    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
+    add_card(double, invoice)
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(5):  # customer, draft, lines, guard, finalize
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    pay_by_hand(invoice, "123.15")
+    waiting = collect(invoice, gateway)
+    assert (waiting.state, waiting.last_error) == (SettlementState.WAIT, TOO_LITTLE_LEFT)
+    assert "pay" not in gateway.calls
+    assert not CollectionNotice.objects.exists(), "nobody is told that a card was declined"
+    assert only_invoice_at(double, invoice)["amount_remaining"] == 30
