@@ -31,7 +31,7 @@ from billing.pages.price_words import (
 from billing.price_notices import see_notice
 from billing.queries.price_books import ContractPrices, contract_prices, notices_of
 from billing.queries.price_effects import ContractEffect, effect_of_notice
-from billing.rating.price_lists import PriceKey
+from billing.rating.price_lists import PriceChange, PriceKey
 from billing.rating.price_rows import FIELD_OF_UNIT
 from billing.rating.wording import plain
 from portal.figures import day, locale_for, moment, money, money_change
@@ -76,7 +76,7 @@ def tenant_prices(request: HttpRequest, organization: Organization) -> HttpRespo
 @require_safe
 @tenant_page(READ_PRICES)
 def tenant_prices_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  every page takes it
-    """Write a tenant's prices as a file: a row per contract and price."""
+    """Write a tenant's prices as a file: a row per contract, price and announced change of it."""
     rows = _csv_rows(contract_prices(organization, datetime.now(UTC)))
     return csv_answer(f"prices-{organization.slug}.csv", CSV_HEAD, rows)
 
@@ -111,21 +111,42 @@ def tenant_price_change(request: HttpRequest, organization: Organization, *, not
 
 
 def _contract(one: ContractPrices, locale: str) -> dict[str, Any]:
-    upcoming = one.upcoming[0] if one.upcoming else None
-    coming = {change.key: change for change in upcoming[1]} if upcoming else {}
-    keys = sorted({*one.prices, *coming})
-    lines = []
-    for key in keys:
-        words, tone = change_words(coming[key].before, coming[key].after) if key in coming else ("", "")
-        after = price_words(key, coming[key].after, one.currency, locale) if key in coming else ""
-        figures = (price_words(key, one.prices.get(key), one.currency, locale), after)
-        lines.append({"name": name_of(key), "what": what_of(key), "prices": figures, "change": words, "tone": tone})
+    """A contract's prices: a line each, with what every announced change makes of it, in order of their instants."""
+    coming = [{change.key: change for change in changed} for _at, changed in one.upcoming]
+    keys = sorted({*one.prices, *(key for changed in coming for key in changed)})
     return {
         "row": one,
-        "lines": lines,
-        "next": day(upcoming[0].astimezone(ZoneInfo(one.time_zone)).date(), "yMMMd", locale) if upcoming else "",
+        "lines": [
+            {
+                "name": name_of(key),
+                "what": what_of(key),
+                "now": price_words(key, one.prices.get(key), one.currency, locale),
+                "changes": [
+                    _changed(key, changed.get(key), one.currency, when, locale)
+                    for changed, when in zip(coming, _dates(one, locale), strict=True)
+                ],
+            }
+            for key in keys
+        ],
+        "dates": _dates(one, locale),
         "note": _("prices of its own, or held back by its terms") if one.adjusted else one.book,
     }
+
+
+def _dates(one: ContractPrices, locale: str) -> list[str]:
+    """Say from when on each announced change counts: its day, with the time where two begin on one day."""
+    zone = ZoneInfo(one.time_zone)
+    days = [at.astimezone(zone).date() for at, _changed in one.upcoming]
+    return [
+        day(on, "yMMMd", locale) if days.count(on) == 1 else moment(at, zone, locale=locale)
+        for (at, _changed), on in zip(one.upcoming, days, strict=True)
+    ]
+
+
+def _changed(key: PriceKey, change: PriceChange | None, currency: str, when: str, locale: str) -> dict[str, str]:
+    words, tone = change_words(change.before, change.after) if change else ("", "")
+    after = price_words(key, change.after, currency, locale) if change else ""
+    return {"from": when, "price": after, "change": words, "tone": tone}
 
 
 def _noticed(notice: PriceNotice, now: datetime, locale: str) -> dict[str, Any]:
@@ -198,19 +219,17 @@ def _about(key: PriceKey) -> tuple[str, str, int]:
 
 
 def _csv_rows(contracts: list[ContractPrices]) -> Iterator[tuple[object, ...]]:
+    """A row for each price and announced change of it; one without a change to come has one row."""
     for one in contracts:
-        at, changes = one.upcoming[0] if one.upcoming else (None, ())
-        coming = {change.key: change for change in changes}
+        coming: dict[PriceKey, list[tuple[datetime, PriceChange]]] = {}
+        for at, changes in one.upcoming:
+            for change in changes:
+                coming.setdefault(change.key, []).append((at, change))
         for key in sorted({*one.prices, *coming}):
-            price, change = one.prices.get(key), coming.get(key)
-            yield (
-                one.contract,
-                one.currency,
-                key.model,
-                key.quantity,
-                key.context_over,
-                FIELD_OF_UNIT[key.unit],
-                None if price is None else plain(price),
-                at.isoformat() if at and change else None,
-                plain(change.after) if change and change.after is not None else None,
-            )
+            price = one.prices.get(key)
+            now = None if price is None else plain(price)
+            head = (one.contract, one.currency, key.model, key.quantity, key.context_over, FIELD_OF_UNIT[key.unit], now)
+            for at, change in coming.get(key, ()):
+                yield (*head, at.isoformat(), None if change.after is None else plain(change.after))
+            if key not in coming:
+                yield (*head, None, None)

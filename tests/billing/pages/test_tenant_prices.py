@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,7 +14,7 @@ from billing.price_agreements import agree_price_rule
 from billing.pricing import publish_prices
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
-from portal.figures import EN, day
+from portal.figures import EN, day, moment
 from tests.billing.announced import BEFORE, DAY, INPUT, LARGE, OUTPUT, announce, dearer, make_used
 from tests.billing.pages.reading import rows_of, text_of
 
@@ -114,6 +115,43 @@ def test_the_file_has_the_price_now_and_the_next_one(cast: Cast, client: Client)
     assert (rows["output"]["price"], rows["output"]["next_price"]) == ("1.1", "1.474")
     assert rows["output"]["changes_at_utc"] == announced.effective_at.isoformat()
     assert rows[""]["unit"] == "price_per_gpu_hour"
+
+
+def test_every_announced_change_stands_in_the_table_and_the_file_in_order_of_its_date(
+    cast: Cast, client: Client
+) -> None:
+    at = now()
+    world = make_used(cast, at)
+    assert world.book is not None
+    later = {**dearer(BEFORE, 10), OUTPUT: Decimal("2.2")}
+    publish_prices(book=world.book, effective_at=at + 40 * DAY, prices=later, now=at)
+    publish_prices(book=world.book, effective_at=at + 3 * DAY, prices=dearer(BEFORE, 10), now=at)
+    client.force_login(cast.alice)
+    page = text_of(client.get("/t/prices/"))
+    zone = ZoneInfo(world.contract.time_zone)
+    dates = [day((at + days * DAY).astimezone(zone).date(), "yMMMd", EN) for days in (3, 40)]
+    assert f"From {dates[0]} Change From {dates[1]} Change" in page
+    assert "$1.10 $1.21 +10.0% $2.20 +81.8%" in page
+    assert "$0.28 $0.308 +10.0% the same –" in page
+    rows = [row for row in rows_of(client.get("/t/prices.csv")) if row["quantity"] == "output"]
+    assert [(row["price"], row["next_price"]) for row in rows] == [("1.1", "1.21"), ("1.1", "2.2")]
+    assert [row["changes_at_utc"] for row in rows] == [(at + days * DAY).isoformat() for days in (3, 40)]
+
+
+def test_two_changes_of_one_day_are_told_apart_by_their_time(cast: Cast, client: Client) -> None:
+    at = now()
+    world = make_used(cast, at)
+    assert world.book is not None
+    midnight = (at + 3 * DAY).astimezone(ZoneInfo(world.contract.time_zone)).replace(hour=0, minute=0, second=0)
+    first = midnight.replace(microsecond=0)
+    for hours, percent in ((6, 10), (18, 20)):
+        prices = dearer(BEFORE, percent)
+        publish_prices(book=world.book, effective_at=first + timedelta(hours=hours), prices=prices, now=at)
+    client.force_login(cast.alice)
+    page = text_of(client.get("/t/prices/"))
+    zone = ZoneInfo(world.contract.time_zone)
+    for hours in (6, 18):
+        assert f"From {moment(first + timedelta(hours=hours), zone, locale=EN)}" in page
 
 
 def test_a_tenant_without_contracts_is_told_so(cast: Cast, client: Client) -> None:
