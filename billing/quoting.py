@@ -29,8 +29,9 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import WrongWording, read_wording, write_wording
 from billing.term_versions import TermChange, add_version, said_over
 from clusters.capacity import Wish, earliest_start, free_slices, require_model
-from clusters.models import Slice
+from clusters.models import Slice, SliceKind
 from clusters.packing import FreeSlice, pack
+from clusters.part_names import Part, names_of
 from tenants.models import Organization
 from tenants.problems import Problem
 from tenants.sentences import sentence
@@ -39,6 +40,7 @@ QUOTE_VALID: Final = timedelta(days=7)
 AT_ONCE: Final = timedelta(minutes=15)
 """How long ago a start may lie that means now, and how long a price stands at least: time to read it and to reserve."""
 RESERVE_TRIES: Final = 3
+TITLE_CHARS_MAX: Final = 200
 
 
 class NotEnoughFree(Problem):
@@ -132,7 +134,7 @@ def quote_lease(
         accelerator_model=wish.model,
         kind=wish.kind,
         profile=wish.profile,
-        share_permille=wish.share_permille,
+        share_permille=wish.share_permille or _share_of(wish, found.chosen),
         count=wish.count,
         from_at=wish.from_at,
         to_at=to_at,
@@ -201,11 +203,12 @@ def _lease(quote: Quote, wish: Wish, now: datetime) -> Term:
         raise NotEnoughFree.over(f"from {wish.from_at.isoformat()} for as long", wish, found.earliest)
     wording = read_wording(LeaseWording, quote.wording)
     slices = list(Slice.objects.filter(pk__in=[one.slice_id for one in found.chosen]).order_by("pk"))
+    parts = [Part(held.kind, held.profile, held.share_permille) for held in slices]
     term = Term(
         contract=contract,
         kind=TermKind.LEASE,
         ref=next_number(model=Term, field="ref", prefix=KINDS[TermKind.LEASE].ref_prefix),
-        title=f"{quote.count} × {quote.profile or quote.accelerator_model}",
+        title=names_of(quote.accelerator_model, parts)[:TITLE_CHARS_MAX],
         from_at=wish.from_at,
         to_at=quote.to_at,
         created_at=now,
@@ -227,6 +230,12 @@ def _find(contract: Contract, wish: Wish) -> _Found:
 def _amount(chosen: Sequence[FreeSlice], length: timedelta, price: Decimal) -> Decimal:
     permille = sum(one.share_permille for one in chosen)
     return to_charge(Fraction(price) * permille * int(length.total_seconds()) / 3_600_000)
+
+
+def _share_of(wish: Wish, chosen: Sequence[FreeSlice]) -> int | None:
+    """Return the share that all fractions found have: it is what the price is of, so it is what will be reserved."""
+    shares = {one.share_permille for one in chosen}
+    return shares.pop() if wish.kind == SliceKind.FRACTION and len(shares) == 1 else None
 
 
 def _require_sense(wording: LeaseWording) -> None:

@@ -203,14 +203,15 @@ def require_model(wish: Wish, *, provider_ids: Iterable[UUID]) -> None:
 
 @of_everybody
 def models_of(provider_ids: Iterable[UUID]) -> list[tuple[str, str, str]]:
-    """Return what providers have to let: (card model, kind, profile), in order."""
+    """Return what providers have to let: (card model, kind, its MIG profile or thousandths of a card), in order."""
     with connection.cursor() as cursor:
         cursor.execute(_MODELS, {"providers": list(provider_ids)})
-        return [(model, kind, profile) for model, kind, profile in cursor.fetchall()]
+        return [(model, kind, part) for model, kind, part in cursor.fetchall()]
 
 
 _MODELS: Final = """
-    SELECT DISTINCT a.model, s.kind, s.profile
+    SELECT DISTINCT a.model, s.kind,
+        CASE WHEN s.kind = 'fraction' THEN lpad(s.share_permille::text, 4, '0') ELSE s.profile END
     FROM clusters_slice s
     JOIN clusters_accelerator a ON a.id = s.accelerator_id
     JOIN clusters_node n ON n.id = a.node_id

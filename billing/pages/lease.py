@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.leasing import hold_lease_over
+from billing.pages.lease_chart import held_words
 from billing.pages.lease_forms import EndForm
 from billing.pages.leases import available_kpis, lease_said
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
@@ -175,7 +176,7 @@ def _kpis(lease: LeaseDetail, used: Decimal | None, now: datetime, locale: str, 
     return (
         *((charged,) if with_money else ()),
         held,
-        Kpi(_("Holds"), gpus_words(lease.share_permille), foot=lease.accelerator_model),
+        Kpi(_("Holds"), gpus_words(lease.share_permille), foot=held_words(lease.accelerator_model, lease.parts)),
         Kpi(
             _("Rate"),
             unit_price(price, lease.currency, locale=locale) if price is not None else DASH,

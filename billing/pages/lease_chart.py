@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.pages.occupancy_chart import gpus_number, gpus_words, state_words
+from billing.pages.occupancy_chart import gpus_words, state_words
 from billing.queries.lease_list import LeaseRow
+from clusters.part_names import WHOLE, Part, names_of
 from metering.pages.node_lines import short_model
 from portal.charts import Block, Fact, Lane, Node, Tone, Window
 from portal.figures import DASH, moment, unit_price
@@ -123,8 +124,13 @@ def price_words(row: LeaseRow, locale: str) -> str:
 
 
 def holds_words(row: LeaseRow) -> str:
-    """Return what a lease holds: 4 × H100."""
-    return f"{gpus_number(row.share_permille)} × {short_model(row.accelerator_model)}"
+    """Return what a lease holds: 4 × H100, 2 × ¼ × H100."""
+    return names_of(short_model(row.accelerator_model), row.parts) or f"0 × {short_model(row.accelerator_model)}"
+
+
+def held_words(model: str, parts: Sequence[Part]) -> str:
+    """Return the card model that is held, with which parts of it where they are no whole cards."""
+    return model if {part.kind for part in parts} <= {WHOLE} else names_of(model, parts)
 
 
 def span_words(row: LeaseRow, locale: str) -> str:

@@ -14,6 +14,7 @@ from billing.models import Contract
 from billing.pages.local_inputs import LocalInput
 from clusters.capacity import COUNT_MAX, Wish
 from clusters.models import SliceKind
+from clusters.part_names import Part, part_name
 from portal.selects import LongSelect
 from tenants.telling import with_example
 
@@ -75,8 +76,17 @@ class WishForm(forms.Form):
     def wish(self) -> Wish:
         """Return what a valid form wishes for."""
         given = self.cleaned_data
-        model, kind, profile = given["what"].split("|")
-        return Wish(model, given["count"], given["from_at"], given["to_at"], kind, profile)
+        model, kind, part = given["what"].split("|")
+        fraction = kind == SliceKind.FRACTION
+        return Wish(
+            model,
+            given["count"],
+            given["from_at"],
+            given["to_at"],
+            kind,
+            profile="" if fraction else part,
+            share_permille=int(part) if fraction else None,
+        )
 
     def chosen(self) -> Contract:
         """Return the contract that a valid form names."""
@@ -96,13 +106,13 @@ class EndForm(forms.Form):
         field.help_text = _("Local time in %(zone)s") % {"zone": zone}
 
 
-def what_value(model: str, kind: str, profile: str) -> str:
-    """Return a card model, whole or in parts, as a form's value."""
-    return "|".join((model, kind, profile))
+def what_value(model: str, kind: str, part: str) -> str:
+    """Return a card model, whole or a part of it, as a form's value; of a fraction the part is its thousandths."""
+    return "|".join((model, kind, part))
 
 
-def what_words(model: str, kind: str, profile: str) -> str:
+def what_words(model: str, kind: str, part: str) -> str:
     """Return the same in words."""
-    if kind == SliceKind.WHOLE:
-        return model
-    return f"{model} · {profile}" if profile else _("%(model)s · in parts") % {"model": model}
+    if kind == SliceKind.FRACTION:
+        return part_name(model, Part(kind, share_permille=int(part)))
+    return part_name(model, Part(kind, part))

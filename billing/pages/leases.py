@@ -22,18 +22,21 @@ from billing.pages.lease_chart import (
     calendar,
     chart_window,
     day_choices,
+    held_words,
     holds_words,
     lease_url,
     price_words,
     read_days,
     span_words,
 )
-from billing.pages.lease_forms import EndForm, what_words
+from billing.pages.lease_forms import EndForm
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
 from billing.queries.availability import availability_of
 from billing.queries.lease_list import LeaseRow, StepRow, lease_of, lease_rows, quotes_of
 from billing.queries.lease_places import LeaseSums, lease_places, lease_sums
 from billing.rating.lease_wording import AtEnd, LeaseWording
+from clusters.models import SliceKind
+from clusters.part_names import Part, names_of
 from metering.pages.node_lines import short_model
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
@@ -236,7 +239,7 @@ def _kpis(sums: LeaseSums, now: datetime, locale: str) -> tuple[Kpi, ...]:
 def _lease_kpis(row: LeaseRow, now: datetime, locale: str) -> tuple[Kpi, ...]:
     left = "" if row.to_at is None or row.state == "ended" else _left(row.to_at - max(now, row.from_at))
     return (
-        Kpi(_("Holds"), gpus_words(row.share_permille), foot=row.accelerator_model),
+        Kpi(_("Holds"), gpus_words(row.share_permille), foot=held_words(row.accelerator_model, row.parts)),
         Kpi(_("GPU-hours so far"), number(Decimal(row.gpu_ms_held) / GPU_MS_PER_HOUR, digits=1), unit="h", foot=left),
         Kpi(_("Charged so far"), money(row.charged, row.currency, locale=locale), foot=price_words(row, locale)),
     )
@@ -249,12 +252,20 @@ def _left(span: timedelta) -> str:
     return ngettext("%(count)s hour left", "%(count)s hours left", hours) % {"count": hours}
 
 
+def quoted_words(quote: Quote) -> str:
+    """Return what a price is of: 8 × H100 80GB HBM3, 2 × ¼ × H100 80GB HBM3."""
+    model = short_model(quote.accelerator_model)
+    if quote.kind == SliceKind.FRACTION and quote.share_permille is None:
+        return f"{quote.count} × {_('%(model)s · in parts') % {'model': model}}"
+    return names_of(model, [Part(quote.kind, quote.profile, quote.share_permille or 0)] * quote.count)
+
+
 def _quote(quote: Quote, area: Area, locale: str) -> dict[str, Any]:
     contract = quote.contract
     return {
         "id": quote.id,
         "number": quote.number,
-        "what": f"{quote.count} × {short_model(what_words(quote.accelerator_model, quote.kind, quote.profile))}",
+        "what": quoted_words(quote),
         "contract": contract.number,
         "other": contract.provider.name if area == "tenant" else contract.tenant.name,
         "time": f"{moment(quote.from_at, UTC, locale=locale, year=False)} {DASH} "

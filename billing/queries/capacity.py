@@ -65,7 +65,7 @@ def capacity_answer(wish: Wish, contracts: Iterable[Contract], now: datetime) ->
 
 
 def offered_models(contracts: Iterable[Contract]) -> list[tuple[str, str, str]]:
-    """Return what the providers of some contracts have to let: (card model, kind, profile)."""
+    """Return what the providers of some contracts have to let: (card model, kind, MIG profile or thousandths)."""
     return models_of({contract.provider_id for contract in contracts})
 
 

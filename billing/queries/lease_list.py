@@ -1,7 +1,7 @@
 """Leases as both of their parties see them, and quotes that still stand."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
 from billing.terms import said_in_order
 from clusters.occupancy import Hold, held_gpu_ms
+from clusters.part_names import Part
 from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
@@ -40,7 +41,7 @@ class LeaseRow:
     """A lease up to an instant: what is held, what it cost so far, what happened to it.
 
     `price_per_gpu_hour` is the agreed one at the instant, None where the book's counts or the lease is flat.
-    `gpu_ms_held` is what was held by then; `charged` what is booked for it.
+    `parts` name each slice that it holds; `gpu_ms_held` is what was held by then; `charged` what is booked for it.
     """
 
     id: UUID
@@ -62,6 +63,7 @@ class LeaseRow:
     state: LeaseState
     gpu_ms_held: int
     steps: tuple[StepRow, ...]
+    parts: tuple[Part, ...] = ()
     charged: Decimal = Decimal(0)
 
 
@@ -96,8 +98,8 @@ def lease_rows(
             related.order_by("-from_at", "-pk")[:LEASES_MAX],
             key=lambda one: _order(_state(one.from_at, one.to_at, now), one.from_at, one.to_at, one.ref),
         )
-        held, charged = _holds(found), _charged(found)
-    return [_row(lease, held[lease.pk], charged.get(lease.pk, Decimal(0)), now) for lease in found]
+        (held, parts), charged = _holds(found), _charged(found)
+    return [_row(lease, held[lease.pk], parts, charged.get(lease.pk, Decimal(0)), now) for lease in found]
 
 
 def _charged(leases: Sequence[Term]) -> dict[UUID, Decimal]:
@@ -111,14 +113,16 @@ def _charged(leases: Sequence[Term]) -> dict[UUID, Decimal]:
     return {pk: owed for pk, owed in sums if owed is not None}
 
 
-def _holds(leases: Sequence[Term]) -> dict[UUID, list[Hold]]:
-    """What each holds or held, in the order of their making; one query."""
+def _holds(leases: Sequence[Term]) -> tuple[dict[UUID, list[Hold]], dict[str, Part]]:
+    """What each holds or held, in the order of their making, and what each slice is; one query."""
     rows = TermAllocation.objects.filter(term__in=leases).order_by("pk")
     found: dict[UUID, list[Hold]] = defaultdict(list)
-    of = ("slice_id", "slice__share_permille", "from_at", "to_at")
-    for term_id, slice_id, *rest in rows.values_list("term_id", *(f"allocation__{name}" for name in of)):
+    parts: dict[str, Part] = {}
+    of = ("slice_id", "slice__kind", "slice__profile", "slice__share_permille", "from_at", "to_at")
+    for term_id, slice_id, kind, profile, *rest in rows.values_list("term_id", *(f"allocation__{name}" for name in of)):
         found[term_id].append(Hold(str(slice_id), *rest))
-    return found
+        parts[str(slice_id)] = Part(kind, profile, rest[0])
+    return found, parts
 
 
 def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[LeaseRow]:
@@ -181,7 +185,7 @@ def _held_at(held: Sequence[Hold], at: datetime) -> list[Hold]:
     return [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)]
 
 
-def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> LeaseRow:
+def _row(lease: Term, held: Sequence[Hold], parts: Mapping[str, Part], charged: Decimal, now: datetime) -> LeaseRow:
     holds = [one for one in held if one.from_at < now]
     # What is held now; before the lease what is held first, after it what was held last.
     at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
@@ -216,5 +220,6 @@ def _row(lease: Term, held: Sequence[Hold], charged: Decimal, now: datetime) -> 
         state=state,
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
         steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
+        parts=tuple(parts[ref] for ref in sorted({one.slice_ref for one in current})),
         charged=charged,
     )

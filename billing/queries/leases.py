@@ -1,6 +1,5 @@
 """One lease of a provider: its terms, what is held under it, and what was charged for it so far."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +12,7 @@ from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
 from billing.terms import with_wordings
 from clusters.occupancy import Hold, held_gpu_ms
+from clusters.part_names import Part
 from tenants.models import Organization
 
 ALLOCATIONS_MAX = 200
@@ -59,8 +59,8 @@ class LeaseDetail:
     """A lease up to an instant.
 
     `held_gpu_ms` follows from what is held, to the second; `charged` and `charged_gpu_seconds` from the charges
-    booked, which reach `charged_to_at`. `share_permille` is what is held at the instant, else what will be first or
-    was last. `allocations` are the newest, `allocation_count` all.
+    booked, which reach `charged_to_at`. `share_permille` and `parts` are what is held at the instant, else what will be
+    first or was last. `allocations` are the newest, `allocation_count` all.
     """
 
     ref: str
@@ -77,6 +77,7 @@ class LeaseDetail:
     to_at: datetime | None
     held_gpu_ms: int
     share_permille: int
+    parts: tuple[Part, ...]
     charged: Decimal
     charged_gpu_seconds: Decimal
     charged_to_at: datetime | None
@@ -103,6 +104,7 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
     holds = [
         Hold(f"{row.accelerator_id}", row.share_permille, row.from_at, row.to_at) for row in rows if row.from_at < now
     ]
+    held = _held(rows, now)
     days, charged_to_at = _charges(lease)
     return LeaseDetail(
         ref=lease.ref,
@@ -118,7 +120,8 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
         from_at=lease.from_at,
         to_at=lease.to_at,
         held_gpu_ms=held_gpu_ms(holds, min(lease.from_at, now), now),
-        share_permille=_share(rows, now),
+        share_permille=sum(row.share_permille for row in held),
+        parts=tuple(Part(row.kind, row.profile, row.share_permille) for row in held),
         charged=sum((day.amount for day in days), Decimal(0)),
         charged_gpu_seconds=sum((day.gpu_seconds for day in days), Decimal(0)),
         charged_to_at=charged_to_at,
@@ -151,15 +154,14 @@ def _allocations(lease: Term) -> list[AllocationRow]:
     return [AllocationRow(*row) for row in rows]
 
 
-def _share(rows: list[AllocationRow], now: datetime) -> int:
+def _held(rows: list[AllocationRow], now: datetime) -> list[AllocationRow]:
     """What is held now; before the lease begins what is held first, after it what was held last."""
-    if not rows:
-        return 0
-    by_start: dict[datetime, int] = defaultdict(int)
-    for row in rows:
-        by_start[row.from_at] += row.share_permille
-    current = sum(row.share_permille for row in rows if row.from_at <= now and (row.to_at is None or row.to_at > now))
-    return current or by_start[min(by_start) if now < min(by_start) else max(by_start)]
+    current = [row for row in rows if row.from_at <= now and (row.to_at is None or row.to_at > now)]
+    if current or not rows:
+        return current
+    starts = {row.from_at for row in rows}
+    edge = min(starts) if now < min(starts) else max(starts)
+    return [row for row in rows if row.from_at == edge]
 
 
 def _charges(lease: Term) -> tuple[tuple[ChargedDay, ...], datetime | None]:

@@ -20,7 +20,7 @@ from billing.rating.lease_wording import LeaseWording
 from billing.term_versions import broken_links
 from billing.terms import gpu_hour_price
 from clusters.capacity import Wish, WrongWish
-from clusters.models import Allocation, Slice
+from clusters.models import Accelerator, Allocation, Slice, SliceKind
 from tests.billing.let import DAY, END, NOW, START, fresh, make_floor, quoted, reserved, steps, wish
 from tests.billing.test_holding import race
 from tests.billing.world import APRIL, H100, World, make_world
@@ -98,6 +98,33 @@ def test_reserving_holds_the_slices_for_the_whole_span_once(world: World, quote:
     assert gpu_hour_price(fresh(lease), START) == Decimal("2.35")
     assert steps(lease) == ["reserved"]
     assert broken_links(world.contract) == []
+
+
+def part(card: Accelerator, label: str, kind: SliceKind, share_permille: int, profile: str = "") -> None:
+    Slice.objects.create(
+        accelerator=card, label=label, kind=kind, share_permille=share_permille, profile=profile, created_at=NOW
+    )
+
+
+def test_a_lease_of_parts_of_cards_is_titled_by_the_parts(world: World) -> None:
+    card = world.make_slices(1)[0].accelerator
+    for place in range(3):
+        part(card, f"MIG-{place}", SliceKind.MIG, 143, "1g.10gb")
+        part(card, f"part-{place}", SliceKind.FRACTION, 250)
+    assert reserved(world).title == f"2 × {H100}"
+    assert reserved(world, wish(2, kind=SliceKind.MIG, profile="1g.10gb")).title == f"2 × {H100} MIG 1g.10gb"
+    quote = quoted(world, wish(2, kind=SliceKind.FRACTION))
+    assert (quote.share_permille, quote.amount) == (250, Decimal("2.35") * 14 * 24 / 2)
+    assert reserve_quote(quote_id=quote.id, by="alice", now=NOW).title == f"2 × ¼ × {H100}"
+
+
+def test_a_quote_of_fractions_of_several_sizes_names_none(world: World) -> None:
+    card = world.make_slices(1)[0].accelerator
+    for share in (125, 500):
+        part(card, f"part-{share}", SliceKind.FRACTION, share)
+    quote = quoted(world, wish(2, kind=SliceKind.FRACTION))
+    assert quote.share_permille is None
+    assert reserve_quote(quote_id=quote.id, by="alice", now=NOW).title == f"⅛ × {H100} + ½ × {H100}"
 
 
 def test_an_expired_quote_is_not_reserved(quote: Quote) -> None:

@@ -166,7 +166,20 @@ def test_from_the_earliest_start_on_the_wish_can_be_packed_and_not_before(
 def test_what_a_provider_has_to_let(cast: Cast) -> None:
     _, [whole] = node_of(cast, 1)
     parts_of(whole.accelerator, 1)
-    assert models_of([cast.provider.id]) == [(H100, "whole", ""), (H100, "mig", "1g.10gb")]
+    for share in (500, 125):
+        Slice.objects.create(
+            accelerator=whole.accelerator,
+            kind=SliceKind.FRACTION,
+            label=f"part-{share}",
+            share_permille=share,
+            created_at=EPOCH,
+        )
+    assert models_of([cast.provider.id]) == [
+        (H100, "whole", ""),
+        (H100, "mig", "1g.10gb"),
+        (H100, "fraction", "0125"),
+        (H100, "fraction", "0500"),
+    ]
     assert models_of([cast.outsider.id]) == []
 
 

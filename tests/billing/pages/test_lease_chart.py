@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
-from billing.pages.lease_chart import calendar, chart_window, day_choices, price_words, read_days
+from billing.pages.lease_chart import (
+    calendar,
+    chart_window,
+    day_choices,
+    held_words,
+    holds_words,
+    price_words,
+    read_days,
+)
 from billing.queries.lease_list import LeaseRow, LeaseState
+from clusters.part_names import FRACTION, Part
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 
@@ -36,7 +46,17 @@ def row(ref: str, state: LeaseState, contract: str = "C-1", price: str | None = 
         gpu_ms_held=0,
         charged=Decimal(0),
         steps=(),
+        parts=(Part(),) * 4,
     )
+
+
+def test_what_is_held_is_said_with_its_part() -> None:
+    whole = row("L-1", "running")
+    quarters = replace(whole, parts=(Part(FRACTION, "", 250),) * 2)
+    assert [holds_words(one) for one in (whole, quarters)] == ["4 × H100", "2 × ¼ × H100"]
+    assert holds_words(replace(whole, parts=())) == "0 × H100"
+    said = [held_words("NVIDIA H100", one.parts) for one in (whole, quarters)]
+    assert said == ["NVIDIA H100", "2 × ¼ × NVIDIA H100"]
 
 
 def test_today_is_near_the_start_and_has_the_short_address() -> None:

@@ -15,6 +15,7 @@ from tenants.models import Organization
 NOW = datetime(2026, 3, 9, 22, 59, 59, tzinfo=UTC)
 WHOLE = ("sample", SliceKind.WHOLE, "")
 PART = ("sample", SliceKind.MIG, "1g.10gb")
+QUARTER = ("sample", SliceKind.FRACTION, "0250")
 
 
 def contract(number: str, zone: str) -> Contract:
@@ -32,7 +33,7 @@ GIVEN = {
 
 
 def form(**changes: str) -> WishForm:
-    return WishForm(GIVEN | changes, contracts=CONTRACTS, offered=[WHOLE, PART], now=NOW)
+    return WishForm(GIVEN | changes, contracts=CONTRACTS, offered=[WHOLE, PART, QUARTER], now=NOW)
 
 
 def test_a_wish_is_read_in_the_zone_of_the_chosen_contract() -> None:
@@ -103,8 +104,15 @@ def test_a_time_that_never_was_is_refused_as_an_end() -> None:
 
 
 def test_cards_are_said_whole_by_profile_or_in_parts() -> None:
-    assert [what_words(*one) for one in (WHOLE, PART, ("sample", SliceKind.MIG, ""))] == [
+    assert [what_words(*one) for one in (WHOLE, PART, ("sample", SliceKind.MIG, ""), QUARTER)] == [
         "sample",
-        "sample · 1g.10gb",
-        "sample · in parts",
+        "sample MIG 1g.10gb",
+        "sample MIG",
+        "¼ × sample",
     ]
+
+
+def test_a_fraction_is_wished_for_by_its_size() -> None:
+    made = form(what=what_value(*QUARTER))
+    assert made.is_valid()
+    assert (made.wish().kind, made.wish().profile, made.wish().share_permille) == (SliceKind.FRACTION, "", 250)

@@ -20,7 +20,8 @@ from billing.pages.lease_requests import refusal_words
 from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, reserve_quote
 from billing.rating.lease_wording import AtEnd, EarlyEnd, LeaseWording
 from clusters.capacity import Wish, WrongWish
-from clusters.models import Allocation
+from clusters.models import Allocation, Slice, SliceKind
+from metering.pages.node_lines import short_model
 from tests.billing.world import H100, World, make_world
 from tests.factories import Cast
 from tests.kept import kept
@@ -51,6 +52,27 @@ def world(cast: Cast) -> World:
     made = make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant), time_zone="America/New_York")
     made.make_slices(4)
     return made
+
+
+def test_a_part_of_a_card_is_named_by_choice_quote_list_and_lease(cast: Cast, world: World, client: Client) -> None:
+    card = Slice.objects.filter(accelerator__node__cluster__provider=cast.provider)[0].accelerator
+    for place in range(4):
+        Slice.objects.create(
+            accelerator=card,
+            kind=SliceKind.FRACTION,
+            label=f"part-{place}",
+            share_permille=250,
+            created_at=datetime.now(UTC),
+        )
+    client.force_login(cast.alice)
+    assert f"¼ × {H100}" in text_of(client.get("/t/leases/new/"))
+    client.post("/t/leases/quote/", asked(world, what=f"{H100}|fraction|0250"))
+    assert f"2 × ¼ × {short_model(H100)}" in text_of(client.get("/t/leases/"))
+    lease = reserve_quote(quote_id=Quote.objects.get().id, by="alice", now=datetime.now(UTC))
+    assert f"2 × ¼ × {short_model(H100)}" in text_of(client.get("/t/leases/?view=list"))
+    assert f"2 × ¼ × {H100}" in text_of(client.get(f"/t/leases/{lease.ref}/"))
+    client.force_login(cast.petra)
+    assert text_of(client.get(f"/p/leases/{lease.ref}/")).count(f"2 × ¼ × {H100}") == 2
 
 
 def test_a_tenant_walks_from_question_to_lease_and_to_its_end(cast: Cast, world: World, client: Client) -> None:

@@ -12,10 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.leasing import end_lease_early
-from billing.models import LeaseStep
+from billing.models import LeaseStep, Quote
 from billing.pages.lease_chart import read_days
-from billing.pages.leases import step_words
+from billing.pages.leases import quoted_words, step_words
 from billing.queries.lease_list import lease_rows
+from clusters.models import SliceKind
 from tests.billing.pages.let_floor import LetFloor, let_now
 from tests.factories import Cast
 from tests.kept import kept
@@ -45,6 +46,20 @@ def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client:
         for view in ("", "?view=list"):
             page = client.get(f"/{area}/leases/{view}").content.decode()
             assert f'href="/{area}/leases/{let.long.ref}/"' in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "share", "said"),
+    [
+        (SliceKind.WHOLE, "", None, "2 × H100"),
+        (SliceKind.MIG, "1g.10gb", None, "2 × H100 MIG 1g.10gb"),
+        (SliceKind.FRACTION, "", 125, "2 × ⅛ × H100"),
+        (SliceKind.FRACTION, "", None, "2 × H100 · in parts"),
+    ],
+)
+def test_a_quote_names_the_part_of_a_card(kind: SliceKind, profile: str, share: int | None, said: str) -> None:
+    quote = Quote(accelerator_model="NVIDIA H100", kind=kind, profile=profile, share_permille=share, count=2)
+    assert quoted_words(quote) == said
 
 
 def test_the_calendar_moves_and_what_cannot_be_read_is_today(cast: Cast, client: Client, let: LetFloor) -> None:
