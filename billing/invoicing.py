@@ -15,6 +15,7 @@ from billing.canonical import canonical
 from billing.evidence import Header, Proof, differences, issued_again, make_document, read_basis
 from billing.evidence_adjustments import Restated
 from billing.evidence_taxes import Taxes
+from billing.line_details import detail_of
 from billing.models import (
     Adjustment,
     BillingPeriod,
@@ -27,15 +28,14 @@ from billing.models import (
     InvoiceTax,
     TaxSettings,
 )
-from billing.money import from_minor, round_to_minor, to_decimals
+from billing.money import from_minor, round_to_minor
 from billing.rating import lines as rating_lines
 from billing.rating.adjusting import is_adjustment
-from billing.rating.availability import RULE_CREDIT, credit_percent, measure
 from billing.rating.inputs import facts_of
 from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.rating.price_rules import price_row
-from billing.rating.rated import Rated, RatedLine, TermKind, Unit
+from billing.rating.rated import Rated, TermKind, Unit
 from billing.rating.share_settling import settle_by
 from billing.rating.wording import plain
 from billing.rating.words import line_words
@@ -50,7 +50,6 @@ LEASES_HEADING = "GPU leases"
 LATE_HEADING = "Adjustments of earlier periods"
 OTHER_HEADING = "Other"
 BATCH_ROWS = 2_000
-AVAILABLE_DECIMALS = 4
 
 
 DocumentOf = Callable[[Header, Taxes], dict[str, Any]]
@@ -256,23 +255,12 @@ def _heading(line: rating_lines.InvoiceLine) -> str:
 
 
 def _description(line: rating_lines.InvoiceLine, title: str, basis: PeriodBasis) -> str:
-    """Return what a line is: term, title, the term that it takes something off, and the words of its rule."""
+    """Return what a line is: term, title, the term that it takes something off, what it goes by, and its rule."""
     first = line.sublines[0]
     about = first.about_ref if is_adjustment(first) else ""
     share = "a share" if line.share_percent is None else f"{line.share_percent.normalize():f} %"
     words = line_words(line.sublines[0].rule, share)
-    return " · ".join(filter(None, (line.term_ref, title, about, _measured(first, basis), words)))
-
-
-def _measured(line: RatedLine, basis: PeriodBasis) -> str:
-    """What a credit by availability goes by: how much of the time held could be used, and the step that it reached."""
-    term = next((each for each in basis.terms if each.ref == line.term_ref), None)
-    if line.rule != RULE_CREDIT or term is None:
-        return ""
-    [wording] = [each.wording for each in term.stretches if each.contract_version == line.contract_version][:1]
-    available = measure(term, wording.causes, basis.window).fraction
-    percent = credit_percent(wording.ladder, available)
-    return f"{plain(to_decimals(available * 100, AVAILABLE_DECIMALS))} % → −{plain(percent)} %"
+    return " · ".join(filter(None, (line.term_ref, title, about, detail_of(line, basis), words)))
 
 
 def _line(invoice: Invoice, position: int, line: rating_lines.InvoiceLine, group: str, description: str) -> InvoiceLine:

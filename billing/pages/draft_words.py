@@ -53,7 +53,7 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
         before = line.previous_amount
         rows.append(
             {
-                "title": " · ".join(filter(None, (line.model or line.term_ref, line.title))),
+                "title": " · ".join(filter(None, (line.model or line.term_ref, line.title, line.detail))),
                 "about": words,
                 "quantity": quantity_words(line.quantity, line.unit),
                 "amount": money(line.amount, currency, locale=locale),

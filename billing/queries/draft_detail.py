@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 
 from billing.bases import Grain, read_basis, window_of
-from billing.basis import rate
+from billing.basis import PeriodBasis, rate
+from billing.line_details import detail_of
 from billing.models import Adjustment, BillingPeriod, Charge, ContractState, Invoice, InvoiceLine, PeriodState
 from billing.money import exact_sum, from_minor, round_to_minor
 from billing.rating.inputs import facts_of
@@ -56,7 +57,10 @@ class DraftEntry:
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """A line as it would be issued now; `amount` is 0 where only the period before had it."""
+    """A line as it would be issued now; `amount` is 0 where only the period before had it.
+
+    `detail` is what it goes by beside its rule.
+    """
 
     term_ref: str
     title: str
@@ -67,6 +71,7 @@ class DraftLine:
     amount: Decimal
     previous_amount: Decimal | None
     adjusts: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +122,9 @@ def draft_detail(
         return None
     basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD, summed=True)
     bill = make_bill(rate(basis).lines, basis.currency)
-    titles = {term.ref: term.title for term in basis.terms}
     late = {fact.source: fact for fact in facts_of(basis.facts, Adjusted)}
     withheld = Adjustment.objects.filter(into=period).aggregate(amount=Sum("withheld"))["amount"] or Decimal(0)
-    lines = _beside(in_order(bill.lines), _previous_lines(period), titles, late)
+    lines = _beside(in_order(bill.lines), _previous_lines(period), basis, late)
     entry = _entry(period, now, amount=bill.total)
     ready, tax = (
         None if amount is None else round_to_minor(amount, basis.currency)
@@ -216,9 +220,10 @@ def _previous_lines(period: BillingPeriod) -> Mapping[_About, InvoiceLine]:
 def _beside(
     lines: Sequence[RatedInvoiceLine],
     previous: Mapping[_About, InvoiceLine],
-    titles: Mapping[str, str],
+    basis: PeriodBasis,
     late: Mapping[str, Adjusted],
 ) -> tuple[DraftLine, ...]:
+    titles = {term.ref: term.title for term in basis.terms}
     left = dict(previous)
     found: list[DraftLine] = []
     for line in lines:
@@ -236,6 +241,7 @@ def _beside(
                 amount=line.amount,
                 previous_amount=None if before is None else before.amount,
                 adjusts=fact.invoice or f"{fact.from_at:%Y-%m-%d}" if fact else "",
+                detail=detail_of(line, basis),
             )
         )
     gone = [
