@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from billing.money import to_decimals
+from billing.money import minor_digits, to_decimals
 from billing.rating.availability import RULE_CREDIT, credit_percent, measure
 from billing.rating.rated import line_key
 from billing.rating.tiers import RULE_PACKAGE, RULE_PACKAGED
@@ -28,7 +28,7 @@ AVAILABLE_DECIMALS: Final = 4
 
 
 def detail_of(line: InvoiceLine, basis: PeriodBasis) -> str:
-    """Return what a line goes by: 99.1 % → −10 %, or mega: 2 × 1,000,000 → 2 × 5 USD; "" for any other."""
+    """Return what a line goes by: 99.1 % → −10 %, or mega: 2 × 1,000,000 → 2 × 5.00 USD; "" for any other."""
     term = next((each for each in basis.terms if each.ref == line.term_ref), None)
     said = _SAID.get(line.sublines[0].rule)
     return said(line, term, basis) if said and term else ""
@@ -51,7 +51,7 @@ def _begun(line: InvoiceLine, term: TermInput, basis: PeriodBasis) -> str:
             # A package's line is keyed by its name, and by the year of the contract where its span is one.
             key = line_key(part.term_kind, part.term_ref, part.contract_version, "", "package", package.name)
             if part.line_key == key or part.line_key.startswith(f"{key}|"):
-                counts[package.name, package.units, plain(package.amount_per_package)] += int(part.quantity)
+                counts[package.name, package.units, _amount(package, basis.currency)] += int(part.quantity)
     return " + ".join(
         f"{name}: {count} × {units:,} → {count} × {amount} {basis.currency}"
         for (name, units, amount), count in sorted(counts.items())
@@ -65,6 +65,13 @@ def _used(line: InvoiceLine, term: TermInput, _basis: PeriodBasis) -> str:
 
 def _covering(packages: Iterable[Package], part: RatedLine) -> str:
     return next((each.name for each in packages if each.covers(part.model, part.token_class)), "")
+
+
+def _amount(package: Package, currency: str) -> str:
+    """Return what a package costs, with the currency's decimals at least."""
+    text = plain(package.amount_per_package)
+    decimals = len(text.partition(".")[2])
+    return text if decimals >= minor_digits(currency) else f"{package.amount_per_package:.{minor_digits(currency)}f}"
 
 
 def _packages(term: TermInput, part: RatedLine) -> tuple[Package, ...]:

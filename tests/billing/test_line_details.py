@@ -18,7 +18,7 @@ MEGA = {
     "units": 1_000_000,
     "amount_per_package": "5.00",
 }
-SMALL = {"name": "small %", "models": ["large"], "quantities": ["output"], "units": 10, "amount_per_package": "0.25"}
+SMALL = {"name": "small %", "models": ["large"], "quantities": ["output"], "units": 10, "amount_per_package": "0.125"}
 
 
 def details(*wordings: TokenPriceWording, usage: list[Any] | None = None) -> dict[tuple[str, str], str]:
@@ -32,7 +32,7 @@ def details(*wordings: TokenPriceWording, usage: list[Any] | None = None) -> dic
 
 def test_packages_are_named_with_how_many_of_what_size_at_what_price() -> None:
     assert details(wording(packages=[MEGA])) == {
-        ("token_price_package", ""): "mega: 2 × 1,000,000 → 2 × 5 USD",
+        ("token_price_package", ""): "mega: 2 × 1,000,000 → 2 × 5.00 USD",
         ("token_price_packaged", "small"): "mega",
     }
 
@@ -40,7 +40,7 @@ def test_packages_are_named_with_how_many_of_what_size_at_what_price() -> None:
 def test_packages_of_several_names_and_of_a_year_stand_beside_each_other() -> None:
     usage = [used("input", 900_000), used("output", 25, model="large")]
     assert details(wording(packages=[SMALL, MEGA | {"span": "year"}]), usage=usage) == {
-        ("token_price_package", ""): "mega: 1 × 1,000,000 → 1 × 5 USD + small %: 3 × 10 → 3 × 0.25 USD",
+        ("token_price_package", ""): "mega: 1 × 1,000,000 → 1 × 5.00 USD + small %: 3 × 10 → 3 × 0.125 USD",
         ("token_price_packaged", "large"): "small %",
         ("token_price_packaged", "small"): "mega",
     }
@@ -50,7 +50,7 @@ def test_a_package_that_an_amendment_made_dearer_is_named_at_both_prices() -> No
     before, after = wording(packages=[MEGA]), wording(packages=[MEGA | {"amount_per_package": "6.50"}])
     usage = [used("input", 1_000_000), used("input", 1_000_001, at=TO.replace(month=3, day=20))]
     assert details(before, after, usage=usage)["token_price_package", ""] == (
-        "mega: 1 × 1,000,000 → 1 × 5 USD + mega: 2 × 1,000,000 → 2 × 6.5 USD"
+        "mega: 1 × 1,000,000 → 1 × 5.00 USD + mega: 2 × 1,000,000 → 2 × 6.50 USD"
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -214,3 +215,35 @@ def test_an_allowance_takes_the_dearest_units_of_the_period_whenever_they_were_u
     window = RatingWindow("USD", "UTC", FROM, TO, TO, (cheaper, dearer))
     rated = rate_token_price(term([used("output", 10), used("output", 10, at=MIDDLE)], agreed), window)
     assert rated.exact_total == 10 * Fraction("0.5") / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("more", "billed"),
+    [
+        # 1.0 × 40, then what is dearest: 0.4 × 4 × 1.5 and 1.6 × 4 at half, 0.4 × 4 at a quarter.
+        ({"together": True}, "44.80"),
+        # 40, and of the small model by itself 0.4 × 6 and 0.6 × 4 in full, 1.4 × 4 at half.
+        ({}, "47.60"),
+        # 3.4 million lie in the last tier: all of 40 + 2.40 + 8 at a quarter.
+        ({"together": True, "mode": "volume"}, "12.60"),
+        # By itself the large model stays in the first, the small one's 2.4 million lie in the second.
+        ({"mode": "volume"}, "45.20"),
+    ],
+)
+def test_tiers_together_and_priority_come_to_what_arithmetic_by_hand_does(more: dict[str, Any], billed: str) -> None:
+    tiers = table((1_000_000, "100"), (3_000_000, "50"), (None, "25"), **more)
+    agreed = wording(tiers=[tiers], multipliers=[{"mark": "priority", "factor": "1.5"}])
+    usage = [
+        used("output", 2_000_000),
+        used("output", 400_000, marks="priority"),
+        used("output", 1_000_000, model="large"),
+    ]
+    assert rate(usage, agreed).exact_total == Fraction(billed)
+
+
+def test_priority_multiplies_the_prices_of_a_table_too() -> None:
+    """0.4 × 8 × 1.5 first, since it is dearest, then 0.6 × 8, and 1.4 × 4 in the second tier."""
+    tiers = {"tiers": [{"up_to": 1_000_000, "price": "8"}, {"price": "4"}], "price_unit": "per_mtok"}
+    agreed = wording(tiers=[table((None, "100")) | tiers], multipliers=[{"mark": "priority", "factor": "1.5"}])
+    usage = [used("output", 2_000_000), used("output", 400_000, marks="priority")]
+    assert rate(usage, agreed).exact_total == Fraction("15.20")
