@@ -6,19 +6,23 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
-from django.db import ProgrammingError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from psycopg import sql
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import DeadlockDetected, InsufficientPrivilege, LockNotAvailable
 
 from forecourt.rows.declared import DECLARED
 from forecourt.rows.statements import all_statements, role_statements
 from tenants.limits.roles import READER_ROLE, WEB_ROLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.backends.utils import CursorWrapper
 
 LOCK: Final = 7_206_501_843
 LOCK_TIMEOUT: Final = "10s"
+TRIES_MAX: Final = 5
+"""It takes every table there is, one after the other, while a platform that is up takes some in another order."""
 # The comment of a function that stands for all that is declared says which version of it.
 SEAL: Final = "app_partners"
 HELD: Final = """
@@ -42,6 +46,16 @@ def limit_rows() -> bool:
     """Make roles, functions and policies as declared; says whether anything was to be done. Raises RolesMissing."""
     models = [one for one in apps.get_models(include_auto_created=True) if not one._meta.proxy]
     statements = all_statements(models, DECLARED)
+    for _ in range(TRIES_MAX - 1):
+        try:
+            return _limit_rows(statements)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DeadlockDetected | LockNotAvailable):
+                raise
+    return _limit_rows(statements)
+
+
+def _limit_rows(statements: Sequence[str]) -> bool:
     seal = sha256("\n".join(statements).encode()).hexdigest()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +20,7 @@ from tenants.limits.roles import READER_ROLE, WEB_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +109,36 @@ def test_migrating_ends_with_it() -> None:
     execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
     call_command("migrate", verbosity=0, interactive=False)
     assert not limit_rows()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_platform_that_waits_for_it_begins_again() -> None:
+    tables = sorted(table for table, _policy in policies())
+    execute("COMMENT ON FUNCTION app_partners() IS 'an earlier version'")
+    with psycopg.connect(**connection.get_connection_params()) as platform, ThreadPoolExecutor(1) as pool:
+        platform.execute("LOCK TABLE tenants_auditentry IN ACCESS SHARE MODE")
+        applied = pool.submit(limited_elsewhere)
+        until_it_waits(applied)
+        # It has taken some of these by now, and waits for the one above: whoever waited first is sent back.
+        for table in tables:
+            platform.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        platform.rollback()
+        assert applied.result(timeout=60)
+    assert not limit_rows()
+
+
+def limited_elsewhere() -> bool:
+    try:
+        return limit_rows()
+    finally:
+        connection.close()
+
+
+def until_it_waits(applied: Future[bool]) -> None:
+    while not applied.done():
+        if rows("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tenants_auditentry'::regclass"):
+            return
+        time.sleep(0.01)
 
 
 def test_a_look_at_the_plan_changes_nothing() -> None:
