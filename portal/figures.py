@@ -34,6 +34,12 @@ UNITS: dict[str, tuple[tuple[Decimal, str], ...]] = {
     "zh": ((Decimal(10) ** 12, "万亿"), (Decimal(10) ** 8, "亿"), (Decimal(10) ** 4, "万")),
 }
 
+MARKS: dict[str, dict[str, str]] = {
+    "en": {"colon": ": ", "comma": ", ", "list": ", "},
+    "zh": {"colon": "\N{FULLWIDTH COLON}", "comma": "\N{FULLWIDTH COMMA}", "list": "\N{IDEOGRAPHIC COMMA}"},
+}
+"""What stands between parts of a line that no one message holds; full-width marks bring their own room."""
+
 
 def locale_for(language: str) -> str:
     """The locale of a Django language code: every Chinese reads ``zh_Hans_CN``, everyone else ``en_GB``."""
@@ -42,7 +48,15 @@ def locale_for(language: str) -> str:
 
 def listed(words: Iterable[str], locale: str) -> str:
     """Words one after another, with the mark between them that the language lists by."""
-    return ("、" if locale == ZH else ", ").join(words)
+    return mark("list", locale).join(words)
+
+
+def mark(name: str, locale: str) -> str:
+    """The ``colon``, ``comma`` or mark of a ``list`` between parts of a line, with the room that follows it.
+
+    A KeyError says that there is no mark of that name.
+    """
+    return MARKS[locale[:2]][name]
 
 
 def _rounded(value: Number, digits: int) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portal.punctuation import between
 from tenants.actors import Actor
 from tenants.authentication import Program
 from tenants.models import ApiKey, Membership, Role, User
@@ -53,7 +54,7 @@ def named_actors(organization: Organization, actors: Collection[str]) -> dict[st
     for each in actors:
         before, _space, prefix = each.rpartition(" ")
         name = own.get(each) or (names.get(prefix) if before in KEYS else None)
-        said[each] = f"{name}, {organization.name}" if name else each
+        said[each] = f"{name}{between('comma')}{organization.name}" if name else each
     return said
 
 

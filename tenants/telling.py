@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from portal.punctuation import joined
 from tenants.problems import Problem
 from tenants.sentences import ForPrograms, Name, Names, Sentence
 
@@ -20,7 +21,7 @@ def told(text: object, called: Called = str) -> str:
     if isinstance(text, Name):
         return called(text)
     if isinstance(text, Names):
-        return ", ".join(map(called, text.names))
+        return joined(map(called, text.names))
     if isinstance(text, ForPrograms):
         return told(text.people, called)
     if not isinstance(text, Sentence):

@@ -16,6 +16,7 @@ from billing.pages.budget_lines import WHOLE, WIDTH
 from portal.charts import Column, Fact, Limit, Part, Series, bar, column_table, line_chart
 from portal.figures import axis, clock, day, moment, number
 from portal.parts import Kpi
+from portal.punctuation import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def budget_kpis(known: KnownUse, budget: Budget, now: datetime, locale: str) -> 
 def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
     """Return what happens, and who is told, in sentences."""
     told = _("Letters go to %(readers)s; programs are told by the webhook budget.threshold.") % {
-        "readers": ", ".join(readers) or _("nobody: no owner, admin or billing person has an address")
+        "readers": joined(readers) or _("nobody: no owner, admin or billing person has an address")
     }
     return [part for part in (told_words(rule), told, stop_words(rule, locale)) if part]
 

@@ -29,6 +29,7 @@ from billing.queries.usage_sheet import billing_zone
 from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import locale_for
 from portal.parts import Action, Empty
+from portal.punctuation import joined
 from portal.shell import Crumb
 from tenants.listing.csv_files import cells_of, columns_of, csv_answer
 from tenants.models import User
@@ -170,7 +171,7 @@ def _home(request: HttpRequest, organization: Organization, place: Place) -> Htt
             _("Nothing was told yet"), _("What reaches a threshold is listed here, once each."), icon="bell"
         ),
         "pagination": pagination(request.path, {}, page, alerts.count()),
-        "readers": ", ".join(readers_of(organization)),
+        "readers": joined(readers_of(organization)),
     }
     return render(request, "billing/budgets.html", context)
 

@@ -24,6 +24,7 @@ from billing.pages.refused_fields import say_at_field
 from billing.queries.cluster_costs import ClusterFigures, CostVersion, cluster_costs
 from portal.figures import DASH, locale_for, moment, money, number, unit_price
 from portal.parts import Empty, Notice
+from portal.punctuation import joined
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.roles import EDIT_COSTS, READ_INVOICES, allows
@@ -239,7 +240,7 @@ def _unknown_cards(found: ClusterFigures, now: datetime) -> Notice | None:
     return Notice(
         _("The cost of some cards is not known."),
         _("Nobody entered a price for %(models)s: their time is counted, and no margin is shown for it.")
-        % {"models": ", ".join(missing)},
+        % {"models": joined(missing)},
         "warn",
     )
 

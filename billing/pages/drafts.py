@@ -29,6 +29,7 @@ from billing.queries.draft_detail import DraftDetail, DraftState, draft_detail, 
 from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
 from portal.figures import locale_for, money
 from portal.parts import Choice, Empty, Kpi
+from portal.punctuation import between
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -145,7 +146,7 @@ def provider_draft_gaps(request: HttpRequest, organization: Organization, *, per
     try:
         accept_gaps(period_id=period_id, gaps=gaps, reason=reason, actor=_actor(request), now=datetime.now(UTC))
     except Problem as problem:
-        messages.error(request, f"{problem.title}: {told(problem.said)}")
+        messages.error(request, f"{problem.title}{between('colon')}{told(problem.said)}")
     else:
         messages.success(request, _("It is accepted, and kept with the reason. The period closes without it."))
     return redirect("provider-draft", period_id=period_id)

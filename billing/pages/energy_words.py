@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.pages.margin_words import carbon_words, decimal_of, small_energy
 from portal.figures import number, share
+from portal.punctuation import between
 
 if TYPE_CHECKING:
     from billing.queries.energy import TenantEnergy
@@ -39,4 +40,4 @@ def _per_mtok(found: TenantEnergy) -> str:
     if found.carbon_g_per_mtok is None:
         return energy
     grams = number(decimal_of(found.carbon_g_per_mtok), digits=1)
-    return f"{energy}, " + _("%(grams)s g CO2e") % {"grams": grams}
+    return energy + between("comma") + _("%(grams)s g CO2e") % {"grams": grams}

@@ -27,6 +27,7 @@ from billing.statements.transfers import take_back
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, moment, money
 from portal.parts import Empty
+from portal.punctuation import joined
 from tenants.models import Organization, User
 from tenants.problems import Problem
 from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
@@ -200,7 +201,7 @@ def _left_out(found: tuple[tuple[str, Lacking], ...]) -> str:
         Lacking.BIC: _("%(provider)s (outside SEPA, no BIC)"),
         Lacking.LIMIT: _("%(provider)s (more than one transfer can be of)"),
     }
-    return ", ".join(why[lacking] % {"provider": provider} for provider, lacking in found)
+    return joined(why[lacking] % {"provider": provider} for provider, lacking in found)
 
 
 def _standing(standing: Standing, locale: str) -> dict[str, Any]:

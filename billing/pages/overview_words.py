@@ -18,6 +18,7 @@ from metering.attention import Finding
 from metering.pages.fleet_strip import FINDINGS_SHOWN, gpus, shown_finding
 from portal.figures import DASH, change, day, energy, moment, money, number, share, watts
 from portal.parts import Kpi, PillTone
+from portal.punctuation import between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ def finding_lines(findings: Sequence[Finding], now: datetime, locale: str) -> li
     lines = []
     for finding in findings[:FINDINGS_SHOWN]:
         shown = shown_finding(finding, now, locale)
-        lines.append(ToDo(shown.severe, f"{shown.node}: {shown.title}", shown.text, shown.url))
+        lines.append(ToDo(shown.severe, f"{shown.node}{between('colon')}{shown.title}", shown.text, shown.url))
     more = len(findings) - FINDINGS_SHOWN
     if more > 0:
         title = ngettext("%(count)s more node needs attention", "%(count)s more need attention", more)

@@ -28,6 +28,7 @@ from billing.queries.served_models import unseen_names
 from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_of
 from portal.figures import locale_for, moment, money, money_change
 from portal.parts import Kpi
+from portal.punctuation import joined
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -161,7 +162,7 @@ def _unseen(draft: DraftRow, before: PriceList) -> str:
     priced = {key.model for key in before}
     unseen = unseen_names(book.provider, [key for key in draft.prices if key.model not in priced])
     like = _("%(name)s (is %(like)s meant?)")
-    return ", ".join(like % {"name": name, "like": near} if near else name for name, near in unseen.items())
+    return joined(like % {"name": name, "like": near} if near else name for name, near in unseen.items())
 
 
 def _kpis(draft: DraftRow, effects: tuple[ContractEffect, ...], told: list[ContractEffect], locale: str) -> list[Kpi]:

@@ -18,6 +18,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
+from portal.punctuation import between
 
 NEW_ROWS: Final = 3
 PRICE_CHARS_MAX: Final = 40
@@ -69,7 +70,7 @@ class DraftForm(forms.Form):
         super().__init__(data, initial={"effective_at": shown, "revision": revision})
         self.keys = sorted(prices)
         for place, key in enumerate(self.keys):
-            self._add(f"price-{place}", f"{name_of(key)}: {what_of(key)}", plain(prices[key]))
+            self._add(f"price-{place}", f"{name_of(key)}{between('colon')}{what_of(key)}", plain(prices[key]))
         for place in range(NEW_ROWS):
             self._add(f"new-model-{place}", _("Model, card or storage"), size=200)
             lengths = [("", _("all lengths")), *((f"{over}", f"{over:,}") for over in CONTEXT_BANDS[1:])]
@@ -151,7 +152,7 @@ def changed(price: Decimal, percent: Decimal) -> Decimal:
 
 def _choices() -> Sequence[tuple[str, str]]:
     counted = [
-        (f"{row.price_unit}|{row.name}", f"{counted_words(row.name)}, {unit_words(row.price_unit)}")
+        (f"{row.price_unit}|{row.name}", f"{counted_words(row.name)}{between('comma')}{unit_words(row.price_unit)}")
         for row in QUANTITIES.values()
     ]
     held = [(f"{unit}|", unit_words(unit)) for unit in (PriceUnit.PER_GPU_HOUR, PriceUnit.PER_GB_MONTH)]

@@ -15,6 +15,7 @@ from billing.pages.local_inputs import LocalInput
 from billing.pages.row_fields import NOTHING
 from billing.pages.term_values import VALUES
 from portal.figures import listed, locale_for
+from portal.punctuation import between
 from tenants.sentences import ForPrograms, Name, Sentence
 from tenants.telling import with_example
 
@@ -92,7 +93,9 @@ def say_at_field(form: forms.Form, problem: Problem) -> None:
     if name in form.fields:
         form.add_error(name, said.removeprefix(f"{field}: "))
     else:
-        form.add_error(None, f"{field_words(field)}: {said}" if field and not said.startswith(field) else said)
+        form.add_error(
+            None, f"{field_words(field)}{between('colon')}{said}" if field and not said.startswith(field) else said
+        )
 
 
 def _example(example: object) -> object:

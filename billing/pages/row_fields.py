@@ -5,6 +5,7 @@ own list stands in one cell, its parts with spaces between them and its entries 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -17,7 +18,10 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from portal.figures import listed, locale_for
+from portal.punctuation import between
 
+COMMAS: Final = re.compile("[,\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}]")
+"""What people write between words, in either language."""
 BLANK_ROWS: Final = 3
 ROWS_MAX: Final = 1_000
 CELL_MAX: Final = 2_000
@@ -40,7 +44,7 @@ class WordsField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         """Return the words; an empty text is no value."""
         text: str = super().to_python(value) or ""
-        return [word for part in text.split(",") if (word := part.strip())] if text else ""
+        return [word for part in COMMAS.split(text) if (word := part.strip())] if text else ""
 
 
 class KnownWordsField(WordsField):
@@ -50,7 +54,7 @@ class KnownWordsField(WordsField):
     """
 
     def __init__(self, *, known: Mapping[str, str], **given: Any) -> None:
-        said = _("With commas between them, such as: %(words)s") % {"words": ", ".join(known.values())}
+        said = _("With commas between them, such as: %(words)s") % {"words": between("comma").join(known.values())}
         super().__init__(**{"help_text": said, **given})
         self.known = dict(known)
         self.words = {name.casefold(): word for word, called in known.items() for name in (word, called)}
@@ -141,7 +145,7 @@ class Column:
         """The order of an entry's parts, where the cell holds a list of its own; or words that it knows."""
         known = [*getattr(self.field, "known", {}).values()][:WORDS_HINTED]
         if known:
-            return _("such as: %(words)s") % {"words": ", ".join(known)}
+            return _("such as: %(words)s") % {"words": between("comma").join(known)}
         labels = [str(part.label) for part in getattr(self.field, "parts", {}).values()]
         return listed(labels, locale_for(get_language() or ""))
 

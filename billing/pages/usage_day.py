@@ -26,6 +26,7 @@ from metering.key_queries import known_keys, projects_of
 from portal.charts import Column, ColumnState, Fact, column_table, stacked_columns
 from portal.figures import axis, compact, day, locale_for, number
 from portal.parts import Action, Empty
+from portal.punctuation import between
 from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.roles import READ_USAGE
@@ -125,7 +126,7 @@ def _context(shown: Shown) -> dict[str, Any]:
     if shown.hour:
         crumbs.append(Crumb(_clock(shown.hour[0], period)))
     return {
-        "title": f"{title}, {_clock(shown.hour[0], period)}" if shown.hour else title,
+        "title": f"{title}{between('comma')}{_clock(shown.hour[0], period)}" if shown.hour else title,
         "sub": _("Hours are %(zone)s, as on your invoice") % hours
         if not kept["tz"]
         else _("Hours are %(zone)s, as you chose to read them") % hours,

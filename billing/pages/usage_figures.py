@@ -18,6 +18,7 @@ from metering.models import Witness
 from portal.charts import Part, bar, sparkline
 from portal.figures import change, compact, gpu_hours, money, number, share, span, unit_price
 from portal.parts import Check, Kpi, Notice
+from portal.punctuation import joined
 from portal.templatetags.figures_tags import money_big
 
 PERCENT = 100
@@ -219,9 +220,9 @@ def unpriced_notice(unpriced: Sequence[UnpricedRow], locale: str) -> Notice | No
         amounts.append(_("%(count)s GPU-hours") % {"count": gpu_hours(int(seconds), digits=2)})
     about = sorted({f"{row.model} ({row.contract})" for row in waiting})
     return Notice(
-        _("%(amount)s without a price.") % {"amount": ", ".join(amounts)},
+        _("%(amount)s without a price.") % {"amount": joined(amounts)},
         _("%(models)s: metered and kept, not in the cost yet. It is charged once its provider sets a price.")
-        % {"models": ", ".join(about)},
+        % {"models": joined(about)},
         "bad",
     )
 

@@ -25,6 +25,7 @@ from billing.reconciling.side_words import side_words
 from billing.stripe_answers import StripeError
 from portal.figures import locale_for, moment
 from portal.parts import Empty
+from portal.punctuation import between
 from tenants.listing.csv_files import csv_answer
 from tenants.models import User
 from tenants.problems import Problem
@@ -172,7 +173,7 @@ def operator_difference(request: HttpRequest, organization: Organization, *, dif
             now=datetime.now(UTC),
         )
     except Problem as problem:
-        messages.error(request, f"{problem.title}: {told(problem.said)}")
+        messages.error(request, f"{problem.title}{between('colon')}{told(problem.said)}")
     except StripeError as error:
         messages.error(request, _("Stripe did not do it: %(reason)s") % {"reason": error})
     else:

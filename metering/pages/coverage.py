@@ -18,6 +18,7 @@ from metering.pages.durations import lasted
 from portal.charts.marks import element, percent, words
 from portal.figures import moment, number, share
 from portal.parts import Pill
+from portal.punctuation import between
 
 WHOLE: Final = 1000
 MS_PER_S: Final = 1000
@@ -33,7 +34,7 @@ def coverage_strip(hours: Sequence[datetime], shares: Sequence[int | None]) -> S
     for place, (hour, known) in enumerate(zip(hours, shares, strict=True)):
         said = _("not expected") if known is None else _share(known)
         x = percent(place * width)
-        inside = element("title", words(f"{hour:%H}:00 UTC: {said}"))
+        inside = element("title", words(f"{hour:%H}:00 UTC{between('colon')}{said}"))
         if known is None:
             cells.append(element("rect", inside, class_="none", x=x, width=filled, y=HEIGHT_PX - 3, height=2))
             continue

@@ -13,6 +13,7 @@ from metering.pages.witness_words import quantity_words
 from metering.validation import Check, Severity
 from portal.figures import clock, day, number
 from portal.parts import Pill
+from portal.punctuation import joined
 
 COUNT_READINGS: Final = (Check.TIME, Check.IDENTITY, Check.HELD)
 """Checks that count readings; all others are in the meter's own unit."""
@@ -98,7 +99,7 @@ def shown_finding(
         source=one.source,
         date=day(one.hour_at.astimezone(UTC).date(), "yMMMd", locale),
         time=clock(one.hour_at, UTC, locale=locale),
-        where=", ".join(deployments) or one.node,
+        where=joined(deployments) or one.node,
         under=f"{what} · {one.node}" if deployments else what,
         observed=number(one.observed) if counts else amount(one.quantity, one.observed),
         expected=number(one.expected) if counts else amount(one.quantity, one.expected),

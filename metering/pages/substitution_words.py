@@ -22,6 +22,7 @@ from metering.substituting import (
 from metering.substitutions import SubstitutionRow
 from portal.figures import clock, day, moment, number
 from portal.parts import Pill
+from portal.punctuation import between
 from tenants.problems import Problem
 
 STAMP: Final = "%Y%m%dT%H%M%S.%f"
@@ -100,7 +101,7 @@ def shown_substitution(
 
 
 def _who(name: str, at: datetime, locale: str) -> str:
-    return f"{name}, {moment(at, UTC, locale=locale)}"
+    return f"{name}{between('comma')}{moment(at, UTC, locale=locale)}"
 
 
 def state_pill(state: str) -> Pill:

@@ -13,6 +13,7 @@ from metering.checks import Cause, Residual
 from metering.control_models import AlertKind, AlertState
 from portal.figures import energy, gpu_hours, moment, number, share, watts
 from portal.parts import Pill
+from portal.punctuation import between
 
 PERCENT: Final = 100
 MILLI: Final = 1_000
@@ -107,7 +108,7 @@ def shown_alert(row: AlertRow, area: str, locale: str, hand_over_url: str = "") 
         },
         text=_figures(kind, row),
         rule=_rule(kind, row.rule),
-        seen=f"{row.seen_by}, {seen_at}: {row.note}" if row.seen_by else "",
+        seen=f"{row.seen_by}{between('comma')}{seen_at}{between('colon')}{row.note}" if row.seen_by else "",
         pill=_alert_pill(row),
         url=reverse(f"{area}-alert-seen", args=[row.id]),
         hand_over_url=hand_over_url,

@@ -9,6 +9,8 @@ from typing import Literal
 
 from django.utils.safestring import SafeString
 
+from portal.punctuation import between
+
 Number = int | Decimal
 
 Tone = Literal[
@@ -131,7 +133,7 @@ def tooltip(title: str, facts: Sequence[Fact]) -> str:
 
 def spoken(title: str, facts: Sequence[Fact]) -> str:
     """The same as one sentence, for the SVG title that shows when scripts are off."""
-    return ", ".join([title, *(f"{fact.name} {fact.value}" for fact in facts)])
+    return between("comma").join([title, *(f"{fact.name} {fact.value}" for fact in facts)])
 
 
 def linked(inside: str, *, title: str, facts: Sequence[Fact], url: str, class_: str) -> str:

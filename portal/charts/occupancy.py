@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from portal.charts.bars import Part, bar
 from portal.charts.marks import Tone
 from portal.charts.timeline import Block, Lane, Window, draw_blocks, draw_ruler
+from portal.punctuation import between
 
 NodeState = Literal["good", "warn", "bad", "unknown"]
 
@@ -75,7 +76,7 @@ def _head(node: Node) -> str:
         if node.url
         else conditional_escape(node.name)
     )
-    said = f'<span class="vh">, {conditional_escape(node.state_text)}</span>' if node.state_text else ""
+    said = f'<span class="vh">{between("comma")}{conditional_escape(node.state_text)}</span>' if node.state_text else ""
     facts = "".join(f'<span class="dim">{conditional_escape(fact)}</span>' for fact in node.facts)
     notice = f'<span class="pill bad">{conditional_escape(node.notice)}</span>' if node.notice else ""
     dot = f'<span class="hd {node.state}" aria-hidden="true"></span>'

@@ -1,5 +1,6 @@
 """Filters that write figures in the reader's language: ``{% load figures_tags %}``."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,12 @@ def current_locale() -> str:
 def compact(value: Number | None, digits: int = 1) -> str:
     """``{{ tokens|compact }}``: 1.3B or 12.5亿."""
     return figures.compact(value, locale=current_locale(), digits=int(digits))
+
+
+@register.filter
+def listed(words: Iterable[object]) -> str:
+    """``{{ models|listed }}``: a, b or a、b."""
+    return figures.listed(map(str, words), current_locale())
 
 
 @register.filter

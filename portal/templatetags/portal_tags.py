@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from portal.icons import draw_icon
 from portal.parts import LegendEntry, Pill
+from portal.punctuation import between
 from portal.shell import NavGroup
 
 register = template.Library()
@@ -19,6 +20,12 @@ register = template.Library()
 def icon(name: str) -> SafeString:
     """``{% icon "down" %}``: a line icon; it says nothing to a screen reader, so put words beside it."""
     return draw_icon(name)
+
+
+@register.simple_tag
+def mark(name: str) -> str:
+    """``{{ node }}{% mark "colon" %}{{ title }}``: what stands between parts in the reader's language."""
+    return between(name)
 
 
 @register.simple_tag

@@ -29,6 +29,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.figures import locale_for, moment
 from portal.parts import Pill
+from portal.punctuation import joined
 from tenants.accounts.adapters import deliver, keep_choices
 from tenants.accounts.addresses import keep_address
 from tenants.accounts.browsers import browser_and_system
@@ -107,7 +108,7 @@ def second_steps(request: HttpRequest) -> HttpResponse:
             "app": next((_step(request, one) for one in kept if one.type == Authenticator.Type.TOTP), None),
             "passkeys": [_step(request, one) for one in kept if one.type == Authenticator.Type.WEBAUTHN],
             "codes_left": len(codes.wrap().get_unused_codes()) if codes else None,
-            "asking": ", ".join(asking) if asking and not protected else "",
+            "asking": joined(asking) if asking and not protected else "",
         },
     )
 
@@ -185,7 +186,7 @@ def leave(request: HttpRequest) -> HttpResponse:
             logout(request)
             deliver(letter, email)
             return render(request, "account/deleted.html")
-    context = {"form": form, "alone": ", ".join(one.name for one in alone_in(own))}
+    context = {"form": form, "alone": joined(one.name for one in alone_in(own))}
     return render(request, "account/delete.html", context, status=422 if form.is_bound else 200)
 
 

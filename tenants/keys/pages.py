@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.figures import locale_for, moment
 from portal.parts import Empty, Pill
+from portal.punctuation import between
 from portal.shell import Crumb
 from tenants.acting import on_every_side
 from tenants.api_keys import SCOPES
@@ -82,7 +83,8 @@ class NewKeyForm(KeyForm):
         assert isinstance(days, forms.ChoiceField)
         names = scope_names()
         scopes.choices = [
-            (scope, f"{scope}: {names.get(scope, SCOPES[scope])}") for scope in managing.scopes_to_offer(actor)
+            (scope, f"{scope}{between('colon')}{names.get(scope, SCOPES[scope])}")
+            for scope in managing.scopes_to_offer(actor)
         ]
         days.choices = [*((str(number), words) for number, words in LIFETIMES), ("", _("never"))]
 

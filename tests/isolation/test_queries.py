@@ -23,6 +23,7 @@ from tests.factories import make_user
 from tests.filled import DAY, REASON, api_key, fill
 from tests.isolation.filed_pages import WITHOUT_FILE, lacks_file, lacks_table
 from tests.kept import kept, undone
+from tests.narrow_marks import narrow_marks
 from tests.read_pages import query_of, read_addresses, readers, wire_bytes
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ def test_no_page_asks_more_or_grows_too_large_with_more_rows(cast: Cast, filled:
     spoken = {name: page.decode() for name, page in pages.items() if not any(one in name for one in IN_ENGLISH)}
     left = {name: english_left(page, (*NAMES, *GIVEN)) - stored_words(name) for name, page in spoken.items()}
     assert not any(left.values()), "\n".join(f"{name}: {words}" for name, words in left.items() if words)
+    narrow = {name: narrow_marks(page) for name, page in spoken.items()}
+    assert not any(narrow.values()), "\n".join(f"{name}: {marks}" for name, marks in narrow.items() if marks)
     shown = {name.split()[1]: page.decode() for name, page in pages.items()}
     assert {name for name, page in shown.items() if lacks_file(page)} - set(IN_ENGLISH) == set(WITHOUT_FILE)
     assert {name for name, page in shown.items() if lacks_table(page)} == set()

@@ -217,3 +217,11 @@ def test_words_are_listed_by_the_mark_of_the_language() -> None:
     assert figures.listed(["a", "b"], EN) == "a, b"
     assert figures.listed(iter(["a", "b"]), ZH) == "a\N{IDEOGRAPHIC COMMA}b"
     assert figures.listed([], ZH) == ""
+
+
+def test_parts_of_a_line_have_the_marks_of_the_language_between_them() -> None:
+    assert [figures.mark(name, EN) for name in ("colon", "comma", "list")] == [": ", ", ", ", "]
+    wide = "\N{FULLWIDTH COLON}\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}"
+    assert "".join(figures.mark(name, ZH) for name in ("colon", "comma", "list")) == wide
+    with pytest.raises(KeyError, match="dash"):
+        figures.mark("dash", EN)

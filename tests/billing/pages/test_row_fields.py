@@ -106,6 +106,7 @@ def test_known_words_are_shown_and_read_as_people_call_them_or_as_they_are() -> 
     days = KnownWordsField(known={"mon": "Mondays", "tue": "Tuesdays"}, label="days", required=False)
     assert days.prepare_value(["mon", "tue", "some"]) == "Mondays, Tuesdays, some"
     assert days.clean("mondays,Tue, Some") == ["mon", "tue", "Some"]
+    assert days.clean("mondays\N{FULLWIDTH COMMA}Tue\N{IDEOGRAPHIC COMMA}Some") == ["mon", "tue", "Some"]
     assert days.clean("") == ""
     assert days.prepare_value("Mondays, x") == "Mondays, x"
     assert Column("days", days).hint == "such as: Mondays, Tuesdays"

@@ -19,6 +19,7 @@ VALUES: dict[str, Any] = {
     "energy_mj": 7_200_000_000,
     "on": date(2026, 11, 27),
     "at": datetime(2026, 11, 18, 14, 32, tzinfo=UTC),
+    "models": ["quartz", "agate"],
     "nothing": None,
 }
 
@@ -55,6 +56,7 @@ def rendered(expression: str, language: str = "en") -> str:
         ('at|clock:"Asia/Shanghai"', "22:32 CST", "22:32 CST"),
         ("at|moment", "18 Nov 2026 14:32 UTC", "2026年11月18日 14:32 UTC"),
         ('at|moment:""', "18 Nov 2026 14:32 UTC", "2026年11月18日 14:32 UTC"),
+        ("models|listed", "quartz, agate", "quartz\N{IDEOGRAPHIC COMMA}agate"),
         ('nothing|money:"USD"', "\N{EN DASH}", "\N{EN DASH}"),
     ],
 )

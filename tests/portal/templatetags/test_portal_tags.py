@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.template import engines
+from django.utils import translation
 
 from portal.parts import LegendEntry, Pill
 from portal.shell import NavGroup, NavItem
@@ -97,3 +98,10 @@ def test_a_pill_of_a_long_table_is_the_partials() -> None:
     for pill in (Pill("open"), Pill("<late>", "bad"), Pill("a & b", "good", small=True), Pill("", small=True)):
         partial = rendered('{% include "portal/partials/pill.html" with pill=pill only %}', pill=pill)
         assert rendered("{% pill pill %}", pill=pill) == partial.strip()
+
+
+def test_a_mark_follows_the_language_and_stands_in_an_attribute() -> None:
+    source = '<a aria-label="{{ word }}{% mark "colon" %}{{ word }}"></a>'
+    assert rendered(source, word="a") == '<a aria-label="a: a"></a>'
+    with translation.override("zh-hans"):
+        assert rendered(source, word="a") == '<a aria-label="a\N{FULLWIDTH COLON}a"></a>'

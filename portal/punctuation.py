@@ -1,0 +1,17 @@
+"""The marks between parts of a line that no one message holds, in the language that is active in this thread."""
+
+from collections.abc import Iterable
+
+from django.utils.translation import get_language
+
+from portal.figures import listed, locale_for, mark
+
+
+def between(name: str) -> str:
+    """The ``colon``, ``comma`` or mark of a ``list`` as `portal.figures.mark` has it."""
+    return mark(name, locale_for(get_language() or "en"))
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words one after another: a, b or a、b."""
+    return listed(words, locale_for(get_language() or "en"))
