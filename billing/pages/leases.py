@@ -256,7 +256,8 @@ def quoted_words(quote: Quote) -> str:
     """Return what a price is of: 8 × H100 80GB HBM3, 2 × ¼ × H100 80GB HBM3."""
     model = short_model(quote.accelerator_model)
     if quote.kind == SliceKind.FRACTION and quote.share_permille is None:
-        return f"{quote.count} × {_('%(model)s · in parts') % {'model': model}}"
+        parts = _("%(model)s · in parts") % {"model": model}
+        return f"{quote.count} × {parts}"
     return names_of(model, [Part(quote.kind, quote.profile, quote.share_permille or 0)] * quote.count)
 
 
