@@ -79,8 +79,9 @@ def strip(shares: Sequence[Decimal | None], tone: Tone) -> SafeString:
         if value is None:
             drawn.append(element("rect", class_="none", x=x, width=width, y=STRIP_PX - 3, height=2))
         else:
-            height = max(min(value, Decimal(1)) * STRIP_PX, Decimal("1.5"))
-            drawn.append(element("rect", x=x, width=width, y=pixels(STRIP_PX - height), height=pixels(height), rx=1))
+            # Whole pixels: nobody sees more of so small a mark, and a node's page has 24 of them for each card, twice.
+            height = max(Decimal(round(min(value, Decimal(1)) * STRIP_PX)), Decimal("1.5"))
+            drawn.append(element("rect", x=x, width=width, y=pixels(STRIP_PX - height), height=pixels(height)))
     return SafeString(element("svg", "".join(drawn), class_=f"strip {tone}", height=STRIP_PX, aria_hidden="true"))
 
 

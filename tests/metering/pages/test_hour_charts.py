@@ -42,6 +42,11 @@ def test_the_height_of_a_mark_is_its_share() -> None:
     assert whole[2:] == over[2:] == (0, STRIP_PX)
 
 
+def test_a_mark_is_of_whole_pixels_and_no_heavier_than_it_has_to_be() -> None:
+    assert drawn("0.7101")[0][2:] == (STRIP_PX - 17, STRIP_PX)
+    assert len(strip([Decimal("0.7101")] * 24, "u-hi")) < 24 * 60
+
+
 def test_nothing_used_is_seen_and_is_not_the_mark_of_the_unknown() -> None:
     nothing, unknown = drawn("0", None)
     assert nothing[3] - nothing[2] == 1.5
