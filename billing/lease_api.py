@@ -325,6 +325,7 @@ def _quote(quote: Quote) -> dict[str, Any]:
         "count": quote.count,
         "kind": quote.kind,
         "profile": quote.profile,
+        "share_permille": quote.share_permille,
         "from": instant(quote.from_at),
         "to": instant(quote.to_at),
         "price_per_gpu_hour": plain(quote.price_per_gpu_hour),
@@ -353,7 +354,13 @@ def _lease(row: LeaseRow) -> dict[str, Any]:
         "gpu_seconds_held": plain(Decimal(row.gpu_ms_held) / 1_000),
         "charged": plain(row.charged),
         "steps": [
-            {"step": step.step, "at": instant(step.at), "to": step.to_at and instant(step.to_at)} for step in row.steps
+            {
+                "step": step.step,
+                "at": instant(step.at),
+                "to": step.to_at and instant(step.to_at),
+                "reason": step.reason or None,
+            }
+            for step in row.steps
         ],
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from billing.models import LeaseStep
+from billing.models import LeaseEndReason, LeaseStep
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
 from tenants.closed_shapes import ClosedSerializer
@@ -79,6 +79,7 @@ class QuoteSerializer(SpanSerializer):
     count = serializers.IntegerField()
     kind = serializers.CharField()
     profile = serializers.CharField()
+    share_permille = serializers.IntegerField(allow_null=True, help_text="of a fraction: thousandths of a card")
     price_per_gpu_hour = serializers.CharField()
     amount = serializers.CharField(help_text="of the whole span, before tax")
     currency = serializers.CharField()
@@ -92,6 +93,9 @@ class StepSerializer(serializers.Serializer[Any]):
     step = serializers.ChoiceField(choices=LeaseStep.choices)
     at = serializers.DateTimeField()
     to = serializers.DateTimeField(allow_null=True)
+    reason = serializers.ChoiceField(
+        choices=LeaseEndReason.choices, allow_null=True, help_text="of an end: why it came"
+    )
 
 
 class LeaseSerializer(SpanSerializer):

@@ -60,9 +60,9 @@ def require_open(contract: Contract, from_at: datetime, to_at: datetime) -> None
         )
 
 
-def record_step(lease: Term, step: LeaseStep, *, at: datetime, by: str, now: datetime) -> bool:
-    """Record a step once; say whether it was new."""
-    event = LeaseEvent(term=lease, step=step, at=at, to_at=lease.to_at, by=by, recorded_at=now)
+def record_step(lease: Term, step: LeaseStep, *, at: datetime, by: str, now: datetime, reason: str = "") -> bool:
+    """Record a step once, of an end with its reason; say whether it was new."""
+    event = LeaseEvent(term=lease, step=step, at=at, to_at=lease.to_at, by=by, recorded_at=now, reason=reason)
     before = LeaseEvent.objects.filter(term=lease, step=step, at=at).exists()
     if not before:
         LeaseEvent.objects.bulk_create([event], ignore_conflicts=True)

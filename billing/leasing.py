@@ -4,6 +4,7 @@ Everything said of a lease later is a further version of its contract. Each step
 changes nothing and gives the same answer.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from billing.lease_steps import InThePast, NoPriceInForce, NotOpen, agreed_price
 from billing.models import (
     BillingPeriod,
     Contract,
+    LeaseEndReason,
     LeaseEvent,
     LeaseStep,
     PeriodState,
@@ -29,13 +31,21 @@ from billing.rating.kinds import write_fact
 from billing.rating.lease_wording import ExtensionPrice, LeaseAgreed, LeaseEnded, LeaseWording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
+from billing.telling import tell_ended_lease
 from billing.term_versions import TermChange, add_version
 from billing.terms import terms_by_id
 from clusters.models import Allocation
+from tenants.models import AuditEntry
 from tenants.problems import Problem
 from tenants.sentences import sentence
 
 SWEEP: Final = "sweep"
+NOT_RENEWED: Final[Mapping[type[Problem], LeaseEndReason]] = {
+    SliceTaken: LeaseEndReason.SLICE_TAKEN,
+    NotOpen: LeaseEndReason.CONTRACT_NOT_OPEN,
+    NoPriceInForce: LeaseEndReason.NO_PRICE,
+}
+"""Why a lease that renews by its terms ended, by what refused its renewal."""
 
 
 class LeaseOver(Problem):
@@ -141,11 +151,12 @@ def record_steps(*, term_id: UUID, now: datetime) -> list[LeaseStep]:
         done.append(LeaseStep.STARTED)
     if lease.to_at is None or lease.to_at > now:
         return done
-    wording = _wording(lease, lease.to_at)
     early = LeaseEvent.objects.filter(term=lease, step=LeaseStep.ENDED_EARLY).exists()
-    if wording.renew_days and not early and lease.to_at > lease.from_at:
+    # One that was taken back before it began says nothing any more, not even whether it renews.
+    wording = _wording(lease, lease.to_at) if lease.to_at > lease.from_at else None
+    if wording and wording.renew_days and not early:
         done.append(_renew_or_end(lease, wording, now))
-    elif record_step(lease, LeaseStep.ENDED, at=lease.to_at, by=SWEEP, now=now):
+    elif _end(lease, LeaseEndReason.ENDED_EARLY if early else LeaseEndReason.NOT_RENEWING, now):
         done.append(LeaseStep.ENDED)
     return done
 
@@ -166,15 +177,41 @@ def _renew_or_end(lease: Term, wording: LeaseWording, now: datetime) -> LeaseSte
     assert lease.to_at is not None
     once = timedelta(days=wording.renew_days)
     times = (now - lease.to_at) // once + 1
+    reason = LeaseEndReason.NOT_RENEWING
     for count in range(times, 0, -1):
         try:
             with transaction.atomic():
                 extend_lease(lease=lease, to_at=lease.to_at + count * once, by=SWEEP, now=now, step=LeaseStep.RENEWED)
-        except (SliceTaken, NotOpen, NoPriceInForce):
+        except (SliceTaken, NotOpen, NoPriceInForce) as refused:
+            reason = NOT_RENEWED[type(refused)]
             continue
         return LeaseStep.RENEWED
-    record_step(lease, LeaseStep.ENDED, at=lease.to_at, by=SWEEP, now=now)
+    _end(lease, reason, now)
     return LeaseStep.ENDED
+
+
+def _end(lease: Term, reason: LeaseEndReason, now: datetime) -> bool:
+    """Record once that a lease ended and why; tell both parties, and keep in both their logs what was not renewed."""
+    contract, ended_at = lease.contract, lease.to_at
+    assert ended_at is not None
+    if not record_step(lease, LeaseStep.ENDED, at=ended_at, by=SWEEP, now=now, reason=reason):
+        return False
+    if ended_at > lease.from_at:
+        tell_ended_lease(lease, reason, at=now)
+    if reason in NOT_RENEWED.values():
+        said = {"lease": lease.ref, "ended_at": ended_at.isoformat(), "reason": reason.value}
+        AuditEntry.objects.bulk_create(
+            AuditEntry(
+                organization_id=party,
+                actor=SWEEP,
+                action="lease.not_renewed",
+                subject=f"contract {contract.number}",
+                after=said,
+                at=now,
+            )
+            for party in (contract.provider_id, contract.tenant_id)
+        )
+    return True
 
 
 def _locked(lease: Term) -> tuple[Term, Contract]:

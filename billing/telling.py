@@ -45,6 +45,7 @@ TOLD_OF_TERMS: Final = {
 }
 """What of an amendment's life both parties are told of, by what the audit log calls it."""
 LEASE_ENDING: Final = "lease.ending"
+LEASE_ENDED: Final = "lease.ended"
 LEASE_ENDS_WITHIN: Final = timedelta(days=7)
 LEASES_MAX: Final = 500
 
@@ -247,6 +248,21 @@ def tell_ending_leases(*, now: datetime, limit: int = LEASES_MAX) -> int:
                 (contract.provider_id, contract.tenant_id), LEASE_ENDING, lease.pk, at=now, body=body, occasion=occasion
             )
     return told
+
+
+def tell_ended_lease(lease: Term, reason: str, *, at: datetime) -> None:
+    """Tell both parties that a lease has ended, and why; one that was held past its end can end again."""
+    contract, ended_at = lease.contract, instant(lease.to_at)
+    body = {
+        "id": str(lease.pk),
+        "ref": lease.ref,
+        "contract_id": str(contract.pk),
+        "contract": contract.number,
+        "ended_at": ended_at,
+        "reason": str(reason),
+    }
+    parties = (contract.provider_id, contract.tenant_id)
+    _tell(parties, LEASE_ENDED, lease.pk, at=at, body=body, occasion=ended_at or "")
 
 
 def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:

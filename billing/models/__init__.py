@@ -86,7 +86,7 @@ from billing.models.invoices import (
     InvoiceSubline,
     IssuerSequence,
 )
-from billing.models.leasing import LeaseEvent, LeaseStep, Quote
+from billing.models.leasing import LeaseEndReason, LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import NEVER_A_PROVIDERS, AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from billing.models.payouts import (
     Payout,
@@ -227,6 +227,7 @@ __all__ = [
     "InvoiceTax",
     "IssuerSequence",
     "IssuingRule",
+    "LeaseEndReason",
     "LeaseEvent",
     "LeaseStep",
     "LedgerAccount",

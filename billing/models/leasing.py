@@ -66,10 +66,20 @@ class LeaseStep(models.TextChoices):
     ENDED = "ended"
 
 
+class LeaseEndReason(models.TextChoices):
+    """Why a lease ended when it did."""
+
+    NOT_RENEWING = "not_renewing", "its terms let it end"
+    ENDED_EARLY = "ended_early", "it was ended early"
+    SLICE_TAKEN = "slice_taken", "not renewed: a slice is promised to somebody else"
+    CONTRACT_NOT_OPEN = "contract_not_open", "not renewed: its contract does not run on"
+    NO_PRICE = "no_price_in_force", "not renewed: the price book has no price for its card"
+
+
 class LeaseEvent(models.Model):
     """One step of a lease, at the instant from which it holds. Append-only; the same step is recorded once.
 
-    `to_at` is the lease's end after it.
+    `to_at` is the lease's end after it; `reason` says of its end why it came, empty where that was not recorded.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -79,6 +89,7 @@ class LeaseEvent(models.Model):
     to_at = models.DateTimeField(null=True)
     by = models.CharField(max_length=200)
     recorded_at = models.DateTimeField()
+    reason = models.CharField(max_length=20, choices=LeaseEndReason.choices, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -19,10 +19,10 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.leasing import hold_lease_over
 from billing.pages.lease_chart import held_words
 from billing.pages.lease_forms import EndForm
-from billing.pages.leases import available_kpis, lease_said
+from billing.pages.leases import available_kpis, lease_said, step_row
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
 from billing.pages.periods import with_query
-from billing.queries.lease_list import lease_of
+from billing.queries.lease_list import lease_of, steps_of
 from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
 from clusters.occupancy import unix_second
 from metering.fleet_figures import utilisation_while_held
@@ -113,6 +113,7 @@ def _page(request: HttpRequest, organization: Organization, ref: str, refused: E
         ),
         "with_money": with_money,
         "rate": _rate(lease, locale),
+        "steps": [step_row(step, lease.time_zone, locale) for step in steps_of(lease.term)],
         "said": lease_said(organization, ref, locale) if with_money else (),
         "from_words": moment(lease.from_at, ZoneInfo(lease.time_zone), locale=locale),
         "to_words": moment(lease.to_at, ZoneInfo(lease.time_zone), locale=locale) if lease.to_at else _("no end set"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from billing.models import LeaseStep, Quote
+from billing.models import LeaseEndReason, LeaseStep, Quote
 from billing.money import to_decimals
 from billing.pages.contract_words import SaidRow, said_rows
 from billing.pages.dunning_words import suspension_notices
@@ -99,7 +99,7 @@ def lease_page(
         "span": span_words(row, locale),
         "renews": row.renews,
         "said": lease_said(organization, ref, locale),
-        "steps": [_step(step, zone, locale) for step in row.steps],
+        "steps": [step_row(step, zone, locale) for step in row.steps],
         "can_change": row.state != "ended" and may_manage(request),
         "extend": extend or EndForm(zone=zone, prefix="extend", auto_id="extend-%s"),
         "end": end or EndForm(zone=zone, prefix="end", auto_id="end-%s"),
@@ -152,12 +152,25 @@ def available_kpis(organization: Organization, ref: str, now: datetime, locale: 
     return (Kpi(_("Available"), part.removesuffix("%"), unit="%", foot=words % {"hours": lost, "at": since}),)
 
 
-def _step(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:
-    """A step in words: what, from when on or to when, and when it was entered."""
+def reason_words(reason: str) -> str:
+    """Return why a lease ended, in words; "" where it is not on record."""
+    return {
+        str(LeaseEndReason.NOT_RENEWING): _("its terms let it end"),
+        str(LeaseEndReason.ENDED_EARLY): _("it was ended early"),
+        str(LeaseEndReason.SLICE_TAKEN): _("not renewed: a card is booked by somebody else"),
+        str(LeaseEndReason.CONTRACT_NOT_OPEN): _("not renewed: its contract does not run on"),
+        str(LeaseEndReason.NO_PRICE): _("not renewed: the price list has no price for its card"),
+    }.get(reason, "")
+
+
+def step_row(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:
+    """Return a step in words: what, from when on or to when and of an end why, and when it was entered."""
     local = ZoneInfo(zone)
     at = moment(step.at, local, locale=locale)
     if step.step in (LeaseStep.EXTENDED, LeaseStep.RENEWED, LeaseStep.HELD_OVER) and step.to_at is not None:
         at = _("to %(end)s") % {"end": moment(step.to_at, local, locale=locale)}
+    if why := reason_words(step.reason):
+        at = f"{at} · {why}"
     entered = _("entered %(at)s") % {"at": moment(step.recorded_at, local, locale=locale)}
     return step_words(step.step), at, entered
 

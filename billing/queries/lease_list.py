@@ -34,6 +34,7 @@ class StepRow:
     at: datetime
     to_at: datetime | None
     recorded_at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,15 @@ def lease_page(organization: Organization, now: datetime, page: Page) -> Paged[L
     return Paged([rows[pk] for pk in ids], chosen.next_cursor)
 
 
+def steps_of(lease: Term) -> tuple[StepRow, ...]:
+    """Return what happened to a lease, in the order in which it was recorded; one query."""
+    return tuple(_step(one) for one in LeaseEvent.objects.filter(term=lease).order_by("recorded_at", "at"))
+
+
+def _step(one: LeaseEvent) -> StepRow:
+    return StepRow(one.step, one.at, one.to_at, one.recorded_at, one.reason)
+
+
 def lease_of(organization: Organization, ref: str) -> Term | None:
     """Return a lease that an organization is a party of, None where there is none of that reference."""
     return chosen_leases(organization, None, ref).select_related("contract").first()
@@ -219,7 +229,7 @@ def _row(lease: Term, held: Sequence[Hold], parts: Mapping[str, Part], charged: 
         to_at=lease.to_at,
         state=state,
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
-        steps=tuple(StepRow(one.step, one.at, one.to_at, one.recorded_at) for one in lease.lease_events.all()),
+        steps=tuple(_step(one) for one in lease.lease_events.all()),
         parts=tuple(parts[ref] for ref in sorted({one.slice_ref for one in current})),
         charged=charged,
     )

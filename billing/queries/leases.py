@@ -63,6 +63,7 @@ class LeaseDetail:
     first or was last. `allocations` are the newest, `allocation_count` all.
     """
 
+    term: Term
     ref: str
     title: str
     contract: str
@@ -107,6 +108,7 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
     held = _held(rows, now)
     days, charged_to_at = _charges(lease)
     return LeaseDetail(
+        term=lease,
         ref=lease.ref,
         title=lease.title,
         contract=contract.number,

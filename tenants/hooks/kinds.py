@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, str]] = {
     "audit.disputed": "what an audit found was disputed",
     "audit.settled": "what an audit found is settled, and bills",
     "lease.ending": "a lease ends soon",
+    "lease.ended": "a lease has ended; `reason` says why",
     "balance.low": "prepaid credit is nearly used up",
     "budget.threshold": "a budget has reached a threshold",
     "usage.anomaly": "use of a model is unlike its own past",

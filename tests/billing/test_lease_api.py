@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Quote
+from billing.leasing import record_steps
+from billing.models import Quote, Term
 from clusters.models import Allocation
 from tests.billing.world import H100, World, make_world
 from tests.factories import make_cast
@@ -103,6 +104,10 @@ def test_a_lease_is_quoted_reserved_extended_and_ended(cast: Cast, world: World)
     ended = tenant.post(f"leases/{lease['ref']}/end", at=text(FROM + timedelta(days=1))).json()
     assert ended["to"] == text(FROM + timedelta(days=1))
     assert [step["step"] for step in ended["steps"]] == ["reserved", "extended", "ended_early"]
+    assert {step["reason"] for step in ended["steps"]} == {None}
+    record_steps(term_id=Term.objects.get(ref=lease["ref"]).pk, now=TO)
+    ended = tenant.get(f"leases/{lease['ref']}").json()
+    assert [step["reason"] for step in ended["steps"] if step["step"] == "ended"] == ["ended_early"]
     assert Program(cast.provider).get("leases").json()["leases"] == [ended]
     assert Program(cast.outsider).get("leases").json()["leases"] == []
     assert Program(cast.outsider).get(f"leases/{lease['ref']}").status_code == 404

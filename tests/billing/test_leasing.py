@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from msgspec import structs
 
 from billing.charging import ensure_periods
 from billing.holding import SliceTaken, WrongTerms
@@ -19,11 +20,21 @@ from billing.leasing import (
     hold_lease_over,
     record_steps,
 )
-from billing.models import BillingPeriod, LeaseStep, PeriodState, Term, TermFact
+from billing.models import (
+    BillingPeriod,
+    Contract,
+    LeaseEndReason,
+    LeaseEvent,
+    LeaseStep,
+    PeriodState,
+    Term,
+    TermFact,
+)
 from billing.rating.lease_wording import AtEnd, EarlyEnd, ExtensionPrice, LeaseWording
 from billing.term_versions import broken_links
 from billing.terms import gpu_hour_price
 from clusters.models import Allocation
+from tenants.models import AuditEntry
 from tests.billing.let import DAY, END, FIXED, NOW, START, fresh, make_floor, reserved, steps, wish
 from tests.billing.world import APRIL, World
 from tests.kept import kept
@@ -138,6 +149,55 @@ def test_a_lease_that_renews_goes_on_until_somebody_else_has_the_slices(world: W
     reserved(world, wish(1, END + 7 * DAY, END + 9 * DAY))
     assert record_steps(term_id=lease.pk, now=END + 8 * DAY) == [LeaseStep.ENDED]
     assert fresh(lease).to_at == END + 7 * DAY
+
+
+def end_of(lease: Term) -> str:
+    return LeaseEvent.objects.get(term=lease, step=LeaseStep.ENDED).reason
+
+
+def test_a_lease_that_could_not_renew_says_why_it_ended(world: World) -> None:
+    lease = reserved(world, wish(4), RENEWS)
+    reserved(world, wish(1, END, END + DAY))
+    for _ in range(2):
+        record_steps(term_id=lease.pk, now=END + DAY)
+    assert end_of(lease) == LeaseEndReason.SLICE_TAKEN
+    kept_in = AuditEntry.objects.filter(action="lease.not_renewed")
+    assert set(kept_in.values_list("organization_id", flat=True)) == {world.provider.id, world.tenant.id}
+    said = {"lease": lease.ref, "ended_at": END.isoformat(), "reason": "slice_taken"}
+    assert [entry.after for entry in kept_in] == [said, said]
+
+
+def test_a_lease_whose_contract_does_not_run_on_says_so(world: World) -> None:
+    lease = reserved(world, wish(1), RENEWS)
+    Contract.objects.filter(pk=world.contract.pk).update(to_at=END + DAY)
+    record_steps(term_id=lease.pk, now=END)
+    assert end_of(lease) == LeaseEndReason.CONTRACT_NOT_OPEN
+
+
+def test_a_lease_whose_card_has_no_price_any_more_says_so(world: World) -> None:
+    lease = reserved(world, wish(1), structs.replace(RENEWS, extension_price=ExtensionPrice.IN_FORCE))
+    Contract.objects.filter(pk=world.contract.pk).update(price_book=None)
+    record_steps(term_id=lease.pk, now=END)
+    assert end_of(lease) == LeaseEndReason.NO_PRICE
+
+
+def test_a_lease_that_ends_by_its_terms_or_early_says_so_and_is_no_entry_of_the_log(
+    world: World, lease_made: Term
+) -> None:
+    early = reserved(world, wish(1), RENEWS)
+    end_lease_early(lease=early, at=START + DAY, by="alice", now=START)
+    for lease in (lease_made, early):
+        record_steps(term_id=lease.pk, now=END)
+    assert [end_of(lease) for lease in (lease_made, early)] == ["not_renewing", "ended_early"]
+    assert not AuditEntry.objects.filter(action="lease.not_renewed").exists()
+
+
+def test_a_lease_taken_back_before_it_began_is_swept_once(world: World) -> None:
+    lease = reserved(world, wish(1), RENEWS)
+    end_lease_early(lease=lease, at=NOW, by="alice", now=NOW)
+    record_steps(term_id=lease.pk, now=END)
+    assert end_of(lease) == LeaseEndReason.ENDED_EARLY
+    assert lease.pk not in due_steps(now=END, limit=10)
 
 
 def test_a_sweep_that_was_away_for_weeks_renews_up_to_now(lease_too: Term) -> None:

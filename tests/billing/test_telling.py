@@ -17,7 +17,7 @@ from billing.collecting.notices import write_notice
 from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.disputes import answer_dispute, open_dispute
 from billing.corrections.weighing import Scope
-from billing.leasing import end_lease_early, extend_lease
+from billing.leasing import end_lease_early, extend_lease, record_steps
 from billing.models import CreditReason, Invoice, NoticeKind, Payment
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
@@ -169,11 +169,25 @@ def test_a_lease_that_ends_soon_is_told_to_both_parties_and_again_where_its_end_
     assert [body["ends_at"] for _, body in told(world.tenant)] == ["2026-04-28T00:00:00Z", "2026-05-28T00:00:00Z"]
 
 
+def test_a_lease_that_has_ended_is_told_of_once_with_the_reason(world: World) -> None:
+    ends_at = NOW + timedelta(days=8)
+    listen(world.provider, world.tenant)
+    lease = world.lease(1, from_at=MARCH, to_at=ends_at, now=MARCH)
+    for _ in range(2):
+        record_steps(term_id=lease.pk, now=ends_at)
+    assert told(world.provider) == told(world.tenant)
+    ((kind, body),) = told(world.tenant)
+    assert (kind, body["ref"], body["ended_at"]) == ("lease.ended", lease.ref, "2026-04-28T00:00:00Z")
+    assert body["reason"] == "not_renewing"
+
+
 def test_a_lease_taken_back_before_it_began_has_no_end_to_tell_of(world: World) -> None:
     listen(world.tenant)
     lease = world.lease(1, from_at=NOW + timedelta(days=2), to_at=NOW + timedelta(days=40), now=NOW)
     end_lease_early(lease=lease, at=NOW + timedelta(days=1), by="tom", now=NOW)
     assert tell_ending_leases(now=NOW) == 0
+    record_steps(term_id=lease.pk, now=NOW + timedelta(days=2))
+    assert told(world.tenant) == []
 
 
 def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties(invoice: Invoice) -> None:

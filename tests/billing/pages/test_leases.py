@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.leasing import end_lease_early
-from billing.models import LeaseStep, Quote
+from billing.models import LeaseEndReason, LeaseEvent, LeaseStep, Quote
 from billing.pages.lease_chart import read_days
-from billing.pages.leases import quoted_words, step_words
+from billing.pages.leases import quoted_words, reason_words, step_words
 from billing.queries.lease_list import lease_rows
 from clusters.models import SliceKind
 from tests.billing.pages.let_floor import LetFloor, let_now
@@ -46,6 +46,28 @@ def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client:
         for view in ("", "?view=list"):
             page = client.get(f"/{area}/leases/{view}").content.decode()
             assert f'href="/{area}/leases/{let.long.ref}/"' in page
+
+
+def test_why_a_lease_ended_stands_on_its_page_for_both_sides(cast: Cast, client: Client, let: LetFloor) -> None:
+    step = LeaseEvent(
+        term=let.long,
+        step=LeaseStep.ENDED,
+        at=let.long.to_at,
+        to_at=let.long.to_at,
+        by="sweep",
+        recorded_at=now(),
+        reason=LeaseEndReason.SLICE_TAKEN,
+    )
+    step.save()
+    for person, area in ((cast.alice, "t"), (cast.petra, "p")):
+        client.force_login(person)
+        assert "not renewed: a card is booked by somebody else" in words(client, f"/{area}/leases/{let.long.ref}/")
+
+
+def test_every_reason_of_an_end_has_words() -> None:
+    said = [reason_words(reason) for reason in LeaseEndReason]
+    assert len({*said, ""}) == len(said) + 1
+    assert reason_words("") == ""
 
 
 @pytest.mark.parametrize(
