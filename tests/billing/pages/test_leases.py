@@ -49,6 +49,7 @@ def test_both_sides_see_their_leases_as_calendar_and_as_list(cast: Cast, client:
 
 
 def test_why_a_lease_ended_stands_on_its_page_for_both_sides(cast: Cast, client: Client, let: LetFloor) -> None:
+    assert let.long.to_at is not None
     step = LeaseEvent(
         term=let.long,
         step=LeaseStep.ENDED,
