@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
     from tests.plugins.browser import AxeCheck, PhoneCheck
+
+GROUPED = re.compile(r"/t/usage/\?.*group=model")
 
 pytestmark = pytest.mark.browser
 
@@ -173,6 +176,30 @@ def test_filters_apply_as_they_change_and_the_export_follows(
     written = download.value.path().read_text(encoding="utf-8")
     assert BUSY[2] in written
     assert BUSY[0] not in written
+
+
+def test_a_part_that_cannot_be_loaded_says_so_with_a_way_on(
+    browser: Browser,
+    browser_context_args: dict[str, Any],
+    lasting_server: LiveServer,
+    cast: Cast,
+    addresses: dict[str, str],
+) -> None:
+    """Nothing is swapped in, not even where the session ended meanwhile: then the whole page leads to sign in."""
+    with closing(browser.new_context(**browser_context_args)) as context:
+        page = context.new_page()
+        sign_in(page, lasting_server, cast.alice)
+        page.goto(lasting_server.url + addresses["usage"])
+        page.route(GROUPED, lambda route: route.fulfill(status=503, body="full"))
+        by_model = page.locator("#tokens").get_by_role("link", name="Model", exact=True)
+        by_model.click()
+        said = page.locator("#tokens").get_by_role("alert")
+        expect(said).to_contain_text("This could not be loaded.")
+        page.unroute(GROUPED)
+        expect(said.get_by_role("link")).to_have_attribute("href", GROUPED)
+        context.clear_cookies()
+        by_model.click()
+        expect(page).to_have_url(re.compile(r"/sign-in/\?next="))
 
 
 def test_everything_is_there_without_scripts(
