@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -109,7 +109,8 @@ def _amendment(request: HttpRequest, organization: Organization, side: str, amen
         try:
             _decide(request, organization, amendment, now)
         except Problem as problem:
-            refused, status = refused_above(problem), problem.status
+            with timezone.override(amendment.contract.time_zone):
+                refused, status = refused_above(problem), problem.status
         else:
             return redirect(f"{side}-amendment", amendment_id)
     context = _shown(request, organization, side, amendment, now)
@@ -200,7 +201,8 @@ def _new(request: HttpRequest, organization: Organization, side: str, contract_i
                 by = _actor(request, organization)
                 made = _propose(by, contract, draft, change, form.cleaned_data["note"])
             except Problem as problem:
-                say_refused(problem, form)
+                with timezone.override(contract.time_zone):
+                    say_refused(problem, form)
             else:
                 return redirect(f"{side}-amendment", made.id)
     context = {

@@ -8,6 +8,7 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -61,7 +62,9 @@ def _end(request: HttpRequest, organization: Organization, side: str, contract_i
             made = _propose(request, organization, contract, draft, form)
         except Problem as problem:
             field = problem.extra.get("field")
-            form.add_error(str(field) if field in form.fields else None, refused_words(problem.said, problem.example))
+            with timezone.override(contract.time_zone):
+                words = refused_words(problem.said, problem.example)
+            form.add_error(str(field) if field in form.fields else None, words)
         else:
             return redirect(f"{side}-amendment", made.id)
     context = {

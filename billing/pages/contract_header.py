@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -69,7 +70,8 @@ def _edit(request: HttpRequest, organization: Organization, side: str, contract_
             by = Actor(organization, request.user.email)
             edit_header(contract_id=contract.id, header=header, by=by, now=datetime.now(UTC))
         except Problem as problem:
-            say_refused(problem, form)
+            with timezone.override(contract.time_zone):
+                say_refused(problem, form)
         else:
             messages.success(request, _("The draft is changed."))
             return redirect(f"{side}-contract", contract.id)

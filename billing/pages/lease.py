@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -78,7 +78,8 @@ def provider_lease_hold_over(request: HttpRequest, organization: Organization, *
         try:
             hold_lease_over(lease=lease, to_at=form.cleaned_data["at"], by=by, now=datetime.now(UTC))
         except Problem as refused:
-            form.add_error("at", refusal(refused))
+            with timezone.override(lease.contract.time_zone):
+                form.add_error("at", refusal(refused))
         else:
             messages.success(request, _("The time past its end is billed at the holdover rate."))
             return redirect("provider-lease", ref=ref)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
 from billing.holding import WrongTerms
 from tenants.problems import Problem
 from tenants.sentences import ForPrograms, Name, Names, sentence
-from tenants.telling import refusal, told
+from tenants.telling import refusal, told, with_example
 
 FOR_GOOD = sentence("further notice")
 HELD = sentence("%(card)s is held from %(from_at)s to %(until)s.", card="GPU-1", from_at="noon", until=FOR_GOOD)
@@ -18,6 +18,29 @@ def test_a_sentence_is_told_with_the_sentences_in_it() -> None:
     assert told(HELD) == "GPU-1 is held from noon to further notice."
     with translation.override("zh-hans"):
         assert told(HELD) == "GPU-1 从 noon 到 另行通知 已被占用。"
+
+
+ENDED = sentence("%(ref)s ended at %(to_at)s.", ref="L-1", to_at="2026-11-23T16:25:54+00:00")
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "said"),
+    [
+        ("UTC", "en", "L-1 ended at 23 Nov 2026 16:25 UTC."),
+        ("America/New_York", "en", "L-1 ended at 23 Nov 2026 11:25 EST."),
+        ("Asia/Shanghai", "zh-hans", "L-1 已于 2026年11月24日 00:25 CST 结束。"),
+    ],
+)
+def test_an_instant_is_told_by_the_clock_of_the_pages_zone_with_its_name(zone: str, language: str, said: str) -> None:
+    with timezone.override(zone), translation.override(language):
+        assert told(ENDED) == said
+    assert str(ENDED) == "L-1 ended at 2026-11-23T16:25:54+00:00."
+
+
+def test_an_instant_of_an_example_can_be_typed_in_the_pages_zone() -> None:
+    with timezone.override("America/New_York"):
+        assert with_example("Too late.", "2026-11-23T16:25:00Z") == "Too late. Example: 2026-11-23T11:25:00-05:00"
+        assert with_example("Too late.", "from=2026-11-23T16:25:00Z").endswith("from=2026-11-23T16:25:00Z")
 
 
 @pytest.mark.parametrize("text", ["100 % of %(it)s", 7, sentence("")])
