@@ -114,6 +114,6 @@ def alert_words(alert: SpendAlert, locale: str) -> str:
         SpendAlertKind.THRESHOLD: _("%(used)s of %(amount)s used: %(threshold)s reached"),
         SpendAlertKind.FORECAST: _("On course for %(used)s by the end of the month, against %(amount)s"),
         SpendAlertKind.STOPPED: _("%(used)s of %(amount)s used: new use stopped"),
-        SpendAlertKind.ANOMALY: _("%(used)s in an hour, where %(amount)s is usual"),
+        SpendAlertKind.ANOMALY: _("%(used)s in an hour, usually %(amount)s"),
     }
     return words[SpendAlertKind(alert.kind)] % said

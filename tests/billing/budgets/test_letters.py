@@ -117,7 +117,7 @@ def test_a_letter_is_given_up_after_many_tries(cast: Cast) -> None:
             Side.TENANT,
             ("Budget “All of it” is on course to be passed", "On course for $100.00", "/t/budgets/"),
         ),
-        ("anomaly", Side.TENANT, ("Model m: use unlike before", "$100.00 in an hour, where $200.00", "/t/budgets/")),
+        ("anomaly", Side.TENANT, ("Model m: use unlike before", "$100.00 in an hour, usually $200.00", "/t/budgets/")),
         ("anomaly", Side.PROVIDER, ("Model m: use unlike before", "Nothing is stopped.", "/p/alerts/")),
     ],
 )

@@ -110,7 +110,7 @@ def test_amounts_are_money_or_tokens() -> None:
         ("threshold", "$150.00 of $200.00 used: 75% reached"),
         ("forecast", "On course for $150.00 by the end of the month, against $200.00"),
         ("stopped", "$150.00 of $200.00 used: new use stopped"),
-        ("anomaly", "$150.00 in an hour, where $200.00 is usual"),
+        ("anomaly", "$150.00 in an hour, usually $200.00"),
     ],
 )
 def test_each_alert_begins_with_its_figures(kind: str, words: str) -> None:
@@ -120,4 +120,4 @@ def test_each_alert_begins_with_its_figures(kind: str, words: str) -> None:
 
 def test_an_anomaly_where_nothing_is_usual_has_words() -> None:
     alert = SpendAlert(kind="anomaly", used=Decimal(5 * 10**6), amount=Decimal(0), currency="", percent=0)
-    assert alert_words(alert, EN) == "5.00M tokens in an hour, where 0 tokens is usual"
+    assert alert_words(alert, EN) == "5.00M tokens in an hour, usually 0 tokens"
