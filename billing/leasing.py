@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from psycopg.errors import ExclusionViolation
 
 from billing.holding import SliceTaken, WrongTerms
@@ -147,12 +147,14 @@ def record_steps(*, term_id: UUID, now: datetime) -> list[LeaseStep]:
     """Record what time has brought to a lease by now: that it started, was renewed, or ended. Again, nothing."""
     lease, _ = _locked(Term.objects.get(pk=term_id))
     done: list[LeaseStep] = []
-    if lease.from_at <= now and record_step(lease, LeaseStep.STARTED, at=lease.from_at, by=SWEEP, now=now):
+    # One that was taken back before it began never starts.
+    starts = lease.from_at <= now and lease.to_at != lease.from_at
+    if starts and record_step(lease, LeaseStep.STARTED, at=lease.from_at, by=SWEEP, now=now):
         done.append(LeaseStep.STARTED)
     if lease.to_at is None or lease.to_at > now:
         return done
     early = LeaseEvent.objects.filter(term=lease, step=LeaseStep.ENDED_EARLY).exists()
-    # One that was taken back before it began says nothing any more, not even whether it renews.
+    # Nor does it say anything any more, not even whether it renews.
     wording = _wording(lease, lease.to_at) if lease.to_at > lease.from_at else None
     if wording and wording.renew_days and not early:
         done.append(_renew_or_end(lease, wording, now))
@@ -166,9 +168,8 @@ def due_steps(*, now: datetime, limit: int) -> list[UUID]:
     recorded = LeaseEvent.objects.filter(term=OuterRef("pk"))
     started = recorded.filter(step=LeaseStep.STARTED)
     ended = recorded.filter(step=LeaseStep.ENDED, at=OuterRef("to_at"))
-    due = Term.objects.filter(
-        ~Exists(started) | Q(~Exists(ended), to_at__lte=now), kind=TermKind.LEASE, from_at__lte=now
-    )
+    unstarted = ~Exists(started) & (Q(to_at=None) | ~Q(to_at=F("from_at")))
+    due = Term.objects.filter(unstarted | Q(~Exists(ended), to_at__lte=now), kind=TermKind.LEASE, from_at__lte=now)
     return list(due.order_by("pk").values_list("pk", flat=True)[:limit])
 
 

@@ -219,7 +219,7 @@ def _class_item(row: ClassRow, line: LineRow, currency: str, locale: str) -> Ite
         tier=_tier_words(row.context_over),
         quantity=number(row.quantity),
         unit=_("tokens") if tokens else "",
-        price=", ".join(unit_price(each, currency, locale=locale) for each in row.prices) if few else "",
+        price=",\n".join(unit_price(each, currency, locale=locale) for each in row.prices) if few else "",
         per=per if few else _("several prices"),
         source=", ".join(f"v{version}" for version in row.versions),
         amount=shown_amount(row.exact_amount, currency, locale),

@@ -16,7 +16,7 @@ from billing.lease_shapes import (
     StepSerializer,
     WishSerializer,
 )
-from billing.models import LeaseStep
+from billing.models import LeaseEndReason, LeaseStep
 from clusters.capacity import COUNT_MAX
 from clusters.models import SliceKind
 
@@ -81,7 +81,9 @@ def test_another_end_is_named_by_what_it_does() -> None:
     assert not ExtendSerializer(data={"at": "2026-03-01T00:00"}).is_valid()
 
 
-def test_every_step_of_a_lease_can_be_told() -> None:
+@pytest.mark.parametrize("reason", [None, *LeaseEndReason.values])
+def test_every_step_of_a_lease_can_be_told(reason: str | None) -> None:
     for step in LeaseStep.values:
-        assert StepSerializer(data={"step": step, "at": "2026-03-01T00:00:00Z", "to": None}).is_valid()
+        said = {"step": step, "at": "2026-03-01T00:00:00Z", "to": None, "reason": reason}
+        assert StepSerializer(data=said).is_valid()
     assert {"from", "to", "state", "steps"} <= set(LeaseSerializer().fields)

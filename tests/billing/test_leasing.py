@@ -197,6 +197,7 @@ def test_a_lease_taken_back_before_it_began_is_swept_once(world: World) -> None:
     end_lease_early(lease=lease, at=NOW, by="alice", now=NOW)
     record_steps(term_id=lease.pk, now=END)
     assert end_of(lease) == LeaseEndReason.ENDED_EARLY
+    assert LeaseStep.STARTED not in steps(lease)
     assert lease.pk not in due_steps(now=END, limit=10)
 
 
