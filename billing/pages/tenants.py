@@ -19,7 +19,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing.csv_files import csv_answer
 from billing.models import Contract, Invoice
 from billing.pages.contract_words import contract_pill
-from billing.queries.tenants import BILLED, TenantFigures, tenants_of
+from billing.pages.periods import with_query
+from billing.queries.tenants import BILLED, TenantFigures, tenant_list, tenants_of
+from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import day, locale_for, money
 from portal.parts import Empty, Pill
 from portal.shell import Crumb
@@ -86,15 +88,23 @@ def provider_tenants(request: HttpRequest, organization: Organization) -> HttpRe
         else:
             address = invitation_address(request, token)
             form = InviteTenantForm(initial={"country": organization.country})
-    locale = locale_for(translation.get_language() or "en")
+    locale, search, page = (
+        locale_for(translation.get_language() or "en"),
+        _search(request),
+        read_page(request.GET.get("page", "")),
+    )
+    shown, found = tenant_list(organization, now, first=first_row(page), count=ROWS_PER_PAGE, search=search)
+    if page > 1 and not shown:
+        raise Http404
     context = {
         "form": form if invites else None,
         "made": made,
         "invitation_address": address,
-        "search": _search(request),
-        "rows": [_row(one, locale) for one in tenants_of(organization, now, search=_search(request))],
+        "search": search,
+        "rows": [_row(one, locale) for one in shown],
+        "pagination": pagination(request.path, {"q": search}, page, found),
         "empty": Empty(_("No tenants yet"), _("Invite one, or draft a contract with one that is here."), icon="people"),
-        "csv_url": f"{reverse('provider-tenants-csv')}?{request.GET.urlencode()}",
+        "csv_url": with_query(reverse("provider-tenants-csv"), {"q": search}),
     }
     return render(request, "billing/provider_tenants.html", context, status=201 if made else 422 if posted else 200)
 
