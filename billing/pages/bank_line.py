@@ -22,7 +22,7 @@ from billing.banking.candidates import proposals_for
 from billing.banking.deciding import NOTE_CHARACTERS_MAX, keep_for_tenant, match_by_hand, set_aside, unmatch
 from billing.banking.lists import find_line
 from billing.banking.matching import Part
-from billing.models import BankMatchKind, Invoice
+from billing.models import BankMatchKind, Contract, Invoice
 from billing.pages.bank import may_match
 from billing.pages.bank_words import rule_words, state_pill
 from portal.figures import day, locale_for, moment, money
@@ -104,7 +104,8 @@ class TenantForm(forms.Form):
         super().__init__(data)
         tenant = self.fields["tenant"]
         assert isinstance(tenant, forms.ChoiceField)
-        found = TenantOrganization.objects.filter(contracts_taken__provider=provider).distinct().order_by("name")
+        taken = Contract.objects.filter(provider=provider).values("tenant")
+        found = TenantOrganization.objects.filter(pk__in=taken).order_by("name")
         tenant.choices = [(str(key), name) for key, name in found.values_list("pk", "name")]
 
 
