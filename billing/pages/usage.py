@@ -25,7 +25,7 @@ from billing.pages.price_notice import price_notice
 from billing.pages.usage_context import Kept
 from billing.pages.usage_parts import Known
 from billing.queries.energy import tenant_energy
-from billing.queries.invoice_list import invoice_list
+from billing.queries.invoice_list import latest_invoices
 from billing.queries.served_models import known_model, serves_model
 from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, key_labels, usage_sheet
 from billing.queries.witnesses import witness_rows
@@ -237,4 +237,4 @@ def _recent_invoices(request: HttpRequest, organization: Organization, now: date
     membership = acting_membership(request)
     if membership is None or not allows(membership.role, READ_INVOICES):
         return ()
-    return invoice_entries(invoice_list(organization, now=now).rows[:RECENT_INVOICES], now, locale)
+    return invoice_entries(latest_invoices(organization, count=RECENT_INVOICES), now, locale)

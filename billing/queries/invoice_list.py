@@ -106,6 +106,13 @@ def _stretch_before(every: QuerySet[Invoice], last: Invoice, counted_max: int) -
     return next(iter(newer[counted_max : counted_max + 1]), None)
 
 
+def latest_invoices(organization: Organization, *, count: int) -> tuple[InvoiceRow, ...]:
+    """Return the first rows of the list of what a tenant owes, without counting the rest; one query."""
+    with within_own(organization.pk, OWN_INVOICES):
+        owed = Invoice.objects.filter(_party(organization, issued=False)).exclude(state=InvoiceState.DRAFT)
+        return tuple(row_of(one) for one in with_parties(owed).order_by("-issued_at", "-pk")[:count])
+
+
 def all_invoices(
     organization: Organization, *, now: datetime, shown: Shown = Shown.ALL, search: str = "", issued: bool = False
 ) -> Iterator[InvoiceRow]:

@@ -26,6 +26,7 @@ from billing.rating.book import PriceVersion as RatedVersion
 from billing.rating.price_lists import PriceChange, PriceKey, changes, prices_of
 from billing.rating.price_rows import read_rows
 from billing.rating.price_rules import contract_versions, row_id
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 PAST_SHOWN: Final = 1
@@ -208,7 +209,8 @@ def told_rows(version_id: UUID) -> list[ToldRow]:
 
 def next_notice(tenant: Organization, now: datetime) -> PriceNotice | None:
     """Return the notice of the change that comes next for a tenant."""
-    return upcoming_notices(tenant, now).first()
+    with within_own(tenant.pk, "what a tenant was told of its own contracts' prices"):
+        return upcoming_notices(tenant, now).first()
 
 
 def upcoming_notices(tenant: Organization, now: datetime) -> QuerySet[PriceNotice]:

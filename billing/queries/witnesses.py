@@ -18,11 +18,13 @@ from billing.usage_spans import metered_by
 from metering.day_models import UsageDay
 from metering.models import Quantity, UsageHour, Witness
 from metering.summed_usage import parts_of
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 WITNESSES = (Witness.ENGINE, Witness.GATEWAY)
 COUNTED_ONCE = (Quantity.INPUT, Quantity.CACHE_WRITE, Quantity.OUTPUT)
 """Cached input is a part of input and reasoning a part of output: adding them would count tokens twice."""
+OWN_SHARES = "what witnesses counted of deployments under terms whose contracts name the reader as their tenant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ def witness_rows(organization: Organization, from_at: datetime, to_at: datetime)
 
     Nine queries at most.
     """
+    with within_own(organization.pk, OWN_SHARES):
+        return _rows(organization, from_at, to_at)
+
+
+def _rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
     bound = (
         TermDeployment.objects.filter(
             Q(to_at__isnull=True) | Q(to_at__gt=from_at), term__contract__tenant=organization, from_at__lt=to_at

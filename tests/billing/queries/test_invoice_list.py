@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from pytest_django import DjangoAssertNumQueries
 
 from billing.models import Invoice
-from billing.queries.invoice_list import PAGE_ROWS, Shown, all_invoices, find_invoice, invoice_list
+from billing.queries.invoice_list import PAGE_ROWS, Shown, all_invoices, find_invoice, invoice_list, latest_invoices
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.factories import Cast
 
@@ -125,3 +125,12 @@ def test_a_stretch_behind_an_invoice_of_somebody_else_begins_with_the_latest(cas
     foreign = make_issued((Line("1.00"),))
     found = invoice_list(cast.tenant, now=ISSUED_AT, after=foreign.pk)
     assert (found.after, len(found.rows)) == (None, 2)
+
+
+def test_the_latest_are_the_first_of_the_list(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    issue(cast, 3)
+    with django_assert_num_queries(1):
+        latest = latest_invoices(cast.tenant, count=2)
+    assert [row.number for row in latest] == ["N-002", "N-001"]
+    assert latest == invoice_list(cast.tenant, now=ISSUED_AT).rows[:2]
+    assert latest_invoices(cast.provider, count=2) == ()
