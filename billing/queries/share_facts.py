@@ -52,10 +52,12 @@ def facts_of(organization: Organization, side: Side, kind: str) -> QuerySet[Term
 
 def share_periods(organization: Organization, side: Side, state: PeriodState, now: datetime) -> list[SharePeriod]:
     """Return what can be chosen: shares with their periods of one state that have begun, the latest first."""
-    terms = list(with_wordings(shares_of(organization, side)))
+    shares = shares_of(organization, side)
     periods = BillingPeriod.objects.filter(
-        contract__in={term.contract_id for term in terms}, state=state, from_at__lte=now
+        contract__in=shares.order_by().values("contract"), state=state, from_at__lte=now
     ).order_by("-from_at", "contract__number")[:PERIODS_MAX]
+    # Of the contracts of these alone: a large provider has a thousand, each with its wordings.
+    terms = list(with_wordings(shares.filter(contract__in={period.contract_id for period in periods})))
     return [
         SharePeriod(term, period)
         for period in periods
