@@ -13,6 +13,7 @@ from billing.dues import with_dues
 from billing.issuing import NUMBER_DIGITS_MIN
 from billing.models import BankMatch, CollectivePart, CollectiveSequence, Invoice, InvoiceState, IssuerSequence
 from billing.payment_references import numbers_named
+from tenants.limits.reader import within_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +83,8 @@ def _owed(line: BankLine) -> Sequence[Candidate]:
     rows = found.order_by("due_at", "pk").values_list(
         "pk", "tenant_id", "tenant__name", "currency", "left_amount", "due_at"
     )
-    return [Candidate(*row) for row in rows[:OWED_MAX]]
+    with within_own(line.account.provider_id, "what is paid, credited and written off of an invoice is its issuer's"):
+        return [Candidate(*row) for row in rows[:OWED_MAX]]
 
 
 def _with_names(found: QuerySet[Invoice]) -> QuerySet[Invoice]:

@@ -19,10 +19,14 @@ from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lines import InvoiceLine as RatedInvoiceLine
 from billing.rating.lines import make_bill
 from billing.restating import in_order
+from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 
 PAGE_ROWS_MAX = 500
+
+
+OWN_DRAFTS = "what a contract comes to is both its parties', and the reader is one of them"
 
 
 class DraftState(StrEnum):
@@ -101,7 +105,8 @@ def draft_entries(
         found = found.filter(_in_state(state, now))
     if after is not None:
         found = found.filter(pk__gt=after)
-    return tuple(_entry(period, now) for period in found.order_by("pk")[: min(limit, PAGE_ROWS_MAX)])
+    with within_own(organization.pk, OWN_DRAFTS):
+        return tuple(_entry(period, now) for period in found.order_by("pk")[: min(limit, PAGE_ROWS_MAX)])
 
 
 def draft_page(
@@ -109,7 +114,8 @@ def draft_page(
 ) -> Paged[DraftEntry]:
     """Return a page of drafts in the order of their ids; one query. Raises WrongCursor."""
     found = _open(organization, now, as_provider=None)
-    paged = page_rows(found if state is None else found.filter(_in_state(state, now)), page, ("pk",))
+    with within_own(organization.pk, OWN_DRAFTS):
+        paged = page_rows(found if state is None else found.filter(_in_state(state, now)), page, ("pk",))
     return Paged([_entry(period, now) for period in paged.rows], paged.next_cursor)
 
 
@@ -117,6 +123,13 @@ def draft_detail(
     organization: Organization, period_id: UUID, now: datetime, *, as_provider: bool | None = None
 ) -> DraftDetail | None:
     """Return one draft as its usage rates now, or None; the number of queries does not depend on its lines."""
+    with within_own(organization.pk, OWN_DRAFTS):
+        return _detail(organization, period_id, now, as_provider=as_provider)
+
+
+def _detail(
+    organization: Organization, period_id: UUID, now: datetime, *, as_provider: bool | None
+) -> DraftDetail | None:
     period = _open(organization, now, as_provider=as_provider).filter(pk=period_id).first()
     if period is None:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Count, Q, Sum
 
 from billing.models import RUNNING_STATES, Contract, Invoice, InvoiceState
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def tenant_list(
 ) -> tuple[list[TenantFigures], int]:
     """Return some of what `tenants_of` returns, from row `first` on, and how many there are in all. Four queries."""
     found = _found(provider, search)
-    return _with_figures(provider, now, list(found[first : first + count]), of_all=False), found.count()
+    with within_own(provider.pk, "tenants that the reader invited or has contracts with, and what it billed them"):
+        return _with_figures(provider, now, list(found[first : first + count]), of_all=False), found.count()
 
 
 def _found(provider: Organization, search: str) -> QuerySet[Organization]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
-from billing.dues import read_dues, with_dues
+from billing.dues import ANNOTATIONS, Dues, with_dues
 from billing.models import (
     AccountKind,
     Invoice,
@@ -83,7 +83,9 @@ def owed_to(provider_id: UUID, currency: str) -> Decimal:
 def _uncollected(provider_id: UUID, currency: str) -> Decimal:
     """What unpaid invoices have left of the provider's part: of a part payment the operator's fee is taken first."""
     unpaid = with_dues(Invoice.objects.filter(issuer_id=provider_id, currency=currency, state__in=OPEN))
-    lefts = {one.pk: (one.total, max(read_dues(one).left, NOTHING)) for one in unpaid}
+    # As values: of thousands of invoices most of the time went into objects.
+    rows = unpaid.order_by().values_list("pk", "total", *ANNOTATIONS)
+    lefts = {pk: (total, max(Dues(*dues).left, NOTHING)) for pk, total, *dues in rows}
     fees = _fees(lefts)
     return sum((min(left, total - fees.get(pk, NOTHING)) for pk, (total, left) in lefts.items()), NOTHING)
 

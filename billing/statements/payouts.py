@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from billing.models import AccountKind, LedgerAccount, Payout, PayoutTerms
 from billing.statements.available import Available, available
 from billing.statements.gathering import OWED_KINDS
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def terms_seen(provider: Organization) -> PayoutTerms:
 
 def standings_of(provider: Organization, now: datetime) -> list[Standing]:
     """Return how a provider stands in every currency of its book."""
+    with within_own(provider.pk, "what a provider is owed, of its own book and of invoices that it issued"):
+        return _standings(provider, now)
+
+
+def _standings(provider: Organization, now: datetime) -> list[Standing]:
     accounts = LedgerAccount.objects.filter(organization=provider, kind__in=(*OWED_KINDS, AccountKind.STRIPE_CLEARING))
     terms = terms_seen(provider)
     return [
