@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PAYABLE: Final = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
 OWED_MAX: Final = 2_000
 """Open invoices that are looked through for an amount, those due first."""
+_CANDIDATE: Final[Sequence[str]] = ("pk", "tenant_id", "tenant__name", "currency", "left_amount", "due_at")
+"""What `Candidate` has of an invoice, in its order."""
 
 
 def proposals_for(line: BankLine, left: Decimal, *, lock: bool = False) -> tuple[Proposal, ...]:
@@ -80,9 +82,7 @@ def _owed(line: BankLine) -> Sequence[Candidate]:
     found = with_dues(
         Invoice.objects.filter(issuer=line.account.provider_id, state__in=PAYABLE, currency=line.currency)
     ).filter(Q(("left_amount__gt", 0)))  # an annotation, which the type does not know
-    rows = found.order_by("due_at", "pk").values_list(
-        "pk", "tenant_id", "tenant__name", "currency", "left_amount", "due_at"
-    )
+    rows = found.order_by("due_at", "pk").values_list(*_CANDIDATE)
     with within_own(line.account.provider_id, "what is paid, credited and written off of an invoice is its issuer's"):
         return [Candidate(*row) for row in rows[:OWED_MAX]]
 
