@@ -10,6 +10,7 @@ from django.db.models import Q, Sum
 
 from billing.checkpoints import Sums, sums
 from billing.models import LedgerAccount, LedgerEntry, LedgerPosting
+from tenants.limits.reader import within_own_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +117,12 @@ def book_of(organization: Organization, wanted: str = "") -> Book | None:
 
 def trial_balance(book: Book, *, at: datetime | None = None, currency: str = "") -> Trial:
     """Return the accounts of a book with what was booked on them up to an instant (included); two or three queries."""
+    own = () if book.provider_id is None else (book.provider_id,)
+    with within_own_of(own, "a provider's book is what was posted for it, on whoever's account"):
+        return _trial_balance(book, at, currency)
+
+
+def _trial_balance(book: Book, at: datetime | None, currency: str) -> Trial:
     booked: dict[UUID, Sums] = {}
     for (account_id, _provider), more in sums(provider_id=book.provider_id, at=at).items():
         booked[account_id] = booked.get(account_id, Sums()) + more
