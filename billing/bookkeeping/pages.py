@@ -28,6 +28,7 @@ from billing.bookkeeping.files import (
 )
 from billing.bookkeeping.reading import (
     AccountEntries,
+    AccountRow,
     Book,
     EntryPlace,
     Trial,
@@ -40,6 +41,7 @@ from billing.bookkeeping.words import account_words
 from billing.csv_files import csv_answer
 from billing.pages.paper_words import memo_said
 from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period, with_query
+from metering.pages.paging import pagination, read_page
 from portal.figures import day as day_words
 from portal.figures import locale_for, moment, money, number
 from portal.parts import Empty, Pagination, Pill
@@ -48,7 +50,7 @@ from tenants.roles import READ_INVOICES
 from tenants.scoping import operator_page, provider_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
     from uuid import UUID
 
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
 ZONE: Final = "UTC"
 PAGE_ENTRIES: Final = 100
+PAGE_ACCOUNTS: Final = 100
 UTC_ZONE: Final = ZoneInfo(ZONE)
 
 
@@ -69,12 +72,17 @@ def _trial_page(request: HttpRequest, book: Book, side: str) -> HttpResponseBase
     last = _day(request)
     trial = trial_balance(book, at=_end_of(last))
     kept = {"day": last.isoformat()} if last else {}
+    page = read_page(request.GET.get("page", ""))
+    first = (page - 1) * PAGE_ACCOUNTS
+    if page > 1 and first >= len(trial.rows):
+        raise Http404
     context = {
         "heading": _heading(side),
         "side": side,
         "day": last.isoformat() if last else "",
         "at": day_words(last, "yMMMd", locale) if last else _("now"),
-        "groups": _groups(trial, side, locale),
+        "groups": _groups(trial, trial.rows[first : first + PAGE_ACCOUNTS], side, locale),
+        "pagination": pagination(request.path, kept, page, len(trial.rows), PAGE_ACCOUNTS),
         "balanced": _balanced(trial),
         "csv_url": with_query(reverse(f"{side}-books-csv"), kept),
         "months": [
@@ -250,8 +258,8 @@ def _balanced(trial: Trial) -> Pill | None:
     return Pill(_("Debits equal credits"), "good") if trial.balances else Pill(_("Out of balance"), "bad")
 
 
-def _groups(trial: Trial, side: str, locale: str) -> list[dict[str, Any]]:
-    """Accounts by currency with the two sums that must be equal."""
+def _groups(trial: Trial, shown: Sequence[AccountRow], side: str, locale: str) -> list[dict[str, Any]]:
+    """Accounts of a page by currency, with the two sums that must be equal: of all accounts of the currency."""
     groups = []
     for currency, total in sorted(trial.totals.items()):
         rows = [
@@ -264,9 +272,11 @@ def _groups(trial: Trial, side: str, locale: str) -> list[dict[str, Any]]:
                 "balance": _money(row.balance, currency, locale),
                 "entries": number(row.sums.entries),
             }
-            for row in trial.rows
+            for row in shown
             if row.account.currency == currency
         ]
+        if not rows:
+            continue
         groups.append(
             {
                 "currency": currency,

@@ -6,13 +6,13 @@ import re
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
 
 import billing
-from billing.bookkeeping.pages import PAGE_ENTRIES
+from billing.bookkeeping.pages import PAGE_ACCOUNTS, PAGE_ENTRIES
 from billing.bookkeeping.words import ACCOUNT_WORDS, account_words
 from billing.ledger import Entry, post
 from billing.models import AccountKind, LedgerAccount, LedgerPosting
@@ -20,7 +20,7 @@ from portal.catalogue import catalogue_messages, python_messages, template_messa
 from tenants.models import Role
 from tests.billing.bookkeeping.kept import PAID_AT, Kept, make_kept
 from tests.billing.pages.reading import rows_of, text_of
-from tests.factories import make_user
+from tests.factories import make_organization, make_user
 from tests.kept import kept as keeping
 
 if TYPE_CHECKING:
@@ -70,6 +70,26 @@ def test_the_page_and_its_file_are_of_the_day_that_is_asked_for(cast: Cast, clie
     assert "Nothing is booked" in text_of(client.get("/p/books/", {"day": "2020-01-01"}))
     assert client.get("/p/books/", {"day": "9999-12-31"}).status_code == 404
     assert client.get("/p/books/", {"day": "soon"}).status_code == 404
+
+
+def test_a_book_of_many_accounts_has_pages_each_with_the_sums_of_all(cast: Cast, client: Client, kept: Kept) -> None:
+    tenants = [make_organization(f"many-{place:03}") for place in range(PAGE_ACCOUNTS)]
+    sides = [Entry(one.id, AccountKind.PREPAID_CREDIT, "USD", Decimal(-1)) for one in tenants]
+    sides.append(Entry(cast.provider.id, AccountKind.GRANTED_CREDIT, "USD", Decimal(PAGE_ACCOUNTS)))
+    post(key="many", cause="test", cause_id=cast.tenant.id, memo="many", at=PAID_AT, entries=sides)
+    client.force_login(cast.petra)
+    pages = [client.get(f"/p/books/?page={page}") for page in (1, 2)]
+    rows = rows_of(client.get("/p/books.csv"))
+    linked = [address for page in pages for address in re.findall(r'<th scope="row"><a href="([^"]+)"', _table(page))]
+    assert len(linked) == len(set(linked)) == len(rows) > PAGE_ACCOUNTS
+    assert f"1 to {PAGE_ACCOUNTS} of {len(rows)}" in text_of(pages[0])
+    assert len({re.findall(r"<tfoot>.*?</tfoot>", _table(page))[0] for page in pages}) == 1
+    assert client.get("/p/books/?page=3").status_code == 404
+
+
+def _table(page: Any) -> str:
+    text: str = page.content.decode()
+    return text
 
 
 def test_the_files_of_a_month(cast: Cast, client: Client, kept: Kept) -> None:
