@@ -10,7 +10,7 @@ RUN awk -v packages="$PACKAGES" \
  && python -m venv /opt/forecourt \
  && /opt/forecourt/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
     -r /build/agent.lock
-COPY metering/__init__.py metering/wire*.py /srv/forecourt/metering/
+COPY metering/__init__.py metering/gzip_bodies.py metering/wire*.py /srv/forecourt/metering/
 COPY metering/agent /srv/forecourt/metering/agent
 RUN /opt/forecourt/bin/python -m compileall -q /srv/forecourt
 

@@ -382,7 +382,7 @@ def reconcile(desk: Desk, owner: str, double: StripeDouble, planted: str) -> Non
     desk.sit_down(owner)
     desk.go("Reconciliation")
     desk.press("Look now")
-    desk.sees("Invoice at Stripe that our books do not have", "X-1, open, 0 of 900 paid, USD")
+    desk.sees("Invoice at Stripe that our books do not have", "X-1 · Open · $0.00 of $9.00 paid")
     assert Difference.objects.filter(settled_at=None).count() == 1, "everything else is as in our books"
     desk.press("Close it at Stripe")
     desk.press("Look now")

@@ -74,12 +74,14 @@ def test_who_looks_for_no_garbage_at_all_still_does_not() -> None:
         gc.enable()
 
 
-def test_a_process_that_serves_looks_less_often_and_among_its_older_objects_as_ever(
-    usual: tuple[int, int, int],
+@pytest.mark.parametrize(("before", "after"), [(700, SERVES_LOOK_AFTER), (LOOK_AFTER, LOOK_AFTER)])
+def test_a_process_that_serves_looks_less_often_at_least_and_among_its_older_objects_as_ever(
+    before: int, after: int
 ) -> None:
+    gc.set_threshold(before, 11, 12)
     with loading():
-        assert gc.get_threshold() == usual
-    assert gc.get_threshold() == (SERVES_LOOK_AFTER, *usual[1:])
+        assert gc.get_threshold() == (before, 11, 12)
+    assert gc.get_threshold() == (after, 11, 12)
     assert 700 < SERVES_LOOK_AFTER < LOOK_AFTER
 
 
