@@ -16,8 +16,9 @@ from typing import Final
 LOOK_AFTER: Final = 50_000
 """Allocations more than deallocations after which a command looks among its youngest objects; Python's own is 700."""
 SERVES_LOOK_AFTER: Final = 10_000
-"""The same of a process that serves, at least. A page that rates a month makes ten thousand objects and lets go of nearly all of
-them: Python's own 700 had the collector look fifty times at one page, for a sixth to two fifths of its processor time.
+"""The same of a process that serves, at least. A page that rates a month makes ten thousand objects and lets go of
+nearly all of them: Python's own 700 had the collector look fifty times at one page, for up to
+two fifths of its time.
 """
 
 
