@@ -132,7 +132,7 @@ def test_a_rise_is_announced_tried_out_and_lived_through(
     page.goto(f"{lasting_server.url}/t/invoices/{invoice.number}/")
     expect(page.locator("main")).to_contain_text(f"${invoice.total:,.2f}")
     expect(page.locator("main")).to_contain_text("v1, v2")
-    expect(page.locator("main")).to_contain_text("$0.60, $0.804")
+    expect(page.locator("main")).to_contain_text("$0.60,$0.804 / 1M")
     sound(page)
 
 
