@@ -94,34 +94,37 @@ def _scoped(
 
 def outages_of(holds: Iterable[Hold], from_at: datetime, to_at: datetime) -> list[Outage]:
     """Return when the cards of holds were out in a window, by the meter's record; three queries."""
-    cards = {hold.card_ref for hold in holds if hold.card_ref}
-    rows = Accelerator.objects.filter(id__in=cards).values_list("id", "uuid", "node_id")
-    nodes = {str(card): (uuid, node) for card, uuid, node in rows}
-    silent = _silences({node for _, node in nodes.values()}, from_at, to_at)
-    lost = _lost({uuid for uuid, _ in nodes.values()}, from_at, to_at)
     return [
         outage
-        for card, (uuid, node) in sorted(nodes.items())
-        for cause, spans in ((NODE_SILENT, silent[node]), (CARD_LOST, lost[uuid]))
+        for card, causes in sorted(_out(holds, from_at, to_at).items())
+        for cause, spans in causes
         for outage in _cut(card, cause, spans, (from_at, to_at))
     ]
 
 
 def _add_outages(found: Measured, windows: Sequence[Window], wanted: Mapping[Key, Sequence[Hold]]) -> None:
-    cards = {hold.card_ref for held in wanted.values() for hold in held if hold.card_ref}
-    if not cards:
+    if not wanted:
         return
-    rows = Accelerator.objects.filter(id__in=cards).values_list("id", "uuid", "node_id")
-    nodes = {str(card): (uuid, node) for card, uuid, node in rows}
     first, last = min(window.from_at for window in windows), max(window.to_at for window in windows)
-    silent = _silences({node for _, node in nodes.values()}, first, last)
-    lost = _lost({uuid for uuid, _ in nodes.values()}, first, last)
+    out = _out((hold for held in wanted.values() for hold in held), first, last)
     for key, held in wanted.items():
         window = windows[key[0]]
-        for card in sorted({hold.card_ref for hold in held if hold.card_ref in nodes}):
-            uuid, node = nodes[card]
-            for cause, spans in ((NODE_SILENT, silent[node]), (CARD_LOST, lost[uuid])):
+        for card in sorted({hold.card_ref for hold in held if hold.card_ref in out}):
+            for cause, spans in out[card]:
                 found.facts[key].extend(_cut(card, cause, spans, (window.from_at, window.to_at)))
+
+
+def _out(
+    holds: Iterable[Hold], from_at: datetime, to_at: datetime
+) -> dict[str, tuple[tuple[str, Sequence[tuple[datetime, datetime]]], ...]]:
+    """Return of each card of holds by what causes it was out, and when; three queries, none without a card."""
+    cards = {hold.card_ref for hold in holds if hold.card_ref}
+    if not cards:
+        return {}
+    rows = list(Accelerator.objects.filter(id__in=cards).values_list("id", "uuid", "node_id"))
+    silent = _silences({node for _, _, node in rows}, from_at, to_at)
+    lost = _lost({uuid for _, uuid, _ in rows}, from_at, to_at)
+    return {str(card): ((NODE_SILENT, silent[node]), (CARD_LOST, lost[uuid])) for card, uuid, node in rows}
 
 
 def _cut(
