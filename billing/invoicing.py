@@ -259,7 +259,7 @@ def _description(line: rating_lines.InvoiceLine, title: str, basis: PeriodBasis)
     first = line.sublines[0]
     about = first.about_ref if is_adjustment(first) else ""
     share = "a share" if line.share_percent is None else f"{line.share_percent.normalize():f} %"
-    words = line_words(line.sublines[0].rule, share)
+    words = line_words(first.rule, share)
     return " · ".join(filter(None, (line.term_ref, title, about, detail_of(line, basis), words)))
 
 

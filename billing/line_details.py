@@ -69,9 +69,8 @@ def _covering(packages: Iterable[Package], part: RatedLine) -> str:
 
 def _amount(package: Package, currency: str) -> str:
     """Return what a package costs, with the currency's decimals at least."""
-    text = plain(package.amount_per_package)
-    decimals = len(text.partition(".")[2])
-    return text if decimals >= minor_digits(currency) else f"{package.amount_per_package:.{minor_digits(currency)}f}"
+    decimals = len(plain(package.amount_per_package).partition(".")[2])
+    return f"{package.amount_per_package:.{max(decimals, minor_digits(currency))}f}"
 
 
 def _packages(term: TermInput, part: RatedLine) -> tuple[Package, ...]:
