@@ -10,11 +10,10 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.translation import get_language
 from django.views import defaults
 
 from forecourt.uploads import limit_passed
-from portal.figures import listed, locale_for
+from portal.punctuation import joined
 from tenants.members.words import permission_names, role_names
 from tenants.models import Membership, Role
 from tenants.problem_response import answer
@@ -66,7 +65,7 @@ def _not_in_role(request: HttpRequest, membership: Membership, permission: str) 
         "organization": membership.organization.name,
         "asked": permission_names().get(permission, ""),
         "role": names[Role(membership.role)],
-        "roles": listed((names[role] for role in roles_that(permission)), locale_for(get_language() or "en")),
+        "roles": joined(names[role] for role in roles_that(permission)),
         "givers": [one.user for one in givers.select_related("user").order_by("role", "user__email")[:GIVERS_SHOWN]],
     }
     return render(request, "403_role.html", context, status=403)

@@ -9,7 +9,6 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.agreements.previews import Preview, TermPreview
@@ -22,8 +21,9 @@ from billing.queries.agreements import SettledChange
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import TermKind
 from billing.rating.wording import FOREVER, Wording
-from portal.figures import listed, locale_for, moment, money, money_change, number
+from portal.figures import moment, money, money_change, number
 from portal.parts import Pill
+from portal.punctuation import joined
 
 SHOWN_HASH = 12
 _NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
@@ -168,7 +168,7 @@ def value_words(field: str, value: str, contract: Contract | None = None, locale
         return value
     if name in CHOOSING:
         said = [str(VALUES.get(f"{name}.{each}", VALUES.get(each, each))) for each in value.split(", ")]
-        return listed(said, locale_for(get_language() or ""))
+        return joined(said)
     return _figure_words(name, value, contract, locale) if contract is not None else value
 
 

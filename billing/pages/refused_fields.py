@@ -7,15 +7,13 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.pages.contract_words import field_words, kind_words, value_words
 from billing.pages.local_inputs import LocalInput
 from billing.pages.row_fields import NOTHING
 from billing.pages.term_values import VALUES
-from portal.figures import listed, locale_for
-from portal.punctuation import between
+from portal.punctuation import between, joined
 from tenants.sentences import ForPrograms, Name, Sentence
 from tenants.telling import with_example
 
@@ -117,7 +115,7 @@ def _plain(found: Any) -> str:
             return _("nothing")
         case dict():
             said = [f"{field_words(name)} {value_words(name, _plain(each))}" for name, each in found.items()]
-            return listed(said, locale_for(get_language() or ""))
+            return joined(said)
         case list() if any(isinstance(each, dict) for each in found):
             return "; ".join(_plain(each) for each in found)
         case list():

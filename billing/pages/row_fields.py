@@ -14,11 +14,10 @@ from typing import Any, Final
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from portal.figures import listed, locale_for
-from portal.punctuation import between
+from portal.punctuation import between, joined
 
 COMMAS: Final = re.compile("[,\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}]")
 """What people write between words, in either language."""
@@ -147,7 +146,7 @@ class Column:
         if known:
             return _("such as: %(words)s") % {"words": between("comma").join(known)}
         labels = [str(part.label) for part in getattr(self.field, "parts", {}).values()]
-        return listed(labels, locale_for(get_language() or ""))
+        return joined(labels)
 
 
 class RowsWidget(forms.Widget):
