@@ -10,7 +10,6 @@ from django.db import InterfaceError, InternalError, OperationalError
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from metering.sent_bodies import read_sent
 from tenants.api_keys import find_key, require_network
 from tenants.authentication import OPEN_TO_SUSPENDED, OrganizationSuspended
 from tenants.problems import Problem
@@ -129,8 +128,3 @@ def _add_headers(response: HttpResponse, problem: Problem) -> None:
         response["Allow"] = str(problem.extra["allow"])
     if "retry_after_s" in problem.extra:
         response["Retry-After"] = str(problem.extra["retry_after_s"])
-
-
-def body_of(request: HttpRequest, limit: int) -> bytes:
-    """Return the body, sent plain or in gzip, of at most `limit` bytes. Raises as `read_sent`."""
-    return read_sent(request, limit)

@@ -15,7 +15,7 @@ import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
 
-from metering.compat.callers import READ, WRITE, body_of, endpoint, key_of
+from metering.compat.callers import READ, WRITE, endpoint, key_of
 from metering.compat.lago_events import (
     ALREADY_EXIST,
     BATCH_EVENTS_MAX,
@@ -30,6 +30,7 @@ from metering.compat.lago_events import (
 from metering.compat.lago_usage import current_usage
 from metering.compat.listing import ListedEvent, known_ids, list_reported
 from metering.compat.taking import AlreadyTaken, count_refused, take_reports
+from metering.sent_bodies import read_sent
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def take_event(request: HttpRequest) -> HttpResponse:
     """Take one event."""
     now = timezone.now()
     reporter = key_of(request, WRITE, now).organization
-    event = _decoded(reporter, decode_event, body_of(request, BYTES_MAX), now)
+    event = _decoded(reporter, decode_event, read_sent(request, BYTES_MAX), now)
     read = read_event(event, now)
     errors = {"transaction_id": [ALREADY_EXIST]}
     if isinstance(read, dict):
@@ -110,7 +111,7 @@ def take_batch(request: HttpRequest) -> HttpResponse:
     """Take 1 to 100 events, all or none."""
     now = timezone.now()
     reporter = key_of(request, WRITE, now).organization
-    given = _decoded(reporter, decode_events, body_of(request, BYTES_MAX), now)
+    given = _decoded(reporter, decode_events, read_sent(request, BYTES_MAX), now)
     if not given:
         _refuse(reporter, {"events": ["no_events"]}, now)
     if len(given) > BATCH_EVENTS_MAX:

@@ -9,9 +9,10 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from metering.compat.callers import WRITE, body_of, endpoint, key_of
+from metering.compat.callers import WRITE, endpoint, key_of
 from metering.compat.litellm_logs import NotLogs, read_logs
 from metering.compat.taking import count_refused, take_reports
+from metering.sent_bodies import read_sent
 from tenants.problem_response import problem_answer
 from tenants.problems import Problem
 
@@ -33,7 +34,7 @@ def take_logs(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     reporter = key_of(request, WRITE, now).organization
     try:
-        read = read_logs(body_of(request, BYTES_MAX), now)
+        read = read_logs(read_sent(request, BYTES_MAX), now)
     except NotLogs as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=LogsUnreadable.code, now=now)
         raise LogsUnreadable(str(refused)) from refused

@@ -9,10 +9,11 @@ import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
 
-from metering.compat.callers import READ, WRITE, body_of, endpoint, key_of
+from metering.compat.callers import READ, WRITE, endpoint, key_of
 from metering.compat.cloudevents import NotCloudEvents, read_cloud_events, read_instant
 from metering.compat.listing import ListedEvent, list_reported
 from metering.compat.taking import count_refused, take_reports
+from metering.sent_bodies import read_sent
 from tenants.ids import new_id
 from tenants.problem_response import CONTENT_TYPE
 from tenants.problems import Problem
@@ -64,7 +65,7 @@ def take_events(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     reporter = key_of(request, WRITE, now).organization
     try:
-        received = read_cloud_events(request.headers.get("Content-Type", ""), body_of(request, BYTES_MAX), now)
+        received = read_cloud_events(request.headers.get("Content-Type", ""), read_sent(request, BYTES_MAX), now)
     except NotCloudEvents as refused:
         count_refused(reporter=reporter, input_name=INPUT, code=EventsInvalid.code, now=now)
         raise EventsInvalid(str(refused)) from refused

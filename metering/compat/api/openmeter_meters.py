@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from metering.compat.api.openmeter import QueryInvalid, instant_in, problem
-from metering.compat.callers import READ, body_of, endpoint, key_of
+from metering.compat.callers import READ, endpoint, key_of
 from metering.compat.meter_query import (
     GROUPS,
     METERS,
@@ -24,6 +24,7 @@ from metering.compat.meter_query import (
     meter_slug,
     query_meter,
 )
+from metering.sent_bodies import read_sent
 from tenants.problems import Problem
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def post_query(request: HttpRequest, id_or_slug: str) -> HttpResponse:
     """Query one meter by a body."""
     key_of(request, READ, timezone.now())
     try:
-        asked = msgspec.json.decode(body_of(request, QUERY_BYTES_MAX), type=QueryBody)
+        asked = msgspec.json.decode(read_sent(request, QUERY_BYTES_MAX), type=QueryBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         raise QueryInvalid(f"invalid body: {broken}"[:300]) from broken
     return _answer(request, id_or_slug, asked)

@@ -9,9 +9,10 @@ from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from metering.compat.callers import READ, WRITE, body_of, endpoint, key_of
+from metering.compat.callers import READ, WRITE, endpoint, key_of
 from metering.compat.models import HeldReport, RejectedSample, SubjectAlias
 from metering.compat.taking import name_subject
+from metering.sent_bodies import read_sent
 from tenants.problem_response import problem_answer
 from tenants.problems import Problem
 
@@ -60,7 +61,7 @@ def name(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     key = key_of(request, WRITE, now)
     try:
-        naming = msgspec.json.decode(body_of(request, BYTES_MAX), type=Naming)
+        naming = msgspec.json.decode(read_sent(request, BYTES_MAX), type=Naming)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         raise NamingInvalid(f"Expected {{subject, tenant}}: {broken}"[:300]) from broken
     if "\0" in naming.subject + naming.tenant:
