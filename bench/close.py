@@ -11,9 +11,11 @@ transaction. The anchor is what rating alone takes of the same months.
 """
 
 import argparse
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -25,6 +27,8 @@ from bench._platform import installation, report
 
 CLOSED_AT = rating.TO + timedelta(days=3)
 TARGET_CONTRACTS = 10_000
+MANY_LINES = 3_000
+"""From so many lines with a month of usage each on it is quicker to make the indexes again than to keep them."""
 USAGE = """
     INSERT INTO metering_usagehour (
         id, meter_id, witness, quantity, model, hour_at, from_at, to_at, deployment_id, tenant_id, quality, rule,
@@ -69,9 +73,13 @@ def main() -> int:
 
 def _measure(figures: dict[str, object], name: str, size: tuple[int, int, int], workers: int) -> float:
     """Return how long closing took, in seconds; the invoices are checked."""
+    rating._say(f"{name}: making {size[0]} contracts")
     periods = _make(*size)
+    rating._say(f"{name}: rating")
     rated_s, _, _ = rating._in_workers(_rate, periods, workers)
+    rating._say(f"{name}: rated in {rated_s:.1f} s; closing")
     closed_s, closed_cpu_s, invoices = rating._in_workers(_close, periods, workers)
+    rating._say(f"{name}: closed in {closed_s:.1f} s; checking")
     _check(periods, size[1])
     figures[name] = {
         "invoices": invoices,
@@ -89,31 +97,29 @@ def _make(contracts: int, lines: int, providers: int) -> list[UUID]:
     from django.db import connection
 
     names = [f"model-{number}" for number in range(lines)]
-    found: list[UUID] = []
-    deployments: list[UUID] = []
-    for provider in range(providers):
-        share = contracts // providers + (provider < contracts % providers)
-        periods, bound = _make_provider(share, names)
-        found += periods
-        deployments += bound
-    with connection.cursor() as cursor, rating.without_indexes(cursor):
-        cursor.execute(USAGE, [rating.FROM, rating.FROM, rating.TO - timedelta(seconds=1), deployments, names])
+    shares = [contracts // providers + (number < contracts % providers) for number in range(providers)]
+    made = [(*rating._provider(names), share) for share in shares]
+    connection.close()
+    with multiprocessing.get_context("fork").Pool(min(providers, os.cpu_count() or 1)) as pool:
+        opened = [each for found in pool.starmap(_open_contracts, made, chunksize=1) for each in found]
+    deployments = [deployment for _, deployment in opened]
     with connection.cursor() as cursor:
+        with rating.without_indexes(cursor) if contracts * lines > MANY_LINES else nullcontext():
+            cursor.execute(USAGE, [rating.FROM, rating.FROM, rating.TO - timedelta(seconds=1), deployments, names])
         cursor.execute("VACUUM ANALYZE metering_usagehour")
         cursor.execute("ANALYZE")
-    return sorted(found)
+    return sorted(period for period, _ in opened)
 
 
-def _make_provider(contracts: int, names: Sequence[str]) -> tuple[list[UUID], list[UUID]]:
+def _open_contracts(provider: object, book: object, mark: str, contracts: int) -> list[tuple[UUID, UUID]]:
+    """Return a period and a deployment of each contract."""
     from billing.agreeing import add_token_price
     from billing.charging import ensure_periods
     from billing.contracting import open_contract
     from billing.rating.token_price_wording import TokenPriceWording
     from clusters.models import Deployment
 
-    provider, book, mark = rating._provider(names)
-    periods: list[UUID] = []
-    deployments: list[UUID] = []
+    found: list[tuple[UUID, UUID]] = []
     for number in range(contracts):
         tenant = rating._organization(f"{mark}-tenant-{number}")
         contract = open_contract(
@@ -129,9 +135,8 @@ def _make_provider(contracts: int, names: Sequence[str]) -> tuple[list[UUID], li
             from_at=rating.FROM, to_at=None, now=rating.FROM,
         )  # fmt: skip
         [period] = ensure_periods(contract=contract, now=rating.FROM)
-        periods.append(period.pk)
-        deployments.append(deployment.pk)
-    return periods, deployments
+        found.append((period.pk, deployment.pk))
+    return found
 
 
 def _rate(periods: Sequence[UUID]) -> int:
