@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from operator import attrgetter
+from typing import Protocol, TypeVar
 
 WHOLE_PERMILLE = 1_000
 """The share of a whole card."""
@@ -37,6 +38,21 @@ class Hold:
         assert 1 <= self.share_permille <= WHOLE_PERMILLE
         assert self.from_at.tzinfo is not None
         assert self.to_at is None or self.to_at > self.from_at
+
+
+class Held(Protocol):
+    """Anything that stands for a slice held over `[from_at, to_at)`."""
+
+    @property
+    def from_at(self) -> datetime:
+        """The instant it begins."""
+
+    @property
+    def to_at(self) -> datetime | None:
+        """The instant it ends, None where it is open-ended."""
+
+
+AnyHold = TypeVar("AnyHold", bound=Held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,22 @@ def held_gpu_ms(holds: Iterable[Hold], from_at: datetime, to_at: datetime) -> in
             total += (span[1] - span[0]) * hold.share_permille
     assert total >= 0
     return total
+
+
+def standing_holds(holds: Iterable[AnyHold], from_at: datetime, to_at: datetime | None, at: datetime) -> list[AnyHold]:
+    """Return what a lease over `[from_at, to_at)` holds at an instant, in the order given.
+
+    Before the lease begins that is what it will hold first, after it ended what it held last; in between it may be
+    nothing.
+    """
+    found = list(holds)
+    if at < from_at:
+        first = min((hold.from_at for hold in found), default=from_at)
+        return [hold for hold in found if hold.from_at == first]
+    if to_at is None or at < to_at:
+        return [hold for hold in found if hold.from_at <= at and (hold.to_at is None or at < hold.to_at)]
+    last = max((hold.to_at or to_at for hold in found), default=to_at)
+    return [hold for hold in found if (hold.to_at or to_at) == last]
 
 
 def occupancy(holds: Iterable[Hold], cards: int, from_at: datetime, to_at: datetime) -> Occupancy:

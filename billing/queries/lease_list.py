@@ -14,7 +14,7 @@ from billing.models import Charge, LeaseEvent, Quote, Term, TermAllocation
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
 from billing.terms import said_in_order
-from clusters.occupancy import Hold, held_gpu_ms
+from clusters.occupancy import Hold, held_gpu_ms, standing_holds
 from clusters.part_names import Part
 from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
@@ -191,20 +191,10 @@ def _state(from_at: datetime, to_at: datetime | None, now: datetime) -> LeaseSta
     return "reserved" if from_at > now else "running"
 
 
-def _held_at(held: Sequence[Hold], at: datetime) -> list[Hold]:
-    return [one for one in held if one.from_at <= at and (one.to_at is None or one.to_at >= at)]
-
-
 def _row(lease: Term, held: Sequence[Hold], parts: Mapping[str, Part], charged: Decimal, now: datetime) -> LeaseRow:
     holds = [one for one in held if one.from_at < now]
-    # What is held now; before the lease what is held first, after it what was held last.
-    at = min(max(now, lease.from_at), (lease.to_at or now) if lease.to_at and lease.to_at <= now else now)
-    at = max(at, lease.from_at)
-    state = _state(lease.from_at, lease.to_at, now)
-    current = _held_at(held, at)
-    if not current and state != "running":
-        edge = min if state == "reserved" else max
-        current = _held_at(held, edge((one.from_at for one in held), default=at))
+    current = standing_holds(held, lease.from_at, lease.to_at, now)
+    at = max(min(now, lease.to_at) if lease.to_at else now, lease.from_at)
     try:
         wording: Wording | None = lease.wording_at(at)
     except LookupError:  # it was taken back before it began
@@ -227,7 +217,7 @@ def _row(lease: Term, held: Sequence[Hold], parts: Mapping[str, Part], charged: 
         renews=bool(getattr(wording, "renew_days", 0)),
         from_at=lease.from_at,
         to_at=lease.to_at,
-        state=state,
+        state=_state(lease.from_at, lease.to_at, now),
         gpu_ms_held=held_gpu_ms(holds, min(lease.from_at, now), now),
         steps=tuple(_step(one) for one in lease.lease_events.all()),
         parts=tuple(parts[ref] for ref in sorted({one.slice_ref for one in current})),

@@ -89,7 +89,7 @@ def lease_places(
 
 def _held_permille(running: QuerySet[Term], now: datetime) -> int:
     """What leases hold now, as in `LeaseRow`."""
-    current = Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gte=now)
+    current = Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=now)
     share = "allocation__slice__share_permille"
     held = TermAllocation.objects.filter(current, term__in=running.values("pk"), allocation__from_at__lte=now)
     return int(held.aggregate(held=Sum(share, default=0))["held"])

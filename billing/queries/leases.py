@@ -11,7 +11,7 @@ from billing.models import Charge, GpuPrice, Term, TermAllocation
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
 from billing.terms import with_wordings
-from clusters.occupancy import Hold, held_gpu_ms
+from clusters.occupancy import Hold, held_gpu_ms, standing_holds
 from clusters.part_names import Part
 from tenants.models import Organization
 
@@ -59,8 +59,8 @@ class LeaseDetail:
     """A lease up to an instant.
 
     `held_gpu_ms` follows from what is held, to the second; `charged` and `charged_gpu_seconds` from the charges
-    booked, which reach `charged_to_at`. `share_permille` and `parts` are what is held at the instant, else what will be
-    first or was last. `allocations` are the newest, `allocation_count` all.
+    booked, which reach `charged_to_at`. `share_permille` and `parts` are what is held at the instant; before the lease
+    what will be held first, after it what was held last. `allocations` are the newest, `allocation_count` all.
     """
 
     term: Term
@@ -105,7 +105,7 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
     holds = [
         Hold(f"{row.accelerator_id}", row.share_permille, row.from_at, row.to_at) for row in rows if row.from_at < now
     ]
-    held = _held(rows, now)
+    held = standing_holds(rows, lease.from_at, lease.to_at, now)
     days, charged_to_at = _charges(lease)
     return LeaseDetail(
         term=lease,
@@ -154,16 +154,6 @@ def _allocations(lease: Term) -> list[AllocationRow]:
         )
     )
     return [AllocationRow(*row) for row in rows]
-
-
-def _held(rows: list[AllocationRow], now: datetime) -> list[AllocationRow]:
-    """What is held now; before the lease begins what is held first, after it what was held last."""
-    current = [row for row in rows if row.from_at <= now and (row.to_at is None or row.to_at > now)]
-    if current or not rows:
-        return current
-    starts = {row.from_at for row in rows}
-    edge = min(starts) if now < min(starts) else max(starts)
-    return [row for row in rows if row.from_at == edge]
 
 
 def _charges(lease: Term) -> tuple[tuple[ChargedDay, ...], datetime | None]:

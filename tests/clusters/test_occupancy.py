@@ -23,6 +23,7 @@ from clusters.occupancy import (
     occupancy,
     overlaps,
     place_jobs,
+    standing_holds,
     unix_second,
 )
 
@@ -189,3 +190,24 @@ def test_adjoining_stretches_add_up_to_the_whole(offsets_us: list[int], share: i
     held = [hold(-1, None, share=share)]
     parts = sum(held_gpu_ms(held, start, end) for start, end in pairwise(instants))
     assert parts == held_gpu_ms(held, instants[0], instants[-1])
+
+
+CARDS = [hold(0, 50, "a"), hold(0, 100, "b"), hold(50, 100, "a2"), hold(100, 200, "c")]
+
+
+@pytest.mark.parametrize(
+    ("at_s", "held"),
+    [(-1, "a b"), (0, "a b"), (49.9, "a b"), (50, "b a2"), (100, "c"), (199, "c"), (200, ""), (250, ""), (300, "c")],
+)
+def test_a_lease_stands_for_what_it_holds_at_an_instant_what_comes_first_or_what_was_last(
+    at_s: float, held: str
+) -> None:
+    """A card that is exchanged is never counted twice, at the instant of it neither."""
+    assert [one.slice_ref for one in standing_holds(CARDS, at(0), at(300), at(at_s))] == held.split()
+
+
+def test_after_a_lease_ended_all_that_it_held_to_its_end_counts_however_long_it_was_held() -> None:
+    exchanged = [hold(0, 50, "a"), hold(0, 300, "b"), hold(50, None, "a2")]
+    assert [one.slice_ref for one in standing_holds(exchanged, at(0), at(300), at(300))] == ["b", "a2"]
+    assert [one.slice_ref for one in standing_holds(exchanged, at(0), None, at(300))] == ["a2"]
+    assert standing_holds([], at(0), at(300), at(300)) == standing_holds([], at(0), None, at(-1)) == []

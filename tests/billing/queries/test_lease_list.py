@@ -12,6 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.charging import charge_period, ensure_periods
 from billing.queries.lease_list import lease_of, lease_rows, quote_of, quotes_of
+from billing.queries.lease_places import lease_sums
+from billing.queries.leases import lease_detail
 from billing.quoting import reserve_quote
 from clusters.models import Allocation
 from tests import factories
@@ -145,3 +147,18 @@ def test_a_lease_says_what_it_holds_now_and_never_all_that_it_held_in_turn(world
     ):
         (row,) = lease_rows(world.tenant, at)
         assert (row.state, row.slices, row.share_permille) == (state, slices, slices * 1000)
+
+
+def test_an_exchanged_card_is_counted_once_and_list_page_and_sums_say_the_same(world: World) -> None:
+    """At the instant of the exchange, and after the end, when the card that came last did not stand alone."""
+    end = MARCH + 9 * DAY
+    lease = world.lease(3, from_at=MARCH, to_at=end)
+    first, second, _ = Allocation.objects.filter(term_allocation__term=lease).order_by("pk")
+    Allocation.objects.filter(pk=first.pk).update(to_at=MARCH + DAY)
+    Allocation.objects.filter(pk=second.pk).update(from_at=MARCH + DAY)
+    for at in (MARCH + HOUR, MARCH + DAY, MARCH + 2 * DAY, end, end + DAY):
+        (row,) = lease_rows(world.tenant, at)
+        detail = lease_detail(world.provider, lease.ref, at)
+        assert detail is not None
+        assert (row.slices, row.share_permille, detail.share_permille, len(detail.parts)) == (2, 2000, 2000, 2)
+        assert lease_sums(world.tenant, at, party="tenant").held_permille == (2000 if at < end else 0)
