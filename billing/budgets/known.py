@@ -1,4 +1,4 @@
-"""How much of a budget is used, as its page says it: what the last look found, or what is found now."""
+"""How much of a budget is used, as its page says it: what the last look found, or for a tenant what is found now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenants.models import Organization
 
 STANDS_FOR: Final = timedelta(minutes=10)
-"""Looks are two minutes apart; what one found is shown for so long, then it is found anew."""
+"""Looks are two minutes apart; what one found is shown to a tenant for so long, then it is found anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,29 @@ class KnownUse:
     at: datetime
 
 
-def known_use(organization: Organization, budget: Budget, now: datetime) -> KnownUse:
-    """Return how a budget stands in the running period.
+def known_use(organization: Organization, budget: Budget, now: datetime) -> KnownUse | None:
+    """Return how a budget stands in the running period; None for a provider's that was not looked at in it yet.
 
-    To find it, a provider's use is that of all its tenants, rated: what a look found lately is not found again. What is
-    limited, in what and per what cannot be changed (`change_budget`), so a look is of the budget as it is.
+    To find it, a provider's use is that of all its tenants, rated: no page waits for that, and what the last look of
+    the period found stands with its instant. What is limited, in what and per what cannot be changed (`change_budget`),
+    so a look is of the budget as it is.
     """
     rule = rule_of(budget)
     window = window_of(rule.per, rule.zone, now)
+    is_provider = Side(budget.side) is Side.PROVIDER
     look: BudgetLook | None = getattr(budget, "look", None)
-    if look is not None and _stands(look, window, now) and (look.days is not None or rule.per is Per.HOUR):
+    if look is not None and _is_of(look, window, rule.per, now) and (is_provider or now - STANDS_FOR < look.looked_at):
         days = {date.fromisoformat(day): Decimal(part) for day, part in (look.days or {}).items()}
         return KnownUse(look.used if rule.per is Per.HOUR else sum_of(days), days, look.looked_at)
-    using = Using(organization, Side(budget.side), now=now)
+    if is_provider:
+        return None
+    using = Using(organization, Side.TENANT, now=now)
     if rule.per is Per.HOUR:
         return KnownUse(using.used(rule, window), {}, now)
     days = using.by_day(rule, window)
     return KnownUse(sum_of(days), days, now)
 
 
-def _stands(look: BudgetLook, window: tuple[datetime, datetime], now: datetime) -> bool:
-    return (look.from_at, look.to_at) == window and now - STANDS_FOR < look.looked_at <= now
+def _is_of(look: BudgetLook, window: tuple[datetime, datetime], per: Per, now: datetime) -> bool:
+    """Whether a look is of a period, up to now at most, and knows its days where it has any."""
+    return (look.from_at, look.to_at) == window and look.looked_at <= now and (look.days is not None or per is Per.HOUR)

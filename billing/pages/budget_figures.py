@@ -14,7 +14,7 @@ from billing.budgets.setting import rule_of
 from billing.budgets.words import amount_words, period_words, stop_words, told_words
 from billing.pages.budget_lines import WHOLE, WIDTH
 from portal.charts import Column, Fact, Limit, Part, Series, bar, column_table, line_chart
-from portal.figures import axis, clock, day, moment, number
+from portal.figures import DASH, axis, clock, day, moment, number
 from portal.parts import Kpi
 from portal.punctuation import joined
 
@@ -30,24 +30,42 @@ if TYPE_CHECKING:
 LABELS_MAX = 11
 
 
-def budget_kpis(known: KnownUse, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
+def budget_kpis(known: KnownUse | None, budget: Budget, now: datetime, locale: str) -> list[Kpi]:
     """Return used, left and expected of the running period, as of when it was found."""
     rule = rule_of(budget)
     window = window_of(rule.per, rule.zone, now)
-    used = known.used
-    percent, left = percent_of(used, rule.amount), rule.amount - used
+    begins = Kpi(
+        _("Begins anew"),
+        day(window[1].astimezone(ZoneInfo(rule.zone)).date(), "MMMd", locale)
+        if rule.per is not Per.HOUR
+        else moment(window[1], ZoneInfo(rule.zone), locale=locale, year=False),
+        foot=_("days are %(zone)s") % {"zone": rule.zone},
+    )
+    if known is None:
+        waits = _("what you sell is added up every few minutes")
+        return [Kpi(_("Used"), DASH, foot_strong=_("not looked at yet"), foot=waits, lead=True), begins]
+    figures = [*_used_and_left(known, rule, window, now, locale), begins]
+    look = getattr(budget, "look", None)
+    if look is not None and look.expected is not None and now < look.to_at:
+        expected = amount_words(look.expected, rule.currency, locale)
+        figures.insert(2, Kpi(_("On course for"), expected, foot=_("by the end of the month")))
+    return figures
+
+
+def _used_and_left(
+    known: KnownUse, rule: Rule, window: tuple[datetime, datetime], now: datetime, locale: str
+) -> list[Kpi]:
+    percent, left, zone = percent_of(known.used, rule.amount), rule.amount - known.used, ZoneInfo(rule.zone)
     tone: Tone = "bad" if left <= 0 else "k-line"
-    figures = [
+    is_today = known.at.astimezone(zone).date() == now.astimezone(zone).date()
+    at = clock(known.at, zone, locale=locale) if is_today else moment(known.at, zone, locale=locale, year=False)
+    return [
         Kpi(
             _("Used"),
-            amount_words(used, rule.currency, locale),
+            amount_words(known.used, rule.currency, locale),
             chart=bar([Part(tone, min(percent, WIDTH))], whole=WIDTH, mark=WHOLE),
             foot_strong=f"{number(percent, digits=1)}%",
-            foot=_("of %(amount)s at %(at)s")
-            % {
-                "amount": amount_words(rule.amount, rule.currency, locale),
-                "at": clock(known.at, ZoneInfo(rule.zone), locale=locale),
-            },
+            foot=_("of %(amount)s at %(at)s") % {"amount": amount_words(rule.amount, rule.currency, locale), "at": at},
             lead=True,
         ),
         Kpi(
@@ -56,19 +74,7 @@ def budget_kpis(known: KnownUse, budget: Budget, now: datetime, locale: str) -> 
             foot=period_words(*window, rule.zone, locale),
             alert=left <= 0,
         ),
-        Kpi(
-            _("Begins anew"),
-            day(window[1].astimezone(ZoneInfo(rule.zone)).date(), "MMMd", locale)
-            if rule.per is not Per.HOUR
-            else moment(window[1], ZoneInfo(rule.zone), locale=locale, year=False),
-            foot=_("days are %(zone)s") % {"zone": rule.zone},
-        ),
     ]
-    look = getattr(budget, "look", None)
-    if look is not None and look.expected is not None and now < look.to_at:
-        expected = amount_words(look.expected, rule.currency, locale)
-        figures.insert(2, Kpi(_("On course for"), expected, foot=_("by the end of the month")))
-    return figures
 
 
 def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
@@ -79,16 +85,19 @@ def what_it_does(rule: Rule, readers: Sequence[str], locale: str) -> list[str]:
     return [part for part in (told_words(rule), told, stop_words(rule, locale)) if part]
 
 
-def budget_chart(known: KnownUse, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
-    """Return the running total of a week or month against the amount, with its table; nothing for shorter periods."""
+def budget_chart(known: KnownUse | None, budget: Budget, now: datetime, locale: str) -> dict[str, Any]:
+    """Return the running total of a week or month against the amount, with its table, as far as it is known.
+
+    Nothing for shorter periods, and while nothing is known.
+    """
     rule = rule_of(budget)
-    if rule.per not in (Per.WEEK, Per.MONTH):
+    if known is None or rule.per not in (Per.WEEK, Per.MONTH):
         return {}
     window = window_of(rule.per, rule.zone, now)
     zone = ZoneInfo(rule.zone)
     first, end = (at.astimezone(zone).date() for at in window)
     days = [first + place * DAY for place in range((end - first) // timedelta(days=1))]
-    columns = _columns(days, known.days, now.astimezone(zone).date(), rule, locale)
+    columns = _columns(days, known.days, known.at.astimezone(zone).date(), rule, locale)
     series = (Series("used", _("Used so far"), "k-line"),)
     words = amount_words(rule.amount, rule.currency, locale)
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.budgets.known import STANDS_FOR, known_use
+from billing.budgets.known import STANDS_FOR, KnownUse, known_use
 from billing.budgets.lists import budgets_of
 from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.budgets.setting import change_budget, make_budget, rule_of
@@ -26,6 +26,8 @@ from tests.factories import make_organization
 from tests.kept import kept
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from billing.models import Budget
     from tests.factories import Cast
 
@@ -54,6 +56,12 @@ def read(budget: Budget) -> Budget:
     return budgets_of(budget.organization).get(pk=budget.pk)
 
 
+def known_of(budget: Budget, at: datetime) -> KnownUse:
+    found = known_use(budget.organization, read(budget), at)
+    assert found is not None
+    return found
+
+
 def plain(budget: Budget, at: Any) -> tuple[Decimal, dict[Any, Decimal]]:
     """Everything rated at an instant, for this budget alone."""
     using, rule = Using(budget.organization, Side(budget.side), now=at), rule_of(budget)
@@ -65,13 +73,13 @@ def plain(budget: Budget, at: Any) -> tuple[Decimal, dict[Any, Decimal]]:
 def test_what_a_look_found_is_what_is_used(cast: Cast, spent: Spent, changes: dict[str, Any]) -> None:
     assert spent
     budget = set_budget(cast, **changes)
-    fresh = known_use(cast.tenant, read(budget), NOW)
+    fresh = known_of(budget, NOW)
     assert (fresh.used, fresh.days, fresh.at) == (*plain(budget, NOW), NOW)
     assert fresh.used > 0
     look(cast, NOW)
     later = NOW + timedelta(minutes=2)
     with CaptureQueriesContext(connection) as captured:
-        known = known_use(cast.tenant, read(budget), later)
+        known = known_of(budget, later)
     assert (known.used, dict(known.days), known.at) == (fresh.used, fresh.days, NOW)
     assert len(captured) == 1
     assert known.used == BudgetLook.objects.get(budget=budget).used
@@ -82,17 +90,17 @@ def test_an_old_look_or_one_of_another_period_is_not_shown(cast: Cast, spent: Sp
     look(cast, NOW)
     spent.use(NOON, big=2)
     before, at_the_end = NOW + STANDS_FOR - timedelta(seconds=1), NOW + STANDS_FOR
-    assert known_use(cast.tenant, read(budget), before).at == NOW
-    found = known_use(cast.tenant, read(budget), at_the_end)
+    assert known_of(budget, before).at == NOW
+    found = known_of(budget, at_the_end)
     assert (found.used, found.days, found.at) == (*plain(budget, at_the_end), at_the_end)
-    assert found.used == known_use(cast.tenant, read(budget), before).used + Decimal(16)
+    assert found.used == known_of(budget, before).used + Decimal(16)
     # The day's budget begins anew within the ten minutes.
     daily = set_budget(cast, "A day", per=Per.DAY)
     midnight = NOON.replace(hour=0) + DAY
     look(cast, midnight - timedelta(minutes=1))
-    assert known_use(cast.tenant, read(daily), midnight).used == 0
+    assert known_of(daily, midnight).used == 0
     # A look of what is still to come is no look: clocks of two machines differ.
-    assert known_use(cast.tenant, read(daily), midnight - timedelta(minutes=5)).at == midnight - timedelta(minutes=5)
+    assert known_of(daily, midnight - timedelta(minutes=5)).at == midnight - timedelta(minutes=5)
 
 
 def test_a_look_without_days_is_made_again(cast: Cast, spent: Spent) -> None:
@@ -101,7 +109,7 @@ def test_a_look_without_days_is_made_again(cast: Cast, spent: Spent) -> None:
     budget = set_budget(cast)
     look(cast, NOW)
     BudgetLook.objects.update(days=None, used=Decimal(1))
-    found = known_use(cast.tenant, read(budget), NOW + timedelta(minutes=1))
+    found = known_of(budget, NOW + timedelta(minutes=1))
     assert (found.used, found.days) == plain(budget, NOW + timedelta(minutes=1))
 
 
@@ -109,10 +117,10 @@ def test_a_changed_amount_leaves_what_is_used(cast: Cast, spent: Spent) -> None:
     assert spent
     budget = set_budget(cast)
     look(cast, NOW)
-    before = known_use(cast.tenant, read(budget), NOW)
+    before = known_of(budget, NOW)
     rule = replace(rule_of(budget), amount=Decimal(90), thresholds=(10,))
     change_budget(organization=cast.tenant, budget_id=budget.pk, name="Less", rule=rule, by=BY, now=NOW)
-    assert known_use(cast.tenant, read(budget), NOW + HOUR / 60) == before
+    assert known_of(budget, NOW + HOUR / 60) == before
 
 
 def test_a_provider_with_more_tenants_is_not_rated_again(cast: Cast, spent: Spent) -> None:
@@ -124,10 +132,35 @@ def test_a_provider_with_more_tenants_is_not_rated_again(cast: Cast, spent: Spen
     for round_of in range(2):
         look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=NOW)
         with CaptureQueriesContext(connection) as captured:
-            known = known_use(cast.provider, read(limit), NOW)
+            known = known_of(limit, NOW)
         asked.append((len(captured), known.used))
         assert (known.used, dict(known.days)) == plain(limit, NOW)
         other = make_world(tokens={(BIG, "input"): "0.80"}, parties=(cast.provider, make_organization(f"t{round_of}")))
         other.share(percent="100", model=BIG, rolled_to_at=NOW).use({"input": 10_000_000}, at=MARCH, model=BIG)
     assert [queries for queries, _used in asked] == [1, 1]
     assert asked[1][1] > asked[0][1]
+
+
+def test_a_providers_page_rates_nobody(cast: Cast, spent: Spent) -> None:
+    """A thousand tenants are rated by the look and by nobody who waits: what it found stands, however long ago."""
+    assert spent
+    limit, rate = (
+        make_budget(organization=cast.provider, side=Side.PROVIDER, name=name, rule=rule, by=BY, now=MARCH)
+        for name, rule in (
+            ("All tenants", RULE),
+            ("An hour", replace(RULE, per=Per.HOUR, measure=Measure.TOKENS, currency="")),
+        )
+    )
+    with CaptureQueriesContext(connection) as captured:
+        assert known_use(cast.provider, read(limit), NOW) is None
+    assert len(captured) == 1
+    look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=NOW)
+    at_noon = plain(limit, NOW)
+    spent.use(NOON, big=2)
+    found = known_of(limit, NOW + 3 * DAY)
+    assert (found.used, found.days, found.at) == (*at_noon, NOW)
+    assert known_of(rate, NOW + timedelta(minutes=29)).at == NOW
+    assert known_use(cast.provider, read(rate), NOW + timedelta(minutes=30)) is None, "of the hour before"
+    assert known_use(cast.provider, read(limit), NOW - timedelta(minutes=1)) is None, "of what is still to come"
+    BudgetLook.objects.update(days=None)
+    assert known_use(cast.provider, read(limit), NOW) is None, "without its days"

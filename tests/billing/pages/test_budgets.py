@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 
 from billing.budgets.rules import Measure, Per, Scope
+from billing.budgets.watching import look_at_budgets
 from billing.models import Budget, BudgetLift
+from billing.queries.usage import Side
 from tenants.models import Role
 from tests.billing.budgets.spent import BIG, SMALL, look, make_spent, set_budget
 from tests.billing.pages.reading import rows_of, text_of
@@ -189,11 +191,17 @@ def test_a_provider_limits_what_it_sells_and_stops_nothing(cast: Cast, client: C
     form = {**FORM, "of": f"contract:{spent.world.contract.number}", "name": "Exposure"}
     page = text_of(client.post("/p/alerts/new/", form, follow=True))
     assert f"Contract {spent.world.contract.number} · $16.00 per month" in page
-    assert "$8.00" in page
+    assert "not looked at yet what you sell is added up every few minutes" in page
+    assert "Running total" not in page
     budget = Budget.objects.get()
+    look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=timezone.now())
+    page = text_of(client.get(f"/p/alerts/{budget.pk}/"))
+    assert "$8.00" in page
+    assert "50.0% of $16.00" in page
+    assert "Running total against the budget" in page
     assert (budget.side, budget.stops) == ("provider", False)
     assert rows_of(client.get("/p/alerts/limits.csv"))[0]["name"] == "Exposure"
-    assert rows_of(client.get("/p/alerts.csv")) == []
+    assert [row["percent"] for row in rows_of(client.get("/p/alerts.csv"))] == ["50"]
     client.force_login(cast.alice)
     assert client.get(f"/t/budgets/{budget.pk}/").status_code == 404
 
