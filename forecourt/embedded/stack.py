@@ -164,7 +164,7 @@ def serve(
         with stopping_on_signals(supervisor), parts(environment, supervisor) as places:
             address = address_of(environment, serving)
             children = child_environ(environment, environ, public_url=address)
-            say(f"Database and broker are up; data in {places.data}")
+            say(whose_parts(environment))
             supervisor.run("preparation", prepare, environ=children, log=places.logs / "prepare.log")
             supervisor.start(web_program(places, children, serving))
             supervisor.start(worker_program(places, children, serving))
@@ -177,6 +177,18 @@ def serve(
         if not supervisor.stop_was_asked:
             raise
     say("Stopped")
+
+
+def whose_parts(environment: Environment) -> str:
+    """Which parts run here and where their data lies, and which are somebody else's servers."""
+    kept = places_of(environment.data_dir).data
+    if environment.database_embedded and environment.broker_embedded:
+        return f"Database and broker are up; data in {kept}"
+    if environment.database_embedded:
+        return f"The database is up, data in {kept}; the broker is that of BROKER_URL"
+    if environment.broker_embedded:
+        return f"The database is that of DATABASE_URL; the broker is up, data in {kept}"
+    return "Database and broker are those of DATABASE_URL and BROKER_URL"
 
 
 def address_of(environment: Environment, serving: Serving) -> str:

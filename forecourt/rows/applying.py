@@ -37,9 +37,18 @@ class RolesMissing(Exception):
     def __init__(self, owner: str) -> None:
         super().__init__(
             "Row-level security needs two roles, which this database user may not make. As an administrator, once: "
-            f'CREATE ROLE {READER_ROLE}; CREATE ROLE {WEB_ROLE}; GRANT {READER_ROLE} TO {WEB_ROLE}, "{owner}"; '
-            f'GRANT {WEB_ROLE} TO "{owner}";'
+            + " ".join(f"{statement};" for statement in by_hand(owner))
         )
+
+
+def by_hand(owner: str) -> list[str]:
+    """What an administrator runs where the owner of the tables may not make roles."""
+    return [
+        f"CREATE ROLE {READER_ROLE}",
+        f"CREATE ROLE {WEB_ROLE}",
+        f'GRANT {READER_ROLE} TO {WEB_ROLE}, "{owner}"',
+        f'GRANT {WEB_ROLE} TO "{owner}"',
+    ]
 
 
 def limit_rows() -> bool:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from forecourt.cli import COMMANDS
 from forecourt.env import NAMES, read_environment
+from forecourt.rows.applying import by_hand
 from metering.agent.config import load_config
 from metering.rollup_events import roll_up_events
 from tests.docs.pages import ROOT, blocks_of, code, rows_of, text_of
@@ -33,6 +34,12 @@ def settings() -> dict[str, str]:
 
 def test_the_table_has_every_setting_in_the_order_of_the_code() -> None:
     assert tuple(settings()) == NAMES
+
+
+def test_the_roles_of_an_own_server_are_those_that_the_start_asks_for() -> None:
+    (shown,) = blocks_of(README, "sql")
+    given = [line.rstrip(";") for line in shown.splitlines()]
+    assert given[-4:] == by_hand("forecourt")
 
 
 def test_the_example_file_has_the_same_settings() -> None:

@@ -15,11 +15,14 @@ import redis
 
 from forecourt.embedded.folder import CannotStart
 from forecourt.embedded.places import places_of
-from forecourt.embedded.stack import Serving, address_of, child_environ, web_answers, with_free_port
+from forecourt.embedded.stack import Serving, address_of, child_environ, web_answers, whose_parts, with_free_port
 from forecourt.env import read_environment
 from tests.forecourt.embedded.stacks import DEADLINE_S, ROOT, USERS, Site, Stack, site
 
 T = TypeVar("T")
+KEY = "k3y-" * 5 + "0123456789abcdefghijklmnopqrstuvwxyz"
+DATABASE = "postgresql://forecourt:sample@127.0.0.1:5999/forecourt"
+BROKER = "redis://127.0.0.1:6999/0"
 LONG = "x" * 200
 """The name of a folder whose path is too long for a socket."""
 pytestmark = pytest.mark.stack
@@ -197,11 +200,27 @@ def test_address_that_cannot_be_bound_is_refused() -> None:
     ],
 )
 def test_address_is_the_public_one_or_what_is_served(host: str, public_url: str, address: str, tmp_path: Path) -> None:
-    key = "k3y-" * 5 + "0123456789abcdefghijklmnopqrstuvwxyz"
     environment = read_environment(
-        {"FORECOURT_PUBLIC_URL": public_url, "FORECOURT_SECRET_KEY": key, "FORECOURT_DATA_DIR": str(tmp_path)}, tmp_path
+        {"FORECOURT_PUBLIC_URL": public_url, "FORECOURT_SECRET_KEY": KEY, "FORECOURT_DATA_DIR": str(tmp_path)}, tmp_path
     )
     assert address_of(environment, Serving(host=host, port=8090)) == address
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Database and broker are up; data in {data}"),
+        ({"BROKER_URL": BROKER}, "The database is up, data in {data}; the broker is that of BROKER_URL"),
+        ({"DATABASE_URL": DATABASE}, "The database is that of DATABASE_URL; the broker is up, data in {data}"),
+        (
+            {"DATABASE_URL": DATABASE, "BROKER_URL": BROKER},
+            "Database and broker are those of DATABASE_URL and BROKER_URL",
+        ),
+    ],
+)
+def test_a_start_says_which_parts_are_its_own(given: dict[str, str], said: str, tmp_path: Path) -> None:
+    environment = read_environment({**given, "FORECOURT_SECRET_KEY": KEY}, tmp_path)
+    assert whose_parts(environment) == said.format(data=environment.data_dir)
 
 
 def test_children_find_code_and_data_wherever_they_start(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from http.server import HTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,11 @@ def test_what_is_old_or_spoilt_is_not_believed_by_the_receiver_of_the_docs() -> 
     assert verified(headers, b'{"test": 2432232314}', 1614265330) == {"test": 2432232314}
     assert verified(headers, b'{"test": 2432232314}', 1614265330 + 301) is None
     assert verified(headers, b'{"test": 2432232315}', 1614265330) is None
+    for spoilt in ({}, {**headers, "webhook-timestamp": "soon"}, {**headers, "webhook-signature": ""}):
+        given = Message()
+        for name, value in spoilt.items():
+            given[name] = value
+        assert verified(given, b'{"test": 2432232314}', 1614265330) is None
 
 
 def test_an_endpoint_is_made_once_changed_tried_and_removed(client: Client, house: Organization) -> None:
