@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from billing.dues import dues_of
 from billing.models import Invoice, InvoiceState, Term
 from billing.money import round_to_minor
 from billing.rating.rated import TermKind
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 OVERDUE_KEPT: Final = timedelta(days=7)
 """An invoice that was overdue for longer when somebody began to listen is not told any more."""
 OVERDUE_MAX: Final = 500
+ACCEPTED: Final = "contract.accepted"
 TOLD_OF_TERMS: Final = {
     "amendment.offered": "contract.offered",
-    "amendment.accepted": "contract.accepted",
+    "amendment.accepted": ACCEPTED,
     "amendment.declined": "contract.declined",
 }
 """What of an amendment's life both parties are told of, by what the audit log calls it."""
@@ -95,12 +97,17 @@ def tell_payment(invoice: Invoice, payment: Payment) -> None:
 
 
 def tell_failed_payment(invoice: Invoice, *, why: str, attempt: int, at: datetime) -> None:
-    """Tell both parties that an invoice could not be charged, once a try; `why` is the kind of the tenant's notice."""
+    """Tell both parties that what is left of an invoice could not be charged, once a try; `why` is the kind of the
+    tenant's notice."""
     body = {
         "id": str(invoice.pk),
         "invoice_id": str(invoice.pk),
         "invoice": invoice.number,
+        "top_up_id": None,
+        "contract_id": str(invoice.contract_id),
+        "contract": invoice.contract.number,
         "currency": invoice.currency,
+        "amount": money(dues_of(invoice).left, invoice.currency),
         "why": why,
     }
     occasion = f"{attempt}:{why}"
@@ -114,6 +121,9 @@ def tell_reversal(invoice: Invoice, reversal: PaymentReversal) -> None:
         "payment_id": str(reversal.payment_id),
         "invoice_id": str(invoice.pk),
         "invoice": invoice.number,
+        "top_up_id": None,
+        "contract_id": str(invoice.contract_id),
+        "contract": invoice.contract.number,
         "currency": invoice.currency,
         "amount": money(reversal.amount, invoice.currency),
         "reason": reversal.reason,
@@ -128,6 +138,7 @@ def tell_credit_note(made: CreditNote, *, at: datetime) -> None:
         "id": str(made.pk),
         "number": made.number,
         "invoice_id": str(made.invoice_id),
+        "invoice": made.invoice.number,
         "currency": made.currency,
         "total": money(made.total, made.currency),
         "reason": str(made.reason),
@@ -154,15 +165,26 @@ def tell_payout(payout: Payout, kind: str, *, at: datetime, occasion: str = "") 
         "number": payout.number,
         "currency": payout.currency,
         "amount": money(payout.amount, payout.currency),
+        "method": str(payout.method),
         "state": str(payout.state),
+        "reference": payout.reference,
+        "reason": payout.last_error,
     }
     _tell((payout.provider_id,), kind, payout.pk, at=at, body=body, occasion=occasion)
 
 
 def tell_amendment(amendment: Amendment, kind: str, *, at: datetime, occasion: str = "") -> None:
-    """Tell both parties that terms were offered, accepted or declined."""
+    """Tell both parties that terms were offered, agreed on or declined."""
     contract: Contract = amendment.contract
-    body = {"id": str(amendment.pk), "contract_id": str(contract.pk), "contract": contract.number}
+    body = {
+        "id": str(amendment.pk),
+        "amendment": amendment.number,
+        "contract_id": str(contract.pk),
+        "contract": contract.number,
+        "state": str(amendment.state),
+        "effective_at": instant(amendment.effective_at),
+        "answer_by": instant(amendment.expires_at),
+    }
     _tell(
         (contract.provider_id, contract.tenant_id),
         kind,
@@ -184,6 +206,7 @@ def tell_audit(stated: TermFact, kind: str, *, at: datetime, settled_by: str | N
         "term": stated.term.ref,
         "currency": contract.currency,
         "period_from": said["from_at"],
+        "period_to": said["to_at"],
         "reported_share_amount": said["reported_share_amount"],
         "found_share_amount": said["found_share_amount"],
         "cost_amount": said["cost_amount"],
@@ -198,6 +221,7 @@ def tell_prices(notice: PriceNotice, *, tenant_id: UUID, at: datetime) -> None:
     body = {
         "id": str(notice.pk),
         "contract_id": str(notice.contract_id),
+        "contract": notice.contract.number,
         "price_version_id": str(notice.version_id),
         "takes_effect_at": instant(notice.takes_effect_at),
     }

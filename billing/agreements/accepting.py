@@ -12,6 +12,7 @@ from billing.agreements.effects import take_effect, term_changes
 from billing.models import Acceptance, Amendment, AmendmentState, Contract, ContractState, ContractVersion
 from billing.rating.wording import WrongWording
 from billing.states import in_state
+from billing.telling import ACCEPTED, tell_amendment
 from billing.term_versions import add_version, latest_version
 from billing.terminating import terminate_contract
 from tenants.problems import Problem
@@ -87,6 +88,7 @@ def _put_in_force(amendment: Amendment, now: datetime) -> None:
     version = _end(amendment, now) if amendment.ends_at is not None else _change(amendment, now)
     amendment.state, amendment.version, amendment.decided_at = AmendmentState.ACCEPTED, version, now
     amendment.save(update_fields=["state", "version", "decided_at"])
+    tell_amendment(amendment, ACCEPTED, at=now)
     Contract.objects.filter(pk=contract.pk, state=ContractState.OFFERED).update(state=ContractState.ACTIVE)
 
 

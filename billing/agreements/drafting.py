@@ -20,7 +20,7 @@ from billing.models import OPEN_STATES, Amendment, AmendmentState, Contract, Con
 from billing.numbering import next_number
 from billing.rating.wording import WrongWording
 from billing.states import in_state
-from billing.telling import TOLD_OF_TERMS, tell_amendment
+from billing.telling import ACCEPTED, TOLD_OF_TERMS, tell_amendment
 from billing.term_versions import next_text
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -247,7 +247,9 @@ def audit(amendment: Amendment, by: Actor, action: str, now: datetime) -> None:
     )
     kind = TOLD_OF_TERMS.get(action)
     if kind is not None:
-        tell_amendment(amendment, kind, at=now, occasion=by.organization.slug)
+        # The first word of two changes nothing yet: programs are told by `accepting` of what is agreed.
+        if kind != ACCEPTED:
+            tell_amendment(amendment, kind, at=now, occasion=by.organization.slug)
         write_letter(amendment=amendment, what=kind.partition(".")[2], by=by.organization, now=now)
 
 

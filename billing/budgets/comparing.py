@@ -14,7 +14,7 @@ from billing.budgets.profile import unlike_hours
 from billing.budgets.rules import HOUR, Measure, Scope
 from billing.models import SpendAlert, SpendAlertKind
 from billing.queries.usage import Side
-from billing.telling import tell_subject
+from billing.telling import instant, tell_subject
 from metering.queries import usage_in, usage_totals
 
 if TYPE_CHECKING:
@@ -105,9 +105,11 @@ def _tell(
         "usage.anomaly",
         subject_id=alert.pk,
         at=now,
+        side=str(side),
         model=model,
         used=str(used),
         usual=str(usual),
-        period_from=at.isoformat().replace("+00:00", "Z"),
+        period_from=instant(at),
+        period_to=instant(at + HOUR),
     )
     return alert

@@ -17,7 +17,7 @@ from billing.budgets.rules import Per, is_used_up, reached
 from billing.budgets.setting import lift_standing, rule_of
 from billing.collecting.notices import readers_of
 from billing.models import Budget, BudgetLook, BudgetStop, SpendAlert, SpendAlertKind, SpendMail
-from billing.telling import tell_subject
+from billing.telling import instant, tell_subject
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -153,14 +153,15 @@ def _tell_programs(alert: SpendAlert, budget: Budget) -> None:
         at=alert.at,
         budget_id=str(budget.pk),
         budget=budget.name,
+        side=str(budget.side),
         reason=str(alert.kind),
         percent=alert.percent or None,
         amount=amount_text(alert.amount, alert.currency),
         used=amount_text(alert.used, alert.currency),
         currency=alert.currency or None,
         measure=alert.measure,
-        period_from=alert.from_at.isoformat().replace("+00:00", "Z"),
-        period_to=alert.to_at.isoformat().replace("+00:00", "Z"),
+        period_from=instant(alert.from_at),
+        period_to=instant(alert.to_at),
     )
 
 

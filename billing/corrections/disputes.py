@@ -235,6 +235,8 @@ def _tell(dispute: Dispute, kind: str, now: datetime, occasion: str = "") -> Non
         at=now,
         occasion=occasion,
         invoice_id=str(dispute.invoice_id),
+        invoice=dispute.invoice.number,
         line=dispute.line.position if dispute.line else None,
         state=str(dispute.state),
+        credit_note=dispute.credit_note.number if dispute.credit_note else None,
     )

@@ -28,7 +28,7 @@ from billing.money import less, minor_digits, round_to_minor
 from billing.payments import PaymentMethod
 from billing.states import in_state
 from billing.stripe_amounts import smallest_amount
-from billing.telling import tell_subject
+from billing.telling import money, tell_subject
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry
@@ -196,9 +196,12 @@ def finish(refund: Refund, *, reference: str, now: datetime) -> None:
         "refund.paid",
         subject_id=refund.pk,
         at=now,
-        amount=str(round_to_minor(refund.amount, account.currency)),
+        issuer_id=str(account.issuer_id),
+        tenant_id=str(account.tenant_id),
         currency=account.currency,
+        amount=money(refund.amount, account.currency),
         method=str(refund.method),
+        reference=reference,
     )
 
 

@@ -32,6 +32,7 @@ from billing.models import (
 )
 from billing.money import round_to_minor
 from billing.settlement import NotRetryable, retry_settlement
+from billing.telling import instant, money
 from billing.together import due_of
 from tenants.hooks.emitting import emit_to
 from tenants.models import AuditEntry, Membership, Organization, Role
@@ -281,11 +282,17 @@ def _end(suspension: Suspension, *, reason: str, by: str, now: datetime) -> None
 
 def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime) -> None:
     body = {
-        "invoice": str(invoice.pk),
-        "number": invoice.number,
+        "id": str(step.pk),
+        "invoice_id": str(invoice.pk),
+        "invoice": invoice.number,
+        "contract_id": str(invoice.contract_id),
         "contract": invoice.contract.number,
+        "currency": invoice.currency,
+        "left": money(dues_of(invoice).left, invoice.currency),
+        "due_at": instant(invoice.due_at),
         "step": step.action,
         "after_days": step.after_days,
+        "suspends_at": instant(step.announces_at),
     }
     parties = (invoice.tenant_id, invoice.issuer_id)
     emit_to(parties, kind=kind, subject_id=invoice.pk, at=now, body=body, occasion=str(step.pk))

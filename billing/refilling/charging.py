@@ -183,6 +183,8 @@ def _refuse(top_up_id: UUID, reason: str, now: datetime) -> bool:
         "payment.failed",
         subject_id=notice.pk,
         at=now,
+        invoice_id=None,
+        invoice=None,
         top_up_id=str(top_up.pk),
         contract_id=str(contract.pk),
         contract=contract.number,

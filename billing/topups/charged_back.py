@@ -63,17 +63,22 @@ def take_credit(
         reference=reference,
     )
     post_movements(contract=contract, movements=[moved], now=now)
+    by_hand = reference.startswith(REFUNDED_BY_HAND)
     tell_subject(
         (contract.provider_id, contract.tenant_id),
         "payment.reversed",
         subject_id=moved.pk,
         at=now,
+        payment_id=None,
+        invoice_id=None,
+        invoice=None,
         top_up_id=str(top_up.pk),
+        contract_id=str(contract.pk),
         contract=contract.number,
-        amount=money(amount, contract.currency),
         currency=contract.currency,
+        amount=money(amount, contract.currency),
+        reason="refunded" if by_hand else "charged_back",
     )
-    by_hand = reference.startswith(REFUNDED_BY_HAND)
     _audit("top_up.refunded_by_hand" if by_hand else "top_up.charged_back", top_up, amount, by, now)
 
 

@@ -45,6 +45,55 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Kinds by what has happened. A consumer must accept kinds that it does not know."""
 
+_INVOICE: Final = "id number currency total issuer_id tenant_id issued_at due_at"
+_PAYOUT: Final = "id number currency amount method state reference reason"
+_DISPUTE: Final = "id invoice_id invoice line state credit_note"
+_DUNNING: Final = "id invoice_id invoice contract_id contract currency left due_at step after_days suspends_at"
+_TERMS: Final = "id amendment contract_id contract state effective_at answer_by"
+_AUDIT: Final = (
+    "id audit contract_id contract term currency period_from period_to reported_share_amount found_share_amount "
+    "cost_amount answer_by settled_by"
+)
+FIELDS: Final[Mapping[str, str]] = {
+    "invoice.issued": _INVOICE,
+    "invoice.paid": _INVOICE,
+    "invoice.overdue": _INVOICE,
+    "invoice.voided": _INVOICE,
+    "invoice.uncollectible": _INVOICE,
+    "payment.received": "id invoice_id invoice currency amount method received_at",
+    "payment.failed": "id invoice_id invoice top_up_id contract_id contract currency amount why",
+    "payment.reversed": "id payment_id invoice_id invoice top_up_id contract_id contract currency amount reason",
+    "credit_note.issued": "id number invoice_id invoice currency total reason",
+    "refund.paid": "id issuer_id tenant_id currency amount method reference",
+    "statement.ready": "id number month currency closing",
+    "payout.created": _PAYOUT,
+    "payout.paid": _PAYOUT,
+    "payout.failed": _PAYOUT,
+    "dispute.opened": _DISPUTE,
+    "dispute.answered": _DISPUTE,
+    "dispute.closed": _DISPUTE,
+    "dunning.reminded": _DUNNING,
+    "dunning.suspended": _DUNNING,
+    "dunning.lifted": _DUNNING,
+    "price.announced": "id contract_id contract price_version_id takes_effect_at",
+    "contract.offered": _TERMS,
+    "contract.accepted": _TERMS,
+    "contract.declined": _TERMS,
+    "audit.stated": _AUDIT,
+    "audit.disputed": _AUDIT,
+    "audit.settled": _AUDIT,
+    "lease.ending": "id ref contract_id contract ends_at",
+    "lease.ended": "id ref contract_id contract ended_at reason",
+    "balance.low": "id contract_id contract currency left below outcome buys charge_at",
+    "budget.threshold": ("id budget_id budget side reason percent amount used currency measure period_from period_to"),
+    "usage.anomaly": "id side model used usual period_from period_to",
+    "meter.gap": "id node_id node subject subject_id reason from to",
+    "meter.residual": "id deployment_id model quantity unexplained allowed from to",
+    "node.lost": "id node_id node cluster silent_since",
+    "endpoint.test": "message by",
+}
+"""What the body of each kind holds, always all of it; what does not apply is null or empty."""
+
 TEST: Final = "endpoint.test"
 ALL: Final = "*"
 

@@ -204,6 +204,7 @@ def test_both_parties_programs_are_told_of_each_step_once(words: tuple[bool, ...
         "term": shared.term.ref,
         "currency": "USD",
         "period_from": claim.document["from_at"],
+        "period_to": claim.document["to_at"],
         "reported_share_amount": "30",
         "found_share_amount": "40.5",
         "cost_amount": "2.25",

@@ -116,7 +116,10 @@ def test_corrections_are_told(invoice: Invoice) -> None:
         "credit_note.issued",
         "invoice.uncollectible",
     ]
-    assert told(invoice.tenant)[2][1]["total"] == "23.45"
+    opened, answered, credited, _ = (body for _, body in told(invoice.tenant))
+    assert (opened["invoice"], opened["line"], opened["state"]) == (invoice.number, 1, "open")
+    assert (answered["invoice"], answered["credit_note"]) == (invoice.number, None)
+    assert (credited["total"], credited["invoice"]) == ("23.45", invoice.number)
 
 
 def test_what_is_overdue_is_told_once_and_only_while_it_is_news(invoice: Invoice) -> None:
@@ -207,6 +210,7 @@ def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties(invo
     assert kinds(invoice.tenant) == ["payment.failed", "payment.received", "payment.reversed"]
     failed, _, reversed_ = (body for _, body in told(invoice.tenant))
     assert (failed["invoice"], failed["why"]) == (invoice.number, "card_declined")
+    assert (failed["contract"], failed["amount"]) == (invoice.contract.number, "123.45")
     assert (reversed_["amount"], reversed_["reason"], reversed_["payment_id"]) == (
         "40.00",
         "sent twice",

@@ -16,6 +16,8 @@ from billing.models import AmendmentState, OfferNotice, OfferTold
 from billing.pipeline.backlog import Backlog, Stage, backlogs
 from billing.pipeline.failures import LETTER_TRIES_MAX, StepKind, failed_steps, retry_step
 from billing.unsent import ATTEMPTS_MAX, note_failed
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.signing import new_secret
 from tenants.models import Membership, Role
 from tests.billing.agreements.agreed import (
     drafted_contract,
@@ -134,6 +136,21 @@ def test_who_reads_chinese_is_written_to_in_chinese(world: World, mailoutbox: li
     assert world.contract.number in letter.subject
     assert f"/t/amendments/{made.pk}/" in letter.body
     assert "四月起更便宜。" in letter.body
+
+
+def test_programs_are_told_of_what_is_agreed_and_not_of_the_first_word_of_two(world: World) -> None:
+    endpoint = {"url": "https://hooks.example/", "kinds": [], "secret": new_secret(), "created_at": MARCH}
+    WebhookEndpoint.objects.create(organization=world.tenant, **endpoint)
+    made = offered(world)
+    accepts(made, tenant(world))
+    accepts(made, provider(world))
+    bodies = {event.kind: event.body for event in WebhookEvent.objects.filter(subject_id=made.pk).order_by("pk")}
+    assert list(bodies) == ["contract.offered", "contract.accepted"]
+    assert [body["state"] for body in bodies.values()] == ["offered", "accepted"]
+    made.refresh_from_db()
+    assert made.expires_at is not None
+    assert bodies["contract.offered"]["answer_by"] == made.expires_at.isoformat().replace("+00:00", "Z")
+    assert bodies["contract.accepted"]["amendment"] == made.number
 
 
 def test_an_offer_of_the_tenant_is_told_to_its_provider(world: World, server: Letters) -> None:

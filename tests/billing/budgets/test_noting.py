@@ -111,6 +111,7 @@ def test_programs_are_told_of_each_with_what_they_need(cast: Cast) -> None:
     assert body == {
         "budget_id": str(budget.pk),
         "budget": "All of it",
+        "side": "tenant",
         "reason": "threshold",
         "percent": 100,
         "amount": "200.00",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,8 @@ def test_the_receiver_of_the_docs_gets_what_happens_and_believes_nobody_else(
         finally:
             server.shutdown()
             thread.join()
-    assert capsys.readouterr().out == "invoice.paid {'number': 'INV-1'}\n"
+    kind, _, body = capsys.readouterr().out.partition(" ")
+    assert (kind, ast.literal_eval(body)["number"]) == ("invoice.paid", "INV-1")
     told = call(client, house, "get", "webhook-deliveries", {"state": "waiting"}).json()["deliveries"]
     assert [one["status"] for one in told[0]["tries"]] == [204, 204, 400]
     assert told[0]["due_at"]

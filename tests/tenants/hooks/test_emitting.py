@@ -16,12 +16,12 @@ from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEvent
 from tenants.hooks.emitting import emit, emit_to, send_to
 from tenants.ids import new_id
 from tests.factories import make_organization
-from tests.tenants.hooks.test_delivering import NOW, SUBJECT, happen, make_endpoint
+from tests.tenants.hooks.test_delivering import NOW, SUBJECT, body_of, happen, make_endpoint
 
 if TYPE_CHECKING:
     from tenants.models import Organization
 
-BODY = {"number": "INV-1", "amount": "123.45"}
+BODY = body_of("invoice.paid", number="INV-1", total="123.45")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_what_is_told_is_kept_as_it_was_said_and_due_at_once(organization: Organ
     [
         ({}, 1),
         ({"at": NOW + timedelta(days=1)}, 1),
-        ({"body": {"number": "INV-2"}}, 1),
+        ({"body": body_of("invoice.paid", number="INV-2")}, 1),
         ({"occasion": "2"}, 2),
         ({"kind": "invoice.voided"}, 2),
         ({"subject_id": UUID(int=8)}, 2),
@@ -121,6 +121,15 @@ def test_ids_of_events_sort_by_time(organization: Organization) -> None:
 def test_a_kind_that_does_not_exist_is_a_mistake_of_ours(organization: Organization) -> None:
     with pytest.raises(AssertionError, match=r"invoice\.lost"):
         told(organization, kind="invoice.lost")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("body", [{}, {**BODY, "more": "x"}, {"number": "INV-1"}])
+def test_a_body_has_what_is_promised_of_its_kind_whether_anybody_listens_or_not(
+    organization: Organization, body: dict[str, str]
+) -> None:
+    with pytest.raises(AssertionError, match=r"invoice\.paid"):
+        told(organization, body=body)
 
 
 @pytest.mark.django_db(transaction=True)
