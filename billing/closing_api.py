@@ -40,6 +40,7 @@ from billing.tax.retrying import TaxStep, TaxStepState, retry_tax, tax_step
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of, provider_of
 from tenants.closed_shapes import ClosedSerializer
+from tenants.instants import instant_text
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
     ListView,
@@ -326,8 +327,8 @@ def _entry(entry: DraftEntry) -> dict[str, object]:
         "tenant": entry.tenant,
         "currency": entry.currency,
         "time_zone": entry.time_zone,
-        "period_from": entry.from_at.isoformat(),
-        "period_to": entry.to_at.isoformat(),
+        "period_from": instant_text(entry.from_at),
+        "period_to": instant_text(entry.to_at),
         "state": str(entry.state),
         "amount": str(entry.amount),
         "previous_number": entry.previous_number,
@@ -384,7 +385,7 @@ def _tax(step: TaxStep) -> dict[str, object]:
         "missing_rate_country": step.country,
         "missing_rate_on": step.on,
         "attempts": step.attempts,
-        "next_try_at": None if step.next_try_at is None else step.next_try_at.isoformat(),
+        "next_try_at": instant_text(step.next_try_at),
     }
 
 
