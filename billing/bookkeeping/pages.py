@@ -41,9 +41,9 @@ from billing.bookkeeping.words import account_words
 from billing.csv_files import csv_answer
 from billing.pages.paper_words import memo_said
 from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period, with_query
-from metering.pages.paging import pagination, read_page
 from portal.figures import day as day_words
 from portal.figures import locale_for, moment, money, number
+from portal.paging import pagination, read_page
 from portal.parts import Empty, Pagination, Pill
 from portal.shell import Crumb
 from tenants.roles import READ_INVOICES

@@ -34,8 +34,8 @@ from billing.banking.lists import (
 from billing.models import BankAccount
 from billing.money import MINOR_DIGITS
 from billing.pages.bank_words import fault_words, import_words, line_entry
-from metering.pages.paging import address, pagination, read_page
 from portal.figures import locale_for, moment, money, number
+from portal.paging import address, pagination, read_page
 from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import User

@@ -26,8 +26,8 @@ from billing.pages.budget_forms import BudgetForm, LiftForm, initial_of
 from billing.pages.budget_lines import alert_lines, budget_lines, stop_notices
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import billing_zone
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import locale_for
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Empty
 from portal.punctuation import joined
 from portal.shell import Crumb

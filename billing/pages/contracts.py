@@ -33,8 +33,8 @@ from billing.queries.agreements import (
     steps_behind,
     versions_of,
 )
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import listed, locale_for, moment
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.acting import named_actors

@@ -22,8 +22,8 @@ from billing.queries.known_parties import known_parties
 from clusters.deploying import bind_model, end_deployment, unbind_model
 from clusters.making import make_deployment
 from clusters.models import Binding, Deployment
-from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.figures import locale_for, moment
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Action, Choice, Empty, Pill
 from portal.shell import Crumb
 from tenants.acting import person_acting

@@ -38,8 +38,8 @@ from billing.queries.invoice_taxes import invoice_rates
 from billing.reconciling.chargeback_words import chargeback_rows
 from billing.together import collective_of
 from metering.context_bands import tier_id
-from metering.pages.paging import pagination
 from portal.figures import locale_for
+from portal.paging import pagination
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
 from tenants.scoping import tenant_page

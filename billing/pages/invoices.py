@@ -21,8 +21,8 @@ from billing.pages.periods import with_query
 from billing.queries.drafts import DraftRow, draft_rows
 from billing.queries.invoice_list import COUNTED_MAX, PAGE_ROWS, InvoiceList, Shown, all_invoices, invoice_list
 from billing.queries.invoices import InvoiceRow
-from metering.pages.paging import address, pagination, read_page
 from portal.figures import locale_for
+from portal.paging import address, pagination, read_page
 from portal.parts import Action, Choice, Empty, Pagination, Pill
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES

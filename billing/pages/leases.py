@@ -38,9 +38,9 @@ from billing.rating.lease_wording import AtEnd, LeaseWording
 from clusters.models import SliceKind
 from clusters.part_names import Part, names_of
 from metering.pages.node_lines import short_model
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
 from portal.figures import DASH, locale_for, moment, money, number, share, unit_price
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Choice, Empty, Kpi, Pill, PillTone
 from portal.shell import Crumb
 from tenants.models import Organization

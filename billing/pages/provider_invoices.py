@@ -23,8 +23,8 @@ from billing.pages.periods import with_query
 from billing.queries.invoice_detail import invoice_detail
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
 from billing.queries.invoices import InvoiceRow
-from metering.pages.paging import read_page
 from portal.figures import locale_for
+from portal.paging import read_page
 from portal.parts import Action, Empty
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES

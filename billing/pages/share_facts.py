@@ -38,7 +38,7 @@ from billing.pages.share_fact_words import (
 from billing.queries.share_facts import Side, deployments_of, facts_of, held_of, share_periods, shares_of
 from billing.share_stating import By, refundable, state_audit, state_refund
 from billing.witness_answers import answer_difference
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Choice
 from tenants.models import User
 from tenants.problems import Problem

@@ -21,8 +21,8 @@ from billing.models import Contract, Invoice
 from billing.pages.contract_words import contract_pill
 from billing.pages.periods import with_query
 from billing.queries.tenants import BILLED, TenantFigures, tenant_list, tenants_of
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.figures import day, locale_for, money
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Empty, Pill
 from portal.shell import Crumb
 from tenants.acting import person_acting

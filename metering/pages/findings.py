@@ -15,10 +15,10 @@ from metering.findings import Finding, FindingCount, count_findings, deployments
 from metering.pages.files import csv_file
 from metering.pages.finding_words import ShownFinding, rule_words, shown_finding
 from metering.pages.months import Month, month_choices, read_month
-from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
 from metering.validation import Check, Severity
 from portal.figures import locale_for, number
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import Organization

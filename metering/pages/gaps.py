@@ -27,11 +27,11 @@ from metering.node_hours import (
 from metering.pages.coverage import coverage_strip, coverage_words, silence_line
 from metering.pages.durations import lasted
 from metering.pages.files import csv_file
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import shown
 from metering.queries import gaps_for
 from portal.figures import locale_for, moment, number, share
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
 from tenants.models import Organization

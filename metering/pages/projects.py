@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from metering.key_queries import KnownKey, known_keys, projects_of
 from metering.pages.files import csv_file
-from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from metering.projects import ProjectRefused, UnknownKey, make_project, mark_key, put_key, rename_project
 from portal.figures import locale_for, moment
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Empty, Pill
 from tenants.models import Organization, User
 from tenants.roles import MANAGE_PROJECTS, READ_USAGE, allows

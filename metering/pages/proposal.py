@@ -17,13 +17,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from clusters.models import Node
 from metering.hour_parts import HOUR, HourPart, hour_parts
-from metering.pages.paging import address
 from metering.pages.quantities import NotAnAmount, amount, read_amount, unit, units
 from metering.pages.substitution_words import STAMP, refusal_words, span_words
 from metering.pages.tabs import tabs
 from metering.pages.witness_words import quantity_words
 from metering.substituting import REASON_CHARS_MAX, REASON_CHARS_MIN, VALUE_MAX, UsageUnknown, propose_substitution
 from portal.figures import locale_for, moment
+from portal.paging import address
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem

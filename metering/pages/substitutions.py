@@ -15,12 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 from metering.adjustment_models import SubstitutionState
 from metering.pages.files import csv_file
 from metering.pages.months import ALL, EARLIEST, LATEST, month_choices, read_month
-from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from metering.pages.substitution_words import refusal_words, shown_substitution
 from metering.pages.tabs import Area, tabs
 from metering.substituting import UsageUnknown, decide_substitution
 from metering.substitutions import SubstitutionRow, count_substitutions, standing_now, substitutions_for
 from portal.figures import locale_for
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.models import Organization, User

@@ -19,7 +19,6 @@ from metering.alerts import alert_rows
 from metering.comparison import TOLERANCE_PERCENT, terms_of
 from metering.models import Quantity
 from metering.pages.hand_over import begin_choices, hand_over_urls
-from metering.pages.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import Shown, shown
 from metering.pages.witness_words import (
@@ -32,6 +31,7 @@ from metering.pages.witness_words import (
 )
 from metering.witness import WitnessHour, WitnessTotal, each_residual_hour, residual_hours, residual_totals
 from portal.figures import compact, locale_for, moment, number, share
+from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Empty, Kpi, Pill
 from tenants.listing.csv_files import csv_answer
 from tenants.models import Organization

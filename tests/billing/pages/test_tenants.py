@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.urls import reverse
 
-from metering.pages.paging import ROWS_PER_PAGE
+from portal.paging import ROWS_PER_PAGE
 from tenants.models import Membership, Organization, Role
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.reading import rows_of, text_of

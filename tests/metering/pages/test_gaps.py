@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metering.pages.paging import ROWS_PER_PAGE
+from portal.paging import ROWS_PER_PAGE
 from tests import factories
 from tests.metering.test_pages import read
 

@@ -151,7 +151,7 @@ def test_many_rows_are_shown_in_pages_and_the_figures_are_of_all(
     client.force_login(cast.alice)
     whole = client.get("/t/witnesses/").context
     assert whole["pagination"] is None
-    for module in ("metering.pages.witnesses", "metering.pages.paging"):
+    for module in ("metering.pages.witnesses", "portal.paging"):
         monkeypatch.setattr(f"{module}.ROWS_PER_PAGE", 5)
     pages = [client.get(f"/t/witnesses/?page={page}").context for page in (1, 2, 3)]
     assert [line for page in pages for line in page["lines"]] == whole["lines"]

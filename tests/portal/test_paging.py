@@ -7,7 +7,7 @@ from django.http import Http404
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.pages.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 
 
 @pytest.mark.parametrize(("given_text", "page"), [("", 1), ("1", 1), ("2", 2), ("007", 7), ("999999", 999_999)])
@@ -42,6 +42,12 @@ def test_a_list_says_that_more_rows_match_than_were_counted() -> None:
     links = pagination("/x/", {}, 400, 10_000, 25, has_more=True)
     assert links is not None
     assert (links.summary, links.next_url) == ("9,976 to 10,000 of 10,000+", "")
+
+
+def test_one_of_two_lists_of_a_page_keeps_the_place_of_the_other() -> None:
+    links = pagination("/x/", {"page": "3", "rules": "2", "q": ""}, 2, 3 * ROWS_PER_PAGE, parameter="rules")
+    assert links is not None
+    assert (links.previous_url, links.next_url) == ("/x/?page=3&rules=1", "/x/?page=3&rules=3")
 
 
 @pytest.mark.parametrize("count", [0, 1, ROWS_PER_PAGE - 1, ROWS_PER_PAGE])

@@ -41,10 +41,11 @@ def pagination(
     rows_per_page: int | None = None,
     *,
     has_more: bool = False,
+    parameter: str = "page",
 ) -> Pagination | None:
     """Return the links of a list of `count` rows, `ROWS_PER_PAGE` a page unless said; None for one page.
 
-    `has_more` says that more rows than `count` match, which nobody counted.
+    `has_more` says that more rows than `count` match, which nobody counted; `parameter` names the page in the address.
     """
     rows = rows_per_page or ROWS_PER_PAGE
     if count <= rows and page == 1:
@@ -54,6 +55,6 @@ def pagination(
     said = {"first": number(min(first + 1, count)), "last": number(last), "count": counted}
     return Pagination(
         _("%(first)s to %(last)s of %(count)s") % said,
-        address(path, kept, page=str(page - 1)) if page > 1 else "",
-        address(path, kept, page=str(page + 1)) if last < count else "",
+        address(path, kept, **{parameter: str(page - 1)}) if page > 1 else "",
+        address(path, kept, **{parameter: str(page + 1)}) if last < count else "",
     )
