@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from billing.dues import read_dues, with_dues
 from billing.models import Collective, CollectivePart, Contract, Invoice, SettlementState, TogetherRule
 
@@ -67,6 +69,11 @@ def collectives_of(organization: Organization) -> QuerySet[Collective]:
     return Collective.objects.for_org(organization).select_related("issuer", "tenant")
 
 
+def named(search: str) -> Q:
+    """Choose rows of tenants whose name or slug holds a text, whatever its case; all of them by ""."""
+    return Q(tenant__name__icontains=search) | Q(tenant__slug__icontains=search) if search else Q()
+
+
 def with_parts(collectives: Sequence[Collective]) -> list[Found]:
     """Return collective invoices with their parts; two queries, whatever their number."""
     parts = CollectivePart.objects.filter(collective__in=collectives).order_by("position")
@@ -81,9 +88,11 @@ def with_parts(collectives: Sequence[Collective]) -> list[Found]:
     return [Found(one, tuple(found[one.pk])) for one in collectives]
 
 
-def rules_of(provider: Organization) -> list[TenantRule]:
-    """Return every tenant of a provider with what was said of it, by name; two queries."""
+def rules_of(provider: Organization, *, search: str = "") -> list[TenantRule]:
+    """Return every tenant of a provider whose name or slug holds `search`, with what was said of it, by name; two
+    queries.
+    """
     said = dict(TogetherRule.objects.filter(provider=provider).values_list("tenant_id", "is_on"))
-    tenants = Contract.objects.filter(provider=provider).order_by("tenant__name", "tenant__slug")
+    tenants = Contract.objects.filter(named(search), provider=provider).order_by("tenant__name", "tenant__slug")
     rows = tenants.values_list("tenant_id", "tenant__slug", "tenant__name").distinct()
     return [TenantRule(slug, name, said.get(tenant_id, False)) for tenant_id, slug, name in rows]

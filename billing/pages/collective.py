@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.collective.reading import Found, FoundPart, collectives_of, rules_of, with_parts
+from billing.collective.reading import Found, FoundPart, collectives_of, named, rules_of, with_parts
 from billing.csv_files import csv_answer
 from billing.documents.found import find_file, has_pdf
 from billing.models import DocumentFormat, InvoiceState
@@ -22,6 +22,7 @@ from billing.pages.payment_words import transfer_words
 from billing.payment_references import payment_reference, printed_reference
 from billing.together import NoTenantOfYours, set_together
 from portal.figures import money
+from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Action, Empty, Pill
 from portal.shell import Crumb
 from tenants.models import User
@@ -29,12 +30,17 @@ from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page, tenant_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from billing.models import Collective
     from tenants.models import Organization
 
-ROWS_MAX = 200
+READ_AT_ONCE = 200
+"""Rows of a file that are read together."""
 CSV_HEAD = ("number", "tenant", "issuer", "currency", "total", "left", "issued_at", "due_at", "invoices")
 
 
@@ -66,7 +72,7 @@ def provider_collectives(request: HttpRequest, organization: Organization) -> Ht
         messages.error(request, _("You have no contract with this tenant."))
     else:
         messages.success(request, _("This holds from the next invoice on."))
-    return redirect("provider-collectives")
+    return redirect(request.get_full_path())
 
 
 @require_safe
@@ -99,21 +105,33 @@ def provider_collective_pdf(request: HttpRequest, organization: Organization, *,
 
 @require_safe
 @tenant_page(READ_INVOICES)
-def tenant_collectives_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  a view takes it
+def tenant_collectives_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
     """Write the tenant's list."""
-    return _csv(organization, "tenant")
+    return _csv(request, organization, "tenant")
 
 
 @require_safe
 @provider_page(READ_INVOICES)
-def provider_collectives_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:  # noqa: ARG001  a view takes it
+def provider_collectives_csv(request: HttpRequest, organization: Organization) -> HttpResponseBase:
     """Write the provider's list."""
-    return _csv(organization, "provider")
+    return _csv(request, organization, "provider")
 
 
-def _theirs(organization: Organization, side: str) -> list[Found]:
+def _theirs(organization: Organization, side: str, search: str) -> QuerySet[Collective]:
     own = {"tenant": organization} if side == "tenant" else {"issuer": organization}
-    return with_parts(list(collectives_of(organization).filter(**own).order_by("-issued_at", "-pk")[:ROWS_MAX]))
+    return collectives_of(organization).filter(named(search), **own).order_by("-issued_at", "-pk")
+
+
+def _all_of_them(found: QuerySet[Collective]) -> Iterator[Found]:
+    """Give all that is found, with parts, of which so many are read at once."""
+    collectives = list(found)
+    for first in range(0, len(collectives), READ_AT_ONCE):
+        yield from with_parts(collectives[first : first + READ_AT_ONCE])
+
+
+def _search(request: HttpRequest, side: str) -> str:
+    """Return the text that names of tenants must hold; a tenant has one name alone."""
+    return request.GET.get("q", "").strip()[:200] if side == "provider" else ""
 
 
 def _found(organization: Organization, side: str, number: str) -> Found:
@@ -125,22 +143,40 @@ def _found(organization: Organization, side: str, number: str) -> Found:
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    locale = page_locale()
-    rows = [_row(found, side, locale) for found in _theirs(organization, side)]
+    locale, search, page = page_locale(), _search(request, side), read_page(request.GET.get("page", ""))
+    found, first = _theirs(organization, side, search), first_row(page)
+    shown = with_parts(list(found[first : first + ROWS_PER_PAGE]))
+    if page > 1 and not shown:
+        raise Http404
     words = {
         "tenant": _("Where a provider asks you for the invoices of several contracts at once, it stands here."),
         "provider": _("Switch it on for a tenant that has several contracts: its invoices are asked for at once."),
     }
+    kept = {name: request.GET.get(name, "") for name in ("page", "rules")} | {"q": search}
     context = {
         "side": side,
-        "rows": rows,
-        "export_url": reverse(f"{side}-collectives-csv"),
-        "rules": rules_of(organization) if side == "provider" else [],
+        "search": search,
+        "rows": [_row(one, side, locale) for one in shown],
+        "pagination": pagination(request.path, kept, page, found.count()),
+        "export_url": address(reverse(f"{side}-collectives-csv"), {"q": search}),
+        **(_rules(request, organization, search, kept) if side == "provider" else {}),
         "edits": side == "provider" and may_correct(request),
         "empty": Empty(_("No collective invoices"), words[side], icon="doc"),
         "crumbs": (_back(side), Crumb(_("Collective invoices"))),
     }
     return render(request, "billing/collectives.html", context)
+
+
+def _rules(request: HttpRequest, provider: Organization, search: str, kept: dict[str, str]) -> dict[str, Any]:
+    """Return how tenants are asked, a page of them with pages of its own. Raises Http404 beyond the last."""
+    page = read_page(request.GET.get("rules", ""))
+    rules, first = rules_of(provider, search=search), first_row(page)
+    if page > 1 and not rules[first:]:
+        raise Http404
+    return {
+        "rules": rules[first : first + ROWS_PER_PAGE],
+        "rules_pagination": pagination(request.path, kept, page, len(rules), parameter="rules"),
+    }
 
 
 def _one(request: HttpRequest, organization: Organization, side: str, number: str) -> HttpResponse:
@@ -230,7 +266,7 @@ def _pdf(organization: Organization, side: str, number: str) -> HttpResponse:
     return HttpResponse(found.body, content_type=found.media_type, headers=headers)
 
 
-def _csv(organization: Organization, side: str) -> HttpResponseBase:
+def _csv(request: HttpRequest, organization: Organization, side: str) -> HttpResponseBase:
     rows = (
         (
             one.collective.number,
@@ -243,7 +279,7 @@ def _csv(organization: Organization, side: str) -> HttpResponseBase:
             one.collective.due_at,
             " ".join(part.invoice.number or "" for part in one.parts),
         )
-        for one in _theirs(organization, side)
+        for one in _all_of_them(_theirs(organization, side, _search(request, side)))
     )
     return csv_answer(f"collective-invoices-{organization.slug}-UTC.csv", CSV_HEAD, rows)
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from portal import paging
 from portal.figures import day, locale_for, moment
 from portal.parts import Empty, Pill
 from portal.selects import LongSelect, zone_names
@@ -140,21 +141,32 @@ def operator_organizations(request: HttpRequest, organization: Organization) -> 
         else:
             address = invitation_address(request, token)
             form = NewOrganizationForm(initial={"country": organization.country})
-    search, kind = request.GET.get("q", "").strip()[:200], request.GET.get("kind", "")
-    locale = locale_for(translation.get_language() or "en")
-    context = {
-        "form": form,
-        "made": made,
-        "invitation_address": address,
+    context = {"form": form, "made": made, "invitation_address": address, **_listed(request)}
+    status = 201 if made else 422 if posted else 200
+    return render(request, "tenants/organizations.html", context, status=status)
+
+
+def _listed(request: HttpRequest) -> dict[str, Any]:
+    """Return the organizations of a page with what they were chosen by. Raises Http404 beyond the last page."""
+    search, kind, page = (
+        request.GET.get("q", "").strip()[:200],
+        request.GET.get("kind", ""),
+        paging.read_page(request.GET.get("page", "")),
+    )
+    found, first = organizations(search=search, kind=kind), paging.first_row(page)
+    shown = list(found[first : first + paging.ROWS_PER_PAGE])
+    if page > 1 and not shown:
+        raise Http404
+    locale, kept = locale_for(translation.get_language() or "en"), {"q": search, "kind": kind}
+    return {
         "search": search,
         "kind": kind,
         "kinds": [(name, _kind_names()[name]) for name in KINDS],
-        "rows": [_row(one, locale) for one in organizations(search=search, kind=kind)],
+        "rows": [_row(one, locale) for one in shown],
+        "pagination": paging.pagination(request.path, kept, page, found.count()),
         "empty": Empty(_("No organization is found"), _("Search for something else."), icon="people"),
-        "csv_url": f"{reverse('operator-organizations-csv')}?{request.GET.urlencode()}",
+        "csv_url": paging.address(reverse("operator-organizations-csv"), kept),
     }
-    status = 201 if made else 422 if posted else 200
-    return render(request, "tenants/organizations.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -105,6 +105,7 @@ def test_every_tenant_of_a_provider_stands_once_by_name(
         TenantRule("tenant", "Tenant", is_on=True),
         TenantRule("zoe", "Zoe", is_on=False),
     ]
+    assert rules_of(cast.provider, search="NN") == found[:1]
     assert rules_of(cast.outsider) == []
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.banking.accounts import open_account
 from billing.documents.making import make_documents
-from billing.models import CarriedDue, Settlement, SettlementState
+from billing.models import CarriedDue, Collective, CollectivePart, Settlement, SettlementState
 from billing.payment_references import payment_reference, printed_reference
 from billing.together import is_together
+from portal.paging import ROWS_PER_PAGE
 from tenants.models import Membership, Role
 from tests.billing.collected import pay_by_hand
 from tests.billing.collective.gathered import LATER, gathered, waits
+from tests.billing.issued import Line, make_issued
 from tests.billing.pages.reading import text_of
+from tests.factories import make_contract, make_organization, make_price_book
 from tests.kept import kept
 
 if TYPE_CHECKING:
     from django.test import Client
 
-    from billing.models import Collective
     from tests.factories import Cast
 
+LIST = "/p/collective-invoices/"
 pytestmark = pytest.mark.django_db
 
 
@@ -107,6 +111,34 @@ def test_the_provider_switches_it_and_a_viewer_does_not(cast: Cast, client: Clie
     Membership.objects.filter(user=cast.petra).update(role=Role.VIEWER)
     assert client.post("/p/collective-invoices/", {"tenant": "tenant", "is_on": "0"}).status_code == 403
     assert "Ask for each" not in text_of(client.get("/p/collective-invoices/"))
+
+
+def test_long_lists_stand_in_pages_and_a_switch_leaves_the_reader_where_they_are(
+    cast: Cast, client: Client, made: Collective
+) -> None:
+    book = make_price_book(cast.provider)
+    for place in range(ROWS_PER_PAGE):
+        make_contract(cast.provider, make_organization(f"further-{place:02}"), book)
+    for place in range(ROWS_PER_PAGE):
+        part = make_issued([Line("1.00")], parties=(cast.provider, cast.tenant), number=f"PART-{place:02}")
+        times = {name: LATER + timedelta(minutes=place + 1) for name in ("issued_at", "due_at")}
+        same = {"issuer": cast.provider, "tenant": cast.tenant, "currency": "USD", "total": part.total}
+        newer = Collective.objects.create(number=f"NEWER-{place:02}", **same, **times)
+        CollectivePart.objects.create(invoice=part, collective=newer, position=1, amount=part.total)
+    client.force_login(cast.petra)
+    first, last = (text_of(client.get(f"{LIST}?page={page}&rules={page}")) for page in (1, 2))
+    assert first.count(f"1 to {ROWS_PER_PAGE} of {ROWS_PER_PAGE + 1}") == 2
+    assert f"{made.number} " in last
+    assert "NEWER" not in last
+    assert ("Further-00" in first, "Further-00" in last) == (True, False)
+    assert ("Ask together Tenant" in first, "Ask together Tenant" in last) == (False, True)
+    assert text_of(client.get(f"{LIST}?q=further-4")).count("Ask together") == 10
+    asked = client.get("/p/collective-invoices.csv?q=further").getvalue().decode()
+    assert asked.count("\n") == 1
+    assert client.get("/p/collective-invoices.csv").getvalue().decode().count("NEWER-") == ROWS_PER_PAGE
+    assert {client.get(f"{LIST}?{beyond}=3").status_code for beyond in ("page", "rules")} == {404}
+    switched = client.post(f"{LIST}?rules=2", {"tenant": "tenant", "is_on": "1"})
+    assert switched.headers["Location"] == f"{LIST}?rules=2"
 
 
 def test_without_any_the_page_says_what_to_do(cast: Cast, client: Client) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
 
+from portal.paging import ROWS_PER_PAGE
 from tenants.invitation_models import Invitation
 from tenants.models import Organization
 from tests.billing.pages.reading import rows_of, text_of
-from tests.factories import make_user
+from tests.factories import make_organization, make_user
 from tests.tenants.calling import call, secret_of
 from tests.tenants.members.people import DORA
 
@@ -61,6 +63,23 @@ def test_the_list_and_its_file_hold_the_same(operator: Client) -> None:
         assert [row["slug"] for row in rows] == slugs
         assert all(f">{slug.title()}</a>" in page for slug in slugs)
     assert "No organization is found" in text_of(operator.get(reverse("operator-organizations"), {"q": "moon"}))
+
+
+def test_a_long_list_stands_in_pages_and_its_file_in_one(operator: Client) -> None:
+    for place in range(ROWS_PER_PAGE):
+        make_organization(f"further-{place:02}")
+    first, last = (operator.get(reverse("operator-organizations"), {"page": page}) for page in ("1", "2"))
+    assert f"1 to {ROWS_PER_PAGE} of {ROWS_PER_PAGE + 4}" in text_of(first)
+    rows = rows_of(operator.get(reverse("operator-organizations-csv"), {"page": "2"}))
+    assert _listed(first) + _listed(last) == [row["name"] for row in rows]
+    found = operator.get(reverse("operator-organizations"), {"q": "further", "kind": "tenant"})
+    assert len(_listed(found)) == ROWS_PER_PAGE
+    assert "?q=further&amp;kind=tenant" in found.content.decode()
+    assert operator.get(reverse("operator-organizations"), {"page": "3"}).status_code == 404
+
+
+def _listed(page: Any) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="[^"]*">([^<]*)</a>', page.content.decode())
 
 
 def test_one_is_kept_out_its_people_read_why_and_its_events_still_come_in(
