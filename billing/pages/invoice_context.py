@@ -142,13 +142,12 @@ def _line(line: LineRow, currency: str, locale: str, *, with_parts: bool) -> Sho
         items = (_whole_item(line, currency, locale),)
     else:
         items = tuple(_class_item(each, line, currency, locale) for each in sorted(line.classes, key=_class_place))
-    days = len({subline.day for subline in line.sublines})
     return ShownLine(
         line=line,
         note=_note(line, currency, locale),
         items=items,
         parts=_parts(line, currency, locale) if with_parts else (),
-        parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", days) % {"count": days},
+        parts_title=ngettext("%(count)s day in detail", "%(count)s days in detail", line.days) % {"count": line.days},
         parts_label=_("%(line)s by day, class and price version") % {"line": line_said(line)},
     )
 

@@ -26,6 +26,7 @@ def asked_of(query: Mapping[str, str]) -> Asked:
         line=_number(query.get("line", "")),
         compared_parts_max=None if everything else PARTS_SHOWN_MAX,
         hashed_bytes_max=None if everything else HASHED_BYTES_MAX,
+        parts_max=PARTS_SHOWN_MAX,
     )
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Count, Min, Sum
 
 from billing.dues import Dues, read_dues
 from billing.models import (
@@ -84,7 +84,10 @@ class LineRow:
     exact_amount: Decimal
     amount: Decimal
     classes: tuple[ClassRow, ...]
+    days: int
+    """On how many days its parts are."""
     sublines: tuple[SublineRow, ...]
+    """None where they were not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,16 @@ class LineGroup:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked for of an invoice: so many of its lines, on a page of them or on the one that holds a `line` (0:
-    none), and what is looked at without being asked for, by how many parts and how long an evidence file it has."""
+    none), and what is looked at without being asked for, by how many parts and how long an evidence file it has.
+
+    Of an invoice of more parts than `parts_max` those of `line` alone are read."""
 
     lines_max: int
     page: int = 1
     line: int = 0
     compared_parts_max: int | None = None
     hashed_bytes_max: int | None = None
+    parts_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +160,10 @@ def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
     page = _page(asked, sums.lines)
     first = (page - 1) * asked.lines_max + 1 if asked.lines_max else 1
     last = first + asked.lines_max if asked.lines_max else None
-    lines, sublines = _read_lines(invoice, first, last)
-    rows = _line_rows(lines, sublines, invoice.contract.number)
+    lines = _read_lines(invoice, first, last)
+    are_few = asked.parts_max is None or sums.parts <= asked.parts_max
+    opened = lines if are_few else [line for line in lines if line.position == asked.line]
+    rows = _line_rows(lines, opened, invoice.contract.number)
     evidence = InvoiceEvidence.objects.filter(invoice=invoice)
     checks = (
         adds_up(invoice, sums, count_records=asked.hashed_bytes_max is None),
@@ -192,8 +200,8 @@ def invoice_lines(organization: Organization, invoice_id: UUID) -> InvoiceLines 
     invoice = invoices_for(organization).filter(pk=invoice_id).first()
     if invoice is None:
         return None
-    lines, sublines = _read_lines(invoice)
-    return InvoiceLines(row_of(invoice), _groups(lines, _line_rows(lines, sublines, invoice.contract.number), {}))
+    lines = _read_lines(invoice)
+    return InvoiceLines(row_of(invoice), _groups(lines, _line_rows(lines, lines, invoice.contract.number), {}))
 
 
 def invoice_evidence(organization: Organization, invoice_id: UUID) -> tuple[str, str] | None:
@@ -204,31 +212,75 @@ def invoice_evidence(organization: Organization, invoice_id: UUID) -> tuple[str,
     return InvoiceEvidence.objects.filter(invoice=invoice).values_list("document", "sha256").first()
 
 
-_Sublines = Mapping[UUID, Sequence[SublineRow]]
-"""By their line."""
-
-
-def _read_lines(invoice: Invoice, first: int = 1, end: int | None = None) -> tuple[list[InvoiceLine], _Sublines]:
-    """Lines are numbered from 1. Sublines are read as plain values: there are thousands of them on a large invoice."""
+def _read_lines(invoice: Invoice, first: int = 1, end: int | None = None) -> list[InvoiceLine]:
+    """Lines are numbered from 1."""
     chosen = InvoiceLine.objects.filter(invoice=invoice, position__gte=first)
-    lines = list((chosen if end is None else chosen.filter(position__lt=end)).order_by("position"))
-    by_line: dict[UUID, list[SublineRow]] = defaultdict(list)
+    return list((chosen if end is None else chosen.filter(position__lt=end)).order_by("position"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """What parts of a line come to that have one class, tier, price version and price; `first_day` is their first."""
+
+    token_class: str
+    context_over: int
+    unit_price: Decimal
+    version: int | None
+    first_day: date
+    quantity: Decimal
+    base_amount: Decimal
+    exact_amount: Decimal
+
+
+def _line_rows(lines: Sequence[InvoiceLine], opened: Sequence[InvoiceLine], contract: str) -> dict[UUID, LineRow]:
+    """Return lines with what they come to by class, and those of `opened` with their parts. Three queries at most."""
+    priced, parts = _priced(lines), _sublines(opened)
+    others = InvoiceSubline.objects.filter(line__in=set(lines) - set(opened))
+    days = dict(others.values_list("line").annotate(days=Count("day", distinct=True)).order_by())
+    days |= {line_id: len({part.day for part in of_line}) for line_id, of_line in parts.items()}
+    return {
+        line.id: _line_row(line, priced[line.id], days.get(line.id, 0), tuple(parts[line.id]), contract)
+        for line in lines
+    }
+
+
+def _priced(lines: Sequence[InvoiceLine]) -> dict[UUID, list[_Priced]]:
+    """Have the database add parts up, in the order of the first of each: a large invoice has thousands of them."""
+    found: dict[UUID, list[_Priced]] = defaultdict(list)
+    rows = (
+        InvoiceSubline.objects.filter(line__in=lines)
+        .values_list("line_id", "token_class", "context_over", "unit_price", "price_version__number")
+        .annotate(
+            first_day=Min("day"),
+            quantities=Sum("quantity"),
+            bases=Sum("base_amount"),
+            exacts=Sum("exact_amount"),
+            place=Min("position"),
+        )
+        .order_by("place")
+    )
+    for line_id, token_class, context_over, unit_price, version, first_day, quantity, base, exact, _place in rows:
+        found[line_id].append(_Priced(token_class, context_over, unit_price, version, first_day, quantity, base, exact))
+    return found
+
+
+def _sublines(lines: Sequence[InvoiceLine]) -> dict[UUID, list[SublineRow]]:
+    """Read the parts of lines, as plain values."""
+    found: dict[UUID, list[SublineRow]] = defaultdict(list)
     rows = InvoiceSubline.objects.filter(line__in=lines).order_by("line__position", "position").values_list(
         "line_id", "day", "token_class", "context_over", "quantity", "unit_price", "price_version__number",
         "base_amount", "exact_amount",
     )  # fmt: skip
     for line_id, day, token_class, context_over, quantity, unit_price, version, base, exact in rows:
         part = SublineRow(day, token_class, context_over, quantity, unit_price, version, base, exact)
-        by_line[line_id].append(part)
-    return lines, by_line
+        found[line_id].append(part)
+    return found
 
 
-def _line_rows(lines: Sequence[InvoiceLine], sublines: _Sublines, contract: str) -> dict[UUID, LineRow]:
-    return {line.id: _line_row(line, tuple(sublines.get(line.id, ())), contract) for line in lines}
-
-
-def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str) -> LineRow:
-    versions = sorted({subline.version for subline in sublines if subline.version is not None})
+def _line_row(
+    line: InvoiceLine, priced: Sequence[_Priced], days: int, sublines: tuple[SublineRow, ...], contract: str
+) -> LineRow:
+    versions = sorted({part.version for part in priced if part.version is not None})
     return LineRow(
         position=line.position,
         description=line.description,
@@ -246,19 +298,20 @@ def _line_row(line: InvoiceLine, sublines: tuple[SublineRow, ...], contract: str
         base_amount=line.base_amount,
         exact_amount=line.exact_amount,
         amount=line.amount,
-        classes=() if line.unit == Unit.AMOUNT else _classes(sublines),
+        classes=() if line.unit == Unit.AMOUNT else _classes(priced),
+        days=days,
         sublines=sublines,
     )
 
 
-def _classes(sublines: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
-    by_class: dict[tuple[str, int], list[SublineRow]] = defaultdict(list)
-    for subline in sublines:
-        if subline.token_class:
-            by_class[subline.token_class, subline.context_over].append(subline)
+def _classes(priced: Sequence[_Priced]) -> tuple[ClassRow, ...]:
+    by_class: dict[tuple[str, int], list[_Priced]] = defaultdict(list)
+    for each in priced:
+        if each.token_class:
+            by_class[each.token_class, each.context_over].append(each)
     rows = []
     for (token_class, context_over), parts in by_class.items():
-        in_order = sorted(parts, key=lambda part: (part.version or 0, part.day))
+        in_order = sorted(parts, key=lambda part: (part.version or 0, part.first_day))
         prices = tuple(dict.fromkeys(part.unit_price for part in in_order))
         rows.append(
             ClassRow(

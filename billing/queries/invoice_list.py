@@ -141,7 +141,8 @@ def _chosen(organization: Organization, now: datetime, shown: Shown, search: str
         Shown.PAID: Q(state=InvoiceState.PAID),
         Shown.DISPUTED: Q(pk__in=Dispute.objects.filter(state=DisputeState.OPEN).values("invoice")),
     }[shown]
-    found = Invoice.objects.filter(_party(organization, issued=issued), which).exclude(state=InvoiceState.DRAFT)
+    # What is no draft was issued: asked for so, rows are counted in the index that orders them.
+    found = Invoice.objects.filter(_party(organization, issued=issued), which, issued_at__isnull=False)
     for word in search.split():
         found = found.filter(_named(organization, word, issued=issued))
     return found

@@ -33,11 +33,11 @@ MODELS = LINES_SHOWN_MAX + 20
     ],
 )
 def test_an_address_asks_for_a_page_or_the_line_to_open(query: dict[str, str], number: int, line: int) -> None:
-    assert asked_of(query) == Asked(LINES_SHOWN_MAX, number, line, PARTS_SHOWN_MAX, HASHED_BYTES_MAX)
+    assert asked_of(query) == Asked(LINES_SHOWN_MAX, number, line, PARTS_SHOWN_MAX, HASHED_BYTES_MAX, PARTS_SHOWN_MAX)
 
 
 def test_everything_is_looked_at_where_that_is_asked_for() -> None:
-    assert asked_of({"proof": "now", "page": "2"}) == Asked(LINES_SHOWN_MAX, 2, 0, None, None)
+    assert asked_of({"proof": "now", "page": "2"}) == Asked(LINES_SHOWN_MAX, 2, 0, None, None, PARTS_SHOWN_MAX)
     assert asked_of({"proof": "later"}) == asked_of({})
 
 

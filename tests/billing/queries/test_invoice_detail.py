@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -165,7 +166,7 @@ def test_the_number_of_queries_does_not_grow_with_lines(django_assert_max_num_qu
     ensure_periods(contract=world.contract, now=MARCH)
     invoice = close_period(period_id=world.period().id, now=APRIL).invoice
     assert invoice is not None
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         assert sum(len(group.lines) for group in detail_of(world, invoice).groups) == 12
 
 
@@ -207,6 +208,36 @@ def test_lines_are_shown_page_by_page_with_the_sums_of_all(
     assert all(line == lines[line.position] for group in found.groups for line in group.lines)
     assert found.checks == whole.checks
     assert found.row == whole.row
+
+
+def test_of_many_parts_those_of_one_line_are_read_and_all_come_to_the_same(
+    world_and_shared_and_invoice: tuple[World, Shared, Invoice],
+) -> None:
+    world, _, invoice = world_and_shared_and_invoice
+    whole = detail_of(world, invoice)
+    for line, parts_max, opened in ((0, 7, {1, 2, 3}), (0, 6, set()), (2, 6, {2}), (9, 6, set())):
+        found = invoice_detail(world.tenant, invoice.id, Asked(100, line=line, parts_max=parts_max))
+        assert found is not None
+        for group, all_of_it in zip(found.groups, whole.groups, strict=True):
+            for row, with_parts in zip(group.lines, all_of_it.lines, strict=True):
+                assert row == (with_parts if row.position in opened else replace(with_parts, sublines=()))
+    lines = [line for group in whole.groups for line in group.lines]
+    assert [line.days for line in lines] == [len({part.day for part in line.sublines}) for line in lines]
+
+
+def test_classes_are_what_their_parts_come_to(world_and_shared_and_invoice: tuple[World, Shared, Invoice]) -> None:
+    world, _, invoice = world_and_shared_and_invoice
+    lines = [line for group in detail_of(world, invoice).groups for line in group.lines if line.classes]
+    for line in lines:
+        assert sum(row.exact_amount for row in line.classes) == line.exact_amount
+        for row in line.classes:
+            key = (row.token_class, row.context_over)
+            parts = [part for part in line.sublines if (part.token_class, part.context_over) == key]
+            assert row.quantity == sum(part.quantity for part in parts)
+            assert row.base_amount == sum(part.base_amount for part in parts)
+            assert set(row.prices) == {part.unit_price for part in parts}
+            assert set(row.versions) == {part.version for part in parts}
+    assert any(len(row.prices) > 1 for line in lines for row in line.classes)
 
 
 def test_the_pages_of_an_invoice_are_its_lines_once_each() -> None:
