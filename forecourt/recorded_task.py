@@ -9,6 +9,7 @@ from typing import Any
 from celery import Task
 from django.db import DatabaseError
 
+from forecourt.frames import with_room
 from forecourt.sweep_runs import note_run
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,10 @@ class RecordedTask(Task[Any, Any]):
 
     abstract = True
     _began: dict[str, datetime] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it, with room for its frames."""
+        return with_room(super().__call__, *args, **kwargs)
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002  as Celery calls it
         """Remember when a run begins."""

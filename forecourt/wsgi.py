@@ -17,6 +17,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.urls import resolve
 
+from forecourt.frames import with_room
 from forecourt.loading import loading
 from metering.wire import BATCHES_PATH
 
@@ -67,7 +68,7 @@ class LeanHandler(KnowingHandler):
 
     def _with_length(self, request: HttpRequest) -> HttpResponseBase:
         """Say how long the answer is: an agent keeps its connection and must know where the answer ends."""
-        response: HttpResponseBase = self._get_response(request)  # type: ignore[attr-defined]  # the stubs lack it
+        response: HttpResponseBase = with_room(self._get_response, request)  # type: ignore[attr-defined]  # the stubs lack it
         if isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
         return response
