@@ -23,6 +23,7 @@ from billing.models import (
     Settlement,
     SettlementState,
 )
+from billing.settlement_end import close
 from billing.settlement_steps import (
     RESOURCE_MISSING,
     STEPS,
@@ -30,7 +31,6 @@ from billing.settlement_steps import (
     NeedsPerson,
     Next,
     Work,
-    close,
 )
 from billing.states import in_state
 from billing.stripe_amounts import AmountNotRepresentable

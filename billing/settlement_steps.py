@@ -15,11 +15,11 @@ from billing.asking import asked_for, carry_less, is_too_small, lines_of, releas
 from billing.models import (
     Collection,
     Invoice,
-    InvoiceState,
     NoticeKind,
     Settlement,
     SettlementState,
     StripeCustomer,
+    StripeIntent,
 )
 from billing.push_lines import chunk_bounds
 from billing.stripe_amounts import AmountNotRepresentable, minor_units
@@ -29,6 +29,7 @@ from billing.stripe_intents import Result, carry_out
 from billing.stripe_results import Applied, apply_stripe_invoice
 
 if TYPE_CHECKING:
+    from billing.asking import Asked
     from billing.stripe_answers import StripeInvoice, StripeLine
     from billing.stripe_gateway import StripeGateway
 
@@ -38,6 +39,8 @@ POLL_S = 900
 TOO_LITTLE_LEFT = "Less is left than Stripe charges: a transfer or a credit note settles it."
 RESOURCE_MISSING = "resource_missing"
 METADATA_REVISION = "forecourt_revision"
+BESIDE = "beside"
+"""Under this name the intent of added lines keeps what those beside the invoice's own were made of."""
 
 
 class NeedsPerson(Exception):
@@ -129,17 +132,23 @@ def _fell_below(work: Work) -> Next | None:
     Since it was looked at a balance or a transfer may have paid a part; finalized, Stripe would call the rest paid and
     keep it as the customer's debt. None where enough is left, and where Stripe has the invoice as final already.
     """
-    invoice = work.invoice
-    if not is_too_small(asked_for(invoice).total, invoice.currency):
+    if not is_too_small(asked_for(work.invoice).total, work.invoice.currency) or not _taken_back(work):
         return None
-    seen = _pushed(work)
+    release(carrier_id=work.invoice.pk, now=work.now)
+    return Next(SettlementState.BELOW_MINIMUM, work.now, changes=_another_draft(work))
+
+
+def _taken_back(work: Work) -> bool:
+    """Delete the draft at Stripe, if it is there; False where Stripe has the invoice as final already."""
+    seen = pushed(work)
     if seen is not None and seen.status == "draft":
         work.gateway.delete_draft(seen.id)
-    elif seen is not None and seen.status != "void":
-        return None
-    release(carrier_id=invoice.pk, now=work.now)
-    changes = {"stripe_invoice_id": "", "revision": work.settlement.revision + 1}
-    return Next(SettlementState.BELOW_MINIMUM, work.now, changes=changes)
+    return seen is None or seen.status in ("draft", "void")
+
+
+def _another_draft(work: Work) -> dict[str, object]:
+    """What makes room for the next draft; calls about it have keys of their own."""
+    return {"stripe_invoice_id": "", "revision": work.settlement.revision + 1}
 
 
 def make_draft(work: Work) -> Next:
@@ -178,29 +187,54 @@ def add_lines(work: Work) -> Next:
     fell_below = _fell_below(work)
     if fell_below is not None:
         return fell_below
-    lines = lines_of(work.invoice, asked_for(work.invoice))
+    asked = asked_for(work.invoice)
+    lines = lines_of(work.invoice, asked)
     for chunk, (start, end) in enumerate(chunk_bounds(len(lines))):
-        _add_chunk(work, lines[start:end], chunk=chunk, end=end)
+        _add_chunk(work, lines[start:end], chunk=chunk, end=end, beside=_beside_words(asked))
     return Next(SettlementState.GUARD, work.now)
 
 
-def _add_chunk(work: Work, lines: tuple[StripeLine, ...], *, chunk: int, end: int) -> None:
+def _add_chunk(work: Work, lines: tuple[StripeLine, ...], *, chunk: int, end: int, beside: str) -> None:
     def look_up() -> Result | None:
         return {} if work.seen().line_count >= end else None
 
     def call(key: str) -> Result:
         work.gateway.add_lines(work.stripe_invoice_id, lines, key)
-        return {}
+        return {BESIDE: beside}
 
-    key = f"inv:{work.invoice.pk}:lines:{work.settlement.revision}:{chunk}"
-    work.call(SettlementState.LINES, key, look_up=look_up, call=call)
+    work.call(SettlementState.LINES, _lines_key(work, chunk), look_up=look_up, call=call)
+
+
+def _lines_key(work: Work, chunk: int | str) -> str:
+    return f"inv:{work.invoice.pk}:lines:{work.settlement.revision}:{chunk}"
+
+
+def _beside_words(asked: Asked) -> str:
+    """What lines beside an invoice's own were made of: what was settled, and what each earlier one has left."""
+    return " ".join((str(asked.settled), *(f"{one.invoice_id}:{one.amount}" for one in asked.carried)))
+
+
+def _made_of_other_dues(work: Work) -> bool:
+    """Whether our books have moved since the lines were added: by a transfer, a credit note, or a payment taken back.
+
+    What no call is known to have added, because its answer was lost, is not said to be of other dues.
+    """
+    added = StripeIntent.objects.filter(key__startswith=_lines_key(work, ""), result__has_key=BESIDE)
+    beside = _beside_words(asked_for(work.invoice))
+    return any(one[BESIDE] != beside for one in added.values_list("result", flat=True))
 
 
 def compare(work: Work) -> Next:
-    """Compare what Stripe made of the draft with ours; if anything differs, delete it and raise DraftThrownAway."""
+    """Compare what Stripe made of the draft with ours; if anything differs, delete it and raise DraftThrownAway.
+
+    A draft of other dues than those of now, because a transfer came between lines and comparison, is nobody's fault:
+    it is deleted and the next one made, which is compared as a whole.
+    """
     fell_below = _fell_below(work)
     if fell_below is not None:
         return fell_below
+    if _made_of_other_dues(work) and _taken_back(work):
+        return Next(SettlementState.DRAFT, work.now, changes=_another_draft(work))
     seen = work.seen()
     invoice = work.invoice
     asked = asked_for(invoice)
@@ -332,22 +366,8 @@ def _ask_less(work: Work, seen: StripeInvoice) -> None:
     work.call("ask_less", f"inv:{work.invoice.pk}:less:{left_minor}", look_up=look_up, call=call)
 
 
-def close(work: Work) -> Next:
-    """Close at Stripe what our books have as paid by hand, or void, so that nobody pays it there as well."""
-    seen = _pushed(work)
-    if seen is not None and seen.status == "draft":
-        work.gateway.delete_draft(seen.id)
-    elif seen is not None and seen.status in ("open", "uncollectible"):
-        seen = _closed(work, seen.id)
-    if seen is not None:
-        apply_stripe_invoice(invoice_id=work.invoice.pk, seen=seen, now=work.now)
-    release(carrier_id=work.invoice.pk, now=work.now)
-    if work.invoice.state == InvoiceState.VOID:
-        return Next(SettlementState.BY_HAND, work.now, last_error="The invoice is void: nothing is collected.")
-    return Next(SettlementState.PAID, work.now)
-
-
-def _pushed(work: Work) -> StripeInvoice | None:
+def pushed(work: Work) -> StripeInvoice | None:
+    """Return the invoice as Stripe has it now, None where it has none: none was pushed, or its draft is gone."""
     if work.settlement.stripe_invoice_id:
         try:
             return work.seen()
@@ -357,22 +377,6 @@ def _pushed(work: Work) -> StripeInvoice | None:
             return None
     customer = StripeCustomer.objects.filter(pk=work.invoice.tenant_id).first()
     return work.gateway.find_invoice(str(work.invoice.pk), customer.customer_id) if customer else None
-
-
-def _closed(work: Work, stripe_invoice_id: str) -> StripeInvoice:
-    gateway, void = work.gateway, work.invoice.state == InvoiceState.VOID
-
-    def look_up() -> Result | None:
-        status = gateway.get_invoice(stripe_invoice_id).status
-        return {"status": status} if status in ("paid", "void") else None
-
-    def call(key: str) -> Result:
-        act = gateway.void if void else gateway.mark_paid_out_of_band
-        return {"status": act(stripe_invoice_id, key).status}
-
-    key = f"inv:{work.invoice.pk}:{'void' if void else 'oob'}"
-    work.call("close", key, look_up=look_up, call=call)
-    return gateway.get_invoice(stripe_invoice_id)
 
 
 def _days_until_due(invoice: Invoice) -> int | None:

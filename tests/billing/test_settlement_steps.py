@@ -40,7 +40,7 @@ from tests.billing.corrections.kept import keep
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
 
 if TYPE_CHECKING:
-    from billing.models import BalanceAccount
+    from billing.models import BalanceAccount, Invoice
     from tests.fakes.stripe_double.fixture import StripeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -204,31 +204,6 @@ def test_a_balance_of_the_customer_at_stripe_stops_the_collection_for_good(doubl
     assert "pay" not in gateway.calls
 
 
-def test_a_draft_that_is_gone_needs_no_closing(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    for _ in range(3):
-        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
-    gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
-    pay_by_hand(invoice, "123.45")
-    assert collect(invoice, gateway).state == SettlementState.PAID
-
-
-def test_a_refusal_while_closing_is_shown(double: StripeDouble) -> None:
-    invoice = make_issued()
-    begin(invoice)
-    gateway = gateway_of(double)
-    collect(invoice, gateway)
-    pay_by_hand(invoice, "123.45")
-    double.faults({"status": 400, "code": "parameter_invalid", "method": "GET"})
-    stopped = collect(invoice, gateway, now=LATER)
-    assert stopped.state == SettlementState.FAILED
-    assert stopped.last_error.startswith("parameter_invalid")
-    retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
-    assert collect(invoice, gateway, now=LATER).state == SettlementState.PAID
-
-
 class Meanwhile(MortalGateway):
     """While Stripe makes the customer, a sweep of balances comes by."""
 
@@ -281,6 +256,53 @@ def test_who_died_after_the_draft_was_taken_away_is_followed_by_one_that_lets_it
     gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
     rests = collect(invoice, gateway)
     assert (rests.state, rests.last_error, rests.stripe_invoice_id) == (SettlementState.BELOW_MINIMUM, "", "")
+
+
+def lined(double: StripeDouble, gateway: MortalGateway) -> Invoice:
+    """An invoice whose draft at Stripe has its lines, and was not compared yet."""
+    invoice = make_issued()
+    begin(invoice)
+    for _ in range(3):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    assert Settlement.objects.get(pk=invoice.pk).state == SettlementState.GUARD
+    return invoice
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_draft_of_other_dues_is_made_anew_without_a_person(double: StripeDouble, died: bool) -> None:
+    """A transfer came between lines and comparison, and the worker may have died after it deleted the draft."""
+    gateway = gateway_of(double)
+    invoice = lined(double, gateway)
+    pay_by_hand(invoice, "23.45")
+    if died:
+        gateway.delete_draft(Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
+    waiting = collect(invoice, gateway)
+    assert (waiting.state, waiting.revision, waiting.last_error) == (SettlementState.WAIT, 2, "")
+    assert only_invoice_at(double, invoice)["amount_remaining"] == 10_000
+    assert not AuditEntry.objects.filter(action="settlement.failed").exists()
+
+
+def test_what_was_slipped_into_a_draft_is_seen_though_the_dues_moved_too(double: StripeDouble) -> None:
+    gateway = gateway_of(double)
+    invoice = lined(double, gateway)
+    pay_by_hand(invoice, "23.45")
+    for _ in range(3):  # guard takes the draft back, draft and lines make the next one
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    tamper(double, Settlement.objects.get(pk=invoice.pk).stripe_invoice_id)
+    stopped = collect(invoice, gateway)
+    assert (stopped.state, stopped.revision) == (SettlementState.FAILED, 3)
+    assert "total_minor 11000 instead of 10000" in stopped.last_error
+
+
+def test_a_draft_of_other_dues_that_is_final_at_stripe_already_needs_a_person(double: StripeDouble) -> None:
+    gateway = gateway_of(double)
+    invoice = lined(double, gateway)
+    draft = Settlement.objects.get(pk=invoice.pk).stripe_invoice_id
+    gateway.finalize(draft, "in the dashboard")
+    pay_by_hand(invoice, "23.45")
+    stopped = collect(invoice, gateway)
+    assert (stopped.state, stopped.stripe_invoice_id) == (SettlementState.FAILED, draft)
+    assert "total_minor 12345 instead of 10000" in stopped.last_error
 
 
 def test_a_card_is_not_charged_with_less_than_stripe_takes(double: StripeDouble) -> None:

@@ -1,0 +1,45 @@
+"""The end of a collection: what our books have as paid or void is closed at Stripe too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing.asking import release
+from billing.models import InvoiceState, SettlementState
+from billing.settlement_steps import Next, Work, pushed
+from billing.stripe_results import apply_stripe_invoice
+
+if TYPE_CHECKING:
+    from billing.stripe_answers import StripeInvoice
+    from billing.stripe_intents import Result
+
+
+def close(work: Work) -> Next:
+    """Close at Stripe what our books have as paid by hand, or void, so that nobody pays it there as well."""
+    seen = pushed(work)
+    if seen is not None and seen.status == "draft":
+        work.gateway.delete_draft(seen.id)
+    elif seen is not None and seen.status in ("open", "uncollectible"):
+        seen = _closed(work, seen.id)
+    if seen is not None:
+        apply_stripe_invoice(invoice_id=work.invoice.pk, seen=seen, now=work.now)
+    release(carrier_id=work.invoice.pk, now=work.now)
+    if work.invoice.state == InvoiceState.VOID:
+        return Next(SettlementState.BY_HAND, work.now, last_error="The invoice is void: nothing is collected.")
+    return Next(SettlementState.PAID, work.now)
+
+
+def _closed(work: Work, stripe_invoice_id: str) -> StripeInvoice:
+    gateway, void = work.gateway, work.invoice.state == InvoiceState.VOID
+
+    def look_up() -> Result | None:
+        status = gateway.get_invoice(stripe_invoice_id).status
+        return {"status": status} if status in ("paid", "void") else None
+
+    def call(key: str) -> Result:
+        act = gateway.void if void else gateway.mark_paid_out_of_band
+        return {"status": act(stripe_invoice_id, key).status}
+
+    key = f"inv:{work.invoice.pk}:{'void' if void else 'oob'}"
+    work.call("close", key, look_up=look_up, call=call)
+    return gateway.get_invoice(stripe_invoice_id)
