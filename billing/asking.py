@@ -24,7 +24,7 @@ from billing.models import (
     SettlementState,
 )
 from billing.push_lines import FrozenLine, FrozenTax, push_lines
-from billing.stripe_amounts import AmountNotRepresentable, minimum_charge_minor, minor_units
+from billing.stripe_amounts import AmountNotRepresentable, is_too_small, minor_units
 from billing.stripe_answers import StripeLine
 from billing.together import collective_of
 
@@ -112,11 +112,6 @@ def _taxes_of(line: InvoiceLine) -> tuple[FrozenTax, ...]:
     if taxed is None:
         return ()
     return (FrozenTax(taxed.rate.position, TAX_NAME, taxed.rate.percent, line.amount, taxed.tax),)
-
-
-def is_too_small(amount: Decimal, currency: str) -> bool:
-    """Whether Stripe would not charge the amount. Raises AmountNotRepresentable."""
-    return minor_units(amount, currency) < max(minimum_charge_minor(currency) or 0, 1)
 
 
 @transaction.atomic

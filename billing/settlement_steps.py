@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from billing.asking import asked_for, carry_less, is_too_small, lines_of, release, take_up
+from billing.asking import asked_for, carry_less, lines_of, release, take_up
 from billing.models import (
     Collection,
     Invoice,
@@ -22,7 +22,7 @@ from billing.models import (
     StripeIntent,
 )
 from billing.push_lines import chunk_bounds
-from billing.stripe_amounts import AmountNotRepresentable, minor_units
+from billing.stripe_amounts import AmountNotRepresentable, is_too_small, minor_units
 from billing.stripe_answers import StripeCardDeclined, StripeRefused
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out

@@ -99,6 +99,11 @@ def minimum_charge_minor(currency: str) -> int | None:
     return MINIMUM_CHARGE_MINOR.get(currency.upper())
 
 
+def is_too_small(amount: Decimal, currency: str) -> bool:
+    """Whether Stripe would not charge the amount. Raises AmountNotRepresentable."""
+    return minor_units(amount, currency) < max(minimum_charge_minor(currency) or 0, 1)
+
+
 def _exponent(currency: str) -> int:
     if currency.upper() in ZERO_DECIMAL:
         return 0

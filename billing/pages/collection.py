@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -14,11 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing import stripe_account
+from billing.asking import asked_for
 from billing.models import Settlement, SettlementState
 from billing.pages.correction_words import may_correct
+from billing.payment_references import payment_reference, printed_reference
 from billing.pushing import go_on
 from billing.queries.invoice_list import find_invoice
 from billing.queries.invoice_steps import PUSHING
+from billing.stripe_amounts import AmountNotRepresentable, is_too_small
 from portal.figures import moment
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
     from billing.models import Invoice
     from tenants.models import Organization
+
+ASKS: Final = (SettlementState.COLLECT, SettlementState.WAIT, SettlementState.ACTION)
+"""States in which Stripe has the invoice as final and asks for what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> Collection
     if settlement is None:
         return None
     state = SettlementState(settlement.state)
+    if state in ASKS and _asks_too_little(invoice):
+        return CollectionWords(words=_too_little_words(invoice), error="", again="", button="", url="")
     waits = state in PUSHING or state in (SettlementState.COLLECT, SettlementState.WAIT)
     again = settlement.attempts and waits
     return CollectionWords(
@@ -91,6 +99,21 @@ def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> Collection
         button=_button(settlement) if acts and stripe_account.gateway() is not None else "",
         url=reverse("provider-invoice-collect", args=[invoice.number]),
     )
+
+
+def _asks_too_little(invoice: Invoice) -> bool:
+    try:
+        return is_too_small(asked_for(invoice).total, invoice.currency)
+    except AmountNotRepresentable:
+        return True
+
+
+def _too_little_words(invoice: Invoice) -> str:
+    reference = printed_reference(payment_reference(invoice.number or ""))
+    return _(
+        "What is left is less than Stripe charges, so its page and its card no longer take it. It waits for a "
+        "transfer with the reference %(reference)s; a credit note or a write-off under Correct closes it too."
+    ) % {"reference": reference}
 
 
 def _words(state: SettlementState) -> str:

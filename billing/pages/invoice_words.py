@@ -69,9 +69,11 @@ def state_pill(row: InvoiceRow, now: datetime) -> Pill:
 
 
 def pay_action(row: InvoiceRow, locale: str) -> Action | None:
-    """Return the link to the page that takes the payment, with what that page asks for; None where there is none or
-    nothing to pay."""
+    """Return the link to the page that takes the payment, with what that page asks for; None where there is none,
+    nothing to pay, or less than the page takes."""
     if row.state not in PAYABLE or not row.hosted_url.startswith(WEB) or row.outstanding <= 0:
+        return None
+    if row.leaves_too_little:
         return None
     amount = money(row.outstanding + row.carried, row.currency, locale=locale)
     return Action(_("Pay %(amount)s") % {"amount": amount}, row.hosted_url, primary=True)
@@ -79,8 +81,8 @@ def pay_action(row: InvoiceRow, locale: str) -> Action | None:
 
 def pays_by_transfer(row: InvoiceRow) -> bool:
     """Whether the tenant pays by bank transfer, because nothing collects the invoice for the issuer."""
-    by_hand = (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
-    return row.state in PAYABLE and row.outstanding > 0 and row.settlement_state in by_hand
+    by_hand = row.settlement_state in (SettlementState.BY_HAND, SettlementState.BELOW_MINIMUM)
+    return row.state in PAYABLE and row.outstanding > 0 and (by_hand or row.leaves_too_little)
 
 
 def period_words(from_at: datetime, to_at: datetime, zone: str, locale: str) -> str:

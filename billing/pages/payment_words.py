@@ -33,7 +33,10 @@ def payment_words(row: InvoiceRow, issuer_email: str, locale: str) -> str:
         "email": issuer_email,
     }
     if pays_by_transfer(row):
-        return transfer_words(words, provider_id=row.issuer_id, currency=row.currency)
+        transfer = transfer_words(words, provider_id=row.issuer_id, currency=row.currency)
+        if not row.leaves_too_little:
+            return transfer
+        return _("What is left is less than a card is charged. %(transfer)s") % {"transfer": transfer}
     if row.state == InvoiceState.ISSUED and row.settlement_state == SettlementState.FAILED:
         return (
             _("The payment could not be collected. %(issuer)s was told; write to %(email)s to pay another way.") % words

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from billing.dues import read_dues, with_dues
 from billing.models import CarriedDue, Invoice, InvoiceState
+from billing.stripe_amounts import AmountNotRepresentable, is_too_small
 from tenants.models import Organization
 
 PAGE_ROWS_MAX = 500
@@ -65,6 +66,16 @@ class InvoiceRow:
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is still to be paid after it was due."""
         return self.state == InvoiceState.ISSUED and now >= self.due_at
+
+    @property
+    def leaves_too_little(self) -> bool:
+        """Whether something is left to pay, and less than the payment page of it can be asked to take."""
+        if self.outstanding <= 0 or not self.hosted_url:
+            return False
+        try:
+            return is_too_small(self.outstanding + self.carried, self.currency)
+        except AmountNotRepresentable:
+            return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ def test_the_link_to_pay_is_for_what_is_still_owed() -> None:
         {"hosted_url": "javascript:alert(1)"},
         {"outstanding": Decimal(0)},
         {"outstanding": Decimal(-1)},
+        {"outstanding": Decimal("0.49")},
+        {"outstanding": Decimal("0.29"), "carried": Decimal("0.20")},
+        {"outstanding": Decimal(49), "currency": "JPY"},
+        {"outstanding": Decimal("0.005"), "currency": "KWD"},
     ],
 )
 def test_there_is_no_link_to_pay_where_nothing_can_be_paid(changes: dict[str, Any]) -> None:
@@ -89,6 +93,10 @@ def test_only_what_nothing_collects_is_paid_by_transfer() -> None:
     assert pays_by_transfer(row())
     assert pays_by_transfer(row(settlement_state=SettlementState.BELOW_MINIMUM))
     assert not pays_by_transfer(row(settlement_state=SettlementState.WAIT))
+    assert pays_by_transfer(row(settlement_state=SettlementState.WAIT, outstanding=Decimal("0.49")))
+    assert not pays_by_transfer(
+        row(settlement_state=SettlementState.WAIT, outstanding=Decimal("0.49"), carried=Decimal("0.01"))
+    )
     assert not pays_by_transfer(row(outstanding=Decimal(0)))
     assert not pays_by_transfer(row(state=InvoiceState.PAID))
 

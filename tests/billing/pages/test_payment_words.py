@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing.models import Settlement, SettlementState
+from billing.settlement_steps import TOO_LITTLE_LEFT
 from tests.billing.banking.statements import make_account
+from tests.billing.collected import pay_by_hand
 from tests.billing.issued import ISSUED_AT, Line, make_issued
 from tests.billing.pages.reading import text_of
 
@@ -39,3 +41,23 @@ def test_the_page_says_how_to_pay(
     page = text_of(client.get("/t/invoices/INV-0001/"))
     assert words in page
     assert "Payment reference RF40 INV0 001" in page
+
+
+def test_what_is_too_little_for_a_card_is_transferred(cast: Cast, client: Client) -> None:
+    """Final at Stripe, of which a transfer left less than Stripe charges: its page cannot take the rest."""
+    invoice = make_issued([Line("10.00")], parties=(cast.provider, cast.tenant), number="INV-0001")
+    Settlement.objects.create(
+        invoice=invoice, state=SettlementState.WAIT, next_try_at=ISSUED_AT, updated_at=ISSUED_AT,
+        hosted_url="https://pay.example.com/1", last_error=TOO_LITTLE_LEFT,
+    )  # fmt: skip
+    make_account(cast.provider)
+    client.force_login(cast.alice)
+    assert "Pay $10.00" in text_of(client.get("/t/invoices/INV-0001/"))
+    pay_by_hand(invoice, "9.70")
+    page = text_of(client.get("/t/invoices/INV-0001/"))
+    assert "What is left is less than a card is charged. Transfer $0.30 to Sample Compute, DE89 3704" in page
+    assert "Pay $" not in page
+    client.force_login(cast.petra)
+    page = text_of(client.get("/p/invoices/INV-0001/"))
+    assert "It waits for a transfer with the reference RF40 INV0 001;" in page
+    assert TOO_LITTLE_LEFT not in page
