@@ -31,7 +31,7 @@ from tenants.scoping import acting_membership, provider_page
 from tenants.telling import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest
 
@@ -178,7 +178,7 @@ def provider_taxes(request: HttpRequest, organization: Organization) -> HttpResp
         "forms": shown,
         "edits": edits,
         "wrong_end": shown["end"].errors if sent == "end" else None,
-        "rates": [_rate(each, locale) for each in standing.rates],
+        "rates": _rates(standing.rates, locale),
         "exemptions": [_exemption(each, today, locale) for each in standing.exemptions],
         "has_tenants": bool(tenants),
         "crumbs": (Crumb(_("Settings"), reverse("provider-settings")), Crumb(_("Taxes"))),
@@ -221,8 +221,15 @@ def _end(provider: Organization, given: dict[str, Any], *, by: str, now: datetim
     return end_exemption(provider=provider, exemption_id=given["exemption"], to_on=given["to_on"], by=by, now=now)
 
 
-def _rate(row: TaxRate, locale: str) -> dict[str, str]:
+def _rates(rows: Sequence[TaxRate], locale: str) -> list[dict[str, Any]]:
+    """Of several for the same buyers from the same day the one that was entered last counts, and stands last."""
+    counts = {(row.country, row.buyers, row.from_on): row.pk for row in rows}
+    return [_rate(row, locale, counts=row.pk in counts.values()) for row in rows]
+
+
+def _rate(row: TaxRate, locale: str, *, counts: bool) -> dict[str, Any]:
     return {
+        "counts": counts,
         "country": country_words(row.country, locale),
         "buyers": str(BUYER_WORDS[Buyers(row.buyers)]),
         "words": rate_words(row.category, row.percent),

@@ -198,6 +198,11 @@ def _check_percent(category: str, percent: Decimal) -> None:
         raise WrongTax(
             sentence("percent: at most %(most)s decimals are kept.", most=PERCENT_DECIMALS_MAX), field="percent"
         )
+    if not percent and category == Category.STANDARD:
+        raise WrongTax(
+            sentence("percent: value added tax of 0 % is zero rated, exempt or another category, which says why."),
+            field="percent",
+        )
     if percent and category != Category.STANDARD:
         raise WrongTax(
             sentence("percent: category %(category)s has no rate of its own.", category=category or "built-in"),

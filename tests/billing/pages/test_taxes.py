@@ -55,10 +55,13 @@ def test_rates_are_entered_and_listed(cast: Cast, client: Client) -> None:
     assert "United States All buyers Value added tax 8.875% 1 Mar 2026 – petra@example.com" in page
     back = {**RATE, "rate-category": "", "rate-percent": "0", "rate-from_on": "2026-06-01"}
     assert "By the built-in rules 1 Jun 2026" in text_of(client.post(PAGE, back, follow=True))
+    again = text_of(client.post(PAGE, {**RATE, "rate-percent": "9"}, follow=True))
+    assert "Value added tax 8.875% Replaced 1 Mar 2026" in again
+    assert "Value added tax 9% 1 Mar 2026" in again
     wrong = client.post(PAGE, {**RATE, "rate-category": "Z"})
     assert wrong.status_code == 422
     assert "category Z has no rate of its own" in text_of(wrong)
-    assert TaxRate.objects.count() == 2
+    assert TaxRate.objects.count() == 3
 
 
 def test_certificates_are_kept_and_ended(cast: Cast, client: Client) -> None:

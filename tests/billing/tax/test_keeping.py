@@ -91,6 +91,7 @@ def test_a_rate_counts_for_its_provider_and_country(cast: Cast) -> None:
         ({"percent": Decimal(101)}, "percent"),
         ({"percent": Decimal("NaN")}, "percent"),
         ({"percent": Decimal("1.23456")}, "percent"),
+        ({"percent": Decimal(0)}, "percent"),
         ({"category": "Z"}, "percent"),
         ({"category": BUILT_IN}, "percent"),
         ({"category": "E", "percent": Decimal(0)}, "reason"),
