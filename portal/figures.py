@@ -169,6 +169,11 @@ def share(value: Number | None, *, digits: int = 1) -> str:
     return _signed(value, f"{abs(rounded):,.{digits}f}%")
 
 
+def percent(value: Decimal) -> str:
+    """A percentage with the decimals it has: 30 is 30%, 8.8750 is 8.875%."""
+    return share(value / 100, digits=max(0, -int(value.normalize().as_tuple().exponent)))
+
+
 def change(value: Number | None, *, digits: int = 1) -> str:
     """A relative change with its sign: 0.082 is +8.2%; nothing changed is 0.0%."""
     text = share(value, digits=digits)

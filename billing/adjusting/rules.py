@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from billing.models import BACK_BILLING_MONTHS, BillingPeriod, Contract, IssuingRule, PeriodState
+from billing.money import round_to_minor
 from billing.periods import months_later
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -104,6 +105,12 @@ def is_approved(*, period: BillingPeriod, amount: Decimal, tax: Decimal, now: da
 
 
 @transaction.atomic
+def _written(amount: Decimal, currency: str) -> str:
+    """An amount as people read it, with its currency's decimals; what has more of them as it is."""
+    rounded = round_to_minor(amount, currency)
+    return str(rounded if rounded == amount else amount)
+
+
 def approve_draft(
     *, period_id: UUID, amount: Decimal, actor: str, now: datetime, tax: Decimal | None = None
 ) -> BillingPeriod:
@@ -128,9 +135,9 @@ def approve_draft(
         raise InvoiceDraftChanged(
             sentence(
                 "It comes to %(ready_amount)s %(currency)s by now; %(amount)s was approved.",
-                ready_amount=period.ready_amount,
+                ready_amount=_written(period.ready_amount, period.contract.currency),
                 currency=period.contract.currency,
-                amount=amount,
+                amount=_written(amount, period.contract.currency),
             ),
             amount=str(period.ready_amount),
         )
@@ -138,9 +145,9 @@ def approve_draft(
         raise InvoiceDraftChanged(
             sentence(
                 "Its tax comes to %(ready_tax)s %(currency)s by now; %(tax)s was approved.",
-                ready_tax=period.ready_tax,
+                ready_tax=_written(period.ready_tax or Decimal(0), period.contract.currency),
                 currency=period.contract.currency,
-                tax=tax,
+                tax=_written(tax, period.contract.currency),
             ),
             tax=str(period.ready_tax),
         )

@@ -15,7 +15,7 @@ from billing.documents.script import in_script
 from billing.documents.words import PRICE_UNITS, TAX_NAMES, TAX_REASONS, TITLES, UNITS, say
 from billing.money import SECONDS_PER_HOUR, minor_digits
 from billing.rating.rated import Unit
-from portal.figures import day, locale_for, money, number, share, span, unit_price
+from portal.figures import day, locale_for, money, number, percent, span, unit_price
 
 BY_HOUR = frozenset({Unit.GPU_SECONDS, Unit.GB_SECONDS, Unit.SECONDS})
 EXACT_DIGITS_MAX = 6
@@ -144,8 +144,8 @@ def _sum_row(each: Sum, document: DocumentInput, locale: str, *, taxed: bool) ->
     words = document.language
     name = each.heading or say(words, "others", count=number(each.headings))
     quantity = "" if each.quantity is None else _quantity(each.quantity, each.unit, document)
-    percent = ("" if each.tax_percent is None else _percent(each.tax_percent),) if taxed else ()
-    cells = (name, quantity, "", *percent, amount_words(each.amount, document, locale))
+    of_tax = ("" if each.tax_percent is None else percent(each.tax_percent),) if taxed else ()
+    cells = (name, quantity, "", *of_tax, amount_words(each.amount, document, locale))
     under = (say(words, "lines_of", count=number(each.lines)),) if each.lines > 1 else ()
     return Row(RowKind.LINE, cells, under)
 
@@ -185,12 +185,17 @@ def _part_cells(part: Part, document: DocumentInput, locale: str) -> tuple[str, 
 
 
 def _tax_cell(line: Line) -> str:
-    return _percent(line.tax_percent) if line.tax_percent is not None else ""
+    return percent(line.tax_percent) if line.tax_percent is not None else ""
 
 
-def _percent(percent: Decimal) -> str:
-    digits = max(0, -int(percent.normalize().as_tuple().exponent))
-    return share(percent / PERCENT, digits=digits)
+def quantity_digits(quantity: Decimal) -> int:
+    """With how many decimals a bill says a quantity: none where it is whole, two where that is all of it, else four.
+
+    Four of an hour are a third of a second: what they leave out is no cent at any price of a card's hour.
+    """
+    if quantity == quantity.to_integral_value():
+        return 0
+    return 2 if quantity == round(quantity, 2) else 4
 
 
 def _quantity(quantity: Decimal, unit: str, document: DocumentInput) -> str:
@@ -198,7 +203,7 @@ def _quantity(quantity: Decimal, unit: str, document: DocumentInput) -> str:
         return ""
     if unit in BY_HOUR:
         quantity /= SECONDS_PER_HOUR
-    shown = number(quantity) if quantity == quantity.to_integral_value() else number(quantity, digits=2)
+    shown = number(quantity, digits=quantity_digits(quantity))
     return " ".join(filter(None, (shown, UNITS[document.language].get(unit, ""))))
 
 
@@ -210,7 +215,7 @@ def _price(line: Line, document: DocumentInput, locale: str) -> str:
     shown = _per(unit_price(line.unit_price, document.currency, locale=locale), line.price_unit, document)
     if line.share_percent is None or line.share_percent == PERCENT:
         return shown
-    return say(document.language, "part_of", share=_percent(line.share_percent), base=shown)
+    return say(document.language, "part_of", share=percent(line.share_percent), base=shown)
 
 
 def _per(price: str, price_unit: str, document: DocumentInput) -> str:
@@ -241,7 +246,7 @@ def _tax_label(tax: Tax, document: DocumentInput, locale: str) -> str:
     names, base = TAX_NAMES[document.language], amount_words(tax.base, document, locale)
     name = in_script(names.get(tax.category, tax.category), document.language)
     if tax.category == "S":
-        return say(document.language, "tax_row_named", name=name, percent=_percent(tax.percent), base=base)
+        return say(document.language, "tax_row_named", name=name, percent=percent(tax.percent), base=base)
     return say(document.language, "tax_none", name=name, base=base)
 
 

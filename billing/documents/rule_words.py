@@ -88,15 +88,15 @@ ZH: Mapping[str, str] = {
 
 
 def line_name(description: str, *, rule: str, share_percent: Decimal | None, language: Language) -> str:
-    """Return what a stored line is called: reference and title as they are, the words of its rule in the language."""
-    if language is not Language.ZH or rule not in ZH:
-        return description
+    """Return what a stored line is called: reference and title as they are, the words of its rule in the language.
+
+    A percentage is written as everywhere else on the paper, 30%; stored it is 30 %.
+    """
     own = SOME_SHARE if share_percent is None else _share(share_percent)
     for share in dict.fromkeys((own, _share(WHOLE_PERCENT), SOME_SHARE)):
         words = line_words(rule, share)
         if words and description.endswith(words):
-            said = in_script(ZH[rule], language).format(share="一部分" if share == SOME_SHARE else share)
-            return description.removesuffix(words) + said
+            return description.removesuffix(words) + rule_name(rule, share.replace(" %", "%"), language)
     return description
 
 
@@ -104,7 +104,8 @@ def rule_name(rule: str, share: str, language: Language) -> str:
     """Return the words of a rule in a language; `share` is what it says of a percentage."""
     if language is not Language.ZH or rule not in ZH:
         return line_words(rule, share)
-    return in_script(ZH[rule], language).format(share="一部分" if share == SOME_SHARE else share)
+    said = in_script(ZH[rule], language)
+    return said.replace(" {share}", "一部分") if share == SOME_SHARE else said.format(share=share)
 
 
 def _share(percent: Decimal) -> str:

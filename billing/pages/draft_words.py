@@ -55,7 +55,7 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
             {
                 "title": " · ".join(filter(None, (line.model or line.term_ref, line.title, line.detail))),
                 "about": words,
-                "quantity": quantity_words(line.quantity, line.unit),
+                "quantity": quantity_words(line.quantity, line.unit) or "–",
                 "amount": money(line.amount, currency, locale=locale),
                 "before": "–" if before is None else money(before, currency, locale=locale),
                 "change": "–" if late else change_words(line.amount, before),

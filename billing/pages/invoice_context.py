@@ -17,12 +17,12 @@ from billing.pages.invoice_words import day_words, pay_action, period_words, sho
 from billing.pages.paper_words import heading_said, line_said
 from billing.pages.payment_words import payment_words, reference_words
 from billing.pages.price_words import unit_words
-from billing.pages.quantity_words import WORDS, shown_number
+from billing.pages.quantity_words import WORDS, billed_number
 from billing.queries.invoice_checks import EvidenceCheck
 from billing.queries.invoice_detail import ClassRow, InvoiceDetail, LineRow, SublineRow
 from billing.queries.invoices import InvoiceRow
 from billing.rating.rated import TermKind, Unit
-from portal.figures import moment, money, number, share, unit_price
+from portal.figures import moment, money, number, percent, unit_price
 from portal.parts import Check, Notice
 from portal.shell import Crumb
 
@@ -172,7 +172,7 @@ def _share_words(line: LineRow, currency: str, locale: str) -> str:
     words = {
         "description": line.term_ref,
         "list": shown_amount(line.base_amount, currency, locale),
-        "share": share((line.share_percent or Decimal(PERCENT)) / PERCENT, digits=2),
+        "share": percent(line.share_percent or Decimal(PERCENT)),
         "exact": shown_amount(line.exact_amount, currency, locale),
     }
     return _("%(description)s: %(share)s of %(list)s at list price is %(exact)s, rounded once.") % words
@@ -182,7 +182,7 @@ def _lease_item(line: LineRow, currency: str, locale: str) -> Item:
     return Item(
         name=line_said(line),
         tier="",
-        quantity=shown_number(line.quantity, line.unit),
+        quantity=billed_number(line.quantity, line.unit),
         unit=_("GPU-h"),
         price=unit_price(line.unit_price, currency, locale=locale) if line.unit_price is not None else "",
         per=_("/ GPU-h") if line.unit_price is not None else _("several prices"),
@@ -232,7 +232,7 @@ def _parts(line: LineRow, currency: str, locale: str) -> tuple[Part, ...]:
             day=part.day,
             name=class_words(part.token_class) or line.term_ref,
             tier=_tier_words(part.context_over),
-            quantity=shown_number(part.quantity, line.unit) if line.unit in WORDS else "",
+            quantity=billed_number(part.quantity, line.unit) if line.unit in WORDS else "",
             price=unit_price(part.unit_price, currency, locale=locale),
             source=f"v{part.version}" if part.version is not None else line.source,
             amount=shown_amount(part.exact_amount, currency, locale),

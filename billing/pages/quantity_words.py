@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from billing.documents.composing import quantity_digits
 from billing.money import SECONDS_PER_HOUR
 from billing.rating.rated import Unit
 from portal.figures import number
@@ -40,6 +41,12 @@ def shown_number(quantity: Decimal, unit: str) -> str:
     """Return a stored quantity in the unit of `WORDS`, whole or with two decimals."""
     shown = quantity / SECONDS_PER_HOUR if unit in BY_HOUR else quantity
     return number(shown) if shown == shown.to_integral_value() else number(shown, digits=2)
+
+
+def billed_number(quantity: Decimal, unit: str) -> str:
+    """Return the stored quantity of a bill in the unit of `WORDS`, so finely that its price times it is its amount."""
+    shown = quantity / SECONDS_PER_HOUR if unit in BY_HOUR else quantity
+    return number(shown, digits=quantity_digits(shown))
 
 
 def most_words(quantity: Decimal, unit: str) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from billing.money import less, round_to_minor
 from billing.queries.invoice_taxes import RateRow
 from billing.tax_rules.treatments import Category, Source
-from portal.figures import money, share
+from portal.figures import money, percent
 
 CATEGORY_WORDS: Mapping[str, Promise] = {
     Category.STANDARD: gettext_lazy("Value added tax"),
@@ -47,12 +47,12 @@ def tax_lines(rates: Iterable[RateRow], currency: str, locale: str) -> tuple[Tax
     )
 
 
-def rate_words(category: str, percent: Decimal) -> str:
+def rate_words(category: str, rate: Decimal) -> str:
     """Return a category with its percentage, where it has one."""
     words = CATEGORY_WORDS.get(category)
     if category != Category.STANDARD:
         return str(words or _("By the built-in rules"))
-    return f"{words} {share(percent / 100, digits=_digits(percent))}"
+    return f"{words} {percent(rate)}"
 
 
 def country_words(country: str, locale: str) -> str:
@@ -84,8 +84,3 @@ def _name(rate: RateRow, locale: str) -> str:
     if rate.category != Category.STANDARD or not rate.country:
         return words
     return _("%(tax)s (%(country)s)") % {"tax": words, "country": country_words(rate.country, locale)}
-
-
-def _digits(percent: Decimal) -> int:
-    exponent = percent.normalize().as_tuple().exponent
-    return max(0, -int(exponent))

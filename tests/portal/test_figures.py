@@ -144,6 +144,12 @@ def test_shares_and_changes_are_percent() -> None:
     assert figures.share(Decimal("0.373")) == "37.3%"
     assert figures.share(Decimal("12.5"), digits=0) == "1,250%"
     assert figures.share(None) == DASH
+    assert [figures.percent(Decimal(each)) for each in ("1E+2", "30.0000", "8.8750", "0")] == [
+        "100%",
+        "30%",
+        "8.875%",
+        "0%",
+    ]
     assert figures.change(Decimal("0.082")) == "+8.2%"
     assert figures.change(Decimal("-0.131")) == f"{MINUS}13.1%"
     assert figures.change(Decimal("0.0001")) == "0.0%"

@@ -82,6 +82,7 @@ def test_an_approval_of_another_amount_is_void(late: Late) -> None:
     with pytest.raises(InvoiceDraftChanged) as raised:
         approve(late, "35")
     assert raised.value.extra == {"amount": "36.0000"}
+    assert raised.value.detail == "It comes to 36.00 USD by now; 35.00 was approved."
     approve(late, "36")
     late.use(MILLION)
     assert close(late) is CloseState.AWAITING_APPROVAL

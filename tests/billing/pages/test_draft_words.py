@@ -86,9 +86,9 @@ def test_gpu_time_is_said_by_the_hour() -> None:
     assert [row["quantity"] for row in rows(line("12.00", unit="gpu_seconds"))] == ["416.67 GPU-h"]
 
 
-def test_a_new_line_has_nothing_before_it_and_an_amount_has_no_quantity() -> None:
+def test_a_new_line_has_nothing_before_it_and_an_amount_has_no_quantity_and_says_so() -> None:
     [row] = rows(line("12.00", unit="amount"))
-    assert (row["quantity"], row["before"], row["change"]) == ("", "–", "–")
+    assert (row["quantity"], row["before"], row["change"]) == ("–", "–", "–")
 
 
 def test_a_late_line_names_its_invoice_and_is_compared_with_nothing() -> None:

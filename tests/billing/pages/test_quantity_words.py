@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing.pages.quantity_words import WORDS, most_words, quantity_words, stored_quantity
+from billing.pages.quantity_words import WORDS, billed_number, most_words, quantity_words, stored_quantity
 from billing.rating.rated import Unit
 
 
@@ -31,3 +31,12 @@ def test_seconds_are_said_by_the_hour_and_the_most_is_never_more_than_there_is(
     assert most_words(Decimal(quantity), unit) == most
     typed = Decimal(most.split()[0].replace(",", ""))
     assert stored_quantity(typed, unit) <= Decimal(quantity)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [("5011200", "1,392"), ("5400", "1.50"), ("2245380", "623.7167"), ("1", "0.0003"), ("-5400", "−1.50")],
+)
+def test_a_bill_says_a_quantity_so_finely_that_the_price_times_it_is_the_amount(seconds: str, said: str) -> None:
+    """623.72 hours at 2.35 would be 1,465.74, and the line comes to 1,465.73."""
+    assert billed_number(Decimal(seconds), Unit.GPU_SECONDS) == said
