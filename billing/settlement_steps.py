@@ -221,7 +221,7 @@ def _made_of_other_dues(work: Work) -> bool:
     """
     added = StripeIntent.objects.filter(key__startswith=_lines_key(work, ""), result__has_key=BESIDE)
     beside = _beside_words(asked_for(work.invoice))
-    return any(one[BESIDE] != beside for one in added.values_list("result", flat=True))
+    return any(one != beside for one in added.values_list(f"result__{BESIDE}", flat=True))
 
 
 def compare(work: Work) -> Next:

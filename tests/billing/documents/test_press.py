@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from pypdf.generic import PdfObject
 
 from billing.documents.composing import compose
+from billing.documents.paper import Row, RowKind
 from billing.documents.press import CannotPrint, as_pictures, made_with, print_paper
 from tests.billing.documents.made import ISSUED, invoice, long_invoice
 
@@ -94,6 +95,19 @@ def test_a_long_one_goes_on_over_pages_with_its_head_and_numbers() -> None:
         words = page.extract_text()
         assert f"Page {place} of 7" in words
         assert "Unit price" in words
+
+
+def test_no_page_ends_with_the_heading_of_what_is_on_the_next() -> None:
+    groups = [
+        (Row(RowKind.HEADING, ("model", "", "", "", "sum")), *(Row(RowKind.LINE, ("line", "", "", "", "")),) * size)
+        for size in (1, 2, 1, 3, 1, 1, 2) * 12
+    ]
+    paper = compose(invoice())
+    [table] = paper.tables
+    table = replace(table, rows=tuple(row for group in groups for row in group))
+    pages = read(print_paper(replace(paper, tables=(table,)), issued_at=ISSUED).body).pages
+    last = [page.extract_text().rindex("model") < page.extract_text().rindex("line") for page in pages[:-1]]
+    assert last == [True] * 4
 
 
 def test_texts_are_no_markup() -> None:
