@@ -149,7 +149,7 @@ class RatedUsage:
     parts: tuple[tuple[PeriodBasis, Rated], ...]
     is_part: bool = False
     compared: tuple[tuple[PeriodBasis, Rated], ...] = ()
-    """The same of another time, for its sum alone."""
+    """The same of another time, to compare its sum."""
 
 
 def rated_usage(
@@ -165,12 +165,13 @@ def rated_usage(
     by_caller: bool = False,
     whole: bool = False,
     compared: tuple[datetime, datetime] | None = None,
+    compared_by_day: bool = False,
 ) -> RatedUsage:
     """Return the ratings behind `usage_overview`, for pages that show more of them.
 
     With `by_hour` hour by hour, with `by_caller` by key and project (`billing.usage_groups`): lines are divided further
     and come to the same. `whole` is for sums alone: usage is read and rated in as few pieces as rating allows.
-    What was used over `compared` is read with the same queries.
+    What was used over `compared` is read with the same queries, and rated for its sum alone or `compared_by_day` too.
     """
     party = {side.value: organization}
     contracts = contracts_within(from_at, to_at, party, contract_id)
@@ -192,7 +193,7 @@ def rated_usage(
         currencies,
         tuple((basis, _summed(basis) if whole else _rated(basis, slot)) for basis in shown_bases),
         begins_inside(windows) and counts_by_period(shown_bases),
-        tuple((basis, _summed(basis)) for basis in others_bases),
+        tuple((basis, _rated(basis, slot) if compared_by_day else _summed(basis)) for basis in others_bases),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -151,8 +151,9 @@ def usage_sheet(
     have the days of that one, and come to the same.
     """
     moved = bool(read_zone) and read_zone != zone
-    # Where it is not read by the day, the other time is not either, and alone it is read in fewer pieces.
-    together = compared if chosen.is_all and not (moved or chosen.tells_callers) else None
+    # Where all is by the hour, or callers are told apart of which only the sum is wanted, the other time is read alone.
+    apart = moved or (chosen.is_all and chosen.tells_callers)
+    together = None if apart else compared
     usage = rated_usage(
         organization,
         from_at,
@@ -163,21 +164,26 @@ def usage_sheet(
         by_hour=moved,
         by_caller=chosen.tells_callers,
         compared=together,
+        compared_by_day=not chosen.is_all,
     )
-    before = _total_of(usage.compared, usage.currency)
-    if compared and not together:
+    if compared and apart:
         before = usage_total(organization, *compared, zone, currency=usage.currency, chosen=chosen)
+    elif chosen.is_all:
+        before = _total_of(usage.compared, usage.currency)
+    else:
+        earlier = replace(usage, parts=usage.compared)
+        rows = rows_of(earlier, bills_of(earlier), zone)
+        before = _sum_of((row for row in rows if chosen.holds(row)), usage.currency)
     bills = bills_of(usage)
     overview = overview_of(usage, bills)
     rows = rows_of(usage, bills, read_zone or zone)
     shown = tuple(row for row in rows if chosen.holds(row))
-    zero = from_minor(0, overview.currency)
     return UsageSheet(
         overview=overview,
         chosen=chosen,
         models=tuple(row.model for row in overview.models),
         rows=shown,
-        total=exact_sum((zero, *(row.amount for row in shown))),
+        total=exact_sum((from_minor(0, overview.currency), *(row.amount for row in shown))),
         saved=_saved(usage, chosen),
         before=before,
     )
@@ -203,7 +209,12 @@ def usage_total(
         usage = rated_usage(organization, from_at, to_at, zone, currency=currency, whole=True)
         return _total_of(usage.parts, currency)
     sheet = usage_sheet(organization, from_at, to_at, zone, currency=currency, chosen=chosen)
-    return sheet.total if sheet.rows else None
+    return _sum_of(sheet.rows, currency)
+
+
+def _sum_of(rows: Iterable[SheetRow], currency: str) -> Decimal | None:
+    amounts = [row.amount for row in rows]
+    return exact_sum((from_minor(0, currency), *amounts)) if amounts else None
 
 
 def _total_of(parts: Sequence[tuple[PeriodBasis, Rated]], currency: str) -> Decimal | None:

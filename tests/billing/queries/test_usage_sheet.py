@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import ContractState
 from billing.queries.usage_sheet import NOBODY, Chosen, billing_zone, usage_sheet, usage_total
@@ -224,3 +227,20 @@ def test_a_total_of_use_without_any_price_is_zero_and_of_no_use_nothing(cast: Ca
     world.share(model="m").use({"input": 5}, model="m")
     assert usage_sheet(cast.tenant, MARCH, APRIL, "UTC").rows
     assert usage_total(cast.tenant, MARCH, APRIL, "UTC", currency="USD") == Decimal("0.00")
+
+
+def test_the_time_compared_with_is_read_with_the_time_shown(cast: Cast) -> None:
+    """A model's page, and a key's, asked for everything twice."""
+    made_by_key(cast, AMOUNTS)
+    shown, before = (MARCH + timedelta(days=2), APRIL), (MARCH, MARCH + timedelta(days=2))
+    web = str(UsageKey.objects.get(label="web").id)
+    chosen_ones = (Chosen(model=LARGE), Chosen(key_id=web), Chosen(key_id=web, model=SMALL))
+    for chosen, used in zip(chosen_ones, ("0.09", "0.06", None), strict=True):
+        with CaptureQueriesContext(connection) as alone:
+            then = usage_sheet(cast.tenant, *before, "UTC", currency="USD", chosen=chosen)
+        with CaptureQueriesContext(connection) as together:
+            sheet = usage_sheet(cast.tenant, *shown, "UTC", chosen=chosen, compared=before)
+        assert sheet.before == (then.total if then.rows else None) == (None if used is None else Decimal(used))
+        assert sheet == replace(usage_sheet(cast.tenant, *shown, "UTC", chosen=chosen), before=sheet.before)
+        # One more asks for the contracts of that time.
+        assert len(together) == len(alone) + 1
