@@ -25,11 +25,15 @@ STANDS_FOR: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class KnownUse:
-    """What is used of the running period, and on which of its days; `days` is empty of a rate's hour."""
+    """What is used of the running period at an instant, and on which of its days at `days_at`, not later than that.
+
+    `days` is empty of a rate's hour.
+    """
 
     used: Decimal
     days: Mapping[date, Decimal]
     at: datetime
+    days_at: datetime
 
 
 def known_use(organization: Organization, budget: Budget, now: datetime) -> KnownUse | None:
@@ -45,14 +49,14 @@ def known_use(organization: Organization, budget: Budget, now: datetime) -> Know
     look: BudgetLook | None = getattr(budget, "look", None)
     if look is not None and _is_of(look, window, rule.per, now) and (is_provider or now - STANDS_FOR < look.looked_at):
         days = {date.fromisoformat(day): Decimal(part) for day, part in (look.days or {}).items()}
-        return KnownUse(look.used if rule.per is Per.HOUR else sum_of(days), days, look.looked_at)
+        return KnownUse(look.used, days, look.looked_at, look.days_at or look.looked_at)
     if is_provider:
         return None
     using = Using(organization, Side.TENANT, now=now)
     if rule.per is Per.HOUR:
-        return KnownUse(using.used(rule, window), {}, now)
+        return KnownUse(using.used(rule, window), {}, now, now)
     days = using.by_day(rule, window)
-    return KnownUse(sum_of(days), days, now)
+    return KnownUse(sum_of(days), days, now, now)
 
 
 def _is_of(look: BudgetLook, window: tuple[datetime, datetime], per: Per, now: datetime) -> bool:

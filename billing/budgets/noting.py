@@ -46,7 +46,7 @@ def note_use(
 ) -> list[SpendAlert]:
     """Note what was used in one period of a budget, and tell what was not told before; return what was.
 
-    `days` is how it divides, and is kept beside it.
+    `days` is how it divides, and is kept beside it with its instant; None keeps what was found of them before.
 
     1. The budget is locked. If it says something else than `rule` by now, the next look is right, not this one.
     2. How it stands is kept, of the running period only.
@@ -71,7 +71,7 @@ def note_use(
                 "used": used,
                 "expected": expected,
                 "looked_at": now,
-                "days": None if days is None else {f"{day:%F}": f"{part:f}" for day, part in sorted(days.items())},
+                **({} if days is None else {"days": _as_text(days), "days_at": now}),
             },
         )
     alerts = [
@@ -83,6 +83,10 @@ def note_use(
     if is_stopping and from_at <= now < to_at and _stop(budget, window, used, now):
         alerts.append(_alert(budget, window, SpendAlertKind.STOPPED, used=used, now=now))
     return _tell(budget, alerts, now)
+
+
+def _as_text(days: Mapping[date, Decimal]) -> dict[str, str]:
+    return {f"{day:%F}": f"{part:f}" for day, part in sorted(days.items())}
 
 
 def _alert(

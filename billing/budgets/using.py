@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from billing.queries.usage_sheet import SheetRow
     from tenants.models import Organization
 
+    _Key = tuple[str, datetime, str, bool]
+    """Zone, the month's start, currency, whether callers are told apart."""
+
 BY_CALLER = (Scope.KEY, Scope.PROJECT)
 """What is told apart by who called; leases are nobody's."""
 
@@ -35,6 +38,16 @@ class _Days(NamedTuple):
     rows: tuple[SheetRow, ...]
 
 
+class _Sum(NamedTuple):
+    """A line of a bill."""
+
+    contract: str
+    model: str
+    kind: str
+    from_at: datetime
+    amount: Decimal
+
+
 class Using:
     """What an organization used, rated once for all its budgets that ask.
 
@@ -44,8 +57,9 @@ class Using:
 
     def __init__(self, organization: Organization, side: Side, *, now: datetime) -> None:
         self._organization, self._side, self._now = organization, side, now
-        self._days: dict[tuple[str, datetime, str, bool], _Days] = {}
-        self._hours: dict[tuple[str, datetime, str, bool], RatedUsage] = {}
+        self._days: dict[_Key, _Days] = {}
+        self._hours: dict[_Key, RatedUsage] = {}
+        self._sums: dict[_Key, tuple[_Sum, ...]] = {}
         self._keys: dict[str, str] = {}
 
     def used(self, rule: Rule, window: tuple[datetime, datetime]) -> Decimal:
@@ -54,7 +68,22 @@ class Using:
         start, _end = window_of(Per.MONTH, rule.zone, from_at)
         if rule.per is Per.HOUR:
             return self._in_hour(rule, start, window)
+        if self.needs_no_days(rule, window) and not self.knows_days(rule, window):
+            return self._in_month(rule, window)
         return sum_of(self.by_day(rule, window))
+
+    def needs_no_days(self, rule: Rule, window: tuple[datetime, datetime]) -> bool:
+        """Whether sums of lines tell what a rule counts: the running month's cost, by whomever it was caused.
+
+        A month that is over is rated up to now, in lines that may go on after it where its zone is not the contract's.
+        """
+        is_sum = rule.per is Per.MONTH and rule.measure is Measure.COST and rule.scope not in BY_CALLER
+        return is_sum and window[0] <= self._now < window[1]
+
+    def knows_days(self, rule: Rule, window: tuple[datetime, datetime]) -> bool:
+        """Whether `by_day` costs nothing any more: something that is counted with the same days asked before."""
+        start, _end = window_of(Per.MONTH, rule.zone, window[0])
+        return rule.per is not Per.HOUR and _key(rule, start, rule.currency) in self._days
 
     def by_day(self, rule: Rule, window: tuple[datetime, datetime]) -> dict[date, Decimal]:
         """Return the days of a window on which something was used, and how much; not of a rate's hour."""
@@ -83,6 +112,30 @@ class Using:
                 found[row.day] = exact_sum((found[row.day], row.amount))
         return dict(found)
 
+    def _in_month(self, rule: Rule, window: tuple[datetime, datetime]) -> Decimal:
+        """Add up the lines of bills, which are what the rows of days are parts of, rated in as few pieces as may be.
+
+        A line that came late for a closed period begins before the month, and counts in none of its days.
+        """
+        key = _key(rule, window[0], rule.currency)
+        if key not in self._sums:
+            usage = rated_usage(
+                self._organization,
+                window[0],
+                self._now,
+                rule.zone,
+                currency=rule.currency,
+                side=self._side,
+                whole=True,
+            )
+            self._sums[key] = tuple(_sums_of(usage))
+        counted = (
+            line.amount
+            for line in self._sums[key]
+            if window[0] <= line.from_at < window[1] and _is_of(rule, line.contract, line.model, line.kind)
+        )
+        return exact_sum((Decimal(0), *counted))
+
     def _caller(self, rule: Rule) -> tuple[str, str]:
         """Return which key (its id) and which project a rule is of; "" for any."""
         if rule.scope is Scope.KEY:
@@ -100,7 +153,7 @@ class Using:
         return self._in_days(rule, start, "").currencies
 
     def _in_days(self, rule: Rule, start: datetime, currency: str) -> _Days:
-        key = (rule.zone, start, currency, rule.scope in BY_CALLER)
+        key = _key(rule, start, currency)
         if key not in self._days:
             usage = rated_usage(
                 self._organization,
@@ -124,7 +177,7 @@ class Using:
         return round_to_minor(exact_sum((Decimal(0), *amounts)), rule.currency)
 
     def _rated(self, rule: Rule, start: datetime, currency: str) -> RatedUsage:
-        key = (rule.zone, start, currency, rule.scope in BY_CALLER)
+        key = _key(rule, start, currency)
         if key not in self._hours:
             self._hours[key] = rated_usage(
                 self._organization,
@@ -137,6 +190,16 @@ class Using:
                 by_caller=rule.scope in BY_CALLER,
             )
         return self._hours[key]
+
+
+def _key(rule: Rule, start: datetime, currency: str) -> _Key:
+    return rule.zone, start, currency, rule.scope in BY_CALLER
+
+
+def _sums_of(usage: RatedUsage) -> Iterator[_Sum]:
+    for (basis, _rated), bill in zip(usage.parts, bills_of(usage), strict=True):
+        for line in bill.lines:
+            yield _Sum(basis.contract, line.model, line.sublines[0].term_kind, line.from_at, line.amount)
 
 
 def sum_of(days: Mapping[date, Decimal]) -> Decimal:

@@ -63,6 +63,7 @@ class BudgetLook(models.Model):
     expected = models.DecimalField(max_digits=38, decimal_places=6, null=True, help_text="at the end of the period")
     looked_at = models.DateTimeField()
     days = models.JSONField(null=True, help_text="what of it was used on which day, as text; of no hour")
+    days_at = models.DateTimeField(null=True, help_text="when that was found: a sum alone is found more often")
 
     def __str__(self) -> str:
         return f"{self.budget_id} {self.looked_at:%F %T}"

@@ -19,7 +19,7 @@ from portal.parts import Kpi
 from portal.punctuation import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from billing.budgets.known import KnownUse
@@ -97,7 +97,7 @@ def budget_chart(known: KnownUse | None, budget: Budget, now: datetime, locale: 
     zone = ZoneInfo(rule.zone)
     first, end = (at.astimezone(zone).date() for at in window)
     days = [first + place * DAY for place in range((end - first) // timedelta(days=1))]
-    columns = _columns(days, known.days, known.at.astimezone(zone).date(), rule, locale)
+    columns = _columns(days, known, rule, locale)
     series = (Series("used", _("Used so far"), "k-line"),)
     words = amount_words(rule.amount, rule.currency, locale)
 
@@ -117,14 +117,19 @@ def budget_chart(known: KnownUse | None, budget: Budget, now: datetime, locale: 
         "chart_table": column_table(
             columns, series, caption=title, head=_("Day (%(zone)s)") % {"zone": rule.zone}, form=written, unknown="–"
         ),
+        "chart_foot": ""
+        if known.days_at == known.at
+        else _("How it divides into days was found at %(at)s.") % {"at": clock(known.days_at, zone, locale=locale)},
     }
 
 
-def _columns(days: Sequence[date], used: Mapping[date, Decimal], today: date, rule: Rule, locale: str) -> list[Column]:
+def _columns(days: Sequence[date], known: KnownUse, rule: Rule, locale: str) -> list[Column]:
+    """Return running totals of days; the last one that is known is what is used, though days were found before."""
     step = max(1, -(-len(days) // LABELS_MAX))
+    today = known.at.astimezone(ZoneInfo(rule.zone)).date()
     columns, running = [], Decimal(0)
     for place, at in enumerate(days):
-        running += used.get(at, Decimal(0))
+        running = known.used if at == today else running + known.days.get(at, Decimal(0))
         ahead = at > today
         fact = Fact(_("Used so far"), amount_words(running, rule.currency, locale), "k-line")
         columns.append(

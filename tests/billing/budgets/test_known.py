@@ -16,7 +16,7 @@ from billing.budgets.lists import budgets_of
 from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.budgets.setting import change_budget, make_budget, rule_of
 from billing.budgets.using import Using
-from billing.budgets.watching import look_at_budgets
+from billing.budgets.watching import DAYS_EVERY, look_at_budgets
 from billing.models import BudgetLook
 from billing.queries.usage import Side
 from tests.billing.budgets.spent import BIG, BY, DAY, HOUR, RULE, Spent, look, make_spent, set_budget
@@ -130,11 +130,12 @@ def test_a_provider_with_more_tenants_is_not_rated_again(cast: Cast, spent: Spen
     )
     asked = []
     for round_of in range(2):
-        look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=NOW)
+        now = NOW + round_of * DAYS_EVERY
+        look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=now)
         with CaptureQueriesContext(connection) as captured:
-            known = known_of(limit, NOW)
+            known = known_of(limit, now)
         asked.append((len(captured), known.used))
-        assert (known.used, dict(known.days)) == plain(limit, NOW)
+        assert (known.used, dict(known.days)) == plain(limit, now)
         other = make_world(tokens={(BIG, "input"): "0.80"}, parties=(cast.provider, make_organization(f"t{round_of}")))
         other.share(percent="100", model=BIG, rolled_to_at=NOW).use({"input": 10_000_000}, at=MARCH, model=BIG)
     assert [queries for queries, _used in asked] == [1, 1]

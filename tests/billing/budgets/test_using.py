@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from billing.adjusting.last_bills import bill_late
 from billing.budgets.rules import Measure, Per, Scope, window_of
-from billing.budgets.using import Using
+from billing.budgets.using import Using, sum_of
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import usage_sheet
 from metering.key_models import Project, ProjectKey
-from tests.billing.budgets.spent import BIG, DAY, NOW, RULE, SMALL, Spent, make_spent
+from tests.billing.adjusting.late import late_world
+from tests.billing.budgets.spent import BIG, DAY, HOUR, NOW, RULE, SMALL, Spent, make_spent
+from tests.billing.test_summed_days import make_random
 from tests.billing.test_usage_groups import key_hours
-from tests.billing.world import H100, MARCH, make_world
+from tests.billing.world import APRIL, H100, MARCH, make_world
+from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
+    from tenants.models import Organization
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -96,16 +102,72 @@ def test_cached_and_reasoning_tokens_are_not_counted_twice(cast: Cast, spent: Sp
     assert Using(cast.tenant, Side.TENANT, now=NOW).used(rule, window) == 137
 
 
+@pytest.mark.parametrize("by_day_first", [True, False])
 def test_all_budgets_are_answered_from_one_rating(
-    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries, *, by_day_first: bool
 ) -> None:
     make_spent(cast)
     using = Using(cast.tenant, Side.TENANT, now=NOW)
     window = window_of(Per.MONTH, "UTC", NOW)
-    using.used(RULE, window)
+    daily = (replace(RULE, per=Per.DAY), window_of(Per.DAY, "UTC", NOW))
+    using.used(*(daily if by_day_first else (RULE, window)))
+    assert using.knows_days(RULE, window) is by_day_first
+    assert not using.knows_days(replace(RULE, per=Per.HOUR), window_of(Per.HOUR, "UTC", NOW))
     with django_assert_num_queries(0):
-        using.used(replace(RULE, scope=Scope.MODEL, subject=BIG), window)
-        using.used(replace(RULE, per=Per.DAY), window_of(Per.DAY, "UTC", NOW))
+        assert using.used(RULE, window) == 100
+        assert using.used(replace(RULE, scope=Scope.MODEL, subject=BIG), window) == 80
+        if by_day_first:
+            using.by_day(*daily)
+
+
+def counted_twice(organization: Organization, side: Side, now: datetime, **changes: Any) -> tuple[Decimal, Decimal]:
+    """What a month's cost is by the lines of bills, and by the rows of days."""
+    rule = replace(RULE, **changes)
+    window, using = window_of(Per.MONTH, rule.zone, now), Using(organization, side, now=now)
+    assert using.needs_no_days(rule, window)
+    assert not using.knows_days(rule, window)
+    return using.used(rule, window), sum_of(Using(organization, side, now=now).by_day(rule, window))
+
+
+@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+def test_a_months_cost_is_what_its_days_add_up_to(cast: Cast, zone: str, seed: int) -> None:
+    """Of two models whose prices change at odd instants, with tiers, of hours that came late, and of a lease."""
+    world, _ = make_random(cast, Random(seed))
+    number = world.contract.number
+    found = set()
+    for now in (MARCH + 9 * DAY + 7 * HOUR, MARCH + 40 * DAY):
+        for scope, subject in (("organization", ""), ("contract", number), ("contract", "another"), ("model", "one")):
+            for organization, side in ((cast.tenant, Side.TENANT), (cast.provider, Side.PROVIDER)):
+                once, by_day = counted_twice(organization, side, now, scope=Scope(scope), subject=subject, zone=zone)
+                assert once == by_day
+                found.add(once)
+    assert len(found) > 3
+
+
+def test_what_came_late_for_a_closed_period_counts_in_no_month(cast: Cast) -> None:
+    late = late_world()
+    late.use(25_000_000)
+    late.close()
+    late.use(1_000_000, stored_at=APRIL + 9 * DAY)
+    assert bill_late(contract_id=late.world.contract.pk, now=APRIL + 9 * DAY)
+    assert counted_twice(late.world.tenant, Side.TENANT, APRIL + 10 * DAY) == (Decimal(0), Decimal(0))
+    sheet = usage_sheet(late.world.tenant, APRIL, APRIL + 10 * DAY, "UTC")
+    assert [(row.day, row.amount) for row in sheet.rows] == [(MARCH.date(), Decimal("1.00"))]
+
+
+def test_a_month_that_is_over_is_counted_by_its_days(cast: Cast) -> None:
+    """In another zone than the contract's, a line goes on after the month."""
+    spent = make_spent(cast)
+    spent.use(MARCH + 31 * DAY, big=5)
+    now = datetime(2026, 3, 31, 16, tzinfo=UTC)
+    tokyo = replace(RULE, zone="Asia/Tokyo")
+    window = window_of(Per.MONTH, tokyo.zone, now - 2 * HOUR)
+    assert window[1] == now - HOUR
+    using = Using(cast.tenant, Side.TENANT, now=now)
+    assert not using.needs_no_days(tokyo, window)
+    spent.big.use({"input": 10_000_000, "output": 0}, at=now - HOUR, model=BIG)
+    assert using.used(tokyo, window) == 100
 
 
 def test_keys_and_projects_count_their_own_and_leases_are_nobodys(cast: Cast, spent: Spent) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from billing.budgets.rules import Measure, Per, Scope
 from billing.budgets.setting import retire_budget
-from billing.budgets.watching import LOOKED_AT_EVERY, PROFILED_EVERY, begin_watches, claim_watches
+from billing.budgets.watching import DAYS_EVERY, LOOKED_AT_EVERY, PROFILED_EVERY, begin_watches, claim_watches
 from billing.budgets.watching import look as look_at
 from billing.models import Budget, BudgetLook, SpendMail, SpendWatch
 from tests.billing.budgets.spent import BIG, BY, DAY, NOW, look, make_spent, set_budget, told
 from tests.billing.world import APRIL, MARCH
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +121,38 @@ def test_a_retired_budget_is_not_looked_at(cast: Cast) -> None:
     retire_budget(organization=cast.tenant, budget_id=budget.pk, by=BY, now=NOW)
     assert look(cast) == []
     assert Budget.objects.count() == 1
+
+
+def test_days_are_found_once_an_hour_and_what_is_used_with_every_look(cast: Cast) -> None:
+    spent = make_spent(cast)
+    budget, big = set_budget(cast), set_budget(cast, "Big", scope=Scope.MODEL, subject=BIG, zone="Asia/Tokyo")
+
+    def looked(now: datetime) -> tuple[Decimal, Decimal, datetime | None]:
+        """What the first is found at: used, what its days add up to, and when they were found."""
+        look(cast, now)
+        kept = BudgetLook.objects.get(budget=budget)
+        assert kept.looked_at == now
+        assert kept.days is not None
+        return kept.used, sum((Decimal(part) for part in kept.days.values()), Decimal(0)), kept.days_at
+
+    assert looked(NOW) == (Decimal(100), Decimal(100), NOW)
+    spent.use(NOW, big=1)
+    for minutes in (2, 59):
+        assert looked(NOW + timedelta(minutes=minutes)) == (Decimal(108), Decimal(100), NOW)
+    of_big = BudgetLook.objects.get(budget=big)
+    assert (of_big.used, of_big.days_at) == (Decimal(88), NOW)
+    assert looked(NOW + DAYS_EVERY) == (Decimal(108), Decimal(108), NOW + DAYS_EVERY)
+    # With the first look of a day they are found too, and where they are rated for another budget anyway.
+    evening, midnight = NOW + timedelta(hours=11, minutes=59), NOW + timedelta(hours=12)
+    assert looked(evening) == (Decimal(108), Decimal(108), evening)
+    assert looked(midnight) == (Decimal(108), Decimal(108), midnight)
+    set_budget(cast, "A day", per=Per.DAY)
+    assert looked(midnight + timedelta(minutes=2))[2] == midnight + timedelta(minutes=2)
+    # A clock that was wrong, and looks of before it was known when days were found.
+    BudgetLook.objects.filter(budget=budget).update(days_at=None)
+    Budget.objects.filter(name="A day").update(retired_at=NOW)
+    assert looked(midnight + timedelta(minutes=4))[2] == midnight + timedelta(minutes=4)
+    BudgetLook.objects.filter(budget=budget).update(days_at=midnight + DAY)
+    assert looked(midnight + timedelta(minutes=6))[2] == midnight + timedelta(minutes=6)
+    spent.use(APRIL, big=1)
+    assert looked(APRIL + timedelta(hours=10)) == (Decimal(8), Decimal(8), APRIL + timedelta(hours=10))
