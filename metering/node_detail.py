@@ -12,6 +12,7 @@ import msgspec
 from django.db.models import Q
 
 from clusters.models import Allocation, Node, Slice
+from clusters.own_floor import own_floor
 from metering.card_health import CardHealth, health_of
 from metering.clock import ClockState
 from metering.control_models import NodePresence
@@ -135,17 +136,20 @@ def node_detail(*, provider: Organization, cluster_slug: str, name: str, now: da
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     hours = tuple(this_hour - timedelta(hours=back) for back in reversed(range(HOURS_SHOWN)))
     [cluster] = fleet_of(provider=provider, from_at=hours[0], to_at=now, node_ids=[found.id])
+    with own_floor(provider):
+        card_hours, holds = _card_hours(found, hours), _holds(found, now)
+        health = health_of(node=found, from_at=hours[0], now=now)
     return NodeDetail(
         cluster=cluster,
         node=cluster.nodes[0],
         driver_version=found.driver_version,
         hours=hours,
-        card_hours=_card_hours(found, hours),
-        holds=_holds(found, now),
+        card_hours=card_hours,
+        holds=holds,
         meters=_meters(found),
         gaps=_gaps(found, now),
         chain=_chain(found),
-        health=health_of(node=found, from_at=hours[0], now=now),
+        health=health,
         covered=_covered(found, now),
         clock=_clock(found),
         silences=tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -118,7 +119,7 @@ def _facts(asked: Asked, form: Form | None, **more: Any) -> HttpResponse:
     if asked.page == "audits":
         rows = [audit_row(one, asked.side, locale) for one in claims_of(list(shown))]
     else:
-        named = deployments_of(asked.organization, asked.side)
+        named = deployments_of(asked.organization, asked.side, {UUID(one.document["deployment"]) for one in shown})
         names = {str(one.deployment_id): one.deployment.name for one in named}
         rows = [refund_row(one, asked.side, names, locale) for one in shown]
     return _show(asked, rows, form, pagination=pagination(asked.url, {}, page, found.count()), **more)
@@ -132,7 +133,7 @@ def _refunds(asked: Asked) -> HttpResponse:
         return HttpResponse(status=403)
     open_ones = share_periods(asked.organization, asked.side, PeriodState.OPEN, asked.now) if states else []
     choices = [one for one in open_ones if refundable(one.term, one.period)]
-    deployments = deployments_of(asked.organization, asked.side)
+    deployments = deployments_of(asked.organization, asked.side) if choices else []
     form = RefundForm(asked.request.POST if posted else None, choices, deployments)
     if posted and form.is_valid():
         given = form.cleaned_data

@@ -9,16 +9,19 @@ from billing.models import BillingPeriod, PeriodState, Term, TermDeployment, Ter
 from billing.queries.revenue import HeldRow, held_in
 from billing.rating.rated import TermKind
 from billing.terms import with_wordings
+from tenants.limits.reader import within_own
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
     from tenants.models import Organization
 
 Side = Literal["tenant", "provider"]
+OWN_SHARES: Final = "each is of a contract that names the reader as its party"
 PERIODS_MAX: Final = 60
 """How many billing periods a form offers, the latest first."""
 
@@ -53,11 +56,14 @@ def facts_of(organization: Organization, side: Side, kind: str) -> QuerySet[Term
 def share_periods(organization: Organization, side: Side, state: PeriodState, now: datetime) -> list[SharePeriod]:
     """Return what can be chosen: shares with their periods of one state that have begun, the latest first."""
     shares = shares_of(organization, side)
-    periods = BillingPeriod.objects.filter(
-        contract__in=shares.order_by().values("contract"), state=state, from_at__lte=now
-    ).order_by("-from_at", "contract__number")[:PERIODS_MAX]
-    # Of the contracts of these alone: a large provider has a thousand, each with its wordings.
-    terms = list(with_wordings(shares.filter(contract__in={period.contract_id for period in periods})))
+    with within_own(organization.pk, OWN_SHARES):
+        periods = list(
+            BillingPeriod.objects.filter(
+                contract__in=shares.order_by().values("contract"), state=state, from_at__lte=now
+            ).order_by("-from_at", "contract__number")[:PERIODS_MAX]
+        )
+        # Of the contracts of these alone: a large provider has a thousand, each with its wordings.
+        terms = list(with_wordings(shares.filter(contract__in={period.contract_id for period in periods})))
     return [
         SharePeriod(term, period)
         for period in periods
@@ -66,10 +72,15 @@ def share_periods(organization: Organization, side: Side, state: PeriodState, no
     ]
 
 
-def deployments_of(organization: Organization, side: Side) -> list[TermDeployment]:
-    """Return the deployments under an organization's shares, one row for each, by name."""
+def deployments_of(
+    organization: Organization, side: Side, only: Collection[UUID] | None = None
+) -> list[TermDeployment]:
+    """Return the deployments under an organization's shares, `only` those of some ids, one row for each, by name."""
     found = TermDeployment.objects.filter(term__in=shares_of(organization, side)).select_related("deployment")
-    once = {row.deployment_id: row for row in found}
+    if only is not None:
+        found = found.filter(deployment__in=only)
+    with within_own(organization.pk, OWN_SHARES):
+        once = {row.deployment_id: row for row in found}
     return sorted(once.values(), key=lambda row: (row.deployment.name, str(row.deployment_id)))
 
 

@@ -21,7 +21,7 @@ from billing.models import (
     ProviderStatement,
 )
 from billing.money import round_to_minor
-from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_of
+from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_by_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +76,9 @@ def available(*, terms: PayoutTerms, currency: str, now: datetime) -> Available:
 def owed_to(provider_id: UUID, currency: str) -> Decimal:
     """Return the balance of a provider: that of its last statement and all that was booked since."""
     last = ProviderStatement.objects.filter(provider_id=provider_id, currency=currency).order_by("-month").first()
-    since = entries_of(provider_id, currency).filter(statement_entry__isnull=True)
-    return (last.closing if last else NOTHING) - (since.aggregate(sum=Sum("amount"))["sum"] or NOTHING)
+    booked = (found.filter(statement_entry__isnull=True) for found in entries_by_account(provider_id, currency))
+    since = sum((found.aggregate(sum=Sum("amount"))["sum"] or NOTHING for found in booked), NOTHING)
+    return (last.closing if last else NOTHING) - since
 
 
 def _uncollected(provider_id: UUID, currency: str) -> Decimal:

@@ -74,7 +74,7 @@ def provider_card(
         "findings": findings,
         "charts": hour_charts(_hours(detail, hours), locale) if hours else None,
         "health": health_lines([found], health, locale),
-        "holders": [_holder(one, now, locale) for one in holders_of(card_id=found.id)],
+        "holders": [_holder(one, now, locale) for one in holders_of(provider=organization, card_id=found.id)],
         "node_url": node_url(detail.cluster.slug, detail.node.name),
         "csv_url": reverse("provider-card-holders-csv", args=[detail.cluster.slug, detail.node.name, found.id]),
         "crumbs": (
@@ -104,7 +104,7 @@ def provider_card_holders_csv(
             one.label or one.kind, one.profile, one.share_permille, one.tenant, one.from_at.isoformat(),
             one.to_at.isoformat() if one.to_at else "",
         )
-        for one in holders_of(card_id=found.id, limit=HOLDERS_MAX)
+        for one in holders_of(provider=organization, card_id=found.id, limit=HOLDERS_MAX)
     )  # fmt: skip
     return csv_file(f"holders-{found.uuid}.csv", CSV_HEAD, rows)
 

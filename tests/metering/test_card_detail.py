@@ -37,16 +37,16 @@ def hold(part: Slice, tenant: Organization, first: int, last: int | None) -> Non
 card = kept(make_card)
 
 
-def test_a_card_that_nobody_held_has_no_holders(card: Accelerator) -> None:
+def test_a_card_that_nobody_held_has_no_holders(cast: Cast, card: Accelerator) -> None:
     factories.make_slice(card)
-    assert holders_of(card_id=card.id) == ()
+    assert holders_of(provider=cast.provider, card_id=card.id) == ()
 
 
 def test_spans_are_told_whole_the_newest_first(cast: Cast, card: Accelerator) -> None:
     part = factories.make_slice(card)
     hold(part, cast.tenant, -9, -3)
     hold(part, cast.outsider, -3, None)
-    now, before = holders_of(card_id=card.id)
+    now, before = holders_of(provider=cast.provider, card_id=card.id)
     assert now == HoldSpan(
         part.kind,
         part.label,
@@ -64,7 +64,7 @@ def test_parts_that_left_service_keep_their_past(cast: Cast, card: Accelerator) 
     half = factories.make_slice(card, 500)
     hold(half, cast.tenant, -5, -4)
     Slice.objects.filter(pk=half.pk).update(retired_at=NOON)
-    [span] = holders_of(card_id=card.id)
+    [span] = holders_of(provider=cast.provider, card_id=card.id)
     assert (span.share_permille, span.tenant) == (500, cast.tenant.name)
 
 
@@ -75,6 +75,7 @@ def test_no_other_cards_holders_and_no_more_than_asked_for(cast: Cast, django_as
     for first in range(-6, -2):
         hold(mine, cast.tenant, first, first + 1)
     with django_assert_num_queries(1):
-        found = holders_of(card_id=card.id, limit=3)
+        found = holders_of(provider=cast.provider, card_id=card.id, limit=3)
     assert [span.from_at for span in found] == [NOON + days * DAY for days in (-3, -4, -5)]
     assert {span.tenant for span in found} == {cast.tenant.name}
+    assert holders_of(provider=cast.outsider, card_id=card.id) == ()

@@ -22,6 +22,7 @@ from billing.statements.gathering import (
     Taken,
     belonging,
     earned_of,
+    entries_by_account,
     entries_of,
     month_of_taken,
     moved_of,
@@ -167,7 +168,11 @@ def test_entries_are_those_of_the_provider_and_of_what_tenants_paid_it_ahead(cas
         (str(PAYABLE), -90),
         (str(TAX), -19),
     ]
+    own, paid_ahead = entries_by_account(cast.provider.id, "USD")
+    assert sorted(int(entry.amount) for entry in own) == [-90, -19]
+    assert [int(entry.amount) for entry in paid_ahead] == [-50]
     assert not entries_of(cast.outsider.id, "USD").exists()
+    assert not any(found.exists() for found in entries_by_account(cast.outsider.id, "USD"))
 
 
 @pytest.mark.django_db
