@@ -1,10 +1,11 @@
-"""Issued invoices by SQL, as many as lists shall be measured with.
+"""Issued invoices by SQL, as many as lists shall be measured with, and lines of one, as many as its page shall have.
 
 Every one has a contract's month of its own, a line, and a payment where it is paid, so that no key or exclusion of the
 tables has to be put aside: contracts are copied, each with ten years of months before its original's first.
 """
 
 from typing import Final
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -103,6 +104,48 @@ PAYMENTS = """
     FROM copy JOIN billing_invoice invoice ON invoice.id = copy.invoice_id WHERE NOT is_open
 """
 
+LINES = """
+    CREATE TEMPORARY TABLE copy AS
+    WITH part AS (
+        SELECT subline.*, row_number() OVER (ORDER BY line.position, subline.position) - 1 AS place,
+            count(*) OVER () AS parts, max(line.position) OVER () AS before
+        FROM billing_invoicesubline subline JOIN billing_invoiceline line ON line.id = subline.line_id
+        WHERE line.invoice_id = %(invoice)s
+    )
+    SELECT n, before + n AS position, part.id AS part_id, part.line_id, part.quantity, part.base_amount,
+        part.exact_amount, round(part.exact_amount, 2) AS amount, gen_random_uuid() AS line_new,
+        gen_random_uuid() AS part_new, gen_random_uuid() AS charge_new,
+        (SELECT charge.id FROM billing_charge charge JOIN billing_invoice invoice USING (period_id)
+         WHERE invoice.id = %(invoice)s AND charge.price_version_id IS NOT NULL LIMIT 1) AS charge_id
+    FROM generate_series(1, %(count)s) AS n JOIN part ON part.place = n %% part.parts
+"""
+OF_PARTS: Final = {name: f"copy.{name}" for name in ("quantity", "base_amount", "exact_amount")}
+LINES_CHANGED: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    (
+        "billing_invoiceline",
+        "line_id",
+        {"id": "line_new", "position": "copy.position", "amount": "copy.amount", **OF_PARTS},
+    ),
+    ("billing_invoicesubline", "part_id", {"id": "part_new", "line_id": "line_new", "position": "1"}),
+    (
+        "billing_charge",
+        "charge_id",
+        {
+            "id": "charge_new",
+            "line_key": "'line ' || n",
+            "seq": "1",
+            "quantity": "copy.quantity",
+            "base_amount": "copy.base_amount",
+            "amount": "copy.exact_amount",
+        },
+    ),
+)
+SUM = """
+    UPDATE billing_invoice SET subtotal = lines.sum, total = lines.sum + tax
+    FROM (SELECT sum(amount) FROM billing_invoiceline WHERE invoice_id = %(invoice)s) AS lines
+    WHERE id = %(invoice)s
+"""
+
 
 def make_invoices(database_url: str, count: int) -> int:
     """Add copies of invoices, at least so many. Returns how many were added; ValueError without any to copy.
@@ -125,6 +168,20 @@ def make_invoices(database_url: str, count: int) -> int:
         for table in (*(each[0] for each in CHANGED), "billing_payment"):
             cursor.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
     return contracts * MONTHS
+
+
+def make_lines(database_url: str, invoice: UUID, count: int) -> None:
+    """Add so many lines of one part each to an invoice. It adds up as before; its evidence lacks them."""
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(LINES, {"invoice": invoice, "count": count})
+        for table, original, changed in LINES_CHANGED:
+            cursor.execute(_insert(cursor, table, "copy", original, changed))
+        cursor.execute(SUM, {"invoice": invoice})
+        connection.commit()
+        connection.autocommit = True
+        for table, *_rest in LINES_CHANGED:
+            cursor.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _insert(

@@ -1,7 +1,7 @@
 """Server time, queries and bytes of every page and list on a year of a provider with many tenants.
 
-    python bench/pages.py [--gpus 10000] [--tenants 1000] [--months 12] [--gauge-days 31] [--invoices 0] [--rounds 10]
-        [--only usage]
+    python bench/pages.py [--gpus 10000] [--tenants 1000] [--months 12] [--gauge-days 31] [--invoices 0] [--lines 0]
+        [--rounds 10] [--only usage]
 
 One tenant has every hour of 20 models by both witnesses, ten leases, and an invoice a month; the others are copies of a
 small one with its cards, its usage by the day, charges, invoices with lines and parts, and postings; every card has its
@@ -9,10 +9,10 @@ gauges and energy by the hour of the last `gauge-days`. Each GET address of the 
 stack in this process, without the network; the anchor, in the same run, is the liveness page: what any request costs.
 `cpu_ms` is the least processor time of this process and of its PostgreSQL session for it, which neighbours hardly
 change, `web_cpu_ms` and `db_cpu_ms` its two parts (the session's where /proc tells it). `--invoices` adds so many
-invoices, for lists. Days are summed and what was loaded is kept from the collector, as
-where it is served. Queries are counted apart from the timing, and of a file that is written while it is sent its first
-MiB is measured: to write a million rows tells nothing of a page. `kib` is the answer compressed by gzip, `wire_kib` a
-page with all that a first visit brings: styles, scripts and fonts.
+invoices, for lists, and `--lines` so many lines to the one whose pages are measured. Days are summed and what was
+loaded is kept from the collector, as where it is served. Queries are counted apart from the timing, and of a file that
+is written while it is sent its first MiB is measured: to write a million rows tells nothing of a page. `kib` is the
+answer compressed by gzip, `wire_kib` a page with all that a first visit brings: styles, scripts and fonts.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench._invoices import make_invoices
+from bench._invoices import make_invoices, make_lines
 from bench._platform import installation, report
 from bench._year import Size, make_year
 
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--months", type=int, default=12)
     parser.add_argument("--gauge-days", type=int, default=31)
     parser.add_argument("--invoices", type=int, default=0)
+    parser.add_argument("--lines", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--only", default="", help="measure addresses whose name holds this")
     arguments = parser.parse_args()
@@ -65,6 +66,8 @@ def main() -> int:
         superuser = place.database_url.replace("://forecourt@", "://postgres@", 1)
         invoice, copied = make_year(cast, size, datetime.now(UTC), superuser)
         added = make_invoices(superuser, arguments.invoices) if arguments.invoices else 0
+        if arguments.lines:
+            make_lines(superuser, invoice.pk, arguments.lines)
         while sum_days(now=datetime.now(UTC)):
             pass
         made_s = time.perf_counter() - began_s
@@ -76,6 +79,7 @@ def main() -> int:
                 "size": {name: getattr(size, name) for name in ("gpus", "tenants", "months", "gauge_days")},
                 "made_s": round(made_s),
                 "invoices_added": added,
+                "lines_added": arguments.lines,
                 "load": os.getloadavg(),
                 "rows": _rows(),
                 "copied_tables": len(copied),
