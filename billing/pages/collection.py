@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from billing import stripe_account
 from billing.asking import asked_for
-from billing.models import Settlement, SettlementState
+from billing.models import InvoiceState, Settlement, SettlementState
 from billing.pages.correction_words import may_correct
 from billing.payment_references import payment_reference, printed_reference
 from billing.pushing import go_on
@@ -85,7 +85,7 @@ def _say(request: HttpRequest, done: Settlement) -> None:
 def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> CollectionWords | None:
     """Return where the money of an invoice is; None for one that has no collection, as a void one."""
     settlement = Settlement.objects.filter(pk=invoice.pk).first()
-    if settlement is None:
+    if settlement is None or invoice.state == InvoiceState.VOID:
         return None
     state = SettlementState(settlement.state)
     if state in ASKS and _asks_too_little(invoice):

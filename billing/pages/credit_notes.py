@@ -31,7 +31,7 @@ from billing.corrections.voiding import void_invoice, voidable
 from billing.corrections.weighing import Scope, creditable_lines, weigh
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
-from billing.models import CreditReason, Debit, Invoice
+from billing.models import CreditReason, Debit, Invoice, InvoiceState
 from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words, weighed_words
 from billing.pages.paper_words import line_said
 from billing.pages.quantity_words import WORDS, most_words, quantity_words, stored_quantity
@@ -203,6 +203,7 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str, weighed: W
             (_("Written off"), money(dues.written_off, currency, locale=locale)),
             (_("Left to pay"), money(dues.left, currency, locale=locale)),
         ],
+        "can_credit": invoice.state != InvoiceState.VOID,
         "can_write_off": dues.left > 0,
         "can_debit": invoice.state in BILLABLE,
         "debits": [

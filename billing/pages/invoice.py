@@ -12,7 +12,7 @@ from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
-from billing.models import Chargeback, Invoice
+from billing.models import Chargeback, Invoice, InvoiceState
 from billing.money import round_to_minor
 from billing.pages.correction_words import may_correct
 from billing.pages.dunning import steps_of
@@ -75,7 +75,7 @@ def tenant_invoice(request: HttpRequest, organization: Organization, *, number: 
     locale = locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
     context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant", opened=opened)
-    if may_correct(request):
+    if may_correct(request) and invoice.state != InvoiceState.VOID:
         context["question_url"] = reverse("tenant-invoice-question", args=[number])
     return render(request, "billing/tenant_invoice.html", context)
 

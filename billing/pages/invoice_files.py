@@ -8,13 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.documents.found import find_documents
-from billing.models import CreditNote, Debit, Dispute, DocumentFormat, DocumentState
+from billing.models import CreditNote, Debit, Dispute, DocumentFormat, DocumentState, Invoice, InvoiceState
 from billing.pages.correction_words import dispute_pill
 from billing.pages.invoice_words import day_words
 from portal.figures import money
 
 if TYPE_CHECKING:
-    from billing.models import Invoice
     from tenants.models import Organization
 
 SHOWN_MAX: Final = 20
@@ -39,12 +38,13 @@ def invoice_papers(organization: Organization, invoice: Invoice, side: str) -> d
 
 
 def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, str]]:
-    """Return what was given back of an invoice, what was put on a later one, and what was asked about it."""
+    """Return what was given back of an invoice, put on a later one and asked about it, and what stands in its place."""
     zone, currency = invoice.contract.time_zone, invoice.currency
     notes = CreditNote.objects.filter(invoice=invoice).order_by("issued_at", "pk")[:SHOWN_MAX]
     debits = Debit.objects.filter(invoice=invoice, taken_back__isnull=True).order_by("at", "pk")[:SHOWN_MAX]
     questions = Dispute.objects.filter(invoice=invoice).order_by("opened_at", "pk")[:SHOWN_MAX]
     return [
+        *_reissues(invoice, side),
         *(
             {
                 "name": note.number,
@@ -72,6 +72,18 @@ def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, 
             }
             for question in questions
         ),
+    ]
+
+
+def _reissues(invoice: Invoice, side: str) -> list[dict[str, str]]:
+    """The void invoice that this one takes the place of, and the one that takes its own."""
+    is_void = invoice.state == InvoiceState.VOID
+    before, after = invoice.reissues, Invoice.objects.filter(reissues=invoice).first() if is_void else None
+    found = ((_("Issued in place of"), before), (_("Issued again as"), after))
+    return [
+        {"name": each.number or "", "url": reverse(f"{side}-invoice", args=[each.number]), "what": words, "detail": ""}
+        for words, each in found
+        if each is not None
     ]
 
 

@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.corrections.reissuing import reissuable
 from billing.csv_files import csv_answer
 from billing.models import Invoice, InvoiceState
 from billing.pages.collection import collection_words
@@ -80,7 +81,7 @@ def provider_invoice(request: HttpRequest, organization: Organization, *, number
     opened = request.GET.get("line", "")
     context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)
     context["collecting"] = collection_words(invoice, locale, acts=may_correct(request))
-    context["actions"] = _actions(detail.row, may_correct=may_correct(request))
+    context["actions"] = _actions(detail.row, may_correct=may_correct(request), again=reissuable(invoice))
     return render(request, "billing/tenant_invoice.html", context)
 
 
@@ -105,12 +106,13 @@ def _find(organization: Organization, number: str) -> Invoice:
     return invoice
 
 
-def _actions(row: InvoiceRow, *, may_correct: bool) -> list[Action]:
+def _actions(row: InvoiceRow, *, may_correct: bool, again: bool) -> list[Action]:
     found = []
     if row.state in (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE):
         found.append(Action(_("Dunning"), reverse("provider-dunning-case", args=[row.id])))
-    if may_correct and row.state != InvoiceState.VOID:
-        found.append(Action(_("Correct"), reverse("provider-invoice-correct", args=[row.number])))
+    if may_correct and (again or row.state != InvoiceState.VOID):
+        words = _("Issue again") if again else _("Correct")
+        found.append(Action(words, reverse("provider-invoice-correct", args=[row.number])))
     return found
 
 

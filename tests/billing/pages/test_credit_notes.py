@@ -194,7 +194,12 @@ def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late
     assert 'value="reissue"' not in petra.get(address).content.decode()
     assert correct(petra, first, action="reissue")[0] == 422
     assert correct(petra, first, action="void", reason="Wrong company")[0] == 302
-    assert 'value="reissue"' in petra.get(address).content.decode()
+    void = petra.get(address).content.decode()
+    assert 'value="reissue"' in void
+    assert "Issue credit note" not in void
+    shown = petra.get(f"/p/invoices/{first.number}/")
+    assert f'href="{address}"' in shown.content.decode()
+    assert "Collecting" not in text_of(shown), "nothing is collected of what is void"
     answer = petra.post(address, {"action": "reissue"})
     again = Invoice.objects.get(reissues=first)
     assert answer.headers["Location"] == f"/p/invoices/{again.number}/correct/"
@@ -205,6 +210,13 @@ def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late
     assert "Issued in place of" in new
     assert address in new
     assert (again.state, again.total) == (InvoiceState.ISSUED, first.total)
+    assert f'href="{address}"' not in petra.get(f"/p/invoices/{first.number}/").content.decode()
+    alice = signed_in(first.tenant)
+    old, new = (alice.get(f"/t/invoices/{each.number}/") for each in (first, again))
+    assert f"{again.number} Issued again as" in text_of(old)
+    assert f'href="/t/invoices/{again.number}/"' in old.content.decode()
+    assert "/question/" not in old.content.decode()
+    assert f"{first.number} Issued in place of" in text_of(new)
 
 
 def test_only_who_may_correct_issues_again(late: Late) -> None:
