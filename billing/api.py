@@ -220,7 +220,7 @@ def _actions(found: ChangedInvoice, organization: Organization, request: Request
         for name, view in (("read_lines", "api-invoice-lines"), ("read_evidence", "api-invoice-evidence"))
     ]
     owes = row.tenant_id == organization.id and row.state in PAYABLE and row.outstanding > 0
-    if owes and row.hosted_url and not row.leaves_too_little:
+    if owes and row.is_paid_on_page:
         actions.append({"name": "pay", "method": "GET", "url": row.hosted_url})
     return actions
 

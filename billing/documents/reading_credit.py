@@ -11,6 +11,7 @@ from billing.documents.words import CREDIT_REASONS, heading_words
 from billing.models import CreditNote, CreditNoteLine, InvoiceLineTax, InvoiceTax
 from billing.money import round_to_minor
 from billing.rating.rated import PriceUnit, Unit
+from portal.figures import locale_for, mark
 
 
 def read_credit_note(credit_note_id: UUID, *, public_url: str) -> DocumentInput:  # noqa: ARG001  every reader takes it
@@ -45,10 +46,15 @@ def read_credit_note(credit_note_id: UUID, *, public_url: str) -> DocumentInput:
             total=total,
             due=total,
         ),
-        notes=(f"{CREDIT_REASONS[parties.language].get(note.reason, note.reason)}: {note.note}",),
+        notes=(_why(note, parties.language),),
         about=invoice.number or "",
         about_at=invoice.issued_at,
     )
+
+
+def _why(note: CreditNote, language: Language) -> str:
+    reason = CREDIT_REASONS[language].get(note.reason, note.reason)
+    return f"{reason}{mark('colon', locale_for(language))}{note.note}"
 
 
 def _line(row: CreditNoteLine, note: CreditNote, language: Language) -> Line:

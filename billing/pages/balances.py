@@ -35,6 +35,7 @@ from tenants.scoping import provider_page
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from billing.models import Payment
     from tenants.models import Organization
 
 BANK = "bank"
@@ -51,7 +52,7 @@ def provider_balances(request: HttpRequest, organization: Organization) -> HttpR
         try:
             messages.success(request, _acted(request, organization))
         except Problem as refused:
-            problem = refusal_words(refused)
+            problem = refusal_words(refused, _currency(request, organization))
         except ValueError as refused:
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
         else:
@@ -110,6 +111,13 @@ def _acted(request: HttpRequest, organization: Organization) -> str:
     return _("The refund is on its way.")
 
 
+def _currency(request: HttpRequest, organization: Organization) -> str:
+    """The currency of the balance that a form is about; empty where it is about none."""
+    asked = _uuid(request.POST.get("balance", ""))
+    found = BalanceAccount.objects.filter(pk=asked, issuer=organization).values_list("currency", flat=True)
+    return found.first() or "" if asked else ""
+
+
 def _balance(account: BalanceAccount, locale: str) -> dict[str, Any]:
     stands = stands_at(account)
     return {
@@ -120,16 +128,17 @@ def _balance(account: BalanceAccount, locale: str) -> dict[str, Any]:
         "open": stands > 0,
         "token": str(new_id()),
         "cards": [
-            (
-                str(payment.pk),
-                _("Card that paid %(invoice)s, at most %(left)s")
-                % {"invoice": payment.invoice.number, "left": money(left, account.currency, locale=locale)},
-            )
+            (str(payment.pk), _card_words(payment, min(left, stands), locale))
             for payment, left in card_payments(account)
         ]
         if stands > 0
         else [],
     }
+
+
+def _card_words(payment: Payment, most: Decimal, locale: str) -> str:
+    shown = money(most, payment.currency, locale=locale)
+    return _("Card that paid %(invoice)s, at most %(left)s") % {"invoice": payment.invoice.number, "left": shown}
 
 
 def _refund(refund: Refund, locale: str) -> dict[str, Any]:

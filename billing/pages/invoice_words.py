@@ -70,10 +70,10 @@ def state_pill(row: InvoiceRow, now: datetime) -> Pill:
 
 def pay_action(row: InvoiceRow, locale: str) -> Action | None:
     """Return the link to the page that takes the payment, with what that page asks for; None where there is none,
-    nothing to pay, or less than the page takes."""
+    nothing to pay, less than the page takes, or a payment was taken back, which its page still shows as paid."""
     if row.state not in PAYABLE or not row.hosted_url.startswith(WEB) or row.outstanding <= 0:
         return None
-    if row.leaves_too_little:
+    if not row.is_paid_on_page:
         return None
     amount = money(row.outstanding + row.carried, row.currency, locale=locale)
     return Action(_("Pay %(amount)s") % {"amount": amount}, row.hosted_url, primary=True)

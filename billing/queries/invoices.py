@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from billing.dues import read_dues, with_dues
-from billing.models import CarriedDue, Invoice, InvoiceState
+from billing.models import CarriedDue, Invoice, InvoiceState, SettlementState
 from billing.stripe_amounts import AmountNotRepresentable, is_too_small
 from tenants.models import Organization
 
@@ -66,6 +66,11 @@ class InvoiceRow:
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is still to be paid after it was due."""
         return self.state == InvoiceState.ISSUED and now >= self.due_at
+
+    @property
+    def is_paid_on_page(self) -> bool:
+        """Whether its payment page takes what is left; not too little, nor what was paid there and taken back."""
+        return bool(self.hosted_url) and not self.leaves_too_little and self.settlement_state != SettlementState.BY_HAND
 
     @property
     def leaves_too_little(self) -> bool:

@@ -135,6 +135,8 @@ def test_actions_are_those_allowed_now(cast: Cast, month: Month) -> None:
     )
     assert names(tenant) == ["read_lines", "read_evidence", "pay"]
     assert names(provider) == ["read_lines", "read_evidence"]
+    Settlement.objects.filter(invoice=invoice).update(state=SettlementState.BY_HAND)
+    assert names(tenant) == ["read_lines", "read_evidence"], "its page has it as paid, and the money was taken back"
     for action in tenant.get(f"{LIST}/{invoice.pk}").json()["actions"][:2]:
         assert tenant.get(action["url"].removeprefix("http://testserver")).status_code == 200
 

@@ -14,7 +14,7 @@ from tests.billing.issued import ISSUED_AT, Line, make_draft, make_parties
 
 
 @transaction.atomic
-def taxed_invoice(*, exempt: bool = True) -> Invoice:
+def taxed_invoice(*, exempt: bool = True, language: str = "en") -> Invoice:
     """100.00 EUR at 19 % and 50.00 exempt: 169.00, booked; or the first line alone."""
     parties = make_parties()
     kinds = (("S", 19, "", 100, 19), ("E", 0, "Exempt by law.", 50, 0))[: 2 if exempt else 1]
@@ -36,7 +36,9 @@ def taxed_invoice(*, exempt: bool = True) -> Invoice:
     for line, rate in zip(draft.lines.order_by("position"), rates, strict=True):
         InvoiceLineTax.objects.create(line=line, rate=rate, tax=rate.tax)
     for organization, vat_id in zip(parties, ("DE136695976", "FR40303265045"), strict=True):
-        given = ProfileFields(legal_name=organization.name, country=vat_id[:2], email="a@b.example", vat_id=vat_id)
+        given = ProfileFields(
+            legal_name=organization.name, country=vat_id[:2], email="a@b.example", vat_id=vat_id, language=language
+        )
         keep_profile(organization=organization, given=given, by="x@y.example", now=ISSUED_AT)
     freeze_parties(draft, ensure_profiles(parties, ISSUED_AT))
     totals = {"subtotal": subtotal, "tax": 19, "total": subtotal + 19}

@@ -50,6 +50,11 @@ def test_the_whole_of_an_invoice_goes_back_with_its_taxes() -> None:
     assert sum(tax.amount for tax in document.taxes) == Decimal("19.00")
 
 
+def test_the_reason_has_the_mark_of_the_papers_language() -> None:
+    note = credited(taxed_invoice(language="zh-hans"), Scope())
+    assert read(note).notes == ("服务与约定不符\uff1aOne day was lost.",)
+
+
 def test_a_line_by_an_amount_is_that_amount_and_one_by_quantity_has_its_price() -> None:
     invoice = make_issued((Line("100.00"),))
     by_amount = read(credited(invoice, Scope(amount=Decimal("10.00")))).lines[0]

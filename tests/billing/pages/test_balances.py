@@ -61,14 +61,15 @@ def test_a_card_that_paid_is_offered_and_bounds_what_goes_back() -> None:
     credit(invoice)
     account, petra = BalanceAccount.objects.get(), signed_in(invoice.issuer)
     assert f"Card that paid {invoice.number}, at most $100.00" in petra.get(PAGE).content.decode()
-    assert petra.post(PAGE, body(account, way=str(payment.pk))).status_code == 302
+    assert petra.post(PAGE, body(account, amount="60", way=str(payment.pk))).status_code == 302
+    assert f"Card that paid {invoice.number}, at most $40.00" in petra.get(PAGE).content.decode(), "no more is there"
     assert Refund.objects.get().method == RefundMethod.CARD
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"amount": "50.01"}, "no more than 50.00"),
+        ({"amount": "50.01"}, "no more than $50.00."),
         ({"amount": ""}, "Look at the amount and the reason"),
         ({"amount": "many"}, "is no number"),
         ({"reason": ""}, "Look at the amount and the reason"),

@@ -32,7 +32,7 @@ def row(**changes: Any) -> InvoiceRow:
         "from_at": datetime(2026, 3, 1, tzinfo=UTC), "to_at": datetime(2026, 4, 1, tzinfo=UTC),
         "subtotal": Decimal(10), "tax": Decimal(0), "total": Decimal(10), "outstanding": Decimal(10),
         "state": InvoiceState.ISSUED, "issued_at": datetime(2026, 4, 1, tzinfo=UTC), "due_at": DUE, "paid_at": None,
-        "updated_at": DUE, "collection": "", "settlement_state": SettlementState.BY_HAND,
+        "updated_at": DUE, "collection": "", "settlement_state": SettlementState.WAIT,
         "hosted_url": "https://pay.example.com/1",
     }  # fmt: skip
     return InvoiceRow(**(plain | changes))
@@ -79,6 +79,7 @@ def test_the_link_to_pay_is_for_what_is_still_owed() -> None:
         {"hosted_url": "javascript:alert(1)"},
         {"outstanding": Decimal(0)},
         {"outstanding": Decimal(-1)},
+        {"settlement_state": SettlementState.BY_HAND},
         {"outstanding": Decimal("0.49")},
         {"outstanding": Decimal("0.29"), "carried": Decimal("0.20")},
         {"outstanding": Decimal(49), "currency": "JPY"},
@@ -90,15 +91,15 @@ def test_there_is_no_link_to_pay_where_nothing_can_be_paid(changes: dict[str, An
 
 
 def test_only_what_nothing_collects_is_paid_by_transfer() -> None:
-    assert pays_by_transfer(row())
+    assert pays_by_transfer(row(settlement_state=SettlementState.BY_HAND))
     assert pays_by_transfer(row(settlement_state=SettlementState.BELOW_MINIMUM))
     assert not pays_by_transfer(row(settlement_state=SettlementState.WAIT))
     assert pays_by_transfer(row(settlement_state=SettlementState.WAIT, outstanding=Decimal("0.49")))
     assert not pays_by_transfer(
         row(settlement_state=SettlementState.WAIT, outstanding=Decimal("0.49"), carried=Decimal("0.01"))
     )
-    assert not pays_by_transfer(row(outstanding=Decimal(0)))
-    assert not pays_by_transfer(row(state=InvoiceState.PAID))
+    assert not pays_by_transfer(row(settlement_state=SettlementState.BY_HAND, outstanding=Decimal(0)))
+    assert not pays_by_transfer(row(settlement_state=SettlementState.BY_HAND, state=InvoiceState.PAID))
 
 
 @pytest.mark.parametrize(
