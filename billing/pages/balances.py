@@ -114,8 +114,9 @@ def _acted(request: HttpRequest, organization: Organization) -> str:
 def _currency(request: HttpRequest, organization: Organization) -> str:
     """The currency of the balance that a form is about; empty where it is about none."""
     asked = _uuid(request.POST.get("balance", ""))
-    found = BalanceAccount.objects.filter(pk=asked, issuer=organization).values_list("currency", flat=True)
-    return found.first() or "" if asked else ""
+    if asked is None:
+        return ""
+    return BalanceAccount.objects.filter(pk=asked, issuer=organization).values_list("currency", flat=True).first() or ""
 
 
 def _balance(account: BalanceAccount, locale: str) -> dict[str, Any]:

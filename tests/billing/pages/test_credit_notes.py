@@ -212,11 +212,11 @@ def test_a_void_invoice_is_issued_again_by_its_button_and_both_say_so(late: Late
     assert (again.state, again.total) == (InvoiceState.ISSUED, first.total)
     assert f'href="{address}"' not in petra.get(f"/p/invoices/{first.number}/").content.decode()
     alice = signed_in(first.tenant)
-    old, new = (alice.get(f"/t/invoices/{each.number}/") for each in (first, again))
-    assert f"{again.number} Issued again as" in text_of(old)
-    assert f'href="/t/invoices/{again.number}/"' in old.content.decode()
-    assert "/question/" not in old.content.decode()
-    assert f"{first.number} Issued in place of" in text_of(new)
+    before, after = (alice.get(f"/t/invoices/{each.number}/") for each in (first, again))
+    assert f"{again.number} Issued again as" in text_of(before)
+    assert f'href="/t/invoices/{again.number}/"' in before.content.decode()
+    assert "/question/" not in before.content.decode()
+    assert f"{first.number} Issued in place of" in text_of(after)
 
 
 def test_only_who_may_correct_issues_again(late: Late) -> None:
