@@ -15,6 +15,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from psycopg.errors import ExclusionViolation
 
 from billing.holding import SliceTaken, WrongTerms
+from billing.lease_ends.noting import note_ended
 from billing.lease_steps import InThePast, NoPriceInForce, NotOpen, agreed_price, record_step, require_open
 from billing.models import (
     BillingPeriod,
@@ -199,6 +200,7 @@ def _end(lease: Term, reason: LeaseEndReason, now: datetime) -> bool:
         return False
     if ended_at > lease.from_at:
         tell_ended_lease(lease, reason, at=now)
+        note_ended(lease, reason, now=now)
     if reason in NOT_RENEWED.values():
         said = {"lease": lease.ref, "ended_at": ended_at.isoformat(), "reason": reason.value}
         AuditEntry.objects.bulk_create(

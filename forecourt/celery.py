@@ -53,6 +53,8 @@ SWEEPS = {
     "billing.tasks.sum_books": 21_600.0,
     "billing.tasks.tell_overdue": 60.0,
     "billing.tasks.tell_ending_leases": 300.0,
+    "billing.lease_ends.tasks.note_ending": 300.0,
+    "billing.lease_ends.tasks.send_letters": 15.0,
     "billing.tasks.sum_margins": 60.0,
     "billing.tasks.make_documents": 5.0,
     "billing.tasks.ask_taxes": 5.0,
@@ -121,6 +123,7 @@ app.autodiscover_tasks(
         "billing.budgets",
         "billing.collective",
         "billing.corrections",
+        "billing.lease_ends",
         "billing.refilling",
     ],
 )

@@ -52,6 +52,8 @@ STEPS: Final[Mapping[StepKind, Promise]] = {
     StepKind.DUNNING_LETTER: gettext_lazy("Reminder"),
     StepKind.BUDGET_LETTER: gettext_lazy("Letter about a budget"),
     StepKind.OFFER_LETTER: gettext_lazy("Letter about an offer"),
+    StepKind.LEASE_LETTER: gettext_lazy("Letter about a lease's end"),
+    StepKind.CREDIT_LETTER: gettext_lazy("Letter about low credit"),
     StepKind.WEBHOOK: gettext_lazy("Webhook"),
 }
 STATES: Final[Mapping[SweepState, tuple[Promise, PillTone]]] = {

@@ -86,6 +86,7 @@ from billing.models.invoices import (
     InvoiceSubline,
     IssuerSequence,
 )
+from billing.models.lease_ends import LeaseNotice, LeaseTold
 from billing.models.leasing import LeaseEndReason, LeaseEvent, LeaseStep, Quote
 from billing.models.ledger import NEVER_A_PROVIDERS, AccountKind, LedgerAccount, LedgerEntry, LedgerPosting
 from billing.models.payouts import (
@@ -229,7 +230,9 @@ __all__ = [
     "IssuingRule",
     "LeaseEndReason",
     "LeaseEvent",
+    "LeaseNotice",
     "LeaseStep",
+    "LeaseTold",
     "LedgerAccount",
     "LedgerCheckpoint",
     "LedgerEntry",

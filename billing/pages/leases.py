@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from billing.models import LeaseEndReason, LeaseStep, Quote
+from billing.lease_ends.letters import reason_words
+from billing.models import LeaseStep, Quote
 from billing.money import to_decimals
 from billing.pages.contract_words import SaidRow, said_rows
 from billing.pages.dunning_words import suspension_notices
@@ -150,17 +151,6 @@ def available_kpis(organization: Organization, ref: str, now: datetime, locale: 
     words = _("%(hours)s GPU-hours lost since %(at)s") if found.lost_gpu_ms else _("nothing lost since %(at)s")
     part = share(to_decimals(found.fraction, AVAILABLE_DECIMALS), digits=2)
     return (Kpi(_("Available"), part.removesuffix("%"), unit="%", foot=words % {"hours": lost, "at": since}),)
-
-
-def reason_words(reason: str) -> str:
-    """Return why a lease ended, in words; "" where it is not on record."""
-    return {
-        str(LeaseEndReason.NOT_RENEWING): _("its terms let it end"),
-        str(LeaseEndReason.ENDED_EARLY): _("it was ended early"),
-        str(LeaseEndReason.SLICE_TAKEN): _("not renewed: a card is booked by somebody else"),
-        str(LeaseEndReason.CONTRACT_NOT_OPEN): _("not renewed: its contract does not run on"),
-        str(LeaseEndReason.NO_PRICE): _("not renewed: the price list has no price for its card"),
-    }.get(reason, "")
 
 
 def step_row(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:

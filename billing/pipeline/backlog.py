@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Count, F, Min, Q, Sum
 
 from billing.models import (
+    BalanceNotice,
     BankLine,
     BankLineState,
     BillingPeriod,
@@ -18,6 +19,7 @@ from billing.models import (
     DocumentStep,
     DunningMail,
     InvoiceState,
+    LeaseNotice,
     OfferNotice,
     Payout,
     PayoutState,
@@ -109,7 +111,7 @@ def _backlogs(now: datetime) -> Iterator[Backlog]:
 
 
 def _letters(now: datetime) -> Backlog:
-    """Letters of price changes, of collecting, of dunning, of budgets and of offers together."""
+    """Letters of price changes, of collecting, of dunning, of budgets, of offers, of leases and of credit together."""
     due = Q(sent_at__isnull=True, due_at__lte=now)
     parts = [
         _waiting(Stage.LETTERS, PriceMail.objects.filter(due), "due_at"),
@@ -117,6 +119,8 @@ def _letters(now: datetime) -> Backlog:
         _waiting(Stage.LETTERS, DunningMail.objects.filter(due, step__taken_back__isnull=True), "due_at"),
         _waiting(Stage.LETTERS, SpendMail.objects.filter(due), "due_at"),
         _waiting(Stage.LETTERS, OfferNotice.objects.to_tell().filter(due), "due_at"),
+        _waiting(Stage.LETTERS, LeaseNotice.objects.to_tell().filter(due), "due_at"),
+        _waiting(Stage.LETTERS, BalanceNotice.objects.filter(due), "due_at"),
     ]
     oldest = min((part.oldest_at for part in parts if part.oldest_at is not None), default=None)
     return Backlog(Stage.LETTERS, sum(part.count for part in parts), oldest)

@@ -11,12 +11,14 @@ from django.db import transaction
 
 from billing.documents.beginning import retry_documents
 from billing.models import (
+    BalanceNotice,
     CollectionNotice,
     DocumentState,
     DocumentStep,
     DunningMail,
     Invoice,
     InvoiceState,
+    LeaseNotice,
     OfferNotice,
     PriceMail,
     Settlement,
@@ -55,6 +57,8 @@ class StepKind(StrEnum):
     DUNNING_LETTER = "dunning_letter"
     BUDGET_LETTER = "budget_letter"
     OFFER_LETTER = "offer_letter"
+    LEASE_LETTER = "lease_letter"
+    CREDIT_LETTER = "credit_letter"
     WEBHOOK = "webhook"
 
 
@@ -80,7 +84,7 @@ class NotFailed(Problem):
 
 
 def failed_steps(now: datetime, *, limit: int = ROWS_MAX) -> list[FailedStep]:
-    """Return what stopped, the latest first, at most so many; eight queries, and one for the numbers of invoices."""
+    """Return what stopped, the latest first, at most so many; ten queries, and one for the numbers of invoices."""
     found = [
         *_collections(limit),
         *_documents(limit),
@@ -89,6 +93,8 @@ def failed_steps(now: datetime, *, limit: int = ROWS_MAX) -> list[FailedStep]:
         *_letters(StepKind.DUNNING_LETTER, limit),
         *_letters(StepKind.BUDGET_LETTER, limit),
         *_letters(StepKind.OFFER_LETTER, limit),
+        *_letters(StepKind.LEASE_LETTER, limit),
+        *_letters(StepKind.CREDIT_LETTER, limit),
         *_webhooks(now, limit),
     ]
     return sorted(found, key=lambda step: (step.at, step.id), reverse=True)[:limit]
@@ -161,6 +167,8 @@ def _stopped_letters(kind: StepKind) -> QuerySet[Any]:
         StepKind.DUNNING_LETTER: DunningMail.objects.filter(step__taken_back__isnull=True),
         StepKind.BUDGET_LETTER: SpendMail.objects.all(),
         StepKind.OFFER_LETTER: OfferNotice.objects.to_tell(),
+        StepKind.LEASE_LETTER: LeaseNotice.objects.to_tell(),
+        StepKind.CREDIT_LETTER: BalanceNotice.objects.all(),
     }
     return tables[kind].filter(sent_at__isnull=True, attempts__gte=LETTER_TRIES_MAX)
 
@@ -173,6 +181,8 @@ def _letters(kind: StepKind, limit: int) -> list[FailedStep]:
         StepKind.DUNNING_LETTER: ("step__invoice__number", "step__invoice__tenant__name"),
         StepKind.BUDGET_LETTER: ("alert__kind", "alert__organization__name"),
         StepKind.OFFER_LETTER: ("amendment__contract__number", "organization__name"),
+        StepKind.LEASE_LETTER: ("term__ref", "organization__name"),
+        StepKind.CREDIT_LETTER: ("rule__contract__number", "rule__contract__tenant__name"),
     }[kind]
     rows = _stopped_letters(kind).order_by("-due_at")
     prefix = "v" if kind is StepKind.PRICE_LETTER else ""

@@ -40,6 +40,7 @@ CONTRACTS: Final[dict[str, Declared]] = {
     "billing.amendment": via("contract"),
     "billing.acceptance": via("amendment"),
     "billing.offernotice": own("organization"),
+    "billing.leasenotice": own("organization"),
     "billing.term": via("contract"),
     "billing.termwording": via("term"),
     "billing.termallocation": via("term"),

@@ -37,7 +37,7 @@ def invoice(cast: Cast) -> Invoice:
 def test_every_stage_is_there_also_where_nothing_waits(
     db: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(19):
         found = backlogs(NOW)
     assert [one.stage for one in found] == list(Stage)
     assert {(one.count, one.oldest_at) for one in found} == {(0, None)}
