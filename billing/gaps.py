@@ -16,7 +16,7 @@ from billing.completeness import missing_reports
 from billing.models import BillingPeriod, Contract, PeriodState
 from tenants.models import AuditEntry
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -93,8 +93,8 @@ def accept_gaps(*, period_id: UUID, gaps: Sequence[str], reason: str, actor: str
         raise WrongGap(
             sentence(
                 "gaps: expected some of %(missing)s, found %(found)s.",
-                missing=", ".join(missing) or "-",
-                found=", ".join(unknown) or "-",
+                missing=Listed(missing) or "-",
+                found=Listed(unknown) or "-",
             ),
             field="gaps",
         )

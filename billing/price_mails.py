@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
@@ -41,7 +42,7 @@ def price_message(mail: PriceMail, public_url: str) -> EmailMessage:
         assert notice.takes_effect_at is not None
         told = {
             "contract": notice.contract.number,
-            "day": moment(notice.takes_effect_at, UTC, locale=_locale()),
+            "day": moment(notice.takes_effect_at, ZoneInfo(notice.contract.time_zone), locale=_locale()),
             "address": f"{public_url}{reverse('tenant-price-change', args=[notice.id])}",
         }
         lines.append(_("Contract %(contract)s pays them from %(day)s.") % told)

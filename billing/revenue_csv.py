@@ -12,7 +12,7 @@ from typing import Final
 
 from billing.money import exact_sum, minor_digits
 from billing.rating.wording import WrongWording
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 COLUMNS: Final = ("item", "amount", "currency")
 BYTES_MAX: Final = 1_048_576
@@ -49,7 +49,7 @@ def read_statement(document: bytes, currency: str) -> tuple[StatedRow, ...]:
     head = tuple(name.strip().lower() for name in lines[0]) if lines else ()
     if sorted(head) != sorted(COLUMNS):
         raise WrongWording(
-            "document line 1", sentence("The columns are %(columns)s.", columns=", ".join(COLUMNS)), EXAMPLE
+            "document line 1", sentence("The columns are %(columns)s.", columns=Listed(COLUMNS)), EXAMPLE
         )
     if not 0 < len(lines) - 1 <= ROWS_MAX:
         raise WrongWording(

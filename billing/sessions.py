@@ -21,7 +21,7 @@ from clusters.capacity import Wish, earliest_start, free_slices, require_model
 from clusters.models import Allocation, Slice, SliceKind
 from clusters.packing import pack
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 TAKE_BACK_AHEAD_MAX = timedelta(days=7)
 FIRST_STATES = STATES[:2]
@@ -86,7 +86,7 @@ def state_session(*, session: Session, state: str, at: datetime, by: str, now: d
     """
     if state not in STATES:
         raise WrongTerms(
-            sentence("%(state)s is none of %(states)s.", state=repr(state), states=", ".join(STATES)),
+            sentence("%(state)s is none of %(states)s.", state=repr(state), states=Listed(STATES)),
             field="state",
             example=STATES[1],
         )

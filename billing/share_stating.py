@@ -26,7 +26,7 @@ from billing.telling import tell_audit
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 REFERENCE_CHARS_MAX = 100
 AMOUNT_MAX = Decimal(10) ** 15
@@ -251,7 +251,7 @@ def _check_tokens(term: Term, period: BillingPeriod, fact: RefundedCounts, now: 
             sentence(
                 "%(token_class)s is none of %(whole_classes)s.",
                 token_class=repr(fact.token_class[:40]),
-                whole_classes=", ".join(WHOLE_CLASSES),
+                whole_classes=Listed(WHOLE_CLASSES),
             ),
             "output",
         )

@@ -35,8 +35,14 @@ UNITS: dict[str, tuple[tuple[Decimal, str], ...]] = {
 }
 
 MARKS: dict[str, dict[str, str]] = {
-    "en": {"colon": ": ", "comma": ", ", "list": ", "},
-    "zh": {"colon": "\N{FULLWIDTH COLON}", "comma": "\N{FULLWIDTH COMMA}", "list": "\N{IDEOGRAPHIC COMMA}"},
+    "en": {"colon": ": ", "comma": ", ", "list": ", ", "semicolon": "; ", "sentence": " "},
+    "zh": {
+        "colon": "\N{FULLWIDTH COLON}",
+        "comma": "\N{FULLWIDTH COMMA}",
+        "list": "\N{IDEOGRAPHIC COMMA}",
+        "semicolon": "\N{FULLWIDTH SEMICOLON}",
+        "sentence": "",
+    },
 }
 """What stands between parts of a line that no one message holds; full-width marks bring their own room."""
 
@@ -52,7 +58,7 @@ def listed(words: Iterable[str], locale: str) -> str:
 
 
 def mark(name: str, locale: str) -> str:
-    """The ``colon``, ``comma`` or mark of a ``list`` between parts of a line, with the room that follows it.
+    """The ``colon``, ``comma``, ``semicolon``, mark of a ``list`` or room after a ``sentence``.
 
     A KeyError says that there is no mark of that name.
     """

@@ -8,10 +8,15 @@ from portal.figures import listed, locale_for, mark
 
 
 def between(name: str) -> str:
-    """The ``colon``, ``comma`` or mark of a ``list`` as `portal.figures.mark` has it."""
+    """The mark of a name, such as ``colon``, as `portal.figures.mark` has it."""
     return mark(name, locale_for(get_language() or "en"))
 
 
 def joined(words: Iterable[str]) -> str:
     """Words one after another: a, b or a、b."""
     return listed(words, locale_for(get_language() or "en"))
+
+
+def one_after_another(sentences: Iterable[str]) -> str:
+    """Whole sentences on one line: a full-width full stop brings its own room. Empty ones are left out."""
+    return between("sentence").join(filter(None, sentences))

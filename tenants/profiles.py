@@ -16,7 +16,7 @@ from tenants.logos import logo_type
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.profile_models import ADDRESS_LINES_MAX, BillingProfile, BillLanguage, Logo
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 from tenants.tax_ids import COUNTRIES, compact, is_bic, is_iban, is_vat_id
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _check_texts(fields: ProfileFields) -> None:
             sentence(
                 "language: found %(language)s, expected one of %(values)s.",
                 language=repr(fields.language),
-                values=", ".join(BillLanguage.values),
+                values=Listed(BillLanguage.values),
             ),
             field="language",
         )

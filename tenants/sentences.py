@@ -56,6 +56,21 @@ class Names(str):
         return made
 
 
+class Listed(str):
+    """Texts one after another, as programs read them with commas between; people, by the marks of their language."""
+
+    __slots__ = ("texts",)
+
+    texts: tuple[str, ...]
+
+    def __new__(cls, texts: Iterable[str]) -> Self:
+        """Return the texts as programs read them."""
+        kept = tuple(map(str, texts))
+        made = super().__new__(cls, ", ".join(kept))
+        made.texts = kept
+        return made
+
+
 class ForPrograms(str):
     """Text that is of use to programs alone, such as JSON: people are told `people` instead, words as a sentence."""
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from portal.figures import locale_for, moment
 from portal.punctuation import joined
 from tenants.problems import Problem
-from tenants.sentences import ForPrograms, Name, Names, Sentence
+from tenants.sentences import ForPrograms, Listed, Name, Names, Sentence
 
 Called = Callable[[Name], str]
 """What a page calls a field, or one of its choices."""
@@ -34,6 +34,8 @@ def told(text: object, called: Called = str) -> str:
         return called(text)
     if isinstance(text, Names):
         return joined(map(called, text.names))
+    if isinstance(text, Listed):
+        return joined(text.texts)
     if isinstance(text, ForPrograms):
         return told(text.people, called)
     if not isinstance(text, Sentence):

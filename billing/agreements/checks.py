@@ -21,7 +21,7 @@ from billing.rating.share_words import CollectedBy
 from billing.rating.wording import WrongWording
 from billing.term_binding import DeploymentTaken
 from clusters.models import Allocation, Deployment, Slice
-from tenants.sentences import ForPrograms, Name, sentence
+from tenants.sentences import ForPrograms, Listed, Name, sentence
 
 SCOPES = ("refs", "terms")
 """Fields of wordings, and of their parts, that name other terms of the contract."""
@@ -110,13 +110,13 @@ def _check_handed_on(contract: Contract, change: Change, where: str, closed_to: 
     if handed:
         reason = sentence(
             "The period before handed on %(carried)s, which is settled as the term ends.",
-            carried=", ".join(dict.fromkeys(handed)),
+            carried=Listed(dict.fromkeys(handed)),
         )
         _no(f"{where}.from_at", reason, (closed_to + timedelta(seconds=1)).isoformat())
 
 
 def _check_scope(change: Change, where: str, refs: set[str]) -> None:
-    others = ", ".join(sorted(refs - {change.ref})) or sentence("leave it out: all terms")
+    others = Listed(sorted(refs - {change.ref})) or sentence("leave it out: all terms")
     for field, name in _named(change.wording, f"{where}.wording"):
         if name not in refs:
             _no(field, sentence("There is no term %(name)s.", name=name), others)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
@@ -86,8 +86,8 @@ def _letter(notice: OfferNotice, addresses: Sequence[str], public_url: str) -> E
         "other": (contract.provider if is_tenant else contract.tenant).name,
         "contract": contract.number,
         "number": amendment.number,
-        "from": moment(amendment.effective_at, UTC, locale=_locale()),
-        "until": moment(amendment.expires_at, UTC, locale=_locale()),
+        "from": moment(amendment.effective_at, ZoneInfo(contract.time_zone), locale=_locale()),
+        "until": moment(amendment.expires_at, ZoneInfo(contract.time_zone), locale=_locale()),
         "address": public_url + reverse("tenant-amendment" if is_tenant else "provider-amendment", args=[amendment.pk]),
     }
     subject, lines = {

@@ -16,7 +16,7 @@ from billing.local_instants import WrongInstant, read_instant
 from billing.rating.kinds import KINDS, kind_of_wording, read_any_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, WrongWording, unlike, write_wording
-from tenants.sentences import ForPrograms, Name, sentence
+from tenants.sentences import ForPrograms, Listed, Name, sentence
 
 CHANGES_MAX = 100
 SLICES_MAX = 10_000
@@ -220,7 +220,7 @@ def _shape(document: Mapping[str, Any], field: str) -> str:
     if kind is None:
         return " or ".join(f'{{"kind": "{each}"}}' for each in KINDS)
     fields = [field.encode_name for field in msgspec.structs.fields(KINDS[kind].wording)]
-    said = sentence('numbers as text such as "2.35"; fields: %(fields)s', fields=", ".join(fields))
+    said = sentence('numbers as text such as "2.35"; fields: %(fields)s', fields=Listed(fields))
     return ForPrograms(said, next(one for end, one in _SUCH_AS.items() if field.endswith(end)))
 
 

@@ -24,7 +24,7 @@ from billing.banking.entries import (
     UnreadableStatement,
 )
 from billing.banking.fingerprints import fingerprint
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,8 +109,8 @@ def _require_columns(head: list[str]) -> None:
             sentence(
                 "The first row names %(head)s; expected %(required)s, each once, and as far as known %(optional)s.",
                 head=", ".join(head)[:200] or "no columns",
-                required=", ".join(REQUIRED),
-                optional=", ".join(OPTIONAL),
+                required=Listed(REQUIRED),
+                optional=Listed(OPTIONAL),
             )
         )
 

@@ -19,7 +19,7 @@ from billing.money import minor_digits, round_to_minor
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import kept, sentence
+from tenants.sentences import Listed, kept, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -209,7 +209,7 @@ def _refusal(
         return "wrong_currency", sentence(
             "found %(found)s; the account is kept in %(expected)s.",
             found=repr(entry.currency),
-            expected=", ".join(each.currency for each in accounts),
+            expected=Listed(each.currency for each in accounts),
         )
     if entry.amount != round(entry.amount, minor_digits(account.currency)):
         return "wrong_amount", sentence(

@@ -12,6 +12,7 @@ from billing.budgets.rules import HOUR, Measure, Per, Scope, percent_of
 from billing.models import SpendAlertKind
 from billing.queries.usage import Side
 from portal.figures import compact, day, moment, money, number, span
+from portal.punctuation import joined, one_after_another
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,16 +91,16 @@ def stop_words(rule: Rule, locale: str) -> str:
         )
     else:
         goes_on = _("Requests that run go on, and are billed. Leases and sessions are not touched.")
-    return f"{refused} {goes_on}"
+    return one_after_another((refused, goes_on))
 
 
 def told_words(rule: Rule) -> str:
     """Return at which thresholds it is told, and whether the forecast tells too."""
-    percents = ", ".join(f"{one}%" for one in rule.thresholds)
+    percents = joined(f"{one}%" for one in rule.thresholds)
     sentences = [_("Tells at %(percents)s.") % {"percents": percents}] if percents else []
     if rule.on_forecast:
         sentences.append(_("Tells as soon as the month is on course to pass it."))
-    return " ".join(sentences)
+    return one_after_another(sentences)
 
 
 def alert_words(alert: SpendAlert, locale: str) -> str:

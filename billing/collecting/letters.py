@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
@@ -43,7 +43,7 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
         "number": invoice.number,
         "issuer": invoice.issuer.name,
         "amount": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
-        "day": moment(invoice.due_at, UTC, locale=_locale()),
+        "day": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=_locale()),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
         "cards": f"{public_url}{reverse('tenant-card')}",
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
@@ -52,7 +52,7 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
         "issuer": invoice.issuer.name,
         "contract": invoice.contract.number,
         "left": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
-        "due": moment(invoice.due_at, UTC, locale=_locale()),
+        "due": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=_locale()),
         "reference": printed_reference(payment_reference(invoice.number)),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
     }
@@ -84,7 +84,7 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
 
 def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
     if step.action == Action.NOTICE and step.announces_at is not None:
-        told = {**words, "day": moment(step.announces_at, UTC, locale=_locale())}
+        told = {**words, "day": moment(step.announces_at, ZoneInfo(step.invoice.contract.time_zone), locale=_locale())}
         return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
     debit = Debit.objects.filter(step=step).first()
     if debit is not None:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ def read_schedule(steps: Sequence[Mapping[str, Any]]) -> tuple[Planned, ...]:
             )
         if action not in list(Action):
             raise WrongSchedule(
-                sentence("step %(place)s: action: expected one of %(action)s.", place=place, action=", ".join(Action))
+                sentence("step %(place)s: action: expected one of %(action)s.", place=place, action=Listed(Action))
             )
         found.append(Planned(after_days, Action(action), *_fee(step, place, Action(action))))
     if len({(one.after_days, one.action) for one in found}) != len(found):

@@ -25,6 +25,7 @@ from billing.models import SpendAlertKind
 from portal.charts import Part, bar
 from portal.figures import moment, number
 from portal.parts import Action, Notice, Pill
+from portal.punctuation import one_after_another
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ def _line(budget: Budget, stopped: set[UUID], address: str, now: datetime, local
         bar=bar([Part(shown, min(percent, WIDTH))], whole=WIDTH, mark=WHOLE) if percent is not None else "",
         expected="" if expected is None else amount_words(expected, budget.currency, locale),
         pill=state_pill(budget, is_stopped=budget.pk in stopped, now=now),
-        does=" ".join(part for part in (told_words(rule), stop_words(rule, locale)) if part),
+        does=one_after_another((told_words(rule), stop_words(rule, locale))),
     )
 
 

@@ -29,7 +29,7 @@ from billing.queries.draft_detail import DraftDetail, DraftState, draft_detail, 
 from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
 from portal.figures import locale_for, money
 from portal.parts import Choice, Empty, Kpi
-from portal.punctuation import between
+from portal.punctuation import between, one_after_another
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -106,7 +106,7 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
         messages.error(request, _("The draft comes to something else by now. Look at it again."))
     except Problem as problem:
         changed = _("The draft comes to something else by now. Look at it again.")
-        messages.error(request, f"{changed} {told(problem.said)}")
+        messages.error(request, one_after_another((changed, told(problem.said))))
     else:
         if closed.state is CloseState.CLOSED and closed.invoice is not None:
             messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.pages.margin_words import carbon_words, decimal_of, small_energy
 from portal.figures import number, share
-from portal.punctuation import between
+from portal.punctuation import between, one_after_another
 
 if TYPE_CHECKING:
     from billing.queries.energy import TenantEnergy
@@ -31,7 +31,7 @@ def energy_words(found: TenantEnergy | None) -> str:
         )
     if found.mj_per_mtok is not None:
         parts.append(_("Per 1M tokens: %(energy)s.") % {"energy": _per_mtok(found)})
-    return " ".join(parts)
+    return one_after_another(parts)
 
 
 def _per_mtok(found: TenantEnergy) -> str:

@@ -30,6 +30,7 @@ from portal.charts import Block, BlockState, Cell, Fact, Heading, Lane, Node, No
 from portal.charts import merge_adjacent as merged
 from portal.figures import DASH, moment, number, unit_price
 from portal.parts import LegendEntry
+from portal.punctuation import joined
 
 CATEGORY_TONES: tuple[Tone, ...] = ("m0", "m1", "m2", "m3", "m4")
 OTHER_TONE: Tone = "m5"
@@ -229,7 +230,7 @@ def positions_words(positions: Sequence[int]) -> str:
             runs[-1].append(position)
         else:
             runs.append([position])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{DASH}{run[-1]}" for run in runs)
+    return joined(str(run[0]) if len(run) == 1 else f"{run[0]}{DASH}{run[-1]}" for run in runs)
 
 
 def node_state(node: FleetNode | None, findings: Sequence[Finding], metered: Metered) -> tuple[NodeState, str]:
@@ -293,7 +294,7 @@ def _block(lane: int, hold: HoldRow, holding: Holding, metered: Metered, *, thin
 
 def _facts(row: NodeRow, node: FleetNode | None, metered: Metered) -> tuple[str, ...]:
     models = Counter(card.model for card in row.cards)
-    facts = [", ".join(f"{short_model(model)} × {count}" for model, count in models.most_common())]
+    facts = [joined(f"{short_model(model)} × {count}" for model, count in models.most_common())]
     if node is None:
         return tuple(facts)
     used = gauge(mean_used([card for card in node.accelerators if card.retired_at is None])).text

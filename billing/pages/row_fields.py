@@ -115,7 +115,7 @@ class NestedField(forms.CharField):
                         "found": " ".join(parts),
                         "count": len(parts),
                         "expected": len(self.names),
-                        "names": ", ".join(str(self.parts[name].label or name) for name in self.names),
+                        "names": joined(str(self.parts[name].label or name) for name in self.names),
                     }
                 )
         return [

@@ -26,6 +26,7 @@ from metering.completeness import freshness
 from portal.charts import Limit, Number, column_table, line_chart, stacked_columns
 from portal.figures import axis, day, money, number, span
 from portal.parts import Choice, Empty
+from portal.punctuation import one_after_another
 from tenants.models import Organization
 
 BUDGET_DRAWN_MAX = 4
@@ -221,7 +222,7 @@ def _token_words(period: Period, sheet: UsageSheet, locale: str) -> str:
         sentences.append((_("Busiest day: %(day)s.") if is_daily(period) else _("Busiest month: %(day)s.")) % when)
     if period.first <= period.today <= period.last:
         sentences.append(_("Today is part-filled."))
-    return " ".join(sentences)
+    return one_after_another(sentences)
 
 
 def _cost_words(sheet: UsageSheet, locale: str) -> str:

@@ -18,7 +18,7 @@ from billing.rating.spans import Span, joined, parts_of, span_of, without
 from billing.rating.wording import Wording, WrongWording
 from billing.rating.wording_fields import check_count, check_percent, check_price
 from clusters.occupancy import Hold, clip, instant_of_second, unix_second
-from tenants.sentences import Names, sentence
+from tenants.sentences import Listed, Names, sentence
 
 STATES = ("starting", "running", "unreachable", "stopped")
 """What a session can be in; time of which nothing is on record is `running`."""
@@ -50,7 +50,7 @@ class SessionWording(Wording, frozen=True, kw_only=True):
                 sentence("is more than a day: %(minimum_seconds)s.", minimum_seconds=self.minimum_seconds),
                 "3600",
             )
-        example = ", ".join(STATES[:2])
+        example = Listed(STATES[:2])
         for state in self.billed_states:
             if state not in STATES:
                 raise WrongWording(

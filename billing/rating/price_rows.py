@@ -12,7 +12,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.rated import PriceUnit
 from billing.rating.wording import WrongWording, plain, unlike
 from metering.context_bands import CONTEXT_BANDS
-from tenants.sentences import Name, Names, sentence
+from tenants.sentences import Listed, Name, Names, sentence
 
 ROW_EXAMPLE: Final = '{"model": "my-model", "quantity": "output", "price_per_mtok": "0.98"}'
 MARK_EXAMPLE: Final = '{"mark": "batch", "factor": "0.5"}'
@@ -122,7 +122,7 @@ def check_price(key: PriceKey, price: Decimal, *, where: str) -> None:
     _check_names(key, where)
     tiers = CONTEXT_BANDS[1:] if key.unit == PriceUnit.PER_MTOK else ()
     if key.context_over and key.context_over not in tiers:
-        known = ", ".join(map(str, tiers)) or sentence("none for this unit")
+        known = Listed(map(str, tiers)) or sentence("none for this unit")
         reason = sentence(
             "%(model)s: requests are not told apart at %(context_over)s input tokens, only at %(known)s.",
             model=key.model,

@@ -18,7 +18,7 @@ from billing.rating.quantities import QUANTITIES
 from billing.rating.wording import MeteredWording, WrongWording, plain
 from metering.context_bands import CONTEXT_BANDS
 from metering.event_marks import MARKS
-from tenants.sentences import Name, Names, sentence
+from tenants.sentences import Listed, Name, Names, sentence
 
 FACTOR_DECIMALS_MAX = 6
 NAME_CHARS_MAX = 32
@@ -237,7 +237,7 @@ def _check_price(field: str, price: OwnPrice) -> None:
     _check_unit(f"{field}.price_unit", price.quantity, price.price_unit)
     check_decimal(f"{field}.price", price.price)
     if price.context_over not in CONTEXT_BANDS:
-        known = ", ".join(map(str, CONTEXT_BANDS[1:]))
+        known = Listed(map(str, CONTEXT_BANDS[1:]))
         reason = sentence("Requests are told apart at %(known)s tokens only.", known=known)
         raise WrongWording(f"{field}.context_over", reason, "200000")
 

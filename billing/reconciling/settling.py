@@ -14,7 +14,7 @@ from billing.stripe_answers import StripeRefused
 from billing.stripe_results import apply_stripe_invoice
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ def settle_difference(
     note = note.strip()
     if way not in WAYS[difference.kind]:
         raise NoSuchWay(
-            sentence("Expected one of %(ways)s, found %(way)s.", ways=", ".join(WAYS[difference.kind]), way=repr(way)),
+            sentence("Expected one of %(ways)s, found %(way)s.", ways=Listed(WAYS[difference.kind]), way=repr(way)),
             field="way",
         )
     if way == ACCEPT and not 0 < len(note) <= NOTE_CHARACTERS_MAX:

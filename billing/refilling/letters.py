@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
@@ -51,7 +51,7 @@ def sentences(notice: BalanceNotice, locale: str) -> list[str]:
         "below": money(rule.below_amount, currency, locale=locale),
         "amount": money(rule.buy_amount, currency, locale=locale),
         "most": money(rule.month_max_amount, currency, locale=locale),
-        "at": moment(notice.charge_at, UTC, locale=locale),
+        "at": moment(notice.charge_at, ZoneInfo(rule.contract.time_zone), locale=locale),
     }
     if notice.kind == BalanceNoticeKind.FAILED:
         return [

@@ -11,7 +11,7 @@ from billing.models import PayoutMethod, PayoutSchedule, PayoutTerms
 from billing.statements.paying_out import terms_of
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def set_terms(
     for name in changes:
         if name not in allowed:
             raise NotYourPayoutTerms(
-                sentence("%(name)s may set: %(allowed)s.", name=actor.name, allowed=", ".join(allowed) or "nothing"),
+                sentence("%(name)s may set: %(allowed)s.", name=actor.name, allowed=Listed(allowed) or "nothing"),
                 field=name,
             )
     terms = terms_of(provider.pk)

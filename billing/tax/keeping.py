@@ -13,7 +13,7 @@ from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 from tenants.tax_ids import COUNTRIES
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def enter_rate(
             field="country",
         )
     if category != BUILT_IN and category not in list(Category):
-        known = ", ".join(Category)
+        known = Listed(Category)
         raise WrongTax(
             sentence(
                 "category: found %(category)s, expected one of %(known)s, or nothing.",

@@ -20,7 +20,7 @@ from tenants.limits.reader import whole
 from tenants.members.changing import LastOwner
 from tenants.members.inviting import take_back_of
 from tenants.models import Membership, Organization, Role, User
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +46,7 @@ def leave(*, person: User, now: datetime) -> None:
         locked = User.objects.select_for_update().get(pk=person.pk)
         alone = alone_in(locked)
         if alone:
-            names = ", ".join(one.name for one in alone)
+            names = Listed(one.name for one in alone)
             raise LastOwner(
                 sentence("Without you nobody owns %(names)s. Make somebody else an owner first.", names=names)
             )

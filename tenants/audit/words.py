@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from portal.punctuation import joined
+
 TEXT_CHARACTERS_MAX: Final = 200
 
 
@@ -37,7 +39,7 @@ def _text(value: object) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        text = ", ".join(value)
+        text = joined(value)
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX - 1] + "…"

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.figures import locale_for, moment
 from portal.parts import Empty, Pill
+from portal.punctuation import joined
 from portal.shell import Crumb
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks import endpoints
@@ -211,7 +212,7 @@ def _endpoint_pill(endpoint: WebhookEndpoint) -> Pill:
 
 
 def _kinds(endpoint: WebhookEndpoint) -> str:
-    return ", ".join(endpoint.kinds) or _("all events")
+    return joined(endpoint.kinds) or _("all events")
 
 
 def _now() -> datetime:

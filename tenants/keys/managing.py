@@ -12,7 +12,7 @@ from tenants.api_keys import SCOPE_NEEDS, SCOPES, IssuedKey, UnknownScope, issue
 from tenants.models import ApiKey, AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.roles import MANAGE_ORGANIZATIONS, allows
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -213,13 +213,13 @@ def _check_reach(actor: Actor, scopes: Iterable[str]) -> None:
     if unknown := sorted(asked - SCOPES.keys()):
         raise UnknownScope(
             sentence(
-                "scope %(unknown)s is not one of %(scopes)s", unknown=repr(unknown[0][:40]), scopes=", ".join(SCOPES)
+                "scope %(unknown)s is not one of %(scopes)s", unknown=repr(unknown[0][:40]), scopes=Listed(SCOPES)
             ),
             field="scopes",
         )
     if beyond := sorted(asked.difference(scopes_within_reach(actor))):
         raise ScopeOutOfReach(
-            sentence("%(name)s may not handle a key with %(beyond)s.", name=actor.name, beyond=", ".join(beyond)),
+            sentence("%(name)s may not handle a key with %(beyond)s.", name=actor.name, beyond=Listed(beyond)),
             field="scopes",
         )
 

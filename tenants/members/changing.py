@@ -11,7 +11,7 @@ from tenants.limits.reader import whole
 from tenants.members.inviting import check_reach, take_back_of
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -39,7 +39,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, now: datetime) -> Me
     if role not in Role.values:
         raise WrongRole(
             sentence(
-                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=", ".join(Role.values)
+                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=Listed(Role.values)
             ),
             field="role",
         )

@@ -18,7 +18,7 @@ from tenants.members.tokens import digest_of, token_of
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
 from tenants.roles import may_give
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 VALID: Final = timedelta(days=7)
 OPEN_MAX: Final = 200
@@ -226,7 +226,7 @@ def _check_words(actor: Actor, role: str, language: str) -> None:
     if role not in Role.values:
         raise WrongInvitation(
             sentence(
-                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=", ".join(Role.values)
+                "role: found %(role)s, expected one of %(values)s.", role=repr(role[:40]), values=Listed(Role.values)
             ),
             field="role",
             example="viewer",
@@ -236,7 +236,7 @@ def _check_words(actor: Actor, role: str, language: str) -> None:
             sentence(
                 "language: found %(language)s, expected one of %(languages)s.",
                 language=repr(language[:40]),
-                languages=", ".join(LANGUAGES),
+                languages=Listed(LANGUAGES),
             ),
             field="language",
         )

@@ -14,7 +14,7 @@ from tenants.members.inviting import invite
 from tenants.models import AuditEntry, Organization, Role
 from tenants.organizations.changing import Facts, WrongOrganization, checked_facts
 from tenants.problems import Problem
-from tenants.sentences import sentence
+from tenants.sentences import Listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,7 +51,7 @@ def make_organization(
     wanted = sorted(set(kinds))
     if not wanted or set(wanted) - set(MADE_KINDS):
         raise WrongOrganization(
-            sentence("kinds: expected some of %(made_kinds)s.", made_kinds=", ".join(MADE_KINDS)), field="kinds"
+            sentence("kinds: expected some of %(made_kinds)s.", made_kinds=Listed(MADE_KINDS)), field="kinds"
         )
     if not actor.organization.is_operator and wanted != ["tenant"]:
         raise WrongOrganization(sentence("kinds: a provider makes tenants only."), field="kinds")

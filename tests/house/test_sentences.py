@@ -7,6 +7,7 @@ only programs are told.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ FOR_PROGRAMS: Final = (
 )
 
 
+@cache
 def _modules() -> dict[Path, ast.Module]:
     found = sorted(file for app in APPS for file in (ROOT / app).rglob("*.py") if "migrations" not in file.parts)
     return {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in found}
@@ -72,6 +74,25 @@ def _found(modules: Mapping[Path, ast.Module]) -> list[str]:
 
 def test_whoever_is_refused_is_told_in_a_sentence() -> None:
     assert _found(_modules()) == []
+
+
+def _joined(module: ast.Module) -> Iterator[int]:
+    """Yield the lines at which a value of a sentence is put together with commas, which Chinese readers would see."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sentence":
+            for value in (each.value for each in node.keywords):
+                # What a file said itself is quoted as it stood there.
+                is_quoted = isinstance(value, ast.Subscript) or (
+                    isinstance(value, ast.BoolOp) and isinstance(value.values[0], ast.Subscript)
+                )
+                if not is_quoted and "', '.join(" in ast.unparse(value):
+                    yield node.lineno
+
+
+def test_no_value_of_a_sentence_is_put_together_with_commas() -> None:
+    found = [f"{file}:{line}" for file, module in _modules().items() for line in _joined(module)]
+    assert found == []
+    assert list(_joined(ast.parse("sentence('%(a)s', a=', '.join(names) or None)"))) == [1]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from django.utils import translation
 
-from portal.punctuation import between, joined
+from portal.punctuation import between, joined, one_after_another
 
 
 def test_marks_follow_the_active_language() -> None:
@@ -10,5 +10,12 @@ def test_marks_follow_the_active_language() -> None:
     assert parts == "node: a, b, c"
     with translation.override("zh-hans"):
         assert f"node{between('colon')}{joined(['a', 'b'])}" == "node\N{FULLWIDTH COLON}a\N{IDEOGRAPHIC COMMA}b"
+        assert between("semicolon") == "\N{FULLWIDTH SEMICOLON}"
     with translation.override(None):
         assert between("comma") == ", "
+
+
+def test_sentences_stand_one_after_another_without_room_after_a_full_width_stop() -> None:
+    assert one_after_another(["One.", "", "Two."]) == "One. Two."
+    with translation.override("zh-hans"):
+        assert one_after_another(["一。", "", "二。"]) == "一。二。"

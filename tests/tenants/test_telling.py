@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from billing.holding import WrongTerms
 from tenants.problems import Problem
-from tenants.sentences import ForPrograms, Name, Names, sentence
+from tenants.sentences import ForPrograms, Listed, Name, Names, sentence
 from tenants.telling import refusal, told, with_example
 
 FOR_GOOD = sentence("further notice")
@@ -70,6 +70,13 @@ def test_several_choices_are_told_each_as_it_is_called() -> None:
     known = sentence("%(it)s; known are %(names)s", it="x", names=Names("days", ("mon", "tue")))
     assert known == told(known) == "x; known are mon, tue"
     assert told(known, lambda name: name.value.upper()) == "x; known are MON, TUE"
+
+
+def test_texts_one_after_another_have_the_marks_of_the_readers_language() -> None:
+    known = sentence("Without you nobody owns %(names)s. Make somebody else an owner first.", names=Listed(["A", "B"]))
+    assert known == told(known) == "Without you nobody owns A, B. Make somebody else an owner first."
+    with translation.override("zh-hans"):
+        assert "A\N{IDEOGRAPHIC COMMA}B" in told(known)
 
 
 def test_what_is_for_programs_alone_is_told_otherwise_to_people() -> None:

@@ -11,7 +11,7 @@ from django.utils import translation
 
 from billing.collecting.letters import notice_letter, why
 from billing.collecting.notices import claim_letters, letter_failed, letter_sent, readers_of, write_notice
-from billing.models import CollectionNotice, Invoice, NoticeKind
+from billing.models import CollectionNotice, Contract, Invoice, NoticeKind
 from billing.payments import PaymentMethod, record_payment
 from tenants.models import BillingProfile, Membership, Role
 from tests.billing.chinese import english_in
@@ -71,10 +71,11 @@ def test_what_is_left_is_asked_for_in_the_minor_unit_of_its_currency(
     assert f"over {shown} is not paid" in body
 
 
-def test_the_day_on_which_it_is_due_is_said_in_utc() -> None:
-    body = letter_of(make_issued(issued_at=datetime(2026, 4, 3, 23, 30, tzinfo=UTC))).body
-    assert "It is due on" in body
-    assert "17 Apr" in body or "Apr 17" in body
+def test_when_it_is_due_is_said_by_the_clock_of_the_contract_as_on_its_page() -> None:
+    invoice = make_issued(issued_at=datetime(2026, 4, 3, 23, 30, tzinfo=UTC))
+    assert "It is due on 17 Apr 2026 23:30 UTC." in letter_of(invoice).body
+    Contract.objects.update(time_zone="Asia/Shanghai")
+    assert "It is due on 18 Apr 2026 07:30 CST." in letter_of(Invoice.objects.get()).body
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

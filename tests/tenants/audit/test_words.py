@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,11 @@ from tenants.audit.words import TEXT_CHARACTERS_MAX, Change, changes
 )
 def test_changes(before: Any, after: Any, expected: list[Change]) -> None:
     assert changes(before, after) == expected
+
+
+def test_a_list_has_the_marks_of_the_readers_language() -> None:
+    with override("zh-hans"):
+        assert changes(None, {"scopes": ["a", "b"]}) == [Change("scopes", "", "a\N{IDEOGRAPHIC COMMA}b")]
 
 
 FIELDS = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.none(), max_size=5)
