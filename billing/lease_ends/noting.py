@@ -43,19 +43,10 @@ def note_ended(lease: Term, reason: LeaseEndReason, *, now: datetime) -> None:
 
 
 def _note(leases: list[Term], kind: LeaseTold, reason: str, now: datetime) -> None:
-    LeaseNotice.objects.bulk_create(
-        [
-            LeaseNotice(
-                term=lease,
-                organization_id=party,
-                kind=kind,
-                ends_at=lease.to_at,
-                reason=reason,
-                created_at=now,
-                due_at=now,
-            )
-            for lease in leases
-            for party in dict.fromkeys((lease.contract.provider_id, lease.contract.tenant_id))
-        ],
-        ignore_conflicts=True,
-    )
+    notices = []
+    for lease in leases:
+        assert lease.to_at is not None, lease.ref
+        said = {"kind": kind, "ends_at": lease.to_at, "reason": reason, "created_at": now, "due_at": now}
+        parties = dict.fromkeys((lease.contract.provider_id, lease.contract.tenant_id))
+        notices += [LeaseNotice(term=lease, organization_id=party, **said) for party in parties]
+    LeaseNotice.objects.bulk_create(notices, ignore_conflicts=True)

@@ -12,7 +12,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 
 from forecourt.loading import short_lived
-from portal.fonts import FOLDER
+from portal.fonts import FOLDER, are_cut
 
 # Hashing and compressing these took more of the first start than all that is served.
 NOT_SERVED = (
@@ -32,7 +32,7 @@ def prepare() -> None:
     """Compile the texts, build the fonts, collect the static files and migrate. Raises `CommandError`."""
     django.setup()
     call_command("compile_locales", verbosity=0, stdout=StringIO())
-    if not any(FOLDER.glob("*.woff2")):
+    if not are_cut(FOLDER):
         call_command("build_fonts", stdout=StringIO())
     if not static_files_are_current(Path(settings.STATIC_ROOT)):
         call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=[*NOT_SERVED])

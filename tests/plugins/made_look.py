@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from portal.catalogue import compile_catalogue
-from portal.fonts import FOLDER, WEIGHTS, cut_fonts
+from portal.fonts import FOLDER, are_cut, cut_fonts
 
 if TYPE_CHECKING:
     import pytest
@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make what is missing or older than its source; a worker finds it made."""
     if hasattr(config, "workerinput"):
         return
-    if len(list(FOLDER.glob("sans-*.woff2"))) < len(WEIGHTS):
+    if not are_cut(FOLDER):
         cut_fonts(FOLDER)
     for words in stale_words(ROOT):
         compile_catalogue(words)

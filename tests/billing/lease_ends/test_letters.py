@@ -44,7 +44,7 @@ def letter_to(notice: LeaseNotice) -> list[str]:
     mail.outbox.clear()
     send_letter(notice=notice, public_url=URL)
     [letter] = mail.outbox
-    return [letter.subject, *letter.body.splitlines()]
+    return [str(letter.subject), *letter.body.splitlines()]
 
 
 def near(world: World) -> Term:

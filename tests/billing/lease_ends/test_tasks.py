@@ -13,6 +13,7 @@ from billing.lease_ends.tasks import note_ending, send_letters
 from billing.models import LeaseEndReason, LeaseNotice
 from billing.pipeline.backlog import Stage, backlogs
 from billing.pipeline.failures import LETTER_TRIES_MAX, StepKind, failed_steps
+from tenants.models import Role
 from tests.billing.let import DAY, make_floor, reserved
 from tests.factories import make_user
 from tests.kept import kept
@@ -39,8 +40,8 @@ def test_what_ends_soon_is_noted_by_the_clock(world: World) -> None:
 
 
 def test_letters_wait_for_a_server_and_then_go_out_once(world: World, settings: Settings) -> None:
-    make_user("bill@tenant.example", world.tenant, "billing")
-    make_user("petra@provider.example", world.provider, "owner")
+    make_user("bill@tenant.example", world.tenant, Role.BILLING)
+    make_user("petra@provider.example", world.provider, Role.OWNER)
     note_ended(reserved(world), LeaseEndReason.NOT_RENEWING, now=timezone.now())
     settings.MAIL_READY = False
     send_letters()
@@ -56,7 +57,7 @@ def test_letters_wait_for_a_server_and_then_go_out_once(world: World, settings: 
 
 
 def test_a_letter_that_no_server_takes_stops_where_the_operator_sees_it(world: World, settings: Settings) -> None:
-    make_user("bill@tenant.example", world.tenant, "billing")
+    make_user("bill@tenant.example", world.tenant, Role.BILLING)
     lease = reserved(world)
     note_ended(lease, LeaseEndReason.NOT_RENEWING, now=timezone.now())
     LeaseNotice.objects.filter(organization=world.provider).delete()

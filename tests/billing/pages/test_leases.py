@@ -11,10 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.lease_ends.letters import reason_words
 from billing.leasing import end_lease_early
 from billing.models import LeaseEndReason, LeaseEvent, LeaseStep, Quote
 from billing.pages.lease_chart import read_days
-from billing.pages.leases import quoted_words, reason_words, step_words
+from billing.pages.leases import quoted_words, step_words
 from billing.queries.lease_list import lease_rows
 from clusters.models import SliceKind
 from tests.billing.pages.let_floor import LetFloor, let_now

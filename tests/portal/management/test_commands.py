@@ -17,7 +17,7 @@ CATALOGUE = Path(portal.__file__).parent / "locale" / "zh_Hans" / "LC_MESSAGES" 
 def test_build_fonts_writes_the_static_files() -> None:
     output = io.StringIO()
     call_command("build_fonts", stdout=output)
-    assert output.getvalue().count("KB") == 3
+    assert output.getvalue().count("KB") == 6
     assert (FOLDER / "sans-400.woff2").exists()
 
 
