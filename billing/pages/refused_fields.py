@@ -117,9 +117,9 @@ def _plain(found: Any) -> str:
             said = [f"{field_words(name)} {value_words(name, _plain(each))}" for name, each in found.items()]
             return joined(said)
         case list() if any(isinstance(each, dict) for each in found):
-            return between("semicolon").join(_plain(each) for each in found)
+            return "; ".join(_plain(each) for each in found)
         case list():
-            return joined(NOTHING if each is None else _plain(each) for each in found)
+            return ", ".join(NOTHING if each is None else _plain(each) for each in found)
         case _:
             return str(found)
 
