@@ -42,8 +42,8 @@ def budget_kpis(known: KnownUse | None, budget: Budget, now: datetime, locale: s
         foot=_("days are %(zone)s") % {"zone": rule.zone},
     )
     if known is None:
-        waits = _("what you sell is added up every few minutes")
-        return [Kpi(_("Used"), DASH, foot_strong=_("not looked at yet"), foot=waits, lead=True), begins]
+        waits = _("not looked at yet: what you sell is added up every few minutes")
+        return [Kpi(_("Used"), DASH, foot=waits, lead=True), begins]
     figures = [*_used_and_left(known, rule, window, now, locale), begins]
     look = getattr(budget, "look", None)
     if look is not None and look.expected is not None and now < look.to_at:

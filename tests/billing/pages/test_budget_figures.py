@@ -58,5 +58,5 @@ def test_the_instant_has_its_day_where_it_is_another() -> None:
 
 def test_what_was_not_looked_at_yet_says_so() -> None:
     used, begins = budget_kpis(None, budget(), NOW, EN)
-    assert (used.value, used.foot_strong) == ("–", "not looked at yet")
+    assert (used.value, used.foot) == ("–", "not looked at yet: what you sell is added up every few minutes")
     assert begins.value == "1 Apr"

@@ -191,7 +191,7 @@ def test_a_provider_limits_what_it_sells_and_stops_nothing(cast: Cast, client: C
     form = {**FORM, "of": f"contract:{spent.world.contract.number}", "name": "Exposure"}
     page = text_of(client.post("/p/alerts/new/", form, follow=True))
     assert f"Contract {spent.world.contract.number} · $16.00 per month" in page
-    assert "not looked at yet what you sell is added up every few minutes" in page
+    assert "not looked at yet: what you sell is added up every few minutes" in page
     assert "Running total" not in page
     budget = Budget.objects.get()
     look_at_budgets(organization=cast.provider, side=Side.PROVIDER, now=timezone.now())
