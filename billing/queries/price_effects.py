@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from billing.bases import read_bases
-from billing.basis import PeriodBasis, rate
+from billing.basis import PeriodBasis, days_together, rate
 from billing.models import RUNNING_STATES, Contract, ContractState, PriceBook, PriceNotice
 from billing.money import exact_sum
 from billing.price_rules import rules_of
@@ -24,7 +24,7 @@ from billing.rating.book import PriceVersion
 from billing.rating.lines import make_bill
 from billing.rating.price_lists import PriceChange, changes, prices_of
 from billing.rating.price_rules import RuleStretches, contract_versions, takes_effect_at
-from billing.rating.rated import RatedLine, TermKind
+from billing.rating.rated import RatedLine, TermKind, Unpriced
 from billing.usage_spans import Window
 
 LOOKED_BACK: Final = timedelta(days=30)
@@ -41,7 +41,7 @@ class ContractEffect:
 
     `takes_effect_at` is when the prices change for the contract, None where it keeps prices of its own. `changes` are
     the prices that then change, `used` those of them that something of the window was rated by. `by_price` are the
-    differences, exactly. `unpriced` counts what would have no price any more.
+    differences, exactly. `unpriced` counts the prices of which more of the window than before would have none.
     """
 
     contract_id: UUID
@@ -127,12 +127,14 @@ def _effect(
     after: Iterable[RatedLine] = ()
     unpriced = 0
     if basis is not None:
-        rated = rate(basis)
+        # Nothing is said of single days.
+        summed = days_together(basis)
+        rated = rate(summed)
         before = after = _without_credit(rated.lines)
         if then is not None:
             versions = (replace(then, effective_at=basis.from_at),)
-            again = rate(replace(basis, window=replace(basis.window, versions=versions)))
-            after, unpriced = _without_credit(again.lines), max(0, len(again.unpriced) - len(rated.unpriced))
+            again = rate(replace(summed, window=replace(basis.window, versions=versions)))
+            after, unpriced = _without_credit(again.lines), _more_unpriced(rated.unpriced, again.unpriced)
     changed = changes(prices_of(was) if was else {}, prices_of(then) if then else {})
     about = {(line.model, line.token_class) for line in (*before, *after)}
     return ContractEffect(
@@ -155,6 +157,14 @@ def _effect(
 
 def _without_credit(lines: Iterable[RatedLine]) -> tuple[RatedLine, ...]:
     return tuple(line for line in lines if line.term_kind is not TermKind.CREDIT)
+
+
+def _more_unpriced(before: Iterable[Unpriced], after: Iterable[Unpriced]) -> int:
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for waiting, sign in ((before, -1), (after, 1)):
+        for one in waiting:
+            found[one.model, one.token_class] += sign * one.quantity
+    return sum(quantity > 0 for quantity in found.values())
 
 
 def _differences(before: Iterable[RatedLine], after: Iterable[RatedLine]) -> dict[About, Fraction]:

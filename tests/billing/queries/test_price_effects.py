@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from random import Random
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,22 +15,31 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing.bases import read_bases
+from billing.basis import rate
 from billing.models import Charge, ContractState, PriceNotice
 from billing.price_agreements import agree_price_rule
 from billing.price_versions import all_versions
 from billing.pricing import publish_prices
 from billing.queries.price_effects import LOOKED_BACK, ContractEffect, effect_of_notice, effects_on_book, total_effect
 from billing.rating.book import PriceVersion as RatedVersion
+from billing.rating.lines import make_bill
 from billing.rating.price_lists import PriceKey
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
+from billing.usage_spans import Window
 from tests.billing.test_credits import grant, prepaid_world
+from tests.billing.test_summed_days import CLASSES, make_random
 from tests.billing.world import MARCH, MODEL, World, make_world
+from tests.examples import examples
 from tests.kept import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from billing.models import PriceBook
+    from billing.rating.rated import RatedLine
     from tests.billing.world import Shared
     from tests.factories import Cast
 
@@ -158,6 +170,50 @@ def test_what_would_have_no_price_any_more_is_counted(world_and_shared: tuple[Wo
     found = effect(world, stored(world.book, str(version.id)))
     assert found.unpriced > 0
     assert found.difference == Decimal("-0.50")
+
+
+def test_what_had_no_price_before_hides_nothing_that_loses_it(cast: Cast) -> None:
+    """Ten days of images' tokens without a price, which get one, and one day of output, which loses its own."""
+    world, shared = make_used(cast)
+    for day in range(1, 11):
+        shared.use({"cache_write": MILLION}, at=NOW - day * DAY)
+    shared.use({"output": MILLION, "input": MILLION}, at=NOW - DAY)
+    assert world.book is not None
+    new = {PriceKey(PriceUnit.PER_MTOK, MODEL, name): Decimal(1) for name in ("cache_write", "input")}
+    version = publish_prices(book=world.book, effective_at=LATER, prices=new, now=NOW)
+    found = effect(world, stored(world.book, str(version.id)))
+    assert (found.before, found.after, found.unpriced) == (Decimal("1.50"), Decimal("11.00"), 1)
+
+
+@pytest.mark.parametrize("seed", range(examples(4)))
+def test_the_sum_of_a_window_is_that_of_its_days(cast: Cast, seed: int) -> None:
+    """Of two models, at prices that change at odd instants of the window, rated here day by day."""
+    random = Random(seed)
+    world, _ = make_random(cast, random)
+    assert world.book is not None
+    now = MARCH + 11 * DAY
+    keys = [PriceKey(PriceUnit.PER_MTOK, model, name) for model in ("one", "two") for name in CLASSES]
+    prices = {key: Decimal(random.randint(1, 200)) / 100 for key in random.sample(keys, 5)}
+    version = publish_prices(book=world.book, effective_at=now + DAY, prices=prices, now=now)
+    new = stored(world.book, str(version.id))
+    found = effect(world, new, now)
+    [basis] = read_bases([Window(world.contract, MARCH, now)])
+    sums = []
+    for versions in (basis.versions, (replace(new, effective_at=MARCH),)):
+        lines = rate(replace(basis, window=replace(basis.window, versions=versions))).lines
+        sums.append((make_bill(lines, "USD").total, sum_of_lines(lines)))
+    (before, was), (after, then) = sums
+    differences = {about: then.get(about, 0) - was.get(about, 0) for about in {*was, *then}}
+    assert (found.before, found.after) == (before, after)
+    assert before != after
+    assert found.by_price == {about: amount for about, amount in differences.items() if amount}
+
+
+def sum_of_lines(lines: Iterable[RatedLine]) -> dict[tuple[str, str, int], Fraction]:
+    sums: dict[tuple[str, str, int], Fraction] = defaultdict(Fraction)
+    for line in lines:
+        sums[line.model, line.token_class, line.context_over] += line.exact
+    return dict(sums)
 
 
 def test_a_contract_with_a_price_of_its_own_keeps_it(world_and_shared: tuple[World, Shared]) -> None:
