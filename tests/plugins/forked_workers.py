@@ -6,7 +6,8 @@ once. It reports each test in one message, where pytest-xdist sends five through
 
 A worker begins with its stretch of the list, as `tests.plugins.long_first` lays them out. Whoever is through takes half
 of what the one with the most has left. To fixtures and other plugins a fork is a worker of pytest-xdist: they look at
-`config.workerinput`. Coverage is measured by pytest-xdist's own workers (`-n N`).
+`config.workerinput`. A worker has room for its frames (`forecourt.frames`): pytest stands so deep in functions that the
+loops of many a test stood at the end of a chunk. Coverage is measured by pytest-xdist's own workers (`-n N`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import pytest
 from _pytest.config import create_terminal_writer
 
+from forecourt.frames import with_room
 from tests.plugins.few_messages import is_uneventful
 
 if TYPE_CHECKING:
@@ -241,7 +243,7 @@ def _work(session: pytest.Session, connection: Connection[Any, Any], name: str, 
     try:
         reporter = _become_worker(session.config, name, forks, base)
         try:
-            _run_given(session, connection, reporter)
+            with_room(_run_given, session, connection, reporter)
         finally:
             session._setupstate.teardown_exact(None)
         status = 0

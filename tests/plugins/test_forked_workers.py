@@ -22,6 +22,7 @@ SAMPLE: Final = """
 import os
 import signal
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def worker(request, tmp_path_factory):
 @pytest.mark.parametrize("number", range(12))
 def test_fine(number, worker):
     print("not to be seen")
+    assert "with_room" in [one.name for one in traceback.extract_stack()]
     # No worker is through before another has begun.
     deadline_s = time.monotonic() + 30
     while len(list(PLACE.glob("began *"))) < 2:
