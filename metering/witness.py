@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Case, Q, Sum, When
 
 from clusters.models import Deployment
 from metering.checks import Residual, residual
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from django.db.models import QuerySet
+    from django.db.models import Case, QuerySet, When
 
     from tenants.models import Organization
 
@@ -48,9 +48,9 @@ BESIDE: Final = FINISHED_CLASSES | {Quantity.CACHED_INPUT.value}
 """Classes that explain another."""
 _ENGINE, _BILLED = Q(witness=Witness.ENGINE), Q(quality__in=BILLED)
 COUNTS: Final = {
-    "engine": Sum("value", filter=_ENGINE & _BILLED),
-    "gateway": Sum("value", filter=Q(witness=Witness.GATEWAY) & _BILLED),
-    "quarantined": Sum("value", filter=_ENGINE & ~_BILLED),
+    "engine": Case(When(_ENGINE & _BILLED, then="value")),
+    "gateway": Case(When(Q(witness=Witness.GATEWAY) & _BILLED, then="value")),
+    "quarantined": Case(When(_ENGINE & ~_BILLED, then="value")),
 }
 """What bills of either witness, and what of the engines' is held back."""
 _Key = tuple["UUID", str, str]
